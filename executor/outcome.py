@@ -1,0 +1,104 @@
+"""What is known of a problem after a strategy ran: its responses graded, its answer, its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from executor.answers import Grader, Vote, vote
+from executor.ledger import Ledger
+from executor.problem import Problem
+from executor.search import Response, State, aggregate
+from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Score, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """One response as stored.
+
+    Attributes:
+        text: the response.
+        answer: the answer extracted from it; None where it has none or was cut by a limit.
+        correct: whether the answer is the reference; None where no reference is known.
+        state: `finished` or `cut`.
+        n_tokens: its length in tokens.
+        logprob: log-probability of its tokens, in nats.
+        rewards: the PRM's reward of each step, empty where it was not scored.
+        steps: how many tokens each step has.
+    """
+
+    text: str
+    answer: str | None
+    correct: bool | None
+    state: str
+    n_tokens: int
+    logprob: float
+    rewards: tuple[float, ...] = ()
+    steps: tuple[int, ...] = ()
+    token_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished problem.
+
+    Attributes:
+        problem: the problem.
+        answer: the answer given; None where no response has one.
+        correct: whether it is the reference answer; None where no reference is known.
+        chosen: index of the response the answer was taken from; None without responses.
+        samples: the final responses.
+        ledger: the tokens it was charged.
+        seconds: from its start to its answer, other problems running beside it.
+    """
+
+    problem: Problem
+    answer: str | None
+    correct: bool | None
+    chosen: int | None
+    samples: tuple[SampleRecord, ...]
+    ledger: Ledger = field(default_factory=Ledger)
+    seconds: float = 0.0
+
+
+def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> list[SampleRecord]:
+    """The responses as records; a response cut by a limit has no answer."""
+    records = []
+    for response in responses:
+        finished = response.state is State.FINISHED
+        answer = grader.extract(response.text) if finished else None
+        correct = None if problem.answer is None else grader.correct(answer, problem.answer)
+        records.append(
+            SampleRecord(
+                text=response.text,
+                answer=answer,
+                correct=correct,
+                state=response.state.value,
+                n_tokens=response.n_tokens,
+                logprob=response.logprob,
+                rewards=response.rewards,
+                steps=tuple(len(step.token_ids) for step in response.steps),
+                token_ids=tuple(response.token_ids),
+            )
+        )
+    return records
+
+
+def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) -> int | None:
+    """Index of the response whose answer the strategy gives; None without responses."""
+    if not samples:
+        return None
+    answers = [sample.answer for sample in samples]
+    match strategy:
+        case Greedy():
+            return 0
+        case Majority():
+            return vote(answers, None, Vote.MAJORITY, grader)
+        case BestOfN() | BeamSearch() | Dvts():
+            scores = [aggregate(sample.rewards, strategy.score) for sample in samples]
+            return vote(answers, scores, strategy.vote, grader)
+
+
+def scores_of(samples: Sequence[SampleRecord], score: Score) -> list[float]:
+    """One score a sample."""
+    return [aggregate(sample.rewards, score) for sample in samples]

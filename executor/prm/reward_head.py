@@ -1,0 +1,179 @@
+"""This project's own reward heads: a linear head on a policy's hidden states at step ends.
+
+A head's checkpoint is an ordinary `*ForSequenceClassification` folder (the policy's lower layers
+and one output) with a card `apportion_prm.json` beside it. vLLM serves it with LAST pooling, whose
+requests read the prefix cache, so a step costs its own tokens and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from executor.engine import Engine, EngineCounters, EngineOptions, host
+from executor.errors import InputError
+from executor.ledger import Ledger
+from executor.templates import PromptTemplate
+from executor.tokens import Step, Tokens
+
+CARD_FILE = "apportion_prm.json"
+CARD_FORMAT = "apportion-reward-head"
+CARD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCard:
+    """What must be known of a reward head besides its weights.
+
+    Attributes:
+        policy: name of the policy whose samples and hidden states it was trained on.
+        tokenizer: fingerprint of that policy's tokenizer (`Tokens.fingerprint`).
+        template: the task template its prompts are rendered with.
+        intercept: of the logistic head; checkpoints have no room for it, the server adds it.
+        layers: how many of the policy's layers are kept.
+        trained_on: ids of the problems whose samples it has seen; rewards there are not held out.
+        metrics: held-out quality by problem, as `apportion fit-prm` printed it.
+    """
+
+    policy: str
+    tokenizer: str
+    template: dict[str, Any]
+    intercept: float
+    layers: int
+    trained_on: tuple[str, ...] = ()
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the card into a checkpoint folder."""
+        record = {"format": CARD_FORMAT, "version": CARD_VERSION} | asdict(self)
+        (folder / CARD_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> HeadCard:
+        """Read the card of a checkpoint folder; InputError where it is not one we can use."""
+        path = folder / CARD_FILE
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if (record.pop("format"), record.pop("version")) != (CARD_FORMAT, CARD_VERSION):
+                raise InputError(f"PRM card {path}: must be {CARD_FORMAT} version {CARD_VERSION}")
+            return cls(**(record | {"trained_on": tuple(record["trained_on"])}))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"PRM card {path}: cannot be read ({error})") from None
+
+    def check(self, name: str, tokens: Tokens) -> None:
+        """InputError where the head was trained on tokens of another tokenizer than `tokens`."""
+        if self.tokenizer != tokens.fingerprint:
+            raise InputError(
+                f"PRM {name}: its tokenizer does not fit the policy's; it scores tokens of "
+                f"{self.policy}; train one with: apportion fit-prm --policy POLICY"
+            )
+
+
+class RewardHead:
+    """A reward head served by vLLM inside this process."""
+
+    def __init__(self, name: str, engine: Engine, card: HeadCard, tokens: Tokens) -> None:
+        self.name = name
+        self.card = card
+        self.trained_on = frozenset(card.trained_on)
+        self._engine = engine
+        self._tokens = tokens
+        self._template = PromptTemplate.from_dict(card.template, f"PRM {name}")
+        self._ids = itertools.count()
+        self._last_prompt: tuple[str, list[int]] = ("", [])
+
+    @classmethod
+    def load(cls, name: str, folder: Path, tokens: Tokens, options: EngineOptions) -> RewardHead:
+        """Serve a head for a policy whose tokenizer is `tokens`.
+
+        Raises:
+            InputError: the head was trained on another tokenizer's tokens.
+            EngineError: vLLM cannot load it.
+        """
+        card = HeadCard.load(folder)
+        card.check(name, tokens)
+        from vllm.config import PoolerConfig
+
+        # sigmoid((w.h) - mean) with mean = -intercept is the logistic head.
+        pooler = PoolerConfig(task="classify", pooling_type="LAST", logit_mean=-card.intercept)
+        engine = host().start(
+            f"prm:{name}", folder, options, runner="pooling", convert="classify",
+            pooler_config=pooler,
+        )  # fmt: skip
+        return cls(name, engine, card, tokens)
+
+    async def score(
+        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
+    ) -> list[float]:
+        """See `Prm.score`; one request for each step, all of them at once."""
+        prefix = list(self._prompt(question))
+        requests = []
+        for index, step in enumerate(steps):
+            if index >= start:
+                scored = prefix + list(step.token_ids[: step.scored])
+                requests.append(self._score_prefix(scored, ledger))
+            prefix += step.token_ids
+        return list(await asyncio.gather(*requests))
+
+    def _prompt(self, question: str) -> list[int]:
+        # Searches score one question many times in a row; rendering a chat costs milliseconds.
+        if self._last_prompt[0] != question:
+            rendered = self._template.render(self._tokens.tokenizer, question)
+            self._last_prompt = (question, rendered)
+        return self._last_prompt[1]
+
+    async def _score_prefix(self, token_ids: list[int], ledger: Ledger) -> float:
+        """Reward at the last of `token_ids`; charged even where the caller is cancelled."""
+        from vllm import PoolingParams
+
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+
+        def settle(output: Any, error: BaseException | None = None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(output)
+            else:
+                done.set_exception(error)
+
+        def deliver(output: Any) -> None:
+            loop.call_soon_threadsafe(settle, output)
+
+        def fail(error: BaseException) -> None:
+            loop.call_soon_threadsafe(settle, None, error)
+
+        self._engine.submit(
+            f"{self._engine.name}-{next(self._ids)}",
+            token_ids,
+            PoolingParams(task="classify", use_activation=True),
+            deliver=deliver,
+            fail=fail,
+        )
+        try:
+            output = await asyncio.shield(done)
+        except asyncio.CancelledError:
+            # A score takes one engine step: waiting for it is cheaper than calling it back.
+            self._charge(await done, ledger)
+            raise
+        self._charge(output, ledger)
+        return float(output.outputs.data.flatten()[-1])
+
+    @staticmethod
+    def _charge(output: Any, ledger: Ledger) -> None:
+        ledger.charge_prm(len(output.prompt_token_ids), int(output.num_cached_tokens or 0))
+
+    def counters(self) -> EngineCounters:
+        """The engine's own token counts since it started."""
+        return self._engine.counters
+
+    def close(self) -> None:
+        """Release the engine's memory."""
+        self._engine.host.stop(self._engine)

@@ -1,0 +1,146 @@
+"""Runs problems through strategies: a coroutine a problem, each saved as soon as it is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from executor.answers import Grader
+from executor.errors import InputError
+from executor.ledger import TokenCap
+from executor.outcome import Outcome, choose, grade
+from executor.policy import Policy
+from executor.prm.base import Prm
+from executor.problem import Problem, problem_uid
+from executor.search import Context, Response, search
+from executor.store import RunSpec, Store
+from executor.strategy import Sampling, Strategy
+
+Progress = Callable[[int], None]
+# Solves one problem: the outcome, and a note that is stored beside it.
+Solver = Callable[[Problem], Awaitable[tuple[Outcome, dict[str, Any]]]]
+
+# Problems in flight. Each holds at most its budget's sequences; the engine queues what does not
+# fit its batch, so more would only cost memory.
+CONCURRENCY = 32
+
+# In an outcome's note: the PRM saw this problem in its training, its rewards are not held out.
+PRM_TRAINED_ON = "prm_trained_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """The models, the grader and the settings that every problem of a run shares."""
+
+    policy: Policy
+    prm: Prm | None
+    grader: Grader
+    sampling: Sampling
+    seed: int = 0
+    token_cap: int | None = None
+
+    def note(self, problem: Problem) -> dict[str, Any]:
+        """What must be stored beside an outcome of this problem for its evidence to be honest."""
+        seen = self.prm is not None and problem_uid(problem) in self.prm.trained_on
+        return {PRM_TRAINED_ON: True} if seen else {}
+
+    def context(self, problem: Problem, budget: int) -> Context:
+        """A fresh context for one problem; the cap is `token_cap`, or `budget` full responses."""
+        limit = self.token_cap or budget * self.sampling.max_tokens
+        return Context(
+            problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit)
+        )  # fmt: skip
+
+    async def solve(
+        self,
+        problem: Problem,
+        strategy: Strategy,
+        *,
+        context: Context | None = None,
+        probes: Sequence[Response] = (),
+    ) -> Outcome:
+        """Run one strategy on one problem and grade what came out.
+
+        Args:
+            problem: the problem.
+            strategy: the strategy.
+            context: one in which probes were drawn already; a fresh one by default.
+            probes: the samples drawn in it.
+        """
+        if strategy.needs_prm and self.prm is None:
+            raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+        started = time.perf_counter()
+        context = context or self.context(problem, strategy.n)
+        responses = await search(strategy, context, probes=probes)
+        # Grading may wait for the grader's process; the engines go on meanwhile.
+        samples = await asyncio.to_thread(grade, responses, problem, self.grader)
+        chosen = await asyncio.to_thread(choose, strategy, samples, self.grader)
+        seconds = time.perf_counter() - started
+        return Outcome(
+            problem=problem,
+            answer=None if chosen is None else samples[chosen].answer,
+            correct=None if problem.answer is None else bool(chosen is not None
+                                                            and samples[chosen].correct),
+            chosen=chosen,
+            samples=tuple(samples),
+            ledger=context.ledger,
+            seconds=seconds,
+        )  # fmt: skip
+
+
+async def run_problems(
+    problems: Sequence[Problem],
+    solver: Solver,
+    store: Store,
+    spec: RunSpec,
+    *,
+    progress: Progress = lambda finished: None,
+    concurrency: int = CONCURRENCY,
+) -> int:
+    """Solve what a run has not finished yet; every finished problem is one transaction.
+
+    Args:
+        problems: all problems of the run, finished ones included.
+        solver: solves one.
+        store: where outcomes go.
+        spec: the run.
+        progress: called with the number of problems newly finished (first with those found).
+        concurrency: problems in flight.
+
+    Returns:
+        How many problems were solved now.
+
+    Raises:
+        EngineError: an engine was lost; what was finished before is stored.
+    """
+    done = store.start(spec)
+    by_uid = {problem_uid(problem): problem for problem in problems}
+    todo = [problem for uid, problem in by_uid.items() if uid not in done]
+    progress(len(problems) - len(todo))
+    queue = iter(todo)
+    saving = asyncio.Lock()
+    saves: list[asyncio.Task[None]] = []
+
+    async def save(outcome: Outcome, note: dict[str, Any]) -> None:
+        async with saving:
+            await asyncio.to_thread(store.save, spec, outcome, note)
+        progress(1)
+
+    async def worker() -> None:
+        for problem in queue:
+            saves.append(asyncio.create_task(save(*await solver(problem))))
+            # What is solved is saved, even where another problem ends the run meanwhile.
+            await asyncio.shield(saves[-1])
+
+    workers = [asyncio.create_task(worker()) for _ in range(min(concurrency, len(todo)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*saves, return_exceptions=True)
+    return len(todo)

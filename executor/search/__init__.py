@@ -1,0 +1,46 @@
+"""Search strategies: one module a kind, one function that runs any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from executor.search.base import Context, Response, State, aggregate, derive_seed
+from executor.search.sampling import best_of_n, greedy, majority, sample, score_all
+from executor.search.tree import beam_search, dvts
+from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Strategy
+
+
+async def search(
+    strategy: Strategy, context: Context, *, probes: Sequence[Response] = ()
+) -> list[Response]:
+    """The final responses of `strategy`, charged to the context's ledger.
+
+    Args:
+        strategy: what to run.
+        context: the problem and its models.
+        probes: samples drawn before to estimate difficulty; strategies that sample whole
+            responses count them towards their budget, the others cannot use them.
+    """
+    match strategy:
+        case Greedy():
+            return await greedy(context)
+        case Majority(n=n):
+            return await majority(context, n, given=probes)
+        case BestOfN(n=n):
+            return await best_of_n(context, n, given=probes)
+        case BeamSearch():
+            return await beam_search(context, strategy)
+        case Dvts():
+            return await dvts(context, strategy)
+
+
+__all__ = [
+    "Context",
+    "Response",
+    "State",
+    "aggregate",
+    "derive_seed",
+    "sample",
+    "score_all",
+    "search",
+]

@@ -1,0 +1,148 @@
+"""Beam search and DVTS: step by step, each step scored once, the best branches kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from executor.policy import Draw, Finish
+from executor.search.base import Context, Response, State, aggregate, together
+from executor.strategy import STEP_DELIMITER, BeamSearch, Dvts, Score
+from executor.tokens import with_tail
+
+
+async def beam_search(context: Context, strategy: BeamSearch) -> list[Response]:
+    """`n` finished beams, each a draw of its own."""
+    return await _grow(context, strategy.n, strategy.width, strategy.score, "beam")
+
+
+async def dvts(context: Context, strategy: Dvts) -> list[Response]:
+    """`n / width` subtrees that know nothing of each other; each is a beam search one beam wide."""
+    subtrees = (
+        _grow(context, strategy.width, strategy.width, strategy.score, f"subtree {index}")
+        for index in range(strategy.n // strategy.width)
+    )
+    return [response for responses in await together(subtrees) for response in responses]
+
+
+async def _grow(context: Context, n: int, width: int, score: Score, where: str) -> list[Response]:
+    """Search until `n` places hold ended responses.
+
+    Every step, candidates claim places in the order of their scores: an ended response takes one
+    and keeps it, a live one takes `width` and fills them with children. What ended so frees places
+    for others, no branch is copied, and exactly `n` responses come out.
+    """
+    ended: list[Response] = []
+    candidates = await _children(context, Response(), n, f"{where}/0")
+    drawn: dict[int, int] = {}
+    depth = 0
+    while candidates:
+        depth += 1
+        for candidate in candidates:
+            drawn.update(candidate.branches)
+        kept, claims = select(candidates, n - len(ended), width, score)
+        ended += kept
+        branches = await together(
+            _children(context, parent, places, f"{where}/{depth}.{index}")
+            for index, (parent, places) in enumerate(claims)
+        )
+        candidates = [child for branch in branches for child in branch]
+    survivors = {serial for response in ended for serial, _ in response.branches}
+    context.ledger.discard(sum(t for serial, t in drawn.items() if serial not in survivors))
+    return ended
+
+
+def select(
+    candidates: Sequence[Response], places: int, width: int, score: Score
+) -> tuple[list[Response], list[tuple[Response, int]]]:
+    """Which candidates stay: `(ended ones, [(live one, its places)])`, `places` in all.
+
+    Ties go to the earlier candidate. Where fewer live ones are left than places, the places are
+    shared as evenly as they go, the better first.
+    """
+    ranked = sorted(candidates, key=lambda r: -aggregate(r.rewards, score))
+    kept: list[Response] = []
+    live: list[Response] = []
+    for candidate in ranked:
+        if len(kept) + width * len(live) >= places:
+            break
+        (live if candidate.state is State.LIVE else kept).append(candidate)
+    share = places - len(kept)
+    claims = []
+    for index, parent in enumerate(live):
+        # With all candidates taken the shares may exceed the width; else only the last is less.
+        even = -(-share // (len(live) - index))
+        mine = min(share, max(width, even))
+        claims.append((parent, mine))
+        share -= mine
+    return kept, claims
+
+
+async def _children(context: Context, parent: Response, n: int, where: str) -> list[Response]:
+    """`n` different next steps of `parent`, scored; a parent that may not go on is cut."""
+    draws = await _draw_step(context, parent, n, where)
+    if not draws:
+        # The token cap is spent: the parent itself stands for all its children.
+        return [replace(parent, state=State.CUT)] if parent.steps else []
+    children = [_append(context, parent, draw) for draw in draws]
+    return await together(_scored(context, parent, child) for child in children)
+
+
+async def _draw_step(context: Context, parent: Response, n: int, where: str) -> list[Draw]:
+    limits = context.sampling
+    so_far = parent.token_ids
+    room = min(limits.max_step_tokens, limits.max_tokens - len(so_far))
+    draws = await context.draw(so_far, n, max_tokens=room, where=where, stop=[STEP_DELIMITER])
+    return await together(
+        _past_blank(context, so_far, draw, f"{where}:{index}") for index, draw in enumerate(draws)
+    )
+
+
+async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: str) -> Draw:
+    """Draw on where the stop string came before anything was written: a step is never blank."""
+    tokens = context.policy.tokens
+    while draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids)):
+        limits = context.sampling
+        written = len(so_far) + len(draw.token_ids)
+        room = min(limits.max_step_tokens, limits.max_tokens - written)
+        if room < 1:
+            return replace(draw, finish=Finish.LENGTH)
+        where += "+"
+        more = await context.draw(
+            [*so_far, *draw.token_ids], 1, max_tokens=room, where=where, stop=[STEP_DELIMITER]
+        )
+        if not more:
+            return replace(draw, finish=Finish.LENGTH)
+        draw = Draw(
+            draw.token_ids + more[0].token_ids, more[0].finish, draw.logprob + more[0].logprob
+        )
+    return draw
+
+
+def _append(context: Context, parent: Response, draw: Draw) -> Response:
+    """`parent` with one more step; blank or end tokens alone join the step before."""
+    step = context.policy.tokens.last_step(draw.token_ids)
+    if draw.finish is Finish.STOP:
+        step = replace(step, scored=len(step.token_ids))
+    steps = (*parent.steps, step)
+    if parent.steps and not step.text.strip():
+        steps = (*parent.steps[:-1], with_tail(parent.steps[-1], draw.token_ids))
+    child = replace(
+        parent,
+        steps=steps,
+        logprob=parent.logprob + draw.logprob,
+        branches=(*parent.branches, (next(context.serials), len(draw.token_ids))),
+    )
+    if draw.finish is Finish.EOS:
+        return replace(child, state=State.FINISHED)
+    limits = context.sampling
+    spent = child.n_tokens >= limits.max_tokens or len(steps) >= limits.max_steps
+    return replace(child, state=State.CUT) if spent else child
+
+
+async def _scored(context: Context, parent: Response, child: Response) -> Response:
+    """`child` with the reward of its new step; the steps before keep theirs."""
+    if len(child.steps) == len(parent.steps):
+        return child
+    rewards = await context.score(child.steps, len(parent.steps))
+    return replace(child, rewards=(*parent.rewards, *rewards))

@@ -1,0 +1,441 @@
+"""The store: runs, outcomes, samples and artefacts in one SQL database, a transaction a problem.
+
+SQLite (in WAL mode) by default, any SQLAlchemy URL otherwise. A run is named by what it does, not
+by when: the same command finds its run again and goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    select,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from executor.errors import InputError
+from executor.ledger import Ledger
+from executor.outcome import Outcome, SampleRecord
+from executor.problem import Problem, problem_uid
+
+SCHEMA_VERSION = 1
+DEFAULT_STORE = "sqlite:///apportion.db"
+
+_metadata = MetaData()
+_LEDGER = tuple(f.name for f in dataclasses.fields(Ledger))
+
+_schema = Table("apportion_schema", _metadata, Column("version", Integer, primary_key=True))
+
+_problems = Table(
+    "problems",
+    _metadata,
+    Column("uid", String(32), primary_key=True),
+    Column("id", String(200), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("answer", Text),
+    Column("meta", JSON, nullable=False),
+)
+
+_runs = Table(
+    "runs",
+    _metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(20), nullable=False, index=True),
+    Column("policy", String(200), nullable=False, index=True),
+    Column("prm", String(200)),
+    Column("spec", JSON, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+)
+
+_outcomes = Table(
+    "outcomes",
+    _metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("problem_uid", ForeignKey("problems.uid"), primary_key=True),
+    Column("answer", Text),
+    Column("correct", Boolean),
+    Column("chosen", Integer),
+    Column("seconds", Float, nullable=False),
+    Column("note", JSON, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    *(Column(f"{name}_tokens", Integer, nullable=False) for name in _LEDGER),
+)
+
+_samples = Table(
+    "samples",
+    _metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("problem_uid", ForeignKey("problems.uid"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("answer", Text),
+    Column("correct", Boolean),
+    Column("state", String(12), nullable=False),
+    Column("n_tokens", Integer, nullable=False),
+    Column("logprob", Float, nullable=False),
+    Column("rewards", JSON, nullable=False),
+    Column("steps", JSON, nullable=False),
+    Column("token_ids", JSON, nullable=False),
+)
+
+_artefacts = Table(
+    "artefacts",
+    _metadata,
+    Column("name", String(300), primary_key=True),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("meta", JSON, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What a run does; equal specs are the same run.
+
+    Attributes:
+        kind: `profile`, `measure` or `run`.
+        policy: name of the policy.
+        prm: name of the PRM, or None.
+        settings: everything else that shapes its outcomes (strategy, sampling, seed, template).
+    """
+
+    kind: str
+    policy: str
+    prm: str | None
+    settings: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """A digest of the spec."""
+        content = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutcome:
+    """An outcome as read back, with the run it belongs to."""
+
+    run: RunSpec
+    outcome: Outcome
+    note: dict[str, Any]
+
+
+class Store:
+    """One database. Use it as a context manager, or call `close`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str = DEFAULT_STORE, *, create: bool = True) -> Store:
+        """Open a store, and make its tables where `create`.
+
+        Raises:
+            InputError: not a database URL, cannot be reached, cannot be written, holds another
+                schema version, or does not exist while `create` is false.
+        """
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError):  # ValueError: the port is not a number
+            raise InputError(
+                f"store {url}: not a database URL; right would be for instance {DEFAULT_STORE}"
+            ) from None
+        options: dict[str, Any] = {}
+        if parsed.get_backend_name() == "sqlite":
+            path = _sqlite_file(parsed)
+            if path is None:
+                # A memory belongs to its connection: all threads must share one.
+                options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+            else:
+                _check_sqlite_file(url, path, create)
+        try:
+            engine = create_engine(parsed, **options)
+            if engine.dialect.name == "sqlite":
+                event.listen(engine, "connect", _sqlite_settings)
+            _prepare(engine, url, create)
+        except ModuleNotFoundError as error:
+            raise InputError(f"store {url}: its driver is not installed ({error.name})") from None
+        except SQLAlchemyError as error:
+            raise InputError(f"store {url}: {_reason(error)}") from None
+        return cls(engine)
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def start(self, spec: RunSpec) -> set[str]:
+        """Register a run, or find it again.
+
+        Returns:
+            The uids of the problems it has finished already.
+        """
+        with self._transaction() as connection:
+            known = connection.execute(select(_runs.c.id).where(_runs.c.id == spec.id)).first()
+            if known is None:
+                connection.execute(
+                    _runs.insert().values(
+                        id=spec.id,
+                        kind=spec.kind,
+                        policy=spec.policy,
+                        prm=spec.prm,
+                        spec=spec.settings,
+                        created=datetime.now(UTC),
+                    )
+                )
+            done = connection.execute(
+                select(_outcomes.c.problem_uid).where(_outcomes.c.run_id == spec.id)
+            )
+            return {row.problem_uid for row in done}
+
+    def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
+        """Write one finished problem: all of it, or nothing."""
+        uid = problem_uid(outcome.problem)
+        ledger = {f"{name}_tokens": count for name, count in outcome.ledger.to_dict().items()}
+        with self._transaction() as connection:
+            if not connection.execute(
+                select(_problems.c.uid).where(_problems.c.uid == uid)
+            ).first():
+                problem = outcome.problem
+                connection.execute(
+                    _problems.insert().values(
+                        uid=uid,
+                        id=problem.id,
+                        text=problem.text,
+                        answer=problem.answer,
+                        meta=dict(problem.meta),
+                    )
+                )
+            connection.execute(
+                _outcomes.insert().values(
+                    run_id=spec.id,
+                    problem_uid=uid,
+                    answer=outcome.answer,
+                    correct=outcome.correct,
+                    chosen=outcome.chosen,
+                    seconds=outcome.seconds,
+                    note=note or {},
+                    created=datetime.now(UTC),
+                    **ledger,
+                )
+            )
+            rows = [
+                {"run_id": spec.id, "problem_uid": uid, "position": position} | _sample_row(sample)
+                for position, sample in enumerate(outcome.samples)
+            ]
+            if rows:
+                connection.execute(_samples.insert(), rows)
+
+    def runs(self, kind: str | None = None) -> list[RunSpec]:
+        """The runs, oldest first."""
+        query = select(_runs).order_by(_runs.c.created, _runs.c.id)
+        if kind is not None:
+            query = query.where(_runs.c.kind == kind)
+        with self._engine.connect() as connection:
+            return [
+                RunSpec(row.kind, row.policy, row.prm, row.spec)
+                for row in connection.execute(query)
+            ]
+
+    def outcomes(self, spec: RunSpec, *, samples: bool = True) -> Iterator[StoredOutcome]:
+        """The finished problems of a run, in a fixed order.
+
+        Args:
+            spec: the run.
+            samples: whether the responses are read too; without them `Outcome.samples` is empty.
+        """
+        query = (
+            select(_outcomes, _problems)
+            .join(_problems, _problems.c.uid == _outcomes.c.problem_uid)
+            .where(_outcomes.c.run_id == spec.id)
+            .order_by(_outcomes.c.problem_uid)
+        )
+        with self._engine.connect() as connection:
+            by_problem = self._samples_of(connection, spec) if samples else {}
+            for row in connection.execute(query).mappings():
+                uid = row[_outcomes.c.problem_uid]
+                yield StoredOutcome(
+                    spec,
+                    Outcome(
+                        problem=Problem(
+                            row[_problems.c.id],
+                            row[_problems.c.text],
+                            row[_problems.c.answer],
+                            row[_problems.c.meta],
+                        ),
+                        answer=row[_outcomes.c.answer],
+                        correct=row[_outcomes.c.correct],
+                        chosen=row[_outcomes.c.chosen],
+                        samples=tuple(by_problem.get(uid, ())),
+                        ledger=Ledger(*(row[f"{name}_tokens"] for name in _LEDGER)),
+                        seconds=row[_outcomes.c.seconds],
+                    ),
+                    row[_outcomes.c.note],
+                )
+
+    def put_artefact(self, name: str, content: bytes, meta: dict[str, Any]) -> None:
+        """Keep a named artefact (a fitted model); one of the same name is replaced."""
+        with self._transaction() as connection:
+            connection.execute(_artefacts.delete().where(_artefacts.c.name == name))
+            connection.execute(
+                _artefacts.insert().values(
+                    name=name, created=datetime.now(UTC), meta=meta, content=content
+                )
+            )
+
+    def artefact(self, name: str) -> tuple[bytes, dict[str, Any]] | None:
+        """An artefact's content and description, or None."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(_artefacts).where(_artefacts.c.name == name)).first()
+            return None if row is None else (row.content, row.meta)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        try:
+            with _begin(self._engine) as connection:
+                yield connection
+        except DBAPIError as error:
+            raise InputError(f"store {self._engine.url}: {_reason(error)}") from None
+
+    @staticmethod
+    def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:
+        query = (
+            select(_samples)
+            .where(_samples.c.run_id == spec.id)
+            .order_by(_samples.c.problem_uid, _samples.c.position)
+        )
+        by_problem: dict[str, list[SampleRecord]] = {}
+        for row in connection.execute(query):
+            by_problem.setdefault(row.problem_uid, []).append(
+                SampleRecord(
+                    row.text,
+                    row.answer,
+                    row.correct,
+                    row.state,
+                    row.n_tokens,
+                    row.logprob,
+                    tuple(row.rewards),
+                    tuple(row.steps),
+                    tuple(row.token_ids),
+                )
+            )
+        return by_problem
+
+
+def _sample_row(sample: SampleRecord) -> dict[str, Any]:
+    return dataclasses.asdict(sample)
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    """The file a SQLite URL names, be it as a `file:` URI; None for a store in memory."""
+    name = url.database or ""
+    if name in ("", ":memory:", "file::memory:") or url.query.get("mode") == "memory":
+        return None
+    return Path(unquote(urlsplit(name).path)) if name.startswith("file:") else Path(name)
+
+
+def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
+    """Say plainly what SQLite would only fail on at the first write."""
+    if not path.exists():
+        if not create:
+            raise InputError(f"store {url}: there is no such file; profile or measure makes one")
+        if not path.parent.is_dir():
+            raise InputError(f"store {url}: the folder {path.parent} does not exist")
+        return
+    if path.is_dir():
+        raise InputError(f"store {url}: is a folder; right would be a file in it")
+    # Root may write what is marked read-only; the mark is meant all the same.
+    writable = path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    if create and not (writable and os.access(path, os.W_OK)):
+        raise InputError(f"store {url}: the file is read-only; make it writable or use --store")
+
+
+def _sqlite_settings(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # A commit reaches the disk before it is called done: a kill or a power cut loses nothing.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _prepare(engine: Engine, url: str, create: bool) -> None:
+    """Make the tables, or check that they are those of this version."""
+    tables = set(inspect(engine).get_table_names())
+    if _schema.name not in tables and create:
+        tables = _make_tables(engine, url)
+    if _schema.name in tables:
+        with engine.connect() as connection:
+            version = connection.execute(select(_schema.c.version)).scalar()
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"store {url}: has schema version {version}; this apportion reads and writes "
+                f"version {SCHEMA_VERSION}"
+            )
+    else:
+        raise InputError(f"store {url}: holds no apportion tables; profile or measure makes them")
+
+
+@contextmanager
+def _begin(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes, all of it or nothing, with no other writer in between."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # The driver would begin none before a SELECT or a CREATE: another process could write
+            # between our look and our insert, and a kill could leave half of the tables.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
+def _make_tables(engine: Engine, url: str) -> set[str]:
+    """Make all tables or none, unless another process has just done so; the tables there now."""
+    with _begin(engine) as connection:
+        tables = set(inspect(connection).get_table_names())
+        if _schema.name not in tables:
+            if tables & set(_metadata.tables):
+                raise InputError(f"store {url}: has tables of another program under our names")
+            _metadata.create_all(connection)
+            connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
+        return tables | set(_metadata.tables)
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).splitlines()
+    return lines[0] if lines else type(cause).__name__

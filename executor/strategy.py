@@ -1,0 +1,199 @@
+"""The test-time strategies as a tagged union: the one home of their names and parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
+
+from executor.answers import Vote
+from executor.errors import InputError
+
+STEP_DELIMITER = "\n\n"
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+class Score(StrEnum):
+    """How the step rewards of a response become one number."""
+
+    MIN = "min"
+    LAST = "last"
+    MEAN = "mean"
+    PROD = "prod"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the policy writes; the defaults are those of arXiv 2502.06703, Sec. 4.1.
+
+    Attributes:
+        temperature: of every strategy but greedy, which is always at 0.
+        top_p: nucleus mass.
+        max_steps: most steps of a searched response.
+        max_step_tokens: most tokens of one searched step.
+        max_tokens: most tokens of one response.
+    """
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    max_steps: int = 40
+    max_step_tokens: int = 2048
+    max_tokens: int = 8192
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature <= 2:
+            raise InputError(f"temperature {self.temperature}: must be above 0 and at most 2")
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"top_p {self.top_p}: must be above 0 and at most 1")
+        for name in ("max_steps", "max_step_tokens", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
+
+
+def _check_budget(name: str, n: int) -> None:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise InputError(f"budget {n} for {name}: must be a whole number of at least 1")
+
+
+def _check_tree(name: str, n: int, width: int) -> None:
+    _check_budget(name, n)
+    if not isinstance(width, int) or isinstance(width, bool) or width < 2:
+        raise InputError(f"width {width} for {name}: must be a whole number of at least 2")
+    if n % width:
+        raise InputError(
+            f"budget {n} with width {width} for {name}: the budget must be a multiple of the width"
+            f" (for instance {max(1, n // width) * width})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy:
+    """One response at temperature 0 (chain of thought)."""
+
+    name: ClassVar[str] = "greedy"
+    needs_prm: ClassVar[bool] = False
+
+    @property
+    def n(self) -> int:
+        """The budget: always one response."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Majority:
+    """`n` samples and a plain vote."""
+
+    n: int
+    name: ClassVar[str] = "majority"
+    needs_prm: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check_budget(self.name, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfN:
+    """`n` samples, each scored by the PRM, and a vote that uses the scores."""
+
+    n: int
+    score: Score = Score.LAST
+    vote: Vote = Vote.MAX
+    name: ClassVar[str] = "best_of_n"
+    needs_prm: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_budget(self.name, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class BeamSearch:
+    """`n` beams over steps; the best `n / width` survive each step and branch `width` ways."""
+
+    n: int
+    width: int = 4
+    score: Score = Score.LAST
+    vote: Vote = Vote.WEIGHTED
+    name: ClassVar[str] = "beam_search"
+    needs_prm: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_tree(self.name, self.n, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Dvts:
+    """Diverse verifier tree search: `n / width` independent subtrees; each keeps its best child."""
+
+    n: int
+    width: int = 4
+    score: Score = Score.LAST
+    vote: Vote = Vote.WEIGHTED
+    name: ClassVar[str] = "dvts"
+    needs_prm: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_tree(self.name, self.n, self.width)
+
+
+Strategy = Greedy | Majority | BestOfN | BeamSearch | Dvts
+STRATEGIES: Mapping[str, type[Strategy]] = {
+    kind.name: kind for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts)
+}
+
+
+def to_dict(strategy: Strategy) -> dict[str, Any]:
+    """A JSON object that `from_dict` turns back into the same strategy."""
+    return {"name": strategy.name, "n": strategy.n} | asdict(strategy)
+
+
+def from_dict(record: Mapping[str, Any]) -> Strategy:
+    """The strategy a JSON object describes; InputError where it describes none."""
+    options = dict(record)
+    name = options.pop("name", None)
+    kind = STRATEGIES.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise InputError(f"strategy {name!r}: must be one of {', '.join(STRATEGIES)}")
+    known = {f.name for f in fields(kind)}
+    if kind is Greedy:
+        options.pop("n", None)
+    if unknown := set(options) - known:
+        raise InputError(f"strategy {name}: no parameter {', '.join(sorted(unknown))}")
+    if "n" in known and "n" not in options:
+        raise InputError(f"strategy {name}: the budget n is missing")
+    for key, enum in (("score", Score), ("vote", Vote)):
+        if key in options:
+            options[key] = parse_choice(enum, options[key], f"{key} of {name}")
+    return kind(**options)
+
+
+def parse_choice(enum: type[_E], value: object, what: str) -> _E:
+    """The member of `enum` that `value` names; InputError with the names known."""
+    try:
+        return enum(str(value))
+    except ValueError:
+        raise InputError(f"{what} {value!r}: must be one of {', '.join(enum)}") from None
+
+
+def make(name: str, n: int, **options: Any) -> Strategy:
+    """The strategy called `name` at budget `n`; options that it does not have are an error."""
+    return from_dict({"name": name, "n": n, **options})
+
+
+def key(strategy: Strategy) -> str:
+    """One line that names a strategy and its parameters, for instance `dvts(n=16,width=4,...)`."""
+    options = ",".join(f"{k}={v}" for k, v in asdict(strategy).items())
+    return f"{strategy.name}({options})" if options else strategy.name
+
+
+def parse_names(text: str) -> list[str]:
+    """Names of strategies as given on a command line: `all`, or a comma-separated list."""
+    if text == "all":
+        return list(STRATEGIES)
+    names = [name for name in re.split(r"[,\s]+", text) if name]
+    for name in names:
+        if name not in STRATEGIES:
+            raise InputError(f"strategy {name!r}: must be one of {', '.join(STRATEGIES)}, or all")
+    return names

@@ -1,0 +1,114 @@
+"""Tokens and text: loading tokenizers, and cutting a response into steps at token boundaries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from executor.errors import InputError
+from executor.strategy import STEP_DELIMITER
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of a response that ends at the step delimiter, or at the response's end.
+
+    Attributes:
+        token_ids: its tokens; the last step of a finished response holds its end tokens too.
+        text: their text, special tokens left out.
+        scored: how many of its tokens lie before the place where a PRM reads the step's reward:
+            up to the delimiter, or up to the end tokens.
+    """
+
+    token_ids: tuple[int, ...]
+    text: str
+    scored: int
+
+
+class Tokens:
+    """A tokenizer as the executor uses it.
+
+    Steps are cut by one rule for whole samples and for step-by-step search: a step ends with the
+    token that completes the delimiter after something that is not blank. So a step is never empty,
+    and a response cut afterwards has the same steps as one searched step by step.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self._pieces: dict[int, str] = {}
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of `text`, without special tokens added."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of `token_ids`, special tokens left out."""
+        return str(self.tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def steps(self, token_ids: Sequence[int]) -> list[Step]:
+        """Cut a response into its steps; their tokens joined are `token_ids` again."""
+        steps: list[Step] = []
+        start = 0
+        for position, token in enumerate(token_ids, start=1):
+            if "\n" not in self._piece(token):
+                continue  # only a line's end completes the delimiter
+            # Not the pieces joined: a character may be spelt by several tokens.
+            text = self.decode(token_ids[start:position])
+            if self.ends_step(text):
+                steps.append(Step(tuple(token_ids[start:position]), text, position - start))
+                start = position
+        rest = tuple(token_ids[start:])
+        if not rest:
+            return steps
+        if self.decode(rest).strip() or not steps:
+            return [*steps, self.last_step(rest)]
+        return [*steps[:-1], with_tail(steps[-1], rest)]
+
+    def last_step(self, token_ids: tuple[int, ...]) -> Step:
+        """The step that `token_ids`, without a delimiter at their end, make."""
+        scored = len(token_ids)
+        while scored > 1 and not self._piece(token_ids[scored - 1]).strip():
+            scored -= 1
+        return Step(token_ids, self.decode(token_ids), scored)
+
+    @staticmethod
+    def ends_step(text: str) -> bool:
+        """Whether a step's text so far has reached its delimiter."""
+        return STEP_DELIMITER in text.lstrip()
+
+    def _piece(self, token: int) -> str:
+        if token not in self._pieces:
+            self._pieces[token] = self.decode([token])
+        return self._pieces[token]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of vocabulary and merges: equal where two models share their token ids."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            model = json.loads(backend.to_str())["model"]
+            content = json.dumps({k: model.get(k) for k in ("type", "vocab", "merges")})
+        else:
+            content = json.dumps(sorted(self.tokenizer.get_vocab().items()))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def with_tail(step: Step, tail: tuple[int, ...]) -> Step:
+    """`step` with blank or end tokens appended: no step of their own, and never scored."""
+    return replace(step, token_ids=step.token_ids + tail)
+
+
+def load_tokenizer(checkpoint: Path | str) -> Any:
+    """The tokenizer of a checkpoint folder or hub id; InputError where there is none."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(checkpoint))
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise InputError(f"model {checkpoint}: no tokenizer can be read there ({reason})") from None

@@ -1,0 +1,303 @@
+"""The command line: parses, and hands over; the work is done in `planner.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from executor.errors import EngineError, InputError
+
+DEFAULT_STORE = "sqlite:///apportion.db"
+USAGE_ERROR = 2
+ENGINE_ERROR = 3
+INTERRUPTED = 130
+
+Parser = argparse.ArgumentParser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 bad input, 3 a lost engine."""
+    arguments = build_parser().parse_args(argv)
+    # Nothing heavy is imported before here: --help answers at once.
+    command = importlib.import_module(f"planner.commands.{arguments.module}")
+    from planner.console import Output
+
+    output = Output(as_json=arguments.json)
+    try:
+        command.run(arguments, output)
+    except InputError as error:
+        print(f"apportion: {_one_line(error)}", file=sys.stderr)
+        return USAGE_ERROR
+    except EngineError as error:
+        print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
+        return ENGINE_ERROR
+    except KeyboardInterrupt:
+        print("apportion: interrupted; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="apportion",
+        description="Which test-time strategy, with how much compute, for this policy, this PRM "
+        "and this problem?",
+        epilog="Start with: apportion demo",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (
+        _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _report,
+    ):  # fmt: skip
+        add(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    summary: str,
+    examples: str,
+) -> Parser:
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(module=name.replace("-", "_"))
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON document on stdout, nothing else"
+    )
+    command.add_argument(
+        "--store",
+        default=DEFAULT_STORE,
+        metavar="URL",
+        help="SQLAlchemy URL of the store (default: %(default)s)",
+    )
+    return command
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _add_models(command: Parser, *, prm_required: bool = False) -> None:
+    command.add_argument(
+        "--policy", required=True, help="catalog name (smollm2-135m), checkpoint folder or hub id"
+    )
+    command.add_argument("--prm", required=prm_required, help="PRM: a folder made by fit-prm")
+
+
+def _add_problems(command: Parser) -> None:
+    command.add_argument(
+        "--problems",
+        action="append",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="JSONL, JSON or CSV; may be given several times",
+    )
+    command.add_argument(
+        "--limit",
+        action="append",
+        type=_whole,
+        default=[],
+        metavar="N",
+        help="only the first N problems; once for all files, or once a file",
+    )
+    command.add_argument("--problem-field", metavar="NAME", help="field that holds the question")
+    command.add_argument("--answer-field", metavar="NAME", help="field that holds the answer")
+
+
+def _add_sampling(command: Parser) -> None:
+    group = command.add_argument_group("sampling (defaults: those of arXiv 2502.06703)")
+    number: Callable[[str], float] = float
+    group.add_argument("--temperature", type=number, default=0.7)
+    group.add_argument("--top-p", type=number, default=1.0)
+    group.add_argument("--max-tokens", type=_whole, default=8192, help="of one response")
+    group.add_argument("--max-step-tokens", type=_whole, default=2048, help="of one searched step")
+    group.add_argument("--max-steps", type=_whole, default=40, help="of one searched response")
+    _add_engine(command)
+
+
+def _add_engine(command: Parser) -> None:
+    group = command.add_argument_group("engine")
+    group.add_argument("--seed", type=_whole, default=0)
+    group.add_argument("--template", help="task template: a bundled name or a JSON file")
+    group.add_argument(
+        "--concurrency", type=_whole, default=32, help="problems in flight (default: 32)"
+    )
+    group.add_argument("--max-model-len", type=_whole, help="longest context in tokens")
+    group.add_argument(
+        "--kv-cache-gib", type=float, default=2.0, help="key-value cache of an engine on a CPU"
+    )
+
+
+def _add_constraint(command: Parser) -> None:
+    group = command.add_argument_group("constraints")
+    group.add_argument("--budget", type=_whole, metavar="N", help="most generations a problem")
+    group.add_argument("--max-flops", type=float, metavar="X", help="most FLOPs a problem")
+    group.add_argument("--max-seconds", type=float, metavar="X", help="most seconds a problem")
+    group.add_argument("--max-usd", type=float, metavar="X", help="most money a problem")
+    group.add_argument("--usd-per-hour", type=float, metavar="X", help="price of the machine")
+    group.add_argument(
+        "--target-accuracy", type=float, metavar="A", help="the cheapest that reaches A"
+    )
+    group.add_argument(
+        "--confidence", type=float, default=0.95, help="how sure it must be of A (default: 0.95)"
+    )
+
+
+def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "demo",
+        "the whole road on the bundled policy and problems: profile, PRM, measure, fit, plan, run",
+        "apportion demo\napportion demo --out results --problems 40",
+    )
+    command.add_argument("--policy", default="smollm2-135m")
+    command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
+    command.add_argument(
+        "--problems", type=_whole, default=30, help="problems of each part (default: %(default)s)"
+    )
+    command.add_argument("--samples", type=_whole, default=16, help="samples a problem")
+    command.add_argument("--trials", type=_whole, default=25, help="Optuna trials")
+    _add_engine(command)
+
+
+def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "recommend",
+        "which strategy to use, from evidence alone; needs neither torch nor vllm",
+        "apportion recommend --policy smollm2-135m --budget 16\n"
+        "apportion recommend --policy smollm2-135m --prm smollm2-135m-head --difficulty medium "
+        "--json",
+    )
+    _add_models(command)
+    command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
+    _add_constraint(command)
+
+
+def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "profile",
+        "sample the policy on problems with known answers: pass@1 and difficulty of each",
+        "apportion profile --problems problems.jsonl --policy smollm2-135m --max-samples 16\n"
+        "apportion profile --problems p.csv --policy ./my-model --prm ./my-head --json",
+    )
+    _add_models(command)
+    _add_problems(command)
+    command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
+    _add_sampling(command)
+
+
+def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "fit-prm",
+        "train a reward head on the policy's own samples: an on-policy PRM",
+        "apportion fit-prm --problems train.jsonl --policy smollm2-135m --out heads/smollm2",
+    )
+    command.add_argument("--policy", required=True)
+    _add_problems(command)
+    command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
+    command.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
+    _add_sampling(command)
+
+
+def _add_strategy_options(command: Parser) -> None:
+    command.add_argument("--width", type=_whole, help="branches a beam or subtree (default: 4)")
+    command.add_argument("--score", help="min, last, mean or prod (default: last)")
+    command.add_argument("--vote", help="majority, max or weighted (default: the strategy's own)")
+
+
+def _measure(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "measure",
+        "run strategies live on problems with known answers; the outcomes are evidence",
+        "apportion measure --problems p.jsonl --policy smollm2-135m --prm ./head "
+        "--strategies beam_search,dvts --budgets 4,16",
+    )
+    _add_models(command)
+    _add_problems(command)
+    command.add_argument("--strategies", default="all", help="names, or all (default)")
+    command.add_argument("--budgets", default="4", help="numbers of generations, as in 4,16,64")
+    _add_strategy_options(command)
+    _add_sampling(command)
+
+
+def _fit(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "fit",
+        "fit the outcome model to all evidence in the store, tuned by Optuna",
+        "apportion fit\napportion fit --trials 100 --json",
+    )
+    command.add_argument("--trials", type=_whole, default=50, metavar="T")
+    command.add_argument("--seed", type=_whole, default=0)
+
+
+def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "plan",
+        "choose a strategy and budget for every difficulty, and write them down",
+        "apportion plan --policy smollm2-135m --prm ./head --budget 16 --out plan.json",
+    )
+    _add_models(command)
+    _add_constraint(command)
+    command.add_argument("--out", type=Path, required=True, help="the plan file")
+
+
+def _run(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "run",
+        "answer problems by a plan, or by one strategy",
+        "apportion run --plan plan.json --problems questions.jsonl\n"
+        "apportion run --strategy majority --budget 16 --policy smollm2-135m --problems q.jsonl\n"
+        "apportion run --strategy all --budget 4 --policy smollm2-135m --prm ./head "
+        "--problems a.jsonl --limit 30 --problems b.jsonl --limit 10",
+    )
+    command.add_argument("--plan", type=Path, help="a plan made by apportion plan")
+    command.add_argument("--strategy", help="without a plan: names of strategies, or all")
+    command.add_argument("--budget", type=_whole, metavar="N", help="budget of --strategy")
+    command.add_argument("--policy", help="with --strategy; with --plan: where its policy lies now")
+    command.add_argument("--prm", help="with --strategy; with --plan: where its PRM lies now")
+    _add_problems(command)
+    _add_strategy_options(command)
+    _add_sampling(command)
+
+
+def _report(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "report",
+        "one self-contained HTML page: the recommendation, the evidence, the plots",
+        "apportion report --policy smollm2-135m --out report.html",
+    )
+    command.add_argument("--policy", help="default: the only one in the store")
+    command.add_argument("--prm", help="default: the only one in the store")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE")
+    _add_constraint(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What several commands make of their arguments."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from executor.engine import EngineOptions
+from executor.errors import InputError
+from executor.problem import Problem
+from executor.strategy import Sampling
+from planner.console import Output
+from planner.recommend import LEVELS, Constraint
+from planner.session import Session, Settings, read_problems
+
+
+def settings(arguments: Namespace) -> Settings:
+    """Settings from the sampling and engine options; commands without the former use defaults."""
+    if arguments.concurrency < 1:
+        raise InputError(f"--concurrency {arguments.concurrency}: must be at least 1")
+    sampling = Sampling()
+    if hasattr(arguments, "temperature"):
+        sampling = Sampling(
+            temperature=arguments.temperature,
+            top_p=arguments.top_p,
+            max_steps=arguments.max_steps,
+            max_step_tokens=arguments.max_step_tokens,
+            max_tokens=arguments.max_tokens,
+        )
+    return Settings(
+        sampling=sampling,
+        seed=arguments.seed,
+        concurrency=arguments.concurrency,
+        # Blocks of 32 tokens: a step is a few dozen tokens long, and only whole blocks are reused.
+        engine=EngineOptions(
+            block_size=32,
+            max_model_len=arguments.max_model_len,
+            kv_cache_gib=arguments.kv_cache_gib,
+        ),
+        template=arguments.template,
+    )
+
+
+def session(arguments: Namespace, output: Output) -> Session:
+    """A session on the store the arguments name."""
+    return Session(output, arguments.store, settings(arguments))
+
+
+def problems(arguments: Namespace, *, require_answers: bool = True) -> list[Problem]:
+    """The problems the arguments name."""
+    return read_problems(
+        arguments.problems,
+        arguments.limit,
+        problem_field=arguments.problem_field,
+        answer_field=arguments.answer_field,
+        require_answers=require_answers,
+    )
+
+
+def constraint(arguments: Namespace) -> Constraint:
+    """The constraint the arguments name."""
+    return Constraint(
+        budget=arguments.budget,
+        max_flops=arguments.max_flops,
+        max_seconds=arguments.max_seconds,
+        max_usd=arguments.max_usd,
+        target_accuracy=arguments.target_accuracy,
+        confidence=arguments.confidence,
+    )
+
+
+def difficulty(name: str) -> str:
+    """A difficulty, or `all`; InputError for anything else."""
+    if name not in LEVELS:
+        raise InputError(f"difficulty {name!r}: must be one of {', '.join(LEVELS)}")
+    return name
+
+
+def strategy_options(arguments: Namespace, name: str) -> dict[str, Any]:
+    """The width, score and vote given, as far as the strategy has them."""
+    given = {"width": arguments.width, "score": arguments.score, "vote": arguments.vote}
+    has = {
+        "best_of_n": ("score", "vote"),
+        "beam_search": ("width", "score", "vote"),
+        "dvts": ("width", "score", "vote"),
+    }.get(name, ())
+    return {key: value for key, value in given.items() if value is not None and key in has}

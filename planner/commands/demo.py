@@ -1,0 +1,127 @@
+"""`apportion demo`: the whole road on the bundled policy and problems, from one command."""
+
+from __future__ import annotations
+
+import dataclasses
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from executor.errors import InputError
+from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
+from planner import evidence
+from planner.commands import common, fit_prm
+from planner.commands import fit as fit_command
+from planner.commands import plan as plan_command
+from planner.commands import profile as profile_command
+from planner.commands import report as report_command
+from planner.commands.measure import measure, summary_table
+from planner.commands.recommend import read_basis
+from planner.commands.run import run_plan
+from planner.console import Output
+from planner.recommend import Constraint, Recommendation
+from planner.report import write
+from planner.resources import data_folder
+from planner.session import Session
+from planner.summary import RunSummary
+from profiling.problems import load_problems
+from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
+
+BUDGETS = (4, 16)
+# The bundled problems are solved in a few dozen tokens; what runs on has lost its way.
+MAX_TOKENS = 256
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Profile, train a PRM, measure, fit, plan, run on problems not seen before, report."""
+    if not 6 <= arguments.problems <= 120:
+        raise InputError(f"--problems {arguments.problems}: must be 6 to 120")
+    if arguments.samples < max(BUDGETS):
+        raise InputError(f"--samples {arguments.samples}: must be at least {max(BUDGETS)}")
+    out: Path = arguments.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be made ({error.strerror})") from None
+    if arguments.store == _DEFAULT_STORE:
+        arguments.store = f"sqlite:///{out}/apportion.db"
+    settings = dataclasses.replace(
+        common.settings(arguments), sampling=Sampling(max_tokens=MAX_TOKENS)
+    )
+    with Session(output, arguments.store, settings) as session:
+        document, made, runs = _road(session, arguments, out)
+    output.result(document, lambda console: show(console, made, runs, out))
+
+
+_DEFAULT_STORE = "sqlite:///apportion.db"
+
+
+def _road(
+    session: Session, arguments: Namespace, out: Path
+) -> tuple[dict[str, Any], list[Recommendation], list[RunSummary]]:
+    n, policy = arguments.problems, arguments.policy
+    folder = data_folder() / "problems"
+    known = load_problems(folder / "profile.jsonl")
+    # The PRM is trained on problems of its own: rewards on those it has seen would flatter it.
+    training, profiled = known[:n], known[-n:]
+    unseen = load_problems(folder / "heldout.jsonl", limit=n)
+
+    session.output.say("[bold]1. A reward head from the policy's own samples[/bold]")
+    head = out / f"{Path(policy).name}-head"
+    if not head.exists():
+        fit_prm.fit(session, policy, training, arguments.samples, head)
+    executor = session.executor(policy, str(head))
+    template = session.template(policy)
+    plain = dataclasses.replace(executor, prm=None)
+
+    session.output.say("[bold]2. A profile: pass@1 and difficulty[/bold]")
+    spec = profile_spec(executor, arguments.samples, template.to_dict())
+    session.timed(
+        "profiling", n, spec,
+        lambda progress: profile(executor, profiled, session.store, spec, progress=progress),
+    )  # fmt: skip
+
+    session.output.say("[bold]3. Strategies measured live[/bold]")
+    live: list[Strategy] = [Greedy()]
+    live += [kind(budget) for kind in (BeamSearch, Dvts) for budget in BUDGETS]
+    for strategy in live:
+        runner = executor if strategy.needs_prm else plain
+        measure(session, runner, template, profiled, strategy)
+
+    session.output.say("[bold]4. The outcome model and the plan[/bold]")
+    frame = evidence.gather(session.store, session.grader)
+    fit_command.fit(
+        session.store, frame, arguments.trials, arguments.seed, session.output, arguments.store
+    )
+    constraint = Constraint(budget=max(BUDGETS))
+    plan, made = plan_command.make(arguments.store, policy, str(head), constraint)
+    plan.save(out / "plan.json")
+
+    session.output.say("[bold]5. The plan on problems it has never seen[/bold]")
+    runs = [
+        run_plan(session, plan, unseen).summary,
+        measure(session, plain, template, unseen, Greedy(), kind="run")[0],
+        measure(session, plain, template, unseen, Majority(max(BUDGETS)), kind="run")[0],
+    ]
+    basis = read_basis(arguments.store, executor.policy.name, head.name, None)
+    page = report_command.data(arguments.store, basis, executor.policy.name, head.name, made, runs)
+    write(page, out / "report.html")
+    profiles = read_profile(session.store, spec)
+    document = {
+        "profile": profile_command.document(
+            spec.policy, spec.prm, profiles, profile_rewards(profiles)
+        ),
+        "plan": plan.to_dict(),
+        "held_out": [summary.to_dict() for summary in runs],
+        "report": str(out / "report.html"),
+    }
+    return document, made, runs
+
+
+def show(console: Console, made: list[Recommendation], runs: list[RunSummary], out: Path) -> None:
+    """The end of the demo: the plan, how it did, where the report is."""
+    plan_command.show(console, made, out / "plan.json")
+    console.print(summary_table("held-out problems, none used above", runs))
+    console.print(f"report: {out / 'report.html'}")

@@ -1,0 +1,116 @@
+"""`apportion measure`: live runs of strategies, stored as evidence."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from executor.errors import InputError
+from executor.outcome import Outcome
+from executor.problem import Problem, problem_uid
+from executor.runner import Executor
+from executor.store import RunSpec
+from executor.strategy import STRATEGIES, Greedy, Strategy, key, make, parse_names, to_dict
+from executor.templates import PromptTemplate
+from planner.commands import common
+from planner.console import Output, count, share, table
+from planner.evidence import MEASURE
+from planner.session import Session, run_settings
+from planner.summary import RunSummary, summarise_run
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Run every strategy at every budget."""
+    strategies = parse_strategies(arguments, parse_budgets(arguments.budgets), arguments.strategies)
+    need_prm(strategies, arguments.prm)
+    problems = common.problems(arguments)
+    with common.session(arguments, output) as session:
+        executor = session.executor(arguments.policy, arguments.prm)
+        template = session.template(arguments.policy)
+        summaries = [
+            measure(session, executor, template, problems, strategy)[0] for strategy in strategies
+        ]
+    document = {
+        "policy": executor.policy.name,
+        "prm": None if executor.prm is None else executor.prm.name,
+        "runs": [summary.to_dict() for summary in summaries],
+    }
+    output.result(document, lambda console: console.print(summary_table("measured", summaries)))
+
+
+def need_prm(strategies: Sequence[Strategy], prm: str | None) -> None:
+    """InputError where a strategy needs a PRM and none is given."""
+    if prm is None:
+        for strategy in strategies:
+            if strategy.needs_prm:
+                raise InputError(f"strategy {strategy.name}: needs a PRM; give one with --prm")
+
+
+def parse_budgets(text: str) -> list[int]:
+    """Budgets as in `4,16,64`."""
+    try:
+        budgets = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        budgets = []
+    if not budgets:
+        raise InputError(f"--budgets {text!r}: must be whole numbers, as in 4,16,64")
+    return budgets
+
+
+def parse_strategies(arguments: Namespace, budgets: Sequence[int], names: str) -> list[Strategy]:
+    """The strategies asked for, each at each budget; greedy once."""
+    found: list[Strategy] = []
+    for name in parse_names(names):
+        if STRATEGIES[name] is Greedy:
+            found.append(Greedy())
+            continue
+        options = common.strategy_options(arguments, name)
+        found += [make(name, budget, **options) for budget in budgets]
+    return found
+
+
+def measure(
+    session: Session,
+    executor: Executor,
+    template: PromptTemplate,
+    problems: Sequence[Problem],
+    strategy: Strategy,
+    kind: str = MEASURE,
+) -> tuple[RunSummary, RunSpec]:
+    """Run one strategy on what it has not been run on, and add it up."""
+    prm = executor.prm if strategy.needs_prm else None
+    spec = RunSpec(
+        kind,
+        executor.policy.name,
+        None if prm is None else prm.name,
+        run_settings(executor, template, strategy=to_dict(strategy)),
+    )
+
+    async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
+        return await executor.solve(problem, strategy), executor.note(problem)
+
+    session.run(key(strategy), problems, solve, spec)
+    asked = {problem_uid(problem) for problem in problems}
+    stored = session.store.outcomes(spec, samples=False)
+    mine = (one for one in stored if problem_uid(one.outcome.problem) in asked)
+    return summarise_run(key(strategy), mine), spec
+
+
+def summary_table(title: str, summaries: Sequence[RunSummary]) -> Any:
+    """Runs for people: accuracy, interval and problems, and what it took."""
+    return table(
+        title,
+        ["strategy", "accuracy [95 %]", "problems", "generated/problem", "PRM/problem", "seconds"],
+        [
+            [
+                s.name,
+                share(s.accuracy, s.interval),
+                str(s.problems),
+                count(s.tokens_per_problem),
+                count(s.prm_tokens_per_problem),
+                f"{s.seconds:.1f}",
+            ]
+            for s in summaries
+        ],
+    )

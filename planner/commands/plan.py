@@ -1,0 +1,145 @@
+"""`apportion plan`: a strategy and a budget for every difficulty, written down."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from executor.answers import MathGrader
+from executor.errors import InputError
+from executor.store import RunSpec, Store
+from executor.strategy import Sampling, key
+from executor.templates import PromptTemplate
+from planner import evidence
+from planner.commands import common
+from planner.commands.recommend import Basis, model_name, read_basis
+from planner.console import Output, count, share, table
+from planner.plan import DEFAULT, Entry, Plan
+from planner.recommend import LEVELS, Constraint, Recommendation, candidates, choose
+from planner.tuning import fingerprint
+from profiling.difficulty import ProbeClassifier, fit_probe_classifier
+from profiling.profiler import KIND as PROFILE
+from profiling.profiler import read_profile
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Choose for every difficulty; write the plan."""
+    constraint = common.constraint(arguments)
+    if not arguments.out.parent.is_dir():
+        raise InputError(f"--out {arguments.out}: the folder {arguments.out.parent} does not exist")
+    with output.status("planning"):
+        plan, made = make(
+            arguments.store, arguments.policy, arguments.prm, constraint, arguments.usd_per_hour
+        )
+    plan.save(arguments.out)
+    document = plan.to_dict() | {"out": str(arguments.out)}
+    output.result(document, lambda console: show(console, made, arguments.out))
+
+
+def make(
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    usd_per_hour: float | None = None,
+) -> tuple[Plan, list[Recommendation]]:
+    """The plan for a policy and a PRM, and the recommendations it is made of.
+
+    Raises:
+        InputError: no evidence, or nothing keeps to the constraint.
+    """
+    name, prm_name = model_name(policy), model_name(prm)
+    basis = read_basis(store_url, name, prm_name, usd_per_hour)
+    made = recommendations(basis, name, prm_name, constraint)
+    with Store.open(store_url, create=False) as store, MathGrader() as grader:
+        spec = _profile_of(store, name, prm_name)
+        classifier = _classifier(store, spec, grader)
+    usable = evidence.for_pair(basis.frame, name, prm_name)
+    needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
+    plan = Plan(
+        policy=_lasting(policy),
+        prm=_lasting(prm) if prm and needs_prm else None,
+        sampling=Sampling(**spec.settings["sampling"]),
+        template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
+        entries={
+            r.difficulty: Entry(
+                r.choice.strategy,
+                r.choice.predicted_accuracy,
+                r.choice.interval,
+                r.choice.cost.to_dict(),
+            )
+            for r in made
+        },
+        classifier=classifier,
+        constraint={k: v for k, v in asdict(constraint).items() if v is not None},
+        rests_on={
+            "rows": len(usable),
+            "problems": int(usable["problem"].nunique()),
+            "evidence": fingerprint(usable),
+            "model": basis.metrics,
+        },
+    )
+    return plan, made
+
+
+def recommendations(
+    basis: Basis, policy: str, prm: str | None, constraint: Constraint
+) -> list[Recommendation]:
+    """One for every difficulty there is evidence on, and one for all."""
+    made = []
+    for level in LEVELS:
+        found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+        if found:
+            made.append(choose(level, found, constraint))
+    if not made or made[-1].difficulty != DEFAULT:
+        raise InputError(f"policy {policy}: there is no evidence to plan from")
+    return made
+
+
+def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
+    """The profile with most problems, the PRM's own before one without."""
+    fitting = [s for s in store.runs(PROFILE) if s.policy == policy and s.prm in (prm, None)]
+    if not fitting:
+        raise InputError(f"policy {policy}: has no profile in this store; run apportion profile")
+    return max(
+        fitting, key=lambda s: (s.prm == prm, sum(1 for _ in store.outcomes(s, samples=False)))
+    )
+
+
+def _classifier(store: Store, spec: RunSpec, grader: MathGrader) -> ProbeClassifier | None:
+    return fit_probe_classifier(read_profile(store, spec), grader)
+
+
+def _scores(classifier: ProbeClassifier | None, spec: RunSpec) -> bool:
+    """Whether the classifier was trained on rewards, which probes then need too."""
+    return classifier is not None and spec.prm is not None
+
+
+def _lasting(model: str) -> str:
+    """A folder by its full path: plans are run from anywhere."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
+
+
+def show(console: Console, made: list[Recommendation], out: Path) -> None:
+    """The plan for people."""
+    rows: list[list[Any]] = [
+        [
+            r.difficulty,
+            key(r.choice.strategy),
+            share(r.choice.predicted_accuracy, r.choice.interval),
+            str(r.choice.problems),
+            count(r.choice.cost.generated_tokens),
+            count(r.choice.cost.prm_tokens),
+        ]
+        for r in made
+    ]
+    columns = ["difficulty", "strategy", "accuracy [90 %]", "problems", "generated", "PRM"]
+    console.print(table("plan", columns, rows))
+    for r in made:
+        for note in r.notes:
+            console.print(f"{r.difficulty}: {note}", highlight=False)
+    console.print(f"written to {out}")

@@ -1,0 +1,114 @@
+"""`apportion profile`: pass@1 and difficulty of problems for one policy."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+
+from executor.problem import problem_uid
+from planner.commands import common
+from planner.console import Output, count, share, table
+from profiling.passrate import Difficulty
+from profiling.profiler import (
+    ProblemProfile,
+    profile,
+    profile_rewards,
+    profile_spec,
+    read_profile,
+    total_ledger,
+)
+from profiling.rewards import RewardStatistics
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Sample, score, grade; then say what it came to."""
+    problems = common.problems(arguments)
+    with common.session(arguments, output) as session:
+        executor = session.executor(arguments.policy, arguments.prm)
+        template = session.template(arguments.policy)
+        spec = profile_spec(executor, arguments.max_samples, template.to_dict())
+        session.timed(
+            f"profiling {executor.policy.name}",
+            len(problems),
+            spec,
+            lambda progress: profile(
+                executor, problems, session.store, spec,
+                progress=progress, concurrency=session.settings.concurrency,
+            ),
+        )  # fmt: skip
+        asked = {problem_uid(problem) for problem in problems}
+        found = [
+            one
+            for one in read_profile(session.store, spec)
+            if problem_uid(one.outcome.problem) in asked
+        ]
+    rewards = profile_rewards(found)
+    output.result(
+        document(spec.policy, spec.prm, found, rewards), lambda c: show(c, found, rewards)
+    )
+
+
+def document(
+    policy: str,
+    prm: str | None,
+    found: list[ProblemProfile],
+    rewards: RewardStatistics | None,
+) -> dict[str, Any]:
+    """The JSON document."""
+    return {
+        "policy": policy,
+        "prm": prm,
+        "problems": [one.to_dict() for one in found],
+        "difficulties": _levels(found),
+        "rewards": None if rewards is None else rewards.to_dict(),
+        "ledger": total_ledger(found).to_dict(),
+    }
+
+
+def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistics | None) -> None:
+    """The same for people: the mix of difficulties, and the least and most certain problems."""
+    rows = []
+    levels = _levels(found)
+    for level in Difficulty:
+        members = [one for one in found if one.pass_rate.difficulty is level]
+        right = sum(one.pass_rate.successes for one in members)
+        trials = sum(one.pass_rate.trials for one in members)
+        sure = sum(one.pass_rate.confidence >= 0.95 for one in members)
+        mean = f"{right / trials:.3f}" if trials else "-"
+        rows.append([level.value, str(levels[level.value]), mean, str(sure)])
+    console.print(table(
+        f"{len(found)} problems by difficulty",
+        ["difficulty", "problems", "mean pass@1", "class 95 % sure"],
+        rows,
+    ))  # fmt: skip
+    detail = [
+        [
+            one.outcome.problem.id,
+            share(one.pass_rate.pass_at_1, one.pass_rate.interval()),
+            one.pass_rate.difficulty.value,
+            f"{one.pass_rate.confidence:.2f}",
+            str(one.pass_rate.trials),
+        ]
+        for one in sorted(found, key=lambda one: -one.pass_rate.pass_at_1)
+    ]
+    shown = detail if len(detail) <= 24 else [*detail[:12], ["..."] + [""] * 4, *detail[-12:]]
+    columns = ["problem", "pass@1 [95 %]", "difficulty", "P(class)", "samples"]
+    console.print(table("pass@1 by problem", columns, shown))
+    if rewards is not None:
+        console.print(
+            f"PRM on these samples: AUC {rewards.auc}, within a problem {rewards.auc_within} "
+            f"({rewards.mixed_problems} problems), calibration error {rewards.calibration_error}"
+        )
+    ledger = total_ledger(found)
+    console.print(
+        f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "
+        f"(+ {count(ledger.cached)} cached), {count(ledger.prm)} PRM"
+    )
+
+
+def _levels(found: list[ProblemProfile]) -> dict[str, int]:
+    counts = Counter(one.pass_rate.difficulty for one in found)
+    return {level.value: counts[level] for level in Difficulty}

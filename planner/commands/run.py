@@ -1,0 +1,150 @@
+"""`apportion run`: answers problems by a plan, or by strategies of the user's own choice."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from executor.errors import InputError
+from executor.outcome import Outcome
+from executor.problem import Problem, problem_uid
+from executor.store import RunSpec, StoredOutcome
+from planner.commands import common
+from planner.commands.measure import measure, need_prm, parse_strategies, summary_table
+from planner.console import Output, table
+from planner.plan import Plan
+from planner.router import solve_by_plan
+from planner.session import Session, run_settings
+from planner.summary import RunSummary, summarise_run
+
+KIND = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A run with its answers."""
+
+    summary: RunSummary
+    outcomes: tuple[StoredOutcome, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record of the JSON document."""
+        answers = [
+            {
+                "id": stored.outcome.problem.id,
+                "answer": stored.outcome.answer,
+                "correct": stored.outcome.correct,
+                "difficulty": stored.note.get("difficulty"),
+                "strategy": stored.note.get("strategy"),
+                "ledger": stored.outcome.ledger.to_dict(),
+                "seconds": stored.outcome.seconds,
+            }
+            for stored in self.outcomes
+        ]
+        return self.summary.to_dict() | {"answers": answers}
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Run the plan, or the strategies."""
+    if (arguments.plan is None) == (arguments.strategy is None):
+        raise InputError("run: give either --plan FILE, or --strategy NAME with --budget N")
+    if arguments.plan is not None:
+        answered = [_by_plan(arguments, output)]
+    else:
+        answered = _by_strategy(arguments, output)
+    document = answered[0].to_dict() if len(answered) == 1 else {
+        "runs": [one.to_dict() for one in answered]
+    }  # fmt: skip
+    output.result(document, lambda console: show(console, answered))
+
+
+def _by_plan(arguments: Namespace, output: Output) -> Answered:
+    plan = Plan.load(arguments.plan)
+    for option in ("budget", "width", "score", "vote"):
+        if getattr(arguments, option) is not None:
+            raise InputError(f"--{option}: the plan says that; it goes with --strategy only")
+    problems = common.problems(arguments, require_answers=False)
+    with common.session(arguments, output) as session:
+        return run_plan(session, plan, problems, arguments.policy, arguments.prm)
+
+
+def run_plan(
+    session: Session,
+    plan: Plan,
+    problems: Sequence[Problem],
+    policy: str | None = None,
+    prm: str | None = None,
+) -> Answered:
+    """Run a plan on what it has not been run on; policy and PRM may have moved."""
+    executor = session.executor(
+        policy or plan.policy,
+        prm or plan.prm,
+        template=plan.template,
+        sampling=plan.sampling,
+    )
+    spec = RunSpec(
+        KIND,
+        executor.policy.name,
+        None if executor.prm is None else executor.prm.name,
+        run_settings(executor, plan.template, plan=plan.to_dict()),
+    )
+
+    async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
+        outcome, note = await solve_by_plan(executor, plan, problem)
+        return outcome, note | {"strategy": plan.entry(note["difficulty"]).strategy.name}
+
+    session.run("running the plan", problems, solve, spec)
+    return _answered(session, spec, "plan", problems)
+
+
+def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:
+    if arguments.policy is None:
+        raise InputError("--strategy: needs --policy")
+    if arguments.budget is None and arguments.strategy != "greedy":
+        raise InputError("--strategy: needs --budget N")
+    budgets = [1 if arguments.budget is None else arguments.budget]
+    strategies = parse_strategies(arguments, budgets, arguments.strategy)
+    need_prm(strategies, arguments.prm)
+    problems = common.problems(arguments, require_answers=False)
+    with common.session(arguments, output) as session:
+        executor = session.executor(arguments.policy, arguments.prm)
+        template = session.template(arguments.policy)
+        answered = []
+        for strategy in strategies:
+            summary, spec = measure(session, executor, template, problems, strategy, kind=KIND)
+            answered.append(_answered(session, spec, summary.name, problems))
+    return answered
+
+
+def _answered(session: Session, spec: RunSpec, name: str, problems: Sequence[Problem]) -> Answered:
+    asked = {problem_uid(problem) for problem in problems}
+    stored = tuple(
+        one
+        for one in session.store.outcomes(spec, samples=False)
+        if problem_uid(one.outcome.problem) in asked
+    )
+    return Answered(summarise_run(name, stored), stored)
+
+
+def show(console: Console, answered: Sequence[Answered]) -> None:
+    """Answers and totals for people."""
+    console.print(summary_table("runs", [one.summary for one in answered]))
+    if len(answered) > 1:
+        return
+    (only,) = answered
+    mix = Counter(
+        (s.note["difficulty"], s.note["strategy"]) for s in only.outcomes if "strategy" in s.note
+    )
+    for (level, strategy), times in sorted(mix.items()):
+        console.print(f"{times} problems taken as {level}: {strategy}")
+    marks = {True: "right", False: "wrong", None: "-"}
+    rows = [
+        [s.outcome.problem.id, s.outcome.answer or "-", marks[s.outcome.correct]]
+        for s in only.outcomes
+    ]
+    console.print(table("answers", ["problem", "answer", "graded"], rows))

@@ -1,0 +1,143 @@
+"""What people see: progress bars with rate and remaining time, tables, and one JSON document."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+_PIPED_WIDTH = 160
+
+
+class _Rate(ProgressColumn):
+    """Finished things a second or a minute, whichever reads better."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        unit, value = ("/s", speed) if speed >= 1 else ("/min", speed * 60)
+        return Text(f"{value:.1f}{unit}", style="progress.data.speed")
+
+
+class Output:
+    """Where a command's words go: results on stdout, progress and remarks on stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._stdout = _own_stdout()
+        # A table that is piped away should not be folded to a terminal nobody looks at.
+        width = None if self._stdout.isatty() else _PIPED_WIDTH
+        self.console = Console(file=self._stdout, width=width)
+        self.err = Console(stderr=True, quiet=as_json)
+
+    def say(self, text: str) -> None:
+        """A remark for people, on stderr; silent with `--json`."""
+        self.err.print(text, highlight=False)
+
+    def result(self, document: dict[str, Any], show: Callable[[Console], None]) -> None:
+        """End a command: the JSON document, or its form for people."""
+        if self.as_json:
+            self._stdout.write(json.dumps(_finite(document), indent=2) + "\n")
+            self._stdout.flush()
+        else:
+            show(self.console)
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A progress bar; yields what to call with the number of things finished."""
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.err,
+            disable=self.as_json,
+        )
+        with bar:
+            task = bar.add_task(label, total=total)
+            yield lambda finished: bar.advance(task, finished)
+
+    @contextmanager
+    def status(self, label: str) -> Iterator[None]:
+        """A spinner with elapsed time for work that cannot be counted."""
+        if self.as_json or not self.err.is_terminal:
+            self.say(f"{label} ...")
+            yield
+        else:
+            with self.err.status(f"{label} ..."):
+                yield
+
+
+def _own_stdout() -> Any:
+    """The real stdout, for results only: from here on, what libraries print goes to stderr.
+
+    Native code under vLLM and torch writes to file descriptor 1, so it is the descriptor that must
+    move, not `sys.stdout` alone.
+    """
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:
+        return sys.stdout
+    sys.stdout.flush()
+    stream = os.fdopen(kept, "w", encoding="utf-8", buffering=1)
+    sys.stdout = sys.stderr
+    return stream
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities become null: JSON has none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table; all columns but the first stand to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def share(value: float | None, interval: Sequence[float] | None = None) -> str:
+    """An accuracy, never without its interval: `0.412 [0.301, 0.532]`."""
+    if value is None:
+        return "-"
+    if interval is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def count(value: float | None) -> str:
+    """A number of tokens or operations, readable."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.2e}"

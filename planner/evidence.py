@@ -1,0 +1,242 @@
+"""Evidence: one tidy frame of what every strategy did on every problem.
+
+Live runs of `measure` are rows as they are. A profile's pools are replayed: one pool gives majority
+and best-of-N for every budget up to its size. Problems the PRM was trained on are left out: its
+rewards there are not held out. What `run` answered is not evidence: it is what plans are judged by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from executor.answers import Grader, Vote
+from executor.ledger import Ledger
+from executor.problem import problem_uid
+from executor.runner import PRM_TRAINED_ON
+from executor.store import Store, StoredOutcome
+from executor.strategy import (
+    BestOfN,
+    Greedy,
+    Majority,
+    Score,
+    Strategy,
+    from_dict,
+    key,
+    to_dict,
+)
+from planner.resources import data_folder
+from profiling.passrate import PassRate
+from profiling.profiler import KIND as PROFILE
+from profiling.profiler import read_profile
+from profiling.replay import Pool, best_of_k, vote_at_k
+from profiling.rewards import auc
+
+BUDGETS = (1, 4, 16, 64, 256)
+UNKNOWN = "unknown"
+MEASURE = "measure"  # the kind of the runs of `apportion measure`
+
+# One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
+# a replayed one; tokens are means of the same kind.
+COLUMNS = {
+    "policy": "str", "prm": "str", "problem": "str", "difficulty": "str", "pass_at_1": "float64",
+    "strategy": "str", "name": "str", "n": "int64", "width": "int64", "score": "str",
+    "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
+    "prompt_tokens": "float64", "prm_tokens": "float64", "prm_auc": "float64", "source": "str",
+}  # fmt: skip
+
+
+def gather(store: Store, grader: Grader) -> pd.DataFrame:
+    """All evidence of a store, one row a strategy and problem, in a fixed order.
+
+    Columns: see `COLUMNS`. `difficulty` is `unknown` for problems the policy was not profiled on.
+    """
+    rates = _pass_rates(store)
+    aucs = _reward_aucs(store)
+    records: list[dict[str, Any]] = []
+    for spec in store.runs():
+        if spec.kind == PROFILE:
+            for stored in store.outcomes(spec):
+                records += _replayed(stored, grader)
+        elif spec.kind == MEASURE:
+            strategy = from_dict(spec.settings["strategy"])
+            for stored in store.outcomes(spec, samples=False):
+                records += _live(stored, strategy)
+    for record in records:
+        rate = rates.get((record["policy"], record["problem"]))
+        record["difficulty"] = UNKNOWN if rate is None else rate.difficulty.value
+        record["pass_at_1"] = float("nan") if rate is None else rate.pass_at_1
+        record["prm_auc"] = aucs.get((record["policy"], record["prm"]), float("nan"))
+    frame = pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
+    # A profile repeated with more samples or another seed replays the same cells: the mean counts.
+    keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
+    frame = frame.groupby(keys, sort=True, dropna=False, as_index=False).mean()
+    return frame[list(COLUMNS)]
+
+
+def bundled() -> pd.DataFrame:
+    """Evidence recorded by this project's own runs, shipped with it."""
+    folder = data_folder() / "measured"
+    frames = [pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=_text_types())
+              for path in sorted(folder.glob("*.csv.gz"))]  # fmt: skip
+    if not frames:
+        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    frame = pd.concat(frames, ignore_index=True)
+    for column in ("prm", "score", "vote"):
+        frame[column] = frame[column].fillna("")
+    return frame.astype(COLUMNS)
+
+
+def save(frame: pd.DataFrame, path: Path) -> None:
+    """Write evidence as gzipped CSV, the same bytes for the same rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.round(6).to_csv(path, index=False, compression={"method": "gzip", "mtime": 0})
+
+
+def _text_types() -> dict[str, str]:
+    return {column: "str" for column, kind in COLUMNS.items() if kind == "str"}
+
+
+def _pass_rates(store: Store) -> dict[tuple[str, str], PassRate]:
+    """Pass rates by policy and problem; of several profiles the one with most samples counts."""
+    rates: dict[tuple[str, str], PassRate] = {}
+    for spec in store.runs(PROFILE):
+        for one in read_profile(store, spec):
+            at = (spec.policy, problem_uid(one.outcome.problem))
+            if at not in rates or rates[at].trials < one.pass_rate.trials:
+                rates[at] = one.pass_rate
+    return rates
+
+
+def _reward_aucs(store: Store) -> dict[tuple[str, str], float]:
+    """AUC of last-step rewards by policy and PRM, on problems the PRM was not trained on."""
+    import numpy as np
+
+    pairs: dict[tuple[str, str], tuple[list[float], list[bool]]] = {}
+    for spec in store.runs(PROFILE):
+        if spec.prm is None:
+            continue
+        scores, correct = pairs.setdefault((spec.policy, spec.prm), ([], []))
+        for stored in store.outcomes(spec):
+            if not stored.note.get(PRM_TRAINED_ON):
+                for sample in stored.outcome.samples:
+                    if sample.rewards:
+                        scores.append(sample.rewards[-1])
+                        correct.append(bool(sample.correct))
+    return {at: auc(np.array(s), np.array(c)) for at, (s, c) in pairs.items() if s}
+
+
+def _row(
+    stored: StoredOutcome, strategy: Strategy, accuracy: float, ledger: Ledger, source: str
+) -> dict[str, Any]:
+    options = to_dict(strategy)
+    return {
+        "policy": stored.run.policy,
+        "prm": stored.run.prm or "" if strategy.needs_prm else "",
+        "problem": problem_uid(stored.outcome.problem),
+        "strategy": key(strategy),
+        "name": strategy.name,
+        "n": strategy.n,
+        "width": options.get("width", 0),
+        "score": str(options.get("score", "")),
+        "vote": str(options.get("vote", "")),
+        "accuracy": accuracy,
+        "generated_tokens": float(ledger.policy_generated),
+        "prompt_tokens": float(ledger.prompt),
+        "prm_tokens": float(ledger.prm if strategy.needs_prm else 0),
+        "source": source,
+    }
+
+
+def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]:
+    outcome = stored.outcome
+    held_out = not (strategy.needs_prm and stored.note.get(PRM_TRAINED_ON))
+    if outcome.correct is not None and held_out:
+        yield _row(stored, strategy, float(outcome.correct), outcome.ledger, "measured")
+
+
+def _replayed(stored: StoredOutcome, grader: Grader) -> Iterator[dict[str, Any]]:
+    outcome = stored.outcome
+    if not outcome.samples:
+        return
+    pool = Pool.of(outcome.samples, grader)
+    size = len(pool)
+    for n in BUDGETS:
+        if n > size:
+            return
+        yield _row(
+            stored, Majority(n), vote_at_k(pool, n, Vote.MAJORITY), _share(outcome.ledger, n, size),
+            "replayed",
+        )  # fmt: skip
+        if n == 1 or not pool.scores or stored.note.get(PRM_TRAINED_ON):
+            continue
+        for score in Score:
+            for vote in (Vote.MAX, Vote.WEIGHTED):
+                accuracy = (
+                    best_of_k(pool.correct, pool.scores[score], n)
+                    if vote is Vote.MAX
+                    else vote_at_k(pool, n, vote, score)
+                )
+                ledger = _share(outcome.ledger, n, size)
+                yield _row(stored, BestOfN(n, score, vote), accuracy, ledger, "replayed")
+
+
+def _share(ledger: Ledger, k: int, size: int) -> Ledger:
+    """What k of `size` samples are expected to cost; the prompt is forwarded once all the same."""
+    part = k / size
+    return Ledger(
+        prompt=ledger.prompt,
+        generated=round(ledger.generated * part),
+        prm=round(ledger.prm * part),
+    )
+
+
+def cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Evidence by cell: policy, PRM, difficulty and strategy.
+
+    Adds a difficulty `all` over every problem. Columns besides the keys: `successes` (sum of
+    accuracies), `problems`, mean tokens, mean `pass_at_1` of the cell's problems, `prm_auc`.
+    """
+    keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
+    known = frame[frame["difficulty"] != UNKNOWN]
+    both = pd.concat([known, frame.assign(difficulty="all")], ignore_index=True)
+    return both.groupby(keys, sort=True, as_index=False).agg(
+        successes=("accuracy", "sum"),
+        problems=("problem", "nunique"),
+        rows=("accuracy", "size"),
+        generated_tokens=("generated_tokens", "mean"),
+        prompt_tokens=("prompt_tokens", "mean"),
+        prm_tokens=("prm_tokens", "mean"),
+        pass_at_1=("pass_at_1", "mean"),
+        prm_auc=("prm_auc", "first"),
+        sources=("source", lambda s: "+".join(sorted(set(s)))),
+    )
+
+
+def strategy_of(cell: Any) -> Strategy:
+    """The strategy of a row or cell."""
+    record: dict[str, Any] = {"name": cell["name"]}
+    if cell["name"] != Greedy.name:
+        record["n"] = int(cell["n"])
+    if cell["width"]:
+        record["width"] = int(cell["width"])
+    for option in ("score", "vote"):
+        if cell[option]:
+            record[option] = cell[option]
+    return from_dict(record)
+
+
+def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
+    """The rows a plan for this policy and PRM may rest on: its own, and those without a PRM.
+
+    With a PRM, only problems that have evidence with it count: strategies are to be compared on
+    the same problems, not one on easy and another on hard ones.
+    """
+    rows = frame[frame["policy"] == policy]
+    if prm is None:
+        return rows[rows["prm"] == ""]
+    shared = set(rows[rows["prm"] == prm]["problem"])
+    return rows[rows["prm"].isin(["", prm]) & rows["problem"].isin(shared)]

@@ -1,0 +1,168 @@
+"""The plan: which strategy for which difficulty, as a versioned, readable file.
+
+The executor and the server need nothing else: models, sampling, template, the choice for every
+difficulty, and the classifier that tells the difficulty of a question from a few probe samples.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from executor.errors import InputError
+from executor.strategy import Sampling, Strategy, from_dict, to_dict
+from executor.templates import PromptTemplate
+from profiling.difficulty import ProbeClassifier
+from profiling.passrate import Difficulty
+
+FORMAT = "apportion-plan"
+VERSION = 1
+DEFAULT = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a plan does for one difficulty, and what it expects of it."""
+
+    strategy: Strategy
+    predicted_accuracy: float
+    interval: tuple[float, float]
+    cost: Mapping[str, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the file."""
+        return {
+            "strategy": to_dict(self.strategy),
+            "predicted_accuracy": self.predicted_accuracy,
+            "interval": list(self.interval),
+            "cost": dict(self.cost),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan for one policy and PRM.
+
+    Attributes:
+        policy, prm: names as they were given; `prm` is None where no strategy needs one.
+        sampling: how the policy writes.
+        template: how questions are put to it.
+        entries: by difficulty (`easy`, `medium`, `hard`), and `all` where it is not known.
+        classifier: tells the difficulty from probe samples; None: `all` is used for everything.
+        constraint: what the choices keep to.
+        rests_on: what the plan was made from (rows, problems, evidence fingerprint).
+    """
+
+    policy: str
+    prm: str | None
+    sampling: Sampling
+    template: PromptTemplate
+    entries: Mapping[str, Entry]
+    classifier: ProbeClassifier | None
+    constraint: Mapping[str, Any]
+    rests_on: Mapping[str, Any]
+
+    def entry(self, difficulty: str) -> Entry:
+        """The entry for a difficulty, or the one for all."""
+        return self.entries.get(difficulty, self.entries[DEFAULT])
+
+    @property
+    def routes(self) -> bool:
+        """Whether knowing the difficulty would change anything."""
+        return self.classifier is not None and len({e.strategy for e in self.entries.values()}) > 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "policy": self.policy,
+            "prm": self.prm,
+            "entries": {name: entry.to_dict() for name, entry in self.entries.items()},
+            "constraint": dict(self.constraint),
+            "rests_on": dict(self.rests_on),
+            "sampling": asdict(self.sampling),
+            "classifier": None if self.classifier is None else self.classifier.to_dict(),
+            "template": self.template.to_dict(),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the plan; the file appears whole or not at all."""
+        text = json.dumps(self.to_dict(), indent=2) + "\n"
+        write_whole(path, text)
+
+    @classmethod
+    def load(cls, path: Path) -> Plan:
+        """Read a plan file.
+
+        Raises:
+            InputError: no such file, not JSON, not a plan, another version, or a bad entry.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"plan {path}: {error.strerror or error}") from None
+        except ValueError as error:
+            raise InputError(f"plan {path}: not JSON ({error})") from None
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise InputError(f"plan {path}: not a plan; apportion plan --out makes one")
+        if record.get("version") != VERSION:
+            raise InputError(
+                f"plan {path}: is version {record.get('version')}; this apportion reads version "
+                f"{VERSION}; make it again with: apportion plan"
+            )
+        try:
+            return cls._from_record(record, f"plan {path}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise InputError(f"plan {path}: {error}") from None
+            raise InputError(f"plan {path}: damaged ({type(error).__name__}: {error})") from None
+
+    @classmethod
+    def _from_record(cls, record: dict[str, Any], where: str) -> Plan:
+        entries = {
+            name: Entry(
+                from_dict(entry["strategy"]),
+                float(entry["predicted_accuracy"]),
+                (float(entry["interval"][0]), float(entry["interval"][1])),
+                entry["cost"],
+            )
+            for name, entry in record["entries"].items()
+        }
+        allowed = {DEFAULT, *(level.value for level in Difficulty)}
+        if DEFAULT not in entries or not set(entries) <= allowed:
+            raise InputError(f"entries must be {', '.join(sorted(allowed))}, and all among them")
+        if record["prm"] is None and any(e.strategy.needs_prm for e in entries.values()):
+            raise InputError("a strategy needs a PRM, but the plan names none")
+        classifier = record["classifier"]
+        return cls(
+            policy=record["policy"],
+            prm=record["prm"],
+            sampling=Sampling(**record["sampling"]),
+            template=PromptTemplate.from_dict(record["template"], where),
+            entries=entries,
+            classifier=None if classifier is None else ProbeClassifier.from_dict(classifier),
+            constraint=record["constraint"],
+            rests_on=record["rests_on"],
+        )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it appears whole or not at all; InputError where it cannot be."""
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(scratch, 0o644)
+            os.replace(scratch, path)
+        except BaseException:
+            os.unlink(scratch)
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,345 @@
+"""A report's findings in sentences; what is missing is said in words, never printed as a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executor.answers import Vote
+from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Score, Strategy, key
+from planner.costs import Cost
+from planner.recommend import Choice, Recommendation
+from planner.summary import RunSummary
+
+NOT_KNOWN = "not known"
+
+# From here on an AUC within problems is called fair, and good; below, an expected calibration
+# error is called small, and moderate. Rules of thumb, only for the choice of adjective.
+_FAIR_AUC, _GOOD_AUC = 0.6, 0.75
+_SMALL_ERROR, _MODERATE_ERROR = 0.05, 0.15
+
+_SCORES = {
+    Score.MIN: "lowest step reward",
+    Score.LAST: "last step's reward",
+    Score.MEAN: "mean step reward",
+    Score.PROD: "product of step rewards",
+}
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def finite(value: Any) -> float | None:
+    """The number, or None where there is none (None, NaN, infinite, not a number at all)."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def decimal(value: Any, digits: int = 3) -> str:
+    """`0.412`, or `not known`."""
+    number = finite(value)
+    return NOT_KNOWN if number is None else f"{number:.{digits}f}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands separated, or `not known`."""
+    number = finite(value)
+    return NOT_KNOWN if number is None else f"{number:,.0f}"
+
+
+def power(value: Any) -> str:
+    """`2.1×10¹²`, or `not known`."""
+    number = finite(value)
+    if number is None:
+        return NOT_KNOWN
+    mantissa, exponent = f"{number:.1e}".split("e")
+    return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def interval(low: Any, high: Any) -> str:
+    """`[0.352, 0.471]`, or a word where an end is missing."""
+    if finite(low) is None or finite(high) is None:
+        return "interval not known"
+    return f"[{decimal(low)}, {decimal(high)}]"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 problem`, `2,000 problems`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def level(difficulty: str) -> str:
+    """A difficulty as a heading."""
+    return "All problems together" if difficulty == "all" else f"{difficulty.capitalize()} problems"
+
+
+def among(difficulty: str) -> str:
+    """A difficulty in the middle of a sentence."""
+    return "all problems together" if difficulty == "all" else f"{difficulty} problems"
+
+
+def strategy(chosen: Strategy) -> str:
+    """What a strategy does, in words."""
+    match chosen:
+        case Greedy():
+            return "one answer at temperature 0"
+        case Majority(n):
+            return "a single sample" if n == 1 else f"a majority vote over {n} samples"
+        case BestOfN(n, score, vote):
+            return f"{plural(n, 'sample')}, {_pick(score, vote)}"
+        case BeamSearch(n, width, score, vote):
+            return (
+                f"beam search with {plural(n, 'beam')}, each survivor branching {width} ways, "
+                f"{_pick(score, vote)}"
+            )
+        case Dvts(n, width, score, vote):
+            return (
+                f"diverse verifier tree search with {plural(n // width, 'subtree')} of width "
+                f"{width}, {_pick(score, vote)}"
+            )
+
+
+def _pick(score: Score, vote: Vote) -> str:
+    match vote:
+        case Vote.MAX:
+            return f"the one with the best {_SCORES[score]} kept"
+        case Vote.WEIGHTED:
+            return f"a vote weighted by the {_SCORES[score]}"
+        case Vote.MAJORITY:
+            return "a plain majority vote"
+
+
+def prediction(choice: Choice) -> str:
+    """Predicted accuracy with its interval."""
+    return (
+        f"Predicted accuracy {decimal(choice.predicted_accuracy)}, "
+        f"90 % interval {interval(*choice.interval)}."
+    )
+
+
+def cost(expected: Cost) -> str:
+    """What one problem is expected to cost; only what is known is listed."""
+    parts = [f"{count(expected.generated_tokens)} generated tokens"]
+    spent = finite(expected.prm_tokens)
+    parts.append("no PRM tokens" if spent == 0 else f"{count(spent)} PRM tokens")
+    if finite(expected.flops) is not None:
+        parts.append(f"{power(expected.flops)} FLOPs")
+    if finite(expected.seconds) is not None:
+        parts.append(f"{decimal(expected.seconds, 2)} s")
+    if finite(expected.usd) is not None:
+        parts.append(f"{decimal(expected.usd, 6)} USD")
+    return f"Expected cost a problem: {', '.join(parts)}."
+
+
+def basis(choice: Choice) -> str:
+    """What a choice rests on."""
+    if not choice.problems:
+        return "It was not run here: the prediction rests on the model alone."
+    return f"It rests on {plural(choice.problems, 'problem')} ({sources(choice.sources)})."
+
+
+def sources(joined: Any) -> str:
+    """`measured+replayed` in words."""
+    return str(joined).replace("+", " and ") if joined else NOT_KNOWN
+
+
+def remarks(recommendation: Recommendation) -> list[str]:
+    """What to know of a recommendation: its notes, and what else was close.
+
+    Close is the best of every other kind of strategy whose interval reaches the prediction. One
+    that a note has named already is not named again.
+    """
+    found = list(recommendation.notes)
+    choice = recommendation.choice
+    rivals: dict[str, Choice] = {}
+    for other in recommendation.alternatives:
+        high = finite(other.interval[1])
+        new = other.strategy.name != choice.strategy.name
+        if new and high is not None and high >= choice.predicted_accuracy:
+            rivals.setdefault(other.strategy.name, other)
+    if not recommendation.alternatives:
+        return [*found, "Nothing else was known to choose from."]
+    if not rivals:
+        return [*found, "No other kind of strategy was close: their intervals end below this."]
+    for other in rivals.values():
+        name = key(other.strategy)
+        if not any(name in note for note in recommendation.notes):
+            found.append(
+                f"also close: {name} {decimal(other.predicted_accuracy)} "
+                f"{interval(*other.interval)} for {count(other.cost.generated_tokens)} tokens"
+            )
+    return found
+
+
+def runs(found: Sequence[RunSummary]) -> str:
+    """How the first run compares with the others, cautiously: their problems are the same."""
+    graded = [run for run in found if run.accuracy is not None and run.interval is not None]
+    if not found:
+        return "No held-out runs were made: how the plan does on problems not used to choose it "\
+            "is not known."  # fmt: skip
+    if not graded:
+        return "No answer of these runs could be graded, so their accuracy is not known."
+    first, *others = graded
+    if not others:
+        return f"Only {first.name} was graded, so there is nothing to compare it with."
+    return " ".join(_comparison(first, other) for other in others)
+
+
+def _comparison(first: RunSummary, other: RunSummary) -> str:
+    assert first.accuracy is not None and other.accuracy is not None
+    assert first.interval is not None and other.interval is not None
+    gap = first.accuracy - other.accuracy
+    apart = first.interval[0] > other.interval[1] or other.interval[0] > first.interval[1]
+    side = "as accurate as" if gap == 0 else f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}"
+    surety = "the intervals do not overlap" if apart else "the intervals overlap"
+    tokens = ""
+    if other.tokens_per_problem > 0:
+        share = first.tokens_per_problem / other.tokens_per_problem
+        tokens = f", for {share:.2f} times the generated tokens"
+    return f"{first.name} is {side} {other.name}{tokens}; {surety}."
+
+
+def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:
+    """The PRM's quality on this policy's samples; the verdict comes first."""
+    if prm is None:
+        return ["No PRM is part of this report: only strategies that need none are compared."]
+    if statistics is None:
+        return [
+            f"How well {prm} tells this policy's right answers from its wrong ones was not "
+            "measured: expectations of best-of-N and search rest on their runs alone."
+        ]
+    within, overall = _estimate(statistics, "auc_within"), _estimate(statistics, "auc")
+    found = [_verdict(within, overall)]
+    found.append(
+        f"Within one problem a right sample outscores a wrong one with probability "
+        f"{_with_interval(within)}"
+        + (
+            f", over {plural(int(mixed), 'problem')} with both kinds."
+            if (mixed := finite(statistics.get("mixed_problems"))) is not None
+            else "."
+        )
+        if within[0] is not None
+        else "No problem had both right and wrong samples, so the AUC within a problem is unknown."
+    )
+    found.append(
+        f"Over all samples, problems mixed, the AUC is {_with_interval(overall)}."
+        if overall[0] is not None
+        else "The AUC over all samples is not known: they are all right or all wrong."
+    )
+    found.append(_calibration(statistics))
+    sizes = [finite(statistics.get(name)) for name in ("samples", "problems", "right")]
+    if None not in sizes:
+        found.append(
+            f"These figures rest on {count(sizes[0])} samples of {count(sizes[1])} problems; "
+            f"a share of {decimal(sizes[2])} was right. Their intervals are 95 %, from resampling "
+            "whole problems."
+        )
+    return found
+
+
+_Triple = tuple[float | None, float | None, float | None]
+
+
+def _estimate(statistics: Mapping[str, Any], name: str) -> _Triple:
+    record = statistics.get(name) or {}
+    return finite(record.get("value")), finite(record.get("low")), finite(record.get("high"))
+
+
+def _with_interval(estimate: _Triple) -> str:
+    value, low, high = estimate
+    return f"{decimal(value)} {interval(low, high)}"
+
+
+def _verdict(within: _Triple, overall: _Triple) -> str:
+    value, low, high = within
+    if value is None or low is None or high is None:
+        return "Whether the PRM tells right from wrong within a problem cannot be said."
+    if high < 0.5:
+        return (
+            "The PRM misleads: within a problem it scores wrong answers above right ones. "
+            "Use majority here."
+        )
+    if low <= 0.5:
+        verdict = (
+            "The PRM does not tell right from wrong within a problem, as far as these samples "
+            "show (the interval includes 0.5): expect search to gain little."
+        )
+        if overall[1] is not None and overall[1] > 0.5:
+            verdict += " It tells easy problems from hard ones rather than right from wrong."
+        return verdict
+    if value >= _GOOD_AUC:
+        return "The PRM tells right from wrong well within a problem: search has a lot to go by."
+    degree = "fairly" if value >= _FAIR_AUC else "only weakly"
+    return f"The PRM tells right from wrong {degree} within a problem: search has some to go by."
+
+
+def _calibration(statistics: Mapping[str, Any]) -> str:
+    error, brier = _estimate(statistics, "calibration_error"), _estimate(statistics, "brier")
+    if error[0] is None:
+        return "Its calibration is not known."
+    if error[0] < _SMALL_ERROR:
+        degree = "close to"
+    else:
+        degree = "some way from" if error[0] < _MODERATE_ERROR else "far from"
+    sentence = (
+        f"Its scores are {degree} the share of right answers: expected calibration error "
+        f"{_with_interval(error)}"
+    )
+    right = finite(statistics.get("right"))
+    if brier[0] is not None:
+        sentence += f"; Brier score {_with_interval(brier)}"
+        if right is not None:
+            sentence += f" (always saying the share right would have {right * (1 - right):.3f})"
+    return sentence + "."
+
+
+def fit(metrics: Mapping[str, Any] | None) -> list[str]:
+    """How good the outcome model is on problems it has not seen."""
+    if metrics is None:
+        return [
+            "No outcome model was fitted: predictions are the strategies' own counts, drawn "
+            "slightly towards their difficulty's mean."
+        ]
+    loss, base = finite(metrics.get("log_loss")), finite(metrics.get("base_log_loss"))
+    if loss is None:
+        found = ["Its held-out log loss is not known."]
+    elif base is None or base <= 0:
+        found = [f"Its held-out log loss is {loss:.3f} nats; there is none to compare it with."]
+    elif loss < base:
+        found = [
+            f"On held-out problems its log loss is {loss:.3f} nats, against {base:.3f} for always "
+            f"predicting the mean accuracy: {100 * (1 - loss / base):.1f} % lower."
+        ]
+    else:
+        found = [
+            f"On held-out problems its log loss is {loss:.3f} nats, no better than the {base:.3f} "
+            "of always predicting the mean accuracy: trust measured strategies only."
+        ]
+    error = finite(metrics.get("calibration"))
+    found.append(
+        "Its calibration is not known."
+        if error is None
+        else f"Its predictions miss the share right by {error:.3f} on average (expected "
+        "calibration error)."
+    )
+    found.append(_regret(metrics))
+    sizes = [finite(metrics.get(name)) for name in ("problems", "rows", "trials")]
+    if None not in sizes:
+        found.append(
+            f"It was tuned in {count(sizes[2])} trials on {count(sizes[1])} rows of "
+            f"{count(sizes[0])} problems."
+        )
+    return found
+
+
+def _regret(metrics: Mapping[str, Any]) -> str:
+    regret, error = finite(metrics.get("regret")), finite(metrics.get("regret_error"))
+    if regret is None:
+        return "Its regret is not known."
+    surety = "standard error not known" if error is None else f"standard error {error:.3f}"
+    return (
+        f"Strategies it chose were {regret:.3f} ({surety}) less accurate than the best in "
+        "hindsight, on problems not used to choose."
+    )

@@ -1,0 +1,53 @@
+"""Runs a plan on one problem: probe, estimate the difficulty, then spend what the plan says."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+from executor.outcome import Outcome, grade
+from executor.problem import Problem
+from executor.runner import Executor
+from executor.search import sample, score_all
+from executor.strategy import BestOfN, Majority
+from planner.plan import DEFAULT, Plan
+
+
+async def solve_by_plan(
+    executor: Executor, plan: Plan, problem: Problem
+) -> tuple[Outcome, dict[str, Any]]:
+    """Answer a problem as the plan says; no reference answer is looked at on the way.
+
+    Probe samples count towards the budget of strategies that sample whole responses; for the
+    others their tokens are charged as probes.
+
+    Returns:
+        The outcome, and a note with the difficulty estimated and the strategy run.
+    """
+    if not plan.routes or plan.classifier is None:
+        entry = plan.entry(DEFAULT)
+        outcome = await executor.solve(problem, entry.strategy)
+        return outcome, executor.note(problem) | {"difficulty": DEFAULT}
+    budget = max(entry.strategy.n for entry in plan.entries.values()) + plan.classifier.probes
+    context = executor.context(problem, budget)
+    probes = await sample(context, plan.classifier.probes, where="probe")
+    if executor.prm is not None:
+        probes = await score_all(context, probes)
+    if probes:
+        unlabelled = dataclasses.replace(problem, answer=None)
+        records = await asyncio.to_thread(grade, probes, unlabelled, executor.grader)
+        chances = await asyncio.to_thread(plan.classifier.probabilities, records, executor.grader)
+        level = max(chances, key=lambda d: chances[d]).value
+    else:
+        level = DEFAULT  # the question fills the context: nothing can be drawn
+    strategy = plan.entry(level).strategy
+    usable = isinstance(strategy, Majority | BestOfN) and strategy.n >= len(probes)
+    if not usable:
+        tokens = sum(response.n_tokens for response in probes)
+        context.ledger.generated -= tokens
+        context.ledger.probe += tokens
+    outcome = await executor.solve(
+        problem, strategy, context=context, probes=probes if usable else ()
+    )
+    return outcome, executor.note(problem) | {"difficulty": level}

@@ -1,0 +1,230 @@
+"""Everything a command works with: store, grader, models, settings; opened once, closed once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from executor.answers import MathGrader
+from executor.checkpoints import Checkpoint, parameter_count, resolve
+from executor.engine import EngineOptions
+from executor.errors import InputError
+from executor.policy import Policy, VllmPolicy
+from executor.prm import check_prm, find_prm, load_prm
+from executor.prm.base import Prm
+from executor.problem import Problem
+from executor.runner import CONCURRENCY, Executor, Solver, run_problems
+from executor.store import RunSpec, Store
+from executor.strategy import Sampling
+from executor.templates import PromptTemplate, load_template, template_for
+from executor.tokens import Tokens, load_tokenizer
+from planner.console import Output
+from planner.costs import Rates
+from profiling.problems import load_problems
+
+_MODEL = "model/"
+_SPEED = "speed/"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every command that runs models is told.
+
+    Attributes:
+        sampling: how the policy writes.
+        seed: of all sampling.
+        concurrency: problems in flight.
+        engine: sizes of the policy's engine; the PRM's has the same.
+        template: name or file of a template, or None for the policy's own.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    concurrency: int = CONCURRENCY
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    template: str | None = None
+
+
+class Session:
+    """Models and store of one command; a context manager. Models load when first asked for."""
+
+    def __init__(self, output: Output, store_url: str, settings: Settings) -> None:
+        self.output = output
+        self.settings = settings
+        self.store_url = store_url
+        self._stack = ExitStack()
+        self.store = self._stack.enter_context(Store.open(store_url))
+        self.grader = self._stack.enter_context(MathGrader())
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._policies: dict[str, VllmPolicy] = {}
+        self._prms: dict[tuple[str, str], Prm] = {}
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def checkpoint(self, policy: str) -> Checkpoint:
+        """The policy's checkpoint, looked for once; InputError where there is none."""
+        if policy not in self._checkpoints:
+            with self.output.status(f"looking for {policy}"):
+                self._checkpoints[policy] = resolve(policy, "policy")
+        return self._checkpoints[policy]
+
+    def template(self, policy: str) -> PromptTemplate:
+        """The template questions are put to the policy with."""
+        chosen = self.settings.template
+        return template_for(policy) if chosen is None else load_template(chosen)
+
+    def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy:
+        """The policy, served; loaded once."""
+        if name not in self._policies:
+            checkpoint = self.checkpoint(name)
+            with self.output.status(f"loading policy {name}"):
+                self._policies[name] = VllmPolicy.load(
+                    checkpoint.name,
+                    checkpoint.location,
+                    template or self.template(name),
+                    self.settings.engine,
+                )
+            self._note_size(checkpoint)
+        return self._policies[name]
+
+    def prm(self, name: str, policy: Policy) -> Prm:
+        """The PRM, served for a policy; loaded once."""
+        if (name, policy.name) not in self._prms:
+            with self.output.status(f"loading PRM {name}"):
+                loaded = load_prm(name, policy.tokens, self.settings.engine)
+            self._prms[name, policy.name] = loaded
+            self._note_size(find_prm(name))
+        return self._prms[name, policy.name]
+
+    def executor(
+        self,
+        policy: str,
+        prm: str | None,
+        *,
+        template: PromptTemplate | None = None,
+        sampling: Sampling | None = None,
+    ) -> Executor:
+        """Models and settings for running problems."""
+        if prm is not None:
+            # Before any engine starts: a PRM that does not fit is said at once.
+            location = self.checkpoint(policy).location
+            check_prm(prm, Tokens(load_tokenizer(location)))
+        served = self.policy(policy, template)
+        return Executor(
+            policy=served,
+            prm=None if prm is None else self.prm(prm, served),
+            grader=self.grader,
+            sampling=sampling or self.settings.sampling,
+            seed=self.settings.seed,
+        )
+
+    def run(self, label: str, problems: Sequence[Problem], solver: Solver, spec: RunSpec) -> int:
+        """Solve what a run has not finished, with a progress bar; see `run_problems`."""
+
+        def work(progress: Callable[[int], None]) -> Any:
+            return run_problems(
+                problems, solver, self.store, spec,
+                progress=progress, concurrency=self.settings.concurrency,
+            )  # fmt: skip
+
+        return self.timed(label, len(problems), spec, work)
+
+    def timed(
+        self,
+        label: str,
+        total: int,
+        spec: RunSpec,
+        work: Callable[[Callable[[int], None]], Any],
+    ) -> int:
+        """Run a coroutine of problems with a progress bar, and note the throughput it had."""
+        policy = next(p for p in self._policies.values() if p.name == spec.policy)
+        before, started = policy.counters().generated, time.perf_counter()
+        with self.output.progress(label, total) as progress:
+            solved: int = asyncio.run(work(progress))
+        self._note_speed(spec, policy.counters().generated - before, time.perf_counter() - started)
+        return solved
+
+    def _note_size(self, checkpoint: Checkpoint) -> None:
+        size = None if checkpoint.folder is None else parameter_count(checkpoint.folder)
+        if size is not None:
+            self.store.put_artefact(_MODEL + checkpoint.name, b"", {"parameters": size})
+
+    def _note_speed(self, spec: RunSpec, tokens: int, seconds: float) -> None:
+        """Add a run's tokens and seconds to the policy's; costs in seconds come from them."""
+        if not tokens:
+            return
+        known = self.store.artefact(_SPEED + spec.policy)
+        total = known[1] if known else {"tokens": 0, "seconds": 0.0}
+        self.store.put_artefact(
+            _SPEED + spec.policy,
+            b"",
+            {"tokens": total["tokens"] + tokens, "seconds": total["seconds"] + seconds},
+        )
+
+
+def rates(store: Store, policy: str, prm: str | None, usd_per_hour: float | None) -> Rates:
+    """What a token costs, from what runs in this store have noted."""
+    speed = store.artefact(_SPEED + policy)
+    return Rates(
+        policy_parameters=_size(store, policy),
+        prm_parameters=None if prm is None else _size(store, prm),
+        tokens_per_second=speed[1]["tokens"] / speed[1]["seconds"] if speed else None,
+        usd_per_hour=usd_per_hour,
+    )
+
+
+def _size(store: Store, name: str) -> int | None:
+    known = store.artefact(_MODEL + name)
+    return None if known is None else int(known[1]["parameters"])
+
+
+def read_problems(
+    files: Sequence[Path],
+    limits: Sequence[int],
+    *,
+    problem_field: str | None,
+    answer_field: str | None,
+    require_answers: bool,
+) -> list[Problem]:
+    """Problems of several files; one limit counts for each file, several go in their order.
+
+    Raises:
+        InputError: a bad file, or as many limits as fit neither way.
+    """
+    if any(limit < 1 for limit in limits):
+        raise InputError(f"--limit {min(limits)}: must be at least 1")
+    if len(limits) not in (0, 1, len(files)):
+        raise InputError(
+            f"--limit is given {len(limits)} times for {len(files)} files: once, or once a file"
+        )
+    each: list[int | None] = list(limits) if len(limits) == len(files) else (
+        [limits[0] if limits else None] * len(files)
+    )  # fmt: skip
+    found: list[Problem] = []
+    for file, limit in zip(files, each, strict=True):
+        found += load_problems(
+            file,
+            problem_field=problem_field,
+            answer_field=answer_field,
+            limit=limit,
+            require_answers=require_answers,
+        )
+    return found
+
+
+def run_settings(executor: Executor, template: PromptTemplate, **more: Any) -> dict[str, Any]:
+    """What shapes the outcomes of a run besides its models, for its `RunSpec`."""
+    return {
+        "sampling": asdict(executor.sampling),
+        "seed": executor.seed,
+        "template": template.to_dict(),
+    } | more

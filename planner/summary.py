@@ -1,0 +1,70 @@
+"""What a run came to: accuracy with its interval and its number of problems, tokens beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from executor.ledger import Ledger
+from executor.store import StoredOutcome
+from profiling.passrate import PassRate
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run.
+
+    Attributes:
+        name: what was run: a strategy's key, or `plan`.
+        problems: finished problems.
+        graded: those whose answer is known.
+        correct: right answers among them.
+        accuracy, interval: share right and its 95 % interval (Jeffreys); None if none is graded.
+        ledger: all tokens.
+        seconds: mean time from a problem's start to its answer.
+    """
+
+    name: str
+    problems: int
+    graded: int
+    correct: int
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    ledger: Ledger
+    seconds: float
+
+    @property
+    def tokens_per_problem(self) -> float:
+        """Generated tokens a problem, dropped ones and probes included."""
+        return self.ledger.policy_generated / self.problems if self.problems else 0.0
+
+    @property
+    def prm_tokens_per_problem(self) -> float:
+        """PRM tokens forwarded a problem."""
+        return self.ledger.prm / self.problems if self.problems else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self) | {
+            "tokens_per_problem": self.tokens_per_problem,
+            "prm_tokens_per_problem": self.prm_tokens_per_problem,
+        }
+
+
+def summarise_run(name: str, outcomes: Iterable[StoredOutcome]) -> RunSummary:
+    """Add a run's outcomes up."""
+    found = [stored.outcome for stored in outcomes]
+    graded = [outcome for outcome in found if outcome.correct is not None]
+    right = sum(bool(outcome.correct) for outcome in graded)
+    rate = PassRate(right, len(graded)) if graded else None
+    return RunSummary(
+        name=name,
+        problems=len(found),
+        graded=len(graded),
+        correct=right,
+        accuracy=None if rate is None else rate.pass_at_1,
+        interval=None if rate is None else rate.interval(),
+        ledger=sum((outcome.ledger for outcome in found), Ledger()),
+        seconds=sum(outcome.seconds for outcome in found) / len(found) if found else 0.0,
+    )

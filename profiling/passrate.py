@@ -1,0 +1,83 @@
+"""Pass@1 as a posterior, and difficulty as absolute classes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scipy.special import betainc, betaincinv
+
+EASY_FROM = 0.50
+MEDIUM_FROM = 0.10
+
+# Jeffreys' prior: the intervals have close to nominal coverage even at 0 or n successes.
+_PRIOR = 0.5
+
+
+class Difficulty(StrEnum):
+    """How hard a problem is for one policy, by absolute thresholds (arXiv 2502.06703, Sec. 3.2)."""
+
+    EASY = "easy"
+    MEDIUM = "medium"
+    HARD = "hard"
+
+
+def classify(pass_at_1: float) -> Difficulty:
+    """The class of a known pass@1: easy from 0.50, medium from 0.10, hard below."""
+    if pass_at_1 >= EASY_FROM:
+        return Difficulty.EASY
+    return Difficulty.MEDIUM if pass_at_1 >= MEDIUM_FROM else Difficulty.HARD
+
+
+@dataclass(frozen=True, slots=True)
+class PassRate:
+    """What `successes` right answers in `trials` samples say of pass@1.
+
+    The posterior is Beta(successes + 1/2, trials - successes + 1/2) (Jeffreys' prior).
+    """
+
+    successes: int
+    trials: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.successes <= self.trials or self.trials < 1:
+            raise ValueError(f"{self.successes} successes in {self.trials} trials cannot be")
+
+    @property
+    def pass_at_1(self) -> float:
+        """The observed share of right answers."""
+        return self.successes / self.trials
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Equal-tailed credible interval; reaches 0 or 1 where no or every sample was right."""
+        a, b = self._parameters
+        tail = (1 - level) / 2
+        low = 0.0 if self.successes == 0 else float(betaincinv(a, b, tail))
+        high = 1.0 if self.successes == self.trials else float(betaincinv(a, b, 1 - tail))
+        return low, high
+
+    def probabilities(self) -> dict[Difficulty, float]:
+        """Posterior probability of each class; they sum to 1."""
+        a, b = self._parameters
+        below_medium = float(betainc(a, b, MEDIUM_FROM))
+        below_easy = float(betainc(a, b, EASY_FROM))
+        return {
+            Difficulty.EASY: 1 - below_easy,
+            Difficulty.MEDIUM: below_easy - below_medium,
+            Difficulty.HARD: below_medium,
+        }
+
+    @property
+    def difficulty(self) -> Difficulty:
+        """The most probable class."""
+        probabilities = self.probabilities()
+        return max(probabilities, key=lambda d: probabilities[d])
+
+    @property
+    def confidence(self) -> float:
+        """Posterior probability of `difficulty`."""
+        return max(self.probabilities().values())
+
+    @property
+    def _parameters(self) -> tuple[float, float]:
+        return self.successes + _PRIOR, self.trials - self.successes + _PRIOR

@@ -1,0 +1,579 @@
+"""Answers: found in responses, compared, kept from hanging, grouped and voted on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from executor import killable
+from executor.answer_text import parse_number
+from executor.answers import Grader, MathGrader, Vote, group, vote
+from executor.killable import KillableWorker, WorkerError
+
+HANGING = ["9^{9^{9^{9}}}", "100000000!"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with MathGrader() as shared:
+        yield shared
+
+
+class Exact:
+    """Answers that are equal as strings; counts the comparisons."""
+
+    def __init__(self) -> None:
+        self.compared = 0
+
+    def extract(self, response: str) -> str | None:
+        return response or None
+
+    def equivalent(self, a: str, b: str) -> bool:
+        self.compared += 1
+        return a == b
+
+    def correct(self, answer: str | None, reference: str) -> bool:
+        return answer == reference
+
+
+EXTRACTED = [
+    # boxed
+    (r"$\boxed{18}$ dollars", "18"),
+    (r"\boxed{\$18}", "18"),
+    (r"\boxed{18\text{ dollars}}", r"18\text{ dollars}"),
+    (r"\boxed{1,234}", "1,234"),
+    (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+    (r"\boxed {\{1,2\}}", r"\{1,2\}"),
+    (r"\fbox{7}", "7"),
+    (r"\boxed{$x^2$}.", "x^2"),
+    (r"\boxed{3} no, \boxed{4}", "4"),
+    (r"\boxed{3} and \boxed{ }", "3"),
+    (r"\boxed{\left\{ 1 \right.}", r"\left\{ 1 \right."),
+    (r"Hence {a \boxed{5}. The answer is 6", "5"),
+    # cut off inside a box: what is in it may be half an answer
+    (r"\boxed{12} then \boxed{13", "12"),
+    (r"5 + 7 = 12. The answer is \boxed{1", "12"),
+    (r"\boxed{\frac{1}{2", None),
+    # stated
+    ("The answer is 3.5 apples.", "3.5"),
+    ("The answer is 5 + 3 = 8.", "8"),
+    ("The answer is 5 x 3 = 15 apples. I am sure of 100%.", "15"),
+    ("The answer is $5 \\times 3 = 15$.", "15"),
+    ("The answer is 12 (not 13)", "12"),
+    ("The answer is 12, since 3 x 4 is 12 and 2 x 6 too", "12"),
+    ("The answer is that Tom has 5 apples. Is it 6?", "5"),
+    ("The final answer is: $\\frac{1}{2}$. I checked it 3 times.", r"\frac{1}{2}"),
+    ("The answer is $1,450,000 per year.", "1,450,000"),
+    ("The answer is -$5.", "-5"),
+    ("The answer is \u22125.", "-5"),
+    ("answer = 50%, twice 25%", "50"),
+    ("The answer is 2\\sqrt{3}.", r"2\sqrt{3}"),
+    ("The answer is \\(x=5\\).", "x=5"),
+    ("The answer is $2x + y = 0$.", "2x + y = 0"),
+    ("**Final Answer:** 42 (of 50)", "42"),
+    ("**Answer: 42** of 50", "42"),
+    ("The answer is Mrs. Hilt. She has 3.", "Mrs. Hilt"),
+    ("The answer is 3:30 p.m.", "3:30 p.m"),
+    ("The answer is 3:4.", "3:4"),
+    ("work 1+1=2\n#### 1,234", "1,234"),
+    ("The answer is 3.\nNo, the answer is 4.\nI had 9.", "4"),
+    ("The answer is 7. So what is the answer? The answer is", "7"),
+    # last number
+    ("so she has 10 - 3 = 7 left.", "7"),
+    ("that makes 10-3", "3"),
+    ("the temperature is -5 degrees", "-5"),
+    ("It costs $5.00.", "5.00"),
+    ("It is $-2$.", "-2"),
+    ("in total 1,234,567.", "1,234,567"),
+    ("that is 3/4 of it", "3/4"),
+    ("so x = \\frac{3}{4}", r"\frac{3}{4}"),
+    ("he eats 1, 2, 3", "3"),
+    ("model gpt2 says 8.", "8"),
+    # none
+    ("I do not know.", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("response", "answer"), EXTRACTED)
+def test_extract(response: str, answer: str | None) -> None:
+    assert MathGrader().extract(response) == answer
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\boxed{", "{", "answer ", "answer is ", "1,", "$", "a b ", "9", "\\frac{1}", "-"]
+)
+def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) -> None:
+    response = piece * (60_000 // len(piece))
+    start = time.process_time()
+    answer = MathGrader().extract(response)
+    if answer is not None:
+        assert MathGrader().equivalent(answer, answer)
+        assert not MathGrader().equivalent(answer, "7")
+    assert time.process_time() - start < 3
+
+
+EQUAL_IN_PROCESS = [
+    ("1/2", "0.5"),
+    ("1/2", r"\frac{1}{2}"),
+    (r"\frac43", "4/3"),
+    (r"-\dfrac{1}{2}", "-.5"),
+    (r"\frac{270}7\text{ degrees}", r"\frac{270}{7}"),
+    (r"1\frac{4}{5}", "1.8"),
+    (r"137 \frac{1}{2}", "137.5"),
+    ("1 4/5", "9/5"),
+    (r"50\%", "50"),
+    ("50%", "50"),
+    ("025", "25"),
+    ("18.00", "18"),
+    ("18.", "18"),
+    ("1,234", "1234"),
+    (r"10,\!080", "10080"),
+    (r"11,\! 111,\! 111,\! 100", "11111111100"),
+    (r"\$32,\!348", "$32348"),
+    (r"18\text{ dollars}", "18"),
+    ("18 dollars", "$18"),
+    (r"15\mbox{ cm}^2", "15"),
+    ("15 cm^2", "15"),
+    (r"5.4 \text{ cents}", "5.4"),
+    (r"90^\circ", "90"),
+    (r"90^{\circ}", "90 degrees"),
+    (r"\textbf{(315) }", "(315)"),
+    ("\u22123", "-3"),
+    ("0.6666666667", "2/3"),
+    ("3.33333", r"\frac{10}{3}"),
+    (r"\text{Evelyn}", "Evelyn"),
+    (r"\text{east}", "East."),
+    (r"\text{(C)}", "C"),
+    ("(C)", "C"),
+    (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\dfrac{\pi}{2})"),
+    ("4210_5", "4210_{5}"),
+    ("2pi", r"2 \pi"),
+]
+EQUAL_BY_MATH_VERIFY = [
+    ("x=5", "5"),
+    ("2k+2", "2(k+1)"),
+    (r"\sqrt{12}", r"2\sqrt{3}"),
+    ("sqrt(12)", r"2\sqrt{3}"),
+    (r"\frac{\sqrt{3}}{3}", r"\frac{1}{\sqrt{3}}"),
+    ("1,-2", "-2,1"),
+    (r"\{1,2\}", r"\{2,1\}"),
+    (r"x \in [-2,7]", "[-2,7]"),
+    (r"(3,\frac{\pi}{2})", "(3, 0.5pi)"),
+    (r"1 \pm \sqrt{19}", r"1-\sqrt{19}, 1+\sqrt{19}"),
+    (r"\begin{pmatrix} -2 \\ -14 \end{pmatrix}", r"\begin{pmatrix} -4/2 \\ -14 \end{pmatrix}"),
+    ("6 - 5i", "-5i + 6"),
+    (r"(-\infty, 2) \cup (3, \infty)", r"(3, \infty) \cup (-\infty, 2)"),
+]
+UNEQUAL = [
+    ("5", "6"),
+    ("0.33", "1/3"),
+    ("0.66668", "2/3"),
+    ("50%", "0.5"),
+    ("1,2", "12"),
+    ("1,234", "234"),
+    ("1 4/5", "14/5"),
+    ("1/0", "1"),
+    ("5 million", "5"),
+    ("528", "52_8"),
+    ("-3", "3"),
+    ("Evelyn", "Navin"),
+    ("even", "neve"),
+    ("Evelyn", "5"),
+    ("Yes", "No"),
+    ("52_8", "52_9"),
+    ("3:4", "4:3"),
+    ("2:4", "1:2"),
+    ("5 a.m.", "5 p.m."),
+    ("(3,4)", "(4,3)"),
+    ("(3,4)", "(3,4]"),
+    (r"\{1,2\}", r"\{1,3\}"),
+    ("x^2", "x^3"),
+    (r"\sqrt{2}", "1.41"),
+    ("p - q", "q - p"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
+    (r"\frac{1", "1"),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), EQUAL_IN_PROCESS)
+def test_equal_without_the_child_process(a: str, b: str) -> None:
+    fresh = MathGrader()
+    assert fresh.equivalent(a, b)
+    assert fresh.equivalent(b, a)
+    assert fresh.correct(a, b)
+    assert fresh.worker_pid is None
+
+
+@pytest.mark.parametrize(("a", "b"), EQUAL_BY_MATH_VERIFY)
+def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
+    assert grader.equivalent(a, b)
+    assert grader.equivalent(b, a)
+    assert grader.correct(b, a)
+    assert grader.worker_pid is not None
+
+
+@pytest.mark.parametrize(("a", "b"), UNEQUAL)
+def test_unequal(grader: MathGrader, a: str, b: str) -> None:
+    assert not grader.equivalent(a, b)
+    assert not grader.equivalent(b, a)
+    assert not grader.correct(a, b)
+
+
+def test_no_answer_is_never_correct(grader: MathGrader) -> None:
+    assert not grader.correct(None, "None")
+
+
+def test_very_long_answers_are_compared_as_strings_only() -> None:
+    fresh = MathGrader()
+    long = "9" * 5000
+    assert fresh.equivalent(long, long + " ")
+    assert not fresh.equivalent(long, "x+" + long)
+    assert parse_number(long) is None
+    assert fresh.worker_pid is None
+
+
+def written(value: Fraction) -> st.SearchStrategy[str]:
+    """Ways of writing one number."""
+    top, bottom = value.numerator, value.denominator
+    ways = [f"{top}/{bottom}", rf"\frac{{{top}}}{{{bottom}}}", f"{3 * top}/{3 * bottom} dollars"]
+    if bottom == 1:
+        ways += [str(top), f"{top:,}", f"{top}.0", rf"{top}\%", f"${top}$"]
+    if 10**4 % bottom == 0:
+        ways.append(f"{top * 10**4 // bottom / 10**4:.4f}")
+    return st.sampled_from(ways)
+
+
+numbers = st.builds(Fraction, st.integers(-5000, 5000), st.sampled_from([1, 2, 3, 4, 7, 25, 1000]))
+
+
+@settings(deadline=None)
+@given(st.data(), numbers, numbers)
+def test_numbers_are_equal_exactly_when_their_values_are(
+    data: st.DataObject, one: Fraction, two: Fraction
+) -> None:
+    fresh = MathGrader()
+    a, same, b = (data.draw(written(value)) for value in (one, one, two))
+    assert fresh.equivalent(a, a)
+    assert fresh.equivalent(a, same)
+    assert fresh.equivalent(a, b) == (one == two) == fresh.equivalent(b, a)
+    assert fresh.worker_pid is None
+
+
+@settings(deadline=None)
+@given(numbers)
+def test_decimals_of_many_places_equal_what_they_round(value: Fraction) -> None:
+    fraction = f"{value.numerator}/{value.denominator}"
+    off = value + Fraction(2, 10**8)
+    assert MathGrader().equivalent(f"{float(value):.8f}", fraction)
+    assert not MathGrader().equivalent(f"{float(off):.8f}", fraction)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
+    answer = MathGrader().extract(text)
+    assert MathGrader().equivalent(text, text)
+    assert answer is None or answer.strip() == answer != ""
+
+
+@pytest.mark.parametrize("expression", HANGING)
+def test_expression_that_hangs_is_cut_and_the_next_call_works(expression: str) -> None:
+    with MathGrader(deadline=0.5) as fresh:
+        assert fresh.equivalent("k+1", "1+k")
+        start = time.monotonic()
+        assert not fresh.equivalent(expression, "7x")
+        assert time.monotonic() - start < 5
+        assert fresh.timeouts == 1
+        assert fresh.worker_pid is None
+        fresh.deadline = 10
+        assert fresh.equivalent("2(k+1)", "2k+2")
+        assert fresh.timeouts == 1
+
+
+def test_time_out_is_remembered() -> None:
+    with MathGrader(deadline=0.3) as fresh:
+        for _ in range(3):
+            assert not fresh.correct(HANGING[0], "7x")
+        assert fresh.timeouts == 1
+
+
+def test_killed_child_is_replaced() -> None:
+    with MathGrader() as fresh:
+        assert fresh.equivalent("k+1", "1+k")
+        first = fresh.worker_pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        assert fresh.equivalent("k+2", "2+k")
+        assert fresh.worker_pid not in (None, first)
+
+
+def test_child_killed_in_the_middle_of_a_question_is_asked_again() -> None:
+    with MathGrader(deadline=1) as fresh:
+        assert fresh.equivalent("k+1", "1+k")
+        pid = fresh.worker_pid
+        assert pid is not None
+        threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+        assert not fresh.equivalent(HANGING[0], "7x")
+        assert fresh.timeouts == 1
+        assert fresh.equivalent("k+2", "2+k")
+
+
+def test_question_that_crashes_the_child_is_given_up_after_two(tmp_path: Path) -> None:
+    script, log = tmp_path / "child.py", tmp_path / "log"
+    script.write_text(
+        "import sys\nprint('{}', flush=True)\nsys.stdin.readline()\n"
+        f"open({str(log)!r}, 'a').write('asked ')\n"
+    )
+    with KillableWorker(script) as worker:
+        assert worker.ask({}, 10) is None
+        assert worker.lost == 1
+    assert log.read_text() == "asked asked "
+
+
+def test_closed_grader_ends_its_child_and_starts_another_when_asked() -> None:
+    with MathGrader() as fresh:
+        assert fresh.equivalent("k+1", "1+k")
+        pid = fresh.worker_pid
+        assert pid is not None
+        fresh.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert fresh.equivalent("k+2", "2+k")
+
+
+def test_many_threads_share_one_child() -> None:
+    with MathGrader() as fresh, ThreadPoolExecutor(8) as pool:
+        jobs = [(f"{i}k+{i}", f"{i + i % 2}(k+1)", i % 2 == 0) for i in range(2, 42)]
+        results = list(pool.map(lambda job: fresh.equivalent(job[0], job[1]), jobs))
+        assert results == [expected for _, _, expected in jobs]
+        assert fresh.timeouts == 0
+
+
+def test_from_asyncio_in_a_thread(grader: MathGrader) -> None:
+    async def both() -> list[bool]:
+        pairs = [("m+1", "1+m"), ("m+1", "2+m")]
+        return await asyncio.gather(*(asyncio.to_thread(grader.equivalent, *p) for p in pairs))
+
+    assert asyncio.run(both()) == [True, False]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended but was not collected by its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_child_ends_with_a_parent_that_is_killed(busy: bool) -> None:
+    """The parent has no guard on `__main__`, which a spawned process would import again."""
+    script = textwrap.dedent(
+        f"""
+        import threading, time
+        from executor.answers import MathGrader
+        grader = MathGrader(deadline=1)
+        assert grader.equivalent("k+1", "1+k")
+        print(grader.worker_pid, flush=True)
+        if {busy}:
+            grader.equivalent({HANGING[0]!r}, "7x")
+        time.sleep(60)
+        """
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        time.sleep(0.3 if busy else 0)
+        assert alive(pid)
+        parent.kill()
+    end = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
+def test_child_that_cannot_start_is_an_error_and_not_a_wrong_answer(tmp_path: Path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text("""print('{"error": "no math here"}')""")
+    with KillableWorker(script) as worker, pytest.raises(WorkerError, match="no math here"):
+        worker.ask({}, 1)
+
+
+def test_child_that_is_silent_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killable, "START_SECONDS", 0.2)
+    script = tmp_path / "child.py"
+    script.write_text("import time; time.sleep(30)")
+    with KillableWorker(script) as worker, pytest.raises(WorkerError, match=r"child\.py does not"):
+        worker.ask({}, 1)
+    assert worker.pid is None
+
+
+def test_large_replies_do_not_block(tmp_path: Path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import json, sys\nprint('{}', flush=True)\n"
+        "for line in sys.stdin: print(json.dumps({'x': 'y' * 1_000_000}), flush=True)\n"
+    )
+    with KillableWorker(script) as worker:
+        for _ in range(3):
+            assert worker.ask({}, 10) == {"x": "y" * 1_000_000}
+
+
+def test_neither_math_verify_nor_sympy_is_imported_by_the_parent() -> None:
+    code = "import sys, executor.answers; print({'sympy', 'math_verify', 'torch'} & {*sys.modules})"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("deadline", [0, -1, math.nan, math.inf])
+def test_deadline_must_be_positive(deadline: float) -> None:
+    with pytest.raises(ValueError, match="deadline"):
+        MathGrader(deadline=deadline)
+
+
+def test_group_names_the_first_member_and_skips_missing_answers(grader: MathGrader) -> None:
+    answers = [None, "1/2", "3", "0.5", None, r"\frac12", "3.0", "k+1", "1+k"]
+    assert group(answers, grader) == [-1, 1, 2, 1, -1, 1, 2, 7, 7]
+
+
+def test_group_compares_each_string_with_each_class_once() -> None:
+    exact = Exact()
+    assert group(["a", "b", "c"] * 100, exact) == [0, 1, 2] * 100
+    assert exact.compared == 3
+
+
+def test_group_of_thousands_of_numbers_is_fast() -> None:
+    source = random.Random(0)
+    answers = [
+        source.choice(["{}", "{}.0", "${}", "{} apples"]).format(i % 50) for i in range(5000)
+    ]
+    fresh = MathGrader()
+    start = time.process_time()
+    assert group(answers, fresh) == [i % 50 for i in range(5000)]
+    assert time.process_time() - start < 2
+    assert fresh.worker_pid is None
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "scores", "chosen"),
+    [
+        (Vote.MAJORITY, ["1", "2", "2.0"], None, 1),
+        (Vote.MAJORITY, ["1", "2", "2.0"], [0.9, 0.1, 0.2], 2),
+        (Vote.MAJORITY, ["1", "2", "2", "1"], [0.1, 0.9, 0.9, 0.2], 3),
+        (Vote.MAJORITY, [None, None, None, "7"], None, 3),
+        (Vote.MAX, ["1", "2", "2"], [0.9, 0.8, 0.8], 0),
+        (Vote.MAX, ["1", "2", "2"], [0.1, 0.8, 0.8], 1),
+        (Vote.MAX, [None, "2", "3"], [0.9, -3.0, -2.0], 2),
+        (Vote.WEIGHTED, ["1", "2", "2"], [0.9, 0.5, 0.6], 2),
+        (Vote.WEIGHTED, ["1", "2", "2"], [0.9, 0.2, 0.6], 0),
+        (Vote.WEIGHTED, ["1", "2", "3"], [0.4, 0.4, 0.4], 0),
+        (Vote.WEIGHTED, ["1", "2", "2"], [0.0, 0.0, 0.0], 1),
+        (Vote.WEIGHTED, [None, None, "2"], [0.9, 0.9, 0.1], 2),
+    ],
+)
+def test_vote(
+    method: Vote, answers: list[str | None], scores: list[float] | None, chosen: int
+) -> None:
+    assert vote(answers, scores, method, MathGrader()) == chosen
+
+
+@pytest.mark.parametrize("method", Vote)
+def test_vote_without_any_answer_takes_the_first_response(method: Vote) -> None:
+    assert vote([None, None], [0.1, 0.9], method, Exact()) == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "scores", "method", "message"),
+    [
+        ([], None, Vote.MAJORITY, "at least one"),
+        (["1"], [0.1, 0.2], Vote.MAJORITY, "1 answers but 2 scores"),
+        (["1"], [math.nan], Vote.MAX, "score 0 is nan"),
+        ([None], [math.nan], Vote.MAX, "score 0 is nan"),
+        (["1"], [math.inf], Vote.WEIGHTED, "score 0 is inf"),
+        (["1"], [-0.1], Vote.WEIGHTED, "0 or more"),
+        (["1"], None, Vote.MAX, "'max' needs scores"),
+        (["1"], None, Vote.WEIGHTED, "'weighted' needs scores"),
+    ],
+)
+def test_vote_refuses(
+    answers: list[str | None], scores: list[float] | None, method: Vote, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        vote(answers, scores, method, Exact())
+
+
+responses = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c", None]), st.floats(0, 1)), min_size=1, max_size=12
+)
+
+
+@given(responses, st.floats(0, 1))
+def test_weighted_with_equal_scores_is_majority(
+    pairs: list[tuple[str | None, float]], score: float
+) -> None:
+    answers = [answer for answer, _ in pairs]
+    equal = [score] * len(answers)
+    assert vote(answers, equal, Vote.WEIGHTED, Exact()) == vote(
+        answers, None, Vote.MAJORITY, Exact()
+    )
+
+
+@given(responses, st.randoms(use_true_random=False), st.sampled_from(Vote))
+def test_order_matters_only_between_ties(
+    pairs: list[tuple[str | None, float]], source: random.Random, method: Vote
+) -> None:
+    def winners(pairs: list[tuple[str | None, float]]) -> str | None:
+        answers, scores = [a for a, _ in pairs], [s for _, s in pairs]
+        return answers[vote(answers, scores, method, Exact())]
+
+    weights = {
+        answer: (
+            [len(scores)] if method is Vote.MAJORITY
+            else [max(scores)] if method is Vote.MAX
+            else [math.fsum(scores), len(scores)]
+        )
+        for answer in {a for a, _ in pairs if a is not None}
+        if (scores := [s for a, s in pairs if a == answer])
+    }  # fmt: skip
+    best = [answer for answer, weight in weights.items() if weight == max(weights.values())]
+    shuffled = source.sample(pairs, len(pairs))
+    assert winners(shuffled) in (best or {None})
+    if len(best) == 1:
+        assert winners(pairs) == winners(shuffled)
+    else:
+        assert winners(pairs) == next((a for a, s in pairs if a in best), None) or (
+            method is Vote.MAX
+        )
+
+
+def test_tied_majority_is_the_answer_seen_first_whatever_the_order() -> None:
+    for order in itertools.permutations(["a", "a", "b", "b", "c"]):
+        answers = list(order)
+        first = next(answer for answer in answers if answer != "c")
+        assert answers[vote(answers, None, Vote.MAJORITY, Exact())] == first

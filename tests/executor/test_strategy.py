@@ -1,0 +1,126 @@
+"""Strategies: what is written down reads back, and what cannot be run is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.answers import Vote
+from executor.errors import InputError
+from executor.strategy import (
+    STRATEGIES,
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    Sampling,
+    Score,
+    Strategy,
+    from_dict,
+    key,
+    make,
+    parse_names,
+    to_dict,
+)
+
+scores, votes, widths = st.sampled_from(Score), st.sampled_from(Vote), st.integers(2, 9)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Strategy:
+    width = draw(widths)
+    kind = draw(st.sampled_from([BeamSearch, Dvts]))
+    return kind(width * draw(st.integers(1, 64)), width, draw(scores), draw(votes))
+
+
+strategies = (
+    st.just(Greedy())
+    | st.builds(Majority, st.integers(1, 256))
+    | st.builds(BestOfN, st.integers(1, 256), scores, votes)
+    | trees()
+)
+
+
+@given(strategies)
+def test_a_strategy_survives_json(strategy: Strategy) -> None:
+    record = json.loads(json.dumps(to_dict(strategy)))
+    assert from_dict(record) == strategy
+    assert record["name"] == strategy.name
+    assert record["n"] == strategy.n
+
+
+@given(strategies, strategies)
+def test_keys_are_equal_only_for_equal_strategies(a: Strategy, b: Strategy) -> None:
+    assert (key(a) == key(b)) == (a == b)
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"name": "majority", "n": 0}, "at least 1"),
+    ({"name": "majority", "n": -4}, "at least 1"),
+    ({"name": "majority", "n": "8"}, "whole number"),
+    ({"name": "majority", "n": 8.0}, "whole number"),
+    ({"name": "majority", "n": True}, "whole number"),
+    ({"name": "majority"}, "missing"),
+    ({"name": "majority", "n": 4, "score": "last"}, "no parameter score"),
+    ({"name": "greedy", "width": 4}, "no parameter width"),
+    ({"name": "best_of_n", "n": 0}, "at least 1"),
+    ({"name": "best_of_n", "n": 4, "score": "median"}, "min, last, mean, prod"),
+    ({"name": "best_of_n", "n": 4, "vote": "loudest"}, "majority, max, weighted"),
+    ({"name": "best_of_n", "n": 4, "vote": None}, "majority, max, weighted"),
+    ({"name": "beam_search", "n": 6, "width": 4}, "for instance 4"),
+    ({"name": "beam_search", "n": 2, "width": 4}, "for instance 4"),
+    ({"name": "beam_search", "n": 8, "width": 1}, "at least 2"),
+    ({"name": "beam_search", "n": 8, "width": True}, "whole number"),
+    ({"name": "beam_search", "n": 8, "width": "4"}, "whole number"),
+    ({"name": "beam_search", "n": 8, "width": 4.0}, "whole number"),
+    ({"name": "beam_search", "n": 8, "width": None}, "whole number"),
+    ({"name": "dvts", "n": 6, "width": 4}, "multiple of the width"),
+    ({"name": "dvts", "n": 0, "width": 4}, "at least 1"),
+    ({"name": "tree_of_thought", "n": 4}, "greedy, majority, best_of_n, beam_search, dvts"),
+    ({"name": 7, "n": 4}, "must be one of"),
+    ({"name": ["majority"], "n": 4}, "must be one of"),
+    ({"n": 4}, "must be one of"),
+]
+
+
+@pytest.mark.parametrize(("record", "reason"), BAD)
+def test_bad_input_is_one_line_that_says_what_is_right(record: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError) as error:
+        from_dict(record)
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_name_makes_its_strategy_at_the_budget(name: str) -> None:
+    strategy = make(name, 16)
+    assert strategy.name == name
+    assert strategy.n == (1 if name == "greedy" else 16)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"temperature": 0}, "temperature 0"),
+        ({"temperature": float("nan")}, "temperature nan"),
+        ({"top_p": 1.5}, "top_p 1.5"),
+        ({"max_tokens": 0}, "max_tokens 0"),
+        ({"max_step_tokens": -1}, "max_step_tokens -1"),
+        ({"max_steps": 0}, "max_steps 0"),
+    ],
+)
+def test_sampling_that_cannot_be_is_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        Sampling(**options)
+
+
+def test_names_are_read_from_a_command_line() -> None:
+    assert parse_names("all") == list(STRATEGIES)
+    assert parse_names("dvts, majority") == ["dvts", "majority"]
+    with pytest.raises(InputError, match="'dvst': must be one of"):
+        parse_names("majority,dvst")

@@ -1,0 +1,170 @@
+"""Bad input: one clear line, exit code 2, the store untouched. No model is loaded for any of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from executor.store import Store
+
+QUESTION = '{"question": "1 + 1?", "answer": "2"}\n'
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a good problem file and an empty store."""
+    (tmp_path / "good.jsonl").write_text(QUESTION)
+    Store.open(f"sqlite:///{tmp_path}/store.db").close()
+    return tmp_path
+
+
+def apportion(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "planner.cli", *arguments],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def digest(place: Path) -> str:
+    return hashlib.sha256((place / "store.db").read_bytes()).hexdigest()
+
+
+def profile(place: Path, file: str, *more: str) -> list[str]:
+    return ["profile", "--problems", file, "--policy", "smollm2-135m", *more]
+
+
+def _not_json(place: Path) -> list[str]:
+    (place / "bad.jsonl").write_text(QUESTION * 6 + "{oops\n" + QUESTION)
+    return profile(place, "bad.jsonl")
+
+
+def _no_answer(place: Path) -> list[str]:
+    (place / "bare.jsonl").write_text('{"question": "1 + 1?"}\n')
+    return profile(place, "bare.jsonl")
+
+
+def _old_plan(place: Path) -> list[str]:
+    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 99}))
+    return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
+
+
+def _damaged_plan(place: Path) -> list[str]:
+    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 1}))
+    return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
+
+
+def _not_a_plan(place: Path) -> list[str]:
+    (place / "plan.json").write_text("[1]")
+    return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
+
+
+def _read_only(place: Path) -> list[str]:
+    (place / "store.db").chmod(0o444)
+    return profile(place, "good.jsonl")
+
+
+def _measure(*more: str) -> list[str]:
+    return ["measure", "--problems", "good.jsonl", "--policy", "smollm2-135m", *more]
+
+
+Case = Callable[[Path], list[str]]
+CASES: dict[str, tuple[Case, str]] = {
+    "missing file": (lambda p: profile(p, "none.jsonl"), "none.jsonl"),
+    "not JSON at line 7": (_not_json, "line 7"),
+    "no answer field": (_no_answer, "--answer-field"),
+    "budget 0": (lambda p: _measure("--strategies", "majority", "--budgets", "0"), "budget 0"),
+    "budget 6 with width 4": (
+        lambda p: _measure("--strategies", "dvts", "--budgets", "6", "--prm", "head"),
+        "multiple of the width",
+    ),
+    "unknown strategy": (lambda p: _measure("--strategies", "guess"), "beam_search"),
+    "unknown policy": (
+        lambda p: ["profile", "--problems", "good.jsonl", "--policy", "nope"],
+        "smollm2-135m",
+    ),
+    "no PRM for a strategy that needs one": (
+        lambda p: _measure("--strategies", "dvts", "--budgets", "4"),
+        "--prm",
+    ),
+    "plan of another version": (_old_plan, "version 99"),
+    "damaged plan": (_damaged_plan, "damaged"),
+    "not a plan": (_not_a_plan, "not a plan"),
+    "missing plan": (
+        lambda p: ["run", "--plan", "no.json", "--problems", "good.jsonl"],
+        "no.json",
+    ),
+    "read-only store": (_read_only, "read-only"),
+    "unknown difficulty": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--difficulty", "tricky"],
+        "easy, medium, hard",
+    ),
+    "policy without evidence": (lambda p: ["recommend", "--policy", "nobody"], "no evidence"),
+    "budget 0 to recommend": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "0"],
+        "budget 0",
+    ),
+    "nothing to fit": (lambda p: ["fit"], "evidence"),
+    "temperature 9": (lambda p: profile(p, "good.jsonl", "--temperature", "9"), "temperature"),
+    "two limits for one file": (
+        lambda p: profile(p, "good.jsonl", "--limit", "1", "--limit", "2"),
+        "--limit",
+    ),
+    "plan without evidence": (
+        lambda p: ["plan", "--policy", "nobody", "--out", "plan.json"],
+        "no evidence",
+    ),
+    "run without plan or strategy": (lambda p: ["run", "--problems", "good.jsonl"], "--plan"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_one_line_and_exit_code_2(case: str, place: Path) -> None:
+    make, clue = CASES[case]
+    arguments = make(place)
+    before = digest(place)
+    ended = apportion(place, *arguments, "--store", "sqlite:///store.db")
+    said = ended.stderr.strip().splitlines()
+    assert ended.returncode == 2, ended.stderr
+    assert clue in said[-1]
+    # Progress remarks may come before; the error itself is one line, and no traceback.
+    assert sum(line.startswith("apportion: ") for line in said) == 1
+    assert "Traceback" not in ended.stderr
+    assert digest(place) == before
+
+
+def test_a_bad_store_is_one_line(place: Path) -> None:
+    ended = apportion(place, "fit", "--store", "what is this")
+    assert ended.returncode == 2
+    assert "not a database URL" in ended.stderr
+
+
+def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
+    code = (
+        "import sys, planner.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'vllm', 'transformers', 'optuna', 'pandas', 'sklearn', 'sqlalchemy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.rstrip().endswith("[]")
+    for command in ("profile", "measure", "fit", "plan", "run", "recommend", "report", "demo"):
+        assert command in ended.stdout
