@@ -17,7 +17,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +62,11 @@ class EngineCounters:
     cached: int = 0
     generated: int = 0
     preemptions: int = 0
+
+    def __sub__(self, earlier: EngineCounters) -> EngineCounters:
+        return EngineCounters(
+            *(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self))
+        )
 
 
 @dataclass(slots=True)
@@ -163,6 +168,10 @@ class Engine:
         if request.open_children <= 0:
             del self._requests[output.request_id]
         request.deliver(output)
+
+    def count(self) -> EngineCounters:
+        """A copy of the counters as they stand."""
+        return replace(self.counters)
 
     @property
     def max_context(self) -> int:

@@ -21,7 +21,7 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -325,6 +325,7 @@ class SimulatedPrm:
         block_size: tokens of a block of its prefix cache; None is no cache.
         latency: seconds a call takes.
         faults: which calls of `score`, the first being 1, raise EngineError.
+        trained_on: uids of problems that count as seen in its training.
     """
 
     def __init__(
@@ -336,10 +337,12 @@ class SimulatedPrm:
         block_size: int | None = None,
         latency: float = 0.0,
         faults: Container[int] = (),
+        trained_on: Iterable[str] = (),
     ) -> None:
         if not 0 <= auc <= 1:
             raise ValueError(f"auc is {auc}: must be in [0, 1]")
         self.name = name
+        self.trained_on = frozenset(trained_on)
         self.auc = auc
         self.seed = seed
         self.latency = latency

@@ -193,6 +193,8 @@ def parse_names(text: str) -> list[str]:
     if text == "all":
         return list(STRATEGIES)
     names = [name for name in re.split(r"[,\s]+", text) if name]
+    if not names:
+        raise InputError(f"strategies {text!r}: must be some of {', '.join(STRATEGIES)}, or all")
     for name in names:
         if name not in STRATEGIES:
             raise InputError(f"strategy {name!r}: must be one of {', '.join(STRATEGIES)}, or all")

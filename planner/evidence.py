@@ -32,7 +32,7 @@ from planner.resources import data_folder
 from profiling.passrate import PassRate
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import read_profile
-from profiling.replay import Pool, best_of_k, vote_at_k
+from profiling.replay import Pool, vote_at_k
 from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
@@ -175,11 +175,7 @@ def _replayed(stored: StoredOutcome, grader: Grader) -> Iterator[dict[str, Any]]
             continue
         for score in Score:
             for vote in (Vote.MAX, Vote.WEIGHTED):
-                accuracy = (
-                    best_of_k(pool.correct, pool.scores[score], n)
-                    if vote is Vote.MAX
-                    else vote_at_k(pool, n, vote, score)
-                )
+                accuracy = vote_at_k(pool, n, vote, score)
                 ledger = _share(outcome.ledger, n, size)
                 yield _row(stored, BestOfN(n, score, vote), accuracy, ledger, "replayed")
 

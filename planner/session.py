@@ -12,7 +12,7 @@ from typing import Any
 
 from executor.answers import MathGrader
 from executor.checkpoints import Checkpoint, parameter_count, resolve
-from executor.engine import EngineOptions
+from executor.engine import EngineCounters, EngineOptions
 from executor.errors import InputError
 from executor.policy import Policy, VllmPolicy
 from executor.prm import check_prm, find_prm, load_prm
@@ -48,6 +48,20 @@ class Settings:
     concurrency: int = CONCURRENCY
     engine: EngineOptions = field(default_factory=EngineOptions)
     template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the engines did now, by their own counters; problems finished before cost nothing.
+
+    Attributes:
+        solved: problems finished now.
+        policy, prm: token counts; `prm` is None where the run has none.
+    """
+
+    solved: int
+    policy: EngineCounters
+    prm: EngineCounters | None
 
 
 class Session:
@@ -127,7 +141,7 @@ class Session:
             seed=self.settings.seed,
         )
 
-    def run(self, label: str, problems: Sequence[Problem], solver: Solver, spec: RunSpec) -> int:
+    def run(self, label: str, problems: Sequence[Problem], solver: Solver, spec: RunSpec) -> Work:
         """Solve what a run has not finished, with a progress bar; see `run_problems`."""
 
         def work(progress: Callable[[int], None]) -> Any:
@@ -144,14 +158,17 @@ class Session:
         total: int,
         spec: RunSpec,
         work: Callable[[Callable[[int], None]], Any],
-    ) -> int:
+    ) -> Work:
         """Run a coroutine of problems with a progress bar, and note the throughput it had."""
         policy = next(p for p in self._policies.values() if p.name == spec.policy)
-        before, started = policy.counters().generated, time.perf_counter()
+        prm = next((p for p in self._prms.values() if p.name == spec.prm), None)
+        before, prm_before = policy.counters(), prm.counters() if prm else None
+        started = time.perf_counter()
         with self.output.progress(label, total) as progress:
             solved: int = asyncio.run(work(progress))
-        self._note_speed(spec, policy.counters().generated - before, time.perf_counter() - started)
-        return solved
+        spent = policy.counters() - before
+        self._note_speed(spec, spent.generated, time.perf_counter() - started)
+        return Work(solved, spent, prm.counters() - prm_before if prm and prm_before else None)
 
     def _note_size(self, checkpoint: Checkpoint) -> None:
         size = None if checkpoint.folder is None else parameter_count(checkpoint.folder)

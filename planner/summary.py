@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class RunSummary:
         accuracy, interval: share right and its 95 % interval (Jeffreys); None if none is graded.
         ledger: all tokens.
         seconds: mean time from a problem's start to its answer.
+        engine: what the engines' own counters say of the work done now (`Work` as a record); it
+            equals the ledger where no problem was finished before.
     """
 
     name: str
@@ -33,6 +35,7 @@ class RunSummary:
     interval: tuple[float, float] | None
     ledger: Ledger
     seconds: float
+    engine: Mapping[str, Any] | None = None
 
     @property
     def tokens_per_problem(self) -> float:
@@ -52,7 +55,9 @@ class RunSummary:
         }
 
 
-def summarise_run(name: str, outcomes: Iterable[StoredOutcome]) -> RunSummary:
+def summarise_run(
+    name: str, outcomes: Iterable[StoredOutcome], engine: Mapping[str, Any] | None = None
+) -> RunSummary:
     """Add a run's outcomes up."""
     found = [stored.outcome for stored in outcomes]
     graded = [outcome for outcome in found if outcome.correct is not None]
@@ -67,4 +72,5 @@ def summarise_run(name: str, outcomes: Iterable[StoredOutcome]) -> RunSummary:
         interval=None if rate is None else rate.interval(),
         ledger=sum((outcome.ledger for outcome in found), Ledger()),
         seconds=sum(outcome.seconds for outcome in found) / len(found) if found else 0.0,
+        engine=engine,
     )

@@ -172,7 +172,7 @@ class RewardHead:
 
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""
-        return self._engine.counters
+        return self._engine.count()
 
     def close(self) -> None:
         """Release the engine's memory."""

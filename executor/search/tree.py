@@ -30,7 +30,8 @@ async def _grow(context: Context, n: int, width: int, score: Score, where: str) 
 
     Every step, candidates claim places in the order of their scores: an ended response takes one
     and keeps it, a live one takes `width` and fills them with children. What ended so frees places
-    for others, no branch is copied, and exactly `n` responses come out.
+    for others, no branch is copied, and exactly `n` responses come out (fewer only where the token
+    cap runs out on the way).
     """
     ended: list[Response] = []
     candidates = await _children(context, Response(), n, f"{where}/0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from executor.errors import InputError
@@ -90,11 +91,11 @@ def measure(
     async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
         return await executor.solve(problem, strategy), executor.note(problem)
 
-    session.run(key(strategy), problems, solve, spec)
+    work = session.run(key(strategy), problems, solve, spec)
     asked = {problem_uid(problem) for problem in problems}
     stored = session.store.outcomes(spec, samples=False)
     mine = (one for one in stored if problem_uid(one.outcome.problem) in asked)
-    return summarise_run(key(strategy), mine), spec
+    return summarise_run(key(strategy), mine, asdict(work)), spec
 
 
 def summary_table(title: str, summaries: Sequence[RunSummary]) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
@@ -98,8 +98,8 @@ def run_plan(
         outcome, note = await solve_by_plan(executor, plan, problem)
         return outcome, note | {"strategy": plan.entry(note["difficulty"]).strategy.name}
 
-    session.run("running the plan", problems, solve, spec)
-    return _answered(session, spec, "plan", problems)
+    work = session.run("running the plan", problems, solve, spec)
+    return _answered(session, spec, "plan", problems, asdict(work))
 
 
 def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:
@@ -117,18 +117,24 @@ def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:
         answered = []
         for strategy in strategies:
             summary, spec = measure(session, executor, template, problems, strategy, kind=KIND)
-            answered.append(_answered(session, spec, summary.name, problems))
+            answered.append(_answered(session, spec, summary.name, problems, summary.engine))
     return answered
 
 
-def _answered(session: Session, spec: RunSpec, name: str, problems: Sequence[Problem]) -> Answered:
+def _answered(
+    session: Session,
+    spec: RunSpec,
+    name: str,
+    problems: Sequence[Problem],
+    engine: Mapping[str, Any] | None,
+) -> Answered:
     asked = {problem_uid(problem) for problem in problems}
     stored = tuple(
         one
         for one in session.store.outcomes(spec, samples=False)
         if problem_uid(one.outcome.problem) in asked
     )
-    return Answered(summarise_run(name, stored), stored)
+    return Answered(summarise_run(name, stored, engine), stored)
 
 
 def show(console: Console, answered: Sequence[Answered]) -> None:

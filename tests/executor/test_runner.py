@@ -14,10 +14,10 @@ from executor.answers import MathGrader
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome
-from executor.problem import Problem
+from executor.problem import Problem, problem_uid
 from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import RunSpec, Store, problem_uid
+from executor.store import RunSpec, Store
 from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Sampling, Strategy, key
 
 PROBLEMS = simulated_problems(12)
@@ -82,6 +82,13 @@ def test_a_resumed_run_solves_only_what_is_missing(store: Store) -> None:
     assert run(again, store) == 7
     assert again.given == [problem.id for problem in PROBLEMS[5:]]
     assert run(Solver(), store) == 0
+
+
+def test_a_problem_that_is_given_twice_is_solved_once(store: Store) -> None:
+    twice = [PROBLEMS[0], Problem("another-id", PROBLEMS[0].text, PROBLEMS[0].answer), PROBLEMS[1]]
+    told: list[int] = []
+    assert run(Solver(), store, twice, progress=told.append) == 2
+    assert sum(told) == 3
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 50])
@@ -221,3 +228,11 @@ def test_problem_uids_tell_questions_and_answers_apart() -> None:
     other = [Problem("a", "q", "2"), Problem("a", "q"), Problem("a", "q ", "1")]
     assert len({problem_uid(problem) for problem in same}) == 1
     assert len({problem_uid(problem) for problem in [same[0], *other]}) == 4
+
+
+def test_a_problem_the_prm_was_trained_on_is_noted(grader: MathGrader) -> None:
+    prm = SimulatedPrm(trained_on=[problem_uid(PROBLEMS[0])])
+    executor = Executor(SimulatedPolicy(), prm, grader, Sampling())
+    assert executor.note(PROBLEMS[0])
+    assert executor.note(PROBLEMS[1]) == {}
+    assert Executor(SimulatedPolicy(), None, grader, Sampling()).note(PROBLEMS[0]) == {}

@@ -324,7 +324,7 @@ def test_a_strategy_that_needs_a_prm_says_so(strategy: Strategy, grader: MathGra
 
 def accuracy(
     strategy: Strategy, policy: SimulatedPolicy, prm: SimulatedPrm | None, grader: MathGrader,
-    problems: int = 500,
+    problems: int = 300,
 ) -> float:  # fmt: skip
     executor = Executor(policy, prm, grader, Sampling(), seed=1)
 
@@ -334,7 +334,7 @@ def accuracy(
     return sum(bool(o.correct) for o in asyncio.run(all_of_them())) / problems
 
 
-def margin(p: float, problems: int = 500) -> float:
+def margin(p: float, problems: int = 300) -> float:
     """Four standard errors."""
     return 4 * math.sqrt(p * (1 - p) / problems)
 

@@ -1,4 +1,4 @@
-"""One conformance suite for every kind of store, and what a file must stand: kills and bad input."""
+"""One conformance suite for every kind of store; and kills and bad input, which a file stands."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sqlalchemy import Engine, create_engine, event, text
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord
-from executor.problem import Problem
-from executor.store import RunSpec, Store, StoredOutcome, problem_uid
+from executor.problem import Problem, problem_uid
+from executor.store import RunSpec, Store, StoredOutcome
 
 ROOT = Path(__file__).parents[2]
 SPEC = RunSpec(
@@ -280,7 +280,7 @@ def test_a_store_that_was_being_made_when_it_died_can_be_made_again(tmp_path: Pa
     class Died(BaseException):
         pass
 
-    statements = 0
+    statements = dies_at = 0
 
     def count(conn: object, cursor: object, statement: str, *_: object) -> None:
         nonlocal statements
@@ -290,8 +290,8 @@ def test_a_store_that_was_being_made_when_it_died_can_be_made_again(tmp_path: Pa
 
     event.listen(Engine, "before_cursor_execute", count)
     try:
-        for dies_at in (1, 4, 8):
-            statements = 0
+        for nth in (1, 4, 8):
+            statements, dies_at = 0, nth
             with pytest.raises(Died):
                 Store.open(url_of("file", tmp_path))
     finally:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from executor.answers import MathGrader, Vote, vote
@@ -51,6 +51,9 @@ def by_hand(pairs: list[tuple[str | None, float]], k: int, method: Vote) -> floa
 
 
 @given(samples, st.integers(1, 5), st.sampled_from(Vote))
+@example([("1", 2.0**-40), ("2", 2.0**-41)], 2, Vote.WEIGHTED)
+@example([("2", 0.5), ("1", 0.25), ("1", 0.25)], 3, Vote.WEIGHTED)
+@example([(None, 1.0), ("1", 0.5)], 2, Vote.MAX)
 def test_a_replayed_vote_is_the_mean_over_all_draws(
     pairs: list[tuple[str | None, float]], k: int, method: Vote
 ) -> None:

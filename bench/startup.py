@@ -1,0 +1,41 @@
+"""How long the commands that need no engine take: `--help` and `recommend`, whole processes."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+
+from common import ROOT, finish
+
+COMMANDS = {
+    "help": ["--help"],
+    "recommend": ["recommend", "--policy", "smollm2-135m", "--json"],
+}
+
+
+def main() -> None:
+    """Time each command several times; the median counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    medians = {}
+    for name, command in COMMANDS.items():
+        seconds = []
+        for _ in range(arguments.runs):
+            started = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "planner.cli", *command],
+                cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            seconds.append(time.perf_counter() - started)
+        medians[name] = statistics.median(seconds)
+    line = ", ".join(f"{name} {value:.2f} s" for name, value in medians.items())
+    finish(medians, f"median of {arguments.runs}: {line}", as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
