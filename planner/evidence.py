@@ -7,6 +7,7 @@ rewards there are not held out. What `run` answered is not evidence: it is what 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,12 @@ def bundled() -> pd.DataFrame:
     for column in ("prm", "score", "vote"):
         frame[column] = frame[column].fillna("")
     return frame.astype(COLUMNS)
+
+
+def bundled_sizes() -> dict[str, int]:
+    """Parameters of the models in the bundled evidence, by name."""
+    path = data_folder() / "measured" / "models.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def save(frame: pd.DataFrame, path: Path) -> None:

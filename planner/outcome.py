@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincinv
+from scipy.special import betaincc, betaincinv
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +24,7 @@ from planner.features import features
 
 Floats = NDArray[np.float64]
 LEVEL = 0.90  # of all intervals on predicted accuracy
+_EDGE = 1e-3  # no prior mean is nearer to 0 or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,13 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 with their weights.
         """
         inputs = features(X)
+        y = np.asarray(y, dtype=float)
+        if y.min() == y.max():
+            # All right or all wrong: a classifier needs both outcomes, however light one is.
+            y = y.clip(_EDGE, 1 - _EDGE)
         rows = np.vstack([inputs, inputs])
         labels = np.repeat([1, 0], len(y))
-        weights = np.concatenate([y, 1 - np.asarray(y)])
+        weights = np.concatenate([y, 1 - y])
         kept = weights > 0
         name = "logisticregression" if self.family == "logistic" else None
         self.classifier_ = self._pipeline()
@@ -99,7 +104,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             cells: as `planner.evidence.cells` gives them; `successes` and `problems` may be 0.
         """
-        mean = self.predict_proba(cells)[:, 1].clip(1e-3, 1 - 1e-3)
+        mean = self.predict_proba(cells)[:, 1].clip(_EDGE, 1 - _EDGE)
         right = cells["successes"].to_numpy(float)
         # Several live runs of one problem are not several problems: the interval must not shrink.
         share = cells["problems"].to_numpy(float) / np.maximum(cells["rows"].to_numpy(float), 1)
@@ -129,4 +134,4 @@ def summarise(a: Floats, b: Floats, level: float = LEVEL) -> tuple[Floats, Float
 
 def probability_above(a: Floats, b: Floats, target: float) -> Floats:
     """P(accuracy >= target) under Beta(a, b)."""
-    return np.asarray(1 - betainc(a, b, target))
+    return np.asarray(betaincc(a, b, target))

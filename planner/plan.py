@@ -118,7 +118,7 @@ class Plan:
             )
         try:
             return cls._from_record(record, f"plan {path}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise InputError(f"plan {path}: {error}") from None
             raise InputError(f"plan {path}: damaged ({type(error).__name__}: {error})") from None

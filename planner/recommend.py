@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ LEVELS = (*(level.value for level in Difficulty), "all")
 
 # Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
 _PLAIN_PRIOR = 4.0
+_JEFFREYS = 0.5
 
 # Accuracies this close are the same for all that is known; then the cheaper one is chosen.
 INDIFFERENCE = 0.005
@@ -141,9 +143,13 @@ def candidates(
         )
     if usable.empty:
         pairs = sorted(set(frame[frame["policy"] == policy]["prm"]) - {""})
+        known = ", ".join(pairs) or "none"
+        if prm is None:
+            raise InputError(
+                f"policy {policy}: there is no evidence on it without a PRM (known with: {known})"
+            )
         raise InputError(
-            f"PRM {prm}: there is no evidence on it with policy {policy} "
-            f"(known: {', '.join(pairs) or 'none'})"
+            f"PRM {prm}: there is no evidence on it with policy {policy} (known: {known})"
         )
     table = cells(usable)
     table = table[table["difficulty"] == difficulty].reset_index(drop=True)
@@ -151,7 +157,9 @@ def candidates(
         return []
     table["pass_at_1"] = _level_pass_rate(usable, difficulty)
     if model is None:
-        mean = table["successes"].sum() / table["rows"].sum()
+        # Where all are right or all wrong, Jeffreys' prior is as sure as a prior may be.
+        edge = _JEFFREYS / _PLAIN_PRIOR
+        mean = np.clip(table["successes"].sum() / table["rows"].sum(), edge, 1 - edge)
         share = table["problems"] / table["rows"]
         right = (table["successes"] * share).to_numpy(float)
         total = table["problems"].to_numpy(float)
@@ -192,29 +200,30 @@ def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Reco
     Raises:
         InputError: nothing keeps to the constraint.
     """
+    price = _prices(found)
     allowed = [c for c in found if constraint.allows(c.strategy, c.cost)]
     if not allowed:
-        cheapest = min(found, key=_price, default=None)
+        cheapest = min(found, key=price, default=None)
         hint = f"; the cheapest known is {key(cheapest.strategy)}" if cheapest else ""
         raise InputError(f"difficulty {difficulty}: no known strategy keeps to the limits{hint}")
     notes: list[str] = []
     best = max(c.predicted_accuracy for c in allowed)
     near = [c for c in allowed if c.predicted_accuracy >= best - INDIFFERENCE]
-    pick = min(near, key=_price)
+    pick = min(near, key=price)
     target = constraint.target_accuracy
     if target is not None:
         sure = [c for c in allowed if _sure(c, target) >= constraint.confidence]
         if sure:
-            pick = min(sure, key=_price)
+            pick = min(sure, key=price)
         else:
-            top = max(allowed, key=lambda c: _sure(c, target))
+            top = max(allowed, key=lambda c: (_sure(c, target), c.predicted_accuracy))
             notes.append(
                 f"no strategy here is {constraint.confidence:.0%} sure to reach {target:.0%}; "
                 f"the surest is {key(top.strategy)} at {_sure(top, target):.0%}"
             )
             pick = top
     others = sorted(
-        (c for c in allowed if c is not pick), key=lambda c: (-c.predicted_accuracy, _price(c))
+        (c for c in allowed if c is not pick), key=lambda c: (-c.predicted_accuracy, price(c))
     )
     notes += _remarks(pick, others)
     return Recommendation(difficulty, pick, tuple(others), tuple(notes))
@@ -237,9 +246,16 @@ def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
     return notes
 
 
-def _price(choice: Choice) -> float:
-    cost = choice.cost
-    return cost.flops if cost.flops is not None else cost.generated_tokens + cost.prm_tokens
+def _prices(found: list[Choice]) -> Callable[[Choice], float]:
+    """What to compare costs by: FLOPs where all are known, else tokens; never one with another."""
+
+    def flops(choice: Choice) -> float:
+        return choice.cost.flops or 0.0
+
+    def tokens(choice: Choice) -> float:
+        return choice.cost.generated_tokens + choice.cost.prm_tokens
+
+    return tokens if any(choice.cost.flops is None for choice in found) else flops
 
 
 def _sure(choice: Choice, target: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from typing import Any
 
 from executor.outcome import Outcome, grade
@@ -29,6 +30,7 @@ async def solve_by_plan(
         entry = plan.entry(DEFAULT)
         outcome = await executor.solve(problem, entry.strategy)
         return outcome, executor.note(problem) | {"difficulty": DEFAULT}
+    started = time.perf_counter()
     budget = max(entry.strategy.n for entry in plan.entries.values()) + plan.classifier.probes
     context = executor.context(problem, budget)
     probes = await sample(context, plan.classifier.probes, where="probe")
@@ -50,4 +52,5 @@ async def solve_by_plan(
     outcome = await executor.solve(
         problem, strategy, context=context, probes=probes if usable else ()
     )
+    outcome = dataclasses.replace(outcome, seconds=time.perf_counter() - started)
     return outcome, executor.note(problem) | {"difficulty": level}

@@ -97,27 +97,28 @@ class Session:
         return template_for(policy) if chosen is None else load_template(chosen)
 
     def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy:
-        """The policy, served; loaded once."""
-        if name not in self._policies:
-            checkpoint = self.checkpoint(name)
+        """The policy, served; loaded once, by whatever path it is named."""
+        checkpoint = self.checkpoint(name)
+        if checkpoint.location not in self._policies:
             with self.output.status(f"loading policy {name}"):
-                self._policies[name] = VllmPolicy.load(
+                self._policies[checkpoint.location] = VllmPolicy.load(
                     checkpoint.name,
                     checkpoint.location,
                     template or self.template(name),
                     self.settings.engine,
                 )
             self._note_size(checkpoint)
-        return self._policies[name]
+        return self._policies[checkpoint.location]
 
     def prm(self, name: str, policy: Policy) -> Prm:
-        """The PRM, served for a policy; loaded once."""
-        if (name, policy.name) not in self._prms:
+        """The PRM, served for a policy; loaded once, by whatever path it is named."""
+        checkpoint = find_prm(name)
+        at = (checkpoint.location, policy.name)
+        if at not in self._prms:
             with self.output.status(f"loading PRM {name}"):
-                loaded = load_prm(name, policy.tokens, self.settings.engine)
-            self._prms[name, policy.name] = loaded
-            self._note_size(find_prm(name))
-        return self._prms[name, policy.name]
+                self._prms[at] = load_prm(name, policy.tokens, self.settings.engine)
+            self._note_size(checkpoint)
+        return self._prms[at]
 
     def executor(
         self,

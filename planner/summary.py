@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from executor.ledger import Ledger
+from executor.problem import problem_uid
 from executor.store import StoredOutcome
 from profiling.passrate import PassRate
+
+_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +79,42 @@ def summarise_run(
         seconds=sum(outcome.seconds for outcome in found) / len(found) if found else 0.0,
         engine=engine,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """Accuracy of one run minus another's on the same problems.
+
+    Attributes:
+        against: name of the other run.
+        difference, interval: mean difference and its 95 % interval from resampling problems.
+        problems: graded by both.
+    """
+
+    against: str
+    difference: float
+    interval: tuple[float, float]
+    problems: int
+
+
+def paired_difference(
+    one: Iterable[StoredOutcome], other: Iterable[StoredOutcome], against: str
+) -> PairedDifference | None:
+    """Compare two runs problem by problem; None where they share no graded problem."""
+    first, second = _correct_by_problem(one), _correct_by_problem(other)
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return None
+    gaps = np.array([float(first[uid]) - float(second[uid]) for uid in shared])
+    rng = np.random.default_rng(0)
+    means = rng.choice(gaps, (_RESAMPLES, len(gaps))).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return PairedDifference(against, float(gaps.mean()), (float(low), float(high)), len(shared))
+
+
+def _correct_by_problem(outcomes: Iterable[StoredOutcome]) -> dict[str, bool]:
+    return {
+        problem_uid(stored.outcome.problem): stored.outcome.correct
+        for stored in outcomes
+        if stored.outcome.correct is not None
+    }

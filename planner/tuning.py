@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ from profiling.rewards import calibration_error
 Floats = NDArray[np.float64]
 
 FOLDS = 5
+# All that skops does not know of the models made here.
+_BOOSTING_TYPES = ("sklearn.ensemble._hist_gradient_boosting.", "sklearn._loss.")
 _CELL = ["policy", "prm", "difficulty", "strategy"]
 
 
@@ -103,13 +106,12 @@ def fit(
     for train, test in folds:
         base[test] = rows["accuracy"].to_numpy()[train].mean()
     accuracy = rows["accuracy"].to_numpy(float)
-    whole = accuracy.round().astype(bool)
     return Fit(
         model=_model(best, random_state).fit(rows, accuracy),
         hyperparameters=best,
         log_loss=_log_loss(held_out, accuracy),
         base_log_loss=_log_loss(base, accuracy),
-        calibration=calibration_error(held_out, whole),
+        calibration=calibration_error(held_out, accuracy),
         regret=float(np.mean(regrets)) if regrets else float("nan"),
         regret_error=float(np.std(regrets) / np.sqrt(len(regrets))) if regrets else float("nan"),
         problems=problems,
@@ -152,7 +154,6 @@ def _tune(
     study = optuna.create_study(
         study_name=name,
         storage=storage,
-        sampler=optuna.samplers.TPESampler(seed=random_state),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
         load_if_exists=True,
     )
@@ -169,11 +170,16 @@ def _tune(
                 raise optuna.TrialPruned
         return float(np.mean(losses))
 
-    ended = [trial for trial in study.trials if trial.state.is_finished()]
-    progress(min(trials, len(ended)))
-    study.optimize(
-        objective, n_trials=max(0, trials - len(ended)), callbacks=[lambda *_: progress(1)]
-    )
+    useful = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    ended = len(study.get_trials(deepcopy=False, states=useful))
+    progress(min(trials, ended))
+    for number in range(ended, trials):
+        # A seed a trial: a study that was interrupted goes on as if it had not been, where one
+        # seed for all would have it repeat its first trials.
+        seed = np.random.SeedSequence([random_state, number]).generate_state(1)
+        study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
+        study.optimize(objective, n_trials=1)
+        progress(1)
     return _from_params(study.best_params)
 
 
@@ -271,11 +277,20 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
     """Read what `save_model` wrote; InputError where the bytes hold anything but such a model."""
     import skops.io
 
-    unknown = skops.io.get_untrusted_types(data=content)
-    foreign = [name for name in unknown if name.split(".")[0] not in ("sklearn", "numpy", "scipy")]
-    if foreign:
-        raise InputError(f"outcome model in the store: holds foreign types ({', '.join(foreign)})")
-    model = _model(Hyperparameters(**meta["hyperparameters"]), 0)
-    model.classifier_ = skops.io.loads(content, trusted=unknown)
+    where, again = "outcome model in the store", "make it again with: apportion fit"
+    try:
+        unknown = skops.io.get_untrusted_types(data=content)
+        foreign = [name for name in unknown if not name.startswith(_BOOSTING_TYPES)]
+        if foreign:
+            raise InputError(f"{where}: holds foreign types ({', '.join(foreign)}); {again}")
+        classifier = skops.io.loads(content, trusted=unknown)
+        model = _model(Hyperparameters(**meta["hyperparameters"]), 0)
+    except (BadZipFile, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where}: damaged ({type(error).__name__}); {again}") from None
+    if not hasattr(classifier, "predict_proba"):
+        raise InputError(f"{where}: holds no classifier; {again}")
+    model.classifier_ = classifier
     model.classes_ = np.array([0, 1])
     return model

@@ -57,20 +57,32 @@ class ProbeClassifier:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for the plan."""
-        return asdict(self)
+        return asdict(self) | {
+            "mean": list(self.mean),
+            "scale": list(self.scale),
+            "weights": [list(row) for row in self.weights],
+            "intercepts": list(self.intercepts),
+        }
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> ProbeClassifier:
-        """Read what `to_dict` wrote."""
-        return cls(
+        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        classifier = cls(
             probes=int(record["probes"]),
-            mean=tuple(record["mean"]),
-            scale=tuple(record["scale"]),
-            weights=tuple(map(tuple, record["weights"])),
-            intercepts=tuple(record["intercepts"]),
+            mean=tuple(map(float, record["mean"])),
+            scale=tuple(map(float, record["scale"])),
+            weights=tuple(tuple(map(float, row)) for row in record["weights"]),
+            intercepts=tuple(map(float, record["intercepts"])),
             accuracy=float(record["accuracy"]),
             problems=int(record["problems"]),
         )
+        lengths = {len(classifier.mean), len(classifier.scale), *map(len, classifier.weights)}
+        rows = {len(classifier.weights), len(classifier.intercepts)}
+        if lengths != {len(FEATURES)} or rows != {len(Difficulty)} or classifier.probes < 1:
+            raise ValueError(
+                f"a classifier needs {len(Difficulty)} rows of {len(FEATURES)} weights and a probe"
+            )
+        return classifier
 
 
 def probe_features(samples: Sequence[SampleRecord], grader: Grader) -> NDArray[np.float64]:
@@ -102,7 +114,7 @@ def fit_probe_classifier(
 ) -> ProbeClassifier | None:
     """Train on random probe sets of a profile's pools; None where only one class was seen."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -120,8 +132,11 @@ def fit_probe_classifier(
         return None
     x, y = np.array(features), np.array(labels)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
-    folds = GroupKFold(min(5, len(usable)))
-    held_out = cross_val_predict(model, x, y, groups=groups, cv=folds)
+    named = np.empty_like(y)
+    for train, test in GroupKFold(min(5, len(usable))).split(x, groups=groups):
+        # Where all problems of a class are held out, there may be one class left to name.
+        alone = len(set(y[train])) == 1
+        named[test] = y[train][0] if alone else model.fit(x[train], y[train]).predict(x[test])
     model.fit(x, y)
     scaler, logistic = model[0], model[1]
     coefficients, intercepts = _three_rows(logistic)
@@ -131,7 +146,7 @@ def fit_probe_classifier(
         scale=tuple(scaler.scale_.tolist()),
         weights=tuple(map(tuple, coefficients)),
         intercepts=tuple(intercepts),
-        accuracy=float(np.mean(held_out == y)),
+        accuracy=float(np.mean(named == y)),
         problems=len(usable),
     )
 

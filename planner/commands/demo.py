@@ -19,13 +19,14 @@ from planner.commands import profile as profile_command
 from planner.commands import report as report_command
 from planner.commands.measure import measure, summary_table
 from planner.commands.recommend import read_basis
+from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
 from planner.console import Output
 from planner.recommend import Constraint, Recommendation
 from planner.report import write
 from planner.resources import data_folder
 from planner.session import Session
-from planner.summary import RunSummary
+from planner.summary import RunSummary, paired_difference
 from profiling.problems import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
 
@@ -52,7 +53,7 @@ def run(arguments: Namespace, output: Output) -> None:
     )
     with Session(output, arguments.store, settings) as session:
         document, made, runs = _road(session, arguments, out)
-    output.result(document, lambda console: show(console, made, runs, out))
+    output.result(document, lambda console: show(console, made, runs, document["plan_minus"], out))
 
 
 _DEFAULT_STORE = "sqlite:///apportion.db"
@@ -100,11 +101,14 @@ def _road(
     plan.save(out / "plan.json")
 
     session.output.say("[bold]5. The plan on problems it has never seen[/bold]")
-    runs = [
-        run_plan(session, plan, unseen).summary,
-        measure(session, plain, template, unseen, Greedy(), kind="run")[0],
-        measure(session, plain, template, unseen, Majority(max(BUDGETS)), kind="run")[0],
-    ]
+    planned = run_plan(session, plan, unseen)
+    runs = [planned.summary]
+    paired = []
+    for baseline in (Greedy(), Majority(max(BUDGETS))):
+        summary, baseline_spec = measure(session, plain, template, unseen, baseline, kind=RUN_KIND)
+        runs.append(summary)
+        others = session.store.outcomes(baseline_spec, samples=False)
+        paired.append(paired_difference(planned.outcomes, others, summary.name))
     basis = read_basis(arguments.store, executor.policy.name, head.name, None)
     page = report_command.data(arguments.store, basis, executor.policy.name, head.name, made, runs)
     write(page, out / "report.html")
@@ -115,13 +119,27 @@ def _road(
         ),
         "plan": plan.to_dict(),
         "held_out": [summary.to_dict() for summary in runs],
+        "plan_minus": [dataclasses.asdict(one) for one in paired if one is not None],
         "report": str(out / "report.html"),
     }
     return document, made, runs
 
 
-def show(console: Console, made: list[Recommendation], runs: list[RunSummary], out: Path) -> None:
+def show(
+    console: Console,
+    made: list[Recommendation],
+    runs: list[RunSummary],
+    paired: list[dict[str, Any]],
+    out: Path,
+) -> None:
     """The end of the demo: the plan, how it did, where the report is."""
     plan_command.show(console, made, out / "plan.json")
     console.print(summary_table("held-out problems, none used above", runs))
+    for one in paired:
+        low, high = one["interval"]
+        console.print(
+            f"plan minus {one['against']}: {one['difference']:+.3f} [{low:+.3f}, {high:+.3f}] "
+            f"(95 %, paired, {one['problems']} problems)",
+            highlight=False,
+        )
     console.print(f"report: {out / 'report.html'}")

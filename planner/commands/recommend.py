@@ -78,7 +78,13 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
         "from evidence this project recorded on its own problems; "
         "profile and measure on yours for an answer of your own"
     )
-    return Basis(frame, None, None, Rates(usd_per_hour=usd_per_hour), (note,))
+    sizes = evidence.bundled_sizes()
+    known = Rates(
+        policy_parameters=sizes.get(policy),
+        prm_parameters=None if prm is None else sizes.get(prm),
+        usd_per_hour=usd_per_hour,
+    )
+    return Basis(frame, None, None, known, (note,))
 
 
 def _exists(store_url: str) -> bool:

@@ -1,0 +1,53 @@
+"""Costs: FLOPs, seconds and money by hand, and None wherever one of their parts is not known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.costs import Cost, Rates
+
+RATES = Rates(1_000_000, 500_000, tokens_per_second=50.0, usd_per_hour=7.2)
+tokens = st.floats(0, 1e6)
+
+
+def test_a_cost_by_hand() -> None:
+    cost = RATES.price(generated=100.0, prompt=20.0, prm=40.0)
+    assert (cost.generated_tokens, cost.prompt_tokens, cost.prm_tokens) == (100.0, 20.0, 40.0)
+    assert cost.flops == 2e6 * 120 + 1e6 * 40
+    assert cost.seconds == 2.0
+    assert cost.usd == pytest.approx(0.004)
+
+
+@pytest.mark.parametrize(
+    ("rates", "prm", "known"),
+    [
+        (Rates(), 0.0, set()),
+        (Rates(policy_parameters=1), 0.0, {"flops"}),
+        (Rates(policy_parameters=1), 5.0, set()),
+        (Rates(prm_parameters=1), 5.0, set()),
+        (Rates(1, 1), 5.0, {"flops"}),
+        (Rates(tokens_per_second=1.0), 5.0, {"seconds"}),
+        (Rates(usd_per_hour=1.0), 5.0, set()),
+        (Rates(tokens_per_second=1.0, usd_per_hour=1.0), 5.0, {"seconds", "usd"}),
+        (Rates(tokens_per_second=0.0, usd_per_hour=1.0), 5.0, set()),
+    ],
+)
+def test_what_is_not_known_is_none(rates: Rates, prm: float, known: set[str]) -> None:
+    record = rates.price(10.0, 1.0, prm).to_dict()
+    assert {name for name in ("flops", "seconds", "usd") if record[name] is not None} == known
+
+
+@given(one=st.tuples(tokens, tokens, tokens), other=st.tuples(tokens, tokens, tokens))
+def test_costs_add_up(
+    one: tuple[float, float, float], other: tuple[float, float, float]
+) -> None:
+    whole = RATES.price(*(a + b for a, b in zip(one, other, strict=True)))
+    for name, value in whole.to_dict().items():
+        parts = [getattr(RATES.price(*part), name) for part in (one, other)]
+        assert value == pytest.approx(sum(parts))
+
+
+def test_a_record_holds_every_field() -> None:
+    assert Cost(**RATES.price(1.0, 2.0, 3.0).to_dict()) == RATES.price(1.0, 2.0, 3.0)

@@ -1,0 +1,164 @@
+"""The outcome model: an estimator, its posterior, and whether its intervals hold what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import beta
+from sklearn.base import clone
+
+from executor.strategy import BestOfN, Greedy, Majority
+from planner.evidence import cells
+from planner.outcome import Hyperparameters, OutcomeModel, probability_above, summarise
+from planner.tuning import prepare
+from tests.planner.frames import simulated_frame
+
+FAMILIES = ["logistic", "boosting"]
+CHANCES = {
+    "easy": {Greedy(): 0.8, Majority(4): 0.9, BestOfN(4): 0.95},
+    "hard": {Greedy(): 0.05, Majority(4): 0.1, BestOfN(4): 0.4},
+}
+ROWS = prepare(simulated_frame(CHANCES, 20))
+ACCURACY = ROWS["accuracy"].to_numpy(float)
+
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def fitted(family: str = "logistic", **options: Any) -> OutcomeModel:
+    return OutcomeModel(family, **options).fit(ROWS, ACCURACY)
+
+
+MODEL = fitted()
+
+
+def evidence(right: float, problems: int, repeats: int = 1) -> pd.DataFrame:
+    """One cell, with so many problems of which a share was right."""
+    one = cells(simulated_frame(CHANCES, 1))
+    counts = {"problems": problems, "rows": problems * repeats}
+    return one[:1].assign(successes=right * problems * repeats, **counts)
+
+
+@every_family
+def test_a_clone_has_the_parameters_and_nothing_learnt(family: str) -> None:
+    model = fitted(family, strength=0.3, leaves=5, prior_weight=7.0, random_state=3)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert copy.get_params() == {
+        "family": family, "strength": 0.3, "learning_rate": 0.1, "leaves": 5,
+        "prior_weight": 7.0, "random_state": 3,
+    }  # fmt: skip
+    assert not hasattr(copy, "classifier_")
+
+
+def test_hyperparameters_are_the_parameters_and_have_their_defaults() -> None:
+    defaults = OutcomeModel().get_params()
+    assert defaults.pop("random_state") == 0
+    assert OutcomeModel(**defaults).get_params() == OutcomeModel().get_params()
+    assert {name: getattr(Hyperparameters(), name) for name in defaults} == defaults
+
+
+@every_family
+def test_a_refit_gives_the_same_and_leaves_its_input_alone(family: str) -> None:
+    before = ROWS.copy()
+    model = fitted(family)
+    first = model.predict_proba(ROWS)
+    assert np.array_equal(model.fit(ROWS, ACCURACY).predict_proba(ROWS), first)
+    assert np.array_equal(clone(model).fit(ROWS, ACCURACY).predict_proba(ROWS), first)
+    pd.testing.assert_frame_equal(ROWS, before)
+
+
+@every_family
+def test_predictions_are_probabilities_and_follow_the_evidence(family: str) -> None:
+    model = fitted(family, strength=1.0)
+    chances = model.predict_proba(ROWS)
+    assert chances.shape == (len(ROWS), 2)
+    assert chances.sum(axis=1) == pytest.approx(np.ones(len(ROWS)))
+    assert chances[:, 1].mean() == pytest.approx(ACCURACY.mean(), abs=0.02)
+    easy, hard = (ROWS["difficulty"] == level for level in ("easy", "hard"))
+    assert chances[easy, 1].min() > chances[hard, 1].max()
+
+
+def test_a_fraction_counts_as_both_outcomes_with_their_weights() -> None:
+    share = np.where(ROWS["difficulty"] == "hard", 0.25, 0.75)
+    fractions = OutcomeModel(strength=0.4).fit(ROWS, share).predict_proba(ROWS)
+    fourfold = pd.concat([ROWS] * 4, ignore_index=True)
+    outcomes = np.concatenate([share >= part for part in (0.25, 0.5, 0.75, 1.0)]).astype(float)
+    # Four times the rows weigh four times as much against the same regularisation.
+    whole = OutcomeModel(strength=0.1).fit(fourfold, outcomes).predict_proba(ROWS)
+    assert fractions == pytest.approx(whole, abs=1e-3)
+    assert np.ptp(fractions[:, 1]) > 0.3
+
+
+@every_family
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+def test_evidence_of_one_outcome_only_is_fitted_and_predicted(family: str, outcome: float) -> None:
+    model = OutcomeModel(family).fit(ROWS, np.full(len(ROWS), outcome))
+    assert model.predict_proba(ROWS)[:, 1] == pytest.approx(np.full(len(ROWS), outcome), abs=0.01)
+
+
+def test_without_evidence_of_its_own_a_cell_has_the_prior() -> None:
+    model = fitted(family, prior_weight=12.0)
+    cell = evidence(0.0, 0)
+    a, b = model.posterior(cell)
+    assert a + b == pytest.approx(12.0)
+    assert a / (a + b) == pytest.approx(model.predict_proba(cell)[:, 1])
+
+
+@given(share=st.floats(0, 1), few=st.integers(1, 50), more=st.integers(2, 20))
+def test_more_evidence_of_its_own_brings_a_cell_nearer_to_its_own_mean(
+    share: float, few: int, more: int
+) -> None:
+    gaps, weights = [], []
+    for problems in (few, few * more):
+        a, b = MODEL.posterior(evidence(share, problems))
+        gaps.append(abs(float(a[0] / (a[0] + b[0])) - share))
+        weights.append(float(a[0] + b[0]))
+    assert gaps[1] <= gaps[0] + 1e-12
+    assert weights == pytest.approx([MODEL.prior_weight + few, MODEL.prior_weight + few * more])
+
+
+def test_more_evidence_narrows_the_interval() -> None:
+    widths = []
+    for problems in (0, 10, 100, 1000):
+        _, low, high = summarise(*MODEL.posterior(evidence(0.5, problems)))
+        widths.append(float(high[0] - low[0]))
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] < 0.06 < widths[0]
+
+
+def test_repeated_runs_of_a_problem_are_not_several_problems() -> None:
+    once, often = (MODEL.posterior(evidence(0.7, 10, repeats)) for repeats in (1, 5))
+    assert np.array(often) == pytest.approx(np.array(once))
+
+
+@given(
+    a=st.floats(0.05, 500), b=st.floats(0.05, 500), level=st.floats(0.5, 0.99),
+    target=st.floats(0.01, 1),
+)  # fmt: skip
+def test_summaries_are_those_of_the_beta_distribution(
+    a: float, b: float, level: float, target: float
+) -> None:
+    mean, low, high = summarise(np.array([a]), np.array([b]), level)
+    posterior = beta(a, b)
+    assert mean[0] == pytest.approx(posterior.mean())
+    assert (low[0], high[0]) == pytest.approx(posterior.interval(level), abs=1e-9)
+    above = float(probability_above(np.array(a), np.array(b), target))
+    assert above == pytest.approx(posterior.sf(target), abs=1e-9)
+
+
+def test_ninety_percent_intervals_hold_about_ninety_percent_of_the_truths() -> None:
+    """Seed 0: 300 cells of 12 problems whose accuracies scatter about what the model says."""
+    rng = np.random.default_rng(0)
+    cell = pd.concat([evidence(0.0, 12)] * 300, ignore_index=True)
+    prior = float(MODEL.predict_proba(cell[:1])[0, 1])
+    weight = MODEL.prior_weight
+    truths = rng.beta(weight * prior, weight * (1 - prior), len(cell))
+    cell["successes"] = rng.binomial(12, truths).astype(float)
+    _, low, high = summarise(*MODEL.posterior(cell))
+    covered = float(np.mean((low <= truths) & (truths <= high)))
+    assert 0.85 <= covered <= 0.97

@@ -1,0 +1,276 @@
+"""Recommendations: the best within the limits, the cheapest that is sure, and honest comparisons."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.errors import InputError
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
+from planner.costs import Cost, Rates
+from planner.outcome import summarise
+from planner.recommend import INDIFFERENCE, LEVELS, Choice, Constraint, candidates, choose
+from planner.tuning import fit
+from tests.planner.frames import frame_of, row, simulated_frame
+
+NO_LIMIT = Constraint()
+RATES = Rates(1_000, 500, tokens_per_second=100.0, usd_per_hour=3.6)
+
+
+def choice(strategy: Strategy, accuracy: float, cost: Cost | float, weight: float = 1000) -> Choice:
+    """A choice that is sure of its accuracy up to `weight` problems; a number is its FLOPs."""
+    a, b = weight * accuracy, weight * (1 - accuracy)
+    _, low, high = summarise(a, b)
+    if not isinstance(cost, Cost):
+        cost = Cost(cost, 0.0, 0.0, flops=cost, seconds=cost / 10, usd=cost / 100)
+    interval = (float(low), float(high))
+    return Choice(strategy, accuracy, interval, cost, int(weight), "measured", (a, b))
+
+
+FOUND = [
+    choice(Greedy(), 0.50, 1.0),
+    choice(Majority(4), 0.60, 4.0),
+    choice(Majority(16), 0.70, 16.0),
+    choice(BestOfN(16), 0.80, 32.0),
+]
+
+
+def picked(constraint: Constraint, found: list[Choice] = FOUND) -> Strategy:
+    return choose("all", found, constraint).choice.strategy
+
+
+# Constraints
+
+
+@pytest.mark.parametrize(
+    ("constraint", "best"),
+    [
+        (NO_LIMIT, BestOfN(16)),
+        (Constraint(budget=16), BestOfN(16)),
+        (Constraint(budget=15), Majority(4)),
+        (Constraint(budget=1), Greedy()),
+        (Constraint(max_flops=32.0), BestOfN(16)),
+        (Constraint(max_flops=31.9), Majority(16)),
+        (Constraint(max_seconds=1.0), Majority(4)),
+        (Constraint(max_usd=0.02), Greedy()),
+        (Constraint(budget=16, max_flops=16.0, max_usd=0.1), Majority(4)),
+    ],
+    ids=repr,
+)
+def test_the_most_accurate_within_the_limits_is_chosen(
+    constraint: Constraint, best: Strategy
+) -> None:
+    made = choose("all", FOUND, constraint)
+    assert made.choice.strategy == best
+    for one in (made.choice, *made.alternatives):
+        assert constraint.allows(one.strategy, one.cost)
+
+
+@given(budget=st.integers(1, 64), flops=st.floats(1.0, 100.0))
+def test_looser_limits_never_cost_accuracy(budget: int, flops: float) -> None:
+    tight = choose("all", FOUND, Constraint(budget=budget, max_flops=flops)).choice
+    loose = choose("all", FOUND, Constraint(budget=budget + 8, max_flops=flops * 2)).choice
+    assert loose.predicted_accuracy >= tight.predicted_accuracy
+
+
+def test_where_nothing_keeps_to_the_limits_the_cheapest_is_named() -> None:
+    with pytest.raises(InputError, match="no known strategy keeps to the limits") as caught:
+        picked(Constraint(max_flops=0.5))
+    assert str(caught.value).endswith("the cheapest known is greedy")
+    with pytest.raises(InputError, match="difficulty all: no known strategy"):
+        choose("all", [], NO_LIMIT)
+
+
+@pytest.mark.parametrize("name", ["max_flops", "max_seconds", "max_usd"])
+def test_a_limit_on_what_is_not_known_is_an_error(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name.replace('_', '-')}: what a token costs"):
+        picked(Constraint(**{name: 1.0}), [choice(Greedy(), 0.5, Cost(1.0, 0.0, 0.0))])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"budget": 0}, "budget 0"),
+        ({"budget": -4}, "budget -4"),
+        ({"max_flops": 0.0}, "max-flops 0.0"),
+        ({"max_seconds": -1.0}, "max-seconds -1.0"),
+        ({"max_usd": math.nan}, "max-usd nan"),
+        ({"target_accuracy": 0.0}, "target-accuracy 0.0"),
+        ({"target_accuracy": 1.01}, "target-accuracy 1.01"),
+        ({"target_accuracy": math.nan}, "target-accuracy nan"),
+        ({"confidence": 0.0}, "confidence 0.0"),
+        ({"confidence": 1.0}, "confidence 1.0"),
+    ],
+)
+def test_a_constraint_that_makes_no_sense_is_one_line(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        Constraint(**options)
+    assert "\n" not in str(caught.value)
+
+
+# Indifference and targets
+
+
+def test_what_is_as_good_for_all_that_is_known_is_chosen_by_its_cost() -> None:
+    dear = choice(Majority(16), 0.700, 16.0)
+    near = choice(Majority(4), 0.700 - 0.9 * INDIFFERENCE, 4.0)
+    far = choice(Greedy(), 0.700 - 1.1 * INDIFFERENCE, 1.0)
+    assert picked(NO_LIMIT, [dear, near, far]) == Majority(4)
+    assert picked(NO_LIMIT, [dear, far]) == Majority(16)
+
+
+def test_costs_of_two_units_are_not_compared() -> None:
+    """The PRM's size is unknown: FLOPs of one strategy against tokens of the other say nothing."""
+    rates = Rates(policy_parameters=1_000_000)
+    plain = choice(Majority(4), 0.7, rates.price(400, 20, 0))
+    scored = choice(BestOfN(16), 0.7, rates.price(1600, 20, 1600))
+    assert plain.cost.flops is not None and scored.cost.flops is None
+    assert picked(NO_LIMIT, [scored, plain]) == Majority(4)
+
+
+def test_a_target_takes_the_cheapest_that_is_sure_enough() -> None:
+    assert picked(Constraint(target_accuracy=0.55)) == Majority(4)
+    assert picked(Constraint(target_accuracy=0.65)) == Majority(16)
+    # A mean just above the target is no certainty.
+    assert picked(Constraint(target_accuracy=0.59)) == Majority(16)
+    assert picked(Constraint(target_accuracy=0.59, confidence=0.6)) == Majority(4)
+
+
+def test_a_target_out_of_reach_gives_the_surest_and_says_so() -> None:
+    made = choose("hard", FOUND, Constraint(target_accuracy=0.9))
+    assert made.choice.strategy == BestOfN(16)
+    assert made.notes[0].startswith("no strategy here is 95% sure to reach 90%")
+    assert picked(Constraint(target_accuracy=1.0)) == BestOfN(16)
+
+
+def test_little_evidence_is_not_sure_of_a_target() -> None:
+    little, much = choice(Greedy(), 0.9, 1.0, weight=5), choice(Majority(4), 0.85, 4.0)
+    assert picked(Constraint(target_accuracy=0.8), [little, much]) == Majority(4)
+    assert picked(NO_LIMIT, [little, much]) == Greedy()
+
+
+# Alternatives and notes
+
+
+def test_alternatives_are_all_else_in_order_of_accuracy() -> None:
+    made = choose("all", FOUND, NO_LIMIT)
+    assert [c.strategy for c in made.alternatives] == [Majority(16), Majority(4), Greedy()]
+
+
+def test_a_rival_and_a_wide_interval_are_remarked_upon() -> None:
+    close = [choice(BestOfN(4), 0.70, 8.0, weight=20), choice(Majority(4), 0.68, 4.0, weight=20)]
+    notes = " ".join(choose("all", close, NO_LIMIT).notes)
+    assert "majority(n=4) may be as good" in notes
+    assert "it rests on 20 problems" in notes
+    assert choose("all", [choice(Greedy(), 0.7, 1.0)], NO_LIMIT).notes == ()
+
+
+# Candidates
+
+
+CHANCES = {
+    "easy": {Greedy(): 0.8, Majority(4): 0.9, BestOfN(4): 0.7},
+    "hard": {Greedy(): 0.1, Majority(4): 0.05, BestOfN(4): 0.6},
+}
+FRAME = simulated_frame(CHANCES, 25)
+
+
+def by_strategy(found: list[Choice]) -> dict[Strategy, Choice]:
+    return {one.strategy: one for one in found}
+
+
+@pytest.mark.parametrize(("level", "best"), [("easy", Majority(4)), ("hard", BestOfN(4))])
+@pytest.mark.parametrize("learnt", [False, True], ids=["no model", "model"])
+def test_the_best_strategy_of_each_difficulty_is_recommended(
+    level: str, best: Strategy, learnt: bool
+) -> None:
+    model = fit(FRAME, trials=1, storage=None).model if learnt else None
+    found = candidates(FRAME, "policy", "prm", level, model, RATES)
+    assert {one.strategy for one in found} == set(CHANCES[level])
+    for one in found:
+        assert one.interval[0] < one.predicted_accuracy < one.interval[1]
+        assert one.problems == 25
+        assert one.sources == "measured"
+    made = choose(level, found, NO_LIMIT)
+    assert made.choice.strategy == best
+    record = made.choice.to_dict()
+    assert record["strategy"]["name"] == best.name
+    assert record["interval"] == list(made.choice.interval)
+
+
+def test_the_cost_of_a_candidate_is_that_of_its_tokens() -> None:
+    found = by_strategy(candidates(FRAME, "policy", "prm", "all", None, RATES))
+    assert found[BestOfN(4)].cost == RATES.price(400.0, 20.0, 200.0)
+    assert found[Greedy()].cost == RATES.price(100.0, 20.0, 0.0)
+
+
+def test_a_difficulty_without_evidence_has_no_candidates() -> None:
+    assert "medium" in LEVELS
+    assert candidates(FRAME, "policy", "prm", "medium", None, RATES) == []
+
+
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+@pytest.mark.parametrize("learnt", [False, True], ids=["no model", "model"])
+def test_strategies_that_are_always_right_or_wrong_have_intervals(
+    outcome: float, learnt: bool
+) -> None:
+    rows = [row(s, str(i), outcome) for i in range(10) for s in (Greedy(), Majority(4))]
+    frame = frame_of(rows)
+    model = fit(frame, trials=1, storage=None).model if learnt else None
+    for one in candidates(frame, "policy", None, "easy", model, RATES):
+        low, high = one.interval
+        assert 0 <= low <= one.predicted_accuracy <= high <= 1
+        assert high - low < 0.3
+        assert one.predicted_accuracy == pytest.approx(outcome, abs=0.05)
+
+
+def test_without_a_prm_no_strategy_needs_one() -> None:
+    found = candidates(FRAME, "policy", None, "easy", None, RATES)
+    assert {one.strategy for one in found} == {Greedy(), Majority(4)}
+
+
+def test_strategies_are_compared_on_the_same_problems() -> None:
+    """Majority was run on easy problems too, which the PRM's strategies never saw."""
+    rows = [row(Majority(4), f"both-{i}", i % 2) for i in range(10)]
+    rows += [row(Majority(4), f"alone-{i}", 1.0) for i in range(90)]
+    rows += [row(BestOfN(4), f"both-{i}", i < 8) for i in range(10)]
+    frame = frame_of(rows)
+    found = by_strategy(candidates(frame, "policy", "prm", "all", None, RATES))
+    assert found[Majority(4)].problems == found[BestOfN(4)].problems == 10
+    assert found[Majority(4)].predicted_accuracy < found[BestOfN(4)].predicted_accuracy
+    [alone] = candidates(frame, "policy", None, "all", None, RATES)
+    assert alone.problems == 100
+
+
+def test_another_prm_is_no_evidence() -> None:
+    rows = [row(Majority(4), "a", 1.0), row(BestOfN(4), "a", 1.0), row(Dvts(4), "a", 1.0, prm="b")]
+    found = candidates(frame_of(rows), "policy", "prm", "all", None, RATES)
+    assert {one.strategy for one in found} == {Majority(4), BestOfN(4)}
+
+
+@pytest.mark.parametrize(
+    ("policy", "prm", "message"),
+    [
+        ("other", None, r"policy other: there is no evidence on it \(known: bare, policy\)"),
+        ("policy", "other", r"PRM other: there is no evidence .* policy policy \(known: prm\)"),
+        ("bare", None, r"policy bare: there is no evidence on it without a PRM .*: prm\)"),
+    ],
+)
+def test_what_there_is_no_evidence_on_is_one_line(
+    policy: str, prm: str | None, message: str
+) -> None:
+    rows = [*FRAME.to_dict("records"), row(BestOfN(4), "a", 1.0, policy="bare")]
+    with pytest.raises(InputError, match=message) as caught:
+        candidates(frame_of(rows), policy, prm, "all", None, RATES)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_evidence_at_all_is_one_line() -> None:
+    with pytest.raises(InputError, match="known: none yet"):
+        candidates(FRAME[:0], "policy", None, "all", None, RATES)
