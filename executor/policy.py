@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from executor.engine import Engine, EngineCounters, EngineOptions, host
+from executor.engine import Engine, EngineCounters, EngineOptions, host, post
 from executor.ledger import Ledger
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens, load_tokenizer
@@ -140,7 +141,8 @@ class VllmPolicy:
         try:
             await collected.done
         except asyncio.CancelledError:
-            await self._cancel(request_id, collected, ledger)
+            # A second cancellation must not lose the charge of the first.
+            await to_the_end(self._cancel(request_id, collected, ledger))
             raise
         for _, cached in collected.prompts:
             ledger.charge_prompt(len(prompt_ids), cached)
@@ -150,7 +152,7 @@ class VllmPolicy:
 
     async def _cancel(self, request_id: str, collected: _Collector, ledger: Ledger) -> None:
         """Stop the request and charge what the engine had done, however the race ended."""
-        unfinished = await asyncio.shield(self._engine.cancel(request_id))
+        unfinished = await self._engine.cancel(request_id)
         # Outputs delivered before the cancellation may still be queued on this loop.
         await asyncio.sleep(0)
         finished = [
@@ -183,6 +185,15 @@ class VllmPolicy:
         self._engine.host.stop(self._engine)
 
 
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work` until it is done, whatever is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
+
+
 class _Collector:
     """Gathers the children of one request as they finish; lives on one event loop."""
 
@@ -195,11 +206,11 @@ class _Collector:
 
     def deliver(self, output: Any) -> None:
         """Take finished children; called on the engine's thread."""
-        self._loop.call_soon_threadsafe(self._take, output)
+        post(self._loop, self._take, output)
 
     def fail(self, error: BaseException) -> None:
         """End with an error; called on the engine's thread."""
-        self._loop.call_soon_threadsafe(self._end, error)
+        post(self._loop, self._end, error)
 
     def in_order(self) -> list[Any]:
         """The completions by child index, whatever order they finished in."""

@@ -30,6 +30,11 @@ def content_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def question_id(text: str) -> str:
+    """Names a question by its words alone: case and spacing differ from file to file."""
+    return content_id(" ".join(text.lower().split()))
+
+
 def problem_uid(problem: Problem) -> str:
     """Names a problem by what is asked and what is right, whatever file it came from.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from executor.answers import Grader
@@ -14,7 +14,7 @@ from executor.ledger import TokenCap
 from executor.outcome import Outcome, choose, grade
 from executor.policy import Policy
 from executor.prm.base import Prm
-from executor.problem import Problem, problem_uid
+from executor.problem import Problem, problem_uid, question_id
 from executor.search import Context, Response, search
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
@@ -41,18 +41,39 @@ class Executor:
     sampling: Sampling
     seed: int = 0
     token_cap: int | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """`policy` and `prm`: names of the models' content (`checkpoints.checkpoint_digest`)."""
+
+    def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """What shapes the outcomes of a run besides its models' names, for its `RunSpec`."""
+        return {
+            "sampling": asdict(self.sampling),
+            "seed": self.seed,
+            "token_cap": self.token_cap,
+            "template": dict(template),
+            "models": dict(self.digests),
+        } | more
+
+    def without_prm(self) -> Executor:
+        """The same without a PRM, for strategies that need none: their runs do not name it."""
+        digests = {role: digest for role, digest in self.digests.items() if role != "prm"}
+        return replace(self, prm=None, digests=digests)
 
     def note(self, problem: Problem) -> dict[str, Any]:
         """What must be stored beside an outcome of this problem for its evidence to be honest."""
-        seen = self.prm is not None and problem_uid(problem) in self.prm.trained_on
+        seen = self.prm is not None and question_id(problem.text) in self.prm.trained_on
         return {PRM_TRAINED_ON: True} if seen else {}
 
     def context(self, problem: Problem, budget: int) -> Context:
-        """A fresh context for one problem; the cap is `token_cap`, or `budget` full responses."""
-        limit = self.token_cap or budget * self.sampling.max_tokens
+        """A fresh context for one problem, capped by `token_limit`."""
+        limit = self.token_limit(budget)
         return Context(
             problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit)
         )  # fmt: skip
+
+    def token_limit(self, budget: int) -> int:
+        """Most tokens generated for one problem: `token_cap`, or `budget` full responses."""
+        return self.token_cap or budget * self.sampling.max_tokens
 
     async def solve(
         self,

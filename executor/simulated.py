@@ -325,7 +325,7 @@ class SimulatedPrm:
         block_size: tokens of a block of its prefix cache; None is no cache.
         latency: seconds a call takes.
         faults: which calls of `score`, the first being 1, raise EngineError.
-        trained_on: uids of problems that count as seen in its training.
+        trained_on: ids (`question_id`) of questions that count as seen in its training.
     """
 
     def __init__(

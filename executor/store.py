@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +49,6 @@ from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 
 SCHEMA_VERSION = 1
-DEFAULT_STORE = "sqlite:///apportion.db"
 
 _metadata = MetaData()
 _LEDGER = tuple(f.name for f in dataclasses.fields(Ledger))
@@ -157,7 +156,7 @@ class Store:
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str = DEFAULT_STORE, *, create: bool = True) -> Store:
+    def open(cls, url: str, *, create: bool = True) -> Store:
         """Open a store, and make its tables where `create`.
 
         Raises:
@@ -168,7 +167,7 @@ class Store:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # ValueError: the port is not a number
             raise InputError(
-                f"store {url}: not a database URL; right would be for instance {DEFAULT_STORE}"
+                f"store {url}: not a database URL; right would be for instance sqlite:///apportion.db"
             ) from None
         options: dict[str, Any] = {}
         if parsed.get_backend_name() == "sqlite":
@@ -266,17 +265,25 @@ class Store:
         query = select(_runs).order_by(_runs.c.created, _runs.c.id)
         if kind is not None:
             query = query.where(_runs.c.kind == kind)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [
                 RunSpec(row.kind, row.policy, row.prm, row.spec)
                 for row in connection.execute(query)
             ]
 
-    def outcomes(self, spec: RunSpec, *, samples: bool = True) -> Iterator[StoredOutcome]:
+    def outcomes(
+        self,
+        spec: RunSpec,
+        *,
+        problems: Sequence[Problem] | None = None,
+        samples: bool = True,
+    ) -> Iterator[StoredOutcome]:
         """The finished problems of a run, in a fixed order.
 
         Args:
             spec: the run.
+            problems: only these, in this order and under the names they have here; another file
+                may have brought the same question into the store under another name.
             samples: whether the responses are read too; without them `Outcome.samples` is empty.
         """
         query = (
@@ -285,28 +292,24 @@ class Store:
             .where(_outcomes.c.run_id == spec.id)
             .order_by(_outcomes.c.problem_uid)
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             by_problem = self._samples_of(connection, spec) if samples else {}
-            for row in connection.execute(query).mappings():
-                uid = row[_outcomes.c.problem_uid]
-                yield StoredOutcome(
-                    spec,
-                    Outcome(
-                        problem=Problem(
-                            row[_problems.c.id],
-                            row[_problems.c.text],
-                            row[_problems.c.answer],
-                            row[_problems.c.meta],
-                        ),
-                        answer=row[_outcomes.c.answer],
-                        correct=row[_outcomes.c.correct],
-                        chosen=row[_outcomes.c.chosen],
-                        samples=tuple(by_problem.get(uid, ())),
-                        ledger=Ledger(*(row[f"{name}_tokens"] for name in _LEDGER)),
-                        seconds=row[_outcomes.c.seconds],
-                    ),
-                    row[_outcomes.c.note],
-                )
+            rows = {row["problem_uid"]: row for row in connection.execute(query).mappings()}
+        named = {uid: _problem(row) for uid, row in rows.items()}
+        if problems is not None:
+            named = {uid: p for p in problems if (uid := problem_uid(p)) in rows}
+        for uid, problem in named.items():
+            row = rows[uid]
+            outcome = Outcome(
+                problem=problem,
+                answer=row[_outcomes.c.answer],
+                correct=row["correct"],
+                chosen=row["chosen"],
+                samples=tuple(by_problem.get(uid, ())),
+                ledger=Ledger(*(row[f"{name}_tokens"] for name in _LEDGER)),
+                seconds=row["seconds"],
+            )
+            yield StoredOutcome(spec, outcome, row["note"])
 
     def put_artefact(self, name: str, content: bytes, meta: dict[str, Any]) -> None:
         """Keep a named artefact (a fitted model); one of the same name is replaced."""
@@ -320,9 +323,17 @@ class Store:
 
     def artefact(self, name: str) -> tuple[bytes, dict[str, Any]] | None:
         """An artefact's content and description, or None."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(select(_artefacts).where(_artefacts.c.name == name)).first()
             return None if row is None else (row.content, row.meta)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise InputError(f"store {self._engine.url}: {_reason(error)}") from None
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -355,6 +366,10 @@ class Store:
                 )
             )
         return by_problem
+
+
+def _problem(row: Any) -> Problem:
+    return Problem(row[_problems.c.id], row["text"], row[_problems.c.answer], row["meta"])
 
 
 def _sample_row(sample: SampleRecord) -> dict[str, Any]:

@@ -105,8 +105,13 @@ def with_tail(step: Step, tail: tuple[int, ...]) -> Step:
 
 def load_tokenizer(checkpoint: Path | str) -> Any:
     """The tokenizer of a checkpoint folder or hub id; InputError where there is none."""
-    from transformers import AutoTokenizer
-
+    try:
+        from transformers import AutoTokenizer
+    except ImportError:
+        raise InputError(
+            f"model {checkpoint}: running models needs the engine; "
+            "install apportion with its extra cpu or gpu"
+        ) from None
     try:
         return AutoTokenizer.from_pretrained(str(checkpoint))
     except (OSError, ValueError, KeyError) as error:

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from executor.errors import EngineError, InputError
 
@@ -15,7 +16,13 @@ USAGE_ERROR = 2
 ENGINE_ERROR = 3
 INTERRUPTED = 130
 
-Parser = argparse.ArgumentParser
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all of this program's."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is; exit code 2."""
+        self.exit(USAGE_ERROR, f"apportion: {message}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     # Nothing heavy is imported before here: --help answers at once.
     command = importlib.import_module(f"planner.commands.{arguments.module}")
+    from sqlalchemy.exc import SQLAlchemyError
+
     from planner.console import Output
 
     output = Output(as_json=arguments.json)
@@ -34,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
         return ENGINE_ERROR
+    except SQLAlchemyError as error:
+        print(f"apportion: store {arguments.store}: {_one_line(error)}", file=sys.stderr)
+        return USAGE_ERROR
     except KeyboardInterrupt:
         print("apportion: interrupted; the same command goes on", file=sys.stderr)
         return INTERRUPTED
@@ -125,25 +137,39 @@ def _add_problems(command: Parser) -> None:
 
 def _add_sampling(command: Parser) -> None:
     group = command.add_argument_group("sampling (defaults: those of arXiv 2502.06703)")
+    # None is "not given": a plan brings its own, and then these must not be given.
     number: Callable[[str], float] = float
-    group.add_argument("--temperature", type=number, default=0.7)
-    group.add_argument("--top-p", type=number, default=1.0)
-    group.add_argument("--max-tokens", type=_whole, default=8192, help="of one response")
-    group.add_argument("--max-step-tokens", type=_whole, default=2048, help="of one searched step")
-    group.add_argument("--max-steps", type=_whole, default=40, help="of one searched response")
+    group.add_argument("--temperature", type=number, help="default: 0.7")
+    group.add_argument("--top-p", type=number, help="default: 1")
+    group.add_argument("--max-tokens", type=_whole, help="of one response (8192)")
+    group.add_argument("--max-step-tokens", type=_whole, help="of one searched step (2048)")
+    group.add_argument("--max-steps", type=_whole, help="of one searched response (40)")
+    group.add_argument("--template", help="task template: a bundled name or a JSON file")
+    group.add_argument(
+        "--token-cap", type=_whole, help="most tokens generated for one problem, in all"
+    )
     _add_engine(command)
 
 
 def _add_engine(command: Parser) -> None:
     group = command.add_argument_group("engine")
     group.add_argument("--seed", type=_whole, default=0)
-    group.add_argument("--template", help="task template: a bundled name or a JSON file")
     group.add_argument(
         "--concurrency", type=_whole, default=32, help="problems in flight (default: 32)"
     )
     group.add_argument("--max-model-len", type=_whole, help="longest context in tokens")
     group.add_argument(
         "--kv-cache-gib", type=float, default=2.0, help="key-value cache of an engine on a CPU"
+    )
+    group.add_argument("--dtype", default="auto", help="of the models (default: their own)")
+    group.add_argument(
+        "--gpu-memory-utilization",
+        type=float,
+        default=0.45,
+        help="share of a GPU's memory an engine takes; policy and PRM are two (default: 0.45)",
+    )
+    group.add_argument(
+        "--tensor-parallel-size", type=_whole, default=1, help="GPUs a model is split over"
     )
 
 
@@ -169,6 +195,7 @@ def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
         "the whole road on the bundled policy and problems: profile, PRM, measure, fit, plan, run",
         "apportion demo\napportion demo --out results --problems 40",
     )
+    command.set_defaults(store=None)
     command.add_argument("--policy", default="smollm2-135m")
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
     command.add_argument(

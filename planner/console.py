@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,8 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from executor.plain import finite
 
 _PIPED_WIDTH = 160
 
@@ -56,7 +57,7 @@ class Output:
     def result(self, document: dict[str, Any], show: Callable[[Console], None]) -> None:
         """End a command: the JSON document, or its form for people."""
         if self.as_json:
-            self._stdout.write(json.dumps(_finite(document), indent=2) + "\n")
+            self._stdout.write(json.dumps(finite(document), indent=2) + "\n")
             self._stdout.flush()
         else:
             show(self.console)
@@ -104,17 +105,6 @@ def _own_stdout() -> Any:
     stream = os.fdopen(kept, "w", encoding="utf-8", buffering=1)
     sys.stdout = sys.stderr
     return stream
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinities become null: JSON has none."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

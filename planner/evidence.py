@@ -8,7 +8,7 @@ rewards there are not held out. What `run` answered is not evidence: it is what 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from executor.answers import Grader, Vote
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.runner import PRM_TRAINED_ON
-from executor.store import Store, StoredOutcome
+from executor.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (
     BestOfN,
     Greedy,
@@ -38,6 +38,7 @@ from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
+MIN_SHARED = 5  # problems; fewer cannot be compared on at all
 MEASURE = "measure"  # the kind of the runs of `apportion measure`
 
 # One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
@@ -55,10 +56,11 @@ def gather(store: Store, grader: Grader) -> pd.DataFrame:
 
     Columns: see `COLUMNS`. `difficulty` is `unknown` for problems the policy was not profiled on.
     """
-    rates = _pass_rates(store)
-    aucs = _reward_aucs(store)
+    specs = current(store.runs())
+    rates = _pass_rates(store, specs)
+    aucs = _reward_aucs(store, specs)
     records: list[dict[str, Any]] = []
-    for spec in store.runs():
+    for spec in specs:
         if spec.kind == PROFILE:
             for stored in store.outcomes(spec):
                 records += _replayed(stored, grader)
@@ -107,10 +109,39 @@ def _text_types() -> dict[str, str]:
     return {column: "str" for column, kind in COLUMNS.items() if kind == "str"}
 
 
-def _pass_rates(store: Store) -> dict[tuple[str, str], PassRate]:
+def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """The runs that belong together: one way of asking a policy, one model behind each name.
+
+    Accuracies under two templates, two samplings or two models of one name are not of one kind.
+    The newest profile of a policy (else its newest run) says which counts; the newest run with a
+    PRM, which PRM its name means. Seeds may differ.
+    """
+    ways: dict[str, str] = {}
+    for spec in sorted(specs, key=lambda s: s.kind == PROFILE):
+        ways[spec.policy] = _way(spec)
+    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in specs}
+    return [
+        spec
+        for spec in specs
+        if _way(spec) == ways[spec.policy] and heads[spec.policy, spec.prm] == _digest(spec, "prm")
+    ]
+
+
+def _way(spec: RunSpec) -> str:
+    """How a run asked its policy, and which model that was."""
+    asked = [spec.settings.get("sampling"), spec.settings.get("template"), _digest(spec, "policy")]
+    return json.dumps(asked, sort_keys=True)
+
+
+def _digest(spec: RunSpec, role: str) -> str | None:
+    digests: dict[str, str] = spec.settings.get("models", {})
+    return digests.get(role)
+
+
+def _pass_rates(store: Store, specs: Sequence[RunSpec]) -> dict[tuple[str, str], PassRate]:
     """Pass rates by policy and problem; of several profiles the one with most samples counts."""
     rates: dict[tuple[str, str], PassRate] = {}
-    for spec in store.runs(PROFILE):
+    for spec in _profiles(specs):
         for one in read_profile(store, spec):
             at = (spec.policy, problem_uid(one.outcome.problem))
             if at not in rates or rates[at].trials < one.pass_rate.trials:
@@ -118,12 +149,16 @@ def _pass_rates(store: Store) -> dict[tuple[str, str], PassRate]:
     return rates
 
 
-def _reward_aucs(store: Store) -> dict[tuple[str, str], float]:
+def _profiles(specs: Sequence[RunSpec]) -> list[RunSpec]:
+    return [spec for spec in specs if spec.kind == PROFILE]
+
+
+def _reward_aucs(store: Store, specs: Sequence[RunSpec]) -> dict[tuple[str, str], float]:
     """AUC of last-step rewards by policy and PRM, on problems the PRM was not trained on."""
     import numpy as np
 
     pairs: dict[tuple[str, str], tuple[list[float], list[bool]]] = {}
-    for spec in store.runs(PROFILE):
+    for spec in _profiles(specs):
         if spec.prm is None:
             continue
         scores, correct = pairs.setdefault((spec.policy, spec.prm), ([], []))
@@ -235,11 +270,30 @@ def strategy_of(cell: Any) -> Strategy:
 def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
     """The rows a plan for this policy and PRM may rest on: its own, and those without a PRM.
 
-    With a PRM, only problems that have evidence with it count: strategies are to be compared on
-    the same problems, not one on easy and another on hard ones.
+    With a PRM, only problems that have evidence with it count. Where that leaves at least
+    `MIN_SHARED` problems, strategies are compared on the problems all of them were run on: not one
+    on easy and another on hard ones.
     """
     rows = frame[frame["policy"] == policy]
     if prm is None:
-        return rows[rows["prm"] == ""]
-    shared = set(rows[rows["prm"] == prm]["problem"])
-    return rows[rows["prm"].isin(["", prm]) & rows["problem"].isin(shared)]
+        rows = rows[rows["prm"] == ""]
+    else:
+        with_prm = set(rows[rows["prm"] == prm]["problem"])
+        rows = rows[rows["prm"].isin(["", prm]) & rows["problem"].isin(with_prm)]
+    shared = shared_problems(rows)
+    return rows[rows["problem"].isin(shared)] if len(shared) >= MIN_SHARED else rows
+
+
+def shared_problems(rows: pd.DataFrame) -> set[str]:
+    """The problems that every strategy in `rows` was run on."""
+    by_strategy = [set(group) for _, group in rows.groupby("strategy")["problem"]]
+    return set.intersection(*by_strategy) if by_strategy else set()
+
+
+def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Mean pass@1 over the distinct problems of each policy and difficulty, and of `all`."""
+    known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates(["policy", "problem"])
+    both = pd.concat([known, known.assign(difficulty="all")], ignore_index=True)
+    means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
+    keys = zip(means["policy"], means["difficulty"], strict=True)
+    return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))

@@ -25,6 +25,7 @@ from planner.features import features
 Floats = NDArray[np.float64]
 LEVEL = 0.90  # of all intervals on predicted accuracy
 _EDGE = 1e-3  # no prior mean is nearer to 0 or 1
+_LEAST = 0.1  # right or wrong problems in any prior; with less, intervals close on 0 or 1 at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             cells: as `planner.evidence.cells` gives them; `successes` and `problems` may be 0.
         """
-        mean = self.predict_proba(cells)[:, 1].clip(_EDGE, 1 - _EDGE)
+        edge = min(0.5, max(_EDGE, _LEAST / self.prior_weight))
+        mean = self.predict_proba(cells)[:, 1].clip(edge, 1 - edge)
         right = cells["successes"].to_numpy(float)
         # Several live runs of one problem are not several problems: the interval must not shrink.
         share = cells["problems"].to_numpy(float) / np.maximum(cells["rows"].to_numpy(float), 1)

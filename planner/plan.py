@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.plain import finite
 from executor.strategy import Sampling, Strategy, from_dict, to_dict
 from executor.templates import PromptTemplate
 from profiling.difficulty import ProbeClassifier
@@ -71,10 +72,19 @@ class Plan:
         """The entry for a difficulty, or the one for all."""
         return self.entries.get(difficulty, self.entries[DEFAULT])
 
+    def choices(self) -> dict[str, Any]:
+        """What shapes its answers, for the run it makes: not costs or predictions, which change
+        with every measurement."""
+        return {
+            "strategies": {name: to_dict(entry.strategy) for name, entry in self.entries.items()},
+            "classifier": None if self.classifier is None else self.classifier.to_dict(),
+        }
+
     @property
     def routes(self) -> bool:
         """Whether knowing the difficulty would change anything."""
-        return self.classifier is not None and len({e.strategy for e in self.entries.values()}) > 1
+        ways = {self.entry(level.value).strategy for level in Difficulty}
+        return self.classifier is not None and len(ways) > 1
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON."""
@@ -93,7 +103,7 @@ class Plan:
 
     def save(self, path: Path) -> None:
         """Write the plan; the file appears whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
+        text = json.dumps(finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
         write_whole(path, text)
 
     @classmethod

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from executor.errors import InputError
-from executor.strategy import Strategy, key, to_dict
+from executor.strategy import BestOfN, Majority, Strategy, key, to_dict
 from planner.costs import Cost, Rates
-from planner.evidence import UNKNOWN, cells, for_pair, strategy_of
+from planner.evidence import cells, for_pair, level_pass_rates, strategy_of
 from planner.outcome import OutcomeModel, probability_above, summarise
 from profiling.passrate import Difficulty
 
@@ -56,9 +56,12 @@ class Constraint:
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence {self.confidence}: must be between 0 and 1")
 
-    def allows(self, strategy: Strategy, cost: Cost) -> bool:
-        """Whether a strategy of this expected cost keeps to the limits."""
-        if self.budget is not None and strategy.n > self.budget:
+    def allows(self, strategy: Strategy, cost: Cost, extra: int = 0) -> bool:
+        """Whether a strategy of this expected cost keeps to the limits.
+
+        `extra` are generations besides its own: probes that it cannot use.
+        """
+        if self.budget is not None and strategy.n + extra > self.budget:
             return False
         for name, spent in (
             ("max_flops", cost.flops),
@@ -89,6 +92,7 @@ class Choice:
         problems: how many problems it was measured on here; 0 if it rests on the model alone.
         sources: how (`measured`, `replayed`).
         beta: parameters of the Beta posterior that mean and interval are of.
+        extra: generations besides the strategy's own: probes that it cannot use.
     """
 
     strategy: Strategy
@@ -98,6 +102,7 @@ class Choice:
     problems: int
     sources: str
     beta: tuple[float, float]
+    extra: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -155,7 +160,7 @@ def candidates(
     table = table[table["difficulty"] == difficulty].reset_index(drop=True)
     if table.empty:
         return []
-    table["pass_at_1"] = _level_pass_rate(usable, difficulty)
+    table["pass_at_1"] = level_pass_rates(frame).get((policy, difficulty), float("nan"))
     if model is None:
         # Where all are right or all wrong, Jeffreys' prior is as sure as a prior may be.
         edge = _JEFFREYS / _PLAIN_PRIOR
@@ -184,10 +189,46 @@ def candidates(
     return found
 
 
-def _level_pass_rate(usable: pd.DataFrame, difficulty: str) -> float:
-    rows = usable if difficulty == "all" else usable[usable["difficulty"] == difficulty]
-    rows = rows[rows["difficulty"] != UNKNOWN]
-    return float(rows["pass_at_1"].mean()) if len(rows) else float("nan")
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """What it costs to look at a question before a strategy is chosen for it.
+
+    Attributes:
+        probes: samples drawn.
+        generated, prm: tokens of one sample, and PRM tokens to score it.
+    """
+
+    probes: int
+    generated: float
+    prm: float
+
+    @classmethod
+    def of(cls, usable: pd.DataFrame, probes: int, *, scored: bool) -> Probing:
+        """Costs a sample from the replayed rows of a policy and PRM."""
+
+        def a_sample(name: str, column: str) -> float:
+            rows = usable[usable["name"] == name]
+            return float((rows[column] / rows["n"]).mean()) if len(rows) else 0.0
+
+        prm = a_sample("best_of_n", "prm_tokens") if scored else 0.0
+        return cls(probes, a_sample("majority", "generated_tokens"), prm)
+
+    def charge(self, choice: Choice, rates: Rates) -> Choice:
+        """`choice` with what the probes add: nothing generated where it can use them."""
+        cost, strategy = choice.cost, choice.strategy
+        usable = uses_probes(strategy, self.probes)
+        rescored = usable and strategy.needs_prm
+        priced = rates.price(
+            cost.generated_tokens + (0 if usable else self.probes * self.generated),
+            cost.prompt_tokens,
+            cost.prm_tokens + (0 if rescored else self.probes * self.prm),
+        )
+        return replace(choice, cost=priced, extra=0 if usable else self.probes)
+
+
+def uses_probes(strategy: Strategy, probes: int) -> bool:
+    """Whether probe samples count towards a strategy's budget."""
+    return isinstance(strategy, Majority | BestOfN) and strategy.n >= probes
 
 
 def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Recommendation:
@@ -201,7 +242,7 @@ def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Reco
         InputError: nothing keeps to the constraint.
     """
     price = _prices(found)
-    allowed = [c for c in found if constraint.allows(c.strategy, c.cost)]
+    allowed = [c for c in found if constraint.allows(c.strategy, c.cost, c.extra)]
     if not allowed:
         cheapest = min(found, key=price, default=None)
         hint = f"; the cheapest known is {key(cheapest.strategy)}" if cheapest else ""

@@ -11,8 +11,8 @@ from executor.outcome import Outcome, grade
 from executor.problem import Problem
 from executor.runner import Executor
 from executor.search import sample, score_all
-from executor.strategy import BestOfN, Majority
 from planner.plan import DEFAULT, Plan
+from planner.recommend import uses_probes
 
 
 async def solve_by_plan(
@@ -44,7 +44,8 @@ async def solve_by_plan(
     else:
         level = DEFAULT  # the question fills the context: nothing can be drawn
     strategy = plan.entry(level).strategy
-    usable = isinstance(strategy, Majority | BestOfN) and strategy.n >= len(probes)
+    usable = uses_probes(strategy, len(probes))
+    context.cap.limit = executor.token_limit(strategy.n + (0 if usable else len(probes)))
     if not usable:
         tokens = sum(response.n_tokens for response in probes)
         context.ledger.generated -= tokens

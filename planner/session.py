@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from executor.answers import MathGrader
-from executor.checkpoints import Checkpoint, parameter_count, resolve
+from executor.checkpoints import Checkpoint, checkpoint_digest, parameter_count, resolve
 from executor.engine import EngineCounters, EngineOptions
 from executor.errors import InputError
 from executor.policy import Policy, VllmPolicy
@@ -41,6 +41,7 @@ class Settings:
         concurrency: problems in flight.
         engine: sizes of the policy's engine; the PRM's has the same.
         template: name or file of a template, or None for the policy's own.
+        token_cap: most tokens generated for one problem; None: its budget of full responses.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -48,6 +49,7 @@ class Settings:
     concurrency: int = CONCURRENCY
     engine: EngineOptions = field(default_factory=EngineOptions)
     template: str | None = None
+    token_cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,12 @@ class Session:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for prm in self._prms.values():
+            prm.close()
+        for policy in self._policies.values():
+            policy.close()
+        if self.grader.timeouts:
+            self.output.say(f"note: {self.grader.timeouts} answers took too long to compare")
         self._stack.close()
 
     def checkpoint(self, policy: str) -> Checkpoint:
@@ -97,18 +105,26 @@ class Session:
         return template_for(policy) if chosen is None else load_template(chosen)
 
     def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy:
-        """The policy, served; loaded once, by whatever path it is named."""
+        """The policy, served; loaded once, by whatever path it is named.
+
+        Raises:
+            InputError: it was loaded with another template.
+        """
         checkpoint = self.checkpoint(name)
+        wanted = template or self.template(name)
         if checkpoint.location not in self._policies:
             with self.output.status(f"loading policy {name}"):
                 self._policies[checkpoint.location] = VllmPolicy.load(
                     checkpoint.name,
                     checkpoint.location,
-                    template or self.template(name),
+                    wanted,
                     self.settings.engine,
                 )
             self._note_size(checkpoint)
-        return self._policies[checkpoint.location]
+        served = self._policies[checkpoint.location]
+        if served.template != wanted:
+            raise InputError(f"policy {name}: the plan was made with another template")
+        return served
 
     def prm(self, name: str, policy: Policy) -> Prm:
         """The PRM, served for a policy; loaded once, by whatever path it is named."""
@@ -134,9 +150,14 @@ class Session:
             location = self.checkpoint(policy).location
             check_prm(prm, Tokens(load_tokenizer(location)))
         served = self.policy(policy, template)
+        digests = {"policy": checkpoint_digest(self.checkpoint(policy).location)}
+        if prm is not None:
+            digests["prm"] = checkpoint_digest(find_prm(prm).location)
         return Executor(
             policy=served,
             prm=None if prm is None else self.prm(prm, served),
+            digests=digests,
+            token_cap=self.settings.token_cap,
             grader=self.grader,
             sampling=sampling or self.settings.sampling,
             seed=self.settings.seed,
@@ -237,12 +258,3 @@ def read_problems(
             require_answers=require_answers,
         )
     return found
-
-
-def run_settings(executor: Executor, template: PromptTemplate, **more: Any) -> dict[str, Any]:
-    """What shapes the outcomes of a run besides its models, for its `RunSpec`."""
-    return {
-        "sampling": asdict(executor.sampling),
-        "seed": executor.seed,
-        "template": template.to_dict(),
-    } | more

@@ -17,15 +17,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
-from planner.evidence import UNKNOWN
+from planner.evidence import UNKNOWN, for_pair, level_pass_rates
 from planner.outcome import Hyperparameters, OutcomeModel
 from profiling.rewards import calibration_error
 
 Floats = NDArray[np.float64]
 
 FOLDS = 5
+# The prior is learnt from the very outcomes that then update it: worth more problems than this, it
+# would make intervals too narrow, which log loss does not see.
+_MOST_PRIOR = 20.0
 # All that skops does not know of the models made here.
 _BOOSTING_TYPES = ("sklearn.ensemble._hist_gradient_boosting.", "sklearn._loss.")
 _CELL = ["policy", "prm", "difficulty", "strategy"]
@@ -91,6 +95,19 @@ def fit(
     Raises:
         InputError: too little evidence for cross-validation.
     """
+    # One thread: work this small gains nothing from more, and on busy cores they wait for each
+    # other several times as long as one needs.
+    with threadpool_limits(limits=1):
+        return _fit(frame, trials, storage, random_state, progress)
+
+
+def _fit(
+    frame: pd.DataFrame,
+    trials: int,
+    storage: str | None,
+    random_state: int,
+    progress: Callable[[int], None],
+) -> Fit:
     rows = prepare(frame)
     problems = rows["problem"].nunique()
     if problems < FOLDS:
@@ -113,7 +130,7 @@ def fit(
         base_log_loss=_log_loss(base, accuracy),
         calibration=calibration_error(held_out, accuracy),
         regret=float(np.mean(regrets)) if regrets else float("nan"),
-        regret_error=float(np.std(regrets) / np.sqrt(len(regrets))) if regrets else float("nan"),
+        regret_error=_standard_error(regrets),
         problems=problems,
         rows=len(rows),
         trials=trials,
@@ -128,8 +145,9 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """
     known = frame[frame["difficulty"] != UNKNOWN]
     rows = pd.concat([known, frame.assign(difficulty="all")], ignore_index=True)
-    means = rows.groupby(["policy", "difficulty"])["pass_at_1"].transform("mean")
-    return rows.assign(pass_at_1=means)
+    rates = level_pass_rates(frame)
+    at = zip(rows["policy"], rows["difficulty"], strict=True)
+    return rows.assign(pass_at_1=[rates.get(key, float("nan")) for key in at])
 
 
 def _folds(
@@ -190,7 +208,7 @@ def _suggest(trial: Any) -> Hyperparameters:
     else:
         trial.suggest_float("learning_rate", 0.01, 0.3, log=True)
         trial.suggest_int("leaves", 3, 16)
-    trial.suggest_float("prior_weight", 1.0, 200.0, log=True)
+    trial.suggest_float("prior_weight", 1.0, _MOST_PRIOR, log=True)
     return _from_params(trial.params)
 
 
@@ -240,9 +258,20 @@ def _held_out(
     for train, test in folds:
         predicted[test] = _predict_fold(rows, train, test, settings, random_state)
         fold = rows.iloc[test].assign(predicted=predicted[test])
-        for _, level in fold[fold["difficulty"] != "all"].groupby(["policy", "difficulty"]):
-            regrets += _regret(level)
+        fold = fold[fold["difficulty"] != "all"]
+        for policy, prm in _pairs(fold):
+            for _, level in for_pair(fold, policy, prm).groupby("difficulty"):
+                regrets += _regret(level)
     return predicted, regrets
+
+
+def _pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+    """Every policy with each of its PRMs, or with none where it has none."""
+    found: list[tuple[str, str | None]] = []
+    for policy, prms in rows.groupby("policy")["prm"]:
+        named = sorted(set(prms) - {""})
+        found += [(str(policy), prm) for prm in named] or [(str(policy), None)]
+    return found
 
 
 def _regret(level: pd.DataFrame) -> list[float]:
@@ -257,6 +286,13 @@ def _regret(level: pd.DataFrame) -> list[float]:
     accuracy = complete["accuracy"].to_numpy()
     chosen = int(complete["predicted"].to_numpy().argmax())
     return [float(accuracy.max() - accuracy[chosen])]
+
+
+def _standard_error(values: list[float]) -> float:
+    """Of the mean; NaN where there are fewer than two values."""
+    if len(values) < 2:
+        return float("nan")
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def _log_loss(predicted: Floats, accuracy: Floats) -> float:

@@ -24,13 +24,14 @@ from executor.errors import InputError
 from executor.outcome import SampleRecord
 from executor.policy import Policy
 from executor.prm.reward_head import HeadCard
-from executor.problem import Problem, problem_uid
+from executor.problem import Problem, question_id
 from executor.templates import PromptTemplate
 from profiling.rewards import RewardStatistics, reward_statistics
 
 Progress = Callable[[int], None]
 
 _FOLDS = 5
+_LARGEST_GAP = 0.25  # logits; bfloat16 alone costs a few hundredths
 _STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse regularisation on standardised features
 # Where to read the policy: correctness is often clearer below the last layer, which serves the
 # next token.
@@ -87,7 +88,8 @@ def hidden_states(
     quiet_transformers()
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").eval().to(device)
     total = model.config.num_hidden_layers
     layers = sorted({max(1, round(depth * total)) for depth in _DEPTHS})
     # The model applies its final norm to the last entry of `hidden_states`; the raw state of the
@@ -105,7 +107,8 @@ def hidden_states(
     last: list[bool] = []
     try:
         with torch.inference_mode():
-            start = base(torch.tensor([shared]), use_cache=True).past_key_values
+            first = torch.tensor([shared], device=base.device)
+            start = base(first, use_cache=True).past_key_values
             for number, (prompt, (_, records)) in enumerate(zip(prompts, samples, strict=True)):
                 responses = _distinct(policy, records)
                 if responses:
@@ -186,16 +189,18 @@ def _forward(
     import torch
 
     cache = base(
-        torch.tensor([prompt]), past_key_values=copy.deepcopy(start), use_cache=True
+        torch.tensor([prompt], device=base.device),
+        past_key_values=copy.deepcopy(start),
+        use_cache=True,
     ).past_key_values
     past = cache.get_seq_length()
     cache.batch_repeat_interleave(len(responses))
     longest = max(len(response.token_ids) for response in responses)
-    ids = torch.zeros((len(responses), longest), dtype=torch.long)
+    ids = torch.zeros((len(responses), longest), dtype=torch.long, device=base.device)
     for row, response in enumerate(responses):
         ids[row, : len(response.token_ids)] = torch.tensor(response.token_ids)
     # Pads stand on the right, where no real token attends to them.
-    mask = torch.ones((len(responses), past + longest), dtype=torch.long)
+    mask = torch.ones((len(responses), past + longest), dtype=torch.long, device=base.device)
     top.clear()
     output = base(ids, attention_mask=mask, past_key_values=cache, output_hidden_states=True)
     rows = torch.tensor([row for row, response in enumerate(responses) for _ in response.ends])
@@ -204,9 +209,14 @@ def _forward(
     for layer in layers:
         raw = top[-1] if layer == len(output.hidden_states) - 1 else output.hidden_states[layer]
         picked = raw[rows, columns].float()
-        scale = picked.pow(2).mean(-1, keepdim=True).add(1e-5).rsqrt()
-        by_layer[layer] = (picked * scale).numpy()
+        scale = picked.pow(2).mean(-1, keepdim=True).add(_norm_eps(base.config)).rsqrt()
+        by_layer[layer] = (picked * scale).cpu().numpy()
     return by_layer
+
+
+def _norm_eps(config: Any) -> float:
+    """What the model's RMS norm adds to the mean square."""
+    return float(getattr(config, "rms_norm_eps", 1e-5))
 
 
 def train_head(steps: StepStates, *, random_state: int = 0) -> FittedHead:
@@ -275,6 +285,25 @@ def _log_loss(scores: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
     return float(-np.mean(np.where(correct, np.log(clipped), np.log(1 - clipped))))
 
 
+def _serving_gap(source: Any, model: Any, fitted: FittedHead, prompt: list[int]) -> float:
+    """How far the checkpoint's logit at a prompt's end is from the one the head was trained to."""
+    import torch
+
+    raw: list[Any] = []
+    hook = source.base_model.layers[fitted.layers - 1].register_forward_hook(
+        lambda module, args, output: raw.append(output[0] if isinstance(output, tuple) else output)
+    )
+    ids = torch.tensor([prompt])
+    try:
+        source.base_model(ids)
+    finally:
+        hook.remove()
+    state = raw[0][0, -1].float()
+    state = state * state.pow(2).mean().add(_norm_eps(source.config)).rsqrt()
+    served = float(model(ids).logits[0, 0])
+    return abs(served - float(state @ torch.tensor(fitted.weight, dtype=torch.float32)))
+
+
 def save_head(
     fitted: FittedHead,
     checkpoint: str,
@@ -313,10 +342,16 @@ def save_head(
         with torch.no_grad():
             model.base_model.norm.weight.fill_(1.0)
             model.score.weight.copy_(torch.tensor(fitted.weight)[None])
-    except (ValueError, AttributeError) as error:
+            gap = _serving_gap(source, model, fitted, policy.prompt(problems[0].text))
+    except (ValueError, AttributeError, RuntimeError) as error:
         raise InputError(
             f"policy {checkpoint}: no reward head can be put on its architecture ({error})"
         ) from None
+    if gap > _LARGEST_GAP:
+        raise InputError(
+            f"policy {checkpoint}: a reward head on its architecture would not score as trained "
+            f"(logits differ by {gap:.2f}); its final norm is not a plain RMS norm"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -328,7 +363,7 @@ def save_head(
             template=template.to_dict(),
             intercept=fitted.intercept,
             layers=fitted.layers,
-            trained_on=tuple(sorted(problem_uid(problem) for problem in problems)),
+            trained_on=tuple(sorted(question_id(problem.text) for problem in problems)),
             metrics=fitted.statistics.to_dict(),
         ).save(scratch)
         if target.exists():

@@ -16,7 +16,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of
 from executor.problem import Problem, problem_uid
-from executor.runner import CONCURRENCY, Executor, Progress, run_problems
+from executor.runner import CONCURRENCY, PRM_TRAINED_ON, Executor, Progress, run_problems
 from executor.search import Context, Response, State, sample, score_all
 from executor.store import RunSpec, Store
 from executor.strategy import Score
@@ -32,6 +32,8 @@ class ProblemProfile:
 
     outcome: Outcome
     pass_rate: PassRate
+    held_out: bool = True
+    """Whether the PRM has not seen the problem in its training."""
 
     def to_dict(self) -> dict[str, Any]:
         """The record `apportion profile --json` prints."""
@@ -54,12 +56,7 @@ def profile_spec(executor: Executor, max_samples: int, template: Mapping[str, An
         KIND,
         executor.policy.name,
         None if executor.prm is None else executor.prm.name,
-        {
-            "max_samples": max_samples,
-            "sampling": dataclasses.asdict(executor.sampling),
-            "seed": executor.seed,
-            "template": dict(template),
-        },
+        executor.settings(template, max_samples=max_samples),
     )
 
 
@@ -126,27 +123,41 @@ def restore(context: Context, record: SampleRecord) -> Response:
 
 
 def _drawn_before(store: Store, spec: RunSpec) -> dict[str, Outcome]:
-    plain = dataclasses.replace(spec, prm=None)
+    models = {role: d for role, d in spec.settings["models"].items() if role != "prm"}
+    plain = dataclasses.replace(spec, prm=None, settings=spec.settings | {"models": models})
     return {problem_uid(stored.outcome.problem): stored.outcome for stored in store.outcomes(plain)}
 
 
-def read_profile(store: Store, spec: RunSpec) -> list[ProblemProfile]:
-    """What a run says of each problem it has samples of."""
+def read_profile(
+    store: Store, spec: RunSpec, problems: Sequence[Problem] | None = None
+) -> list[ProblemProfile]:
+    """What a run says of each problem it has samples of.
+
+    Args:
+        store: where the run is.
+        spec: the run.
+        problems: only these, under the names they have here; all by default.
+    """
     profiles = []
-    for stored in store.outcomes(spec):
+    for stored in store.outcomes(spec, problems=problems):
         samples = stored.outcome.samples
         if samples:
             right = sum(bool(record.correct) for record in samples)
-            profiles.append(ProblemProfile(stored.outcome, PassRate(right, len(samples))))
+            seen = bool(stored.note.get(PRM_TRAINED_ON))
+            rate = PassRate(right, len(samples))
+            profiles.append(ProblemProfile(stored.outcome, rate, held_out=not seen))
     return profiles
 
 
 def profile_rewards(
     profiles: Sequence[ProblemProfile], score: Score = Score.LAST
 ) -> RewardStatistics | None:
-    """Reward statistics of a profile's scored samples, or None where nothing was scored."""
+    """Reward statistics of scored samples, or None where nothing was scored.
+
+    Problems the PRM was trained on are left out: its rewards there would flatter it.
+    """
     scores, correct, problem = [], [], []
-    for number, one in enumerate(profiles):
+    for number, one in enumerate(p for p in profiles if p.held_out):
         samples = [record for record in one.outcome.samples if record.rewards]
         scores += scores_of(samples, score)
         correct += [bool(record.correct) for record in samples]

@@ -115,7 +115,7 @@ def auc(scores: Floats, correct: Bools) -> float:
     return float((ranks[correct].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
-def calibration_error(scores: Floats, correct: Bools) -> float:
+def calibration_error(scores: Floats, correct: Bools | Floats) -> float:
     """Expected calibration error: |mean score - share right| a bin, weighted by its samples."""
     bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
     gap = 0.0

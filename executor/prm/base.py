@@ -15,7 +15,7 @@ class Prm(Protocol):
 
     name: str
     trained_on: frozenset[str]
-    """Uids (`executor.problem.problem_uid`) of problems it was trained on, where that is known."""
+    """Ids (`executor.problem.question_id`) of questions it was trained on, where that is known."""
 
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger

@@ -8,6 +8,7 @@ requests read the prefix cache, so a step costs its own tokens and no more.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import Sequence
@@ -15,9 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor.engine import Engine, EngineCounters, EngineOptions, host
-from executor.errors import InputError
+from executor.engine import Engine, EngineCounters, EngineOptions, host, post
+from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
+from executor.plain import finite
 from executor.templates import PromptTemplate
 from executor.tokens import Step, Tokens
 
@@ -36,7 +38,7 @@ class HeadCard:
         template: the task template its prompts are rendered with.
         intercept: of the logistic head; checkpoints have no room for it, the server adds it.
         layers: how many of the policy's layers are kept.
-        trained_on: ids of the problems whose samples it has seen; rewards there are not held out.
+        trained_on: ids (`question_id`) of the questions whose samples it has seen.
         metrics: held-out quality by problem, as `apportion fit-prm` printed it.
     """
 
@@ -51,7 +53,9 @@ class HeadCard:
     def save(self, folder: Path) -> None:
         """Write the card into a checkpoint folder."""
         record = {"format": CARD_FORMAT, "version": CARD_VERSION} | asdict(self)
-        (folder / CARD_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (folder / CARD_FILE).write_text(
+            json.dumps(finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
     @classmethod
     def load(cls, folder: Path) -> HeadCard:
@@ -145,10 +149,10 @@ class RewardHead:
                 done.set_exception(error)
 
         def deliver(output: Any) -> None:
-            loop.call_soon_threadsafe(settle, output)
+            post(loop, settle, output)
 
         def fail(error: BaseException) -> None:
-            loop.call_soon_threadsafe(settle, None, error)
+            post(loop, settle, None, error)
 
         self._engine.submit(
             f"{self._engine.name}-{next(self._ids)}",
@@ -161,7 +165,8 @@ class RewardHead:
             output = await asyncio.shield(done)
         except asyncio.CancelledError:
             # A score takes one engine step: waiting for it is cheaper than calling it back.
-            self._charge(await done, ledger)
+            with contextlib.suppress(EngineError):
+                self._charge(await done, ledger)
             raise
         self._charge(output, ledger)
         return float(output.outputs.data.flatten()[-1])

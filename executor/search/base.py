@@ -111,8 +111,9 @@ class Context:
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
+        # Cancelled or lost draws keep their reservation: the problem is over, and a cap that gave
+        # back too much would not be one.
         used = n * each
-        before = self.ledger.discarded
         try:
             draws = await self.policy.draw(
                 [*self.prompt, *so_far],
@@ -125,9 +126,6 @@ class Context:
                 ledger=self.ledger,
             )
             used = sum(len(draw.token_ids) for draw in draws)
-        except asyncio.CancelledError:
-            used = min(used, self.ledger.discarded - before)
-            raise
         finally:
             self.cap.settle(n * each, used)
         return draws

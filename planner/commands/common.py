@@ -5,30 +5,29 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
+from executor.checkpoints import resolve
 from executor.engine import EngineOptions
 from executor.errors import InputError
+from executor.prm import find_prm
 from executor.problem import Problem
 from executor.strategy import Sampling
 from planner.console import Output
 from planner.recommend import LEVELS, Constraint
 from planner.session import Session, Settings, read_problems
 
+SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
+
 
 def settings(arguments: Namespace) -> Settings:
-    """Settings from the sampling and engine options; commands without the former use defaults."""
+    """Settings from the sampling and engine options; what was not given has its default."""
     if arguments.concurrency < 1:
         raise InputError(f"--concurrency {arguments.concurrency}: must be at least 1")
-    sampling = Sampling()
-    if hasattr(arguments, "temperature"):
-        sampling = Sampling(
-            temperature=arguments.temperature,
-            top_p=arguments.top_p,
-            max_steps=arguments.max_steps,
-            max_step_tokens=arguments.max_step_tokens,
-            max_tokens=arguments.max_tokens,
-        )
+    given = {name: getattr(arguments, name, None) for name in SAMPLING}
+    cap = getattr(arguments, "token_cap", None)
+    if cap is not None and cap < 1:
+        raise InputError(f"--token-cap {cap}: must be at least 1")
     return Settings(
-        sampling=sampling,
+        sampling=Sampling(**{k: v for k, v in given.items() if v is not None}),
         seed=arguments.seed,
         concurrency=arguments.concurrency,
         # Blocks of 32 tokens: a step is a few dozen tokens long, and only whole blocks are reused.
@@ -36,14 +35,24 @@ def settings(arguments: Namespace) -> Settings:
             block_size=32,
             max_model_len=arguments.max_model_len,
             kv_cache_gib=arguments.kv_cache_gib,
+            dtype=arguments.dtype,
+            gpu_memory_utilization=arguments.gpu_memory_utilization,
+            tensor_parallel_size=arguments.tensor_parallel_size,
         ),
-        template=arguments.template,
+        template=getattr(arguments, "template", None),
+        token_cap=cap,
     )
 
 
 def session(arguments: Namespace, output: Output) -> Session:
-    """A session on the store the arguments name."""
-    return Session(output, arguments.store, settings(arguments))
+    """A session on the store the arguments name; models that are not there are said before."""
+    wanted = settings(arguments)
+    if arguments.policy is not None:
+        with output.status(f"looking for {arguments.policy}"):
+            resolve(arguments.policy, "policy")
+    if getattr(arguments, "prm", None) is not None:
+        find_prm(arguments.prm)
+    return Session(output, arguments.store, wanted)
 
 
 def problems(arguments: Namespace, *, require_answers: bool = True) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ from planner.commands.recommend import read_basis
 from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
 from planner.console import Output
+from planner.plan import write_whole
 from planner.recommend import Constraint, Recommendation
 from planner.report import write
 from planner.resources import data_folder
 from planner.session import Session
 from planner.summary import RunSummary, paired_difference
+from profiling.difficulty import PROBES
 from profiling.problems import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
 
@@ -46,8 +49,8 @@ def run(arguments: Namespace, output: Output) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be made ({error.strerror})") from None
-    if arguments.store == _DEFAULT_STORE:
-        arguments.store = f"sqlite:///{out}/apportion.db"
+    _remember(out, arguments)
+    arguments.store = arguments.store or f"sqlite:///{out}/apportion.db"
     settings = dataclasses.replace(
         common.settings(arguments), sampling=Sampling(max_tokens=MAX_TOKENS)
     )
@@ -56,7 +59,17 @@ def run(arguments: Namespace, output: Output) -> None:
     output.result(document, lambda console: show(console, made, runs, document["plan_minus"], out))
 
 
-_DEFAULT_STORE = "sqlite:///apportion.db"
+def _remember(out: Path, arguments: Namespace) -> None:
+    """Note the options in the demo's folder; other ones belong into another folder."""
+    options = {name: getattr(arguments, name) for name in ("policy", "problems", "samples", "seed")}
+    note = out / "demo.json"
+    if note.exists():
+        before = json.loads(note.read_text(encoding="utf-8"))
+        if before != options:
+            said = ", ".join(f"--{name} {value}" for name, value in before.items())
+            raise InputError(f"--out {out}: holds a demo made with {said}; give another folder")
+    else:
+        write_whole(note, json.dumps(options) + "\n")
 
 
 def _road(
@@ -75,13 +88,16 @@ def _road(
         fit_prm.fit(session, policy, training, arguments.samples, head)
     executor = session.executor(policy, str(head))
     template = session.template(policy)
-    plain = dataclasses.replace(executor, prm=None)
+    plain = executor.without_prm()
 
     session.output.say("[bold]2. A profile: pass@1 and difficulty[/bold]")
     spec = profile_spec(executor, arguments.samples, template.to_dict())
     session.timed(
         "profiling", n, spec,
-        lambda progress: profile(executor, profiled, session.store, spec, progress=progress),
+        lambda progress: profile(
+            executor, profiled, session.store, spec,
+            progress=progress, concurrency=session.settings.concurrency,
+        ),
     )  # fmt: skip
 
     session.output.say("[bold]3. Strategies measured live[/bold]")
@@ -96,7 +112,8 @@ def _road(
     fit_command.fit(
         session.store, frame, arguments.trials, arguments.seed, session.output, arguments.store
     )
-    constraint = Constraint(budget=max(BUDGETS))
+    # A question is probed before its strategy is chosen: that is part of the budget.
+    constraint = Constraint(budget=max(BUDGETS) + PROBES)
     plan, made = plan_command.make(arguments.store, policy, str(head), constraint)
     plan.save(out / "plan.json")
 
@@ -112,7 +129,7 @@ def _road(
     basis = read_basis(arguments.store, executor.policy.name, head.name, None)
     page = report_command.data(arguments.store, basis, executor.policy.name, head.name, made, runs)
     write(page, out / "report.html")
-    profiles = read_profile(session.store, spec)
+    profiles = read_profile(session.store, spec, profiled)
     document = {
         "profile": profile_command.document(
             spec.policy, spec.prm, profiles, profile_rewards(profiles)

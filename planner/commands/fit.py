@@ -22,7 +22,7 @@ def run(arguments: Namespace, output: Output) -> None:
     """Gather, tune, fit, keep."""
     if arguments.trials < 1:
         raise InputError(f"--trials {arguments.trials}: must be at least 1")
-    with Store.open(arguments.store) as store, MathGrader() as grader:
+    with Store.open(arguments.store, create=False) as store, MathGrader() as grader:
         with output.status("gathering evidence"):
             frame = evidence.gather(store, grader)
         fitted = fit(store, frame, arguments.trials, arguments.seed, output, arguments.store)

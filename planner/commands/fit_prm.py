@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from executor.errors import InputError
-from executor.problem import Problem, problem_uid
+from executor.problem import Problem
 from planner.commands import common
 from planner.console import Output
 from planner.session import Session
@@ -52,11 +52,9 @@ def fit(
             progress=progress, concurrency=session.settings.concurrency,
         ),
     )  # fmt: skip
-    asked = {problem_uid(problem) for problem in problems}
     graded = [
         (one.outcome.problem, one.outcome.samples)
-        for one in read_profile(session.store, spec)
-        if problem_uid(one.outcome.problem) in asked
+        for one in read_profile(session.store, spec, problems)
     ]
     location = session.checkpoint(policy_name).location
     with session.output.progress("reading hidden states", len(graded)) as progress:

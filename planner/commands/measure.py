@@ -9,7 +9,7 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.outcome import Outcome
-from executor.problem import Problem, problem_uid
+from executor.problem import Problem
 from executor.runner import Executor
 from executor.store import RunSpec
 from executor.strategy import STRATEGIES, Greedy, Strategy, key, make, parse_names, to_dict
@@ -17,7 +17,7 @@ from executor.templates import PromptTemplate
 from planner.commands import common
 from planner.console import Output, count, share, table
 from planner.evidence import MEASURE
-from planner.session import Session, run_settings
+from planner.session import Session
 from planner.summary import RunSummary, summarise_run
 
 
@@ -80,22 +80,21 @@ def measure(
     kind: str = MEASURE,
 ) -> tuple[RunSummary, RunSpec]:
     """Run one strategy on what it has not been run on, and add it up."""
-    prm = executor.prm if strategy.needs_prm else None
+    if not strategy.needs_prm:
+        executor = executor.without_prm()
     spec = RunSpec(
         kind,
         executor.policy.name,
-        None if prm is None else prm.name,
-        run_settings(executor, template, strategy=to_dict(strategy)),
+        None if executor.prm is None else executor.prm.name,
+        executor.settings(template.to_dict(), strategy=to_dict(strategy)),
     )
 
     async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
         return await executor.solve(problem, strategy), executor.note(problem)
 
     work = session.run(key(strategy), problems, solve, spec)
-    asked = {problem_uid(problem) for problem in problems}
-    stored = session.store.outcomes(spec, samples=False)
-    mine = (one for one in stored if problem_uid(one.outcome.problem) in asked)
-    return summarise_run(key(strategy), mine, asdict(work)), spec
+    stored = session.store.outcomes(spec, problems=problems, samples=False)
+    return summarise_run(key(strategy), stored, asdict(work)), spec
 
 
 def summary_table(title: str, summaries: Sequence[RunSummary]) -> Any:

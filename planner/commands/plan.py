@@ -19,7 +19,7 @@ from planner.commands import common
 from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output, count, share, table
 from planner.plan import DEFAULT, Entry, Plan
-from planner.recommend import LEVELS, Constraint, Recommendation, candidates, choose
+from planner.recommend import LEVELS, Constraint, Probing, Recommendation, candidates, choose
 from planner.tuning import fingerprint
 from profiling.difficulty import ProbeClassifier, fit_probe_classifier
 from profiling.profiler import KIND as PROFILE
@@ -54,10 +54,11 @@ def make(
     """
     name, prm_name = model_name(policy), model_name(prm)
     basis = read_basis(store_url, name, prm_name, usd_per_hour)
-    made = recommendations(basis, name, prm_name, constraint)
     with Store.open(store_url, create=False) as store, MathGrader() as grader:
         spec = _profile_of(store, name, prm_name)
-        classifier = _classifier(store, spec, grader)
+        held_out = [one for one in read_profile(store, spec) if one.held_out]
+        classifier = fit_probe_classifier(held_out, grader)
+    made, classifier = _routed(basis, name, prm_name, constraint, classifier, spec)
     usable = evidence.for_pair(basis.frame, name, prm_name)
     needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
     plan = Plan(
@@ -86,13 +87,40 @@ def make(
     return plan, made
 
 
+def _routed(
+    basis: Basis,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    classifier: ProbeClassifier | None,
+    spec: RunSpec,
+) -> tuple[list[Recommendation], ProbeClassifier | None]:
+    """Choices that pay for their probes; without any where probing would change nothing."""
+    if classifier is not None:
+        usable = evidence.for_pair(basis.frame, policy, prm)
+        probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
+        made = recommendations(basis, policy, prm, constraint, probing)
+        if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
+            return made, classifier
+    return recommendations(basis, policy, prm, constraint), None
+
+
 def recommendations(
-    basis: Basis, policy: str, prm: str | None, constraint: Constraint
+    basis: Basis,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    probing: Probing | None = None,
 ) -> list[Recommendation]:
-    """One for every difficulty there is evidence on, and one for all."""
+    """One for every difficulty there is evidence on, and one for all.
+
+    With `probing`, choices for a difficulty pay for the probes that find it out.
+    """
     made = []
     for level in LEVELS:
         found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+        if probing is not None and level != DEFAULT:
+            found = [probing.charge(choice, basis.rates) for choice in found]
         if found:
             made.append(choose(level, found, constraint))
     if not made or made[-1].difficulty != DEFAULT:
@@ -102,16 +130,13 @@ def recommendations(
 
 def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     """The profile with most problems, the PRM's own before one without."""
-    fitting = [s for s in store.runs(PROFILE) if s.policy == policy and s.prm in (prm, None)]
+    profiles = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
+    fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
     if not fitting:
         raise InputError(f"policy {policy}: has no profile in this store; run apportion profile")
     return max(
         fitting, key=lambda s: (s.prm == prm, sum(1 for _ in store.outcomes(s, samples=False)))
     )
-
-
-def _classifier(store: Store, spec: RunSpec, grader: MathGrader) -> ProbeClassifier | None:
-    return fit_probe_classifier(read_profile(store, spec), grader)
 
 
 def _scores(classifier: ProbeClassifier | None, spec: RunSpec) -> bool:

@@ -6,11 +6,12 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
-from executor.problem import problem_uid
 from planner.commands import common
 from planner.console import Output, count, share, table
+from planner.evidence import BUDGETS
 from profiling.passrate import Difficulty
 from profiling.profiler import (
     ProblemProfile,
@@ -20,6 +21,7 @@ from profiling.profiler import (
     read_profile,
     total_ledger,
 )
+from profiling.replay import pass_at_k
 from profiling.rewards import RewardStatistics
 
 
@@ -39,12 +41,7 @@ def run(arguments: Namespace, output: Output) -> None:
                 progress=progress, concurrency=session.settings.concurrency,
             ),
         )  # fmt: skip
-        asked = {problem_uid(problem) for problem in problems}
-        found = [
-            one
-            for one in read_profile(session.store, spec)
-            if problem_uid(one.outcome.problem) in asked
-        ]
+        found = read_profile(session.store, spec, problems)
     rewards = profile_rewards(found)
     output.result(
         document(spec.policy, spec.prm, found, rewards), lambda c: show(c, found, rewards)
@@ -63,8 +60,18 @@ def document(
         "prm": prm,
         "problems": [one.to_dict() for one in found],
         "difficulties": _levels(found),
+        "pass_at_k": {str(k): value for k, value in coverage(found).items()},
         "rewards": None if rewards is None else rewards.to_dict(),
         "ledger": total_ledger(found).to_dict(),
+    }
+
+
+def coverage(found: list[ProblemProfile]) -> dict[int, float]:
+    """Mean pass@k over problems, for the paper's budgets that every pool is large enough for."""
+    pools = [np.array([bool(s.correct) for s in one.outcome.samples]) for one in found]
+    smallest = min((len(pool) for pool in pools), default=0)
+    return {
+        k: float(np.mean([pass_at_k(pool, k) for pool in pools])) for k in BUDGETS if k <= smallest
     }
 
 
@@ -97,6 +104,10 @@ def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistic
     shown = detail if len(detail) <= 24 else [*detail[:12], ["..."] + [""] * 4, *detail[-12:]]
     columns = ["problem", "pass@1 [95 %]", "difficulty", "P(class)", "samples"]
     console.print(table("pass@1 by problem", columns, shown))
+    covered = ", ".join(f"pass@{k} {value:.3f}" for k, value in coverage(found).items())
+    console.print(f"{covered} (means over {len(found)} problems)")
+    if hidden := sum(not one.held_out for one in found):
+        console.print(f"{hidden} problems are left out below: the PRM was trained on them")
     if rewards is not None:
         console.print(
             f"PRM on these samples: AUC {rewards.auc}, within a problem {rewards.auc_within} "

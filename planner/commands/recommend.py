@@ -23,6 +23,7 @@ from planner.costs import Rates
 from planner.outcome import OutcomeModel
 from planner.recommend import Recommendation, candidates, choose
 from planner.session import rates
+from planner.tuning import fingerprint
 
 _SHOWN = 8
 
@@ -65,7 +66,7 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
                 model = stored_model(store)
-                notes = () if model else ("no model is fitted yet: apportion fit sharpens this",)
+                notes = _model_notes(frame, model[1] if model else None)
                 return Basis(
                     frame,
                     model[0] if model else None,
@@ -85,6 +86,14 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
         usd_per_hour=usd_per_hour,
     )
     return Basis(frame, None, None, known, (note,))
+
+
+def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
+    if metrics is None:
+        return ("no model is fitted yet: apportion fit sharpens this",)
+    if metrics["evidence"] != fingerprint(frame):
+        return ("evidence has changed since the model was fitted: run apportion fit again",)
+    return ()
 
 
 def _exists(store_url: str) -> bool:
@@ -107,7 +116,7 @@ def document(
         "policy": policy,
         "prm": prm,
         "difficulty": made.difficulty,
-        "strategy": choice["strategy"],
+        "strategy": dict.fromkeys(("name", "n", "width", "score", "vote")) | choice["strategy"],
         "predicted_accuracy": choice["predicted_accuracy"],
         "interval": choice["interval"],
         "cost": choice["cost"],

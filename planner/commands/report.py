@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -96,13 +95,13 @@ def _cells(basis: Basis, policy: str, prm: str | None) -> pd.DataFrame:
 
 def _rewards(store_url: str, policy: str, prm: str | None) -> dict[str, Any] | None:
     """Reward statistics from the pair's profile, where there is one."""
-    if prm is None or not Path(store_url.removeprefix("sqlite:///")).exists():
+    if prm is None:
         return None
     with Store.open(store_url, create=False) as store:
         profiles = [
             one
-            for spec in store.runs(PROFILE)
-            if spec.policy == policy and spec.prm == prm
+            for spec in evidence.current(store.runs())
+            if spec.kind == PROFILE and spec.policy == policy and spec.prm == prm
             for one in read_profile(store, spec)
         ]
     statistics = profile_rewards(profiles)

@@ -12,14 +12,14 @@ from rich.console import Console
 
 from executor.errors import InputError
 from executor.outcome import Outcome
-from executor.problem import Problem, problem_uid
+from executor.problem import Problem
 from executor.store import RunSpec, StoredOutcome
 from planner.commands import common
 from planner.commands.measure import measure, need_prm, parse_strategies, summary_table
 from planner.console import Output, table
 from planner.plan import Plan
 from planner.router import solve_by_plan
-from planner.session import Session, run_settings
+from planner.session import Session
 from planner.summary import RunSummary, summarise_run
 
 KIND = "run"
@@ -57,17 +57,16 @@ def run(arguments: Namespace, output: Output) -> None:
         answered = [_by_plan(arguments, output)]
     else:
         answered = _by_strategy(arguments, output)
-    document = answered[0].to_dict() if len(answered) == 1 else {
-        "runs": [one.to_dict() for one in answered]
-    }  # fmt: skip
+    document = {"runs": [one.to_dict() for one in answered]}
     output.result(document, lambda console: show(console, answered))
 
 
 def _by_plan(arguments: Namespace, output: Output) -> Answered:
     plan = Plan.load(arguments.plan)
-    for option in ("budget", "width", "score", "vote"):
+    for option in ("budget", "width", "score", "vote", "template", *common.SAMPLING):
         if getattr(arguments, option) is not None:
-            raise InputError(f"--{option}: the plan says that; it goes with --strategy only")
+            name = option.replace("_", "-")
+            raise InputError(f"--{name}: the plan says that; it goes with --strategy only")
     problems = common.problems(arguments, require_answers=False)
     with common.session(arguments, output) as session:
         return run_plan(session, plan, problems, arguments.policy, arguments.prm)
@@ -91,7 +90,7 @@ def run_plan(
         KIND,
         executor.policy.name,
         None if executor.prm is None else executor.prm.name,
-        run_settings(executor, plan.template, plan=plan.to_dict()),
+        executor.settings(plan.template.to_dict(), plan=plan.choices()),
     )
 
     async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
@@ -108,6 +107,8 @@ def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:
     if arguments.budget is None and arguments.strategy != "greedy":
         raise InputError("--strategy: needs --budget N")
     budgets = [1 if arguments.budget is None else arguments.budget]
+    if budgets[0] < 1:
+        raise InputError(f"--budget {budgets[0]}: must be at least 1")
     strategies = parse_strategies(arguments, budgets, arguments.strategy)
     need_prm(strategies, arguments.prm)
     problems = common.problems(arguments, require_answers=False)
@@ -128,12 +129,7 @@ def _answered(
     problems: Sequence[Problem],
     engine: Mapping[str, Any] | None,
 ) -> Answered:
-    asked = {problem_uid(problem) for problem in problems}
-    stored = tuple(
-        one
-        for one in session.store.outcomes(spec, samples=False)
-        if problem_uid(one.outcome.problem) in asked
-    )
+    stored = tuple(session.store.outcomes(spec, problems=problems, samples=False))
     return Answered(summarise_run(name, stored, engine), stored)
 
 

@@ -14,7 +14,7 @@ from executor.answers import MathGrader
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome
-from executor.problem import Problem, problem_uid
+from executor.problem import Problem, problem_uid, question_id
 from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
@@ -231,7 +231,7 @@ def test_problem_uids_tell_questions_and_answers_apart() -> None:
 
 
 def test_a_problem_the_prm_was_trained_on_is_noted(grader: MathGrader) -> None:
-    prm = SimulatedPrm(trained_on=[problem_uid(PROBLEMS[0])])
+    prm = SimulatedPrm(trained_on=[question_id(PROBLEMS[0].text)])
     executor = Executor(SimulatedPolicy(), prm, grader, Sampling())
     assert executor.note(PROBLEMS[0])
     assert executor.note(PROBLEMS[1]) == {}

@@ -75,6 +75,20 @@ def _read_only(place: Path) -> list[str]:
     return profile(place, "good.jsonl")
 
 
+def _plan(place: Path) -> str:
+    """A good plan."""
+    strategy = {"name": "majority", "n": 4}
+    entry = {"strategy": strategy, "predicted_accuracy": 0.5, "interval": [0.4, 0.6], "cost": {}}
+    sampling = {"temperature": 0.7, "top_p": 1.0, "max_steps": 4, "max_step_tokens": 64}
+    record = {
+        "format": "apportion-plan", "version": 1, "policy": "smollm2-135m", "prm": None,
+        "entries": {"all": entry}, "constraint": {}, "rests_on": {}, "classifier": None,
+        "sampling": sampling | {"max_tokens": 64}, "template": {"user": "{problem}"},
+    }  # fmt: skip
+    (place / "plan.json").write_text(json.dumps(record))
+    return "plan.json"
+
+
 def _measure(*more: str) -> list[str]:
     return ["measure", "--problems", "good.jsonl", "--policy", "smollm2-135m", *more]
 
@@ -116,6 +130,11 @@ CASES: dict[str, tuple[Case, str]] = {
         "budget 0",
     ),
     "nothing to fit": (lambda p: ["fit"], "evidence"),
+    "not a number": (lambda p: profile(p, "good.jsonl", "--seed", "x"), "not a whole number"),
+    "sampling with a plan": (
+        lambda p: ["run", "--plan", _plan(p), "--problems", "good.jsonl", "--max-tokens", "9"],
+        "the plan says that",
+    ),
     "temperature 9": (lambda p: profile(p, "good.jsonl", "--temperature", "9"), "temperature"),
     "two limits for one file": (
         lambda p: profile(p, "good.jsonl", "--limit", "1", "--limit", "2"),
@@ -123,7 +142,7 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "plan without evidence": (
         lambda p: ["plan", "--policy", "nobody", "--out", "plan.json"],
-        "no evidence",
+        "apportion profile",
     ),
     "run without plan or strategy": (lambda p: ["run", "--problems", "good.jsonl"], "--plan"),
 }
@@ -142,6 +161,13 @@ def test_bad_input_is_one_line_and_exit_code_2(case: str, place: Path) -> None:
     assert sum(line.startswith("apportion: ") for line in said) == 1
     assert "Traceback" not in ended.stderr
     assert digest(place) == before
+
+
+def test_bad_input_makes_no_store(tmp_path: Path) -> None:
+    (tmp_path / "good.jsonl").write_text(QUESTION)
+    for arguments in (["fit"], ["profile", "--problems", "good.jsonl", "--policy", "nope"]):
+        assert apportion(tmp_path, *arguments).returncode == 2
+        assert not (tmp_path / "apportion.db").exists()
 
 
 def test_a_bad_store_is_one_line(place: Path) -> None:

@@ -40,9 +40,7 @@ def test_what_is_not_known_is_none(rates: Rates, prm: float, known: set[str]) ->
 
 
 @given(one=st.tuples(tokens, tokens, tokens), other=st.tuples(tokens, tokens, tokens))
-def test_costs_add_up(
-    one: tuple[float, float, float], other: tuple[float, float, float]
-) -> None:
+def test_costs_add_up(one: tuple[float, float, float], other: tuple[float, float, float]) -> None:
     whole = RATES.price(*(a + b for a, b in zip(one, other, strict=True)))
     for name, value in whole.to_dict().items():
         parts = [getattr(RATES.price(*part), name) for part in (one, other)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 from sklearn.base import clone
@@ -102,13 +102,14 @@ def test_evidence_of_one_outcome_only_is_fitted_and_predicted(family: str, outco
 
 
 def test_without_evidence_of_its_own_a_cell_has_the_prior() -> None:
-    model = fitted(family, prior_weight=12.0)
+    model = fitted(prior_weight=12.0)
     cell = evidence(0.0, 0)
     a, b = model.posterior(cell)
     assert a + b == pytest.approx(12.0)
     assert a / (a + b) == pytest.approx(model.predict_proba(cell)[:, 1])
 
 
+@settings(max_examples=30)
 @given(share=st.floats(0, 1), few=st.integers(1, 50), more=st.integers(2, 20))
 def test_more_evidence_of_its_own_brings_a_cell_nearer_to_its_own_mean(
     share: float, few: int, more: int
@@ -129,6 +130,15 @@ def test_more_evidence_narrows_the_interval() -> None:
         widths.append(float(high[0] - low[0]))
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] < 0.06 < widths[0]
+
+
+@pytest.mark.parametrize("weight", [1.0, 10.0, 200.0])
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+def test_ten_problems_of_one_outcome_are_no_certainty(weight: float, outcome: float) -> None:
+    model = OutcomeModel(prior_weight=weight).fit(ROWS, np.full(len(ROWS), outcome))
+    mean, low, high = (float(x[0]) for x in summarise(*model.posterior(evidence(outcome, 10))))
+    assert low <= mean <= high
+    assert high - low > 1e-3
 
 
 def test_repeated_runs_of_a_problem_are_not_several_problems() -> None:

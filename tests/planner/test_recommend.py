@@ -1,4 +1,4 @@
-"""Recommendations: the best within the limits, the cheapest that is sure, and honest comparisons."""
+"""Recommendations: the best within the limits, the cheapest that is sure, fair comparisons."""
 
 from __future__ import annotations
 

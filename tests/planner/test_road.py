@@ -52,12 +52,14 @@ def apportion(arguments: list[str], cwd: Path, *, engines: bool = True) -> Any:
     return json.loads(out)
 
 
+SMALL = ["--problems", "8", "--samples", "16", "--trials", "6", "--kv-cache-gib", "1"]
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A demo with few problems, and its document."""
     place = tmp_path_factory.mktemp("demo")
-    small = ["--problems", "8", "--samples", "16", "--trials", "6", "--kv-cache-gib", "1"]
-    return place, apportion(["demo", "--out", "out", *small], place)
+    return place, apportion(["demo", "--out", "out", *SMALL], place)
 
 
 def test_the_demo_ends_with_a_plan_its_accuracy_and_a_report(demo: tuple[Path, Any]) -> None:
@@ -124,6 +126,47 @@ def test_recommend_answers_without_torch_and_vllm(demo: tuple[Path, Any]) -> Non
     assert document["interval"][0] <= document["predicted_accuracy"] <= document["interval"][1]
     assert document["cost"]["flops"] > 0
     assert document["evidence"]
+
+
+def test_a_second_demo_does_nothing_again(demo: tuple[Path, Any]) -> None:
+    place, first = demo
+    again = apportion(["demo", "--out", "out", *SMALL], place)
+    assert [run["engine"]["solved"] for run in again["held_out"]] == [0, 0, 0]
+    assert [run["correct"] for run in again["held_out"]] == [
+        run["correct"] for run in first["held_out"]
+    ]
+    assert again["plan"]["entries"].keys() == first["plan"]["entries"].keys()
+
+
+def test_other_options_need_another_folder(demo: tuple[Path, Any]) -> None:
+    place, _ = demo
+    process = start(["demo", "--out", "out", "--problems", "9"], place)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "give another folder" in err
+
+
+@pytest.mark.slow
+def test_real_benchmarks_with_every_strategy(demo: tuple[Path, Any]) -> None:
+    place, _ = demo
+    benchmarks = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared")) / "data"
+    singleop = benchmarks / "benchmarks" / "singleop.jsonl"
+    gsm8k = benchmarks / "benchmarks" / "gsm8k_test.jsonl"
+    if not (singleop.is_file() and gsm8k.is_file()):
+        pytest.skip(f"the real benchmarks are not at {benchmarks}")
+    document = apportion(
+        [
+            "run", "--strategy", "all", "--budget", "4",
+            "--policy", "smollm2-135m", "--prm", "out/smollm2-135m-head",
+            "--problems", str(singleop), "--limit", "30",
+            "--problems", str(gsm8k), "--limit", "10", "--max-tokens", "256",
+        ],
+        place,
+    )  # fmt: skip
+    assert len(document["runs"]) == 5
+    for run in document["runs"]:
+        assert run["problems"] == run["graded"] == 40
+        assert_adds_up(run)
 
 
 def test_an_unknown_prm_is_one_line(demo: tuple[Path, Any]) -> None:

@@ -1,0 +1,349 @@
+"""Evidence from a store that the simulated models filled: replayed, measured, held out, kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from executor.answers import MathGrader
+from executor.outcome import Outcome
+from executor.problem import Problem, problem_uid, question_id
+from executor.runner import Executor, run_problems
+from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.store import RunSpec, Store
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    Sampling,
+    Score,
+    Strategy,
+    key,
+    to_dict,
+)
+from planner import evidence
+from planner.evidence import COLUMNS, cells, for_pair, gather, strategy_of
+from profiling.profiler import profile, profile_spec, read_profile
+from tests.planner.frames import frame_of, row
+
+PROFILED = simulated_problems(12)
+UNPROFILED = simulated_problems(3, "unprofiled")
+IN_TRAINING = PROFILED[2:6]
+TRAINED_ON = {problem_uid(problem) for problem in IN_TRAINING}
+SEEN = {question_id(problem.text) for problem in IN_TRAINING}
+CHANCE = {problem.text: index / 11 for index, problem in enumerate(PROFILED)}
+POOL = 16
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[MathGrader]:
+    with MathGrader() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def executor(grader: MathGrader) -> Executor:
+    policy = SimulatedPolicy(lambda text: CHANCE.get(text, 0.5), 1, wrong_answers=3)
+    return Executor(policy, SimulatedPrm(0.8, trained_on=SEEN), grader, Sampling())
+
+
+def run(
+    executor: Executor, store: Store, strategy: Strategy, kind: str, problems: Sequence[Problem]
+) -> RunSpec:
+    """A live run, stored as `apportion measure` and `run` do."""
+    prm = executor.prm.name if executor.prm and strategy.needs_prm else None
+    settings = executor.settings({}, strategy=to_dict(strategy))
+    spec = RunSpec(kind, executor.policy.name, prm, settings)
+
+    async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
+        return await executor.solve(problem, strategy), executor.note(problem)
+
+    asyncio.run(run_problems(problems, solve, store, spec))
+    return spec
+
+
+def fill_profile(executor: Executor, store: Store, samples: int = POOL) -> RunSpec:
+    spec = profile_spec(executor, samples, {})
+    asyncio.run(profile(executor, PROFILED, store, spec))
+    return spec
+
+
+@pytest.fixture(scope="module")
+def store(executor: Executor) -> Iterator[Store]:
+    """A profile; greedy and DVTS measured on all problems; a majority that was only run."""
+    with Store.open("sqlite://") as opened:
+        fill_profile(executor, opened)
+        for strategy in (Greedy(), Dvts(4, 2)):
+            run(executor, opened, strategy, "measure", [*PROFILED, *UNPROFILED])
+        run(executor, opened, Majority(3), "run", PROFILED)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def frame(store: Store, grader: MathGrader) -> pd.DataFrame:
+    return gather(store, grader)
+
+
+def rows(frame: pd.DataFrame, strategy: Strategy) -> pd.DataFrame:
+    return frame[frame["strategy"] == key(strategy)].set_index("problem")
+
+
+def test_the_layout_is_the_one_stated(frame: pd.DataFrame) -> None:
+    pd.testing.assert_series_equal(frame.dtypes, frame_of([]).dtypes)
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame["accuracy"].between(0, 1).all()
+    assert not frame.drop(columns=["pass_at_1", "prm_auc"]).isna().any(axis=None)
+    assert not frame.duplicated(["problem", "strategy", "source"]).any()
+
+
+def test_the_frame_is_the_same_each_time(
+    frame: pd.DataFrame, store: Store, grader: MathGrader
+) -> None:
+    pd.testing.assert_frame_equal(gather(store, grader), frame)
+
+
+def test_an_empty_store_has_no_evidence(grader: MathGrader) -> None:
+    with Store.open("sqlite://") as empty:
+        nothing = gather(empty, grader)
+    assert len(nothing) == len(cells(nothing)) == 0
+    assert list(nothing.columns) == list(COLUMNS)
+
+
+def test_a_pool_is_replayed_at_every_budget_up_to_its_size(frame: pd.DataFrame) -> None:
+    replayed = frame[frame["source"] == "replayed"]
+    assert set(replayed[replayed["name"] == "majority"]["n"]) == {1, 4, 16}
+    assert set(replayed[replayed["name"] == "best_of_n"]["n"]) == {4, 16}
+    assert set(replayed["name"]) == {"majority", "best_of_n"}
+    assert set(replayed["score"]) == {"", *Score}
+
+
+def test_majority_of_the_whole_pool_is_the_vote_the_profile_took(
+    frame: pd.DataFrame, store: Store
+) -> None:
+    [spec] = store.runs("profile")
+    replayed = rows(frame, Majority(POOL))["accuracy"]
+    untied = 0
+    for one in read_profile(store, spec):
+        answers = [sample.answer for sample in one.outcome.samples]
+        counts = sorted((answers.count(answer) for answer in set(answers)), reverse=True)
+        accuracy = replayed[problem_uid(one.outcome.problem)]
+        if len(counts) == 1 or counts[0] > counts[1]:
+            untied += 1
+            assert accuracy == float(bool(one.outcome.correct))
+        else:
+            assert 0 <= accuracy < 1
+    assert untied >= 8
+    assert 0 < replayed.mean() < 1
+
+
+def test_best_of_the_whole_pool_is_its_highest_scored_sample(
+    frame: pd.DataFrame, store: Store
+) -> None:
+    [spec] = store.runs("profile")
+    replayed = rows(frame, BestOfN(POOL))["accuracy"]
+    for one in read_profile(store, spec):
+        uid = problem_uid(one.outcome.problem)
+        best = max(one.outcome.samples, key=lambda sample: sample.rewards[-1])
+        if uid not in TRAINED_ON and all(
+            s.correct == best.correct
+            for s in one.outcome.samples
+            if s.rewards[-1] == best.rewards[-1]
+        ):
+            assert replayed[uid] == pytest.approx(float(bool(best.correct)))
+    assert 0 < replayed.mean() < 1
+
+
+def test_majority_of_one_is_pass_at_1(frame: pd.DataFrame) -> None:
+    single = rows(frame, Majority(1))
+    assert single["accuracy"].tolist() == pytest.approx(single["pass_at_1"].tolist())
+
+
+def test_live_rows_are_what_the_run_did(frame: pd.DataFrame, store: Store) -> None:
+    for spec in store.runs("measure"):
+        name = spec.settings["strategy"]["name"]
+        live = frame[(frame["name"] == name) & (frame["source"] == "measured")]
+        live = live.set_index("problem")
+        for stored in store.outcomes(spec):
+            uid = problem_uid(stored.outcome.problem)
+            if name == "dvts" and uid in TRAINED_ON:
+                continue
+            found, ledger = live.loc[uid], stored.outcome.ledger
+            assert found["accuracy"] == float(bool(stored.outcome.correct))
+            assert found["generated_tokens"] == ledger.policy_generated
+            assert found["prompt_tokens"] == ledger.prompt
+            assert found["prm_tokens"] == (ledger.prm if name == "dvts" else 0)
+
+
+def test_a_part_of_a_pool_costs_its_part(frame: pd.DataFrame) -> None:
+    whole, quarter = rows(frame, BestOfN(16)), rows(frame, BestOfN(4))
+    for column in ("generated_tokens", "prm_tokens"):
+        assert (quarter[column] - whole[column] / 4).abs().max() <= 0.5
+        assert whole[column].min() > 0
+    assert quarter["prompt_tokens"].equals(whole["prompt_tokens"])
+    assert set(rows(frame, Majority(16))["prm_tokens"]) == {0.0}
+
+
+def test_problems_the_prm_was_trained_on_are_left_out_of_its_strategies(
+    frame: pd.DataFrame,
+) -> None:
+    profiled = {problem_uid(problem) for problem in PROFILED}
+    unprofiled = {problem_uid(problem) for problem in UNPROFILED}
+    with_prm, without = frame[frame["prm"] != ""], frame[frame["prm"] == ""]
+    assert set(with_prm["problem"]) == (profiled | unprofiled) - TRAINED_ON
+    assert set(without["problem"]) == profiled | unprofiled
+    assert set(with_prm["name"]) == {"best_of_n", "dvts"}
+
+
+def test_the_auc_is_that_of_problems_the_prm_was_not_trained_on(grader: MathGrader) -> None:
+    """A PRM that knows what it was trained on and guesses the rest has the AUC of a guess."""
+
+    class Overfitted(SimulatedPrm):
+        def _reward(self, question: str, text: str) -> float:
+            self.auc = 1.0 if question in seen else 0.5
+            return super()._reward(question, text)
+
+    seen = {problem.text for problem in IN_TRAINING}
+    executor = Executor(SimulatedPolicy(0.5, 1), Overfitted(trained_on=SEEN), grader, Sampling())
+    with Store.open("sqlite://") as store:
+        fill_profile(executor, store)
+        frame = gather(store, grader)
+    [auc] = set(frame[frame["prm"] != ""]["prm_auc"])
+    assert auc == pytest.approx(0.5, abs=0.2)
+    assert frame[frame["prm"] == ""]["prm_auc"].isna().all()
+
+
+def test_what_run_answered_is_no_evidence(frame: pd.DataFrame) -> None:
+    assert rows(frame, Majority(3)).empty
+
+
+def test_difficulty_is_that_of_the_profile_and_else_unknown(
+    frame: pd.DataFrame, store: Store
+) -> None:
+    [spec] = store.runs("profile")
+    greedy = rows(frame, Greedy())
+    for one in read_profile(store, spec):
+        found = greedy.loc[problem_uid(one.outcome.problem)]
+        assert found["difficulty"] == one.pass_rate.difficulty.value
+        assert found["pass_at_1"] == one.pass_rate.pass_at_1
+    for problem in UNPROFILED:
+        found = greedy.loc[problem_uid(problem)]
+        assert found["difficulty"] == "unknown"
+        assert pd.isna(found["pass_at_1"])
+    assert set(greedy["difficulty"]) == {"easy", "medium", "hard", "unknown"}
+
+
+def test_problems_without_an_answer_are_no_evidence(executor: Executor, grader: MathGrader) -> None:
+    with Store.open("sqlite://") as store:
+        run(executor, store, Greedy(), "measure", [Problem("open", "a question: what is x?")])
+        assert gather(store, grader).empty
+
+
+def test_repeated_runs_are_averaged_and_the_larger_profile_gives_the_difficulty(
+    executor: Executor, grader: MathGrader
+) -> None:
+    with Store.open("sqlite://") as store:
+        fill_profile(executor, store, 4)
+        first = gather(store, grader)
+        larger = fill_profile(executor, store, POOL)
+        both = gather(store, grader)
+        rates = {
+            problem_uid(one.outcome.problem): one.pass_rate.pass_at_1
+            for one in read_profile(store, larger)
+        }
+    single = rows(both, Majority(1))
+    assert single["pass_at_1"].to_dict() == rates
+    # Both pools are replayed; their mean is one row, not two problems.
+    assert single.index.is_unique
+    before = rows(first, Majority(1))["accuracy"]
+    means = {uid: (before[uid] + rate) / 2 for uid, rate in rates.items()}
+    assert single["accuracy"].to_dict() == pytest.approx(means)
+
+
+# Cells
+
+
+def test_cells_add_up(frame: pd.DataFrame) -> None:
+    table = cells(frame)
+    every = table[table["difficulty"] == "all"]
+    assert every["successes"].sum() == pytest.approx(frame["accuracy"].sum())
+    assert every["rows"].sum() == len(frame)
+    greedy = table[table["name"] == "greedy"].set_index("difficulty")
+    levels = ["easy", "medium", "hard"]
+    assert greedy.loc[levels, "problems"].sum() == len(PROFILED)
+    assert greedy.loc["all", "problems"] == len(PROFILED) + len(UNPROFILED)
+    assert set(table["difficulty"]) == {*levels, "all"}
+    measured = frame[(frame["name"] == "dvts") & (frame["difficulty"] == "easy")]
+    [dvts] = table[(table["name"] == "dvts") & (table["difficulty"] == "easy")].to_dict("records")
+    assert dvts["successes"] == measured["accuracy"].sum()
+    for column in ("generated_tokens", "prm_tokens", "pass_at_1"):
+        assert dvts[column] == pytest.approx(measured[column].mean())
+
+
+def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
+    frame = frame_of(
+        [row(Majority(4), "a", 1.0), row(Majority(4), "a", 0.5, source="replayed"),
+         row(Majority(4), "b", 0.0)]
+    )  # fmt: skip
+    for cell in cells(frame).to_dict("records"):
+        assert (cell["problems"], cell["rows"], cell["successes"]) == (2, 3, 1.5)
+        assert cell["sources"] == "measured+replayed"
+
+
+STRATEGIES: list[Strategy] = [
+    Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
+def test_a_cell_knows_its_strategy(strategy: Strategy) -> None:
+    for cell in cells(frame_of([row(strategy, "a", 1.0)])).to_dict("records"):
+        assert strategy_of(cell) == strategy
+
+
+def test_a_pair_rests_on_its_own_rows_and_on_shared_problems(frame: pd.DataFrame) -> None:
+    pair = for_pair(frame, "simulated-policy", "simulated-prm")
+    assert set(pair["prm"]) == {"", "simulated-prm"}
+    assert not set(pair["problem"]) & TRAINED_ON
+    alone = for_pair(frame, "simulated-policy", None)
+    assert set(alone["prm"]) == {""}
+    assert set(alone["problem"]) >= TRAINED_ON
+    assert for_pair(frame, "other", None).empty
+    assert for_pair(frame, "simulated-policy", "other").empty
+
+
+# Kept evidence
+
+
+def test_saved_evidence_is_read_back(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "measured"
+    # Problems and models may be named like numbers or missing values.
+    odd = frame[:2].assign(problem=["0012", "1e5"], policy="NA", source="nan")
+    evidence.save(frame, folder / "a.csv.gz")
+    evidence.save(odd, folder / "b.csv.gz")
+    monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
+    read = evidence.bundled()
+    expected = pd.concat([frame, odd], ignore_index=True)
+    pd.testing.assert_frame_equal(read, expected, atol=1e-6, rtol=0)
+
+
+def test_equal_evidence_is_saved_as_equal_bytes(frame: pd.DataFrame, tmp_path: Path) -> None:
+    first, second = tmp_path / "one" / "e.csv.gz", tmp_path / "two" / "e.csv.gz"
+    evidence.save(frame, first)
+    evidence.save(frame.copy(), second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_without_bundled_evidence_there_is_an_empty_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
+    pd.testing.assert_frame_equal(evidence.bundled(), frame_of([]))
