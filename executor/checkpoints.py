@@ -94,6 +94,8 @@ def checkpoint_digest(location: str) -> str:
 
 def quiet_transformers() -> None:
     """No bars and advice from transformers: this project has its own, and `--json` has none."""
+    # Reading GGUF shows a bar of its own, which only this turns off.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     from transformers.utils import logging
 
     logging.set_verbosity_error()

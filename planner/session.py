@@ -95,8 +95,7 @@ class Session:
     def checkpoint(self, policy: str) -> Checkpoint:
         """The policy's checkpoint, looked for once; InputError where there is none."""
         if policy not in self._checkpoints:
-            with self.output.status(f"looking for {policy}"):
-                self._checkpoints[policy] = resolve(policy, "policy")
+            self._checkpoints[policy] = resolve(policy, "policy")
         return self._checkpoints[policy]
 
     def template(self, policy: str) -> PromptTemplate:

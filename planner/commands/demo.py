@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from executor.checkpoints import resolve
 from executor.errors import InputError
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner import evidence
@@ -54,6 +55,8 @@ def run(arguments: Namespace, output: Output) -> None:
     settings = dataclasses.replace(
         common.settings(arguments), sampling=Sampling(max_tokens=MAX_TOKENS)
     )
+    with output.status(f"looking for {arguments.policy}"):
+        resolve(arguments.policy, "policy")
     with Session(output, arguments.store, settings) as session:
         document, made, runs = _road(session, arguments, out)
     output.result(document, lambda console: show(console, made, runs, document["plan_minus"], out))

@@ -1,0 +1,52 @@
+"""The first day: `recommend` answers in an empty folder, without torch, from bundled evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from planner import evidence
+
+ROOT = Path(__file__).parents[2]
+_WITHOUT_ENGINES = (
+    "import sys\n"
+    "class NotInstalled:\n"
+    "    def find_spec(self, name, path=None, target=None):\n"
+    "        if name.split('.')[0] in ('torch', 'vllm', 'transformers'):\n"
+    "            raise ModuleNotFoundError(name)\n"
+    "sys.meta_path.insert(0, NotInstalled())\n"
+    "from planner.cli import main\n"
+    "sys.exit(main(sys.argv[1:]))\n"
+)
+
+
+def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_ENGINES, "recommend", "--policy", "smollm2-135m",
+         "--prm", "smollm2-135m-head", "--budget", "16", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    document = json.loads(ended.stdout)
+    assert set(document["strategy"]) == {"name", "n", "width", "score", "vote"}
+    assert document["interval"][0] <= document["predicted_accuracy"] <= document["interval"][1]
+    assert document["cost"]["flops"] > 0
+    assert any("this project recorded" in note for note in document["notes"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bundled_evidence_is_whole() -> None:
+    frame = evidence.bundled()
+    assert set(frame["name"]) == {"greedy", "majority", "best_of_n", "beam_search", "dvts"}
+    assert frame["accuracy"].between(0, 1).all()
+    assert (frame["generated_tokens"] > 0).all()
+    assert not frame["policy"].eq("").any()
+    # A PRM's rows and only those name it.
+    uses = frame["name"].isin(["best_of_n", "beam_search", "dvts"])
+    assert (frame["prm"].ne("") == uses).all()
