@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import gc
 import logging
 import os
 import queue
@@ -253,8 +254,9 @@ class EngineHost:
         def release() -> None:
             self._engines.remove(engine)
             engine.fail_all(EngineError("stopped"))
-            engine._llm.engine_core.shutdown()
+            _release(engine._llm, last=not self._engines)
             engine._llm = None
+            gc.collect()
 
         self.call(release).result()
 
@@ -395,6 +397,22 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
         arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
     args = EngineArgs(**(arguments | extra))
     return LLMEngine.from_engine_args(args, stat_loggers=[Counter])
+
+
+def _release(llm: Any, *, last: bool) -> None:
+    """Free what an engine holds.
+
+    vLLM's own shutdown, which also runs when an engine is collected, takes down the parallel groups
+    of the whole process. Other engines still use them: only the last one may go that way.
+    """
+    client = llm.engine_core
+    if last:
+        client.shutdown()
+        return
+    client._finalizer.detach()
+    client.engine_core.model_executor.shutdown()
+    client.engine_core.scheduler.shutdown()
+    gc.unfreeze()
 
 
 def _native_context(model: str) -> int:

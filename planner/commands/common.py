@@ -8,9 +8,10 @@ from typing import Any
 from executor.checkpoints import resolve
 from executor.engine import EngineOptions
 from executor.errors import InputError
-from executor.prm import find_prm
+from executor.prm import check_prm, find_prm
 from executor.problem import Problem
 from executor.strategy import Sampling
+from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
 from planner.recommend import LEVELS, Constraint
 from planner.session import Session, Settings, read_problems
@@ -45,13 +46,19 @@ def settings(arguments: Namespace) -> Settings:
 
 
 def session(arguments: Namespace, output: Output) -> Session:
-    """A session on the store the arguments name; models that are not there are said before."""
+    """A session on the store the arguments name.
+
+    Models that are not there or do not fit are said first, before a store is made.
+    """
     wanted = settings(arguments)
+    prm = getattr(arguments, "prm", None)
+    if prm is not None:
+        find_prm(prm)
     if arguments.policy is not None:
         with output.status(f"looking for {arguments.policy}"):
-            resolve(arguments.policy, "policy")
-    if getattr(arguments, "prm", None) is not None:
-        find_prm(arguments.prm)
+            location = resolve(arguments.policy, "policy").location
+            if prm is not None:
+                check_prm(prm, Tokens(load_tokenizer(location)))
     return Session(output, arguments.store, wanted)
 
 

@@ -258,3 +258,26 @@ def test_a_failing_engine_fails_its_requests_and_refuses_new_ones(tiny_llama: Pa
     with pytest.raises(EngineError, match="was lost"):
         draw(served, Ledger())
     served.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_engine_thread_outlives_a_loop_that_was_closed(policy: VllmPolicy) -> None:
+    loop = asyncio.new_event_loop()
+    abandoned = loop.create_task(
+        policy.draw(
+            policy.prompt(PROBLEMS[0].text),
+            n=2, max_tokens=60, temperature=0.7, top_p=1.0, seed=1, stop=(), ledger=Ledger(),
+        )
+    )  # fmt: skip
+    loop.run_until_complete(asyncio.sleep(0.05))
+    loop.close()
+    assert not abandoned.done()
+    # The answers of the abandoned request find no loop; this one is served all the same.
+    assert len(draw(policy, Ledger())) == 3
+
+
+def test_a_failing_command_does_not_end_the_engine_thread() -> None:
+    with pytest.raises(ZeroDivisionError):
+        host().call(lambda: 1 // 0).result()
+    assert host().call(lambda: 42).result() == 42

@@ -11,21 +11,13 @@ from pathlib import Path
 from planner import evidence
 
 ROOT = Path(__file__).parents[2]
-_WITHOUT_ENGINES = (
-    "import sys\n"
-    "class NotInstalled:\n"
-    "    def find_spec(self, name, path=None, target=None):\n"
-    "        if name.split('.')[0] in ('torch', 'vllm', 'transformers'):\n"
-    "            raise ModuleNotFoundError(name)\n"
-    "sys.meta_path.insert(0, NotInstalled())\n"
-    "from planner.cli import main\n"
-    "sys.exit(main(sys.argv[1:]))\n"
-)
 
 
-def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> None:
+def test_recommend_answers_from_bundled_evidence_and_says_so(
+    tmp_path: Path, without_engines: str
+) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_ENGINES, "recommend", "--policy", "smollm2-135m",
+        [sys.executable, "-c", without_engines, "recommend", "--policy", "smollm2-135m",
          "--prm", "smollm2-135m-head", "--budget", "16", "--json"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -89,6 +89,25 @@ def _plan(place: Path) -> str:
     return "plan.json"
 
 
+def _other_tokenizer(place: Path) -> list[str]:
+    head = place / "head"
+    head.mkdir()
+    (head / "config.json").write_text("{}")
+    card = {
+        "format": "apportion-reward-head", "version": 1, "policy": "another",
+        "tokenizer": "0123456789abcdef", "template": {"user": "{problem}"}, "intercept": 0.0,
+        "layers": 2, "trained_on": [], "metrics": {},
+    }  # fmt: skip
+    (head / "apportion_prm.json").write_text(json.dumps(card))
+    return _measure("--strategies", "dvts", "--budgets", "4", "--prm", "head")
+
+
+def _no_prm(place: Path) -> list[str]:
+    (place / "head").mkdir()
+    (place / "head" / "config.json").write_text("{}")
+    return _measure("--strategies", "dvts", "--budgets", "4", "--prm", "head")
+
+
 def _measure(*more: str) -> list[str]:
     return ["measure", "--problems", "good.jsonl", "--policy", "smollm2-135m", *more]
 
@@ -112,6 +131,12 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: _measure("--strategies", "dvts", "--budgets", "4"),
         "--prm",
     ),
+    "unknown PRM": (
+        lambda p: _measure("--strategies", "dvts", "--budgets", "4", "--prm", "nope"),
+        "PRM nope: no such model",
+    ),
+    "a model that is no PRM": (_no_prm, "no known PRM convention"),
+    "PRM whose tokenizer does not fit": (_other_tokenizer, "tokenizer does not fit"),
     "plan of another version": (_old_plan, "version 99"),
     "damaged plan": (_damaged_plan, "damaged"),
     "not a plan": (_not_a_plan, "not a plan"),

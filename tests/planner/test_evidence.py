@@ -347,3 +347,49 @@ def test_without_bundled_evidence_there_is_an_empty_frame(
 ) -> None:
     monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
     pd.testing.assert_frame_equal(evidence.bundled(), frame_of([]))
+
+
+def spec_of(kind: str = "profile", prm: str | None = None, **settings: Any) -> RunSpec:
+    """A run of the policy `p`, asked in the plain way by models with digests `a` and `h`."""
+    models = {"policy": "a"} | ({} if prm is None else {"prm": "h"})
+    plain = {"sampling": {"temperature": 0.7}, "template": {"user": "{problem}"}, "models": models}
+    return RunSpec(kind, "p", prm, plain | settings)
+
+
+def test_runs_of_another_template_sampling_or_model_are_left_out() -> None:
+    newest = spec_of(seed=1)
+    others = [
+        spec_of(template={"user": "Q: {problem}"}),
+        spec_of(sampling={"temperature": 1.0}),
+        spec_of(models={"policy": "retrained"}),
+    ]
+    same = [spec_of("measure", seed=0), spec_of("measure", prm="head")]
+    assert evidence.current([*others, *same, newest]) == [*same, newest]
+
+
+def test_the_newest_profile_says_what_counts_not_a_newer_measurement() -> None:
+    profile_run = spec_of()
+    odd = spec_of("measure", template={"user": "Q: {problem}"})
+    assert evidence.current([profile_run, odd]) == [profile_run]
+
+
+def test_of_two_heads_of_one_name_the_newer_counts() -> None:
+    old = spec_of("measure", prm="head", models={"policy": "a", "prm": "old"})
+    new = spec_of("measure", prm="head", models={"policy": "a", "prm": "new"})
+    assert evidence.current([old, spec_of(), new]) == [spec_of(), new]
+
+
+def test_strategies_are_compared_on_the_problems_all_of_them_were_run_on() -> None:
+    many = [row(Majority(4), f"p{i}", 0.0) for i in range(20)]
+    few = [row(BeamSearch(4), f"p{i}", 1.0) for i in range(8)]
+    usable = for_pair(frame_of(many + few), "policy", "prm")
+    assert evidence.shared_problems(usable) == {f"p{i}" for i in range(8)}
+    assert usable.groupby("strategy")["problem"].nunique().tolist() == [8, 8]
+
+
+def test_pass_rates_of_a_level_are_means_over_problems_not_rows() -> None:
+    rows_of_one = [row(Majority(n), "a", 1.0, pass_at_1=0.9) for n in (1, 4, 16)]
+    frame = frame_of([*rows_of_one, row(Majority(1), "b", 0.0, pass_at_1=0.5)])
+    rates = evidence.level_pass_rates(frame)
+    assert rates["policy", "easy"] == pytest.approx(0.7)
+    assert rates["policy", "all"] == pytest.approx(0.7)

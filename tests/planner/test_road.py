@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,11 @@ pytestmark = pytest.mark.vllm
 
 ROOT = Path(__file__).parents[2]
 HELD_OUT = ROOT / "data" / "problems" / "heldout.jsonl"
-_WITHOUT_ENGINES = (
-    "import sys\n"
-    "class NotInstalled:\n"
-    "    def find_spec(self, name, path=None, target=None):\n"
-    "        if name.split('.')[0] in ('torch', 'vllm', 'transformers'):\n"
-    "            raise ModuleNotFoundError(name)\n"
-    "sys.meta_path.insert(0, NotInstalled())\n"
-    "from planner.cli import main\n"
-    "sys.exit(main(sys.argv[1:]))\n"
-)
 
 
-def start(arguments: list[str], cwd: Path, *, engines: bool = True) -> subprocess.Popen[str]:
-    program = ["-m", "planner.cli"] if engines else ["-c", _WITHOUT_ENGINES]
+def start(
+    arguments: list[str], cwd: Path, program: Sequence[str] = ("-m", "planner.cli")
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
         cwd=cwd,
@@ -44,9 +36,11 @@ def start(arguments: list[str], cwd: Path, *, engines: bool = True) -> subproces
     )
 
 
-def apportion(arguments: list[str], cwd: Path, *, engines: bool = True) -> Any:
+def apportion(
+    arguments: list[str], cwd: Path, program: Sequence[str] = ("-m", "planner.cli")
+) -> Any:
     """Run a command with `--json`; its document."""
-    process = start([*arguments, "--json"], cwd, engines=engines)
+    process = start([*arguments, "--json"], cwd, program)
     out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err[-3000:]
     return json.loads(out)
@@ -112,11 +106,13 @@ def test_every_strategy_leaves_an_outcome_a_problem_and_ledgers_that_add_up(
         assert_adds_up(run)
 
 
-def test_recommend_answers_without_torch_and_vllm(demo: tuple[Path, Any]) -> None:
+def test_recommend_answers_without_torch_and_vllm(
+    demo: tuple[Path, Any], without_engines: str
+) -> None:
     place, _ = demo
     arguments = ["recommend", "--policy", "smollm2-135m", "--prm", "smollm2-135m-head"]
     store = ["--store", "sqlite:///out/apportion.db"]
-    document = apportion([*arguments, *store, "--budget", "4"], place, engines=False)
+    document = apportion([*arguments, *store, "--budget", "4"], place, ["-c", without_engines])
     keys = {
         "policy", "prm", "difficulty", "strategy", "predicted_accuracy", "interval", "cost",
         "alternatives", "evidence", "notes",
