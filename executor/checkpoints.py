@@ -59,14 +59,20 @@ def resolve(name: str, role: str) -> Checkpoint:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{role} {name}: the folder holds no config.json; not a checkpoint")
+        if role == "policy" and _is_classifier(folder):
+            raise InputError(
+                f"policy {name}: is a classifier, no language model; reward heads go with --prm"
+            )
         return Checkpoint(folder.resolve().name, str(folder.resolve()))
     if name.startswith(("http://", "https://")):
         raise InputError(f"{role} {name}: servers are not supported yet; give a checkpoint folder")
     if _HUB_ID.fullmatch(name) and _on_hub(name):
         return Checkpoint(name, name)
+    bundled = f"one of {', '.join(BUNDLED)}, " if role == "policy" else ""
+    made = "" if role == "policy" else " made by apportion fit-prm"
     raise InputError(
-        f"{role} {name}: no such model; give one of {', '.join(BUNDLED)}, "
-        "a checkpoint folder, or a hub id that can be reached from here"
+        f"{role} {name}: no such model; give {bundled}a checkpoint folder{made}, "
+        "or a hub id that can be reached from here"
     )
 
 
@@ -100,6 +106,16 @@ def quiet_transformers() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def _is_classifier(folder: Path) -> bool:
+    """Whether a checkpoint's config says that it scores rather than writes."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    named = config.get("architectures") or []
+    return bool(named) and all("Classification" in name for name in named)
 
 
 def parameter_count(folder: Path) -> int | None:

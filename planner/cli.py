@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input, 3 a lost engine."""
     arguments = build_parser().parse_args(argv)
+    # torch's native code warns of what nobody here can mend; it reads this when it is loaded.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     # Nothing heavy is imported before here: --help answers at once.
     command = importlib.import_module(f"planner.commands.{arguments.module}")
     from sqlalchemy.exc import SQLAlchemyError
@@ -86,6 +89,7 @@ def _command(
         description=summary[0].upper() + summary[1:] + ".",
         epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     command.set_defaults(module=name.replace("-", "_"))
     command.add_argument(
@@ -95,7 +99,7 @@ def _command(
         "--store",
         default=DEFAULT_STORE,
         metavar="URL",
-        help="SQLAlchemy URL of the store (default: %(default)s)",
+        help=f"SQLAlchemy URL of the store (default: {DEFAULT_STORE}; demo: in --out)",
     )
     return command
 

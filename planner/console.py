@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,7 @@ from rich.text import Text
 from executor.plain import finite
 
 _PIPED_WIDTH = 160
+_LINE_SECONDS = 15.0
 
 
 class _Rate(ProgressColumn):
@@ -64,7 +66,13 @@ class Output:
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar; yields what to call with the number of things finished."""
+        """A progress bar; yields what to call with the number of things finished.
+
+        Where nobody watches a terminal, a line now and then takes its place.
+        """
+        if not self.err.is_terminal:
+            yield _Lines(self, label, total).advance
+            return
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -105,6 +113,26 @@ def _own_stdout() -> Any:
     stream = os.fdopen(kept, "w", encoding="utf-8", buffering=1)
     sys.stdout = sys.stderr
     return stream
+
+
+class _Lines:
+    """Progress as plain lines, for logs: one every `_LINE_SECONDS`, and one at the end."""
+
+    def __init__(self, output: Output, label: str, total: int) -> None:
+        self._output = output
+        self._label = label
+        self._total = total
+        self._finished = 0
+        self._started = self._said = time.monotonic()
+
+    def advance(self, finished: int) -> None:
+        """Count; say so where it is time."""
+        self._finished += finished
+        now = time.monotonic()
+        if self._finished >= self._total or now - self._said >= _LINE_SECONDS:
+            self._said = now
+            spent = now - self._started
+            self._output.say(f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

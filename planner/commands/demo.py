@@ -157,9 +157,10 @@ def show(
     console.print(summary_table("held-out problems, none used above", runs))
     for one in paired:
         low, high = one["interval"]
+        told_apart = "" if low > 0 or high < 0 else ": these problems do not tell them apart"
         console.print(
             f"plan minus {one['against']}: {one['difference']:+.3f} [{low:+.3f}, {high:+.3f}] "
-            f"(95 %, paired, {one['problems']} problems)",
+            f"(95 %, paired, {one['problems']} problems){told_apart}",
             highlight=False,
         )
     console.print(f"report: {out / 'report.html'}")

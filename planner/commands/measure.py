@@ -92,7 +92,7 @@ def measure(
     async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
         return await executor.solve(problem, strategy), executor.note(problem)
 
-    work = session.run(key(strategy), problems, solve, spec)
+    work = session.run(f"{strategy.name}@{strategy.n}", problems, solve, spec)
     stored = session.store.outcomes(spec, problems=problems, samples=False)
     return summarise_run(key(strategy), stored, asdict(work)), spec
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,11 @@ def recommendations(
         if probing is not None and level != DEFAULT:
             found = [probing.charge(choice, basis.rates) for choice in found]
         if found:
-            made.append(choose(level, found, constraint))
+            chosen = choose(level, found, constraint)
+            if probing is not None and level != DEFAULT:
+                said = f"tokens include what {probing.probes} probe samples add"
+                chosen = replace(chosen, notes=(*chosen.notes, said))
+            made.append(chosen)
     if not made or made[-1].difficulty != DEFAULT:
         raise InputError(f"policy {policy}: there is no evidence to plan from")
     return made

@@ -25,7 +25,7 @@ from planner.recommend import Recommendation, candidates, choose
 from planner.session import rates
 from planner.tuning import fingerprint
 
-_SHOWN = 8
+_SHOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +162,7 @@ def show(
     ]
     columns = ["strategy", "accuracy [90 %]", "problems", "generated", "PRM", "FLOPs", "seconds"]
     console.print(table("the choice, and what else there is", columns, rows))
+    if (hidden := len(made.alternatives) - _SHOWN) > 0:
+        console.print(f"and {hidden} more, with --json")
     for note in notes:
         console.print(f"note: {note}", highlight=False)

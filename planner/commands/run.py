@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -80,6 +81,10 @@ def run_plan(
     prm: str | None = None,
 ) -> Answered:
     """Run a plan on what it has not been run on; policy and PRM may have moved."""
+    if prm is None and plan.prm is not None and not Path(plan.prm).is_dir():
+        raise InputError(
+            f"plan: its PRM lay at {plan.prm}, which is gone; say where it is now with --prm FOLDER"
+        )
     executor = session.executor(
         policy or plan.policy,
         prm or plan.prm,

@@ -75,13 +75,20 @@ def _read_only(place: Path) -> list[str]:
     return profile(place, "good.jsonl")
 
 
-def _plan(place: Path) -> str:
+def _classifier(place: Path) -> str:
+    (place / "model").mkdir()
+    config = {"architectures": ["LlamaForSequenceClassification"]}
+    (place / "model" / "config.json").write_text(json.dumps(config))
+    return "model"
+
+
+def _plan(place: Path, prm: str | None = None) -> str:
     """A good plan."""
     strategy = {"name": "majority", "n": 4}
     entry = {"strategy": strategy, "predicted_accuracy": 0.5, "interval": [0.4, 0.6], "cost": {}}
     sampling = {"temperature": 0.7, "top_p": 1.0, "max_steps": 4, "max_step_tokens": 64}
     record = {
-        "format": "apportion-plan", "version": 1, "policy": "smollm2-135m", "prm": None,
+        "format": "apportion-plan", "version": 1, "policy": "smollm2-135m", "prm": prm,
         "entries": {"all": entry}, "constraint": {}, "rests_on": {}, "classifier": None,
         "sampling": sampling | {"max_tokens": 64}, "template": {"user": "{problem}"},
     }  # fmt: skip
@@ -130,6 +137,14 @@ CASES: dict[str, tuple[Case, str]] = {
     "no PRM for a strategy that needs one": (
         lambda p: _measure("--strategies", "dvts", "--budgets", "4"),
         "--prm",
+    ),
+    "a classifier for a policy": (
+        lambda p: ["profile", "--problems", "good.jsonl", "--policy", _classifier(p)],
+        "reward heads go with --prm",
+    ),
+    "a PRM that has moved": (
+        lambda p: ["run", "--plan", _plan(p, prm="/gone/head"), "--problems", "good.jsonl"],
+        "say where it is now",
     ),
     "unknown PRM": (
         lambda p: _measure("--strategies", "dvts", "--budgets", "4", "--prm", "nope"),
