@@ -10,7 +10,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import random
+import sqlite3
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +52,7 @@ from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 
 SCHEMA_VERSION = 1
+_LOCK_TIMEOUT = 30.0  # seconds a writer waits for another
 
 _metadata = MetaData()
 _LEDGER = tuple(f.name for f in dataclasses.fields(Ledger))
@@ -402,12 +406,29 @@ def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
 
 def _sqlite_settings(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={_LOCK_TIMEOUT * 1000:.0f}")
+    _use_wal(cursor)
     # A commit reaches the disk before it is called done: a kill or a power cut loses nothing.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Turn on the write-ahead log.
+
+    SQLite does not wait for a lock here, whatever the time-out: two connections that make the
+    switch at once would wait for each other for ever. So the loser tries again.
+    """
+    give_up = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
 
 
 def _prepare(engine: Engine, url: str, create: bool) -> None:
