@@ -20,6 +20,8 @@ from executor.strategy import Sampling, Score
 from executor.tokens import Step
 
 T = TypeVar("T")
+# The tokens of a response up to the place where a step's reward is read.
+Prefix = tuple[int, ...]
 
 
 class State(StrEnum):
@@ -78,6 +80,8 @@ class Context:
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
+    _rewards: dict[Prefix, float] = field(default_factory=dict)
+    _asked: dict[Prefix, asyncio.Event] = field(default_factory=dict)
 
     @property
     def prompt(self) -> list[int]:
@@ -130,13 +134,85 @@ class Context:
             self.cap.settle(n * each, used)
         return draws
 
-    async def score(self, steps: Sequence[Step], start: int) -> list[float]:
-        """Rewards of `steps[start:]`; a step in which nothing is written is worth 0."""
+    async def score(self, responses: Sequence[Sequence[Step]]) -> list[tuple[float, ...]]:
+        """Rewards of every step of every response; what was scored before is not scored again.
+
+        A step's reward depends on what is written up to it, so responses that begin alike share
+        the rewards of their beginning, and equal ones are scored once. A response in whose last
+        step nothing is written is worth 0 there.
+        """
         if self.prm is None:
             raise InputError("this strategy needs a PRM; give one with --prm")
-        if not steps[-1].text.strip():
-            return [0.0] * (len(steps) - start)
-        return await self.prm.score(self.problem.text, steps, start=start, ledger=self.ledger)
+        prefixes = [_prefixes(steps) for steps in responses]
+        # Whoever asks first, asks for all: other branches of the search wait for its answer, and
+        # ask for themselves only where it was cancelled.
+        while not all(key in self._rewards for keys in prefixes for key in keys):
+            others = {self._asked[key] for keys in prefixes for key in keys if key in self._asked}
+            questions = self._claim(responses, prefixes)
+            try:
+                await together(
+                    [*(self._ask(one) for one in questions), *(event.wait() for event in others)]
+                )
+            finally:
+                for one in questions:  # those too that were cancelled before they began
+                    self._release(one)
+        return [
+            tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
+            for steps, keys in zip(responses, prefixes, strict=True)
+        ]
+
+    def _claim(
+        self, responses: Sequence[Sequence[Step]], prefixes: Sequence[Sequence[Prefix]]
+    ) -> list[_Question]:
+        """What nobody has asked the PRM yet; it counts as asked from here on."""
+        questions = []
+        for steps, keys in zip(responses, prefixes, strict=True):
+            start = 0
+            while start < len(keys) and (
+                keys[start] in self._rewards or keys[start] in self._asked
+            ):
+                start += 1
+            if start < len(keys):
+                one = _Question(steps[: len(keys)], start, keys[start:])
+                self._asked |= dict.fromkeys(one.keys, one.answered)
+                questions.append(one)
+        return questions
+
+    async def _ask(self, one: _Question) -> None:
+        assert self.prm is not None
+        rewards = await self.prm.score(
+            self.problem.text, one.steps, start=one.start, ledger=self.ledger
+        )
+        self._rewards.update(zip(one.keys, rewards, strict=True))
+        self._release(one)
+
+    def _release(self, one: _Question) -> None:
+        for key in one.keys:
+            if self._asked.get(key) is one.answered:
+                del self._asked[key]
+        one.answered.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Steps the PRM is asked for: `steps[start:]`, known by `keys`."""
+
+    steps: Sequence[Step]
+    start: int
+    keys: Sequence[Prefix]
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _prefixes(steps: Sequence[Step]) -> list[Prefix]:
+    """What is written up to the place of each step's reward; blank steps at the end have none."""
+    keys: list[Prefix] = []
+    written: tuple[int, ...] = ()
+    for step in steps:
+        if not step.text.strip():
+            break
+        keys.append(written + step.token_ids[: step.scored])
+        written += step.token_ids
+    return keys
 
 
 async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

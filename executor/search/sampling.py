@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from executor.policy import Draw, Finish
-from executor.search.base import Context, Response, State, together
+from executor.search.base import Context, Response, State
 
 
 async def greedy(context: Context) -> list[Response]:
@@ -25,9 +25,9 @@ async def sample(context: Context, n: int, *, where: str = "sample") -> list[Res
 
 async def score_all(context: Context, responses: Sequence[Response]) -> list[Response]:
     """The responses with a reward for every step, scored concurrently."""
-    rewards = await together(context.score(r.steps, 0) for r in responses)
+    rewards = await context.score([response.steps for response in responses])
     return [
-        replace(response, rewards=tuple(reward))
+        replace(response, rewards=reward)
         for response, reward in zip(responses, rewards, strict=True)
     ]
 

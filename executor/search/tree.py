@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from executor.policy import Draw, Finish
 from executor.search.base import Context, Response, State, aggregate, together
+from executor.search.sampling import score_all
 from executor.strategy import STEP_DELIMITER, BeamSearch, Dvts, Score
 from executor.tokens import with_tail
 
@@ -86,7 +87,7 @@ async def _children(context: Context, parent: Response, n: int, where: str) -> l
         # The token cap is spent: the parent itself stands for all its children.
         return [replace(parent, state=State.CUT)] if parent.steps else []
     children = [_append(context, parent, draw) for draw in draws]
-    return await together(_scored(context, parent, child) for child in children)
+    return await score_all(context, children)
 
 
 async def _draw_step(context: Context, parent: Response, n: int, where: str) -> list[Draw]:
@@ -139,11 +140,3 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
     limits = context.sampling
     spent = child.n_tokens >= limits.max_tokens or len(steps) >= limits.max_steps
     return replace(child, state=State.CUT) if spent else child
-
-
-async def _scored(context: Context, parent: Response, child: Response) -> Response:
-    """`child` with the reward of its new step; the steps before keep theirs."""
-    if len(child.steps) == len(parent.steps):
-        return child
-    rewards = await context.score(child.steps, len(parent.steps))
-    return replace(child, rewards=(*parent.rewards, *rewards))

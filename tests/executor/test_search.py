@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -47,29 +48,35 @@ habits = pytest.mark.parametrize("blank_lines", [0.0, 0.3], ids=["tidy", "blank 
 
 
 class Watched(SimulatedPolicy):
-    """Remembers its requests and draws."""
+    """Remembers its requests and draws, and the prefixes that end with a draw."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.requests: list[dict[str, Any]] = []
         self.draws: list[Draw] = []
+        self.prefixes: set[tuple[int, ...]] = set()
 
     async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
         self.requests.append(options | {"prompt_ids": tuple(prompt_ids)})
         draws = await super().draw(prompt_ids, **options)
         self.draws += draws
+        prompt = self.prompt(PROBLEM.text)
+        written = tuple(prompt_ids[len(prompt) :])
+        self.prefixes |= {written + draw.token_ids for draw in draws}
         return draws
 
 
 class WatchedPrm(SimulatedPrm):
-    """Remembers which steps it was asked for."""
+    """Remembers which prefixes it was asked to score the end of."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.asked: list[Step] = []
+        self.asked: list[tuple[int, ...]] = []
 
     async def score(self, question: str, steps: Sequence[Step], **options: Any) -> list[float]:
-        self.asked += steps[options["start"] :]
+        tokens = [token for step in steps for token in step.token_ids]
+        ends = list(itertools.accumulate(len(step.token_ids) for step in steps))
+        self.asked += [tuple(tokens[:end]) for end in ends[options["start"] :]]
         return await super().score(question, steps, **options)
 
 
@@ -278,16 +285,60 @@ def test_a_full_context_cuts_the_response(strategy: Strategy) -> None:
 
 
 @every_strategy
-def test_the_prm_is_asked_for_each_step_once(strategy: Strategy) -> None:
+def test_the_prm_is_asked_once_for_each_prefix_that_was_drawn(strategy: Strategy) -> None:
     policy, prm = Watched(0.7, 4), WatchedPrm(0.8)
     responses = run(strategy, context_of(policy, prm))
     if isinstance(strategy, BeamSearch | Dvts):
-        drawn = [draw.token_ids for draw in policy.draws]
+        drawn = policy.prefixes
     elif strategy.needs_prm:
-        drawn = [step.token_ids for response in responses for step in response.steps]
+        drawn = {
+            tuple(token for step in response.steps[:end] for token in step.token_ids)
+            for response in responses
+            for end in range(1, len(response.steps) + 1)
+        }
     else:
-        drawn = []
-    assert sorted(step.token_ids for step in prm.asked) == sorted(drawn)
+        drawn = set()
+    assert sorted(prm.asked) == sorted(drawn)
+
+
+def test_a_score_is_asked_for_again_where_whoever_asked_first_was_cancelled() -> None:
+    policy, prm = SimulatedPolicy(0.7, 3), WatchedPrm(0.8, latency=0.05)
+    context = context_of(policy, prm)
+
+    async def race() -> None:
+        [response] = await sample(context, 1)
+        first = asyncio.create_task(context.score([response.steps]))
+        second = asyncio.create_task(context.score([response.steps]))
+        await asyncio.sleep(0.01)
+        assert prm.calls == 1
+        first.cancel()
+        [rewards] = await second
+        assert prm.calls == 2
+        assert await context.score([response.steps]) == [rewards]
+        assert prm.calls == 2
+
+    asyncio.run(race())
+
+
+@pytest.mark.parametrize("shared", [0, 1, 2])
+def test_what_was_scored_before_is_neither_scored_nor_charged_again(shared: int) -> None:
+    policy, prm = SimulatedPolicy(0.7, 3), WatchedPrm(0.8)
+    context = context_of(policy, prm)
+
+    async def twice() -> None:
+        one, other = await sample(context, 2)
+        mixed = (*one.steps[:shared], *other.steps[shared:])
+        [first] = await context.score([one.steps])
+        asked, spent = len(prm.asked), context.ledger.prm
+        again, second = await context.score([one.steps, mixed])
+        assert again == first
+        assert second[:shared] == first[:shared]
+        assert len(prm.asked) == asked + len(mixed) - shared
+        alone = context_of(policy, SimulatedPrm(0.8))
+        assert (await alone.score([mixed]))[0] == second
+        assert context.ledger.prm > spent
+
+    asyncio.run(twice())
 
 
 @every_strategy
@@ -673,8 +724,9 @@ def test_the_simulated_prm_has_the_auc_it_states(auc: float) -> None:
         for response in await sample(context, 1500):
             if response.text not in seen:
                 seen.add(response.text)
-                [reward] = (await context.score(response.steps, 0))[-1:]
-                assert (await context.score(response.steps, 0))[-1] == reward
+                *_, reward = (await context.score([response.steps]))[0]
+                alone = await prm.score(PROBLEM.text, response.steps, start=0, ledger=Ledger())
+                assert alone[-1] == reward
                 (right if judge(PROBLEM.text, response.text) else wrong).append(reward)
         return right, wrong
 
