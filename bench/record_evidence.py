@@ -1,6 +1,7 @@
 """Records the evidence of a store into `data/measured/`, where `apportion recommend` finds it.
 
-The store of `make demo` is what the bundled file was made from: `python bench/record_evidence.py`.
+The store of `apportion demo --policy smollm2-135m` is what that policy's file was made from;
+`bench/laboratory.py` calls this for the policies of the laboratory, pools of samples included.
 """
 
 from __future__ import annotations
@@ -16,36 +17,46 @@ from executor.answers import MathGrader
 from executor.store import Store
 from planner import evidence
 from planner.session import rates
+from profiling.pools import pools_of, save_pools
+
+MEASURED = ROOT / "data" / "measured"
 
 
 def main() -> None:
-    """Gather, write a file a policy, and the models' sizes beside them."""
+    """Gather, write a file a policy, and the models' sizes beside it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", default=f"sqlite:///{ROOT}/demo/apportion.db")
+    parser.add_argument("--policy", help="only this one (default: all of the store)")
+    parser.add_argument("--pools", action="store_true", help="the samples too, not only evidence")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    folder = ROOT / "data" / "measured"
-    sizes = evidence.bundled_sizes()
+    sizes: dict[str, int] = {}
     with Store.open(arguments.store, create=False) as store, MathGrader() as grader:
-        frame = evidence.gather(store, grader)
+        frame = evidence.gather(store, grader, arguments.policy)
         for policy, rows in frame.groupby("policy"):
-            evidence.save(rows, folder / f"{policy}.csv.gz")
-            for prm in sorted(set(rows["prm"]) - {""}):
-                known = rates(store, str(policy), prm, None)
-                sizes |= {
-                    name: size
-                    for name, size in (
-                        (str(policy), known.policy_parameters),
-                        (prm, known.prm_parameters),
-                    )
-                    if size is not None
-                }
-    (folder / "models.json").write_text(json.dumps(sizes, indent=2, sort_keys=True) + "\n")
+            evidence.save(rows, MEASURED / f"{policy}.parquet")
+            known = models(store, str(policy), sorted(set(rows["prm"]) - {""}))
+            note = json.dumps(known, indent=2, sort_keys=True) + "\n"
+            (MEASURED / f"{policy}.models.json").write_text(note)
+            sizes |= known
+            if arguments.pools:
+                save_pools(*pools_of(store, str(policy)), MEASURED / "pools", str(policy))
     problems = frame["problem"].nunique()
     line = f"recorded {len(frame)} rows of {problems} problems into data/measured"
     finish(
         {"rows": len(frame), "problems": problems, "models": sizes}, line, as_json=arguments.json
     )
+
+
+def models(store: Store, policy: str, prms: list[str]) -> dict[str, int]:
+    """Parameters of a policy and its PRMs, as far as the store knows them."""
+    sizes: dict[str, int] = {}
+    for prm in [None, *prms]:
+        known = rates(store, policy, prm, None)
+        for name, size in ((policy, known.policy_parameters), (prm, known.prm_parameters)):
+            if name is not None and size is not None:
+                sizes[name] = size
+    return sizes
 
 
 if __name__ == "__main__":

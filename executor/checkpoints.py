@@ -18,6 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from executor.errors import InputError
+from executor.resources import data_folder
 
 _MEGABYTE = 1 << 20
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -53,9 +54,11 @@ def resolve(name: str, role: str) -> Checkpoint:
     Raises:
         InputError: there is no such model here.
     """
-    if name in BUNDLED:
-        return Checkpoint(name, str(BUNDLED[name]()))
+    if name in CONVERTED:
+        return Checkpoint(name, str(CONVERTED[name]()))
     folder = Path(name).expanduser()
+    if name in (*bundled("policy"), *bundled("PRM")):
+        folder = _models() / name
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{role} {name}: the folder holds no config.json; not a checkpoint")
@@ -68,12 +71,22 @@ def resolve(name: str, role: str) -> Checkpoint:
         raise InputError(f"{role} {name}: servers are not supported yet; give a checkpoint folder")
     if _HUB_ID.fullmatch(name) and _on_hub(name):
         return Checkpoint(name, name)
-    bundled = f"one of {', '.join(BUNDLED)}, " if role == "policy" else ""
+    known = ", ".join([*(CONVERTED if role == "policy" else ()), *bundled(role)])
     made = "" if role == "policy" else " made by apportion fit-prm"
     raise InputError(
-        f"{role} {name}: no such model; give {bundled}a checkpoint folder{made}, "
-        "or a hub id that can be reached from here"
+        f"{role} {name}: no such model; give {f'one of {known}, ' if known else ''}"
+        f"a checkpoint folder{made}, or a hub id that can be reached from here"
     )
+
+
+def bundled(role: str) -> list[str]:
+    """Names of the models in `data/models` that can play a role, `policy` or `PRM`."""
+    folders = sorted(config.parent for config in _models().glob("*/config.json"))
+    return [folder.name for folder in folders if _is_classifier(folder) == (role == "PRM")]
+
+
+def _models() -> Path:
+    return data_folder() / "models"
 
 
 def checkpoint_digest(location: str) -> str:
@@ -189,5 +202,5 @@ def _convert_gguf(weights: Path, target: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-# Policies that installed packages carry, by catalog name.
-BUNDLED: dict[str, Callable[[], Path]] = {"smollm2-135m": _smollm2}
+# Policies that installed packages carry in another format, by catalog name.
+CONVERTED: dict[str, Callable[[], Path]] = {"smollm2-135m": _smollm2}

@@ -33,6 +33,8 @@ T = TypeVar("T")
 _ONLY_WHEN_FINISHED = 1 << 30
 # A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
 _CPU_CONTEXT = 8192
+# Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
+_CPU_BATCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +392,7 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
             # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
             # chunks, which CPU generators cannot do: prompts go in whole.
             "enable_chunked_prefill": False,
-            "max_num_batched_tokens": context,
+            "max_num_batched_tokens": max(context, _CPU_BATCH),
             "max_model_len": context,
         }
     else:

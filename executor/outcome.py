@@ -64,13 +64,22 @@ class Outcome:
 def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> list[SampleRecord]:
     """The responses as records; a response cut by a limit has no answer."""
     records = []
+    # Of hundreds of samples many are equal, and their answers more so.
+    answers: dict[str, str | None] = {}
+    verdicts: dict[str | None, bool | None] = {}
     for response in responses:
-        finished = response.state is State.FINISHED
-        answer = grader.extract(response.text) if finished else None
-        correct = None if problem.answer is None else grader.correct(answer, problem.answer)
+        text = response.text
+        if text not in answers:
+            answers[text] = grader.extract(text)
+        answer = answers[text] if response.state is State.FINISHED else None
+        if answer not in verdicts:
+            verdicts[answer] = (
+                None if problem.answer is None else grader.correct(answer, problem.answer)
+            )
+        correct = verdicts[answer]
         records.append(
             SampleRecord(
-                text=response.text,
+                text=text,
                 answer=answer,
                 correct=correct,
                 state=response.state.value,

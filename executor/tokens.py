@@ -41,6 +41,7 @@ class Tokens:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self._pieces: dict[int, str] = {}
+        self._single: dict[str, tuple[int, ...] | None] = {}
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, without special tokens added."""
@@ -80,6 +81,19 @@ class Tokens:
     def ends_step(text: str) -> bool:
         """Whether a step's text so far has reached its delimiter."""
         return STEP_DELIMITER in text.lstrip()
+
+    def single_tokens(self, text: str) -> tuple[int, ...] | None:
+        """The tokens that contain `text`, where no other tokens can spell it together; else None.
+
+        A token that ends in the beginning of `text` could be gone on with by another.
+        """
+        if text not in self._single:
+            pieces = {token: self._piece(token) for token in range(len(self.tokenizer.get_vocab()))}
+            starts = tuple(text[:end] for end in range(1, len(text)))
+            found = tuple(token for token, piece in pieces.items() if text in piece)
+            spelt = any(piece.endswith(starts) and text not in piece for piece in pieces.values())
+            self._single[text] = found if found and not spelt else None
+        return self._single[text]
 
     def _piece(self, token: int) -> str:
         if token not in self._pieces:

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from executor.answers import Grader, Vote
 from executor.ledger import Ledger
 from executor.problem import problem_uid
+from executor.resources import data_folder
 from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (
@@ -29,10 +31,8 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from planner.resources import data_folder
 from profiling.passrate import PassRate
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import read_profile
 from profiling.replay import Pool, vote_at_k
 from profiling.rewards import auc
 
@@ -47,27 +47,36 @@ COLUMNS = {
     "policy": "str", "prm": "str", "problem": "str", "difficulty": "str", "pass_at_1": "float64",
     "strategy": "str", "name": "str", "n": "int64", "width": "int64", "score": "str",
     "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
-    "prompt_tokens": "float64", "prm_tokens": "float64", "prm_auc": "float64", "source": "str",
+    "discarded_tokens": "float64", "prompt_tokens": "float64", "cached_tokens": "float64",
+    "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64", "source": "str",
 }  # fmt: skip
 
 
-def gather(store: Store, grader: Grader) -> pd.DataFrame:
-    """All evidence of a store, one row a strategy and problem, in a fixed order.
+def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFrame:
+    """All evidence of a store, or of one policy in it, a row a strategy and problem.
 
     Columns: see `COLUMNS`. `difficulty` is `unknown` for problems the policy was not profiled on.
     """
-    specs = current(store.runs())
-    rates = _pass_rates(store, specs)
-    aucs = _reward_aucs(store, specs)
+    rates: dict[tuple[str, str], PassRate] = {}
+    rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
-    for spec in specs:
+    for spec in current(store.runs()):
+        if policy not in (None, spec.policy):
+            continue
         if spec.kind == PROFILE:
+            scored = rewards.setdefault((spec.policy, spec.prm or ""), _Rewards())
+            # Pools are large: each is read once, for all that is wanted of it.
             for stored in store.outcomes(spec):
+                if not stored.outcome.samples:
+                    continue
+                _add_rate(rates, stored)
+                scored.add(stored)
                 records += _replayed(stored, grader)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
                 records += _live(stored, strategy)
+    aucs = {at: scored.auc() for at, scored in rewards.items()}
     for record in records:
         rate = rates.get((record["policy"], record["problem"]))
         record["difficulty"] = UNKNOWN if rate is None else rate.difficulty.value
@@ -80,33 +89,32 @@ def gather(store: Store, grader: Grader) -> pd.DataFrame:
     return frame[list(COLUMNS)]
 
 
-def bundled() -> pd.DataFrame:
-    """Evidence recorded by this project's own runs, shipped with it."""
+def bundled(policy: str | None = None) -> pd.DataFrame:
+    """Evidence recorded by this project's own runs, shipped with it; of one policy, or of all."""
     folder = data_folder() / "measured"
-    frames = [pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=_text_types())
-              for path in sorted(folder.glob("*.csv.gz"))]  # fmt: skip
+    frames = [
+        pd.read_parquet(path)
+        for path in sorted(folder.glob("*.parquet"))
+        if policy is None or path.stem == policy
+    ]
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-    frame = pd.concat(frames, ignore_index=True)
-    for column in ("prm", "score", "vote"):
-        frame[column] = frame[column].fillna("")
-    return frame.astype(COLUMNS)
+    return pd.concat(frames, ignore_index=True).astype(COLUMNS)
 
 
 def bundled_sizes() -> dict[str, int]:
     """Parameters of the models in the bundled evidence, by name."""
-    path = data_folder() / "measured" / "models.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found: dict[str, int] = {}
+    for path in sorted((data_folder() / "measured").glob("*.models.json")):
+        found |= json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def save(frame: pd.DataFrame, path: Path) -> None:
-    """Write evidence as gzipped CSV, the same bytes for the same rows."""
+    """Write evidence as Parquet, the same bytes for the same rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.round(6).to_csv(path, index=False, compression={"method": "gzip", "mtime": 0})
-
-
-def _text_types() -> dict[str, str]:
-    return {column: "str" for column, kind in COLUMNS.items() if kind == "str"}
+    numbers = [column for column, kind in COLUMNS.items() if kind == "float64"]
+    frame.round(dict.fromkeys(numbers, 6)).to_parquet(path, index=False, compression="zstd")
 
 
 def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -138,37 +146,31 @@ def _digest(spec: RunSpec, role: str) -> str | None:
     return digests.get(role)
 
 
-def _pass_rates(store: Store, specs: Sequence[RunSpec]) -> dict[tuple[str, str], PassRate]:
-    """Pass rates by policy and problem; of several profiles the one with most samples counts."""
-    rates: dict[tuple[str, str], PassRate] = {}
-    for spec in _profiles(specs):
-        for one in read_profile(store, spec):
-            at = (spec.policy, problem_uid(one.outcome.problem))
-            if at not in rates or rates[at].trials < one.pass_rate.trials:
-                rates[at] = one.pass_rate
-    return rates
+def _add_rate(rates: dict[tuple[str, str], PassRate], stored: StoredOutcome) -> None:
+    """Keep the pass rate of a pool, by policy and problem; of several the largest pool counts."""
+    samples = stored.outcome.samples
+    rate = PassRate(sum(bool(sample.correct) for sample in samples), len(samples))
+    at = (stored.run.policy, problem_uid(stored.outcome.problem))
+    if at not in rates or rates[at].trials < rate.trials:
+        rates[at] = rate
 
 
-def _profiles(specs: Sequence[RunSpec]) -> list[RunSpec]:
-    return [spec for spec in specs if spec.kind == PROFILE]
+class _Rewards:
+    """Last-step rewards of one policy and PRM, on problems the PRM was not trained on."""
 
+    def __init__(self) -> None:
+        self._scores: list[float] = []
+        self._correct: list[bool] = []
 
-def _reward_aucs(store: Store, specs: Sequence[RunSpec]) -> dict[tuple[str, str], float]:
-    """AUC of last-step rewards by policy and PRM, on problems the PRM was not trained on."""
-    import numpy as np
+    def add(self, stored: StoredOutcome) -> None:
+        if not stored.note.get(PRM_TRAINED_ON):
+            scored = [sample for sample in stored.outcome.samples if sample.rewards]
+            self._scores += [sample.rewards[-1] for sample in scored]
+            self._correct += [bool(sample.correct) for sample in scored]
 
-    pairs: dict[tuple[str, str], tuple[list[float], list[bool]]] = {}
-    for spec in _profiles(specs):
-        if spec.prm is None:
-            continue
-        scores, correct = pairs.setdefault((spec.policy, spec.prm), ([], []))
-        for stored in store.outcomes(spec):
-            if not stored.note.get(PRM_TRAINED_ON):
-                for sample in stored.outcome.samples:
-                    if sample.rewards:
-                        scores.append(sample.rewards[-1])
-                        correct.append(bool(sample.correct))
-    return {at: auc(np.array(s), np.array(c)) for at, (s, c) in pairs.items() if s}
+    def auc(self) -> float:
+        """NaN where nothing was scored, or all of it was right or wrong."""
+        return auc(np.array(self._scores), np.array(self._correct, dtype=np.bool_))
 
 
 def _row(
@@ -187,8 +189,11 @@ def _row(
         "vote": str(options.get("vote", "")),
         "accuracy": accuracy,
         "generated_tokens": float(ledger.policy_generated),
+        "discarded_tokens": float(ledger.discarded),
         "prompt_tokens": float(ledger.prompt),
+        "cached_tokens": float(ledger.cached),
         "prm_tokens": float(ledger.prm if strategy.needs_prm else 0),
+        "prm_cached_tokens": float(ledger.prm_cached if strategy.needs_prm else 0),
         "source": source,
     }
 
@@ -201,34 +206,33 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
 
 
 def _replayed(stored: StoredOutcome, grader: Grader) -> Iterator[dict[str, Any]]:
-    outcome = stored.outcome
-    if not outcome.samples:
-        return
-    pool = Pool.of(outcome.samples, grader)
-    size = len(pool)
+    pool = Pool.of(stored.outcome.samples, grader)
     for n in BUDGETS:
-        if n > size:
+        if n > len(pool):
             return
-        yield _row(
-            stored, Majority(n), vote_at_k(pool, n, Vote.MAJORITY), _share(outcome.ledger, n, size),
-            "replayed",
-        )  # fmt: skip
+        ledger = _share(stored.outcome.ledger, pool, n)
+        yield _row(stored, Majority(n), vote_at_k(pool, n, Vote.MAJORITY), ledger, "replayed")
         if n == 1 or not pool.scores or stored.note.get(PRM_TRAINED_ON):
             continue
         for score in Score:
             for vote in (Vote.MAX, Vote.WEIGHTED):
                 accuracy = vote_at_k(pool, n, vote, score)
-                ledger = _share(outcome.ledger, n, size)
                 yield _row(stored, BestOfN(n, score, vote), accuracy, ledger, "replayed")
 
 
-def _share(ledger: Ledger, k: int, size: int) -> Ledger:
-    """What k of `size` samples are expected to cost; the prompt is forwarded once all the same."""
-    part = k / size
+def _share(ledger: Ledger, pool: Pool, k: int) -> Ledger:
+    """What k samples of a pool are expected to cost.
+
+    The prompt is forwarded once all the same, and found in the cache by all others. Steps that
+    several samples share are scored once.
+    """
+    part, scored = k / len(pool), pool.scored_share(k)
     return Ledger(
         prompt=ledger.prompt,
+        cached=round(ledger.cached * part),
         generated=round(ledger.generated * part),
-        prm=round(ledger.prm * part),
+        prm=round(ledger.prm * scored),
+        prm_cached=round(ledger.prm_cached * scored),
     )
 
 

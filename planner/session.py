@@ -100,8 +100,9 @@ class Session:
 
     def template(self, policy: str) -> PromptTemplate:
         """The template questions are put to the policy with."""
-        chosen = self.settings.template
-        return template_for(policy) if chosen is None else load_template(chosen)
+        if self.settings.template is not None:
+            return load_template(self.settings.template)
+        return template_for(policy, self.checkpoint(policy).folder)
 
     def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy:
         """The policy, served; loaded once, by whatever path it is named.

@@ -26,6 +26,7 @@ from executor.policy import Policy
 from executor.prm.reward_head import HeadCard
 from executor.problem import Problem, question_id
 from executor.templates import PromptTemplate
+from executor.tokens import Tokens
 from profiling.rewards import RewardStatistics, reward_statistics
 
 Progress = Callable[[int], None]
@@ -149,7 +150,7 @@ def _distinct(policy: Policy, records: Sequence[SampleRecord]) -> list[_Distinct
     first = {record.token_ids: record for record in records}
     times = Counter(record.token_ids for record in records)
     found = [
-        _Distinct(ids, _step_ends(policy, record), bool(record.correct), times[ids])
+        _Distinct(ids, step_ends(policy.tokens, ids), bool(record.correct), times[ids])
         for ids, record in first.items()
     ]
     return [response for response in found if response.ends]
@@ -164,10 +165,10 @@ def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
     return prompts[0][:shortest]
 
 
-def _step_ends(policy: Policy, record: SampleRecord) -> list[int]:
-    """Positions, within the sample, of the tokens at which a step's reward is read."""
+def step_ends(tokens: Tokens, response: Sequence[int]) -> list[int]:
+    """Positions, within a response, of the tokens at which a step's reward is read."""
     positions, start = [], 0
-    for step in policy.tokens.steps(record.token_ids):
+    for step in tokens.steps(response):
         if step.text.strip():
             positions.append(start + step.scored - 1)
         start += len(step.token_ids)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +31,17 @@ class Pool:
         answer_class: index of each sample's class of equal answers, -1 without an answer.
         scores: for every score, one number a sample; empty where nothing was scored.
         tokens: length of each sample.
+        step_tokens, step_samples: shape `(distinct steps,)`. A step is distinct by all that is
+            written up to its end; how long it is, and how many samples have it. A PRM scores it
+            once, however many have it.
     """
 
     correct: Bools
     answer_class: NDArray[np.int64]
     scores: dict[Score, Floats]
     tokens: NDArray[np.int64]
+    step_tokens: NDArray[np.int64]
+    step_samples: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -43,12 +50,42 @@ class Pool:
     def of(cls, samples: tuple[SampleRecord, ...], grader: Grader) -> Pool:
         """The pool of graded samples."""
         scored = all(sample.rewards for sample in samples)
+        steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
             answer_class=np.array(group([sample.answer for sample in samples], grader)),
             scores={s: np.array(scores_of(samples, s)) for s in Score} if scored else {},
             tokens=np.array([sample.n_tokens for sample in samples]),
+            step_tokens=np.array([length for _, length in steps], dtype=np.int64),
+            step_samples=np.array(list(steps.values()), dtype=np.int64),
         )
+
+    def scored_share(self, k: int) -> float:
+        """The share of the pool's distinct step tokens that k of its samples are expected to have.
+
+        A step of m of n samples is among k drawn without replacement with probability
+        1 - C(n-m, k) / C(n, k); so this is what scoring k samples costs, the pool being 1.
+        """
+        n = len(self)
+        _check_k(k, n)
+        missed = np.where(
+            n - self.step_samples >= k,
+            np.exp(_log_choose(n - self.step_samples, k) - _log_choose(n, k)),
+            0.0,
+        )
+        total = self.step_tokens.sum()
+        return float((self.step_tokens * (1 - missed)).sum() / total) if total else 0.0
+
+
+def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[int, ...], int]]:
+    """`(all tokens up to a step's end, the step's length)`, with how many samples have it."""
+    found: Counter[tuple[tuple[int, ...], int]] = Counter()
+    for sample in samples:
+        end = 0
+        for length in sample.steps:
+            end += length
+            found[sample.token_ids[:end], length] += 1
+    return found
 
 
 def pass_at_k(correct: Bools, k: int) -> float:
@@ -98,14 +135,7 @@ def vote_at_k(
     classes, index = np.unique(pool.answer_class, return_inverse=True)
     if classes[-1] < 0:
         return 0.0
-    # One row a subset, one column a sample: 1 where the sample is in the subset.
-    if math.comb(n, k) <= _SUBSETS:
-        chosen = np.array(list(itertools.combinations(range(n), k)))
-    else:
-        rng = np.random.default_rng(random_state)
-        chosen = rng.random((_SUBSETS, n)).argpartition(k - 1, axis=1)[:, :k]
-    drawn = np.zeros((len(chosen), n))
-    np.put_along_axis(drawn, chosen, 1.0, axis=1)
+    drawn = _subsets(n, k, random_state)
     member = np.zeros((n, len(classes)))
     member[np.arange(n), index] = 1.0
     votes = drawn @ (member * weights[:, None])
@@ -120,6 +150,24 @@ def vote_at_k(
     winners = (heaviest > 0) & (heaviest == heaviest.max(axis=1, keepdims=True))
     shares = winners / np.maximum(winners.sum(axis=1, keepdims=True), 1)
     return float((shares @ right).mean())
+
+
+@lru_cache(maxsize=16)
+def _subsets(n: int, k: int, random_state: int) -> Floats:
+    """All k-subsets of n samples, or 512 random ones.
+
+    One row a subset, one column a sample: 1 where the sample is in the subset. Pools of one size
+    share them.
+    """
+    if math.comb(n, k) <= _SUBSETS:
+        chosen = np.array(list(itertools.combinations(range(n), k)))
+    else:
+        rng = np.random.default_rng(random_state)
+        chosen = rng.random((_SUBSETS, n)).argpartition(k - 1, axis=1)[:, :k]
+    drawn = np.zeros((len(chosen), n))
+    np.put_along_axis(drawn, chosen, 1.0, axis=1)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def _check_k(k: int, n: int) -> None:

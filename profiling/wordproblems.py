@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from executor.problem import content_id
 
@@ -450,8 +451,8 @@ def split(problems: Sequence[WordProblem]) -> dict[str, list[WordProblem]]:
     return {"profile": list(problems[:half]), "heldout": list(problems[half:])}
 
 
-def to_jsonl(problems: Iterable[WordProblem]) -> str:
-    """One JSON object a line, in the order of the fields."""
+def to_jsonl(problems: Iterable[Any]) -> str:
+    """Problems (dataclasses) as JSON lines, in the order of their fields."""
     return "".join(json.dumps(asdict(problem), ensure_ascii=False) + "\n" for problem in problems)
 
 

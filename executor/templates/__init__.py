@@ -10,6 +10,9 @@ from typing import Any
 
 from executor.errors import InputError
 
+# A checkpoint trained for one task brings the way to ask it along under this name.
+TEMPLATE_FILE = "apportion_template.json"
+
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
@@ -88,7 +91,12 @@ def load_template(name: str) -> PromptTemplate:
     return PromptTemplate.from_dict(record, f"template {name}")
 
 
-def template_for(policy: str) -> PromptTemplate:
-    """The bundled template tuned for a catalog policy, else the default one."""
+def template_for(policy: str, folder: Path | None = None) -> PromptTemplate:
+    """The template a checkpoint folder brings along, else the one tuned for a catalog policy.
+
+    Where there is neither, the default one.
+    """
+    if folder is not None and (folder / TEMPLATE_FILE).is_file():
+        return load_template(str(folder / TEMPLATE_FILE))
     tuned = resources.files(__name__) / f"{policy}.json"
     return load_template(policy if tuned.is_file() else "default")

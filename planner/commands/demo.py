@@ -12,6 +12,7 @@ from rich.console import Console
 
 from executor.checkpoints import resolve
 from executor.errors import InputError
+from executor.resources import data_folder
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner import evidence
 from planner.commands import common, fit_prm
@@ -27,7 +28,6 @@ from planner.console import Output
 from planner.plan import write_whole
 from planner.recommend import Constraint, Recommendation
 from planner.report import write
-from planner.resources import data_folder
 from planner.session import Session
 from planner.summary import RunSummary, paired_difference
 from profiling.difficulty import PROBES

@@ -74,7 +74,7 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
                     rates(store, policy, prm, usd_per_hour),
                     notes,
                 )
-    frame = evidence.bundled()
+    frame = evidence.bundled(policy)
     note = (
         "from evidence this project recorded on its own problems; "
         "profile and measure on yours for an answer of your own"

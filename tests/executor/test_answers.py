@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from executor import killable
@@ -265,7 +265,6 @@ def written(value: Fraction) -> st.SearchStrategy[str]:
 numbers = st.builds(Fraction, st.integers(-5000, 5000), st.sampled_from([1, 2, 3, 4, 7, 25, 1000]))
 
 
-@settings(deadline=None)
 @given(st.data(), numbers, numbers)
 def test_numbers_are_equal_exactly_when_their_values_are(
     data: st.DataObject, one: Fraction, two: Fraction
@@ -278,7 +277,6 @@ def test_numbers_are_equal_exactly_when_their_values_are(
     assert fresh.worker_pid is None
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_decimals_of_many_places_equal_what_they_round(value: Fraction) -> None:
     fraction = f"{value.numerator}/{value.denominator}"
@@ -287,7 +285,6 @@ def test_decimals_of_many_places_equal_what_they_round(value: Fraction) -> None:
     assert not MathGrader().equivalent(f"{float(off):.8f}", fraction)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
     answer = MathGrader().extract(text)

@@ -187,3 +187,49 @@ def test_models_with_one_tokenizer_share_a_fingerprint() -> None:
 
     assert Tokens(CharTokenizer()).fingerprint == Tokens(CharTokenizer()).fingerprint
     assert Tokens(CharTokenizer()).fingerprint != Tokens(Other()).fingerprint
+
+
+class Vocabulary:
+    """A tokenizer of the pieces given, a token each."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+
+    def get_vocab(self) -> dict[str, int]:
+        return {piece: number for number, piece in enumerate(self.pieces)}
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        return "".join(self.pieces[i] for i in ids)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        (("a", "\n\n", ".\n\n", "b"), (1, 2)),
+        (("a", "\n\n\n"), (1,)),
+        (("a", "\n\n", "\n"), None),  # two line ends spell it too
+        (("a", "\n\n", "b\n"), None),
+        (("a", "\n\n", "\nb"), (1,)),  # what begins with a line end completes nothing here
+        (("a", "b"), None),  # nothing would ever end a step
+    ],
+)
+def test_a_stop_string_is_tokens_only_where_nothing_else_can_spell_it(
+    pieces: tuple[str, ...], expected: tuple[int, ...] | None
+) -> None:
+    assert Tokens(Vocabulary(*pieces)).single_tokens(STEP_DELIMITER) == expected
+
+
+@given(
+    st.lists(st.text("\na", min_size=1, max_size=3), min_size=1, max_size=5, unique=True),
+    st.lists(st.integers(0, 4), max_size=6),
+)
+def test_where_a_stop_string_is_tokens_a_text_has_it_as_soon_as_one_of_them_is_drawn(
+    pieces: list[str], drawn: list[int]
+) -> None:
+    tokens = Tokens(Vocabulary(*pieces))
+    ids = [number % len(pieces) for number in drawn]
+    found = tokens.single_tokens(STEP_DELIMITER)
+    if found is not None:
+        for end in range(len(ids) + 1):
+            by_text = STEP_DELIMITER in tokens.decode(ids[:end])
+            assert by_text == any(token in found for token in ids[:end])

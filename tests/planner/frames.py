@@ -24,8 +24,9 @@ def row(strategy: Strategy, problem: str, accuracy: float, **columns: Any) -> di
         "strategy": key(strategy), "name": strategy.name, "n": strategy.n,
         "width": options.get("width", 0), "score": str(options.get("score", "")),
         "vote": str(options.get("vote", "")), "accuracy": float(accuracy),
-        "generated_tokens": 100.0 * strategy.n, "prompt_tokens": 20.0,
-        "prm_tokens": 50.0 * strategy.n if strategy.needs_prm else 0.0,
+        "generated_tokens": 100.0 * strategy.n, "discarded_tokens": 0.0, "prompt_tokens": 20.0,
+        "cached_tokens": 20.0 * (strategy.n - 1),
+        "prm_tokens": 50.0 * strategy.n if strategy.needs_prm else 0.0, "prm_cached_tokens": 0.0,
         "prm_auc": 0.8 if strategy.needs_prm else float("nan"), "source": "measured",
     }  # fmt: skip
     return plain | columns

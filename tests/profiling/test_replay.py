@@ -37,6 +37,8 @@ def pool_of(pairs: list[tuple[str | None, float]]) -> Pool:
         answer_class=np.array([-1 if a is None else answers.index(a) for a in answers]),
         scores={Score.LAST: np.array([score for _, score in pairs])},
         tokens=np.ones(len(pairs), dtype=np.int64),
+        step_tokens=np.array([1]),
+        step_samples=np.array([len(pairs)]),
     )
 
 
@@ -134,3 +136,37 @@ def test_a_pool_holds_what_its_samples_say() -> None:
     assert pool.scores[Score.PROD].tolist() == [0.125, 0.75, 0.5]
     assert pool.scores[Score.LAST].tolist() == [0.25, 0.75, 1.0]
     assert Pool.of((*samples, record("1", ())), GRADER).scores == {}
+
+
+# Responses of up to three steps over two tokens: many begin alike.
+responses = st.lists(
+    st.lists(st.lists(st.sampled_from([7, 8]), min_size=1, max_size=2), min_size=1, max_size=3),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(responses, st.integers(1, 5))
+def test_the_share_of_steps_to_score_is_the_mean_over_all_subsets(
+    drawn: list[list[list[int]]], k: int
+) -> None:
+    assume(k <= len(drawn))
+
+    def new_tokens(chosen: tuple[list[list[int]], ...]) -> int:
+        seen = {}
+        for steps in chosen:
+            for end in range(1, len(steps) + 1):
+                prefix = tuple(token for step in steps[:end] for token in step)
+                seen[prefix, len(steps[end - 1])] = len(steps[end - 1])
+        return sum(seen.values())
+
+    records = tuple(
+        SampleRecord(
+            text="", answer=None, correct=False, state="cut", n_tokens=0, logprob=0.0,
+            steps=tuple(map(len, steps)), token_ids=tuple(t for step in steps for t in step),
+        )
+        for steps in drawn
+    )  # fmt: skip
+    by_hand = [new_tokens(chosen) for chosen in itertools.combinations(drawn, k)]
+    expected = sum(by_hand) / len(by_hand) / new_tokens(tuple(drawn))
+    assert Pool.of(records, GRADER).scored_share(k) == pytest.approx(expected)

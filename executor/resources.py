@@ -7,6 +7,6 @@ from pathlib import Path
 
 def data_folder() -> Path:
     """The folder `data/` of the project, wherever it was installed."""
-    here = Path(__file__).resolve().parent
-    installed = here / "data"
-    return installed if installed.is_dir() else here.parent / "data"
+    root = Path(__file__).resolve().parent.parent
+    installed = root / "planner" / "data"
+    return installed if installed.is_dir() else root / "data"

@@ -1,0 +1,122 @@
+"""Pools as files: every sample of a profile with the rewards of each PRM that scored it.
+
+A store keeps texts and tokens too; what replaying, difficulty and reward statistics need is much
+less, and fits into a Parquet file that can be kept with a project.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from executor.ledger import Ledger
+from executor.problem import problem_uid
+from executor.store import RunSpec, Store
+from profiling.profiler import KIND
+
+LEDGER = tuple(f"{field.name}_tokens" for field in dataclasses.fields(Ledger))
+_REWARDS = "rewards:"
+
+
+def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The samples of a policy's profile, and what each problem of it was charged.
+
+    Samples have a row each: `problem` (uid), `sample`, `answer`, `correct`, `state`, `tokens`,
+    `logprob` (nats), and a column `rewards:PRM` with the list of step rewards for every PRM that
+    scored the same samples. Ledgers have a row a problem and PRM (empty: none): `problem`, `prm`,
+    `samples`, and the counts of `executor.ledger.Ledger`.
+
+    Raises:
+        ValueError: there is no profile without a PRM, or samples were drawn anew for a PRM.
+    """
+    specs = [spec for spec in store.runs(KIND) if spec.policy == policy]
+    plain = [spec for spec in specs if spec.prm is None]
+    if not plain:
+        raise ValueError(f"policy {policy}: has no profile without a PRM")
+    base = plain[-1]
+    samples, ledgers = _read(store, base)
+    tokens = samples.pop("token_ids")
+    samples = samples.drop(columns="rewards")
+    for spec in specs:
+        if spec.prm is not None and _same_draws(spec, base):
+            scored, charged = _read(store, spec)
+            if not scored["token_ids"].equals(tokens):
+                raise ValueError(f"policy {policy}: {spec.prm} scored other samples")
+            samples[_REWARDS + spec.prm] = scored["rewards"]
+            ledgers = pd.concat([ledgers, charged], ignore_index=True)
+    return samples, ledgers
+
+
+def prms_in(samples: pd.DataFrame) -> list[str]:
+    """The PRMs whose rewards a frame of samples has."""
+    return [name.removeprefix(_REWARDS) for name in samples.columns if name.startswith(_REWARDS)]
+
+
+def rewards_of(samples: pd.DataFrame, prm: str) -> pd.Series:
+    """The lists of step rewards that a PRM gave."""
+    return samples[_REWARDS + prm]
+
+
+def save_pools(samples: pd.DataFrame, ledgers: pd.DataFrame, folder: Path, policy: str) -> None:
+    """Write both frames as Parquet, rewards in single precision."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(samples, preserve_index=False)
+    for number, name in enumerate(table.column_names):
+        if name.startswith(_REWARDS):
+            single = table.column(name).cast(pa.list_(pa.float32()))
+            table = table.set_column(number, name, single)
+    pq.write_table(table, folder / f"{policy}.samples.parquet", compression="zstd")
+    ledgers.to_parquet(folder / f"{policy}.ledgers.parquet", index=False, compression="zstd")
+
+
+def load_pools(folder: Path, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `save_pools` wrote."""
+    return (
+        pd.read_parquet(folder / f"{policy}.samples.parquet"),
+        pd.read_parquet(folder / f"{policy}.ledgers.parquet"),
+    )
+
+
+def _same_draws(spec: RunSpec, base: RunSpec) -> bool:
+    """Whether a scored profile is of the same sampling as the plain one."""
+
+    def drawn(one: RunSpec) -> dict[str, Any]:
+        models = {role: d for role, d in one.settings["models"].items() if role != "prm"}
+        return one.settings | {"models": models}
+
+    return drawn(spec) == drawn(base)
+
+
+def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows: list[dict[str, Any]] = []
+    charged: list[dict[str, Any]] = []
+    for stored in store.outcomes(spec):
+        uid = problem_uid(stored.outcome.problem)
+        counts = stored.outcome.ledger.to_dict()
+        charged.append(
+            {"problem": uid, "prm": spec.prm or "", "samples": len(stored.outcome.samples)}
+            | {f"{name}_tokens": count for name, count in counts.items()}
+        )
+        rows += [
+            {
+                "problem": uid,
+                "sample": number,
+                "answer": sample.answer,
+                "correct": bool(sample.correct),
+                "state": sample.state,
+                "tokens": sample.n_tokens,
+                "logprob": sample.logprob,
+                "rewards": list(sample.rewards),
+                "token_ids": sample.token_ids,
+            }
+            for number, sample in enumerate(stored.outcome.samples)
+        ]
+    columns: Sequence[str] = ("problem", "prm", "samples", *LEDGER)
+    return pd.DataFrame(rows), pd.DataFrame(charged, columns=list(columns))
