@@ -122,7 +122,7 @@ class KillableWorker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is the parent's to handle
+            process_group=0,  # Ctrl-C is the parent's to handle
         )
         self._child = child
         self._cleanup = weakref.finalize(self, _end, child)

@@ -1,0 +1,220 @@
+"""Makes the laboratory again from nothing: policies, PRMs, and the whole matrix.
+
+`python bench/laboratory.py` runs every job that has not been done, one a core, each pinned to its
+own (two vLLM processes that share cores starve each other). All work goes through the commands
+anyone may type; a stopped job goes on where it was. At the end `data/models` and `data/measured`
+hold the results, `--work` the store and the logs; `bench/paper.py`, the last job, reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import ROOT, finish
+
+sys.path.insert(0, str(ROOT))
+from profiling.laboratory.catalog import POLICIES, PRMS, head_of, prms_of
+from profiling.laboratory.task import DEFAULT_SEED
+
+MODELS = ROOT / "data" / "models"
+PROBLEMS = ROOT / "data" / "problems" / "laboratory"
+POOL = 256
+LIVE_BUDGETS = "4,16,64"
+HEAD_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command, and the jobs whose results it needs."""
+
+    name: str
+    command: tuple[str | Path, ...]
+    after: tuple[str, ...] = ()
+
+
+def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
+    """All jobs; earlier ones first where there is a choice."""
+    python: tuple[str | Path, ...] = (sys.executable, "-m")
+    training = work / "training" / "train.jsonl"
+    samples, matrix = f"sqlite:///{work}/training.db", f"sqlite:///{work}/matrix.db"
+    problems = max(recipe.problems for recipe in PRMS.values())
+    draws = max(recipe.samples for recipe in PRMS.values())
+    found = [
+        Job("problems", (*python, "profiling.laboratory.task", "--out", PROBLEMS)),
+        Job(
+            "training problems",
+            (*python, "profiling.laboratory.task", "--splits", "train", "--problems", str(problems),
+             "--seed", str(DEFAULT_SEED + 1), "--out", training.parent),
+        ),
+    ]  # fmt: skip
+    # The largest first: it takes longest.
+    for policy in reversed(POLICIES):
+        found.append(Job(policy, (*python, "profiling.laboratory", policy, "--models", MODELS)))
+    for policy in POLICIES:
+        found.append(
+            Job(
+                f"{policy} training samples",
+                (*python, "planner.cli", "profile", "--policy", MODELS / policy, "--problems",
+                 training, "--max-samples", str(draws), "--store", samples, "--json"),
+                (policy, "training problems"),
+            )
+        )  # fmt: skip
+    for name, recipe in PRMS.items():
+        found.append(
+            Job(
+                name,
+                (*python, "profiling.laboratory", name, "--models", MODELS, "--store", samples,
+                 "--problems", training),
+                (recipe.base, f"{recipe.policy} training samples"),
+            )
+        )  # fmt: skip
+    for policy in POLICIES:
+        found.append(
+            Job(
+                head_of(policy),
+                (*python, "planner.cli", "fit-prm", "--policy", MODELS / policy, "--problems",
+                 PROBLEMS / "train.jsonl", "--max-samples", str(HEAD_SAMPLES), "--store", samples,
+                 "--out", MODELS / head_of(policy), "--json"),
+                (policy, "problems", f"{policy} training samples"),
+            )
+        )  # fmt: skip
+    asked: tuple[str | Path, ...] = ("--problems", PROBLEMS / "profile.jsonl", "--store", matrix)
+    asked += ("--json", *(("--limit", str(limit)) if limit else ()))
+    for policy in POLICIES:
+        found.append(
+            Job(
+                f"{policy} pool",
+                (*python, "planner.cli", "profile", "--policy", MODELS / policy,
+                 "--max-samples", str(pool), *asked),
+                (policy, "problems"),
+            )
+        )  # fmt: skip
+        found.append(
+            Job(
+                f"{policy} greedy",
+                (*python, "planner.cli", "measure", "--policy", MODELS / policy,
+                 "--strategies", "greedy", *asked),
+                (policy, "problems"),
+            )
+        )  # fmt: skip
+    for policy in POLICIES:
+        for kind, prm in prms_of(policy).items():
+            found.append(
+                Job(
+                    f"{policy} pool scored by {prm}",
+                    (*python, "planner.cli", "profile", "--policy", MODELS / policy,
+                     "--prm", MODELS / prm, "--max-samples", str(pool), *asked),
+                    (f"{policy} pool", prm),
+                )
+            )  # fmt: skip
+            if kind != "head":
+                found.append(
+                    Job(
+                        f"{policy} search with {prm}",
+                        (*python, "planner.cli", "measure", "--policy", MODELS / policy,
+                         "--prm", MODELS / prm, "--strategies", "beam_search,dvts",
+                         "--budgets", LIVE_BUDGETS, *asked),
+                        (policy, prm, "problems"),
+                    )
+                )  # fmt: skip
+        measured = tuple(
+            job.name for job in found if job.name.startswith((f"{policy} pool", f"{policy} search"))
+        )
+        found.append(
+            Job(
+                f"{policy} record",
+                (sys.executable, "bench/record_evidence.py", "--store", matrix,
+                 "--policy", policy, "--pools"),
+                (*measured, f"{policy} greedy"),
+            )
+        )  # fmt: skip
+    found.append(
+        Job(
+            "page and model cards",
+            (sys.executable, "bench/paper.py"),
+            tuple(f"{policy} record" for policy in POLICIES),
+        )
+    )
+    return found
+
+
+def run_all(todo: Sequence[Job], work: Path, cores: Sequence[int]) -> dict[str, float]:
+    """Run the jobs, one a core; returns the seconds of every job, those of earlier runs too."""
+    done_file = work / "done.json"
+    seconds: dict[str, float] = json.loads(done_file.read_text()) if done_file.exists() else {}
+    waiting = [job for job in todo if job.name not in seconds]
+    running: dict[int, tuple[Job, subprocess.Popen[bytes], float]] = {}
+    (work / "logs").mkdir(parents=True, exist_ok=True)
+    while waiting or running:
+        for core in cores:
+            ready = [job for job in waiting if all(need in seconds for need in job.after)]
+            if core not in running and ready:
+                job = ready[0]
+                waiting.remove(job)
+                running[core] = job, _start(job, work, core), time.monotonic()
+        time.sleep(0.5)
+        for core, (job, process, started) in list(running.items()):
+            if process.poll() is None:
+                continue
+            del running[core]
+            if process.returncode:
+                for _, other, _ in running.values():
+                    other.terminate()
+                sys.exit(f"{job.name} failed; see {_log(job, work)}")
+            seconds[job.name] = seconds.get(job.name, 0.0) + time.monotonic() - started
+            done_file.write_text(json.dumps(seconds, indent=1) + "\n")
+            print(f"{job.name}: {seconds[job.name]:.0f} s", file=sys.stderr, flush=True)
+    return seconds
+
+
+def _log(job: Job, work: Path) -> Path:
+    return work / "logs" / f"{job.name.replace(' ', '-')}.log"
+
+
+def _start(job: Job, work: Path, core: int) -> subprocess.Popen[bytes]:
+    def pin() -> None:
+        os.sched_setaffinity(0, {core})
+
+    with _log(job, work).open("ab") as log:
+        return subprocess.Popen(
+            [str(part) for part in job.command],
+            cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, preexec_fn=pin,
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Run what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=ROOT / "laboratory", help="stores and logs")
+    parser.add_argument("--only", nargs="*", help="names of jobs; what they need must be there")
+    parser.add_argument("--pool", type=int, default=POOL, help="samples a problem")
+    parser.add_argument("--limit", type=int, help="problems of the matrix (default: all)")
+    parser.add_argument("--from-nothing", action="store_true", help="forget what was made before")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.from_nothing:
+        shutil.rmtree(arguments.work, ignore_errors=True)
+        for name in (*POLICIES, *PRMS, *map(head_of, POLICIES)):
+            shutil.rmtree(MODELS / name, ignore_errors=True)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    todo = jobs(arguments.work.resolve(), arguments.pool, arguments.limit)
+    if arguments.only:
+        todo = [job for job in todo if job.name in arguments.only]
+    started = time.monotonic()
+    seconds = run_all(todo, arguments.work, sorted(os.sched_getaffinity(0)))
+    busy, wall = sum(seconds.values()), time.monotonic() - started
+    line = f"{len(seconds)} jobs, {busy / 60:.0f} core minutes in all; {wall / 60:.0f} minutes now"
+    finish({"seconds": seconds, "now": wall}, line, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()

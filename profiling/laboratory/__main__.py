@@ -1,0 +1,76 @@
+"""`python -m profiling.laboratory`: trains one model of the laboratory.
+
+`bench/laboratory.py` calls it for every model, and does all that comes before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from executor.outcome import SampleRecord
+from executor.problem import Problem
+from executor.store import Store
+from executor.templates import TEMPLATE_FILE, PromptTemplate
+from executor.tokens import Tokens, load_tokenizer
+from profiling.laboratory.catalog import POLICIES, PRMS
+from profiling.laboratory.prm import PrmRecipe, train_prm
+from profiling.laboratory.task import read_problems
+from profiling.laboratory.train import train_policy
+from profiling.profiler import KIND
+
+TRAINING_FILE = "training.json"  # what the model card says of the training
+# The question, and a blank line: the task has no other words.
+TEMPLATE = PromptTemplate()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train one policy or PRM into a folder."""
+    parser = argparse.ArgumentParser(prog="python -m profiling.laboratory", description=__doc__)
+    parser.add_argument("name", choices=[*POLICIES, *PRMS])
+    parser.add_argument("--models", type=Path, default=Path("data/models"), help="folder of all")
+    parser.add_argument("--store", help="of the samples a PRM learns from")
+    parser.add_argument("--problems", type=Path, help="those the samples were drawn on")
+    options = parser.parse_args(argv)
+    import torch
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    target = options.models / options.name
+    if options.name in POLICIES:
+        card = train_policy(POLICIES[options.name], target)
+        record = json.dumps(TEMPLATE.to_dict(), indent=1) + "\n"
+        (target / TEMPLATE_FILE).write_text(record, encoding="utf-8")
+    elif not (options.store and options.problems):
+        parser.error("a PRM needs --store and --problems")
+    else:
+        card = _train_prm(PRMS[options.name], target, options)
+    (target / TRAINING_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _train_prm(recipe: PrmRecipe, target: Path, options: argparse.Namespace) -> dict[str, Any]:
+    base = options.models / recipe.base
+    tokens = Tokens(load_tokenizer(base))
+    problems = read_problems(options.problems)[: recipe.problems]
+    graded = _samples(options.store, recipe, problems)
+    return train_prm(recipe, base, target, graded, TEMPLATE, tokens)
+
+
+def _samples(
+    url: str, recipe: PrmRecipe, problems: Sequence[Problem]
+) -> list[tuple[Problem, Sequence[SampleRecord]]]:
+    with Store.open(url, create=False) as store:
+        [spec] = [
+            spec for spec in store.runs(KIND) if spec.policy == recipe.policy and spec.prm is None
+        ]
+        found = store.outcomes(spec, problems=problems)
+        return [
+            (stored.outcome.problem, stored.outcome.samples[: recipe.samples]) for stored in found
+        ]
+
+
+if __name__ == "__main__":
+    main()

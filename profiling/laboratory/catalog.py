@@ -1,0 +1,61 @@
+"""What the laboratory is made of: its policies and PRMs by name, and how each is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from profiling.laboratory.prm import PrmRecipe
+from profiling.laboratory.train import Shape
+
+POLICIES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "lab-0.4m": Shape(hidden=96, layers=3, steps=1500),
+        "lab-0.8m": Shape(hidden=128, layers=4, steps=1500),
+        "lab-1.8m": Shape(hidden=192, layers=4, steps=1500),
+    }
+)
+
+
+def _strong(policy: str, base: str) -> PrmRecipe:
+    """Many samples of the policy itself, and a base that can do the arithmetic."""
+    return PrmRecipe(policy, base, problems=2400, samples=16, steps=800)
+
+
+def _weak(policy: str) -> PrmRecipe:
+    """A small base and few samples."""
+    return PrmRecipe(policy, "lab-0.4m", problems=40, samples=16, steps=60)
+
+
+PRMS: Mapping[str, PrmRecipe] = MappingProxyType(
+    {
+        "lab-0.4m-prm": _strong("lab-0.4m", "lab-0.8m"),
+        "lab-0.8m-prm": _strong("lab-0.8m", "lab-0.8m"),
+        "lab-1.8m-prm": _strong("lab-1.8m", "lab-1.8m"),
+        **{f"{policy}-prm-weak": _weak(policy) for policy in POLICIES},
+    }
+)
+
+# Whose strong PRM plays the off-policy one: trained on another policy's samples.
+OFF_POLICY: Mapping[str, str] = MappingProxyType(
+    {
+        "lab-0.4m": "lab-1.8m-prm",
+        "lab-0.8m": "lab-0.4m-prm",
+        "lab-1.8m": "lab-0.4m-prm",
+    }
+)
+
+
+def head_of(policy: str) -> str:
+    """Name of the reward head that `apportion fit-prm` trains for a policy."""
+    return f"{policy}-head"
+
+
+def prms_of(policy: str) -> dict[str, str]:
+    """The PRMs a policy is measured with, by kind."""
+    return {
+        "strong": f"{policy}-prm",
+        "off-policy": OFF_POLICY[policy],
+        "weak": f"{policy}-prm-weak",
+        "head": head_of(policy),
+    }

@@ -1,0 +1,332 @@
+"""The laboratory's task: stories of a number that changes step by step, in a small vocabulary.
+
+A story starts with a number of things and tells one change after another. Its solution is the chain
+of calculations, a step a paragraph, the last of which marks the answer; no other chain is right,
+so every step can be checked exactly. A level is a notch on the hardness dial: how many
+operations, how large their numbers, and how hard the operations used.
+
+`python -m profiling.laboratory.task` makes the files in `data/problems/laboratory` again, byte for
+byte. Training, profile and held-out problems are disjoint in their chains, not only in their words:
+a digest of the chain says where it belongs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+from executor.problem import Problem, content_id
+from profiling.wordproblems import NAMES, STEP_DELIMITER, THINGS, to_jsonl
+
+DEFAULT_SEED = 20250210
+PROBLEMS_PER_FILE = 400
+
+
+class Split(StrEnum):
+    """What a problem may be used for; its chain decides, once and for all."""
+
+    TRAIN = "train"
+    PROFILE = "profile"
+    HELDOUT = "heldout"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A notch on the hardness dial.
+
+    Attributes:
+        operations: how many a story has.
+        addend: largest number that is added or taken away.
+        largest: no number in it is larger.
+        factor: largest factor or divisor.
+    """
+
+    operations: int
+    addend: int
+    largest: int = 49
+    factor: int = 9
+
+
+LEVELS: Mapping[int, Level] = MappingProxyType(
+    {
+        1: Level(operations=1, addend=9),
+        2: Level(operations=2, addend=9),
+        3: Level(operations=3, addend=9),
+        4: Level(operations=5, addend=9),
+        5: Level(operations=7, addend=9),
+        6: Level(operations=2, addend=49, largest=99),
+        7: Level(operations=4, addend=99, largest=99),
+        8: Level(operations=3, addend=999, largest=999),
+    }
+)
+
+# How a story tells each operation; {name} and {k} are filled in.
+_EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "+": ("{name} buys {k} more.", "{name} finds {k} more."),
+        "-": ("{name} loses {k}.", "{name} sells {k}."),
+        "*": ("Now {name} gets {k} times as many.",),
+        "/": ("{name} keeps one of {k} equal parts.",),
+    }
+)
+_CALCULATION = re.compile(r"(\d+) ([-+*/]) (\d+) = (?:(\d+)|\\boxed\{(\d+)\})")
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """One step: `left operator right`."""
+
+    left: int
+    operator: str
+    right: int
+
+    @property
+    def result(self) -> int:
+        """Value of the step; divisions are exact by construction."""
+        match self.operator:
+            case "+":
+                return self.left + self.right
+            case "-":
+                return self.left - self.right
+            case "*":
+                return self.left * self.right
+            case "/":
+                return self.left // self.right
+        raise ValueError(f"unknown operator {self.operator!r}: one of + - * /")
+
+    def text(self, *, last: bool) -> str:
+        """The step as a policy writes it; the last one marks the answer."""
+        result = f"\\boxed{{{self.result}}}" if last else str(self.result)
+        return f"{self.left} {self.operator} {self.right} = {result}"
+
+
+Chain = tuple[Calculation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainProblem:
+    """One problem as it stands in the file; fields as in `wordproblems.WordProblem`."""
+
+    id: str
+    problem: str
+    answer: str
+    kind: str
+    level: int
+    solution: str
+
+
+def draw_chain(rng: random.Random, level: Level) -> Chain:
+    """A chain of a level; its operations are drawn evenly from those its numbers allow."""
+    value = rng.randint(2, level.largest)
+    chain: list[Calculation] = []
+    while len(chain) < level.operations:
+        step = _draw_step(rng, level, value)
+        chain.append(step)
+        value = step.result
+    return tuple(chain)
+
+
+def _draw_step(rng: random.Random, level: Level, value: int) -> Calculation:
+    multiples = min(level.factor, level.largest // value)
+    divisors = [d for d in range(2, level.factor + 1) if value % d == 0]
+    allowed = [
+        operator
+        for operator, possible in (
+            ("+", value < level.largest),
+            ("-", value > 2),
+            ("*", multiples >= 2),
+            ("/", bool(divisors) and value > 9),
+        )
+        if possible
+    ]
+    match rng.choice(allowed):
+        case "+":
+            return Calculation(value, "+", rng.randint(1, min(level.addend, level.largest - value)))
+        case "-":
+            return Calculation(value, "-", rng.randint(1, min(level.addend, value - 1)))
+        case "*":
+            return Calculation(value, "*", rng.randint(2, multiples))
+        case _:
+            return Calculation(value, "/", rng.choice(divisors))
+
+
+def split_of(chain: Chain) -> Split:
+    """Where a chain belongs: one in ten to profile, one in ten held out, the rest to training."""
+    told = " ".join(f"{step.left}{step.operator}{step.right}" for step in chain)
+    match hashlib.sha256(told.encode()).digest()[0] % 10:
+        case 0:
+            return Split.PROFILE
+        case 1:
+            return Split.HELDOUT
+    return Split.TRAIN
+
+
+def tell(rng: random.Random, chain: Chain, level: int) -> ChainProblem:
+    """The chain as a story."""
+    name, thing = rng.choice(NAMES), rng.choice(THINGS)
+    sentences = [f"{name} has {thing.count(chain[0].left)}."]
+    for step in chain:
+        event = rng.choice(_EVENTS[step.operator])
+        sentences.append(event.format(name=name, k=step.right))
+    sentences.append(f"How many {thing.many} has {name} now?")
+    text = " ".join(sentences)
+    return ChainProblem(
+        id=f"chain-{content_id(text)}",
+        problem=text,
+        answer=str(chain[-1].result),
+        kind="chain",
+        level=level,
+        solution=solution_of(chain),
+    )
+
+
+def bare(chain: Chain, level: int) -> ChainProblem:
+    """The chain as an expression, read from left to right: the second task, with no words."""
+    operations = " ".join(f"{step.operator} {step.right}" for step in chain)
+    text = f"{chain[0].left} {operations} = ?"
+    return ChainProblem(
+        id=f"bare-{content_id(text)}",
+        problem=text,
+        answer=str(chain[-1].result),
+        kind="bare",
+        level=level,
+        solution=solution_of(chain),
+    )
+
+
+def solution_of(chain: Chain) -> str:
+    """The worked solution, a step a paragraph."""
+    return STEP_DELIMITER.join(
+        step.text(last=place == len(chain)) for place, step in enumerate(chain, start=1)
+    )
+
+
+def generate(
+    seed: int, split: Split, levels: Sequence[int] = tuple(LEVELS), *, bare_share: float = 0.0
+) -> Iterator[ChainProblem]:
+    """Problems of a split without end; levels take turns. Questions may repeat in the long run.
+
+    Args:
+        seed: of everything drawn.
+        split: which chains.
+        levels: keys of `LEVELS`.
+        bare_share: how many of the problems are bare expressions; the rest are stories.
+
+    Raises:
+        ValueError: a level that is not in `LEVELS`, or none at all.
+    """
+    if not levels or any(level not in LEVELS for level in levels):
+        raise ValueError(f"levels {list(levels)}: must be some of {sorted(LEVELS)}")
+    rng = random.Random(f"{seed} {split}")
+    while True:
+        for level in levels:
+            chain = draw_chain(rng, LEVELS[level])
+            while split_of(chain) is not split:
+                chain = draw_chain(rng, LEVELS[level])
+            yield bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
+
+
+def distinct(n: int, seed: int, split: Split) -> list[ChainProblem]:
+    """`n` problems of a split with different chains and texts, the levels in turn."""
+    found: dict[str, ChainProblem] = {}
+    source = generate(seed, split)
+    wanted = iter(range(n))
+    levels = tuple(LEVELS)
+    place = next(wanted, None)
+    while place is not None:
+        problem = next(source)
+        if problem.level == levels[place % len(levels)] and problem.solution not in found:
+            found[problem.solution] = problem
+            place = next(wanted, None)
+    return list(found.values())
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """The problems of one of the task's own files, each with its solution in `meta`.
+
+    `profiling.problems.load_problems` reads the same files; solutions are too long to be a
+    property of a problem there.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    records = [ChainProblem(**json.loads(line)) for line in lines]
+    return [
+        Problem(
+            record.id,
+            record.problem,
+            record.answer,
+            {"kind": record.kind, "level": str(record.level), "solution": record.solution},
+        )
+        for record in records
+    ]
+
+
+def right_steps(solution: str, steps: Sequence[str]) -> list[bool]:
+    """Whether each step of a response is right and all before it are.
+
+    Args:
+        solution: the problem's own solution.
+        steps: the texts of the response's steps, delimiters included or not.
+
+    A step is right if it is the chain's next calculation with its result; whether it marks the
+    answer must agree too. Spacing does not matter.
+    """
+    wanted = [_parse(paragraph) for paragraph in solution.split(STEP_DELIMITER)]
+    right: list[bool] = []
+    for place, step in enumerate(steps):
+        good = place < len(wanted) and _parse(step) == wanted[place]
+        right.append(good and all(right))
+    return right
+
+
+def _parse(step: str) -> tuple[str | None, ...] | None:
+    """A step's parts, or None where it is no calculation."""
+    found = _CALCULATION.fullmatch(" ".join(step.split()))
+    return None if found is None else found.groups()
+
+
+def vocabulary() -> list[str]:
+    """Every token of the task: words, numbers of one or two digits, signs.
+
+    A space belongs to the word or sign after it; before a number, to the one before, so that a
+    number is the same token wherever it stands.
+    """
+    sentences = [event for events in _EVENTS.values() for event in events]
+    sentences += ["{name} has {k} things.", "How many things has {name} now?"]
+    words = {word for sentence in sentences for word in re.findall(r"[A-Za-z]+", sentence)}
+    words -= {"name", "k", "things"}
+    words |= set(NAMES) | {form for thing in THINGS for form in (thing.one, thing.many)}
+    before_numbers = {word for s in sentences for word in re.findall(r"(\w+) \{k\}", s)}
+    tokens = [*sorted(words), *(f" {word}" for word in sorted(words))]
+    tokens += [f" {word} " for word in sorted(before_numbers)]
+    tokens += [*map(str, range(10)), *(f"{pair:02}" for pair in range(100)), " "]
+    signs = [f" {sign}{space}" for sign in "+-*/=" for space in ("", " ")]
+    return [*tokens, *signs, ".", "?", " ?", " \\boxed{", "}", STEP_DELIMITER]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write a file a split into the folder asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m profiling.laboratory.task", description=__doc__
+    )
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--problems", type=int, default=PROBLEMS_PER_FILE, help="a file")
+    parser.add_argument("--splits", nargs="+", type=Split, default=list(Split), metavar="SPLIT")
+    parser.add_argument("--out", type=Path, default=Path("data/problems/laboratory"))
+    options = parser.parse_args(argv)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for split in options.splits:
+        problems = distinct(options.problems, options.seed, split)
+        path = options.out / f"{split}.jsonl"
+        path.write_text(to_jsonl(problems), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

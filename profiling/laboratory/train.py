@@ -1,0 +1,244 @@
+"""Trains the laboratory's policies: small Llamas that learn to write the task's solutions.
+
+A run is checkpointed and goes on where it stopped; the same configuration and seed see the same
+problems in the same order. `bench/laboratory.py` trains all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from profiling.laboratory.task import ChainProblem, Split, generate
+from profiling.laboratory.tokenizer import make_tokenizer
+
+Report = Callable[[str], None]
+Row = tuple[list[int], list[int]]
+"""Token ids and a label for each of them."""
+
+CONTEXT = 192  # tokens; the longest problem and a rambling solution have room
+# Bare expressions teach the same arithmetic in two thirds of the tokens.
+BARE_SHARE = 0.6
+IGNORED = -100  # label of tokens that are not learnt: the question, and padding
+BATCHES_A_CHUNK = 64  # rows of so many batches are sorted by length together
+_CHECKPOINT_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A policy's size and its training.
+
+    Attributes:
+        hidden, layers: of the Llama; heads are 32 wide, the MLP is 8/3 of `hidden` wide.
+        steps: optimiser steps.
+        batch: problems a step.
+        learning_rate: peak of a warm-up of a twentieth and a cosine decay to a twentieth.
+        seed: of weights and problems.
+    """
+
+    hidden: int
+    layers: int
+    steps: int
+    batch: int = 48
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+
+def make_model(shape: Shape, vocabulary: int) -> Any:
+    """A freshly initialised Llama of this shape."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(shape.seed)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.hidden * 8 // 3 // 32 * 32,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.hidden // 32,
+        num_key_value_heads=shape.hidden // 32,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    return LlamaForCausalLM(config)
+
+
+def train_policy(shape: Shape, target: Path, report: Report = print) -> dict[str, Any]:
+    """Train, or go on training, and save a checkpoint that vLLM serves into `target`.
+
+    Returns:
+        What the model card says of the training: shape, loss, tokens, seconds.
+    """
+    import torch
+
+    tokenizer = make_tokenizer()
+    model = make_model(shape, len(tokenizer))
+    optimiser = torch.optim.AdamW(
+        model.parameters(),
+        lr=shape.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=0.01,
+        fused=True,
+    )
+    progress = Resumable(
+        target.with_name(f"{target.name}.training"), model, optimiser, asdict(shape)
+    )
+    chunks = solution_rows(
+        generate(shape.seed, Split.TRAIN, bare_share=BARE_SHARE),
+        tokenizer,
+        shape.batch * BATCHES_A_CHUNK,
+    )
+    data = itertools.islice(batches(chunks, shape.batch), progress.step, None)
+    model.train()
+    for step in range(progress.step, shape.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, shape.steps, shape.learning_rate)
+        ids, labels = next(data)
+        loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        progress.done(step + 1, float(loss.detach()), int((ids != 0).sum()))
+        if (step + 1) % 100 == 0:
+            report(f"{target.name}: {progress}")
+    save_checkpoint(model, tokenizer, target)
+    card = asdict(shape) | progress.summary()
+    progress.remove()
+    return card
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over a twentieth of the steps, then a cosine to a twentieth of the peak."""
+    warm_up = max(1, steps // 20)
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    part = (step - warm_up) / max(1, steps - warm_up)
+    return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * part)))
+
+
+def save_checkpoint(model: Any, tokenizer: Any, target: Path) -> None:
+    """Save model and tokenizer; `target` appears whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        scratch.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class Resumable:
+    """A training's state on disk, and its running figures."""
+
+    def __init__(self, path: Path, model: Any, optimiser: Any, description: dict[str, Any]) -> None:
+        import torch
+
+        self._path, self._model, self._optimiser = path, model, optimiser
+        self._description = json.dumps(description, sort_keys=True)
+        self.step, self._tokens, self._seconds, self._loss = 0, 0, 0.0, float("nan")
+        if path.is_file():
+            state = torch.load(path, weights_only=True)
+            if state["description"] == self._description:
+                model.load_state_dict(state["model"])
+                optimiser.load_state_dict(state["optimiser"])
+                self.step, self._tokens = state["step"], state["tokens"]
+                self._seconds, self._loss = state["seconds"], state["loss"]
+        self._clock = self._saved = time.monotonic()
+
+    def done(self, step: int, loss: float, tokens: int) -> None:
+        """Count a finished step; now and then the state is saved."""
+        now = time.monotonic()
+        self.step, self._tokens = step, self._tokens + tokens
+        self._seconds += now - self._clock
+        self._clock = now
+        self._loss = loss if math.isnan(self._loss) else 0.98 * self._loss + 0.02 * loss
+        if now - self._saved > _CHECKPOINT_EVERY:
+            self._save()
+            self._saved = now
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for a model card."""
+        return {
+            "loss": round(self._loss, 4),
+            "tokens": self._tokens,
+            "seconds": round(self._seconds),
+        }
+
+    def __str__(self) -> str:
+        speed = self._tokens / max(self._seconds, 1e-9)
+        return f"step {self.step}, loss {self._loss:.4f}, {speed:.0f} tokens/s"
+
+    def remove(self) -> None:
+        """The training is over: its state is not needed any more."""
+        self._path.unlink(missing_ok=True)
+
+    def _save(self) -> None:
+        import torch
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._path.with_name(f"{self._path.name}.part")
+        torch.save(
+            {
+                "description": self._description,
+                "model": self._model.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+                "step": self.step,
+                "tokens": self._tokens,
+                "seconds": self._seconds,
+                "loss": self._loss,
+            },
+            scratch,
+        )
+        scratch.rename(self._path)
+
+
+def solution_rows(
+    source: Iterator[ChainProblem], tokenizer: Any, chunk: int
+) -> Iterator[list[Row]]:
+    """Endless chunks of questions with their solutions, whose tokens are their own labels."""
+    while True:
+        problems = list(itertools.islice(source, chunk))
+        prompts = tokenizer([f"{p.problem}\n\n" for p in problems])["input_ids"]
+        solutions = tokenizer([p.solution for p in problems])["input_ids"]
+        rows = []
+        for prompt, solution in zip(prompts, solutions, strict=True):
+            ids = [*prompt, *solution, tokenizer.eos_token_id]
+            rows.append((ids, [IGNORED] * len(prompt) + ids[len(prompt) :]))
+        yield rows
+
+
+def batches(chunks: Iterator[list[Row]], size: int) -> Iterator[tuple[Any, Any]]:
+    """`(token ids, labels)`, both of shape `(size, longest)`, padded on the right.
+
+    Rows of similar length go together, so that little is padded; a chunk's batches are shuffled.
+    """
+    import torch
+
+    rng = torch.Generator().manual_seed(0)
+    for chunk in chunks:
+        rows = sorted(chunk, key=lambda row: len(row[0]))
+        for number in torch.randperm(len(rows) // size, generator=rng).tolist():
+            batch = rows[number * size : (number + 1) * size]
+            longest = max(len(ids) for ids, _ in batch)
+            ids = torch.full((size, longest), 0)
+            labels = torch.full((size, longest), IGNORED)
+            for row, (tokens, wanted) in enumerate(batch):
+                ids[row, : len(tokens)] = torch.tensor(tokens)
+                labels[row, : len(tokens)] = torch.tensor(wanted)
+            yield ids, labels

@@ -1,0 +1,127 @@
+"""The bundled models served by real vLLM: they solve, search and judge as the matrix says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from executor.answers import MathGrader
+from executor.checkpoints import resolve
+from executor.engine import EngineOptions
+from executor.ledger import Ledger
+from executor.outcome import Outcome
+from executor.policy import Draw, Finish, VllmPolicy
+from executor.prm import load_prm
+from executor.prm.base import Prm
+from executor.runner import Executor
+from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
+from executor.templates import template_for
+from profiling.laboratory.task import read_problems, right_steps
+from profiling.rewards import auc
+
+pytestmark = pytest.mark.vllm
+
+OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.25)
+HELD_OUT = Path(__file__).parents[3] / "data" / "problems" / "laboratory" / "heldout.jsonl"
+PROBLEMS = read_problems(HELD_OUT)
+NAME = "lab-0.8m"
+
+
+@pytest.fixture(scope="module")
+def policy() -> Iterator[VllmPolicy]:
+    folder = resolve(NAME, "policy").folder
+    assert folder is not None
+    served = VllmPolicy.load(NAME, folder, template_for(NAME, folder), OPTIONS)
+    yield served
+    served.close()
+
+
+@pytest.fixture(scope="module")
+def prm(policy: VllmPolicy) -> Iterator[Prm]:
+    served = load_prm(f"{NAME}-prm", policy.tokens, OPTIONS)
+    yield served
+    served.close()
+
+
+def solve(policy: VllmPolicy, prm: Prm, strategy: Strategy, levels: set[str]) -> list[Outcome]:
+    problems = [problem for problem in PROBLEMS if problem.meta["level"] in levels][:40]
+    with MathGrader() as grader:
+        executor = Executor(policy, prm, grader, Sampling())
+
+        async def all_at_once() -> list[Outcome]:
+            return await asyncio.gather(*(executor.solve(one, strategy) for one in problems))
+
+        return asyncio.run(all_at_once())
+
+
+def share(outcomes: list[Outcome]) -> float:
+    return sum(bool(outcome.correct) for outcome in outcomes) / len(outcomes)
+
+
+def test_the_hardness_dial_takes_accuracy_from_high_to_low(policy: VllmPolicy, prm: Prm) -> None:
+    easy, hard = (solve(policy, prm, Greedy(), {level}) for level in ("1", "8"))
+    assert share(easy) > 0.8
+    assert share(hard) < 0.2
+
+
+def test_the_strong_prm_tells_right_from_wrong_and_helps(policy: VllmPolicy, prm: Prm) -> None:
+    best = solve(policy, prm, BestOfN(16), {"3", "6"})
+    voted = solve(policy, prm, Majority(16), {"3", "6"})
+    assert share(best) > share(voted)
+    samples = [sample for outcome in best for sample in outcome.samples]
+    scores = np.array([sample.rewards[-1] for sample in samples])
+    assert auc(scores, np.array([bool(sample.correct) for sample in samples])) > 0.85
+
+
+def test_a_right_answer_comes_from_right_steps(policy: VllmPolicy, prm: Prm) -> None:
+    checked = 0
+    for outcome in solve(policy, prm, BeamSearch(8), {"2", "3"}):
+        for sample in outcome.samples:
+            texts = [step.text for step in policy.tokens.steps(sample.token_ids)]
+            assert len(texts) == len(sample.rewards)
+            right = right_steps(outcome.problem.meta["solution"], texts)
+            if all(right) and len(right) == len(outcome.problem.meta["solution"].split("\n\n")):
+                assert sample.correct
+                checked += 1
+    assert checked > 100
+
+
+def test_looking_for_stop_tokens_draws_what_looking_for_text_does(
+    policy: VllmPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [policy.prompt(problem.text) for problem in PROBLEMS[:8]]
+
+    def drawn() -> list[list[Draw]]:
+        async def all_at_once() -> list[list[Draw]]:
+            return await asyncio.gather(
+                *(
+                    policy.draw(
+                        prompt, n=4, max_tokens=60, temperature=0.7, top_p=1.0, seed=3,
+                        stop=["\n\n"], ledger=Ledger(),
+                    )
+                    for prompt in prompts
+                )
+            )  # fmt: skip
+
+        return asyncio.run(all_at_once())
+
+    by_token = drawn()
+    assert policy._stopping(["\n\n"])["detokenize"] is False
+    monkeypatch.setattr(policy.tokens, "single_tokens", lambda text: None)
+    assert policy._stopping(["\n\n"])["stop"] == ["\n\n"]
+    by_text = drawn()
+    ends = [draw.finish for draws in by_token for draw in draws]
+    assert {Finish.STOP, Finish.EOS} == set(ends)  # of one operation, and of several
+    for one, other in zip(by_token, by_text, strict=True):
+        assert [(d.token_ids, d.finish) for d in one] == [(d.token_ids, d.finish) for d in other]
+        assert [d.logprob for d in one] == pytest.approx([d.logprob for d in other], abs=1e-3)
+
+
+def test_a_short_context_does_not_keep_prompts_waiting(policy: VllmPolicy) -> None:
+    config = policy._engine._llm.vllm_config.scheduler_config
+    assert policy.max_context == 192
+    assert config.max_num_batched_tokens >= 10 * policy.max_context

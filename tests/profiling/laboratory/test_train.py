@@ -1,0 +1,186 @@
+"""Training the laboratory's models: what is learnt from, resuming, and what comes out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.outcome import SampleRecord
+from executor.prm import check_prm
+from executor.prm.reward_head import HeadCard
+from executor.problem import Problem, question_id
+from executor.templates import PromptTemplate, template_for
+from executor.tokens import Tokens, load_tokenizer
+from profiling.laboratory.catalog import OFF_POLICY, POLICIES, PRMS, prms_of
+from profiling.laboratory.prm import PrmRecipe, labelled_rows, train_prm
+from profiling.laboratory.task import Split, distinct, generate
+from profiling.laboratory.tokenizer import make_tokenizer
+from profiling.laboratory.train import (
+    IGNORED,
+    Resumable,
+    Shape,
+    batches,
+    learning_rate,
+    solution_rows,
+    train_policy,
+)
+
+SHAPE = Shape(hidden=32, layers=1, steps=12, batch=8)
+
+
+def silent(_: str) -> None:
+    """No progress."""
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(folder / "model.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny-0.1m"
+    card = train_policy(SHAPE, folder, silent)
+    assert card["steps"] == 12 and card["tokens"] > 12 * 8 * 20 and card["loss"] < 6.5
+    return folder
+
+
+def test_only_solutions_and_their_end_are_learnt() -> None:
+    tokenizer = make_tokenizer()
+    problems = distinct(6, 0, Split.TRAIN)
+    for problem, (ids, labels) in zip(
+        problems, next(solution_rows(iter(problems), tokenizer, 6)), strict=True
+    ):
+        learnt = [label for label in labels if label != IGNORED]
+        assert tokenizer.decode(learnt[:-1]) == problem.solution
+        assert learnt[-1] == tokenizer.eos_token_id
+        assert ids[-len(learnt) :] == learnt
+        assert tokenizer.decode(ids[: -len(learnt)]) == f"{problem.problem}\n\n"
+
+
+def test_batches_hold_every_row_of_a_chunk_once_and_pad_on_the_right() -> None:
+    rows = [([7] * n, [n] * n) for n in range(1, 9)]
+    drawn = list(itertools.islice(batches(iter([rows]), 2), 4))
+    lengths = sorted(int((ids[row] != 0).sum()) for ids, _ in drawn for row in (0, 1))
+    assert lengths == list(range(1, 9))
+    for ids, labels in drawn:
+        assert ids.shape == labels.shape
+        assert ((ids == 0) == (labels == IGNORED)).all()
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    rates = [learning_rate(step, 100, 1.0) for step in range(100)]
+    assert rates[4] == max(rates) == 1.0
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert 0.05 <= rates[-1] < 0.06
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr("profiling.laboratory.train._CHECKPOINT_EVERY", 0.0)
+    real, target = Resumable.done, tmp_path / "tiny-0.1m"
+
+    def die(self: Resumable, step: int, loss: float, tokens: int) -> None:
+        real(self, step, loss, tokens)
+        if step == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Resumable, "done", die)
+    with pytest.raises(KeyboardInterrupt):
+        train_policy(SHAPE, target, silent)
+    assert not target.exists()
+    monkeypatch.setattr(Resumable, "done", real)
+    train_policy(SHAPE, target, silent)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    expected = weights(trained)
+    for name, value in weights(target).items():
+        torch.testing.assert_close(value, expected[name])
+
+
+def sample(tokens: Tokens, text: str) -> SampleRecord:
+    ids = (*tokens.encode(text), tokens.tokenizer.eos_token_id)
+    return SampleRecord(text, None, None, "finished", len(ids), 0.0, token_ids=ids)
+
+
+PROBLEM = Problem("p", "3 + 4 * 2 = ?", "14", {"solution": "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"})
+
+
+def test_a_label_stands_where_a_steps_reward_is_read() -> None:
+    tokens = Tokens(make_tokenizer())
+    right = sample(tokens, "3 + 4 = 7\n\n7 * 2 = \\boxed{14}")
+    wrong = sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}")
+    rows = labelled_rows([(PROBLEM, [right, wrong])], PromptTemplate(), tokens)
+    read = [
+        [(tokens.decode(ids[: at + 1]), label) for at, label in enumerate(labels) if label >= 0]
+        for ids, labels in rows
+    ]
+    asked = f"{PROBLEM.text}\n\n"
+    assert read == [
+        [(f"{asked}3 + 4 = 7\n\n", 1), (f"{asked}3 + 4 = 7\n\n7 * 2 = \\boxed{{14}}", 1)],
+        [(f"{asked}3 + 4 = 8\n\n", 0), (f"{asked}3 + 4 = 8\n\n8 * 2 = \\boxed{{16}}", 0)],
+    ]
+
+
+def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path: Path) -> None:
+    tokens = Tokens(load_tokenizer(trained))
+    samples = [
+        sample(tokens, "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"),
+        sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}"),
+    ]
+    recipe = PrmRecipe("tiny", "tiny", problems=1, samples=8, steps=40, batch=4)
+    card = train_prm(
+        recipe, trained, tmp_path / "prm", [(PROBLEM, samples * 4)], PromptTemplate(), tokens,
+        silent,
+    )  # fmt: skip
+    assert card["loss"] < 0.3  # a coin would have 0.69
+    check_prm(str(tmp_path / "prm"), tokens)
+    head = HeadCard.load(tmp_path / "prm")
+    assert (head.policy, head.layers, head.intercept) == ("tiny", 1, 0.0)
+    assert head.trained_on == (question_id(PROBLEM.text),)
+
+
+def test_too_few_samples_are_said(trained: Path, tmp_path: Path) -> None:
+    tokens = Tokens(load_tokenizer(trained))
+    with pytest.raises(ValueError, match="1 samples make no batch of 64"):
+        train_prm(
+            PrmRecipe("tiny", "tiny", problems=1, samples=1, steps=1),
+            trained, tmp_path / "prm", [(PROBLEM, [sample(tokens, "3")])], PromptTemplate(), tokens,
+        )  # fmt: skip
+
+
+def test_every_policy_has_its_prms_and_an_off_policy_one_is_anothers() -> None:
+    for policy in POLICIES:
+        named = prms_of(policy)
+        assert PRMS[named["strong"]].policy == policy
+        assert PRMS[named["weak"]].policy == policy
+        assert PRMS[OFF_POLICY[policy]].policy != policy
+        assert {recipe.base for recipe in PRMS.values()} <= set(POLICIES)
+
+
+def test_the_same_seed_draws_the_same_problems() -> None:
+    one, other = (itertools.islice(generate(7, Split.TRAIN), 20) for _ in range(2))
+    assert list(one) == list(other)
+
+
+MODELS = Path(__file__).parents[3] / "data" / "models"
+
+
+@pytest.mark.parametrize("name", [*POLICIES, *PRMS])
+def test_the_bundled_models_are_those_of_the_catalog(name: str) -> None:
+    import dataclasses
+
+    card = json.loads((MODELS / name / "training.json").read_text())
+    made = dataclasses.asdict(POLICIES.get(name) or PRMS[name])
+    assert {key: card[key] for key in made} == made
+    if name in POLICIES:
+        assert template_for(name, MODELS / name) == PromptTemplate()
+    assert (MODELS / name / "README.md").is_file()
