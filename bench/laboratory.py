@@ -9,9 +9,11 @@ hold the results, `--work` the store and the logs; `bench/paper.py`, the last jo
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +41,8 @@ class Job:
     name: str
     command: tuple[str | Path, ...]
     after: tuple[str, ...] = ()
+    publishes: bool = False
+    """Whether it writes what ships with the project from the matrix."""
 
 
 def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
@@ -135,6 +139,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
                 (sys.executable, "bench/record_evidence.py", "--store", matrix,
                  "--policy", policy, "--pools"),
                 (*measured, f"{policy} greedy"),
+                publishes=True,
             )
         )  # fmt: skip
     found.append(
@@ -142,38 +147,64 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
             "page and model cards",
             (sys.executable, "bench/paper.py"),
             tuple(f"{policy} record" for policy in POLICIES),
+            publishes=True,
         )
     )
     return found
 
 
 def run_all(todo: Sequence[Job], work: Path, cores: Sequence[int]) -> dict[str, float]:
-    """Run the jobs, one a core; returns the seconds of every job, those of earlier runs too."""
-    done_file = work / "done.json"
-    seconds: dict[str, float] = json.loads(done_file.read_text()) if done_file.exists() else {}
-    waiting = [job for job in todo if job.name not in seconds]
+    """Run the jobs, one a core; returns the seconds of every job ever done, failed tries included.
+
+    What a job needs and is not among `todo` counts as there. Jobs that need a failed one are left;
+    the others go on.
+    """
+    done_file, spent_file = work / "done.json", work / "spent.json"
+    done: list[str] = json.loads(done_file.read_text()) if done_file.exists() else []
+    spent: dict[str, float] = json.loads(spent_file.read_text()) if spent_file.exists() else {}
+    waiting = [job for job in todo if job.name not in done]
+    unmet = {job.name for job in waiting}
     running: dict[int, tuple[Job, subprocess.Popen[bytes], float]] = {}
     (work / "logs").mkdir(parents=True, exist_ok=True)
-    while waiting or running:
-        for core in cores:
-            ready = [job for job in waiting if all(need in seconds for need in job.after)]
-            if core not in running and ready:
-                job = ready[0]
-                waiting.remove(job)
-                running[core] = job, _start(job, work, core), time.monotonic()
-        time.sleep(0.5)
-        for core, (job, process, started) in list(running.items()):
-            if process.poll() is None:
-                continue
-            del running[core]
-            if process.returncode:
-                for _, other, _ in running.values():
-                    other.terminate()
-                sys.exit(f"{job.name} failed; see {_log(job, work)}")
-            seconds[job.name] = seconds.get(job.name, 0.0) + time.monotonic() - started
-            done_file.write_text(json.dumps(seconds, indent=1) + "\n")
-            print(f"{job.name}: {seconds[job.name]:.0f} s", file=sys.stderr, flush=True)
-    return seconds
+
+    def note(job: Job, started: float) -> None:
+        spent[job.name] = spent.get(job.name, 0.0) + time.monotonic() - started
+        spent_file.write_text(json.dumps(spent, indent=1) + "\n")
+
+    try:
+        while True:
+            for core in set(cores) - set(running):
+                job = next((job for job in waiting if not unmet & set(job.after)), None)
+                if job is not None:
+                    waiting.remove(job)
+                    running[core] = job, _start(job, work, core), time.monotonic()
+            if not running:
+                break
+            time.sleep(0.5)
+            for core, (job, process, started) in list(running.items()):
+                if process.poll() is None:
+                    continue
+                del running[core]
+                note(job, started)
+                if process.returncode:
+                    _say(f"{job.name} failed; see {_log(job, work)}")
+                else:
+                    unmet.discard(job.name)
+                    done.append(job.name)
+                    done_file.write_text(json.dumps(done, indent=1) + "\n")
+                    _say(f"{job.name}: {spent[job.name]:.0f} s")
+    finally:
+        for job, process, started in running.values():
+            process.terminate()
+            process.wait()
+            note(job, started)
+    if unmet:
+        sys.exit(f"not done: {', '.join(sorted(unmet))}; the same command goes on")
+    return spent
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _log(job: Job, work: Path) -> Path:
@@ -205,12 +236,26 @@ def main() -> None:
         shutil.rmtree(arguments.work, ignore_errors=True)
         for name in (*POLICIES, *PRMS, *map(head_of, POLICIES)):
             shutil.rmtree(MODELS / name, ignore_errors=True)
+            (MODELS / f"{name}.training").unlink(missing_ok=True)
     arguments.work.mkdir(parents=True, exist_ok=True)
     todo = jobs(arguments.work.resolve(), arguments.pool, arguments.limit)
+    if (arguments.pool, arguments.limit) != (POOL, None):
+        # A trial must not replace what ships.
+        todo = [job for job in todo if not job.publishes]
     if arguments.only:
+        if unknown := set(arguments.only) - {job.name for job in todo}:
+            parser.error(f"no job {', '.join(sorted(unknown))}; there are: "
+                         + ", ".join(job.name for job in todo))  # fmt: skip
         todo = [job for job in todo if job.name in arguments.only]
+    # Children end with us, however we end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the same command goes on"))
     started = time.monotonic()
-    seconds = run_all(todo, arguments.work, sorted(os.sched_getaffinity(0)))
+    with (arguments.work / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit(f"{arguments.work}: another run works there")
+        seconds = run_all(todo, arguments.work, sorted(os.sched_getaffinity(0)))
     busy, wall = sum(seconds.values()), time.monotonic() - started
     line = f"{len(seconds)} jobs, {busy / 60:.0f} core minutes in all; {wall / 60:.0f} minutes now"
     finish({"seconds": seconds, "now": wall}, line, as_json=arguments.json)

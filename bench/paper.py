@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,11 +26,11 @@ sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from planner import evidence
 from planner.costs import Rates
-from profiling.laboratory.__main__ import TRAINING_FILE
 from profiling.laboratory.catalog import POLICIES, PRMS, head_of, prms_of
 from profiling.laboratory.task import LEVELS, read_problems
+from profiling.laboratory.train import TRAINING_FILE
 from profiling.pools import load_pools, rewards_of
-from profiling.rewards import RewardStatistics, reward_statistics
+from profiling.rewards import Estimate, RewardStatistics, reward_statistics
 
 Floats = NDArray[np.float64]
 
@@ -37,37 +38,51 @@ MEASURED = ROOT / "data" / "measured"
 MODELS = ROOT / "data" / "models"
 PROBLEMS = ROOT / "data" / "problems" / "laboratory" / "profile.jsonl"
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
-DIFFICULTIES = ("easy", "medium", "hard", "all")
-SEARCHES = ("beam_search", "dvts")
+DIFFICULTIES = ("easy", "medium", "hard")
+N = 64  # the largest budget of live search
+SLACK = 0.01  # accuracy that a compute-optimal choice may give away
+COMPARED: dict[str, Callable[[int], str]] = {
+    "best_of_n": lambda n: f"best_of_n(n={n},score=last,vote=max)",
+    "beam_search": lambda n: f"beam_search(n={n},width=4,score=last,vote=weighted)",
+    "dvts": lambda n: f"dvts(n={n},width=4,score=last,vote=weighted)",
+}
 LIVE_KINDS = ("strong", "off-policy", "weak")
 RESAMPLES = 2000
 # Reward statistics resample whole problems; so many samples of each say as much as all 256.
 REWARD_SAMPLES = 64
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over problems with its 95 % interval."""
+def estimate(values: Floats, level: float = 0.95) -> Estimate:
+    """The mean of one number a problem, with an interval from resampling problems.
 
-    value: float
-    low: float
-    high: float
-    problems: int
+    Where all problems say the same, resampling sees no spread: there the rule of three bounds how
+    often another problem may differ.
+    """
+    mean = float(values.mean())
+    if np.ptp(values) == 0:
+        unseen = -math.log(1 - level) / len(values)
+        return Estimate(mean, mean - unseen, mean + unseen)
+    rng = np.random.default_rng(0)
+    picked = rng.integers(len(values), size=(RESAMPLES, len(values)))
+    tail = (1 - level) / 2
+    low, high = np.quantile(values[picked].mean(axis=1), [tail, 1 - tail])
+    return Estimate(mean, float(low), float(high))
 
-    @classmethod
-    def of(cls, values: Floats) -> Estimate:
-        """Of one number a problem, by resampling problems."""
-        rng = np.random.default_rng(0)
-        picked = rng.integers(len(values), size=(RESAMPLES, len(values)))
-        low, high = np.quantile(values[picked].mean(axis=1), [0.025, 0.975])
-        return cls(float(values.mean()), float(low), float(high), len(values))
 
-    def signed(self) -> str:
-        """As a difference."""
-        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+def accuracy_of(values: Floats) -> str:
+    """An accuracy with its interval, which stays between 0 and 1."""
+    e = estimate(values)
+    return f"{e.value:.3f} [{max(0.0, e.low):.3f}, {min(1.0, e.high):.3f}]"
 
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+def signed(e: Estimate) -> str:
+    """A difference with its interval."""
+    return f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+
+
+def told(e: Estimate) -> str:
+    """What an interval says of a difference."""
+    return "above" if e.low > 0 else "below" if e.high < 0 else "not told apart from"
 
 
 class Matrix:
@@ -99,35 +114,55 @@ class Matrix:
         wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
         return wide.loc[list(problems)].dropna(axis="columns")
 
-    def flops(self, strategy: str, prm: str | None, problems: Sequence[str]) -> float:
-        """Mean FLOPs of a strategy a problem."""
+    def flops(self, prm: str | None, problems: Sequence[str]) -> pd.Series:
+        """Mean FLOPs a problem of every strategy that needs no PRM, and of those with `prm`."""
         rows = self.frame[
-            (self.frame["strategy"] == strategy)
-            & self.frame["prm"].isin(["", prm or ""])
-            & self.frame["problem"].isin(list(problems))
+            self.frame["prm"].isin(["", prm or ""]) & self.frame["problem"].isin(list(problems))
         ]
         rates = Rates(self.sizes[self.policy], self.sizes.get(prm or ""))
-        mean = rows[["generated_tokens", "prompt_tokens", "prm_tokens"]].mean()
-        flops = rates.price(*map(float, mean)).flops
-        assert flops is not None
-        return flops
+        tokens = ["generated_tokens", "prompt_tokens", "prm_tokens"]
+        means = rows.groupby("strategy")[tokens].mean()
+        return means.apply(lambda mean: rates.price(*map(float, mean)).flops, axis="columns")
 
 
-def best_half_by_half(accuracy: pd.DataFrame) -> tuple[Floats, list[str]]:
-    """What the best strategy scores on problems that did not choose it, and which it was.
+@dataclass(frozen=True)
+class Choice:
+    """Strategies chosen on one half of the problems and judged on the other, both ways.
 
-    Each half of the problems (every other one) chooses by its mean, the other half judges. Of
-    equally good strategies the one named first wins.
+    Attributes:
+        judged: accuracy on every problem of the strategy that the other half chose.
+        strategies: those chosen, one or two.
+        flops: mean a problem.
     """
-    values = accuracy.to_numpy(float)
-    judged = np.empty(len(values))
-    chosen = []
+
+    judged: Floats
+    strategies: tuple[str, ...]
+    flops: float
+
+    def names(self) -> str:
+        """For a table."""
+        return " / ".join(short(name) for name in self.strategies)
+
+
+def choose(accuracy: pd.DataFrame, flops: pd.Series, slack: float = 0.0) -> Choice:
+    """The cheapest strategy whose mean is within `slack` of the best, half by half.
+
+    Halves are every other problem. With `slack` 0 it is the best, ties to the cheaper.
+    """
+    values, cost = accuracy.to_numpy(float), flops[accuracy.columns].to_numpy(float)
+    judged, chosen = np.empty(len(values)), []
     for half in (0, 1):
         mine = np.arange(len(values)) % 2 == half
-        best = int(values[~mine].mean(axis=0).argmax())
+        means = values[~mine].mean(axis=0)
+        good = means >= means.max() - slack - 1e-9
+        best = int(np.flatnonzero(good)[cost[good].argmin()])
         judged[mine] = values[mine, best]
-        chosen.append(str(accuracy.columns[best]))
-    return judged, chosen
+        chosen.append(best)
+    return Choice(
+        judged,
+        tuple(dict.fromkeys(str(accuracy.columns[best]) for best in chosen)),
+        float(cost[chosen].mean()),
+    )
 
 
 def short(strategy: str) -> str:
@@ -190,9 +225,9 @@ def policies_section(matrices: Sequence[Matrix]) -> str:
             [
                 matrix.policy,
                 f"{matrix.sizes[matrix.policy]:,}",
-                str(Estimate.of(matrix.pass_at_1.loc[everything].to_numpy(float))),
-                *(f"{share.get(level, 0.0):.1%}" for level in DIFFICULTIES[:3]),
-                str(Estimate.of(greedy)),
+                accuracy_of(matrix.pass_at_1.loc[everything].to_numpy(float)),
+                *(f"{share.get(level, 0.0):.1%}" for level in DIFFICULTIES),
+                accuracy_of(greedy),
             ]
         )
         means = pass_at_1_by_level(matrix)
@@ -204,42 +239,77 @@ def policies_section(matrices: Sequence[Matrix]) -> str:
     )
 
 
-def prm_section(quality: Sequence[Quality]) -> str:
-    """Quality of every PRM on every policy."""
+def prm_section(quality: Sequence[Quality]) -> tuple[str, list[str]]:
+    """Quality of every PRM on every policy, and whether the kinds can be told apart."""
     head = ["policy", "PRM", "name", "AUC", "AUC within a problem", "calibration error", "Brier"]
-    return table(head, [[q.policy, q.kind, q.prm, *q.figures()] for q in quality])
+    verdicts = []
+    for policy in POLICIES:
+        of = {q.kind: q.statistics.auc for q in quality if q.policy == policy}
+        apart = [kind for kind in of if of[kind].high < of["strong"].low]
+        rest = [kind for kind in of if kind not in (*apart, "strong")]
+        verdicts.append(
+            f"{policy}: strong {of['strong']}; clearly below it (intervals apart): "
+            f"{', '.join(apart) or 'none'}; not: {', '.join(rest) or 'none'}."
+        )
+    return table(head, [[q.policy, q.kind, q.prm, *q.figures()] for q in quality]), verdicts
 
 
-def choice_section(matrices: Sequence[Matrix]) -> tuple[str, set[str]]:
-    """The best strategy of every policy, PRM and difficulty; and the families that win."""
-    rows, families = [], set()
+def choice_section(matrices: Sequence[Matrix]) -> tuple[str, list[str]]:
+    """The best strategy of every policy, PRM and difficulty, at equal N and compute-optimally."""
+    rows, verdicts = [], []
+    cells = len(matrices) * len(LIVE_KINDS) * len(DIFFICULTIES)
+    beaten = 0
     for matrix in matrices:
         for kind in LIVE_KINDS:
-            prm = prms_of(matrix.policy)[kind]
-            for difficulty in DIFFICULTIES[:3]:
+            prm, optimal = prms_of(matrix.policy)[kind], {}
+            for difficulty in DIFFICULTIES:
                 problems = matrix.problems(difficulty)
-                if len(problems) < 10:
-                    rows.append([matrix.policy, kind, difficulty, str(len(problems)), *"----"])
-                    continue
-                accuracy = matrix.accuracy(prm, problems)
-                judged, chosen = best_half_by_half(accuracy)
-                majority = accuracy["majority(n=64)"].to_numpy(float)
-                families |= {name.partition("(")[0] for name in chosen}
+                accuracy, flops = matrix.accuracy(prm, problems), matrix.flops(prm, problems)
+                equal = accuracy[[name for name in accuracy if f"n={N}," in name or
+                                  name == f"majority(n={N})"]]  # fmt: skip
+                best, cheap = choose(equal, flops), choose(accuracy, flops, slack=SLACK)
+                majority = accuracy[f"majority(n={N})"].to_numpy(float)
+                difference = best.judged - majority
+                # So many cells are looked at that one in twenty would be found by chance.
+                beaten += estimate(difference, 1 - 0.05 / cells).low > 0
+                optimal[difficulty] = cheap.strategies
                 rows.append(
                     [
-                        matrix.policy,
-                        kind,
-                        difficulty,
-                        str(len(problems)),
-                        " / ".join(short(name) for name in dict.fromkeys(chosen)),
-                        str(Estimate.of(judged)),
-                        str(Estimate.of(majority)),
-                        Estimate.of(judged - majority).signed(),
+                        matrix.policy, kind, difficulty, str(len(problems)), best.names(),
+                        accuracy_of(best.judged), accuracy_of(majority),
+                        signed(estimate(difference)), cheap.names(), accuracy_of(cheap.judged),
+                        f"{cheap.flops:.1e}",
                     ]
+                )  # fmt: skip
+            if kind == "strong":
+                families = {
+                    difficulty: {name.partition("(")[0] for name in names}
+                    for difficulty, names in optimal.items()
+                }
+                verdicts.append(
+                    f"{matrix.policy} with its strong PRM: compute-optimal is "
+                    + "; ".join(
+                        f"{' or '.join(short(name) for name in names)} where it is {difficulty}"
+                        for difficulty, names in optimal.items()
+                    )
+                    + (
+                        ": the choice changes with difficulty."
+                        if len({frozenset(names) for names in optimal.values()}) > 1
+                        else ": the choice does not change with difficulty."
+                    )
+                    + (
+                        " So does the family."
+                        if not set.intersection(*families.values())
+                        else " One family serves all of them."
+                    )
                 )
-    head = ["policy", "PRM", "difficulty", "problems", "best (chosen on the other half)",
-            "its accuracy", "majority@64", "difference"]  # fmt: skip
-    return table(head, rows), families
+    verdicts.append(
+        f"In {beaten} of {cells} cells the best strategy at N = {N} is above majority@{N} with an "
+        f"interval of {1 - 0.05 / cells:.2%}, which allows for looking at so many."
+    )
+    head = ["policy", "PRM", "difficulty", "problems", f"best at N = {N}", "its accuracy",
+            f"majority@{N}", "difference", "compute-optimal", "its accuracy", "FLOPs"]  # fmt: skip
+    return table(head, rows), verdicts
 
 
 def ladder_section(matrices: Sequence[Matrix]) -> tuple[str, list[str]]:
@@ -248,66 +318,52 @@ def ladder_section(matrices: Sequence[Matrix]) -> tuple[str, list[str]]:
     for small, large in itertools.pairwise(matrices):
         problems = sorted(set(small.problems("all")) & set(large.problems("all")))
         greedy = large.accuracy(None, problems)["greedy"].to_numpy(float)
-        greedy_flops = large.flops("greedy", None, problems)
-        for kind in LIVE_KINDS:
-            prm = prms_of(small.policy)[kind]
-            accuracy = small.accuracy(prm, problems)
-            judged, chosen = best_half_by_half(accuracy)
-            difference = Estimate.of(judged - greedy)
-            spent = np.mean([small.flops(name, prm, problems) for name in chosen])
+        greedy_flops = float(large.flops(None, problems)["greedy"])
+        for kind, prm in {"none": None, **prms_of(small.policy)}.items():
+            best = choose(small.accuracy(prm, problems), small.flops(prm, problems))
+            difference = estimate(best.judged - greedy)
+            size = f"{small.sizes[prm]:,}" if prm else ""
             rows.append(
                 [
-                    small.policy,
-                    kind,
-                    " / ".join(short(name) for name in dict.fromkeys(chosen)),
-                    str(Estimate.of(judged)),
-                    f"{spent:.2e}",
-                    large.policy,
-                    str(Estimate.of(greedy)),
-                    f"{greedy_flops:.2e}",
-                    difference.signed(),
+                    small.policy, kind, size, best.names(), accuracy_of(best.judged),
+                    f"{best.flops:.1e}", large.policy, accuracy_of(greedy), f"{greedy_flops:.1e}",
+                    signed(difference),
                 ]
-            )
-            if kind == "strong":
-                word = (
-                    "beats"
-                    if difference.low > 0
-                    else "falls below"
-                    if difference.high < 0
-                    else "cannot be told apart from"
-                )
+            )  # fmt: skip
+            if kind in ("none", "strong", "head"):
                 verdicts.append(
-                    f"{small.policy} with its strong PRM and its best strategy {word} the greedy "
-                    f"answer of {large.policy}: {difference.signed()}, at "
-                    f"{spent / greedy_flops:.0f} times its FLOPs."
+                    f"{small.policy}, {'no PRM' if prm is None else f'{kind} PRM'}: "
+                    f"{best.names()} is {told(difference)} the greedy answer of {large.policy}, "
+                    f"{signed(difference)}, at {best.flops / greedy_flops:,.0f} times its FLOPs."
                 )
-    head = ["small", "PRM", "best (chosen on the other half)", "accuracy", "FLOPs", "large",
-            "greedy accuracy", "FLOPs", "difference"]  # fmt: skip
+    head = ["small", "PRM", "its parameters", "best (chosen on the other half)", "accuracy",
+            "FLOPs", "large", "greedy accuracy", "FLOPs", "difference"]  # fmt: skip
     return table(head, rows), verdicts
 
 
-def off_policy_section(matrices: Sequence[Matrix]) -> str:
+def off_policy_section(matrices: Sequence[Matrix]) -> tuple[str, list[str]]:
     """Search with each PRM against a majority of the same budget."""
-    rows = []
+    rows, verdicts = [], []
     for matrix in matrices:
         problems = matrix.problems("all")
         for kind in LIVE_KINDS:
             accuracy = matrix.accuracy(prms_of(matrix.policy)[kind], problems)
             for n in (4, 16, 64):
                 majority = accuracy[f"majority(n={n})"].to_numpy(float)
-                cells = [matrix.policy, kind, str(n), str(Estimate.of(majority))]
-                cells.append(
-                    Estimate.of(
-                        accuracy[f"best_of_n(n={n},score=last,vote=max)"].to_numpy(float) - majority
-                    ).signed()
-                )
-                for search in SEARCHES:
-                    name = f"{search}(n={n},width=4,score=last,vote=weighted)"
-                    cells.append(Estimate.of(accuracy[name].to_numpy(float) - majority).signed())
-                rows.append(cells)
-    head = ["policy", "PRM", "N", "majority", "best_of_n minus majority",
-            "beam_search minus majority", "dvts minus majority"]  # fmt: skip
-    return table(head, rows)
+                minus = {
+                    family: estimate(accuracy[name(n)].to_numpy(float) - majority)
+                    for family, name in COMPARED.items()
+                }
+                cells = [matrix.policy, kind, str(n), accuracy_of(majority)]
+                rows.append([*cells, *(signed(e) for e in minus.values())])
+                if n == N:
+                    verdicts.append(
+                        f"{matrix.policy}, {kind} PRM, N = {n}: "
+                        + "; ".join(f"{family} {told(e)} majority" for family, e in minus.items())
+                        + "."
+                    )
+    head = ["policy", "PRM", "N", "majority", *(f"{family} minus majority" for family in COMPARED)]
+    return table(head, rows), verdicts
 
 
 def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
@@ -317,13 +373,6 @@ def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "apportion"
     from matplotlib import pyplot
-
-    def name(kind: str) -> Callable[[int], str]:
-        return {
-            "majority": lambda n: f"majority(n={n})",
-            "best_of_n": lambda n: f"best_of_n(n={n},score=last,vote=max)",
-            "beam_search": lambda n: f"beam_search(n={n},width=4,score=last,vote=weighted)",
-        }[kind]
 
     lines = (
         ("majority", "strong", "black", "-"),
@@ -337,7 +386,7 @@ def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
     shape = len(matrices), 3
     figure, axes = pyplot.subplots(*shape, figsize=(10, 2.6 * len(matrices)), sharex=True)
     for row, matrix in enumerate(matrices):
-        for column, difficulty in enumerate(DIFFICULTIES[:3]):
+        for column, difficulty in enumerate(DIFFICULTIES):
             panel = axes[row][column]
             problems = matrix.problems(difficulty)
             panel.set_title(f"{matrix.policy}, {difficulty} ({len(problems)} problems)", fontsize=9)
@@ -346,8 +395,9 @@ def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
                 continue
             for family, kind, colour, dash in lines:
                 accuracy = matrix.accuracy(prms_of(matrix.policy)[kind], problems)
-                budgets = [n for n in (1, 4, 16, 64, 256) if name(family)(n) in accuracy]
-                means = [accuracy[name(family)(n)].mean() for n in budgets]
+                name = COMPARED.get(family, lambda n: f"majority(n={n})")
+                budgets = [n for n in (1, 4, 16, 64, 256) if name(n) in accuracy]
+                means = [accuracy[name(n)].mean() for n in budgets]
                 label = family if family == "majority" else f"{family}, {kind} PRM"
                 panel.plot(budgets, means, dash, color=colour, label=label, marker=".")
     axes[-1][1].set_xlabel("N, generations a problem")
@@ -374,7 +424,7 @@ def policy_card(matrix: Matrix, training: dict[str, Any]) -> str:
             ],
         ),
         problems=len(matrix.pass_at_1),
-        mean=Estimate.of(matrix.pass_at_1.to_numpy(float)),
+        mean=accuracy_of(matrix.pass_at_1.to_numpy(float)),
     )  # fmt: skip
 
 
@@ -421,37 +471,47 @@ def main() -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     figure = arguments.out.with_suffix(".svg")
     draw_figure(matrices, figure)
-    choices, families = choice_section(matrices)
-    ladder, verdicts = ladder_section(matrices)
     quality = [one for policy in POLICIES for one in qualities(policy)]
     write_cards(matrices, quality)
+    sections = {
+        "prms": prm_section(quality),
+        "choices": choice_section(matrices),
+        "ladder": ladder_section(matrices),
+        "searches": off_policy_section(matrices),
+    }
+    verdicts = {name: found for name, (_, found) in sections.items()}
+    _, ledgers = load_pools(MEASURED / "pools", matrices[0].policy)
     text = TEMPLATE.format(
         problems=len(matrices[0].problems("all")),
+        pool=int(ledgers["samples"].min()),
         figure=figure.name,
         policies=policies_section(matrices),
-        prms=prm_section(quality),
         reward_samples=REWARD_SAMPLES,
-        choices=choices,
-        families=", ".join(sorted(families)),
-        ladder=ladder,
-        verdicts="\n".join(f"- {verdict}" for verdict in verdicts),
-        searches=off_policy_section(matrices),
+        slack=SLACK,
+        n=N,
+        **{name: shown for name, (shown, _) in sections.items()},
+        **{f"{name}_say": "".join(f"- {v}\n" for v in found) for name, found in verdicts.items()},
     )
     arguments.out.write_text(text, encoding="utf-8")
-    finish({"page": str(arguments.out), "verdicts": verdicts}, " ".join(verdicts),
+    finish({"page": str(arguments.out), "verdicts": verdicts}, "\n".join(verdicts["ladder"]),
            as_json=arguments.json)  # fmt: skip
 
 
 TEMPLATE = """# The paper at small scale
 
-_Made by `python bench/paper.py` from `data/measured`; nothing here is written by hand but the
-words between the tables._
+_Made by `python bench/paper.py` from `data/measured`; words and tables alike come from that
+script._
 
 arXiv 2502.06703 asks of large models which test-time strategy is best, and finds that it depends on
 the policy, the PRM and the difficulty. Here the same is asked of the laboratory: three small
 policies trained by this project, a task whose steps can be checked exactly, and PRMs of known
-making. All figures are of the same {problems} profile problems, none of which any model was trained
-on; intervals are 95 %, from resampling problems. Difficulty is by pass@1 over 256 samples.
+making. All figures are of the same {problems} profile problems; intervals are 95 %, from resampling
+problems. Difficulty is by pass@1 over {pool} samples; majority and best-of-N are replayed from the
+same samples, beam search and DVTS are live runs.
+
+What is held out: no chain of calculations of these problems was in any model's training. Single
+calculations were: a small model cannot know a sum it has never seen, and of those below 50 nearly
+all occur in training. So this measures composing, not generalising to new arithmetic.
 
 ## The policies
 
@@ -463,24 +523,36 @@ samples of each). *Strong*: trained on the policy's own samples with exact step 
 *Off-policy*: the strong PRM of another policy. *Weak*: a small base and few samples. *Head*: what
 `apportion fit-prm` makes of the policy's hidden states.
 
+{prms_say}
 {prms}
+The strong PRMs of lab-0.4m and lab-0.8m start from the weights of lab-0.8m, that of lab-1.8m from
+its own. So for lab-0.8m off-policy differs from strong in the samples alone; for the other two also
+in the size of the base, larger for lab-0.4m and smaller for lab-1.8m.
+
 ## Does the best strategy change?
 
-Of all strategies and budgets up to 256, the best on every other problem, judged on the rest.
-Families that win somewhere: {families}.
+*Best at N = {n}*: of all strategies of that budget, every score and vote included.
+*Compute-optimal*: of all strategies and budgets up to 256, the one of least FLOPs within {slack} of
+the best accuracy. Both are chosen on every other problem and judged on the rest, and the other way
+round; two names mean that the halves chose differently.
 
+{choices_say}
 {choices}
 ![accuracy over budget]({figure})
 
 ## Does a small policy beat a larger one's greedy answer?
 
-{verdicts}
+FLOPs count the PRM's tokens too. The strong PRM of lab-0.4m is larger than lab-0.4m itself; the
+rows without a PRM and with the head, which is no larger than its policy, show what is left without
+that.
 
+{ladder_say}
 {ladder}
 ## Does search with an off-policy PRM fall below majority?
 
-At equal N, live search against the majority replayed from the pool, on the same problems.
+At equal N, on the same problems.
 
+{searches_say}
 {searches}
 """
 
@@ -492,7 +564,7 @@ A policy of apportion's laboratory: a Llama of {parameters:,} parameters that so
 - Task: stories and bare expressions of 1 to 7 operations, solved a step a paragraph.
 - Shape: hidden {hidden}, {layers} layers, heads of 32, tied embeddings, float32.
 - Data: seeded training problems without end, none of which shares its chain of calculations with a
-  profile or held-out problem; loss on solutions only.
+  profile or held-out problem (single calculations do recur); loss on solutions only.
 - Training: {steps} steps of {batch} problems, AdamW, peak learning rate {learning_rate}, cosine
   decay; {tokens:,} tokens in {seconds} s on one core; loss {loss} a solution token at the end.
 

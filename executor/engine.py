@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -31,6 +32,7 @@ T = TypeVar("T")
 # Children are reported when each finishes, not at every token: building an output object a token
 # costs a fifth of the throughput of a small model.
 _ONLY_WHEN_FINISHED = 1 << 30
+_SHUT_DOWN = "the engines of this process were shut down"
 # A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
 _CPU_CONTEXT = 8192
 # Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
@@ -46,7 +48,7 @@ class EngineOptions:
         max_num_seqs: most sequences in one batch.
         kv_cache_gib: key-value cache on a CPU, in GiB (a GPU uses `gpu_memory_utilization`).
         gpu_memory_utilization: share of a GPU's memory; two engines on one GPU must share it.
-        dtype: of weights and activations.
+        dtype: of weights and activations; `auto` is the checkpoint's own, but 16 bits for 32.
         block_size: tokens of a prefix-cache block; only whole blocks are reused.
         tensor_parallel_size: GPUs the model is split over.
     """
@@ -118,9 +120,8 @@ class Engine:
                 del self._requests[request_id]
                 fail(EngineError(f"engine {self.name} refused a request: {error}"))
 
-        refused = self.host.call(add)
-        if refused.done() and (error := refused.exception()) is not None:
-            fail(error)
+        if not self.host.send(add):
+            fail(EngineError(_SHUT_DOWN))
 
     async def cancel(self, request_id: str) -> list[tuple[int, int, int]]:
         """Stop what still runs of a request.
@@ -150,13 +151,14 @@ class Engine:
 
     def _step(self) -> None:
         """Run one engine step and hand out what finished; a failing engine fails its requests."""
+        _outbox.open()
         try:
-            outputs = self._llm.step()
+            for output in self._llm.step():
+                self._hand_out(output)
         except Exception as error:
             self.fail_all(error)
-            return
-        for output in outputs:
-            self._hand_out(output)
+        finally:
+            _outbox.flush()
 
     def fail_all(self, error: BaseException) -> None:
         """Count the engine as lost and fail its requests; on the host's thread only."""
@@ -196,11 +198,51 @@ class Engine:
         return self.lost is None and self._llm is not None and self._llm.has_unfinished_requests()
 
 
+class Outbox:
+    """What the engines' thread wants run on event loops.
+
+    Between `open` and `flush` it is gathered, so that a loop is woken once a step and not once an
+    output: with small models that costs as much as the step.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] | None = None
+        self._owner: int | None = None
+
+    def open(self) -> None:
+        """Gather from here on what this thread puts."""
+        self._held, self._owner = {}, threading.get_ident()
+
+    def put(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+        """Run `action` on a loop, now or at the next flush; a closed loop wants no answers."""
+        if self._held is None or threading.get_ident() != self._owner:
+            self._wake(loop, [action])
+        else:
+            self._held.setdefault(loop, []).append(action)
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        held, self._held = self._held or {}, None
+        for loop, actions in held.items():
+            self._wake(loop, actions)
+
+    @staticmethod
+    def _wake(loop: asyncio.AbstractEventLoop, actions: list[Callable[[], None]]) -> None:
+        def run() -> None:
+            for action in actions:
+                action()
+
+        # RuntimeError says that the loop is closed: whoever waited is gone, the thread goes on.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(run)
+
+
+_outbox = Outbox()
+
+
 def post(loop: asyncio.AbstractEventLoop, action: Callable[..., None], *arguments: Any) -> None:
-    """Run `action` on an event loop from the engines' thread; a closed loop wants no answers."""
-    # RuntimeError says that the loop is closed: whoever waited is gone, the thread goes on.
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(action, *arguments)
+    """Run `action`, which must not raise, on an event loop."""
+    _outbox.put(loop, functools.partial(action, *arguments))
 
 
 class EngineHost:
@@ -224,11 +266,16 @@ class EngineHost:
             except BaseException as error:
                 future.set_exception(error)
 
-        if self._closed:
-            future.set_exception(EngineError("the engines of this process were shut down"))
-        else:
-            self._commands.put(run)
+        if not self.send(run):
+            future.set_exception(EngineError(_SHUT_DOWN))
         return future
+
+    def send(self, action: Callable[[], None]) -> bool:
+        """Run `action`, which must not raise, before the next step; False: it never will be."""
+        if self._closed:
+            return False
+        self._commands.put(action)
+        return True
 
     def start(self, name: str, model: Path | str, options: EngineOptions, **extra: Any) -> Engine:
         """Load `model` into a new engine; blocks until it is ready.
@@ -395,6 +442,10 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
             "max_num_batched_tokens": max(context, _CPU_BATCH),
             "max_model_len": context,
         }
+        if extra.get("runner") == "pooling" and options.dtype == "auto":
+            # vLLM would take float16, for which CPUs have no fast multiplication: on two cores a
+            # PRM took six times as long. It takes bfloat16 for policies.
+            arguments["dtype"] = "bfloat16"
     else:
         arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
     args = EngineArgs(**(arguments | extra))

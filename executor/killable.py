@@ -19,12 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from executor.errors import EngineError
+
 START_SECONDS = 60.0
 """How long a child may take to start; importing is not counted against a question's deadline."""
 
 
-class WorkerError(RuntimeError):
-    """The child process cannot be started at all."""
+class WorkerError(EngineError):
+    """The child process cannot be started at all; what was finished before is kept."""
 
 
 class _ChildDiedError(Exception):

@@ -56,6 +56,7 @@ _LOCK_TIMEOUT = 30.0  # seconds a writer waits for another
 
 _metadata = MetaData()
 _LEDGER = tuple(f.name for f in dataclasses.fields(Ledger))
+_SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
 
 _schema = Table("apportion_schema", _metadata, Column("version", Integer, primary_key=True))
 
@@ -228,7 +229,7 @@ class Store:
 
     def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
         """Write one finished problem: all of it, or nothing."""
-        uid = problem_uid(outcome.problem)
+        uid, run_id = problem_uid(outcome.problem), spec.id
         ledger = {f"{name}_tokens": count for name, count in outcome.ledger.to_dict().items()}
         with self._transaction() as connection:
             if not connection.execute(
@@ -246,7 +247,7 @@ class Store:
                 )
             connection.execute(
                 _outcomes.insert().values(
-                    run_id=spec.id,
+                    run_id=run_id,
                     problem_uid=uid,
                     answer=outcome.answer,
                     correct=outcome.correct,
@@ -258,7 +259,7 @@ class Store:
                 )
             )
             rows = [
-                {"run_id": spec.id, "problem_uid": uid, "position": position} | _sample_row(sample)
+                {"run_id": run_id, "problem_uid": uid, "position": position} | _sample_row(sample)
                 for position, sample in enumerate(outcome.samples)
             ]
             if rows:
@@ -377,7 +378,8 @@ def _problem(row: Any) -> Problem:
 
 
 def _sample_row(sample: SampleRecord) -> dict[str, Any]:
-    return dataclasses.asdict(sample)
+    # Not asdict: it copies every token.
+    return {name: getattr(sample, name) for name in _SAMPLE}
 
 
 def _sqlite_file(url: URL) -> Path | None:
@@ -426,7 +428,9 @@ def _use_wal(cursor: Any) -> None:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+            # The low byte: the code proper, without what kind of busy it is.
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > give_up:
                 raise
         time.sleep(random.uniform(0.001, 0.02))
 

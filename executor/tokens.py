@@ -85,15 +85,23 @@ class Tokens:
     def single_tokens(self, text: str) -> tuple[int, ...] | None:
         """The tokens that contain `text`, where no other tokens can spell it together; else None.
 
-        A token that ends in the beginning of `text` could be gone on with by another.
+        A token that ends in the beginning of `text` could be gone on with by another. Beyond ASCII
+        a character may be spelt by several tokens, so nothing is said there.
         """
         if text not in self._single:
-            pieces = {token: self._piece(token) for token in range(len(self.tokenizer.get_vocab()))}
-            starts = tuple(text[:end] for end in range(1, len(text)))
-            found = tuple(token for token, piece in pieces.items() if text in piece)
-            spelt = any(piece.endswith(starts) and text not in piece for piece in pieces.values())
-            self._single[text] = found if found and not spelt else None
+            self._single[text] = self._find_single(text) if text.isascii() else None
         return self._single[text]
+
+    def _find_single(self, text: str) -> tuple[int, ...] | None:
+        starts = tuple(text[:end] for end in range(1, len(text)))
+        found = []
+        for token in self.tokenizer.get_vocab().values():
+            piece = self._piece(token)
+            if text in piece:
+                found.append(token)
+            elif piece.endswith(starts):
+                return None
+        return tuple(sorted(found)) or None
 
     def _piece(self, token: int) -> str:
         if token not in self._pieces:

@@ -165,7 +165,11 @@ def _add_engine(command: Parser) -> None:
     group.add_argument(
         "--kv-cache-gib", type=float, default=2.0, help="key-value cache of an engine on a CPU"
     )
-    group.add_argument("--dtype", default="auto", help="of the models (default: their own)")
+    group.add_argument(
+        "--dtype",
+        default="auto",
+        help="of the models (default: auto, their own, but 16 bits for 32)",
+    )
     group.add_argument(
         "--gpu-memory-utilization",
         type=float,
@@ -197,15 +201,22 @@ def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
         commands,
         "demo",
         "the whole road on the bundled policy and problems: profile, PRM, measure, fit, plan, run",
-        "apportion demo\napportion demo --out results --problems 40",
+        "apportion demo\napportion demo --policy lab-0.8m --out laboratory --problems 40",
     )
     command.set_defaults(store=None)
-    command.add_argument("--policy", default="smollm2-135m")
+    command.add_argument(
+        "--policy",
+        default="smollm2-135m",
+        help="one of the laboratory (lab-0.4m, lab-0.8m, lab-1.8m) solves the laboratory's "
+        "problems, any other word problems (default: %(default)s)",
+    )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
     command.add_argument(
-        "--problems", type=_whole, default=30, help="problems of each part (default: %(default)s)"
+        "--problems", type=_whole, help="of each part (default: laboratory 80, else 30)"
     )
-    command.add_argument("--samples", type=_whole, default=16, help="samples a problem")
+    command.add_argument(
+        "--samples", type=_whole, help="a problem (default: laboratory 64, else 16)"
+    )
     command.add_argument("--trials", type=_whole, default=25, help="Optuna trials")
     _add_engine(command)
 

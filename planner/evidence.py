@@ -91,12 +91,12 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
 
 def bundled(policy: str | None = None) -> pd.DataFrame:
     """Evidence recorded by this project's own runs, shipped with it; of one policy, or of all."""
-    folder = data_folder() / "measured"
+    wanted = None if policy is None else [("policy", "==", policy)]
     frames = [
-        pd.read_parquet(path)
-        for path in sorted(folder.glob("*.parquet"))
-        if policy is None or path.stem == policy
+        pd.read_parquet(path, filters=wanted)
+        for path in sorted((data_folder() / "measured").glob("*.parquet"))
     ]
+    frames = [frame for frame in frames if len(frame)]
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     return pd.concat(frames, ignore_index=True).astype(COLUMNS)
@@ -223,13 +223,17 @@ def _replayed(stored: StoredOutcome, grader: Grader) -> Iterator[dict[str, Any]]
 def _share(ledger: Ledger, pool: Pool, k: int) -> Ledger:
     """What k samples of a pool are expected to cost.
 
-    The prompt is forwarded once all the same, and found in the cache by all others. Steps that
-    several samples share are scored once.
+    One of the pool's requests forwarded its whole prompt; the others what the prefix cache did not
+    spare them, which is nothing only where a prompt is whole blocks. Steps that several samples
+    share are scored once.
     """
-    part, scored = k / len(pool), pool.scored_share(k)
+    n = len(pool)
+    part, scored = k / n, pool.scored_share(k)
+    prompt = (ledger.prompt + ledger.cached) / n
+    again = (ledger.prompt - prompt) / (n - 1) if n > 1 else 0.0
     return Ledger(
-        prompt=ledger.prompt,
-        cached=round(ledger.cached * part),
+        prompt=round(prompt + (k - 1) * again),
+        cached=round((k - 1) * (prompt - again)),
         generated=round(ledger.generated * part),
         prm=round(ledger.prm * scored),
         prm_cached=round(ledger.prm_cached * scored),

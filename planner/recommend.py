@@ -204,11 +204,18 @@ class Probing:
 
     @classmethod
     def of(cls, usable: pd.DataFrame, probes: int, *, scored: bool) -> Probing:
-        """Costs a sample from the replayed rows of a policy and PRM."""
+        """Costs a sample from the replayed rows of a policy and PRM.
+
+        Samples share steps, which are scored once: what one of a few costs is more than what one
+        of many does, so the budget nearest to the probes counts.
+        """
 
         def a_sample(name: str, column: str) -> float:
             rows = usable[usable["name"] == name]
-            return float((rows[column] / rows["n"]).mean()) if len(rows) else 0.0
+            if rows.empty:
+                return 0.0
+            nearest = min(rows["n"].unique(), key=lambda n: abs(n - probes))
+            return float(rows[rows["n"] == nearest][column].mean() / nearest)
 
         prm = a_sample("best_of_n", "prm_tokens") if scored else 0.0
         return cls(probes, a_sample("majority", "generated_tokens"), prm)

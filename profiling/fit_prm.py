@@ -108,8 +108,10 @@ def hidden_states(
     last: list[bool] = []
     try:
         with torch.inference_mode():
-            first = torch.tensor([shared], device=base.device)
-            start = base(first, use_cache=True).past_key_values
+            start = None
+            if shared:
+                first = torch.tensor([shared], device=base.device)
+                start = base(first, use_cache=True).past_key_values
             for number, (prompt, (_, records)) in enumerate(zip(prompts, samples, strict=True)):
                 responses = _distinct(policy, records)
                 if responses:
@@ -185,7 +187,8 @@ def _forward(
 ) -> dict[int, NDArray[np.float32]]:
     """States at the step ends of one problem's responses, shape `(steps, hidden)` a layer.
 
-    `start` is the key-value cache of what all prompts share; `prompt` is the rest of this one.
+    `start` is the key-value cache of what all prompts share, None where that is nothing; `prompt`
+    is the rest of this one.
     """
     import torch
 

@@ -41,13 +41,14 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     samples, ledgers = _read(store, base)
     tokens = samples.pop("token_ids")
     samples = samples.drop(columns="rewards")
-    for spec in specs:
-        if spec.prm is not None and _same_draws(spec, base):
-            scored, charged = _read(store, spec)
-            if not scored["token_ids"].equals(tokens):
-                raise ValueError(f"policy {policy}: {spec.prm} scored other samples")
-            samples[_REWARDS + spec.prm] = scored["rewards"]
-            ledgers = pd.concat([ledgers, charged], ignore_index=True)
+    # Of several models of one name the newest counts.
+    newest = {spec.prm: spec for spec in specs if spec.prm is not None and _same_draws(spec, base)}
+    for prm, spec in newest.items():
+        scored, charged = _read(store, spec)
+        if not scored["token_ids"].equals(tokens):
+            raise ValueError(f"policy {policy}: {prm} scored other samples")
+        samples[f"{_REWARDS}{prm}"] = scored["rewards"]
+        ledgers = pd.concat([ledgers, charged], ignore_index=True)
     return samples, ledgers
 
 

@@ -8,7 +8,7 @@ requests read the prefix cache, so a step costs its own tokens and no more.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import itertools
 import json
 from collections.abc import Sequence
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from executor.engine import Engine, EngineCounters, EngineOptions, host, post
-from executor.errors import EngineError, InputError
+from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.plain import finite
+from executor.policy import to_the_end
 from executor.templates import PromptTemplate
 from executor.tokens import Step, Tokens
 
@@ -116,15 +117,40 @@ class RewardHead:
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`; one request for each step, all of them at once."""
+        """See `Prm.score`; one request for each step, all of them at once.
+
+        All are charged, also where the caller is cancelled or one of them fails.
+        """
+        from vllm import PoolingParams
+
         prefix = list(self._prompt(question))
-        requests = []
+        scored = []
         for index, step in enumerate(steps):
             if index >= start:
-                scored = prefix + list(step.token_ids[: step.scored])
-                requests.append(self._score_prefix(scored, ledger))
+                scored.append(prefix + list(step.token_ids[: step.scored]))
             prefix += step.token_ids
-        return list(await asyncio.gather(*requests))
+        answers = _Answers(len(scored), asyncio.get_running_loop())
+        for place, token_ids in enumerate(scored):
+            self._engine.submit(
+                f"{self._engine.name}-{next(self._ids)}",
+                token_ids,
+                PoolingParams(task="classify", use_activation=True),
+                deliver=functools.partial(answers.deliver, place),
+                fail=answers.fail,
+            )
+        try:
+            await asyncio.shield(answers.done)
+        except asyncio.CancelledError:
+            # A score takes one engine step: waiting for it is cheaper than calling it back.
+            await to_the_end(answers.settled())
+            raise
+        finally:
+            for output in answers.found.values():
+                cached = int(output.num_cached_tokens or 0)
+                ledger.charge_prm(len(output.prompt_token_ids), cached)
+        return [
+            float(answers.found[place].outputs.data.flatten()[-1]) for place in range(len(scored))
+        ]
 
     def _prompt(self, question: str) -> list[int]:
         # Searches score one question many times in a row; rendering a chat costs milliseconds.
@@ -133,48 +159,6 @@ class RewardHead:
             self._last_prompt = (question, rendered)
         return self._last_prompt[1]
 
-    async def _score_prefix(self, token_ids: list[int], ledger: Ledger) -> float:
-        """Reward at the last of `token_ids`; charged even where the caller is cancelled."""
-        from vllm import PoolingParams
-
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Any] = loop.create_future()
-
-        def settle(output: Any, error: BaseException | None = None) -> None:
-            if done.done():
-                return
-            if error is None:
-                done.set_result(output)
-            else:
-                done.set_exception(error)
-
-        def deliver(output: Any) -> None:
-            post(loop, settle, output)
-
-        def fail(error: BaseException) -> None:
-            post(loop, settle, None, error)
-
-        self._engine.submit(
-            f"{self._engine.name}-{next(self._ids)}",
-            token_ids,
-            PoolingParams(task="classify", use_activation=True),
-            deliver=deliver,
-            fail=fail,
-        )
-        try:
-            output = await asyncio.shield(done)
-        except asyncio.CancelledError:
-            # A score takes one engine step: waiting for it is cheaper than calling it back.
-            with contextlib.suppress(EngineError):
-                self._charge(await done, ledger)
-            raise
-        self._charge(output, ledger)
-        return float(output.outputs.data.flatten()[-1])
-
-    @staticmethod
-    def _charge(output: Any, ledger: Ledger) -> None:
-        ledger.charge_prm(len(output.prompt_token_ids), int(output.num_cached_tokens or 0))
-
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""
         return self._engine.count()
@@ -182,3 +166,41 @@ class RewardHead:
     def close(self) -> None:
         """Release the engine's memory."""
         self._engine.host.stop(self._engine)
+
+
+class _Answers:
+    """Gathers the outputs of several requests; lives on one event loop."""
+
+    def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.found: dict[int, Any] = {}
+        self.done: asyncio.Future[None] = loop.create_future()
+        self._n = n
+        self._loop = loop
+        if not n:
+            self.done.set_result(None)
+
+    def deliver(self, place: int, output: Any) -> None:
+        """Take an output; called on the engine's thread."""
+        post(self._loop, self._take, place, output)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error."""
+        post(self._loop, self._end, error)
+
+    async def settled(self) -> None:
+        """Wait until all have been answered, or one has failed."""
+        await asyncio.wait([self.done])
+        self.done.exception()  # whoever was cancelled does not ask for it
+
+    def _take(self, place: int, output: Any) -> None:
+        self.found[place] = output
+        if len(self.found) == self._n:
+            self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)

@@ -20,8 +20,8 @@ from executor.strategy import Sampling, Score
 from executor.tokens import Step
 
 T = TypeVar("T")
-# The tokens of a response up to the place where a step's reward is read.
-Prefix = tuple[int, ...]
+# Stands for the tokens of a response up to the place where a step's reward is read.
+Prefix = int
 
 
 class State(StrEnum):
@@ -80,6 +80,7 @@ class Context:
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
+    _prefixes: dict[tuple[Prefix, tuple[int, ...]], Prefix] = field(default_factory=dict)
     _rewards: dict[Prefix, float] = field(default_factory=dict)
     _asked: dict[Prefix, asyncio.Event] = field(default_factory=dict)
 
@@ -138,12 +139,12 @@ class Context:
         """Rewards of every step of every response; what was scored before is not scored again.
 
         A step's reward depends on what is written up to it, so responses that begin alike share
-        the rewards of their beginning, and equal ones are scored once. A response in whose last
-        step nothing is written is worth 0 there.
+        the rewards of their beginning, and equal ones are scored once. A last step in which
+        nothing is written is worth 0.
         """
         if self.prm is None:
             raise InputError("this strategy needs a PRM; give one with --prm")
-        prefixes = [_prefixes(steps) for steps in responses]
+        prefixes = [self._keys(steps) for steps in responses]
         # Whoever asks first, asks for all: other branches of the search wait for its answer, and
         # ask for themselves only where it was cancelled.
         while not all(key in self._rewards for keys in prefixes for key in keys):
@@ -160,6 +161,23 @@ class Context:
             tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
             for steps, keys in zip(responses, prefixes, strict=True)
         ]
+
+    def _keys(self, steps: Sequence[Step]) -> list[Prefix]:
+        """A key for what is written up to the place of each step's reward.
+
+        Keys are nodes of a tree whose edges are pieces of tokens, so that long beginnings are kept
+        once. Blank steps at the end have none.
+        """
+        keys: list[Prefix] = []
+        written: Prefix = 0
+        blank_from = max((i for i, step in enumerate(steps, 1) if step.text.strip()), default=0)
+        for step in steps[:blank_from]:
+            keys.append(self._node(written, step.token_ids[: step.scored]))
+            written = self._node(written, step.token_ids)
+        return keys
+
+    def _node(self, parent: Prefix, piece: tuple[int, ...]) -> Prefix:
+        return self._prefixes.setdefault((parent, piece), len(self._prefixes) + 1)
 
     def _claim(
         self, responses: Sequence[Sequence[Step]], prefixes: Sequence[Sequence[Prefix]]
@@ -201,18 +219,6 @@ class _Question:
     start: int
     keys: Sequence[Prefix]
     answered: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-def _prefixes(steps: Sequence[Step]) -> list[Prefix]:
-    """What is written up to the place of each step's reward; blank steps at the end have none."""
-    keys: list[Prefix] = []
-    written: tuple[int, ...] = ()
-    for step in steps:
-        if not step.text.strip():
-            break
-        keys.append(written + step.token_ids[: step.scored])
-        written += step.token_ids
-    return keys
 
 
 async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

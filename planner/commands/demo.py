@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from executor.checkpoints import resolve
+from executor.checkpoints import bundled, resolve
 from executor.errors import InputError
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
@@ -34,17 +34,58 @@ from profiling.difficulty import PROBES
 from profiling.problems import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
 
-BUDGETS = (4, 16)
 # The bundled problems are solved in a few dozen tokens; what runs on has lost its way.
 MAX_TOKENS = 256
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Course:
+    """What the demo does with a policy.
+
+    Attributes:
+        profile, heldout: its problems, files below `data/problems`.
+        problems: of each part; `most` of them can be asked for.
+        samples: a problem.
+        budgets: of what is measured live.
+        prm: a bundled PRM; None: a reward head is trained first, on the first ones of `profile`.
+    """
+
+    profile: str
+    heldout: str
+    problems: int
+    most: int
+    samples: int
+    budgets: tuple[int, ...]
+    prm: str | None
+
+
+def course_of(policy: str) -> Course:
+    """Problems of the laboratory for its policies, and its PRM where it has one; else words."""
+    name = Path(policy).name
+    if name in bundled("policy"):
+        prm = f"{name}-prm"
+        return Course(
+            "laboratory/profile.jsonl", "laboratory/heldout.jsonl",
+            problems=80, most=200, samples=64, budgets=(4, 16, 64),
+            prm=prm if prm in bundled("PRM") else None,
+        )  # fmt: skip
+    return Course(
+        "profile.jsonl", "heldout.jsonl",
+        problems=30, most=120, samples=16, budgets=(4, 16), prm=None,
+    )  # fmt: skip
+
+
 def run(arguments: Namespace, output: Output) -> None:
     """Profile, train a PRM, measure, fit, plan, run on problems not seen before, report."""
-    if not 6 <= arguments.problems <= 120:
-        raise InputError(f"--problems {arguments.problems}: must be 6 to 120")
-    if arguments.samples < max(BUDGETS):
-        raise InputError(f"--samples {arguments.samples}: must be at least {max(BUDGETS)}")
+    course = course_of(arguments.policy)
+    if arguments.problems is None:
+        arguments.problems = course.problems
+    if arguments.samples is None:
+        arguments.samples = course.samples
+    if not 6 <= arguments.problems <= course.most:
+        raise InputError(f"--problems {arguments.problems}: must be 6 to {course.most}")
+    if arguments.samples < max(course.budgets):
+        raise InputError(f"--samples {arguments.samples}: must be at least {max(course.budgets)}")
     out: Path = arguments.out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -58,7 +99,7 @@ def run(arguments: Namespace, output: Output) -> None:
     with output.status(f"looking for {arguments.policy}"):
         resolve(arguments.policy, "policy")
     with Session(output, arguments.store, settings) as session:
-        document, made, runs = _road(session, arguments, out)
+        document, made, runs = _road(session, course, arguments, out)
     output.result(document, lambda console: show(console, made, runs, document["plan_minus"], out))
 
 
@@ -76,20 +117,24 @@ def _remember(out: Path, arguments: Namespace) -> None:
 
 
 def _road(
-    session: Session, arguments: Namespace, out: Path
+    session: Session, course: Course, arguments: Namespace, out: Path
 ) -> tuple[dict[str, Any], list[Recommendation], list[RunSummary]]:
     n, policy = arguments.problems, arguments.policy
     folder = data_folder() / "problems"
-    known = load_problems(folder / "profile.jsonl")
-    # The PRM is trained on problems of its own: rewards on those it has seen would flatter it.
-    training, profiled = known[:n], known[-n:]
-    unseen = load_problems(folder / "heldout.jsonl", limit=n)
+    profiled = load_problems(folder / course.profile)[-n:]
+    unseen = load_problems(folder / course.heldout, limit=n)
 
-    session.output.say("[bold]1. A reward head from the policy's own samples[/bold]")
-    head = out / f"{Path(policy).name}-head"
-    if not head.exists():
-        fit_prm.fit(session, policy, training, arguments.samples, head)
-    executor = session.executor(policy, str(head))
+    head = course.prm
+    if head is None:
+        session.output.say("[bold]1. A reward head from the policy's own samples[/bold]")
+        # It is trained on problems of its own: rewards on those it has seen would flatter it.
+        training = load_problems(folder / course.profile, limit=n)
+        head = str(out / f"{Path(policy).name}-head")
+        if not Path(head).exists():
+            fit_prm.fit(session, policy, training, arguments.samples, Path(head))
+    else:
+        session.output.say(f"[bold]1. The PRM {head}, trained with the policy[/bold]")
+    executor = session.executor(policy, head)
     template = session.template(policy)
     plain = executor.without_prm()
 
@@ -105,7 +150,7 @@ def _road(
 
     session.output.say("[bold]3. Strategies measured live[/bold]")
     live: list[Strategy] = [Greedy()]
-    live += [kind(budget) for kind in (BeamSearch, Dvts) for budget in BUDGETS]
+    live += [kind(budget) for kind in (BeamSearch, Dvts) for budget in course.budgets]
     for strategy in live:
         runner = executor if strategy.needs_prm else plain
         measure(session, runner, template, profiled, strategy)
@@ -116,21 +161,22 @@ def _road(
         session.store, frame, arguments.trials, arguments.seed, session.output, arguments.store
     )
     # A question is probed before its strategy is chosen: that is part of the budget.
-    constraint = Constraint(budget=max(BUDGETS) + PROBES)
-    plan, made = plan_command.make(arguments.store, policy, str(head), constraint)
+    constraint = Constraint(budget=max(course.budgets) + PROBES)
+    plan, made = plan_command.make(arguments.store, policy, head, constraint)
     plan.save(out / "plan.json")
 
     session.output.say("[bold]5. The plan on problems it has never seen[/bold]")
     planned = run_plan(session, plan, unseen)
     runs = [planned.summary]
     paired = []
-    for baseline in (Greedy(), Majority(max(BUDGETS))):
+    for baseline in (Greedy(), Majority(max(course.budgets))):
         summary, baseline_spec = measure(session, plain, template, unseen, baseline, kind=RUN_KIND)
         runs.append(summary)
         others = session.store.outcomes(baseline_spec, samples=False)
         paired.append(paired_difference(planned.outcomes, others, summary.name))
-    basis = read_basis(arguments.store, executor.policy.name, head.name, None)
-    page = report_command.data(arguments.store, basis, executor.policy.name, head.name, made, runs)
+    pair = executor.policy.name, Path(head).name
+    basis = read_basis(arguments.store, *pair, None)
+    page = report_command.data(arguments.store, basis, *pair, made, runs)
     write(page, out / "report.html")
     profiles = read_profile(session.store, spec, profiled)
     document = {

@@ -75,6 +75,8 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
                     notes,
                 )
     frame = evidence.bundled(policy)
+    if frame.empty:  # all of it, so that it can be said which policies are known
+        frame = evidence.bundled()
     note = (
         "from evidence this project recorded on its own problems; "
         "profile and measure on yours for an answer of your own"

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from executor.errors import InputError
 from executor.outcome import Outcome
+from executor.prm import find_prm
 from executor.problem import Problem
 from executor.store import RunSpec, StoredOutcome
 from planner.commands import common
@@ -81,10 +82,13 @@ def run_plan(
     prm: str | None = None,
 ) -> Answered:
     """Run a plan on what it has not been run on; policy and PRM may have moved."""
-    if prm is None and plan.prm is not None and not Path(plan.prm).is_dir():
-        raise InputError(
-            f"plan: its PRM lay at {plan.prm}, which is gone; say where it is now with --prm FOLDER"
-        )
+    if prm is None and plan.prm is not None:
+        if Path(plan.prm).is_absolute() and not Path(plan.prm).is_dir():
+            raise InputError(
+                f"plan: its PRM lay at {plan.prm}, which is gone; "
+                "say where it is now with --prm FOLDER"
+            )
+        find_prm(plan.prm)
     executor = session.executor(
         policy or plan.policy,
         prm or plan.prm,

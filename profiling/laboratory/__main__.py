@@ -6,26 +6,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from executor.outcome import SampleRecord
 from executor.problem import Problem
 from executor.store import Store
-from executor.templates import TEMPLATE_FILE, PromptTemplate
 from executor.tokens import Tokens, load_tokenizer
 from profiling.laboratory.catalog import POLICIES, PRMS
 from profiling.laboratory.prm import PrmRecipe, train_prm
 from profiling.laboratory.task import read_problems
-from profiling.laboratory.train import train_policy
+from profiling.laboratory.train import TEMPLATE, train_policy
 from profiling.profiler import KIND
-
-TRAINING_FILE = "training.json"  # what the model card says of the training
-# The question, and a blank line: the task has no other words.
-TEMPLATE = PromptTemplate()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,22 +34,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     target = options.models / options.name
     if options.name in POLICIES:
-        card = train_policy(POLICIES[options.name], target)
-        record = json.dumps(TEMPLATE.to_dict(), indent=1) + "\n"
-        (target / TEMPLATE_FILE).write_text(record, encoding="utf-8")
-    elif not (options.store and options.problems):
-        parser.error("a PRM needs --store and --problems")
+        train_policy(POLICIES[options.name], target)
+    elif options.store and options.problems:
+        _train_prm(PRMS[options.name], target, options)
     else:
-        card = _train_prm(PRMS[options.name], target, options)
-    (target / TRAINING_FILE).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+        parser.error("a PRM needs --store and --problems")
 
 
-def _train_prm(recipe: PrmRecipe, target: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _train_prm(recipe: PrmRecipe, target: Path, options: argparse.Namespace) -> None:
     base = options.models / recipe.base
     tokens = Tokens(load_tokenizer(base))
     problems = read_problems(options.problems)[: recipe.problems]
     graded = _samples(options.store, recipe, problems)
-    return train_prm(recipe, base, target, graded, TEMPLATE, tokens)
+    train_prm(recipe, base, target, graded, TEMPLATE, tokens)
 
 
 def _samples(

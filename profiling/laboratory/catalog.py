@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from profiling.laboratory.prm import PrmRecipe
-from profiling.laboratory.train import Shape
+from profiling.laboratory.train import PolicyRecipe
 
-POLICIES: Mapping[str, Shape] = MappingProxyType(
+POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
     {
-        "lab-0.4m": Shape(hidden=96, layers=3, steps=1500),
-        "lab-0.8m": Shape(hidden=128, layers=4, steps=1500),
-        "lab-1.8m": Shape(hidden=192, layers=4, steps=1500),
+        "lab-0.4m": PolicyRecipe(hidden=96, layers=3, steps=1500),
+        "lab-0.8m": PolicyRecipe(hidden=128, layers=4, steps=1500),
+        "lab-1.8m": PolicyRecipe(hidden=192, layers=4, steps=1500),
     }
 )
 

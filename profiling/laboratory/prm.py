@@ -7,13 +7,13 @@ layers, which the executor serves like any other.
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from executor.checkpoints import quiet_transformers
 from executor.outcome import SampleRecord
 from executor.prm.reward_head import HeadCard
 from executor.problem import Problem, question_id
@@ -24,12 +24,13 @@ from profiling.laboratory.task import right_steps
 from profiling.laboratory.train import (
     BATCHES_A_CHUNK,
     IGNORED,
+    TRAINING_FILE,
     Report,
-    Resumable,
     Row,
     batches,
-    learning_rate,
+    optimise,
     save_checkpoint,
+    write_json,
 )
 
 SOLUTION = "solution"  # where a problem's file says how it is solved
@@ -83,6 +84,8 @@ def train_prm(
         What the model card says of the training: recipe, loss, tokens, seconds.
     """
     import torch
+
+    quiet_transformers()
     from torch.nn.functional import binary_cross_entropy_with_logits
     from transformers import AutoModelForSequenceClassification
 
@@ -91,39 +94,32 @@ def train_prm(
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=0.01, fused=True
     )
-    progress = Resumable(
-        target.with_name(f"{target.name}.training"), model, optimiser, asdict(recipe)
-    )
     rows = labelled_rows(graded, template, tokens)
-    data = batches(_shuffled(rows, recipe), recipe.batch)
-    data = itertools.islice(data, progress.step, None)
-    model.train()
-    for step in range(progress.step, recipe.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, recipe.steps, recipe.learning_rate)
-        ids, labels = next(data)
+
+    def loss_of(ids: Any, labels: Any) -> Any:
         states = model.base_model(input_ids=ids, attention_mask=(ids != 0).long())[0]
         scored = labels != IGNORED
         logits = model.score(states[scored])[:, 0]
-        loss = binary_cross_entropy_with_logits(logits, labels[scored].float())
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        progress.done(step + 1, float(loss.detach()), int((ids != 0).sum()))
-        if (step + 1) % 100 == 0:
-            report(f"{target.name}: {progress}")
-    save_checkpoint(model, tokens.tokenizer, target)
-    HeadCard(
-        policy=recipe.policy,
-        tokenizer=tokens.fingerprint,
-        template=template.to_dict(),
-        intercept=0.0,
-        layers=model.config.num_hidden_layers,
-        trained_on=tuple(sorted(question_id(problem.text) for problem, _ in graded)),
-    ).save(target)
+        return binary_cross_entropy_with_logits(logits, labels[scored].float())
+
+    data = batches(_shuffled(rows, recipe), recipe.batch)
+    progress = optimise(model, optimiser, data, loss_of, recipe, target, report)
+    record = asdict(recipe) | progress.summary()
+
+    def describe(folder: Path) -> None:
+        write_json(folder / TRAINING_FILE, record)
+        HeadCard(
+            policy=recipe.policy,
+            tokenizer=tokens.fingerprint,
+            template=template.to_dict(),
+            intercept=0.0,
+            layers=model.config.num_hidden_layers,
+            trained_on=tuple(sorted(question_id(problem.text) for problem, _ in graded)),
+        ).save(folder)
+
+    save_checkpoint(model, tokens.tokenizer, target, describe)
     progress.remove()
-    return asdict(recipe) | progress.summary()
+    return record
 
 
 def labelled_rows(

@@ -28,6 +28,7 @@ from profiling.wordproblems import NAMES, STEP_DELIMITER, THINGS, to_jsonl
 
 DEFAULT_SEED = 20250210
 PROBLEMS_PER_FILE = 400
+_TRIES = 4_000  # draws after which a level is taken to be exhausted
 
 
 class Split(StrEnum):
@@ -235,17 +236,28 @@ def generate(
 
 
 def distinct(n: int, seed: int, split: Split) -> list[ChainProblem]:
-    """`n` problems of a split with different chains and texts, the levels in turn."""
+    """`n` problems of a split with different chains, the levels in turn.
+
+    Raises:
+        ValueError: a level has no more chains in this split.
+    """
     found: dict[str, ChainProblem] = {}
     source = generate(seed, split)
-    wanted = iter(range(n))
     levels = tuple(LEVELS)
-    place = next(wanted, None)
-    while place is not None:
+    failed = 0
+    while len(found) < n:
         problem = next(source)
-        if problem.level == levels[place % len(levels)] and problem.solution not in found:
+        if problem.level != levels[len(found) % len(levels)]:
+            continue
+        failed += 1
+        if problem.solution not in found:
             found[problem.solution] = problem
-            place = next(wanted, None)
+            failed = 0
+        elif failed > _TRIES:
+            raise ValueError(
+                f"{n} problems for {split}: level {problem.level} has no more than "
+                f"{sum(p.level == problem.level for p in found.values())} different ones there"
+            )
     return list(found.values())
 
 

@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from executor.templates import TEMPLATE_FILE, PromptTemplate
 from profiling.laboratory.task import ChainProblem, Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 
@@ -24,6 +25,8 @@ Report = Callable[[str], None]
 Row = tuple[list[int], list[int]]
 """Token ids and a label for each of them."""
 
+TRAINING_FILE = "training.json"  # what the model card says of the training
+TEMPLATE = PromptTemplate()  # the question and a blank line: the task has no other words
 CONTEXT = 192  # tokens; the longest problem and a rambling solution have room
 # Bare expressions teach the same arithmetic in two thirds of the tokens.
 BARE_SHARE = 0.6
@@ -33,7 +36,7 @@ _CHECKPOINT_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class PolicyRecipe:
     """A policy's size and its training.
 
     Attributes:
@@ -52,19 +55,19 @@ class Shape:
     seed: int = 0
 
 
-def make_model(shape: Shape, vocabulary: int) -> Any:
-    """A freshly initialised Llama of this shape."""
+def make_model(recipe: PolicyRecipe, vocabulary: int) -> Any:
+    """A freshly initialised Llama of this recipe."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    torch.manual_seed(shape.seed)
+    torch.manual_seed(recipe.seed)
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.hidden * 8 // 3 // 32 * 32,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.hidden // 32,
-        num_key_value_heads=shape.hidden // 32,
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.hidden * 8 // 3 // 32 * 32,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.hidden // 32,
+        num_key_value_heads=recipe.hidden // 32,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -74,49 +77,97 @@ def make_model(shape: Shape, vocabulary: int) -> Any:
     return LlamaForCausalLM(config)
 
 
-def train_policy(shape: Shape, target: Path, report: Report = print) -> dict[str, Any]:
+def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> dict[str, Any]:
     """Train, or go on training, and save a checkpoint that vLLM serves into `target`.
 
     Returns:
-        What the model card says of the training: shape, loss, tokens, seconds.
+        What the model card says of the training: recipe, loss, tokens, seconds.
     """
     import torch
 
     tokenizer = make_tokenizer()
-    model = make_model(shape, len(tokenizer))
+    model = make_model(recipe, len(tokenizer))
     optimiser = torch.optim.AdamW(
         model.parameters(),
-        lr=shape.learning_rate,
+        lr=recipe.learning_rate,
         betas=(0.9, 0.98),
         weight_decay=0.01,
         fused=True,
     )
-    progress = Resumable(
-        target.with_name(f"{target.name}.training"), model, optimiser, asdict(shape)
-    )
     chunks = solution_rows(
-        generate(shape.seed, Split.TRAIN, bare_share=BARE_SHARE),
+        generate(recipe.seed, Split.TRAIN, bare_share=BARE_SHARE),
         tokenizer,
-        shape.batch * BATCHES_A_CHUNK,
+        recipe.batch * BATCHES_A_CHUNK,
     )
-    data = itertools.islice(batches(chunks, shape.batch), progress.step, None)
+
+    def loss_of(ids: Any, labels: Any) -> Any:
+        return model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
+
+    data = batches(chunks, recipe.batch)
+    progress = optimise(model, optimiser, data, loss_of, recipe, target, report)
+    card = asdict(recipe) | progress.summary()
+
+    def describe(folder: Path) -> None:
+        write_json(folder / TRAINING_FILE, card)
+        write_json(folder / TEMPLATE_FILE, TEMPLATE.to_dict())
+
+    save_checkpoint(model, tokenizer, target, describe)
+    progress.remove()
+    return card
+
+
+class Recipe(Protocol):
+    """What `optimise` needs of a recipe, which is a dataclass."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Its peak."""
+        ...
+
+
+def optimise(
+    model: Any,
+    optimiser: Any,
+    data: Iterator[tuple[Any, Any]],
+    loss_of: Callable[[Any, Any], Any],
+    recipe: Recipe,
+    target: Path,
+    report: Report,
+) -> Resumable:
+    """Take the recipe's steps, or those that are left of them.
+
+    Args:
+        model: what is trained.
+        optimiser: of its parameters.
+        data: batches `(token ids, labels)` from the first step on.
+        loss_of: the loss of a batch.
+        recipe: how many steps, how fast.
+        target: the checkpoint to be; the state is kept beside it until the caller removes it.
+        report: told of progress.
+    """
+    import torch
+
+    description = asdict(recipe)  # type: ignore[call-overload]
+    path = target.with_name(f"{target.name}.training")
+    progress = Resumable(path, model, optimiser, description)
     model.train()
-    for step in range(progress.step, shape.steps):
+    for ids, labels in itertools.islice(data, progress.step, recipe.steps):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, shape.steps, shape.learning_rate)
-        ids, labels = next(data)
-        loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
+            group["lr"] = learning_rate(progress.step, recipe.steps, recipe.learning_rate)
+        loss = loss_of(ids, labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        progress.done(step + 1, float(loss.detach()), int((ids != 0).sum()))
-        if (step + 1) % 100 == 0:
+        progress.done(progress.step + 1, float(loss.detach()), int((ids != 0).sum()))
+        if progress.step % 100 == 0:
             report(f"{target.name}: {progress}")
-    save_checkpoint(model, tokenizer, target)
-    card = asdict(shape) | progress.summary()
-    progress.remove()
-    return card
+    return progress
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -128,19 +179,27 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * part)))
 
 
-def save_checkpoint(model: Any, tokenizer: Any, target: Path) -> None:
-    """Save model and tokenizer; `target` appears whole or not at all."""
+def save_checkpoint(
+    model: Any, tokenizer: Any, target: Path, describe: Callable[[Path], None]
+) -> None:
+    """Save model, tokenizer and what `describe` adds; `target` appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
+        describe(scratch)
         scratch.chmod(0o755)
         if target.exists():
             shutil.rmtree(target)
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """A small file that people read too."""
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 class Resumable:

@@ -46,7 +46,18 @@ def apportion(
     return json.loads(out)
 
 
-SMALL = ["--problems", "8", "--samples", "16", "--trials", "6", "--kv-cache-gib", "1"]
+SMALL = [
+    "--policy",
+    "smollm2-135m",
+    "--problems",
+    "8",
+    "--samples",
+    "16",
+    "--trials",
+    "6",
+    "--kv-cache-gib",
+    "1",
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The bundled models served by real vLLM: they solve, search and judge as the matrix says."""
+"""The bundled policies served by real vLLM: they solve what they were trained for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from executor.answers import MathGrader
@@ -15,13 +14,10 @@ from executor.engine import EngineOptions
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.policy import Draw, Finish, VllmPolicy
-from executor.prm import load_prm
-from executor.prm.base import Prm
 from executor.runner import Executor
-from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
+from executor.strategy import Greedy, Majority, Sampling, Strategy
 from executor.templates import template_for
 from profiling.laboratory.task import read_problems, right_steps
-from profiling.rewards import auc
 
 pytestmark = pytest.mark.vllm
 
@@ -40,17 +36,10 @@ def policy() -> Iterator[VllmPolicy]:
     served.close()
 
 
-@pytest.fixture(scope="module")
-def prm(policy: VllmPolicy) -> Iterator[Prm]:
-    served = load_prm(f"{NAME}-prm", policy.tokens, OPTIONS)
-    yield served
-    served.close()
-
-
-def solve(policy: VllmPolicy, prm: Prm, strategy: Strategy, levels: set[str]) -> list[Outcome]:
+def solve(policy: VllmPolicy, strategy: Strategy, levels: set[str]) -> list[Outcome]:
     problems = [problem for problem in PROBLEMS if problem.meta["level"] in levels][:40]
     with MathGrader() as grader:
-        executor = Executor(policy, prm, grader, Sampling())
+        executor = Executor(policy, None, grader, Sampling())
 
         async def all_at_once() -> list[Outcome]:
             return await asyncio.gather(*(executor.solve(one, strategy) for one in problems))
@@ -62,27 +51,17 @@ def share(outcomes: list[Outcome]) -> float:
     return sum(bool(outcome.correct) for outcome in outcomes) / len(outcomes)
 
 
-def test_the_hardness_dial_takes_accuracy_from_high_to_low(policy: VllmPolicy, prm: Prm) -> None:
-    easy, hard = (solve(policy, prm, Greedy(), {level}) for level in ("1", "8"))
+def test_the_hardness_dial_takes_accuracy_from_high_to_low(policy: VllmPolicy) -> None:
+    easy, hard = (solve(policy, Greedy(), {level}) for level in ("1", "8"))
     assert share(easy) > 0.8
     assert share(hard) < 0.2
 
 
-def test_the_strong_prm_tells_right_from_wrong_and_helps(policy: VllmPolicy, prm: Prm) -> None:
-    best = solve(policy, prm, BestOfN(16), {"3", "6"})
-    voted = solve(policy, prm, Majority(16), {"3", "6"})
-    assert share(best) > share(voted)
-    samples = [sample for outcome in best for sample in outcome.samples]
-    scores = np.array([sample.rewards[-1] for sample in samples])
-    assert auc(scores, np.array([bool(sample.correct) for sample in samples])) > 0.85
-
-
-def test_a_right_answer_comes_from_right_steps(policy: VllmPolicy, prm: Prm) -> None:
+def test_a_right_answer_comes_from_right_steps(policy: VllmPolicy) -> None:
     checked = 0
-    for outcome in solve(policy, prm, BeamSearch(8), {"2", "3"}):
+    for outcome in solve(policy, Majority(8), {"2", "3"}):
         for sample in outcome.samples:
             texts = [step.text for step in policy.tokens.steps(sample.token_ids)]
-            assert len(texts) == len(sample.rewards)
             right = right_steps(outcome.problem.meta["solution"], texts)
             if all(right) and len(right) == len(outcome.problem.meta["solution"].split("\n\n")):
                 assert sample.correct

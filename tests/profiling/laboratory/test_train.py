@@ -21,15 +21,15 @@ from profiling.laboratory.task import Split, distinct, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import (
     IGNORED,
+    PolicyRecipe,
     Resumable,
-    Shape,
     batches,
     learning_rate,
     solution_rows,
     train_policy,
 )
 
-SHAPE = Shape(hidden=32, layers=1, steps=12, batch=8)
+RECIPE = PolicyRecipe(hidden=32, layers=1, steps=12, batch=8)
 
 
 def silent(_: str) -> None:
@@ -45,7 +45,7 @@ def weights(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-0.1m"
-    card = train_policy(SHAPE, folder, silent)
+    card = train_policy(RECIPE, folder, silent)
     assert card["steps"] == 12 and card["tokens"] > 12 * 8 * 20 and card["loss"] < 6.5
     return folder
 
@@ -96,10 +96,10 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 
     monkeypatch.setattr(Resumable, "done", die)
     with pytest.raises(KeyboardInterrupt):
-        train_policy(SHAPE, target, silent)
+        train_policy(RECIPE, target, silent)
     assert not target.exists()
     monkeypatch.setattr(Resumable, "done", real)
-    train_policy(SHAPE, target, silent)
+    train_policy(RECIPE, target, silent)
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
     expected = weights(trained)
     for name, value in weights(target).items():
@@ -136,7 +136,7 @@ def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path
         sample(tokens, "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"),
         sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}"),
     ]
-    recipe = PrmRecipe("tiny", "tiny", problems=1, samples=8, steps=40, batch=4)
+    recipe = PrmRecipe("tiny", "tiny", 1, samples=8, steps=60, batch=4, learning_rate=5e-3)
     card = train_prm(
         recipe, trained, tmp_path / "prm", [(PROBLEM, samples * 4)], PromptTemplate(), tokens,
         silent,
@@ -174,13 +174,11 @@ def test_the_same_seed_draws_the_same_problems() -> None:
 MODELS = Path(__file__).parents[3] / "data" / "models"
 
 
-@pytest.mark.parametrize("name", [*POLICIES, *PRMS])
+@pytest.mark.parametrize("name", POLICIES)
 def test_the_bundled_models_are_those_of_the_catalog(name: str) -> None:
     import dataclasses
 
     card = json.loads((MODELS / name / "training.json").read_text())
-    made = dataclasses.asdict(POLICIES.get(name) or PRMS[name])
+    made = dataclasses.asdict(POLICIES[name])
     assert {key: card[key] for key in made} == made
-    if name in POLICIES:
-        assert template_for(name, MODELS / name) == PromptTemplate()
-    assert (MODELS / name / "README.md").is_file()
+    assert template_for(name, MODELS / name) == PromptTemplate()

@@ -1,0 +1,80 @@
+"""The recorded matrix of the laboratory: whole, of the sizes that are claimed, and honest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner import evidence
+from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.pools import LEDGER, load_pools, prms_in, rewards_of
+from profiling.rewards import auc
+
+MEASURED = Path(__file__).parents[2] / "data" / "measured"
+LIVE = ("strong", "off-policy", "weak")
+
+pytestmark = pytest.mark.skipif(
+    not (MEASURED / "pools").is_dir(), reason="the matrix is not recorded in this tree yet"
+)
+every_policy = pytest.mark.parametrize("policy", POLICIES)
+
+
+def test_the_files_stay_small() -> None:
+    assert sum(path.stat().st_size for path in MEASURED.rglob("*") if path.is_file()) < 60e6
+
+
+@every_policy
+def test_pools_of_256_scored_by_four_prms(policy: str) -> None:
+    samples, ledgers = load_pools(MEASURED / "pools", policy)
+    assert sorted(prms_in(samples)) == sorted(prms_of(policy).values())
+    assert samples.groupby("problem").size().eq(256).all()
+    assert samples["problem"].nunique() >= 400
+    for prm in prms_in(samples):
+        rewards = np.concatenate(rewards_of(samples, prm).to_numpy())
+        assert ((rewards >= 0) & (rewards <= 1)).all()
+    charged = ledgers.set_index(["prm", "problem"])
+    assert len(charged) == (1 + len(prms_in(samples))) * samples["problem"].nunique()
+    assert charged[list(LEDGER)].notna().all(axis=None)
+    lengths = samples.groupby("problem")["tokens"].sum()
+    for prm in ["", *prms_in(samples)]:
+        assert charged.loc[prm]["generated_tokens"].sort_index().eq(lengths).all()
+        assert (charged.loc[prm]["prm_tokens"] > 0).all() == bool(prm)
+
+
+@every_policy
+def test_live_searches_at_three_budgets_with_three_prms(policy: str) -> None:
+    frame = evidence.bundled(policy)
+    live = frame[frame["source"] == "measured"]
+    assert live[live["name"] == "greedy"]["problem"].nunique() >= 400
+    for kind in LIVE:
+        mine = live[live["prm"] == prms_of(policy)[kind]]
+        for name in ("beam_search", "dvts"):
+            for n in (4, 16, 64):
+                cell = mine[(mine["name"] == name) & (mine["n"] == n)]
+                assert len(cell) == cell["problem"].nunique() >= 400, (kind, name, n)
+    tokens = frame[[column for column in frame.columns if column.endswith("_tokens")]]
+    assert tokens.notna().all(axis=None)
+    assert (frame["generated_tokens"] > 0).all()
+
+
+def test_the_middle_policy_finds_all_difficulties() -> None:
+    about = evidence.bundled("lab-0.8m").drop_duplicates("problem")
+    shares = about["difficulty"].value_counts(normalize=True)
+    assert (shares[["easy", "medium", "hard"]] >= 0.15).all(), shares
+
+
+@every_policy
+def test_the_strong_prm_is_strong_and_the_weak_one_is_not(policy: str) -> None:
+    samples, _ = load_pools(MEASURED / "pools", policy)
+    samples = samples[samples["sample"] < 64]
+
+    def quality(kind: str) -> float:
+        rewards = rewards_of(samples, prms_of(policy)[kind])
+        scored = rewards.map(len) > 0
+        last = rewards[scored].map(lambda steps: steps[-1]).to_numpy(float)
+        return auc(last, samples["correct"][scored].to_numpy(bool))
+
+    assert quality("strong") >= 0.90
+    assert quality("weak") < quality("strong") - 0.02
