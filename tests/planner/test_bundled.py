@@ -38,6 +38,8 @@ def test_bundled_evidence_is_whole() -> None:
     assert set(frame["name"]) == {"greedy", "majority", "best_of_n", "beam_search", "dvts"}
     assert frame["accuracy"].between(0, 1).all()
     assert (frame["generated_tokens"] > 0).all()
+    ledger = [column for column in frame.columns if column.endswith("_tokens")]
+    assert frame[ledger].notna().all(axis=None)
     assert not frame["policy"].eq("").any()
     # A PRM's rows and only those name it.
     uses = frame["name"].isin(["best_of_n", "beam_search", "dvts"])
