@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from executor.problem import content_id
 
@@ -31,8 +30,8 @@ class WordProblem:
         id: kind and a digest of the text, unique within both files.
         problem: the question as the policy is asked it.
         answer: the answer, an integer written as text.
-        kind: key of `KINDS`.
-        level: key of `LEVELS`, 1 (easiest) to 5.
+        kind: key of `KINDS`; other generators have kinds of their own.
+        level: key of the generator's `LEVELS`.
         solution: the worked solution; paragraphs are steps, the last one holds the boxed answer.
     """
 
@@ -78,6 +77,20 @@ class Noun:
         return self.one if number == 1 else self.many
 
 
+def evaluate(left: int, operator: str, right: int) -> int:
+    """`left operator right`, where division is exact by construction of the problems."""
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left // right
+    raise ValueError(f"unknown operator {operator!r}: one of + - * /")
+
+
 @dataclass(frozen=True, slots=True)
 class Calculation:
     """One step of a solution: what is known, and the operation that follows from it."""
@@ -91,16 +104,7 @@ class Calculation:
     @property
     def result(self) -> int:
         """Value of the operation; division is exact by construction of the problems."""
-        match self.operator:
-            case "+":
-                return self.left + self.right
-            case "-":
-                return self.left - self.right
-            case "*":
-                return self.left * self.right
-            case "/":
-                return self.left // self.right
-        raise ValueError(f"unknown operator {self.operator!r}: one of + - * /")
+        return evaluate(self.left, self.operator, self.right)
 
     def text(self) -> str:
         """The step as the policy is asked to write it."""
@@ -451,8 +455,8 @@ def split(problems: Sequence[WordProblem]) -> dict[str, list[WordProblem]]:
     return {"profile": list(problems[:half]), "heldout": list(problems[half:])}
 
 
-def to_jsonl(problems: Iterable[Any]) -> str:
-    """Problems (dataclasses) as JSON lines, in the order of their fields."""
+def to_jsonl(problems: Iterable[WordProblem]) -> str:
+    """One JSON object a line, in the order of the fields."""
     return "".join(json.dumps(asdict(problem), ensure_ascii=False) + "\n" for problem in problems)
 
 

@@ -19,12 +19,12 @@ POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
 
 def _strong(policy: str, base: str) -> PrmRecipe:
     """Many samples of the policy itself, and a base that can do the arithmetic."""
-    return PrmRecipe(policy, base, problems=2400, samples=16, steps=800)
+    return PrmRecipe(policy=policy, base=base, problems=2400, samples=16, steps=800)
 
 
 def _weak(policy: str) -> PrmRecipe:
     """A small base and few samples."""
-    return PrmRecipe(policy, "lab-0.4m", problems=40, samples=16, steps=60)
+    return PrmRecipe(policy=policy, base="lab-0.4m", problems=40, samples=16, steps=60)
 
 
 PRMS: Mapping[str, PrmRecipe] = MappingProxyType(

@@ -25,6 +25,7 @@ from profiling.laboratory.train import (
     BATCHES_A_CHUNK,
     IGNORED,
     TRAINING_FILE,
+    Recipe,
     Report,
     Row,
     batches,
@@ -36,28 +37,22 @@ from profiling.laboratory.train import (
 SOLUTION = "solution"  # where a problem's file says how it is solved
 
 
-@dataclass(frozen=True, slots=True)
-class PrmRecipe:
-    """How a PRM is trained.
+@dataclass(frozen=True, kw_only=True)
+class PrmRecipe(Recipe):
+    """Where a PRM starts and what it learns from besides.
 
     Attributes:
         policy: whose samples it learns from.
         base: whose weights it starts from.
         problems, samples: training problems, and samples of each.
-        steps: optimiser steps.
-        batch: samples a step.
-        learning_rate: peak of a warm-up of a twentieth and a cosine decay to a twentieth.
-        seed: of the head's weights and the order of the samples.
     """
 
     policy: str
     base: str
     problems: int
     samples: int
-    steps: int
     batch: int = 64
     learning_rate: float = 6e-4
-    seed: int = 0
 
 
 def train_prm(

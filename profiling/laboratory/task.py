@@ -24,7 +24,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from executor.problem import Problem, content_id
-from profiling.wordproblems import NAMES, STEP_DELIMITER, THINGS, to_jsonl
+from profiling.wordproblems import (
+    NAMES,
+    STEP_DELIMITER,
+    THINGS,
+    WordProblem,
+    evaluate,
+    to_jsonl,
+)
 
 DEFAULT_SEED = 20250210
 PROBLEMS_PER_FILE = 400
@@ -92,16 +99,7 @@ class Calculation:
     @property
     def result(self) -> int:
         """Value of the step; divisions are exact by construction."""
-        match self.operator:
-            case "+":
-                return self.left + self.right
-            case "-":
-                return self.left - self.right
-            case "*":
-                return self.left * self.right
-            case "/":
-                return self.left // self.right
-        raise ValueError(f"unknown operator {self.operator!r}: one of + - * /")
+        return evaluate(self.left, self.operator, self.right)
 
     def text(self, *, last: bool) -> str:
         """The step as a policy writes it; the last one marks the answer."""
@@ -110,18 +108,6 @@ class Calculation:
 
 
 Chain = tuple[Calculation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChainProblem:
-    """One problem as it stands in the file; fields as in `wordproblems.WordProblem`."""
-
-    id: str
-    problem: str
-    answer: str
-    kind: str
-    level: int
-    solution: str
 
 
 def draw_chain(rng: random.Random, level: Level) -> Chain:
@@ -170,7 +156,7 @@ def split_of(chain: Chain) -> Split:
     return Split.TRAIN
 
 
-def tell(rng: random.Random, chain: Chain, level: int) -> ChainProblem:
+def tell(rng: random.Random, chain: Chain, level: int) -> WordProblem:
     """The chain as a story."""
     name, thing = rng.choice(NAMES), rng.choice(THINGS)
     sentences = [f"{name} has {thing.count(chain[0].left)}."]
@@ -178,26 +164,21 @@ def tell(rng: random.Random, chain: Chain, level: int) -> ChainProblem:
         event = rng.choice(_EVENTS[step.operator])
         sentences.append(event.format(name=name, k=step.right))
     sentences.append(f"How many {thing.many} has {name} now?")
-    text = " ".join(sentences)
-    return ChainProblem(
-        id=f"chain-{content_id(text)}",
-        problem=text,
-        answer=str(chain[-1].result),
-        kind="chain",
-        level=level,
-        solution=solution_of(chain),
-    )
+    return _problem("chain", " ".join(sentences), chain, level)
 
 
-def bare(chain: Chain, level: int) -> ChainProblem:
+def bare(chain: Chain, level: int) -> WordProblem:
     """The chain as an expression, read from left to right: the second task, with no words."""
     operations = " ".join(f"{step.operator} {step.right}" for step in chain)
-    text = f"{chain[0].left} {operations} = ?"
-    return ChainProblem(
-        id=f"bare-{content_id(text)}",
+    return _problem("bare", f"{chain[0].left} {operations} = ?", chain, level)
+
+
+def _problem(kind: str, text: str, chain: Chain, level: int) -> WordProblem:
+    return WordProblem(
+        id=f"{kind}-{content_id(text)}",
         problem=text,
         answer=str(chain[-1].result),
-        kind="bare",
+        kind=kind,
         level=level,
         solution=solution_of(chain),
     )
@@ -212,7 +193,7 @@ def solution_of(chain: Chain) -> str:
 
 def generate(
     seed: int, split: Split, levels: Sequence[int] = tuple(LEVELS), *, bare_share: float = 0.0
-) -> Iterator[ChainProblem]:
+) -> Iterator[WordProblem]:
     """Problems of a split without end; levels take turns. Questions may repeat in the long run.
 
     Args:
@@ -235,13 +216,13 @@ def generate(
             yield bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
 
 
-def distinct(n: int, seed: int, split: Split) -> list[ChainProblem]:
+def distinct(n: int, seed: int, split: Split) -> list[WordProblem]:
     """`n` problems of a split with different chains, the levels in turn.
 
     Raises:
         ValueError: a level has no more chains in this split.
     """
-    found: dict[str, ChainProblem] = {}
+    found: dict[str, WordProblem] = {}
     source = generate(seed, split)
     levels = tuple(LEVELS)
     failed = 0
@@ -268,7 +249,7 @@ def read_problems(path: Path) -> list[Problem]:
     property of a problem there.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
-    records = [ChainProblem(**json.loads(line)) for line in lines]
+    records = [WordProblem(**json.loads(line)) for line in lines]
     return [
         Problem(
             record.id,

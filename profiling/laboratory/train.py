@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from executor.templates import TEMPLATE_FILE, PromptTemplate
-from profiling.laboratory.task import ChainProblem, Split, generate
+from profiling.laboratory.task import Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer
+from profiling.wordproblems import WordProblem
 
 Report = Callable[[str], None]
 Row = tuple[list[int], list[int]]
@@ -35,24 +36,29 @@ BATCHES_A_CHUNK = 64  # rows of so many batches are sorted by length together
 _CHECKPOINT_EVERY = 60.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyRecipe:
-    """A policy's size and its training.
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How anything here is trained.
 
     Attributes:
-        hidden, layers: of the Llama; heads are 32 wide, the MLP is 8/3 of `hidden` wide.
         steps: optimiser steps.
-        batch: problems a step.
+        batch: rows a step.
         learning_rate: peak of a warm-up of a twentieth and a cosine decay to a twentieth.
-        seed: of weights and problems.
+        seed: of new weights and of the order of the data.
     """
 
-    hidden: int
-    layers: int
     steps: int
     batch: int = 48
     learning_rate: float = 2e-3
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRecipe(Recipe):
+    """A policy's size besides: heads are 32 wide, the MLP is 8/3 of `hidden` wide."""
+
+    hidden: int
+    layers: int
 
 
 def make_model(recipe: PolicyRecipe, vocabulary: int) -> Any:
@@ -116,20 +122,6 @@ def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> 
     return card
 
 
-class Recipe(Protocol):
-    """What `optimise` needs of a recipe, which is a dataclass."""
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps."""
-        ...
-
-    @property
-    def learning_rate(self) -> float:
-        """Its peak."""
-        ...
-
-
 def optimise(
     model: Any,
     optimiser: Any,
@@ -152,9 +144,8 @@ def optimise(
     """
     import torch
 
-    description = asdict(recipe)  # type: ignore[call-overload]
     path = target.with_name(f"{target.name}.training")
-    progress = Resumable(path, model, optimiser, description)
+    progress = Resumable(path, model, optimiser, asdict(recipe))
     model.train()
     for ids, labels in itertools.islice(data, progress.step, recipe.steps):
         for group in optimiser.param_groups:
@@ -267,9 +258,7 @@ class Resumable:
         scratch.rename(self._path)
 
 
-def solution_rows(
-    source: Iterator[ChainProblem], tokenizer: Any, chunk: int
-) -> Iterator[list[Row]]:
+def solution_rows(source: Iterator[WordProblem], tokenizer: Any, chunk: int) -> Iterator[list[Row]]:
     """Endless chunks of questions with their solutions, whose tokens are their own labels."""
     while True:
         problems = list(itertools.islice(source, chunk))

@@ -16,7 +16,6 @@ from executor.tokens import Tokens
 from profiling.laboratory.task import (
     LEVELS,
     Chain,
-    ChainProblem,
     Split,
     bare,
     distinct,
@@ -30,6 +29,7 @@ from profiling.laboratory.task import (
 )
 from profiling.laboratory.tokenizer import UNKNOWN, make_tokenizer
 from profiling.problems import load_problems
+from profiling.wordproblems import WordProblem
 
 FILES = Path(__file__).parents[3] / "data" / "problems" / "laboratory"
 seeds = st.integers(0, 2**32)
@@ -59,7 +59,7 @@ def test_the_solution_can_be_worked_out_from_the_question_alone(
     seed: int, level: int, ask: object
 ) -> None:
     assert callable(ask)
-    problem: ChainProblem = ask(random.Random(seed), chain_of(seed, level), level)
+    problem: WordProblem = ask(random.Random(seed), chain_of(seed, level), level)
     signs = {"buys": "+", "finds": "+", "loses": "-", "sells": "-", "gets": "*", "keeps": "/"}
     if problem.kind == "bare":
         value, *rest = re.findall(r"\d+|[-+*/]", problem.problem)
@@ -118,11 +118,11 @@ def test_the_same_chain_is_in_one_split_however_it_is_told(seed: int, level: int
             assert split_of(_chain(problem)) is split
 
 
-def _paragraphs(problem: ChainProblem) -> list[str]:
+def _paragraphs(problem: WordProblem) -> list[str]:
     return problem.solution.split("\n\n")
 
 
-def _chain(problem: ChainProblem) -> Chain:
+def _chain(problem: WordProblem) -> Chain:
     from profiling.laboratory.task import Calculation
 
     parts = [re.findall(r"\d+|[-+*/]", paragraph) for paragraph in _paragraphs(problem)]

@@ -136,7 +136,9 @@ def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path
         sample(tokens, "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"),
         sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}"),
     ]
-    recipe = PrmRecipe("tiny", "tiny", 1, samples=8, steps=60, batch=4, learning_rate=5e-3)
+    recipe = PrmRecipe(
+        policy="tiny", base="tiny", problems=1, samples=8, steps=60, batch=4, learning_rate=5e-3
+    )
     card = train_prm(
         recipe, trained, tmp_path / "prm", [(PROBLEM, samples * 4)], PromptTemplate(), tokens,
         silent,
@@ -152,7 +154,7 @@ def test_too_few_samples_are_said(trained: Path, tmp_path: Path) -> None:
     tokens = Tokens(load_tokenizer(trained))
     with pytest.raises(ValueError, match="1 samples make no batch of 64"):
         train_prm(
-            PrmRecipe("tiny", "tiny", problems=1, samples=1, steps=1),
+            PrmRecipe(policy="tiny", base="tiny", problems=1, samples=1, steps=1),
             trained, tmp_path / "prm", [(PROBLEM, [sample(tokens, "3")])], PromptTemplate(), tokens,
         )  # fmt: skip
 
