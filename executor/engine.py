@@ -245,6 +245,27 @@ def post(loop: asyncio.AbstractEventLoop, action: Callable[..., None], *argument
     _outbox.put(loop, functools.partial(action, *arguments))
 
 
+class Delivery:
+    """What a caller awaits of its requests; filled from the engines' thread, lives on one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.done: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error; called from any thread."""
+        post(self._loop, self._end, error)
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """End once, well or not; later ends change nothing. On the loop only."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+
 class EngineHost:
     """The one thread of this process that builds and steps vLLM engines. Use `host()`."""
 

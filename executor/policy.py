@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from executor.engine import Engine, EngineCounters, EngineOptions, host, post
+from executor.engine import Delivery, Engine, EngineCounters, EngineOptions, host, post
 from executor.ledger import Ledger
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens, load_tokenizer
@@ -216,23 +216,18 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-class _Collector:
-    """Gathers the children of one request as they finish; lives on one event loop."""
+class _Collector(Delivery):
+    """Gathers the children of one request as they finish."""
 
     def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.done: asyncio.Future[None] = loop.create_future()
+        super().__init__(loop)
         self.completions: dict[int, Any] = {}
         self.prompts: list[tuple[int, int]] = []
         self._n = n
-        self._loop = loop
 
     def deliver(self, output: Any) -> None:
         """Take finished children; called on the engine's thread."""
         post(self._loop, self._take, output)
-
-    def fail(self, error: BaseException) -> None:
-        """End with an error; called on the engine's thread."""
-        post(self._loop, self._end, error)
 
     def in_order(self) -> list[Any]:
         """The completions by child index, whatever order they finished in."""
@@ -244,12 +239,4 @@ class _Collector:
                 self.completions[completion.index] = completion
                 self.prompts.append((len(output.prompt_token_ids), output.num_cached_tokens or 0))
         if len(self.completions) == self._n:
-            self._end(None)
-
-    def _end(self, error: BaseException | None) -> None:
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
+            self._end()

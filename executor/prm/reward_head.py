@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor.engine import Engine, EngineCounters, EngineOptions, host, post
+from executor.engine import Delivery, Engine, EngineCounters, EngineOptions, host, post
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.plain import finite
@@ -168,24 +168,19 @@ class RewardHead:
         self._engine.host.stop(self._engine)
 
 
-class _Answers:
-    """Gathers the outputs of several requests; lives on one event loop."""
+class _Answers(Delivery):
+    """Gathers the outputs of several requests."""
 
     def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
         self.found: dict[int, Any] = {}
-        self.done: asyncio.Future[None] = loop.create_future()
         self._n = n
-        self._loop = loop
         if not n:
-            self.done.set_result(None)
+            self._end()
 
     def deliver(self, place: int, output: Any) -> None:
         """Take an output; called on the engine's thread."""
         post(self._loop, self._take, place, output)
-
-    def fail(self, error: BaseException) -> None:
-        """End with an error."""
-        post(self._loop, self._end, error)
 
     async def settled(self) -> None:
         """Wait until all have been answered, or one has failed."""
@@ -195,12 +190,4 @@ class _Answers:
     def _take(self, place: int, output: Any) -> None:
         self.found[place] = output
         if len(self.found) == self._n:
-            self._end(None)
-
-    def _end(self, error: BaseException | None) -> None:
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
+            self._end()

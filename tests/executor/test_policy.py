@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,21 +11,9 @@ from executor.policy import Finish, VllmPolicy
 from executor.strategy import STEP_DELIMITER
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens
+from tests.executor.vocabulary import Vocabulary
 
 END_OF_TURN = "<turn>"
-
-
-class Vocabulary:
-    """A tokenizer of the pieces given, a token each."""
-
-    def __init__(self, *pieces: str) -> None:
-        self.pieces = pieces
-
-    def get_vocab(self) -> dict[str, int]:
-        return {piece: number for number, piece in enumerate(self.pieces)}
-
-    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        return "".join(self.pieces[i] for i in ids)
 
 
 WHOLE = ("a", "\n\n", END_OF_TURN)  # every stop string is a token

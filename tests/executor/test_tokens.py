@@ -19,6 +19,7 @@ from executor.search.tree import _children
 from executor.simulated import EOS_ID, CharTokenizer
 from executor.strategy import STEP_DELIMITER, Sampling
 from executor.tokens import Tokens
+from tests.executor.vocabulary import Vocabulary
 
 
 class Pieces:
@@ -187,19 +188,6 @@ def test_models_with_one_tokenizer_share_a_fingerprint() -> None:
 
     assert Tokens(CharTokenizer()).fingerprint == Tokens(CharTokenizer()).fingerprint
     assert Tokens(CharTokenizer()).fingerprint != Tokens(Other()).fingerprint
-
-
-class Vocabulary:
-    """A tokenizer of the pieces given, a token each."""
-
-    def __init__(self, *pieces: str) -> None:
-        self.pieces = pieces
-
-    def get_vocab(self) -> dict[str, int]:
-        return {piece: number for number, piece in enumerate(self.pieces)}
-
-    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        return "".join(self.pieces[i] for i in ids)
 
 
 @pytest.mark.parametrize(
