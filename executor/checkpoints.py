@@ -11,7 +11,8 @@ import re
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,27 @@ def checkpoint_digest(location: str) -> str:
     return digest.hexdigest()[:12]
 
 
+@contextmanager
+def written_whole(target: Path, *, replace: bool = True) -> Iterator[Path]:
+    """A scratch folder that becomes `target` at the end, so that it appears whole or not at all.
+
+    Args:
+        target: where to. If the block fails, what stands there stays.
+        replace: whether to put the new one in place of one that is there by then.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield scratch
+        scratch.chmod(0o755)  # a scratch folder is its owner's alone; a checkpoint is not
+        if replace and target.exists():
+            shutil.rmtree(target)
+        if not target.exists():
+            scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def quiet_transformers() -> None:
     """No bars and advice from transformers: this project has its own, and `--json` has none."""
     # Reading GGUF shows a bar of its own, which only this turns off.
@@ -177,29 +199,24 @@ def _smollm2() -> Path:
 
 
 def _convert_gguf(weights: Path, target: Path) -> None:
-    """Turn a GGUF file into a Hugging Face checkpoint; `target` appears whole or not at all."""
+    """Turn a GGUF file into a Hugging Face checkpoint."""
     import torch
 
     quiet_transformers()
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        folder, file = str(weights.parent), weights.name
-        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
-        # The weights are dequantised now; what says otherwise would mislead whoever loads them.
-        model.hf_quantizer = None
-        if hasattr(model.config, "quantization_config"):
-            del model.config.quantization_config
-        # Four-bit weights lose nothing in bfloat16, and every user of the checkpoint then agrees.
-        model = model.to(torch.bfloat16)
+    folder, file = str(weights.parent), weights.name
+    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    # The weights are dequantised now; what says otherwise would mislead whoever loads them.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    # Four-bit weights lose nothing in bfloat16, and every user of the checkpoint then agrees.
+    model = model.to(torch.bfloat16)
+    # Another process may have converted it meanwhile, and be reading it.
+    with written_whole(target, replace=False) as scratch:
         model.save_pretrained(scratch)
         AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(scratch)
-        if not target.exists():
-            scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 # Policies that installed packages carry in another format, by catalog name.

@@ -8,8 +8,6 @@ out; layers above it are cut off, so the PRM is cheaper to run than the policy.
 from __future__ import annotations
 
 import copy
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.checkpoints import quiet_transformers
+from executor.checkpoints import quiet_transformers, written_whole
 from executor.errors import InputError
 from executor.outcome import SampleRecord
 from executor.policy import Policy
@@ -356,9 +354,7 @@ def save_head(
             f"policy {checkpoint}: a reward head on its architecture would not score as trained "
             f"(logits differ by {gap:.2f}); its final norm is not a plain RMS norm"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with written_whole(target) as scratch:
         model.save_pretrained(scratch)
         policy.tokens.tokenizer.save_pretrained(scratch)
         HeadCard(
@@ -370,8 +366,3 @@ def save_head(
             trained_on=tuple(sorted(question_id(problem.text) for problem in problems)),
             metrics=fitted.statistics.to_dict(),
         ).save(scratch)
-        if target.exists():
-            shutil.rmtree(target)
-        scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

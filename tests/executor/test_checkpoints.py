@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from executor import checkpoints
-from executor.checkpoints import bundled, resolve
+from executor.checkpoints import bundled, resolve, written_whole
 from executor.errors import InputError
 from executor.templates import PromptTemplate, load_template, template_for
 
@@ -57,3 +57,26 @@ def test_a_checkpoint_brings_its_own_template_along(models: Path) -> None:
     assert template_for("writer", models / "writer") == asked
     assert template_for("judge", models / "judge") == load_template("default")
     assert template_for("smollm2-135m") == load_template("smollm2-135m")
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "made" / "model"
+    with written_whole(target) as scratch:
+        (scratch / "a").write_text("1")
+        assert not target.exists()
+    assert target.stat().st_mode & 0o777 == 0o755
+
+    def interrupted() -> None:
+        with written_whole(target) as scratch:
+            (scratch / "a").write_text("2")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with written_whole(target, replace=False) as scratch:
+        (scratch / "a").write_text("3")
+    assert (target / "a").read_text() == "1"
+    with written_whole(target) as scratch:
+        (scratch / "b").write_text("4")
+    assert [path.name for path in target.iterdir()] == ["b"]
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
