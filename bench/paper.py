@@ -9,34 +9,33 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
+from cards import write_cards
 from common import ROOT, finish
-from numpy.typing import NDArray
+from matrix import (
+    MEASURED,
+    REWARD_SAMPLES,
+    Matrix,
+    Quality,
+    accuracy_of,
+    choose,
+    estimate,
+    pass_at_1_by_level,
+    qualities,
+    short,
+    signed,
+    table,
+    told,
+)
 
 sys.path.insert(0, str(ROOT))
-from executor.problem import problem_uid
-from planner import evidence
-from planner.costs import Rates
-from profiling.laboratory.catalog import POLICIES, PRMS, head_of, prms_of
-from profiling.laboratory.task import LEVELS, read_problems
-from profiling.laboratory.train import TRAINING_FILE
-from profiling.pools import load_pools, rewards_of
-from profiling.rewards import Estimate, RewardStatistics, reward_statistics
+from profiling.laboratory.catalog import POLICIES, TEACHER, prms_of
+from profiling.laboratory.task import LEVELS
+from profiling.pools import load_pools
 
-Floats = NDArray[np.float64]
-
-MEASURED = ROOT / "data" / "measured"
-MODELS = ROOT / "data" / "models"
-PROBLEMS = ROOT / "data" / "problems" / "laboratory" / "profile.jsonl"
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
 DIFFICULTIES = ("easy", "medium", "hard")
 N = 64  # the largest budget of live search
@@ -47,171 +46,6 @@ COMPARED: dict[str, Callable[[int], str]] = {
     "dvts": lambda n: f"dvts(n={n},width=4,score=last,vote=weighted)",
 }
 LIVE_KINDS = ("strong", "off-policy", "weak")
-RESAMPLES = 2000
-# Reward statistics resample whole problems; so many samples of each say as much as all 256.
-REWARD_SAMPLES = 64
-
-
-def estimate(values: Floats, level: float = 0.95) -> Estimate:
-    """The mean of one number a problem, with an interval from resampling problems.
-
-    Where all problems say the same, resampling sees no spread: there the rule of three bounds how
-    often another problem may differ.
-    """
-    mean = float(values.mean())
-    if np.ptp(values) == 0:
-        unseen = -math.log(1 - level) / len(values)
-        return Estimate(mean, mean - unseen, mean + unseen)
-    rng = np.random.default_rng(0)
-    picked = rng.integers(len(values), size=(RESAMPLES, len(values)))
-    tail = (1 - level) / 2
-    low, high = np.quantile(values[picked].mean(axis=1), [tail, 1 - tail])
-    return Estimate(mean, float(low), float(high))
-
-
-def accuracy_of(values: Floats) -> str:
-    """An accuracy with its interval, which stays between 0 and 1."""
-    e = estimate(values)
-    return f"{e.value:.3f} [{max(0.0, e.low):.3f}, {min(1.0, e.high):.3f}]"
-
-
-def signed(e: Estimate) -> str:
-    """A difference with its interval."""
-    return f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
-
-
-def told(e: Estimate) -> str:
-    """What an interval says of a difference."""
-    return "above" if e.low > 0 else "below" if e.high < 0 else "not told apart from"
-
-
-class Matrix:
-    """What every strategy did on every problem, for one policy."""
-
-    def __init__(self, policy: str) -> None:
-        frame = evidence.bundled(policy)
-        if frame.empty:
-            sys.exit(f"no evidence of {policy} in {MEASURED}; bench/laboratory.py makes it")
-        self.policy = policy
-        self.frame = frame
-        about = frame.drop_duplicates("problem").set_index("problem")
-        self.difficulty = about["difficulty"]
-        self.pass_at_1 = about["pass_at_1"]
-        self.sizes = evidence.bundled_sizes()
-
-    def problems(self, difficulty: str) -> list[str]:
-        """Those of a difficulty, or all, in a fixed order."""
-        chosen = (
-            self.difficulty
-            if difficulty == "all"
-            else (self.difficulty[self.difficulty == difficulty])
-        )
-        return sorted(chosen.index)
-
-    def accuracy(self, prm: str | None, problems: Sequence[str]) -> pd.DataFrame:
-        """Shape `(problems, strategies)`: those that need no PRM, and those with `prm`."""
-        rows = self.frame[self.frame["prm"].isin(["", prm or ""])]
-        wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
-        return wide.loc[list(problems)].dropna(axis="columns")
-
-    def flops(self, prm: str | None, problems: Sequence[str]) -> pd.Series:
-        """Mean FLOPs a problem of every strategy that needs no PRM, and of those with `prm`."""
-        rows = self.frame[
-            self.frame["prm"].isin(["", prm or ""]) & self.frame["problem"].isin(list(problems))
-        ]
-        rates = Rates(self.sizes[self.policy], self.sizes.get(prm or ""))
-        tokens = ["generated_tokens", "prompt_tokens", "prm_tokens"]
-        means = rows.groupby("strategy")[tokens].mean()
-        return means.apply(lambda mean: rates.price(*map(float, mean)).flops, axis="columns")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Strategies chosen on one half of the problems and judged on the other, both ways.
-
-    Attributes:
-        judged: accuracy on every problem of the strategy that the other half chose.
-        strategies: those chosen, one or two.
-        flops: mean a problem.
-    """
-
-    judged: Floats
-    strategies: tuple[str, ...]
-    flops: float
-
-    def names(self) -> str:
-        """For a table."""
-        return " / ".join(short(name) for name in self.strategies)
-
-
-def choose(accuracy: pd.DataFrame, flops: pd.Series, slack: float = 0.0) -> Choice:
-    """The cheapest strategy whose mean is within `slack` of the best, half by half.
-
-    Halves are every other problem. With `slack` 0 it is the best, ties to the cheaper.
-    """
-    values, cost = accuracy.to_numpy(float), flops[accuracy.columns].to_numpy(float)
-    judged, chosen = np.empty(len(values)), []
-    for half in (0, 1):
-        mine = np.arange(len(values)) % 2 == half
-        means = values[~mine].mean(axis=0)
-        good = means >= means.max() - slack - 1e-9
-        best = int(np.flatnonzero(good)[cost[good].argmin()])
-        judged[mine] = values[mine, best]
-        chosen.append(best)
-    return Choice(
-        judged,
-        tuple(dict.fromkeys(str(accuracy.columns[best]) for best in chosen)),
-        float(cost[chosen].mean()),
-    )
-
-
-def short(strategy: str) -> str:
-    """`best_of_n(n=16,score=last,vote=max)` as `best_of_n@16 last/max`."""
-    name, _, options = strategy.rstrip(")").partition("(")
-    told = dict(option.split("=") for option in options.split(",") if option)
-    n = f"@{told['n']}" if "n" in told else ""
-    how = "/".join(told[key] for key in ("score", "vote") if key in told)
-    return f"{name}{n} {how}".strip()
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Reward statistics of one PRM on one policy's pool."""
-
-    policy: str
-    kind: str
-    prm: str
-    statistics: RewardStatistics
-
-    def figures(self) -> list[str]:
-        """AUC, AUC within a problem, calibration error, Brier score."""
-        s = self.statistics
-        return list(map(str, (s.auc, s.auc_within, s.calibration_error, s.brier)))
-
-
-def qualities(policy: str) -> Iterator[Quality]:
-    """Reward statistics of each PRM of a policy, last step, by problem."""
-    samples, _ = load_pools(MEASURED / "pools", policy)
-    samples = samples[samples["sample"] < REWARD_SAMPLES]
-    for kind, prm in prms_of(policy).items():
-        given = rewards_of(samples, prm)
-        scored = given.map(len) > 0
-        last = given[scored].map(lambda steps: steps[-1]).to_numpy(float)
-        problem = pd.factorize(samples["problem"][scored])[0]
-        correct = samples["correct"][scored].to_numpy(bool)
-        yield Quality(policy, kind, prm, reward_statistics(last, correct, problem))
-
-
-def pass_at_1_by_level(matrix: Matrix) -> pd.Series:
-    """Mean pass@1 of each level of the hardness dial."""
-    levels = {problem_uid(p): int(p.meta["level"]) for p in read_problems(PROBLEMS)}
-    return matrix.pass_at_1.groupby(pd.Series(levels).loc[matrix.pass_at_1.index]).mean()
 
 
 def policies_section(matrices: Sequence[Matrix]) -> str:
@@ -408,59 +242,6 @@ def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def policy_card(matrix: Matrix, training: dict[str, Any]) -> str:
-    """The model card of a policy."""
-    means = pass_at_1_by_level(matrix)
-    return POLICY_CARD.format(
-        name=matrix.policy,
-        parameters=matrix.sizes[matrix.policy],
-        **training,
-        levels=table(
-            ["level", "operations", "largest addend", "largest number", "pass@1"],
-            [
-                [str(number), str(level.operations), str(level.addend), str(level.largest),
-                 f"{means[number]:.2f}"]
-                for number, level in LEVELS.items()
-            ],
-        ),
-        problems=len(matrix.pass_at_1),
-        mean=accuracy_of(matrix.pass_at_1.to_numpy(float)),
-    )  # fmt: skip
-
-
-def prm_card(name: str, size: int, training: dict[str, Any], quality: Sequence[Quality]) -> str:
-    """The model card of a PRM."""
-    head = ["policy", "as", "AUC", "AUC within a problem", "calibration error", "Brier"]
-    rows = [[q.policy, q.kind, *q.figures()] for q in quality if q.prm == name]
-    return PRM_CARD.format(name=name, parameters=size, **training, quality=table(head, rows))
-
-
-def head_card(name: str, size: int, quality: Sequence[Quality]) -> str:
-    """The model card of a reward head."""
-    head = ["policy", "AUC", "AUC within a problem", "calibration error", "Brier"]
-    rows = [[q.policy, *q.figures()] for q in quality if q.prm == name]
-    return HEAD_CARD.format(name=name, parameters=size, quality=table(head, rows))
-
-
-def write_cards(matrices: Sequence[Matrix], quality: Sequence[Quality]) -> None:
-    """A model card beside every model."""
-
-    def write(name: str, card: str) -> None:
-        (MODELS / name / "README.md").write_text(card, encoding="utf-8")
-
-    def training(name: str) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads((MODELS / name / TRAINING_FILE).read_text())
-        return record
-
-    sizes = evidence.bundled_sizes()
-    for matrix in matrices:
-        write(matrix.policy, policy_card(matrix, training(matrix.policy)))
-        head = head_of(matrix.policy)
-        write(head, head_card(head, sizes[head], quality))
-    for prm in PRMS:
-        write(prm, prm_card(prm, sizes[prm], training(prm), quality))
-
-
 def main() -> None:
     """Write the page, its figure and the model cards."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -468,6 +249,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     matrices = [Matrix(policy) for policy in POLICIES]
+    everything = matrices[0].problems("all")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     figure = arguments.out.with_suffix(".svg")
     draw_figure(matrices, figure)
@@ -481,9 +263,13 @@ def main() -> None:
     }
     verdicts = {name: found for name, (_, found) in sections.items()}
     _, ledgers = load_pools(MEASURED / "pools", matrices[0].policy)
+    teacher = Matrix(TEACHER)
     text = TEMPLATE.format(
-        problems=len(matrices[0].problems("all")),
+        problems=len(everything),
         pool=int(ledgers["samples"].min()),
+        teacher=TEACHER,
+        teacher_size=f"{teacher.sizes[TEACHER]:,}",
+        teacher_greedy=accuracy_of(teacher.accuracy(None, everything)["greedy"].to_numpy(float)),
         figure=figure.name,
         policies=policies_section(matrices),
         reward_samples=REWARD_SAMPLES,
@@ -525,9 +311,11 @@ samples of each). *Strong*: trained on the policy's own samples with exact step 
 
 {prms_say}
 {prms}
-The strong PRMs of lab-0.4m and lab-0.8m start from the weights of lab-0.8m, that of lab-1.8m from
-its own. So for lab-0.8m off-policy differs from strong in the samples alone; for the other two also
-in the size of the base, larger for lab-0.4m and smaller for lab-1.8m.
+All strong PRMs start from the weights of {teacher}: off-policy differs from strong in the samples
+alone. {teacher} has {teacher_size} parameters, was trained three times as long as the policies, and
+answers {teacher_greedy} of these problems greedily by itself. A verifier
+has to know more sums than the policy it checks; whoever has such a model and can afford to let it
+answer may not need the policies.
 
 ## Does the best strategy change?
 
@@ -542,9 +330,8 @@ round; two names mean that the halves chose differently.
 
 ## Does a small policy beat a larger one's greedy answer?
 
-FLOPs count the PRM's tokens too. The strong PRM of lab-0.4m is larger than lab-0.4m itself; the
-rows without a PRM and with the head, which is no larger than its policy, show what is left without
-that.
+FLOPs count the PRM's tokens too. A strong PRM knows more than the policy it checks; the rows
+without a PRM and with the head, which knows no more than its policy, show what is left without it.
 
 {ladder_say}
 {ladder}
@@ -555,49 +342,6 @@ At equal N, on the same problems.
 {searches_say}
 {searches}
 """
-
-POLICY_CARD = """# {name}
-
-A policy of apportion's laboratory: a Llama of {parameters:,} parameters that solves the task of
-`profiling/laboratory/task.py`, and nothing else. Made by `bench/laboratory.py`; Apache-2.0.
-
-- Task: stories and bare expressions of 1 to 7 operations, solved a step a paragraph.
-- Shape: hidden {hidden}, {layers} layers, heads of 32, tied embeddings, float32.
-- Data: seeded training problems without end, none of which shares its chain of calculations with a
-  profile or held-out problem (single calculations do recur); loss on solutions only.
-- Training: {steps} steps of {batch} problems, AdamW, peak learning rate {learning_rate}, cosine
-  decay; {tokens:,} tokens in {seconds} s on one core; loss {loss} a solution token at the end.
-
-Pass@1 (T = 0.7) on the {problems} profile problems: {mean}. By level of the hardness dial:
-
-{levels}"""
-
-PRM_CARD = """# {name}
-
-A process reward model of apportion's laboratory: {parameters:,} parameters, one score a step, read
-at the step's end. Made by `bench/laboratory.py`; Apache-2.0.
-
-- Data: {samples} samples of `{policy}` on each of {problems} training problems; a step's label is
-  whether it and all before it are right, which this task can check exactly.
-- Base: the weights of `{base}`, all of them trained on.
-- Training: {steps} steps of {batch} samples, AdamW, peak learning rate {learning_rate}, cosine
-  decay; {tokens:,} tokens in {seconds} s on one core; binary cross-entropy {loss} at the end.
-
-Last-step reward against the correctness of samples on profile problems, none of which it has seen;
-95 % intervals by resampling problems:
-
-{quality}"""
-
-HEAD_CARD = """# {name}
-
-A reward head made by `apportion fit-prm` in `bench/laboratory.py`: {parameters:,} parameters, of
-which only a linear head on the policy's hidden states was trained; Apache-2.0.
-
-Last-step reward against the correctness of samples on profile problems, none of which it has seen;
-95 % intervals by resampling problems:
-
-{quality}"""
-
 
 if __name__ == "__main__":
     main()
