@@ -24,7 +24,8 @@ from pathlib import Path
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from profiling.laboratory.catalog import POLICIES, PRMS, head_of, prms_of
+from profiling.laboratory.catalog import BASES, POLICIES, PRMS, TEACHER, head_of, prms_of
+from profiling.laboratory.prm import VerifierRecipe
 from profiling.laboratory.task import DEFAULT_SEED
 
 MODELS = ROOT / "data" / "models"
@@ -48,7 +49,7 @@ class Job:
 def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
     """All jobs; earlier ones first where there is a choice."""
     python: tuple[str | Path, ...] = (sys.executable, "-m")
-    training = work / "training" / "train.jsonl"
+    training, bases = work / "training" / "train.jsonl", work / "bases"
     samples, matrix = f"sqlite:///{work}/training.db", f"sqlite:///{work}/matrix.db"
     problems = max(recipe.problems for recipe in PRMS.values())
     draws = max(recipe.samples for recipe in PRMS.values())
@@ -60,9 +61,16 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
              "--seed", str(DEFAULT_SEED + 1), "--out", training.parent),
         ),
     ]  # fmt: skip
-    # The largest first: it takes longest.
-    for policy in reversed(POLICIES):
-        found.append(Job(policy, (*python, "profiling.laboratory", policy, "--models", MODELS)))
+
+    def train(name: str, *more: str | Path, after: tuple[str, ...] = ()) -> None:
+        command = (*python, "profiling.laboratory", name, "--models", MODELS, "--bases", bases)
+        found.append(Job(name, (*command, *more), after))
+
+    # What takes longest first: what PRMs start from, then the largest policy.
+    for name, base in BASES.items():
+        train(name, after=(base.base,) if isinstance(base, VerifierRecipe) else ())
+    for policy in reversed(list(POLICIES)):
+        train(policy)
     for policy in POLICIES:
         found.append(
             Job(
@@ -73,14 +81,8 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
             )
         )  # fmt: skip
     for name, recipe in PRMS.items():
-        found.append(
-            Job(
-                name,
-                (*python, "profiling.laboratory", name, "--models", MODELS, "--store", samples,
-                 "--problems", training),
-                (recipe.base, f"{recipe.policy} training samples"),
-            )
-        )  # fmt: skip
+        needed = (recipe.base, f"{recipe.policy} training samples")
+        train(name, "--store", samples, "--problems", training, after=needed)
     for policy in POLICIES:
         found.append(
             Job(
@@ -102,12 +104,13 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
                 (policy, "problems"),
             )
         )  # fmt: skip
+    for folder in (*(MODELS / policy for policy in POLICIES), bases / TEACHER):
         found.append(
             Job(
-                f"{policy} greedy",
-                (*python, "planner.cli", "measure", "--policy", MODELS / policy,
+                f"{folder.name} greedy",
+                (*python, "planner.cli", "measure", "--policy", folder,
                  "--strategies", "greedy", *asked),
-                (policy, "problems"),
+                (folder.name, "problems"),
             )
         )  # fmt: skip
     for policy in POLICIES:
@@ -144,9 +147,17 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         )  # fmt: skip
     found.append(
         Job(
+            f"{TEACHER} record",
+            (sys.executable, "bench/record_evidence.py", "--store", matrix, "--policy", TEACHER),
+            (f"{TEACHER} greedy",),
+            publishes=True,
+        )
+    )
+    found.append(
+        Job(
             "page and model cards",
             (sys.executable, "bench/paper.py"),
-            tuple(f"{policy} record" for policy in POLICIES),
+            tuple(f"{name} record" for name in (*POLICIES, TEACHER)),
             publishes=True,
         )
     )

@@ -14,39 +14,40 @@ from executor.outcome import SampleRecord
 from executor.problem import Problem
 from executor.store import Store
 from executor.tokens import Tokens, load_tokenizer
-from profiling.laboratory.catalog import POLICIES, PRMS
-from profiling.laboratory.prm import PrmRecipe, train_prm
+from profiling.laboratory.catalog import BASES, POLICIES, PRMS
+from profiling.laboratory.prm import PrmRecipe, VerifierRecipe, train_prm, train_verifier
 from profiling.laboratory.task import read_problems
-from profiling.laboratory.train import TEMPLATE, train_policy
+from profiling.laboratory.train import TEMPLATE, PolicyRecipe, train_policy
 from profiling.profiler import KIND
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train one policy or PRM into a folder."""
+    """Train one policy, base or PRM into a folder."""
     parser = argparse.ArgumentParser(prog="python -m profiling.laboratory", description=__doc__)
-    parser.add_argument("name", choices=[*POLICIES, *PRMS])
+    parser.add_argument("name", choices=[*POLICIES, *BASES, *PRMS])
     parser.add_argument("--models", type=Path, default=Path("data/models"), help="folder of all")
+    parser.add_argument("--bases", type=Path, help="folder of what PRMs start from (default: same)")
     parser.add_argument("--store", help="of the samples a PRM learns from")
     parser.add_argument("--problems", type=Path, help="those the samples were drawn on")
     options = parser.parse_args(argv)
     import torch
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    target = options.models / options.name
-    if options.name in POLICIES:
-        train_policy(POLICIES[options.name], target)
+    models, bases = options.models, options.bases or options.models
+    recipe = ({**POLICIES, **BASES, **PRMS})[options.name]
+    target = (bases if options.name in BASES else models) / options.name
+    if isinstance(recipe, PolicyRecipe):
+        train_policy(recipe, target)
+        return
+    base = (bases if recipe.base in BASES else models) / recipe.base
+    if isinstance(recipe, VerifierRecipe):
+        train_verifier(recipe, base, target)
     elif options.store and options.problems:
-        _train_prm(PRMS[options.name], target, options)
+        problems = read_problems(options.problems)[: recipe.problems]
+        graded = _samples(options.store, recipe, problems)
+        train_prm(recipe, base, target, graded, TEMPLATE, Tokens(load_tokenizer(base)))
     else:
         parser.error("a PRM needs --store and --problems")
-
-
-def _train_prm(recipe: PrmRecipe, target: Path, options: argparse.Namespace) -> None:
-    base = options.models / recipe.base
-    tokens = Tokens(load_tokenizer(base))
-    problems = read_problems(options.problems)[: recipe.problems]
-    graded = _samples(options.store, recipe, problems)
-    train_prm(recipe, base, target, graded, TEMPLATE, tokens)
 
 
 def _samples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from profiling.laboratory.prm import PrmRecipe
+from profiling.laboratory.prm import PrmRecipe, VerifierRecipe
 from profiling.laboratory.train import PolicyRecipe
 
 POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
@@ -16,10 +16,22 @@ POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
     }
 )
 
+# What the strong PRMs start from. A verifier has to know more sums than the policy it checks, and
+# has to have learnt to compare: one that starts from the policy's own weights and samples learns
+# which problems are hard, not which steps are right, and best-of-N by it is worse than one sample.
+TEACHER = "lab-teacher"
+VERIFIER = "lab-verifier"
+BASES: Mapping[str, PolicyRecipe | VerifierRecipe] = MappingProxyType(
+    {
+        TEACHER: PolicyRecipe(hidden=128, layers=4, steps=4500, seed=1),
+        VERIFIER: VerifierRecipe(base=TEACHER, new_layers=2, steps=2500, learning_rate=1.5e-3),
+    }
+)
 
-def _strong(policy: str, base: str) -> PrmRecipe:
-    """Many samples of the policy itself, and a base that can do the arithmetic."""
-    return PrmRecipe(policy=policy, base=base, problems=2400, samples=16, steps=800)
+
+def _strong(policy: str) -> PrmRecipe:
+    """Many samples of the policy itself, and a base that can check the arithmetic."""
+    return PrmRecipe(policy=policy, base=VERIFIER, problems=2400, samples=16, steps=800)
 
 
 def _weak(policy: str) -> PrmRecipe:
@@ -29,9 +41,7 @@ def _weak(policy: str) -> PrmRecipe:
 
 PRMS: Mapping[str, PrmRecipe] = MappingProxyType(
     {
-        "lab-0.4m-prm": _strong("lab-0.4m", "lab-0.8m"),
-        "lab-0.8m-prm": _strong("lab-0.8m", "lab-0.8m"),
-        "lab-1.8m-prm": _strong("lab-1.8m", "lab-1.8m"),
+        **{f"{policy}-prm": _strong(policy) for policy in POLICIES},
         **{f"{policy}-prm-weak": _weak(policy) for policy in POLICIES},
     }
 )

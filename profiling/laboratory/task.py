@@ -103,11 +103,16 @@ class Calculation:
 
     def text(self, *, last: bool) -> str:
         """The step as a policy writes it; the last one marks the answer."""
-        result = f"\\boxed{{{self.result}}}" if last else str(self.result)
-        return f"{self.left} {self.operator} {self.right} = {result}"
+        return step_text(self.left, self.operator, self.right, self.result, last=last)
 
 
 Chain = tuple[Calculation, ...]
+
+
+def step_text(left: int, operator: str, right: int, result: int, *, last: bool) -> str:
+    """A step with whatever result it is said to have."""
+    said = f"\\boxed{{{result}}}" if last else str(result)
+    return f"{left} {operator} {right} = {said}"
 
 
 def draw_chain(rng: random.Random, level: Level) -> Chain:
@@ -205,15 +210,27 @@ def generate(
     Raises:
         ValueError: a level that is not in `LEVELS`, or none at all.
     """
+    rng = random.Random(f"{seed} {split}")
+    for level, chain in draw_chains(rng, split, levels):
+        yield bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
+
+
+def draw_chains(
+    rng: random.Random, split: Split, levels: Sequence[int] = tuple(LEVELS)
+) -> Iterator[tuple[int, Chain]]:
+    """Chains of a split without end, each with its level; levels take turns.
+
+    Raises:
+        ValueError: a level that is not in `LEVELS`, or none at all.
+    """
     if not levels or any(level not in LEVELS for level in levels):
         raise ValueError(f"levels {list(levels)}: must be some of {sorted(LEVELS)}")
-    rng = random.Random(f"{seed} {split}")
     while True:
         for level in levels:
             chain = draw_chain(rng, LEVELS[level])
             while split_of(chain) is not split:
                 chain = draw_chain(rng, LEVELS[level])
-            yield bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
+            yield level, chain
 
 
 def distinct(n: int, seed: int, split: Split) -> list[WordProblem]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from executor.checkpoints import written_whole
 from executor.templates import TEMPLATE_FILE, PromptTemplate
 from profiling.laboratory.task import Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer
@@ -89,17 +88,8 @@ def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> 
     Returns:
         What the model card says of the training: recipe, loss, tokens, seconds.
     """
-    import torch
-
     tokenizer = make_tokenizer()
     model = make_model(recipe, len(tokenizer))
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=recipe.learning_rate,
-        betas=(0.9, 0.98),
-        weight_decay=0.01,
-        fused=True,
-    )
     chunks = solution_rows(
         generate(recipe.seed, Split.TRAIN, bare_share=BARE_SHARE),
         tokenizer,
@@ -110,7 +100,7 @@ def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> 
         return model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
 
     data = batches(chunks, recipe.batch)
-    progress = optimise(model, optimiser, data, loss_of, recipe, target, report)
+    progress = optimise(model, data, loss_of, recipe, target, report)
     card = asdict(recipe) | progress.summary()
 
     def describe(folder: Path) -> None:
@@ -124,18 +114,16 @@ def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> 
 
 def optimise(
     model: Any,
-    optimiser: Any,
     data: Iterator[tuple[Any, Any]],
     loss_of: Callable[[Any, Any], Any],
     recipe: Recipe,
     target: Path,
     report: Report,
 ) -> Resumable:
-    """Take the recipe's steps, or those that are left of them.
+    """Take the recipe's steps, or those that are left of them, with AdamW.
 
     Args:
         model: what is trained.
-        optimiser: of its parameters.
         data: batches `(token ids, labels)` from the first step on.
         loss_of: the loss of a batch.
         recipe: how many steps, how fast.
@@ -144,6 +132,13 @@ def optimise(
     """
     import torch
 
+    optimiser = torch.optim.AdamW(
+        model.parameters(),
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=0.01,
+        fused=True,
+    )
     path = target.with_name(f"{target.name}.training")
     progress = Resumable(path, model, optimiser, asdict(recipe))
     model.train()
@@ -173,19 +168,11 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 def save_checkpoint(
     model: Any, tokenizer: Any, target: Path, describe: Callable[[Path], None]
 ) -> None:
-    """Save model, tokenizer and what `describe` adds; `target` appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    """Save model, tokenizer and what `describe` adds into `target`, at once."""
+    with written_whole(target) as scratch:
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         describe(scratch)
-        scratch.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -9,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from executor.outcome import SampleRecord
-from executor.prm import check_prm
-from executor.prm.reward_head import HeadCard
-from executor.problem import Problem, question_id
 from executor.templates import PromptTemplate, template_for
-from executor.tokens import Tokens, load_tokenizer
-from profiling.laboratory.catalog import OFF_POLICY, POLICIES, PRMS, prms_of
-from profiling.laboratory.prm import PrmRecipe, labelled_rows, train_prm
+from profiling.laboratory.catalog import POLICIES, PRMS
 from profiling.laboratory.task import Split, distinct, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import (
@@ -106,68 +101,6 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
         torch.testing.assert_close(value, expected[name])
 
 
-def sample(tokens: Tokens, text: str) -> SampleRecord:
-    ids = (*tokens.encode(text), tokens.tokenizer.eos_token_id)
-    return SampleRecord(text, None, None, "finished", len(ids), 0.0, token_ids=ids)
-
-
-PROBLEM = Problem("p", "3 + 4 * 2 = ?", "14", {"solution": "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"})
-
-
-def test_a_label_stands_where_a_steps_reward_is_read() -> None:
-    tokens = Tokens(make_tokenizer())
-    right = sample(tokens, "3 + 4 = 7\n\n7 * 2 = \\boxed{14}")
-    wrong = sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}")
-    rows = labelled_rows([(PROBLEM, [right, wrong])], PromptTemplate(), tokens)
-    read = [
-        [(tokens.decode(ids[: at + 1]), label) for at, label in enumerate(labels) if label >= 0]
-        for ids, labels in rows
-    ]
-    asked = f"{PROBLEM.text}\n\n"
-    assert read == [
-        [(f"{asked}3 + 4 = 7\n\n", 1), (f"{asked}3 + 4 = 7\n\n7 * 2 = \\boxed{{14}}", 1)],
-        [(f"{asked}3 + 4 = 8\n\n", 0), (f"{asked}3 + 4 = 8\n\n8 * 2 = \\boxed{{16}}", 0)],
-    ]
-
-
-def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path: Path) -> None:
-    tokens = Tokens(load_tokenizer(trained))
-    samples = [
-        sample(tokens, "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"),
-        sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}"),
-    ]
-    recipe = PrmRecipe(
-        policy="tiny", base="tiny", problems=1, samples=8, steps=60, batch=4, learning_rate=5e-3
-    )
-    card = train_prm(
-        recipe, trained, tmp_path / "prm", [(PROBLEM, samples * 4)], PromptTemplate(), tokens,
-        silent,
-    )  # fmt: skip
-    assert card["loss"] < 0.3  # a coin would have 0.69
-    check_prm(str(tmp_path / "prm"), tokens)
-    head = HeadCard.load(tmp_path / "prm")
-    assert (head.policy, head.layers, head.intercept) == ("tiny", 1, 0.0)
-    assert head.trained_on == (question_id(PROBLEM.text),)
-
-
-def test_too_few_samples_are_said(trained: Path, tmp_path: Path) -> None:
-    tokens = Tokens(load_tokenizer(trained))
-    with pytest.raises(ValueError, match="1 samples make no batch of 64"):
-        train_prm(
-            PrmRecipe(policy="tiny", base="tiny", problems=1, samples=1, steps=1),
-            trained, tmp_path / "prm", [(PROBLEM, [sample(tokens, "3")])], PromptTemplate(), tokens,
-        )  # fmt: skip
-
-
-def test_every_policy_has_its_prms_and_an_off_policy_one_is_anothers() -> None:
-    for policy in POLICIES:
-        named = prms_of(policy)
-        assert PRMS[named["strong"]].policy == policy
-        assert PRMS[named["weak"]].policy == policy
-        assert PRMS[OFF_POLICY[policy]].policy != policy
-        assert {recipe.base for recipe in PRMS.values()} <= set(POLICIES)
-
-
 def test_the_same_seed_draws_the_same_problems() -> None:
     one, other = (itertools.islice(generate(7, Split.TRAIN), 20) for _ in range(2))
     assert list(one) == list(other)
@@ -178,9 +111,8 @@ MODELS = Path(__file__).parents[3] / "data" / "models"
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_bundled_models_are_those_of_the_catalog(name: str) -> None:
-    import dataclasses
-
     card = json.loads((MODELS / name / "training.json").read_text())
-    made = dataclasses.asdict(POLICIES[name])
+    made = dataclasses.asdict({**POLICIES, **PRMS}[name])
     assert {key: card[key] for key in made} == made
-    assert template_for(name, MODELS / name) == PromptTemplate()
+    if name in POLICIES:
+        assert template_for(name, MODELS / name) == PromptTemplate()
