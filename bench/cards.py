@@ -1,10 +1,16 @@
-"""Model cards of the laboratory, written from the matrix beside the weights."""
+"""Model cards of the laboratory, written from the matrix beside the weights by `bench/paper.py`.
+
+By itself, `python bench/cards.py FOLDER` keeps how the models that PRMs start from were trained:
+they do not ship, what the cards say of them does.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from common import ROOT
@@ -12,16 +18,17 @@ from matrix import Matrix, Quality, accuracy_of, pass_at_1_by_level, table
 
 sys.path.insert(0, str(ROOT))
 from planner import evidence
-from profiling.laboratory.catalog import PRMS, head_of
+from profiling.laboratory.catalog import BASES, PRMS, head_of
 from profiling.laboratory.task import LEVELS
-from profiling.laboratory.train import TRAINING_FILE
+from profiling.laboratory.train import TRAINING_FILE, write_json
 
 MODELS = ROOT / "data" / "models"
+BASES_FILE = MODELS / "bases.json"
 
 
 def policy_card(matrix: Matrix, training: dict[str, Any]) -> str:
     """The model card of a policy."""
-    means = pass_at_1_by_level(matrix)
+    by_level = pass_at_1_by_level(matrix)
     return POLICY_CARD.format(
         name=matrix.policy,
         parameters=matrix.sizes[matrix.policy],
@@ -30,7 +37,7 @@ def policy_card(matrix: Matrix, training: dict[str, Any]) -> str:
             ["level", "operations", "largest addend", "largest number", "pass@1"],
             [
                 [str(number), str(level.operations), str(level.addend), str(level.largest),
-                 f"{means[number]:.2f}"]
+                 by_level[number]]
                 for number, level in LEVELS.items()
             ],
         ),
@@ -43,7 +50,15 @@ def prm_card(name: str, size: int, training: dict[str, Any], quality: Sequence[Q
     """The model card of a PRM."""
     head = ["policy", "as", "AUC", "AUC within a problem", "calibration error", "Brier"]
     rows = [[q.policy, q.kind, *q.figures()] for q in quality if q.prm == name]
-    return PRM_CARD.format(name=name, parameters=size, **training, quality=table(head, rows))
+    bases = json.loads(BASES_FILE.read_text(encoding="utf-8"))
+    lineage = "".join(
+        f"  - `{base}`: {bases[base]['steps']:,} steps, {bases[base]['tokens']:,} tokens, "
+        f"{bases[base]['seconds']} s on one core: {MADE[base]}\n"
+        for base in (BASES if training["base"] in BASES else ())
+    )
+    return PRM_CARD.format(
+        name=name, parameters=size, **training, lineage=lineage, quality=table(head, rows)
+    )
 
 
 def head_card(name: str, size: int, quality: Sequence[Quality]) -> str:
@@ -80,7 +95,7 @@ A policy of apportion's laboratory: a Llama of {parameters:,} parameters that so
 - Task: stories and bare expressions of 1 to 7 operations, solved a step a paragraph.
 - Shape: hidden {hidden}, {layers} layers, heads of 32, tied embeddings, float32.
 - Data: seeded training problems without end, none of which shares its chain of calculations with a
-  profile or held-out problem (single calculations do recur); loss on solutions only.
+  profile or held-out problem (pieces of chains do recur); loss on solutions only.
 - Training: {steps} steps of {batch} problems, AdamW, peak learning rate {learning_rate}, cosine
   decay; {tokens:,} tokens in {seconds} s on one core; loss {loss} a solution token at the end.
 
@@ -93,16 +108,24 @@ PRM_CARD = """# {name}
 A process reward model of apportion's laboratory: {parameters:,} parameters, one score a step, read
 at the step's end. Made by `bench/laboratory.py`; Apache-2.0.
 
-- Data: {samples} samples of `{policy}` on each of {problems} training problems; a step's label is
-  whether it and all before it are right, which this task can check exactly.
+- Data: {samples} samples of `{policy}` on each of {problems} training problems; a token's label is
+  whether it and all before it are those of the right solution, of which this task has one.
 - Base: the weights of `{base}`, all of them trained on.
-- Training: {steps} steps of {batch} samples, AdamW, peak learning rate {learning_rate}, cosine
-  decay; {tokens:,} tokens in {seconds} s on one core; binary cross-entropy {loss} at the end.
+{lineage}- Training: {steps} steps of {batch} samples, AdamW, peak learning rate {learning_rate},
+  cosine decay; {tokens:,} tokens in {seconds} s on one core; loss {loss} at the end (binary
+  cross-entropy of the labels, results weighted ten times, and 0.3 of the cross-entropy of writing
+  right tokens).
 
-Last-step reward against the correctness of samples on profile problems, none of which it has seen;
-95 % intervals by resampling problems:
+Last-step reward against the correctness of samples on profile problems, none of whose whole chains
+it has seen; 95 % intervals by resampling problems:
 
 {quality}"""
+
+MADE = {
+    "lab-teacher": "a language model like the policies, on the task's solutions;",
+    "lab-verifier": "new layers on it, on solutions with made mistakes, each token judged by what "
+    "was said before it.",
+}
 
 HEAD_CARD = """# {name}
 
@@ -113,3 +136,16 @@ Last-step reward against the correctness of samples on profile problems, none of
 95 % intervals by resampling problems:
 
 {quality}"""
+
+
+def main() -> None:
+    """Keep the training records of the bases."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bases", type=Path, help="folder of their checkpoints")
+    bases = parser.parse_args().bases
+    records = {name: json.loads((bases / name / TRAINING_FILE).read_text()) for name in BASES}
+    write_json(BASES_FILE, records)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,14 +2,17 @@
 
 `python bench/laboratory.py` runs every job that has not been done, one a core, each pinned to its
 own (two vLLM processes that share cores starve each other). All work goes through the commands
-anyone may type; a stopped job goes on where it was. At the end `data/models` and `data/measured`
-hold the results, `--work` the store and the logs; `bench/paper.py`, the last job, reads them.
+anyone may type; a stopped job goes on where it was. Models that ship and were made by the recipes
+of `profiling/laboratory/catalog.py` count as made; `--from-nothing` makes them too. At the end
+`data/models` and `data/measured` hold the results, `--work` the stores and the logs;
+`bench/paper.py`, the last job, reads them.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -17,33 +20,66 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from profiling.laboratory.catalog import BASES, POLICIES, PRMS, TEACHER, head_of, prms_of
+from profiling.laboratory.catalog import (
+    BASES,
+    LIVE_BUDGETS,
+    LIVE_KINDS,
+    POLICIES,
+    PRMS,
+    TEACHER,
+    head_of,
+    prms_of,
+)
 from profiling.laboratory.prm import VerifierRecipe
 from profiling.laboratory.task import DEFAULT_SEED
+from profiling.laboratory.train import TRAINING_FILE, Recipe
 
 MODELS = ROOT / "data" / "models"
 PROBLEMS = ROOT / "data" / "problems" / "laboratory"
 POOL = 256
-LIVE_BUDGETS = "4,16,64"
 HEAD_SAMPLES = 16
+_PATIENCE = 30.0  # seconds; a stopped job may save where it is
 
 
 @dataclass(frozen=True)
 class Job:
-    """One command, and the jobs whose results it needs."""
+    """One command, and the jobs whose results it needs.
+
+    Attributes:
+        publishes: whether it writes what ships with the project from the matrix.
+        makes: a checkpoint that says the job is done.
+        recipe: how that must have been trained, as its `training.json` has it.
+    """
 
     name: str
     command: tuple[str | Path, ...]
     after: tuple[str, ...] = ()
     publishes: bool = False
-    """Whether it writes what ships with the project from the matrix."""
+    makes: Path | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Changes with the command and the recipe: a job that was done otherwise is not done."""
+        told = [*map(str, self.command), sorted(self.recipe.items())]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+
+    def made(self) -> bool:
+        """Whether its checkpoint is there, by this recipe."""
+        if self.makes is None or not (self.makes / "config.json").is_file():
+            return False
+        if not self.recipe:
+            return True
+        record = json.loads((self.makes / TRAINING_FILE).read_text(encoding="utf-8"))
+        return dict(self.recipe).items() <= record.items()
 
 
 def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
@@ -62,15 +98,16 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         ),
     ]  # fmt: skip
 
-    def train(name: str, *more: str | Path, after: tuple[str, ...] = ()) -> None:
+    def train(name: str, recipe: Recipe, *more: str | Path, after: tuple[str, ...] = ()) -> None:
         command = (*python, "profiling.laboratory", name, "--models", MODELS, "--bases", bases)
-        found.append(Job(name, (*command, *more), after))
+        made = (bases if name in BASES else MODELS) / name
+        found.append(Job(name, (*command, *more), after, makes=made, recipe=asdict(recipe)))
 
     # What takes longest first: what PRMs start from, then the largest policy.
     for name, base in BASES.items():
-        train(name, after=(base.base,) if isinstance(base, VerifierRecipe) else ())
+        train(name, base, after=(base.base,) if isinstance(base, VerifierRecipe) else ())
     for policy in reversed(list(POLICIES)):
-        train(policy)
+        train(policy, POLICIES[policy])
     for policy in POLICIES:
         found.append(
             Job(
@@ -82,7 +119,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         )  # fmt: skip
     for name, recipe in PRMS.items():
         needed = (recipe.base, f"{recipe.policy} training samples")
-        train(name, "--store", samples, "--problems", training, after=needed)
+        train(name, recipe, "--store", samples, "--problems", training, after=needed)
     for policy in POLICIES:
         found.append(
             Job(
@@ -91,6 +128,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
                  PROBLEMS / "train.jsonl", "--max-samples", str(HEAD_SAMPLES), "--store", samples,
                  "--out", MODELS / head_of(policy), "--json"),
                 (policy, "problems", f"{policy} training samples"),
+                makes=MODELS / head_of(policy),
             )
         )  # fmt: skip
     asked: tuple[str | Path, ...] = ("--problems", PROBLEMS / "profile.jsonl", "--store", matrix)
@@ -123,13 +161,13 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
                     (f"{policy} pool", prm),
                 )
             )  # fmt: skip
-            if kind != "head":
+            if kind in LIVE_KINDS:
                 found.append(
                     Job(
                         f"{policy} search with {prm}",
                         (*python, "planner.cli", "measure", "--policy", MODELS / policy,
                          "--prm", MODELS / prm, "--strategies", "beam_search,dvts",
-                         "--budgets", LIVE_BUDGETS, *asked),
+                         "--budgets", ",".join(map(str, LIVE_BUDGETS)), *asked),
                         (policy, prm, "problems"),
                     )
                 )  # fmt: skip
@@ -146,6 +184,9 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
             )
         )  # fmt: skip
     found.append(
+        Job("bases record", (sys.executable, "bench/cards.py", bases), tuple(BASES), publishes=True)
+    )
+    found.append(
         Job(
             f"{TEACHER} record",
             (sys.executable, "bench/record_evidence.py", "--store", matrix, "--policy", TEACHER),
@@ -157,31 +198,47 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         Job(
             "page and model cards",
             (sys.executable, "bench/paper.py"),
-            tuple(f"{name} record" for name in (*POLICIES, TEACHER)),
+            ("bases record", *(f"{name} record" for name in (*POLICIES, TEACHER))),
             publishes=True,
         )
     )
     return found
 
 
-def run_all(todo: Sequence[Job], work: Path, cores: Sequence[int]) -> dict[str, float]:
-    """Run the jobs, one a core; returns the seconds of every job ever done, failed tries included.
+def needed(todo: Sequence[Job], done: Mapping[str, str]) -> list[Job]:
+    """The jobs that have to run: not done, and something that has to run needs them.
+
+    What nothing else needs is what all of it is for.
+    """
+    users: dict[str, list[Job]] = {job.name: [] for job in todo}
+    for job in todo:
+        for name in job.after:
+            users.setdefault(name, []).append(job)
+
+    def runs(job: Job) -> bool:
+        if done.get(job.name) == job.digest or job.made():
+            return False
+        return not users[job.name] or any(map(runs, users[job.name]))
+
+    return [job for job in todo if runs(job)]
+
+
+def run_all(todo: Sequence[Job], work: Path, cores: Sequence[int]) -> Spent:
+    """Run the jobs that have to run, one a core.
 
     What a job needs and is not among `todo` counts as there. Jobs that need a failed one are left;
     the others go on.
+
+    Returns:
+        What all calls for this folder have spent.
     """
-    done_file, spent_file = work / "done.json", work / "spent.json"
-    done: list[str] = json.loads(done_file.read_text()) if done_file.exists() else []
-    spent: dict[str, float] = json.loads(spent_file.read_text()) if spent_file.exists() else {}
-    waiting = [job for job in todo if job.name not in done]
+    done_file = work / "done.json"
+    done: dict[str, str] = json.loads(done_file.read_text()) if done_file.exists() else {}
+    spent = Spent.load(work)
+    waiting = needed(todo, done)
     unmet = {job.name for job in waiting}
     running: dict[int, tuple[Job, subprocess.Popen[bytes], float]] = {}
     (work / "logs").mkdir(parents=True, exist_ok=True)
-
-    def note(job: Job, started: float) -> None:
-        spent[job.name] = spent.get(job.name, 0.0) + time.monotonic() - started
-        spent_file.write_text(json.dumps(spent, indent=1) + "\n")
-
     try:
         while True:
             for core in set(cores) - set(running):
@@ -196,22 +253,57 @@ def run_all(todo: Sequence[Job], work: Path, cores: Sequence[int]) -> dict[str, 
                 if process.poll() is None:
                     continue
                 del running[core]
-                note(job, started)
+                spent.note(job.name, time.monotonic() - started)
                 if process.returncode:
                     _say(f"{job.name} failed; see {_log(job, work)}")
                 else:
                     unmet.discard(job.name)
-                    done.append(job.name)
+                    done[job.name] = job.digest
                     done_file.write_text(json.dumps(done, indent=1) + "\n")
-                    _say(f"{job.name}: {spent[job.name]:.0f} s")
+                    _say(f"{job.name}: {spent.seconds[job.name]:.0f} s")
     finally:
         for job, process, started in running.values():
             process.terminate()
-            process.wait()
-            note(job, started)
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            spent.note(job.name, time.monotonic() - started)
     if unmet:
         sys.exit(f"not done: {', '.join(sorted(unmet))}; the same command goes on")
     return spent
+
+
+class Spent:
+    """What the jobs of a work folder have taken, over all calls, kept beside them.
+
+    Attributes:
+        seconds: of each job, tries that were stopped or failed included.
+        wall: seconds in which jobs ran.
+    """
+
+    def __init__(self, path: Path, seconds: dict[str, float], wall: float) -> None:
+        self._path, self.seconds, self.wall = path, seconds, wall
+        self._clock = time.monotonic()
+
+    @classmethod
+    def load(cls, work: Path) -> Spent:
+        """What earlier calls spent; nothing if there were none."""
+        path = work / "spent.json"
+        if not path.exists():
+            return cls(path, {}, 0.0)
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return cls(path, record["seconds"], record["wall"])
+
+    def note(self, name: str, seconds: float) -> None:
+        """Add a job's seconds."""
+        now = time.monotonic()
+        self.wall += now - self._clock
+        self._clock = now
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        record = {"wall": self.wall, "seconds": self.seconds}
+        self._path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _say(line: str) -> None:
@@ -243,12 +335,6 @@ def main() -> None:
     parser.add_argument("--from-nothing", action="store_true", help="forget what was made before")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    if arguments.from_nothing:
-        shutil.rmtree(arguments.work, ignore_errors=True)
-        for name in (*POLICIES, *PRMS, *map(head_of, POLICIES)):
-            shutil.rmtree(MODELS / name, ignore_errors=True)
-            (MODELS / f"{name}.training").unlink(missing_ok=True)
-    arguments.work.mkdir(parents=True, exist_ok=True)
     todo = jobs(arguments.work.resolve(), arguments.pool, arguments.limit)
     if (arguments.pool, arguments.limit) != (POOL, None):
         # A trial must not replace what ships.
@@ -260,16 +346,33 @@ def main() -> None:
         todo = [job for job in todo if job.name in arguments.only]
     # Children end with us, however we end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the same command goes on"))
-    started = time.monotonic()
+    arguments.work.mkdir(parents=True, exist_ok=True)
     with (arguments.work / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             sys.exit(f"{arguments.work}: another run works there")
-        seconds = run_all(todo, arguments.work, sorted(os.sched_getaffinity(0)))
-    busy, wall = sum(seconds.values()), time.monotonic() - started
-    line = f"{len(seconds)} jobs, {busy / 60:.0f} core minutes in all; {wall / 60:.0f} minutes now"
-    finish({"seconds": seconds, "now": wall}, line, as_json=arguments.json)
+        if arguments.from_nothing:
+            forget(arguments.work, todo)
+        spent = run_all(todo, arguments.work, sorted(os.sched_getaffinity(0)))
+    busy = sum(spent.seconds.values())
+    line = (
+        f"{len(spent.seconds)} jobs: {busy / 60:.0f} core minutes, {spent.wall / 60:.0f} minutes "
+        "of the clock, over all calls for this folder"
+    )
+    finish({"seconds": spent.seconds, "wall": spent.wall}, line, as_json=arguments.json)
+
+
+def forget(work: Path, todo: Sequence[Job]) -> None:
+    """Delete what earlier calls made: models, stores, logs; nothing else that lies in `work`."""
+    for job in todo:
+        if job.makes is not None:
+            shutil.rmtree(job.makes, ignore_errors=True)
+            job.makes.with_name(f"{job.makes.name}.training").unlink(missing_ok=True)
+    for folder in ("bases", "training", "logs"):
+        shutil.rmtree(work / folder, ignore_errors=True)
+    for file in (*work.glob("*.db*"), work / "done.json", work / "spent.json"):
+        file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The laboratory's matrix as its page and its model cards read it from `data/measured`.
 
-Accuracies stand beside 95 % intervals from resampling problems. Where a best strategy is chosen,
-it is chosen on one half of the problems and judged on the other, both ways.
+Accuracies stand beside 95 % intervals. Where a strategy is chosen, it is chosen on one half of the
+problems and judged on the other, both ways.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -20,51 +21,60 @@ sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from planner import evidence
 from planner.costs import Rates
+from planner.summary import paired_interval
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import read_problems
 from profiling.pools import load_pools, rewards_of
-from profiling.rewards import Estimate, RewardStatistics, reward_statistics
+from profiling.rewards import RewardStatistics, reward_statistics
 
 Floats = NDArray[np.float64]
 
 MEASURED = ROOT / "data" / "measured"
 PROBLEMS = ROOT / "data" / "problems" / "laboratory" / "profile.jsonl"
-RESAMPLES = 2000
+DIFFICULTIES = ("easy", "medium", "hard")
+MIN_PROBLEMS = 20  # a cell of fewer is left out: half of them choose, half judge
 # Reward statistics resample whole problems; so many samples of each say as much as all 256.
 REWARD_SAMPLES = 64
 
 
-def estimate(values: Floats, level: float = 0.95) -> Estimate:
-    """The mean of one number a problem, with an interval from resampling problems.
+def accuracy_interval(values: Floats) -> tuple[float, float]:
+    """95 % interval on the mean of accuracies, each in [0, 1].
 
-    Where all problems say the same, resampling sees no spread: there the rule of three bounds how
-    often another problem may differ.
+    Agresti and Coull's: two problems that are right and two that are wrong are added.
     """
-    mean = float(values.mean())
-    if np.ptp(values) == 0:
-        unseen = -math.log(1 - level) / len(values)
-        return Estimate(mean, mean - unseen, mean + unseen)
-    rng = np.random.default_rng(0)
-    picked = rng.integers(len(values), size=(RESAMPLES, len(values)))
-    tail = (1 - level) / 2
-    low, high = np.quantile(values[picked].mean(axis=1), [tail, 1 - tail])
-    return Estimate(mean, float(low), float(high))
+    n = len(values) + 4
+    total, squares = float(values.sum()) + 2, float((values**2).sum()) + 2
+    error = NormalDist().inv_cdf(0.975) * math.sqrt((squares - total**2 / n) / n**2)
+    return max(0.0, total / n - error), min(1.0, total / n + error)
 
 
 def accuracy_of(values: Floats) -> str:
-    """An accuracy with its interval, which stays between 0 and 1."""
-    e = estimate(values)
-    return f"{e.value:.3f} [{max(0.0, e.low):.3f}, {min(1.0, e.high):.3f}]"
+    """A mean accuracy with its interval."""
+    low, high = accuracy_interval(values)
+    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
-def signed(e: Estimate) -> str:
-    """A difference with its interval."""
-    return f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A mean of paired differences, with an interval that allows for `looks` of its kind."""
 
+    value: float
+    low: float
+    high: float
 
-def told(e: Estimate) -> str:
-    """What an interval says of a difference."""
-    return "above" if e.low > 0 else "below" if e.high < 0 else "not told apart from"
+    @classmethod
+    def of(cls, one: Floats, other: Floats, looks: int = 1) -> Difference:
+        """`one` minus `other` on the same problems; 95 % of all `looks` together (Bonferroni)."""
+        differences = one - other
+        return cls(float(differences.mean()), *paired_interval(differences, 1 - 0.05 / looks))
+
+    def __str__(self) -> str:
+        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+    @property
+    def told(self) -> str:
+        """What the interval says."""
+        return "above" if self.low > 0 else "below" if self.high < 0 else "not told apart from"
 
 
 class Matrix:
@@ -94,10 +104,15 @@ class Matrix:
         """Shape `(problems, strategies)`: those that need no PRM, and those with `prm`."""
         rows = self.frame[self.frame["prm"].isin(["", prm or ""])]
         wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
-        return wide.loc[list(problems)].dropna(axis="columns")
+        wide = wide.loc[list(problems)]
+        if wide.isna().any(axis=None):
+            sys.exit(f"{self.policy} with {prm}: not every strategy was run on every problem")
+        return wide
 
     def flops(self, prm: str | None, problems: Sequence[str]) -> pd.Series:
         """Mean FLOPs a problem of every strategy that needs no PRM, and of those with `prm`."""
+        if self.policy not in self.sizes or (prm and prm not in self.sizes):
+            sys.exit(f"{self.policy} with {prm}: their sizes are not in {MEASURED}")
         rows = self.frame[
             self.frame["prm"].isin(["", prm or ""]) & self.frame["problem"].isin(list(problems))
         ]
@@ -107,10 +122,55 @@ class Matrix:
         return means.apply(lambda mean: rates.price(*map(float, mean)).flops, axis="columns")
 
 
-def pass_at_1_by_level(matrix: Matrix) -> pd.Series:
-    """Mean pass@1 of each level of the hardness dial."""
-    levels = {problem_uid(p): int(p.meta["level"]) for p in read_problems(PROBLEMS)}
-    return matrix.pass_at_1.groupby(pd.Series(levels).loc[matrix.pass_at_1.index]).mean()
+@dataclass(frozen=True)
+class Choice:
+    """What each half of some problems chooses for the other.
+
+    Attributes:
+        strategies: that of the even problems, chosen on the odd ones, and that of the odd ones.
+        flops: mean a problem.
+    """
+
+    strategies: tuple[str, str]
+    flops: float
+
+    def judge(self, accuracy: pd.DataFrame) -> Floats:
+        """Accuracy on each problem of the strategy that the other half chose."""
+        even, odd = (accuracy[name].to_numpy(float) for name in self.strategies)
+        return np.where(np.arange(len(accuracy)) % 2 == 0, even, odd)
+
+    def names(self) -> str:
+        """For a table: one name where the halves agree."""
+        return " / ".join(short(name) for name in dict.fromkeys(self.strategies))
+
+
+def choose(accuracy: pd.DataFrame, flops: pd.Series, slack: float = 0.0) -> Choice:
+    """The cheapest strategy whose mean is within `slack` of the best, half by half.
+
+    With `slack` 0 it is the best, ties to the cheaper.
+    """
+    values, cost = accuracy.to_numpy(float), flops[accuracy.columns].to_numpy(float)
+    chosen = []
+    for half in (0, 1):
+        means = values[np.arange(len(values)) % 2 != half].mean(axis=0)
+        good = means >= means.max() - slack - 1e-9
+        chosen.append(int(np.flatnonzero(good)[cost[good].argmin()]))
+    even, odd = (str(accuracy.columns[best]) for best in chosen)
+    return Choice((even, odd), float(cost[chosen].mean()))
+
+
+def of_budget(accuracy: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The strategies of one budget."""
+    return accuracy[[name for name in accuracy if f"n={n})" in name or f"n={n}," in name]]
+
+
+def short(strategy: str) -> str:
+    """`best_of_n(n=16,score=last,vote=max)` as `best_of_n@16 last/max`."""
+    name, _, options = strategy.rstrip(")").partition("(")
+    told = dict(option.split("=") for option in options.split(",") if option)
+    n = f"@{told['n']}" if "n" in told else ""
+    how = "/".join(told[key] for key in ("score", "vote") if key in told)
+    return f"{name}{n} {how}".strip()
 
 
 @dataclass(frozen=True)
@@ -129,7 +189,7 @@ class Quality:
 
 
 def qualities(policy: str) -> Iterator[Quality]:
-    """Reward statistics of each PRM of a policy, last step, by problem."""
+    """Reward statistics of each PRM of a policy: last step, intervals by resampling problems."""
     samples, _ = load_pools(MEASURED / "pools", policy)
     samples = samples[samples["sample"] < REWARD_SAMPLES]
     for kind, prm in prms_of(policy).items():
@@ -141,53 +201,11 @@ def qualities(policy: str) -> Iterator[Quality]:
         yield Quality(policy, kind, prm, reward_statistics(last, correct, problem))
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Strategies chosen on one half of the problems and judged on the other, both ways.
-
-    Attributes:
-        judged: accuracy on every problem of the strategy that the other half chose.
-        strategies: those chosen, one or two.
-        flops: mean a problem.
-    """
-
-    judged: Floats
-    strategies: tuple[str, ...]
-    flops: float
-
-    def names(self) -> str:
-        """For a table."""
-        return " / ".join(short(name) for name in self.strategies)
-
-
-def choose(accuracy: pd.DataFrame, flops: pd.Series, slack: float = 0.0) -> Choice:
-    """The cheapest strategy whose mean is within `slack` of the best, half by half.
-
-    Halves are every other problem. With `slack` 0 it is the best, ties to the cheaper.
-    """
-    values, cost = accuracy.to_numpy(float), flops[accuracy.columns].to_numpy(float)
-    judged, chosen = np.empty(len(values)), []
-    for half in (0, 1):
-        mine = np.arange(len(values)) % 2 == half
-        means = values[~mine].mean(axis=0)
-        good = means >= means.max() - slack - 1e-9
-        best = int(np.flatnonzero(good)[cost[good].argmin()])
-        judged[mine] = values[mine, best]
-        chosen.append(best)
-    return Choice(
-        judged,
-        tuple(dict.fromkeys(str(accuracy.columns[best]) for best in chosen)),
-        float(cost[chosen].mean()),
-    )
-
-
-def short(strategy: str) -> str:
-    """`best_of_n(n=16,score=last,vote=max)` as `best_of_n@16 last/max`."""
-    name, _, options = strategy.rstrip(")").partition("(")
-    told = dict(option.split("=") for option in options.split(",") if option)
-    n = f"@{told['n']}" if "n" in told else ""
-    how = "/".join(told[key] for key in ("score", "vote") if key in told)
-    return f"{name}{n} {how}".strip()
+def pass_at_1_by_level(matrix: Matrix) -> dict[int, str]:
+    """Mean pass@1 of each level of the hardness dial, with its interval."""
+    levels = {problem_uid(p): int(p.meta["level"]) for p in read_problems(PROBLEMS)}
+    by_level = matrix.pass_at_1.groupby(pd.Series(levels).loc[matrix.pass_at_1.index])
+    return {int(level): accuracy_of(values.to_numpy(float)) for level, values in by_level}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -113,7 +113,7 @@ def _whole(text: str) -> int:
 
 def _add_models(command: Parser, *, prm_required: bool = False) -> None:
     command.add_argument(
-        "--policy", required=True, help="catalog name (smollm2-135m), checkpoint folder or hub id"
+        "--policy", required=True, help="catalog name (lab-0.8m), checkpoint folder or hub id"
     )
     command.add_argument("--prm", required=prm_required, help="PRM: a folder made by fit-prm")
 
@@ -201,14 +201,14 @@ def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
         commands,
         "demo",
         "the whole road on the bundled policy and problems: profile, PRM, measure, fit, plan, run",
-        "apportion demo\napportion demo --policy lab-0.8m --out laboratory --problems 40",
+        "apportion demo\napportion demo --policy smollm2-135m --out demo-words",
     )
     command.set_defaults(store=None)
     command.add_argument(
         "--policy",
-        default="smollm2-135m",
+        default="lab-0.8m",
         help="one of the laboratory (lab-0.4m, lab-0.8m, lab-1.8m) solves the laboratory's "
-        "problems, any other word problems (default: %(default)s)",
+        "problems, any other, as smollm2-135m, word problems (default: %(default)s)",
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
     command.add_argument(
@@ -226,7 +226,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         commands,
         "recommend",
         "which strategy to use, from evidence alone; needs neither torch nor vllm",
-        "apportion recommend --policy smollm2-135m --budget 16\n"
+        "apportion recommend --policy lab-0.8m --prm lab-0.8m-prm --budget 16\n"
         "apportion recommend --policy smollm2-135m --prm smollm2-135m-head --difficulty medium "
         "--json",
     )

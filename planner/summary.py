@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.store import StoredOutcome
 from profiling.passrate import PassRate
-
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +106,23 @@ def paired_difference(
     shared = sorted(first.keys() & second.keys())
     if not shared:
         return None
-    wins = sum(first[uid] and not second[uid] for uid in shared)
-    losses = sum(second[uid] and not first[uid] for uid in shared)
-    n = len(shared)
-    # Agresti and Min (2005): half a problem is added to each of the four cells, so that runs that
-    # agree on every problem still have an interval.
-    centre = (wins - losses) / (n + 2)
-    error = math.sqrt(wins + losses + 1 - (wins - losses) ** 2 / (n + 2)) / (n + 2)
-    low, high = max(-1.0, centre - _Z95 * error), min(1.0, centre + _Z95 * error)
-    return PairedDifference(against, (wins - losses) / n, (low, high), n)
+    differences = np.array([float(first[uid]) - float(second[uid]) for uid in shared])
+    low, high = paired_interval(differences)
+    return PairedDifference(against, float(differences.mean()), (low, high), len(shared))
+
+
+def paired_interval(differences: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """Interval on the mean of paired differences, each in [-1, 1].
+
+    Agresti and Min (2005): half a problem is added to each of the four cells (both right, one, the
+    other, none), so that runs that agree on every problem still have an interval. Their formula is
+    stated for right and wrong; written with the sum of squares it takes expected accuracies too.
+    """
+    n = len(differences) + 2
+    total, squares = float(differences.sum()), float((differences**2).sum()) + 1
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    error = z * math.sqrt(squares - total**2 / n) / n
+    return max(-1.0, total / n - error), min(1.0, total / n + error)
 
 
 def _correct_by_problem(outcomes: Iterable[StoredOutcome]) -> dict[str, bool]:

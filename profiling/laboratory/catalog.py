@@ -34,6 +34,11 @@ def _strong(policy: str) -> PrmRecipe:
     return PrmRecipe(policy=policy, base=VERIFIER, problems=2400, samples=16, steps=800)
 
 
+def _plain(policy: str) -> PrmRecipe:
+    """As many samples, but from the policy's own weights, as PRMs are commonly made."""
+    return PrmRecipe(policy=policy, base=policy, problems=2400, samples=16, steps=800)
+
+
 def _weak(policy: str) -> PrmRecipe:
     """A small base and few samples."""
     return PrmRecipe(policy=policy, base="lab-0.4m", problems=40, samples=16, steps=60)
@@ -42,18 +47,20 @@ def _weak(policy: str) -> PrmRecipe:
 PRMS: Mapping[str, PrmRecipe] = MappingProxyType(
     {
         **{f"{policy}-prm": _strong(policy) for policy in POLICIES},
+        **{f"{policy}-prm-plain": _plain(policy) for policy in ("lab-0.4m", "lab-0.8m")},
         **{f"{policy}-prm-weak": _weak(policy) for policy in POLICIES},
     }
 )
 
-# Whose strong PRM plays the off-policy one: trained on another policy's samples.
-OFF_POLICY: Mapping[str, str] = MappingProxyType(
-    {
-        "lab-0.4m": "lab-1.8m-prm",
-        "lab-0.8m": "lab-0.4m-prm",
-        "lab-1.8m": "lab-0.4m-prm",
-    }
+# Another policy's PRM: the plain one is what a team would find ready-made. The strong one has the
+# same base as the policy's own, so that nothing differs but whose samples it learnt from.
+_OTHER: Mapping[str, str] = MappingProxyType(
+    {"lab-0.4m": "lab-0.8m", "lab-0.8m": "lab-0.4m", "lab-1.8m": "lab-0.4m"}
 )
+
+# Kinds of PRMs that beam search and DVTS are run with; with the others pools are scored.
+LIVE_KINDS = ("strong", "off-policy", "weak")
+LIVE_BUDGETS = (4, 16, 64)
 
 
 def head_of(policy: str) -> str:
@@ -63,9 +70,11 @@ def head_of(policy: str) -> str:
 
 def prms_of(policy: str) -> dict[str, str]:
     """The PRMs a policy is measured with, by kind."""
+    other = _OTHER[policy]
     return {
         "strong": f"{policy}-prm",
-        "off-policy": OFF_POLICY[policy],
+        "off-policy": f"{other}-prm-plain",
+        "transferred": f"{other}-prm",
         "weak": f"{policy}-prm-weak",
         "head": head_of(policy),
     }

@@ -44,7 +44,7 @@ from profiling.laboratory.train import (
 
 SOLUTION = "solution"  # where a problem's file says how it is solved
 # Most tokens are easy to judge; a result, which follows one of these, is what a step is about.
-_BEFORE_RESULTS = (" = ", " \\boxed{")
+BEFORE_RESULTS = (" = ", " \\boxed{")
 _RESULT_WEIGHT = 10.0
 _WRITING_WEIGHT = 0.3
 _RECALL_WEIGHT = 0.3
@@ -149,7 +149,7 @@ def _train(
     import torch
     from torch.nn import functional
 
-    before_results = torch.tensor(tokenizer.convert_tokens_to_ids(list(_BEFORE_RESULTS)))
+    before_results = torch.tensor(tokenizer.convert_tokens_to_ids(list(BEFORE_RESULTS)))
     if recall is not None:
         model.recall = torch.nn.Linear(model.config.hidden_size, model.config.vocab_size)
 

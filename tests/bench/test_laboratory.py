@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from planner.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
 CORES = sorted(os.sched_getaffinity(0))
@@ -41,7 +44,7 @@ def test_jobs_wait_for_what_they_need_and_are_done_once(
     ]
     for _ in range(2):
         spent = laboratory.run_all(todo, tmp_path, CORES)
-        assert set(spent) == {"first", "middle", "last"}
+        assert set(spent.seconds) == {"first", "middle", "last"}
         assert Path(out).read_text() == "123"
 
 
@@ -83,13 +86,15 @@ def test_an_interrupted_run_ends_its_jobs_and_keeps_their_time(
     sleep = time.sleep
 
     def interrupt(seconds: float) -> None:
+        monkeypatch.undo()
         sleep(seconds)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(laboratory.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         laboratory.run_all([laboratory.Job("slow", writes(str(out), "x", 5.0))], tmp_path, CORES)
-    assert json.loads((tmp_path / "spent.json").read_text())["slow"] > 0
+    spent = json.loads((tmp_path / "spent.json").read_text())
+    assert spent["wall"] >= spent["seconds"]["slow"] > 0
     assert not out.exists()
 
 
@@ -98,8 +103,71 @@ def test_the_jobs_make_the_whole_matrix(laboratory: ModuleType, tmp_path: Path) 
     names = [job.name for job in todo]
     assert len(set(names)) == len(names)
     for job in todo:
-        assert set(job.after) <= set(names)
+        assert set(job.after) <= set(names), job
+        assert job.name not in job.after
+        if job.command[1:3] == ("-m", "planner.cli"):
+            build_parser().parse_args([str(part) for part in job.command[3:]])
     for policy in laboratory.POLICIES:
         scored = [name for name in names if name.startswith(f"{policy} pool scored by")]
         searched = [name for name in names if name.startswith(f"{policy} search with")]
-        assert (len(scored), len(searched)) == (4, 3)
+        assert (len(scored), len(searched)) == (5, 3)
+
+
+def test_a_job_that_was_done_by_another_command_or_recipe_is_done_again(
+    laboratory: ModuleType, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    job = laboratory.Job("a", writes(out), recipe={"steps": 1})
+    for other in (job, job, laboratory.Job("a", writes(out, "y"), recipe={"steps": 1}),
+                  laboratory.Job("a", writes(out, "y"), recipe={"steps": 2})):  # fmt: skip
+        laboratory.run_all([other], tmp_path, CORES)
+    assert Path(out).read_text() == "xyy"
+
+
+def test_what_only_made_models_need_is_not_run(laboratory: ModuleType, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "training.json").write_text(json.dumps({"steps": 5, "loss": 0.1}))
+    out = str(tmp_path / "out")
+
+    def run(steps: int) -> None:
+        todo = [
+            laboratory.Job("samples", writes(out, "s")),
+            laboratory.Job("model", writes(out, "m"), ("samples",), makes=model,
+                           recipe={"steps": steps}),
+            laboratory.Job("use", writes(out, "u"), ("model",)),
+        ]  # fmt: skip
+        laboratory.run_all(todo, tmp_path, CORES)
+
+    run(5)
+    assert Path(out).read_text() == "u"
+    (tmp_path / "done.json").unlink()
+    run(6)
+    assert Path(out).read_text() == "usmu"
+
+
+def test_forgetting_deletes_what_was_made_and_nothing_else(
+    laboratory: ModuleType, tmp_path: Path
+) -> None:
+    model = tmp_path / "models" / "one"
+    model.mkdir(parents=True)
+    for name in ("mine.txt", "matrix.db", "matrix.db-wal", "done.json", "lock"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "models" / "one.training").write_text("x")
+    laboratory.forget(tmp_path, [laboratory.Job("one", (), makes=model)])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["lock", "mine.txt", "models"]
+
+
+def test_a_second_run_beside_the_first_changes_nothing(
+    laboratory: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "done.json").write_text("{}")
+    monkeypatch.setattr(
+        sys, "argv", ["laboratory.py", "--work", str(tmp_path), "--from-nothing", "--only"]
+    )
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(SystemExit, match="another run works there"):
+            laboratory.main()
+    assert (tmp_path / "done.json").exists()

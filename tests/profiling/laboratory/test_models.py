@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers import MathGrader, Vote
 from executor.checkpoints import resolve
 from executor.engine import EngineOptions
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.policy import Draw, Finish, VllmPolicy
+from executor.prm import Prm, load_prm
 from executor.runner import Executor
-from executor.strategy import Greedy, Majority, Sampling, Strategy
+from executor.strategy import BestOfN, Greedy, Majority, Sampling, Score, Strategy
 from executor.templates import template_for
+from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import read_problems, right_steps
 
 pytestmark = pytest.mark.vllm
@@ -36,10 +38,12 @@ def policy() -> Iterator[VllmPolicy]:
     served.close()
 
 
-def solve(policy: VllmPolicy, strategy: Strategy, levels: set[str]) -> list[Outcome]:
-    problems = [problem for problem in PROBLEMS if problem.meta["level"] in levels][:40]
+def solve(
+    policy: VllmPolicy, strategy: Strategy, levels: set[str], prm: Prm | None = None
+) -> list[Outcome]:
+    problems = [problem for problem in PROBLEMS if problem.meta["level"] in levels][:100]
     with MathGrader() as grader:
-        executor = Executor(policy, None, grader, Sampling())
+        executor = Executor(policy, prm, grader, Sampling())
 
         async def all_at_once() -> list[Outcome]:
             return await asyncio.gather(*(executor.solve(one, strategy) for one in problems))
@@ -67,6 +71,18 @@ def test_a_right_answer_comes_from_right_steps(policy: VllmPolicy) -> None:
                 assert sample.correct
                 checked += 1
     assert checked > 100
+
+
+def test_the_strong_prm_picks_right_answers_that_a_majority_does_not(policy: VllmPolicy) -> None:
+    name = prms_of(NAME)["strong"]
+    prm = load_prm(name, policy.tokens, OPTIONS)
+    try:
+        levels = {"3", "6"}
+        voted = solve(policy, Majority(16), levels)
+        picked = solve(policy, BestOfN(16, Score.LAST, Vote.MAX), levels, prm)
+    finally:
+        prm.close()
+    assert share(picked) > share(voted) + 0.1
 
 
 def test_looking_for_stop_tokens_draws_what_looking_for_text_does(

@@ -16,7 +16,7 @@ from executor.problem import Problem, question_id
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens, load_tokenizer
 from profiling.fit_prm import step_ends
-from profiling.laboratory.catalog import BASES, OFF_POLICY, POLICIES, PRMS, prms_of
+from profiling.laboratory.catalog import BASES, POLICIES, PRMS, prms_of
 from profiling.laboratory.mistakes import mistaken_solutions
 from profiling.laboratory.prm import (
     PrmRecipe,
@@ -167,10 +167,12 @@ def test_a_verifier_grows_layers_and_is_a_base_like_any_other(
     }  # fmt: skip
 
 
-def test_every_policy_has_its_prms_and_an_off_policy_one_is_anothers() -> None:
+def test_every_policy_has_its_prms_and_two_of_another() -> None:
     for policy in POLICIES:
         named = prms_of(policy)
         assert PRMS[named["strong"]].policy == policy
         assert PRMS[named["weak"]].policy == policy
-        assert PRMS[OFF_POLICY[policy]].policy != policy
+        for kind in ("off-policy", "transferred"):
+            assert PRMS[named[kind]].policy != policy
+        assert PRMS[named["transferred"]].base == PRMS[named["strong"]].base
         assert {recipe.base for recipe in PRMS.values()} <= {*POLICIES, *BASES}

@@ -109,7 +109,7 @@ def test_the_same_seed_draws_the_same_problems() -> None:
 MODELS = Path(__file__).parents[3] / "data" / "models"
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [*POLICIES, *PRMS])
 def test_the_bundled_models_are_those_of_the_catalog(name: str) -> None:
     card = json.loads((MODELS / name / "training.json").read_text())
     made = dataclasses.asdict({**POLICIES, **PRMS}[name])
