@@ -82,7 +82,8 @@ def resolve(name: str, role: str) -> Checkpoint:
 
 def bundled(role: str) -> list[str]:
     """Names of the models in `data/models` that can play a role, `policy` or `PRM`."""
-    folders = sorted(config.parent for config in _models().glob("*/config.json"))
+    # Folders with a dot are scratch.
+    folders = sorted(config.parent for config in _models().glob("[!.]*/config.json"))
     return [folder.name for folder in folders if _is_classifier(folder) == (role == "PRM")]
 
 
@@ -114,23 +115,29 @@ def checkpoint_digest(location: str) -> str:
 
 @contextmanager
 def written_whole(target: Path, *, replace: bool = True) -> Iterator[Path]:
-    """A scratch folder that becomes `target` at the end, so that it appears whole or not at all.
+    """A scratch folder that becomes `target` at the end, so that `target` is never half there.
 
     Args:
         target: where to. If the block fails, what stands there stays.
         replace: whether to put the new one in place of one that is there by then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    scratch, old = (
+        Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)) for _ in range(2)
+    )
     try:
         yield scratch
-        scratch.chmod(0o755)  # a scratch folder is its owner's alone; a checkpoint is not
+        # A scratch folder is its owner's alone; a checkpoint is for whom the umask says.
+        umask = os.umask(0)
+        os.umask(umask)
+        scratch.chmod(0o777 & ~umask)
         if replace and target.exists():
-            shutil.rmtree(target)
+            target.rename(old / target.name)
         if not target.exists():
             scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def quiet_transformers() -> None:

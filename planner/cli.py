@@ -115,7 +115,11 @@ def _add_models(command: Parser, *, prm_required: bool = False) -> None:
     command.add_argument(
         "--policy", required=True, help="catalog name (lab-0.8m), checkpoint folder or hub id"
     )
-    command.add_argument("--prm", required=prm_required, help="PRM: a folder made by fit-prm")
+    command.add_argument(
+        "--prm",
+        required=prm_required,
+        help="PRM: catalog name (lab-0.8m-prm), or a folder made by fit-prm",
+    )
 
 
 def _add_problems(command: Parser) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from executor.checkpoints import bundled, resolve
+from executor.checkpoints import resolve
 from executor.errors import InputError
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
@@ -31,6 +31,7 @@ from planner.report import write
 from planner.session import Session
 from planner.summary import RunSummary, paired_difference
 from profiling.difficulty import PROBES
+from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
 from profiling.problems import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
 
@@ -62,12 +63,10 @@ class Course:
 def course_of(policy: str) -> Course:
     """Problems of the laboratory for its policies, and its PRM where it has one; else words."""
     name = Path(policy).name
-    if name in bundled("policy"):
-        prm = f"{name}-prm"
+    if name in POLICIES:
         return Course(
             "laboratory/profile.jsonl", "laboratory/heldout.jsonl",
-            problems=80, most=200, samples=64, budgets=(4, 16, 64),
-            prm=prm if prm in bundled("PRM") else None,
+            problems=80, most=200, samples=64, budgets=LIVE_BUDGETS, prm=prms_of(name)["strong"],
         )  # fmt: skip
     return Course(
         "profile.jsonl", "heldout.jsonl",
@@ -111,7 +110,9 @@ def _remember(out: Path, arguments: Namespace) -> None:
         before = json.loads(note.read_text(encoding="utf-8"))
         if before != options:
             said = ", ".join(f"--{name} {value}" for name, value in before.items())
-            raise InputError(f"--out {out}: holds a demo made with {said}; give another folder")
+            raise InputError(
+                f"--out {out}: holds a demo made with {said}; give another folder, or delete it"
+            )
     else:
         write_whole(note, json.dumps(options) + "\n")
 
@@ -133,7 +134,7 @@ def _road(
         if not Path(head).exists():
             fit_prm.fit(session, policy, training, arguments.samples, Path(head))
     else:
-        session.output.say(f"[bold]1. The PRM {head}, trained with the policy[/bold]")
+        session.output.say(f"[bold]1. The PRM {head}, which comes with the policy[/bold]")
     executor = session.executor(policy, head)
     template = session.template(policy)
     plain = executor.without_prm()

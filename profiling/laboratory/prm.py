@@ -43,7 +43,8 @@ from profiling.laboratory.train import (
 )
 
 SOLUTION = "solution"  # where a problem's file says how it is solved
-# Most tokens are easy to judge; a result, which follows one of these, is what a step is about.
+# Most tokens are easy to judge; a result, whose first token follows one of these, is what a step is
+# about.
 BEFORE_RESULTS = (" = ", " \\boxed{")
 _RESULT_WEIGHT = 10.0
 _WRITING_WEIGHT = 0.3
