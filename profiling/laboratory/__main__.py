@@ -10,6 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from executor.checkpoints import checkpoint_digest
+from executor.errors import InputError
 from executor.outcome import SampleRecord
 from executor.problem import Problem
 from executor.store import Store
@@ -44,23 +46,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         train_verifier(recipe, base, target)
     elif options.store and options.problems:
         problems = read_problems(options.problems)[: recipe.problems]
-        graded = _samples(options.store, recipe, problems)
+        try:
+            graded = _samples(options.store, recipe, models / recipe.policy, problems)
+        except InputError as error:
+            parser.error(str(error))
         train_prm(recipe, base, target, graded, TEMPLATE, Tokens(load_tokenizer(base)))
     else:
         parser.error("a PRM needs --store and --problems")
 
 
 def _samples(
-    url: str, recipe: PrmRecipe, problems: Sequence[Problem]
+    url: str, recipe: PrmRecipe, policy: Path, problems: Sequence[Problem]
 ) -> list[tuple[Problem, Sequence[SampleRecord]]]:
+    """The samples a recipe asks for, of these very weights."""
+    digest = checkpoint_digest(str(policy))
     with Store.open(url, create=False) as store:
-        [spec] = [
-            spec for spec in store.runs(KIND) if spec.policy == recipe.policy and spec.prm is None
-        ]
-        found = store.outcomes(spec, problems=problems)
-        return [
-            (stored.outcome.problem, stored.outcome.samples[: recipe.samples]) for stored in found
-        ]
+        for spec in reversed(store.runs(KIND)):
+            if spec.prm is None and spec.settings.get("models", {}).get("policy") == digest:
+                outcomes = [stored.outcome for stored in store.outcomes(spec, problems=problems)]
+                enough = all(len(outcome.samples) >= recipe.samples for outcome in outcomes)
+                if enough and len(outcomes) == recipe.problems:
+                    return [(one.problem, one.samples[: recipe.samples]) for one in outcomes]
+    raise InputError(
+        f"--store {url}: does not hold {recipe.samples} samples of {recipe.policy} (these weights) "
+        f"on each of the first {recipe.problems} problems; apportion profile draws them"
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ both numbers below them: the lower layers are also trained to recall the token t
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.checkpoints import quiet_transformers
+from executor.checkpoints import checkpoint_digest, quiet_transformers
 from executor.outcome import SampleRecord
 from executor.prm.reward_head import HeadCard
 from executor.problem import Problem, question_id
@@ -96,7 +97,8 @@ def train_verifier(
     _grow(model, recipe.new_layers)
     tokenizer = make_tokenizer()
     chunks = mistaken_rows(recipe.seed, tokenizer, recipe.batch * BATCHES_A_CHUNK)
-    return _train(recipe, model, chunks, tokenizer, target, report, recall=below)
+    origin = checkpoint_digest(str(base))
+    return _train(recipe, model, chunks, tokenizer, target, report, origin, recall=below)
 
 
 def train_prm(
@@ -133,7 +135,8 @@ def train_prm(
         trained_on=tuple(sorted(question_id(problem.text) for problem, _ in graded)),
     )
     chunks = _shuffled(rows, recipe)
-    return _train(recipe, model, chunks, tokens.tokenizer, target, report, card.save)
+    origin = f"{checkpoint_digest(str(base))} {_digest(rows)}"
+    return _train(recipe, model, chunks, tokens.tokenizer, target, report, origin, card.save)
 
 
 def _train(
@@ -143,6 +146,7 @@ def _train(
     tokenizer: Any,
     target: Path,
     report: Report,
+    origin: str,
     describe: Callable[[Path], None] = lambda folder: None,
     recall: int | None = None,
 ) -> dict[str, Any]:
@@ -175,7 +179,7 @@ def _train(
         return loss + _RECALL_WEIGHT * functional.cross_entropy(recalled, ids[ids != 0])
 
     data = batches(chunks, recipe.batch)
-    progress = optimise(model, data, loss_of, recipe, target, report)
+    progress = optimise(model, data, loss_of, recipe, target, report, origin)
     record = asdict(recipe) | progress.summary()
     if recall is not None:
         del model.recall
@@ -264,6 +268,13 @@ def sampled_rows(
                 labels = right_tokens(sample.token_ids, solution)
                 rows.append(([*prompt, *sample.token_ids], [IGNORED] * len(prompt) + labels))
     return rows
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    digest = hashlib.sha256()
+    for ids, labels in rows:
+        digest.update(f"{ids} {labels}".encode())
+    return digest.hexdigest()[:12]
 
 
 def _shuffled(rows: list[Row], recipe: PrmRecipe) -> Iterator[list[Row]]:

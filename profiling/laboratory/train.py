@@ -119,6 +119,7 @@ def optimise(
     recipe: Recipe,
     target: Path,
     report: Report,
+    origin: str = "",
 ) -> Resumable:
     """Take the recipe's steps, or those that are left of them, with AdamW.
 
@@ -129,6 +130,8 @@ def optimise(
         recipe: how many steps, how fast.
         target: the checkpoint to be; the state is kept beside it until the caller removes it.
         report: told of progress.
+        origin: where the weights and the data come from; a state of another origin is not gone on
+            from.
     """
     import torch
 
@@ -140,7 +143,7 @@ def optimise(
         fused=True,
     )
     path = target.with_name(f"{target.name}.training")
-    progress = Resumable(path, model, optimiser, asdict(recipe))
+    progress = Resumable(path, model, optimiser, {**asdict(recipe), "origin": origin})
     model.train()
     for ids, labels in itertools.islice(data, progress.step, recipe.steps):
         for group in optimiser.param_groups:
