@@ -223,6 +223,38 @@ def awareness_section(matrices: Sequence[Matrix]) -> Section:
     return table(head, rows), verdicts
 
 
+def savings_section(matrices: Sequence[Matrix]) -> Section:
+    """What compute-optimal strategies cost if each difficulty has its own, and if all share one."""
+    rows, verdicts = [], []
+    for matrix, kind in itertools.product(matrices, LIVE_KINDS):
+        prm = prms_of(matrix.policy)[kind]
+        problems = matrix.problems("all")
+        accuracy = matrix.accuracy(prm, problems)
+        one = choose(accuracy, matrix.flops(prm, problems), slack=SLACK)
+        judged = pd.Series(0.0, index=accuracy.index)
+        spent = 0.0
+        for difficulty in DIFFICULTIES:
+            mine = matrix.problems(difficulty)
+            if len(mine) > 1:
+                best = choose(accuracy.loc[mine], matrix.flops(prm, mine), slack=SLACK)
+            else:
+                best = one
+            judged[mine] = best.judge(accuracy.loc[mine])
+            spent += best.flops * len(mine) / len(problems)
+        each, shared = judged.to_numpy(float), one.judge(accuracy)
+        difference = Difference.of(each, shared, looks=len(matrices) * len(LIVE_KINDS))
+        rows.append([matrix.policy, kind, accuracy_of(each), f"{spent:.1e}", accuracy_of(shared)])
+        rows[-1] += [f"{one.flops:.1e}", str(difference), f"{spent / one.flops:.2g}"]
+        verdicts.append(
+            f"{matrix.policy}, {kind} PRM: a strategy for each difficulty takes "
+            f"{spent / one.flops:.2g} times the FLOPs of one for all; its accuracy is "
+            f"{difference.told} that, {difference}."
+        )
+    head = ["policy", "PRM", "one for each difficulty", "FLOPs", "one for all", "FLOPs",
+            "difference", "FLOPs, times"]  # fmt: skip
+    return table(head, rows), verdicts
+
+
 def ladder_section(matrices: Sequence[Matrix], teacher: Matrix) -> Section:
     """Smaller policies with their best strategy against the greedy answer of the next larger.
 
@@ -362,6 +394,7 @@ def main() -> None:
         "prms": prm_section(quality),
         "choices": choices_section(matrices),
         "awareness": awareness_section(matrices),
+        "savings": savings_section(matrices),
         "ladder": ladder_section(matrices, teacher),
         "searches": searches_section(matrices),
     }
@@ -452,6 +485,10 @@ policy, against one chosen without that knowledge, both on the same other half.
 
 {awareness_say}
 {awareness}
+And what it saves: the cheapest strategies within {slack} of the best, of all budgets up to {pool}.
+
+{savings_say}
+{savings}
 ## Does a small policy beat a larger one's greedy answer?
 
 FLOPs count the PRM's tokens too. The rows without a PRM and with the head, which comes from the
