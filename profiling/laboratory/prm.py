@@ -6,9 +6,10 @@ tokens it also goes on learning to write them: what it can write it can check. I
 reward head with all its layers, which the executor serves like any other, read at the steps' ends.
 
 What a good PRM here needs is to compare the number that was written with the one that should have
-been. A language model cannot: where it has read a number it has forgotten which, because nothing it
-predicts depends on it. So a verifier comes first, trained on made mistakes, whose new layers find
-both numbers below them: the lower layers are also trained to recall the token they have read.
+been. A language model cannot: of a number it has read, its upper layers keep little, because
+nothing it predicts depends on it (`bench/recall_probe.py`). So a verifier comes first, trained on
+made mistakes, whose new layers find both numbers below them: the lower layers are also trained to
+recall the token they have read.
 """
 
 from __future__ import annotations
