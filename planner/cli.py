@@ -216,7 +216,7 @@ def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
     command.add_argument(
-        "--problems", type=_whole, help="of each part (default: laboratory 60, else 30)"
+        "--problems", type=_whole, help="of each part (default: laboratory 80, else 30)"
     )
     command.add_argument(
         "--samples", type=_whole, help="a problem (default: laboratory 64, else 16)"

@@ -66,7 +66,7 @@ def course_of(policy: str) -> Course:
     if name in POLICIES:
         return Course(
             "laboratory/profile.jsonl", "laboratory/heldout.jsonl",
-            problems=60, most=200, samples=64, budgets=LIVE_BUDGETS, prm=prms_of(name)["strong"],
+            problems=80, most=200, samples=64, budgets=LIVE_BUDGETS, prm=prms_of(name)["strong"],
         )  # fmt: skip
     return Course(
         "profile.jsonl", "heldout.jsonl",
