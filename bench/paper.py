@@ -41,6 +41,7 @@ from matrix import (
 sys.path.insert(0, str(ROOT))
 from executor.answers import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Majority, Score, Strategy, key
+from planner.evidence import BUDGETS
 from profiling.laboratory.catalog import (
     LIVE_BUDGETS,
     LIVE_KINDS,
@@ -330,7 +331,7 @@ def curves(
             of["majority"] = Majority
         del of["best_of_n, weighted"]
         for family, at in of.items():
-            names = {n: key(at(n)) for n in (1, 4, 16, 64, 256) if n > 1 or at is Majority}
+            names = {n: key(at(n)) for n in BUDGETS if n > 1 or at is Majority}
             budgets = [n for n, name in names.items() if name in accuracy]
             yield family, kind, budgets, [accuracy[names[n]].to_numpy(float) for n in budgets]
 
@@ -354,6 +355,7 @@ def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
             problems = matrix.problems(difficulty)
             panel.set_title(f"{matrix.policy}, {difficulty} ({len(problems)} problems)", fontsize=9)
             panel.set_xscale("log", base=4)
+            panel.set_xticks(BUDGETS, [str(n) for n in BUDGETS])
             if not problems:
                 continue
             for family, kind, budgets, accuracies in curves(matrix, problems):
