@@ -271,7 +271,9 @@ def run_all(todo: Sequence[Job], work: Path, cores: Sequence[int]) -> Spent:
                 process.wait()
             spent.note(job.name, time.monotonic() - started)
     if unmet:
-        sys.exit(f"not done: {', '.join(sorted(unmet))}; the same command goes on")
+        sys.exit(
+            f"not done: {', '.join(sorted(unmet))}; run it again, without --from-nothing, to go on"
+        )
     return spent
 
 
@@ -332,7 +334,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of jobs; what they need must be there")
     parser.add_argument("--pool", type=int, default=POOL, help="samples a problem")
     parser.add_argument("--limit", type=int, help="problems of the matrix (default: all)")
-    parser.add_argument("--from-nothing", action="store_true", help="forget what was made before")
+    parser.add_argument(
+        "--from-nothing",
+        action="store_true",
+        help="delete models and stores and make them again; to go on after a stop, leave it out",
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     todo = jobs(arguments.work.resolve(), arguments.pool, arguments.limit)
@@ -345,7 +351,10 @@ def main() -> None:
                          + ", ".join(job.name for job in todo))  # fmt: skip
         todo = [job for job in todo if job.name in arguments.only]
     # Children end with us, however we end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the same command goes on"))
+    signal.signal(
+        signal.SIGTERM,
+        lambda *_: sys.exit("terminated; to go on, run it again without --from-nothing"),
+    )
     arguments.work.mkdir(parents=True, exist_ok=True)
     with (arguments.work / "lock").open("w") as lock:
         try:

@@ -1,7 +1,8 @@
 """Do the ledgers agree with vLLM's own counters? Every strategy on real problems, to the token.
 
 Uses 30 problems of MAWPS singleop and 10 of GSM8K where they lie beside this repository, else
-problems of this project. Needs a reward head; `make demo` leaves one.
+problems of this project. Needs a reward head;
+`apportion demo --policy smollm2-135m --out demo-words` leaves one.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from common import PROBLEMS, ROOT, SHARED, apportion, finish
 def main() -> None:
     """Run all five strategies at N = 4 and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prm", type=Path, default=ROOT / "demo" / "smollm2-135m-head")
+    parser.add_argument("--prm", type=Path, default=ROOT / "demo-words" / "smollm2-135m-head")
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if not arguments.prm.is_dir():
-        sys.exit(f"no reward head at {arguments.prm}: run `make demo`, or give --prm")
+        sys.exit(
+            f"no reward head at {arguments.prm}: run `apportion demo --policy smollm2-135m "
+            "--out demo-words`, or give --prm"
+        )
     benchmarks = SHARED / "data" / "benchmarks"
     files: list[str | Path] = ["--problems", PROBLEMS / "heldout.jsonl", "--limit", "40"]
     if benchmarks.is_dir():

@@ -159,14 +159,18 @@ def choices_section(matrices: Sequence[Matrix]) -> Section:
         first += [accuracy_of(judged), accuracy_of(majority)]
         last = [cheap.names(), accuracy_of(cheap.judge(accuracy)), f"{cheap.flops:.1e}"]
         compared.append((first, judged, majority, last))
-    above = 0
+    above = []
     for first, judged, majority, last in compared:
         difference = Difference.of(judged, majority, looks=len(compared))
-        above += difference.told == "above"
+        if difference.told == "above":
+            above.append(" ".join(first[:3]))
         rows.append([*first, str(difference), *last])
     head = ["policy", "PRM", "difficulty", "problems", f"best at N = {N}", "its accuracy",
             f"majority@{N}", "difference", "compute-optimal", "its accuracy", "FLOPs"]  # fmt: skip
-    said = f"The best strategy at N = {N} is above majority@{N} in {above} of {len(rows)} cells."
+    said = (
+        f"The best strategy at N = {N} is above majority@{N} in {len(above)} of {len(rows)} cells: "
+        f"{', '.join(above) or 'none'}."
+    )
     return table(head, rows), [said, *dict.fromkeys(left_out)]
 
 
@@ -440,6 +444,11 @@ a section's differences are paired, and their intervals hold for all of them tog
 Difficulty is by pass@1 over {pool} samples; majority and best-of-N are replayed from the same
 samples, which flatters them a little within a difficulty; beam search and DVTS are live runs.
 
+How to read the tables: `name@N score/vote` is a strategy with N generations, a response's score made
+of its step rewards (the last, the smallest, the mean, the product) and the vote over responses.
+Difficulties are shares of right samples: easy at least 50 %, medium 10 to 50 %, hard less. FLOPs are
+a problem's, 2 for each parameter and token forwarded, the PRM's included.
+
 ## The policies
 
 {policies}
@@ -472,11 +481,12 @@ before it. Without that step PRMs learn which problems are hard and little else:
 
 ## Does the best strategy change?
 
-*Best at N = {n}*: of all strategies of that budget that were measured: majority, best-of-N with
+The problems of a cell are split into two halves, and each half chooses for the other. *Best at
+N = {n}*: of all strategies of that budget that were measured: majority, best-of-N with
 every score and vote, the searches with one of each; the more variants, the likelier the best is one
 of them. *Compute-optimal*: of all strategies and budgets up to {pool}, the one of least FLOPs
-within {slack} of the best mean on the half that chooses. Both are judged on the other half; two
-names mean that the halves chose differently.
+within {slack} of the best mean on the half that chooses. Two names mean that the halves chose
+differently.
 
 {choices_say}
 {choices}

@@ -1,7 +1,8 @@
 """Records the evidence of a store into `data/measured/`, where `apportion recommend` finds it.
 
-The store of `apportion demo --policy smollm2-135m` is what that policy's file was made from;
-`bench/laboratory.py` calls this for the policies of the laboratory, pools of samples included.
+The store of `apportion demo --policy smollm2-135m --out demo-words` is what that policy's file was
+made from; `bench/laboratory.py` calls this for the policies of the laboratory, pools of samples
+included.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MEASURED = ROOT / "data" / "measured"
 def main() -> None:
     """Gather, write a file a policy, and the models' sizes beside it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", default=f"sqlite:///{ROOT}/demo/apportion.db")
+    parser.add_argument("--store", default=f"sqlite:///{ROOT}/demo-words/apportion.db")
     parser.add_argument("--policy", help="only this one (default: all of the store)")
     parser.add_argument("--pools", action="store_true", help="the samples too, not only evidence")
     parser.add_argument("--json", action="store_true")

@@ -216,7 +216,10 @@ def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
     command.add_argument(
-        "--problems", type=_whole, help="of each part (default: laboratory 80, else 30)"
+        "--problems",
+        type=_whole,
+        metavar="N",
+        help="of each part (default: laboratory 80, else 30)",
     )
     command.add_argument(
         "--samples", type=_whole, help="a problem (default: laboratory 64, else 16)"
@@ -231,7 +234,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         "recommend",
         "which strategy to use, from evidence alone; needs neither torch nor vllm",
         "apportion recommend --policy lab-0.8m --prm lab-0.8m-prm --budget 16\n"
-        "apportion recommend --policy smollm2-135m --prm smollm2-135m-head --difficulty medium "
+        "apportion recommend --policy lab-0.4m --prm lab-0.4m-prm-plain --difficulty medium "
         "--json",
     )
     _add_models(command)

@@ -193,7 +193,11 @@ def _comparison(first: RunSummary, other: RunSummary) -> str:
     gap = first.accuracy - other.accuracy
     apart = first.interval[0] > other.interval[1] or other.interval[0] > first.interval[1]
     side = "as accurate as" if gap == 0 else f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}"
-    surety = "the intervals do not overlap" if apart else "the intervals overlap"
+    surety = (
+        "the intervals do not overlap"
+        if apart
+        else "the intervals overlap; paired by problem, the two may still be told apart"
+    )
     tokens = ""
     if other.tokens_per_problem > 0:
         share = first.tokens_per_problem / other.tokens_per_problem

@@ -57,7 +57,7 @@ def test_a_failed_job_is_told_and_only_what_needs_it_is_left(
         laboratory.Job("needs it", writes(out, "a"), ("fails",)),
         laboratory.Job("does not", writes(out, "b", 0.5)),
     ]
-    with pytest.raises(SystemExit, match="not done: fails, needs it; the same command goes on"):
+    with pytest.raises(SystemExit, match="not done: fails, needs it; run it again"):
         laboratory.run_all(todo, tmp_path, CORES)
     assert Path(out).read_text() == "b"
     mended = [laboratory.Job("fails", (sys.executable, "-c", "")), *todo[1:]]
