@@ -444,10 +444,10 @@ a section's differences are paired, and their intervals hold for all of them tog
 Difficulty is by pass@1 over {pool} samples; majority and best-of-N are replayed from the same
 samples, which flatters them a little within a difficulty; beam search and DVTS are live runs.
 
-How to read the tables: `name@N score/vote` is a strategy with N generations, a response's score made
-of its step rewards (the last, the smallest, the mean, the product) and the vote over responses.
-Difficulties are shares of right samples: easy at least 50 %, medium 10 to 50 %, hard less. FLOPs are
-a problem's, 2 for each parameter and token forwarded, the PRM's included.
+How to read the tables: `name@N score/vote` is a strategy with N generations, a response's score
+made of its step rewards (the last, the smallest, the mean, the product) and the vote over
+responses. Difficulties are shares of right samples: easy at least 50 %, medium 10 to 50 %, hard
+less. FLOPs are a problem's: 2 for each parameter and token forwarded, the PRM's included.
 
 ## The policies
 
