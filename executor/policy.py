@@ -11,7 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from executor.engine import Delivery, Engine, EngineCounters, EngineOptions, host, post
+from executor.delivery import Delivery, post
+from executor.engine import Engine, EngineCounters, EngineOptions, host
 from executor.ledger import Ledger
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens, load_tokenizer

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor.engine import Delivery, Engine, EngineCounters, EngineOptions, host, post
+from executor.delivery import Delivery, post
+from executor.engine import Engine, EngineCounters, EngineOptions, host
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.plain import finite

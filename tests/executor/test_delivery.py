@@ -1,4 +1,4 @@
-"""The engines' outbox: everything arrives, in order, with one wake-up a step."""
+"""What the engines send arrives: all of it, in order, with one wake-up a step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import functools
 import threading
 from collections.abc import Callable
 
-from executor.engine import Outbox
+import pytest
+
+from executor.delivery import Delivery, Outbox
+from executor.errors import EngineError
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -76,3 +79,15 @@ def test_a_closed_loop_wants_nothing_and_the_others_get_theirs() -> None:
     from_thread(loop, step)
     assert seen == ["somebody"]
     loop.close()
+
+
+def test_a_delivery_ends_once_and_its_first_end_counts() -> None:
+    async def ends(*errors: BaseException) -> None:
+        delivery = Delivery(asyncio.get_running_loop())
+        thread = threading.Thread(target=lambda: [delivery.fail(error) for error in errors])
+        thread.start()
+        thread.join()
+        await delivery.done
+
+    with pytest.raises(EngineError, match="first"):
+        asyncio.run(ends(EngineError("first"), EngineError("second")))
