@@ -28,20 +28,8 @@ from profiling.laboratory.prm import (
     train_verifier,
 )
 from profiling.laboratory.tokenizer import make_tokenizer
-from profiling.laboratory.train import BARE_SHARE, IGNORED, PolicyRecipe, train_policy
-
-RECIPE = PolicyRecipe(hidden=32, layers=1, steps=12, batch=8)
-
-
-def silent(_: str) -> None:
-    """No progress."""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny-0.1m"
-    train_policy(RECIPE, folder, silent)
-    return folder
+from profiling.laboratory.train import BARE_SHARE, IGNORED
+from tests.profiling.laboratory.tiny import silent
 
 
 def sample(tokens: Tokens, text: str) -> SampleRecord:

@@ -16,19 +16,13 @@ from profiling.laboratory.task import Split, distinct, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import (
     IGNORED,
-    PolicyRecipe,
     Resumable,
     batches,
     learning_rate,
     solution_rows,
     train_policy,
 )
-
-RECIPE = PolicyRecipe(hidden=32, layers=1, steps=12, batch=8)
-
-
-def silent(_: str) -> None:
-    """No progress."""
+from tests.profiling.laboratory.tiny import RECIPE, silent
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -37,12 +31,9 @@ def weights(folder: Path) -> dict[str, Any]:
     return dict(load_file(folder / "model.safetensors"))
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny-0.1m"
-    card = train_policy(RECIPE, folder, silent)
+def test_a_training_says_what_it_took(trained: Path) -> None:
+    card = json.loads((trained / "training.json").read_text())
     assert card["steps"] == 12 and card["tokens"] > 12 * 8 * 20 and card["loss"] < 6.5
-    return folder
 
 
 def test_only_solutions_and_their_end_are_learnt() -> None:
