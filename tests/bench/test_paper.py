@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
+
+from profiling.laboratory.task import LEVELS
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "data" / "models"
@@ -19,7 +22,7 @@ def bench() -> ModuleType:
     """The script, as a module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "bench")
-        for name in ("matrix", "cards", "paper"):
+        for name in ("matrix", "cards", "sections", "figure", "paper"):
             patch.delitem(sys.modules, name, raising=False)
         import paper  # type: ignore[import-not-found]
 
@@ -67,6 +70,20 @@ def test_an_off_policy_and_a_weak_prm_are_below_the_strong_one(bench: ModuleType
 
 
 def test_a_recurring_problem_is_one_worked_inside_a_longer_one(bench: ModuleType) -> None:
-    counts = bench.recurring_problems()
-    assert set(counts) == set(bench.LEVELS)
+    counts = sys.modules["sections"].recurring_problems()
+    assert set(counts) == set(LEVELS)
     assert counts[1] > counts[5] == 0  # one operation; seven, which nothing is longer than
+
+
+def test_a_difficulty_of_one_problem_takes_what_all_choose(bench: ModuleType) -> None:
+    class OneHard:
+        def problems(self, difficulty: str) -> list[str]:
+            return {"easy": list("abcdef"), "medium": [], "hard": ["z"]}[difficulty]
+
+        def flops(self, prm: str | None, problems: list[str]) -> pd.Series:
+            return pd.Series({"x": 1.0, "y": 2.0})
+
+    accuracy = pd.DataFrame({"x": [1.0] * 6 + [0.0], "y": [0.0] * 6 + [1.0]}, list("abcdefz"))
+    judged, flops = sys.modules["sections"].for_each_difficulty(OneHard(), None, accuracy)
+    assert judged.tolist() == [1.0] * 6 + [0.0]
+    assert flops == 1.0
