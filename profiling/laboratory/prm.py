@@ -29,6 +29,7 @@ from executor.problem import Problem, question_id
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens
 from profiling.laboratory.mistakes import mistaken_solutions
+from profiling.laboratory.task import SOLUTION
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import (
     BARE_SHARE,
@@ -44,7 +45,6 @@ from profiling.laboratory.train import (
     write_json,
 )
 
-SOLUTION = "solution"  # where a problem's file says how it is solved
 # Most tokens are easy to judge; a result, whose first token follows one of these, is what a step is
 # about.
 BEFORE_RESULTS = (" = ", " \\boxed{")

@@ -35,6 +35,7 @@ from profiling.wordproblems import (
 
 DEFAULT_SEED = 20250210
 PROBLEMS_PER_FILE = 400
+SOLUTION = "solution"  # where the `meta` of a problem says how it is solved
 _TRIES = 4_000  # draws after which a level is taken to be exhausted
 
 
@@ -85,7 +86,6 @@ _EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "/": ("{name} keeps one of {k} equal parts.",),
     }
 )
-_CALCULATION = re.compile(r"(\d+) ([-+*/]) (\d+) = (?:(\d+)|\\boxed\{(\d+)\})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,34 +272,10 @@ def read_problems(path: Path) -> list[Problem]:
             record.id,
             record.problem,
             record.answer,
-            {"kind": record.kind, "level": str(record.level), "solution": record.solution},
+            {"kind": record.kind, "level": str(record.level), SOLUTION: record.solution},
         )
         for record in records
     ]
-
-
-def right_steps(solution: str, steps: Sequence[str]) -> list[bool]:
-    """Whether each step of a response is right and all before it are.
-
-    Args:
-        solution: the problem's own solution.
-        steps: the texts of the response's steps, delimiters included or not.
-
-    A step is right if it is the chain's next calculation with its result; whether it marks the
-    answer must agree too. Spacing does not matter.
-    """
-    wanted = [_parse(paragraph) for paragraph in solution.split(STEP_DELIMITER)]
-    right: list[bool] = []
-    for place, step in enumerate(steps):
-        good = place < len(wanted) and _parse(step) == wanted[place]
-        right.append(good and all(right))
-    return right
-
-
-def _parse(step: str) -> tuple[str | None, ...] | None:
-    """A step's parts, or None where it is no calculation."""
-    found = _CALCULATION.fullmatch(" ".join(step.split()))
-    return None if found is None else found.groups()
 
 
 def vocabulary() -> list[str]:

@@ -19,7 +19,8 @@ from executor.runner import Executor
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Score, Strategy
 from executor.templates import template_for
 from profiling.laboratory.catalog import prms_of
-from profiling.laboratory.task import read_problems, right_steps
+from profiling.laboratory.task import SOLUTION, read_problems
+from tests.profiling.laboratory.checker import right_steps
 
 pytestmark = pytest.mark.vllm
 
@@ -66,8 +67,8 @@ def test_a_right_answer_comes_from_right_steps(policy: VllmPolicy) -> None:
     for outcome in solve(policy, Majority(8), {"2", "3"}):
         for sample in outcome.samples:
             texts = [step.text for step in policy.tokens.steps(sample.token_ids)]
-            right = right_steps(outcome.problem.meta["solution"], texts)
-            if all(right) and len(right) == len(outcome.problem.meta["solution"].split("\n\n")):
+            right = right_steps(outcome.problem.meta[SOLUTION], texts)
+            if all(right) and len(right) == len(outcome.problem.meta[SOLUTION].split("\n\n")):
                 assert sample.correct
                 checked += 1
     assert checked > 100

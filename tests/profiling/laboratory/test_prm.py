@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,11 @@ from profiling.laboratory.prm import (
     train_prm,
     train_verifier,
 )
+from profiling.laboratory.task import SOLUTION, Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import BARE_SHARE, IGNORED
+from profiling.wordproblems import STEP_DELIMITER
+from tests.profiling.laboratory.checker import right_steps
 from tests.profiling.laboratory.tiny import silent
 
 
@@ -37,7 +41,7 @@ def sample(tokens: Tokens, text: str) -> SampleRecord:
     return SampleRecord(text, None, None, "finished", len(ids), 0.0, token_ids=ids)
 
 
-PROBLEM = Problem("p", "3 + 4 * 2 = ?", "14", {"solution": "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"})
+PROBLEM = Problem("p", "3 + 4 * 2 = ?", "14", {SOLUTION: "3 + 4 = 7\n\n7 * 2 = \\boxed{14}"})
 
 
 def reward(prm: Path, tokens: Tokens, said: SampleRecord) -> float:
@@ -73,6 +77,27 @@ def test_a_label_stands_at_every_token_of_the_response() -> None:
     first = some.index(0)
     assert tokens.decode(ids[prompt : first + 1]) == "3 + 4 = 8"
     assert set(some[prompt:first]) == {1} and set(some[first:]) == {0}
+
+
+@given(seed=st.integers(0, 10**6), data=st.data())
+def test_labels_where_steps_end_are_what_the_exact_checker_says(
+    seed: int, data: st.DataObject
+) -> None:
+    asked = next(generate(seed, Split.TRAIN))
+    problem = Problem(asked.id, asked.problem, asked.answer, {SOLUTION: asked.solution})
+    steps = asked.solution.split(STEP_DELIMITER)
+    place = data.draw(st.integers(0, len(steps) - 1))
+    digit = data.draw(
+        st.sampled_from([found.start() for found in re.finditer(r"\d", steps[place])])
+    )
+    said = data.draw(st.sampled_from("0123456789"))
+    steps[place] = steps[place][:digit] + said + steps[place][digit + 1 :]
+    tokens = Tokens(make_tokenizer())
+    text = STEP_DELIMITER.join(steps)
+    [(ids, labels)] = sampled_rows([(problem, [sample(tokens, text)])], PromptTemplate(), tokens)
+    start = labels.count(IGNORED)
+    read = [bool(labels[start + end]) for end in step_ends(tokens, ids[start:])]
+    assert read == right_steps(asked.solution, steps)
 
 
 @given(seed=st.integers(0, 10**6))

@@ -15,6 +15,7 @@ from executor.answers import MathGrader
 from executor.tokens import Tokens
 from profiling.laboratory.task import (
     LEVELS,
+    SOLUTION,
     Chain,
     Split,
     bare,
@@ -23,13 +24,13 @@ from profiling.laboratory.task import (
     generate,
     main,
     read_problems,
-    right_steps,
     split_of,
     tell,
 )
 from profiling.laboratory.tokenizer import UNKNOWN, make_tokenizer
 from profiling.problems import load_problems
 from profiling.wordproblems import WordProblem
+from tests.profiling.laboratory.checker import right_steps
 
 FILES = Path(__file__).parents[3] / "data" / "problems" / "laboratory"
 seeds = st.integers(0, 2**32)
@@ -147,7 +148,7 @@ def test_the_files_are_disjoint_and_even_over_the_levels() -> None:
     chains: set[str] = set()
     for split in Split:
         problems = read_problems(FILES / f"{split}.jsonl")
-        solutions = {problem.meta["solution"] for problem in problems}
+        solutions = {problem.meta[SOLUTION] for problem in problems}
         assert len(solutions) == len(problems) == 400
         assert not solutions & chains
         chains |= solutions
