@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import ROOT
+from common import MODELS, ROOT
 from matrix import Matrix, Quality, accuracy_of, pass_at_1_by_level, table
 
 sys.path.insert(0, str(ROOT))
@@ -22,7 +22,6 @@ from profiling.laboratory.catalog import BASES, PRMS, head_of
 from profiling.laboratory.task import LEVELS
 from profiling.laboratory.train import TRAINING_FILE, write_json
 
-MODELS = ROOT / "data" / "models"
 BASES_FILE = MODELS / "bases.json"
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PROBLEMS = ROOT / "data" / "problems"
+LABORATORY = PROBLEMS / "laboratory"
+MODELS = ROOT / "data" / "models"
+MEASURED = ROOT / "data" / "measured"
 # Real benchmarks are not part of this repository; they are used where they lie beside it.
 SHARED = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared"))
 

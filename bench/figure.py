@@ -8,7 +8,6 @@ from pathlib import Path
 
 from common import ROOT
 from matrix import (
-    DIFFICULTIES,
     Floats,
     Matrix,
     accuracy_interval,
@@ -23,6 +22,7 @@ from profiling.laboratory.catalog import (
     LIVE_KINDS,
     prms_of,
 )
+from profiling.passrate import Difficulty
 
 
 def curves(
@@ -52,11 +52,11 @@ def draw_figure(matrices: Sequence[Matrix], path: Path) -> None:
     colours = {"majority": "black", "best_of_n, max": "tab:blue", "beam_search": "tab:orange",
                "dvts": "tab:green"}  # fmt: skip
     dashes = {"strong": "-", "off-policy": "--", "weak": ":"}
-    shape = len(matrices), len(DIFFICULTIES)
+    shape = len(matrices), len(Difficulty)
     figure, axes = pyplot.subplots(*shape, figsize=(10, 2.8 * len(matrices)), sharex=True)
     lines = {}
     for row, matrix in enumerate(matrices):
-        for panel, difficulty in zip(axes[row], DIFFICULTIES, strict=True):
+        for panel, difficulty in zip(axes[row], Difficulty, strict=True):
             problems = matrix.problems(difficulty)
             panel.set_title(f"{matrix.policy}, {difficulty} ({len(problems)} problems)", fontsize=9)
             panel.set_xscale("log", base=4)

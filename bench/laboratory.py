@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, finish
+from common import LABORATORY, MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from profiling.laboratory.catalog import (
@@ -42,8 +42,6 @@ from profiling.laboratory.prm import VerifierRecipe
 from profiling.laboratory.task import DEFAULT_SEED
 from profiling.laboratory.train import TRAINING_FILE, Recipe
 
-MODELS = ROOT / "data" / "models"
-PROBLEMS = ROOT / "data" / "problems" / "laboratory"
 POOL = 256
 HEAD_SAMPLES = 16
 _PATIENCE = 30.0  # seconds; a stopped job may save where it is
@@ -90,7 +88,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
     problems = max(recipe.problems for recipe in PRMS.values())
     draws = max(recipe.samples for recipe in PRMS.values())
     found = [
-        Job("problems", (*python, "profiling.laboratory.task", "--out", PROBLEMS)),
+        Job("problems", (*python, "profiling.laboratory.task", "--out", LABORATORY)),
         Job(
             "training problems",
             (*python, "profiling.laboratory.task", "--splits", "train", "--problems", str(problems),
@@ -125,13 +123,13 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
             Job(
                 head_of(policy),
                 (*python, "planner.cli", "fit-prm", "--policy", MODELS / policy, "--problems",
-                 PROBLEMS / "train.jsonl", "--max-samples", str(HEAD_SAMPLES), "--store", samples,
+                 LABORATORY / "train.jsonl", "--max-samples", str(HEAD_SAMPLES), "--store", samples,
                  "--out", MODELS / head_of(policy), "--json"),
                 (policy, "problems", f"{policy} training samples"),
                 makes=MODELS / head_of(policy),
             )
         )  # fmt: skip
-    asked: tuple[str | Path, ...] = ("--problems", PROBLEMS / "profile.jsonl", "--store", matrix)
+    asked: tuple[str | Path, ...] = ("--problems", LABORATORY / "profile.jsonl", "--store", matrix)
     asked += ("--json", *(("--limit", str(limit)) if limit else ()))
     for policy in POLICIES:
         found.append(

@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from common import ROOT
+from common import LABORATORY, MEASURED, ROOT
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT))
@@ -29,9 +29,7 @@ from profiling.rewards import RewardStatistics, reward_statistics
 
 Floats = NDArray[np.float64]
 
-MEASURED = ROOT / "data" / "measured"
-PROBLEMS = ROOT / "data" / "problems" / "laboratory" / "profile.jsonl"
-DIFFICULTIES = ("easy", "medium", "hard")
+PROFILE = LABORATORY / "profile.jsonl"
 MIN_PROBLEMS = 20  # a cell of fewer is left out: half of them choose, half judge
 # Reward statistics resample whole problems; so many samples of each say as much as all 256.
 REWARD_SAMPLES = 64
@@ -203,7 +201,7 @@ def qualities(policy: str) -> Iterator[Quality]:
 
 def pass_at_1_by_level(matrix: Matrix) -> dict[int, str]:
     """Mean pass@1 of each level of the hardness dial, with its interval."""
-    levels = {problem_uid(p): int(p.meta["level"]) for p in read_problems(PROBLEMS)}
+    levels = {problem_uid(p): int(p.meta["level"]) for p in read_problems(PROFILE)}
     by_level = matrix.pass_at_1.groupby(pd.Series(levels).loc[matrix.pass_at_1.index])
     return {int(level): accuracy_of(values.to_numpy(float)) for level, values in by_level}
 

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from cards import BASES_FILE, write_cards
-from common import ROOT, finish
+from common import MEASURED, ROOT, finish
 from figure import draw_figure
-from matrix import MEASURED, REWARD_SAMPLES, Matrix, accuracy_of, qualities
+from matrix import REWARD_SAMPLES, Matrix, accuracy_of, qualities
 from sections import (
     SLACK,
     N,

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from common import ROOT, finish
+from common import MODELS, ROOT, finish
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT))
@@ -43,7 +43,7 @@ def states_of(policy: str) -> tuple[list[Any], list[Any], Any, Any]:
     quiet_transformers()
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = ROOT / "data" / "models" / policy
+    folder = MODELS / policy
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     before_results = torch.tensor(tokenizer.convert_tokens_to_ids(list(BEFORE_RESULTS)))

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 
-from common import ROOT, finish
+from common import MEASURED, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.answers import MathGrader
@@ -19,8 +19,6 @@ from executor.store import Store
 from planner import evidence
 from planner.session import rates
 from profiling.pools import pools_of, save_pools
-
-MEASURED = ROOT / "data" / "measured"
 
 
 def main() -> None:

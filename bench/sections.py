@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from common import ROOT
 from matrix import (
-    DIFFICULTIES,
     MIN_PROBLEMS,
-    PROBLEMS,
+    PROFILE,
     Choice,
     Difference,
     Floats,
@@ -37,8 +36,9 @@ from profiling.laboratory.catalog import (
     POLICIES,
     prms_of,
 )
-from profiling.laboratory.task import LEVELS, Split, generate, read_problems
+from profiling.laboratory.task import LEVELS, SOLUTION, Split, generate, read_problems
 from profiling.laboratory.train import BARE_SHARE
+from profiling.passrate import Difficulty
 from profiling.wordproblems import STEP_DELIMITER
 
 N = max(LIVE_BUDGETS)
@@ -67,8 +67,8 @@ def recurring_problems() -> dict[int, int]:
         for start, end in itertools.combinations(range(len(steps) + 1), 2):
             pieces.add(steps[start:end])
     counts = dict.fromkeys(LEVELS, 0)
-    for asked in read_problems(PROBLEMS):
-        counts[int(asked.meta["level"])] += _steps(asked.meta["solution"]) in pieces
+    for asked in read_problems(PROFILE):
+        counts[int(asked.meta["level"])] += _steps(asked.meta[SOLUTION]) in pieces
     return counts
 
 
@@ -91,7 +91,7 @@ def policies_section(matrices: Sequence[Matrix]) -> str:
                 matrix.policy,
                 f"{matrix.sizes[matrix.policy]:,}",
                 accuracy_of(matrix.pass_at_1.loc[everything].to_numpy(float)),
-                *(f"{share.get(level, 0.0):.1%}" for level in DIFFICULTIES),
+                *(f"{share.get(level, 0.0):.1%}" for level in Difficulty),
                 accuracy_of(greedy),
             ]
         )
@@ -130,7 +130,7 @@ def choices_section(matrices: Sequence[Matrix]) -> Section:
     rows: list[list[str]] = []
     left_out: list[str] = []
     compared: list[tuple[list[str], Floats, Floats, list[str]]] = []
-    for matrix, kind, difficulty in itertools.product(matrices, LIVE_KINDS, DIFFICULTIES):
+    for matrix, kind, difficulty in itertools.product(matrices, LIVE_KINDS, Difficulty):
         problems = matrix.problems(difficulty)
         if len(problems) < MIN_PROBLEMS:
             left_out.append(f"{matrix.policy}, {difficulty}: {len(problems)} problems are too few.")
@@ -168,7 +168,7 @@ def for_each_difficulty(
     """
     problems = list(accuracy.index)
     judged, spent = pd.Series(0.0, index=accuracy.index), 0.0
-    for difficulty in DIFFICULTIES:
+    for difficulty in Difficulty:
         mine = matrix.problems(difficulty)
         choosing = mine if len(mine) > 1 else problems
         best = choose(accuracy.loc[choosing], matrix.flops(prm, choosing), slack)
