@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -22,6 +23,8 @@ from executor.errors import InputError
 from executor.resources import data_folder
 
 _MEGABYTE = 1 << 20
+# What names of architectures that write nothing have in them.
+_SCORERS = ("Classification", "RewardModel", "PrmModel")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -63,28 +66,35 @@ def resolve(name: str, role: str) -> Checkpoint:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{role} {name}: the folder holds no config.json; not a checkpoint")
-        if role == "policy" and _is_classifier(folder):
+        if role == "policy" and _scores(folder):
             raise InputError(
-                f"policy {name}: is a classifier, no language model; reward heads go with --prm"
+                f"policy {name}: is a classifier, no language model; PRMs go with --prm"
             )
-        return Checkpoint(folder.resolve().name, str(folder.resolve()))
+        return Checkpoint(_name_of(folder.resolve()), str(folder.resolve()))
     if name.startswith(("http://", "https://")):
         raise InputError(f"{role} {name}: servers are not supported yet; give a checkpoint folder")
     if _HUB_ID.fullmatch(name) and _on_hub(name):
         return Checkpoint(name, name)
     known = ", ".join([*(CONVERTED if role == "policy" else ()), *bundled(role)])
-    made = "" if role == "policy" else " made by apportion fit-prm"
+    made = "" if role == "policy" else " made by apportion fit-prm or of another known PRM"
     raise InputError(
         f"{role} {name}: no such model; give {f'one of {known}, ' if known else ''}"
         f"a checkpoint folder{made}, or a hub id that can be reached from here"
     )
 
 
+def _name_of(folder: Path) -> str:
+    """A folder's name; in the hub's cache, where that is a commit, the model's."""
+    if folder.parent.name == "snapshots":
+        return folder.parents[1].name.rpartition("--")[2]
+    return folder.name
+
+
 def bundled(role: str) -> list[str]:
     """Names of the models in `data/models` that can play a role, `policy` or `PRM`."""
     # Folders with a dot are scratch.
     folders = sorted(config.parent for config in _models().glob("[!.]*/config.json"))
-    return [folder.name for folder in folders if _is_classifier(folder) == (role == "PRM")]
+    return [folder.name for folder in folders if _scores(folder) == (role == "PRM")]
 
 
 def _models() -> Path:
@@ -150,14 +160,29 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def _is_classifier(folder: Path) -> bool:
-    """Whether a checkpoint's config says that it scores rather than writes."""
+def read_config(location: str) -> dict[str, Any]:
+    """The `config.json` of a folder or hub id as it is; empty where it cannot be read.
+
+    Not as a config object: those of models with code of their own would want it to be trusted.
+    """
+    folder = Path(location)
+    if folder.is_dir():
+        try:
+            return dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+    from transformers import PretrainedConfig
+
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    named = config.get("architectures") or []
-    return bool(named) and all("Classification" in name for name in named)
+        return dict(PretrainedConfig.get_config_dict(location)[0])
+    except OSError:
+        return {}
+
+
+def _scores(folder: Path) -> bool:
+    """Whether a checkpoint's config says that it scores rather than writes."""
+    named = read_config(str(folder)).get("architectures") or []
+    return bool(named) and all(any(kind in name for kind in _SCORERS) for name in named)
 
 
 def parameter_count(folder: Path) -> int | None:

@@ -382,7 +382,7 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
     if extra.get("runner") != "pooling":
         arguments["stream_interval"] = _ONLY_WHEN_FINISHED
     if on_cpu():
-        context = options.max_model_len or min(_native_context(model), _CPU_CONTEXT)
+        context = options.max_model_len or min(native_context(model), _CPU_CONTEXT)
         # Compiling takes over two minutes on two cores.
         arguments |= {
             "enforce_eager": True,
@@ -420,7 +420,7 @@ def _release(llm: Any, *, last: bool) -> None:
     gc.unfreeze()
 
 
-def _native_context(model: str) -> int:
+def native_context(model: str) -> int:
     """Longest context the model was made for; the CPU's own limit where its config names none."""
     from transformers import AutoConfig
 

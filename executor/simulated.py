@@ -343,6 +343,7 @@ class SimulatedPrm:
             raise ValueError(f"auc is {auc}: must be in [0, 1]")
         self.name = name
         self.trained_on = frozenset(trained_on)
+        self.unjudged = 0
         self.auc = auc
         self.seed = seed
         self.latency = latency

@@ -85,6 +85,11 @@ class Session:
 
     def __exit__(self, *exc: object) -> None:
         for prm in self._prms.values():
+            if prm.unjudged:
+                self.output.say(
+                    f"note: {prm.unjudged} steps ended beyond the context of PRM {prm.name} "
+                    "and are worth 0; --max-tokens keeps responses shorter"
+                )
             prm.close()
         for policy in self._policies.values():
             policy.close()

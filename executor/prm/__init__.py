@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from executor.checkpoints import Checkpoint, resolve
+from executor.checkpoints import Checkpoint, read_config, resolve
 from executor.engine import EngineOptions
 from executor.errors import InputError
-from executor.prm.base import Prm
-from executor.prm.reward_head import CARD_FILE, HeadCard, RewardHead
+from executor.prm.base import Convention, Prm
+from executor.prm.math_shepherd import MathShepherd
+from executor.prm.qwen import QwenMath
+from executor.prm.reward_head import RewardHead
+from executor.prm.rlhflow import RlhFlow
+from executor.prm.served import VllmPrm
+from executor.prm.skywork import Skywork
 from executor.tokens import Tokens
 
-KNOWN_CONVENTIONS = ("reward head (made by apportion fit-prm)",)
+# The first that fits is taken.
+CONVENTIONS: tuple[type[Convention], ...] = (RewardHead, QwenMath, Skywork, MathShepherd, RlhFlow)
 
 
 def find_prm(name: str) -> Checkpoint:
@@ -18,20 +24,25 @@ def find_prm(name: str) -> Checkpoint:
     Raises:
         InputError: there is no such model, or no convention fits it.
     """
+    return _find(name)[0]
+
+
+def _find(name: str) -> tuple[Checkpoint, type[Convention]]:
     checkpoint = resolve(name, "PRM")
-    if checkpoint.folder is None or not (checkpoint.folder / CARD_FILE).is_file():
-        raise InputError(
-            f"PRM {name}: no known PRM convention fits this model; "
-            f"known: {', '.join(KNOWN_CONVENTIONS)}"
-        )
-    return checkpoint
+    config = read_config(checkpoint.location)
+    for convention in CONVENTIONS:
+        if convention.fits(checkpoint, config):
+            return checkpoint, convention
+    raise InputError(
+        f"PRM {name}: no known PRM convention fits this model; "
+        f"known: {', '.join(convention.label for convention in CONVENTIONS)}"
+    )
 
 
 def check_prm(name: str, policy_tokens: Tokens) -> None:
     """InputError where a PRM cannot be had or does not fit the policy; loads no weights."""
-    folder = find_prm(name).folder
-    assert folder is not None
-    HeadCard.load(folder).check(name, policy_tokens)
+    checkpoint, convention = _find(name)
+    convention.load(checkpoint, policy_tokens)
 
 
 def load_prm(name: str, policy_tokens: Tokens, options: EngineOptions) -> Prm:
@@ -41,9 +52,8 @@ def load_prm(name: str, policy_tokens: Tokens, options: EngineOptions) -> Prm:
         InputError: there is no such model, or it does not fit.
         EngineError: vLLM cannot load it.
     """
-    checkpoint = find_prm(name)
-    assert checkpoint.folder is not None
-    return RewardHead.load(checkpoint.name, checkpoint.folder, policy_tokens, options)
+    checkpoint, convention = _find(name)
+    return VllmPrm.load(checkpoint, convention.load(checkpoint, policy_tokens), options)
 
 
-__all__ = ["KNOWN_CONVENTIONS", "Prm", "check_prm", "find_prm", "load_prm"]
+__all__ = ["CONVENTIONS", "Prm", "check_prm", "find_prm", "load_prm"]

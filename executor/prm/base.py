@@ -1,21 +1,25 @@
-"""The process reward model: what a strategy needs of the model that scores steps."""
+"""The process reward model: what a strategy needs of it, and what serving one needs to know."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
 
+from executor.checkpoints import Checkpoint
 from executor.engine import EngineCounters
 from executor.ledger import Ledger
-from executor.tokens import Step
+from executor.tokens import Step, Tokens
 
 
 class Prm(Protocol):
-    """A step scorer; one implementation for each convention of input and output."""
+    """A step scorer."""
 
     name: str
     trained_on: frozenset[str]
     """Ids (`executor.problem.question_id`) of questions it was trained on, where that is known."""
+    unjudged: int
+    """How many steps it was asked for so far that end beyond its context."""
 
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
@@ -23,7 +27,8 @@ class Prm(Protocol):
         """Rewards in [0, 1] of `steps[start:]`, each given the question and the steps before it.
 
         Steps before `start` were scored earlier; the engine's prefix cache spares what it can.
-        All tokens forwarded are charged to `ledger`.
+        All tokens forwarded are charged to `ledger`. A step that ends beyond the PRM's context
+        cannot be judged and is worth 0: nothing may be preferred for it.
 
         Raises:
             EngineError: the engine was lost.
@@ -36,4 +41,53 @@ class Prm(Protocol):
 
     def close(self) -> None:
         """Release the engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A question and steps as a PRM reads them.
+
+    Attributes:
+        token_ids: all of it.
+        ends: for each step, how many of the tokens lie up to and with the place where its score is
+            read; increasing. Tokens before a place do not depend on the steps after it.
+    """
+
+    token_ids: list[int]
+    ends: list[int]
+
+
+class Convention(Protocol):
+    """How a kind of PRM expects its input, where its score is read, and how vLLM serves it."""
+
+    label: ClassVar[str]
+    """What messages call the kind."""
+    trained_on: frozenset[str]
+    """See `Prm.trained_on`."""
+
+    @classmethod
+    def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
+        """Whether a checkpoint with this `config.json` is of the kind; reads no weights."""
+        ...
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> Self:
+        """What must be known of a checkpoint besides its weights.
+
+        Raises:
+            InputError: it cannot be read, or does not fit the policy.
+        """
+        ...
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """vLLM's arguments beyond those of any PRM (`executor.prm.served`).
+
+        With them `classify` yields, at the last token of a prompt, the probability that the step
+        is right, as its only or last value.
+        """
+        ...
+
+    def layout(self, question: str, steps: Sequence[Step]) -> Layout:
+        """The question and the steps as tokens; no step is blank."""
         ...

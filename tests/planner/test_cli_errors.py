@@ -140,7 +140,7 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "a classifier for a policy": (
         lambda p: ["profile", "--problems", "good.jsonl", "--policy", _classifier(p)],
-        "reward heads go with --prm",
+        "PRMs go with --prm",
     ),
     "a PRM that has moved": (
         lambda p: ["run", "--plan", _plan(p, prm="/gone/head"), "--problems", "good.jsonl"],

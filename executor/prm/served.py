@@ -1,0 +1,127 @@
+"""A PRM of any convention, served by vLLM inside this process.
+
+Every step is a `classify` request for the tokens up to the place where its score is read. Unlike
+vLLM's `token_classify`, such requests read the prefix cache: a step costs its own tokens, and those
+of the cache block it begins in, however long the solution is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from executor.checkpoints import Checkpoint
+from executor.delivery import Delivery, post
+from executor.engine import Engine, EngineCounters, EngineOptions, host, native_context
+from executor.errors import EngineError
+from executor.ledger import Ledger
+from executor.policy import to_the_end
+from executor.prm.base import Convention
+from executor.tokens import Step
+
+
+class VllmPrm:
+    """A PRM served by vLLM inside this process."""
+
+    def __init__(self, name: str, engine: Engine, convention: Convention) -> None:
+        self.name = name
+        self.trained_on = convention.trained_on
+        self._max_context = engine.max_context
+        self.unjudged = 0
+        self._engine = engine
+        self._convention = convention
+        self._ids = itertools.count()
+
+    @classmethod
+    def load(
+        cls, checkpoint: Checkpoint, convention: Convention, options: EngineOptions
+    ) -> VllmPrm:
+        """Serve a checkpoint; EngineError where vLLM cannot load it.
+
+        The options are the policy's too: where they ask for a longer context than the PRM was made
+        for, it has its own.
+        """
+        if options.max_model_len is not None:
+            longest = min(options.max_model_len, native_context(checkpoint.location))
+            options = replace(options, max_model_len=longest)
+        arguments = convention.engine_arguments()
+        engine = host().start(
+            f"prm:{checkpoint.name}", checkpoint.location, options, runner="pooling", **arguments
+        )
+        return cls(checkpoint.name, engine, convention)
+
+    async def score(
+        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
+    ) -> list[float]:
+        """See `Prm.score`; one request for each step, all of them at once.
+
+        All that were answered are charged, also where the caller is cancelled or one fails.
+        """
+        from vllm import PoolingParams
+
+        layout = self._convention.layout(question, steps)
+        if len(layout.ends) != len(steps):
+            raise EngineError(f"PRM {self.name}: {len(steps)} steps have {len(layout.ends)} places")
+        ends = layout.ends[start:]
+        within = [end for end in ends if end <= self._max_context]
+        self.unjudged += len(ends) - len(within)
+        answers = _Answers(len(within), asyncio.get_running_loop())
+        for place, end in enumerate(within):
+            self._engine.submit(
+                f"{self._engine.name}-{next(self._ids)}",
+                layout.token_ids[:end],
+                PoolingParams(task="classify", use_activation=True),
+                deliver=functools.partial(answers.deliver, place),
+                fail=answers.fail,
+            )
+        try:
+            await asyncio.shield(answers.done)
+        except asyncio.CancelledError:
+            # A score takes one engine step: waiting for it is cheaper than calling it back.
+            await to_the_end(answers.settled())
+            raise
+        finally:
+            for output in answers.found.values():
+                cached = int(output.num_cached_tokens or 0)
+                ledger.charge_prm(len(output.prompt_token_ids), cached)
+        rewards = [
+            float(answers.found[place].outputs.data.flatten()[-1]) for place in range(len(within))
+        ]
+        return rewards + [0.0] * (len(ends) - len(within))
+
+    def counters(self) -> EngineCounters:
+        """The engine's own token counts since it started."""
+        return self._engine.count()
+
+    def close(self) -> None:
+        """Release the engine's memory."""
+        self._engine.host.stop(self._engine)
+
+
+class _Answers(Delivery):
+    """Gathers the outputs of several requests."""
+
+    def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.found: dict[int, Any] = {}
+        self._n = n
+        if not n:
+            self._end()
+
+    def deliver(self, place: int, output: Any) -> None:
+        """Take an output; called on the engine's thread."""
+        post(self._loop, self._take, place, output)
+
+    async def settled(self) -> None:
+        """Wait until all have been answered, or one has failed."""
+        await asyncio.wait([self.done])
+        self.done.exception()  # whoever was cancelled does not ask for it
+
+    def _take(self, place: int, output: Any) -> None:
+        self.found[place] = output
+        if len(self.found) == self._n:
+            self._end()

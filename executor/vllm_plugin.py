@@ -1,0 +1,24 @@
+"""Names of the model classes that vLLM lacks for public PRMs, and how it learns of them.
+
+`register` is this project's entry point in vLLM's group of plugins, so that workers in processes of
+their own know the classes; where `VLLM_PLUGINS` lists others, it must list `apportion_prms` too.
+Names begin with the project's: another plugin, or vLLM one day, may have classes for these models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+QWEN_MATH = "ApportionQwen2ForProcessRewardModel"
+SKYWORK = "ApportionQwen2ForPrmModel"
+
+
+def register() -> None:
+    """Tell vLLM of the classes; none is imported before it is used."""
+    # vLLM calls this in every process it starts, with this project or without.
+    with contextlib.suppress(ImportError):
+        from vllm import ModelRegistry
+
+        for name in (QWEN_MATH, SKYWORK):
+            if name not in ModelRegistry.get_supported_archs():
+                ModelRegistry.register_model(name, f"executor.prm.qwen_heads:{name}")
