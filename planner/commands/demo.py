@@ -29,7 +29,7 @@ from planner.plan import write_whole
 from planner.recommend import Constraint, Recommendation
 from planner.report import write
 from planner.session import Session
-from planner.summary import RunSummary, paired_difference
+from planner.summary import PairedDifference, RunSummary, paired_difference
 from profiling.difficulty import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
 from profiling.problems import load_problems
@@ -169,15 +169,16 @@ def _road(
     session.output.say("[bold]5. The plan on problems it has never seen[/bold]")
     planned = run_plan(session, plan, unseen)
     runs = [planned.summary]
-    paired = []
+    paired: list[PairedDifference] = []
     for baseline in (Greedy(), Majority(max(course.budgets))):
         summary, baseline_spec = measure(session, plain, template, unseen, baseline, kind=RUN_KIND)
         runs.append(summary)
         others = session.store.outcomes(baseline_spec, samples=False)
-        paired.append(paired_difference(planned.outcomes, others, summary.name))
+        difference = paired_difference(planned.outcomes, others, summary.name)
+        paired += [] if difference is None else [difference]
     pair = executor.policy.name, Path(head).name
     basis = read_basis(arguments.store, *pair, None)
-    page = report_command.data(arguments.store, basis, *pair, made, runs)
+    page = report_command.data(arguments.store, basis, *pair, made, runs, paired)
     write(page, out / "report.html")
     profiles = read_profile(session.store, spec, profiled)
     document = {
@@ -186,7 +187,7 @@ def _road(
         ),
         "plan": plan.to_dict(),
         "held_out": [summary.to_dict() for summary in runs],
-        "plan_minus": [dataclasses.asdict(one) for one in paired if one is not None],
+        "plan_minus": [dataclasses.asdict(one) for one in paired],
         "report": str(out / "report.html"),
     }
     return document, made, runs

@@ -17,7 +17,7 @@ from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output
 from planner.recommend import LEVELS, Recommendation, candidates
 from planner.report import ReportData, write
-from planner.summary import RunSummary
+from planner.summary import PairedDifference, RunSummary
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import profile_rewards, read_profile
 
@@ -31,7 +31,7 @@ def run(arguments: Namespace, output: Output) -> None:
     with output.status("writing the report"):
         basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
         made = recommendations(basis, policy, prm, constraint)
-        write(data(arguments.store, basis, policy, prm, made, ()), arguments.out)
+        write(data(arguments.store, basis, policy, prm, made, (), ()), arguments.out)
     document = {"policy": policy, "prm": prm, "out": str(arguments.out)}
     output.result(document, lambda console: console.print(f"report: {arguments.out}"))
 
@@ -61,6 +61,7 @@ def data(
     prm: str | None,
     made: Sequence[Recommendation],
     runs: Sequence[RunSummary],
+    paired: Sequence[PairedDifference],
 ) -> ReportData:
     """Everything the page shows."""
     return ReportData(
@@ -71,6 +72,7 @@ def data(
         rewards=_rewards(store_url, policy, prm),
         fit=basis.metrics,
         runs=runs,
+        paired=paired,
         notes=basis.notes,
     )
 

@@ -17,7 +17,7 @@ from executor.strategy import STRATEGIES, key
 from planner.recommend import LEVELS, Recommendation
 from planner.report import plots, words
 from planner.report.plots import Point
-from planner.summary import RunSummary
+from planner.summary import PairedDifference, RunSummary
 
 __all__ = ["ReportData", "render", "write"]
 
@@ -34,6 +34,7 @@ class ReportData:
         rewards: `RewardStatistics.to_dict()`, or None.
         fit: `planner.tuning.Fit.metrics()`, or None.
         runs: held-out runs, the plan first.
+        paired: accuracy of the first run minus that of others, which they are named by.
         notes: what was and was not measured.
     """
 
@@ -44,6 +45,7 @@ class ReportData:
     rewards: Mapping[str, Any] | None
     fit: Mapping[str, Any] | None
     runs: Sequence[RunSummary]
+    paired: Sequence[PairedDifference]
     notes: Sequence[str]
 
 
@@ -296,6 +298,7 @@ def _record(data: ReportData, sections: Sequence[_Section]) -> dict[str, Any]:
         "rewards": data.rewards,
         "fit": data.fit,
         "runs": [run.to_dict() for run in data.runs],
+        "paired": [asdict(one) for one in data.paired],
         "notes": data.notes,
         "plots": {
             section.level: {"by_budget": section.lines, "by_tokens": section.points}

@@ -10,7 +10,7 @@ from executor.answers import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Score, Strategy, key
 from planner.costs import Cost
 from planner.recommend import Choice, Recommendation
-from planner.summary import RunSummary
+from planner.summary import PairedDifference, RunSummary
 
 NOT_KNOWN = "not known"
 
@@ -173,9 +173,9 @@ def remarks(recommendation: Recommendation) -> list[str]:
     return found
 
 
-def runs(found: Sequence[RunSummary]) -> str:
-    """How the first run compares with the others, cautiously: their problems are the same."""
-    graded = [run for run in found if run.accuracy is not None and run.interval is not None]
+def runs(found: Sequence[RunSummary], paired: Sequence[PairedDifference]) -> str:
+    """How the first run compares with the others, problem by problem."""
+    graded = [run for run in found if run.accuracy is not None]
     if not found:
         return "No held-out runs were made: how the plan does on problems not used to choose it "\
             "is not known."  # fmt: skip
@@ -184,25 +184,24 @@ def runs(found: Sequence[RunSummary]) -> str:
     first, *others = graded
     if not others:
         return f"Only {first.name} was graded, so there is nothing to compare it with."
-    return " ".join(_comparison(first, other) for other in others)
+    differences = {one.against: one for one in paired}
+    return " ".join(_comparison(first, other, differences.get(other.name)) for other in others)
 
 
-def _comparison(first: RunSummary, other: RunSummary) -> str:
-    assert first.accuracy is not None and other.accuracy is not None
-    assert first.interval is not None and other.interval is not None
-    gap = first.accuracy - other.accuracy
-    apart = first.interval[0] > other.interval[1] or other.interval[0] > first.interval[1]
-    side = "as accurate as" if gap == 0 else f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}"
-    surety = (
-        "the intervals do not overlap"
-        if apart
-        else "the intervals overlap; paired by problem, the two may still be told apart"
-    )
+def _comparison(first: RunSummary, other: RunSummary, paired: PairedDifference | None) -> str:
     tokens = ""
     if other.tokens_per_problem > 0:
         share = first.tokens_per_problem / other.tokens_per_problem
         tokens = f", for {share:.2f} times the generated tokens"
-    return f"{first.name} is {side} {other.name}{tokens}; {surety}."
+    if paired is None:
+        return f"{first.name} and {other.name} share no problem that was graded{tokens}."
+    gap, (low, high) = paired.difference, paired.interval
+    side = "as accurate as" if gap == 0 else f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}"
+    surety = "" if low > 0 or high < 0 else ": these problems do not tell the two apart"
+    return (
+        f"{first.name} is {side} {other.name}{tokens}; the difference is within "
+        f"[{low:+.3f}, {high:+.3f}] (95 %, paired, {plural(paired.problems, 'problem')}){surety}."
+    )
 
 
 def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:

@@ -30,7 +30,7 @@ from executor.strategy import (
 from planner.costs import Cost
 from planner.recommend import LEVELS, Choice, Recommendation
 from planner.report import ReportData, plots, render, words, write
-from planner.summary import RunSummary
+from planner.summary import PairedDifference, RunSummary
 
 HOSTILE = "</script><script>alert(1)</script><img onerror='x' href=\"//evil\">&amp; $\\frac{"
 NAN = float("nan")
@@ -126,6 +126,7 @@ def _data(**changes: Any) -> ReportData:
             RunSummary("plan", 50, 50, 20, 0.4, (0.28, 0.54), Ledger(generated=5000), 1.0),
             RunSummary("greedy", 50, 50, 10, 0.2, (0.11, 0.33), Ledger(generated=500), 1.0),
         ],
+        paired=[PairedDifference("greedy", 0.2, (0.05, 0.35), 50)],
         notes=["nothing else was measured"],
     )  # fmt: skip
     return dataclasses.replace(full, **changes)
@@ -320,6 +321,7 @@ def test_every_kind_differs_in_colour_marker_and_dashes() -> None:
         ({"fit": None}, "No outcome model was fitted"),
         ({"fit": {"log_loss": NAN, "regret": NAN}}, "Its held-out log loss is not known."),
         ({"runs": []}, "No held-out runs were made"),
+        ({"paired": []}, "plan and greedy share no problem that was graded"),
         ({"recommendations": []}, "There is no recommendation for hard problems."),
         ({"cells": _cells().iloc[:0]}, "There is no evidence on hard problems."),
         ({"notes": []}, "Nothing was noted."),
@@ -336,8 +338,24 @@ def test_missing_parts_are_said_in_words(changes: dict[str, Any], sentence: str)
     assert not re.search(r"\b(nan|NaN|None|inf)\b", prose)
 
 
+@pytest.mark.parametrize(
+    ("low", "end"),
+    [
+        (0.05, "problems)."),
+        (-0.05, "problems): these problems do not tell the two apart."),
+    ],
+)
+def test_runs_are_compared_problem_by_problem(low: float, end: str) -> None:
+    paired = [PairedDifference("greedy", 0.2, (low, 0.35), 50)]
+    prose = _Page(render(_data(paired=paired))).prose
+    assert (
+        "plan is 0.200 above greedy, for 10.00 times the generated tokens; the difference is "
+        f"within [{low:+.3f}, +0.350] (95 %, paired, 50 {end}"
+    ) in prose
+
+
 def test_everything_missing_at_once_is_still_a_page() -> None:
-    bare = ReportData("tiny", None, _cells().iloc[:0], [], None, None, [], [])
+    bare = ReportData("tiny", None, _cells().iloc[:0], [], None, None, [], [], [])
     assert _Page(render(bare)).record["cells"] == []
 
 
