@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
-from executor.tokens import Step
+from executor.tokens import Step, Tokens, load_tokenizer
+
+
+class PublicConvention:
+    """What the conventions of public PRMs share: a tokenizer of the PRM's own."""
+
+    trained_on: frozenset[str] = frozenset()  # not known
+
+    def __init__(self, tokenizer: Any, name: str) -> None:
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> Self:
+        """See `Convention.load`."""
+        return cls(load_tokenizer(checkpoint.location), checkpoint.name)
 
 
 def names_of(checkpoint: Checkpoint, config: dict[str, Any]) -> list[str]:

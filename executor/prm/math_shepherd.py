@@ -12,20 +12,26 @@ from typing import Any, ClassVar
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
 from executor.prm.base import Layout
-from executor.prm.markers import classify_by_tokens, names_of, piece, texts_of, writes
-from executor.tokens import Step, Tokens, load_tokenizer
+from executor.prm.markers import (
+    PublicConvention,
+    classify_by_tokens,
+    names_of,
+    piece,
+    texts_of,
+    writes,
+)
+from executor.tokens import Step
 
 TAG = "ки"
 
 
-class MathShepherd:
+class MathShepherd(PublicConvention):
     """The convention of Math-Shepherd."""
 
     label: ClassVar[str] = "Math-Shepherd (math-shepherd and prm in its name)"
-    trained_on: frozenset[str] = frozenset()
 
     def __init__(self, tokenizer: Any, name: str) -> None:
-        self._tokenizer = tokenizer
+        super().__init__(tokenizer, name)
         # By piece: how a marker alone is spelt depends on how the tokenizer treats a text's start.
         tag, self._right, self._wrong = (
             piece(tokenizer, f"▁{text}", name) for text in (TAG, "+", "-")
@@ -43,11 +49,6 @@ class MathShepherd:
         # The same authors' policies are math-shepherds too.
         names = names_of(checkpoint, config)
         return writes(config) and any("math-shepherd" in name and "prm" in name for name in names)
-
-    @classmethod
-    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> MathShepherd:
-        """See `Convention.load`."""
-        return cls(load_tokenizer(checkpoint.location), checkpoint.name)
 
     def engine_arguments(self) -> dict[str, Any]:
         """See `Convention.engine_arguments`."""

@@ -12,32 +12,26 @@ from typing import Any, ClassVar
 from executor import vllm_plugin
 from executor.checkpoints import Checkpoint
 from executor.prm.base import Layout
-from executor.prm.markers import chat, classify_last, piece, texts_of, without
-from executor.tokens import Step, Tokens, load_tokenizer
+from executor.prm.markers import PublicConvention, chat, classify_last, piece, texts_of, without
+from executor.tokens import Step
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 TAG = "<extra_0>"
 
 
-class QwenMath:
+class QwenMath(PublicConvention):
     """The convention of Qwen2.5-Math-PRM."""
 
     label: ClassVar[str] = "Qwen2.5-Math-PRM"
-    trained_on: frozenset[str] = frozenset()
 
     def __init__(self, tokenizer: Any, name: str) -> None:
-        self._tokenizer = tokenizer
+        super().__init__(tokenizer, name)
         self._tag = piece(tokenizer, TAG, name)
 
     @classmethod
     def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
         """See `Convention.fits`."""
         return "Qwen2ForProcessRewardModel" in (config.get("architectures") or [])
-
-    @classmethod
-    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> QwenMath:
-        """See `Convention.load`."""
-        return cls(load_tokenizer(checkpoint.location), checkpoint.name)
 
     def engine_arguments(self) -> dict[str, Any]:
         """See `Convention.engine_arguments`."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from executor.checkpoints import Checkpoint
 from executor.prm.base import Layout
 from executor.prm.markers import (
+    PublicConvention,
     chat,
     classify_by_tokens,
     names_of,
@@ -21,21 +22,20 @@ from executor.prm.markers import (
     without,
     writes,
 )
-from executor.tokens import Step, Tokens, load_tokenizer
+from executor.tokens import Step
 
 # Stands for a verdict while the chat is made into tokens, so that its place can be told from a
 # `+` in a step.
 _VERDICT = "<|reserved_special_token_0|>"
 
 
-class RlhFlow:
+class RlhFlow(PublicConvention):
     """The convention of RLHFlow's PRMs."""
 
     label: ClassVar[str] = "RLHFlow (PRM-Mistral-Data or PRM-Deepseek-Data in its name)"
-    trained_on: frozenset[str] = frozenset()
 
     def __init__(self, tokenizer: Any, name: str) -> None:
-        self._tokenizer = tokenizer
+        super().__init__(tokenizer, name)
         self._verdict, self._right, self._wrong = (
             piece(tokenizer, text, name) for text in (_VERDICT, "+", "-")
         )
@@ -46,11 +46,6 @@ class RlhFlow:
         names = names_of(checkpoint, config)
         trained_on = ("prm-mistral-data", "prm-deepseek-data")
         return writes(config) and any(data in name for name in names for data in trained_on)
-
-    @classmethod
-    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> RlhFlow:
-        """See `Convention.load`."""
-        return cls(load_tokenizer(checkpoint.location), checkpoint.name)
 
     def engine_arguments(self) -> dict[str, Any]:
         """See `Convention.engine_arguments`."""

@@ -14,17 +14,17 @@ from executor import vllm_plugin
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
 from executor.prm.base import Layout
-from executor.prm.markers import classify_last, texts_of
-from executor.tokens import Step, Tokens, load_tokenizer
+from executor.prm.markers import PublicConvention, classify_last, texts_of
+from executor.tokens import Step, Tokens
 
 
-class Skywork:
+class Skywork(PublicConvention):
     """The convention of Skywork-o1-Open-PRM."""
 
     label: ClassVar[str] = "Skywork-o1-Open-PRM"
-    trained_on: frozenset[str] = frozenset()
 
     def __init__(self, tokenizer: Any, name: str) -> None:
+        super().__init__(tokenizer, name)
         self._tokens = Tokens(tokenizer)
         if tokenizer.bos_token is None:
             raise InputError(
@@ -38,11 +38,6 @@ class Skywork:
         """See `Convention.fits`."""
         return "Qwen2ForPrmModel" in (config.get("architectures") or [])
 
-    @classmethod
-    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> Skywork:
-        """See `Convention.load`."""
-        return cls(load_tokenizer(checkpoint.location), checkpoint.name)
-
     def engine_arguments(self) -> dict[str, Any]:
         """See `Convention.engine_arguments`."""
         vllm_plugin.register()
@@ -53,7 +48,7 @@ class Skywork:
         token_ids = self._tokens.encode(f"{self._begin}{question}\n")
         ends = []
         for step in texts_of(steps):
-            for line in filter(str.strip, step.splitlines()):
+            for line in filter(str.strip, step.split("\n")):
                 token_ids += [*self._tokens.encode(line), self._line_end]
             ends.append(len(token_ids))
         return Layout(token_ids, ends)
