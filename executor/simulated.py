@@ -158,7 +158,8 @@ class SimulatedPolicy:
         self._p = p
         self._counters = EngineCounters()
         self._cache = _PrefixCache(block_size)
-        self._paragraph = lru_cache(maxsize=4096)(self._build_paragraph)
+        # Enough for what is in flight: a long run must not keep what it is done with.
+        self._paragraph = lru_cache(maxsize=512)(self._build_paragraph)
 
     def step_chance(self, question: str) -> float:
         """The chance that a step of `question` is right."""
