@@ -101,7 +101,14 @@ def summary_table(title: str, summaries: Sequence[RunSummary]) -> Any:
     """Runs for people: accuracy, interval and problems, and what it took."""
     return table(
         title,
-        ["strategy", "accuracy [95 %]", "problems", "generated/problem", "PRM/problem", "seconds"],
+        [
+            "strategy",
+            "accuracy [95 %]",
+            "problems",
+            "generated/problem",
+            "PRM/problem",
+            "latency, s",
+        ],
         [
             [
                 s.name,

@@ -12,6 +12,7 @@ from rich.console import Console
 from planner.commands import common
 from planner.console import Output, count, share, table
 from planner.evidence import BUDGETS
+from planner.report import words
 from profiling.passrate import Difficulty
 from profiling.profiler import (
     ProblemProfile,
@@ -113,6 +114,7 @@ def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistic
             f"PRM on these samples: AUC {rewards.auc}, within a problem {rewards.auc_within} "
             f"({rewards.mixed_problems} problems), calibration error {rewards.calibration_error}"
         )
+        console.print(words.verdict(rewards.to_dict()))
     ledger = total_ledger(found)
     console.print(
         f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "

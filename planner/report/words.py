@@ -214,7 +214,7 @@ def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:
             "measured: expectations of best-of-N and search rest on their runs alone."
         ]
     within, overall = _estimate(statistics, "auc_within"), _estimate(statistics, "auc")
-    found = [_verdict(within, overall)]
+    found = [verdict(statistics)]
     found.append(
         f"Within one problem a right sample outscores a wrong one with probability "
         f"{_with_interval(within)}"
@@ -255,8 +255,10 @@ def _with_interval(estimate: _Triple) -> str:
     return f"{decimal(value)} {interval(low, high)}"
 
 
-def _verdict(within: _Triple, overall: _Triple) -> str:
-    value, low, high = within
+def verdict(statistics: Mapping[str, Any]) -> str:
+    """What a PRM's statistics (`RewardStatistics.to_dict()`) say of it, in a sentence or two."""
+    overall = _estimate(statistics, "auc")
+    value, low, high = _estimate(statistics, "auc_within")
     if value is None or low is None or high is None:
         return "Whether the PRM tells right from wrong within a problem cannot be said."
     if high < 0.5:
@@ -265,13 +267,13 @@ def _verdict(within: _Triple, overall: _Triple) -> str:
             "Use majority here."
         )
     if low <= 0.5:
-        verdict = (
+        found = (
             "The PRM does not tell right from wrong within a problem, as far as these samples "
             "show (the interval includes 0.5): expect search to gain little."
         )
         if overall[1] is not None and overall[1] > 0.5:
-            verdict += " It tells easy problems from hard ones rather than right from wrong."
-        return verdict
+            found += " It tells easy problems from hard ones rather than right from wrong."
+        return found
     if value >= _GOOD_AUC:
         return "The PRM tells right from wrong well within a problem: search has a lot to go by."
     degree = "fairly" if value >= _FAIR_AUC else "only weakly"
