@@ -91,3 +91,10 @@ class Convention(Protocol):
     def layout(self, question: str, steps: Sequence[Step]) -> Layout:
         """The question and the steps as tokens; no step is blank."""
         ...
+
+
+def classify_last(**calibration: Any) -> dict[str, Any]:
+    """vLLM's settings for a score at the last token of a prompt."""
+    from vllm.config import PoolerConfig
+
+    return {"pooler_config": PoolerConfig(task="classify", pooling_type="LAST", **calibration)}

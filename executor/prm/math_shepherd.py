@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
 from executor.prm.base import Layout
-from executor.prm.markers import (
+from executor.prm.public import (
     PublicConvention,
     classify_by_tokens,
     names_of,

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from executor import vllm_plugin
 from executor.checkpoints import Checkpoint
-from executor.prm.base import Layout
-from executor.prm.markers import PublicConvention, chat, classify_last, piece, texts_of, without
+from executor.prm.base import Layout, classify_last
+from executor.prm.public import PublicConvention, chat, piece, texts_of, without
 from executor.tokens import Step
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."

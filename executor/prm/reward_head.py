@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
 from executor.plain import finite
-from executor.prm.base import Layout
-from executor.prm.markers import classify_last
+from executor.prm.base import Layout, classify_last
 from executor.templates import PromptTemplate
 from executor.tokens import Step, Tokens
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from executor.checkpoints import Checkpoint
 from executor.prm.base import Layout
-from executor.prm.markers import (
+from executor.prm.public import (
     PublicConvention,
     chat,
     classify_by_tokens,

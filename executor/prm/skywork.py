@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from executor import vllm_plugin
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
-from executor.prm.base import Layout
-from executor.prm.markers import PublicConvention, classify_last, texts_of
+from executor.prm.base import Layout, classify_last
+from executor.prm.public import PublicConvention, texts_of
 from executor.tokens import Step, Tokens
 
 

@@ -1,4 +1,4 @@
-"""What conventions of public PRMs share: names to know them by, marker tokens, vLLM's settings."""
+"""What the conventions of public PRMs share: names, marker tokens, and how they are loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from executor.checkpoints import Checkpoint
 from executor.errors import InputError
+from executor.prm.base import classify_last
 from executor.tokens import Step, Tokens, load_tokenizer
 
 
@@ -45,13 +46,6 @@ def piece(tokenizer: Any, text: str, prm: str) -> int:
     if token is None:
         raise InputError(f"PRM {prm}: its tokenizer has no {text}, which its convention needs")
     return int(token)
-
-
-def classify_last(**calibration: Any) -> dict[str, Any]:
-    """vLLM's settings for a score at the last token of a prompt."""
-    from vllm.config import PoolerConfig
-
-    return {"pooler_config": PoolerConfig(task="classify", pooling_type="LAST", **calibration)}
 
 
 def classify_by_tokens(tokenizer: Any, right: int, wrong: int) -> dict[str, Any]:
