@@ -76,6 +76,22 @@ class EngineCounters:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What an engine, or several together, can hold at once.
+
+    Attributes:
+        sequences: most sequences in its batches.
+        tokens: tokens its key-value cache has room for.
+    """
+
+    sequences: int
+    tokens: int
+
+    def __add__(self, other: Capacity) -> Capacity:
+        return Capacity(self.sequences + other.sequences, self.tokens + other.tokens)
+
+
 @dataclass(slots=True)
 class _Request:
     """A request under way: where its finished outputs go."""
@@ -190,6 +206,15 @@ class Engine:
     def max_context(self) -> int:
         """Longest context in tokens, prompt and continuation together."""
         return int(self._llm.model_config.max_model_len)
+
+    @property
+    def capacity(self) -> Capacity:
+        """What it can hold at once."""
+        config = self._llm.vllm_config
+        blocks = config.cache_config.num_gpu_blocks or 0
+        return Capacity(
+            config.scheduler_config.max_num_seqs, blocks * config.cache_config.block_size
+        )
 
     @property
     def busy(self) -> bool:

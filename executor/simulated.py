@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
-from executor.engine import EngineCounters
+from executor.engine import Capacity, EngineCounters
 from executor.errors import EngineError
 from executor.ledger import Ledger
-from executor.policy import Draw, Finish
+from executor.policy import Draw, Finish, Finished
 from executor.problem import Problem
 from executor.strategy import STEP_DELIMITER
 from executor.tokens import Step, Tokens
@@ -149,6 +149,7 @@ class SimulatedPolicy:
         self.name = name
         self.tokens = Tokens(CharTokenizer())
         self.max_context = max_context
+        self.capacity = Capacity(sequences=256, tokens=256 * max_context)
         self.depth = depth
         self.wrong_answers = wrong_answers
         self.blank_lines = blank_lines
@@ -190,8 +191,9 @@ class SimulatedPolicy:
         seed: int,
         stop: Sequence[str],
         ledger: Ledger,
+        finished: Finished | None = None,
     ) -> list[Draw]:
-        """See `Policy.draw`; child `i` is drawn with `seed + i`."""
+        """See `Policy.draw`; the children end one after another, the shortest first."""
         self.calls += 1
         _fail_if(self.calls in self.faults, self.name, self.calls)
         if len(prompt_ids) >= self.max_context:
@@ -222,6 +224,9 @@ class SimulatedPolicy:
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])
         ledger.generated += generated
+        if finished is not None:
+            for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
+                finished(child, draws[child])
         return draws
 
     def counters(self) -> EngineCounters:

@@ -281,3 +281,16 @@ def test_a_failing_command_does_not_end_the_engine_thread() -> None:
     with pytest.raises(ZeroDivisionError):
         host().call(lambda: 1 // 0).result()
     assert host().call(lambda: 42).result() == 42
+
+
+def test_children_are_handed_over_as_they_end(policy: VllmPolicy) -> None:
+    ended: dict[int, Draw] = {}
+    draws = draw(policy, Ledger(), n=3, finished=lambda child, one: ended.update({child: one}))
+    assert [ended[child] for child in range(3)] == draws
+
+
+def test_an_engine_says_what_it_holds(policy: VllmPolicy) -> None:
+    # Four layers of two heads of 32 numbers of four bytes, keys and values.
+    assert policy.capacity.sequences == 256
+    bytes_a_token = 4 * 2 * 32 * 4 * 2
+    assert policy.capacity.tokens == pytest.approx(0.25 * 2**30 / bytes_a_token, rel=0.01)

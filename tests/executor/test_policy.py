@@ -21,7 +21,7 @@ SPELT = ("a", "\n", "<", "turn>")  # none is
 
 
 def policy(*pieces: str, stop: tuple[str, ...] = ()) -> VllmPolicy:
-    engine: Any = SimpleNamespace(max_context=64, name="fake")
+    engine: Any = SimpleNamespace(max_context=64, name="fake", capacity=None)
     return VllmPolicy("p", engine, Tokens(Vocabulary(*pieces)), PromptTemplate(stop=stop))
 
 

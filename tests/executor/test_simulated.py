@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from executor.ledger import Ledger, TokenCap
-from executor.policy import Finish
+from executor.policy import Draw, Finish
 from executor.search import Context, derive_seed, sample
 from executor.simulated import SimulatedPolicy, SimulatedPrm, judge, simulated_problems
 from executor.strategy import Sampling
@@ -86,3 +86,25 @@ def test_the_simulated_prm_has_the_auc_it_states(auc: float) -> None:
     above = sum((r > w) + (r == w) / 2 for r in right for w in wrong)
     error = 4 * math.sqrt(auc * (1 - auc) / min(len(right), len(wrong)))
     assert above / len(right) / len(wrong) == pytest.approx(auc, abs=error)
+
+
+def test_children_are_handed_over_as_they_end_and_a_request_may_be_cut_in_two() -> None:
+    policy = SimulatedPolicy(0.5, 3, blank_lines=0.3)
+    prompt = policy.prompt(simulated_problems(1)[0].text)
+    options: dict[str, Any] = {
+        "max_tokens": 999, "temperature": 1.0, "top_p": 1.0, "stop": (), "ledger": Ledger()
+    }  # fmt: skip
+    ended: dict[int, Draw] = {}
+
+    async def draw() -> tuple[list[Draw], list[Draw]]:
+        whole = await policy.draw(
+            prompt, n=8, seed=3, finished=lambda child, one: ended.update({child: one}), **options
+        )
+        halves = [await policy.draw(prompt, n=4, seed=3 + first, **options) for first in (0, 4)]
+        return whole, [*halves[0], *halves[1]]
+
+    whole, halves = asyncio.run(draw())
+    assert whole == halves
+    assert [ended[child] for child in range(8)] == whole
+    lengths = [len(one.token_ids) for one in ended.values()]
+    assert lengths == sorted(lengths)
