@@ -84,7 +84,8 @@ class Convention(Protocol):
         """vLLM's arguments beyond those of any PRM (`executor.prm.served`).
 
         With them `classify` yields, at the last token of a prompt, the probability that the step
-        is right, as its only or last value.
+        is right, as its only or last value; so does `token_classify` at every token
+        (`at_every_token`).
         """
         ...
 
@@ -98,3 +99,15 @@ def classify_last(**calibration: Any) -> dict[str, Any]:
     from vllm.config import PoolerConfig
 
     return {"pooler_config": PoolerConfig(task="classify", pooling_type="LAST", **calibration)}
+
+
+def at_every_token(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A convention's arguments of an engine, with scores at all tokens in place of the last."""
+    from vllm.config import PoolerConfig
+
+    last = arguments["pooler_config"]
+    every = PoolerConfig(
+        task="token_classify", pooling_type="ALL",
+        logit_mean=last.logit_mean, logit_sigma=last.logit_sigma,
+    )  # fmt: skip
+    return arguments | {"pooler_config": every}

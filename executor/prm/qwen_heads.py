@@ -1,4 +1,4 @@
-"""vLLM models: Qwen2 with the heads of public PRMs, read at the last token of a prompt.
+"""vLLM models: Qwen2 with the heads of public PRMs, read at the last or at every token.
 
 Imported by vLLM alone (`executor.vllm_plugin`).
 """
@@ -12,13 +12,12 @@ from torch import nn
 from vllm.config import VllmConfig
 from vllm.model_executor.layers.linear import ReplicatedLinear
 from vllm.model_executor.layers.pooler import DispatchPooler
-from vllm.model_executor.layers.pooler.seqwise import pooler_for_classify
 from vllm.model_executor.models.interfaces_base import default_pooling_type
 from vllm.model_executor.models.qwen2_rm import Qwen2RewardBaseModel
 
 
 class _ScoredAtTheEnd(Qwen2RewardBaseModel):  # type: ignore[misc]
-    """The head is applied to the token that is read, not to all."""
+    """The head is applied by the pooler, to the tokens that are read."""
 
     def forward(
         self,
@@ -31,7 +30,7 @@ class _ScoredAtTheEnd(Qwen2RewardBaseModel):  # type: ignore[misc]
         return self.model(input_ids, positions, intermediate_tensors, inputs_embeds)
 
 
-@default_pooling_type(seq_pooling_type="LAST")
+@default_pooling_type(seq_pooling_type="LAST", tok_pooling_type="ALL")
 class ApportionQwen2ForProcessRewardModel(_ScoredAtTheEnd):
     """Qwen2.5-Math-PRM: two layers, two labels."""
 
@@ -41,7 +40,7 @@ class ApportionQwen2ForProcessRewardModel(_ScoredAtTheEnd):
         self.pooler = _pooler(vllm_config, self.score)
 
 
-@default_pooling_type(seq_pooling_type="LAST")
+@default_pooling_type(seq_pooling_type="LAST", tok_pooling_type="ALL")
 class ApportionQwen2ForPrmModel(_ScoredAtTheEnd):
     """Skywork-o1-Open-PRM: a value head."""
 
@@ -59,4 +58,4 @@ class ApportionQwen2ForPrmModel(_ScoredAtTheEnd):
 
 def _pooler(vllm_config: VllmConfig, head: nn.Module) -> DispatchPooler:
     settings = vllm_config.model_config.pooler_config
-    return DispatchPooler({"classify": pooler_for_classify(settings, classifier=head)})
+    return DispatchPooler.for_seq_cls(settings, classifier=head)

@@ -1,8 +1,10 @@
 """A PRM of any convention, served by vLLM inside this process.
 
-Every step is a `classify` request for the tokens up to the place where its score is read. Unlike
-vLLM's `token_classify`, such requests read the prefix cache: a step costs its own tokens, and those
-of the cache block it begins in, however long the solution is.
+A solution is one `token_classify` request, of which the scores at the ends of its steps are read.
+vLLM keeps such requests from reading the prefix cache, since they then have scores for the tokens
+after the cached ones only. That is all that is wanted here, so they are let: a step that a search
+adds costs its own tokens, and those of the cache block it begins in, however long the solution is;
+a whole solution is one pass.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from executor.engine import Engine, EngineCounters, EngineOptions, host, native_
 from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.policy import to_the_end
-from executor.prm.base import Convention
+from executor.prm.base import Convention, at_every_token
 from executor.tokens import Step
 
 
@@ -48,7 +50,7 @@ class VllmPrm:
         if options.max_model_len is not None:
             longest = min(options.max_model_len, native_context(checkpoint.location))
             options = replace(options, max_model_len=longest)
-        arguments = convention.engine_arguments()
+        arguments = at_every_token(convention.engine_arguments())
         engine = host().start(
             f"prm:{checkpoint.name}", checkpoint.location, options, runner="pooling", **arguments
         )
@@ -57,25 +59,40 @@ class VllmPrm:
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`; one request for each step, all of them at once.
+        """See `Prm.score`; one request, and one more for each step that lies in the cache.
 
         All that were answered are charged, also where the caller is cancelled or one fails.
         """
-        from vllm import PoolingParams
-
         layout = self._convention.layout(question, steps)
         if len(layout.ends) != len(steps):
             raise EngineError(f"PRM {self.name}: {len(steps)} steps have {len(layout.ends)} places")
         ends = layout.ends[start:]
         within = [end for end in ends if end <= self._max_context]
         self.unjudged += len(ends) - len(within)
-        answers = _Answers(len(within), asyncio.get_running_loop())
-        for place, end in enumerate(within):
+        rewards: dict[int, float] = {}
+        if within:
+            rewards = await self._ask(layout.token_ids, within[-1:], ledger)
+        # Another search's request may have left a step in the cache: the last token of a request
+        # is always forwarded.
+        cached = [end for end in within if end not in rewards]
+        rewards |= await self._ask(layout.token_ids, cached, ledger)
+        return [rewards.get(end, 0.0) for end in ends]
+
+    async def _ask(
+        self, token_ids: list[int], lengths: Sequence[int], ledger: Ledger
+    ) -> dict[int, float]:
+        """Rewards by place, of all places that beginnings of these lengths had forwarded."""
+        from vllm import PoolingParams
+
+        answers = _Answers(len(lengths), asyncio.get_running_loop())
+        for number, length in enumerate(lengths):
             self._engine.submit(
                 f"{self._engine.name}-{next(self._ids)}",
-                layout.token_ids[:end],
-                PoolingParams(task="classify", use_activation=True),
-                deliver=functools.partial(answers.deliver, place),
+                token_ids[:length],
+                PoolingParams(
+                    task="token_classify", use_activation=True, skip_reading_prefix_cache=False
+                ),
+                deliver=functools.partial(answers.deliver, number),
                 fail=answers.fail,
             )
         try:
@@ -88,10 +105,13 @@ class VllmPrm:
             for output in answers.found.values():
                 cached = int(output.num_cached_tokens or 0)
                 ledger.charge_prm(len(output.prompt_token_ids), cached)
-        rewards = [
-            float(answers.found[place].outputs.data.flatten()[-1]) for place in range(len(within))
-        ]
-        return rewards + [0.0] * (len(ends) - len(within))
+        return {
+            place: reward
+            for output in answers.found.values()
+            for place, reward in enumerate(
+                output.outputs.data[:, -1].tolist(), start=int(output.num_cached_tokens or 0) + 1
+            )
+        }
 
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""
