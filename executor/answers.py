@@ -196,10 +196,11 @@ def vote(
 ) -> int:
     """Chooses a response.
 
-    For `majority` and `weighted` the response returned is the highest scored one of the winning
-    class, ties to the earliest. Between classes of equal weight the larger wins, then the one
-    seen first, so `weighted` with equal scores is `majority`. A response without an answer wins
-    only where none has one.
+    For `majority` and `weighted` the answer is the winning class's, spelt as its first member
+    spells it; the response returned is the highest scored one that does, ties to the earliest. So
+    what comes after a vote is settled cannot change the answer's spelling either. Between classes
+    of equal weight the larger wins, then the one seen first, so `weighted` with equal scores is
+    `majority`. A response without an answer wins only where none has one.
 
     Args:
         answers: one a response, None where it has none; at least one.
@@ -239,7 +240,8 @@ def _winning_class(
         total = math.fsum(scores[i] for i in indices) if method is Vote.WEIGHTED else 0.0
         return total, len(indices), -leader
 
-    return members[max(members, key=weight)]
+    leader = max(members, key=weight)
+    return [index for index in members[leader] if answers[index] == answers[leader]]
 
 
 def _check_scores(

@@ -17,7 +17,7 @@ import os
 import queue
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -34,6 +34,8 @@ _ONLY_WHEN_FINISHED = 1 << 30
 _SHUT_DOWN = "the engines of this process were shut down"
 # A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
 _CPU_CONTEXT = 8192
+# Most steps of the policy over which a PRM's requests are gathered.
+_LONGEST_HELD = 32
 # Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
 _CPU_BATCH = 4096
 
@@ -107,8 +109,12 @@ class Engine:
 
     name: str
     host: EngineHost
+    writes: bool = True
+    """Whether it generates; else it scores."""
     counters: EngineCounters = field(default_factory=EngineCounters)
     lost: BaseException | None = None
+    open: int = 0
+    """Sequences under way, those included that wait for a place in a batch."""
     _llm: Any = None
     _requests: dict[str, _Request] = field(default_factory=dict)
 
@@ -129,10 +135,12 @@ class Engine:
                 return
             children = getattr(params, "n", 1)
             self._requests[request_id] = _Request(deliver, fail, children)
+            self.open += children
             try:
                 self._llm.add_request(request_id, {"prompt_token_ids": prompt_ids}, params)
             except Exception as error:
                 del self._requests[request_id]
+                self.open -= children
                 fail(EngineError(f"engine {self.name} refused a request: {error}"))
 
         if not self.host.send(add):
@@ -148,8 +156,10 @@ class Engine:
         return await asyncio.wrap_future(self.host.call(lambda: self._abort(request_id)))
 
     def _abort(self, request_id: str) -> list[tuple[int, int, int]]:
-        if self._requests.pop(request_id, None) is None or self.lost is not None:
+        request = self._requests.pop(request_id, None)
+        if request is None or self.lost is not None:
             return []
+        self.open -= request.open_children
         processor = self._llm.output_processor
         counts = []
         for child in list(processor.external_req_ids.get(request_id, [])):
@@ -178,7 +188,7 @@ class Engine:
     def fail_all(self, error: BaseException) -> None:
         """Count the engine as lost and fail its requests; on the host's thread only."""
         self.lost = error
-        failed, self._requests = self._requests, {}
+        failed, self._requests, self.open = self._requests, {}, 0
         for request in failed.values():
             request.fail(EngineError(f"engine {self.name} was lost: {error}"))
 
@@ -194,6 +204,7 @@ class Engine:
         if not finished:
             return
         request.open_children -= finished
+        self.open -= finished
         if request.open_children <= 0:
             del self._requests[output.request_id]
         request.deliver(output)
@@ -220,6 +231,34 @@ class Engine:
     def busy(self) -> bool:
         """Whether a step would do anything."""
         return self.lost is None and self._llm is not None and self._llm.has_unfinished_requests()
+
+
+class _Held:
+    """Decides for how long a scorer's requests are gathered before they are worth a step.
+
+    A step takes nearly as long for one request as for hundreds, and meanwhile nobody writes. While
+    the writers' batches are full, scores are of no use: what they let go on would have to wait.
+    Else every score that is waited for leaves a place empty. So scores are held until the empty
+    places of all steps add up to half a batch: the wait has then cost about as much as a step.
+    """
+
+    def __init__(self) -> None:
+        self._empty: dict[Engine, float] = {}
+        self._steps: dict[Engine, int] = {}
+
+    def long_enough(self, scorer: Engine, writers: Sequence[Engine]) -> bool:
+        """Whether the scorer should step now; asked once a step of the writers."""
+        places = sum(engine.capacity.sequences for engine in writers)
+        free = places - sum(min(engine.open, engine.capacity.sequences) for engine in writers)
+        empty = self._empty.get(scorer, 0.0) + min(scorer.open, free)
+        steps = self._steps.get(scorer, 0) + 1
+        now = (
+            2 * empty >= places
+            or scorer.open >= scorer.capacity.sequences
+            or steps >= _LONGEST_HELD
+        )
+        self._empty[scorer], self._steps[scorer] = (0.0, 0) if now else (empty, steps)
+        return now
 
 
 class EngineHost:
@@ -266,7 +305,7 @@ class EngineHost:
         Raises:
             EngineError: vLLM cannot load the model.
         """
-        engine = Engine(name, self)
+        engine = Engine(name, self, writes=extra.get("runner") != "pooling")
         try:
             engine._llm = self.call(lambda: _build(engine, str(model), options, extra)).result()
         except Exception as error:
@@ -299,12 +338,14 @@ class EngineHost:
             engine.fail_all(EngineError(f"engine {engine.name} was stopped"))
 
     def _run(self) -> None:
+        held = _Held()
         while True:
             busy = [engine for engine in self._engines if engine.busy]
             if not self._drain(block=not busy):
                 return
+            writers = [engine for engine in busy if engine.writes]
             for engine in busy:
-                if engine.busy:
+                if engine.busy and (engine.writes or held.long_enough(engine, writers)):
                     engine._step()
 
     def _drain(self, *, block: bool) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass(slots=True)
 class Ledger:
-    """Token counts of one problem under one strategy; all counts are tokens.
+    """Token counts of one problem under one strategy; all but the last are tokens.
 
     For one engine, `generated + discarded + probe` equals vLLM's own count of generated tokens and
     `prompt + cached` its count of prompt tokens, since the engine's answers are the only source.
@@ -20,6 +20,8 @@ class Ledger:
         prm: tokens the PRM forwarded.
         prm_cached: PRM tokens that its prefix cache spared.
         probe: tokens generated only to estimate difficulty.
+        spared: responses (not tokens: nobody knows how long they would have been) that were not
+            written to their end, because they could not have changed the answer any more.
     """
 
     prompt: int = 0
@@ -29,6 +31,7 @@ class Ledger:
     prm: int = 0
     prm_cached: int = 0
     probe: int = 0
+    spared: int = 0
 
     def charge_prompt(self, prompt_tokens: int, cached_tokens: int) -> None:
         """Charge one engine request: its prompt length, of which `cached_tokens` were cached."""
@@ -58,6 +61,12 @@ class Ledger:
     def to_dict(self) -> dict[str, int]:
         """The counts by name, as stored and printed."""
         return asdict(self)
+
+
+_TOKENS = tuple(f.name for f in fields(Ledger) if f.name != "spared")
+# What the counts are called in tables.
+COLUMNS = {name: f"{name}_tokens" for name in _TOKENS} | {"spared": "spared_responses"}
+TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS)
 
 
 class TokenCap:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -133,10 +134,7 @@ class VllmPolicy:
         finished: Finished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
-        params = SamplingParams(
+        params = _sampling_params()(
             n=n,
             max_tokens=max_tokens,
             temperature=temperature,
@@ -146,7 +144,6 @@ class VllmPolicy:
             logprobs=0,
             # A dict a token costs more than a small model's forward pass.
             flat_logprobs=True,
-            output_kind=RequestOutputKind.CUMULATIVE,
         )
 
         def ended(completion: Any) -> None:
@@ -224,6 +221,15 @@ class VllmPolicy:
     def close(self) -> None:
         """Release the engine's memory."""
         self._engine.host.stop(self._engine)
+
+
+@functools.cache
+def _sampling_params() -> Callable[..., Any]:
+    """vLLM's class, with outputs that hold all tokens so far; looked up once, as it is slow."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return functools.partial(SamplingParams, output_kind=RequestOutputKind.CUMULATIVE)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -41,6 +41,8 @@ class Executor:
     sampling: Sampling
     seed: int = 0
     token_cap: int | None = None
+    early_stop: bool = True
+    """Whether what cannot change the answer any more is left undrawn; the answer is the same."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """`policy` and `prm`: names of the models' content (`checkpoints.checkpoint_digest`)."""
 
@@ -50,6 +52,7 @@ class Executor:
             "sampling": asdict(self.sampling),
             "seed": self.seed,
             "token_cap": self.token_cap,
+            "early_stop": self.early_stop,
             "template": dict(template),
             "models": dict(self.digests),
         } | more
@@ -68,7 +71,8 @@ class Executor:
         """A fresh context for one problem, capped by `token_limit`."""
         limit = self.token_limit(budget)
         return Context(
-            problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit)
+            problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit),
+            grader=self.grader if self.early_stop else None,
         )  # fmt: skip
 
     def token_limit(self, budget: int) -> int:

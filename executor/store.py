@@ -47,15 +47,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from executor.errors import InputError
-from executor.ledger import Ledger
+from executor.ledger import COLUMNS, Ledger
 from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _LOCK_TIMEOUT = 30.0  # seconds a writer waits for another
 
 _metadata = MetaData()
-_LEDGER = tuple(f.name for f in dataclasses.fields(Ledger))
 _SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
 
 _schema = Table("apportion_schema", _metadata, Column("version", Integer, primary_key=True))
@@ -92,7 +91,7 @@ _outcomes = Table(
     Column("seconds", Float, nullable=False),
     Column("note", JSON, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
-    *(Column(f"{name}_tokens", Integer, nullable=False) for name in _LEDGER),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in COLUMNS.values()),
 )
 
 _samples = Table(
@@ -230,7 +229,7 @@ class Store:
     def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
         """Write one finished problem: all of it, or nothing."""
         uid, run_id = problem_uid(outcome.problem), spec.id
-        ledger = {f"{name}_tokens": count for name, count in outcome.ledger.to_dict().items()}
+        ledger = {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
         with self._transaction() as connection:
             if not connection.execute(
                 select(_problems.c.uid).where(_problems.c.uid == uid)
@@ -311,7 +310,7 @@ class Store:
                 correct=row["correct"],
                 chosen=row["chosen"],
                 samples=tuple(by_problem.get(uid, ())),
-                ledger=Ledger(*(row[f"{name}_tokens"] for name in _LEDGER)),
+                ledger=Ledger(**{name: row[column] for name, column in COLUMNS.items()}),
                 seconds=row["seconds"],
             )
             yield StoredOutcome(spec, outcome, row["note"])
@@ -441,8 +440,7 @@ def _prepare(engine: Engine, url: str, create: bool) -> None:
     if _schema.name not in tables and create:
         tables = _make_tables(engine, url)
     if _schema.name in tables:
-        with engine.connect() as connection:
-            version = connection.execute(select(_schema.c.version)).scalar()
+        version = _upgraded(engine)
         if version != SCHEMA_VERSION:
             raise InputError(
                 f"store {url}: has schema version {version}; this apportion reads and writes "
@@ -473,6 +471,25 @@ def _make_tables(engine: Engine, url: str) -> set[str]:
             _metadata.create_all(connection)
             connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
         return tables | set(_metadata.tables)
+
+
+def _upgraded(engine: Engine) -> int | None:
+    """The schema's version, after tables of the last one have been brought up to this one."""
+    with engine.connect() as connection:
+        version = connection.execute(select(_schema.c.version)).scalar()
+    if version != 1:
+        return version
+    with _begin(engine) as connection:
+        # Another process may have been quicker.
+        version = connection.execute(select(_schema.c.version)).scalar()
+        if version == 1:
+            name = COLUMNS["spared"]
+            connection.exec_driver_sql(
+                f"ALTER TABLE {_outcomes.name} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
+            )
+            version = SCHEMA_VERSION
+            connection.execute(_schema.update().values(version=version))
+    return version
 
 
 def _reason(error: SQLAlchemyError) -> str:

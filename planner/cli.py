@@ -156,6 +156,12 @@ def _add_sampling(command: Parser) -> None:
     group.add_argument(
         "--token-cap", type=_whole, help="most tokens generated for one problem, in all"
     )
+    group.add_argument(
+        "--no-early-stop",
+        dest="early_stop",
+        action="store_false",
+        help="draw all N responses, also those that cannot change a vote's answer any more",
+    )
     _add_engine(command)
 
 

@@ -42,6 +42,7 @@ class Settings:
         engine: sizes of the policy's engine; the PRM's has the same.
         template: name or file of a template, or None for the policy's own.
         token_cap: most tokens generated for one problem; None: its budget of full responses.
+        early_stop: see `Executor.early_stop`.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -50,6 +51,7 @@ class Settings:
     engine: EngineOptions = field(default_factory=EngineOptions)
     template: str | None = None
     token_cap: int | None = None
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class Session:
             prm=None if prm is None else self.prm(prm, served),
             digests=digests,
             token_cap=self.settings.token_cap,
+            early_stop=self.settings.early_stop,
             grader=self.grader,
             sampling=sampling or self.settings.sampling,
             seed=self.settings.seed,

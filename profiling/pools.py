@@ -6,19 +6,17 @@ less, and fits into a Parquet file that can be kept with a project.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from executor.ledger import Ledger
+from executor.ledger import COLUMNS, TOKEN_COLUMNS
 from executor.problem import problem_uid
 from executor.store import RunSpec, Store
 from profiling.profiler import KIND
 
-LEDGER = tuple(f"{field.name}_tokens" for field in dataclasses.fields(Ledger))
 _REWARDS = "rewards:"
 
 
@@ -28,7 +26,7 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Samples have a row each: `problem` (uid), `sample`, `answer`, `correct`, `state`, `tokens`,
     `logprob` (nats), and a column `rewards:PRM` with the list of step rewards for every PRM that
     scored the same samples. Ledgers have a row a problem and PRM (empty: none): `problem`, `prm`,
-    `samples`, and the counts of `executor.ledger.Ledger`.
+    `samples`, and the tokens of `executor.ledger.Ledger`.
 
     Raises:
         ValueError: there is no profile without a PRM, or samples were drawn anew for a PRM.
@@ -103,7 +101,7 @@ def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
         counts = stored.outcome.ledger.to_dict()
         charged.append(
             {"problem": uid, "prm": spec.prm or "", "samples": len(stored.outcome.samples)}
-            | {f"{name}_tokens": count for name, count in counts.items()}
+            | {COLUMNS[name]: count for name, count in counts.items()}
         )
         rows += [
             {
@@ -119,5 +117,5 @@ def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
             }
             for number, sample in enumerate(stored.outcome.samples)
         ]
-    columns: Sequence[str] = ("problem", "prm", "samples", *LEDGER)
+    columns: Sequence[str] = ("problem", "prm", "samples", *TOKEN_COLUMNS)
     return pd.DataFrame(rows), pd.DataFrame(charged, columns=list(columns))

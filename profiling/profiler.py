@@ -52,12 +52,10 @@ def profile_spec(executor: Executor, max_samples: int, template: Mapping[str, An
     """The run a profile is; the PRM is part of it, so that rewards are never mixed."""
     if max_samples < 1:
         raise InputError(f"--max-samples {max_samples}: must be at least 1")
-    return RunSpec(
-        KIND,
-        executor.policy.name,
-        None if executor.prm is None else executor.prm.name,
-        executor.settings(template, max_samples=max_samples),
-    )
+    settings = executor.settings(template, max_samples=max_samples)
+    del settings["early_stop"]  # a profile draws all its samples
+    prm = None if executor.prm is None else executor.prm.name
+    return RunSpec(KIND, executor.policy.name, prm, settings)
 
 
 async def profile(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,24 +74,20 @@ class VllmPrm:
             rewards = await self._ask(layout.token_ids, within[-1:], ledger)
         # Another search's request may have left a step in the cache: the last token of a request
         # is always forwarded.
-        cached = [end for end in within if end not in rewards]
-        rewards |= await self._ask(layout.token_ids, cached, ledger)
+        if cached := [end for end in within if end not in rewards]:
+            rewards |= await self._ask(layout.token_ids, cached, ledger)
         return [rewards.get(end, 0.0) for end in ends]
 
     async def _ask(
         self, token_ids: list[int], lengths: Sequence[int], ledger: Ledger
     ) -> dict[int, float]:
         """Rewards by place, of all places that beginnings of these lengths had forwarded."""
-        from vllm import PoolingParams
-
         answers = _Answers(len(lengths), asyncio.get_running_loop())
         for number, length in enumerate(lengths):
             self._engine.submit(
                 f"{self._engine.name}-{next(self._ids)}",
                 token_ids[:length],
-                PoolingParams(
-                    task="token_classify", use_activation=True, skip_reading_prefix_cache=False
-                ),
+                _parameters(),
                 deliver=functools.partial(answers.deliver, number),
                 fail=answers.fail,
             )
@@ -120,6 +116,20 @@ class VllmPrm:
     def close(self) -> None:
         """Release the engine's memory."""
         self._engine.host.stop(self._engine)
+
+
+@functools.cache
+def _pooling_params() -> Callable[..., Any]:
+    """vLLM's class, looked up once: its package finds names anew at each import."""
+    from vllm import PoolingParams
+
+    return PoolingParams  # type: ignore[no-any-return]
+
+
+def _parameters() -> Any:
+    return _pooling_params()(
+        task="token_classify", use_activation=True, skip_reading_prefix_cache=False
+    )
 
 
 class _Answers(Delivery):

@@ -26,8 +26,8 @@ async def search(
             return await greedy(context)
         case Majority(n=n):
             return await majority(context, n, given=probes)
-        case BestOfN(n=n):
-            return await best_of_n(context, n, given=probes)
+        case BestOfN():
+            return await best_of_n(context, strategy, given=probes)
         case BeamSearch():
             return await beam_search(context, strategy)
         case Dvts():

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from executor.answers import Grader
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
-from executor.policy import Draw, Policy
+from executor.policy import Draw, Finished, Policy
 from executor.prm.base import Prm
 from executor.problem import Problem
 from executor.strategy import Sampling, Score
@@ -77,6 +78,8 @@ class Context:
     sampling: Sampling
     seed: int
     cap: TokenCap
+    grader: Grader | None = None
+    """With one, nothing is drawn that cannot change the answer any more."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -100,6 +103,8 @@ class Context:
         where: str,
         temperature: float | None = None,
         stop: Sequence[str] = (),
+        first: int = 0,
+        finished: Finished | None = None,
     ) -> list[Draw]:
         """`n` continuations of a response; none where the token cap or the context is full.
 
@@ -111,6 +116,9 @@ class Context:
                 draws' seed, whatever order branches run in.
             temperature: overrides the sampling temperature.
             stop: strings that end a draw.
+            first: index of the first one, where the draws of one place are asked for bit by bit;
+                draw `i` has the same seed however they are.
+            finished: see `Policy.draw`; its indices begin at 0.
         """
         room = self.policy.max_context - len(self.prompt) - len(so_far)
         each = self.cap.reserve(n, min(max_tokens, room))
@@ -126,9 +134,10 @@ class Context:
                 max_tokens=each,
                 temperature=self.sampling.temperature if temperature is None else temperature,
                 top_p=1.0 if temperature == 0 else self.sampling.top_p,
-                seed=derive_seed(self.seed, self.problem.id, where),
+                seed=derive_seed(self.seed, self.problem.id, where) + first,
                 stop=stop,
                 ledger=self.ledger,
+                finished=finished,
             )
             used = sum(len(draw.token_ids) for draw in draws)
         finally:

@@ -1,12 +1,24 @@
-"""Whole responses drawn at once: greedy, majority and best-of-N differ only in what follows."""
+"""Whole responses: greedy, majority and best-of-N differ only in what follows.
+
+Responses are drawn in one request, or, where a vote may be settled before the last of them, as many
+at a time as could settle it: each is graded (and scored) as soon as it has ended, and more are
+asked for as soon as those under way cannot do. Response i is drawn with the same seed either way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
 
+from executor.answers import Vote
 from executor.policy import Draw, Finish
 from executor.search.base import Context, Response, State
+from executor.search.settle import Ballot, Fewest
+from executor.strategy import BestOfN
+
+Finishing = Callable[[Response], Awaitable[Response]]
 
 
 async def greedy(context: Context) -> list[Response]:
@@ -19,8 +31,7 @@ async def greedy(context: Context) -> list[Response]:
 
 async def sample(context: Context, n: int, *, where: str = "sample") -> list[Response]:
     """`n` sampled responses, in one request."""
-    draws = await context.draw((), n, max_tokens=context.sampling.max_tokens, where=where)
-    return [_whole(context, draw) for draw in draws]
+    return await _Flight(context, where, (), n, _as_it_is).all()
 
 
 async def score_all(context: Context, responses: Sequence[Response]) -> list[Response]:
@@ -32,18 +43,134 @@ async def score_all(context: Context, responses: Sequence[Response]) -> list[Res
     ]
 
 
-async def best_of_n(context: Context, n: int, *, given: Sequence[Response] = ()) -> list[Response]:
-    """`n` scored responses, of which `given` were drawn before."""
-    drawn = await majority(context, n, given=given)
-    unscored = [response for response in drawn if not response.rewards]
-    scored = iter(await score_all(context, unscored))
-    return [response if response.rewards else next(scored) for response in drawn]
+async def best_of_n(
+    context: Context, strategy: BestOfN, *, given: Sequence[Response] = ()
+) -> list[Response]:
+    """`n` scored responses, of which `given` were drawn before; fewer where the vote is settled."""
+
+    async def scored(response: Response) -> Response:
+        return response if response.rewards else (await score_all(context, [response]))[0]
+
+    given = given[: strategy.n]
+    unscored = [response for response in given if not response.rewards]
+    late = iter(await score_all(context, unscored))
+    given = [response if response.rewards else next(late) for response in given]
+    flight = _Flight(context, "sample", given, strategy.n, scored)
+    if context.grader is None or strategy.vote is Vote.MAX:
+        return await flight.all()
+    ballot = Ballot(context.grader, strategy.vote, strategy.score)
+    return await flight.until(ballot, ballot.fewest)
 
 
 async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) -> list[Response]:
-    """`n` sampled responses, of which `given` were drawn before (under the name `probe`)."""
-    missing = n - len(given)
-    return [*given[:n], *(await sample(context, missing) if missing > 0 else ())]
+    """`n` sampled responses, of which `given` were drawn before; fewer where the vote is settled.
+
+    Those drawn before go by the name `probe`.
+    """
+    flight = _Flight(context, "sample", given[:n], n, _as_it_is)
+    if context.grader is None:
+        return await flight.all()
+    ballot = Ballot(context.grader, Vote.MAJORITY)
+    return await flight.until(ballot, ballot.fewest)
+
+
+async def _as_it_is(response: Response) -> Response:
+    return response
+
+
+class _Flight:
+    """Responses under way: drawn, finished as they end, and kept in the order of their indices.
+
+    Args:
+        context: of the problem.
+        where: names the draws, for their seed.
+        given: responses that come before them.
+        n: most responses in all.
+        finishing: what becomes of each as soon as it has ended.
+    """
+
+    def __init__(
+        self, context: Context, where: str, given: Sequence[Response], n: int, finishing: Finishing
+    ) -> None:
+        self._context = context
+        self._where = where
+        self._given = list(given)
+        self._left = n - len(given)
+        self._finishing = finishing
+        self._asked = 0
+        self._done: dict[int, Response] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        # What each may take must not depend on how many are asked for at a time.
+        share = context.cap.left // self._left if self._left > 0 else 0
+        self._most_tokens = min(context.sampling.max_tokens, share)
+        if self._most_tokens < 1:
+            self._left = 0
+
+    async def all(self) -> list[Response]:
+        """All of them."""
+        return await self._run(self._ask_for_all)
+
+    async def until(self, ballot: Ballot, fewest: Fewest) -> list[Response]:
+        """The first ones, as many as it takes to end a vote, however they come in.
+
+        At every time as many are under way as it takes at the least. No rule that looks at the
+        responses one after another could end before those have come: so no more are drawn than by
+        drawing one at a time.
+        """
+
+        async def ask() -> None:
+            known = [*self._given, *(self._done[index] for index in sorted(self._done))]
+            standing = await ballot.count(known)
+            missing = fewest(standing, self._left - len(self._done))
+            self._ask_for(missing - (self._asked - len(self._done)))
+
+        responses = await self._run(ask)
+        self._context.ledger.spared += self._left - self._asked
+        return responses
+
+    async def _ask_for_all(self) -> None:
+        self._ask_for(self._left - self._asked)
+
+    def _ask_for(self, n: int) -> None:
+        n = min(n, self._left - self._asked)
+        if n > 0:
+            self._start(self._draw(self._asked, n))
+            self._asked += n
+
+    async def _run(self, ask: Callable[[], Awaitable[None]]) -> list[Response]:
+        try:
+            await ask()
+            while self._tasks:
+                await self._changed.wait()
+                self._changed.clear()
+                for task in [task for task in self._tasks if task.done()]:
+                    self._tasks.discard(task)
+                    task.result()
+                await ask()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        return [*self._given, *(self._done[index] for index in sorted(self._done))]
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._changed.set())
+        self._tasks.add(task)
+
+    async def _draw(self, first: int, n: int) -> None:
+        def ended(child: int, draw: Draw) -> None:
+            self._start(self._finish(first + child, draw))
+
+        draws = await self._context.draw(
+            (), n, max_tokens=self._most_tokens, where=self._where, first=first, finished=ended
+        )
+        if not draws:  # the prompt fills the context
+            self._left = self._asked = 0
+
+    async def _finish(self, index: int, draw: Draw) -> None:
+        self._done[index] = await self._finishing(_whole(self._context, draw))
 
 
 def _whole(context: Context, draw: Draw) -> Response:

@@ -2,32 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+from executor.answers import Vote
 from executor.policy import Draw, Finish
 from executor.search.base import Context, Response, State, aggregate, together
 from executor.search.sampling import score_all
+from executor.search.settle import Ballot, could_reach
 from executor.strategy import STEP_DELIMITER, BeamSearch, Dvts, Score
 from executor.tokens import with_tail
 
+# A live response and how many children it gets.
+Claim = tuple[Response, int]
+# Whether the answer is settled, with these ended responses and these claims still to be grown.
+Over = Callable[[Sequence[Response], Sequence[Claim]], Awaitable[bool]]
+
 
 async def beam_search(context: Context, strategy: BeamSearch) -> list[Response]:
-    """`n` finished beams, each a draw of its own."""
-    return await _grow(context, strategy.n, strategy.width, strategy.score, "beam")
+    """`n` finished beams, each a draw of its own; fewer where the vote is settled before."""
+    ballot = _ballot(context, strategy)
+
+    async def over(ended: Sequence[Response], claims: Sequence[Claim]) -> bool:
+        if ballot is None or not ended or not claims:
+            return False
+        bound = sum(places * could_reach(parent, strategy.score) for parent, places in claims)
+        if ballot.vote is Vote.MAJORITY:
+            bound = strategy.n - len(ended)
+        if not ballot.settled(await ballot.count(ended), bound):
+            return False
+        context.ledger.spared += strategy.n - len(ended)
+        return True
+
+    before = context.ledger.generated
+    ended = await _grow(context, strategy.n, strategy.width, strategy.score, "beam", over)
+    _discard_dropped(context, before, ended)
+    return ended
 
 
 async def dvts(context: Context, strategy: Dvts) -> list[Response]:
-    """`n / width` subtrees that know nothing of each other; each is a beam search one beam wide."""
+    """`n / width` subtrees that know nothing of each other; each is a beam search one beam wide.
+
+    Where the first of them settle the vote, those that are left are cancelled.
+    """
     subtrees = (
         _grow(context, strategy.width, strategy.width, strategy.score, f"subtree {index}")
         for index in range(strategy.n // strategy.width)
     )
-    return [response for responses in await together(subtrees) for response in responses]
+    ballot = _ballot(context, strategy)
+    before = context.ledger.generated
+    tasks = [asyncio.create_task(subtree) for subtree in subtrees]
+    everything = asyncio.gather(*tasks)
+    ended: list[Response] = []
+    try:
+        # In their order, not as they end: so what comes later comes later in the vote too.
+        for number, task in enumerate(tasks, start=1):
+            either: list[asyncio.Future[Any]] = [task, everything]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if everything.done():
+                everything.result()  # where one has failed, so has the search
+            ended += task.result()
+            left = (len(tasks) - number) * strategy.width
+            if left and ballot and ballot.settled(await ballot.count(ended), left):
+                context.ledger.spared += left
+                break
+    finally:
+        everything.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, everything, return_exceptions=True)
+    _discard_dropped(context, before, ended)
+    return ended
 
 
-async def _grow(context: Context, n: int, width: int, score: Score, where: str) -> list[Response]:
-    """Search until `n` places hold ended responses.
+def _ballot(context: Context, strategy: BeamSearch | Dvts) -> Ballot | None:
+    """What counts the votes on the way, where the vote can be settled early."""
+    if context.grader is None or strategy.vote is Vote.MAX:
+        return None
+    return Ballot(context.grader, strategy.vote, strategy.score)
+
+
+def _discard_dropped(context: Context, before: int, responses: Sequence[Response]) -> None:
+    """Charge as discarded what was generated since `before` and is in none of the responses."""
+    kept = dict(branch for response in responses for branch in response.branches)
+    context.ledger.discard(context.ledger.generated - before - sum(kept.values()))
+
+
+async def _never(ended: Sequence[Response], claims: Sequence[Claim]) -> bool:
+    return False
+
+
+async def _grow(
+    context: Context, n: int, width: int, score: Score, where: str, over: Over = _never
+) -> list[Response]:
+    """Search until `n` places hold ended responses, or it is `over`.
 
     Every step, candidates claim places in the order of their scores: an ended response takes one
     and keeps it, a live one takes `width` and fills them with children. What ended so frees places
@@ -36,27 +106,24 @@ async def _grow(context: Context, n: int, width: int, score: Score, where: str) 
     """
     ended: list[Response] = []
     candidates = await _children(context, Response(), n, f"{where}/0")
-    drawn: dict[int, int] = {}
     depth = 0
     while candidates:
         depth += 1
-        for candidate in candidates:
-            drawn.update(candidate.branches)
         kept, claims = select(candidates, n - len(ended), width, score)
         ended += kept
+        if await over(ended, claims):
+            break
         branches = await together(
             _children(context, parent, places, f"{where}/{depth}.{index}")
             for index, (parent, places) in enumerate(claims)
         )
         candidates = [child for branch in branches for child in branch]
-    survivors = {serial for response in ended for serial, _ in response.branches}
-    context.ledger.discard(sum(t for serial, t in drawn.items() if serial not in survivors))
     return ended
 
 
 def select(
     candidates: Sequence[Response], places: int, width: int, score: Score
-) -> tuple[list[Response], list[tuple[Response, int]]]:
+) -> tuple[list[Response], list[Claim]]:
     """Which candidates stay: `(ended ones, [(live one, its places)])`, `places` in all.
 
     Ties go to the earlier candidate. Where fewer live ones are left than places, the places are
@@ -95,15 +162,24 @@ async def _draw_step(context: Context, parent: Response, n: int, where: str) -> 
     so_far = parent.token_ids
     room = min(limits.max_step_tokens, limits.max_tokens - len(so_far))
     draws = await context.draw(so_far, n, max_tokens=room, where=where, stop=[STEP_DELIMITER])
-    return await together(
-        _past_blank(context, so_far, draw, f"{where}:{index}") for index, draw in enumerate(draws)
-    )
+    blank = {
+        index: _past_blank(context, so_far, draw, f"{where}:{index}")
+        for index, draw in enumerate(draws)
+        if _blank(context, draw)
+    }
+    gone_on = dict(zip(blank, await together(blank.values()), strict=True))
+    return [gone_on.get(index, draw) for index, draw in enumerate(draws)]
+
+
+def _blank(context: Context, draw: Draw) -> bool:
+    """Whether the stop string came before anything was written."""
+    tokens = context.policy.tokens
+    return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids))
 
 
 async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: str) -> Draw:
-    """Draw on where the stop string came before anything was written: a step is never blank."""
-    tokens = context.policy.tokens
-    while draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids)):
+    """Draw on until something is written: a step is never blank."""
+    while _blank(context, draw):
         limits = context.sampling
         written = len(so_far) + len(draw.token_ids)
         room = min(limits.max_step_tokens, limits.max_tokens - written)

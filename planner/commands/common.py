@@ -42,6 +42,7 @@ def settings(arguments: Namespace) -> Settings:
         ),
         template=getattr(arguments, "template", None),
         token_cap=cap,
+        early_stop=getattr(arguments, "early_stop", True),
     )
 
 

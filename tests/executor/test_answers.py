@@ -242,7 +242,8 @@ def test_group_of_thousands_of_numbers_is_fast() -> None:
     ("method", "answers", "scores", "chosen"),
     [
         (Vote.MAJORITY, ["1", "2", "2.0"], None, 1),
-        (Vote.MAJORITY, ["1", "2", "2.0"], [0.9, 0.1, 0.2], 2),
+        (Vote.MAJORITY, ["1", "2", "2.0"], [0.9, 0.1, 0.2], 1),
+        (Vote.MAJORITY, ["1", "2", "2.0", "2"], [0.9, 0.1, 0.3, 0.2], 3),
         (Vote.MAJORITY, ["1", "2", "2", "1"], [0.1, 0.9, 0.9, 0.2], 3),
         (Vote.MAJORITY, [None, None, None, "7"], None, 3),
         (Vote.MAX, ["1", "2", "2"], [0.9, 0.8, 0.8], 0),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from executor.ledger import Ledger, TokenCap
 
 counts = st.integers(0, 10_000)
-ledgers = st.builds(Ledger, *[counts] * 7)
+ledgers = st.builds(Ledger, *[counts] * 8)
 
 
 @given(

@@ -44,7 +44,7 @@ def outcome_of(number: int, samples: int = 2) -> Outcome:
         )
         for position in range(samples)
     ]
-    ledger = Ledger(1, 2, 3, 4, 5, 6, 7)
+    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8)
     return Outcome(problem, str(number + 1), True, 0, tuple(records), ledger, 0.1 + 0.2)
 
 
@@ -208,8 +208,25 @@ def test_another_schema_version_is_refused_and_left_alone(url: str, tmp_path: Pa
     for create in (True, False):
         message = refused(url, create=create)
         assert "version 99" in message
-        assert "version 1" in message
+        assert "version 2" in message
     assert (tmp_path / "store.db").read_bytes() == before
+
+
+def test_a_store_of_the_version_before_is_brought_up_to_this_one(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE outcomes DROP COLUMN spared_responses"))
+        connection.execute(text("UPDATE apportion_schema SET version = 1"))
+    engine.dispose()
+    for _ in range(2):  # the second finds it done
+        with Store.open(url, create=False) as store:
+            (found,) = store.outcomes(SPEC)
+            expected = outcome_of(0)
+            ledger = dataclasses.replace(expected.ledger, spared=0)
+            assert found.outcome == dataclasses.replace(expected, ledger=ledger)
+    with Store.open(url) as store:
+        store.save(SPEC, outcome_of(1))
+        assert [one.outcome.ledger.spared for one in store.outcomes(SPEC)].count(8) == 1
 
 
 @pytest.mark.parametrize("kind", FILES)

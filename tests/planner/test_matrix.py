@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from executor.ledger import TOKEN_COLUMNS
 from planner import evidence
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, TEACHER, prms_of
-from profiling.pools import LEDGER, load_pools, prms_in, rewards_of
+from profiling.pools import load_pools, prms_in, rewards_of
 
 MEASURED = Path(__file__).parents[2] / "data" / "measured"
 
@@ -31,7 +32,7 @@ def test_pools_of_256_scored_by_five_prms(policy: str) -> None:
         assert ((rewards >= 0) & (rewards <= 1)).all()
     charged = ledgers.set_index(["prm", "problem"])
     assert len(charged) == (1 + len(prms_in(samples))) * samples["problem"].nunique()
-    assert charged[list(LEDGER)].notna().all(axis=None)
+    assert charged[list(TOKEN_COLUMNS)].notna().all(axis=None)
     lengths = samples.groupby("problem")["tokens"].sum()
     for prm in ["", *prms_in(samples)]:
         assert charged.loc[prm]["generated_tokens"].sort_index().eq(lengths).all()

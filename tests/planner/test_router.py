@@ -102,7 +102,7 @@ def test_all_that_the_engines_counted_is_charged_once(
     executor = executor_of(grader)
     outcome, note = solve(executor, routed(easy=strategy, hard=BestOfN(3)), EASY)
     assert note["difficulty"] == "easy"
-    assert len(outcome.samples) == strategy.n
+    assert len(outcome.samples) + outcome.ledger.spared == strategy.n
     check_ledger(executor, outcome.ledger)
 
 
@@ -114,7 +114,7 @@ def test_probes_count_towards_strategies_that_sample_whole_responses(
     outcome, _ = solve(executor, routed(easy=strategy, hard=Greedy()), EASY)
     assert outcome.ledger.probe == outcome.ledger.discarded == 0
     lengths = [sample.n_tokens for sample in outcome.samples]
-    assert len(lengths) == strategy.n
+    assert len(lengths) + outcome.ledger.spared == strategy.n
     assert outcome.ledger.generated == sum(lengths) == executor.policy.counters().generated
 
 
@@ -141,7 +141,7 @@ def test_every_problem_gets_the_strategy_of_its_difficulty(grader: MathGrader) -
         outcome, note = solve(executor_of(grader), plan, problem)
         easy = CHANCE[problem.text] > 0.5
         assert note["difficulty"] == ("easy" if easy else "hard")
-        assert len(outcome.samples) == (4 if easy else 16)
+        assert len(outcome.samples) + outcome.ledger.spared == (4 if easy else 16)
 
 
 def test_a_difficulty_the_plan_leaves_out_gets_the_strategy_for_all(grader: MathGrader) -> None:
