@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from executor.answers import Vote
-from executor.policy import Draw, Finish
 from executor.search.base import Context, Response, State, aggregate, together
-from executor.search.sampling import score_all
 from executor.search.settle import Ballot, could_reach
-from executor.strategy import STEP_DELIMITER, BeamSearch, Dvts, Score
-from executor.tokens import with_tail
+from executor.search.steps import children
+from executor.strategy import BeamSearch, Dvts, Score
 
 # A live response and how many children it gets.
 Claim = tuple[Response, int]
@@ -105,7 +102,7 @@ async def _grow(
     cap runs out on the way).
     """
     ended: list[Response] = []
-    candidates = await _children(context, Response(), n, f"{where}/0")
+    candidates = await children(context, Response(), n, f"{where}/0")
     depth = 0
     while candidates:
         depth += 1
@@ -114,7 +111,7 @@ async def _grow(
         if await over(ended, claims):
             break
         branches = await together(
-            _children(context, parent, places, f"{where}/{depth}.{index}")
+            children(context, parent, places, f"{where}/{depth}.{index}")
             for index, (parent, places) in enumerate(claims)
         )
         candidates = [child for branch in branches for child in branch]
@@ -145,74 +142,3 @@ def select(
         claims.append((parent, mine))
         share -= mine
     return kept, claims
-
-
-async def _children(context: Context, parent: Response, n: int, where: str) -> list[Response]:
-    """`n` different next steps of `parent`, scored; a parent that may not go on is cut."""
-    draws = await _draw_step(context, parent, n, where)
-    if not draws:
-        # The token cap is spent: the parent itself stands for all its children.
-        return [replace(parent, state=State.CUT)] if parent.steps else []
-    children = [_append(context, parent, draw) for draw in draws]
-    return await score_all(context, children)
-
-
-async def _draw_step(context: Context, parent: Response, n: int, where: str) -> list[Draw]:
-    limits = context.sampling
-    so_far = parent.token_ids
-    room = min(limits.max_step_tokens, limits.max_tokens - len(so_far))
-    draws = await context.draw(so_far, n, max_tokens=room, where=where, stop=[STEP_DELIMITER])
-    blank = {
-        index: _past_blank(context, so_far, draw, f"{where}:{index}")
-        for index, draw in enumerate(draws)
-        if _blank(context, draw)
-    }
-    gone_on = dict(zip(blank, await together(blank.values()), strict=True))
-    return [gone_on.get(index, draw) for index, draw in enumerate(draws)]
-
-
-def _blank(context: Context, draw: Draw) -> bool:
-    """Whether the stop string came before anything was written."""
-    tokens = context.policy.tokens
-    return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids))
-
-
-async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: str) -> Draw:
-    """Draw on until something is written: a step is never blank."""
-    while _blank(context, draw):
-        limits = context.sampling
-        written = len(so_far) + len(draw.token_ids)
-        room = min(limits.max_step_tokens, limits.max_tokens - written)
-        if room < 1:
-            return replace(draw, finish=Finish.LENGTH)
-        where += "+"
-        more = await context.draw(
-            [*so_far, *draw.token_ids], 1, max_tokens=room, where=where, stop=[STEP_DELIMITER]
-        )
-        if not more:
-            return replace(draw, finish=Finish.LENGTH)
-        draw = Draw(
-            draw.token_ids + more[0].token_ids, more[0].finish, draw.logprob + more[0].logprob
-        )
-    return draw
-
-
-def _append(context: Context, parent: Response, draw: Draw) -> Response:
-    """`parent` with one more step; blank or end tokens alone join the step before."""
-    step = context.policy.tokens.last_step(draw.token_ids)
-    if draw.finish is Finish.STOP:
-        step = replace(step, scored=len(step.token_ids))
-    steps = (*parent.steps, step)
-    if parent.steps and not step.text.strip():
-        steps = (*parent.steps[:-1], with_tail(parent.steps[-1], draw.token_ids))
-    child = replace(
-        parent,
-        steps=steps,
-        logprob=parent.logprob + draw.logprob,
-        branches=(*parent.branches, (next(context.serials), len(draw.token_ids))),
-    )
-    if draw.finish is Finish.EOS:
-        return replace(child, state=State.FINISHED)
-    limits = context.sampling
-    spent = child.n_tokens >= limits.max_tokens or len(steps) >= limits.max_steps
-    return replace(child, state=State.CUT) if spent else child

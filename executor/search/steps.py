@@ -1,0 +1,81 @@
+"""The next step of a response, drawn and scored: what every search over steps grows by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from executor.policy import Draw, Finish
+from executor.search.base import Context, Response, State, together
+from executor.search.sampling import score_all
+from executor.strategy import STEP_DELIMITER
+from executor.tokens import with_tail
+
+
+async def children(context: Context, parent: Response, n: int, where: str) -> list[Response]:
+    """`n` different next steps of `parent`, scored; a parent that may not go on is cut."""
+    draws = await _draw_step(context, parent, n, where)
+    if not draws:
+        # The token cap is spent: the parent itself stands for all its children.
+        return [replace(parent, state=State.CUT)] if parent.steps else []
+    return await score_all(context, [_append(context, parent, draw) for draw in draws])
+
+
+async def _draw_step(context: Context, parent: Response, n: int, where: str) -> list[Draw]:
+    limits = context.sampling
+    so_far = parent.token_ids
+    room = min(limits.max_step_tokens, limits.max_tokens - len(so_far))
+    draws = await context.draw(so_far, n, max_tokens=room, where=where, stop=[STEP_DELIMITER])
+    blank = {
+        index: _past_blank(context, so_far, draw, f"{where}:{index}")
+        for index, draw in enumerate(draws)
+        if _blank(context, draw)
+    }
+    gone_on = dict(zip(blank, await together(blank.values()), strict=True))
+    return [gone_on.get(index, draw) for index, draw in enumerate(draws)]
+
+
+def _blank(context: Context, draw: Draw) -> bool:
+    """Whether the stop string came before anything was written."""
+    tokens = context.policy.tokens
+    return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids))
+
+
+async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: str) -> Draw:
+    """Draw on until something is written: a step is never blank."""
+    while _blank(context, draw):
+        limits = context.sampling
+        written = len(so_far) + len(draw.token_ids)
+        room = min(limits.max_step_tokens, limits.max_tokens - written)
+        if room < 1:
+            return replace(draw, finish=Finish.LENGTH)
+        where += "+"
+        more = await context.draw(
+            [*so_far, *draw.token_ids], 1, max_tokens=room, where=where, stop=[STEP_DELIMITER]
+        )
+        if not more:
+            return replace(draw, finish=Finish.LENGTH)
+        draw = Draw(
+            draw.token_ids + more[0].token_ids, more[0].finish, draw.logprob + more[0].logprob
+        )
+    return draw
+
+
+def _append(context: Context, parent: Response, draw: Draw) -> Response:
+    """`parent` with one more step; blank or end tokens alone join the step before."""
+    step = context.policy.tokens.last_step(draw.token_ids)
+    if draw.finish is Finish.STOP:
+        step = replace(step, scored=len(step.token_ids))
+    steps = (*parent.steps, step)
+    if parent.steps and not step.text.strip():
+        steps = (*parent.steps[:-1], with_tail(parent.steps[-1], draw.token_ids))
+    child = replace(
+        parent,
+        steps=steps,
+        logprob=parent.logprob + draw.logprob,
+        branches=(*parent.branches, (next(context.serials), len(draw.token_ids))),
+    )
+    if draw.finish is Finish.EOS:
+        return replace(child, state=State.FINISHED)
+    limits = context.sampling
+    spent = child.n_tokens >= limits.max_tokens or len(steps) >= limits.max_steps
+    return replace(child, state=State.CUT) if spent else child
