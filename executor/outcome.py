@@ -9,7 +9,16 @@ from executor.answers import Grader, Vote, vote
 from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.search import Response, State, aggregate
-from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Score, Strategy
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Score,
+    Strategy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +112,7 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
             return 0
         case Majority():
             return vote(answers, None, Vote.MAJORITY, grader)
-        case BestOfN() | BeamSearch() | Dvts():
+        case BestOfN() | BeamSearch() | Dvts() | ParticleFilter():
             scores = [aggregate(sample.rewards, strategy.score) for sample in samples]
             return vote(answers, scores, strategy.vote, grader)
 

@@ -9,8 +9,11 @@ answers and `q = p**d`:
 - with a perfect PRM (`auc = 1`), best-of-N is right with `1 - (1 - q)**N`, a DVTS subtree of
   width M with `s = (1 - (1 - p)**M)**d` and DVTS with `1 - (1 - s)**(N / M)`; of N beams, the
   number of right ones is a Markov chain: of r right ones `min(r, N / M)` survive, and
-  Binomial(M * survivors, p) of their children are right;
-- with a useless PRM (`auc = 1/2`), best-of-N is right with `q`, whatever N.
+  Binomial(M * survivors, p) of their children are right; N particles are all resampled from the
+  right ones as long as there are any, so that all or none end up right, all with
+  `(1 - (1 - p)**N)**d`;
+- with a useless PRM (`auc = 1/2`), best-of-N and the best of N particles are right with `q`,
+  whatever N.
 """
 
 from __future__ import annotations

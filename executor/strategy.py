@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -138,9 +139,43 @@ class Dvts:
         _check_tree(self.name, self.n, self.width)
 
 
-Strategy = Greedy | Majority | BestOfN | BeamSearch | Dvts
+@dataclass(frozen=True, slots=True)
+class ParticleFilter:
+    """`n` particles that take a step each round and are then resampled by their scores.
+
+    The defaults are those that arXiv 2502.01618 ran with: temperature 1 and the best particle's
+    answer. Its text names the product of step rewards, its ablation and its released runs the
+    PRM's last reward on all that is written so far, which did best there and is the default here.
+
+    Attributes:
+        n: particles.
+        softmax_temperature: divides the scores' logits before the softmax; below 1 the resampling
+            trusts the PRM more, far above 1 not at all.
+        score: how step rewards become a particle's score.
+        vote: how the answer is chosen.
+    """
+
+    n: int
+    softmax_temperature: float = 1.0
+    score: Score = Score.LAST
+    vote: Vote = Vote.MAX
+    name: ClassVar[str] = "particle_filter"
+    needs_prm: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_budget(self.name, self.n)
+        given = self.softmax_temperature
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not number or not 0 < given < math.inf:
+            raise InputError(
+                f"softmax_temperature {given} for {self.name}: must be a number above 0"
+            )
+        object.__setattr__(self, "softmax_temperature", float(given))  # 1 and 1.0 have one key
+
+
+Strategy = Greedy | Majority | BestOfN | BeamSearch | Dvts | ParticleFilter
 STRATEGIES: Mapping[str, type[Strategy]] = {
-    kind.name: kind for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts)
+    kind.name: kind for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts, ParticleFilter)
 }
 
 
@@ -186,6 +221,21 @@ def key(strategy: Strategy) -> str:
     """One line that names a strategy and its parameters, for instance `dvts(n=16,width=4,...)`."""
     options = ",".join(f"{k}={v}" for k, v in asdict(strategy).items())
     return f"{strategy.name}({options})" if options else strategy.name
+
+
+def from_key(text: str) -> Strategy:
+    """The strategy that `key` made `text` of; InputError where it made it of none."""
+    found = re.fullmatch(r"(\w+)(?:\((.*)\))?", text)
+    if found is None:
+        raise InputError(f"strategy {text!r}: must read like name(option=value,...)")
+    record: dict[str, Any] = {"name": found[1]}
+    for option in filter(None, (found[2] or "").split(",")):
+        name, _, value = option.partition("=")
+        try:
+            record[name] = float(value) if "." in value or "e" in value else int(value)
+        except ValueError:
+            record[name] = value
+    return from_dict(record)
 
 
 def parse_names(text: str) -> list[str]:

@@ -278,6 +278,9 @@ def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _add_strategy_options(command: Parser) -> None:
     command.add_argument("--width", type=_whole, help="branches a beam or subtree (default: 4)")
+    command.add_argument(
+        "--softmax-temperature", type=float, help="of a particle filter's resampling (default: 1)"
+    )
     command.add_argument("--score", help="min, last, mean or prod (default: last)")
     command.add_argument("--vote", help="majority, max or weighted (default: the strategy's own)")
 

@@ -23,11 +23,11 @@ from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (
     BestOfN,
-    Greedy,
     Majority,
     Score,
     Strategy,
     from_dict,
+    from_key,
     key,
     to_dict,
 )
@@ -263,16 +263,8 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def strategy_of(cell: Any) -> Strategy:
-    """The strategy of a row or cell."""
-    record: dict[str, Any] = {"name": cell["name"]}
-    if cell["name"] != Greedy.name:
-        record["n"] = int(cell["n"])
-    if cell["width"]:
-        record["width"] = int(cell["width"])
-    for option in ("score", "vote"):
-        if cell[option]:
-            record[option] = cell[option]
-    return from_dict(record)
+    """The strategy of a row or cell; its key has parameters that no column has."""
+    return from_key(cell["strategy"])
 
 
 def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
 from planner.evidence import UNKNOWN, for_pair, level_pass_rates
+from planner.features import NAMES
 from planner.outcome import Hyperparameters, OutcomeModel
 from profiling.rewards import calibration_error
 
@@ -32,6 +33,8 @@ FOLDS = 5
 _MOST_PRIOR = 20.0
 # All that skops does not know of the models made here.
 _BOOSTING_TYPES = ("sklearn.ensemble._hist_gradient_boosting.", "sklearn._loss.")
+# A classifier knows columns by their places: of other features it would predict nonsense.
+_FEATURES = hashlib.sha256(",".join(NAMES).encode()).hexdigest()[:12]
 _CELL = ["policy", "prm", "difficulty", "strategy"]
 
 
@@ -305,12 +308,17 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
     import skops.io
 
     content = skops.io.dumps(fitted.model.classifier_)
-    meta = fitted.metrics() | {"evidence": fingerprint(frame)}
+    meta = fitted.metrics() | {"evidence": fingerprint(frame), "features": _FEATURES}
     return content, meta
 
 
 def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
-    """Read what `save_model` wrote; InputError where the bytes hold anything but such a model."""
+    """Read what `save_model` wrote.
+
+    Raises:
+        InputError: the bytes hold anything but such a model, or one of other features than those
+            of today (a version of this program that knew other strategies fitted it).
+    """
     import skops.io
 
     where, again = "outcome model in the store", "make it again with: apportion fit"
@@ -327,6 +335,8 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
         raise InputError(f"{where}: damaged ({type(error).__name__}); {again}") from None
     if not hasattr(classifier, "predict_proba"):
         raise InputError(f"{where}: holds no classifier; {again}")
+    if meta.get("features") != _FEATURES:
+        raise InputError(f"{where}: was fitted on other features than are known now; {again}")
     model.classifier_ = classifier
     model.classes_ = np.array([0, 1])
     return model

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from executor.search.base import Context, Response, State, aggregate, derive_seed
+from executor.search.particles import particle_filter
 from executor.search.sampling import best_of_n, greedy, majority, sample, score_all
 from executor.search.tree import beam_search, dvts
-from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Strategy
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Strategy,
+)
 
 
 async def search(
@@ -32,6 +41,8 @@ async def search(
             return await beam_search(context, strategy)
         case Dvts():
             return await dvts(context, strategy)
+        case ParticleFilter():
+            return await particle_filter(context, strategy)
 
 
 __all__ = [

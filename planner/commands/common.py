@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import fields
 from typing import Any
 
 from executor.checkpoints import resolve
@@ -10,7 +11,7 @@ from executor.engine import EngineOptions
 from executor.errors import InputError
 from executor.prm import check_prm, find_prm
 from executor.problem import Problem
-from executor.strategy import Sampling
+from executor.strategy import STRATEGIES, Sampling
 from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
 from planner.recommend import LEVELS, Constraint
@@ -94,11 +95,7 @@ def difficulty(name: str) -> str:
 
 
 def strategy_options(arguments: Namespace, name: str) -> dict[str, Any]:
-    """The width, score and vote given, as far as the strategy has them."""
-    given = {"width": arguments.width, "score": arguments.score, "vote": arguments.vote}
-    has = {
-        "best_of_n": ("score", "vote"),
-        "beam_search": ("width", "score", "vote"),
-        "dvts": ("width", "score", "vote"),
-    }.get(name, ())
-    return {key: value for key, value in given.items() if value is not None and key in has}
+    """The width, softmax temperature, score and vote given, as far as the strategy has them."""
+    has = {option.name for option in fields(STRATEGIES[name])} - {"n"}
+    given = {option: getattr(arguments, option) for option in has}
+    return {option: value for option, value in given.items() if value is not None}

@@ -38,6 +38,7 @@ STYLES = {
     "best_of_n": Style("#010213", "--best-of-n", "^", "--"),
     "beam_search": Style("#010214", "--beam-search", "D", "-."),
     "dvts": Style("#010215", "--dvts", "X", (0, (5, 1, 1, 1, 1, 1))),
+    "particle_filter": Style("#010217", "--particle-filter", "v", (0, (2, 2))),
 }
 _OTHER = Style("#010216", "--other", "P", "-")
 _INK, _MUTED, _GRID, _PAPER = "#010201", "#010202", "#010203", "#010204"

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executor.answers import Vote
-from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Score, Strategy, key
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Score,
+    Strategy,
+    key,
+)
 from planner.costs import Cost
 from planner.recommend import Choice, Recommendation
 from planner.summary import PairedDifference, RunSummary
@@ -98,6 +108,12 @@ def strategy(chosen: Strategy) -> str:
             return (
                 f"diverse verifier tree search with {plural(n // width, 'subtree')} of width "
                 f"{width}, {_pick(score, vote)}"
+            )
+        case ParticleFilter(n, temperature, score, vote):
+            how = "" if temperature == 1 else f" at softmax temperature {temperature:g}"
+            return (
+                f"a particle filter with {plural(n, 'particle')}{how}, resampled after every step, "
+                f"{_pick(score, vote)}"
             )
 
 

@@ -18,7 +18,17 @@ from executor.problem import Problem, problem_uid, question_id
 from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
-from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Sampling, Strategy, key
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Sampling,
+    Strategy,
+    key,
+)
 
 PROBLEMS = simulated_problems(12)
 SPEC = RunSpec("measure", "simulated-policy", None, {"seed": 0})
@@ -169,7 +179,9 @@ def test_cancelling_a_run_cancels_its_problems(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "strategy", [Greedy(), Majority(4), BestOfN(4), BeamSearch(4, 2), Dvts(4, 2)], ids=key
+    "strategy",
+    [Greedy(), Majority(4), BestOfN(4), BeamSearch(4, 2), Dvts(4, 2), ParticleFilter(4)],
+    ids=key,
 )
 def test_an_interrupted_run_ends_with_the_outcomes_of_one_that_was_not(
     strategy: Strategy, grader: MathGrader

@@ -18,10 +18,12 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Sampling,
     Score,
     Strategy,
     from_dict,
+    from_key,
     key,
     make,
     parse_names,
@@ -43,6 +45,7 @@ strategies = (
     | st.builds(Majority, st.integers(1, 256))
     | st.builds(BestOfN, st.integers(1, 256), scores, votes)
     | trees()
+    | st.builds(ParticleFilter, st.integers(1, 256), st.floats(1e-9, 1e9), scores, votes)
 )
 
 
@@ -52,6 +55,18 @@ def test_a_strategy_survives_json(strategy: Strategy) -> None:
     assert from_dict(record) == strategy
     assert record["name"] == strategy.name
     assert record["n"] == strategy.n
+
+
+@given(strategies)
+def test_a_key_tells_the_whole_strategy(strategy: Strategy) -> None:
+    assert from_key(key(strategy)) == strategy
+
+
+@pytest.mark.parametrize("text", ["", "majority(n=4", "magic(n=4)", "majority(n=x)", "dvts(4)"])
+def test_what_is_no_key_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(InputError) as error:
+        from_key(text)
+    assert "\n" not in str(error.value)
 
 
 @given(strategies, strategies)
@@ -81,7 +96,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "beam_search", "n": 8, "width": None}, "whole number"),
     ({"name": "dvts", "n": 6, "width": 4}, "multiple of the width"),
     ({"name": "dvts", "n": 0, "width": 4}, "at least 1"),
-    ({"name": "tree_of_thought", "n": 4}, "greedy, majority, best_of_n, beam_search, dvts"),
+    ({"name": "particle_filter", "n": 0}, "at least 1"),
+    ({"name": "particle_filter", "n": 4, "width": 4}, "no parameter width"),
+    ({"name": "particle_filter", "n": 4, "softmax_temperature": 0}, "number above 0"),
+    ({"name": "particle_filter", "n": 4, "softmax_temperature": float("nan")}, "above 0"),
+    ({"name": "particle_filter", "n": 4, "softmax_temperature": float("inf")}, "above 0"),
+    ({"name": "particle_filter", "n": 4, "softmax_temperature": True}, "number above 0"),
+    ({"name": "particle_filter", "n": 4, "softmax_temperature": "1"}, "number above 0"),
+    ({"name": "tree_of_thought", "n": 4}, "beam_search, dvts, particle_filter"),
     ({"name": 7, "n": 4}, "must be one of"),
     ({"name": ["majority"], "n": 4}, "must be one of"),
     ({"n": 4}, "must be one of"),

@@ -22,6 +22,7 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Sampling,
     Score,
     Strategy,
@@ -327,6 +328,7 @@ def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
+    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
 ]  # fmt: skip
 
 

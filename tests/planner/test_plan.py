@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
-from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Sampling, Strategy
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Sampling,
+    Strategy,
+)
 from executor.templates import PromptTemplate
 from planner.plan import VERSION, Entry, Plan, write_whole
 from profiling.difficulty import FEATURES, ProbeClassifier
@@ -63,6 +72,7 @@ strategies = st.one_of(
     st.builds(BestOfN, st.integers(1, 256)),
     st.builds(lambda k, width: BeamSearch(k * width, width), st.integers(1, 9), st.integers(2, 9)),
     st.builds(lambda k, width: Dvts(k * width, width), st.integers(1, 9), st.integers(2, 9)),
+    st.builds(ParticleFilter, st.integers(1, 64), st.floats(0.1, 10)),
 )
 
 

@@ -22,6 +22,7 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Score,
     Strategy,
     key,
@@ -41,6 +42,7 @@ STRATEGIES_RUN: list[Strategy] = [
     *(BestOfN(n, score, Vote.WEIGHTED) for n in (4, 16) for score in (Score.LAST, Score.MIN)),
     BeamSearch(4),
     BeamSearch(16),
+    ParticleFilter(4, 0.5),
     Dvts(16),
 ]
 

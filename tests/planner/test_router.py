@@ -21,6 +21,7 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Sampling,
     Strategy,
     key,
@@ -92,6 +93,7 @@ def check_ledger(executor: Executor, ledger: Ledger) -> None:
 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(2), Majority(4), Majority(8), BestOfN(8), BeamSearch(4, 2), Dvts(4, 2),
+    ParticleFilter(4),
 ]  # fmt: skip
 
 
@@ -119,7 +121,9 @@ def test_probes_count_towards_strategies_that_sample_whole_responses(
 
 
 @pytest.mark.parametrize(
-    "strategy", [Greedy(), Majority(3), BestOfN(2), BeamSearch(4, 2), Dvts(4, 2)], ids=key
+    "strategy",
+    [Greedy(), Majority(3), BestOfN(2), BeamSearch(4, 2), Dvts(4, 2), ParticleFilter(4)],
+    ids=key,
 )
 def test_probes_that_cannot_be_used_are_charged_as_probes(
     grader: MathGrader, strategy: Strategy

@@ -204,6 +204,14 @@ def vars_of(fitted: Fit) -> dict[str, Any]:
     return {name: getattr(fitted, name) for name in Fit.__slots__}
 
 
+def test_a_model_of_other_features_is_refused(fitted: Fit) -> None:
+    content, meta = save_model(fitted, FRAME)
+    del meta["features"]  # as a version that knew other strategies left it
+    with pytest.raises(InputError, match=r"fitted on other features .* apportion fit") as caught:
+        load_model(content, meta)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("foreign", [np.testing.rundocs, os.system], ids=["numpy", "os"])
 def test_a_model_with_foreign_types_is_refused(fitted: Fit, foreign: Any) -> None:
     _, meta = save_model(fitted, FRAME)

@@ -18,6 +18,7 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Sampling,
     Strategy,
 )
@@ -112,6 +113,24 @@ def test_dvts_with_a_perfect_prm_reaches_the_closed_form(
     expected = 1 - (1 - subtree) ** (n // width)
     strategy = Dvts(n, width, vote=Vote.MAX)
     found = accuracy(strategy, SimulatedPolicy(0.25, 3), SimulatedPrm(1.0), grader)
+    assert found == pytest.approx(expected, abs=margin(expected))
+
+
+@pytest.mark.parametrize("vote", [Vote.MAX, Vote.MAJORITY])
+@pytest.mark.parametrize("n", [2, 4])
+def test_particles_under_a_perfect_prm_reach_the_closed_form(
+    n: int, vote: Vote, grader: MathGrader
+) -> None:
+    # Any right one takes all places, so all end right or none does, and no vote matters.
+    expected = (1 - (1 - 0.5) ** n) ** 3
+    strategy = ParticleFilter(n, vote=vote)
+    found = accuracy(strategy, SimulatedPolicy(0.5, 3), SimulatedPrm(1.0), grader)
+    assert found == pytest.approx(expected, abs=margin(expected))
+
+
+def test_particles_under_a_useless_prm_are_samples(grader: MathGrader) -> None:
+    expected = 0.7**3
+    found = accuracy(ParticleFilter(8), SimulatedPolicy(0.7, 3), SimulatedPrm(0.5), grader)
     assert found == pytest.approx(expected, abs=margin(expected))
 
 

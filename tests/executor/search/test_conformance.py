@@ -18,6 +18,7 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Sampling,
     Strategy,
     key,
@@ -28,11 +29,13 @@ from tests.executor.search.watched import (
     WatchedPrm,
     check_ledger,
     context_of,
-    every_tree,
+    every_search,
     run,
 )
 
-STRATEGIES: list[Strategy] = [Greedy(), Majority(8), BestOfN(8), BeamSearch(8, 4), Dvts(8, 4)]
+STRATEGIES: list[Strategy] = [
+    Greedy(), Majority(8), BestOfN(8), BeamSearch(8, 4), Dvts(8, 4), ParticleFilter(8),
+]  # fmt: skip
 
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
 habits = pytest.mark.parametrize("blank_lines", [0.0, 0.3], ids=["tidy", "blank lines"])
@@ -57,7 +60,8 @@ def test_every_response_is_a_draw_of_its_own(strategy: Strategy) -> None:
     # At p = 1 texts repeat: equal texts are no copies, as long as each was drawn.
     policy = Watched(1.0, 2)
     responses = run(strategy, context_of(policy, SimulatedPrm(0.9)))
-    if isinstance(strategy, BeamSearch | Dvts):
+    if isinstance(strategy, BeamSearch | Dvts | ParticleFilter):
+        # These responses end in one round, after which no particle is copied.
         last = [response.branches[-1][0] for response in responses]
         assert len(set(last)) == strategy.n
         for response in responses:
@@ -76,7 +80,7 @@ def test_the_ledger_is_what_the_engines_counted(
     context = context_of(policy, SimulatedPrm(0.8, block_size=block_size))
     responses = run(strategy, context)
     check_ledger(context)
-    if isinstance(strategy, BeamSearch | Dvts):
+    if isinstance(strategy, BeamSearch | Dvts | ParticleFilter):
         kept = sum(dict(branch for r in responses for branch in r.branches).values())
         assert context.ledger.discarded > 0
     else:
@@ -176,14 +180,14 @@ def test_a_response_cut_by_a_limit_is_not_finished_and_has_no_answer(
     assert (outcome.answer, outcome.correct) == (None, False)
 
 
-@every_tree
+@every_search
 def test_a_search_stops_at_its_most_steps(strategy: Strategy) -> None:
     context = context_of(SimulatedPolicy(0.7, 5), SimulatedPrm(0.8), sampling=Sampling(max_steps=2))
     for response in run(strategy, context):
         assert (response.state, len(response.steps)) == (State.CUT, 2)
 
 
-@every_tree
+@every_search
 def test_steps_longer_than_a_step_may_be_are_gone_on_with(strategy: Strategy) -> None:
     context = context_of(
         SimulatedPolicy(0.7, 2), SimulatedPrm(0.8), sampling=Sampling(max_step_tokens=20)
@@ -209,7 +213,7 @@ def test_a_full_context_cuts_the_response(strategy: Strategy) -> None:
 def test_the_prm_is_asked_once_for_each_prefix_that_was_drawn(strategy: Strategy) -> None:
     policy, prm = Watched(0.7, 4), WatchedPrm(0.8)
     responses = run(strategy, context_of(policy, prm))
-    if isinstance(strategy, BeamSearch | Dvts):
+    if isinstance(strategy, BeamSearch | Dvts | ParticleFilter):
         drawn = policy.prefixes
     elif strategy.needs_prm:
         drawn = {

@@ -17,6 +17,7 @@ from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.strategy import (
     BeamSearch,
     Dvts,
+    ParticleFilter,
     Sampling,
     Strategy,
     key,
@@ -24,8 +25,10 @@ from executor.strategy import (
 from executor.tokens import Step
 
 TREES: list[Strategy] = [BeamSearch(8, 4), Dvts(8, 4), BeamSearch(6, 3), Dvts(6, 2)]
+SEARCHES: list[Strategy] = [*TREES, ParticleFilter(8)]  # all that grow step by step
 PROBLEM = simulated_problems(1)[0]
 every_tree = pytest.mark.parametrize("strategy", TREES, ids=key)
+every_search = pytest.mark.parametrize("strategy", SEARCHES, ids=key)
 
 
 class Watched(SimulatedPolicy):
