@@ -1,33 +1,71 @@
-"""Do the ledgers agree with vLLM's own counters? Every strategy on real problems, to the token.
+"""Do the ledgers agree with vLLM's own counters, to the token? Cancelled problems included.
 
-Uses 30 problems of MAWPS singleop and 10 of GSM8K where they lie beside this repository, else
-problems of this project. Needs a reward head;
-`apportion demo --policy smollm2-135m --out demo-words` leaves one.
+Two parts. With the laboratory's `lab-0.4m` and its PRM, every strategy at N = 8 answers 40 problems
+whole, and then again with half of them cancelled at random times (some end before). With
+SmolLM2-135M, `apportion run` answers 30 problems of MAWPS singleop and 10 of GSM8K where they lie
+beside this repository, else problems of this project, with every strategy at N = 4; this needs a
+reward head, which `apportion demo --policy smollm2-135m --out demo-words` leaves, and is left out
+where there is none.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
+import random
 import sys
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from common import PROBLEMS, ROOT, SHARED, apportion, finish
+from common import LABORATORY, PROBLEMS, ROOT, SHARED, apportion, finish
+
+from executor.engine import EngineCounters, EngineOptions
+from executor.ledger import Ledger
+from executor.problem import Problem
+from executor.runner import Executor
+from executor.search import search
+from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
+from planner.console import Output
+from planner.session import Session, Settings
+from profiling.problems import load_problems
+
+_POLICY, _PRM = "lab-0.4m", "lab-0.4m-prm"
+_BUDGET, _PROBLEMS, _CANCELLED = 8, 40, 0.5
 
 
 def main() -> None:
-    """Run all five strategies at N = 4 and compare."""
+    """Run both parts and add up by how many tokens they differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prm", type=Path, default=ROOT / "demo-words" / "smollm2-135m-head")
     parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=0, help="of samples and cancellations")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    if not arguments.prm.is_dir():
-        sys.exit(
-            f"no reward head at {arguments.prm}: run `apportion demo --policy smollm2-135m "
-            "--out demo-words`, or give --prm"
-        )
+    runs = in_process(arguments.seed)
+    if arguments.prm.is_dir():
+        runs += [_as_run(run) for run in whole_words(arguments.prm, arguments.max_tokens)]
+    else:
+        print(f"no reward head at {arguments.prm}: without SmolLM2", file=sys.stderr)
+    wrong = sum(abs(gap) for run in runs for gap in run["gaps"].values())
+    if not arguments.json:
+        for run in runs:
+            print(_line(run))
+    generated = sum(run["engine"]["policy"]["generated"] for run in runs)
+    discarded = sum(run["ledger"]["discarded"] for run in runs)
+    line = (
+        f"tokens by which ledgers and engine counters differ, {len(runs)} runs, {generated:,} "
+        f"generated, {discarded:,} of them discarded: {wrong}"
+    )
+    finish({"runs": runs, "difference": wrong}, line, as_json=arguments.json)
+
+
+def whole_words(prm: Path, max_tokens: int) -> Sequence[Any]:
+    """`apportion run` of every strategy with SmolLM2, as it reports them."""
     benchmarks = SHARED / "data" / "benchmarks"
     files: list[str | Path] = ["--problems", PROBLEMS / "heldout.jsonl", "--limit", "40"]
     if benchmarks.is_dir():
@@ -38,40 +76,108 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         document = apportion(
             "run", "--strategy", "all", "--budget", "4", "--policy", "smollm2-135m",
-            "--prm", arguments.prm, *files, "--max-tokens", str(arguments.max_tokens),
+            "--prm", prm, *files, "--max-tokens", str(max_tokens),
             "--store", f"sqlite:///{folder}/bench.db",
         )  # fmt: skip
-    wrong = 0
-    for run in document["runs"]:
-        gaps = compare(run)
-        wrong += sum(map(abs, gaps.values()))
-        if not arguments.json:
-            low, high = run["interval"]
-            ledger = run["ledger"]
-            print(
-                f"{run['name']:52s} {run['problems']} outcomes, accuracy {run['accuracy']:.3f} "
-                f"[{low:.3f}, {high:.3f}], generated {ledger['generated']} + discarded "
-                f"{ledger['discarded']} = {ledger['generated'] + ledger['discarded']}, "
-                f"vLLM counted {run['engine']['policy']['generated']}"
-            )
-    line = (
-        f"tokens by which ledgers and engine counters differ, {len(document['runs'])} runs: {wrong}"
+    runs: Sequence[Any] = document["runs"]
+    return runs
+
+
+def in_process(seed: int) -> list[dict[str, Any]]:
+    """Every strategy with the laboratory's models: whole, and with problems cancelled midway."""
+    problems = load_problems(LABORATORY / "heldout.jsonl")[:_PROBLEMS]
+    settings = Settings(
+        Sampling(max_tokens=256), seed=seed, engine=EngineOptions(kv_cache_gib=0.5, block_size=32)
     )
-    finish(document, line, as_json=arguments.json)
+    rng = random.Random(seed)
+    runs = []
+    with Session(Output(as_json=True), "sqlite://", settings) as session:
+        executor = session.executor(_POLICY, _PRM)
+        for name in STRATEGIES:
+            strategy = make(name, _BUDGET)
+            whole = charged(executor, strategy, problems, {})
+            runs.append(whole)
+            doomed = rng.sample(range(len(problems)), int(_CANCELLED * len(problems)))
+            # The second run finds its prompts in the prefix cache and is faster.
+            times = {index: rng.uniform(0, whole["seconds"] / 2) for index in doomed}
+            runs.append(charged(executor, strategy, problems, times))
+    return runs
 
 
-def compare(run: Any) -> dict[str, int]:
+def charged(
+    executor: Executor, strategy: Strategy, problems: Sequence[Problem], times: Mapping[int, float]
+) -> dict[str, Any]:
+    """Run all problems at once and compare what they were charged with what the engines counted.
+
+    Args:
+        executor: the models.
+        strategy: what to run.
+        problems: what to run it on.
+        times: seconds after which problems are cancelled, by their index.
+    """
+    assert executor.prm is not None
+    before = executor.policy.counters(), executor.prm.counters()
+    contexts = [executor.context(problem, strategy.n) for problem in problems]
+    started = time.perf_counter()
+
+    async def run(index: int) -> bool:
+        work = asyncio.create_task(search(strategy, contexts[index]))
+        if index in times:
+            asyncio.get_running_loop().call_later(times[index], work.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        return work.cancelled()
+
+    async def all_at_once() -> list[bool]:
+        return await asyncio.gather(*map(run, range(len(problems))))
+
+    cancelled = sum(asyncio.run(all_at_once()))
+    seconds = time.perf_counter() - started
+    ledger = sum((context.ledger for context in contexts), Ledger())
+    policy, prm = executor.policy.counters() - before[0], executor.prm.counters() - before[1]
+    return {
+        "name": f"{_POLICY} {key(strategy)}",
+        "problems": len(problems),
+        "cancelled": cancelled,
+        "seconds": seconds,
+        "ledger": asdict(ledger),
+        "engine": {"policy": asdict(policy), "prm": asdict(prm)},
+        "gaps": compare(ledger, policy, prm),
+    }
+
+
+def compare(ledger: Ledger, policy: EngineCounters, prm: EngineCounters | None) -> dict[str, int]:
     """Ledger minus counter, for each kind of token."""
-    ledger, policy, prm = run["ledger"], run["engine"]["policy"], run["engine"]["prm"]
-    generated = ledger["generated"] + ledger["discarded"] + ledger["probe"]
     gaps = {
-        "generated": generated - policy["generated"],
-        "prompt": ledger["prompt"] + ledger["cached"] - policy["prompt"],
-        "cached": ledger["cached"] - policy["cached"],
+        "generated": ledger.policy_generated - policy.generated,
+        "prompt": ledger.prompt + ledger.cached - policy.prompt,
+        "cached": ledger.cached - policy.cached,
     }
     if prm is not None:
-        gaps["prm"] = ledger["prm"] + ledger["prm_cached"] - prm["prompt"]
+        gaps["prm"] = ledger.prm + ledger.prm_cached - prm.prompt
+        gaps["prm_cached"] = ledger.prm_cached - prm.cached
     return gaps
+
+
+def _as_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run of `apportion run` as those of `charged` are."""
+    policy, prm = run["engine"]["policy"], run["engine"]["prm"]
+    gaps = compare(
+        Ledger(**run["ledger"]),
+        EngineCounters(**policy),
+        None if prm is None else EngineCounters(**prm),
+    )
+    return {**run, "name": f"smollm2-135m {run['name']}", "cancelled": 0, "gaps": gaps}
+
+
+def _line(run: Mapping[str, Any]) -> str:
+    ledger, counted = run["ledger"], run["engine"]["policy"]["generated"]
+    of_them = f", {run['cancelled']} of them cancelled" if run["cancelled"] else ""
+    gaps = ", ".join(f"{kind} {gap}" for kind, gap in run["gaps"].items() if gap)
+    return (
+        f"{run['name']}: {run['problems']} problems{of_them}, generated {ledger['generated']} + "
+        f"discarded {ledger['discarded']}, vLLM counted {counted}; differences: {gaps or 'none'}"
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from executor.answers import MathGrader
-from executor.engine import EngineOptions, host
+from executor.engine import EngineCounters, EngineOptions, host
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import grade
@@ -27,6 +28,7 @@ from executor.strategy import (
     Dvts,
     Greedy,
     Majority,
+    ParticleFilter,
     Sampling,
     Strategy,
     key,
@@ -90,14 +92,16 @@ def draw(policy: VllmPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
     return asyncio.run(policy.draw(prompt, ledger=ledger, **(options | changes)))
 
 
-STRATEGIES: Sequence[Strategy] = [Greedy(), Majority(4), BestOfN(4), BeamSearch(8), Dvts(8)]
+STRATEGIES: Sequence[Strategy] = [
+    Greedy(), Majority(4), BestOfN(4), BeamSearch(8), Dvts(8), ParticleFilter(8),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
 def test_ledgers_equal_the_engines_own_counters(
     strategy: Strategy, policy: VllmPolicy, prm: Prm
 ) -> None:
-    before, prm_before = dataclasses.replace(policy.counters()), dataclasses.replace(prm.counters())
+    before, prm_before = policy.counters(), prm.counters()
     contexts = [context(policy, prm, problem) for problem in PROBLEMS]
 
     async def all_at_once() -> list[int]:
@@ -106,13 +110,43 @@ def test_ledgers_equal_the_engines_own_counters(
 
     assert asyncio.run(all_at_once()) == [strategy.n] * len(PROBLEMS)
     total = sum((c.ledger for c in contexts), Ledger())
-    after, prm_after = policy.counters(), prm.counters()
-    assert total.generated + total.discarded == after.generated - before.generated
-    assert total.prompt + total.cached == after.prompt - before.prompt
-    assert total.cached == after.cached - before.cached
-    assert total.prm + total.prm_cached == prm_after.prompt - prm_before.prompt
-    assert total.prm_cached == prm_after.cached - prm_before.cached
+    check_charged(total, policy.counters() - before, prm.counters() - prm_before)
     assert (total.prm > 0) == strategy.needs_prm
+
+
+def check_charged(total: Ledger, policy: EngineCounters, prm: EngineCounters) -> None:
+    """What was charged is what the engines counted meanwhile, to the token."""
+    assert total.policy_generated == policy.generated
+    assert (total.prompt + total.cached, total.cached) == (policy.prompt, policy.cached)
+    assert (total.prm + total.prm_cached, total.prm_cached) == (prm.prompt, prm.cached)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
+def test_ledgers_equal_the_counters_where_problems_are_cancelled_midway(
+    strategy: Strategy, policy: VllmPolicy, prm: Prm
+) -> None:
+    before, prm_before = policy.counters(), prm.counters()
+    contexts = [context(policy, prm, problem) for problem in PROBLEMS * 2]
+    steps = policy._engine.host
+
+    async def run(index: int, one: Context) -> bool:
+        work = asyncio.create_task(search(strategy, one))
+        if index % 2:
+            # Each a little later than the one before: while prompts go in, while steps are drawn,
+            # while they are scored.
+            for _ in range(index):
+                await asyncio.wrap_future(steps.call(lambda: None))
+            work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        return work.cancelled()
+
+    async def all_at_once() -> list[bool]:
+        return await asyncio.gather(*(run(i, one) for i, one in enumerate(contexts)))
+
+    assert any(asyncio.run(all_at_once()))
+    total = sum((one.ledger for one in contexts), Ledger())
+    check_charged(total, policy.counters() - before, prm.counters() - prm_before)
 
 
 def test_a_cancelled_request_stops_and_is_charged_to_the_token(policy: VllmPolicy) -> None:
