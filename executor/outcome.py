@@ -10,6 +10,7 @@ from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.search import Response, State, aggregate
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -110,7 +111,7 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
     match strategy:
         case Greedy():
             return 0
-        case Majority():
+        case Majority() | AdaptiveMajority():
             return vote(answers, None, Vote.MAJORITY, grader)
         case BestOfN() | BeamSearch() | Dvts() | ParticleFilter():
             scores = [aggregate(sample.rewards, strategy.score) for sample in samples]

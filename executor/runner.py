@@ -72,7 +72,7 @@ class Executor:
         limit = self.token_limit(budget)
         return Context(
             problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit),
-            grader=self.grader if self.early_stop else None,
+            grader=self.grader, early_stop=self.early_stop,
         )  # fmt: skip
 
     def token_limit(self, budget: int) -> int:

@@ -96,6 +96,34 @@ class Majority:
 
 
 @dataclass(frozen=True, slots=True)
+class AdaptiveMajority:
+    """At most `n` samples and a plain vote that ends once the leading answer leads surely enough.
+
+    Adaptive consistency (arXiv 2305.11860), whose threshold is the default: between the two leading
+    answers, the posterior probability that the first is the more likely one. Unlike `Majority`
+    that stops early, it may give another answer than all `n` samples would.
+
+    Attributes:
+        n: most samples.
+        confidence: how sure, above 1/2 and below 1.
+    """
+
+    n: int
+    confidence: float = 0.95
+    name: ClassVar[str] = "adaptive_majority"
+    needs_prm: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check_budget(self.name, self.n)
+        given = self.confidence
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not number or not 0.5 < given < 1:
+            raise InputError(
+                f"confidence {given} for {self.name}: must be a number above 0.5 and below 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class BestOfN:
     """`n` samples, each scored by the PRM, and a vote that uses the scores."""
 
@@ -173,9 +201,10 @@ class ParticleFilter:
         object.__setattr__(self, "softmax_temperature", float(given))  # 1 and 1.0 have one key
 
 
-Strategy = Greedy | Majority | BestOfN | BeamSearch | Dvts | ParticleFilter
+Strategy = Greedy | Majority | BestOfN | BeamSearch | Dvts | ParticleFilter | AdaptiveMajority
 STRATEGIES: Mapping[str, type[Strategy]] = {
-    kind.name: kind for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts, ParticleFilter)
+    kind.name: kind
+    for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts, ParticleFilter, AdaptiveMajority)
 }
 
 

@@ -281,6 +281,9 @@ def _add_strategy_options(command: Parser) -> None:
     command.add_argument(
         "--softmax-temperature", type=float, help="of a particle filter's resampling (default: 1)"
     )
+    command.add_argument(
+        "--confidence", type=float, help="at which an adaptive majority ends (default: 0.95)"
+    )
     command.add_argument("--score", help="min, last, mean or prod (default: last)")
     command.add_argument("--vote", help="majority, max or weighted (default: the strategy's own)")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from executor.errors import InputError
-from executor.strategy import BestOfN, Majority, Strategy, key, to_dict
+from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
 from planner.costs import Cost, Rates
 from planner.evidence import cells, for_pair, level_pass_rates, strategy_of
 from planner.outcome import OutcomeModel, probability_above, summarise
@@ -235,7 +235,7 @@ class Probing:
 
 def uses_probes(strategy: Strategy, probes: int) -> bool:
     """Whether probe samples count towards a strategy's budget."""
-    return isinstance(strategy, Majority | BestOfN) and strategy.n >= probes
+    return isinstance(strategy, Majority | AdaptiveMajority | BestOfN) and strategy.n >= probes
 
 
 def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Recommendation:

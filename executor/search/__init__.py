@@ -6,9 +6,17 @@ from collections.abc import Sequence
 
 from executor.search.base import Context, Response, State, aggregate, derive_seed
 from executor.search.particles import particle_filter
-from executor.search.sampling import best_of_n, greedy, majority, sample, score_all
+from executor.search.sampling import (
+    adaptive_majority,
+    best_of_n,
+    greedy,
+    majority,
+    sample,
+    score_all,
+)
 from executor.search.tree import beam_search, dvts
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -35,6 +43,8 @@ async def search(
             return await greedy(context)
         case Majority(n=n):
             return await majority(context, n, given=probes)
+        case AdaptiveMajority():
+            return await adaptive_majority(context, strategy, given=probes)
         case BestOfN():
             return await best_of_n(context, strategy, given=probes)
         case BeamSearch():

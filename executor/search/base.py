@@ -79,7 +79,9 @@ class Context:
     seed: int
     cap: TokenCap
     grader: Grader | None = None
-    """With one, nothing is drawn that cannot change the answer any more."""
+    """Counts votes on the way, for what needs it."""
+    early_stop: bool = False
+    """Whether what cannot change the answer any more is left undrawn; needs the grader."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from executor.search.base import Context, Response, State, aggregate, derive_seed, together
-from executor.search.steps import children
+from executor.search.steps import children, discard_dropped
 from executor.strategy import ParticleFilter
 
 # Rewards of 0 and 1 have no logit; this far from them they still leave others no chance.
@@ -30,8 +30,8 @@ _EDGE = sys.float_info.epsilon
 
 async def particle_filter(context: Context, strategy: ParticleFilter) -> list[Response]:
     """`n` ended responses, copies among them; none where the token cap allows no token at all."""
+    before = context.ledger.generated
     particles = await children(context, Response(), strategy.n, "particles/0")
-    drawn = dict(branch for particle in particles for branch in particle.branches)
     depth = 0
     while any(particle.state is State.LIVE for particle in particles):
         depth += 1
@@ -46,9 +46,7 @@ async def particle_filter(context: Context, strategy: ParticleFilter) -> list[Re
             for index, times in copies.items()
         )
         particles = [particle for group in moved for particle in group]
-        drawn.update(branch for particle in particles for branch in particle.branches)
-    survivors = {serial for particle in particles for serial, _ in particle.branches}
-    context.ledger.discard(sum(t for serial, t in drawn.items() if serial not in survivors))
+    discard_dropped(context, before, particles)
     return particles
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from executor.answers import Vote
 from executor.policy import Draw, Finish
 from executor.search.base import Context, Response, State
-from executor.search.settle import Ballot, Fewest
-from executor.strategy import BestOfN
+from executor.search.settle import Ballot, Confident, Fewest, Standing
+from executor.strategy import AdaptiveMajority, BestOfN
 
 Finishing = Callable[[Response], Awaitable[Response]]
 
@@ -56,7 +56,7 @@ async def best_of_n(
     late = iter(await score_all(context, unscored))
     given = [response if response.rewards else next(late) for response in given]
     flight = _Flight(context, "sample", given, strategy.n, scored)
-    if context.grader is None or strategy.vote is Vote.MAX:
+    if not context.early_stop or strategy.vote is Vote.MAX:
         return await flight.all()
     ballot = Ballot(context.grader, strategy.vote, strategy.score)
     return await flight.until(ballot, ballot.fewest)
@@ -68,10 +68,24 @@ async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) 
     Those drawn before go by the name `probe`.
     """
     flight = _Flight(context, "sample", given[:n], n, _as_it_is)
-    if context.grader is None:
+    if not context.early_stop:
         return await flight.all()
     ballot = Ballot(context.grader, Vote.MAJORITY)
     return await flight.until(ballot, ballot.fewest)
+
+
+async def adaptive_majority(
+    context: Context, strategy: AdaptiveMajority, *, given: Sequence[Response] = ()
+) -> list[Response]:
+    """Samples until the leading answer leads surely enough, at most `n`; `given` come first."""
+    ballot = Ballot(context.grader, Vote.MAJORITY)
+    rule = Confident(strategy.confidence)
+
+    def fewest(standing: Standing, left: int) -> int:
+        return min(rule.fewest(standing, left), ballot.fewest(standing, left))
+
+    flight = _Flight(context, "sample", given[: strategy.n], strategy.n, _as_it_is)
+    return await flight.until(ballot, fewest)
 
 
 async def _as_it_is(response: Response) -> Response:
@@ -120,10 +134,10 @@ class _Flight:
         """
 
         async def ask() -> None:
-            known = [*self._given, *(self._done[index] for index in sorted(self._done))]
-            standing = await ballot.count(known)
-            missing = fewest(standing, self._left - len(self._done))
-            self._ask_for(missing - (self._asked - len(self._done)))
+            done = dict(sorted(self._done.items()))  # more may end while these are counted
+            standing = await ballot.count([*self._given, *done.values()])
+            missing = fewest(standing, self._left - len(done))
+            self._ask_for(missing - (self._asked - len(done)))
 
         responses = await self._run(ask)
         self._context.ledger.spared += self._left - self._asked

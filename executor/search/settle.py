@@ -41,19 +41,27 @@ class Ballot:
     """The vote of one strategy, counted while responses come in.
 
     Args:
-        grader: extracts answers and says which are the same.
+        grader: extracts answers and says which are the same; a context's may be missing.
         vote: `majority` or `weighted`; `max` is never settled early.
         score: of the responses, for `weighted`.
+
+    Raises:
+        ValueError: there is no grader.
     """
 
-    grader: Grader
+    grader: Grader | None
     vote: Vote
     score: Score | None = None
     _answers: dict[str, str | None] = field(default_factory=dict)
     _seen: set[str | None] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        if self.grader is None:
+            raise ValueError("votes cannot be counted on the way without a grader")
+
     async def count(self, responses: Sequence[Response]) -> Standing:
         """How the votes of these responses stand, in this order."""
+        assert self.grader is not None
         answers = [self._answer(response) for response in responses]
         if set(answers) <= self._seen:
             classes = group(answers, self.grader)
@@ -98,6 +106,7 @@ class Ballot:
             return None
         text = response.text
         if text not in self._answers:
+            assert self.grader is not None
             self._answers[text] = self.grader.extract(text)
         return self._answers[text]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from executor.policy import Draw, Finish
@@ -79,3 +80,9 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
     limits = context.sampling
     spent = child.n_tokens >= limits.max_tokens or len(steps) >= limits.max_steps
     return replace(child, state=State.CUT) if spent else child
+
+
+def discard_dropped(context: Context, before: int, responses: Sequence[Response]) -> None:
+    """Charge as discarded what was generated since `before` and is in none of the responses."""
+    kept = dict(branch for response in responses for branch in response.branches)
+    context.ledger.discard(context.ledger.generated - before - sum(kept.values()))

@@ -9,7 +9,7 @@ from typing import Any
 from executor.answers import Vote
 from executor.search.base import Context, Response, State, aggregate, together
 from executor.search.settle import Ballot, could_reach
-from executor.search.steps import children
+from executor.search.steps import children, discard_dropped
 from executor.strategy import BeamSearch, Dvts, Score
 
 # A live response and how many children it gets.
@@ -35,7 +35,7 @@ async def beam_search(context: Context, strategy: BeamSearch) -> list[Response]:
 
     before = context.ledger.generated
     ended = await _grow(context, strategy.n, strategy.width, strategy.score, "beam", over)
-    _discard_dropped(context, before, ended)
+    discard_dropped(context, before, ended)
     return ended
 
 
@@ -70,21 +70,15 @@ async def dvts(context: Context, strategy: Dvts) -> list[Response]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, everything, return_exceptions=True)
-    _discard_dropped(context, before, ended)
+    discard_dropped(context, before, ended)
     return ended
 
 
 def _ballot(context: Context, strategy: BeamSearch | Dvts) -> Ballot | None:
     """What counts the votes on the way, where the vote can be settled early."""
-    if context.grader is None or strategy.vote is Vote.MAX:
+    if not context.early_stop or strategy.vote is Vote.MAX:
         return None
     return Ballot(context.grader, strategy.vote, strategy.score)
-
-
-def _discard_dropped(context: Context, before: int, responses: Sequence[Response]) -> None:
-    """Charge as discarded what was generated since `before` and is in none of the responses."""
-    kept = dict(branch for response in responses for branch in response.branches)
-    context.ledger.discard(context.ledger.generated - before - sum(kept.values()))
 
 
 async def _never(ended: Sequence[Response], claims: Sequence[Claim]) -> bool:

@@ -17,6 +17,7 @@ from planner.console import Output
 from planner.recommend import LEVELS, Constraint
 from planner.session import Session, Settings, read_problems
 
+STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
 
 
@@ -95,7 +96,7 @@ def difficulty(name: str) -> str:
 
 
 def strategy_options(arguments: Namespace, name: str) -> dict[str, Any]:
-    """The width, softmax temperature, score and vote given, as far as the strategy has them."""
-    has = {option.name for option in fields(STRATEGIES[name])} - {"n"}
-    given = {option: getattr(arguments, option) for option in has}
+    """Those of `STRATEGY_OPTIONS` that were given and that the strategy has."""
+    has = {option.name for option in fields(STRATEGIES[name])}
+    given = {option: getattr(arguments, option) for option in STRATEGY_OPTIONS if option in has}
     return {option: value for option, value in given.items() if value is not None}

@@ -65,7 +65,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 def _by_plan(arguments: Namespace, output: Output) -> Answered:
     plan = Plan.load(arguments.plan)
-    for option in ("budget", "width", "score", "vote", "template", *common.SAMPLING):
+    for option in ("budget", *common.STRATEGY_OPTIONS, "template", *common.SAMPLING):
         if getattr(arguments, option) is not None:
             name = option.replace("_", "-")
             raise InputError(f"--{name}: the plan says that; it goes with --strategy only")

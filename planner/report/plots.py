@@ -38,6 +38,7 @@ STYLES = {
     "best_of_n": Style("#010213", "--best-of-n", "^", "--"),
     "beam_search": Style("#010214", "--beam-search", "D", "-."),
     "dvts": Style("#010215", "--dvts", "X", (0, (5, 1, 1, 1, 1, 1))),
+    "adaptive_majority": Style("#010218", "--adaptive-majority", "*", (0, (4, 1))),
     "particle_filter": Style("#010217", "--particle-filter", "v", (0, (2, 2))),
 }
 _OTHER = Style("#010216", "--other", "P", "-")

@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.answers import Vote
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -108,6 +109,11 @@ def strategy(chosen: Strategy) -> str:
             return (
                 f"diverse verifier tree search with {plural(n // width, 'subtree')} of width "
                 f"{width}, {_pick(score, vote)}"
+            )
+        case AdaptiveMajority(n, confidence):
+            return (
+                f"at most {plural(n, 'sample')} and a plain majority vote that ends once its "
+                f"leader leads with {confidence:.0%} confidence"
             )
         case ParticleFilter(n, temperature, score, vote):
             how = "" if temperature == 1 else f" at softmax temperature {temperature:g}"

@@ -19,6 +19,7 @@ from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -180,7 +181,15 @@ def test_cancelling_a_run_cancels_its_problems(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "strategy",
-    [Greedy(), Majority(4), BestOfN(4), BeamSearch(4, 2), Dvts(4, 2), ParticleFilter(4)],
+    [
+        Greedy(),
+        Majority(4),
+        AdaptiveMajority(4),
+        BestOfN(4),
+        BeamSearch(4, 2),
+        Dvts(4, 2),
+        ParticleFilter(4),
+    ],
     ids=key,
 )
 def test_an_interrupted_run_ends_with_the_outcomes_of_one_that_was_not(

@@ -13,6 +13,7 @@ from executor.answers import Vote
 from executor.errors import InputError
 from executor.strategy import (
     STRATEGIES,
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -45,6 +46,7 @@ strategies = (
     | st.builds(Majority, st.integers(1, 256))
     | st.builds(BestOfN, st.integers(1, 256), scores, votes)
     | trees()
+    | st.builds(AdaptiveMajority, st.integers(1, 256), st.floats(0.51, 0.999))
     | st.builds(ParticleFilter, st.integers(1, 256), st.floats(1e-9, 1e9), scores, votes)
 )
 

@@ -17,6 +17,7 @@ from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -328,6 +329,7 @@ def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
+    AdaptiveMajority(8), AdaptiveMajority(8, 0.6),
     ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from executor.errors import InputError
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -72,6 +73,7 @@ strategies = st.one_of(
     st.builds(BestOfN, st.integers(1, 256)),
     st.builds(lambda k, width: BeamSearch(k * width, width), st.integers(1, 9), st.integers(2, 9)),
     st.builds(lambda k, width: Dvts(k * width, width), st.integers(1, 9), st.integers(2, 9)),
+    st.builds(AdaptiveMajority, st.integers(1, 64), st.floats(0.51, 0.99)),
     st.builds(ParticleFilter, st.integers(1, 64), st.floats(0.1, 10)),
 )
 

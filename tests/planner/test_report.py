@@ -17,6 +17,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.strategy import (
     STRATEGIES,
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -42,6 +43,7 @@ STRATEGIES_RUN: list[Strategy] = [
     *(BestOfN(n, score, Vote.WEIGHTED) for n in (4, 16) for score in (Score.LAST, Score.MIN)),
     BeamSearch(4),
     BeamSearch(16),
+    AdaptiveMajority(4),
     ParticleFilter(4, 0.5),
     Dvts(16),
 ]

@@ -16,6 +16,7 @@ from executor.problem import Problem, question_id
 from executor.runner import PRM_TRAINED_ON, Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.strategy import (
+    AdaptiveMajority,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -93,7 +94,7 @@ def check_ledger(executor: Executor, ledger: Ledger) -> None:
 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(2), Majority(4), Majority(8), BestOfN(8), BeamSearch(4, 2), Dvts(4, 2),
-    ParticleFilter(4),
+    ParticleFilter(4), AdaptiveMajority(8),
 ]  # fmt: skip
 
 

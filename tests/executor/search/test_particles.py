@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from executor.ledger import Ledger, TokenCap
+from executor.ledger import TokenCap
 from executor.search import Context, Response, State, search
 from executor.search.particles import logit, resample, softmax
 from executor.simulated import SimulatedPolicy, SimulatedPrm
@@ -108,7 +108,6 @@ def ends_or_goes_on(before: str, child: int) -> str:
 
 def filtered(both: Scripted, strategy: ParticleFilter, seed: int = 0) -> tuple[list[str], Context]:
     context = Context(PROBLEM, both, both, Sampling(), seed, TokenCap(10**6))  # type: ignore[arg-type]
-    context.ledger = Ledger(generated=10**6)
     responses = asyncio.run(search(strategy, context))
     assert all(response.state is State.FINISHED for response in responses)
     return [response.text for response in responses], context

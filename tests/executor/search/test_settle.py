@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,17 @@ from executor.runner import Executor
 from executor.search import Context, Response, State, search
 from executor.search.settle import Ballot, Confident, Standing, could_reach, leads_with
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.strategy import BeamSearch, BestOfN, Dvts, Majority, Sampling, Score, Strategy, key
+from executor.strategy import (
+    AdaptiveMajority,
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Majority,
+    Sampling,
+    Score,
+    Strategy,
+    key,
+)
 from executor.tokens import Step
 from tests.executor.search.watched import PROBLEM, check_ledger
 
@@ -256,6 +267,37 @@ def test_a_token_cap_gives_each_response_the_same_room_early_or_not(grader: Math
     assert max(whole) == 100
 
 
-def test_a_search_without_a_grader_draws_everything() -> None:
+def test_a_search_that_may_not_stop_early_draws_everything() -> None:
     context = Context(PROBLEM, SimulatedPolicy(1.0), None, Sampling(), 0, TokenCap(10**9))
     assert len(asyncio.run(search(Majority(8), context))) == 8
+
+
+@pytest.mark.parametrize("early_stop", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_an_adaptive_vote_ends_with_the_first_sample_that_convinces(
+    seed: int, early_stop: bool, grader: MathGrader
+) -> None:
+    policy = Unordered(0.8, 3, seed=seed)
+    executor = Executor(policy, None, grader, Sampling(), seed=seed, early_stop=early_stop)
+    outcome, context = solve(AdaptiveMajority(40, 0.95), executor)
+    check_ledger(context)
+    answers = [sample.answer for sample in outcome.samples]
+    assert policy.asked == len(answers) == 40 - outcome.ledger.spared
+
+    def convinced(m: int) -> bool:
+        (_, most), *others = Counter(answers[:m]).most_common(2)
+        return leads_with(most, others[0][1] if others else 0) >= 0.95
+
+    assert convinced(len(answers))
+    assert not any(convinced(m) for m in range(1, len(answers)))
+
+
+def test_how_often_an_adaptive_vote_differs_is_within_its_confidence(grader: MathGrader) -> None:
+    executor = Executor(SimulatedPolicy(0.7, 1, wrong_answers=1), None, grader, Sampling())
+    differ = 0
+    for problem in simulated_problems(150, "adaptive"):
+        whole, _ = solve(Majority(64), executor, problem)
+        quick, _ = solve(AdaptiveMajority(64, 0.9), executor, problem)
+        differ += whole.answer != quick.answer
+    # Of 150 at most a tenth, and three standard deviations of that.
+    assert 0 < differ <= 15 + 3 * (150 * 0.1 * 0.9) ** 0.5

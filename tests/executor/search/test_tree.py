@@ -98,10 +98,13 @@ class Scripted:
     def prompt(self, question: str) -> list[int]:
         return []
 
-    async def draw(self, prompt_ids: Sequence[int], *, n: int, **_: Any) -> list[Draw]:
+    async def draw(
+        self, prompt_ids: Sequence[int], *, n: int, ledger: Ledger, **_: Any
+    ) -> list[Draw]:
         before = self.tokens.decode(prompt_ids)
         self.asked.append((before, n))
         texts = [self._script(before, child) for child in range(n)]
+        ledger.generated += sum(map(len, texts))
         return [
             Draw(
                 tuple(self.tokens.encode(text)),
@@ -124,7 +127,6 @@ class Scripted:
 
 def search_scripted(strategy: Strategy, both: Any) -> list[Response]:
     context = Context(PROBLEM, both, both, Sampling(), 0, TokenCap(10**6))
-    context.ledger = Ledger(generated=10**6)
     return run(strategy, context)
 
 

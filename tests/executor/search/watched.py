@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from executor.answers import MathGrader
 from executor.ledger import TokenCap
 from executor.policy import Draw, Policy
 from executor.problem import Problem
@@ -73,7 +74,8 @@ def context_of(
     cap: int = 10**9,
     problem: Problem = PROBLEM,
 ) -> Context:
-    return Context(problem, policy, prm, sampling or Sampling(), seed, TokenCap(cap))
+    capped = TokenCap(cap)
+    return Context(problem, policy, prm, sampling or Sampling(), seed, capped, MathGrader())
 
 
 def run(strategy: Strategy, context: Context) -> list[Response]:
