@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import contextlib
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from common import LABORATORY, PROBLEMS, ROOT, SHARED, apportion, finish
+from common import LABORATORY, PROBLEMS, ROOT, SHARED, apportion
 
 from executor.engine import EngineCounters, EngineOptions
 from executor.ledger import Ledger
@@ -46,22 +45,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of samples and cancellations")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    runs = in_process(arguments.seed)
+    # Engines in this process: what they print themselves must not come between the results.
+    output = Output(as_json=arguments.json)
+    runs = in_process(output, arguments.seed)
     if arguments.prm.is_dir():
         runs += [_as_run(run) for run in whole_words(arguments.prm, arguments.max_tokens)]
     else:
-        print(f"no reward head at {arguments.prm}: without SmolLM2", file=sys.stderr)
+        output.say(f"no reward head at {arguments.prm}: without SmolLM2")
     wrong = sum(abs(gap) for run in runs for gap in run["gaps"].values())
-    if not arguments.json:
-        for run in runs:
-            print(_line(run))
     generated = sum(run["engine"]["policy"]["generated"] for run in runs)
     discarded = sum(run["ledger"]["discarded"] for run in runs)
-    line = (
+    figure = (
         f"tokens by which ledgers and engine counters differ, {len(runs)} runs, {generated:,} "
         f"generated, {discarded:,} of them discarded: {wrong}"
     )
-    finish({"runs": runs, "difference": wrong}, line, as_json=arguments.json)
+    lines = [*map(_line, runs), figure]
+    output.result(
+        {"runs": runs, "difference": wrong},
+        lambda console: console.print("\n".join(lines), highlight=False, soft_wrap=True),
+    )
 
 
 def whole_words(prm: Path, max_tokens: int) -> Sequence[Any]:
@@ -83,7 +85,7 @@ def whole_words(prm: Path, max_tokens: int) -> Sequence[Any]:
     return runs
 
 
-def in_process(seed: int) -> list[dict[str, Any]]:
+def in_process(output: Output, seed: int) -> list[dict[str, Any]]:
     """Every strategy with the laboratory's models: whole, and with problems cancelled midway."""
     problems = load_problems(LABORATORY / "heldout.jsonl")[:_PROBLEMS]
     settings = Settings(
@@ -91,7 +93,7 @@ def in_process(seed: int) -> list[dict[str, Any]]:
     )
     rng = random.Random(seed)
     runs = []
-    with Session(Output(as_json=True), "sqlite://", settings) as session:
+    with Session(output, "sqlite://", settings) as session:
         executor = session.executor(_POLICY, _PRM)
         for name in STRATEGIES:
             strategy = make(name, _BUDGET)

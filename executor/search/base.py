@@ -245,7 +245,22 @@ async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def derive_seed(seed: int, *keys: str) -> int:
-    """A 31-bit seed for one place of one problem, the same on every machine."""
+    """A 31-bit seed for one place of one problem, the same on every machine.
+
+    What equal seeds promise, and `tests/executor/test_determinism.py` tests:
+
+    - The requests a search sends follow from the seed and from what the engines answered, whatever
+      else runs and in whatever order answers come. Only where a token cap is nearly spent do
+      branches share what is left in the order they come.
+    - One problem at a time, on engines just started: the same tokens and ledger, and rewards up to
+      rounding.
+    - Problems beside each other share batches, which are made up as requests come, and the last
+      bits of what vLLM computes depend on the batch. Rewards differ by rounding, and so may a draw
+      that hangs on it, with all that follows: there is no promise. vLLM's batch-invariant mode
+      (`VLLM_BATCH_INVARIANT`) is made for GPUs; on a CPU no step works under it.
+    - A prefix cache filled before changes the ledger (what is cached is not forwarded), and samples
+      no more than by rounding.
+    """
     digest = hashlib.sha256(repr((seed, *keys)).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
