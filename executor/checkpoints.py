@@ -83,6 +83,14 @@ def resolve(name: str, role: str) -> Checkpoint:
     )
 
 
+def portable(name: str) -> str:
+    """What `resolve` takes for the same model in another process: folders by their whole path."""
+    if name in (*CONVERTED, *bundled("policy"), *bundled("PRM")):
+        return name
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else name
+
+
 def _name_of(folder: Path) -> str:
     """A folder's name; in the hub's cache, where that is a commit, the model's."""
     if folder.parent.name == "snapshots":

@@ -72,6 +72,11 @@ class EngineCounters:
     generated: int = 0
     preemptions: int = 0
 
+    def __add__(self, other: EngineCounters) -> EngineCounters:
+        return EngineCounters(
+            *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
+        )
+
     def __sub__(self, earlier: EngineCounters) -> EngineCounters:
         return EngineCounters(
             *(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self))

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from executor.answers import Grader
 from executor.errors import InputError
@@ -20,8 +20,11 @@ from executor.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
 
 Progress = Callable[[int], None]
-# Solves one problem: the outcome, and a note that is stored beside it.
-Solver = Callable[[Problem], Awaitable[tuple[Outcome, dict[str, Any]]]]
+# A problem's outcome, and a note that is stored beside it.
+Solved = tuple[Outcome, dict[str, Any]]
+Solver = Callable[[Problem], Awaitable[Solved]]
+# Solves a problem with the models it is given; picklable, since they may be those of a worker.
+Job = Callable[["Executor", Problem], Awaitable[Solved]]
 
 # Problems in flight. Each holds at most its budget's sequences; the engine queues what does not
 # fit its batch, so more would only cost memory.
@@ -29,6 +32,56 @@ CONCURRENCY = 32
 
 # In an outcome's note: the PRM saw this problem in its training, its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
+
+
+class Models(Protocol):
+    """The models and settings of a run, in this process (`Executor`) or in others (`Spread`)."""
+
+    @property
+    def policy_name(self) -> str:
+        """Name of the policy."""
+        ...
+
+    @property
+    def prm_name(self) -> str | None:
+        """Name of the PRM, or None."""
+        ...
+
+    def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """See `run_settings`."""
+        ...
+
+    def without_prm(self) -> Models:
+        """The same without a PRM, for strategies that need none: their runs do not name it."""
+        ...
+
+    async def run(self, job: Job, problem: Problem) -> Solved:
+        """Do a job where the models are.
+
+        Raises:
+            EngineError: an engine was lost, or all that could take its place.
+        """
+        ...
+
+
+def run_settings(
+    sampling: Sampling,
+    seed: int,
+    token_cap: int | None,
+    early_stop: bool,
+    digests: Mapping[str, str],
+    template: Mapping[str, Any],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What shapes the outcomes of a run besides its models' names, for its `RunSpec`."""
+    return {
+        "sampling": asdict(sampling),
+        "seed": seed,
+        "token_cap": token_cap,
+        "early_stop": early_stop,
+        "template": dict(template),
+        "models": dict(digests),
+    } | dict(more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +99,25 @@ class Executor:
     digests: Mapping[str, str] = field(default_factory=dict)
     """`policy` and `prm`: names of the models' content (`checkpoints.checkpoint_digest`)."""
 
+    @property
+    def policy_name(self) -> str:
+        """Name of the policy."""
+        return self.policy.name
+
+    @property
+    def prm_name(self) -> str | None:
+        """Name of the PRM, or None."""
+        return None if self.prm is None else self.prm.name
+
     def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        """What shapes the outcomes of a run besides its models' names, for its `RunSpec`."""
-        return {
-            "sampling": asdict(self.sampling),
-            "seed": self.seed,
-            "token_cap": self.token_cap,
-            "early_stop": self.early_stop,
-            "template": dict(template),
-            "models": dict(self.digests),
-        } | more
+        """See `run_settings`."""
+        return run_settings(
+            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template, more
+        )
+
+    async def run(self, job: Job, problem: Problem) -> Solved:
+        """Do a job here."""
+        return await job(self, problem)
 
     def without_prm(self) -> Executor:
         """The same without a PRM, for strategies that need none: their runs do not name it."""
@@ -114,6 +176,17 @@ class Executor:
             ledger=context.ledger,
             seconds=seconds,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ByStrategy:
+    """The job of running one strategy."""
+
+    strategy: Strategy
+
+    async def __call__(self, executor: Executor, problem: Problem) -> Solved:
+        """The outcome, and what must be noted of the problem."""
+        return await executor.solve(problem, self.strategy), executor.note(problem)
 
 
 async def run_problems(

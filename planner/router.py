@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from typing import Any
 
-from executor.outcome import Outcome, grade
+from executor.outcome import grade
 from executor.problem import Problem
-from executor.runner import Executor
+from executor.runner import Executor, Solved
 from executor.search import sample, score_all
 from planner.plan import DEFAULT, Plan
 from planner.recommend import uses_probes
 
 
-async def solve_by_plan(
-    executor: Executor, plan: Plan, problem: Problem
-) -> tuple[Outcome, dict[str, Any]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class ByPlan:
+    """The job of answering by a plan; the note also names the strategy that was run."""
+
+    plan: Plan
+
+    async def __call__(self, executor: Executor, problem: Problem) -> Solved:
+        """See `solve_by_plan`."""
+        outcome, note = await solve_by_plan(executor, self.plan, problem)
+        return outcome, note | {"strategy": self.plan.entry(note["difficulty"]).strategy.name}
+
+
+async def solve_by_plan(executor: Executor, plan: Plan, problem: Problem) -> Solved:
     """Answer a problem as the plan says; no reference answer is looked at on the way.
 
     Probe samples count towards the budget of strategies that sample whole responses; for the

@@ -18,7 +18,7 @@ from executor.policy import Policy, VllmPolicy
 from executor.prm import check_prm, find_prm, load_prm
 from executor.prm.base import Prm
 from executor.problem import Problem
-from executor.runner import CONCURRENCY, Executor, Solver, run_problems
+from executor.runner import CONCURRENCY, Executor, Models, Solver, run_problems
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling
 from executor.templates import PromptTemplate, load_template, template_for
@@ -171,13 +171,29 @@ class Session:
             seed=self.settings.seed,
         )
 
+    def models(
+        self,
+        policy: str,
+        prm: str | None,
+        *,
+        template: PromptTemplate | None = None,
+        sampling: Sampling | None = None,
+    ) -> Models:
+        """The same for what only runs jobs."""
+        return self.executor(policy, prm, template=template, sampling=sampling)
+
+    @property
+    def concurrency(self) -> int:
+        """Problems in flight."""
+        return self.settings.concurrency
+
     def run(self, label: str, problems: Sequence[Problem], solver: Solver, spec: RunSpec) -> Work:
         """Solve what a run has not finished, with a progress bar; see `run_problems`."""
 
         def work(progress: Callable[[int], None]) -> Any:
             return run_problems(
                 problems, solver, self.store, spec,
-                progress=progress, concurrency=self.settings.concurrency,
+                progress=progress, concurrency=self.concurrency,
             )  # fmt: skip
 
         return self.timed(label, len(problems), spec, work)

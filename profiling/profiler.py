@@ -16,7 +16,15 @@ from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of
 from executor.problem import Problem, problem_uid
-from executor.runner import CONCURRENCY, PRM_TRAINED_ON, Executor, Progress, run_problems
+from executor.runner import (
+    CONCURRENCY,
+    PRM_TRAINED_ON,
+    Executor,
+    Models,
+    Progress,
+    Solved,
+    run_problems,
+)
 from executor.search import Context, Response, State, sample, score_all
 from executor.store import RunSpec, Store
 from executor.strategy import Score
@@ -48,18 +56,17 @@ class ProblemProfile:
         }
 
 
-def profile_spec(executor: Executor, max_samples: int, template: Mapping[str, Any]) -> RunSpec:
+def profile_spec(models: Models, max_samples: int, template: Mapping[str, Any]) -> RunSpec:
     """The run a profile is; the PRM is part of it, so that rewards are never mixed."""
     if max_samples < 1:
         raise InputError(f"--max-samples {max_samples}: must be at least 1")
-    settings = executor.settings(template, max_samples=max_samples)
+    settings = models.settings(template, max_samples=max_samples)
     del settings["early_stop"]  # a profile draws all its samples
-    prm = None if executor.prm is None else executor.prm.name
-    return RunSpec(KIND, executor.policy.name, prm, settings)
+    return RunSpec(KIND, models.policy_name, models.prm_name, settings)
 
 
 async def profile(
-    executor: Executor,
+    models: Models,
     problems: Sequence[Problem],
     store: Store,
     spec: RunSpec,
@@ -74,21 +81,31 @@ async def profile(
     for problem in problems:
         if problem.answer is None:
             raise InputError(f"problem {problem.id}: has no answer; a profile must grade samples")
-    drawn = _drawn_before(store, spec) if executor.prm is not None else {}
+    drawn = _drawn_before(store, spec) if models.prm_name is not None else {}
+    n = spec.settings["max_samples"]
 
-    async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
-        return await _solve(executor, problem, spec, drawn.get(problem_uid(problem)))
+    async def solve(problem: Problem) -> Solved:
+        return await models.run(BySampling(n, drawn.get(problem_uid(problem))), problem)
 
     return await run_problems(
         problems, solve, store, spec, progress=progress, concurrency=concurrency
     )
 
 
-async def _solve(
-    executor: Executor, problem: Problem, spec: RunSpec, before: Outcome | None
-) -> tuple[Outcome, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class BySampling:
+    """The job of drawing `n` samples, or of scoring those drawn `before`."""
+
+    n: int
+    before: Outcome | None = None
+
+    async def __call__(self, executor: Executor, problem: Problem) -> Solved:
+        """The samples, graded; their majority's answer."""
+        return await _solve(executor, problem, self.n, self.before)
+
+
+async def _solve(executor: Executor, problem: Problem, n: int, before: Outcome | None) -> Solved:
     started = time.perf_counter()
-    n = spec.settings["max_samples"]
     context = executor.context(problem, n)
     if before is None:
         responses = await sample(context, n, where="profile")

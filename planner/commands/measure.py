@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from executor.errors import InputError
-from executor.outcome import Outcome
 from executor.problem import Problem
-from executor.runner import Executor
+from executor.runner import ByStrategy, Models
 from executor.store import RunSpec
 from executor.strategy import STRATEGIES, Greedy, Strategy, key, make, parse_names, to_dict
 from executor.templates import PromptTemplate
@@ -27,14 +27,14 @@ def run(arguments: Namespace, output: Output) -> None:
     need_prm(strategies, arguments.prm)
     problems = common.problems(arguments)
     with common.session(arguments, output) as session:
-        executor = session.executor(arguments.policy, arguments.prm)
+        models = session.models(arguments.policy, arguments.prm)
         template = session.template(arguments.policy)
         summaries = [
-            measure(session, executor, template, problems, strategy)[0] for strategy in strategies
+            measure(session, models, template, problems, strategy)[0] for strategy in strategies
         ]
     document = {
-        "policy": executor.policy.name,
-        "prm": None if executor.prm is None else executor.prm.name,
+        "policy": models.policy_name,
+        "prm": models.prm_name,
         "runs": [summary.to_dict() for summary in summaries],
     }
     output.result(document, lambda console: console.print(summary_table("measured", summaries)))
@@ -73,7 +73,7 @@ def parse_strategies(arguments: Namespace, budgets: Sequence[int], names: str) -
 
 def measure(
     session: Session,
-    executor: Executor,
+    models: Models,
     template: PromptTemplate,
     problems: Sequence[Problem],
     strategy: Strategy,
@@ -81,17 +81,14 @@ def measure(
 ) -> tuple[RunSummary, RunSpec]:
     """Run one strategy on what it has not been run on, and add it up."""
     if not strategy.needs_prm:
-        executor = executor.without_prm()
+        models = models.without_prm()
     spec = RunSpec(
         kind,
-        executor.policy.name,
-        None if executor.prm is None else executor.prm.name,
-        executor.settings(template.to_dict(), strategy=to_dict(strategy)),
+        models.policy_name,
+        models.prm_name,
+        models.settings(template.to_dict(), strategy=to_dict(strategy)),
     )
-
-    async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
-        return await executor.solve(problem, strategy), executor.note(problem)
-
+    solve = functools.partial(models.run, ByStrategy(strategy))
     work = session.run(f"{strategy.name}@{strategy.n}", problems, solve, spec)
     stored = session.store.outcomes(spec, problems=problems, samples=False)
     return summarise_run(key(strategy), stored, asdict(work)), spec

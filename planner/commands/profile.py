@@ -30,16 +30,16 @@ def run(arguments: Namespace, output: Output) -> None:
     """Sample, score, grade; then say what it came to."""
     problems = common.problems(arguments)
     with common.session(arguments, output) as session:
-        executor = session.executor(arguments.policy, arguments.prm)
+        models = session.models(arguments.policy, arguments.prm)
         template = session.template(arguments.policy)
-        spec = profile_spec(executor, arguments.max_samples, template.to_dict())
+        spec = profile_spec(models, arguments.max_samples, template.to_dict())
         session.timed(
-            f"profiling {executor.policy.name}",
+            f"profiling {models.policy_name}",
             len(problems),
             spec,
             lambda progress: profile(
-                executor, problems, session.store, spec,
-                progress=progress, concurrency=session.settings.concurrency,
+                models, problems, session.store, spec,
+                progress=progress, concurrency=session.concurrency,
             ),
         )  # fmt: skip
         found = read_profile(session.store, spec, problems)

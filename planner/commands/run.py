@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,6 @@ from typing import Any
 from rich.console import Console
 
 from executor.errors import InputError
-from executor.outcome import Outcome
 from executor.prm import find_prm
 from executor.problem import Problem
 from executor.store import RunSpec, StoredOutcome
@@ -20,7 +20,7 @@ from planner.commands import common
 from planner.commands.measure import measure, need_prm, parse_strategies, summary_table
 from planner.console import Output, table
 from planner.plan import Plan
-from planner.router import solve_by_plan
+from planner.router import ByPlan
 from planner.session import Session
 from planner.summary import RunSummary, summarise_run
 
@@ -89,7 +89,7 @@ def run_plan(
                 "say where it is now with --prm FOLDER"
             )
         find_prm(plan.prm)
-    executor = session.executor(
+    models = session.models(
         policy or plan.policy,
         prm or plan.prm,
         template=plan.template,
@@ -97,15 +97,11 @@ def run_plan(
     )
     spec = RunSpec(
         KIND,
-        executor.policy.name,
-        None if executor.prm is None else executor.prm.name,
-        executor.settings(plan.template.to_dict(), plan=plan.choices()),
+        models.policy_name,
+        models.prm_name,
+        models.settings(plan.template.to_dict(), plan=plan.choices()),
     )
-
-    async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
-        outcome, note = await solve_by_plan(executor, plan, problem)
-        return outcome, note | {"strategy": plan.entry(note["difficulty"]).strategy.name}
-
+    solve = functools.partial(models.run, ByPlan(plan))
     work = session.run("running the plan", problems, solve, spec)
     return _answered(session, spec, "plan", problems, asdict(work))
 
@@ -122,11 +118,11 @@ def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:
     need_prm(strategies, arguments.prm)
     problems = common.problems(arguments, require_answers=False)
     with common.session(arguments, output) as session:
-        executor = session.executor(arguments.policy, arguments.prm)
+        models = session.models(arguments.policy, arguments.prm)
         template = session.template(arguments.policy)
         answered = []
         for strategy in strategies:
-            summary, spec = measure(session, executor, template, problems, strategy, kind=KIND)
+            summary, spec = measure(session, models, template, problems, strategy, kind=KIND)
             answered.append(_answered(session, spec, summary.name, problems, summary.engine))
     return answered
 
