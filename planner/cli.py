@@ -191,6 +191,29 @@ def _add_engine(command: Parser) -> None:
     )
 
 
+def _add_cluster(command: Parser) -> None:
+    group = command.add_argument_group("cluster")
+    group.add_argument(
+        "--ray",
+        action="store_true",
+        help="spread problems over Ray workers, each with engines of its own and with "
+        "--concurrency problems in flight",
+    )
+    group.add_argument(
+        "--ray-workers",
+        type=_whole,
+        metavar="N",
+        help="default: one a GPU (a --tensor-parallel-size of them); without GPUs one a machine, "
+        "at least 2",
+    )
+    group.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="of a cluster to join, auto for the one on this machine (default: RAY_ADDRESS, else "
+        "Ray is started here for as long as the command runs)",
+    )
+
+
 def _add_constraint(command: Parser) -> None:
     group = command.add_argument_group("constraints")
     group.add_argument("--budget", type=_whole, metavar="N", help="most generations a problem")
@@ -260,6 +283,7 @@ def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_problems(command)
     command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
     _add_sampling(command)
+    _add_cluster(command)
 
 
 def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -302,6 +326,7 @@ def _measure(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--budgets", default="4", help="numbers of generations, as in 4,16,64")
     _add_strategy_options(command)
     _add_sampling(command)
+    _add_cluster(command)
 
 
 def _fit(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -345,6 +370,7 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_problems(command)
     _add_strategy_options(command)
     _add_sampling(command)
+    _add_cluster(command)
 
 
 def _report(commands: argparse._SubParsersAction[Parser]) -> None:

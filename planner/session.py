@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from executor.answers import MathGrader
-from executor.checkpoints import Checkpoint, checkpoint_digest, parameter_count, resolve
+from executor.checkpoints import (
+    Checkpoint,
+    checkpoint_digest,
+    parameter_count,
+    portable,
+    resolve,
+)
+from executor.cluster import Cluster, ClusterOptions
+from executor.distributed import Workers
 from executor.engine import EngineCounters, EngineOptions
 from executor.errors import InputError
 from executor.policy import Policy, VllmPolicy
 from executor.prm import check_prm, find_prm, load_prm
 from executor.prm.base import Prm
 from executor.problem import Problem
+from executor.recipe import Recipe, Spread
 from executor.runner import CONCURRENCY, Executor, Models, Solver, run_problems
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling
@@ -43,6 +52,7 @@ class Settings:
         template: name or file of a template, or None for the policy's own.
         token_cap: most tokens generated for one problem; None: its budget of full responses.
         early_stop: see `Executor.early_stop`.
+        cluster: where models run, each worker with `concurrency` problems; None: in this process.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -52,6 +62,7 @@ class Settings:
     template: str | None = None
     token_cap: int | None = None
     early_stop: bool = True
+    cluster: ClusterOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +87,44 @@ class Session:
         self.settings = settings
         self.store_url = store_url
         self._stack = ExitStack()
+        self._cluster: Cluster | None = None
+        if settings.cluster is not None:
+            # Before a store is made: the cluster may not be there.
+            with output.status("starting Ray"):
+                self._cluster = self._stack.enter_context(
+                    Cluster.connect(settings.cluster, settings.engine.tensor_parallel_size)
+                )
         self.store = self._stack.enter_context(Store.open(store_url))
         self.grader = self._stack.enter_context(MathGrader())
         self._checkpoints: dict[str, Checkpoint] = {}
         self._policies: dict[str, VllmPolicy] = {}
         self._prms: dict[tuple[str, str], Prm] = {}
+        self._spread: Spread | None = None
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *exc: object) -> None:
         for prm in self._prms.values():
-            if prm.unjudged:
-                self.output.say(
-                    f"note: {prm.unjudged} steps ended beyond the context of PRM {prm.name} "
-                    "and are worth 0; --max-tokens keeps responses shorter"
-                )
+            self._note_unjudged(prm.unjudged, prm.name)
             prm.close()
         for policy in self._policies.values():
             policy.close()
-        if self.grader.timeouts:
-            self.output.say(f"note: {self.grader.timeouts} answers took too long to compare")
+        timeouts = self.grader.timeouts
+        if self._spread is not None:
+            report = self._spread.workers.report()
+            self._note_unjudged(report.unjudged, self._spread.prm_name)
+            timeouts += report.timeouts
+        if timeouts:
+            self.output.say(f"note: {timeouts} answers took too long to compare")
         self._stack.close()
+
+    def _note_unjudged(self, steps: int, prm: str | None) -> None:
+        if steps:
+            self.output.say(
+                f"note: {steps} steps ended beyond the context of PRM {prm} "
+                "and are worth 0; --max-tokens keeps responses shorter"
+            )
 
     def checkpoint(self, policy: str) -> Checkpoint:
         """The policy's checkpoint, looked for once; InputError where there is none."""
@@ -157,13 +184,10 @@ class Session:
             location = self.checkpoint(policy).location
             check_prm(prm, Tokens(load_tokenizer(location)))
         served = self.policy(policy, template)
-        digests = {"policy": checkpoint_digest(self.checkpoint(policy).location)}
-        if prm is not None:
-            digests["prm"] = checkpoint_digest(find_prm(prm).location)
         return Executor(
             policy=served,
             prm=None if prm is None else self.prm(prm, served),
-            digests=digests,
+            digests=self._digests(policy, prm),
             token_cap=self.settings.token_cap,
             early_stop=self.settings.early_stop,
             grader=self.grader,
@@ -179,13 +203,49 @@ class Session:
         template: PromptTemplate | None = None,
         sampling: Sampling | None = None,
     ) -> Models:
-        """The same for what only runs jobs."""
-        return self.executor(policy, prm, template=template, sampling=sampling)
+        """Models for what only runs jobs: in this process, or spread over a cluster's workers."""
+        if self._cluster is None:
+            return self.executor(policy, prm, template=template, sampling=sampling)
+        checkpoint = self.checkpoint(policy)
+        scorer = None if prm is None else find_prm(prm)
+        if prm is not None:
+            check_prm(prm, Tokens(load_tokenizer(checkpoint.location)))
+        recipe = Recipe(
+            policy=portable(policy),
+            prm=None if prm is None else portable(prm),
+            template=template or self.template(policy),
+            engine=self.settings.engine,
+            sampling=sampling or self.settings.sampling,
+            seed=self.settings.seed,
+            token_cap=self.settings.token_cap,
+            early_stop=self.settings.early_stop,
+            digests=self._digests(policy, prm),
+        )
+        workers = self._stack.enter_context(
+            Workers(
+                recipe,
+                self._cluster,
+                concurrency=self.settings.concurrency,
+                say=self.output.say,
+            )
+        )
+        with self.output.status(f"loading {policy} in {workers.count} workers"):
+            workers.load()
+        for model in filter(None, (checkpoint, scorer)):
+            self._note_size(model)
+        self._spread = Spread(workers, checkpoint.name, scorer.name if scorer else None, recipe)
+        return self._spread
+
+    def _digests(self, policy: str, prm: str | None) -> dict[str, str]:
+        digests = {"policy": checkpoint_digest(self.checkpoint(policy).location)}
+        if prm is not None:
+            digests["prm"] = checkpoint_digest(find_prm(prm).location)
+        return digests
 
     @property
     def concurrency(self) -> int:
-        """Problems in flight."""
-        return self.settings.concurrency
+        """Problems in flight, in all workers together."""
+        return self._spread.workers.concurrency if self._spread else self.settings.concurrency
 
     def run(self, label: str, problems: Sequence[Problem], solver: Solver, spec: RunSpec) -> Work:
         """Solve what a run has not finished, with a progress bar; see `run_problems`."""
@@ -206,15 +266,26 @@ class Session:
         work: Callable[[Callable[[int], None]], Any],
     ) -> Work:
         """Run a coroutine of problems with a progress bar, and note the throughput it had."""
-        policy = next(p for p in self._policies.values() if p.name == spec.policy)
-        prm = next((p for p in self._prms.values() if p.name == spec.prm), None)
-        before, prm_before = policy.counters(), prm.counters() if prm else None
+        before, prm_before = self._counters(spec)
         started = time.perf_counter()
         with self.output.progress(label, total) as progress:
             solved: int = asyncio.run(work(progress))
-        spent = policy.counters() - before
-        self._note_speed(spec, spent.generated, time.perf_counter() - started)
-        return Work(solved, spent, prm.counters() - prm_before if prm and prm_before else None)
+        seconds = time.perf_counter() - started
+        after, prm_after = self._counters(spec)
+        spent = after - before
+        # Costs are counted in seconds of one engine, however many there are.
+        engines = self._spread.workers.count if self._spread else 1
+        self._note_speed(spec, spent.generated, seconds * engines)
+        return Work(solved, spent, prm_after - prm_before if prm_before and prm_after else None)
+
+    def _counters(self, spec: RunSpec) -> tuple[EngineCounters, EngineCounters | None]:
+        """What a run's engines have counted so far, those of all workers together."""
+        if self._spread is not None:
+            report = self._spread.workers.report()
+            return report.policy, None if spec.prm is None else report.prm
+        policy = next(p for p in self._policies.values() if p.name == spec.policy)
+        prm = next((p for p in self._prms.values() if p.name == spec.prm), None)
+        return policy.counters(), prm.counters() if prm else None
 
     def _note_size(self, checkpoint: Checkpoint) -> None:
         size = None if checkpoint.folder is None else parameter_count(checkpoint.folder)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from executor.checkpoints import resolve
+from executor.cluster import ClusterOptions
 from executor.engine import EngineOptions
 from executor.errors import InputError
 from executor.prm import check_prm, find_prm
@@ -45,7 +46,21 @@ def settings(arguments: Namespace) -> Settings:
         template=getattr(arguments, "template", None),
         token_cap=cap,
         early_stop=getattr(arguments, "early_stop", True),
+        cluster=cluster(arguments),
     )
+
+
+def cluster(arguments: Namespace) -> ClusterOptions | None:
+    """The cluster that was asked for; None: everything runs in this process."""
+    options = ClusterOptions(
+        getattr(arguments, "ray_address", None), getattr(arguments, "ray_workers", None)
+    )
+    if getattr(arguments, "ray", False):
+        return options
+    for name, value in (("address", options.address), ("workers", options.workers)):
+        if value is not None:
+            raise InputError(f"--ray-{name}: goes with --ray")
+    return None
 
 
 def session(arguments: Namespace, output: Output) -> Session:
