@@ -121,7 +121,7 @@ def _start(options: ClusterOptions) -> None:
             "include_dashboard": False,
         }
     else:
-        _knock(address)
+        knock(address)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **wanted)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -129,7 +129,7 @@ def _start(options: ClusterOptions) -> None:
         raise InputError(f"Ray at {address}: cannot be used ({why})") from None
 
 
-def _knock(address: str) -> None:
+def knock(address: str) -> None:
     """InputError where nobody listens: Ray would try for minutes."""
     host, _, port = address.rpartition(":")
     if address == "auto" or "://" in address:

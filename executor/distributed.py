@@ -113,7 +113,9 @@ class Workers:
 
         async def all_ready() -> None:
             self._refill()
-            await asyncio.gather(*(p.starting for p in self._places if p.starting is not None))
+            tasks = (place.starting for place in self._places)
+            # Tasks that are done may be of an earlier event loop.
+            await asyncio.gather(*(task for task in tasks if task and not task.done()))
             self._begun = True
             self._check()
 

@@ -99,29 +99,18 @@ def test_bad_options_are_one_line(tmp_path: Path, options: list[str], clue: str)
     assert not (tmp_path / "apportion.db").exists()
 
 
-@pytest.mark.parametrize(
-    ("lacks", "options", "clue"),
-    [
-        (["ray"], [], "install apportion with its extra ray"),
-        ([], ["--ray-address", "127.0.0.1:9"], "--ray-address 127.0.0.1:9: no cluster answers"),
-        ([], ["--ray-address", "here"], "--ray-address here: must be HOST:PORT"),
-        ([], ["--ray-workers", "100000"], "--ray-workers 100000: the cluster has"),
-    ],
-    ids=["not installed", "not there", "no address", "too small"],
-)
-def test_a_ray_that_cannot_be_had_is_one_line(
-    tmp_path: Path, lacks: list[str], options: list[str], clue: str
-) -> None:
+def test_a_ray_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        f"sys.modules.update(dict.fromkeys({lacks}))\n"
+        "sys.modules['ray'] = None\n"
         "from planner.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    arguments = ["profile", *problems("heldout", 1), *MODELS, "--ray", *options]
+    arguments = ["profile", *problems("heldout", 1), *MODELS, "--ray"]
     ended = apportion(tmp_path, *arguments, program=("-c", program))
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     (said,) = [line for line in ended.stderr.splitlines() if line.startswith("apportion: ")]
-    assert clue in said
+    assert said.endswith("install apportion with its extra ray")
+    # Said before a store is made.
     assert not (tmp_path / "apportion.db").exists()
