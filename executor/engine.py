@@ -392,7 +392,7 @@ def prepare_environment() -> None:
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": _cores(),
+        "VLLM_CPU_OMP_THREADS_BIND": cores(),
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -400,10 +400,50 @@ def prepare_environment() -> None:
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
 
 
-def _cores() -> str:
+def cores() -> str:
     """The cores this process may use, as vLLM wants them."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     return ",".join(map(str, cores))
+
+
+def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) -> dict[str, Any]:
+    """vLLM's arguments for a model, in this process and on a server alike.
+
+    Args:
+        model: checkpoint folder or hub id.
+        options: sizes and types.
+        extra: further arguments (`runner`, `convert`, `pooler_config`, ...).
+    """
+    arguments: dict[str, Any] = {
+        "model": model,
+        "dtype": options.dtype,
+        "max_model_len": options.max_model_len,
+        "max_num_seqs": options.max_num_seqs,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "enable_prefix_caching": True,
+    }
+    if options.block_size is not None:
+        arguments["block_size"] = options.block_size
+    if on_cpu():
+        context = options.max_model_len or min(native_context(model), _CPU_CONTEXT)
+        # Compiling takes over two minutes on two cores.
+        arguments |= {
+            "enforce_eager": True,
+            "distributed_executor_backend": "uni",
+            "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
+            # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
+            # chunks, which CPU generators cannot do: prompts go in whole.
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(context, _CPU_BATCH),
+            "max_model_len": context,
+        }
+        if extra.get("runner") == "pooling" and options.dtype == "auto":
+            # vLLM would take float16, for which CPUs have no fast multiplication: on two cores a
+            # PRM took six times as long. It takes bfloat16 for policies.
+            arguments["dtype"] = "bfloat16"
+    else:
+        arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
+    return arguments | extra
 
 
 def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, Any]) -> Any:
@@ -437,41 +477,14 @@ def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, 
         def log_engine_initialized(self) -> None:
             pass
 
-    arguments: dict[str, Any] = {
-        "model": model,
-        "dtype": options.dtype,
-        "max_model_len": options.max_model_len,
-        "max_num_seqs": options.max_num_seqs,
-        "tensor_parallel_size": options.tensor_parallel_size,
-        "enable_prefix_caching": True,
+    arguments = engine_arguments(model, options, extra) | {
         "disable_log_stats": False,
         "use_tqdm_on_load": False,
         "served_model_name": engine.name,
     }
-    if options.block_size is not None:
-        arguments["block_size"] = options.block_size
     if extra.get("runner") != "pooling":
         arguments["stream_interval"] = _ONLY_WHEN_FINISHED
-    if on_cpu():
-        context = options.max_model_len or min(native_context(model), _CPU_CONTEXT)
-        # Compiling takes over two minutes on two cores.
-        arguments |= {
-            "enforce_eager": True,
-            "distributed_executor_backend": "uni",
-            "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
-            # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
-            # chunks, which CPU generators cannot do: prompts go in whole.
-            "enable_chunked_prefill": False,
-            "max_num_batched_tokens": max(context, _CPU_BATCH),
-            "max_model_len": context,
-        }
-        if extra.get("runner") == "pooling" and options.dtype == "auto":
-            # vLLM would take float16, for which CPUs have no fast multiplication: on two cores a
-            # PRM took six times as long. It takes bfloat16 for policies.
-            arguments["dtype"] = "bfloat16"
-    else:
-        arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
-    args = EngineArgs(**(arguments | extra))
+    args = EngineArgs(**arguments)
     return LLMEngine.from_engine_args(args, stat_loggers=[Counter])
 
 

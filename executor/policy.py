@@ -8,23 +8,16 @@ import functools
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from executor.delivery import Delivery, post
 from executor.engine import Capacity, Engine, EngineCounters, EngineOptions, host
 from executor.ledger import Ledger
+from executor.stopping import Finish as Finish
+from executor.stopping import Stopping
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens, load_tokenizer
-
-
-class Finish(StrEnum):
-    """Why a draw ended."""
-
-    EOS = "eos"  # the policy ended its response
-    STOP = "stop"  # a stop string: the end of a step
-    LENGTH = "length"  # cut at the token limit: not a finished response
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +97,7 @@ class VllmPolicy:
         self.template = template
         self.max_context = engine.max_context
         self.capacity = engine.capacity
+        self._stopping = Stopping(tokens, template)
         self._engine = engine
         self._ids = itertools.count()
 
@@ -134,13 +128,19 @@ class VllmPolicy:
         finished: Finished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`."""
+        ends = self._stopping.at(stop)
+        stopping: dict[str, Any] = (
+            {"stop": list(ends.strings), "include_stop_str_in_output": True}
+            if ends.strings
+            else {"stop_token_ids": list(ends.token_ids), "detokenize": False}
+        )
         params = _sampling_params()(
             n=n,
             max_tokens=max_tokens,
             temperature=temperature,
             top_p=top_p,
             seed=seed,
-            **self._stopping(stop),
+            **stopping,
             logprobs=0,
             # A dict a token costs more than a small model's forward pass.
             flat_logprobs=True,
@@ -182,37 +182,9 @@ class VllmPolicy:
             ledger.discarded += generated
             ledger.charge_prompt(prompt, cached)
 
-    def _stopping(self, stop: Sequence[str]) -> dict[str, Any]:
-        """How vLLM is told to stop.
-
-        Where only single tokens can spell the stop strings, it looks for those and is spared the
-        text: detokenising takes a quarter of the time of a small model.
-        """
-        strings = [*stop, *self.template.stop]
-        tokens = [self.tokens.single_tokens(text) for text in strings]
-        if None in tokens:
-            return {"stop": strings, "include_stop_str_in_output": True}
-        ids = sorted({token for found in tokens if found is not None for token in found})
-        return {"stop_token_ids": ids, "detokenize": False}
-
     def _to_draw(self, completion: Any, stop: Sequence[str]) -> Draw:
-        if completion.finish_reason == "length":
-            finish = Finish.LENGTH
-        else:
-            finish = Finish.STOP if self._at_step_end(completion, stop) else Finish.EOS
+        finish = self._stopping.finish(completion.finish_reason, completion.stop_reason, stop)
         return Draw(tuple(completion.token_ids), finish, float(completion.cumulative_logprob or 0))
-
-    def _at_step_end(self, completion: Any, stop: Sequence[str]) -> bool:
-        """Whether a draw ended at one of `stop`.
-
-        vLLM names the stop string or stop token it met; None means the end-of-sequence token. A
-        stop string of the template (an end-of-turn marker) ends the response like that token does,
-        and so do further end tokens of the model's own.
-        """
-        met = completion.stop_reason
-        if isinstance(met, int):
-            return any(met in (self.tokens.single_tokens(text) or ()) for text in stop)
-        return met is not None and met not in self.template.stop
 
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""

@@ -1,13 +1,10 @@
-"""How a policy tells vLLM to stop, and what it makes of where vLLM stopped."""
+"""What vLLM is told to stop at, and what is made of where it stopped."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from executor.policy import Finish, VllmPolicy
+from executor.stopping import Finish, StopAt, Stopping
 from executor.strategy import STEP_DELIMITER
 from executor.templates import PromptTemplate
 from executor.tokens import Tokens
@@ -20,29 +17,28 @@ WHOLE = ("a", "\n\n", END_OF_TURN)  # every stop string is a token
 SPELT = ("a", "\n", "<", "turn>")  # none is
 
 
-def policy(*pieces: str, stop: tuple[str, ...] = ()) -> VllmPolicy:
-    engine: Any = SimpleNamespace(max_context=64, name="fake", capacity=None)
-    return VllmPolicy("p", engine, Tokens(Vocabulary(*pieces)), PromptTemplate(stop=stop))
+def stopping(*pieces: str, stop: tuple[str, ...] = ()) -> Stopping:
+    return Stopping(Tokens(Vocabulary(*pieces)), PromptTemplate(stop=stop))
 
 
 @pytest.mark.parametrize(
     ("pieces", "stop", "template", "expected"),
     [
-        (WHOLE, [STEP_DELIMITER], (), {"stop_token_ids": [1], "detokenize": False}),
-        (WHOLE, [STEP_DELIMITER], (END_OF_TURN,), {"stop_token_ids": [1, 2], "detokenize": False}),
-        (WHOLE, [], (), {"stop_token_ids": [], "detokenize": False}),
+        (WHOLE, [STEP_DELIMITER], (), StopAt((), (1,))),
+        (WHOLE, [STEP_DELIMITER], (END_OF_TURN,), StopAt((), (1, 2))),
+        (WHOLE, [], (), StopAt((), ())),
         (
             (*WHOLE, "\n"),  # one that must be looked for in the text is enough
             [STEP_DELIMITER],
             (END_OF_TURN,),
-            {"stop": [STEP_DELIMITER, END_OF_TURN], "include_stop_str_in_output": True},
+            StopAt((STEP_DELIMITER, END_OF_TURN), ()),
         ),
     ],
 )
 def test_vllm_looks_for_tokens_where_they_say_it_all(
-    pieces: tuple[str, ...], stop: list[str], template: tuple[str, ...], expected: dict[str, Any]
+    pieces: tuple[str, ...], stop: list[str], template: tuple[str, ...], expected: StopAt
 ) -> None:
-    assert policy(*pieces, stop=template)._stopping(stop) == expected
+    assert stopping(*pieces, stop=template).at(stop) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,8 +57,5 @@ def test_vllm_looks_for_tokens_where_they_say_it_all(
 def test_a_draw_ends_as_vllm_says(
     pieces: tuple[str, ...], reason: str, met: int | str | None, expected: Finish
 ) -> None:
-    completion = SimpleNamespace(
-        finish_reason=reason, stop_reason=met, token_ids=[0, 1], cumulative_logprob=-1.5
-    )
-    draw = policy(*pieces, stop=(END_OF_TURN,))._to_draw(completion, [STEP_DELIMITER])
-    assert (draw.finish, draw.token_ids, draw.logprob) == (expected, (0, 1), -1.5)
+    found = stopping(*pieces, stop=(END_OF_TURN,)).finish(reason, met, [STEP_DELIMITER])
+    assert found is expected
