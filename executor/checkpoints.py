@@ -13,7 +13,7 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import platformdirs
 
 from executor.errors import InputError
 from executor.resources import data_folder
+from executor.servers.address import Address, read_address
 
 _MEGABYTE = 1 << 20
 # What names of architectures that write nothing have in them.
@@ -30,10 +31,11 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A servable model: its short name and its folder or hub id."""
+    """A servable model: its short name, its folder or hub id, and the servers that have it."""
 
     name: str
     location: str
+    servers: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path | None:
@@ -49,7 +51,10 @@ def cache_folder() -> Path:
 
 
 def resolve(name: str, role: str) -> Checkpoint:
-    """The checkpoint `name` stands for: a catalog name, a folder, or a hub id.
+    """The checkpoint `name` stands for: a catalog name, a folder, a hub id, or an address.
+
+    An address (`executor.servers.address`) says where a model is served; its tokenizer and
+    template are those of the model it names, or of the one the first server says it has.
 
     Args:
         name: as the user gave it.
@@ -58,6 +63,9 @@ def resolve(name: str, role: str) -> Checkpoint:
     Raises:
         InputError: there is no such model here.
     """
+    address = read_address(name)
+    if address is not None:
+        return _behind(address, role)
     if name in CONVERTED:
         return Checkpoint(name, str(CONVERTED[name]()))
     folder = Path(name).expanduser()
@@ -70,9 +78,7 @@ def resolve(name: str, role: str) -> Checkpoint:
             raise InputError(
                 f"policy {name}: is a classifier, no language model; PRMs go with --prm"
             )
-        return Checkpoint(_name_of(folder.resolve()), str(folder.resolve()))
-    if name.startswith(("http://", "https://")):
-        raise InputError(f"{role} {name}: servers are not supported yet; give a checkpoint folder")
+        return Checkpoint(name_of(folder.resolve()), str(folder.resolve()))
     if _HUB_ID.fullmatch(name) and _on_hub(name):
         return Checkpoint(name, name)
     known = ", ".join([*(CONVERTED if role == "policy" else ()), *bundled(role)])
@@ -91,7 +97,27 @@ def portable(name: str) -> str:
     return str(folder.resolve()) if folder.is_dir() else name
 
 
-def _name_of(folder: Path) -> str:
+def _behind(address: Address, role: str) -> Checkpoint:
+    """The checkpoint of what is served at an address; InputError where it is not served there."""
+    # Clients of HTTP and JSON are for those who have servers.
+    from executor.servers.probe import check_served, served_root
+
+    name = address.model or served_root(address.urls[0], role)
+    try:
+        checkpoint = resolve(name, role)
+    except InputError:
+        if address.model:
+            raise
+        raise InputError(
+            f"{role} {address}: that server's model was loaded from {name or 'nowhere it tells'}, "
+            f"which is no model here; name it with --{role.lower()}-model NAME"
+        ) from None
+    for url in address.urls:
+        check_served(url, role, checkpoint.name, checkpoint.location)
+    return replace(checkpoint, servers=address.urls)
+
+
+def name_of(folder: Path) -> str:
     """A folder's name; in the hub's cache, where that is a commit, the model's."""
     if folder.parent.name == "snapshots":
         return folder.parents[1].name.rpartition("--")[2]

@@ -1,8 +1,9 @@
-"""Names of the model classes that vLLM lacks for public PRMs, and how it learns of them.
+"""What vLLM lacks for PRMs, and how it learns of it: this project's entry points in its groups.
 
-`register` is this project's entry point in vLLM's group of plugins, so that workers in processes of
-their own know the classes; where `VLLM_PLUGINS` lists others, it must list `apportion_prms` too.
-Names begin with the project's: another plugin, or vLLM one day, may have classes for these models.
+`register` names model classes, so that workers in processes of their own know them; `steps` names
+the way servers are asked for scores (`executor.prm.step_scores`). Where `VLLM_PLUGINS` lists
+others, it must list `apportion_prms` and `apportion_steps` too. Names begin with the project's:
+another plugin, or vLLM one day, may have classes for these models.
 """
 
 from __future__ import annotations
@@ -22,3 +23,8 @@ def register() -> None:
         for name in (QWEN_MATH, SKYWORK):
             if name not in ModelRegistry.get_supported_archs():
                 ModelRegistry.register_model(name, f"executor.prm.qwen_heads:{name}")
+
+
+def steps() -> str:
+    """The class that `vllm serve --io-processor-plugin apportion_steps` asks for."""
+    return "executor.prm.step_scores.StepScores"

@@ -12,6 +12,7 @@ from executor.prm.reward_head import RewardHead
 from executor.prm.rlhflow import RlhFlow
 from executor.prm.served import VllmPrm
 from executor.prm.skywork import Skywork
+from executor.servers.server import Patience
 from executor.tokens import Tokens
 
 # The first that fits is taken.
@@ -24,10 +25,11 @@ def find_prm(name: str) -> Checkpoint:
     Raises:
         InputError: there is no such model, or no convention fits it.
     """
-    return _find(name)[0]
+    return find_convention(name)[0]
 
 
-def _find(name: str) -> tuple[Checkpoint, type[Convention]]:
+def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
+    """The checkpoint of the PRM called `name` and what kind it is; InputError as `find_prm`."""
     checkpoint = resolve(name, "PRM")
     config = read_config(checkpoint.location)
     for convention in CONVENTIONS:
@@ -41,19 +43,30 @@ def _find(name: str) -> tuple[Checkpoint, type[Convention]]:
 
 def check_prm(name: str, policy_tokens: Tokens) -> None:
     """InputError where a PRM cannot be had or does not fit the policy; loads no weights."""
-    checkpoint, convention = _find(name)
+    checkpoint, convention = find_convention(name)
     convention.load(checkpoint, policy_tokens)
 
 
-def load_prm(name: str, policy_tokens: Tokens, options: EngineOptions) -> Prm:
-    """Load the PRM called `name` for a policy with the tokenizer `policy_tokens`.
+def load_prm(
+    name: str,
+    policy_tokens: Tokens,
+    options: EngineOptions,
+    patience: Patience | None = None,
+) -> Prm:
+    """Load the PRM called `name`, or connect to it, for a policy with `policy_tokens`.
 
     Raises:
         InputError: there is no such model, or it does not fit.
         EngineError: vLLM cannot load it.
     """
-    checkpoint, convention = _find(name)
-    return VllmPrm.load(checkpoint, convention.load(checkpoint, policy_tokens), options)
+    checkpoint, kind = find_convention(name)
+    convention = kind.load(checkpoint, policy_tokens)
+    if checkpoint.servers:
+        # Not above: servers' PRMs import the conventions' base, and so this package.
+        from executor.servers.connect import connect_prm
+
+        return connect_prm(checkpoint, convention, patience or Patience())
+    return VllmPrm.load(checkpoint, convention, options)
 
 
-__all__ = ["CONVENTIONS", "Prm", "check_prm", "find_prm", "load_prm"]
+__all__ = ["CONVENTIONS", "Prm", "check_prm", "find_convention", "find_prm", "load_prm"]

@@ -1,0 +1,118 @@
+"""The command line that serves a model as this program would run it in its own process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from executor.checkpoints import Checkpoint, resolve
+from executor.engine import EngineOptions, cores, engine_arguments, native_context, on_cpu
+from executor.prm import find_convention
+from executor.tokens import Tokens, load_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ServeCommand:
+    """How to start a server.
+
+    Attributes:
+        arguments: the program and its arguments.
+        environment: variables it needs besides the user's own.
+        port: where it will listen.
+    """
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    port: int
+
+    def __str__(self) -> str:
+        """One line for a shell."""
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*variables, shlex.join(self.arguments)])
+
+
+def serve_policy(name: str, port: int, options: EngineOptions) -> ServeCommand:
+    """How to serve the policy `name`; InputError where there is no such model."""
+    checkpoint = resolve(name, "policy")
+    exact = {"enable_prompt_tokens_details": True, "enable_scale_out": True}
+    return _command(checkpoint, port, options, {}, exact)
+
+
+def serve_prm(name: str, port: int, options: EngineOptions) -> ServeCommand:
+    """How to serve the PRM `name`; InputError where there is none, or no convention fits it."""
+    checkpoint, kind = find_convention(name)
+    # A reward head's checkpoint has its policy's tokenizer.
+    convention = kind.load(checkpoint, Tokens(load_tokenizer(checkpoint.location)))
+    if options.max_model_len is not None:
+        longest = min(options.max_model_len, native_context(checkpoint.location))
+        options = replace(options, max_model_len=longest)
+    exact = {"io_processor_plugin": "apportion_steps"}
+    extra = {"runner": "pooling", **convention.engine_arguments()}
+    return _command(checkpoint, port, options, extra, exact)
+
+
+def _command(
+    checkpoint: Checkpoint,
+    port: int,
+    options: EngineOptions,
+    extra: dict[str, Any],
+    exact: dict[str, Any],
+) -> ServeCommand:
+    """The command line; `exact` are the options with which the server tells what it counted."""
+    arguments = engine_arguments(checkpoint.location, options, extra) | exact
+    arguments |= {"served_model_name": checkpoint.name, "port": port}
+    del arguments["model"]
+    program = [*_program(), checkpoint.location]
+    words = [word for name, value in arguments.items() for word in _option(name, value)]
+    environment = {"VLLM_NO_USAGE_STATS": "1"}
+    if on_cpu():
+        bound = os.environ.get("VLLM_CPU_OMP_THREADS_BIND", cores())
+        environment["VLLM_CPU_OMP_THREADS_BIND"] = bound
+    return ServeCommand((*program, *words), environment, port)
+
+
+def _program() -> list[str]:
+    """The words before a model's name that start a server."""
+    try:
+        importlib.metadata.version("vllm")
+    except importlib.metadata.PackageNotFoundError:
+        # The script `vllm` of the distribution vllm-cpu 0.32 asks for the version of one called
+        # vllm, and fails; this is what it would start.
+        return [sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry", "--model"]
+    return ["vllm", "serve"]
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """An argument of vLLM's as words of its command line; none for what is left to vLLM."""
+    flag = name.replace("_", "-")
+    match value:
+        case None:
+            return []
+        case True:
+            return [f"--{flag}"]
+        case False:
+            return [f"--no-{flag}"]
+        case dict():
+            return [f"--{flag}", json.dumps(value)]
+    if is_dataclass(value):
+        return [f"--{flag}", json.dumps(_given(value))]
+    return [f"--{flag}", str(value)]
+
+
+def _given(settings: Any) -> dict[str, Any]:
+    """The fields of one of vLLM's settings that are not its defaults."""
+    plain = type(settings)()
+    given = {
+        one.name: getattr(settings, one.name)
+        for one in fields(settings)
+        if getattr(settings, one.name) != getattr(plain, one.name)
+    }
+    # vLLM makes this of `pooling_type`, and will not be told both.
+    given.pop("seq_pooling_type", None)
+    return given

@@ -1,0 +1,130 @@
+"""One streamed `/v1/completions` request for one continuation: what is asked, what has come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from executor.errors import EngineError
+from executor.servers.address import first_line
+from executor.servers.server import Lease, LostError, refused
+from executor.stopping import StopAt
+
+# Tokens a chunk, besides the first, which comes at once: a chunk a token would cost more than
+# small models do.
+STREAM_INTERVAL = 16
+
+# What vLLM would take from the model's generation_config where a request is silent.
+_PLAIN = {
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A continuation that is asked for; `seed` is the child's own."""
+
+    prompt: Sequence[int]
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    stop: StopAt
+
+    def body(self, model: str, request_id: str) -> dict[str, Any]:
+        """The JSON of the request."""
+        stop: dict[str, Any] = (
+            {"stop": list(self.stop.strings), "include_stop_str_in_output": True}
+            if self.stop.strings
+            else {"stop_token_ids": list(self.stop.token_ids)}
+        )
+        sampling = {
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "seed": self.seed,
+        }
+        return _PLAIN | stop | sampling | {
+            "model": model,
+            "request_id": request_id,
+            "prompt": list(self.prompt),
+            "logprobs": 0,
+            "return_token_ids": True,
+            "stream": True,
+            "stream_interval": STREAM_INTERVAL,
+            "stream_options": {"include_usage": True},
+        }  # fmt: skip
+
+
+@dataclass(slots=True)
+class Completion:
+    """What has come of a continuation so far.
+
+    Attributes:
+        token_ids: the generated tokens.
+        logprob: sum of their log-probabilities, in nats.
+        reason: vLLM's `finish_reason`; None while it goes on.
+        met: vLLM's `stop_reason`.
+        cached: prompt tokens the prefix cache spared; 0 where the server does not say.
+        complete: whether the server has said all.
+    """
+
+    token_ids: list[int] = field(default_factory=list)
+    logprob: float = 0.0
+    reason: str | None = None
+    met: int | str | None = None
+    cached: int = 0
+    complete: bool = False
+
+    async def read(self, client: httpx.AsyncClient, lease: Lease, body: dict[str, Any]) -> None:
+        """Send the request and take what comes, until the server has said all.
+
+        Raises:
+            LostError: the server failed, or broke off.
+            EngineError: it refused the request.
+            httpx.HTTPError: the connection failed.
+        """
+        url = lease.server.url
+        async with client.stream("POST", f"{url}/v1/completions", json=body) as response:
+            if response.status_code != 200:
+                raise refused(response.status_code, await response.aread(), url)
+            async for line in response.aiter_lines():
+                before = len(self.token_ids)
+                if line.startswith("data: "):
+                    self._take(line[6:], url)
+                lease.heard(len(self.token_ids) - before)
+        if not self.complete:
+            raise LostError(f"{url}: the answer broke off")
+
+    def _take(self, data: str, url: str) -> None:
+        """Take one event of the stream."""
+        if data == "[DONE]":
+            self.complete = self.reason is not None
+            return
+        try:
+            event = json.loads(data)
+            if "error" not in event:
+                self._add(event)
+                return
+            status = int(event["error"]["code"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineError(f"{url}: its answer is not vLLM's ({first_line(error)})") from None
+        raise refused(status, data.encode(), url)
+
+    def _add(self, event: dict[str, Any]) -> None:
+        for choice in event["choices"]:
+            self.token_ids += choice["token_ids"]
+            if choice["logprobs"] is not None:
+                self.logprob += sum(choice["logprobs"]["token_logprobs"])
+            self.reason = choice["finish_reason"]
+            self.met = choice["stop_reason"]
+        details = (event.get("usage") or {}).get("prompt_tokens_details") or {}
+        self.cached = details.get("cached_tokens", self.cached)

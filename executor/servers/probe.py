@@ -1,0 +1,214 @@
+"""Is a server what the user takes it for? Asked before anything runs, one clear line if not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from executor.engine import Capacity
+from executor.errors import InputError
+from executor.servers.address import first_line
+from executor.servers.metrics import read_capacity
+from executor.servers.server import reason_of
+from executor.tokens import Tokens
+
+# Words, numbers, signs and a blank line: models with different vocabularies cut it differently.
+_SAMPLE = "12 + 30 = 42.\n\nSo the café's answer is \\boxed{42}, isn't it?"
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model on a server.
+
+    Attributes:
+        url: of the server, without `/v1`.
+        id: what the server calls it.
+        max_context: longest context in tokens.
+        capacity: what the server holds at once.
+        cached: whether it says how much of a prompt was cached.
+        aborts: whether it can be told to end a request.
+        scores_steps: whether it has this project's way to score steps (PRMs).
+    """
+
+    url: str
+    id: str
+    max_context: int
+    capacity: Capacity
+    cached: bool = False
+    aborts: bool = False
+    scores_steps: bool = False
+
+
+def served_root(url: str, role: str) -> str:
+    """The folder or hub id that a server says its model was loaded from."""
+    with httpx.Client(timeout=_TIMEOUT) as client:
+        return str(_models(client, url, role)[0].get("root") or "")
+
+
+def check_served(url: str, role: str, name: str, location: str) -> None:
+    """InputError where no server answers, or it has not the model `name`, loaded from `location`.
+
+    `role` is `policy` or `PRM`, for messages.
+    """
+    with httpx.Client(timeout=_TIMEOUT) as client:
+        _model(client, url, role, name, location)
+
+
+def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedModel:
+    """What a server of the policy `name` is; nothing but one token is generated.
+
+    Args:
+        url: of the server.
+        name: the policy's short name.
+        location: its checkpoint.
+        tokens: its tokenizer.
+
+    Raises:
+        InputError: no server answers, or it is one of another model or of none that writes.
+    """
+    with httpx.Client(timeout=_TIMEOUT) as client:
+        model = _model(client, url, "policy", name, location)
+        _same_tokenizer(client, url, model["id"], name, tokens)
+        body = {"model": model["id"], "prompt": tokens.encode("1")[:1], "max_tokens": 1, "seed": 0}
+        answer = _post(client, url, "/v1/completions", body, "policy")
+        if answer.status_code != 200:
+            raise InputError(
+                f"policy {url}: that server does not write "
+                f"(status {answer.status_code}: {first_line(answer.text)}); PRMs go with --prm"
+            )
+        usage = _json(answer, url, "policy").get("usage") or {}
+        told = _post(client, url, "/inference/v1/abort_requests", {"request_ids": []}, "policy")
+        return _served(
+            client, url, model, "policy",
+            cached=usage.get("prompt_tokens_details") is not None,
+            aborts=told.status_code == 200,
+        )  # fmt: skip
+
+
+def probe_prm(url: str, name: str, location: str) -> ServedModel:
+    """What a server of the PRM `name` is; one token is scored.
+
+    Raises:
+        InputError: no server answers, or it is one of another model or of none that scores.
+    """
+    with httpx.Client(timeout=_TIMEOUT) as client:
+        model = _model(client, url, "PRM", name, location)
+        data = {"token_ids": [0], "ends": [1]}
+        body = {"model": model["id"], "data": data}
+        scores_steps = _post(client, url, "/pooling", body, "PRM").status_code == 200
+        body = {"model": model["id"], "input": [[0]]}
+        if not scores_steps and _post(client, url, "/classify", body, "PRM").status_code != 200:
+            raise InputError(
+                f"PRM {url}: that server does not score; start one with what "
+                f"`apportion serve-command --prm {name}` prints"
+            )
+        return _served(client, url, model, "PRM", cached=scores_steps, scores_steps=scores_steps)
+
+
+def _model(client: httpx.Client, url: str, role: str, name: str, location: str) -> dict[str, Any]:
+    """The entry of `/v1/models` that is the model `name`."""
+    models = _models(client, url, role)
+    for model in models:
+        root = str(model.get("root") or "")
+        if name in (model["id"], root, _name_of(root)) or root == location:
+            return model
+    others = ", ".join(f"{model['id']} (from {model.get('root')})" for model in models)
+    raise InputError(
+        f"{role} {url}: that server has {others}, not {name}; name its model with "
+        f"--{role.lower()}-model, or start it with --served-model-name {name}"
+    )
+
+
+def _name_of(root: str) -> str:
+    from executor.checkpoints import name_of
+
+    return name_of(Path(root))
+
+
+def _models(client: httpx.Client, url: str, role: str) -> list[dict[str, Any]]:
+    try:
+        answer = client.get(f"{url}/v1/models")
+    except httpx.HTTPError as error:
+        raise InputError(
+            f"{role} {url}: no server answers there ({reason_of(error)}); "
+            "apportion serve-command prints how to start one"
+        ) from None
+    models: Any = None
+    if answer.status_code == 200:
+        models = _json(answer, url, role).get("data")
+    if not isinstance(models, list) or not models or not all("id" in one for one in models):
+        raise InputError(
+            f"{role} {url}: what answers there is no `vllm serve` "
+            f"(/v1/models: status {answer.status_code})"
+        )
+    return models
+
+
+def _same_tokenizer(client: httpx.Client, url: str, model: str, name: str, tokens: Tokens) -> None:
+    body = {"model": model, "prompt": _SAMPLE, "add_special_tokens": False}
+    answer = _post(client, url, "/tokenize", body, "policy")
+    if answer.status_code != 200:
+        return  # turned off there; the model's name has been compared
+    if _json(answer, url, "policy").get("tokens") != tokens.encode(_SAMPLE):
+        raise InputError(
+            f"policy {url}: its tokenizer is another than {name}'s; "
+            "name the model it serves with --policy-model"
+        )
+
+
+def _served(
+    client: httpx.Client, url: str, model: dict[str, Any], role: str, **knows: bool
+) -> ServedModel:
+    context = int(model["max_model_len"])
+    try:
+        metrics = client.get(f"{url}/metrics")
+        metrics.raise_for_status()
+    except httpx.HTTPError as error:
+        raise InputError(f"{role} {url}: it has no /metrics ({reason_of(error)})") from None
+    return ServedModel(url, model["id"], context, read_capacity(metrics.text, context), **knows)
+
+
+def _post(
+    client: httpx.Client, url: str, path: str, body: dict[str, Any], role: str
+) -> httpx.Response:
+    try:
+        return client.post(f"{url}{path}", json=body)
+    except httpx.HTTPError as error:
+        raise InputError(f"{role} {url}: {path} was not answered ({reason_of(error)})") from None
+
+
+def _json(answer: httpx.Response, url: str, role: str) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{role} {url}: what answers there is no `vllm serve`")
+    return found
+
+
+def shortcomings(served: Sequence[ServedModel], role: str) -> list[str]:
+    """What the servers do not say, for whoever reads the ledger."""
+    notes = []
+    silent = [one.url for one in served if not one.cached]
+    if silent:
+        option = (
+            "--enable-prompt-tokens-details" if role == "policy"
+            else "--io-processor-plugin apportion_steps"
+        )  # fmt: skip
+        notes.append(
+            f"{role} on {', '.join(silent)}: started without {option}, it does not say what its "
+            "prefix cache spares; prompts count as forwarded whole"
+        )
+    deaf = [one.url for one in served if role == "policy" and not one.aborts]
+    if deaf:
+        notes.append(
+            f"policy on {', '.join(deaf)}: started without --enable-scale-out, it does not say "
+            "what cancelled requests had come to; what had been streamed counts"
+        )
+    return notes

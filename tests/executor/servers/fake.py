@@ -1,0 +1,226 @@
+"""A small HTTP server that speaks as `vllm serve` does, and fails as it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MODEL = "fake-model"
+STEP = 4
+"""Tokens a chunk."""
+
+
+def drawn(seed: int, length: int) -> list[int]:
+    """The tokens this server's model continues any prompt with."""
+    return [97 + (seed * 7 + place) % 26 for place in range(length)]
+
+
+def reward(end: int) -> float:
+    """The score of a step that ends at a place."""
+    return 1 / (1 + end)
+
+
+class FakeServer(ThreadingHTTPServer):
+    """The server.
+
+    Attributes:
+        faults: what befalls the next completions, one each: `500`, `400`, `refuse` (503), `close`
+            (the connection, after a chunk), `hang` (silence after a chunk), `error` (an error in
+            the stream); no fault is `""`.
+        well: whether `/health` says so.
+        pause: seconds between chunks.
+        seeds: seeds of the completions that were asked for, in order.
+        generated: tokens sent.
+        plugin: whether it scores steps as `--io-processor-plugin apportion_steps` does.
+        scored: places that scores were asked for, a request each.
+        cached: what it says was cached of each prompt.
+    """
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.faults: deque[str] = deque()
+        self.well = True
+        self.pause = 0.0
+        self.cached = 2
+        self.seeds: list[int] = []
+        self.generated = 0
+        self.aborted: set[str] = set()
+        self.aborts = True
+        self.plugin = True
+        self.scored: list[list[int]] = []
+        self.healthy_asked = 0
+        self.under_way = 0
+        self.most_under_way = 0
+        self.lock = threading.Lock()
+        self.stopped = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that went away are what these tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FakeServer
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        if self.path == "/health":
+            self.server.healthy_asked += 1
+            self._say(200 if self.server.well else 503, {})
+        elif self.path == "/v1/models":
+            entry = {"id": MODEL, "root": f"/models/{MODEL}", "max_model_len": 128}
+            self._say(200, {"data": [entry]})
+        elif self.path == "/metrics":
+            text = (
+                'vllm:cache_config_info{block_size="32",num_gpu_blocks="10"} 1.0\n'
+                f'vllm:generation_tokens_total{{engine="0"}} {float(self.server.generated)}\n'
+            )
+            self._say_text(200, text)
+        else:
+            self._say(404, {"detail": "Not Found"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/completions":
+            self._complete(body)
+        elif self.path == "/inference/v1/abort_requests" and self.server.aborts:
+            self.server.aborted.update(body["request_ids"])
+            self._say(200, {})
+        elif self.path == "/tokenize":
+            self._say(200, {"tokens": [ord(character) for character in body["prompt"]]})
+        elif self.path == "/pooling" and self.server.plugin:
+            data = body["data"]
+            scores = {"rewards": [reward(end) for end in data["ends"]],
+                      "cached": [1] * len(data["ends"])}  # fmt: skip
+            self._score(data["ends"], {"data": scores})
+        elif self.path == "/classify":
+            ends = [len(prompt) for prompt in body["input"]]
+            probs = [[1 - reward(end), reward(end)] for end in ends]
+            self._score(ends, {"data": [{"probs": one} for one in probs]})
+        else:
+            self._say(404, {"detail": "Not Found"})
+
+    def _score(self, ends: list[int], record: dict[str, Any]) -> None:
+        server = self.server
+        with server.lock:
+            server.scored.append(ends)
+            fault = server.faults.popleft() if server.faults else ""
+        if fault == "hang":
+            server.stopped.wait(20)
+        elif fault:
+            self._say(int(fault), {"error": {"message": f"told to say {fault}"}})
+        else:
+            time.sleep(server.pause)
+            self._say(200, record)
+
+    def _complete(self, body: dict[str, Any]) -> None:
+        server = self.server
+        with server.lock:
+            server.seeds.append(body["seed"])
+            fault = server.faults.popleft() if server.faults else ""
+            server.under_way += 1
+            server.most_under_way = max(server.most_under_way, server.under_way)
+        try:
+            if fault in ("500", "400", "503"):
+                self._say(int(fault), {"error": {"message": f"told to say {fault}"}})
+            elif body.get("stream"):
+                self._stream(body, fault)
+            else:
+                server.generated += 1
+                self._say(200, {"choices": [], "usage": {"prompt_tokens_details": {}}})
+        finally:
+            with server.lock:
+                server.under_way -= 1
+
+    def _stream(self, body: dict[str, Any], fault: str) -> None:
+        server = self.server
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        tokens = drawn(body["seed"], body["max_tokens"])
+        request = f"cmpl-{body['request_id']}-0"
+        reason = None
+        for start in range(0, len(tokens), STEP):
+            if request in server.aborted:
+                reason = "abort"
+                self._event(_chunk([], reason))
+                break
+            piece = tokens[start : start + STEP]
+            reason = "length" if start + STEP >= len(tokens) else None
+            self._event(_chunk(piece, reason))
+            server.generated += len(piece)
+            if fault == "close":
+                self.connection.close()
+                self.close_connection = True
+                return
+            if fault == "hang":
+                server.stopped.wait(20)
+                return
+            if fault == "error":
+                self._event({"error": {"message": "told to fail", "code": 500}})
+                break
+            time.sleep(server.pause)
+        details = {"cached_tokens": server.cached}
+        self._event({"choices": [], "usage": {"prompt_tokens_details": details}})
+        self._write(b"data: [DONE]\n\n")
+        self._write(b"")
+
+    def _event(self, record: dict[str, Any]) -> None:
+        self._write(b"data: " + json.dumps(record).encode() + b"\n\n")
+
+    def _write(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def _say(self, status: int, record: dict[str, Any]) -> None:
+        self._say_text(status, json.dumps(record))
+
+    def _say_text(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+def _chunk(tokens: list[int], reason: str | None) -> dict[str, Any]:
+    logprobs = {"token_logprobs": [-0.5] * len(tokens)}
+    choice = {
+        "token_ids": tokens, "logprobs": logprobs, "finish_reason": reason, "stop_reason": None,
+    }  # fmt: skip
+    return {"choices": [choice]}
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[FakeServer]:
+    """A server that runs."""
+    server = FakeServer(port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        stop(server)
+
+
+def stop(server: FakeServer) -> None:
+    """End a server; its port refuses from here on."""
+    server.stopped.set()
+    with suppress(OSError):
+        server.shutdown()
+        server.server_close()

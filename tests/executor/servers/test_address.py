@@ -1,0 +1,42 @@
+"""How servers are named."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.errors import InputError
+from executor.servers.address import Address, located, read_address
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("http://a:1/v1", Address("", ("http://a:1",))),
+        ("https://a/llm/v1/", Address("", ("https://a/llm",))),
+        ("http://a:1, http://b:2/v1", Address("", ("http://a:1", "http://b:2"))),
+        ("./heads/mine@http://a:1/v1", Address("./heads/mine", ("http://a:1",))),
+        ("lab-0.8m", None),
+        ("a@b", None),
+    ],
+)
+def test_an_address_is_told_from_a_model(name: str, expected: Address | None) -> None:
+    assert read_address(name) == expected
+    if expected is not None:
+        assert read_address(str(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["http://", "http://a:port", "http://a,b", "http://a/v1,http://a", "http://a?key=1"]
+)
+def test_a_bad_address_is_one_line(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_address(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_options_make_one_name() -> None:
+    assert located("http://a:1", "lab-0.8m", "policy") == "lab-0.8m@http://a:1/v1"
+    assert located("lab-0.8m", None, "policy") == "lab-0.8m"
+    for name in (None, "lab-0.8m"):
+        with pytest.raises(InputError, match="--prm-model x: goes with the address"):
+            located(name, "x", "prm")
