@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from executor.errors import EngineError, InputError
+from executor.servers.address import located
 
 DEFAULT_STORE = "sqlite:///apportion.db"
 USAGE_ERROR = 2
@@ -39,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     output = Output(as_json=arguments.json)
     try:
+        for role in ("policy", "prm"):
+            served = getattr(arguments, f"{role}_model", None)
+            if served is not None:
+                setattr(arguments, role, located(getattr(arguments, role, None), served, role))
         command.run(arguments, output)
     except InputError as error:
         print(f"apportion: {_one_line(error)}", file=sys.stderr)
@@ -72,6 +77,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _report,
+        _serve_command,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -113,12 +119,40 @@ def _whole(text: str) -> int:
 
 def _add_models(command: Parser, *, prm_required: bool = False) -> None:
     command.add_argument(
-        "--policy", required=True, help="catalog name (lab-0.8m), checkpoint folder or hub id"
+        "--policy",
+        required=True,
+        help="catalog name (lab-0.8m), checkpoint folder, hub id, or address of a server",
     )
     command.add_argument(
         "--prm",
         required=prm_required,
-        help="PRM: catalog name (lab-0.8m-prm), or a folder made by fit-prm",
+        help="PRM: catalog name (lab-0.8m-prm), a folder made by fit-prm, or address of a server",
+    )
+
+
+def _add_servers(command: Parser) -> None:
+    group = command.add_argument_group(
+        "servers", "addresses are http://host:port/v1, several of one model with commas"
+    )
+    group.add_argument(
+        "--policy-model",
+        metavar="NAME",
+        help="which policy is served at the address given with --policy (default: as it says)",
+    )
+    group.add_argument("--prm-model", metavar="NAME", help="the same of --prm")
+    group.add_argument(
+        "--stall-timeout",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="a server that says nothing for so long is lost (default: 120)",
+    )
+    group.add_argument(
+        "--outage-timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long all servers may be down before the run ends (default: 60)",
     )
 
 
@@ -163,6 +197,7 @@ def _add_sampling(command: Parser) -> None:
         help="draw all N responses, also those that cannot change a vote's answer any more",
     )
     _add_engine(command)
+    _add_servers(command)
 
 
 def _add_engine(command: Parser) -> None:
@@ -171,6 +206,10 @@ def _add_engine(command: Parser) -> None:
     group.add_argument(
         "--concurrency", type=_whole, default=32, help="problems in flight (default: 32)"
     )
+    _add_sizes(group)
+
+
+def _add_sizes(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-model-len", type=_whole, help="longest context in tokens")
     group.add_argument(
         "--kv-cache-gib", type=float, default=2.0, help="key-value cache of an engine on a CPU"
@@ -384,6 +423,21 @@ def _report(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--prm", help="default: the only one in the store")
     command.add_argument("--out", type=Path, required=True, metavar="FILE")
     _add_constraint(command)
+
+
+def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "serve-command",
+        "print how to start a server of a policy or a PRM that does what this program would",
+        "apportion serve-command --policy lab-0.8m --port 8000\n"
+        "apportion serve-command --prm lab-0.8m-prm --port 8100",
+    )
+    model = command.add_mutually_exclusive_group(required=True)
+    model.add_argument("--policy", help="catalog name (lab-0.8m), checkpoint folder or hub id")
+    model.add_argument("--prm", help="catalog name (lab-0.8m-prm), checkpoint folder or hub id")
+    command.add_argument("--port", type=_whole, default=8000, help="default: %(default)s")
+    _add_sizes(command.add_argument_group("engine"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from executor.answers import MathGrader
 from executor.checkpoints import (
@@ -28,6 +28,10 @@ from executor.prm.base import Prm
 from executor.problem import Problem
 from executor.recipe import Recipe, Spread
 from executor.runner import CONCURRENCY, Executor, Models, Solver, run_problems
+from executor.servers.connect import connect_policy
+from executor.servers.policy import HttpPolicy
+from executor.servers.prm import HttpPrm
+from executor.servers.server import Patience
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling
 from executor.templates import PromptTemplate, load_template, template_for
@@ -35,6 +39,8 @@ from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
 from planner.costs import Rates
 from profiling.problems import load_problems
+
+Served = TypeVar("Served")
 
 _MODEL = "model/"
 _SPEED = "speed/"
@@ -53,6 +59,7 @@ class Settings:
         token_cap: most tokens generated for one problem; None: its budget of full responses.
         early_stop: see `Executor.early_stop`.
         cluster: where models run, each worker with `concurrency` problems; None: in this process.
+        patience: how long servers are waited for.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -63,6 +70,7 @@ class Settings:
     token_cap: int | None = None
     early_stop: bool = True
     cluster: ClusterOptions | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +105,8 @@ class Session:
         self.store = self._stack.enter_context(Store.open(store_url))
         self.grader = self._stack.enter_context(MathGrader())
         self._checkpoints: dict[str, Checkpoint] = {}
-        self._policies: dict[str, VllmPolicy] = {}
-        self._prms: dict[tuple[str, str], Prm] = {}
+        self._policies: dict[Checkpoint, VllmPolicy | HttpPolicy] = {}
+        self._prms: dict[tuple[Checkpoint, str], Prm] = {}
         self._spread: Spread | None = None
 
     def __enter__(self) -> Session:
@@ -136,9 +144,10 @@ class Session:
         """The template questions are put to the policy with."""
         if self.settings.template is not None:
             return load_template(self.settings.template)
-        return template_for(policy, self.checkpoint(policy).folder)
+        checkpoint = self.checkpoint(policy)
+        return template_for(checkpoint.name if checkpoint.servers else policy, checkpoint.folder)
 
-    def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy:
+    def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy | HttpPolicy:
         """The policy, served; loaded once, by whatever path it is named.
 
         Raises:
@@ -146,27 +155,37 @@ class Session:
         """
         checkpoint = self.checkpoint(name)
         wanted = template or self.template(name)
-        if checkpoint.location not in self._policies:
+        if checkpoint not in self._policies:
             with self.output.status(f"loading policy {name}"):
-                self._policies[checkpoint.location] = VllmPolicy.load(
-                    checkpoint.name,
-                    checkpoint.location,
-                    wanted,
-                    self.settings.engine,
-                )
+                self._policies[checkpoint] = self._start(checkpoint, wanted)
             self._note_size(checkpoint)
-        served = self._policies[checkpoint.location]
+        served = self._policies[checkpoint]
         if served.template != wanted:
             raise InputError(f"policy {name}: the plan was made with another template")
+        return served
+
+    def _start(self, checkpoint: Checkpoint, template: PromptTemplate) -> VllmPolicy | HttpPolicy:
+        """The policy in this process, or on the servers that have it."""
+        if not checkpoint.servers:
+            name, location = checkpoint.name, checkpoint.location
+            return VllmPolicy.load(name, location, template, self.settings.engine)
+        return self._noted(connect_policy(checkpoint, template, self.settings.patience))
+
+    def _noted(self, served: Served) -> Served:
+        """What servers do not tell is said once."""
+        if isinstance(served, HttpPolicy | HttpPrm):
+            for note in served.shortcomings:
+                self.output.say(f"note: {note}")
         return served
 
     def prm(self, name: str, policy: Policy) -> Prm:
         """The PRM, served for a policy; loaded once, by whatever path it is named."""
         checkpoint = find_prm(name)
-        at = (checkpoint.location, policy.name)
+        at = (checkpoint, policy.name)
         if at not in self._prms:
             with self.output.status(f"loading PRM {name}"):
-                self._prms[at] = load_prm(name, policy.tokens, self.settings.engine)
+                loaded = load_prm(name, policy.tokens, self.settings.engine, self.settings.patience)
+            self._prms[at] = self._noted(loaded)
             self._note_size(checkpoint)
         return self._prms[at]
 
@@ -208,6 +227,12 @@ class Session:
             return self.executor(policy, prm, template=template, sampling=sampling)
         checkpoint = self.checkpoint(policy)
         scorer = None if prm is None else find_prm(prm)
+        for served in filter(None, (checkpoint, scorer)):
+            if served.servers:
+                raise InputError(
+                    f"--ray: its workers load {served.name} themselves; name the model, "
+                    "not its servers, or leave --ray out"
+                )
         if prm is not None:
             check_prm(prm, Tokens(load_tokenizer(checkpoint.location)))
         recipe = Recipe(

@@ -12,6 +12,7 @@ from executor.engine import EngineOptions
 from executor.errors import InputError
 from executor.prm import check_prm, find_prm
 from executor.problem import Problem
+from executor.servers.server import Patience
 from executor.strategy import STRATEGIES, Sampling
 from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
@@ -34,19 +35,12 @@ def settings(arguments: Namespace) -> Settings:
         sampling=Sampling(**{k: v for k, v in given.items() if v is not None}),
         seed=arguments.seed,
         concurrency=arguments.concurrency,
-        # Blocks of 32 tokens: a step is a few dozen tokens long, and only whole blocks are reused.
-        engine=EngineOptions(
-            block_size=32,
-            max_model_len=arguments.max_model_len,
-            kv_cache_gib=arguments.kv_cache_gib,
-            dtype=arguments.dtype,
-            gpu_memory_utilization=arguments.gpu_memory_utilization,
-            tensor_parallel_size=arguments.tensor_parallel_size,
-        ),
+        engine=engine_options(arguments),
         template=getattr(arguments, "template", None),
         token_cap=cap,
         early_stop=getattr(arguments, "early_stop", True),
         cluster=cluster(arguments),
+        patience=patience(arguments),
     )
 
 
@@ -61,6 +55,30 @@ def cluster(arguments: Namespace) -> ClusterOptions | None:
         if value is not None:
             raise InputError(f"--ray-{name}: goes with --ray")
     return None
+
+
+def engine_options(arguments: Namespace) -> EngineOptions:
+    """Sizes of an engine from the engine options."""
+    return EngineOptions(
+        # Blocks of 32 tokens: a step is a few dozen tokens long, and only whole blocks are reused.
+        block_size=32,
+        max_model_len=arguments.max_model_len,
+        kv_cache_gib=arguments.kv_cache_gib,
+        dtype=arguments.dtype,
+        gpu_memory_utilization=arguments.gpu_memory_utilization,
+        tensor_parallel_size=arguments.tensor_parallel_size,
+    )
+
+
+def patience(arguments: Namespace) -> Patience:
+    """How long servers are waited for; the demo, which has none, takes the defaults."""
+    if not hasattr(arguments, "stall_timeout"):
+        return Patience()
+    for option in ("stall_timeout", "outage_timeout"):
+        if not getattr(arguments, option) > 0:
+            name = option.replace("_", "-")
+            raise InputError(f"--{name} {getattr(arguments, option)}: must be more than 0")
+    return Patience(stall=arguments.stall_timeout, outage=arguments.outage_timeout)
 
 
 def session(arguments: Namespace, output: Output) -> Session:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from executor.answers import MathGrader
 from executor.errors import InputError
+from executor.servers.address import read_address
 from executor.store import Store
 from executor.strategy import key
 from planner import evidence
@@ -55,7 +56,9 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def model_name(given: str | None) -> Any:
-    """The name evidence carries: a folder is known by its last part."""
+    """The name evidence carries: a folder is known by its last part, a server by its model."""
+    if given is not None and (address := read_address(given)) is not None:
+        raise InputError(f"{address}: evidence goes by a model's name; give that")
     return given if given is None or not Path(given).is_dir() else Path(given).resolve().name
 
 

@@ -115,6 +115,10 @@ def _no_prm(place: Path) -> list[str]:
     return _measure("--strategies", "dvts", "--budgets", "4", "--prm", "head")
 
 
+def _served(address: str) -> list[str]:
+    return ["profile", "--problems", "good.jsonl", "--policy", address]
+
+
 def _measure(*more: str) -> list[str]:
     return ["measure", "--problems", "good.jsonl", "--policy", "smollm2-135m", *more]
 
@@ -184,6 +188,38 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: ["plan", "--policy", "nobody", "--out", "plan.json"],
         "apportion profile",
     ),
+    "no server at the address": (
+        lambda p: [*_served("http://127.0.0.1:9/v1"), "--policy-model", "lab-0.4m"],
+        "no server answers there",
+    ),
+    "no server that tells its model": (
+        lambda p: _served("http://127.0.0.1:9/v1"),
+        "no server answers there",
+    ),
+    "not an address": (
+        lambda p: [*_served("http://"), "--policy-model", "lab-0.4m"],
+        "http://localhost:8000/v1",
+    ),
+    "a model's name without an address": (
+        lambda p: [*_served("lab-0.4m"), "--policy-model", "lab-0.4m"],
+        "--policy http://localhost:8000/v1",
+    ),
+    "an address of an unknown model": (
+        lambda p: [*_served("http://127.0.0.1:9/v1"), "--policy-model", "nope"],
+        "policy nope: no such model",
+    ),
+    "an impatient user": (
+        lambda p: profile(p, "good.jsonl", "--stall-timeout", "0"),
+        "--stall-timeout",
+    ),
+    "evidence of an address": (
+        lambda p: ["recommend", "--policy", "http://127.0.0.1:9/v1"],
+        "evidence goes by a model's name",
+    ),
+    "a command for what is served": (
+        lambda p: ["serve-command", "--prm", "http://127.0.0.1:9/v1"],
+        "is served already",
+    ),
     "run without plan or strategy": (lambda p: ["run", "--problems", "good.jsonl"], "--plan"),
 }
 
@@ -222,6 +258,7 @@ def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
         "try: c.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'vllm', 'transformers', 'optuna', 'pandas', 'sklearn', 'sqlalchemy'}\n"
+        "heavy |= {'httpx'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     ended = subprocess.run(
