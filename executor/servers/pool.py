@@ -15,7 +15,7 @@ from executor.errors import EngineError
 from executor.policy import to_the_end
 from executor.servers.metrics import SEQUENCES
 from executor.servers.prefixes import Prefixes
-from executor.servers.server import Lease, LostError, Patience, Server, reason_of
+from executor.servers.server import Lease, LostError, Patience, Server, allow_files, reason_of
 
 T = TypeVar("T")
 
@@ -202,6 +202,7 @@ class Pool:
             return
         self._loop = loop
         self._waiting.clear()
+        allow_files(len(self.servers) * SEQUENCES)
         timeout = httpx.Timeout(None, connect=self.patience.connect)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=SEQUENCES)
         self._client = httpx.AsyncClient(timeout=timeout, limits=limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import resource
 import time
 from dataclasses import dataclass, field
 
@@ -121,3 +122,12 @@ def refused(status: int, body: bytes, url: str) -> Exception:
 def reason_of(error: Exception) -> str:
     """An error of httpx in words, which it does not always have."""
     return first_line(error) or type(error).__name__
+
+
+def allow_files(more: int) -> None:
+    """Let this process open so many files beyond the usual thousand, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 + more
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
