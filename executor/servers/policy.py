@@ -38,7 +38,8 @@ class HttpPolicy:
       `--enable-prompt-tokens-details`; without it, prompts count as forwarded whole.
     - Of cancelled requests too, given `--enable-scale-out`: the server is told to end them and
       says what they had come to. Without it the connection is closed, which ends them as surely,
-      and what had been streamed is charged: at most the tokens of the last chunk are missing.
+      and what had been streamed is charged: what was drawn after the last chunk (16 tokens, and
+      those until the server notices) is missing, and the prompt counts as forwarded whole.
     - Of a lost server's requests, what had been streamed is charged as discarded.
 
     `apportion serve-command` prints a command line with both options.
