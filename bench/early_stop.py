@@ -17,6 +17,7 @@ from typing import Any
 from common import LABORATORY, MEASURED, MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.engine import EngineOptions
 from executor.outcome import Outcome
@@ -58,7 +59,8 @@ def solve_all(
     ):
         started = time.perf_counter()
         spec = RunSpec("bench", executor.policy.name, None, {})
-        asyncio.run(run_problems(problems, solve, store, spec))
+        admission = Admission(strategy.n, executor.policy.capacity)
+        asyncio.run(run_problems(problems, solve, store, spec, admission=admission))
         seconds = time.perf_counter() - started
     return [found[problem_uid(problem)] for problem in problems], seconds
 

@@ -20,6 +20,7 @@ from typing import Any
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.outcome import Outcome
 from executor.problem import Problem
@@ -44,7 +45,9 @@ def run(strategy: str, budget: int, problems: int) -> float:
             return await executor.solve(problem, chosen), {}
 
         spec = RunSpec("measure", executor.policy.name, None if prm is None else prm.name, {})
-        asyncio.run(run_problems(simulated_problems(problems), solve, store, spec))
+        admission = Admission(budget, executor.policy.capacity)
+        work = run_problems(simulated_problems(problems), solve, store, spec, admission=admission)
+        asyncio.run(work)
         kept = len(store.start(spec))
     assert kept == problems
     # Linux counts it in KiB.

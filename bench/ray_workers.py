@@ -83,7 +83,8 @@ def run(
         "one is killed" if kill else "undisturbed", len(problems), spec,
         lambda progress: run_problems(
             problems, functools.partial(models.run, Seeded(strategy, seed)), session.store, spec,
-            progress=functools.partial(watch, progress), concurrency=session.concurrency,
+            progress=functools.partial(watch, progress),
+            admission=session.admission(spec, strategy.n),
         ),
     )  # fmt: skip
     seconds = time.perf_counter() - started

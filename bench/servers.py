@@ -21,6 +21,7 @@ from typing import Any
 
 from common import LABORATORY, finish
 
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.checkpoints import resolve
 from executor.engine import EngineCounters, EngineOptions
@@ -109,7 +110,14 @@ def run(
 
         before, started = policy.counters(), time.perf_counter()
         asyncio.run(
-            run_problems(problems, solve, store, spec, progress=progress, concurrency=CONCURRENCY)
+            run_problems(
+                problems,
+                solve,
+                store,
+                spec,
+                progress=progress,
+                admission=Admission(most=CONCURRENCY),
+            )  # fmt: skip
         )
         seconds = time.perf_counter() - started
         outcomes = [one.outcome for one in store.outcomes(spec, problems=problems)]

@@ -30,6 +30,7 @@ from typing import Any
 from common import LABORATORY, MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.checkpoints import resolve
 from executor.delivery import post
@@ -179,7 +180,9 @@ async def execute(executor: Executor, problems: Sequence[Problem], strategy: Str
         tempfile.TemporaryDirectory() as folder,
         Store.open(f"sqlite:///{folder}/bench.db") as store,
     ):
-        await run_problems(problems, solve, store, RunSpec("bench", POLICY, PRM, {}))
+        spec = RunSpec("bench", POLICY, PRM, {})
+        admission = Admission(strategy.n, executor.policy.capacity)
+        await run_problems(problems, solve, store, spec, admission=admission)
 
 
 def timed(models: Models, work: Callable[[], Coroutine[Any, Any, None]]) -> float:

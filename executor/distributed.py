@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from executor.admission import CONCURRENCY
 from executor.cluster import Cluster
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
-from executor.runner import CONCURRENCY, Job, Solved
+from executor.runner import Job, Solved
 from executor.worker import Build, Handle, LostError, Report
 
 # A place whose workers are lost this often without having finished a problem stays empty; a

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
+from executor.admission import Admission
 from executor.answers import Grader
 from executor.errors import InputError
 from executor.ledger import TokenCap
@@ -25,10 +26,6 @@ Solved = tuple[Outcome, dict[str, Any]]
 Solver = Callable[[Problem], Awaitable[Solved]]
 # Solves a problem with the models it is given; picklable, since they may be those of a worker.
 Job = Callable[["Executor", Problem], Awaitable[Solved]]
-
-# Problems in flight. Each holds at most its budget's sequences; the engine queues what does not
-# fit its batch, so more would only cost memory.
-CONCURRENCY = 32
 
 # In an outcome's note: the PRM saw this problem in its training, its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
@@ -196,7 +193,7 @@ async def run_problems(
     spec: RunSpec,
     *,
     progress: Progress = lambda finished: None,
-    concurrency: int = CONCURRENCY,
+    admission: Admission | None = None,
 ) -> int:
     """Solve what a run has not finished yet; every finished problem is one transaction.
 
@@ -206,7 +203,7 @@ async def run_problems(
         store: where outcomes go.
         spec: the run.
         progress: called with the number of problems newly finished (first with those found).
-        concurrency: problems in flight.
+        admission: how many problems are in flight; by default a fixed number.
 
     Returns:
         How many problems were solved now.
@@ -218,27 +215,42 @@ async def run_problems(
     by_uid = {problem_uid(problem): problem for problem in problems}
     todo = [problem for uid, problem in by_uid.items() if uid not in done]
     progress(len(problems) - len(todo))
-    queue = iter(todo)
+    admission = admission or Admission()
     saving = asyncio.Lock()
-    saves: list[asyncio.Task[None]] = []
+    saves: set[asyncio.Task[None]] = set()
 
     async def save(outcome: Outcome, note: dict[str, Any]) -> None:
         async with saving:
             await asyncio.to_thread(store.save, spec, outcome, note)
         progress(1)
 
-    async def worker() -> None:
-        for problem in queue:
-            saves.append(asyncio.create_task(save(*await solver(problem))))
-            # What is solved is saved, even where another problem ends the run meanwhile.
-            await asyncio.shield(saves[-1])
+    async def solve(problem: Problem) -> None:
+        outcome, note = await solver(problem)
+        admission.learn(outcome)
+        saves.add(task := asyncio.create_task(save(outcome, note)))
+        # What is solved is saved, even where another problem ends the run meanwhile.
+        await asyncio.shield(task)
+        saves.discard(task)
 
-    workers = [asyncio.create_task(worker()) for _ in range(min(concurrency, len(todo)))]
+    in_flight: set[asyncio.Task[None]] = set()
     try:
-        await asyncio.gather(*workers)
+        for problem in todo:
+            while not admission.room(len(in_flight)):
+                in_flight = await _some_done(in_flight)
+            in_flight.add(asyncio.create_task(solve(problem)))
+        while in_flight:
+            in_flight = await _some_done(in_flight)
     finally:
-        for task in workers:
+        for task in in_flight:
             task.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*in_flight, return_exceptions=True)
         await asyncio.gather(*saves, return_exceptions=True)
     return len(todo)
+
+
+async def _some_done(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Those that still run once some have ended; raises what one of these raised."""
+    done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return running

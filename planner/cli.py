@@ -204,7 +204,9 @@ def _add_engine(command: Parser) -> None:
     group = command.add_argument_group("engine")
     group.add_argument("--seed", type=_whole, default=0)
     group.add_argument(
-        "--concurrency", type=_whole, default=32, help="problems in flight (default: 32)"
+        "--concurrency",
+        type=_whole,
+        help="most problems in flight (default: as many as fill the engines; a Ray worker: 32)",
     )
     _add_sizes(group)
 

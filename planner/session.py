@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from executor.admission import CONCURRENCY, Admission
 from executor.answers import MathGrader
 from executor.checkpoints import (
     Checkpoint,
@@ -27,7 +28,7 @@ from executor.prm import check_prm, find_prm, load_prm
 from executor.prm.base import Prm
 from executor.problem import Problem
 from executor.recipe import Recipe, Spread
-from executor.runner import CONCURRENCY, Executor, Models, Solver, run_problems
+from executor.runner import Executor, Models, Solver, run_problems
 from executor.servers.connect import connect_policy
 from executor.servers.policy import HttpPolicy
 from executor.servers.prm import HttpPrm
@@ -53,18 +54,19 @@ class Settings:
     Attributes:
         sampling: how the policy writes.
         seed: of all sampling.
-        concurrency: problems in flight.
+        concurrency: most problems in flight; None: as many as fill the engines.
         engine: sizes of the policy's engine; the PRM's has the same.
         template: name or file of a template, or None for the policy's own.
         token_cap: most tokens generated for one problem; None: its budget of full responses.
         early_stop: see `Executor.early_stop`.
-        cluster: where models run, each worker with `concurrency` problems; None: in this process.
+        cluster: where models run, each worker with at most `concurrency` problems (a fixed number
+            by default); None: in this process.
         patience: how long servers are waited for.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
-    concurrency: int = CONCURRENCY
+    concurrency: int | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
     template: str | None = None
     token_cap: int | None = None
@@ -250,7 +252,7 @@ class Session:
             Workers(
                 recipe,
                 self._cluster,
-                concurrency=self.settings.concurrency,
+                concurrency=self.settings.concurrency or CONCURRENCY,
                 say=self.output.say,
             )
         )
@@ -267,18 +269,34 @@ class Session:
             digests["prm"] = checkpoint_digest(find_prm(prm).location)
         return digests
 
-    @property
-    def concurrency(self) -> int:
-        """Problems in flight, in all workers together."""
-        return self._spread.workers.concurrency if self._spread else self.settings.concurrency
+    def admission(self, spec: RunSpec, sequences: int) -> Admission:
+        """How many problems of a run are in flight, each with so many sequences at once."""
+        if self._spread is not None:
+            return Admission(most=self._spread.workers.concurrency)
+        return Admission(sequences, self._served(spec).capacity, self.settings.concurrency)
 
-    def run(self, label: str, problems: Sequence[Problem], solver: Solver, spec: RunSpec) -> Work:
-        """Solve what a run has not finished, with a progress bar; see `run_problems`."""
+    def _served(self, spec: RunSpec) -> VllmPolicy | HttpPolicy:
+        """The policy of a run."""
+        return next(p for p in self._policies.values() if p.name == spec.policy)
+
+    def run(
+        self,
+        label: str,
+        problems: Sequence[Problem],
+        solver: Solver,
+        spec: RunSpec,
+        *,
+        sequences: int,
+    ) -> Work:
+        """Solve what a run has not finished, with a progress bar; see `run_problems`.
+
+        A problem has at most so many sequences under way at once.
+        """
 
         def work(progress: Callable[[int], None]) -> Any:
             return run_problems(
                 problems, solver, self.store, spec,
-                progress=progress, concurrency=self.concurrency,
+                progress=progress, admission=self.admission(spec, sequences),
             )  # fmt: skip
 
         return self.timed(label, len(problems), spec, work)
@@ -308,7 +326,7 @@ class Session:
         if self._spread is not None:
             report = self._spread.workers.report()
             return report.policy, None if spec.prm is None else report.prm
-        policy = next(p for p in self._policies.values() if p.name == spec.policy)
+        policy = self._served(spec)
         prm = next((p for p in self._prms.values() if p.name == spec.prm), None)
         return policy.counters(), prm.counters() if prm else None
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from executor.admission import Admission
 from executor.answers import Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of
 from executor.problem import Problem, problem_uid
 from executor.runner import (
-    CONCURRENCY,
     PRM_TRAINED_ON,
     Executor,
     Models,
@@ -72,7 +72,7 @@ async def profile(
     spec: RunSpec,
     *,
     progress: Progress = lambda finished: None,
-    concurrency: int = CONCURRENCY,
+    admission: Admission | None = None,
 ) -> int:
     """Sample, score and grade what the run `spec` has not finished; see `run_problems`.
 
@@ -87,9 +87,7 @@ async def profile(
     async def solve(problem: Problem) -> Solved:
         return await models.run(BySampling(n, drawn.get(problem_uid(problem))), problem)
 
-    return await run_problems(
-        problems, solve, store, spec, progress=progress, concurrency=concurrency
-    )
+    return await run_problems(problems, solve, store, spec, progress=progress, admission=admission)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens"
 
 def settings(arguments: Namespace) -> Settings:
     """Settings from the sampling and engine options; what was not given has its default."""
-    if arguments.concurrency < 1:
+    if arguments.concurrency is not None and arguments.concurrency < 1:
         raise InputError(f"--concurrency {arguments.concurrency}: must be at least 1")
     given = {name: getattr(arguments, name, None) for name in SAMPLING}
     cap = getattr(arguments, "token_cap", None)

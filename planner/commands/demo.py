@@ -145,7 +145,7 @@ def _road(
         "profiling", n, spec,
         lambda progress: profile(
             executor, profiled, session.store, spec,
-            progress=progress, concurrency=session.settings.concurrency,
+            progress=progress, admission=session.admission(spec, arguments.samples),
         ),
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def fit(
         spec,
         lambda progress: profile(
             executor, problems, session.store, spec,
-            progress=progress, concurrency=session.settings.concurrency,
+            progress=progress, admission=session.admission(spec, samples),
         ),
     )  # fmt: skip
     graded = [

@@ -89,7 +89,7 @@ def measure(
         models.settings(template.to_dict(), strategy=to_dict(strategy)),
     )
     solve = functools.partial(models.run, ByStrategy(strategy))
-    work = session.run(f"{strategy.name}@{strategy.n}", problems, solve, spec)
+    work = session.run(f"{strategy.name}@{strategy.n}", problems, solve, spec, sequences=strategy.n)
     stored = session.store.outcomes(spec, problems=problems, samples=False)
     return summarise_run(key(strategy), stored, asdict(work)), spec
 

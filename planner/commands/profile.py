@@ -39,7 +39,8 @@ def run(arguments: Namespace, output: Output) -> None:
             spec,
             lambda progress: profile(
                 models, problems, session.store, spec,
-                progress=progress, concurrency=session.concurrency,
+                progress=progress,
+                admission=session.admission(spec, arguments.max_samples),
             ),
         )  # fmt: skip
         found = read_profile(session.store, spec, problems)

@@ -102,7 +102,8 @@ def run_plan(
         models.settings(plan.template.to_dict(), plan=plan.choices()),
     )
     solve = functools.partial(models.run, ByPlan(plan))
-    work = session.run("running the plan", problems, solve, spec)
+    most = max(entry.strategy.n for entry in plan.entries.values())
+    work = session.run("running the plan", problems, solve, spec, sequences=most)
     return _answered(session, spec, "plan", problems, asdict(work))
 
 

@@ -21,6 +21,7 @@ import pytest
 import ray
 
 from executor import distributed
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.cluster import Cluster, ClusterOptions, Share, divide, knock
 from executor.distributed import Workers
@@ -117,7 +118,7 @@ def solve_all(workers: Workers, job: Job, store: Store, **options: Any) -> int:
     return asyncio.run(
         run_problems(
             PROBLEMS, functools.partial(workers.run, job), store, SPEC,
-            concurrency=workers.concurrency, **options,
+            admission=Admission(most=workers.concurrency), **options,
         )
     )  # fmt: skip
 
@@ -193,7 +194,13 @@ def test_cancelling_a_run_cancels_its_jobs(workers: Workers, store: Store, tmp_p
 
     async def cancelled() -> None:
         run = asyncio.create_task(
-            run_problems(PROBLEMS, functools.partial(workers.run, job), store, SPEC, concurrency=6)
+            run_problems(
+                PROBLEMS,
+                functools.partial(workers.run, job),
+                store,
+                SPEC,
+                admission=Admission(most=6),
+            )
         )
         while not job.log.exists() or len(job.begun()) < 6:
             await asyncio.sleep(0.02)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
@@ -105,7 +106,7 @@ def test_a_problem_that_is_given_twice_is_solved_once(store: Store) -> None:
 @pytest.mark.parametrize("concurrency", [1, 3, 50])
 def test_no_more_problems_are_in_flight_than_allowed(store: Store, concurrency: int) -> None:
     solver = Solver(seconds=0.005)
-    run(solver, store, concurrency=concurrency)
+    run(solver, store, admission=Admission(most=concurrency))
     assert solver.most_at_once == min(concurrency, len(PROBLEMS))
 
 
@@ -127,7 +128,7 @@ def test_progress_adds_up_to_all_problems_and_begins_with_those_found(store: Sto
 def test_a_lost_engine_keeps_finished_problems_and_resumes(store: Store) -> None:
     solver, told = Solver(fails_on=PROBLEMS[7:]), []
     with pytest.raises(EngineError, match="engine gone"):
-        run(solver, store, concurrency=2, progress=told.append)
+        run(solver, store, admission=Admission(most=2), progress=told.append)
     assert stored(store) == {problem.id for problem in PROBLEMS[:7]}
     assert sum(told) == 7
     rest = Solver()
@@ -207,7 +208,7 @@ def test_an_interrupted_run_ends_with_the_outcomes_of_one_that_was_not(
         async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
             return await executor.solve(problem, strategy), {}
 
-        run(solve, store, concurrency=3)
+        run(solve, store, admission=Admission(most=3))
 
     with Store.open("sqlite://") as whole, Store.open("sqlite://") as parts:
         policy = SimulatedPolicy(0.7, 3)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
@@ -74,7 +75,7 @@ def test_a_profile_grades_n_samples_of_every_problem(store: Store, grader: MathG
 def test_a_resumed_profile_counts_nothing_twice(store: Store, grader: MathGrader) -> None:
     first, second = SimulatedPolicy(0.7, faults=range(5, 99)), SimulatedPolicy(0.7)
     with pytest.raises(EngineError):
-        run(store, grader, first, concurrency=1)
+        run(store, grader, first, admission=Admission(most=1))
     told: list[int] = []
     profiles = run(store, grader, second, progress=told.append)
     assert (first.calls - 1, second.calls) == (4, 6)
