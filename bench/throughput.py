@@ -170,19 +170,17 @@ async def lockstep(models: Models, recorded: Recorded) -> None:
         await models.rescore([one for one in recorded.solutions if one[0] == turn + 1])
 
 
-async def execute(executor: Executor, problems: Sequence[Problem], strategy: Strategy) -> None:
-    """The problems through the runner and a store of its own."""
+async def execute(
+    executor: Executor, problems: Sequence[Problem], strategy: Strategy, store: Store
+) -> None:
+    """The problems through the runner into a store."""
 
     async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
         return await executor.solve(problem, strategy), {}
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Store.open(f"sqlite:///{folder}/bench.db") as store,
-    ):
-        spec = RunSpec("bench", POLICY, PRM, {})
-        admission = Admission(strategy.n, executor.policy.capacity)
-        await run_problems(problems, solve, store, spec, admission=admission)
+    spec = RunSpec("bench", POLICY, PRM, {"number": next(SERIAL)})
+    admission = Admission(strategy.n, executor.policy.capacity)
+    await run_problems(problems, solve, store, spec, admission=admission)
 
 
 def timed(models: Models, work: Callable[[], Coroutine[Any, Any, None]]) -> float:
@@ -198,17 +196,18 @@ def compare(
     models: Models,
     problems: Sequence[Problem],
     strategy: Strategy,
+    store: Store,
     repeats: int,
 ) -> dict[str, Any]:
     """Seconds of the three, in turn, and the ratios."""
     recorded = Recorded()
     models.policy.recorded = models.prm.recorded = recorded
     models.forget()
-    asyncio.run(execute(executor, problems, strategy))
+    asyncio.run(execute(executor, problems, strategy, store))
     models.policy.recorded = models.prm.recorded = None
     tokens = sum(sum(lengths) for _, _, lengths in recorded.requests)
     ways: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "executor": lambda: execute(executor, problems, strategy),
+        "executor": lambda: execute(executor, problems, strategy, store),
         "engine_limit": lambda: models.write(recorded.requests),
         "lockstep": lambda: lockstep(models, recorded),
     }
@@ -241,11 +240,17 @@ def main() -> None:
     models = Models(policy, prm, Sampling())
     problems = load_problems(LABORATORY / "profile.jsonl", limit=arguments.problems)
     found = {}
-    with MathGrader() as grader:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        Store.open(f"sqlite:///{place}/bench.db") as store,
+        MathGrader() as grader,
+    ):
         executor = Executor(policy, prm, grader, models.sampling)
         for name in arguments.strategies:
             strategy = make(name, arguments.budget)
-            found[name] = one = compare(executor, models, problems, strategy, arguments.repeats)
+            found[name] = one = compare(
+                executor, models, problems, strategy, store, arguments.repeats
+            )
             if not arguments.json:
                 seconds = ", ".join(f"{way} {s:.2f} s" for way, s in one["seconds"].items())
                 print(f"{name}: {one['generated']} tokens; {seconds}")

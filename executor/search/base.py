@@ -162,9 +162,9 @@ class Context:
             others = {self._asked[key] for keys in prefixes for key in keys if key in self._asked}
             questions = self._claim(responses, prefixes)
             try:
-                await together(
-                    [*(self._ask(one) for one in questions), *(event.wait() for event in others)]
-                )
+                await together(self._ask(one) for one in questions)
+                for event in others:
+                    await event.wait()
             finally:
                 for one in questions:  # those too that were cancelled before they began
                     self._release(one)
@@ -234,7 +234,10 @@ class _Question:
 
 async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """The results of branches run at once; where one fails, the others are cancelled first."""
-    tasks = [asyncio.ensure_future(branch) for branch in branches]
+    given = list(branches)
+    if len(given) <= 1:
+        return [await branch for branch in given]
+    tasks = [asyncio.ensure_future(branch) for branch in given]
     try:
         return await asyncio.gather(*tasks)
     except BaseException:
