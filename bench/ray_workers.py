@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=60)
     parser.add_argument("--strategy", default="beam_search")
-    parser.add_argument("--budget", type=int, default=64)
+    parser.add_argument("--budget", type=int, default=256)
     parser.add_argument("--concurrency", type=int, default=8, help="problems in flight a worker")
     parser.add_argument("--policy", default="lab-0.4m")
     parser.add_argument("--prm", default="lab-0.4m-prm")
