@@ -123,7 +123,7 @@ def run(
                 spec,
                 progress=progress,
                 admission=Admission(most=CONCURRENCY),
-            )  # fmt: skip
+            )
         )
         seconds = time.perf_counter() - started
         outcomes = [one.outcome for one in store.outcomes(spec, problems=problems)]

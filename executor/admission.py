@@ -15,8 +15,8 @@ CONCURRENCY = 32
 class Admission:
     """Lets problems in while the policy's engines have use for them.
 
-    A problem counts as its budget's sequences, and those as long as the responses of the problems
-    that are finished; the first ones are let in by sequences alone.
+    A problem counts as many responses as those that are finished had on average, and those as long
+    as theirs were; the first ones count as their budgets, without length.
 
     Args:
         sequences: most sequences a problem has under way at once: its budget.
@@ -33,6 +33,7 @@ class Admission:
         self._most = CONCURRENCY if most is None and capacity is None else most
         self._tokens = 0
         self._responses = 0
+        self._finished = 0
 
     def room(self, in_flight: int) -> bool:
         """Whether one more problem is of use beside those in flight; the first always is."""
@@ -42,7 +43,8 @@ class Admission:
             return False
         if self._capacity is None:
             return True
-        sequences = in_flight * self._sequences
+        each = self._responses / self._finished if self._responses else self._sequences
+        sequences = in_flight * each
         tokens = sequences * self._tokens / max(1, self._responses)
         return (
             sequences < _BATCHES * self._capacity.sequences
@@ -50,6 +52,7 @@ class Admission:
         )
 
     def learn(self, outcome: Outcome) -> None:
-        """Take note of how long a finished problem's responses are."""
+        """Take note of how many responses a finished problem has, and of their lengths."""
+        self._finished += 1
         self._responses += len(outcome.samples)
         self._tokens += sum(sample.n_tokens for sample in outcome.samples)

@@ -142,39 +142,48 @@ def _settle(a: str, b: str) -> bool | None:
     return False if max(len(a), len(b)) > LONGEST_ANSWER else None
 
 
-def group(answers: Sequence[str | None], grader: Grader) -> list[int]:
-    """Sorts answers into classes of equivalent ones.
+class Classes:
+    """Sorts answers into classes of equivalent ones, one after another.
 
     Each new string is compared with the first member of each class only, so that n answers in c
-    classes take at most (distinct strings) x c comparisons.
+    classes take at most (distinct strings) x c comparisons, and what comes later never changes
+    where an answer went.
+    """
+
+    def __init__(self, grader: Grader) -> None:
+        self._grader = grader
+        self._class_of: dict[str, int] = {}
+        self._leaders: list[tuple[int, str]] = []
+
+    def knows(self, answer: str | None) -> bool:
+        """Whether adding this answer needs no comparison."""
+        return answer is None or answer in self._class_of
+
+    def add(self, index: int, answer: str | None) -> int:
+        """The index of the first member of the answer's class, which may be its own; -1 for None.
+
+        Args:
+            index: of the answer; increasing from call to call.
+            answer: the answer.
+        """
+        if answer is None:
+            return -1
+        if answer not in self._class_of:
+            same = (i for i, first in self._leaders if self._grader.equivalent(first, answer))
+            self._class_of[answer] = next(same, index)
+            if self._class_of[answer] == index:
+                self._leaders.append((index, answer))
+        return self._class_of[answer]
+
+
+def group(answers: Sequence[str | None], grader: Grader) -> list[int]:
+    """Sorts answers into classes of equivalent ones (`Classes`).
 
     Returns:
         One number an answer: the index in `answers` of its class's first member; -1 for None.
     """
-    class_of: dict[str, int] = {}
-    leaders: list[int] = []
-    classes = []
-    for index, answer in enumerate(answers):
-        if answer is None:
-            classes.append(-1)
-            continue
-        if answer not in class_of:
-            class_of[answer] = _find_class(answer, answers, leaders, grader)
-            if class_of[answer] < 0:
-                class_of[answer] = index
-                leaders.append(index)
-        classes.append(class_of[answer])
-    return classes
-
-
-def _find_class(
-    answer: str, answers: Sequence[str | None], leaders: Sequence[int], grader: Grader
-) -> int:
-    for leader in leaders:
-        first = answers[leader]
-        if first is not None and grader.equivalent(first, answer):
-            return leader
-    return -1
+    classes = Classes(grader)
+    return [classes.add(index, answer) for index, answer in enumerate(answers)]
 
 
 class Vote(StrEnum):

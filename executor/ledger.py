@@ -21,7 +21,8 @@ class Ledger:
         prm_cached: PRM tokens that its prefix cache spared.
         probe: tokens generated only to estimate difficulty.
         spared: responses (not tokens: nobody knows how long they would have been) that were not
-            written to their end, because they could not have changed the answer any more.
+            written to their end, because the answer was settled (or, for an adaptive vote, sure
+            enough) without them.
     """
 
     prompt: int = 0

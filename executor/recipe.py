@@ -38,7 +38,7 @@ class Recipe:
     sampling: Sampling
     seed: int = 0
     token_cap: int | None = None
-    early_stop: bool = True
+    early_stop: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self) -> Executor:

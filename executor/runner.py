@@ -71,14 +71,17 @@ def run_settings(
     more: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What shapes the outcomes of a run besides its models' names, for its `RunSpec`."""
-    return {
-        "sampling": asdict(sampling),
-        "seed": seed,
-        "token_cap": token_cap,
-        "early_stop": early_stop,
-        "template": dict(template),
-        "models": dict(digests),
-    } | dict(more)
+    return (
+        {
+            "sampling": asdict(sampling),
+            "seed": seed,
+            "token_cap": token_cap,
+            "template": dict(template),
+            "models": dict(digests),
+        }
+        | ({"early_stop": True} if early_stop else {})
+        | dict(more)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Executor:
     sampling: Sampling
     seed: int = 0
     token_cap: int | None = None
-    early_stop: bool = True
+    early_stop: bool = False
     """Whether what cannot change the answer any more is left undrawn; the answer is the same."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """`policy` and `prm`: names of the models' content (`checkpoints.checkpoint_digest`)."""

@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
 from executor.strategy import STEP_DELIMITER
+
+# Longer pieces are not kept: thousands of them would fill the memory.
+_CACHED = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Tokens:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self._pieces: dict[int, str] = {}
+        # Samples of one question have most of their steps in common.
+        self._cached_text = lru_cache(maxsize=4096)(self.decode)
         self._single: dict[str, tuple[int, ...] | None] = {}
 
     def encode(self, text: str) -> list[int]:
@@ -51,6 +56,9 @@ class Tokens:
         """The text of `token_ids`, special tokens left out."""
         return str(self.tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
+    def _text(self, token_ids: tuple[int, ...]) -> str:
+        return (self._cached_text if len(token_ids) <= _CACHED else self.decode)(token_ids)
+
     def steps(self, token_ids: Sequence[int]) -> list[Step]:
         """Cut a response into its steps; their tokens joined are `token_ids` again."""
         steps: list[Step] = []
@@ -59,14 +67,14 @@ class Tokens:
             if "\n" not in self._piece(token):
                 continue  # only a line's end completes the delimiter
             # Not the pieces joined: a character may be spelt by several tokens.
-            text = self.decode(token_ids[start:position])
+            text = self._text(piece := tuple(token_ids[start:position]))
             if self.ends_step(text):
-                steps.append(Step(tuple(token_ids[start:position]), text, position - start))
+                steps.append(Step(piece, text, position - start))
                 start = position
         rest = tuple(token_ids[start:])
         if not rest:
             return steps
-        if self.decode(rest).strip() or not steps:
+        if self._text(rest).strip() or not steps:
             return [*steps, self.last_step(rest)]
         return [*steps[:-1], with_tail(steps[-1], rest)]
 
@@ -75,7 +83,7 @@ class Tokens:
         scored = len(token_ids)
         while scored > 1 and not self._piece(token_ids[scored - 1]).strip():
             scored -= 1
-        return Step(token_ids, self.decode(token_ids), scored)
+        return Step(token_ids, self._text(token_ids), scored)
 
     @staticmethod
     def ends_step(text: str) -> bool:

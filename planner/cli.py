@@ -190,12 +190,6 @@ def _add_sampling(command: Parser) -> None:
     group.add_argument(
         "--token-cap", type=_whole, help="most tokens generated for one problem, in all"
     )
-    group.add_argument(
-        "--no-early-stop",
-        dest="early_stop",
-        action="store_false",
-        help="draw all N responses, also those that cannot change a vote's answer any more",
-    )
     _add_engine(command)
     _add_servers(command)
 
@@ -406,6 +400,12 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--plan", type=Path, help="a plan made by apportion plan")
     command.add_argument("--strategy", help="without a plan: names of strategies, or all")
     command.add_argument("--budget", type=_whole, metavar="N", help="budget of --strategy")
+    command.add_argument(
+        "--no-early-stop",
+        dest="early_stop",
+        action="store_false",
+        help="draw all N responses, also those that cannot change a vote's answer any more",
+    )
     command.add_argument("--policy", help="with --strategy; with --plan: where its policy lies now")
     command.add_argument("--prm", help="with --strategy; with --plan: where its PRM lies now")
     _add_problems(command)

@@ -70,7 +70,7 @@ class Settings:
     engine: EngineOptions = field(default_factory=EngineOptions)
     template: str | None = None
     token_cap: int | None = None
-    early_stop: bool = True
+    early_stop: bool = False
     cluster: ClusterOptions | None = None
     patience: Patience = field(default_factory=Patience)
 

@@ -61,7 +61,7 @@ def profile_spec(models: Models, max_samples: int, template: Mapping[str, Any]) 
     if max_samples < 1:
         raise InputError(f"--max-samples {max_samples}: must be at least 1")
     settings = models.settings(template, max_samples=max_samples)
-    del settings["early_stop"]  # a profile draws all its samples
+    settings.pop("early_stop", None)  # a profile draws all its samples
     return RunSpec(KIND, models.policy_name, models.prm_name, settings)
 
 

@@ -115,6 +115,7 @@ class _Flight:
         self._done: dict[int, Response] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._over = False
         # What each may take must not depend on how many are asked for at a time.
         share = context.cap.left // self._left if self._left > 0 else 0
         self._most_tokens = min(context.sampling.max_tokens, share)
@@ -128,16 +129,19 @@ class _Flight:
     async def until(self, ballot: Ballot, fewest: Fewest) -> list[Response]:
         """The first ones, as many as it takes to end a vote, however they come in.
 
-        At every time as many are under way as it takes at the least. No rule that looks at the
-        responses one after another could end before those have come: so no more are drawn than by
-        drawing one at a time.
+        Those are looked at that came before all that are still out, and at every time as many are
+        asked for beyond them as it takes at the least. No rule that looks at the responses one
+        after another could end before those have come: so no more are drawn than by drawing one
+        at a time, in whatever order they end.
         """
+        known = list(self._given)
 
         async def ask() -> None:
-            done = dict(sorted(self._done.items()))  # more may end while these are counted
-            standing = await ballot.count([*self._given, *done.values()])
-            missing = fewest(standing, self._left - len(done))
-            self._ask_for(missing - (self._asked - len(done)))
+            while (index := len(known) - len(self._given)) in self._done:
+                known.append(self._done[index])
+            standing = await ballot.count(known)
+            missing = fewest(standing, self._left - index)
+            self._ask_for(missing - (self._asked - index))
 
         responses = await self._run(ask)
         self._context.ledger.spared += self._left - self._asked
@@ -163,6 +167,7 @@ class _Flight:
                     task.result()
                 await ask()
         finally:
+            self._over = True  # what ends while its request is being cancelled is not scored
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -175,7 +180,8 @@ class _Flight:
 
     async def _draw(self, first: int, n: int) -> None:
         def ended(child: int, draw: Draw) -> None:
-            self._start(self._finish(first + child, draw))
+            if not self._over:
+                self._start(self._finish(first + child, draw))
 
         draws = await self._context.draw(
             (), n, max_tokens=self._most_tokens, where=self._where, first=first, finished=ended

@@ -1,8 +1,9 @@
 """When a vote is settled: whatever is still to come, the answer stays what it is.
 
 All rules look at the first m of n responses, in the order of their indices, and bound what the
-others can add. `executor.answers.vote` puts a response into the first class it is equivalent to, so
-what the first m are sorted into never changes afterwards, even where equivalence is not transitive.
+others can add. Votes put an answer into the first class it is equivalent to
+(`executor.answers.Classes`), so what the first m are sorted into never changes afterwards, even
+where equivalence is not transitive.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
-from executor.answers import Grader, Vote, group
+from executor.answers import Classes, Grader, Vote
 from executor.search.base import Response, State, aggregate
 from executor.strategy import Score
 
@@ -36,7 +38,6 @@ class Standing:
     first: bool
 
 
-@dataclass(slots=True)
 class Ballot:
     """The vote of one strategy, counted while responses come in.
 
@@ -49,31 +50,30 @@ class Ballot:
         ValueError: there is no grader.
     """
 
-    grader: Grader | None
-    vote: Vote
-    score: Score | None = None
-    _answers: dict[str, str | None] = field(default_factory=dict)
-    _seen: set[str | None] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        if self.grader is None:
+    def __init__(self, grader: Grader | None, vote: Vote, score: Score | None = None) -> None:
+        if grader is None:
             raise ValueError("votes cannot be counted on the way without a grader")
+        self.vote = vote
+        self._score = score
+        self._extract = lru_cache(maxsize=None)(grader.extract)
+        self._classes = Classes(grader)
+        self._weights: dict[int, list[float]] = {}
+        self._counted = 0
 
     async def count(self, responses: Sequence[Response]) -> Standing:
-        """How the votes of these responses stand, in this order."""
-        assert self.grader is not None
-        answers = [self._answer(response) for response in responses]
-        if set(answers) <= self._seen:
-            classes = group(answers, self.grader)
-        else:
-            # New answers may have to be compared in the grader's process.
-            classes = await asyncio.to_thread(group, answers, self.grader)
-            self._seen.update(answers)
-        weights: dict[int, list[float]] = {}
-        for leader, response in zip(classes, responses, strict=True):
+        """How the votes stand with these responses, of which the first ones were counted before."""
+        for index in range(self._counted, len(responses)):
+            response = responses[index]
+            done = response.state is State.FINISHED
+            answer = self._extract(response.text) if done else None
+            # A new answer may have to be compared in the grader's process.
+            known = self._classes.knows(answer)
+            add = self._classes.add
+            leader = add(index, answer) if known else await asyncio.to_thread(add, index, answer)
             if leader >= 0:
-                weights.setdefault(leader, []).append(self._weight(response))
-        totals = sorted((-math.fsum(each), leader) for leader, each in weights.items())
+                self._weights.setdefault(leader, []).append(self._weight(response))
+        self._counted = len(responses)
+        totals = sorted((-math.fsum(each), leader) for leader, each in self._weights.items())
         if not totals:
             return Standing(0, 0, first=True)
         follows = -totals[1][0] if len(totals) > 1 else 0.0
@@ -101,27 +101,22 @@ class Ballot:
             return 0
         return max(1, math.ceil((left - (standing.leads - standing.follows)) / 2))
 
-    def _answer(self, response: Response) -> str | None:
-        if response.state is not State.FINISHED:
-            return None
-        text = response.text
-        if text not in self._answers:
-            assert self.grader is not None
-            self._answers[text] = self.grader.extract(text)
-        return self._answers[text]
-
     def _weight(self, response: Response) -> float:
-        if self.vote is Vote.MAJORITY or self.score is None:
+        if self.vote is Vote.MAJORITY or self._score is None:
             return 1.0
-        return aggregate(response.rewards, self.score)
+        return aggregate(response.rewards, self._score)
 
 
 def could_reach(response: Response, score: Score) -> float:
     """The most that the score of anything that begins with `response` can be.
 
-    Rewards are at most 1, so the smallest and the product only ever fall.
+    Rewards are at most 1, so the smallest and the product only ever fall; but a blank last step is
+    worth 0 only as long as nothing follows it.
     """
-    return aggregate(response.rewards, score) if score in (Score.MIN, Score.PROD) else 1.0
+    falls = score in (Score.MIN, Score.PROD)
+    if not falls or any(not step.text.strip() for step in response.steps):
+        return 1.0
+    return aggregate(response.rewards, score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,18 @@ from executor.tokens import with_tail
 
 async def children(context: Context, parent: Response, n: int, where: str) -> list[Response]:
     """`n` different next steps of `parent`, scored; a parent that may not go on is cut."""
+    return await score_all(context, await unscored_children(context, parent, n, where))
+
+
+async def unscored_children(
+    context: Context, parent: Response, n: int, where: str
+) -> list[Response]:
+    """The same without the rewards of what is new."""
     draws = await _draw_step(context, parent, n, where)
     if not draws:
         # The token cap is spent: the parent itself stands for all its children.
         return [replace(parent, state=State.CUT)] if parent.steps else []
-    return await score_all(context, [_append(context, parent, draw) for draw in draws])
+    return [_append(context, parent, draw) for draw in draws]
 
 
 async def _draw_step(context: Context, parent: Response, n: int, where: str) -> list[Draw]:

@@ -25,9 +25,10 @@ async def beam_search(context: Context, strategy: BeamSearch) -> list[Response]:
     async def over(ended: Sequence[Response], claims: Sequence[Claim]) -> bool:
         if ballot is None or not ended or not claims:
             return False
-        bound = sum(places * could_reach(parent, strategy.score) for parent, places in claims)
-        if ballot.vote is Vote.MAJORITY:
-            bound = strategy.n - len(ended)
+        # Children of the best may take the places of all the others.
+        most = max(could_reach(parent, strategy.score) for parent, _ in claims)
+        each = 1.0 if ballot.vote is Vote.MAJORITY else most
+        bound = (strategy.n - len(ended)) * each
         if not ballot.settled(await ballot.count(ended), bound):
             return False
         context.ledger.spared += strategy.n - len(ended)

@@ -67,6 +67,8 @@ class Pool:
                     return await send(lease)
                 except LostError as error:
                     avoid, reason = lease.server, str(error)
+                    if avoid.fault is None:  # its health check will tell
+                        self.down(avoid, reason)
             if failures < self.patience.attempts:
                 await asyncio.sleep(self.patience.pause(failures))
         raise EngineError(

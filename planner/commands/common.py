@@ -38,7 +38,7 @@ def settings(arguments: Namespace) -> Settings:
         engine=engine_options(arguments),
         template=getattr(arguments, "template", None),
         token_cap=cap,
-        early_stop=getattr(arguments, "early_stop", True),
+        early_stop=getattr(arguments, "early_stop", False),
         cluster=cluster(arguments),
         patience=patience(arguments),
     )

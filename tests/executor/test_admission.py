@@ -30,11 +30,18 @@ def test_two_batches_of_sequences_are_in_flight(budget: int, expected: int) -> N
 def test_long_responses_let_in_fewer_once_they_are_known() -> None:
     admission = Admission(16, Capacity(256, 40_000))
     assert most(admission) == 32
-    admission.learn(finished(1000, 3000))
+    admission.learn(finished(*[1000, 3000] * 8))
     assert most(admission) == 3  # 16 x 2000 tokens each, 80,000 in all
     for _ in range(100):
-        admission.learn(finished(10, 10))
+        admission.learn(finished(*[10] * 16))
     assert most(admission) == 32
+
+
+def test_problems_that_need_fewer_responses_than_their_budget_let_in_more() -> None:
+    admission = Admission(64, Capacity(256, ROOMY))
+    assert most(admission) == 8
+    admission.learn(finished(*[10] * 4))
+    assert most(admission) == 128
 
 
 def test_what_the_user_asked_for_is_not_exceeded() -> None:

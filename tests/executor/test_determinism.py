@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from executor.answers import MathGrader
 from executor.engine import EngineOptions
 from executor.ledger import TokenCap
 from executor.policy import Draw, VllmPolicy
@@ -35,7 +36,8 @@ every_strategy = pytest.mark.parametrize("strategy", RUN, ids=key)
 
 
 def context(policy: Any, prm: Any, problem: Problem) -> Context:
-    return Context(problem, policy, prm, SAMPLING, seed=3, cap=TokenCap(10**6))
+    cap = TokenCap(10**6)
+    return Context(problem, policy, prm, SAMPLING, seed=3, cap=cap, grader=MathGrader())
 
 
 async def at_once(contexts: Sequence[Context], strategy: Strategy, limit: int) -> list[Any]:
@@ -52,6 +54,10 @@ async def at_once(contexts: Sequence[Context], strategy: Strategy, limit: int) -
 # What is sent, whatever answers
 
 
+# What a request is given to answer with.
+HANDLES = ("ledger", "finished")
+
+
 class Unsteady(SimulatedPolicy):
     """Notes what it is asked; its answers take a time that differs from run to run."""
 
@@ -61,7 +67,7 @@ class Unsteady(SimulatedPolicy):
         self._chaos = random.Random(chaos)
 
     async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
-        sent = sorted((name, value) for name, value in options.items() if name != "ledger")
+        sent = sorted((name, value) for name, value in options.items() if name not in HANDLES)
         self.requests.append((tuple(prompt_ids), *((name, str(value)) for name, value in sent)))
         await asyncio.sleep(self._chaos.uniform(0, 0.003))
         return await super().draw(prompt_ids, **options)

@@ -242,6 +242,24 @@ def test_rewards_served_are_the_heads_own(
     assert served == pytest.approx(expected.tolist(), abs=2e-3)
 
 
+def test_a_whole_solution_is_one_pass(policy: VllmPolicy, prm: Prm) -> None:
+    problem = Problem("whole", "What is nobody asked before?")
+    (response,) = asyncio.run(search(BeamSearch(8), context(policy, prm, problem)))[:1]
+    assert len(response.steps) == 3
+    rewards = prm.score(problem.text, response.steps, start=0, ledger=(ledger := Ledger()))
+    # What the search left in the cache has no scores in one pass, and is asked for again.
+    assert asyncio.run(rewards) == pytest.approx(response.rewards, abs=1e-5)
+
+    fresh = "What has nobody asked before this?"
+    before, ledger = prm.counters(), Ledger()
+    rewards = prm.score(fresh, response.steps, start=0, ledger=ledger)
+    assert len(asyncio.run(rewards)) == 3
+    length = len(policy.prompt(fresh)) + response.n_tokens
+    spent = prm.counters() - before
+    assert (spent.prompt, spent.cached) == (ledger.prm + ledger.prm_cached, ledger.prm_cached)
+    assert length - 2 <= spent.prompt <= length
+
+
 def test_a_step_is_scored_once_and_its_past_is_cached(policy: VllmPolicy, prm: Prm) -> None:
     ctx = context(policy, prm, Problem("long", "word " * 120))
     asyncio.run(search(BeamSearch(8), ctx))

@@ -15,7 +15,7 @@ from executor.ledger import Ledger, TokenCap
 from executor.policy import Draw, Finish
 from executor.problem import Problem
 from executor.search import Context, Response, State
-from executor.search.tree import _children
+from executor.search.steps import children
 from executor.simulated import EOS_ID, CharTokenizer
 from executor.strategy import STEP_DELIMITER, Sampling
 from executor.tokens import Tokens
@@ -143,7 +143,7 @@ def searched(tokenizer: Any, ids: list[int]) -> Response:
         context = Context(Problem("p", "?"), policy, prm, sampling, 0, cap, Ledger())
         response = Response()
         for depth in range(len(ids) + 2):
-            [response] = await _children(context, response, 1, f"{depth}")
+            [response] = await children(context, response, 1, f"{depth}")
             if response.state is not State.LIVE:
                 return response
         raise AssertionError("the search did not end")

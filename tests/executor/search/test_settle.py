@@ -34,6 +34,7 @@ from executor.strategy import (
     key,
 )
 from executor.tokens import Step
+from tests.executor.search.test_tree import Scripted
 from tests.executor.search.watched import PROBLEM, check_ledger
 
 N = 6
@@ -167,6 +168,10 @@ class Unordered(SimulatedPolicy):
         return draws
 
 
+def stopping(policy: Any, prm: Any, grader: Any, **sampling: Any) -> Executor:
+    return Executor(policy, prm, grader, Sampling(**sampling), early_stop=True)
+
+
 def solve(
     strategy: Strategy, executor: Executor, problem: Any = PROBLEM
 ) -> tuple[Outcome, Context]:
@@ -199,7 +204,7 @@ def test_the_answer_is_the_same_to_the_letter_for_less(
 
 @pytest.mark.parametrize("strategy", VOTERS, ids=key)
 def test_some_is_spared(strategy: Strategy, grader: MathGrader) -> None:
-    executor = Executor(SimulatedPolicy(1.0, 3), SimulatedPrm(1.0), grader, Sampling())
+    executor = stopping(SimulatedPolicy(1.0, 3), SimulatedPrm(1.0), grader)
     outcome, _ = solve(strategy, executor)
     if isinstance(strategy, BeamSearch):  # its beams end together
         assert outcome.ledger.spared == 0
@@ -212,7 +217,7 @@ def test_no_more_are_drawn_than_one_after_another_whatever_order_they_end_in(
     order: int, grader: MathGrader
 ) -> None:
     policy = Unordered(0.75, 2, seed=order)
-    outcome, _ = solve(Majority(40), Executor(policy, None, grader, Sampling()))
+    outcome, _ = solve(Majority(40), stopping(policy, None, grader))
     answers = [sample.answer for sample in outcome.samples]
 
     def over(m: int) -> bool:
@@ -224,10 +229,68 @@ def test_no_more_are_drawn_than_one_after_another_whatever_order_they_end_in(
     assert not any(over(m) for m in range(1, len(answers)))
 
 
+def branching(before: str, child: int) -> str:
+    """Four of the first steps end with 1; a good one leads to 2 in two more, the others to 1."""
+    if not before:
+        return "\\boxed{1}" if child < 4 else "good\n\n" if child == 4 else f"bad {child}\n\n"
+    if before == "good\n\n":
+        return f"better {child}\n\n"
+    return "\\boxed{2}" if before.startswith("good") else "\\boxed{1}"
+
+
+@pytest.mark.parametrize("early_stop", [True, False])
+def test_a_good_beam_may_take_the_places_of_all_others(
+    early_stop: bool, grader: MathGrader
+) -> None:
+    def worth(text: str) -> float:
+        return 0.05 if text.startswith("bad") else 0.8 if text.startswith("good") else 0.9
+
+    both: Any = Scripted(branching, worth)
+    both.capacity = None
+    executor = Executor(both, both, grader, Sampling(), early_stop=early_stop)
+    outcome, _ = solve(BeamSearch(12, 4, Score.MIN, Vote.WEIGHTED), executor)
+    # After one step 1 leads by 3.6; the places of the beams that are left could add 4 x 0.8 and
+    # 4 x 0.05 as they are, but 8 x 0.8 is what becomes of them.
+    assert outcome.answer == "2"
+    assert outcome.ledger.spared == 0
+
+
+def test_a_blank_step_bounds_nothing() -> None:
+    blank = Response((Step((1,), " ", 1),), (0.0,))
+    assert could_reach(blank, Score.MIN) == could_reach(blank, Score.PROD) == 1.0
+
+
+@pytest.mark.parametrize("order", range(6))
+def test_how_many_are_drawn_does_not_depend_on_the_order_where_graders_are_not_transitive(
+    order: int,
+) -> None:
+    class Shifty(MathGrader):
+        """Answers next to each other are the same; those further apart are not."""
+
+        def equivalent(self, a: str, b: str) -> bool:
+            return abs(int(a) - int(b)) <= 1
+
+    with Shifty() as shifty:
+        for problem in simulated_problems(8, "shifty"):
+            policy = Unordered(0.4, 1, wrong_answers=4, seed=order)
+            outcome, _ = solve(Majority(20), stopping(policy, None, shifty), problem)
+            drawn = [sample.answer for sample in outcome.samples]
+            whole, _ = solve(
+                Majority(20), Executor(policy, None, shifty, Sampling()), problem
+            )  # fmt: skip
+            answers = [sample.answer for sample in whole.samples]
+            over = [
+                settled(Ballot(shifty, Vote.MAJORITY), [response(a) for a in answers[:m]], 20 - m)
+                for m in range(1, 21)
+            ]
+            assert len(drawn) == over.index(True) + 1
+            assert outcome.answer == whole.answer
+
+
 def test_beams_that_cannot_be_displaced_end_the_search(grader: MathGrader) -> None:
     # Steps that are cut short and spare lines make beams of unequal length.
     policy = SimulatedPolicy(1.0, 1, blank_lines=0.45)
-    executor = Executor(policy, SimulatedPrm(1.0), grader, Sampling(max_step_tokens=12))
+    executor = stopping(policy, SimulatedPrm(1.0), grader, max_step_tokens=12)
     outcomes = [
         solve(BeamSearch(16, 2, vote=Vote.MAJORITY), executor, problem)[0]
         for problem in simulated_problems(6, "hasty")
@@ -245,7 +308,7 @@ def test_subtrees_that_cannot_change_the_answer_are_cancelled(grader: MathGrader
             return await super().draw(prompt_ids, **options)
 
     policy = Slow(1.0, 4)
-    executor = Executor(policy, SimulatedPrm(1.0), grader, Sampling())
+    executor = stopping(policy, SimulatedPrm(1.0), grader)
     outcome, context = solve(Dvts(16, 4), executor)
     check_ledger(context)
     assert outcome.correct
@@ -293,7 +356,7 @@ def test_an_adaptive_vote_ends_with_the_first_sample_that_convinces(
 
 
 def test_how_often_an_adaptive_vote_differs_is_within_its_confidence(grader: MathGrader) -> None:
-    executor = Executor(SimulatedPolicy(0.7, 1, wrong_answers=1), None, grader, Sampling())
+    executor = stopping(SimulatedPolicy(0.7, 1, wrong_answers=1), None, grader)
     differ = 0
     for problem in simulated_problems(150, "adaptive"):
         whole, _ = solve(Majority(64), executor, problem)

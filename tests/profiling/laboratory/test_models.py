@@ -106,9 +106,9 @@ def test_looking_for_stop_tokens_draws_what_looking_for_text_does(
         return asyncio.run(all_at_once())
 
     by_token = drawn()
-    assert policy._stopping(["\n\n"])["detokenize"] is False
+    assert policy._stopping.at(["\n\n"]).token_ids
     monkeypatch.setattr(policy.tokens, "single_tokens", lambda text: None)
-    assert policy._stopping(["\n\n"])["stop"] == ["\n\n"]
+    assert policy._stopping.at(["\n\n"]).strings == ("\n\n",)
     by_text = drawn()
     ends = [draw.finish for draws in by_token for draw in draws]
     assert {Finish.STOP, Finish.EOS} == set(ends)  # of one operation, and of several
