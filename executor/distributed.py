@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from executor.admission import CONCURRENCY
+from executor.admission import CONCURRENCY, Admission
 from executor.cluster import Cluster
+from executor.engine import Capacity
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
 from executor.runner import Job, Solved
-from executor.worker import Build, Handle, LostError, Report
+from executor.worker import MOST_CALLS, Build, Handle, LostError, Report
 
 # A place whose workers are lost this often without having finished a problem stays empty; a
 # problem that was under way in as many lost workers is not tried again: it may be the reason.
@@ -76,6 +77,16 @@ class Workers:
         self._waiting: list[asyncio.Future[None]] = []
         self._fatal: Exception | None = None
         self._begun = False
+
+    def expect(self, sequences: int, capacity: Capacity) -> None:
+        """Let in as many problems a worker as keep its engine full.
+
+        Args:
+            sequences: most sequences a problem has under way at once.
+            capacity: of a worker's policy.
+        """
+        admission = Admission(sequences, capacity)
+        self._concurrency = next(n for n in range(1, MOST_CALLS + 1) if not admission.room(n))
 
     @property
     def concurrency(self) -> int:
@@ -211,7 +222,7 @@ class Workers:
     async def _load(self, place: _Place) -> None:
         """Start a worker, or go on starting it."""
         if place.worker is None:
-            place.worker = Handle.start(self._cluster.share, self._concurrency)
+            place.worker = Handle.start(self._cluster.share)
             self._ever.append(place.worker)
         worker = place.worker
         if worker.place is None:

@@ -21,6 +21,8 @@ Build = Callable[[], Executor]
 
 # How long a worker may wait for a free place in the cluster, which may be growing.
 START_SECONDS = 600.0
+# Most jobs at once; how many there are, the driver says.
+MOST_CALLS = 1000
 # Besides the jobs: loading, and jobs that are being cancelled.
 _SPARE_CALLS = 4
 
@@ -131,14 +133,14 @@ class Handle:
     report: Report = field(default_factory=Report)
 
     @classmethod
-    def start(cls, share: Share, concurrency: int) -> Handle:
+    def start(cls, share: Share) -> Handle:
         """Have one started, without waiting for it."""
         import ray
 
         options = {
             "num_cpus": share.cores,
             "num_gpus": share.gpus,
-            "max_concurrency": concurrency + _SPARE_CALLS,
+            "max_concurrency": MOST_CALLS + _SPARE_CALLS,
             "scheduling_strategy": "SPREAD",
             # The driver starts another one: its place may be on a machine with other cores free.
             "max_restarts": 0,

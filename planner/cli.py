@@ -200,7 +200,7 @@ def _add_engine(command: Parser) -> None:
     group.add_argument(
         "--concurrency",
         type=_whole,
-        help="most problems in flight (default: as many as fill the engines; a Ray worker: 32)",
+        help="most problems in flight (default: as many as fill the engines)",
     )
     _add_sizes(group)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from executor.checkpoints import (
 )
 from executor.cluster import Cluster, ClusterOptions
 from executor.distributed import Workers
-from executor.engine import EngineCounters, EngineOptions
+from executor.engine import Capacity, EngineCounters, EngineOptions
 from executor.errors import InputError
 from executor.policy import Policy, VllmPolicy
 from executor.prm import check_prm, find_prm, load_prm
@@ -59,8 +60,8 @@ class Settings:
         template: name or file of a template, or None for the policy's own.
         token_cap: most tokens generated for one problem; None: its budget of full responses.
         early_stop: see `Executor.early_stop`.
-        cluster: where models run, each worker with at most `concurrency` problems (a fixed number
-            by default); None: in this process.
+        cluster: where models run, each worker with at most `concurrency` problems; None: in this
+            process.
         patience: how long servers are waited for.
     """
 
@@ -272,7 +273,12 @@ class Session:
     def admission(self, spec: RunSpec, sequences: int) -> Admission:
         """How many problems of a run are in flight, each with so many sequences at once."""
         if self._spread is not None:
-            return Admission(most=self._spread.workers.concurrency)
+            workers = self._spread.workers
+            if self.settings.concurrency is None:
+                # Caches differ from machine to machine; what a batch holds does not.
+                batch = self.settings.engine.max_num_seqs
+                workers.expect(sequences, Capacity(batch, sys.maxsize))
+            return Admission(most=workers.concurrency)
         return Admission(sequences, self._served(spec).capacity, self.settings.concurrency)
 
     def _served(self, spec: RunSpec) -> VllmPolicy | HttpPolicy:

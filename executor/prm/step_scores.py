@@ -31,7 +31,7 @@ class StepScores(IOProcessor):  # type: ignore[misc]
         return [token_ids[:end] for end in ends]
 
     def merge_pooling_params(self, params: Any = None) -> Any:
-        """How steps are scored; see `executor.prm.served`."""
+        """How steps are scored: at the last token of each prompt, which reads the prefix cache."""
         return PoolingParams(task="classify", use_activation=True)
 
     def pre_process(self, prompt: Any, request_id: str | None = None, **_: Any) -> Any:

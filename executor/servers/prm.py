@@ -1,4 +1,8 @@
-"""A PRM on `vllm serve` processes: the same scores as in-process, the same ledger."""
+"""A PRM on `vllm serve` processes: the same scores as in-process, another ledger.
+
+In-process a solution is one pass (`executor.prm.served`); over HTTP vLLM does not let the scores of
+all tokens read the prefix cache, so each step is a prompt of its own, in one request.
+"""
 
 from __future__ import annotations
 
