@@ -117,16 +117,15 @@ def _whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
-def _add_models(command: Parser, *, prm_required: bool = False) -> None:
+def _add_models(command: Parser, *, served: bool = True) -> None:
+    server = ", or address of a server" if served else ""
     command.add_argument(
         "--policy",
         required=True,
-        help="catalog name (lab-0.8m), checkpoint folder, hub id, or address of a server",
+        help=f"catalog name (lab-0.8m), checkpoint folder, hub id{server}",
     )
     command.add_argument(
-        "--prm",
-        required=prm_required,
-        help="PRM: catalog name (lab-0.8m-prm), a folder made by fit-prm, or address of a server",
+        "--prm", help=f"catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}"
     )
 
 
@@ -301,7 +300,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         "apportion recommend --policy lab-0.4m --prm lab-0.4m-prm-plain --difficulty medium "
         "--json",
     )
-    _add_models(command)
+    _add_models(command, served=False)
     command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
     _add_constraint(command)
 
@@ -328,7 +327,9 @@ def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
         "train a reward head on the policy's own samples: an on-policy PRM",
         "apportion fit-prm --problems train.jsonl --policy smollm2-135m --out heads/smollm2",
     )
-    command.add_argument("--policy", required=True)
+    command.add_argument(
+        "--policy", required=True, help="whose hidden states the head reads: name, folder or hub id"
+    )
     _add_problems(command)
     command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
     command.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
@@ -382,7 +383,7 @@ def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
         "choose a strategy and budget for every difficulty, and write them down",
         "apportion plan --policy smollm2-135m --prm ./head --budget 16 --out plan.json",
     )
-    _add_models(command)
+    _add_models(command, served=False)
     _add_constraint(command)
     command.add_argument("--out", type=Path, required=True, help="the plan file")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -88,6 +89,12 @@ def session(arguments: Namespace, output: Output) -> Session:
     """
     wanted = settings(arguments)
     prm = getattr(arguments, "prm", None)
+    if wanted.cluster is not None:
+        for given in (arguments.policy, prm):
+            if given is not None and "://" in given:
+                raise InputError(
+                    f"--ray: its workers load their models themselves; {given} is an address"
+                )
     if prm is not None:
         find_prm(prm)
     if arguments.policy is not None:
@@ -126,6 +133,17 @@ def difficulty(name: str) -> str:
     if name not in LEVELS:
         raise InputError(f"difficulty {name!r}: must be one of {', '.join(LEVELS)}")
     return name
+
+
+def check_strategy_options(arguments: Namespace, names: Sequence[str]) -> None:
+    """InputError where an option was given that none of these strategies has."""
+    known = {option.name for name in names for option in fields(STRATEGIES[name])}
+    for option in STRATEGY_OPTIONS:
+        if getattr(arguments, option) is not None and option not in known:
+            raise InputError(
+                f"--{option.replace('_', '-')}: {' and '.join(names)} "
+                f"{'do' if len(names) > 1 else 'does'} not have it"
+            )
 
 
 def strategy_options(arguments: Namespace, name: str) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def parse_budgets(text: str) -> list[int]:
 def parse_strategies(arguments: Namespace, budgets: Sequence[int], names: str) -> list[Strategy]:
     """The strategies asked for, each at each budget; greedy once."""
     found: list[Strategy] = []
-    for name in parse_names(names):
+    chosen = parse_names(names)
+    common.check_strategy_options(arguments, chosen)
+    for name in chosen:
         if STRATEGIES[name] is Greedy:
             found.append(Greedy())
             continue

@@ -134,6 +134,23 @@ CASES: dict[str, tuple[Case, str]] = {
         "multiple of the width",
     ),
     "unknown strategy": (lambda p: _measure("--strategies", "guess"), "beam_search"),
+    "an option the strategy does not have": (
+        lambda p: _measure("--strategies", "majority", "--score", "foo"),
+        "--score: majority does not have it",
+    ),
+    "servers and a cluster": (
+        lambda p: [
+            "profile",
+            "--problems",
+            "good.jsonl",
+            "--ray",
+            "--policy",
+            "http://127.0.0.1:9/v1",
+            "--policy-model",
+            "lab-0.4m",
+        ],
+        "is an address",
+    ),
     "unknown policy": (
         lambda p: ["profile", "--problems", "good.jsonl", "--policy", "nope"],
         "smollm2-135m",
