@@ -29,7 +29,7 @@ demo: setup
 	$(BIN)/apportion demo
 
 test: setup lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --durations=15
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -44,6 +44,7 @@ def problems(file: str, limit: int) -> list[str]:
     return ["--problems", str(LABORATORY / f"{file}.jsonl"), "--limit", str(limit)]
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 def test_a_run_of_two_workers_is_the_run_of_one_process(tmp_path: Path) -> None:
     arguments = ["run", "--strategy", "beam_search", "--budget", "4", *MODELS, *ENGINE]
