@@ -120,6 +120,7 @@ def tokens(responses: Sequence[Response]) -> list[list[int]]:
     return [response.token_ids for response in responses]
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 @every_strategy
 def test_one_problem_at_a_time_on_fresh_engines_is_the_same_again(
@@ -134,6 +135,7 @@ def test_one_problem_at_a_time_on_fresh_engines_is_the_same_again(
             assert a.logprob == pytest.approx(b.logprob, abs=ROUNDING * a.n_tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 def test_beside_others_no_more_differs_than_rounding_explains(runs: list[Run]) -> None:
     """No promise of equal tokens: a rounding error may decide a draw, and all that follows."""
