@@ -15,7 +15,7 @@ from dataclasses import asdict
 
 from common import LABORATORY
 
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.problem import Problem
 from executor.runner import Executor
 from executor.search import Response, search

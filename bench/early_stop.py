@@ -19,7 +19,7 @@ from common import LABORATORY, MEASURED, MODELS, ROOT, finish
 sys.path.insert(0, str(ROOT))
 from executor.admission import Admission
 from executor.answers import MathGrader
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.outcome import Outcome
 from executor.policy import VllmPolicy
 from executor.problem import Problem, problem_uid

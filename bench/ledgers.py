@@ -23,7 +23,8 @@ from typing import Any
 
 from common import LABORATORY, PROBLEMS, ROOT, SHARED, apportion
 
-from executor.engine import EngineCounters, EngineOptions
+from executor.engine import EngineCounters
+from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.runner import Executor

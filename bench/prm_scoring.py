@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from common import MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.prm import Prm, load_prm
 from executor.tokens import Step, Tokens, load_tokenizer

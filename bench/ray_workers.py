@@ -24,7 +24,7 @@ from common import LABORATORY, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.cluster import ClusterOptions
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.problem import Problem
 from executor.recipe import Spread
 from executor.runner import ByStrategy, Executor, Solved, run_problems

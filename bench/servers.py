@@ -24,7 +24,8 @@ from common import LABORATORY, finish
 from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.checkpoints import resolve
-from executor.engine import EngineCounters, EngineOptions
+from executor.engine import EngineCounters
+from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.problem import Problem

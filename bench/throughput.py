@@ -36,7 +36,8 @@ sys.path.insert(0, str(ROOT))
 from executor.admission import Admission
 from executor.answers import MathGrader
 from executor.delivery import Delivery, post
-from executor.engine import Engine, EngineOptions, host
+from executor.engine import Engine, host
+from executor.engine_options import EngineOptions
 from executor.outcome import Outcome
 from executor.policy import Draw, VllmPolicy
 from executor.prm import load_prm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.engine import Capacity
+from executor.capacity import Capacity
 from executor.outcome import Outcome
 
 # Batches of work in flight: while one is written, the sequences of another are scored, graded or

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from executor.admission import CONCURRENCY, Admission
+from executor.capacity import Capacity
 from executor.cluster import Cluster
-from executor.engine import Capacity
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
 from executor.runner import Job, Solved

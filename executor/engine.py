@@ -12,19 +12,20 @@ from __future__ import annotations
 import asyncio
 import atexit
 import gc
-import logging
-import os
 import queue
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from executor.capacity import Capacity
 from executor.delivery import OUTBOX
+from executor.engine_options import EngineOptions, engine_arguments, prepare_environment
 from executor.errors import EngineError
+from executor.holding import Held
 
 T = TypeVar("T")
 
@@ -32,35 +33,6 @@ T = TypeVar("T")
 # costs a fifth of the throughput of a small model.
 _ONLY_WHEN_FINISHED = 1 << 30
 _SHUT_DOWN = "the engines of this process were shut down"
-# A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
-_CPU_CONTEXT = 8192
-# Most steps of the policy over which a PRM's requests are gathered.
-_LONGEST_HELD = 32
-# Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
-_CPU_BATCH = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How an engine is set up; None leaves vLLM's own choice.
-
-    Attributes:
-        max_model_len: longest context in tokens.
-        max_num_seqs: most sequences in one batch.
-        kv_cache_gib: key-value cache on a CPU, in GiB (a GPU uses `gpu_memory_utilization`).
-        gpu_memory_utilization: share of a GPU's memory; two engines on one GPU must share it.
-        dtype: of weights and activations; `auto` is the checkpoint's own, but 16 bits for 32.
-        block_size: tokens of a prefix-cache block; only whole blocks are reused.
-        tensor_parallel_size: GPUs the model is split over.
-    """
-
-    max_model_len: int | None = None
-    max_num_seqs: int = 256
-    kv_cache_gib: float = 2.0
-    gpu_memory_utilization: float = 0.45
-    dtype: str = "auto"
-    block_size: int | None = None
-    tensor_parallel_size: int = 1
 
 
 @dataclass(slots=True)
@@ -81,22 +53,6 @@ class EngineCounters:
         return EngineCounters(
             *(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self))
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """What an engine, or several together, can hold at once.
-
-    Attributes:
-        sequences: most sequences in its batches.
-        tokens: tokens its key-value cache has room for.
-    """
-
-    sequences: int
-    tokens: int
-
-    def __add__(self, other: Capacity) -> Capacity:
-        return Capacity(self.sequences + other.sequences, self.tokens + other.tokens)
 
 
 @dataclass(slots=True)
@@ -238,34 +194,6 @@ class Engine:
         return self.lost is None and self._llm is not None and self._llm.has_unfinished_requests()
 
 
-class _Held:
-    """Decides for how long a scorer's requests are gathered before they are worth a step.
-
-    A step takes nearly as long for one request as for hundreds, and meanwhile nobody writes. While
-    the writers' batches are full, scores are of no use: what they let go on would have to wait.
-    Else every score that is waited for leaves a place empty. So scores are held until the empty
-    places of all steps add up to half a batch: the wait has then cost about as much as a step.
-    """
-
-    def __init__(self) -> None:
-        self._empty: dict[Engine, float] = {}
-        self._steps: dict[Engine, int] = {}
-
-    def long_enough(self, scorer: Engine, writers: Sequence[Engine]) -> bool:
-        """Whether the scorer should step now; asked once a step of the writers."""
-        places = sum(engine.capacity.sequences for engine in writers)
-        free = places - sum(min(engine.open, engine.capacity.sequences) for engine in writers)
-        empty = self._empty.get(scorer, 0.0) + min(scorer.open, free)
-        steps = self._steps.get(scorer, 0) + 1
-        now = (
-            2 * empty >= places
-            or scorer.open >= scorer.capacity.sequences
-            or steps >= _LONGEST_HELD
-        )
-        self._empty[scorer], self._steps[scorer] = (0.0, 0) if now else (empty, steps)
-        return now
-
-
 class EngineHost:
     """The one thread of this process that builds and steps vLLM engines. Use `host()`."""
 
@@ -343,7 +271,7 @@ class EngineHost:
             engine.fail_all(EngineError(f"engine {engine.name} was stopped"))
 
     def _run(self) -> None:
-        held = _Held()
+        held = Held()
         while True:
             busy = [engine for engine in self._engines if engine.busy]
             if not self._drain(block=not busy):
@@ -377,73 +305,6 @@ def host() -> EngineHost:
         if _host is None:
             _host = EngineHost()
         return _host
-
-
-def on_cpu() -> bool:
-    """Whether vLLM will run on the CPU here."""
-    import torch
-
-    return not torch.cuda.is_available()
-
-
-def prepare_environment() -> None:
-    """Set what vLLM reads from the environment; what the user has set stays."""
-    defaults = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": cores(),
-    }
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-    # vLLM speaks while it is imported, before it reads its own level.
-    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
-
-
-def cores() -> str:
-    """The cores this process may use, as vLLM wants them."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    return ",".join(map(str, cores))
-
-
-def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) -> dict[str, Any]:
-    """vLLM's arguments for a model, in this process and on a server alike.
-
-    Args:
-        model: checkpoint folder or hub id.
-        options: sizes and types.
-        extra: further arguments (`runner`, `convert`, `pooler_config`, ...).
-    """
-    arguments: dict[str, Any] = {
-        "model": model,
-        "dtype": options.dtype,
-        "max_model_len": options.max_model_len,
-        "max_num_seqs": options.max_num_seqs,
-        "tensor_parallel_size": options.tensor_parallel_size,
-        "enable_prefix_caching": True,
-    }
-    if options.block_size is not None:
-        arguments["block_size"] = options.block_size
-    if on_cpu():
-        context = options.max_model_len or min(native_context(model), _CPU_CONTEXT)
-        # Compiling takes over two minutes on two cores.
-        arguments |= {
-            "enforce_eager": True,
-            "distributed_executor_backend": "uni",
-            "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
-            # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
-            # chunks, which CPU generators cannot do: prompts go in whole.
-            "enable_chunked_prefill": False,
-            "max_num_batched_tokens": max(context, _CPU_BATCH),
-            "max_model_len": context,
-        }
-        if extra.get("runner") == "pooling" and options.dtype == "auto":
-            # vLLM would take float16, for which CPUs have no fast multiplication: on two cores a
-            # PRM took six times as long. It takes bfloat16 for policies.
-            arguments["dtype"] = "bfloat16"
-    else:
-        arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
-    return arguments | extra
 
 
 def _build(engine: Engine, model: str, options: EngineOptions, extra: dict[str, Any]) -> Any:
@@ -502,14 +363,6 @@ def _release(llm: Any, *, last: bool) -> None:
     client.engine_core.model_executor.shutdown()
     client.engine_core.scheduler.shutdown()
     gc.unfreeze()
-
-
-def native_context(model: str) -> int:
-    """Longest context the model was made for; the CPU's own limit where its config names none."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(model)
-    return int(getattr(config, "max_position_embeddings", None) or _CPU_CONTEXT)
 
 
 def _first_line(error: BaseException) -> str:

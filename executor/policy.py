@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from executor.capacity import Capacity
 from executor.delivery import Delivery, post
-from executor.engine import Capacity, Engine, EngineCounters, EngineOptions, host
+from executor.engine import Engine, EngineCounters, host
+from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.stopping import Finish as Finish
 from executor.stopping import Stopping

@@ -10,7 +10,7 @@ from typing import Any
 from executor.answers import MathGrader
 from executor.checkpoints import checkpoint_digest, resolve
 from executor.distributed import Workers
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.policy import VllmPolicy
 from executor.prm import find_prm, load_prm

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
-from executor.engine import Capacity, EngineCounters
+from executor.capacity import Capacity
+from executor.engine import EngineCounters
 from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.policy import Draw, Finish, Finished

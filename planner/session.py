@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from executor.admission import CONCURRENCY, Admission
 from executor.answers import MathGrader
+from executor.capacity import Capacity
 from executor.checkpoints import (
     Checkpoint,
     checkpoint_digest,
@@ -22,7 +23,8 @@ from executor.checkpoints import (
 )
 from executor.cluster import Cluster, ClusterOptions
 from executor.distributed import Workers
-from executor.engine import Capacity, EngineCounters, EngineOptions
+from executor.engine import EngineCounters
+from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.policy import Policy, VllmPolicy
 from executor.prm import check_prm, find_prm, load_prm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executor.checkpoints import Checkpoint, read_config, resolve
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.prm.base import Convention, Prm
 from executor.prm.math_shepherd import MathShepherd

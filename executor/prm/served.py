@@ -18,7 +18,8 @@ from typing import Any
 
 from executor.checkpoints import Checkpoint
 from executor.delivery import Delivery, post
-from executor.engine import Engine, EngineCounters, EngineOptions, host, native_context
+from executor.engine import Engine, EngineCounters, host
+from executor.engine_options import EngineOptions, native_context
 from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.policy import to_the_end

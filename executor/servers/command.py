@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from executor.checkpoints import Checkpoint, resolve
-from executor.engine import EngineOptions, cores, engine_arguments, native_context, on_cpu
+from executor.engine_options import EngineOptions, cores, engine_arguments, native_context, on_cpu
 from executor.prm import find_convention
 from executor.tokens import Tokens, load_tokenizer
 

@@ -6,7 +6,8 @@ import re
 
 import httpx
 
-from executor.engine import Capacity, EngineCounters
+from executor.capacity import Capacity
+from executor.engine import EngineCounters
 
 # vLLM does not say how many sequences a server's batch holds; this is what most machines get, and
 # what `apportion serve-command` asks for.

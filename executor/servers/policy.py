@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import httpx
 
-from executor.engine import Capacity, EngineCounters
+from executor.capacity import Capacity
+from executor.engine import EngineCounters
 from executor.ledger import Ledger
 from executor.policy import Draw, Finished, to_the_end
 from executor.servers.completion import Completion, Wanted

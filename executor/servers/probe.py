@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from executor.engine import Capacity
+from executor.capacity import Capacity
 from executor.errors import InputError
 from executor.servers.address import first_line
 from executor.servers.metrics import read_capacity

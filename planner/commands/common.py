@@ -9,7 +9,7 @@ from typing import Any
 
 from executor.checkpoints import resolve
 from executor.cluster import ClusterOptions
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.prm import check_prm, find_prm
 from executor.problem import Problem

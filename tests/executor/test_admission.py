@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executor.admission import CONCURRENCY, Admission
-from executor.engine import Capacity
+from executor.capacity import Capacity
 from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem
 

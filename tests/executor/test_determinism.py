@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from executor.answers import MathGrader
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.ledger import TokenCap
 from executor.policy import Draw, VllmPolicy
 from executor.prm import load_prm

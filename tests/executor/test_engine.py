@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from executor.answers import MathGrader
-from executor.engine import EngineCounters, EngineOptions, host
+from executor.engine import EngineCounters, host
+from executor.engine_options import EngineOptions
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import grade

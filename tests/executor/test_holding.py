@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from executor.engine import _LONGEST_HELD, Capacity, _Held
+from executor.capacity import Capacity
+from executor.holding import LONGEST_HELD, Held
 
 
 @dataclass(eq=False)
@@ -19,7 +20,7 @@ class FakeEngine:
 
 
 def steps_until_scored(scorer: Any, *writers: Any) -> int:
-    held = _Held()
+    held = Held()
     return next(step for step in range(1, 1000) if held.long_enough(scorer, writers))
 
 
@@ -28,7 +29,7 @@ def test_beside_nobody_who_writes_nothing_is_held() -> None:
 
 
 def test_beside_a_full_batch_scores_wait_until_there_are_enough() -> None:
-    assert steps_until_scored(FakeEngine(16), FakeEngine(300)) == _LONGEST_HELD
+    assert steps_until_scored(FakeEngine(16), FakeEngine(300)) == LONGEST_HELD
     assert steps_until_scored(FakeEngine(256), FakeEngine(300)) == 1
 
 
@@ -38,7 +39,7 @@ def test_beside_a_full_batch_scores_wait_until_there_are_enough() -> None:
         (128, 128, 1),  # half a batch of places stands empty for them
         (32, 128, 4),
         (32, 246, 13),  # only ten places do
-        (1, 0, _LONGEST_HELD),
+        (1, 0, LONGEST_HELD),
     ],
 )
 def test_scores_wait_until_the_places_they_leave_empty_add_up(
@@ -48,6 +49,6 @@ def test_scores_wait_until_the_places_they_leave_empty_add_up(
 
 
 def test_the_count_begins_again_after_each_step() -> None:
-    held, scorer, writers = _Held(), FakeEngine(64), [FakeEngine(128)]
+    held, scorer, writers = Held(), FakeEngine(64), [FakeEngine(128)]
     asked: Any = (scorer, writers)
     assert [held.long_enough(*asked) for _ in range(6)] == [False, True] * 3

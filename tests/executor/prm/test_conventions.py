@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from executor import vllm_plugin
 from executor.checkpoints import Checkpoint, bundled, read_config, resolve
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.policy import VllmPolicy

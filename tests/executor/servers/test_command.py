@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from executor.engine import EngineOptions, engine_arguments
+from executor.engine_options import EngineOptions, engine_arguments
 from executor.prm import find_convention
 from executor.servers.command import ServeCommand, serve_policy, serve_prm
 from executor.tokens import Tokens, load_tokenizer

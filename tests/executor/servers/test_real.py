@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from executor.checkpoints import resolve
-from executor.engine import EngineCounters, EngineOptions
+from executor.engine import EngineCounters
+from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.policy import Draw, Policy, VllmPolicy

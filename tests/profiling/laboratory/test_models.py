@@ -10,7 +10,7 @@ import pytest
 
 from executor.answers import MathGrader, Vote
 from executor.checkpoints import resolve
-from executor.engine import EngineOptions
+from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.policy import Draw, Finish, VllmPolicy
