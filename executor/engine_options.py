@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
@@ -34,6 +34,12 @@ class EngineOptions:
     dtype: str = "auto"
     block_size: int | None = None
     tensor_parallel_size: int = 1
+
+    def within(self, model: str) -> EngineOptions:
+        """The same with no longer a context than a model was made for."""
+        if self.max_model_len is None:
+            return self
+        return replace(self, max_model_len=min(self.max_model_len, native_context(model)))
 
 
 def on_cpu() -> bool:

@@ -59,6 +59,10 @@ def _check_budget(name: str, n: int) -> None:
         raise InputError(f"budget {n} for {name}: must be a whole number of at least 1")
 
 
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
 def _check_tree(name: str, n: int, width: int) -> None:
     _check_budget(name, n)
     if not isinstance(width, int) or isinstance(width, bool) or width < 2:
@@ -116,8 +120,7 @@ class AdaptiveMajority:
     def __post_init__(self) -> None:
         _check_budget(self.name, self.n)
         given = self.confidence
-        number = isinstance(given, int | float) and not isinstance(given, bool)
-        if not number or not 0.5 < given < 1:
+        if not _is_number(given) or not 0.5 < given < 1:
             raise InputError(
                 f"confidence {given} for {self.name}: must be a number above 0.5 and below 1"
             )
@@ -193,8 +196,7 @@ class ParticleFilter:
     def __post_init__(self) -> None:
         _check_budget(self.name, self.n)
         given = self.softmax_temperature
-        number = isinstance(given, int | float) and not isinstance(given, bool)
-        if not number or not 0 < given < math.inf:
+        if not _is_number(given) or not 0 < given < math.inf:
             raise InputError(
                 f"softmax_temperature {given} for {self.name}: must be a number above 0"
             )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from executor.checkpoints import Checkpoint
 from executor.engine import EngineCounters
+from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.tokens import Step, Tokens
 
@@ -92,6 +93,43 @@ class Convention(Protocol):
     def layout(self, question: str, steps: Sequence[Step]) -> Layout:
         """The question and the steps as tokens; no step is blank."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the scores of a solution's new steps are read.
+
+    Attributes:
+        token_ids: the question and the solution.
+        asked: the place of every step asked for, in tokens.
+        within: those that lie within the PRM's context.
+    """
+
+    token_ids: list[int]
+    asked: list[int]
+    within: list[int]
+
+    @classmethod
+    def of(
+        cls, convention: Convention, question: str, steps: Sequence[Step], start: int, longest: int
+    ) -> Self:
+        """The places of `steps[start:]`.
+
+        Raises:
+            EngineError: the convention finds another number of places than there are steps.
+        """
+        layout = convention.layout(question, steps)
+        if len(layout.ends) != len(steps):
+            raise EngineError(
+                f"PRM ({convention.label}): {len(steps)} steps have {len(layout.ends)} places"
+            )
+        asked = layout.ends[start:]
+        return cls(layout.token_ids, asked, [end for end in asked if end <= longest])
+
+    @property
+    def beyond(self) -> int:
+        """How many steps cannot be judged."""
+        return len(self.asked) - len(self.within)
 
 
 def classify_last(**calibration: Any) -> dict[str, Any]:

@@ -13,17 +13,15 @@ import asyncio
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from executor.checkpoints import Checkpoint
 from executor.delivery import Delivery, post
 from executor.engine import Engine, EngineCounters, host
-from executor.engine_options import EngineOptions, native_context
-from executor.errors import EngineError
+from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.policy import to_the_end
-from executor.prm.base import Convention, at_every_token
+from executor.prm.base import Convention, Places, at_every_token
 from executor.tokens import Step
 
 
@@ -48,9 +46,7 @@ class VllmPrm:
         The options are the policy's too: where they ask for a longer context than the PRM was made
         for, it has its own.
         """
-        if options.max_model_len is not None:
-            longest = min(options.max_model_len, native_context(checkpoint.location))
-            options = replace(options, max_model_len=longest)
+        options = options.within(checkpoint.location)
         arguments = at_every_token(convention.engine_arguments())
         engine = host().start(
             f"prm:{checkpoint.name}", checkpoint.location, options, runner="pooling", **arguments
@@ -64,20 +60,16 @@ class VllmPrm:
 
         All that were answered are charged, also where the caller is cancelled or one fails.
         """
-        layout = self._convention.layout(question, steps)
-        if len(layout.ends) != len(steps):
-            raise EngineError(f"PRM {self.name}: {len(steps)} steps have {len(layout.ends)} places")
-        ends = layout.ends[start:]
-        within = [end for end in ends if end <= self._max_context]
-        self.unjudged += len(ends) - len(within)
+        places = Places.of(self._convention, question, steps, start, self._max_context)
+        self.unjudged += places.beyond
         rewards: dict[int, float] = {}
-        if within:
-            rewards = await self._ask(layout.token_ids, within[-1:], ledger)
+        if places.within:
+            rewards = await self._ask(places.token_ids, places.within[-1:], ledger)
         # Another search's request may have left a step in the cache: the last token of a request
         # is always forwarded.
-        if cached := [end for end in within if end not in rewards]:
-            rewards |= await self._ask(layout.token_ids, cached, ledger)
-        return [rewards.get(end, 0.0) for end in ends]
+        if cached := [end for end in places.within if end not in rewards]:
+            rewards |= await self._ask(places.token_ids, cached, ledger)
+        return [rewards.get(end, 0.0) for end in places.asked]
 
     async def _ask(
         self, token_ids: list[int], lengths: Sequence[int], ledger: Ledger

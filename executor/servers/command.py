@@ -8,11 +8,11 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from executor.checkpoints import Checkpoint, resolve
-from executor.engine_options import EngineOptions, cores, engine_arguments, native_context, on_cpu
+from executor.engine_options import EngineOptions, cores, engine_arguments, on_cpu
 from executor.prm import find_convention
 from executor.tokens import Tokens, load_tokenizer
 
@@ -49,9 +49,7 @@ def serve_prm(name: str, port: int, options: EngineOptions) -> ServeCommand:
     checkpoint, kind = find_convention(name)
     # A reward head's checkpoint has its policy's tokenizer.
     convention = kind.load(checkpoint, Tokens(load_tokenizer(checkpoint.location)))
-    if options.max_model_len is not None:
-        longest = min(options.max_model_len, native_context(checkpoint.location))
-        options = replace(options, max_model_len=longest)
+    options = options.within(checkpoint.location)
     exact = {"io_processor_plugin": "apportion_steps"}
     extra = {"runner": "pooling", **convention.engine_arguments()}
     return _command(checkpoint, port, options, extra, exact)

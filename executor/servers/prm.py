@@ -16,7 +16,7 @@ import httpx
 from executor.engine import EngineCounters
 from executor.errors import EngineError
 from executor.ledger import Ledger
-from executor.prm.base import Convention
+from executor.prm.base import Convention, Places
 from executor.servers.address import first_line
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
@@ -61,14 +61,11 @@ class HttpPrm:
             EngineError: a server refused, or failed on every try, or none has answered for
                 `Patience.outage` seconds.
         """
-        layout = self._convention.layout(question, steps)
-        if len(layout.ends) != len(steps):
-            raise EngineError(f"PRM {self.name}: {len(steps)} steps have {len(layout.ends)} places")
-        ends = layout.ends[start:]
-        within = [end for end in ends if end <= self._max_context]
-        self.unjudged += len(ends) - len(within)
-        rewards = await self._ask(layout.token_ids, within, ledger) if within else []
-        return rewards + [0.0] * (len(ends) - len(within))
+        places = Places.of(self._convention, question, steps, start, self._max_context)
+        self.unjudged += places.beyond
+        within = places.within
+        rewards = await self._ask(places.token_ids, within, ledger) if within else []
+        return rewards + [0.0] * places.beyond
 
     async def _ask(self, token_ids: Sequence[int], ends: list[int], ledger: Ledger) -> list[float]:
         prompt = token_ids[: ends[-1]]
