@@ -129,7 +129,7 @@ def _add_models(command: Parser, *, served: bool = True) -> None:
     )
 
 
-def _add_servers(command: Parser) -> None:
+def _add_servers(command: Parser, *, prm: bool = True) -> None:
     group = command.add_argument_group(
         "servers", "addresses are http://host:port/v1, several of one model with commas"
     )
@@ -138,7 +138,8 @@ def _add_servers(command: Parser) -> None:
         metavar="NAME",
         help="which policy is served at the address given with --policy (default: as it says)",
     )
-    group.add_argument("--prm-model", metavar="NAME", help="the same of --prm")
+    if prm:
+        group.add_argument("--prm-model", metavar="NAME", help="the same of --prm")
     group.add_argument(
         "--stall-timeout",
         type=float,
@@ -176,7 +177,7 @@ def _add_problems(command: Parser) -> None:
     command.add_argument("--answer-field", metavar="NAME", help="field that holds the answer")
 
 
-def _add_sampling(command: Parser) -> None:
+def _add_sampling(command: Parser, *, prm: bool = True) -> None:
     group = command.add_argument_group("sampling (defaults: those of arXiv 2502.06703)")
     # None is "not given": a plan brings its own, and then these must not be given.
     number: Callable[[str], float] = float
@@ -190,7 +191,7 @@ def _add_sampling(command: Parser) -> None:
         "--token-cap", type=_whole, help="most tokens generated for one problem, in all"
     )
     _add_engine(command)
-    _add_servers(command)
+    _add_servers(command, prm=prm)
 
 
 def _add_engine(command: Parser) -> None:
@@ -333,7 +334,7 @@ def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_problems(command)
     command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
     command.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    _add_sampling(command)
+    _add_sampling(command, prm=False)
 
 
 def _add_strategy_options(command: Parser) -> None:
