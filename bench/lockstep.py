@@ -17,6 +17,7 @@ from common import ROOT
 
 sys.path.insert(0, str(ROOT))
 from executor.delivery import Delivery, post
+from executor.engine import Output
 from executor.outcome import Outcome, choose, grade
 from executor.prm.served import VllmPrm
 from executor.problem import Problem
@@ -49,9 +50,8 @@ class WholeScores(Delivery):
                 fail=self.fail,
             )
 
-    def _take(self, at: int, ends: list[int], output: object) -> None:
-        values = output.outputs.data[:, -1].tolist()  # type: ignore[attr-defined]
-        self.rewards[at] = tuple(values[end - 1] for end in ends)
+    def _take(self, at: int, ends: list[int], output: Output) -> None:
+        self.rewards[at] = tuple(output.values[end - 1] for end in ends)
         self._left -= 1
         if not self._left:
             self._end()

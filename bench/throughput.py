@@ -1,11 +1,12 @@
 """How near does a search come to its engine's limit, and how far ahead is it of a lockstep loop?
 
-The laboratory's policy and PRM, on real vLLM in one process:
+The laboratory's policy and PRM, on real vLLM, the policy apart (with `--one-process`: not):
 
 - *executor*: problems through this project's runner into a store, PRM scoring included;
 - *engine limit*: the very requests of that run (prompts and lengths) submitted at once to the same
   engine, no PRM, with what the search itself has written in the cache: no search can be faster
   than a policy that never waits;
+- *all cores*: the same, to an engine of the same policy that has the PRM's cores too;
 - *lockstep*: `bench/lockstep.py`, with whole rescoring, into the same store: a problem at a time,
   as search-and-learn's beam search must be run (its configuration refuses other batches), and all
   problems in one batch, which keeps the engine as full as it can be.
@@ -35,9 +36,10 @@ from lockstep import lockstep
 sys.path.insert(0, str(ROOT))
 from executor.admission import Admission
 from executor.answers import MathGrader
+from executor.apart import start_apart
 from executor.delivery import Delivery, post
-from executor.engine import Engine, host
-from executor.engine_options import EngineOptions
+from executor.engine import Engine
+from executor.engine_options import EngineOptions, own_cores
 from executor.outcome import Outcome
 from executor.policy import Draw, VllmPolicy
 from executor.prm import load_prm
@@ -92,7 +94,7 @@ class Waiting(Delivery):
             self._end()
 
 
-async def at_once(policy: VllmPolicy, requests: Requests, temperature: float) -> None:
+async def at_once(engine: Engine, requests: Requests, temperature: float) -> None:
     """Every child of every request as long as it was, all at once."""
     from vllm import SamplingParams
 
@@ -103,7 +105,7 @@ async def at_once(policy: VllmPolicy, requests: Requests, temperature: float) ->
                 max_tokens=length, ignore_eos=True, detokenize=False, seed=number + child,
                 temperature=temperature, logprobs=0, flat_logprobs=True,
             )  # fmt: skip
-            waiting.submit(policy._engine, prompt, params)
+            waiting.submit(engine, prompt, params)
     await waiting.done
 
 
@@ -112,6 +114,7 @@ class Bench:
     """The models, the problems, and the ways to solve them."""
 
     policy: RecordingPolicy
+    alone: Engine
     prm: VllmPrm
     executor: Executor
     problems: Sequence[Problem]
@@ -119,14 +122,15 @@ class Bench:
 
     def forget(self) -> None:
         """Empty the prefix caches."""
-        for engine in (self.policy._engine, self.prm._engine):
-            host().call(engine._llm.reset_prefix_cache).result()
+        for engine in (self.policy._engine, self.alone, self.prm._engine):
+            engine.forget()
 
     def timed(self, work: Callable[[], Coroutine[Any, Any, None]], warm: Requests = ()) -> float:
         """Seconds of `work`; nothing is cached when it begins but the prompts of `warm`."""
         self.forget()
         if warm:
-            asyncio.run(at_once(self.policy, [(prompt, [1]) for prompt, _ in warm], 1.0))
+            for engine in {self.policy._engine, self.alone}:
+                asyncio.run(at_once(engine, [(prompt, [1]) for prompt, _ in warm], 1.0))
         started = time.perf_counter()
         asyncio.run(work())
         return time.perf_counter() - started
@@ -169,15 +173,17 @@ class Bench:
         temperature, every = self.executor.sampling.temperature, len(self.problems)
         ways: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "executor": lambda: self.execute(strategy, answers["executor"]),
-            "engine_limit": lambda: at_once(self.policy, requests, temperature),
+            "engine_limit": lambda: at_once(self.policy._engine, requests, temperature),
         }
+        if self.alone is not self.policy._engine:
+            ways["all_cores"] = lambda: at_once(self.alone, requests, temperature)
         if strategy.needs_prm:
             for name, batch in (("lockstep", 1), ("lockstep_together", every)):
                 ways[name] = functools.partial(self.in_lockstep, strategy, batch, answers[name])
         # A search has written what its later prompts begin with: it is in the cache.
         asked = {tuple(self.policy.prompt(problem.text)) for problem in self.problems}
         written = [(prompt, n) for prompt, n in requests if tuple(prompt) not in asked]
-        warm = {"engine_limit": written}
+        warm = dict.fromkeys(("engine_limit", "all_cores"), written)
         rounds = [
             {name: self.timed(way, warm.get(name, ())) for name, way in ways.items()}
             for _ in range(repeats)
@@ -208,11 +214,15 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=16)
     parser.add_argument("--strategies", nargs="+", default=KINDS)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--one-process", action="store_true", help="both engines in this process")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    options = EngineOptions(block_size=32)
+    options = EngineOptions(block_size=32, apart=not arguments.one_process)
     template = template_for(POLICY, MODELS / POLICY)
     policy = RecordingPolicy.load(POLICY, MODELS / POLICY, template, options)
+    alone = policy._engine
+    if options.apart:
+        alone = start_apart(POLICY, MODELS / POLICY, options, own_cores())
     prm = load_prm(PRM, policy.tokens, options)
     assert isinstance(prm, VllmPrm)
     problems = load_problems(LABORATORY / "profile.jsonl", limit=arguments.problems)
@@ -224,7 +234,7 @@ def main() -> None:
     ):
         # All N responses are drawn: what is not drawn would flatter the executor.
         executor = Executor(policy, prm, grader, Sampling(), early_stop=False)
-        bench = Bench(policy, prm, executor, problems, store)
+        bench = Bench(policy, alone, prm, executor, problems, store)
         for name in arguments.strategies:
             found[name] = one = bench.compare(make(name, arguments.budget), arguments.repeats)
             if not arguments.json:
@@ -234,6 +244,11 @@ def main() -> None:
     line = (
         f"share of the engine's limit, {len(problems)} problems at N = {arguments.budget}: "
         + ratios(found, "engine_limit", 2)
+        + (
+            "; of one with all cores to itself: " + ratios(found, "all_cores", 2)
+            if options.apart
+            else ""
+        )
         + "; speed over a lockstep loop, a problem at a time: "
         + ratios(found, "lockstep", 1)
         + "; over all problems together: "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from executor.engine_options import CORES, cores
 from executor.errors import InputError
 
 # Where there is no GPU: fewer would spread nothing.
@@ -116,7 +117,7 @@ def _start(options: ClusterOptions) -> None:
         wanted = {
             "address": "local",
             # On a single core two workers are slow, but they are what was asked for.
-            "num_cpus": max(len(_cores()), _FEWEST),
+            "num_cpus": max(len(cores()), _FEWEST),
             "object_store_memory": _OBJECT_STORE,
             "include_dashboard": False,
         }
@@ -178,7 +179,7 @@ def keep_to(share: Share, place: int) -> None:
     """Bind this process to the cores of one of the machine's shares, before anything is imported
     that counts them; workers of one machine would wait for each other on the same ones.
     """
-    available = _cores()
+    available = cores()
     shares = max(1, len(available) // share.cores)
     first = place % shares * share.cores
     mine = available[first : first + share.cores]
@@ -187,11 +188,4 @@ def keep_to(share: Share, place: int) -> None:
         for thread in os.listdir("/proc/self/task"):
             os.sched_setaffinity(int(thread), mine)
     # A binding that was inherited is that of one engine for the whole machine.
-    os.environ["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, mine))
-
-
-def _cores() -> list[int]:
-    """The cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
+    os.environ[CORES] = ",".join(map(str, mine))

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Outbox:
-    """What the engines' thread wants run on event loops.
+class Outbox(threading.local):
+    """What a thread of the engines wants run on event loops; each thread has its own.
 
     Between `open` and `flush` it is gathered, so that a loop is woken once a step and not once an
     output: with small models that costs as much as the step.
@@ -19,15 +19,14 @@ class Outbox:
 
     def __init__(self) -> None:
         self._held: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] | None = None
-        self._owner: int | None = None
 
     def open(self) -> None:
         """Gather from here on what this thread puts."""
-        self._held, self._owner = {}, threading.get_ident()
+        self._held = {}
 
     def put(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
         """Run `action` on a loop, now or at the next flush; a closed loop wants no answers."""
-        if self._held is None or threading.get_ident() != self._owner:
+        if self._held is None:
             self._wake(loop, [action])
         else:
             self._held.setdefault(loop, []).append(action)

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+CORES = "VLLM_CPU_OMP_THREADS_BIND"
+"""Names the cores that vLLM may use on a CPU, separated by commas."""
 # A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
 _CPU_CONTEXT = 8192
 # Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
@@ -25,6 +27,7 @@ class EngineOptions:
         dtype: of weights and activations; `auto` is the checkpoint's own, but 16 bits for 32.
         block_size: tokens of a prefix-cache block; only whole blocks are reused.
         tensor_parallel_size: GPUs the model is split over.
+        apart: whether a policy's engine has a process of its own (`executor.apart`).
     """
 
     max_model_len: int | None = None
@@ -34,6 +37,7 @@ class EngineOptions:
     dtype: str = "auto"
     block_size: int | None = None
     tensor_parallel_size: int = 1
+    apart: bool = False
 
     def within(self, model: str) -> EngineOptions:
         """The same with no longer a context than a model was made for."""
@@ -55,7 +59,7 @@ def prepare_environment() -> None:
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": cores(),
+        CORES: own_cores(),
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -63,10 +67,16 @@ def prepare_environment() -> None:
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
 
 
-def cores() -> str:
-    """The cores this process may use, as vLLM wants them."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    return ",".join(map(str, cores))
+def cores() -> list[int]:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def own_cores() -> str:
+    """The same, as vLLM wants them."""
+    return ",".join(map(str, cores()))
 
 
 def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) -> dict[str, Any]:

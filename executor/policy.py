@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from executor.apart import start_apart
 from executor.capacity import Capacity
 from executor.delivery import Delivery, post
-from executor.engine import Engine, EngineCounters, host
+from executor.engine import Completion, Engine, EngineCounters, Output
+from executor.engine_host import host
 from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.stopping import Finish as Finish
@@ -109,8 +111,8 @@ class VllmPolicy:
     ) -> VllmPolicy:
         """Serve `checkpoint` (a folder or hub id); EngineError where vLLM cannot load it."""
         tokens = Tokens(load_tokenizer(checkpoint))
-        engine = host().start(f"policy:{name}", checkpoint, options)
-        return cls(name, engine, tokens, template)
+        start = start_apart if options.apart else host().start
+        return cls(name, start(f"policy:{name}", checkpoint, options), tokens, template)
 
     def prompt(self, question: str) -> list[int]:
         """The token ids that ask `question` through the template and the model's chat template."""
@@ -148,7 +150,7 @@ class VllmPolicy:
             flat_logprobs=True,
         )
 
-        def ended(completion: Any) -> None:
+        def ended(completion: Completion) -> None:
             if finished is not None:
                 finished(completion.index, self._to_draw(completion, stop))
 
@@ -184,9 +186,9 @@ class VllmPolicy:
             ledger.discarded += generated
             ledger.charge_prompt(prompt, cached)
 
-    def _to_draw(self, completion: Any, stop: Sequence[str]) -> Draw:
+    def _to_draw(self, completion: Completion, stop: Sequence[str]) -> Draw:
         finish = self._stopping.finish(completion.finish_reason, completion.stop_reason, stop)
-        return Draw(tuple(completion.token_ids), finish, float(completion.cumulative_logprob or 0))
+        return Draw(completion.token_ids, finish, completion.logprob)
 
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""
@@ -194,7 +196,7 @@ class VllmPolicy:
 
     def close(self) -> None:
         """Release the engine's memory."""
-        self._engine.host.stop(self._engine)
+        self._engine.stop()
 
 
 @functools.cache
@@ -219,27 +221,26 @@ class _Collector(Delivery):
     """Gathers the children of one request as they finish."""
 
     def __init__(
-        self, n: int, loop: asyncio.AbstractEventLoop, ended: Callable[[Any], None]
+        self, n: int, loop: asyncio.AbstractEventLoop, ended: Callable[[Completion], None]
     ) -> None:
         super().__init__(loop)
-        self.completions: dict[int, Any] = {}
+        self.completions: dict[int, Completion] = {}
         self.prompts: list[tuple[int, int]] = []
         self._n = n
         self._ended = ended
 
-    def deliver(self, output: Any) -> None:
+    def deliver(self, output: Output) -> None:
         """Take finished children; called on the engine's thread."""
         post(self._loop, self._take, output)
 
-    def in_order(self) -> list[Any]:
+    def in_order(self) -> list[Completion]:
         """The completions by child index, whatever order they finished in."""
         return [self.completions[index] for index in sorted(self.completions)]
 
-    def _take(self, output: Any) -> None:
-        for completion in output.outputs:
-            if completion.finish_reason is not None:
-                self.completions[completion.index] = completion
-                self.prompts.append((len(output.prompt_token_ids), output.num_cached_tokens or 0))
-                self._ended(completion)
+    def _take(self, output: Output) -> None:
+        for completion in output.completions:
+            self.completions[completion.index] = completion
+            self.prompts.append((output.prompt, output.cached))
+            self._ended(completion)
         if len(self.completions) == self._n:
             self._end()

@@ -17,7 +17,8 @@ from typing import Any
 
 from executor.checkpoints import Checkpoint
 from executor.delivery import Delivery, post
-from executor.engine import Engine, EngineCounters, host
+from executor.engine import Engine, EngineCounters, Output
+from executor.engine_host import host
 from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.policy import to_the_end
@@ -92,14 +93,11 @@ class VllmPrm:
             raise
         finally:
             for output in answers.found.values():
-                cached = int(output.num_cached_tokens or 0)
-                ledger.charge_prm(len(output.prompt_token_ids), cached)
+                ledger.charge_prm(output.prompt, output.cached)
         return {
             place: reward
             for output in answers.found.values()
-            for place, reward in enumerate(
-                output.outputs.data[:, -1].tolist(), start=int(output.num_cached_tokens or 0) + 1
-            )
+            for place, reward in enumerate(output.values, start=output.cached + 1)
         }
 
     def counters(self) -> EngineCounters:
@@ -108,7 +106,7 @@ class VllmPrm:
 
     def close(self) -> None:
         """Release the engine's memory."""
-        self._engine.host.stop(self._engine)
+        self._engine.stop()
 
 
 @functools.cache
@@ -130,12 +128,12 @@ class _Answers(Delivery):
 
     def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.found: dict[int, Any] = {}
+        self.found: dict[int, Output] = {}
         self._n = n
         if not n:
             self._end()
 
-    def deliver(self, place: int, output: Any) -> None:
+    def deliver(self, place: int, output: Output) -> None:
         """Take an output; called on the engine's thread."""
         post(self._loop, self._take, place, output)
 
@@ -144,7 +142,7 @@ class _Answers(Delivery):
         await asyncio.wait([self.done])
         self.done.exception()  # whoever was cancelled does not ask for it
 
-    def _take(self, place: int, output: Any) -> None:
+    def _take(self, place: int, output: Output) -> None:
         self.found[place] = output
         if len(self.found) == self._n:
             self._end()

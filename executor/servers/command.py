@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from executor.checkpoints import Checkpoint, resolve
-from executor.engine_options import EngineOptions, cores, engine_arguments, on_cpu
+from executor.engine_options import CORES, EngineOptions, engine_arguments, on_cpu, own_cores
 from executor.prm import find_convention
 from executor.tokens import Tokens, load_tokenizer
 
@@ -70,8 +70,8 @@ def _command(
     words = [word for name, value in arguments.items() for word in _option(name, value)]
     environment = {"VLLM_NO_USAGE_STATS": "1"}
     if on_cpu():
-        bound = os.environ.get("VLLM_CPU_OMP_THREADS_BIND", cores())
-        environment["VLLM_CPU_OMP_THREADS_BIND"] = bound
+        bound = os.environ.get(CORES, own_cores())
+        environment[CORES] = bound
     return ServeCommand((*program, *words), environment, port)
 
 

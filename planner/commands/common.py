@@ -68,6 +68,7 @@ def engine_options(arguments: Namespace) -> EngineOptions:
         dtype=arguments.dtype,
         gpu_memory_utilization=arguments.gpu_memory_utilization,
         tensor_parallel_size=arguments.tensor_parallel_size,
+        apart=getattr(arguments, "apart", False),
     )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from executor.answers import MathGrader
-from executor.engine import EngineCounters, host
+from executor.engine import EngineCounters
+from executor.engine_host import HostedEngine, host
 from executor.engine_options import EngineOptions
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger, TokenCap
@@ -128,7 +129,6 @@ def test_ledgers_equal_the_counters_where_problems_are_cancelled_midway(
 ) -> None:
     before, prm_before = policy.counters(), prm.counters()
     contexts = [context(policy, prm, problem) for problem in PROBLEMS * 2]
-    steps = policy._engine.host
 
     async def run(index: int, one: Context) -> bool:
         work = asyncio.create_task(search(strategy, one))
@@ -136,7 +136,7 @@ def test_ledgers_equal_the_counters_where_problems_are_cancelled_midway(
             # Each a little later than the one before: while prompts go in, while steps are drawn,
             # while they are scored.
             for _ in range(index):
-                await asyncio.wrap_future(steps.call(lambda: None))
+                await asyncio.wrap_future(host().call(lambda: None))
             work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
@@ -301,11 +301,12 @@ def test_a_checkpoint_that_cannot_be_loaded_is_one_line(tmp_path: Path, tiny_lla
 def test_a_failing_engine_fails_its_requests_and_refuses_new_ones(tiny_llama: Path) -> None:
     served = VllmPolicy.load("doomed", tiny_llama, TEMPLATE, OPTIONS)
     engine = served._engine
+    assert isinstance(engine, HostedEngine)
 
     def fail() -> None:
         raise RuntimeError("injected")
 
-    host().call(lambda: setattr(engine._llm, "step", fail)).result()
+    host().call(lambda: setattr(engine.stepped._llm, "step", fail)).result()
     with pytest.raises(EngineError, match="injected"):
         draw(served, Ledger())
     with pytest.raises(EngineError, match="was lost"):

@@ -10,6 +10,7 @@ import pytest
 
 from executor.answers import MathGrader, Vote
 from executor.checkpoints import resolve
+from executor.engine_host import HostedEngine
 from executor.engine_options import EngineOptions
 from executor.ledger import Ledger
 from executor.outcome import Outcome
@@ -118,6 +119,7 @@ def test_looking_for_stop_tokens_draws_what_looking_for_text_does(
 
 
 def test_a_short_context_does_not_keep_prompts_waiting(policy: VllmPolicy) -> None:
-    config = policy._engine._llm.vllm_config.scheduler_config
+    assert isinstance(policy._engine, HostedEngine)
+    config = policy._engine.stepped._llm.vllm_config.scheduler_config
     assert policy.max_context == 192
     assert config.max_num_batched_tokens >= 10 * policy.max_context
