@@ -18,8 +18,9 @@ from planner import evidence
 from planner.commands import common
 from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output, count, share, table
+from planner.constraint import Constraint
 from planner.plan import DEFAULT, Entry, Plan
-from planner.recommend import LEVELS, Constraint, Probing, Recommendation, candidates, choose
+from planner.recommend import LEVELS, Probing, Recommendation, candidates, choose
 from planner.tuning import fingerprint
 from profiling.difficulty import ProbeClassifier, fit_probe_classifier
 from profiling.profiler import KIND as PROFILE
