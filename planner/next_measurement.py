@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 PROBLEMS = 50
 # The sums are of numbers of order 1: what is smaller than this is rounding.
 _ROUNDING = 1e-12
+_WORTH_SAYING = 5e-5  # of accuracy, or of a cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +141,20 @@ def command(
     return shlex.join(["apportion", "measure", *words])
 
 
-def sentence(best: Measurement, unit: str, bought_by: str) -> str:
-    """What would change the answer, in words."""
-    name, problems = key(best.choice.strategy), best.problems
+def sentence(best: Measurement, made: Recommendation) -> str:
+    """What would change the answer, in words; `command` says how to buy it."""
     if best.chance == 0:
-        return f"no {problems} more problems of any one strategy would change this choice"
+        return f"no {best.problems} more problems of any one strategy would change this choice"
+    worth = [f"{best.gain:.4f} more accuracy"] if best.gain >= _WORTH_SAYING else []
+    if (saved := best.saving / made.choice.price(made.cost_unit)) >= _WORTH_SAYING:
+        unit = "FLOPs" if made.cost_unit == "flops" else "tokens"
+        worth.append(f"{saved:.0%} fewer {unit} a problem")
     tokens = (best.cost["generated_tokens"] or 0.0) + (best.cost["prm_tokens"] or 0.0)
-    saves = f", and to save {best.saving:.2g} {unit} a problem" if best.saving > 0 else ""
     return (
-        f"what could change this: {name} on {problems} more problems, with a chance of "
-        f"{best.chance:.0%}; expected to be worth {best.gain:+.4f} accuracy{saves}, for "
-        f"{tokens:,.0f} tokens (and what the others cost on these problems, if they were not run "
-        f"there: only shared problems are compared): {bought_by}"
+        f"what could change this: {key(best.choice.strategy)} on {best.problems} more problems, with "
+        f"a chance of {best.chance:.0%}, and on average {' and '.join(worth) or 'no gain'}; it takes "
+        f"{tokens:,.0f} tokens, and what the other strategies take where they were not run on these "
+        "problems (only shared problems are compared)"
     )
 
 

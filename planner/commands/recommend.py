@@ -20,13 +20,17 @@ from planner import evidence
 from planner.commands import common
 from planner.commands.fit import stored_model
 from planner.console import Output, count, share, table
+from planner.constraint import Constraint
 from planner.costs import Rates
+from planner.efficiency import Efficiency, efficiency
+from planner.efficiency import sentence as efficiency_sentence
+from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
+from planner.next_measurement import sentence as measurement_sentence
 from planner.outcome import OutcomeModel
 from planner.recommend import Recommendation, candidates, choose
+from planner.runner_up import RunnerUp, runner_up, why
 from planner.session import rates
 from planner.tuning import fingerprint
-
-_SHOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,73 @@ class Basis:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A recommendation with all that is said of it.
+
+    Attributes:
+        policy, prm: whom it is for.
+        made: the choice, what else keeps to the limits, the Pareto front, notes.
+        second: the runner-up; `why` it lost.
+        measurements: what more of each cell would be worth, the most likely to change it first.
+        gains: efficiency gain over majority vote, by unit of budget.
+    """
+
+    policy: str
+    prm: str | None
+    made: Recommendation
+    second: RunnerUp | None
+    why: str | None
+    measurements: list[Measurement]
+    gains: dict[str, Efficiency]
+
+    def buy(self, measurement: Measurement) -> str:
+        """The command line of a measurement."""
+        strategy, level = measurement.choice.strategy, self.made.difficulty
+        return command(strategy, measurement.problems, self.policy, self.prm, level)
+
+
 def run(arguments: Namespace, output: Output) -> None:
     """Look at the evidence and choose."""
     level = common.difficulty(arguments.difficulty)
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
     basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
+    made = answer(basis, policy, prm, level, constraint, arguments.next_problems)
+    notes = [*made.made.notes, *basis.notes]
+    record = document(made, basis, notes)
+    output.result(record, lambda console: show(console, made, notes))
+
+
+def answer(
+    basis: Basis,
+    policy: str,
+    prm: str | None,
+    level: str,
+    constraint: Constraint,
+    next_problems: int = PROBLEMS,
+) -> Answer:
+    """The choice for a difficulty, and what is said of it.
+
+    Raises:
+        InputError: no evidence, or nothing keeps to the constraint.
+    """
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
     made = choose(level, found, constraint)
-    notes = [*made.notes, *basis.notes]
-    record = document(policy, prm, made, basis, notes)
-    output.result(record, lambda console: show(console, policy, prm, made, notes))
+    rows = evidence.for_pair(basis.frame, policy, prm)
+    rows = rows if level == "all" else rows[rows["difficulty"] == level]
+    second = runner_up(made, constraint, rows)
+    return Answer(
+        policy,
+        prm,
+        made,
+        second,
+        None if second is None else why(second, made, constraint),
+        next_measurements(made, constraint, next_problems),
+        efficiency(made.choice, found, rows),
+    )
 
 
 def model_name(given: str | None) -> Any:
@@ -112,21 +170,26 @@ def _exists(store_url: str) -> bool:
     return Path(parsed.database).exists()
 
 
-def document(
-    policy: str, prm: str | None, made: Recommendation, basis: Basis, notes: list[str]
-) -> dict[str, Any]:
-    """The JSON document of the contract."""
+def document(answered: Answer, basis: Basis, notes: list[str]) -> dict[str, Any]:
+    """The JSON document of the contract, and what else is known."""
+    made, second = answered.made, answered.second
     choice = made.choice.to_dict()
     return {
-        "policy": policy,
-        "prm": prm,
+        "policy": answered.policy,
+        "prm": answered.prm,
         "difficulty": made.difficulty,
         "strategy": dict.fromkeys(("name", "n", "width", "score", "vote")) | choice["strategy"],
         "predicted_accuracy": choice["predicted_accuracy"],
         "interval": choice["interval"],
+        "chance_of_target": made.chance,
         "cost": choice["cost"],
         "alternatives": [other.to_dict() for other in made.alternatives],
-        "evidence": _rows(basis.frame, policy, prm),
+        "runner_up": None if second is None else second.to_dict(str(answered.why)),
+        "pareto": [one.to_dict() for one in made.pareto],
+        "cost_unit": made.cost_unit,
+        "next_measurements": [m.to_dict(answered.buy(m)) for m in answered.measurements],
+        "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
+        "evidence": _rows(basis.frame, answered.policy, answered.prm),
         "notes": notes,
     }
 
@@ -140,22 +203,22 @@ def _rows(frame: pd.DataFrame, policy: str, prm: str | None) -> list[dict[str, A
     return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
 
 
-def show(
-    console: Console, policy: str, prm: str | None, made: Recommendation, notes: list[str]
-) -> None:
-    """The answer for people."""
+def show(console: Console, answered: Answer, notes: list[str]) -> None:
+    """The answer for people: in a sentence first."""
+    made = answered.made
     choice = made.choice
-    console.print(
-        f"[bold]{key(choice.strategy)}[/bold] for {policy}"
-        + (f" with {prm}" if prm else "")
-        + f", difficulty {made.difficulty}: predicted accuracy "
-        f"{share(choice.predicted_accuracy, choice.interval)} (90 % interval, "
-        f"{choice.problems} problems)",
-        highlight=False,
-    )
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    console.print(_headline(answered), highlight=False)
+    if answered.why:
+        say(f"runner-up: {answered.why}")
+    for unit, gain in answered.gains.items():
+        say(efficiency_sentence(gain, unit))
     rows = [
         [
-            key(c.strategy),
+            key(c.strategy) + (" *" if c is choice else ""),
             share(c.predicted_accuracy, c.interval),
             str(c.problems),
             count(c.cost.generated_tokens),
@@ -163,11 +226,32 @@ def show(
             count(c.cost.flops),
             "-" if c.cost.seconds is None else f"{c.cost.seconds:.2f}",
         ]
-        for c in (choice, *made.alternatives[:_SHOWN])
+        for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
     ]
     columns = ["strategy", "accuracy [90 %]", "problems", "generated", "PRM", "FLOPs", "seconds"]
-    console.print(table("the choice, and what else there is", columns, rows))
-    if (hidden := len(made.alternatives) - _SHOWN) > 0:
-        console.print(f"and {hidden} more, with --json")
+    unit = "FLOPs" if made.cost_unit == "flops" else "tokens"
+    title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
+    console.print(table(title, columns, rows))
+    if hidden := len(made.alternatives) + 1 - len(rows):
+        console.print(f"and {hidden} more, with --json", highlight=False)
+    best = answered.measurements[0]
+    say(measurement_sentence(best, made))
+    if best.chance > 0:
+        console.print(f"  {answered.buy(best)}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        say(f"note: {note}")
+
+
+def _headline(answered: Answer) -> str:
+    """The answer in one sentence."""
+    made, choice = answered.made, answered.made.choice
+    pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
+    problems = "" if made.difficulty == "all" else f" on {made.difficulty} problems"
+    sure = (
+        "" if made.chance is None else f"; it reaches the target with a chance of {made.chance:.1%}"
+    )
+    return (
+        f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
+        f"{share(choice.predicted_accuracy, choice.interval)} (90 % interval, "
+        f"{choice.problems} problems){sure}"
+    )

@@ -107,7 +107,18 @@ def test_where_nothing_can_change_a_measurement_is_worth_nothing() -> None:
     assert (alone["greedy"].chance, alone["greedy"].gain) == (0.0, 0.0)
     settled = by_strategy(of((900.0, 100.0, 1.0), (100.0, 900.0, 2.0)))
     assert {(one.chance, one.gain, one.saving) for one in settled.values()} == {(0.0, 0.0, 0.0)}
-    assert sentence(settled["greedy"], "flops", "").startswith("no 5 more problems of any one")
+
+
+def test_what_would_change_the_answer_is_told_in_words() -> None:
+    made = choose("all", of((6.0, 4.0, 1.0), (7.0, 5.0, 2.0)), NO_LIMIT)
+    best = next_measurements(made, NO_LIMIT, 8)[0]
+    told = sentence(best, made)
+    assert f"{best.choice.strategy.name}" in told
+    assert f"a chance of {best.chance:.0%}" in told
+    assert f"{best.gain:.4f} more accuracy" in told
+    alone = choose("all", of((3.0, 4.0, 1.0)), NO_LIMIT)
+    told = sentence(next_measurements(alone, NO_LIMIT, 8)[0], alone)
+    assert told == "no 8 more problems of any one strategy would change this choice"
 
 
 @given(found=cells)
