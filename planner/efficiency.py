@@ -169,14 +169,22 @@ def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Float
 
 
 def sentence(gain: Efficiency, unit: str) -> str:
-    """The choice's gain in words."""
-    made = gain.of_choice
-    low, high = made.interval
-    upper = f"to {high:.3g}" if np.isfinite(high) else "and more"
+    """Both gains in words."""
     budget = "FLOPs" if unit == "flops" else unit
-    times = f"{made.gain:.3g} times the {budget} (90 % interval: {low:.3g} {upper})"
-    if made.relation == ">":
-        return f"majority vote takes more than {times}: no budget measured makes it as accurate"
-    if made.relation == "<":
-        return f"majority vote takes at most {times}: its smallest budget is more accurate"
-    return f"majority vote takes {times} to be as accurate"
+    choice, best = gain.of_choice, gain.at_majority_best
+    to_equal = {
+        "=": "to be as accurate",
+        ">": "to be as accurate, which it is at no budget measured",
+        "<": "to be as accurate, which it is at its smallest budget",
+    }
+    return (
+        f"majority vote takes {_times(choice)} the {budget} {to_equal[choice.relation]}; where it "
+        f"is best it takes {_times(best)} what the best other strategy does"
+    )
+
+
+def _times(gain: Gain) -> str:
+    low, high = gain.interval
+    limits = f"{low:.3g} to {high:.3g}" if np.isfinite(high) else f"{low:.3g} and more"
+    sign = {"=": "", ">": "more than ", "<": "less than "}[gain.relation]
+    return f"{sign}{gain.gain:.3g} [{limits}] times"

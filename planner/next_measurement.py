@@ -151,10 +151,10 @@ def sentence(best: Measurement, made: Recommendation) -> str:
         worth.append(f"{saved:.0%} fewer {unit} a problem")
     tokens = (best.cost["generated_tokens"] or 0.0) + (best.cost["prm_tokens"] or 0.0)
     return (
-        f"what could change this: {key(best.choice.strategy)} on {best.problems} more problems, with "
-        f"a chance of {best.chance:.0%}, and on average {' and '.join(worth) or 'no gain'}; it takes "
-        f"{tokens:,.0f} tokens, and what the other strategies take where they were not run on these "
-        "problems (only shared problems are compared)"
+        f"what could change this: {key(best.choice.strategy)} on {best.problems} more problems, "
+        f"with a chance of {best.chance:.0%}, and on average {' and '.join(worth) or 'no gain'}; "
+        f"it takes {tokens:,.0f} tokens, and what the other strategies take where they were not "
+        "run on these problems (only shared problems are compared)"
     )
 
 
