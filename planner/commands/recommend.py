@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
@@ -18,7 +18,6 @@ from executor.store import Store
 from executor.strategy import key
 from planner import evidence
 from planner.commands import common
-from planner.commands.fit import stored_model
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.costs import Rates
@@ -26,11 +25,11 @@ from planner.efficiency import Efficiency, efficiency
 from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
-from planner.outcome import OutcomeModel
 from planner.recommend import Recommendation, candidates, choose
 from planner.runner_up import RunnerUp, runner_up, why
-from planner.session import rates
-from planner.tuning import fingerprint
+
+if TYPE_CHECKING:
+    from planner.outcome import OutcomeModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Answer:
 
     Attributes:
         policy, prm: whom it is for.
+        rows: the evidence it rests on.
         made: the choice, what else keeps to the limits, the Pareto front, notes.
         second: the runner-up; `why` it lost.
         measurements: what more of each cell would be worth, the most likely to change it first.
@@ -58,6 +58,7 @@ class Answer:
 
     policy: str
     prm: str | None
+    rows: pd.DataFrame
     made: Recommendation
     second: RunnerUp | None
     why: str | None
@@ -76,10 +77,10 @@ def run(arguments: Namespace, output: Output) -> None:
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
     basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
-    made = answer(basis, policy, prm, level, constraint, arguments.next_problems)
-    notes = [*made.made.notes, *basis.notes]
-    record = document(made, basis, notes)
-    output.result(record, lambda console: show(console, made, notes))
+    answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
+    notes = [*answered.made.notes, *basis.notes]
+    record = document(answered, notes)
+    output.result(record, lambda console: show(console, answered, notes))
 
 
 def answer(
@@ -99,12 +100,13 @@ def answer(
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
     made = choose(level, found, constraint)
-    rows = evidence.for_pair(basis.frame, policy, prm)
-    rows = rows if level == "all" else rows[rows["difficulty"] == level]
+    usable = evidence.for_pair(basis.frame, policy, prm)
+    rows = usable if level == "all" else usable[usable["difficulty"] == level]
     second = runner_up(made, constraint, rows)
     return Answer(
         policy,
         prm,
+        usable,
         made,
         second,
         None if second is None else why(second, made, constraint),
@@ -123,6 +125,10 @@ def model_name(given: str | None) -> Any:
 def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float | None) -> Basis:
     """Evidence of the store; the bundled one where the store has none of this policy."""
     if _exists(store_url):
+        # Half a second to import, and bundled evidence is answered from without them.
+        from planner.commands.fit import stored_model
+        from planner.session import rates
+
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
@@ -154,6 +160,8 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
     if metrics is None:
         return ("no model is fitted yet: apportion fit sharpens this",)
+    from planner.tuning import fingerprint
+
     if metrics["evidence"] != fingerprint(frame):
         return ("evidence has changed since the model was fitted: run apportion fit again",)
     return ()
@@ -170,7 +178,7 @@ def _exists(store_url: str) -> bool:
     return Path(parsed.database).exists()
 
 
-def document(answered: Answer, basis: Basis, notes: list[str]) -> dict[str, Any]:
+def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
     """The JSON document of the contract, and what else is known."""
     made, second = answered.made, answered.second
     choice = made.choice.to_dict()
@@ -189,15 +197,14 @@ def document(answered: Answer, basis: Basis, notes: list[str]) -> dict[str, Any]
         "cost_unit": made.cost_unit,
         "next_measurements": [m.to_dict(answered.buy(m)) for m in answered.measurements],
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
-        "evidence": _rows(basis.frame, answered.policy, answered.prm),
+        "evidence": _rows(answered.rows),
         "notes": notes,
     }
 
 
-def _rows(frame: pd.DataFrame, policy: str, prm: str | None) -> list[dict[str, Any]]:
+def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """What it rests on, a line a kind of evidence."""
-    usable = evidence.for_pair(frame, policy, prm)
-    groups = usable.groupby(["source", "name", "prm"], as_index=False).agg(
+    groups = rows.groupby(["source", "name", "prm"], as_index=False).agg(
         rows=("accuracy", "size"), problems=("problem", "nunique")
     )
     return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
