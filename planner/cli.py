@@ -309,6 +309,13 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     _add_models(command, served=False)
     command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
+    command.add_argument(
+        "--next-problems",
+        type=_whole,
+        default=50,
+        metavar="M",
+        help="say what measuring a strategy on M more problems is worth (default: %(default)s)",
+    )
     _add_constraint(command)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import betaincc, betaincinv
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -23,7 +22,6 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from planner.features import features
 
 Floats = NDArray[np.float64]
-LEVEL = 0.90  # of all intervals on predicted accuracy
 _EDGE = 1e-3  # no prior mean is nearer to 0 or 1
 _LEAST = 0.1  # right or wrong problems in any prior; with less, intervals close on 0 or 1 at once
 
@@ -126,14 +124,3 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             max_iter=100,
             random_state=self.random_state,
         )
-
-
-def summarise(a: Floats, b: Floats, level: float = LEVEL) -> tuple[Floats, Floats, Floats]:
-    """Mean and equal-tailed interval of Beta(a, b)."""
-    tail = (1 - level) / 2
-    return a / (a + b), betaincinv(a, b, tail), betaincinv(a, b, 1 - tail)
-
-
-def probability_above(a: Floats, b: Floats, target: float) -> Floats:
-    """P(accuracy >= target) under Beta(a, b)."""
-    return np.asarray(betaincc(a, b, target))

@@ -2,83 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from executor.errors import InputError
 from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
+from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.evidence import cells, for_pair, level_pass_rates, strategy_of
-from planner.outcome import OutcomeModel, probability_above, summarise
+from planner.pareto import pareto_front
+from planner.posterior import probability_above, summarise
+from planner.selection import cheapest_sure, most_accurate
 from profiling.passrate import Difficulty
+
+if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
+    from planner.outcome import OutcomeModel
 
 LEVELS = (*(level.value for level in Difficulty), "all")
 
 # Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
 _PLAIN_PRIOR = 4.0
 _JEFFREYS = 0.5
-
-# Accuracies this close are the same for all that is known; then the cheaper one is chosen.
-INDIFFERENCE = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """What a choice must keep to; None where there is no limit.
-
-    Attributes:
-        budget: most generations a problem.
-        max_flops, max_seconds, max_usd: most of each a problem, expected.
-        target_accuracy: rather than the best, the cheapest that reaches this accuracy...
-        confidence: ...with at least this probability.
-    """
-
-    budget: int | None = None
-    max_flops: float | None = None
-    max_seconds: float | None = None
-    max_usd: float | None = None
-    target_accuracy: float | None = None
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        if self.budget is not None and self.budget < 1:
-            raise InputError(f"budget {self.budget}: must be a whole number of at least 1")
-        for name in ("max_flops", "max_seconds", "max_usd"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"{name.replace('_', '-')} {value}: must be above 0")
-        if self.target_accuracy is not None and not 0 < self.target_accuracy <= 1:
-            raise InputError(f"target-accuracy {self.target_accuracy}: must be in (0, 1]")
-        if not 0 < self.confidence < 1:
-            raise InputError(f"confidence {self.confidence}: must be between 0 and 1")
-
-    def allows(self, strategy: Strategy, cost: Cost, extra: int = 0) -> bool:
-        """Whether a strategy of this expected cost keeps to the limits.
-
-        `extra` are generations besides its own: probes that it cannot use.
-        """
-        if self.budget is not None and strategy.n + extra > self.budget:
-            return False
-        for name, spent in (
-            ("max_flops", cost.flops),
-            ("max_seconds", cost.seconds),
-            ("max_usd", cost.usd),
-        ):
-            limit = getattr(self, name)
-            if limit is None:
-                continue
-            if spent is None:
-                raise InputError(
-                    f"{name.replace('_', '-')}: what a token costs here is not known; "
-                    "model sizes come with measured evidence, money with --usd-per-hour"
-                )
-            if spent > limit:
-                return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +53,17 @@ class Choice:
     beta: tuple[float, float]
     extra: int = 0
 
+    def price(self, unit: str) -> float:
+        """Its cost in one unit: `flops`, or `tokens` (generated and PRM's); see `cost_unit`."""
+        if unit == "flops" and self.cost.flops is not None:
+            return self.cost.flops
+        return self.cost.generated_tokens + self.cost.prm_tokens
+
+    def probability_above(self, target: float) -> float:
+        """P(accuracy >= target)."""
+        a, b = self.beta
+        return float(probability_above(np.array(a), np.array(b), target))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
@@ -118,12 +78,26 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A choice for one difficulty, what else there was, and what should be known about it."""
+    """A choice for one difficulty, what else there was, and what should be known about it.
+
+    Attributes:
+        difficulty: of the problems it is for.
+        choice: what to run.
+        alternatives: all else within the limits, the most accurate first.
+        notes: for people.
+        pareto: of the choice and its alternatives, those that no other beats in both cost and
+            accuracy, from the cheapest on.
+        cost_unit: what costs were compared by, see `cost_unit`.
+        chance: P(accuracy >= target) of the choice; None where there is no target.
+    """
 
     difficulty: str
     choice: Choice
     alternatives: tuple[Choice, ...]
     notes: tuple[str, ...]
+    pareto: tuple[Choice, ...] = ()
+    cost_unit: str = "tokens"
+    chance: float | None = None
 
 
 def candidates(
@@ -242,39 +216,62 @@ def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Reco
     """The best of `found` under `constraint`.
 
     Without a target: the highest predicted accuracy; among those within half a point of it, the
-    cheapest. With a target: the cheapest that is sure enough to reach it, else the best with a
-    note.
+    cheapest. With a target: the cheapest that is sure enough to reach it, else the surest with a
+    note. See `planner.selection`.
 
     Raises:
         InputError: nothing keeps to the constraint.
     """
-    price = _prices(found)
     allowed = [c for c in found if constraint.allows(c.strategy, c.cost, c.extra)]
     if not allowed:
-        cheapest = min(found, key=price, default=None)
-        hint = f"; the cheapest known is {key(cheapest.strategy)}" if cheapest else ""
-        raise InputError(f"difficulty {difficulty}: no known strategy keeps to the limits{hint}")
-    notes: list[str] = []
-    best = max(c.predicted_accuracy for c in allowed)
-    near = [c for c in allowed if c.predicted_accuracy >= best - INDIFFERENCE]
-    pick = min(near, key=price)
-    target = constraint.target_accuracy
-    if target is not None:
-        sure = [c for c in allowed if _sure(c, target) >= constraint.confidence]
-        if sure:
-            pick = min(sure, key=price)
-        else:
-            top = max(allowed, key=lambda c: (_sure(c, target), c.predicted_accuracy))
+        why = constraint.refusal((c.strategy, c.cost, c.extra) for c in found)
+        raise InputError(f"difficulty {difficulty}: {why}")
+    unit = cost_unit(found)
+    prices = np.array([c.price(unit) for c in allowed])
+    means = np.array([c.predicted_accuracy for c in allowed])
+    notes = _left_out(found, constraint)
+    target, chance = constraint.target_accuracy, None
+    if target is None:
+        picked = int(most_accurate(means[None, :], prices)[0])
+    else:
+        chances = np.array([c.probability_above(target) for c in allowed])
+        at_least = constraint.confidence
+        picked = int(cheapest_sure(means[None, :], chances[None, :], prices, at_least)[0])
+        chance = float(chances[picked])
+        if chance < at_least:
             notes.append(
-                f"no strategy here is {constraint.confidence:.0%} sure to reach {target:.0%}; "
-                f"the surest is {key(top.strategy)} at {_sure(top, target):.0%}"
+                f"no strategy here is {100 * at_least:g}% sure to reach {100 * target:g}%; "
+                f"the surest is {key(allowed[picked].strategy)} at {_percent_below(chance)}"
             )
-            pick = top
+    pick = allowed[picked]
     others = sorted(
-        (c for c in allowed if c is not pick), key=lambda c: (-c.predicted_accuracy, price(c))
+        (c for c in allowed if c is not pick), key=lambda c: (-c.predicted_accuracy, c.price(unit))
     )
-    notes += _remarks(pick, others)
-    return Recommendation(difficulty, pick, tuple(others), tuple(notes))
+    return Recommendation(
+        difficulty,
+        pick,
+        tuple(others),
+        (*notes, *_remarks(pick, others)),
+        pareto=tuple(allowed[i] for i in pareto_front(prices, means)),
+        cost_unit=unit,
+        chance=chance,
+    )
+
+
+def cost_unit(found: Sequence[Choice]) -> str:
+    """What costs are compared by: `flops` where all are known, else `tokens`; never both."""
+    return "tokens" if any(choice.cost.flops is None for choice in found) else "flops"
+
+
+def _left_out(found: list[Choice], constraint: Constraint) -> list[str]:
+    """A note where a limit keeps strategies out only because their need of it is not known."""
+    unknown = [
+        c for c in found if None in constraint.needs(c.strategy, c.cost, c.extra).values()
+    ]  # fmt: skip
+    if not unknown:
+        return []
+    some = "1 strategy is" if len(unknown) == 1 else f"{len(unknown)} strategies are"
+    return [f"{some} left out: not all that is limited is known of what they cost"]
 
 
 def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
@@ -294,19 +291,6 @@ def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
     return notes
 
 
-def _prices(found: list[Choice]) -> Callable[[Choice], float]:
-    """What to compare costs by: FLOPs where all are known, else tokens; never one with another."""
-
-    def flops(choice: Choice) -> float:
-        return choice.cost.flops or 0.0
-
-    def tokens(choice: Choice) -> float:
-        return choice.cost.generated_tokens + choice.cost.prm_tokens
-
-    return tokens if any(choice.cost.flops is None for choice in found) else flops
-
-
-def _sure(choice: Choice, target: float) -> float:
-    """P(accuracy >= target)."""
-    a, b = choice.beta
-    return float(probability_above(np.array(a), np.array(b), target))
+def _percent_below(chance: float) -> str:
+    """A chance that falls short, rounded down: never to what it falls short of."""
+    return f"{math.floor(1000 * chance) / 10:g}%"

@@ -112,7 +112,14 @@ def paired_difference(
 
 
 def paired_interval(differences: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """Interval on the mean of paired differences, each in [-1, 1].
+    """Interval on the mean of paired differences, each in [-1, 1]; see `paired_moments`."""
+    mean, error = paired_moments(differences)
+    reach = NormalDist().inv_cdf(0.5 + level / 2) * error
+    return max(-1.0, mean - reach), min(1.0, mean + reach)
+
+
+def paired_moments(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """Centre and standard error of the mean of paired differences, each in [-1, 1].
 
     Agresti and Min (2005): half a problem is added to each of the four cells (both right, one, the
     other, none), so that runs that agree on every problem still have an interval. Their formula is
@@ -120,9 +127,7 @@ def paired_interval(differences: NDArray[np.float64], level: float = 0.95) -> tu
     """
     n = len(differences) + 2
     total, squares = float(differences.sum()), float((differences**2).sum()) + 1
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    error = z * math.sqrt(squares - total**2 / n) / n
-    return max(-1.0, total / n - error), min(1.0, total / n + error)
+    return total / n, math.sqrt(squares - total**2 / n) / n
 
 
 def _correct_by_problem(outcomes: Iterable[StoredOutcome]) -> dict[str, bool]:

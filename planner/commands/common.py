@@ -17,7 +17,8 @@ from executor.servers.server import Patience
 from executor.strategy import STRATEGIES, Sampling
 from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
-from planner.recommend import LEVELS, Constraint
+from planner.constraint import Constraint
+from planner.recommend import LEVELS
 from planner.session import Session, Settings, read_problems
 
 STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")

@@ -25,8 +25,9 @@ from planner.commands.recommend import read_basis
 from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
 from planner.console import Output
+from planner.constraint import Constraint
 from planner.plan import write_whole
-from planner.recommend import Constraint, Recommendation
+from planner.recommend import Recommendation
 from planner.report import write
 from planner.session import Session
 from planner.summary import PairedDifference, RunSummary, paired_difference

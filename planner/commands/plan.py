@@ -18,10 +18,13 @@ from planner import evidence
 from planner.commands import common
 from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output, count, share, table
+from planner.constraint import Constraint
 from planner.plan import DEFAULT, Entry, Plan
-from planner.recommend import LEVELS, Constraint, Probing, Recommendation, candidates, choose
+from planner.recommend import LEVELS, Probing, Recommendation, candidates, choose, cost_unit
+from planner.routing import Confusion, evenly_wrong, expected, not_worth_it
 from planner.tuning import fingerprint
 from profiling.difficulty import ProbeClassifier, fit_probe_classifier
+from profiling.passrate import Difficulty
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import read_profile
 
@@ -101,8 +104,46 @@ def _routed(
         probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
-            return made, classifier
+            confusion = evenly_wrong(classifier.accuracy, tuple(Difficulty))
+            why = _needless(basis, policy, prm, made, probing, confusion)
+            if why is None:
+                return made, classifier
+            *levels, every = recommendations(basis, policy, prm, constraint)
+            return [*levels, replace(every, notes=(*every.notes, why))], None
     return recommendations(basis, policy, prm, constraint), None
+
+
+def _needless(
+    basis: Basis,
+    policy: str,
+    prm: str | None,
+    made: list[Recommendation],
+    probing: Probing,
+    confusion: Confusion,
+) -> str | None:
+    """Why routing is not worth its probes, in words; None where it is, or nobody can say."""
+    usable = evidence.for_pair(basis.frame, policy, prm)
+    problems = usable[usable["difficulty"].isin(tuple(Difficulty))].drop_duplicates("problem")
+    counted = problems["difficulty"].value_counts(normalize=True)
+    shares = {level.value: float(counted.get(level.value, 0.0)) for level in Difficulty}
+    plain = {
+        level: candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+        for level in shares
+    }
+    unit = cost_unit([choice for found in plain.values() for choice in found])
+    alone = {level: {c.strategy: c for c in found} for level, found in plain.items()}
+    probed = {
+        level: {c.strategy: probing.charge(c, basis.rates) for c in found}
+        for level, found in plain.items()
+    }
+    every = made[-1].choice.strategy
+    named = {r.difficulty: r.choice.strategy for r in made}
+    routes = {level: named.get(level, every) for level in shares}
+    routed = expected(routes, probed, shares, confusion, unit)
+    single = expected(dict.fromkeys(shares, every), alone, shares, confusion, unit)
+    if routed is None or single is None:
+        return None
+    return not_worth_it(routed, single, every, unit)
 
 
 def recommendations(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
@@ -18,15 +18,18 @@ from executor.store import Store
 from executor.strategy import key
 from planner import evidence
 from planner.commands import common
-from planner.commands.fit import stored_model
 from planner.console import Output, count, share, table
+from planner.constraint import Constraint
 from planner.costs import Rates
-from planner.outcome import OutcomeModel
+from planner.efficiency import Efficiency, efficiency
+from planner.efficiency import sentence as efficiency_sentence
+from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
+from planner.next_measurement import sentence as measurement_sentence
 from planner.recommend import Recommendation, candidates, choose
-from planner.session import rates
-from planner.tuning import fingerprint
+from planner.runner_up import RunnerUp, runner_up, why
 
-_SHOWN = 16
+if TYPE_CHECKING:
+    from planner.outcome import OutcomeModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,76 @@ class Basis:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A recommendation with all that is said of it.
+
+    Attributes:
+        policy, prm: whom it is for.
+        rows: the evidence it rests on.
+        made: the choice, what else keeps to the limits, the Pareto front, notes.
+        second: the runner-up; `why` it lost.
+        measurements: what more of each cell would be worth, the most likely to change it first.
+        gains: efficiency gain over majority vote, by unit of budget.
+    """
+
+    policy: str
+    prm: str | None
+    rows: pd.DataFrame
+    made: Recommendation
+    second: RunnerUp | None
+    why: str | None
+    measurements: list[Measurement]
+    gains: dict[str, Efficiency]
+
+    def buy(self, measurement: Measurement) -> str:
+        """The command line of a measurement."""
+        strategy, level = measurement.choice.strategy, self.made.difficulty
+        return command(strategy, measurement.problems, self.policy, self.prm, level)
+
+
 def run(arguments: Namespace, output: Output) -> None:
     """Look at the evidence and choose."""
     level = common.difficulty(arguments.difficulty)
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
     basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
+    answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
+    notes = [*answered.made.notes, *basis.notes]
+    record = document(answered, notes)
+    output.result(record, lambda console: show(console, answered, notes))
+
+
+def answer(
+    basis: Basis,
+    policy: str,
+    prm: str | None,
+    level: str,
+    constraint: Constraint,
+    next_problems: int = PROBLEMS,
+) -> Answer:
+    """The choice for a difficulty, and what is said of it.
+
+    Raises:
+        InputError: no evidence, or nothing keeps to the constraint.
+    """
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
     made = choose(level, found, constraint)
-    notes = [*made.notes, *basis.notes]
-    record = document(policy, prm, made, basis, notes)
-    output.result(record, lambda console: show(console, policy, prm, made, notes))
+    usable = evidence.for_pair(basis.frame, policy, prm)
+    rows = usable if level == "all" else usable[usable["difficulty"] == level]
+    second = runner_up(made, constraint, rows)
+    return Answer(
+        policy,
+        prm,
+        usable,
+        made,
+        second,
+        None if second is None else why(second, made, constraint),
+        next_measurements(made, constraint, next_problems),
+        efficiency(made.choice, found, rows),
+    )
 
 
 def model_name(given: str | None) -> Any:
@@ -65,6 +125,10 @@ def model_name(given: str | None) -> Any:
 def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float | None) -> Basis:
     """Evidence of the store; the bundled one where the store has none of this policy."""
     if _exists(store_url):
+        # Half a second to import, and bundled evidence is answered from without them.
+        from planner.commands.fit import stored_model
+        from planner.session import rates
+
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
@@ -96,6 +160,8 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
     if metrics is None:
         return ("no model is fitted yet: apportion fit sharpens this",)
+    from planner.tuning import fingerprint
+
     if metrics["evidence"] != fingerprint(frame):
         return ("evidence has changed since the model was fitted: run apportion fit again",)
     return ()
@@ -112,50 +178,54 @@ def _exists(store_url: str) -> bool:
     return Path(parsed.database).exists()
 
 
-def document(
-    policy: str, prm: str | None, made: Recommendation, basis: Basis, notes: list[str]
-) -> dict[str, Any]:
-    """The JSON document of the contract."""
+def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
+    """The JSON document of the contract, and what else is known."""
+    made, second = answered.made, answered.second
     choice = made.choice.to_dict()
     return {
-        "policy": policy,
-        "prm": prm,
+        "policy": answered.policy,
+        "prm": answered.prm,
         "difficulty": made.difficulty,
         "strategy": dict.fromkeys(("name", "n", "width", "score", "vote")) | choice["strategy"],
         "predicted_accuracy": choice["predicted_accuracy"],
         "interval": choice["interval"],
+        "chance_of_target": made.chance,
         "cost": choice["cost"],
         "alternatives": [other.to_dict() for other in made.alternatives],
-        "evidence": _rows(basis.frame, policy, prm),
+        "runner_up": None if second is None else second.to_dict(str(answered.why)),
+        "pareto": [one.to_dict() for one in made.pareto],
+        "cost_unit": made.cost_unit,
+        "next_measurements": [m.to_dict(answered.buy(m)) for m in answered.measurements],
+        "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
+        "evidence": _rows(answered.rows),
         "notes": notes,
     }
 
 
-def _rows(frame: pd.DataFrame, policy: str, prm: str | None) -> list[dict[str, Any]]:
+def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """What it rests on, a line a kind of evidence."""
-    usable = evidence.for_pair(frame, policy, prm)
-    groups = usable.groupby(["source", "name", "prm"], as_index=False).agg(
+    groups = rows.groupby(["source", "name", "prm"], as_index=False).agg(
         rows=("accuracy", "size"), problems=("problem", "nunique")
     )
     return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
 
 
-def show(
-    console: Console, policy: str, prm: str | None, made: Recommendation, notes: list[str]
-) -> None:
-    """The answer for people."""
+def show(console: Console, answered: Answer, notes: list[str]) -> None:
+    """The answer for people: in a sentence first."""
+    made = answered.made
     choice = made.choice
-    console.print(
-        f"[bold]{key(choice.strategy)}[/bold] for {policy}"
-        + (f" with {prm}" if prm else "")
-        + f", difficulty {made.difficulty}: predicted accuracy "
-        f"{share(choice.predicted_accuracy, choice.interval)} (90 % interval, "
-        f"{choice.problems} problems)",
-        highlight=False,
-    )
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    console.print(_headline(answered), highlight=False)
+    if answered.why:
+        say(f"runner-up: {answered.why}")
+    for unit, gain in answered.gains.items():
+        say(efficiency_sentence(gain, unit))
     rows = [
         [
-            key(c.strategy),
+            key(c.strategy) + (" *" if c is choice else ""),
             share(c.predicted_accuracy, c.interval),
             str(c.problems),
             count(c.cost.generated_tokens),
@@ -163,11 +233,32 @@ def show(
             count(c.cost.flops),
             "-" if c.cost.seconds is None else f"{c.cost.seconds:.2f}",
         ]
-        for c in (choice, *made.alternatives[:_SHOWN])
+        for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
     ]
     columns = ["strategy", "accuracy [90 %]", "problems", "generated", "PRM", "FLOPs", "seconds"]
-    console.print(table("the choice, and what else there is", columns, rows))
-    if (hidden := len(made.alternatives) - _SHOWN) > 0:
-        console.print(f"and {hidden} more, with --json")
+    unit = "FLOPs" if made.cost_unit == "flops" else "tokens"
+    title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
+    console.print(table(title, columns, rows))
+    if hidden := len(made.alternatives) + 1 - len(rows):
+        console.print(f"and {hidden} more, with --json", highlight=False)
+    best = answered.measurements[0]
+    say(measurement_sentence(best, made))
+    if best.chance > 0:
+        console.print(f"  {answered.buy(best)}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        say(f"note: {note}")
+
+
+def _headline(answered: Answer) -> str:
+    """The answer in one sentence."""
+    made, choice = answered.made, answered.made.choice
+    pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
+    problems = "" if made.difficulty == "all" else f" on {made.difficulty} problems"
+    sure = (
+        "" if made.chance is None else f"; it reaches the target with a chance of {made.chance:.1%}"
+    )
+    return (
+        f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
+        f"{share(choice.predicted_accuracy, choice.interval)} (90 % interval, "
+        f"{choice.problems} problems){sure}"
+    )

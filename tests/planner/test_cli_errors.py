@@ -186,6 +186,14 @@ CASES: dict[str, tuple[Case, str]] = {
         "easy, medium, hard",
     ),
     "policy without evidence": (lambda p: ["recommend", "--policy", "nobody"], "no evidence"),
+    "0 further problems": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--next-problems", "0"],
+        "next-problems 0: must be a whole number of at least 1",
+    ),
+    "limits that nothing keeps to": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "4", "--max-flops", "1e3"],
+        "difficulty all: no known strategy keeps to max-flops 1000; the nearest, greedy, needs",
+    ),
     "budget 0 to recommend": (
         lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "0"],
         "budget 0",

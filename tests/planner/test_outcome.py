@@ -14,7 +14,8 @@ from sklearn.base import clone
 
 from executor.strategy import BestOfN, Greedy, Majority
 from planner.evidence import cells
-from planner.outcome import Hyperparameters, OutcomeModel, probability_above, summarise
+from planner.outcome import Hyperparameters, OutcomeModel
+from planner.posterior import probability_above, summarise
 from planner.tuning import prepare
 from tests.planner.frames import simulated_frame
 

@@ -1,0 +1,111 @@
+"""What a choice must keep to, and what is said where nothing does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from executor.errors import InputError
+from executor.strategy import Strategy, key
+from planner.costs import Cost
+
+_LIMITS = ("budget", "max_flops", "max_seconds", "max_usd")
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What a choice must keep to; None where there is no limit.
+
+    Attributes:
+        budget: most generations a problem.
+        max_flops, max_seconds, max_usd: most of each a problem, expected.
+        target_accuracy: rather than the best, the cheapest that reaches this accuracy...
+        confidence: ...with at least this probability.
+    """
+
+    budget: int | None = None
+    max_flops: float | None = None
+    max_seconds: float | None = None
+    max_usd: float | None = None
+    target_accuracy: float | None = None
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.budget < 1:
+            raise InputError(f"budget {self.budget}: must be a whole number of at least 1")
+        for name in ("max_flops", "max_seconds", "max_usd"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{_option(name)} {value}: must be above 0")
+        if self.target_accuracy is not None and not 0 < self.target_accuracy <= 1:
+            raise InputError(f"target-accuracy {self.target_accuracy}: must be in (0, 1]")
+        if not 0 < self.confidence < 1:
+            raise InputError(f"confidence {self.confidence}: must be between 0 and 1")
+
+    def needs(self, strategy: Strategy, cost: Cost, extra: int = 0) -> dict[str, float | None]:
+        """What a strategy needs of each limit that is set; None where that is not known.
+
+        `extra` are generations besides its own: probes that it cannot use.
+        """
+        known: dict[str, float | None] = {
+            "budget": strategy.n + extra,
+            "max_flops": cost.flops,
+            "max_seconds": cost.seconds,
+            "max_usd": cost.usd,
+        }
+        return {name: known[name] for name in _LIMITS if getattr(self, name) is not None}
+
+    def allows(self, strategy: Strategy, cost: Cost, extra: int = 0) -> bool:
+        """Whether a strategy of this expected cost keeps to the limits, for all that is known."""
+        needs = self.needs(strategy, cost, extra)
+        return all(need is not None and need <= getattr(self, name) for name, need in needs.items())
+
+    def refusal(self, known: Iterable[tuple[Strategy, Cost, int]]) -> str:
+        """Why none of these keeps to the limits, in one line: which limits, and what the nearest
+        would need. The nearest is the one whose limits must be loosened by the smallest factor.
+
+        Args:
+            known: strategies, their costs, and generations besides their own.
+        """
+        needs = [(strategy, self.needs(strategy, cost, extra)) for strategy, cost, extra in known]
+        if not needs:
+            return "no strategy is known"
+        for name in needs[0][1]:
+            if all(need[name] is None for _, need in needs):
+                return (
+                    f"{_option(name)}: what a token costs here is not known; "
+                    "model sizes come with measured evidence, money with --usd-per-hour"
+                )
+        alone = [n for n in needs[0][1] if all(self._factor(n, need[n]) > 1 for _, need in needs)]
+        strategy, nearest = min(
+            needs, key=lambda one: max(self._factor(name, need) for name, need in one[1].items())
+        )
+        excluding = alone or list(nearest)
+        limits = " and ".join(f"{_option(n)} {_number(getattr(self, n))}" for n in excluding)
+        over = " and ".join(
+            f"{_option(name)} {_number(need, up=True)}" if need is not None
+            else f"a {_option(name)} that is not known"
+            for name, need in nearest.items() if self._factor(name, need) > 1
+        )  # fmt: skip
+        together = " together" if len(excluding) > 1 and not alone else ""
+        return (
+            f"no known strategy keeps to {limits}{together}; "
+            f"the nearest, {key(strategy)}, needs {over}"
+        )
+
+    def _factor(self, name: str, need: float | None) -> float:
+        """By how much a limit must grow for this need; infinite where the need is not known."""
+        return math.inf if need is None else need / float(getattr(self, name))
+
+
+def _option(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _number(value: float, *, up: bool = False) -> str:
+    """A limit as given, or a need `up` to three digits: as a limit it is then kept."""
+    if not up or value == int(value) < 1000:
+        return f"{value:g}"
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return f"{math.ceil(value / step) * step:.3g}"

@@ -1,0 +1,56 @@
+"""The rule a choice is made by, for one state of knowledge or many at once.
+
+`recommend` asks it what to choose; `next_measurement` asks what would be chosen after outcomes that
+are not known yet. Both must mean the same rule.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# Accuracies this close are the same for all that is known; then the cheaper one is chosen.
+INDIFFERENCE = 0.005
+
+
+def most_accurate(means: Floats, prices: Floats) -> NDArray[np.intp]:
+    """The cheapest of those within `INDIFFERENCE` of the highest mean.
+
+    Args:
+        means: shape `(states, strategies)`, predicted accuracies.
+        prices: shape `(strategies,)`, in one unit.
+
+    Returns:
+        Shape `(states,)`: which strategy; of equally cheap ones the most accurate, then the first.
+    """
+    near = means >= means.max(axis=1, keepdims=True) - INDIFFERENCE
+    return _cheapest(near, means, prices)
+
+
+def cheapest_sure(
+    means: Floats, chances: Floats, prices: Floats, confidence: float
+) -> NDArray[np.intp]:
+    """The cheapest whose chance to reach a target is at least `confidence`, else the surest.
+
+    Args:
+        means, prices: as of `most_accurate`.
+        chances: shape `(states, strategies)`, P(accuracy >= target).
+        confidence: how sure is sure enough.
+
+    Returns:
+        Shape `(states,)`: which strategy; of equally sure ones (where none is sure enough) the most
+        accurate.
+    """
+    sure = chances >= confidence
+    surest = chances == chances.max(axis=1, keepdims=True)
+    fallback = np.argmax(np.where(surest, means, -np.inf), axis=1)
+    return np.where(sure.any(axis=1), _cheapest(sure, means, prices), fallback)
+
+
+def _cheapest(eligible: NDArray[np.bool_], means: Floats, prices: Floats) -> NDArray[np.intp]:
+    """The cheapest eligible one of each row; of equally cheap ones the most accurate."""
+    prices = np.where(eligible, prices, np.inf)
+    tied = eligible & (prices == prices.min(axis=1, keepdims=True))
+    return np.asarray(np.argmax(np.where(tied, means, -np.inf), axis=1))

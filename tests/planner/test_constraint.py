@@ -1,0 +1,102 @@
+"""Limits: what keeps to them, and what is said where nothing does."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.errors import InputError
+from executor.strategy import Greedy, Majority, Strategy
+from planner.constraint import Constraint
+from planner.costs import Cost
+
+Known = tuple[Strategy, Cost, int]
+
+
+def known(strategy: Strategy, flops: float | None = None, usd: float | None = None) -> Known:
+    return strategy, Cost(1.0, 0.0, 0.0, flops=flops, seconds=None, usd=usd), 0
+
+
+FOUND = [known(Greedy(), 1e9, 0.01), known(Majority(4), 4e9, 0.04), known(Majority(16), 1e10, 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"budget": 0}, "budget 0"),
+        ({"budget": -4}, "budget -4"),
+        ({"max_flops": 0.0}, "max-flops 0.0"),
+        ({"max_seconds": -1.0}, "max-seconds -1.0"),
+        ({"max_usd": math.nan}, "max-usd nan"),
+        ({"target_accuracy": 0.0}, "target-accuracy 0.0"),
+        ({"target_accuracy": 1.01}, "target-accuracy 1.01"),
+        ({"target_accuracy": math.nan}, "target-accuracy nan"),
+        ({"confidence": 0.0}, "confidence 0.0"),
+        ({"confidence": 1.0}, "confidence 1.0"),
+    ],
+)
+def test_a_constraint_that_makes_no_sense_is_one_line(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        Constraint(**options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "found", "message"),
+    [
+        (
+            Constraint(max_flops=5e8, max_usd=1.0), FOUND,
+            "no known strategy keeps to max-flops 5e+08; "
+            "the nearest, greedy, needs max-flops 1e+09",
+        ),
+        (
+            Constraint(max_flops=5e8, max_usd=0.001), FOUND,
+            "no known strategy keeps to max-flops 5e+08 and max-usd 0.001; "
+            "the nearest, greedy, needs max-flops 1e+09 and max-usd 0.01",
+        ),
+        (
+            Constraint(budget=3, max_flops=1e8), FOUND[1:],
+            "no known strategy keeps to budget 3 and max-flops 1e+08; "
+            "the nearest, majority(n=4), needs budget 4 and max-flops 4e+09",
+        ),
+        (
+            Constraint(budget=4, max_usd=0.05),
+            [known(Majority(4), 1.0, 0.1), known(Majority(16), 1.0, 0.01)],
+            "no known strategy keeps to budget 4 and max-usd 0.05 together; "
+            "the nearest, majority(n=4), needs max-usd 0.1",
+        ),
+        (
+            Constraint(budget=4, max_usd=0.05),
+            [known(Majority(4), 1.0), known(Majority(16), 1.0, 0.01)],
+            "no known strategy keeps to budget 4 and max-usd 0.05 together; "
+            "the nearest, majority(n=16), needs budget 16",
+        ),
+    ],
+    ids=["one of two", "each of two", "both", "together", "one cost unknown"],
+)  # fmt: skip
+def test_a_refusal_names_the_limits_at_fault_and_what_the_nearest_needs(
+    constraint: Constraint, found: list[Known], message: str
+) -> None:
+    assert not any(constraint.allows(*one) for one in found)
+    assert constraint.refusal(found) == message
+
+
+def test_generations_besides_its_own_count_towards_the_budget() -> None:
+    with_probes = (Majority(4), Cost(1.0, 0.0, 0.0), 4)
+    assert Constraint(budget=8).allows(*with_probes)
+    assert Constraint(budget=7).refusal([with_probes]).endswith("needs budget 8")
+
+
+@given(flops=st.floats(1e-3, 1e18))
+def test_with_the_need_it_names_the_nearest_keeps_to_the_limit(flops: float) -> None:
+    nearest = known(Greedy(), flops)
+    message = Constraint(max_flops=flops / 2).refusal([nearest])
+    named = float(message.split()[-1])
+    assert named <= flops * 1.011
+    assert Constraint(max_flops=named).allows(*nearest)

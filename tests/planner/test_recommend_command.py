@@ -1,0 +1,110 @@
+"""`apportion recommend` on bundled evidence: what the document holds, and what people read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from executor.plain import finite
+from executor.strategy import from_dict, key
+from planner.commands.recommend import Answer, answer, document, read_basis, show
+from planner.constraint import Constraint
+
+POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
+
+
+def asked(constraint: Constraint, level: str = "all") -> Answer:
+    basis = read_basis("sqlite:///no-such-store.db", POLICY, PRM, None)
+    return answer(basis, POLICY, PRM, level, constraint, 20)
+
+
+@pytest.fixture(scope="module")
+def answered() -> Answer:
+    return asked(Constraint(budget=64))
+
+
+@pytest.fixture(scope="module")
+def told(answered: Answer) -> Any:
+    return json.loads(json.dumps(finite(document(answered, ["a note"])), allow_nan=False))
+
+
+def words(answered: Answer) -> str:
+    console = Console(width=400)
+    with console.capture() as captured:
+        show(console, answered, ["a note"])
+    return captured.get()
+
+
+def test_the_front_holds_what_no_alternative_beats(told: Any) -> None:
+    everything = [told, *told["alternatives"]]
+    points = [(one["cost"]["flops"], one["predicted_accuracy"]) for one in everything]
+    front = [(one["cost"]["flops"], one["predicted_accuracy"]) for one in told["pareto"]]
+    assert told["cost_unit"] == "flops"
+    assert np.all(np.diff(np.array(front), axis=0) > 0)
+    for cost, accuracy in points:
+        assert any(c <= cost and a >= accuracy for c, a in front)
+
+
+def test_all_that_is_said_is_of_what_keeps_to_the_limit(told: Any) -> None:
+    said = ("alternatives", "pareto", "next_measurements")
+    strategies = [one["strategy"] for name in said for one in told[name]]
+    assert {strategy["name"] for strategy in strategies} >= {"greedy", "beam_search"}
+    assert max(s.get("n", 1) for s in [*strategies, told["runner_up"]["strategy"]]) == 64
+
+
+def test_the_runner_up_is_compared_on_the_problems_both_were_run_on(told: Any) -> None:
+    second = told["runner_up"]
+    assert second["paired_problems"] == 400
+    assert 0 < second["probability_better"] < 1
+    gap = second["predicted_accuracy"] - told["predicted_accuracy"]
+    assert second["difference"] == pytest.approx(gap)
+    assert key(from_dict(second["strategy"])) in second["why"]
+
+
+def test_every_cell_is_a_measurement_with_a_price_and_a_command(told: Any) -> None:
+    measurements = told["next_measurements"]
+    assert len(measurements) == len(told["alternatives"]) + 1
+    chances = [one["chance_of_change"] for one in measurements]
+    assert chances == sorted(chances, reverse=True)
+    for one in measurements:
+        assert one["problems"] == 20
+        assert 0 <= one["chance_of_change"] <= 1
+        assert one["expected_gain"] >= 0
+        assert one["cost"]["flops"] > 0
+        assert one["command"].startswith("apportion ")
+
+
+def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
+    """Beam search at 64 beats majority at 256: beyond 4 times its generations."""
+    gains = told["efficiency_gain"]
+    assert set(gains) == {"generations", "flops"}
+    assert gains["generations"]["of_choice"]["relation"] == ">"
+    assert gains["generations"]["of_choice"]["gain"] == pytest.approx(4.0)
+    assert gains["generations"]["of_choice"]["interval"][1] is None
+    paper = gains["generations"]["at_majority_best"]
+    assert paper["relation"] == "="
+    assert 1 < paper["interval"][0] < paper["gain"] < paper["interval"][1]
+
+
+def test_people_read_the_answer_first(answered: Answer) -> None:
+    lines = words(answered).splitlines()
+    assert lines[0].startswith(f"{key(answered.made.choice.strategy)} for {POLICY} with {PRM}:")
+    assert lines[1].startswith("runner-up: ")
+    assert lines[2].startswith("majority vote takes more than 4 [4 and more] times the generations")
+    marked = [line for line in lines if " * " in line and "FLOPs" not in line]
+    assert len(marked) == 1 and key(answered.made.choice.strategy) in marked[0]
+    assert answered.buy(answered.measurements[0]) in words(answered)
+    assert lines[-1] == "note: a note"
+
+
+def test_under_a_target_the_chance_to_reach_it_is_told() -> None:
+    found = asked(Constraint(target_accuracy=0.5), "medium")
+    assert found.made.chance is not None and found.made.chance >= 0.95
+    first = words(found).splitlines()[0]
+    assert " on medium problems: " in first
+    assert first.endswith(f"reaches the target with a chance of {found.made.chance:.1%}")
+    assert document(found, [])["chance_of_target"] == found.made.chance

@@ -1,0 +1,120 @@
+"""The runner-up: who it is, how likely it is the better one, and why it lost, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
+from planner.constraint import Constraint
+from planner.costs import Cost
+from planner.posterior import probability_greater, summarise
+from planner.recommend import Choice, choose
+from planner.runner_up import RunnerUp, paired_outcomes, runner_up, why
+from planner.summary import paired_interval
+from tests.planner.frames import frame_of, row
+
+NO_LIMIT = Constraint()
+NO_ROWS = frame_of([])
+
+
+def cell(strategy: Strategy, accuracy: float, flops: float, weight: float = 100) -> Choice:
+    a, b = weight * accuracy, weight * (1 - accuracy)
+    _, low, high = (float(x) for x in summarise(np.array(a), np.array(b)))
+    cost = Cost(flops, 0.0, 0.0, flops=flops)
+    return Choice(strategy, accuracy, (low, high), cost, 100, "measured", (a, b))
+
+
+FOUND = [cell(Greedy(), 0.5, 1.0), cell(Majority(4), 0.6, 4.0), cell(BestOfN(4), 0.7, 8.0)]
+
+
+def second(
+    found: list[Choice], constraint: Constraint = NO_LIMIT, rows: object = NO_ROWS
+) -> tuple[RunnerUp, str]:
+    made = choose("all", found, constraint)
+    beside = runner_up(made, constraint, rows)  # type: ignore[arg-type]
+    assert beside is not None
+    return beside, why(beside, made, constraint)
+
+
+def test_it_is_what_would_be_chosen_without_the_choice() -> None:
+    beside, told = second(FOUND)
+    assert beside.choice.strategy == Majority(4)
+    assert beside.difference == pytest.approx(-0.1)
+    assert beside.cost_ratio == pytest.approx(0.5)
+    assert beside.better == pytest.approx(probability_greater((60.0, 40.0), (70.0, 30.0)))
+    assert beside.paired == 0
+    assert told == (
+        "majority(n=4) is 0.100 less accurate (truly better with a chance of 7%, by their "
+        "posteriors), at 0.5 times the FLOPs"
+    )
+
+
+def test_where_there_is_no_other_there_is_no_runner_up() -> None:
+    assert runner_up(choose("all", FOUND[:1], NO_LIMIT), NO_LIMIT, NO_ROWS) is None
+
+
+def test_what_is_as_good_but_dearer_lost_by_its_cost() -> None:
+    _, told = second([cell(Majority(4), 0.70, 4.0), cell(BestOfN(4), 0.702, 12.0)])
+    assert told.startswith("best_of_n(n=4,score=last,vote=max) is as good for all that is known")
+    assert told.endswith("at 3 times the FLOPs")
+
+
+def rows_of(*right: tuple[Strategy, set[int]], problems: int = 50) -> object:
+    return frame_of([row(s, str(i), i in solved) for s, solved in right for i in range(problems)])
+
+
+def test_on_shared_problems_the_difference_is_paired() -> None:
+    """Of 50 problems 35 and 30 are solved. Nested, only 5 tell the two apart; crossed, 35 do."""
+    found = [cell(BestOfN(4), 0.7, 8.0, 50), cell(Majority(4), 0.6, 4.0, 50)]
+    first = (BestOfN(4), set(range(35)))
+    nested, told = second(found, rows=rows_of(first, (Majority(4), set(range(30)))))
+    crossed, _ = second(found, rows=rows_of(first, (Majority(4), set(range(20, 50)))))
+    assert nested.paired == crossed.paired == 50
+    assert nested.better < crossed.better
+    assert "paired on 50 problems" in told
+    low, high = paired_interval(np.array([-1.0] * 5 + [0.0] * 45))
+    error = (high - low) / 2 / norm.ppf(0.975)
+    assert nested.better == pytest.approx(norm.cdf(-0.1 / error))
+
+
+def test_a_few_shared_problems_are_not_paired() -> None:
+    found = [cell(BestOfN(4), 0.7, 8.0), cell(Majority(4), 0.6, 4.0)]
+    rows = rows_of((BestOfN(4), {0, 1}), (Majority(4), {0}), problems=4)
+    assert second(found, rows=rows)[0].paired == 0
+
+
+def test_only_problems_of_both_are_compared_and_several_runs_of_one_are_one() -> None:
+    rows = [row(Majority(4), "a", 1.0), row(BestOfN(4), "b", 1.0), row(Greedy(), "c", 1.0)]
+    rows += [row(Majority(4), "c", 1.0), row(BestOfN(4), "c", 0.0), row(BestOfN(4), "c", 1.0)]
+    assert paired_outcomes(frame_of(rows), BestOfN(4), Majority(4)).tolist() == [-0.5]
+
+
+@pytest.mark.parametrize(
+    ("constraint", "words"),
+    [
+        (Constraint(target_accuracy=0.4), "is sure enough too (100.0%), at 4 times the FLOPs"),
+        (Constraint(target_accuracy=0.6, confidence=0.9), "with a chance of 50.5%, not 90%"),
+        (Constraint(target_accuracy=0.9), "is less sure of the target: 0.0% against 0.0%"),
+    ],
+    ids=["dearer", "not sure enough", "none is"],
+)
+def test_under_a_target_it_lost_by_cost_or_for_want_of_certainty(
+    constraint: Constraint, words: str
+) -> None:
+    beside, told = second(FOUND, constraint)
+    assert told.endswith(words)
+    assert beside.chance == beside.choice.probability_above(constraint.target_accuracy or 0)
+
+
+def test_costs_that_are_not_known_are_tokens() -> None:
+    cost = Cost(100.0, 0.0, 0.0)
+    found = [
+        Choice(s, c.predicted_accuracy, c.interval, cost, 10, "measured", c.beta)
+        for s, c in ((Majority(4), FOUND[1]), (Dvts(4), FOUND[2]))
+    ]
+    beside, told = second(found)
+    assert beside.cost_ratio == 1
+    assert told.endswith("at as many tokens")
+    assert beside.to_dict(told)["why"] == told
