@@ -255,12 +255,41 @@ def _add_constraint(command: Parser) -> None:
     group.add_argument("--max-flops", type=float, metavar="X", help="most FLOPs a problem")
     group.add_argument("--max-seconds", type=float, metavar="X", help="most seconds a problem")
     group.add_argument("--max-usd", type=float, metavar="X", help="most money a problem")
-    group.add_argument("--usd-per-hour", type=float, metavar="X", help="price of the machine")
     group.add_argument(
         "--target-accuracy", type=float, metavar="A", help="the cheapest that reaches A"
     )
     group.add_argument(
         "--confidence", type=float, default=0.95, help="how sure it must be of A (default: 0.95)"
+    )
+
+
+def _add_prices(command: Parser) -> None:
+    group = command.add_argument_group(
+        "prices", "what seconds, money and energy are counted by (default: as runs here measured)"
+    )
+    group.add_argument(
+        "--device", metavar="NAME", help="seconds, price and power of this one, by its data sheet"
+    )
+    group.add_argument(
+        "--devices", type=_whole, metavar="K", help="of it, an engine is split over (default: 1)"
+    )
+    group.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="devices, prices and assumptions of your own, over those of data/prices.toml",
+    )
+    group.add_argument(
+        "--usd-per-hour", type=float, metavar="X", help="price of the machine, or of one device"
+    )
+    group.add_argument(
+        "--watts", type=float, metavar="X", help="power of the machine, or of one device"
+    )
+    group.add_argument(
+        "--context",
+        type=float,
+        metavar="TOKENS",
+        help="of a whole sequence: counts the FLOPs of attention, too",
     )
 
 
@@ -304,6 +333,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_models(command, served=False)
     command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
     _add_constraint(command)
+    _add_prices(command)
 
 
 def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -386,6 +416,7 @@ def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     _add_models(command, served=False)
     _add_constraint(command)
+    _add_prices(command)
     command.add_argument("--out", type=Path, required=True, help="the plan file")
 
 
@@ -427,6 +458,7 @@ def _report(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--prm", help="default: the only one in the store")
     command.add_argument("--out", type=Path, required=True, metavar="FILE")
     _add_constraint(command)
+    _add_prices(command)
 
 
 def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from executor.errors import InputError
 from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
-from planner.costs import Cost, Rates
+from planner.costs import TOKENS, Cost, Rates
 from planner.evidence import cells, for_pair, level_pass_rates, strategy_of
 from planner.outcome import OutcomeModel, probability_above, summarise
 from profiling.passrate import Difficulty
@@ -174,7 +174,7 @@ def candidates(
     means, lows, highs = summarise(a, b)
     found = []
     for i, cell in enumerate(table.to_dict("records")):
-        cost = rates.price(cell["generated_tokens"], cell["prompt_tokens"], cell["prm_tokens"])
+        cost = rates.price(*(float(cell[name]) for name in TOKENS))
         found.append(
             Choice(
                 strategy_of(cell),
@@ -229,6 +229,8 @@ class Probing:
             cost.generated_tokens + (0 if usable else self.probes * self.generated),
             cost.prompt_tokens,
             cost.prm_tokens + (0 if rescored else self.probes * self.prm),
+            cost.cached_tokens,
+            cost.prm_cached_tokens,
         )
         return replace(choice, cost=priced, extra=0 if usable else self.probes)
 

@@ -22,8 +22,10 @@ from planner.commands.fit import stored_model
 from planner.console import Output, count, share, table
 from planner.costs import Rates
 from planner.outcome import OutcomeModel
+from planner.pricing import Pricing
 from planner.recommend import Recommendation, candidates, choose
 from planner.session import rates
+from planner.shape import Shape
 from planner.tuning import fingerprint
 
 _SHOWN = 16
@@ -45,7 +47,8 @@ def run(arguments: Namespace, output: Output) -> None:
     level = common.difficulty(arguments.difficulty)
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
-    basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
+    basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+    common.check_known(constraint, basis.rates)
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
@@ -62,20 +65,24 @@ def model_name(given: str | None) -> Any:
     return given if given is None or not Path(given).is_dir() else Path(given).resolve().name
 
 
-def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float | None) -> Basis:
+def read_basis(
+    store_url: str, policy: str, prm: str | None, pricing: Pricing | None = None
+) -> Basis:
     """Evidence of the store; the bundled one where the store has none of this policy."""
+    pricing = pricing or Pricing()
     if _exists(store_url):
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
                 model = stored_model(store)
+                priced = pricing.apply(rates(store, policy, prm), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
                 return Basis(
                     frame,
                     model[0] if model else None,
                     model[1] if model else None,
-                    rates(store, policy, prm, usd_per_hour),
-                    notes,
+                    priced,
+                    (*notes, *priced.notes()),
                 )
     frame = evidence.bundled(policy)
     if frame.empty:  # all of it, so that it can be said which policies are known
@@ -88,9 +95,11 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
     known = Rates(
         policy_parameters=sizes.get(policy),
         prm_parameters=None if prm is None else sizes.get(prm),
-        usd_per_hour=usd_per_hour,
+        policy_shape=Shape.bundled(policy),
+        prm_shape=None if prm is None else Shape.bundled(prm),
     )
-    return Basis(frame, None, None, known, (note,))
+    priced = pricing.apply(known, policy, prm)
+    return Basis(frame, None, None, priced, (note, *priced.notes()))
 
 
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
@@ -161,7 +170,7 @@ def show(
             count(c.cost.generated_tokens),
             count(c.cost.prm_tokens),
             count(c.cost.flops),
-            "-" if c.cost.seconds is None else f"{c.cost.seconds:.2f}",
+            "-" if c.cost.seconds is None else f"{c.cost.seconds:.3g}",
         ]
         for c in (choice, *made.alternatives[:_SHOWN])
     ]
