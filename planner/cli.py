@@ -76,7 +76,7 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _report,
+        _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _budget, _report,
         _serve_command,
     ):  # fmt: skip
         add(commands)
@@ -445,6 +445,44 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_strategy_options(command)
     _add_sampling(command)
     _add_cluster(command)
+
+
+def _budget(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "budget",
+        "divide a workload's budget over its difficulties, and say what a day of it costs",
+        "apportion budget --workload mix.toml --plan plan.json --total-tokens 2e6\n"
+        "apportion budget --workload queries.jsonl --plan plan.json --total-gpu-hours 4 "
+        "--device l4-24gb\n"
+        "apportion budget --workload mix.toml --plan plan.json --queries-per-day 1e6 "
+        "--device h100-sxm-80gb",
+    )
+    command.add_argument(
+        "--workload",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a mix (TOML, JSON or CSV: easy, medium, hard, and queries or shares of each), or "
+        "queries (JSONL, JSON or CSV, as for run)",
+    )
+    command.add_argument("--problem-field", metavar="NAME", help="field that holds the question")
+    command.add_argument("--plan", type=Path, required=True, help="made by apportion plan")
+    command.add_argument(
+        "--queries-per-day", type=float, metavar="Q", help="what a day of them takes and costs"
+    )
+    totals = command.add_argument_group(
+        "total", "what is divided; without one the plan's own choices are costed"
+    ).add_mutually_exclusive_group()
+    for option, words in (
+        ("--total-tokens", "tokens that policy and PRM forward"),
+        ("--total-flops", "floating-point operations"),
+        ("--total-usd", "money"),
+        ("--total-seconds", "seconds of an engine"),
+        ("--total-gpu-hours", "hours of devices"),
+    ):
+        totals.add_argument(option, type=float, metavar="X", help=words)
+    _add_prices(command)
 
 
 def _report(commands: argparse._SubParsersAction[Parser]) -> None:

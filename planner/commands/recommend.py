@@ -70,7 +70,7 @@ def read_basis(
 ) -> Basis:
     """Evidence of the store; the bundled one where the store has none of this policy."""
     pricing = pricing or Pricing()
-    if _exists(store_url):
+    if store_exists(store_url):
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
@@ -110,7 +110,7 @@ def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[s
     return ()
 
 
-def _exists(store_url: str) -> bool:
+def store_exists(store_url: str) -> bool:
     """Whether there is a store to read; only a missing SQLite file is not worth an error."""
     try:
         parsed = make_url(store_url)
