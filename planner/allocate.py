@@ -122,9 +122,7 @@ def divide(classes: Mapping[str, Class], budget: float, *, whole: bool = False) 
     )
     slack = _ROUNDING * max(abs(budget), 1e-300)
     if left < -slack:
-        raise InputError(
-            f"budget {budget:g}: the cheapest strategies alone need {budget - left:.4g}"
-        )
+        raise InputError(f"{budget:g}: the cheapest strategies alone need {budget - left:.4g}")
     ordered = sorted(
         (
             (_gain(options[i - 1], options[i]), level, i)

@@ -191,7 +191,7 @@ def _divided(
     try:
         made = {DIVIDED: divide(classes, total.amount, whole=whole)}
     except InputError as error:
-        raise InputError(f"{total.option}: {error} {total.words}") from None
+        raise InputError(f"{total.option} {error} {total.words}") from None
     notes = []
     equal = equal_division(classes, total.amount)
     if equal is None:

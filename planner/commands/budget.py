@@ -31,16 +31,25 @@ _LABELS = {DIVIDED: "divided", CHOSEN: "the plan's own", EQUAL: "the same for ev
 
 def run(arguments: Namespace, output: Output) -> None:
     """Read, divide, say."""
+    made = read(arguments)
+    output.result(document(made), lambda console: show(console, made))
+
+
+def read(arguments: Namespace) -> Budget:
+    """The budget that the arguments ask for.
+
+    Raises:
+        InputError: see `Budget.of`; or a file that cannot be read.
+    """
     plan = Plan.load(arguments.plan)
     prm = plan.rests_on.get("prm") or plan.prm
-    made = Budget.of(
+    return Budget.of(
         plan,
         read_mix(arguments.workload) or _of_queries(arguments, plan),
         common.pricing(arguments).apply(plan.rates, _name(plan.policy), prm),
         _total(arguments),
         arguments.queries_per_day,
     )
-    output.result(document(made), lambda console: show(console, made))
 
 
 def _total(arguments: Namespace) -> Total | None:
