@@ -188,7 +188,7 @@ def _sections(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     yield from _totals()
     yield "## What the table leaves open"
     yield (
-        "- tokens, N and benchmark of every row; how N is averaged where it differs by difficulty;\n"
+        "- tokens, N and benchmark of every row; how N is averaged over difficulties;\n"
         "- which PRM, and whether its tokens are counted, once or again at every step;\n"
         "- whether dropped beams and prompts are counted, and what a prefix cache spared."
     )
@@ -238,11 +238,12 @@ def _inference(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     tokens = ", ".join(f"{TOKENS[policy]:,} ({policy})" for policy in MODELS)
     found = ", ".join(f"{inference(p):.4g} ({off(inference(p), flops[p])})" for p in MODELS)
     yield paragraph(
-        f"""These are the printed FLOPs over 2 x parameters. For one greedy answer of the 405B policy
-        they are about a thousand tokens on MATH-500 but 17 thousand on AIME24, and responses were
-        cut at 8192: the benchmark is MATH-500, or both together, which figures of three digits do
-        not tell apart. With {tokens} tokens a problem of MATH-500, the policy's alone, all four
-        come out: {found}."""
+        f"""These are the printed FLOPs over 2 x parameters. For one greedy answer of the 405B
+        policy they are about a thousand tokens on MATH-500 but 17 thousand on AIME24, and responses
+        were cut at 8192: the benchmark is MATH-500, or both together, which figures of three digits
+        do not tell apart. With {tokens} tokens a problem of MATH-500, the policy's alone, all four
+        come out: {found}. These counts are one free number a row: that they come out round speaks
+        for the formula, and does not test it."""
     )
 
 

@@ -59,6 +59,20 @@ def test_a_step_that_is_read_again_costs_its_whole_prefix(table4: ModuleType) ->
     assert again.prm / once.prm == pytest.approx((k * (k + 1) / 2) / k)
 
 
+def test_a_page_is_made_of_what_is_printed(table4: ModuleType, tmp_path: Path) -> None:
+    facts = tmp_path / "facts.csv"
+    rows = ["study,item,policy,value"]
+    for policy, (trained, answered) in PRINTED.items():
+        rows += [f"liu2025,pretraining_flops,{policy},{trained}"]
+        rows += [f"liu2025,inference_flops,{policy},{answered}"]
+    facts.write_text("\n".join([*rows, "liu2025,max_tokens,,8192"]) + "\n")
+    page = table4.page(table4.read_printed(facts))
+    assert "| 256 generations of 400 tokens, policy only, 2 x 3e9 a token | 3.07e+17 |" in page
+    assert "| DeepSeek-R1 | 4.03e+18 | 6,006 |" in page
+    with pytest.raises(SystemExit, match="no such file"):
+        table4.read_printed(tmp_path / "none.csv")
+
+
 def test_the_page_in_the_tree_is_what_the_script_makes(table4: ModuleType) -> None:
     if not table4.FACTS.is_file():
         pytest.skip(f"{table4.FACTS} is not there")
