@@ -51,7 +51,7 @@ def models(store: Store, policy: str, prms: list[str]) -> dict[str, int]:
     """Parameters of a policy and its PRMs, as far as the store knows them."""
     sizes: dict[str, int] = {}
     for prm in [None, *prms]:
-        known = rates(store, policy, prm, None)
+        known = rates(store, policy, prm)
         for name, size in ((policy, known.policy_parameters), (prm, known.prm_parameters)):
             if name is not None and size is not None:
                 sizes[name] = size

@@ -76,7 +76,7 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _report,
+        _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _budget, _report,
         _serve_command,
     ):  # fmt: skip
         add(commands)
@@ -261,12 +261,41 @@ def _add_constraint(command: Parser) -> None:
     group.add_argument("--max-flops", type=float, metavar="X", help="most FLOPs a problem")
     group.add_argument("--max-seconds", type=float, metavar="X", help="most seconds a problem")
     group.add_argument("--max-usd", type=float, metavar="X", help="most money a problem")
-    group.add_argument("--usd-per-hour", type=float, metavar="X", help="price of the machine")
     group.add_argument(
         "--target-accuracy", type=float, metavar="A", help="the cheapest that reaches A"
     )
     group.add_argument(
         "--confidence", type=float, default=0.95, help="how sure it must be of A (default: 0.95)"
+    )
+
+
+def _add_prices(command: Parser) -> None:
+    group = command.add_argument_group(
+        "prices", "what seconds, money and energy are counted by (default: as runs here measured)"
+    )
+    group.add_argument(
+        "--device", metavar="NAME", help="seconds, price and power of this one, by its data sheet"
+    )
+    group.add_argument(
+        "--devices", type=_whole, metavar="K", help="of it, an engine is split over (default: 1)"
+    )
+    group.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="devices, prices and assumptions of your own, over those of data/prices.toml",
+    )
+    group.add_argument(
+        "--usd-per-hour", type=float, metavar="X", help="price of the machine, or of one device"
+    )
+    group.add_argument(
+        "--watts", type=float, metavar="X", help="power of the machine, or of one device"
+    )
+    group.add_argument(
+        "--context",
+        type=float,
+        metavar="TOKENS",
+        help="of a whole sequence: counts the FLOPs of attention, too",
     )
 
 
@@ -317,6 +346,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         help="say what measuring a strategy on M more problems is worth (default: %(default)s)",
     )
     _add_constraint(command)
+    _add_prices(command)
 
 
 def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -399,6 +429,7 @@ def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     _add_models(command, served=False)
     _add_constraint(command)
+    _add_prices(command)
     command.add_argument("--out", type=Path, required=True, help="the plan file")
 
 
@@ -429,6 +460,44 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_cluster(command)
 
 
+def _budget(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "budget",
+        "divide a workload's budget over its difficulties, and say what a day of it costs",
+        "apportion budget --workload mix.toml --plan plan.json --total-tokens 2e6\n"
+        "apportion budget --workload queries.jsonl --plan plan.json --total-gpu-hours 4 "
+        "--device l4-24gb\n"
+        "apportion budget --workload mix.toml --plan plan.json --queries-per-day 1e6 "
+        "--device h100-sxm-80gb",
+    )
+    command.add_argument(
+        "--workload",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a mix (TOML, JSON or CSV: easy, medium, hard, and queries or shares of each), or "
+        "queries (JSONL, JSON or CSV, as for run)",
+    )
+    command.add_argument("--problem-field", metavar="NAME", help="field that holds the question")
+    command.add_argument("--plan", type=Path, required=True, help="made by apportion plan")
+    command.add_argument(
+        "--queries-per-day", type=float, metavar="Q", help="what a day of them takes and costs"
+    )
+    totals = command.add_argument_group(
+        "total", "what is divided; without one the plan's own choices are costed"
+    ).add_mutually_exclusive_group()
+    for option, words in (
+        ("--total-tokens", "tokens that policy and PRM forward"),
+        ("--total-flops", "floating-point operations"),
+        ("--total-usd", "money"),
+        ("--total-seconds", "seconds of an engine"),
+        ("--total-gpu-hours", "hours of devices"),
+    ):
+        totals.add_argument(option, type=float, metavar="X", help=words)
+    _add_prices(command)
+
+
 def _report(commands: argparse._SubParsersAction[Parser]) -> None:
     command = _command(
         commands,
@@ -440,6 +509,7 @@ def _report(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--prm", help="default: the only one in the store")
     command.add_argument("--out", type=Path, required=True, metavar="FILE")
     _add_constraint(command)
+    _add_prices(command)
 
 
 def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:

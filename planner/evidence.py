@@ -31,7 +31,7 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.passrate import PassRate
+from profiling.passrate import Difficulty, PassRate
 from profiling.profiler import KIND as PROFILE
 from profiling.replay import Pool, vote_at_k
 from profiling.rewards import auc
@@ -256,6 +256,8 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         generated_tokens=("generated_tokens", "mean"),
         prompt_tokens=("prompt_tokens", "mean"),
         prm_tokens=("prm_tokens", "mean"),
+        cached_tokens=("cached_tokens", "mean"),
+        prm_cached_tokens=("prm_cached_tokens", "mean"),
         pass_at_1=("pass_at_1", "mean"),
         prm_auc=("prm_auc", "first"),
         sources=("source", lambda s: "+".join(sorted(set(s)))),
@@ -288,6 +290,13 @@ def shared_problems(rows: pd.DataFrame) -> set[str]:
     """The problems that every strategy in `rows` was run on."""
     by_strategy = [set(group) for _, group in rows.groupby("strategy")["problem"]]
     return set.intersection(*by_strategy) if by_strategy else set()
+
+
+def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """How many problems of each difficulty, those of unknown difficulty left out."""
+    known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates("problem")
+    counts = known["difficulty"].value_counts()
+    return {level.value: int(counts.get(level.value, 0)) for level in Difficulty}
 
 
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:

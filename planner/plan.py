@@ -2,6 +2,7 @@
 
 The executor and the server need nothing else: models, sampling, template, the choice for every
 difficulty, and the classifier that tells the difficulty of a question from a few probe samples.
+What else could have been chosen lies beside it, for `apportion budget`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from executor.errors import InputError
 from executor.plain import finite
 from executor.strategy import Sampling, Strategy, from_dict, to_dict
 from executor.templates import PromptTemplate
+from planner.costs import Rates
 from profiling.difficulty import ProbeClassifier
 from profiling.passrate import Difficulty
 
 FORMAT = "apportion-plan"
-VERSION = 1
+VERSION = 2
+_READABLE = (1, VERSION)
 DEFAULT = "all"
 
 
@@ -44,6 +47,17 @@ class Entry:
             "cost": dict(self.cost),
         }
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Entry:
+        """Read what `to_dict` wrote; LookupError, TypeError or ValueError where it is damaged."""
+        low, high = map(float, record["interval"])
+        return cls(
+            from_dict(record["strategy"]),
+            float(record["predicted_accuracy"]),
+            (low, high),
+            record["cost"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -56,7 +70,10 @@ class Plan:
         entries: by difficulty (`easy`, `medium`, `hard`), and `all` where it is not known.
         classifier: tells the difficulty from probe samples; None: `all` is used for everything.
         constraint: what the choices keep to.
-        rests_on: what the plan was made from (rows, problems, evidence fingerprint).
+        rests_on: what the plan was made from (rows, problems by difficulty, evidence fingerprint).
+        frontier: by difficulty, what else could be chosen for some price or budget
+            (`planner.frontier`), in rising order of accuracy; empty in plans of version 1.
+        rates: what tokens were priced by, so that they can be priced again.
     """
 
     policy: str
@@ -67,6 +84,8 @@ class Plan:
     classifier: ProbeClassifier | None
     constraint: Mapping[str, Any]
     rests_on: Mapping[str, Any]
+    frontier: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    rates: Rates = field(default_factory=Rates)
 
     def entry(self, difficulty: str) -> Entry:
         """The entry for a difficulty, or the one for all."""
@@ -99,6 +118,10 @@ class Plan:
             "sampling": asdict(self.sampling),
             "classifier": None if self.classifier is None else self.classifier.to_dict(),
             "template": self.template.to_dict(),
+            "rates": self.rates.to_dict(),
+            "frontier": {
+                name: [entry.to_dict() for entry in kept] for name, kept in self.frontier.items()
+            },
         }
 
     def save(self, path: Path) -> None:
@@ -121,10 +144,10 @@ class Plan:
             raise InputError(f"plan {path}: not JSON ({error})") from None
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise InputError(f"plan {path}: not a plan; apportion plan --out makes one")
-        if record.get("version") != VERSION:
+        if record.get("version") not in _READABLE:
             raise InputError(
-                f"plan {path}: is version {record.get('version')}; this apportion reads version "
-                f"{VERSION}; make it again with: apportion plan"
+                f"plan {path}: is version {record.get('version')}; this apportion reads versions "
+                f"{' and '.join(map(str, _READABLE))}; make it again with: apportion plan"
             )
         try:
             return cls._from_record(record, f"plan {path}")
@@ -135,18 +158,19 @@ class Plan:
 
     @classmethod
     def _from_record(cls, record: dict[str, Any], where: str) -> Plan:
-        entries = {
-            name: Entry(
-                from_dict(entry["strategy"]),
-                float(entry["predicted_accuracy"]),
-                (float(entry["interval"][0]), float(entry["interval"][1])),
-                entry["cost"],
-            )
-            for name, entry in record["entries"].items()
-        }
+        entries = {name: Entry.from_record(entry) for name, entry in record["entries"].items()}
+        frontier, rates = {}, Rates()
+        if record["version"] > 1:
+            frontier = {
+                name: tuple(map(Entry.from_record, kept))
+                for name, kept in record["frontier"].items()
+            }
+            rates = Rates.from_dict(record["rates"])
         allowed = {DEFAULT, *(level.value for level in Difficulty)}
         if DEFAULT not in entries or not set(entries) <= allowed:
             raise InputError(f"entries must be {', '.join(sorted(allowed))}, and all among them")
+        if not set(frontier) <= set(entries):
+            raise InputError("frontier: must be of difficulties that have an entry")
         if record["prm"] is None and any(e.strategy.needs_prm for e in entries.values()):
             raise InputError("a strategy needs a PRM, but the plan names none")
         classifier = record["classifier"]
@@ -159,6 +183,8 @@ class Plan:
             classifier=None if classifier is None else ProbeClassifier.from_dict(classifier),
             constraint=record["constraint"],
             rests_on=record["rests_on"],
+            frontier=frontier,
+            rates=rates,
         )
 
 

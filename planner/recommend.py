@@ -13,7 +13,7 @@ import pandas as pd
 from executor.errors import InputError
 from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
 from planner.constraint import Constraint
-from planner.costs import Cost, Rates
+from planner.costs import TOKENS, Cost, Rates
 from planner.evidence import cells, for_pair, level_pass_rates, strategy_of
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise
@@ -148,7 +148,7 @@ def candidates(
     means, lows, highs = summarise(a, b)
     found = []
     for i, cell in enumerate(table.to_dict("records")):
-        cost = rates.price(cell["generated_tokens"], cell["prompt_tokens"], cell["prm_tokens"])
+        cost = rates.price(*(float(cell[name]) for name in TOKENS))
         found.append(
             Choice(
                 strategy_of(cell),
@@ -203,6 +203,8 @@ class Probing:
             cost.generated_tokens + (0 if usable else self.probes * self.generated),
             cost.prompt_tokens,
             cost.prm_tokens + (0 if rescored else self.probes * self.prm),
+            cost.cached_tokens,
+            cost.prm_cached_tokens,
         )
         return replace(choice, cost=priced, extra=0 if usable else self.probes)
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from executor.checkpoints import (
     checkpoint_digest,
     parameter_count,
     portable,
+    read_config,
     resolve,
 )
 from executor.cluster import Cluster, ClusterOptions
@@ -42,6 +43,7 @@ from executor.templates import PromptTemplate, load_template, template_for
 from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
 from planner.costs import Rates
+from planner.shape import Shape
 from profiling.problems import load_problems
 
 Served = TypeVar("Served")
@@ -341,7 +343,9 @@ class Session:
     def _note_size(self, checkpoint: Checkpoint) -> None:
         size = None if checkpoint.folder is None else parameter_count(checkpoint.folder)
         if size is not None:
-            self.store.put_artefact(_MODEL + checkpoint.name, b"", {"parameters": size})
+            shape = Shape.of(read_config(checkpoint.location))
+            record = {"parameters": size, "shape": None if shape is None else asdict(shape)}
+            self.store.put_artefact(_MODEL + checkpoint.name, b"", record)
 
     def _note_speed(self, spec: RunSpec, tokens: int, seconds: float) -> None:
         """Add a run's tokens and seconds to the policy's; costs in seconds come from them."""
@@ -356,20 +360,27 @@ class Session:
         )
 
 
-def rates(store: Store, policy: str, prm: str | None, usd_per_hour: float | None) -> Rates:
+def rates(store: Store, policy: str, prm: str | None) -> Rates:
     """What a token costs, from what runs in this store have noted."""
     speed = store.artefact(_SPEED + policy)
     return Rates(
         policy_parameters=_size(store, policy),
         prm_parameters=None if prm is None else _size(store, prm),
         tokens_per_second=speed[1]["tokens"] / speed[1]["seconds"] if speed else None,
-        usd_per_hour=usd_per_hour,
+        policy_shape=_shape(store, policy),
+        prm_shape=None if prm is None else _shape(store, prm),
     )
 
 
 def _size(store: Store, name: str) -> int | None:
     known = store.artefact(_MODEL + name)
     return None if known is None else int(known[1]["parameters"])
+
+
+def _shape(store: Store, name: str) -> Shape | None:
+    known = store.artefact(_MODEL + name)
+    noted = None if known is None else known[1].get("shape")
+    return None if noted is None else Shape(**noted)
 
 
 def read_problems(

@@ -18,6 +18,8 @@ from executor.strategy import STRATEGIES, Sampling
 from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
 from planner.constraint import Constraint
+from planner.costs import Rates
+from planner.pricing import Pricing
 from planner.recommend import LEVELS
 from planner.session import Session, Settings, read_problems
 
@@ -127,6 +129,26 @@ def constraint(arguments: Namespace) -> Constraint:
         max_usd=arguments.max_usd,
         target_accuracy=arguments.target_accuracy,
         confidence=arguments.confidence,
+    )
+
+
+def check_known(constraint: Constraint, rates: Rates) -> None:
+    """InputError where a limit is on what nobody knows here, even of strategies without a PRM."""
+    for name in ("flops", "seconds", "usd"):
+        limited = getattr(constraint, f"max_{name}") is not None
+        if limited and (why := rates.missing(name, scored=False)):
+            raise InputError(f"--max-{name}: {why}")
+
+
+def pricing(arguments: Namespace) -> Pricing:
+    """What the arguments say of devices and prices."""
+    return Pricing(
+        device=arguments.device,
+        devices=arguments.devices,
+        prices=arguments.prices,
+        usd_per_hour=arguments.usd_per_hour,
+        watts=arguments.watts,
+        context=arguments.context,
     )
 
 

@@ -178,7 +178,7 @@ def _road(
         difference = paired_difference(planned.outcomes, others, summary.name)
         paired += [] if difference is None else [difference]
     pair = executor.policy.name, Path(head).name
-    basis = read_basis(arguments.store, *pair, None)
+    basis = read_basis(arguments.store, *pair)
     page = report_command.data(arguments.store, basis, *pair, made, runs, paired)
     write(page, out / "report.html")
     profiles = read_profile(session.store, spec, profiled)

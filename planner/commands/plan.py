@@ -19,8 +19,18 @@ from planner.commands import common
 from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
+from planner.frontier import frontier
 from planner.plan import DEFAULT, Entry, Plan
-from planner.recommend import LEVELS, Probing, Recommendation, candidates, choose, cost_unit
+from planner.pricing import Pricing
+from planner.recommend import (
+    LEVELS,
+    Choice,
+    Probing,
+    Recommendation,
+    candidates,
+    choose,
+    cost_unit,
+)
 from planner.routing import Confusion, evenly_wrong, expected, not_worth_it
 from planner.tuning import fingerprint
 from profiling.difficulty import ProbeClassifier, fit_probe_classifier
@@ -36,7 +46,11 @@ def run(arguments: Namespace, output: Output) -> None:
         raise InputError(f"--out {arguments.out}: the folder {arguments.out.parent} does not exist")
     with output.status("planning"):
         plan, made = make(
-            arguments.store, arguments.policy, arguments.prm, constraint, arguments.usd_per_hour
+            arguments.store,
+            arguments.policy,
+            arguments.prm,
+            constraint,
+            common.pricing(arguments),
         )
     plan.save(arguments.out)
     document = plan.to_dict() | {"out": str(arguments.out)}
@@ -48,7 +62,7 @@ def make(
     policy: str,
     prm: str | None,
     constraint: Constraint,
-    usd_per_hour: float | None = None,
+    pricing: Pricing | None = None,
 ) -> tuple[Plan, list[Recommendation]]:
     """The plan for a policy and a PRM, and the recommendations it is made of.
 
@@ -56,7 +70,8 @@ def make(
         InputError: no evidence, or nothing keeps to the constraint.
     """
     name, prm_name = model_name(policy), model_name(prm)
-    basis = read_basis(store_url, name, prm_name, usd_per_hour)
+    basis = read_basis(store_url, name, prm_name, pricing)
+    common.check_known(constraint, basis.rates)
     with Store.open(store_url, create=False) as store, MathGrader() as grader:
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
@@ -69,25 +84,27 @@ def make(
         prm=_lasting(prm) if prm and needs_prm else None,
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
-        entries={
-            r.difficulty: Entry(
-                r.choice.strategy,
-                r.choice.predicted_accuracy,
-                r.choice.interval,
-                r.choice.cost.to_dict(),
-            )
-            for r in made
-        },
+        entries={r.difficulty: _entry(r.choice) for r in made},
         classifier=classifier,
         constraint={k: v for k, v in asdict(constraint).items() if v is not None},
         rests_on={
             "rows": len(usable),
             "problems": int(usable["problem"].nunique()),
+            "prm": prm_name,
+            "mix": evidence.difficulty_counts(usable),
             "evidence": fingerprint(usable),
             "model": basis.metrics,
         },
+        frontier={
+            r.difficulty: tuple(map(_entry, frontier((r.choice, *r.alternatives)))) for r in made
+        },
+        rates=basis.rates,
     )
     return plan, made
+
+
+def _entry(choice: Choice) -> Entry:
+    return Entry(choice.strategy, choice.predicted_accuracy, choice.interval, choice.cost.to_dict())
 
 
 def _routed(

@@ -25,8 +25,10 @@ from planner.efficiency import Efficiency, efficiency
 from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
+from planner.pricing import Pricing
 from planner.recommend import Recommendation, candidates, choose
 from planner.runner_up import RunnerUp, runner_up, why
+from planner.shape import Shape
 
 if TYPE_CHECKING:
     from planner.outcome import OutcomeModel
@@ -76,7 +78,8 @@ def run(arguments: Namespace, output: Output) -> None:
     level = common.difficulty(arguments.difficulty)
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
-    basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
+    basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+    common.check_known(constraint, basis.rates)
     answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
     notes = [*answered.made.notes, *basis.notes]
     record = document(answered, notes)
@@ -122,9 +125,12 @@ def model_name(given: str | None) -> Any:
     return given if given is None or not Path(given).is_dir() else Path(given).resolve().name
 
 
-def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float | None) -> Basis:
+def read_basis(
+    store_url: str, policy: str, prm: str | None, pricing: Pricing | None = None
+) -> Basis:
     """Evidence of the store; the bundled one where the store has none of this policy."""
-    if _exists(store_url):
+    pricing = pricing or Pricing()
+    if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
         from planner.commands.fit import stored_model
         from planner.session import rates
@@ -133,13 +139,14 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
                 model = stored_model(store)
+                priced = pricing.apply(rates(store, policy, prm), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
                 return Basis(
                     frame,
                     model[0] if model else None,
                     model[1] if model else None,
-                    rates(store, policy, prm, usd_per_hour),
-                    notes,
+                    priced,
+                    (*notes, *priced.notes()),
                 )
     frame = evidence.bundled(policy)
     if frame.empty:  # all of it, so that it can be said which policies are known
@@ -152,9 +159,11 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
     known = Rates(
         policy_parameters=sizes.get(policy),
         prm_parameters=None if prm is None else sizes.get(prm),
-        usd_per_hour=usd_per_hour,
+        policy_shape=Shape.bundled(policy),
+        prm_shape=None if prm is None else Shape.bundled(prm),
     )
-    return Basis(frame, None, None, known, (note,))
+    priced = pricing.apply(known, policy, prm)
+    return Basis(frame, None, None, priced, (note, *priced.notes()))
 
 
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
@@ -167,7 +176,7 @@ def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[s
     return ()
 
 
-def _exists(store_url: str) -> bool:
+def store_exists(store_url: str) -> bool:
     """Whether there is a store to read; only a missing SQLite file is not worth an error."""
     try:
         parsed = make_url(store_url)
@@ -231,7 +240,7 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
             count(c.cost.generated_tokens),
             count(c.cost.prm_tokens),
             count(c.cost.flops),
-            "-" if c.cost.seconds is None else f"{c.cost.seconds:.2f}",
+            "-" if c.cost.seconds is None else f"{c.cost.seconds:.3g}",
         ]
         for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
     ]

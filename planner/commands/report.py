@@ -29,7 +29,7 @@ def run(arguments: Namespace, output: Output) -> None:
     constraint = common.constraint(arguments)
     policy, prm = _pair(arguments)
     with output.status("writing the report"):
-        basis = read_basis(arguments.store, policy, prm, arguments.usd_per_hour)
+        basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
         made = recommendations(basis, policy, prm, constraint)
         write(data(arguments.store, basis, policy, prm, made, (), ()), arguments.out)
     document = {"policy": policy, "prm": prm, "out": str(arguments.out)}

@@ -96,6 +96,11 @@ def _plan(place: Path, prm: str | None = None) -> str:
     return "plan.json"
 
 
+def _mix(place: Path, text: str) -> str:
+    (place / "mix.toml").write_text(text)
+    return "mix.toml"
+
+
 def _other_tokenizer(place: Path) -> list[str]:
     head = place / "head"
     head.mkdir()
@@ -198,6 +203,52 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "0"],
         "budget 0",
     ),
+    "limit in seconds where none are known": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--max-seconds", "1"],
+        "--max-seconds: no throughput is measured: give --device NAME",
+    ),
+    "limit in money where nothing has a price": (
+        lambda p: [
+            "recommend",
+            "--policy",
+            "smollm2-135m",
+            "--max-usd",
+            "1",
+            "--device",
+            "rtx-4090-24gb",
+        ],
+        "--max-usd: nothing here has a price: give --usd-per-hour",
+    ),
+    "unknown device": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--device", "tpu"],
+        "--device tpu: must be one of a100-sxm-80gb",
+    ),
+    "wrong prices": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--prices", "good.jsonl"],
+        "prices good.jsonl: not TOML",
+    ),
+    "budget of an old plan": (
+        lambda p: ["budget", "--workload", "good.jsonl", "--plan", _plan(p)],
+        "is of version 1",
+    ),
+    "workload of unknown difficulty": (
+        lambda p: ["budget", "--workload", _mix(p, "tricky = 3"), "--plan", _plan(p)],
+        "difficulty 'tricky': must be one of easy, medium, hard",
+    ),
+    "two totals": (
+        lambda p: [
+            "budget",
+            "--workload",
+            "good.jsonl",
+            "--plan",
+            _plan(p),
+            "--total-usd",
+            "1",
+            "--total-tokens",
+            "2",
+        ],
+        "not allowed with",
+    ),
     "nothing to fit": (lambda p: ["fit"], "evidence"),
     "not a number": (lambda p: profile(p, "good.jsonl", "--seed", "x"), "not a whole number"),
     "sampling with a plan": (
@@ -294,5 +345,7 @@ def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
         check=True,
     )
     assert ended.stdout.rstrip().endswith("[]")
-    for command in ("profile", "measure", "fit", "plan", "run", "recommend", "report", "demo"):
+    for command in (
+        "profile", "measure", "fit", "plan", "run", "budget", "recommend", "report", "demo",
+    ):  # fmt: skip
         assert command in ended.stdout

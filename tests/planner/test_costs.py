@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.costs import Cost, Rates
+from planner.costs import TOKENS, Cost, Rates
 
-RATES = Rates(1_000_000, 500_000, tokens_per_second=50.0, usd_per_hour=7.2)
+RATES = Rates(1_000_000, 500_000, tokens_per_second=50.0, usd_per_hour=7.2, watts=90.0)
 tokens = st.floats(0, 1e6)
+usage = st.tuples(*[tokens] * len(TOKENS))
 
 
 def test_a_cost_by_hand() -> None:
@@ -18,6 +19,15 @@ def test_a_cost_by_hand() -> None:
     assert cost.flops == 2e6 * 120 + 1e6 * 40
     assert cost.seconds == 2.0
     assert cost.usd == pytest.approx(0.004)
+    assert cost.kwh == pytest.approx(2 / 3600 * 0.09)
+    assert cost.tokens == 160
+
+
+def test_what_a_cache_spared_costs_nothing_here() -> None:
+    spared = RATES.price(100.0, 20.0, 40.0, cached=1e6, prm_cached=1e6)
+    plain = RATES.price(100.0, 20.0, 40.0)
+    assert (spared.flops, spared.seconds, spared.usd) == (plain.flops, plain.seconds, plain.usd)
+    assert (spared.cached_tokens, spared.prm_cached_tokens, spared.tokens) == (1e6, 1e6, 160)
 
 
 @pytest.mark.parametrize(
@@ -32,15 +42,18 @@ def test_a_cost_by_hand() -> None:
         (Rates(usd_per_hour=1.0), 5.0, set()),
         (Rates(tokens_per_second=1.0, usd_per_hour=1.0), 5.0, {"seconds", "usd"}),
         (Rates(tokens_per_second=0.0, usd_per_hour=1.0), 5.0, set()),
+        (Rates(tokens_per_second=1.0, watts=1.0), 5.0, {"seconds", "kwh"}),
     ],
 )
 def test_what_is_not_known_is_none(rates: Rates, prm: float, known: set[str]) -> None:
     record = rates.price(10.0, 1.0, prm).to_dict()
-    assert {name for name in ("flops", "seconds", "usd") if record[name] is not None} == known
+    assert {
+        name for name in ("flops", "seconds", "usd", "kwh") if record[name] is not None
+    } == known
 
 
-@given(one=st.tuples(tokens, tokens, tokens), other=st.tuples(tokens, tokens, tokens))
-def test_costs_add_up(one: tuple[float, float, float], other: tuple[float, float, float]) -> None:
+@given(one=usage, other=usage)
+def test_costs_add_up(one: tuple[float, ...], other: tuple[float, ...]) -> None:
     whole = RATES.price(*(a + b for a, b in zip(one, other, strict=True)))
     for name, value in whole.to_dict().items():
         parts = [getattr(RATES.price(*part), name) for part in (one, other)]
@@ -48,4 +61,6 @@ def test_costs_add_up(one: tuple[float, float, float], other: tuple[float, float
 
 
 def test_a_record_holds_every_field() -> None:
-    assert Cost(**RATES.price(1.0, 2.0, 3.0).to_dict()) == RATES.price(1.0, 2.0, 3.0)
+    cost = RATES.price(1.0, 2.0, 3.0, 4.0, 5.0)
+    assert Cost(**cost.to_dict()) == cost
+    assert RATES.reprice(Cost.of_tokens(cost.to_dict())) == cost

@@ -26,7 +26,9 @@ from executor.strategy import (
     Strategy,
 )
 from executor.templates import PromptTemplate
+from planner.costs import Rates
 from planner.plan import VERSION, Entry, Plan, write_whole
+from planner.shape import Shape
 from profiling.difficulty import FEATURES, ProbeClassifier
 
 WIDE = len(FEATURES)
@@ -55,6 +57,8 @@ def plan_of(**fields: Any) -> Plan:
         "classifier": CLASSIFIER,
         "constraint": {"budget": 16},
         "rests_on": {"rows": 12, "problems": 3, "evidence": "abc", "model": None},
+        "frontier": {"hard": (entry(Majority(4), 0.2), entry(Dvts(16))), "all": (entry(Greedy()),)},
+        "rates": Rates(1_000, 500, tokens_per_second=9.0, policy_shape=Shape(2, 64, 64)),
     }
     return Plan(**(plain | fields))
 
@@ -91,7 +95,8 @@ def test_a_plan_is_read_back_as_it_was_written(
 ) -> None:
     path = tmp_path_factory.mktemp("plan") / "plan.json"
     entries = {"all": entry(every, accuracy), "hard": entry(hard)}
-    plan = plan_of(entries=entries, classifier=classifier)
+    kept = {"all": (entry(hard, accuracy), entry(every))}
+    plan = plan_of(entries=entries, classifier=classifier, frontier=kept)
     plan.save(path)
     assert Plan.load(path) == plan
 
@@ -139,7 +144,14 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("version", 2), f"is version 2; this apportion reads version {VERSION}"),
+        (put("version", 3), f"is version 3; this apportion reads versions 1 and {VERSION}"),
+        (drop("frontier"), "damaged"),
+        (put("frontier", "medium", []), "frontier: must be of difficulties that have an entry"),
+        (put("frontier", "hard", 0, "strategy", "n", 0), "budget 0 for majority"),
+        (put("frontier", "hard", 0, "interval", []), "damaged"),
+        (drop("rates"), "damaged"),
+        (put("rates", "watts", "many"), "damaged"),
+        (put("rates", "roofline", {}), "damaged"),
         (drop("version"), "is version None"),
         (put("format", "other"), "not a plan"),
         (drop("entries"), "damaged"),
@@ -183,6 +195,19 @@ def test_the_damage_cases_start_from_a_plan_that_loads(tmp_path: Path) -> None:
     assert Plan.load(damaged(tmp_path, lambda record: None)) == plan_of()
 
 
+def test_plans_of_version_1_are_read_and_have_no_frontier(tmp_path: Path) -> None:
+    def older(record: dict[str, Any]) -> None:
+        record["version"] = 1
+        del record["frontier"], record["rates"]
+
+    plan = Plan.load(damaged(tmp_path, older))
+    assert plan == plan_of(frontier={}, rates=Rates())
+
+
+def test_what_else_could_be_chosen_is_no_part_of_the_run(tmp_path: Path) -> None:
+    assert plan_of(frontier={}, rates=Rates()).choices() == plan_of().choices()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "not JSON"), (b"{", "not JSON"), (b"\xff\xfe\xfa", "not JSON"), (b"[]", "not a plan"),
@@ -205,7 +230,7 @@ def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
 
 def test_a_prm_is_needed_only_by_strategies_that_use_it(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    plan = plan_of(prm=None, entries={"all": entry(Majority(4))})
+    plan = plan_of(prm=None, entries={"all": entry(Majority(4))}, frontier={})
     plan.save(path)
     assert Plan.load(path) == plan
 

@@ -233,7 +233,7 @@ def test_the_best_strategy_of_each_difficulty_is_recommended(
 
 def test_the_cost_of_a_candidate_is_that_of_its_tokens() -> None:
     found = by_strategy(candidates(FRAME, "policy", "prm", "all", None, RATES))
-    assert found[BestOfN(4)].cost == RATES.price(400.0, 20.0, 200.0)
+    assert found[BestOfN(4)].cost == RATES.price(400.0, 20.0, 200.0, cached=60.0)
     assert found[Greedy()].cost == RATES.price(100.0, 20.0, 0.0)
 
 

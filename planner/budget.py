@@ -1,0 +1,221 @@
+"""A workload under a plan: its budget divided, beside what else could be done, and a day of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from executor.errors import InputError
+from executor.strategy import key
+from planner.allocate import Class, Division, Option, Part, divide, equal_division
+from planner.costs import SECONDS_PER_HOUR, TOKENS, Cost, Rates
+from planner.plan import DEFAULT, Entry, Plan
+from planner.provision import Provision, provision
+from planner.workload import Workload
+
+LOADS = (0.50, 0.95)
+DIVIDED, CHOSEN, EQUAL = "division", "plan", "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a total budget may be of.
+
+    Attributes:
+        words: as people write it.
+        quantity: of `Cost`.
+        per_hour: whether it is that quantity, in seconds, by device and hour.
+    """
+
+    words: str
+    quantity: str
+    per_hour: bool = False
+
+
+UNITS: Mapping[str, Unit] = {
+    "tokens": Unit("tokens", "tokens"),
+    "flops": Unit("FLOPs", "flops"),
+    "usd": Unit("USD", "usd"),
+    "seconds": Unit("seconds", "seconds"),
+    "gpu_hours": Unit("GPU-hours", "seconds", per_hour=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A budget for the whole workload: so much of a unit, a key of `UNITS`."""
+
+    unit: str
+    amount: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.amount < math.inf:
+            raise InputError(f"{self.option} {self.amount:g}: must be a number above 0")
+
+    @property
+    def option(self) -> str:
+        """As the command line names it."""
+        return f"--total-{self.unit.replace('_', '-')}"
+
+    @property
+    def words(self) -> str:
+        """The unit as people write it."""
+        return UNITS[self.unit].words
+
+    def price(self, cost: Cost, rates: Rates) -> float:
+        """What a cost is in this unit; InputError where that is not known."""
+        unit = UNITS[self.unit]
+        found: float | None = getattr(cost, unit.quantity)
+        if found is None:
+            why = rates.missing(unit.quantity, scored=cost.prm_tokens > 0)
+            raise InputError(f"{self.option}: {why}")
+        return found * rates.devices / SECONDS_PER_HOUR if unit.per_hour else found
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """All that there is to say of a workload.
+
+    Attributes:
+        plan, workload, rates: what it is of.
+        queries: in the workload.
+        total: what is divided; None: the plan's own choices are costed, in tokens.
+        divisions: `DIVIDED` and `EQUAL` where there is a total (and it reaches), and `CHOSEN`.
+        queries_per_day: None: no day is asked about.
+        notes: what should be known about it.
+    """
+
+    plan: Plan
+    workload: Workload
+    rates: Rates
+    queries: float
+    total: Total | None
+    divisions: Mapping[str, Division]
+    queries_per_day: float | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        workload: Workload,
+        rates: Rates,
+        total: Total | None = None,
+        queries_per_day: float | None = None,
+    ) -> Budget:
+        """Divide `total`; without it cost the plan's own choices.
+
+        Raises:
+            InputError: shares of nobody knows how many queries, a plan without alternatives, a
+                total that does not reach, or a price that is not known.
+        """
+        if not plan.frontier:
+            raise InputError(
+                "plan: is of version 1, which keeps no alternatives to divide a budget over; "
+                "make it again with: apportion plan"
+            )
+        if queries_per_day is not None and not 0 < queries_per_day < math.inf:
+            raise InputError(f"--queries-per-day {queries_per_day:g}: must be a number above 0")
+        queries = workload.queries or queries_per_day
+        if queries is None:
+            raise InputError(
+                "workload: holds shares; say of how many queries with --queries-per-day, or give "
+                "whole numbers of queries in place of shares"
+            )
+        pricer = total or Total("tokens", math.ulp(0.0))
+        counts = {level: part * queries for level, part in workload.shares.items()}
+        chosen = Division(
+            tuple(
+                Part(level, _option(plan.entry(level), pricer, rates), n)
+                for level, n in counts.items()
+            )
+        )
+        divisions, notes = {CHOSEN: chosen}, list(_notes(plan, workload, total))
+        if total is not None:
+            classes = {
+                level: Class(n, tuple(_option(entry, total, rates) for entry in known(plan, level)))
+                for level, n in counts.items()
+            }
+            whole = workload.queries is not None
+            more, said = _divided(classes, total, chosen, whole=whole)
+            divisions, notes = more | divisions, notes + said
+        return cls(
+            plan, workload, rates, queries, total, divisions, queries_per_day,
+            (*notes, *rates.notes()),
+        )  # fmt: skip
+
+    def cost(self, division: Division, times: float = 1.0) -> Cost:
+        """Of all queries of a division, so many times over."""
+        tokens = (
+            sum(part.queries * (part.option.entry.cost[kind] or 0.0) for part in division.parts)
+            for kind in TOKENS
+        )
+        return self.rates.price(*(times * total for total in tokens))
+
+    def days(self) -> dict[str, Cost]:
+        """What a day costs as divided, and by the plan's own choices."""
+        if self.queries_per_day is None:
+            return {}
+        times = self.queries_per_day / self.queries
+        return {
+            name: self.cost(self.divisions[name], times)
+            for name in (DIVIDED, CHOSEN)
+            if name in self.divisions
+        }
+
+    def provisions(self, day: Cost) -> list[Provision]:
+        """Engines for a day, at each of `LOADS`; none where its seconds are not known."""
+        assert self.queries_per_day is not None
+        made = (provision(day, self.queries_per_day, load, self.rates) for load in LOADS)
+        return [one for one in made if one is not None]
+
+
+def known(plan: Plan, level: str) -> Sequence[Entry]:
+    """What there is to choose from for a difficulty."""
+    return plan.frontier.get(level) or plan.frontier[DEFAULT]
+
+
+def _option(entry: Entry, total: Total, rates: Rates) -> Option:
+    try:
+        cost = rates.reprice(Cost.of_tokens(entry.cost))
+    except (LookupError, TypeError) as error:
+        raise InputError(f"plan: cost of {key(entry.strategy)}: damaged ({error})") from None
+    return Option(entry, total.price(cost, rates))
+
+
+def _divided(
+    classes: Mapping[str, Class], total: Total, chosen: Division, *, whole: bool
+) -> tuple[dict[str, Division], list[str]]:
+    """The division and the equal one, and what to say of them beside the plan's own choices."""
+    try:
+        made = {DIVIDED: divide(classes, total.amount, whole=whole)}
+    except InputError as error:
+        raise InputError(f"{total.option} {error} {total.words}") from None
+    notes = []
+    equal = equal_division(classes, total.amount)
+    if equal is None:
+        notes.append("an equal share does not reach for any strategy of some difficulty")
+    else:
+        made[EQUAL] = equal
+    if chosen.spent > total.amount:
+        notes.append(
+            f"the plan's own choices need {chosen.spent:,.4g} {total.words}: more than there is"
+        )
+    return made, notes
+
+
+def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[str]:
+    yield f"difficulties: {workload.source}"
+    for level in workload.shares:
+        if level not in plan.frontier:
+            yield f"the plan has no evidence on {level} queries: they are taken as all"
+    if total is None or len(workload.shares) == 1:
+        return
+    if plan.classifier is None:
+        yield "this plan does not find difficulties out: the division holds where they are known"
+    else:
+        yield (
+            "right answers are those expected where the difficulty is told rightly; the plan's "
+            f"classifier does so for {plan.classifier.accuracy:.0%} of held-out probe sets"
+        )
