@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 SECONDS_PER_HOUR = 3600.0
@@ -9,7 +10,7 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Expected cost of one problem; None where it is not known.
+    """Expected cost of one problem; None where it is not known, for tokens NaN.
 
     Attributes:
         generated_tokens: all tokens the policy generates, dropped ones included.
@@ -51,7 +52,8 @@ class Rates:
         """The cost of so many tokens.
 
         FLOPs are 2 x parameters for every token forwarded; tokens the prefix cache spared are not
-        (Kaplan et al., arXiv 2001.08361, Sec. 2.1; the attention term is left out).
+        (Kaplan et al., arXiv 2001.08361, Sec. 2.1; the attention term is left out). Tokens that
+        nobody counted (NaN) leave what needs them unknown.
         """
         flops = None
         if self.policy_parameters is not None and (prm == 0 or self.prm_parameters is not None):
@@ -61,4 +63,8 @@ class Rates:
         usd = None
         if seconds is not None and self.usd_per_hour is not None:
             usd = seconds / SECONDS_PER_HOUR * self.usd_per_hour
-        return Cost(generated, prompt, prm, flops, seconds, usd)
+        return Cost(generated, prompt, prm, _known(flops), _known(seconds), _known(usd))
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value

@@ -3,6 +3,8 @@
 Live runs of `measure` are rows as they are. A profile's pools are replayed: one pool gives majority
 and best-of-N for every budget up to its size. Problems the PRM was trained on are left out: its
 rewards there are not held out. What `run` answered is not evidence: it is what plans are judged by.
+Other programs' runs (`apportion import`) answer for policies that this store has no runs of its own
+of; they keep their study's grader, and what they do not say of costs is NaN.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from executor.answers import Grader, Vote
+from executor.ledger import COLUMNS as LEDGER_COLUMNS
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.resources import data_folder
@@ -31,15 +34,17 @@ from executor.strategy import (
     key,
     to_dict,
 )
+from profiling.importers import STUDY
 from profiling.passrate import PassRate
 from profiling.profiler import KIND as PROFILE
+from profiling.profiler import MEASURE
 from profiling.replay import Pool, vote_at_k
 from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
+IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
-MEASURE = "measure"  # the kind of the runs of `apportion measure`
 
 # One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
 # a replayed one; tokens are means of the same kind.
@@ -120,23 +125,29 @@ def save(frame: pd.DataFrame, path: Path) -> None:
 def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
     """The runs that belong together: one way of asking a policy, one model behind each name.
 
-    Accuracies under two templates, two samplings or two models of one name are not of one kind.
-    The newest profile of a policy (else its newest run) says which counts; the newest run with a
-    PRM, which PRM its name means. Seeds may differ.
+    Accuracies under two templates, two samplings, two graders or two models of one name are not of
+    one kind. The newest profile of a policy (else its newest run) says which counts, an imported
+    one only where there is none of one's own; the newest run with a PRM, which PRM its name means.
+    Seeds may differ.
     """
     ways: dict[str, str] = {}
-    for spec in sorted(specs, key=lambda s: s.kind == PROFILE):
+    for spec in sorted(specs, key=lambda s: (STUDY not in s.settings, s.kind == PROFILE)):
         ways[spec.policy] = _way(spec)
-    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in specs}
-    return [
-        spec
-        for spec in specs
-        if _way(spec) == ways[spec.policy] and heads[spec.policy, spec.prm] == _digest(spec, "prm")
-    ]
+    asked = [spec for spec in specs if _way(spec) == ways[spec.policy]]
+    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in asked}
+    return [spec for spec in asked if heads[spec.policy, spec.prm] == _digest(spec, "prm")]
+
+
+def study_of(specs: Sequence[RunSpec], policy: str) -> str | None:
+    """The study whose imported runs answer for a policy; None where its own runs do."""
+    found = (spec.settings.get(STUDY) for spec in current(specs) if spec.policy == policy)
+    return next(found, None)
 
 
 def _way(spec: RunSpec) -> str:
-    """How a run asked its policy, and which model that was."""
+    """How a run asked and graded its policy, and which model that was."""
+    if STUDY in spec.settings:
+        return json.dumps({STUDY: spec.settings[STUDY]})
     asked = [spec.settings.get("sampling"), spec.settings.get("template"), _digest(spec, "policy")]
     return json.dumps(asked, sort_keys=True)
 
@@ -177,7 +188,7 @@ def _row(
     stored: StoredOutcome, strategy: Strategy, accuracy: float, ledger: Ledger, source: str
 ) -> dict[str, Any]:
     options = to_dict(strategy)
-    return {
+    columns = {
         "policy": stored.run.policy,
         "prm": stored.run.prm or "" if strategy.needs_prm else "",
         "problem": problem_uid(stored.outcome.problem),
@@ -194,8 +205,16 @@ def _row(
         "cached_tokens": float(ledger.cached),
         "prm_tokens": float(ledger.prm if strategy.needs_prm else 0),
         "prm_cached_tokens": float(ledger.prm_cached if strategy.needs_prm else 0),
-        "source": source,
+        "source": IMPORTED if STUDY in stored.run.settings else source,
     }
+    return columns | _unknown(stored.outcome.unknown, strategy)
+
+
+def _unknown(counts: frozenset[str], strategy: Strategy) -> dict[str, float]:
+    """The columns of counts that nobody knows. What was not needed cost nothing all the same."""
+    scoring = () if strategy.needs_prm else ("prm", "prm_cached")
+    names = {LEDGER_COLUMNS[n] for n in counts if n in LEDGER_COLUMNS and n not in scoring}
+    return {name: float("nan") for name in names & COLUMNS.keys()}
 
 
 def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]:

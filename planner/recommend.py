@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -295,7 +296,11 @@ def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
 
 
 def _prices(found: list[Choice]) -> Callable[[Choice], float]:
-    """What to compare costs by: FLOPs where all are known, else tokens; never one with another."""
+    """What to compare costs by: FLOPs where all are known, else tokens; never one with another.
+
+    Where a strategy's tokens are not known either (imported runs), generations: unknown is not
+    free.
+    """
 
     def flops(choice: Choice) -> float:
         return choice.cost.flops or 0.0
@@ -303,7 +308,12 @@ def _prices(found: list[Choice]) -> Callable[[Choice], float]:
     def tokens(choice: Choice) -> float:
         return choice.cost.generated_tokens + choice.cost.prm_tokens
 
-    return tokens if any(choice.cost.flops is None for choice in found) else flops
+    def generations(choice: Choice) -> float:
+        return choice.strategy.n + choice.extra
+
+    if all(choice.cost.flops is not None for choice in found):
+        return flops
+    return tokens if all(math.isfinite(tokens(choice)) for choice in found) else generations
 
 
 def _sure(choice: Choice, target: float) -> float:

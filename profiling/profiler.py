@@ -32,6 +32,7 @@ from profiling.passrate import PassRate
 from profiling.rewards import RewardStatistics, reward_statistics
 
 KIND = "profile"
+MEASURE = "measure"  # the kind of live runs of one strategy
 
 
 @dataclass(frozen=True, slots=True)

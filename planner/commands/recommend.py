@@ -70,6 +70,7 @@ def read_basis(store_url: str, policy: str, prm: str | None, usd_per_hour: float
             if (frame["policy"] == policy).any():
                 model = stored_model(store)
                 notes = _model_notes(frame, model[1] if model else None)
+                notes += _import_notes(evidence.study_of(store.runs(), policy))
                 return Basis(
                     frame,
                     model[0] if model else None,
@@ -99,6 +100,16 @@ def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[s
     if metrics["evidence"] != fingerprint(frame):
         return ("evidence has changed since the model was fitted: run apportion fit again",)
     return ()
+
+
+def _import_notes(study: str | None) -> tuple[str, ...]:
+    if study is None:
+        return ()
+    return (
+        f"from runs imported as study {study}, graded as they were there; costs that need counts "
+        "they do not give are unknown, and strategies are then compared by generations; "
+        "profile and measure for an answer of your own",
+    )
 
 
 def _exists(store_url: str) -> bool:
