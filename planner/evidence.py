@@ -43,6 +43,7 @@ from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
+MIN_SAMPLES = 5  # a problem; a class of difficulty from fewer is noise
 IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
 
@@ -60,7 +61,8 @@ COLUMNS = {
 def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFrame:
     """All evidence of a store, or of one policy in it, a row a strategy and problem.
 
-    Columns: see `COLUMNS`. `difficulty` is `unknown` for problems the policy was not profiled on.
+    Columns: see `COLUMNS`. `difficulty` is `unknown` for problems that the policy has fewer than
+    `MIN_SAMPLES` samples of.
     """
     rates: dict[tuple[str, str], PassRate] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
@@ -84,7 +86,7 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
     aucs = {at: scored.auc() for at, scored in rewards.items()}
     for record in records:
         rate = rates.get((record["policy"], record["problem"]))
-        record["difficulty"] = UNKNOWN if rate is None else rate.difficulty.value
+        record["difficulty"] = _difficulty(rate)
         record["pass_at_1"] = float("nan") if rate is None else rate.pass_at_1
         record["prm_auc"] = aucs.get((record["policy"], record["prm"]), float("nan"))
     frame = pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
@@ -164,6 +166,15 @@ def _add_rate(rates: dict[tuple[str, str], PassRate], stored: StoredOutcome) -> 
     at = (stored.run.policy, problem_uid(stored.outcome.problem))
     if at not in rates or rates[at].trials < rate.trials:
         rates[at] = rate
+
+
+def _difficulty(rate: PassRate | None) -> str:
+    """The class of a problem, unless too few samples were drawn to say.
+
+    They would be the very samples that majority and best-of-N are replayed from: perfect on what
+    they call easy, and useless on what they call hard.
+    """
+    return UNKNOWN if rate is None or rate.trials < MIN_SAMPLES else rate.difficulty.value
 
 
 class _Rewards:
@@ -311,8 +322,9 @@ def shared_problems(rows: pd.DataFrame) -> set[str]:
 
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Mean pass@1 over the distinct problems of each policy and difficulty, and of `all`."""
-    known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates(["policy", "problem"])
-    both = pd.concat([known, known.assign(difficulty="all")], ignore_index=True)
+    rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
+    known = rated[rated["difficulty"] != UNKNOWN]
+    both = pd.concat([known, rated.assign(difficulty="all")], ignore_index=True)
     means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
     keys = zip(means["policy"], means["difficulty"], strict=True)
     return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))
