@@ -34,10 +34,9 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.importers import STUDY
 from profiling.passrate import PassRate
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import MEASURE
+from profiling.profiler import MEASURE, STUDY
 from profiling.replay import Pool, vote_at_k
 from profiling.rewards import auc
 

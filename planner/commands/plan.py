@@ -22,9 +22,8 @@ from planner.plan import DEFAULT, Entry, Plan
 from planner.recommend import LEVELS, Constraint, Probing, Recommendation, candidates, choose
 from planner.tuning import fingerprint
 from profiling.difficulty import ProbeClassifier, fit_probe_classifier
-from profiling.importers import STUDY
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import read_profile
+from profiling.profiler import STUDY, read_profile
 
 
 def run(arguments: Namespace, output: Output) -> None:

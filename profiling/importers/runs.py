@@ -19,9 +19,8 @@ from executor.strategy import Strategy, to_dict
 from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
 from profiling.importers.readings import Given, Reading, named
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import MEASURE
+from profiling.profiler import MEASURE, STUDY
 
-STUDY = "study"  # the setting that every imported run has, and no other
 FORMATS = {module.STUDY: module for module in (compute_optimal_tts, search_and_learn, jsonl)}
 
 _Kind = tuple[str, str | None, str, Strategy | None, tuple[tuple[str, float], ...]]

@@ -286,5 +286,5 @@ def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
         check=True,
     )
     assert ended.stdout.rstrip().endswith("[]")
-    for command in ("profile", "measure", "fit", "plan", "run", "recommend", "report", "demo"):
+    for command in ("profile", "measure", "import", "fit", "plan", "run", "recommend", "report"):
         assert command in ended.stdout
