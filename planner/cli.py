@@ -381,7 +381,9 @@ def _import(commands: argparse._SubParsersAction[Parser]) -> None:
         "--format",
         required=True,
         choices=("compute-optimal-tts", "search-and-learn", "jsonl"),
-        help="which program wrote it; jsonl: records as profiling/importers/jsonl.py says",
+        help='which program wrote it; jsonl is {"problem", "answer", "policy", "prm", "samples": '
+        '[{"text", "answer", "correct", "rewards", "tokens"}]} a line, or {"problem", "strategy", '
+        '"n", "correct", "generated_tokens", ...}: see profiling/importers/jsonl.py',
     )
     command.add_argument("path", type=Path, metavar="PATH", help="file, folder or tar archive")
     command.add_argument("--policy", metavar="NAME", help="of the policy (default: as they say)")
