@@ -60,6 +60,8 @@ class Outcome:
         samples: the final responses.
         ledger: the tokens it was charged.
         seconds: from its start to its answer, other problems running beside it.
+        unknown: counts that nobody knows, though they stand as 0: names of the ledger's, and
+            `n_tokens` and `logprob` of the samples. Other programs' runs have them, ours none.
     """
 
     problem: Problem
@@ -69,6 +71,7 @@ class Outcome:
     samples: tuple[SampleRecord, ...]
     ledger: Ledger = field(default_factory=Ledger)
     seconds: float = 0.0
+    unknown: frozenset[str] = frozenset()
 
 
 def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> list[SampleRecord]:

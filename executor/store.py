@@ -14,7 +14,7 @@ import random
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +53,7 @@ from executor.problem import Problem, problem_uid
 
 SCHEMA_VERSION = 2
 _LOCK_TIMEOUT = 30.0  # seconds a writer waits for another
+_UNKNOWN = "unknown"  # where a note says which counts are not known
 
 _metadata = MetaData()
 _SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
@@ -209,18 +210,7 @@ class Store:
             The uids of the problems it has finished already.
         """
         with self._transaction() as connection:
-            known = connection.execute(select(_runs.c.id).where(_runs.c.id == spec.id)).first()
-            if known is None:
-                connection.execute(
-                    _runs.insert().values(
-                        id=spec.id,
-                        kind=spec.kind,
-                        policy=spec.policy,
-                        prm=spec.prm,
-                        spec=spec.settings,
-                        created=datetime.now(UTC),
-                    )
-                )
+            _register(connection, spec)
             done = connection.execute(
                 select(_outcomes.c.problem_uid).where(_outcomes.c.run_id == spec.id)
             )
@@ -228,41 +218,25 @@ class Store:
 
     def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
         """Write one finished problem: all of it, or nothing."""
-        uid, run_id = problem_uid(outcome.problem), spec.id
-        ledger = {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
         with self._transaction() as connection:
-            if not connection.execute(
-                select(_problems.c.uid).where(_problems.c.uid == uid)
-            ).first():
-                problem = outcome.problem
-                connection.execute(
-                    _problems.insert().values(
-                        uid=uid,
-                        id=problem.id,
-                        text=problem.text,
-                        answer=problem.answer,
-                        meta=dict(problem.meta),
-                    )
-                )
-            connection.execute(
-                _outcomes.insert().values(
-                    run_id=run_id,
-                    problem_uid=uid,
-                    answer=outcome.answer,
-                    correct=outcome.correct,
-                    chosen=outcome.chosen,
-                    seconds=outcome.seconds,
-                    note=note or {},
-                    created=datetime.now(UTC),
-                    **ledger,
-                )
-            )
-            rows = [
-                {"run_id": run_id, "problem_uid": uid, "position": position} | _sample_row(sample)
-                for position, sample in enumerate(outcome.samples)
-            ]
-            if rows:
-                connection.execute(_samples.insert(), rows)
+            _insert(connection, spec.id, outcome, note or {})
+
+    def save_runs(
+        self,
+        runs: Sequence[tuple[RunSpec, Sequence[Outcome]]],
+        *,
+        replacing: Sequence[RunSpec] = (),
+    ) -> None:
+        """Write whole runs that happened elsewhere, in place of others: all of it, or nothing."""
+        gone = [spec.id for spec in replacing]
+        with self._transaction() as connection:
+            for table in (_samples, _outcomes):
+                connection.execute(table.delete().where(table.c.run_id.in_(gone)))
+            connection.execute(_runs.delete().where(_runs.c.id.in_(gone)))
+            for spec, outcomes in runs:
+                _register(connection, spec)
+                for outcome in outcomes:
+                    _insert(connection, spec.id, outcome, {})
 
     def runs(self, kind: str | None = None) -> list[RunSpec]:
         """The runs, oldest first."""
@@ -312,6 +286,7 @@ class Store:
                 samples=tuple(by_problem.get(uid, ())),
                 ledger=Ledger(**{name: row[column] for name, column in COLUMNS.items()}),
                 seconds=row["seconds"],
+                unknown=frozenset(row["note"].get(_UNKNOWN, ())),
             )
             yield StoredOutcome(spec, outcome, row["note"])
 
@@ -370,6 +345,58 @@ class Store:
                 )
             )
         return by_problem
+
+
+def _register(connection: Connection, spec: RunSpec) -> None:
+    """Make a run's row, unless it has one."""
+    if connection.execute(select(_runs.c.id).where(_runs.c.id == spec.id)).first() is None:
+        connection.execute(
+            _runs.insert().values(
+                id=spec.id,
+                kind=spec.kind,
+                policy=spec.policy,
+                prm=spec.prm,
+                spec=spec.settings,
+                created=datetime.now(UTC),
+            )
+        )
+
+
+def _insert(connection: Connection, run_id: str, outcome: Outcome, note: Mapping[str, Any]) -> None:
+    """Make the rows of a finished problem, and of its samples."""
+    uid = problem_uid(outcome.problem)
+    ledger = {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
+    if not connection.execute(select(_problems.c.uid).where(_problems.c.uid == uid)).first():
+        problem = outcome.problem
+        connection.execute(
+            _problems.insert().values(
+                uid=uid,
+                id=problem.id,
+                text=problem.text,
+                answer=problem.answer,
+                meta=dict(problem.meta),
+            )
+        )
+    unknown = {_UNKNOWN: sorted(outcome.unknown)} if outcome.unknown else {}
+    connection.execute(
+        _outcomes.insert().values(
+            run_id=run_id,
+            problem_uid=uid,
+            answer=outcome.answer,
+            correct=outcome.correct,
+            chosen=outcome.chosen,
+            seconds=outcome.seconds,
+            note=dict(note) | unknown,
+            created=datetime.now(UTC),
+            **ledger,
+        )
+    )
+    rows = [
+        {"run_id": run_id, "problem_uid": uid, "position": position} | _sample_row(sample)
+        for position, sample in enumerate(outcome.samples)
+    ]
+    if rows:
+        connection.execute(_samples.insert(), rows)
 
 
 def _problem(row: Any) -> Problem:

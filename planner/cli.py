@@ -76,8 +76,8 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _demo, _recommend, _profile, _fit_prm, _measure, _fit, _plan, _run, _budget, _report,
-        _serve_command,
+        _demo, _recommend, _profile, _fit_prm, _measure, _import, _fit, _plan, _run, _budget,
+        _report, _serve_command,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -407,6 +407,43 @@ def _measure(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_strategy_options(command)
     _add_sampling(command)
     _add_cluster(command)
+
+
+def _import(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "import",
+        "make evidence of what another program recorded; it keeps that program's grading",
+        "apportion import --format compute-optimal-tts src/output\n"
+        "apportion import --format search-and-learn --prm RLHFlow-PRM-Deepseek-8B "
+        "data/meta-llama/Llama-3.2-1B-Instruct/best_of_n_completions.jsonl\n"
+        "apportion import --format jsonl --policy my-model --prm my-prm samples.jsonl",
+    )
+    command.set_defaults(module="import_runs")
+    command.add_argument(
+        "--format",
+        required=True,
+        choices=("compute-optimal-tts", "search-and-learn", "jsonl"),
+        help='which program wrote it; jsonl is {"problem", "answer", "policy", "prm", "samples": '
+        '[{"text", "answer", "correct", "rewards", "tokens"}]} a line, or {"problem", "strategy", '
+        '"n", "correct", "generated_tokens", ...}: see profiling/importers/jsonl.py',
+    )
+    command.add_argument("path", type=Path, metavar="PATH", help="file, folder or tar archive")
+    command.add_argument("--policy", metavar="NAME", help="of the policy (default: as they say)")
+    command.add_argument("--prm", metavar="NAME", help="of the PRM (default: as they say)")
+    command.add_argument("--benchmark", metavar="NAME", help="of the problems")
+    command.add_argument(
+        "--study",
+        metavar="NAME",
+        help="studies are never mixed: name one for each grader, prompt or sampling "
+        "(default: the format)",
+    )
+    command.add_argument(
+        "--strategy", metavar="NAME", help="which strategy it is of, where names do not say"
+    )
+    command.add_argument(
+        "--width", type=_whole, help="branches a beam or subtree, where files do not say"
+    )
 
 
 def _fit(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -155,7 +156,7 @@ def share(value: float | None, interval: Sequence[float] | None = None) -> str:
 
 
 def count(value: float | None) -> str:
-    """A number of tokens or operations, readable."""
-    if value is None:
+    """A number of tokens or operations, readable; `-` where it is not known."""
+    if value is None or math.isnan(value):
         return "-"
     return f"{value:,.0f}" if value < 1e6 else f"{value:.2e}"

@@ -7,6 +7,7 @@ hour; energy is seconds at the devices' full power.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -24,7 +25,7 @@ TOKENS = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Expected cost of one problem; None where it is not known.
+    """Expected cost of one problem; None where it is not known, for tokens NaN.
 
     Attributes:
         generated_tokens: all tokens the policy generates, dropped ones included.
@@ -139,7 +140,9 @@ class Rates:
         hours = None if seconds is None else seconds / SECONDS_PER_HOUR * self.devices
         kwh = None if hours is None or self.watts is None else hours * self.watts / 1000
         usd, flops = self._usd(cost, hours), self._flops(cost)
-        return replace(cost, flops=flops, seconds=seconds, usd=usd, kwh=kwh)
+        return replace(
+            cost, flops=_known(flops), seconds=_known(seconds), usd=_known(usd), kwh=_known(kwh)
+        )
 
     def _flops(self, cost: Cost) -> float | None:
         scored = cost.prm_tokens > 0
@@ -286,6 +289,10 @@ def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is no number")
     return value
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
 
 
 def _dated(source: str, date: str) -> str:

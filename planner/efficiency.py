@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from executor.strategy import Majority, key
 from planner.evidence import MIN_SHARED
 from planner.posterior import LEVEL
-from planner.recommend import Choice, cost_unit
+from planner.recommend import Choice, cost_unit, unit_name
 
 Floats = NDArray[np.float64]
 Sides = NDArray[np.int8]
@@ -170,7 +170,7 @@ def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Float
 
 def sentence(gain: Efficiency, unit: str) -> str:
     """Both gains in words."""
-    budget = "FLOPs" if unit == "flops" else unit
+    budget = unit_name(unit)
     choice, best = gain.of_choice, gain.at_majority_best
     to_equal = {
         "=": "to be as accurate",

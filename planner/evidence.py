@@ -3,6 +3,8 @@
 Live runs of `measure` are rows as they are. A profile's pools are replayed: one pool gives majority
 and best-of-N for every budget up to its size. Problems the PRM was trained on are left out: its
 rewards there are not held out. What `run` answered is not evidence: it is what plans are judged by.
+Other programs' runs (`apportion import`) answer for policies that this store has no runs of its own
+of; they keep their study's grader, and what they do not say of costs is NaN.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from executor.answers import Grader, Vote
+from executor.ledger import COLUMNS as LEDGER_COLUMNS
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.resources import data_folder
@@ -33,13 +36,15 @@ from executor.strategy import (
 )
 from profiling.passrate import Difficulty, PassRate
 from profiling.profiler import KIND as PROFILE
+from profiling.profiler import MEASURE, STUDY
 from profiling.replay import Pool, vote_at_k
 from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
+MIN_SAMPLES = 5  # a problem; a class of difficulty from fewer is noise
+IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
-MEASURE = "measure"  # the kind of the runs of `apportion measure`
 
 # One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
 # a replayed one; tokens are means of the same kind.
@@ -55,7 +60,8 @@ COLUMNS = {
 def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFrame:
     """All evidence of a store, or of one policy in it, a row a strategy and problem.
 
-    Columns: see `COLUMNS`. `difficulty` is `unknown` for problems the policy was not profiled on.
+    Columns: see `COLUMNS`. `difficulty` is `unknown` for problems that the policy has fewer than
+    `MIN_SAMPLES` samples of.
     """
     rates: dict[tuple[str, str], PassRate] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
@@ -79,7 +85,7 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
     aucs = {at: scored.auc() for at, scored in rewards.items()}
     for record in records:
         rate = rates.get((record["policy"], record["problem"]))
-        record["difficulty"] = UNKNOWN if rate is None else rate.difficulty.value
+        record["difficulty"] = _difficulty(rate)
         record["pass_at_1"] = float("nan") if rate is None else rate.pass_at_1
         record["prm_auc"] = aucs.get((record["policy"], record["prm"]), float("nan"))
     frame = pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
@@ -120,23 +126,29 @@ def save(frame: pd.DataFrame, path: Path) -> None:
 def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
     """The runs that belong together: one way of asking a policy, one model behind each name.
 
-    Accuracies under two templates, two samplings or two models of one name are not of one kind.
-    The newest profile of a policy (else its newest run) says which counts; the newest run with a
-    PRM, which PRM its name means. Seeds may differ.
+    Accuracies under two templates, two samplings, two graders or two models of one name are not of
+    one kind. The newest profile of a policy (else its newest run) says which counts, an imported
+    one only where there is none of one's own; the newest run with a PRM, which PRM its name means.
+    Seeds may differ.
     """
     ways: dict[str, str] = {}
-    for spec in sorted(specs, key=lambda s: s.kind == PROFILE):
+    for spec in sorted(specs, key=lambda s: (STUDY not in s.settings, s.kind == PROFILE)):
         ways[spec.policy] = _way(spec)
-    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in specs}
-    return [
-        spec
-        for spec in specs
-        if _way(spec) == ways[spec.policy] and heads[spec.policy, spec.prm] == _digest(spec, "prm")
-    ]
+    asked = [spec for spec in specs if _way(spec) == ways[spec.policy]]
+    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in asked}
+    return [spec for spec in asked if heads[spec.policy, spec.prm] == _digest(spec, "prm")]
+
+
+def study_of(specs: Sequence[RunSpec], policy: str) -> str | None:
+    """The study whose imported runs answer for a policy; None where its own runs do."""
+    found = (spec.settings.get(STUDY) for spec in current(specs) if spec.policy == policy)
+    return next(found, None)
 
 
 def _way(spec: RunSpec) -> str:
-    """How a run asked its policy, and which model that was."""
+    """How a run asked and graded its policy, and which model that was."""
+    if STUDY in spec.settings:
+        return json.dumps({STUDY: spec.settings[STUDY]})
     asked = [spec.settings.get("sampling"), spec.settings.get("template"), _digest(spec, "policy")]
     return json.dumps(asked, sort_keys=True)
 
@@ -153,6 +165,15 @@ def _add_rate(rates: dict[tuple[str, str], PassRate], stored: StoredOutcome) -> 
     at = (stored.run.policy, problem_uid(stored.outcome.problem))
     if at not in rates or rates[at].trials < rate.trials:
         rates[at] = rate
+
+
+def _difficulty(rate: PassRate | None) -> str:
+    """The class of a problem, unless too few samples were drawn to say.
+
+    They would be the very samples that majority and best-of-N are replayed from: perfect on what
+    they call easy, and useless on what they call hard.
+    """
+    return UNKNOWN if rate is None or rate.trials < MIN_SAMPLES else rate.difficulty.value
 
 
 class _Rewards:
@@ -177,7 +198,7 @@ def _row(
     stored: StoredOutcome, strategy: Strategy, accuracy: float, ledger: Ledger, source: str
 ) -> dict[str, Any]:
     options = to_dict(strategy)
-    return {
+    columns = {
         "policy": stored.run.policy,
         "prm": stored.run.prm or "" if strategy.needs_prm else "",
         "problem": problem_uid(stored.outcome.problem),
@@ -194,8 +215,16 @@ def _row(
         "cached_tokens": float(ledger.cached),
         "prm_tokens": float(ledger.prm if strategy.needs_prm else 0),
         "prm_cached_tokens": float(ledger.prm_cached if strategy.needs_prm else 0),
-        "source": source,
+        "source": IMPORTED if STUDY in stored.run.settings else source,
     }
+    return columns | _unknown(stored.outcome.unknown, strategy)
+
+
+def _unknown(counts: frozenset[str], strategy: Strategy) -> dict[str, float]:
+    """The columns of counts that nobody knows. What was not needed cost nothing all the same."""
+    scoring = () if strategy.needs_prm else ("prm", "prm_cached")
+    names = {LEDGER_COLUMNS[n] for n in counts if n in LEDGER_COLUMNS and n not in scoring}
+    return {name: float("nan") for name in names & COLUMNS.keys()}
 
 
 def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]:
@@ -301,8 +330,9 @@ def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:
 
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Mean pass@1 over the distinct problems of each policy and difficulty, and of `all`."""
-    known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates(["policy", "problem"])
-    both = pd.concat([known, known.assign(difficulty="all")], ignore_index=True)
+    rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
+    known = rated[rated["difficulty"] != UNKNOWN]
+    both = pd.concat([known, rated.assign(difficulty="all")], ignore_index=True)
     means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
     keys = zip(means["policy"], means["difficulty"], strict=True)
     return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))

@@ -21,7 +21,7 @@ from executor.strategy import BestOfN, Majority, Strategy, key, to_dict
 from planner.constraint import Constraint
 from planner.costs import Cost
 from planner.posterior import predictive, probability_above
-from planner.recommend import Choice, Recommendation
+from planner.recommend import Choice, Recommendation, unit_name
 from planner.selection import cheapest_sure, most_accurate
 
 Floats = NDArray[np.float64]
@@ -147,7 +147,7 @@ def sentence(best: Measurement, made: Recommendation) -> str:
         return f"no {best.problems} more problems of any one strategy would change this choice"
     worth = [f"{best.gain:.4f} more accuracy"] if best.gain >= _WORTH_SAYING else []
     if (saved := best.saving / made.choice.price(made.cost_unit)) >= _WORTH_SAYING:
-        unit = "FLOPs" if made.cost_unit == "flops" else "tokens"
+        unit = unit_name(made.cost_unit)
         worth.append(f"{saved:.0%} fewer {unit} a problem")
     tokens = (best.cost["generated_tokens"] or 0.0) + (best.cost["prm_tokens"] or 0.0)
     return (

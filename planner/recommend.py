@@ -54,7 +54,12 @@ class Choice:
     extra: int = 0
 
     def price(self, unit: str) -> float:
-        """Its cost in one unit: `flops`, or `tokens` (generated and PRM's); see `cost_unit`."""
+        """Its cost in one unit: `flops`, `tokens` (generated and PRM's) or `generations`.
+
+        See `cost_unit`.
+        """
+        if unit == "generations":
+            return float(self.strategy.n + self.extra)
         if unit == "flops" and self.cost.flops is not None:
             return self.cost.flops
         return self.cost.generated_tokens + self.cost.prm_tokens
@@ -261,8 +266,20 @@ def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Reco
 
 
 def cost_unit(found: Sequence[Choice]) -> str:
-    """What costs are compared by: `flops` where all are known, else `tokens`; never both."""
-    return "tokens" if any(choice.cost.flops is None for choice in found) else "flops"
+    """What costs are compared by: `flops` where all are known, else `tokens`; never both.
+
+    Where a strategy's tokens are not known either (imported runs), `generations`: what is unknown
+    is not free.
+    """
+    if all(choice.cost.flops is not None for choice in found):
+        return "flops"
+    known = all(math.isfinite(choice.price("tokens")) for choice in found)
+    return "tokens" if known else "generations"
+
+
+def unit_name(unit: str) -> str:
+    """A unit of `cost_unit` in words."""
+    return "FLOPs" if unit == "flops" else unit
 
 
 def _left_out(found: list[Choice], constraint: Constraint) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from executor.strategy import Strategy, key
-from planner.recommend import Choice
+from planner.recommend import Choice, unit_name
 from planner.selection import INDIFFERENCE
 
 # P(named | true): by true difficulty, then by the one named.
@@ -78,7 +78,7 @@ def not_worth_it(routed: Expected, single: Expected, strategy: Strategy, unit: s
     """
     if single.accuracy < routed.accuracy - INDIFFERENCE or single.price > routed.price:
         return None
-    unit = "FLOPs" if unit == "flops" else unit
+    unit = unit_name(unit)
     return (
         f"not routed: {key(strategy)} for all is expected to solve {single.accuracy:.3f} at "
         f"{single.price:.3g} {unit} a problem, a strategy for each difficulty "

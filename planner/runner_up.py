@@ -14,7 +14,7 @@ from executor.strategy import Strategy, key, to_dict
 from planner.constraint import Constraint
 from planner.evidence import MIN_SHARED
 from planner.posterior import probability_greater
-from planner.recommend import Choice, Recommendation, choose
+from planner.recommend import Choice, Recommendation, choose, unit_name
 from planner.selection import INDIFFERENCE
 from planner.summary import paired_moments
 
@@ -120,7 +120,7 @@ def why(second: RunnerUp, made: Recommendation, constraint: Constraint) -> str:
 
 def _costs(second: RunnerUp, unit: str) -> str:
     """The runner-up's cost beside that of the choice."""
-    unit = "FLOPs" if unit == "flops" else "tokens"
+    unit = unit_name(unit)
     if second.cost_ratio is None or second.cost_ratio == 1:
         return f"at as many {unit}"
     return f"at {second.cost_ratio:.3g} times the {unit}"

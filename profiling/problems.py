@@ -21,6 +21,7 @@ from typing import Any
 from executor.answer_text import last_boxed
 from executor.errors import InputError
 from executor.problem import Problem, content_id
+from profiling.json_text import decode, parse_json
 
 LONGEST_META = 200
 """Characters; a longer field is a worked solution or the like, and no property of the problem."""
@@ -147,11 +148,7 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from None
+    text = decode(raw, str(path))
     if not text.strip():
         raise InputError(f"{path}: is empty; one JSON object a line, or a CSV, is needed")
     return text
@@ -179,18 +176,8 @@ def _list_records(path: Path, text: str) -> Iterator[_Record]:
 
 
 def _parse(path: Path, text: str, line: int) -> Any:
-    def refuse(name: str) -> Any:
-        raise ValueError(f"{name} is no JSON number")
-
-    try:
-        # Decimal keeps a number as it is written.
-        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        where = f"{path}, line {line + error.lineno - 1}"
-        why = f"{error.msg} at column {error.colno}"
-    except (ValueError, RecursionError) as error:
-        where, why = f"{path}, line {line}", str(error)
-    raise InputError(f"{where}: not JSON ({why}); one JSON object a line is needed")
+    # Decimal keeps a number as it is written.
+    return parse_json(text, str(path), line, parse_float=Decimal)
 
 
 def _object(where: str, value: Any) -> _Record:

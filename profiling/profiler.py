@@ -32,6 +32,8 @@ from profiling.passrate import PassRate
 from profiling.rewards import RewardStatistics, reward_statistics
 
 KIND = "profile"
+MEASURE = "measure"  # the kind of live runs of one strategy
+STUDY = "study"  # the setting that says whose runs these are; only imported ones have it
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ class Pool:
 
     Attributes:
         correct: whether each sample is right.
-        answer_class: index of each sample's class of equal answers, -1 without an answer.
+        answer_class: index of each sample's class of equal answers, -1 without an answer. Where
+            another grader said that of two equal answers one is right, they are two classes.
         scores: for every score, one number a sample; empty where nothing was scored.
         tokens: length of each sample.
         step_tokens, step_samples: shape `(distinct steps,)`. A step is distinct by all that is
@@ -53,7 +54,7 @@ class Pool:
         steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
-            answer_class=np.array(group([sample.answer for sample in samples], grader)),
+            answer_class=_classes(samples, grader),
             scores={s: np.array(scores_of(samples, s)) for s in Score} if scored else {},
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
@@ -75,6 +76,18 @@ class Pool:
         )
         total = self.step_tokens.sum()
         return float((self.step_tokens * (1 - missed)).sum() / total) if total else 0.0
+
+
+def _classes(samples: tuple[SampleRecord, ...], grader: Grader) -> NDArray[np.int64]:
+    """Index of the first sample with an equal answer, graded alike; -1 without an answer."""
+    first: dict[tuple[int, bool], int] = {}
+    equal = group([sample.answer for sample in samples], grader)
+    return np.array(
+        [
+            -1 if leader < 0 else first.setdefault((leader, bool(sample.correct)), index)
+            for index, (leader, sample) in enumerate(zip(equal, samples, strict=True))
+        ]
+    )
 
 
 def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[int, ...], int]]:

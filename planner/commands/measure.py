@@ -16,9 +16,9 @@ from executor.strategy import STRATEGIES, Greedy, Strategy, key, make, parse_nam
 from executor.templates import PromptTemplate
 from planner.commands import common
 from planner.console import Output, count, share, table
-from planner.evidence import MEASURE
 from planner.session import Session
 from planner.summary import RunSummary, summarise_run
+from profiling.profiler import MEASURE
 
 
 def run(arguments: Namespace, output: Output) -> None:

@@ -36,7 +36,7 @@ from planner.tuning import fingerprint
 from profiling.difficulty import ProbeClassifier, fit_probe_classifier
 from profiling.passrate import Difficulty
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import read_profile
+from profiling.profiler import STUDY, read_profile
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -194,6 +194,11 @@ def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     """The profile with most problems, the PRM's own before one without."""
     profiles = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
     fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
+    if any(STUDY in s.settings for s in fitting):
+        raise InputError(
+            f"policy {policy}: its samples are imported, and nothing says how its questions were "
+            "put; a plan needs a profile of your own: run apportion profile"
+        )
     if not fitting:
         raise InputError(f"policy {policy}: has no profile in this store; run apportion profile")
     return max(

@@ -26,7 +26,7 @@ from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
-from planner.recommend import Recommendation, candidates, choose
+from planner.recommend import Recommendation, candidates, choose, unit_name
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
 
@@ -141,6 +141,7 @@ def read_basis(
                 model = stored_model(store)
                 priced = pricing.apply(rates(store, policy, prm), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
+                notes += _import_notes(evidence.study_of(store.runs(), policy))
                 return Basis(
                     frame,
                     model[0] if model else None,
@@ -174,6 +175,16 @@ def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[s
     if metrics["evidence"] != fingerprint(frame):
         return ("evidence has changed since the model was fitted: run apportion fit again",)
     return ()
+
+
+def _import_notes(study: str | None) -> tuple[str, ...]:
+    if study is None:
+        return ()
+    return (
+        f"from runs imported as study {study}, graded as they were there; costs that need counts "
+        "they do not give are unknown, and strategies are then compared by generations; "
+        "profile and measure for an answer of your own",
+    )
 
 
 def store_exists(store_url: str) -> bool:
@@ -245,7 +256,7 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
         for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
     ]
     columns = ["strategy", "accuracy [90 %]", "problems", "generated", "PRM", "FLOPs", "seconds"]
-    unit = "FLOPs" if made.cost_unit == "flops" else "tokens"
+    unit = unit_name(made.cost_unit)
     title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
     console.print(table(title, columns, rows))
     if hidden := len(made.alternatives) + 1 - len(rows):

@@ -149,6 +149,35 @@ def test_a_transaction_that_fails_midway_leaves_nothing(store: Store) -> None:
     assert [stored.outcome for stored in store.outcomes(SPEC)] == [outcome_of(1)]
 
 
+def test_counts_that_nobody_knows_are_read_back_as_such(store: Store) -> None:
+    told = dataclasses.replace(outcome_of(1), unknown=frozenset({"prm", "prompt"}))
+    store.start(SPEC)
+    store.save(SPEC, told, {"seen": True})
+    (stored,) = store.outcomes(SPEC)
+    assert stored.outcome == told
+    assert stored.note["seen"] is True
+
+
+def test_whole_runs_take_the_place_of_others_at_once(store: Store) -> None:
+    other = dataclasses.replace(SPEC, policy="another")
+    store.save_runs([(SPEC, [outcome_of(1), outcome_of(2)]), (other, [outcome_of(1)])])
+    store.save_runs([(SPEC, [outcome_of(3)])], replacing=[SPEC])
+    assert [one.outcome for one in store.outcomes(SPEC)] == [outcome_of(3)]
+    assert [one.outcome for one in store.outcomes(other)] == [outcome_of(1)]
+    assert len(store.runs()) == 2
+
+
+def test_runs_that_cannot_all_be_written_leave_everything_as_it_was(store: Store) -> None:
+    store.save_runs([(SPEC, [outcome_of(1)])])
+    other = dataclasses.replace(SPEC, policy="another")
+    with pytest.raises(InputError):
+        store.save_runs(
+            [(SPEC, [outcome_of(3)]), (other, [outcome_of(1), outcome_of(1)])], replacing=[SPEC]
+        )
+    assert store.runs() == [SPEC]
+    assert [one.outcome for one in store.outcomes(SPEC)] == [outcome_of(1)]
+
+
 def test_every_thread_sees_the_same_store(store: Store) -> None:
     """The runner saves from worker threads."""
     store.start(SPEC)

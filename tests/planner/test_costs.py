@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,21 @@ def test_what_is_not_known_is_none(rates: Rates, prm: float, known: set[str]) ->
     assert {
         name for name in ("flops", "seconds", "usd", "kwh") if record[name] is not None
     } == known
+
+
+@pytest.mark.parametrize(
+    ("counts", "known"),
+    [
+        ((math.nan, 1.0, 1.0), set()),
+        ((1.0, math.nan, 1.0), {"seconds", "usd"}),
+        ((1.0, 1.0, math.nan), {"seconds", "usd"}),
+    ],
+)
+def test_tokens_that_nobody_counted_are_not_free(
+    counts: tuple[float, float, float], known: set[str]
+) -> None:
+    record = RATES.price(*counts).to_dict()
+    assert {name for name in ("flops", "seconds", "usd") if record[name] is not None} == known
 
 
 @given(one=usage, other=usage)

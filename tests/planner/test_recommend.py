@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -301,3 +303,18 @@ def test_what_there_is_no_evidence_on_is_one_line(
 def test_no_evidence_at_all_is_one_line() -> None:
     with pytest.raises(InputError, match="known: none yet"):
         candidates(FRAME[:0], "policy", None, "all", None, RATES)
+
+
+def test_of_strategies_that_nobody_knows_the_tokens_of_the_fewest_generations_are_cheapest() -> (
+    None
+):
+    """As good as each other: the one without a PRM count must not pass for the cheaper."""
+    uncounted = Cost(10.0, math.nan, math.nan)
+    found = [
+        choice(Majority(4), 0.8, Cost(400.0, 20.0, 0.0)),
+        choice(BestOfN(16), 0.8, uncounted),
+        choice(Dvts(64, 4), 0.8, uncounted),
+    ]
+    for order in (found, found[::-1]):
+        assert picked(NO_LIMIT, order) == Majority(4)
+    assert picked(NO_LIMIT, found[1:]) == BestOfN(16)

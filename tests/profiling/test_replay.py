@@ -127,15 +127,27 @@ def test_more_samples_than_there_are_cannot_be_drawn(k: int) -> None:
 
 def test_a_pool_holds_what_its_samples_say() -> None:
     def record(answer: str | None, rewards: tuple[float, ...]) -> SampleRecord:
-        return SampleRecord("", answer, answer == "1", "finished", 7, 0.0, rewards)
+        right = answer is not None
+        return SampleRecord("", answer, right, "finished", 7, 0.0, rewards)
 
     samples = (record("1", (0.5, 0.25)), record(None, (0.75,)), record("1.0", (0.5, 1.0)))
     pool = Pool.of(samples, GRADER)
     assert pool.answer_class.tolist() == [0, -1, 0]
-    assert pool.correct.tolist() == [True, False, False]
+    assert pool.correct.tolist() == [True, False, True]
     assert pool.scores[Score.PROD].tolist() == [0.125, 0.75, 0.5]
     assert pool.scores[Score.LAST].tolist() == [0.25, 0.75, 1.0]
     assert Pool.of((*samples, record("1", ())), GRADER).scores == {}
+
+
+def test_equal_answers_that_were_graded_unlike_are_not_one_class() -> None:
+    """Another program's grader may say that 52 is wrong where 52_8 is right: half of them are."""
+
+    def record(answer: str, correct: bool) -> SampleRecord:
+        return SampleRecord("", answer, correct, "finished", 7, 0.0)
+
+    pool = Pool.of((record("1", True), record("1.0", False), record("1", False)), GRADER)
+    assert pool.answer_class.tolist() == [0, 1, 1]
+    assert vote_at_k(pool, 1, Vote.MAJORITY) == pytest.approx(1 / 3)
 
 
 # Responses of up to three steps over two tokens: many begin alike.
