@@ -28,8 +28,10 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 demo: setup
 	$(BIN)/apportion demo
 
+# Real engines take all cores: their tests run one after the other, the others a core each.
 test: setup lint
-	$(BIN)/python -m pytest -m "not slow" --durations=15
+	$(BIN)/python -m pytest -m "not slow and not vllm" -n logical --dist loadfile --durations=10
+	$(BIN)/python -m pytest -m "vllm and not slow" --durations=10
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
