@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -164,9 +165,15 @@ def best_of_k(correct: Bools, scores: Floats, ks: Ints) -> Floats:
     probability C(i-1, k-1) / C(n, k) = k/i C(i, k) / C(n, k); samples with equal scores share
     theirs evenly.
     """
-    n = len(correct)
-    chance = among(n, ks)[1:] * ks / np.arange(1, n + 1)[:, None]
+    chance = _chance_of_best(len(correct), tuple(ks.tolist()))
     order = np.argsort(scores, kind="stable")
     _, tie = np.unique(scores[order], return_inverse=True)
     right = np.bincount(tie, correct[order]) / np.bincount(tie)
     return np.asarray(right[tie] @ chance)
+
+
+@lru_cache(maxsize=8)
+def _chance_of_best(n: int, ks: tuple[int, ...]) -> Floats:
+    """Shape `(n, ks)`: of each sample, worst first; pools of one size share it."""
+    drawn = np.array(ks)
+    return np.asarray(among(n, drawn)[1:] * drawn / np.arange(1, n + 1)[:, None])
