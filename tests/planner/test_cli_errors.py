@@ -361,7 +361,7 @@ def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
     )
     assert ended.stdout.rstrip().endswith("[]")
     for command in (
-        "profile", "measure", "import", "fit", "plan", "run", "budget", "recommend", "report",
-        "demo",
+        "profile", "measure", "import", "replay", "fit", "plan", "run", "budget", "recommend",
+        "report", "demo",
     ):  # fmt: skip
         assert command in ended.stdout
