@@ -76,7 +76,8 @@ def simulated(problems: int, samples: int, seed: int) -> Iterator[ProblemPool]:
             (1 / (1 + np.exp(-q - rng.normal(size=rng.integers(3, 9))))).tolist() for q in quality
         ]
         scores = {s: np.array([aggregate(one, s) for one in rewards]) for s in Score}
-        yield ProblemPool(f"{number:012x}", make_pool(correct, answer_class, scores))
+        pool = make_pool(correct, answer_class, scores)
+        yield ProblemPool(f"{number:012x}", pool, float(pool.tokens.sum()))
 
 
 def timed(pools: Sequence[ProblemPool]) -> dict[str, Any]:

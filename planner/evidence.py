@@ -34,7 +34,7 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.passrate import Difficulty, PassRate
+from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import MEASURE, STUDY
 from profiling.replay import Pool, Rule, replay, seed_of
@@ -42,7 +42,6 @@ from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
-MIN_SAMPLES = 5  # a problem; a class of difficulty from fewer is noise
 IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts

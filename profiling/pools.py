@@ -115,7 +115,8 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
             )
             for answer, correct, state, tokens, given in zip(*columns, strict=True)
         )
-        yield ProblemPool(str(problem), Pool.of(records, grader))
+        pool = Pool.of(records, grader)
+        yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
 def stored_pools(
@@ -134,8 +135,13 @@ def stored_pools(
             if stored.note.get(PRM_TRAINED_ON):
                 left_out.add(uid)
             elif samples and (uid not in largest or len(largest[uid].pool) < len(samples)):
-                pool = Pool.of(samples, grader)
-                largest[uid] = ProblemPool(uid, pool, stored.outcome.ledger.prm)
+                ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
+                largest[uid] = ProblemPool(
+                    uid,
+                    Pool.of(samples, grader),
+                    math.nan if "generated" in unknown else ledger.generated,
+                    math.nan if "prm" in unknown else ledger.prm,
+                )
     return list(largest.values()), len(left_out)
 
 

@@ -69,7 +69,7 @@ class Pool:
         return np.asarray(1 - missed / total if total else np.zeros(len(ks)))
 
 
-def _classes(samples: tuple[SampleRecord, ...], grader: Grader) -> NDArray[np.int64]:
+def _classes(samples: tuple[SampleRecord, ...], grader: Grader) -> Ints:
     """Index of the first sample with an equal answer, graded alike; -1 without an answer."""
     first: dict[tuple[int, bool], int] = {}
     equal = group([sample.answer for sample in samples], grader)
@@ -134,9 +134,10 @@ def replay(
         PASS: Curve.exact(pass_at_k(pool.correct, ks)),
         MAJORITY: majority(ballots, ks, **drawing),
     }
+    answered = pool.answer_class >= 0
     for score, values in pool.scores.items():
-        answered = np.where(pool.answer_class < 0, -np.inf, values)
-        curves[Rule(Vote.MAX, score)] = Curve.exact(best_of_k(pool.correct, answered, ks))
+        accuracy = best_of_k(pool.correct & answered, np.where(answered, values, -np.inf), ks)
+        curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
     if pool.scores:
         weights = np.stack(list(pool.scores.values()))
         held = weighted(ballots, weights, ks, **drawing)

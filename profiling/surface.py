@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from profiling.ballots import Floats, Ints
-from profiling.passrate import Difficulty, PassRate
+from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
 from profiling.replay import ORDERS, Pool, Rule, replay, seed_of
 from profiling.votes import Curve
 
@@ -29,16 +29,20 @@ class ProblemPool:
     Attributes:
         problem: its uid (`executor.problem.problem_uid`).
         pool: its samples.
-        prm_tokens: tokens that scoring all of them forwarded; NaN where it is not known.
+        generated_tokens, prm_tokens: what drawing all of them generated, and what scoring them
+            forwarded; NaN where it is not known.
     """
 
     problem: str
     pool: Pool
+    generated_tokens: float
     prm_tokens: float = math.nan
 
     @property
-    def difficulty(self) -> Difficulty:
-        """By the pass@1 of the whole pool."""
+    def difficulty(self) -> Difficulty | None:
+        """By the pass@1 of the whole pool; None where it has too few samples to say."""
+        if len(self.pool) < MIN_SAMPLES:
+            return None
         return PassRate(int(self.pool.correct.sum()), len(self.pool)).difficulty
 
 
@@ -100,11 +104,12 @@ class Surface:
         """
         seed = seed_of(one.problem)
         curves = replay(one.pool, self.ks, orders=self._orders, random_state=seed)
-        generated = self.ks * one.pool.tokens.mean()
+        generated = one.generated_tokens * self.ks / len(one.pool)
         scoring = one.prm_tokens * one.pool.scored_share(self.ks)
+        levels = [ALL] if one.difficulty is None else [one.difficulty.value, ALL]
         for rule, curve in curves.items():
             scored = np.zeros(len(self.ks)) if rule.score is None else scoring
-            for level in (one.difficulty.value, ALL):
+            for level in levels:
                 sums = self._sums.setdefault((level, rule), _Sums(len(self.ks)))
                 sums.add(curve, generated, scored)
 

@@ -96,7 +96,10 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
             known = ", ".join(sorted({spec.prm for spec in of_policy if spec.prm})) or "none"
             raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
         pools, left_out = stored_pools(store, chosen, grader)
+        study = evidence.study_of(store.runs(), policy)
     notes = [f"{left_out} problems are left out: the PRM was trained on them"] if left_out else []
+    if study is not None:
+        notes.append(f"from imported samples, as graded by {study}")
     return Samples(policy, prm, "store", pools, tuple(notes))
 
 

@@ -177,7 +177,7 @@ def test_many_k_are_cut_to_what_fits_a_table() -> None:
     correct = np.arange(40) < 13
     nothing = np.zeros(0, dtype=np.int64)
     pool = Pool(correct, (~correct).astype(np.int64), {}, np.ones(40, np.int64), nothing, nothing)
-    one = ProblemPool("0a", pool)
+    one = ProblemPool("0a", pool, 40.0)
     surface = Surface(np.arange(1, 41))
     surface.add(one)
     lines = show_lines(Samples("p", None, "store", [one], ()), list(surface.points()))

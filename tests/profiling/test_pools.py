@@ -107,6 +107,7 @@ def test_saved_pools_replay_as_those_of_the_store(
     for saved in saved_pools(read, "good", grader):
         had = stored.pop(saved.problem)
         assert math.isnan(saved.prm_tokens) and had.prm_tokens > 0
+        assert saved.generated_tokens == had.generated_tokens > 0
         for name in ("correct", "answer_class", "tokens"):
             assert getattr(saved.pool, name).tolist() == getattr(had.pool, name).tolist()
         for score, values in had.pool.scores.items():

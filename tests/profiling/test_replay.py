@@ -167,7 +167,8 @@ def test_equal_answers_that_were_graded_unlike_are_not_one_class() -> None:
 
     pool = Pool.of((record("1", True), record("1.0", False), record("1", False)), GRADER)
     assert pool.answer_class.tolist() == [0, 1, 1]
-    assert vote_at_k(pool, 1, Vote.MAJORITY) == pytest.approx(1 / 3)
+    found = replay(pool, np.array([1]))[MAJORITY]
+    assert found.accuracy == pytest.approx([1 / 3])
 
 
 # Responses of up to three steps over two tokens: many begin alike.

@@ -30,7 +30,7 @@ def problem(number: int, right: int, prm_tokens: float = 300.0) -> ProblemPool:
         step_tokens=np.array([10, 30]),
         step_samples=np.array([N, 1]),
     )
-    return ProblemPool(f"{number:012x}", pool, prm_tokens)
+    return ProblemPool(f"{number:012x}", pool, float(pool.tokens.sum()), prm_tokens)
 
 
 PROBLEMS = [problem(number, right) for number, right in enumerate([0, 1, 4, 7, 9, 10, 14, 20])]
@@ -103,6 +103,13 @@ def test_what_scoring_took_is_unknown_where_one_problem_does_not_say() -> None:
     points = surface_of([*PROBLEMS[:2], replace(PROBLEMS[2], prm_tokens=math.nan)])
     assert math.isnan(points["all", WEIGHTED, 4].prm_tokens)
     assert points["all", MAJORITY, 4].prm_tokens == 0
+
+
+def test_few_samples_say_nothing_of_difficulty() -> None:
+    pool = Pool(np.arange(4) < 2, np.arange(4), {}, np.ones(4, int), *np.zeros((2, 0), int))
+    surface = Surface(np.array([1, 4]))
+    surface.add(ProblemPool("0a", pool, 4.0))
+    assert {point.difficulty for point in surface.points()} == {"all"}
 
 
 def test_one_problem_has_no_error_over_problems() -> None:
