@@ -76,8 +76,8 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _demo, _recommend, _profile, _fit_prm, _measure, _import, _fit, _plan, _run, _budget,
-        _report, _serve_command,
+        _demo, _recommend, _profile, _fit_prm, _measure, _import, _replay, _fit, _plan, _run,
+        _budget, _report, _serve_command,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -443,6 +443,23 @@ def _import(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument(
         "--width", type=_whole, help="branches a beam or subtree, where files do not say"
+    )
+
+
+def _replay(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "replay",
+        "the accuracy of every vote at every number of samples, from stored ones; runs no model",
+        "apportion replay\napportion replay --policy lab-0.8m --prm lab-0.8m-prm --k all --json",
+    )
+    command.add_argument("--policy", help="default: the only one in the store")
+    command.add_argument("--prm", help="default: the only one in the store")
+    command.add_argument(
+        "--k",
+        metavar="K",
+        help="how many of the samples are drawn: numbers, as in 4,16,64, or all (default: the "
+        "powers of two)",
     )
 
 

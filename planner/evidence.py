@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +28,23 @@ from executor.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (
     BestOfN,
     Majority,
-    Score,
     Strategy,
     from_dict,
     from_key,
     key,
     to_dict,
 )
-from profiling.passrate import Difficulty, PassRate
+from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import MEASURE, STUDY
-from profiling.replay import Pool, vote_at_k
+from profiling.replay import Pool, Rule, replay, seed_of
 from profiling.rewards import auc
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
-MIN_SAMPLES = 5  # a problem; a class of difficulty from fewer is noise
 IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
+_ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
 
 # One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
 # a replayed one; tokens are means of the same kind.
@@ -236,34 +236,42 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
 
 def _replayed(stored: StoredOutcome, grader: Grader) -> Iterator[dict[str, Any]]:
     pool = Pool.of(stored.outcome.samples, grader)
-    for n in BUDGETS:
-        if n > len(pool):
-            return
-        ledger = _share(stored.outcome.ledger, pool, n)
-        yield _row(stored, Majority(n), vote_at_k(pool, n, Vote.MAJORITY), ledger, "replayed")
-        if n == 1 or not pool.scores or stored.note.get(PRM_TRAINED_ON):
-            continue
-        for score in Score:
-            for vote in (Vote.MAX, Vote.WEIGHTED):
-                accuracy = vote_at_k(pool, n, vote, score)
-                yield _row(stored, BestOfN(n, score, vote), accuracy, ledger, "replayed")
+    if stored.note.get(PRM_TRAINED_ON):
+        pool = replace(pool, scores={})
+    budgets = np.array([n for n in BUDGETS if n <= len(pool)])
+    seed = seed_of(problem_uid(stored.outcome.problem))
+    curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
+    for column, n in enumerate(budgets.tolist()):
+        scored = float(pool.scored_share(budgets)[column])
+        ledger = _share(stored.outcome.ledger, n, len(pool), scored)
+        for rule, curve in curves.items():
+            strategy = _strategy(rule, n)
+            if strategy is not None:
+                yield _row(stored, strategy, float(curve.accuracy[column]), ledger, "replayed")
 
 
-def _share(ledger: Ledger, pool: Pool, k: int) -> Ledger:
-    """What k samples of a pool are expected to cost.
+def _strategy(rule: Rule, n: int) -> Strategy | None:
+    """The strategy that chooses so among n samples; None where none does, or majority does too."""
+    if rule.vote is Vote.MAJORITY:
+        return Majority(n)
+    if rule.vote is None or rule.score is None or n == 1:
+        return None
+    return BestOfN(n, rule.score, rule.vote)
+
+
+def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
+    """What k samples of a pool of n are expected to cost.
 
     One of the pool's requests forwarded its whole prompt; the others what the prefix cache did not
     spare them, which is nothing only where a prompt is whole blocks. Steps that several samples
-    share are scored once.
+    share are scored once: `scored` is the share of the pool's steps that k samples have.
     """
-    n = len(pool)
-    part, scored = k / n, pool.scored_share(k)
     prompt = (ledger.prompt + ledger.cached) / n
     again = (ledger.prompt - prompt) / (n - 1) if n > 1 else 0.0
     return Ledger(
         prompt=round(prompt + (k - 1) * again),
         cached=round((k - 1) * (prompt - again)),
-        generated=round(ledger.generated * part),
+        generated=round(ledger.generated * k / n),
         prm=round(ledger.prm * scored),
         prm_cached=round(ledger.prm_cached * scored),
     )

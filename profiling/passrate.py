@@ -9,6 +9,7 @@ from scipy.special import betainc, betaincinv
 
 EASY_FROM = 0.50
 MEDIUM_FROM = 0.10
+MIN_SAMPLES = 5  # of a problem; a class of difficulty from fewer is noise
 
 # Jeffreys' prior: the intervals have close to nominal coverage even at 0 or n successes.
 _PRIOR = 0.5

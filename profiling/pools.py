@@ -6,16 +6,22 @@ less, and fits into a Parquet file that can be kept with a project.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from executor.answers import Grader
 from executor.ledger import COLUMNS, TOKEN_COLUMNS
+from executor.outcome import SampleRecord
 from executor.problem import problem_uid
+from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store
 from profiling.profiler import KIND
+from profiling.replay import Pool
+from profiling.surface import ProblemPool
 
 _REWARDS = "rewards:"
 
@@ -81,6 +87,62 @@ def load_pools(folder: Path, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         pd.read_parquet(folder / f"{policy}.samples.parquet"),
         pd.read_parquet(folder / f"{policy}.ledgers.parquet"),
     )
+
+
+def saved_policies(folder: Path) -> list[str]:
+    """The policies that `save_pools` has written samples of."""
+    ending = ".samples.parquet"
+    return sorted(path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
+
+
+def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Iterator[ProblemPool]:
+    """The pools of saved samples, with the scores of a PRM where one is named.
+
+    What scoring a part of them takes is not known: how long the steps are was not saved.
+    """
+    for problem, rows in samples.groupby("problem", sort=True):
+        rewards = rewards_of(rows, prm) if prm else [()] * len(rows)
+        columns = (rows["answer"], rows["correct"], rows["state"], rows["tokens"], rewards)
+        records = tuple(
+            SampleRecord(
+                text="",
+                answer=None if pd.isna(answer) else answer,
+                correct=bool(correct),
+                state=state,
+                n_tokens=tokens,
+                logprob=math.nan,
+                rewards=tuple(map(float, given)),
+            )
+            for answer, correct, state, tokens, given in zip(*columns, strict=True)
+        )
+        pool = Pool.of(records, grader)
+        yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
+
+
+def stored_pools(
+    store: Store, specs: Sequence[RunSpec], grader: Grader
+) -> tuple[list[ProblemPool], int]:
+    """The pools of profiles of one policy and PRM; of several of a problem the largest.
+
+    Returns:
+        The pools, and how many problems are left out because the PRM was trained on them.
+    """
+    largest: dict[str, ProblemPool] = {}
+    left_out: set[str] = set()
+    for spec in specs:
+        for stored in store.outcomes(spec):
+            uid, samples = problem_uid(stored.outcome.problem), stored.outcome.samples
+            if stored.note.get(PRM_TRAINED_ON):
+                left_out.add(uid)
+            elif samples and (uid not in largest or len(largest[uid].pool) < len(samples)):
+                ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
+                largest[uid] = ProblemPool(
+                    uid,
+                    Pool.of(samples, grader),
+                    math.nan if "generated" in unknown else ledger.generated,
+                    math.nan if "prm" in unknown else ledger.prm,
+                )
+    return list(largest.values()), len(left_out)
 
 
 def _same_draws(spec: RunSpec, base: RunSpec) -> bool:

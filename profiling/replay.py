@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from executor.answers import Grader, Vote, group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
+from profiling.ballots import Ballots, Bools, Floats, Ints, among
+from profiling.votes import Curve, majority, weighted
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-_SUBSETS = 512
+ORDERS = 64
+"""Random orders of a pool: over hundreds of problems their noise is far below the problems' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +34,11 @@ class Pool:
     """
 
     correct: Bools
-    answer_class: NDArray[np.int64]
+    answer_class: Ints
     scores: dict[Score, Floats]
-    tokens: NDArray[np.int64]
-    step_tokens: NDArray[np.int64]
-    step_samples: NDArray[np.int64]
+    tokens: Ints
+    step_tokens: Ints
+    step_samples: Ints
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -61,24 +57,19 @@ class Pool:
             step_samples=np.array(list(steps.values()), dtype=np.int64),
         )
 
-    def scored_share(self, k: int) -> float:
+    def scored_share(self, ks: Ints) -> Floats:
         """The share of the pool's distinct step tokens that k of its samples are expected to have.
 
-        A step of m of n samples is among k drawn without replacement with probability
-        1 - C(n-m, k) / C(n, k); so this is what scoring k samples costs, the pool being 1.
+        A step of m of n samples is among k drawn without replacement unless all k are among the
+        n - m others; so this is what scoring k samples costs, the pool being 1. Shape `(ks,)`.
         """
-        n = len(self)
-        _check_k(k, n)
-        missed = np.where(
-            n - self.step_samples >= k,
-            np.exp(_log_choose(n - self.step_samples, k) - _log_choose(n, k)),
-            0.0,
-        )
-        total = self.step_tokens.sum()
-        return float((self.step_tokens * (1 - missed)).sum() / total) if total else 0.0
+        n, total = len(self), self.step_tokens.sum()
+        by_others = np.bincount(n - self.step_samples, self.step_tokens, minlength=n + 1)
+        missed = by_others @ among(n, ks)
+        return np.asarray(1 - missed / total if total else np.zeros(len(ks)))
 
 
-def _classes(samples: tuple[SampleRecord, ...], grader: Grader) -> NDArray[np.int64]:
+def _classes(samples: tuple[SampleRecord, ...], grader: Grader) -> Ints:
     """Index of the first sample with an equal answer, graded alike; -1 without an answer."""
     first: dict[tuple[int, bool], int] = {}
     equal = group([sample.answer for sample in samples], grader)
@@ -101,95 +92,89 @@ def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[in
     return found
 
 
-def pass_at_k(correct: Bools, k: int) -> float:
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one of k samples is chosen.
+
+    Attributes:
+        vote: the vote among them; None for none, any right sample counts (pass@k).
+        score: the score the vote goes by; None for pass@k and majority.
+    """
+
+    vote: Vote | None
+    score: Score | None = None
+
+    def __str__(self) -> str:
+        vote = "pass" if self.vote is None else self.vote.value
+        return vote if self.score is None else f"{vote} {self.score.value}"
+
+
+PASS = Rule(None)
+MAJORITY = Rule(Vote.MAJORITY)
+
+
+def replay(
+    pool: Pool, ks: Ints, *, orders: int = ORDERS, random_state: int = 0
+) -> dict[Rule, Curve]:
+    """Expected accuracy of every rule at every k; those with a score where the pool has scores.
+
+    pass@k and `max` are closed forms, `majority` is counted; `weighted` votes are exact or come
+    with the variance of their draws (`profiling.votes.weighted`).
+
+    Args:
+        pool: n samples.
+        ks: shape `(ks,)`, each from 1 to n.
+        orders: random orders of the pool that weighted votes are held in.
+        random_state: of the orders; a pool should have its own (`seed_of`), so that errors of
+            many pools do not add up.
+    """
+    ballots = Ballots.of(pool.answer_class, pool.correct)
+    drawing = {"orders": orders, "random_state": random_state}
+    curves = {
+        PASS: Curve.exact(pass_at_k(pool.correct, ks)),
+        MAJORITY: majority(ballots, ks, **drawing),
+    }
+    answered = pool.answer_class >= 0
+    for score, values in pool.scores.items():
+        accuracy = best_of_k(pool.correct & answered, np.where(answered, values, -np.inf), ks)
+        curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
+    if pool.scores:
+        weights = np.stack(list(pool.scores.values()))
+        held = weighted(ballots, weights, ks, **drawing)
+        curves |= {
+            Rule(Vote.WEIGHTED, score): curve
+            for score, curve in zip(pool.scores, held, strict=True)
+        }
+    return curves
+
+
+def seed_of(problem: str) -> int:
+    """A random state of a problem's own, from its uid: whatever else is replayed beside it."""
+    return int(problem, 16)
+
+
+def pass_at_k(correct: Bools, ks: Ints) -> Floats:
     """P(at least one of k drawn without replacement is right) = 1 - C(n-c, k) / C(n, k)."""
-    n, right = len(correct), int(correct.sum())
-    _check_k(k, n)
-    if n - right < k:
-        return 1.0
-    return float(1 - np.exp(_log_choose(n - right, k) - _log_choose(n, k)))
+    n = len(correct)
+    return np.asarray(1 - among(n, ks)[n - int(correct.sum())])
 
 
-def best_of_k(correct: Bools, scores: Floats, k: int) -> float:
+def best_of_k(correct: Bools, scores: Floats, ks: Ints) -> Floats:
     """Expected correctness of the highest scored of k samples drawn without replacement.
 
     With samples sorted by score, the i-th worst of n is the best of a random k-subset with
-    probability C(i-1, k-1) / C(n, k); samples with equal scores share theirs evenly.
+    probability C(i-1, k-1) / C(n, k) = k/i C(i, k) / C(n, k); samples with equal scores share
+    theirs evenly.
     """
-    n = len(correct)
-    _check_k(k, n)
+    chance = _chance_of_best(len(correct), tuple(ks.tolist()))
     order = np.argsort(scores, kind="stable")
-    ranks = np.arange(1, n + 1)
-    chance = np.where(ranks >= k, np.exp(_log_choose(ranks - 1, k - 1) - _log_choose(n, k)), 0.0)
     _, tie = np.unique(scores[order], return_inverse=True)
-    shared = np.bincount(tie, chance) / np.bincount(tie)
-    return float((shared[tie] * correct[order]).sum())
+    right = np.bincount(tie, correct[order]) / np.bincount(tie)
+    return np.asarray(right[tie] @ chance)
 
 
-def vote_at_k(
-    pool: Pool, k: int, vote: Vote, score: Score | None = None, *, random_state: int = 0
-) -> float:
-    """Expected correctness of a vote among k samples drawn without replacement.
-
-    `max` is exact; the others are where there are at most 512 subsets, else the mean over 512
-    random ones. As in `executor.answers.vote`, samples without an answer never win, of classes of
-    equal weight the larger wins, and equally large ones share; a subset without answers is wrong.
-    A k beyond the pool's size is the whole pool.
-    """
-    n = len(pool)
-    k = min(k, n)
-    _check_k(k, n)
-    if vote is Vote.MAX:
-        if score is None:
-            raise ValueError("the vote max needs a score")
-        answered = np.where(pool.answer_class < 0, -np.inf, pool.scores[score])
-        return best_of_k(pool.correct, answered, k)
-    weights = np.ones(n) if vote is Vote.MAJORITY else pool.scores[score or Score.LAST]
-    classes, index = np.unique(pool.answer_class, return_inverse=True)
-    if classes[-1] < 0:
-        return 0.0
-    drawn = _subsets(n, k, random_state)
-    member = np.zeros((n, len(classes)))
-    member[np.arange(n), index] = 1.0
-    votes = drawn @ (member * weights[:, None])
-    votes[:, classes < 0] = -1.0
-    # An answer's correctness is that of its samples: equal answers are graded alike.
-    right = np.array([pool.correct[index == c].any() for c in range(len(classes))])
-    sizes = drawn @ member
-    votes[sizes == 0] = -1.0
-    best = votes.max(axis=1, keepdims=True)
-    # No absolute tolerance: products of many rewards are tiny.
-    heaviest = np.where(np.isclose(votes, best, rtol=1e-12, atol=0) & (best >= 0), sizes, 0)
-    winners = (heaviest > 0) & (heaviest == heaviest.max(axis=1, keepdims=True))
-    shares = winners / np.maximum(winners.sum(axis=1, keepdims=True), 1)
-    return float((shares @ right).mean())
-
-
-@lru_cache(maxsize=16)
-def _subsets(n: int, k: int, random_state: int) -> Floats:
-    """All k-subsets of n samples, or 512 random ones.
-
-    One row a subset, one column a sample: 1 where the sample is in the subset. Pools of one size
-    share them.
-    """
-    if math.comb(n, k) <= _SUBSETS:
-        chosen = np.array(list(itertools.combinations(range(n), k)))
-    else:
-        rng = np.random.default_rng(random_state)
-        chosen = rng.random((_SUBSETS, n)).argpartition(k - 1, axis=1)[:, :k]
-    drawn = np.zeros((len(chosen), n))
-    np.put_along_axis(drawn, chosen, 1.0, axis=1)
-    drawn.flags.writeable = False
-    return drawn
-
-
-def _check_k(k: int, n: int) -> None:
-    if not 1 <= k <= n:
-        raise ValueError(f"k is {k}: must be between 1 and the {n} samples there are")
-
-
-def _log_choose(n: int | NDArray[np.int64], k: int) -> Floats:
-    """log C(n, k) for n >= k; garbage, never an error, below (callers mask it)."""
-    with np.errstate(all="ignore"):
-        n = np.asarray(n, dtype=np.float64)
-        return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1))
+@lru_cache(maxsize=8)
+def _chance_of_best(n: int, ks: tuple[int, ...]) -> Floats:
+    """Shape `(n, ks)`: of each sample, worst first; pools of one size share it."""
+    drawn = np.array(ks)
+    return np.asarray(among(n, drawn)[1:] * drawn / np.arange(1, n + 1)[:, None])

@@ -14,6 +14,7 @@ from executor.errors import InputError
 from executor.prm import check_prm, find_prm
 from executor.problem import Problem
 from executor.servers.server import Patience
+from executor.store import RunSpec
 from executor.strategy import STRATEGIES, Sampling
 from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
@@ -157,6 +158,31 @@ def difficulty(name: str) -> str:
     if name not in LEVELS:
         raise InputError(f"difficulty {name!r}: must be one of {', '.join(LEVELS)}")
     return name
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    """Numbers as in `4,16,64`; InputError where there are none."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers:
+        raise InputError(f"{option} {text!r}: must be whole numbers, as in 4,16,64")
+    return numbers
+
+
+def pair(runs: Sequence[RunSpec], policy: str | None, prm: str | None) -> tuple[str, str | None]:
+    """Policy and PRM: as given, or the only ones of these runs."""
+    policies = sorted({spec.policy for spec in runs})
+    if policy is None:
+        if len(policies) != 1:
+            known = ", ".join(policies) or "none"
+            raise InputError(f"--policy: must be given; the store knows {known}")
+        (policy,) = policies
+    prms = sorted({spec.prm for spec in runs if spec.prm and spec.policy == policy})
+    if prm is None and len(prms) > 1:
+        raise InputError(f"--prm: must be given; the store knows {', '.join(prms)}")
+    return policy, prm or (prms[0] if prms else None)
 
 
 def check_strategy_options(arguments: Namespace, names: Sequence[str]) -> None:

@@ -23,7 +23,8 @@ from profiling.profiler import MEASURE
 
 def run(arguments: Namespace, output: Output) -> None:
     """Run every strategy at every budget."""
-    strategies = parse_strategies(arguments, parse_budgets(arguments.budgets), arguments.strategies)
+    budgets = common.whole_numbers("--budgets", arguments.budgets)
+    strategies = parse_strategies(arguments, budgets, arguments.strategies)
     need_prm(strategies, arguments.prm)
     problems = common.problems(arguments)
     with common.session(arguments, output) as session:
@@ -46,17 +47,6 @@ def need_prm(strategies: Sequence[Strategy], prm: str | None) -> None:
         for strategy in strategies:
             if strategy.needs_prm:
                 raise InputError(f"strategy {strategy.name}: needs a PRM; give one with --prm")
-
-
-def parse_budgets(text: str) -> list[int]:
-    """Budgets as in `4,16,64`."""
-    try:
-        budgets = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        budgets = []
-    if not budgets:
-        raise InputError(f"--budgets {text!r}: must be whole numbers, as in 4,16,64")
-    return budgets
 
 
 def parse_strategies(arguments: Namespace, budgets: Sequence[int], names: str) -> list[Strategy]:

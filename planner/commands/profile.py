@@ -72,9 +72,11 @@ def coverage(found: list[ProblemProfile]) -> dict[int, float]:
     """Mean pass@k over problems, for the paper's budgets that every pool is large enough for."""
     pools = [np.array([bool(s.correct) for s in one.outcome.samples]) for one in found]
     smallest = min((len(pool) for pool in pools), default=0)
-    return {
-        k: float(np.mean([pass_at_k(pool, k) for pool in pools])) for k in BUDGETS if k <= smallest
-    }
+    budgets = [k for k in BUDGETS if k <= smallest]
+    if not budgets:
+        return {}
+    means = np.mean([pass_at_k(pool, np.array(budgets)) for pool in pools], axis=0)
+    return dict(zip(budgets, means.tolist(), strict=True))
 
 
 def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistics | None) -> None:

@@ -40,18 +40,7 @@ def _pair(arguments: Namespace) -> tuple[str, str | None]:
     """Policy and PRM: as given, or the only ones the store knows."""
     with Store.open(arguments.store, create=False) as store:
         runs = store.runs()
-    policies = sorted({spec.policy for spec in runs})
-    policy = model_name(arguments.policy)
-    if policy is None:
-        if len(policies) != 1:
-            known = ", ".join(policies) or "none"
-            raise InputError(f"--policy: must be given; the store knows {known}")
-        (policy,) = policies
-    prm = model_name(arguments.prm)
-    prms = sorted({spec.prm for spec in runs if spec.prm and spec.policy == policy})
-    if prm is None and len(prms) > 1:
-        raise InputError(f"--prm: must be given; the store knows {', '.join(prms)}")
-    return policy, prm or (prms[0] if prms else None)
+    return common.pair(runs, model_name(arguments.policy), model_name(arguments.prm))
 
 
 def data(

@@ -249,6 +249,21 @@ CASES: dict[str, tuple[Case, str]] = {
         ],
         "not allowed with",
     ),
+    "replaying no policy": (lambda p: ["replay"], "--policy: must be given"),
+    "replaying a policy without samples": (
+        lambda p: ["replay", "--policy", "nobody"],
+        "bundled are those of lab-0.4m",
+    ),
+    "replaying with a PRM that has not scored": (
+        lambda p: ["replay", "--policy", "lab-0.4m", "--prm", "nobody"],
+        "bundled are lab-0.4m-prm",
+    ),
+    "replaying with one PRM of several": (
+        lambda p: ["replay", "--policy", "lab-0.4m"],
+        "--prm: must be given",
+    ),
+    "replaying 0 samples": (lambda p: ["replay", "--k", "0,4"], "--k 0"),
+    "replaying some samples": (lambda p: ["replay", "--k", "some"], "as in 4,16,64"),
     "nothing to fit": (lambda p: ["fit"], "evidence"),
     "not a number": (lambda p: profile(p, "good.jsonl", "--seed", "x"), "not a whole number"),
     "sampling with a plan": (
@@ -346,7 +361,7 @@ def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
     )
     assert ended.stdout.rstrip().endswith("[]")
     for command in (
-        "profile", "measure", "import", "fit", "plan", "run", "budget", "recommend", "report",
-        "demo",
+        "profile", "measure", "import", "replay", "fit", "plan", "run", "budget", "recommend",
+        "report", "demo",
     ):  # fmt: skip
         assert command in ended.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +12,31 @@ import pandas as pd
 import pytest
 
 from executor.answers import MathGrader
-from executor.problem import problem_uid
+from executor.problem import problem_uid, question_id
 from executor.runner import Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import Store
 from executor.strategy import Sampling
-from profiling.pools import load_pools, pools_of, prms_in, rewards_of, save_pools
+from profiling.pools import (
+    load_pools,
+    pools_of,
+    prms_in,
+    rewards_of,
+    save_pools,
+    saved_policies,
+    saved_pools,
+    stored_pools,
+)
 from profiling.profiler import profile, profile_spec
 
 PROBLEMS = simulated_problems(3)
 SAMPLES = 6
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[MathGrader]:
+    with MathGrader() as shared:
+        yield shared
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +92,48 @@ def test_a_saved_pool_is_read_back(store: Store, tmp_path: Path) -> None:
 def test_a_policy_that_was_not_profiled_has_no_pool(store: Store) -> None:
     with pytest.raises(ValueError, match="has no profile without a PRM"):
         pools_of(store, "nobody")
+
+
+def test_saved_pools_replay_as_those_of_the_store(
+    store: Store, tmp_path: Path, grader: MathGrader
+) -> None:
+    save_pools(*pools_of(store, "simulated-policy"), tmp_path, "p")
+    assert saved_policies(tmp_path) == ["p"]
+    read, _ = load_pools(tmp_path, "p")
+    [spec] = [spec for spec in store.runs("profile") if spec.prm == "good"]
+    kept, left_out = stored_pools(store, [spec], grader)
+    assert (len(kept), left_out) == (len(PROBLEMS), 0)
+    stored = {one.problem: one for one in kept}
+    for saved in saved_pools(read, "good", grader):
+        had = stored.pop(saved.problem)
+        assert math.isnan(saved.prm_tokens) and had.prm_tokens > 0
+        assert saved.generated_tokens == had.generated_tokens > 0
+        for name in ("correct", "answer_class", "tokens"):
+            assert getattr(saved.pool, name).tolist() == getattr(had.pool, name).tolist()
+        for score, values in had.pool.scores.items():
+            assert saved.pool.scores[score] == pytest.approx(values, rel=1e-5)
+    assert stored == {}
+    assert all(not one.pool.scores for one in saved_pools(read, None, grader))
+
+
+def test_of_several_profiles_the_largest_pool_of_a_problem_counts(grader: MathGrader) -> None:
+    executor = Executor(SimulatedPolicy(0.6, 2), None, grader, Sampling())
+    with Store.open("sqlite://") as store:
+        specs = [profile_spec(executor, samples, {}) for samples in (4, 6, 5)]
+        for spec, problems in zip(specs, (PROBLEMS, PROBLEMS[:1], PROBLEMS), strict=True):
+            asyncio.run(profile(executor, problems, store, spec))
+        found, _ = stored_pools(store, specs, grader)
+    sizes = {one.problem: len(one.pool) for one in found}
+    assert sizes == {problem_uid(p): 6 if p == PROBLEMS[0] else 5 for p in PROBLEMS}
+
+
+def test_problems_the_prm_was_trained_on_are_counted_and_left_out(grader: MathGrader) -> None:
+    seen = {question_id(PROBLEMS[1].text)}
+    prm = SimulatedPrm(0.9, trained_on=seen)
+    executor = Executor(SimulatedPolicy(0.6, 2), prm, grader, Sampling())
+    with Store.open("sqlite://") as store:
+        spec = profile_spec(executor, SAMPLES, {})
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+        found, left_out = stored_pools(store, [spec], grader)
+    assert {one.problem for one in found} == {problem_uid(p) for p in (PROBLEMS[0], PROBLEMS[2])}
+    assert left_out == 1

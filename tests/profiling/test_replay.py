@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from executor.answers import MathGrader, Vote, vote
 from executor.outcome import SampleRecord
 from executor.strategy import Score
-from profiling.replay import Pool, best_of_k, pass_at_k, vote_at_k
+from profiling.replay import MAJORITY, PASS, Pool, Rule, best_of_k, pass_at_k, replay
 
 GRADER = MathGrader()  # never needs its child: the answers are whole numbers
 ANSWERS = [None, "1", "2", "3"]
@@ -32,97 +32,117 @@ samples = st.tuples(
 
 def pool_of(pairs: list[tuple[str | None, float]]) -> Pool:
     answers = [answer for answer, _ in pairs]
+    scores = np.array([score for _, score in pairs])
     return Pool(
         correct=np.array([answer == RIGHT for answer in answers]),
         answer_class=np.array([-1 if a is None else answers.index(a) for a in answers]),
-        scores={Score.LAST: np.array([score for _, score in pairs])},
+        scores={Score.LAST: scores, Score.MIN: np.ones(len(pairs))},
         tokens=np.ones(len(pairs), dtype=np.int64),
         step_tokens=np.array([1]),
         step_samples=np.array([len(pairs)]),
     )
 
 
-def by_hand(pairs: list[tuple[str | None, float]], k: int, method: Vote) -> float:
+def by_hand(pairs: list[tuple[str | None, float]], k: int, method: Vote | None) -> float:
     """The mean over every ordered draw of k samples, as the executor votes on them."""
     won = []
     for drawn in itertools.permutations(pairs, k):
         answers, scores = [a for a, _ in drawn], [s for _, s in drawn]
-        voted = None if method is Vote.MAJORITY else scores
-        won.append(answers[vote(answers, voted, method, GRADER)] == RIGHT)
+        if method is None:
+            won.append(RIGHT in answers)
+        else:
+            voted = None if method is Vote.MAJORITY else scores
+            won.append(answers[vote(answers, voted, method, GRADER)] == RIGHT)
     return sum(won) / len(won)
 
 
-@given(samples, st.integers(1, 5), st.sampled_from(Vote))
-@example([("1", 2.0**-40), ("2", 2.0**-41)], 2, Vote.WEIGHTED)
-@example([("2", 0.5), ("1", 0.25), ("1", 0.25)], 3, Vote.WEIGHTED)
-@example([(None, 1.0), ("1", 0.5)], 2, Vote.MAX)
-def test_a_replayed_vote_is_the_mean_over_all_draws(
-    pairs: list[tuple[str | None, float]], k: int, method: Vote
+@given(samples)
+@example([("1", 2.0**-40), ("2", 2.0**-41)])
+@example([("2", 0.5), ("1", 0.25), ("1", 0.25)])
+@example([(None, 1.0), ("1", 0.5)])
+@example([("1", 0.0), ("2", 0.0), (None, 0.0), ("2", 0.0)])
+def test_a_replayed_rule_is_the_mean_over_all_draws_at_every_k(
+    pairs: list[tuple[str | None, float]],
 ) -> None:
-    assume(k <= len(pairs))
-    found = vote_at_k(pool_of(pairs), k, method, Score.LAST)
-    assert found == pytest.approx(by_hand(pairs, k, method), abs=1e-9)
+    ks = np.arange(1, len(pairs) + 1)
+    curves = replay(pool_of(pairs), ks)
+    for rule, curve in curves.items():
+        seen = pairs if rule.score is not Score.MIN else [(answer, 1.0) for answer, _ in pairs]
+        expected = [by_hand(seen, k, rule.vote) for k in ks.tolist()]
+        assert curve.accuracy == pytest.approx(expected, abs=1e-12), str(rule)
+        assert curve.variance.tolist() == [0.0] * len(ks)
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=9), st.integers(1, 9))
-def test_pass_at_k_is_the_share_of_subsets_with_a_right_one(correct: list[bool], k: int) -> None:
-    assume(k <= len(correct))
-    subsets = [any(subset) for subset in itertools.combinations(correct, k)]
-    expected = sum(subsets) / len(subsets)
-    assert pass_at_k(np.array(correct), k) == pytest.approx(expected, abs=1e-9)
+def test_rules_with_a_score_need_scores() -> None:
+    scored = pool_of([("1", 0.5), ("2", 0.25)])
+    assert [str(rule) for rule in replay(scored, np.array([1]))] == [
+        "pass", "majority", "max last", "max min", "weighted last", "weighted min",
+    ]  # fmt: skip
+    bare = Pool(scored.correct, scored.answer_class, {}, scored.tokens, *[scored.step_tokens] * 2)
+    assert list(replay(bare, np.array([1]))) == [PASS, MAJORITY]
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=9),
-    st.integers(1, 9),
-)
-def test_best_of_k_is_the_mean_over_subsets_ties_shared(
-    pairs: list[tuple[bool, int]], k: int
-) -> None:
-    assume(k <= len(pairs))
-    won = []
-    for subset in itertools.combinations(pairs, k):
-        best = max(score for _, score in subset)
-        winners = [right for right, score in subset if score == best]
-        won.append(sum(winners) / len(winners))
-    found = best_of_k(
-        np.array([right for right, _ in pairs]), np.array([float(s) for _, s in pairs]), k
-    )
-    assert found == pytest.approx(sum(won) / len(won), abs=1e-9)
+def test_asking_for_fewer_k_changes_nothing_but_the_noise() -> None:
+    """Some k of a pool too large for enumeration: exact rules agree to the bit."""
+    rng = np.random.default_rng(0)
+    pool = pool_of([(ANSWERS[rng.integers(4)], float(rng.random())) for _ in range(40)])
+    some, every = np.array([1, 3, 17, 40]), np.arange(1, 41)
+    few, all_of_them = replay(pool, some), replay(pool, every)
+    for rule, curve in few.items():
+        whole = all_of_them[rule]
+        assert curve.accuracy == pytest.approx(whole.accuracy[some - 1], abs=1e-14), str(rule)
+        sampled = rule.vote is Vote.WEIGHTED
+        assert (curve.variance > 0).tolist() == [False, sampled, sampled, False]
+
+
+def test_equal_scores_make_a_weighted_vote_a_majority() -> None:
+    rng = np.random.default_rng(1)
+    pool = pool_of([(ANSWERS[rng.integers(4)], 0.5) for _ in range(24)])
+    ks = np.arange(1, 25)
+    curves = replay(pool, ks, orders=256)
+    found, exact = curves[Rule(Vote.WEIGHTED, Score.LAST)], curves[MAJORITY]
+    assert np.ptp(exact.accuracy) > 0.1
+    assert found.accuracy == pytest.approx(exact.accuracy, abs=4 * 0.5 / math.sqrt(256))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=9))
+def test_pass_at_k_is_the_share_of_subsets_with_a_right_one(correct: list[bool]) -> None:
+    ks = range(1, len(correct) + 1)
+    subsets = [[any(s) for s in itertools.combinations(correct, k)] for k in ks]
+    expected = [sum(found) / len(found) for found in subsets]
+    assert pass_at_k(np.array(correct), np.array(ks)) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=9))
+def test_best_of_k_is_the_mean_over_subsets_ties_shared(pairs: list[tuple[bool, int]]) -> None:
+    def won(k: int) -> float:
+        shares = []
+        for subset in itertools.combinations(pairs, k):
+            best = max(score for _, score in subset)
+            winners = [right for right, score in subset if score == best]
+            shares.append(sum(winners) / len(winners))
+        return sum(shares) / len(shares)
+
+    correct = np.array([right for right, _ in pairs])
+    scores = np.array([float(score) for _, score in pairs])
+    ks = range(1, len(pairs) + 1)
+    found = best_of_k(correct, scores, np.array(ks))
+    assert found == pytest.approx([won(k) for k in ks], abs=1e-12)
 
 
 def test_large_pools_lose_no_precision() -> None:
-    correct = np.arange(4096) % 64 == 0
-    exact = 1 - math.comb(4096 - 64, 256) / math.comb(4096, 256)
-    assert pass_at_k(correct, 256) == pytest.approx(exact, rel=1e-8)
-    constant = np.zeros(4096)
-    assert best_of_k(correct, constant, 256) == pytest.approx(1 / 64, rel=1e-8)
-
-
-@pytest.mark.parametrize("method", [Vote.MAJORITY, Vote.WEIGHTED])
-@pytest.mark.parametrize("k", [3, 6, 9])
-def test_subsampling_is_within_its_error_of_all_subsets(method: Vote, k: int) -> None:
-    """Pools of 12 have up to 924 subsets: for k = 6 they are sampled, else all are decided."""
-    rng = np.random.default_rng(k)
-    pairs = [(ANSWERS[rng.integers(4)], float(rng.integers(1, 9)) / 8) for _ in range(12)]
-    pool = pool_of(pairs)
-    exact = []
-    for subset in itertools.combinations(range(12), k):
-        part = pool_of([pairs[i] for i in subset])
-        exact.append(vote_at_k(part, k, method, Score.LAST))
-    found = [vote_at_k(pool, k, method, Score.LAST, random_state=s) for s in range(4)]
-    error = 4 * np.std(exact) / math.sqrt(512) if math.comb(12, k) > 512 else 1e-9
-    assert found == pytest.approx([np.mean(exact)] * 4, abs=error)
-    assert (len(set(found)) > 1) == (math.comb(12, k) > 512)
+    n, right = 1024, 16
+    correct, ks = np.arange(n) % (n // right) == 0, np.array([1, 2, 100, 512, 1008, 1024])
+    exact = [1 - math.comb(n - right, k) / math.comb(n, k) for k in ks.tolist()]
+    assert pass_at_k(correct, ks) == pytest.approx(exact, rel=1e-12)
+    assert best_of_k(correct, np.zeros(n), ks) == pytest.approx([right / n] * len(ks), rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [0, -1, 4])
 def test_more_samples_than_there_are_cannot_be_drawn(k: int) -> None:
-    correct = np.array([False, False, False])
+    pool = pool_of([("1", 0.5), ("2", 0.5), ("2", 0.5)])
     with pytest.raises(ValueError, match="between 1 and the 3"):
-        pass_at_k(correct, k)
-    with pytest.raises(ValueError, match="between 1 and the 3"):
-        best_of_k(correct, np.zeros(3), k)
+        replay(pool, np.array([1, k]))
 
 
 def test_a_pool_holds_what_its_samples_say() -> None:
@@ -147,7 +167,8 @@ def test_equal_answers_that_were_graded_unlike_are_not_one_class() -> None:
 
     pool = Pool.of((record("1", True), record("1.0", False), record("1", False)), GRADER)
     assert pool.answer_class.tolist() == [0, 1, 1]
-    assert vote_at_k(pool, 1, Vote.MAJORITY) == pytest.approx(1 / 3)
+    found = replay(pool, np.array([1]))[MAJORITY]
+    assert found.accuracy == pytest.approx([1 / 3])
 
 
 # Responses of up to three steps over two tokens: many begin alike.
@@ -158,12 +179,10 @@ responses = st.lists(
 )
 
 
-@given(responses, st.integers(1, 5))
+@given(responses)
 def test_the_share_of_steps_to_score_is_the_mean_over_all_subsets(
-    drawn: list[list[list[int]]], k: int
+    drawn: list[list[list[int]]],
 ) -> None:
-    assume(k <= len(drawn))
-
     def new_tokens(chosen: tuple[list[list[int]], ...]) -> int:
         seen = {}
         for steps in chosen:
@@ -179,6 +198,8 @@ def test_the_share_of_steps_to_score_is_the_mean_over_all_subsets(
         )
         for steps in drawn
     )  # fmt: skip
-    by_hand = [new_tokens(chosen) for chosen in itertools.combinations(drawn, k)]
-    expected = sum(by_hand) / len(by_hand) / new_tokens(tuple(drawn))
-    assert Pool.of(records, GRADER).scored_share(k) == pytest.approx(expected)
+    ks = range(1, len(drawn) + 1)
+    subsets = [[new_tokens(s) for s in itertools.combinations(drawn, k)] for k in ks]
+    expected = [sum(tokens) / len(tokens) / new_tokens(tuple(drawn)) for tokens in subsets]
+    found = Pool.of(records, GRADER).scored_share(np.array(ks))
+    assert found == pytest.approx(expected, abs=1e-12)
