@@ -104,8 +104,13 @@ def bundled(policy: str | None = None) -> pd.DataFrame:
     ]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+        return no_rows()
     return pd.concat(frames, ignore_index=True).astype(COLUMNS)
+
+
+def no_rows() -> pd.DataFrame:
+    """Evidence of nothing."""
+    return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def bundled_sizes() -> dict[str, int]:
