@@ -304,8 +304,13 @@ def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
     width = pick.interval[1] - pick.interval[0]
     if width > 0.2:
         notes.append(
-            f"the interval is {width:.0%} wide: it rests on {pick.problems} problems; "
-            "measure more for a surer answer"
+            f"the interval is {width:.0%} wide: "
+            + (
+                f"it rests on {pick.problems} problems"
+                if pick.problems
+                else "it was never measured"
+            )
+            + "; measure more for a surer answer"
         )
     return notes
 

@@ -27,8 +27,8 @@ from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
-from planner.recommend import Recommendation, candidates, choose, unit_name
 from planner.published.answer import ask
+from planner.recommend import Recommendation, candidates, choose, unit_name
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
 

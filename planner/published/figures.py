@@ -16,6 +16,7 @@ import pandas as pd
 
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
+from planner.costs import TOKENS
 
 # A source that was seen only through others is shown and not built on.
 SECONDARY = "secondary"
@@ -87,7 +88,7 @@ def cells() -> pd.DataFrame:
     found["rows"] = found["problems"] * found["runs"]
     found["successes"] = found["accuracy"] * found["rows"]
     found["difficulty"], found["sources"] = "all", "published"
-    for column in ("generated_tokens", "prompt_tokens", "prm_tokens", "pass_at_1", "prm_auc"):
+    for column in (*TOKENS, "pass_at_1", "prm_auc"):
         found[column] = float("nan")
     strategies = [strategy_of(cell) for cell in found.to_dict("records")]
     names = zip(strategies, found["name"], strict=True)
