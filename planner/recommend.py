@@ -39,7 +39,7 @@ class Choice:
         predicted_accuracy, interval: mean and 90 % interval of its accuracy.
         cost: expected, a problem.
         problems: how many problems it was measured on here; 0 if it rests on the model alone.
-        sources: how (`measured`, `replayed`).
+        sources: how (`measured`, `replayed`, `published`, or `model` alone).
         beta: parameters of the Beta posterior that mean and interval are of.
         extra: generations besides the strategy's own: probes that it cannot use.
     """
