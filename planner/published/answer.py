@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
+from threadpoolctl import threadpool_limits
 
 from executor.answers import Vote
 from executor.errors import InputError
@@ -99,11 +100,12 @@ def ask(
     cells = figures.cells()
     touching = _touching(cells, policy, prm, on)
     model_cells = usable(cells, catalog)
-    model = PublishedModel.load(catalog).fit(model_cells)
     own = touching[touching["prm"].isin(["", prm])]
     strategies = _strategies(own, scored=prm is not None)
     asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
-    means, covariance = model.predict(asked)
+    # So small a factorisation gains nothing from threads, which on busy cores wait.
+    with threadpool_limits(limits=1):
+        means, covariance = PublishedModel.load(catalog).fit(model_cells).predict(asked)
     posterior = beta_of_logit(means, np.diag(covariance))
     choices = _choices(strategies, set(own["strategy"]), posterior, on, rates)
     evidence = [*_rows(touching), _model_row(model_cells)]
