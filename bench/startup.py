@@ -13,7 +13,11 @@ from common import ROOT, finish
 COMMANDS = {
     "help": ["--help"],
     "recommend": ["recommend", "--policy", "smollm2-135m", "--json"],
-}
+    "recommend from published figures": [
+        "recommend", "--policy", "Llama-3.2-1B-Instruct", "--prm", "RLHFlow-PRM-Deepseek-8B",
+        "--benchmark", "MATH-500", "--budget", "256", "--json",
+    ],
+}  # fmt: skip
 
 
 def main() -> None:

@@ -117,15 +117,29 @@ def _whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
+def _runnable(name: str) -> str:
+    """The hub id that a name of the catalog stands for; any other name as it is."""
+    from planner.catalog import load_catalog
+
+    try:
+        return load_catalog().hub_id(name)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _add_models(command: Parser, *, served: bool = True) -> None:
     server = ", or address of a server" if served else ""
+    kind = _runnable if served else str
     command.add_argument(
         "--policy",
         required=True,
+        type=kind,
         help=f"catalog name (lab-0.8m), checkpoint folder, hub id{server}",
     )
     command.add_argument(
-        "--prm", help=f"catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}"
+        "--prm",
+        type=kind,
+        help=f"catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}",
     )
 
 
@@ -334,10 +348,24 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         "which strategy to use, from evidence alone; needs neither torch nor vllm",
         "apportion recommend --policy lab-0.8m --prm lab-0.8m-prm --budget 16\n"
         "apportion recommend --policy lab-0.4m --prm lab-0.4m-prm-plain --difficulty medium "
-        "--json",
+        "--json\n"
+        "apportion recommend --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
+        "--benchmark MATH-500 --budget 256",
     )
     _add_models(command, served=False)
     command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
+    command.add_argument(
+        "--benchmark",
+        metavar="NAME",
+        help="answer from published figures of this benchmark, as MATH-500 (default, where nothing "
+        "was measured) or AIME24",
+    )
+    command.add_argument(
+        "--catalog",
+        type=Path,
+        metavar="FILE",
+        help="TOML with policies and PRMs of yours, laid out as data/catalog.toml",
+    )
     command.add_argument(
         "--next-problems",
         type=_whole,
@@ -372,7 +400,10 @@ def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
         "apportion fit-prm --problems train.jsonl --policy smollm2-135m --out heads/smollm2",
     )
     command.add_argument(
-        "--policy", required=True, help="whose hidden states the head reads: name, folder or hub id"
+        "--policy",
+        required=True,
+        type=_runnable,
+        help="whose hidden states the head reads: name, folder or hub id",
     )
     _add_problems(command)
     command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
@@ -506,8 +537,14 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
         action="store_false",
         help="draw all N responses, also those that cannot change a vote's answer any more",
     )
-    command.add_argument("--policy", help="with --strategy; with --plan: where its policy lies now")
-    command.add_argument("--prm", help="with --strategy; with --plan: where its PRM lies now")
+    command.add_argument(
+        "--policy",
+        type=_runnable,
+        help="with --strategy; with --plan: where its policy lies now",
+    )
+    command.add_argument(
+        "--prm", type=_runnable, help="with --strategy; with --plan: where its PRM lies now"
+    )
     _add_problems(command)
     _add_strategy_options(command)
     _add_sampling(command)
@@ -575,8 +612,12 @@ def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:
         "apportion serve-command --prm lab-0.8m-prm --port 8100",
     )
     model = command.add_mutually_exclusive_group(required=True)
-    model.add_argument("--policy", help="catalog name (lab-0.8m), checkpoint folder or hub id")
-    model.add_argument("--prm", help="catalog name (lab-0.8m-prm), checkpoint folder or hub id")
+    model.add_argument(
+        "--policy", type=_runnable, help="catalog name (lab-0.8m), checkpoint folder or hub id"
+    )
+    model.add_argument(
+        "--prm", type=_runnable, help="catalog name (lab-0.8m-prm), checkpoint folder or hub id"
+    )
     command.add_argument("--port", type=_whole, default=8000, help="default: %(default)s")
     _add_sizes(command.add_argument_group("engine"))
 

@@ -225,7 +225,9 @@ class Rates:
             ("PRM", self.prm_parameters if scored else 0),
         ):
             if size is None:
-                return f"the {role}'s size is not known; it comes with measured evidence"
+                return (
+                    f"the {role}'s size is not known; it comes with measured evidence or a catalog"
+                )
         return None
 
     def _missing_shape(self, scored: bool) -> str | None:

@@ -5,6 +5,9 @@ and best-of-N for every budget up to its size. Problems the PRM was trained on a
 rewards there are not held out. What `run` answered is not evidence: it is what plans are judged by.
 Other programs' runs (`apportion import`) answer for policies that this store has no runs of its own
 of; they keep their study's grader, and what they do not say of costs is NaN.
+
+What others have published is of whole benchmarks, not of problems: it meets these rows as `cells`
+(`planner.published.figures.cells`).
 """
 
 from __future__ import annotations
@@ -104,8 +107,13 @@ def bundled(policy: str | None = None) -> pd.DataFrame:
     ]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+        return no_rows()
     return pd.concat(frames, ignore_index=True).astype(COLUMNS)
+
+
+def no_rows() -> pd.DataFrame:
+    """Evidence of nothing."""
+    return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def bundled_sizes() -> dict[str, int]:

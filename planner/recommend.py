@@ -39,7 +39,7 @@ class Choice:
         predicted_accuracy, interval: mean and 90 % interval of its accuracy.
         cost: expected, a problem.
         problems: how many problems it was measured on here; 0 if it rests on the model alone.
-        sources: how (`measured`, `replayed`).
+        sources: how (`measured`, `replayed`, `published`, or `model` alone).
         beta: parameters of the Beta posterior that mean and interval are of.
         extra: generations besides the strategy's own: probes that it cannot use.
     """
@@ -304,8 +304,13 @@ def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
     width = pick.interval[1] - pick.interval[0]
     if width > 0.2:
         notes.append(
-            f"the interval is {width:.0%} wide: it rests on {pick.problems} problems; "
-            "measure more for a surer answer"
+            f"the interval is {width:.0%} wide: "
+            + (
+                f"it rests on {pick.problems} problems"
+                if pick.problems
+                else "it was never measured"
+            )
+            + "; measure more for a surer answer"
         )
     return notes
 

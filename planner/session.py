@@ -41,6 +41,7 @@ from executor.store import RunSpec, Store
 from executor.strategy import Sampling
 from executor.templates import PromptTemplate, load_template, template_for
 from executor.tokens import Tokens, load_tokenizer
+from planner.catalog import load_catalog
 from planner.console import Output
 from planner.costs import Rates
 from planner.shape import Shape
@@ -152,6 +153,9 @@ class Session:
         if self.settings.template is not None:
             return load_template(self.settings.template)
         checkpoint = self.checkpoint(policy)
+        known = load_catalog().policy(checkpoint.name)
+        if checkpoint.folder is None and known is not None and known.template is not None:
+            return load_template(known.template)
         return template_for(checkpoint.name if checkpoint.servers else policy, checkpoint.folder)
 
     def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy | HttpPolicy:
@@ -374,7 +378,7 @@ def rates(store: Store, policy: str, prm: str | None) -> Rates:
 
 def _size(store: Store, name: str) -> int | None:
     known = store.artefact(_MODEL + name)
-    return None if known is None else int(known[1]["parameters"])
+    return load_catalog().parameters(name) if known is None else int(known[1]["parameters"])
 
 
 def _shape(store: Store, name: str) -> Shape | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from executor.servers.address import read_address
 from executor.store import Store
 from executor.strategy import key
 from planner import evidence
+from planner.catalog import Catalog, load_catalog
 from planner.commands import common
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
@@ -26,6 +27,7 @@ from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
+from planner.published.answer import ask
 from planner.recommend import Recommendation, candidates, choose, unit_name
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
@@ -56,6 +58,7 @@ class Answer:
         second: the runner-up; `why` it lost.
         measurements: what more of each cell would be worth, the most likely to change it first.
         gains: efficiency gain over majority vote, by unit of budget.
+        published: figures of others, where nothing was measured (`planner.published.answer`).
     """
 
     policy: str
@@ -66,6 +69,7 @@ class Answer:
     why: str | None
     measurements: list[Measurement]
     gains: dict[str, Efficiency]
+    published: tuple[dict[str, Any], ...] = ()
 
     def buy(self, measurement: Measurement) -> str:
         """The command line of a measurement."""
@@ -78,10 +82,17 @@ def run(arguments: Namespace, output: Output) -> None:
     level = common.difficulty(arguments.difficulty)
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
-    basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
-    common.check_known(constraint, basis.rates)
-    answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
-    notes = [*answered.made.notes, *basis.notes]
+    catalog = load_catalog(arguments.catalog)
+    measured = _measured(arguments.store, policy, prm, catalog)
+    if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
+        answered, basis_notes = _published(arguments, policy, prm, level, constraint, catalog)
+    else:
+        policy, prm = measured or (policy, prm)
+        basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+        common.check_known(constraint, basis.rates)
+        answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
+        basis_notes = basis.notes
+    notes = [*answered.made.notes, *basis_notes]
     record = document(answered, notes)
     output.result(record, lambda console: show(console, answered, notes))
 
@@ -116,6 +127,65 @@ def answer(
         next_measurements(made, constraint, next_problems),
         efficiency(made.choice, found, rows),
     )
+
+
+def _published(
+    arguments: Namespace,
+    policy: str,
+    prm: str | None,
+    level: str,
+    constraint: Constraint,
+    catalog: Catalog,
+) -> tuple[Answer, tuple[str, ...]]:
+    """The choice from what others have published, and what should be known of that.
+
+    What a measurement of a few problems would change, and the gain over majority vote, are not
+    said: both take strategies' accuracies as independent, and these share what is not known.
+
+    Raises:
+        InputError: figures are of no single difficulty or not of this benchmark, or nothing keeps
+            to the constraint.
+    """
+    if level != "all":
+        raise InputError(
+            f"difficulty {level}: published figures are of whole benchmarks; "
+            "leave --difficulty out, or profile and measure"
+        )
+    sizes = Rates(
+        policy_parameters=catalog.parameters(policy),
+        prm_parameters=None if prm is None else catalog.parameters(prm),
+    )
+    rates = common.pricing(arguments).apply(sizes, policy, prm)
+    common.check_known(constraint, rates)
+    found = ask(policy, prm, arguments.benchmark, catalog, rates)
+    made = choose(level, list(found.choices), constraint)
+    nothing = evidence.no_rows()
+    second = runner_up(made, constraint, nothing)
+    lost = None
+    if second is not None:
+        better = found.probability_better(second.choice.strategy, made.choice.strategy)
+        second = replace(second, better=better)
+        lost = why(second, made, constraint)
+    answered = Answer(policy, prm, nothing, made, second, lost, [], {}, found.evidence)
+    return answered, (*found.printed(made.choice.strategy), *found.notes, *rates.notes())
+
+
+def _measured(
+    store_url: str, policy: str, prm: str | None, catalog: Catalog
+) -> tuple[str, str | None] | None:
+    """The names under which the store, or this project's own evidence, has a policy and PRM.
+
+    A run of a catalog's model is stored under its hub id. None where the policy was not measured.
+    """
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            runs = store.runs()
+        policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
+        for name in catalog.names(policy):
+            if name in policies:
+                scorers = () if prm is None else catalog.names(prm)
+                return name, next((one for one in scorers if one in prms), prm)
+    return (policy, prm) if policy in evidence.bundled_sizes() else None
 
 
 def model_name(given: str | None) -> Any:
@@ -217,7 +287,7 @@ def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
         "cost_unit": made.cost_unit,
         "next_measurements": [m.to_dict(answered.buy(m)) for m in answered.measurements],
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
-        "evidence": _rows(answered.rows),
+        "evidence": [*_rows(answered.rows), *answered.published],
         "notes": notes,
     }
 
@@ -261,10 +331,11 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
     console.print(table(title, columns, rows))
     if hidden := len(made.alternatives) + 1 - len(rows):
         console.print(f"and {hidden} more, with --json", highlight=False)
-    best = answered.measurements[0]
-    say(measurement_sentence(best, made))
-    if best.chance > 0:
-        console.print(f"  {answered.buy(best)}", highlight=False, markup=False, soft_wrap=True)
+    if answered.measurements:
+        best = answered.measurements[0]
+        say(measurement_sentence(best, made))
+        if best.chance > 0:
+            console.print(f"  {answered.buy(best)}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
         say(f"note: {note}")
 

@@ -1,0 +1,1 @@
+"""What others have published: figures, a model over studies, and the answer they give together."""

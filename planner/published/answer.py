@@ -1,0 +1,258 @@
+"""The first day's answer: which strategy, from what others have published, nothing measured."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from threadpoolctl import threadpool_limits
+
+from executor.answers import Vote
+from executor.errors import InputError
+from executor.strategy import (
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    Strategy,
+    key,
+    to_dict,
+)
+from planner.catalog import Catalog
+from planner.costs import Rates
+from planner.evidence import BUDGETS
+from planner.posterior import summarise
+from planner.published import figures
+from planner.published.model import PublishedModel, beta_of_logit, usable
+from planner.recommend import Choice
+
+Floats = NDArray[np.float64]
+DEFAULT_BENCHMARK = "MATH-500"  # what most of the figures are of
+# A strategy chosen anew for each budget, with a PRM that is not printed: shown, never proposed.
+_CHOSEN_BY_OTHERS = "compute_optimal"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedAnswer:
+    """Strategies with what to expect of them.
+
+    Attributes:
+        choices: every strategy known of, with its prediction.
+        means, covariance: of the logits of their accuracies, shapes `(choices,)` and `(choices,
+            choices)`: what is not known of the policy is not known of any of them.
+        evidence: the figures it rests on, each with its source, and what the model rests on.
+        notes: what should be known about it, a line each.
+    """
+
+    choices: tuple[Choice, ...]
+    means: Floats
+    covariance: Floats
+    evidence: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+
+    def probability_better(self, one: Strategy, other: Strategy) -> float:
+        """P(the accuracy of one strategy is higher than another's), what they share allowed for."""
+        strategies = [choice.strategy for choice in self.choices]
+        i, j = strategies.index(one), strategies.index(other)
+        apart = self.covariance[i, i] + self.covariance[j, j] - 2 * self.covariance[i, j]
+        return float(ndtr((self.means[i] - self.means[j]) / math.sqrt(apart)))
+
+    def printed(self, strategy: Strategy) -> list[str]:
+        """What the figures of one strategy itself are, as a note."""
+        name = key(strategy)
+        own = [row for row in self.evidence if row.get("strategy") == name]
+        if not own:
+            return [f"no figure of {name} itself is published: the accuracy is the model's"]
+        said = ", ".join(f"{row['accuracy']:.3f} ({row['source']})" for row in own)
+        return [f"published of {name} itself: {said}; the prediction leans on the rest too"]
+
+
+def ask(
+    policy: str, prm: str | None, benchmark: str | None, catalog: Catalog, rates: Rates
+) -> PublishedAnswer:
+    """What published figures say of a policy and PRM on a benchmark.
+
+    Args:
+        policy, prm: names or hub ids; of one that the catalog does not know, nothing but its
+            name is known.
+        benchmark: one of `planner.published.figures.benchmarks`; None: `DEFAULT_BENCHMARK`.
+        catalog: sizes, families and PRMs.
+        rates: what a token costs.
+
+    Raises:
+        InputError: there are no figures of this benchmark.
+    """
+    on = benchmark or DEFAULT_BENCHMARK
+    if on not in figures.benchmarks():
+        known = ", ".join(figures.benchmarks())
+        raise InputError(f"benchmark {on}: nothing is published of it here; there are {known}")
+    policy = entry.name if (entry := catalog.policy(policy)) else policy
+    if prm is not None:
+        prm = scorer.name if (scorer := catalog.prm(prm)) else prm
+    cells = figures.cells()
+    touching = _touching(cells, policy, prm, on)
+    model_cells = usable(cells, catalog)
+    own = touching[touching["prm"].isin(["", prm])]
+    strategies = _strategies(own, scored=prm is not None)
+    asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
+    # So small a factorisation gains nothing from threads, which on busy cores wait.
+    with threadpool_limits(limits=1):
+        means, covariance = PublishedModel.load(catalog).fit(model_cells).predict(asked)
+    posterior = beta_of_logit(means, np.diag(covariance))
+    choices = _choices(strategies, set(own["strategy"]), posterior, on, rates)
+    evidence = [*_rows(touching), _model_row(model_cells)]
+    notes = [
+        *_basis(policy, prm, on, benchmark, own, model_cells),
+        *_sources(policy, on),
+        *_unknown(policy, prm, catalog),
+        *_tokens(on),
+    ]
+    return PublishedAnswer(tuple(choices), means, covariance, tuple(evidence), tuple(notes))
+
+
+def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str) -> pd.DataFrame:
+    """Figures of the policy on the benchmark: with this PRM, with none, or with one not printed."""
+    here = cells[(cells["policy"] == policy) & (cells["benchmark"] == benchmark)]
+    return here[here["prm"].isin(["", prm]) | (here["name"] == _CHOSEN_BY_OTHERS)]
+
+
+def _strategies(own: pd.DataFrame, *, scored: bool) -> list[Strategy]:
+    """What to predict: the strategies of the figures, and the usual ones at the usual budgets."""
+    found: list[Strategy] = [Greedy(), *(Majority(n) for n in BUDGETS)]
+    if scored:
+        for n in BUDGETS[1:]:
+            found += [BestOfN(n), BestOfN(n, vote=Vote.WEIGHTED), BeamSearch(n), Dvts(n)]
+    published = [figures.strategy_of(cell) for cell in own.to_dict("records")]
+    found += [strategy for strategy in published if strategy is not None]
+    return list(dict.fromkeys(found))
+
+
+def _choices(
+    strategies: list[Strategy],
+    known: set[str],
+    posterior: tuple[Floats, Floats],
+    benchmark: str,
+    rates: Rates,
+) -> list[Choice]:
+    """Strategies with their predictions; `known` are the keys of those that have figures."""
+    a, b = posterior
+    means, lows, highs = summarise(a, b)
+    tokens, _ = figures.tokens_per_response()
+    problems = figures.benchmarks()[benchmark]
+    found = []
+    for i, strategy in enumerate(strategies):
+        drawn = strategy.n * tokens
+        is_known = key(strategy) in known
+        found.append(
+            Choice(
+                strategy,
+                float(means[i]),
+                (float(lows[i]), float(highs[i])),
+                rates.price(drawn, 0.0, drawn if strategy.needs_prm else 0.0),
+                problems if is_known else 0,
+                "published" if is_known else "model",
+                (float(a[i]), float(b[i])),
+            )
+        )
+    return found
+
+
+def _cell(strategy: Strategy, policy: str, prm: str | None, benchmark: str) -> dict[str, Any]:
+    """A cell nobody has published: a run of one's own, a study that is none of those seen."""
+    options = to_dict(strategy)
+    return {
+        "study": "",
+        "policy": policy,
+        "prm": prm or "" if strategy.needs_prm else "",
+        "name": strategy.name,
+        "n": strategy.n,
+        "width": options.get("width", 0),
+        "score": str(options.get("score", "")),
+        "vote": str(options.get("vote", "")),
+        "benchmark": benchmark,
+    }
+
+
+def _rows(touching: pd.DataFrame) -> Iterable[dict[str, Any]]:
+    columns = [
+        "source", "study", "policy", "prm", "strategy", "benchmark", "accuracy", "problems",
+        "runs", "reliability", "note",
+    ]  # fmt: skip
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in touching[columns].to_dict("records")
+    ]
+
+
+def _model_row(cells: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "source": "model",
+        "figures": len(cells),
+        "studies": sorted(cells["study"].unique()),
+        "policies": int(cells["policy"].nunique()),
+        "prms": int(cells.loc[cells["prm"] != "", "prm"].nunique()),
+    }
+
+
+def _basis(
+    policy: str,
+    prm: str | None,
+    benchmark: str,
+    asked: str | None,
+    own: pd.DataFrame,
+    cells: pd.DataFrame,
+) -> list[str]:
+    chosen = "" if asked else ", as no --benchmark was given"
+    notes = [
+        f"from published figures, accuracy on {benchmark}{chosen}; intervals are for a run of your "
+        "own and hold how much studies differ; profile and measure for an answer of your own"
+    ]
+    pair = own if prm is None else own[own["prm"] == prm]
+    if pair.empty:
+        alone = " alone" if prm is None else f" with {prm}"
+        also = "; of the policy without it there are figures" if len(own) else ""
+        notes.append(
+            f"nobody has published {policy}{alone} on {benchmark}{also}: the answer is the "
+            f"model's, from {len(cells)} figures of {cells['policy'].nunique()} policies in "
+            f"{cells['study'].nunique()} studies"
+        )
+    return notes
+
+
+def _sources(policy: str, benchmark: str) -> list[str]:
+    apart = figures.contradictions(policy, benchmark)
+    return [f"sources disagree on {policy}, {benchmark}: {'; '.join(apart)}"] if apart else []
+
+
+def _unknown(policy: str, prm: str | None, catalog: Catalog) -> list[str]:
+    notes = []
+    for role, name, entries, found in (
+        ("policy", policy, catalog.policies, catalog.policy(policy)),
+        ("PRM", prm, catalog.prms, None if prm is None else catalog.prm(prm)),
+    ):
+        if name is not None and found is None:
+            near = difflib.get_close_matches(name, list(entries), n=1, cutoff=0.8)
+            notes.append(
+                f"{role} {name} is in no catalog, so that its size is not known"
+                + (f"; did you mean {near[0]}?" if near else "; --catalog FILE adds it")
+            )
+    scorer = None if prm is None else catalog.prm(prm)
+    if scorer is not None and scorer.convention is None:
+        notes.append(f"PRM {prm}: this program does not know its format and cannot run it")
+    return notes
+
+
+def _tokens(benchmark: str) -> list[str]:
+    tokens, source = figures.tokens_per_response()
+    return [
+        f"costs take {tokens:.0f} tokens a response, prompts left out, for {benchmark} too: no "
+        f"study prints tokens, and one run tells them ({source})"
+    ]

@@ -1,0 +1,292 @@
+"""A mixed model of published accuracies: what to expect where a figure exists, and where none does.
+
+The logit of an accuracy is a sum of random effects, one for each line of `EFFECTS`: of the policy,
+the benchmark, the strategy, the PRM, and of how much each gains from more samples. Studies have
+effects of their own, on levels and on gains, so that figures of two studies are never pooled as if
+they shared a grader and a prompt. A prediction is for a run of one's own: another study, whose
+effects are not known. Its interval therefore holds the differences between studies too.
+
+As all effects are normal and the logits nearly so, the posterior is that of Gaussian regression
+with a sum of kernels (Henderson's best linear unbiased prediction; Rasmussen and Williams,
+Gaussian Processes for Machine Learning, Sec. 2.2 and 2.7): one Cholesky factorisation. How large
+each effect is was chosen by `planner.published.spreads` and lies in `data/published/model.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.special import expit
+
+from executor.resources import data_folder
+from executor.strategy import STRATEGIES
+from planner.catalog import Catalog
+from planner.published.figures import SECONDARY, benchmarks
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+MODEL_FILE = "model.json"
+# Of the noise of a figure: how much of the binomial variance of its problems it has. Runs share
+# their problems, so that less than all of it is seen.
+NOISE = "noise"
+# What the authors call the majority's best over all budgets prints no budget.
+_LARGEST_BUDGET = 256
+_TYPICAL_LOG10_PARAMETERS = 9.7  # sizes are counted in decades from here
+_SPREAD_OF_SIZES = 0.6  # decades, of the policies in the catalog
+_TYPICAL_F1, _SPREAD_OF_F1 = 40.0, 20.0  # percent, of the PRMs in the catalog
+_METHODS = ("greedy", "majority", "best_of_n", "beam_search", "dvts", "compute_optimal")
+
+_POLICY_BENCHMARK = ("policy", "benchmark")
+_BLOCK = ("study", "policy", "benchmark")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A random effect: normal, one for each group, times a feature.
+
+    Attributes:
+        groups: columns whose values name the group; none: all cells share it.
+        slope: the feature it multiplies; None: 1.
+        fixed: its standard deviation where that is set by hand, wide, and not learnt.
+    """
+
+    groups: tuple[str, ...] = ()
+    slope: str | None = None
+    fixed: float | None = None
+
+
+EFFECTS: Mapping[str, Effect] = {
+    # How hard the benchmark is, how able the policy.
+    "level": Effect(fixed=2.0),
+    "size": Effect(slope="size", fixed=1.0),
+    "size_unknown": Effect(("policy",), "size_unknown", fixed=_SPREAD_OF_SIZES),
+    "benchmark": Effect(("benchmark",)),
+    "family": Effect(("family",)),
+    "policy": Effect(("policy",)),
+    "policy_benchmark": Effect(_POLICY_BENCHMARK),
+    # What a strategy gives, and more of it.
+    "method": Effect(("name",)),
+    "vote": Effect(("kind",)),
+    "method_size": Effect(("name",), "size"),
+    "growth": Effect(slope="growth"),
+    "growth_vote": Effect(("kind",), "doublings"),
+    "growth_size": Effect(slope="growth_size"),
+    "growth_benchmark": Effect(("benchmark",), "growth"),
+    "growth_policy_benchmark": Effect(_POLICY_BENCHMARK, "growth"),
+    # What the PRM adds to that.
+    "prm_quality": Effect(slope="prm_quality"),
+    "prm_unrated": Effect(("prm",), "prm_unrated"),
+    "prm_on_policy": Effect(slope="prm_on_policy"),
+    "prm": Effect(("prm",), "prm_growth"),
+    "prm_benchmark": Effect(("prm", "benchmark"), "prm_growth"),
+    "prm_policy": Effect(("prm", "policy"), "prm_growth"),
+    "prm_score": Effect(("prm", "score"), "prm_growth"),
+    # What is left and belongs to the cell, whoever measures it.
+    "cell": Effect(("policy", "prm", "kind", "score", "n", "benchmark")),
+    # What belongs to the study: its grader, its prompt.
+    "study": Effect(("study",)),
+    "study_benchmark": Effect(("study", "benchmark")),
+    "study_policy_benchmark": Effect(_BLOCK),
+    "study_growth": Effect(_BLOCK, "growth"),
+    "study_growth_vote": Effect((*_BLOCK, "kind"), "growth"),
+}
+FIXED = {name: effect.fixed for name, effect in EFFECTS.items() if effect.fixed is not None}
+LEARNT = tuple(name for name in EFFECTS if name not in FIXED)
+
+
+def usable(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
+    """The published cells the model rests on: policies of known size, strategies it knows."""
+    known = [policy for policy in cells["policy"].unique() if catalog.policy(policy) is not None]
+    kept = cells["policy"].isin(known) & cells["name"].isin(_METHODS)
+    return cells[kept & (cells["reliability"] != SECONDARY)].reset_index(drop=True)
+
+
+def features(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
+    """Groups and slopes of cells, columns as `EFFECTS` names them.
+
+    Args:
+        cells: columns `study, policy, prm, name, n, width, score, vote, benchmark`; an empty study
+            is one that nobody has seen.
+        catalog: sizes, families and PRMs.
+    """
+    table = cells[["study", "policy", "prm", "name", "score", "benchmark"]].copy()
+    # The budget of the compute-optimal strategy is part of what it chose.
+    scaled = (table["name"] != "compute_optimal").to_numpy(float)
+    budget = np.where(cells["n"] > 0, cells["n"], _LARGEST_BUDGET).astype(float)
+    table["n"] = budget
+    # One beam with all branches is another search than several.
+    one = (cells["width"] == cells["n"]) & (cells["width"] > 0)
+    table["kind"] = cells["name"] + "/" + cells["vote"].where(~one, "one beam")
+    policies = {name: catalog.policy(name) for name in table["policy"].unique()}
+    sizes, families = {}, {}
+    for name, policy in policies.items():
+        families[name] = f"of {name}" if policy is None else policy.family
+        if policy is not None:
+            sizes[name] = math.log10(policy.parameters) - _TYPICAL_LOG10_PARAMETERS
+    table["family"] = table["policy"].map(families)
+    size = table["policy"].map(sizes).to_numpy(float)
+    table["size"] = np.nan_to_num(size)
+    table["size_unknown"] = np.isnan(size).astype(float)
+    # Gains saturate: a quarter of the samples leaves half of what more of them could still give.
+    table["growth"] = scaled * (1 - 1 / np.sqrt(budget))
+    table["doublings"] = scaled * np.log2(budget) / math.log2(_LARGEST_BUDGET)
+    table["growth_size"] = table["growth"] * table["size"]
+    scoring = [name in STRATEGIES and STRATEGIES[name].needs_prm for name in table["name"]]
+    table["prm_growth"] = table["growth"] * np.array(scoring, dtype=float)
+    prms = {name: catalog.prm(name) for name in table["prm"].unique()}
+    rated = {
+        name: (prm.process_bench_f1 - _TYPICAL_F1) / _SPREAD_OF_F1
+        for name, prm in prms.items()
+        if prm is not None and prm.process_bench_f1 is not None
+    }
+    f1 = table["prm"].map(rated).to_numpy(float)
+    on_policy = [
+        (prm := prms[name]) is not None and family in prm.trained_on
+        for name, family in zip(table["prm"], table["family"], strict=True)
+    ]
+    table["prm_quality"] = table["prm_growth"] * np.nan_to_num(f1)
+    table["prm_unrated"] = table["prm_growth"] * np.isnan(f1)
+    table["prm_on_policy"] = table["prm_growth"] * np.array(on_policy, dtype=float)
+    return table
+
+
+def covariance(one: pd.DataFrame, other: pd.DataFrame, spreads: Mapping[str, float]) -> Floats:
+    """Covariance of the logits of two tables of features.
+
+    Args:
+        one, other: as `features` gives them.
+        spreads: standard deviations of the effects that count.
+
+    Returns:
+        Shape `(len(one), len(other))`.
+    """
+    codes = {
+        column: pd.concat([one[column], other[column]]).factorize()[0]
+        for column in dict.fromkeys(chain(*(EFFECTS[name].groups for name in spreads)))
+    }
+    total = np.zeros((len(one), len(other)))
+    for name, spread in spreads.items():
+        effect = EFFECTS[name]
+        left, right = spread * _slope(one, effect), spread * _slope(other, effect)
+        joined = np.zeros(len(one) + len(other), dtype=np.int64)
+        for column in effect.groups:
+            joined = joined * (codes[column].max() + 1) + codes[column]
+        for rows, columns in _shared_groups(joined, len(one)):
+            total[np.ix_(rows, columns)] += np.outer(left[rows], right[columns])
+    return total
+
+
+def _slope(table: pd.DataFrame, effect: Effect) -> Floats:
+    if effect.slope is None:
+        return np.ones(len(table))
+    return table[effect.slope].to_numpy(float)
+
+
+def _shared_groups(codes: Indices, split: int) -> Iterator[tuple[Indices, Indices]]:
+    """Indices in each of two tables of the cells of a group, for every group that both have.
+
+    Args:
+        codes: which group a cell is of; the first `split` cells are those of the first table.
+        split: how many cells that has.
+    """
+    order = np.argsort(codes, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        # In rising order: those of the first table come first.
+        first = int(np.searchsorted(members, split))
+        if 0 < first < len(members):
+            yield members[:first], members[first:] - split
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is regressed, shapes `(cells,)`: logits, and their binomial variance."""
+
+    logit: Floats
+    binomial: Floats
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame) -> Targets:
+        """Empirical logits (half a problem added to either side, so that none is infinite)."""
+        problems = cells["problems"].to_numpy(float)
+        share = (cells["accuracy"].to_numpy(float) * problems + 0.5) / (problems + 1)
+        return cls(np.log(share / (1 - share)), 1 / (problems * share * (1 - share)))
+
+
+class PublishedModel:
+    """The model, fitted.
+
+    Args:
+        spreads: standard deviation of every learnt effect, and `NOISE`.
+        catalog: sizes, families and PRMs.
+
+    Attributes:
+        features_: of the cells it was fitted to.
+    """
+
+    def __init__(self, spreads: Mapping[str, float], catalog: Catalog) -> None:
+        self.spreads = spreads
+        self.catalog = catalog
+
+    @classmethod
+    def load(cls, catalog: Catalog) -> PublishedModel:
+        """With the spreads that lie in `data/published`; not fitted yet."""
+        path = data_folder() / "published" / MODEL_FILE
+        return cls(json.loads(path.read_text(encoding="utf-8")), catalog)
+
+    def fit(self, cells: pd.DataFrame) -> PublishedModel:
+        """Fit to published cells (`planner.published.figures.cells`, those that are `usable`)."""
+        self.features_ = features(cells, self.catalog)
+        targets = Targets.of(cells)
+        between = covariance(self.features_, self.features_, self._effects())
+        noise = self.spreads[NOISE] ** 2 * targets.binomial
+        self._factor = np.linalg.cholesky(between + np.diag(noise))
+        self._solved = solve_triangular(self._factor, targets.logit, lower=True)
+        return self
+
+    def predict(self, cells: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Mean and covariance of the logits of the accuracies that runs would have.
+
+        Args:
+            cells: columns as `features` wants them.
+
+        Returns:
+            Shapes `(cells,)` and `(cells, cells)`; the latter with the noise of the benchmark's
+            size.
+        """
+        asked = features(cells, self.catalog)
+        between = covariance(self.features_, asked, self._effects())
+        solved = solve_triangular(self._factor, between, lower=True)
+        mean = solved.T @ self._solved
+        share = expit(mean)
+        problems = cells["benchmark"].map(benchmarks()).to_numpy(float)
+        noise = self.spreads[NOISE] ** 2 / (problems * share * (1 - share))
+        before = covariance(asked, asked, self._effects())
+        return mean, before - solved.T @ solved + np.diag(noise)
+
+    def _effects(self) -> dict[str, float]:
+        return FIXED | {name: self.spreads[name] for name in LEARNT}
+
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
+
+
+def beta_of_logit(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """The Beta with the first two moments of expit(X), X normal; shapes `(cells,)`.
+
+    Moments by Gauss-Hermite quadrature.
+    """
+    values = expit(mean[:, None] + np.sqrt(variance)[:, None] * _NODES)
+    weights = _WEIGHTS / _WEIGHTS.sum()
+    first = values @ weights
+    second = (values - first[:, None]) ** 2 @ weights
+    total = first * (1 - first) / second - 1
+    return first * total, (1 - first) * total

@@ -1,0 +1,217 @@
+"""The first day: what others have published answers, says what it rests on, and how sure it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from executor.errors import InputError
+from executor.store import RunSpec, Store
+from executor.strategy import Dvts, Majority, from_dict, key, to_dict
+from planner.catalog import load_catalog
+from planner.cli import build_parser
+from planner.commands import recommend as command
+from planner.console import Output
+from planner.costs import Rates
+from planner.published import figures
+from planner.published.answer import ask
+
+ROOT = Path(__file__).parents[3]
+PAIR = ("Llama-3.2-1B-Instruct", "RLHFlow-PRM-Deepseek-8B")
+ASKED = ["--policy", PAIR[0], "--prm", PAIR[1], "--benchmark", "MATH-500", "--budget", "256"]
+
+Recommend = Callable[..., dict[str, Any]]
+
+
+class Kept(Output):
+    """Keeps the document that a command ends with."""
+
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = {}
+
+    def result(self, document: dict[str, Any], show: Callable[[Console], None]) -> None:
+        self.document = json.loads(json.dumps(document))
+
+
+@pytest.fixture
+def recommend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recommend:
+    """The command, in a folder without a store; its document."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> dict[str, Any]:
+        output = Kept()
+        command.run(build_parser().parse_args(["recommend", *arguments]), output)
+        return output.document
+
+    return run
+
+
+def width(document: dict[str, Any]) -> float:
+    low, high = document["interval"]
+    return float(high - low)
+
+
+def test_a_published_pair_is_answered_without_engines_and_holds_its_figure(
+    tmp_path: Path, without_engines: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", without_engines, "recommend", *ASKED, "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    document = json.loads(ended.stdout)
+    assert (document["policy"], document["prm"]) == PAIR
+    chosen = dict(document["strategy"])
+    name = key(from_dict({k: v for k, v in chosen.items() if v is not None}))
+    [own] = [row for row in document["evidence"] if row.get("strategy") == name]
+    low, high = document["interval"]
+    assert low <= own["accuracy"] <= high
+    assert low <= document["predicted_accuracy"] <= high
+    assert own["source"].startswith("github:") and own["study"] == "hf-regrade"
+    assert any(own["source"] in note for note in document["notes"])
+    assert document["evidence"][-1]["source"] == "model"
+    assert document["cost"]["flops"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_rests_on_figures_of_the_pair_and_shows_those_of_unnamed_prms(
+    recommend: Recommend,
+) -> None:
+    rows = recommend(*ASKED)["evidence"][:-1]
+    assert {row["policy"] for row in rows} == {PAIR[0]}
+    assert {row["prm"] for row in rows} == {"", PAIR[1], "unstated"}
+    assert {row["strategy"] for row in rows if row["prm"] == "unstated"} == {"compute_optimal"}
+    assert {row["study"] for row in rows} == {"hf-regrade", "liu2025", "search-and-learn-44"}
+
+
+def test_budgets_are_kept_to(recommend: Recommend) -> None:
+    document = recommend(*ASKED[:-1], "16")
+    found = [document["strategy"], *(one["strategy"] for one in document["alternatives"])]
+    assert max(one["n"] for one in found) == 16
+    assert {one["sources"] for one in document["alternatives"]} == {"published", "model"}
+
+
+def test_hub_ids_name_the_same_models(recommend: Recommend) -> None:
+    catalog = load_catalog()
+    by_hub = recommend(
+        "--policy", catalog.hub_id(PAIR[0]), "--prm", catalog.hub_id(PAIR[1]),
+        "--benchmark", "MATH-500", "--budget", "256",
+    )  # fmt: skip
+    by_name = recommend(*ASKED)
+    assert by_hub["predicted_accuracy"] == by_name["predicted_accuracy"]
+    assert by_hub["evidence"] == by_name["evidence"]
+
+
+def test_the_benchmark_is_chosen_and_said_where_none_is_given(recommend: Recommend) -> None:
+    document = recommend("--policy", PAIR[0])
+    assert any("MATH-500, as no --benchmark was given" in note for note in document["notes"])
+    assert document["strategy"]["name"] in ("greedy", "majority")
+
+
+@pytest.mark.parametrize(
+    "pair", [("unheard-of-3B", "unheard-of-PRM"), (PAIR[0], "Qwen2.5-Math-PRM-7B")]
+)
+def test_an_unpublished_pair_is_the_models_answer_wider_and_says_so(
+    recommend: Recommend, pair: tuple[str, str]
+) -> None:
+    published = recommend(*ASKED)
+    document = recommend(
+        "--policy", pair[0], "--prm", pair[1], "--benchmark", "MATH-500", "--budget", "256"
+    )
+    assert width(document) > width(published)
+    notes = " ".join(document["notes"])
+    assert f"nobody has published {pair[0]} with {pair[1]} on MATH-500" in notes
+    assert "the answer is the model's" in notes
+    assert ("is in no catalog" in notes) == (pair[0] != PAIR[0])
+    assert document["evidence"][-1]["source"] == "model"
+
+
+def test_a_name_that_is_nearly_known_is_asked_after(recommend: Recommend) -> None:
+    notes = recommend("--policy", "Llama-3.2-1B-instruct", "--benchmark", "MATH-500")["notes"]
+    assert any("did you mean Llama-3.2-1B-Instruct?" in note for note in notes)
+
+
+def test_contradictions_that_touch_the_answer_are_told(recommend: Recommend) -> None:
+    document = recommend("--policy", "Llama-3.2-3B-Instruct", "--benchmark", "MATH-500")
+    [said] = [note for note in document["notes"] if note.startswith("sources disagree")]
+    assert "0.756 (arXiv:2502.06703 Table 3), 0.782 (arXiv:2502.06703 Table 5)" in said
+    both = [r["accuracy"] for r in document["evidence"] if r.get("strategy") == "compute_optimal"]
+    assert sorted(both) == pytest.approx([0.756, 0.782])
+
+
+def test_a_prm_that_cannot_be_run_is_said(recommend: Recommend) -> None:
+    document = recommend("--policy", "Qwen2.5-Math-7B-Instruct", "--prm", "EurusPRM-Stage1")
+    assert any("does not know its format" in note for note in document["notes"])
+
+
+def test_a_catalog_of_ones_own_gives_sizes_and_with_them_flops(
+    recommend: Recommend, tmp_path: Path
+) -> None:
+    line = ["--policy", "mine", "--benchmark", "MATH-500"]
+    without = recommend(*line)
+    (tmp_path / "mine.toml").write_text(
+        '[policies.mine]\nparameters = 3_000_000_000\nfamily = "Llama-3"\n'
+    )
+    found = recommend(*line, "--catalog", "mine.toml")
+    assert without["cost"]["flops"] is None
+    tokens, _ = figures.tokens_per_response()
+    assert found["cost"]["flops"] == pytest.approx(
+        2 * 3e9 * tokens * found["strategy"]["n"], rel=1e-9
+    )
+    assert width(found) < width(without)
+
+
+def test_own_measurements_come_before_published_figures(
+    tmp_path: Path, recommend: Recommend
+) -> None:
+    """Runs of a catalog's model are stored under its hub id."""
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with Store.open(url) as store:
+        settings = {"strategy": to_dict(Majority(4))}
+        store.start(RunSpec("measure", "meta-llama/Llama-3.2-1B-Instruct", None, settings))
+    # Nothing in that run is finished, so that the store's own evidence cannot answer.
+    with pytest.raises(InputError, match=r"policy meta-llama/\S+: there is no evidence"):
+        recommend("--policy", PAIR[0], "--store", url)
+    assert recommend(*ASKED, "--store", url)["evidence"][-1]["source"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ([*ASKED[:4], "--benchmark", "MATH500"], "there are MATH-500, AIME24"),
+        ([*ASKED, "--difficulty", "hard"], "of whole benchmarks"),
+        (["--policy", "unheard-of"], "there is no evidence"),
+        ([*ASKED, "--catalog", "none.toml"], "none.toml: cannot be read"),
+        ([*ASKED, "--max-seconds", "1"], "seconds"),
+    ],
+)
+def test_bad_questions_are_one_line(
+    recommend: Recommend, question: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        recommend(*question)
+    assert "\n" not in str(caught.value)
+
+
+def test_strategies_are_compared_by_what_they_do_not_share() -> None:
+    """What is not known of the policy moves all its strategies: differences are surer than sums."""
+    found = ask(*PAIR, "MATH-500", load_catalog(), Rates())
+    strategies = [choice.strategy for choice in found.choices]
+    i, j = strategies.index(Dvts(256)), strategies.index(Majority(4))
+    together = found.probability_better(Dvts(256), Majority(4))
+    apart = found.means[i] - found.means[j]
+    independent = apart / np.sqrt(found.covariance[i, i] + found.covariance[j, j])
+    assert together > 0.99 > 0.95 > independent / 2
+    assert found.probability_better(Majority(4), Dvts(256)) == pytest.approx(1 - together)

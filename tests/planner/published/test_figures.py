@@ -1,0 +1,143 @@
+"""Published figures: tidy, each with its source, contradictions left visible."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from executor.answers import Vote
+from executor.resources import data_folder
+from executor.strategy import STRATEGIES, BeamSearch, BestOfN, Dvts, Majority, Score, key
+from planner import evidence
+from planner.published import figures
+from tests.planner.frames import frame_of
+
+PUBLISHED = data_folder() / "published"
+SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
+METHODS = {*STRATEGIES, "compute_optimal", "pass_at_n", "rebase", "self_verification"}
+
+
+def read(name: str) -> list[dict[str, str]]:
+    with (PUBLISHED / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["accuracy.csv", "prms.csv", "facts.csv", "guidance.csv"])
+def test_every_row_has_a_source_and_a_known_reliability(name: str) -> None:
+    codes = set(re.findall(r"`(\w+)`", (PUBLISHED / "README.md").read_text(encoding="utf-8")))
+    for row in read(name):
+        assert re.match(r"(arXiv:\d{4}\.\d{5}|github:[\w.-]+/[\w.-]+)", row["source"]), row
+        assert row["reliability"] in codes, row
+
+
+@pytest.mark.parametrize("name", ["accuracy.csv", "prms.csv", "facts.csv", "guidance.csv"])
+def test_notes_are_codes_and_no_sentences(name: str) -> None:
+    for row in read(name):
+        assert re.fullmatch(r"[\w.:;,=-]*", row["note"]), row
+
+
+def test_accuracies_are_tidy() -> None:
+    table = figures.rows()
+    assert set(table["name"]) == METHODS - {"particle_filter", "adaptive_majority"}
+    assert table["accuracy"].between(0, 1).all()
+    assert set(table["vote"]) - {""} == set(Vote)
+    assert set(table["score"]) - {""} <= set(Score)
+    assert (table["n"] >= 0).all() and (table["error"] >= 0).all()
+    assert not table.duplicated(table.columns.difference(["accuracy"]).tolist()).any()
+
+
+def test_no_figure_was_lost() -> None:
+    """Against the tables they were taken from, where these are at hand."""
+    source = SHARED / "data" / "published"
+    if not source.is_dir():
+        pytest.skip(f"{source} is not here")
+    tables = pd.read_csv(source / "tables.csv", keep_default_na=False)
+    curves = pd.read_csv(source / "curves.csv", keep_default_na=False)
+    printed = tables[tables["metric"] == "accuracy"]["value"].astype(float).tolist()
+    printed += curves["value"].astype(float).tolist()
+    kept = (100 * figures.rows()["accuracy"]).round(6).tolist()
+    assert sorted(kept) == sorted(round(value, 6) for value in printed)
+    bias = pd.read_csv(source / "prm_bias.csv", keep_default_na=False)
+    said = sorted(float(value.lstrip("~")) for value in bias["value"])
+    assert sorted(float(row["value"]) for row in read("prms.csv")) == said
+    others = tables[tables["metric"] != "accuracy"]["value"]
+    facts = {float(row["value"]) for row in read("facts.csv")}
+    assert {float(value.lstrip(">")) for value in others} <= facts
+
+
+def cell(**of: object) -> pd.DataFrame:
+    table = figures.cells()
+    for column, value in of.items():
+        table = table[table[column] == value]
+    return table
+
+
+def test_cells_have_the_layout_of_measured_ones() -> None:
+    measured = evidence.cells(frame_of([]))
+    table = figures.cells()
+    assert set(measured.columns) <= set(table.columns)
+    assert set(table["benchmark"]) <= set(figures.benchmarks())
+    share = table["problems"] / table["rows"]
+    assert (table["successes"] * share).to_numpy() == pytest.approx(
+        (table["accuracy"] * table["problems"]).to_numpy()
+    )
+
+
+def test_seeds_are_one_cell_of_several_runs() -> None:
+    [row] = cell(policy="Llama-3.2-1B-Instruct", strategy=key(Dvts(256))).to_dict("records")
+    assert (row["runs"], row["problems"], row["rows"]) == (5, 500, 2500)
+    assert row["accuracy"] == pytest.approx(0.5436)
+
+
+def test_a_figure_printed_in_two_tables_counts_once() -> None:
+    assert len(cell(study="liu2025", policy="Qwen2.5-7B-Instruct", benchmark="MATH-500",
+                    name="greedy")) == 1  # fmt: skip
+
+
+def test_the_first_point_of_every_curve_is_one_sample() -> None:
+    table = cell(n=1)
+    assert set(table["name"]) == {"greedy", "majority"}
+    assert not table.duplicated(["study", "policy", "benchmark", "name", "accuracy"]).any()
+
+
+@pytest.mark.parametrize(
+    ("row", "strategy"),
+    [
+        ({"name": "best_of_n", "n": 8, "width": 0, "score": "prod", "vote": "max"},
+         BestOfN(8, Score.PROD, Vote.MAX)),
+        ({"name": "best_of_n", "n": 8, "width": 0, "score": "", "vote": "max"}, BestOfN(8)),
+        ({"name": "beam_search", "n": 8, "width": 8, "score": "", "vote": ""}, BeamSearch(8, 8)),
+        ({"name": "majority", "n": 64, "width": 0, "score": "", "vote": ""}, Majority(64)),
+        ({"name": "majority", "n": 0, "width": 0, "score": "", "vote": ""}, None),
+        ({"name": "compute_optimal", "n": 512, "width": 0, "score": "", "vote": ""}, None),
+    ],
+)  # fmt: skip
+def test_what_is_not_printed_is_the_default(row: dict[str, object], strategy: object) -> None:
+    assert figures.strategy_of(row) == strategy
+
+
+@pytest.mark.parametrize(
+    ("policy", "benchmark", "values"),
+    [
+        ("Llama-3.2-3B-Instruct", "MATH-500", ("0.756 (arXiv:2502.06703 Table 3)",
+                                               "0.782 (arXiv:2502.06703 Table 5)")),
+        ("Qwen2.5-1.5B-Instruct", "MATH-500", ("0.818", "0.856")),
+        ("Qwen2.5-Math-7B-Instruct", "AIME24", ("pass_at_n(n=64): 0.500", "0.200")),
+        ("Llama-3.2-1B-Instruct", "MATH-500", ("majority(n=1): 0.246", "0.229")),
+    ],
+)  # fmt: skip
+def test_contradictions_are_told(policy: str, benchmark: str, values: tuple[str, ...]) -> None:
+    said = "; ".join(figures.contradictions(policy, benchmark))
+    assert all(value in said for value in values)
+
+
+def test_figures_that_agree_are_no_contradiction() -> None:
+    """Printed twice alike, or read to a tenth of a point."""
+    assert figures.contradictions("Qwen2.5-72B-Instruct", "MATH-500") == []
+    assert not any("greedy" in line for line in figures.contradictions("Qwen2.5-7B-Instruct",
+                                                                       "MATH-500"))  # fmt: skip
