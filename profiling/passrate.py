@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 EASY_FROM = 0.50
 MEDIUM_FROM = 0.10
+
+Numbers = TypeVar("Numbers", float, NDArray[np.float64])
 
 # Jeffreys' prior: the intervals have close to nominal coverage even at 0 or n successes.
 _PRIOR = 0.5
@@ -50,7 +55,7 @@ class PassRate:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Equal-tailed credible interval; reaches 0 or 1 where no or every sample was right."""
-        a, b = self._parameters
+        a, b = self.parameters(self.successes, self.trials)
         tail = (1 - level) / 2
         low = 0.0 if self.successes == 0 else float(betaincinv(a, b, tail))
         high = 1.0 if self.successes == self.trials else float(betaincinv(a, b, 1 - tail))
@@ -58,7 +63,7 @@ class PassRate:
 
     def probabilities(self) -> dict[Difficulty, float]:
         """Posterior probability of each class; they sum to 1."""
-        a, b = self._parameters
+        a, b = self.parameters(self.successes, self.trials)
         below_medium = float(betainc(a, b, MEDIUM_FROM))
         below_easy = float(betainc(a, b, EASY_FROM))
         return {
@@ -78,6 +83,7 @@ class PassRate:
         """Posterior probability of `difficulty`."""
         return max(self.probabilities().values())
 
-    @property
-    def _parameters(self) -> tuple[float, float]:
-        return self.successes + _PRIOR, self.trials - self.successes + _PRIOR
+    @staticmethod
+    def parameters(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
+        """Of the Beta posterior; for arrays of counts too."""
+        return successes + _PRIOR, trials - successes + _PRIOR

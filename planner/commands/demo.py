@@ -31,7 +31,7 @@ from planner.recommend import Recommendation
 from planner.report import write
 from planner.session import Session
 from planner.summary import PairedDifference, RunSummary, paired_difference
-from profiling.difficulty import PROBES
+from profiling.fit_difficulty import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
 from profiling.problems import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile

@@ -22,6 +22,7 @@ from executor.strategy import (
 from planner.costs import Cost
 from planner.recommend import Choice, Recommendation
 from planner.summary import PairedDifference, RunSummary
+from profiling.difficulty import LEVEL, Head
 
 NOT_KNOWN = "not known"
 
@@ -320,6 +321,19 @@ def _calibration(statistics: Mapping[str, Any]) -> str:
         if right is not None:
             sentence += f" (always saying the share right would have {right * (1 - right):.3f})"
     return sentence + "."
+
+
+def difficulty(head: Head) -> str:
+    """How well a question's difficulty is told from its probe samples, on held-out problems."""
+    told = head.quality
+    source = f"from {plural(head.probes, 'sample')}" if head.probes else "from the text alone"
+    return (
+        f"{source}, without its answer, a held-out problem's difficulty is named right with "
+        f"probability {decimal(told.accuracy, 2)}; log loss {decimal(told.log_loss)} nats, "
+        f"{decimal(told.base_log_loss)} by the shares of the classes alone; the {LEVEL:.0%} "
+        f"interval on pass@1 holds it with probability {decimal(told.coverage, 2)}, and is "
+        f"{decimal(told.width, 2)} wide on average"
+    )
 
 
 def fit(metrics: Mapping[str, Any] | None) -> list[str]:

@@ -33,6 +33,7 @@ from planner.costs import Cost
 from planner.recommend import LEVELS, Choice, Recommendation
 from planner.report import ReportData, plots, render, words, write
 from planner.summary import PairedDifference, RunSummary
+from profiling.difficulty import RANGES, Head, Quality
 
 HOSTILE = "</script><script>alert(1)</script><img onerror='x' href=\"//evil\">&amp; $\\frac{"
 NAN = float("nan")
@@ -394,6 +395,16 @@ def test_single_cell_is_drawn() -> None:
 )
 def test_verdict_on_the_prm(within: dict[str, float], verdict: str) -> None:
     assert verdict in words.rewards(_rewards(within), "judge")[0]
+
+
+@pytest.mark.parametrize(("probes", "source"), [(0, "the text alone"), (4, "4 samples")])
+def test_what_is_known_of_a_question_is_said_with_its_figures(probes: int, source: str) -> None:
+    quality = Quality(0.34, 1.007, 0.86, 0.02, 0.91, 0.18)
+    head = Head(probes, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, quality)
+    said = words.difficulty(head)
+    assert said.startswith(f"from {source}, without its answer")
+    for figure in ("0.86", "0.340", "1.007", "90%", "0.91", "0.18"):
+        assert figure in said
 
 
 def test_model_worse_than_its_base_is_named() -> None:

@@ -15,7 +15,7 @@ from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.recommend import Choice, Recommendation
 from planner.routing import Expected, evenly_wrong, expected, not_worth_it
-from profiling.difficulty import ProbeClassifier
+from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 from tests.planner.frames import frame_of, row
 
 LEVELS = ("easy", "medium", "hard")
@@ -122,13 +122,14 @@ def evidence_of(accuracies: dict[str, dict[Strategy, float]]) -> Basis:
     return Basis(frame_of(rows), None, None, Rates(1_000, 500), ())
 
 
-CLASSIFIER = ProbeClassifier(
-    4, (0.0,) * 6, (1.0,) * 6, ((0.0,) * 6,) * 3, (0.0,) * 3, accuracy=0.9, problems=40
+QUALITY = Quality(0.3, 1.0, 0.9, 0.02, 0.9, 0.2)
+CLASSIFIER = DifficultyModel(
+    (Head(4, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, QUALITY),), 40
 )
 SPEC = RunSpec("profile", "policy", None, {})
 
 
-def planned(basis: Basis) -> tuple[list[Recommendation], ProbeClassifier | None]:
+def planned(basis: Basis) -> tuple[list[Recommendation], DifficultyModel | None]:
     return _routed(basis, "policy", None, Constraint(), CLASSIFIER, SPEC)
 
 
