@@ -184,7 +184,7 @@ def _road(
     profiles = read_profile(session.store, spec, profiled)
     document = {
         "profile": profile_command.document(
-            spec.policy, spec.prm, profiles, profile_rewards(profiles)
+            spec.policy, spec.prm, profiles, profile_rewards(profiles, session.grader)
         ),
         "plan": plan.to_dict(),
         "held_out": [summary.to_dict() for summary in runs],

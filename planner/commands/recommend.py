@@ -26,7 +26,9 @@ from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
+from planner.prm_verdict import vote_gain
 from planner.recommend import Recommendation, candidates, choose, unit_name
+from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
 
@@ -81,7 +83,9 @@ def run(arguments: Namespace, output: Output) -> None:
     basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
     common.check_known(constraint, basis.rates)
     answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
-    notes = [*answered.made.notes, *basis.notes]
+    gain = vote_gain(answered.rows, prm)
+    said = [] if gain is None else [prm_words.gain(gain.difference, gain.samples, str(prm))]
+    notes = [*answered.made.notes, *said, *basis.notes]
     record = document(answered, notes)
     output.result(record, lambda console: show(console, answered, notes))
 
