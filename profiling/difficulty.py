@@ -76,6 +76,7 @@ class Quality:
         calibration_error: expected calibration error, mean over classes.
         coverage: how often the interval has pass@1 in it.
         width: mean width of the interval.
+        confusion: P(class named | class), rows and columns in the order easy, medium, hard.
     """
 
     log_loss: float
@@ -84,6 +85,31 @@ class Quality:
     calibration_error: float
     coverage: float
     width: float
+    confusion: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        size, rows = len(Difficulty), self.confusion
+        chances = all(min(row) >= 0 and abs(sum(row) - 1) < 0.01 for row in rows if row)
+        if not chances or [len(row) for row in rows] != [size] * size:
+            raise ValueError("a confusion has a row of chances for each class")
+
+    def named(self) -> dict[str, dict[str, float]]:
+        """P(class named | class), by the names of both."""
+        return {
+            true.value: {told.value: p for told, p in zip(Difficulty, row, strict=True)}
+            for true, row in zip(Difficulty, self.confusion, strict=True)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for the plan."""
+        return asdict(self) | {"confusion": [list(row) for row in self.confusion]}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Quality:
+        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        plain = {one.name: record[one.name] for one in fields(cls)}
+        rows = tuple(tuple(map(float, row)) for row in plain.pop("confusion"))
+        return cls(**{name: float(value) for name, value in plain.items()}, confusion=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +166,12 @@ class Head:
             "scale": list(self.scale),
             "weights": [list(row) for row in self.weights],
             "intercepts": list(self.intercepts),
+            "quality": self.quality.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Head:
         """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
-        quality = {one.name: float(record["quality"][one.name]) for one in fields(Quality)}
         return cls(
             probes=int(record["probes"]),
             features=tuple(map(str, record["features"])),
@@ -154,7 +180,7 @@ class Head:
             weights=tuple(tuple(map(float, row)) for row in record["weights"]),
             intercepts=tuple(map(float, record["intercepts"])),
             nominal=float(record["nominal"]),
-            quality=Quality(**quality),
+            quality=Quality.from_dict(record["quality"]),
         )
 
 

@@ -225,7 +225,16 @@ def quality(ranges: Floats, base: Floats, ends: Floats, right: Ints, samples: In
         calibration_error=float(np.mean(errors)),
         coverage=_coverage(ends, right, samples),
         width=float((ends[:, 1] - ends[:, 0]).mean()),
+        confusion=confusion(predicted, told),
     )
+
+
+def confusion(predicted: Floats, told: Floats) -> tuple[tuple[float, ...], ...]:
+    """P(class named | class): a question counts for each class with its chance to be of it."""
+    named = np.eye(len(Difficulty))[predicted.argmax(axis=1)]
+    counts = told.T @ named
+    rows = counts / counts.sum(axis=1, keepdims=True)
+    return tuple(_rounded(row) for row in rows)
 
 
 class _Regression:

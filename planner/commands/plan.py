@@ -32,7 +32,7 @@ from planner.recommend import (
     cost_unit,
 )
 from planner.report import words
-from planner.routing import Confusion, evenly_wrong, expected, not_worth_it
+from planner.routing import Confusion, expected, not_worth_it
 from planner.tuning import fingerprint
 from profiling.difficulty import DifficultyModel
 from profiling.fit_difficulty import fit_difficulty
@@ -124,8 +124,7 @@ def _routed(
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]
-            confusion = evenly_wrong(head.quality.accuracy, tuple(Difficulty))
-            why = _needless(basis, policy, prm, made, probing, confusion)
+            why = _needless(basis, policy, prm, made, probing, head.quality.named())
             if why is None:
                 *levels, every = made
                 told = words.difficulty(head)

@@ -39,7 +39,7 @@ HEAD = Head(
     weights=((1.0, -0.25),) * RANGES,
     intercepts=(0.1,) * RANGES,
     nominal=0.9,
-    quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3),
+    quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3, ((0.8, 0.1, 0.1),) * 3),
 )
 CLASSIFIER = DifficultyModel((HEAD,), 40)
 

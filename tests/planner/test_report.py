@@ -430,7 +430,7 @@ def test_votes_have_a_say_in_the_verdict(gain: tuple[float, float], verdict: str
 
 @pytest.mark.parametrize(("probes", "source"), [(0, "the text alone"), (4, "4 samples")])
 def test_what_is_known_of_a_question_is_said_with_its_figures(probes: int, source: str) -> None:
-    quality = Quality(0.34, 1.007, 0.86, 0.02, 0.91, 0.18)
+    quality = Quality(0.34, 1.007, 0.86, 0.02, 0.91, 0.18, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
     head = Head(probes, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, quality)
     said = words.difficulty(head)
     assert said.startswith(f"from {source}, without its answer")

@@ -51,7 +51,7 @@ def by_agreement() -> DifficultyModel:
         weights=tuple(map(tuple, weights)),
         intercepts=(0.0, *[-30.0] * (RANGES - 2), 0.0),
         nominal=0.9,
-        quality=Quality(0.1, 1.0, 1.0, 0.0, 0.9, 0.1),
+        quality=Quality(0.1, 1.0, 1.0, 0.0, 0.9, 0.1, ((1, 0, 0), (0, 1, 0), (0, 0, 1))),
     )
     return DifficultyModel((head,), 1)
 

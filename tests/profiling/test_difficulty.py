@@ -28,7 +28,8 @@ from profiling.difficulty import (
 )
 from profiling.passrate import Difficulty
 
-QUALITY = Quality(0.4, 1.0, 0.8, 0.02, 0.9, 0.3)
+NAMED = ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8))
+QUALITY = Quality(0.4, 1.0, 0.8, 0.02, 0.9, 0.3, NAMED)
 chances = st.lists(st.floats(0, 1), min_size=RANGES, max_size=RANGES).filter(
     lambda row: sum(row) > 0.01
 )
@@ -177,6 +178,12 @@ def test_a_model_is_read_back_as_it_was_written() -> None:
     assert DifficultyModel.from_dict(json.loads(json.dumps(record))) == MODEL
 
 
+def test_a_confusion_is_read_by_the_names_of_classes() -> None:
+    named = QUALITY.named()
+    assert list(named) == ["easy", "medium", "hard"]
+    assert named["hard"] == {"easy": 0.1, "medium": 0.1, "hard": 0.8}
+
+
 def test_a_head_without_features_tells_the_base_rate(grader: MathGrader) -> None:
     plain = head(0, features=(), mean=(), scale=(), weights=((),) * RANGES)
     model = DifficultyModel((plain,), 9)
@@ -192,13 +199,15 @@ def test_a_head_without_features_tells_the_base_rate(grader: MathGrader) -> None
         {"probes": -1}, {"mean": [0.0]}, {"scale": []}, {"weights": [[0.0, 0.0]]},
         {"weights": [[0.0]] * RANGES}, {"intercepts": [0.0, 0.0]}, {"nominal": 1.5},
         {"mean": [math.nan, 0.0]}, {"features": ["log_words", "colour"]},
-        {"quality": dataclasses.asdict(QUALITY) | {"coverage": "good"}},
+        {"quality": QUALITY.to_dict() | {"coverage": "good"}},
+        {"quality": QUALITY.to_dict() | {"confusion": [[1.0, 0.0], [0.0, 1.0]]}},
+        {"quality": QUALITY.to_dict() | {"confusion": [[0.5, 0.1, 0.1]] * 3}},
     ],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
 def test_numbers_that_do_not_fit_together_are_refused(change: dict[str, object]) -> None:
     record = head(2).to_dict() | change
-    with pytest.raises(ValueError, match=r"a head|no features colour|could not convert"):
+    with pytest.raises(ValueError, match=r"a head|no features colour|could not|a confusion"):
         DifficultyModel.from_dict({"problems": 3, "heads": [record]})
 
 

@@ -32,6 +32,7 @@ from profiling.fit_difficulty import (
     PROBES,
     DifficultyEstimator,
     class_posterior,
+    confusion,
     fit_difficulty,
     log_loss,
     posterior,
@@ -280,6 +281,16 @@ def test_quality_by_integration() -> None:
         for t, p in zip(one.values(), row, strict=True)
     ]
     assert found.calibration_error == pytest.approx(sum(gaps) / 6)
+
+
+def test_a_confusion_counts_each_class_by_its_chance() -> None:
+    told = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 0.5, 0.5]])
+    predicted = np.array([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.0, 0.1, 0.9]])  # easy, easy, hard
+    found = np.array(confusion(predicted, told))
+    expected = np.array([[1, 0, 0], [0.9 / 1.4, 0, 0.5 / 1.4], [0, 0, 1]])
+    assert found == pytest.approx(expected, abs=1e-5)
+    sure = np.eye(3)[[0, 1, 1, 2]]
+    assert confusion(sure, sure) == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
 def test_few_problems_cannot_promise_more_than_everything() -> None:
