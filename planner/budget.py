@@ -217,5 +217,6 @@ def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[str]
     else:
         yield (
             "right answers are those expected where the difficulty is told rightly; the plan's "
-            f"classifier does so for {plan.classifier.accuracy:.0%} of held-out probe sets"
+            f"classifier does so for {plan.classifier.heads[-1].quality.accuracy:.0%} of held-out "
+            "probe sets"
         )

@@ -388,6 +388,13 @@ def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_models(command)
     _add_problems(command)
     command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
+    command.add_argument(
+        "--confidence",
+        type=float,
+        metavar="P",
+        help="stop sampling a problem once its difficulty is this sure (default: draw all; only "
+        "then are the samples evidence on votes and best-of-N)",
+    )
     _add_sampling(command)
     _add_cluster(command)
 

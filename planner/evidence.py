@@ -38,8 +38,8 @@ from executor.strategy import (
     to_dict,
 )
 from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
+from profiling.profiler import CONFIDENCE, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import MEASURE, STUDY
 from profiling.replay import Pool, Rule, replay, seed_of
 from profiling.rewards import auc
 
@@ -80,7 +80,9 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
                     continue
                 _add_rate(rates, stored)
                 scored.add(stored)
-                records += _replayed(stored, grader)
+                # How many samples there are depends on what came: votes among them mean nothing.
+                if CONFIDENCE not in spec.settings:
+                    records += _replayed(stored, grader)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):

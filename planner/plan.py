@@ -1,8 +1,8 @@
 """The plan: which strategy for which difficulty, as a versioned, readable file.
 
 The executor and the server need nothing else: models, sampling, template, the choice for every
-difficulty, and the classifier that tells the difficulty of a question from a few probe samples.
-What else could have been chosen lies beside it, for `apportion budget`.
+difficulty, and the model that tells the difficulty of a question from its text and a few probe
+samples. What else could have been chosen lies beside it, for `apportion budget`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from executor.plain import finite
 from executor.strategy import Sampling, Strategy, from_dict, to_dict
 from executor.templates import PromptTemplate
 from planner.costs import Rates
-from profiling.difficulty import ProbeClassifier
+from profiling.difficulty import DifficultyModel
 from profiling.passrate import Difficulty
 
 FORMAT = "apportion-plan"
@@ -68,7 +68,7 @@ class Plan:
         sampling: how the policy writes.
         template: how questions are put to it.
         entries: by difficulty (`easy`, `medium`, `hard`), and `all` where it is not known.
-        classifier: tells the difficulty from probe samples; None: `all` is used for everything.
+        classifier: tells the difficulty of a question; None: `all` is used for everything.
         constraint: what the choices keep to.
         rests_on: what the plan was made from (rows, problems by difficulty, evidence fingerprint).
         frontier: by difficulty, what else could be chosen for some price or budget
@@ -81,7 +81,7 @@ class Plan:
     sampling: Sampling
     template: PromptTemplate
     entries: Mapping[str, Entry]
-    classifier: ProbeClassifier | None
+    classifier: DifficultyModel | None
     constraint: Mapping[str, Any]
     rests_on: Mapping[str, Any]
     frontier: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
@@ -174,13 +174,15 @@ class Plan:
         if record["prm"] is None and any(e.strategy.needs_prm for e in entries.values()):
             raise InputError("a strategy needs a PRM, but the plan names none")
         classifier = record["classifier"]
+        if classifier is not None and record["version"] == 1:
+            raise InputError("its classifier is of version 1; make it again with: apportion plan")
         return cls(
             policy=record["policy"],
             prm=record["prm"],
             sampling=Sampling(**record["sampling"]),
             template=PromptTemplate.from_dict(record["template"], where),
             entries=entries,
-            classifier=None if classifier is None else ProbeClassifier.from_dict(classifier),
+            classifier=None if classifier is None else DifficultyModel.from_dict(classifier),
             constraint=record["constraint"],
             rests_on=record["rests_on"],
             frontier=frontier,

@@ -33,7 +33,7 @@ async def solve_by_plan(executor: Executor, plan: Plan, problem: Problem) -> Sol
     others their tokens are charged as probes.
 
     Returns:
-        The outcome, and a note with the difficulty estimated and the strategy run.
+        The outcome, and a note with the difficulty and all that was estimated of it.
     """
     if not plan.routes or plan.classifier is None:
         entry = plan.entry(DEFAULT)
@@ -45,11 +45,15 @@ async def solve_by_plan(executor: Executor, plan: Plan, problem: Problem) -> Sol
     probes = await sample(context, plan.classifier.probes, where="probe")
     if executor.prm is not None:
         probes = await score_all(context, probes)
-    if probes:
+    note = executor.note(problem)
+    if len(probes) == plan.classifier.probes:
         unlabelled = dataclasses.replace(problem, answer=None)
         records = await asyncio.to_thread(grade, probes, unlabelled, executor.grader)
-        chances = await asyncio.to_thread(plan.classifier.probabilities, records, executor.grader)
-        level = max(chances, key=lambda d: chances[d]).value
+        found = await asyncio.to_thread(
+            plan.classifier.estimate, problem.text, records, executor.grader
+        )
+        level = found.difficulty.value
+        note["estimate"] = found.to_dict()
     else:
         level = DEFAULT  # the question fills the context: nothing can be drawn
     strategy = plan.entry(level).strategy
@@ -63,4 +67,4 @@ async def solve_by_plan(executor: Executor, plan: Plan, problem: Problem) -> Sol
         problem, strategy, context=context, probes=probes if usable else ()
     )
     outcome = dataclasses.replace(outcome, seconds=time.perf_counter() - started)
-    return outcome, executor.note(problem) | {"difficulty": level}
+    return outcome, note | {"difficulty": level}

@@ -26,16 +26,6 @@ class Expected:
     price: float
 
 
-def evenly_wrong(accuracy: float, levels: tuple[str, ...]) -> Confusion:
-    """The confusion of a classifier of which only the accuracy is known: its errors go evenly to
-    the other difficulties, and it errs as often on each."""
-    others = max(1, len(levels) - 1)
-    return {
-        true: {named: accuracy if named == true else (1 - accuracy) / others for named in levels}
-        for true in levels
-    }
-
-
 def expected(
     strategies: Mapping[str, Strategy],
     known: Known,

@@ -1,163 +1,282 @@
-"""Difficulty without a label: P(easy), P(medium), P(hard) from a few probe samples.
+"""Difficulty without a label: what a question's text and a few samples say of pass@1.
 
-A multinomial logistic regression on how far a handful of samples agree, what the PRM thinks of
-them, and how long they are. It is trained on the pools of a profile, by drawing random probe sets
-from them, and is small enough to travel inside a plan.
+For every number of probe samples there is a head: a multinomial logistic regression that gives the
+chances of a few ranges of pass@1, from which follow P(easy), P(medium), P(hard) and an interval.
+`profiling.fit_difficulty` trains them; they travel inside a plan as plain numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.answers import Grader, group
-from executor.outcome import SampleRecord, scores_of
-from executor.strategy import Score
-from profiling.passrate import Difficulty
-from profiling.profiler import ProblemProfile
+from executor.answers import Grader
+from executor.outcome import SampleRecord
+from profiling.passrate import EASY_FROM, MEDIUM_FROM, Difficulty
+from profiling.probes import NAMES, Probes, features
 
-FEATURES = ("agreement", "answered", "mean_logprob", "log_tokens", "mean_score", "max_score")
-PROBES = 4
-_SETS_PER_PROBLEM = 16
+Floats = NDArray[np.float64]
+
+# Ends of the ranges of pass@1; finer where most problems are. Both thresholds are among them.
+EDGES = (0.0, 0.02, MEDIUM_FROM, 0.25, EASY_FROM, 0.75, 0.9, 0.98, 1.0)
+RANGES = len(EDGES) - 1
+LEVEL = 0.90  # of the intervals on pass@1
+# No feature counts for more than this many standard deviations: a question unlike those trained on
+# must not be told with more certainty than any of them.
+FARTHEST = 4.0
+_MEDIUM_AT, _EASY_AT = EDGES.index(MEDIUM_FROM), EDGES.index(EASY_FROM)
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeClassifier:
-    """A fitted classifier as plain numbers.
+class Estimated:
+    """What is known of a question's pass@1.
 
     Attributes:
-        probes: samples it looks at.
-        mean, scale: of each feature, in the order of `FEATURES`.
-        weights: shape `(3, features)`, one row a class in the order easy, medium, hard.
-        intercepts: shape `(3,)`.
-        accuracy: share of held-out problems' probe sets whose class it names.
-        problems: how many problems it was trained on.
+        probabilities: of each class; they sum to 1.
+        interval: of pass@1, covering it in `LEVEL` of held-out problems.
+        mean: expected pass@1.
+        probes: samples it was estimated from; 0: from the text alone.
+    """
+
+    probabilities: Mapping[Difficulty, float]
+    interval: tuple[float, float]
+    mean: float
+    probes: int
+
+    @property
+    def difficulty(self) -> Difficulty:
+        """The most probable class."""
+        return max(self.probabilities, key=lambda level: self.probabilities[level])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "probabilities": {level.value: p for level, p in self.probabilities.items()},
+            "interval": list(self.interval),
+            "mean": self.mean,
+            "probes": self.probes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How a head does on problems it was not trained on, by cross-validation over problems.
+
+    A problem's own pass@1 is not known either: all of these are expectations over its posterior
+    (`profiling.passrate.PassRate`), so that even a perfect head has some log loss.
+
+    Attributes:
+        log_loss: of the three classes, nats.
+        base_log_loss: the same of always telling the training problems' shares of the classes.
+        accuracy: share of probe sets whose most probable class is the problem's own.
+        calibration_error: expected calibration error, mean over classes.
+        coverage: how often the interval has pass@1 in it.
+        width: mean width of the interval.
+        confusion: P(class named | class), rows and columns in the order easy, medium, hard.
+    """
+
+    log_loss: float
+    base_log_loss: float
+    accuracy: float
+    calibration_error: float
+    coverage: float
+    width: float
+    confusion: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        size, rows = len(Difficulty), self.confusion
+        chances = all(min(row) >= 0 and abs(sum(row) - 1) < 0.01 for row in rows if row)
+        if not chances or [len(row) for row in rows] != [size] * size:
+            raise ValueError("a confusion has a row of chances for each class")
+
+    def named(self) -> dict[str, dict[str, float]]:
+        """P(class named | class), by the names of both."""
+        return {
+            true.value: {told.value: p for told, p in zip(Difficulty, row, strict=True)}
+            for true, row in zip(Difficulty, self.confusion, strict=True)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for the plan."""
+        return asdict(self) | {"confusion": [list(row) for row in self.confusion]}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Quality:
+        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        plain = {one.name: record[one.name] for one in fields(cls)}
+        rows = tuple(tuple(map(float, row)) for row in plain.pop("confusion"))
+        return cls(**{name: float(value) for name, value in plain.items()}, confusion=rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is learnt for one number of probes.
+
+    Attributes:
+        probes: how many samples it looks at.
+        features: the names of what it looks at, of `profiling.probes.NAMES`.
+        mean, scale: of each feature.
+        weights: shape `(RANGES, features)`, one row a range of pass@1.
+        intercepts: shape `(RANGES,)`.
+        nominal: level of the predicted distribution's own interval that covers `LEVEL`.
+        quality: on held-out problems.
     """
 
     probes: int
+    features: tuple[str, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
     intercepts: tuple[float, ...]
-    accuracy: float
-    problems: int
+    nominal: float
+    quality: Quality
 
-    def probabilities(
-        self, samples: Sequence[SampleRecord], grader: Grader
-    ) -> dict[Difficulty, float]:
-        """P(class) of a problem from its probe samples; no reference answer is looked at."""
-        features = (probe_features(samples, grader) - np.array(self.mean)) / np.array(self.scale)
-        logits = np.array(self.weights) @ features + np.array(self.intercepts)
-        odds = np.exp(logits - logits.max())
-        return dict(zip(Difficulty, (odds / odds.sum()).tolist(), strict=True))
+    def __post_init__(self) -> None:
+        sizes = {len(self.mean), len(self.scale), *map(len, self.weights)}
+        rows = {len(self.weights), len(self.intercepts)}
+        if sizes != {len(self.features)} or rows != {RANGES}:
+            raise ValueError(f"a head needs {RANGES} rows of as many weights as it has features")
+        if unknown := set(self.features) - set(NAMES):
+            raise ValueError(f"there are no features {', '.join(sorted(unknown))}")
+        numbers = [*self.mean, *self.scale, *self.intercepts, *sum(self.weights, ())]
+        if self.probes < 0 or not np.isfinite(numbers).all() or not 0 <= self.nominal <= 1:
+            raise ValueError("a head's numbers are finite, and its level is in [0, 1]")
+
+    def ranges(self, x: Floats) -> Floats:
+        """Chances of the ranges of pass@1, shape `(questions, RANGES)`.
+
+        Args:
+            x: shape `(questions, len(NAMES))`. A feature that is NaN counts as its mean.
+        """
+        at = [NAMES.index(name) for name in self.features]
+        scaled = standardise(x[:, at], np.array(self.mean), np.array(self.scale))
+        # Without a feature there is a row of no weights a range: only the intercepts speak.
+        weights = np.array(self.weights).reshape(RANGES, len(at))
+        return softmax(scaled @ weights.T + np.array(self.intercepts))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for the plan."""
         return asdict(self) | {
+            "features": list(self.features),
             "mean": list(self.mean),
             "scale": list(self.scale),
             "weights": [list(row) for row in self.weights],
             "intercepts": list(self.intercepts),
+            "quality": self.quality.to_dict(),
         }
 
     @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> ProbeClassifier:
+    def from_dict(cls, record: Mapping[str, Any]) -> Head:
         """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
-        classifier = cls(
+        return cls(
             probes=int(record["probes"]),
+            features=tuple(map(str, record["features"])),
             mean=tuple(map(float, record["mean"])),
             scale=tuple(map(float, record["scale"])),
             weights=tuple(tuple(map(float, row)) for row in record["weights"]),
             intercepts=tuple(map(float, record["intercepts"])),
-            accuracy=float(record["accuracy"]),
-            problems=int(record["problems"]),
+            nominal=float(record["nominal"]),
+            quality=Quality.from_dict(record["quality"]),
         )
-        lengths = {len(classifier.mean), len(classifier.scale), *map(len, classifier.weights)}
-        rows = {len(classifier.weights), len(classifier.intercepts)}
-        if lengths != {len(FEATURES)} or rows != {len(Difficulty)} or classifier.probes < 1:
-            raise ValueError(
-                f"a classifier needs {len(Difficulty)} rows of {len(FEATURES)} weights and a probe"
-            )
-        return classifier
 
 
-def probe_features(samples: Sequence[SampleRecord], grader: Grader) -> NDArray[np.float64]:
-    """Shape `(features,)`; without rewards the score features are 0."""
-    classes = [c for c in group([s.answer for s in samples], grader) if c >= 0]
-    largest = max((classes.count(c) for c in set(classes)), default=0)
-    lengths = np.array([max(1, s.n_tokens) for s in samples])
-    per_token = np.array([s.logprob for s in samples]) / lengths
-    scored = [s for s in samples if s.rewards]
-    scores = np.array(scores_of(scored, Score.LAST)) if scored else np.zeros(1)
-    return np.array(
-        [
-            largest / len(samples),
-            len(classes) / len(samples),
-            per_token.mean(),
-            np.log(lengths.mean()),
-            scores.mean(),
-            scores.max(),
-        ]
-    )
+@dataclass(frozen=True, slots=True)
+class DifficultyModel:
+    """Heads for some numbers of probes, fewest first, and how many problems they learnt from."""
+
+    heads: tuple[Head, ...]
+    problems: int
+
+    def __post_init__(self) -> None:
+        counts = [head.probes for head in self.heads]
+        if not counts or counts != sorted(set(counts)):
+            raise ValueError("a difficulty model needs heads of different numbers of probes")
+
+    @property
+    def probes(self) -> int:
+        """Samples it is best asked with."""
+        return self.heads[-1].probes
+
+    def head(self, samples: int) -> Head:
+        """That of the most probes among `samples`; ValueError where all need more."""
+        usable = [head for head in self.heads if head.probes <= samples]
+        if not usable:
+            raise ValueError(f"{samples} samples: at least {self.heads[0].probes} are needed")
+        return usable[-1]
+
+    def estimate(self, text: str, samples: Sequence[SampleRecord], grader: Grader) -> Estimated:
+        """What a question's text and its samples say of it; no reference answer is looked at.
+
+        Of more samples than any head looks at, the first ones count.
+        """
+        head = self.head(len(samples))
+        return self.estimate_probes(Probes.of(text, samples[: head.probes], grader))
+
+    def estimate_probes(self, probes: Probes) -> Estimated:
+        """The same where answers were sorted into classes before."""
+        head = self.head(len(probes))
+        chances = head.ranges(features(probes, np.arange(head.probes)[None, :]))
+        [[low, high]] = intervals(chances, head.nominal)
+        return Estimated(
+            probabilities=dict(zip(Difficulty, classes(chances)[0].tolist(), strict=True)),
+            interval=(float(low), float(high)),
+            mean=float((chances @ _MIDDLES)[0]),
+            probes=head.probes,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for the plan."""
+        return {"problems": self.problems, "heads": [head.to_dict() for head in self.heads]}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> DifficultyModel:
+        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        heads = tuple(Head.from_dict(head) for head in record["heads"])
+        return cls(heads, int(record["problems"]))
 
 
-def fit_probe_classifier(
-    profiles: Sequence[ProblemProfile],
-    grader: Grader,
-    *,
-    probes: int = PROBES,
-    random_state: int = 0,
-) -> ProbeClassifier | None:
-    """Train on random probe sets of a profile's pools; None where only one class was seen."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rng = np.random.default_rng(random_state)
-    usable = [p for p in profiles if len(p.outcome.samples) >= probes]
-    features, labels, groups = [], [], []
-    for number, one in enumerate(usable):
-        pool = one.outcome.samples
-        for _ in range(_SETS_PER_PROBLEM):
-            picked = rng.choice(len(pool), size=probes, replace=False)
-            features.append(probe_features([pool[i] for i in picked], grader))
-            labels.append(one.pass_rate.difficulty.value)
-            groups.append(number)
-    if len(set(labels)) < 2 or len(usable) < 3:
-        return None
-    x, y = np.array(features), np.array(labels)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
-    named = np.empty_like(y)
-    for train, test in GroupKFold(min(5, len(usable))).split(x, groups=groups):
-        # Where all problems of a class are held out, there may be one class left to name.
-        alone = len(set(y[train])) == 1
-        named[test] = y[train][0] if alone else model.fit(x[train], y[train]).predict(x[test])
-    model.fit(x, y)
-    scaler, logistic = model[0], model[1]
-    coefficients, intercepts = _three_rows(logistic)
-    return ProbeClassifier(
-        probes=probes,
-        mean=tuple(scaler.mean_.tolist()),
-        scale=tuple(scaler.scale_.tolist()),
-        weights=tuple(map(tuple, coefficients)),
-        intercepts=tuple(intercepts),
-        accuracy=float(np.mean(named == y)),
-        problems=len(usable),
-    )
+_MIDDLES = (np.array(EDGES[:-1]) + np.array(EDGES[1:])) / 2
 
 
-def _three_rows(logistic: Any) -> tuple[list[list[float]], list[float]]:
-    """Coefficients for easy, medium, hard; a class never seen gets no chance."""
-    coef, intercept = logistic.coef_, logistic.intercept_
-    if len(logistic.classes_) == 2:
-        coef = np.vstack([-coef[0] / 2, coef[0] / 2])
-        intercept = np.array([-intercept[0] / 2, intercept[0] / 2])
-    rows = {name: (coef[i], intercept[i]) for i, name in enumerate(logistic.classes_)}
-    never = (np.zeros(coef.shape[1]), -30.0)
-    picked = [rows.get(level.value, never) for level in Difficulty]
-    return [list(map(float, row)) for row, _ in picked], [float(b) for _, b in picked]
+def standardise(x: Floats, mean: Floats, scale: Floats) -> Floats:
+    """Features in standard deviations from their means, none farther than `FARTHEST`; NaN is 0."""
+    return np.asarray(np.clip(np.nan_to_num((x - mean) / scale), -FARTHEST, FARTHEST))
+
+
+def softmax(logits: Floats) -> Floats:
+    """Of each row."""
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def classes(chances: Floats) -> Floats:
+    """P(easy), P(medium), P(hard), shape `(questions, 3)`: sums over their ranges."""
+    hard = chances[:, :_MEDIUM_AT].sum(axis=1)
+    medium = chances[:, _MEDIUM_AT:_EASY_AT].sum(axis=1)
+    return np.column_stack([chances[:, _EASY_AT:].sum(axis=1), medium, hard])
+
+
+def intervals(chances: Floats, level: float) -> Floats:
+    """Central intervals of pass@1, spread evenly inside each range; shape `(questions, 2)`.
+
+    An end that falls into the first or the last range is 0 or 1: a problem that is never solved
+    must not lie outside for being the hardest of all. A larger level never gives less.
+    """
+    tail = (1 - level) / 2
+    low, high = _quantile(chances, tail), 1 - _quantile(chances[:, ::-1], tail, mirrored=True)
+    low = np.where(low < EDGES[1], 0.0, low)
+    return np.column_stack([low, np.where(high > EDGES[-2], 1.0, high)])
+
+
+def _quantile(chances: Floats, q: float, *, mirrored: bool = False) -> Floats:
+    """Of each row's distribution; `mirrored`: of 1 - pass@1, whose ranges come last first."""
+    edges = 1 - np.array(EDGES[::-1]) if mirrored else np.array(EDGES)
+    upto = np.hstack([np.zeros((len(chances), 1)), np.cumsum(chances, axis=1)])
+    at = np.minimum((upto[:, 1:] < q).sum(axis=1), RANGES - 1)
+    rows = np.arange(len(chances))
+    inside = (q - upto[rows, at]) / np.maximum(chances[rows, at], 1e-12)
+    return np.asarray(edges[at] + np.clip(inside, 0, 1) * (edges[at + 1] - edges[at]))

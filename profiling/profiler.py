@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from executor.admission import Admission
-from executor.answers import Vote, vote
+from executor.answers import Grader, Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of
@@ -25,15 +25,17 @@ from executor.runner import (
     Solved,
     run_problems,
 )
-from executor.search import Context, Response, State, sample, score_all
+from executor.search import Context, Response, State, sample, sample_until, score_all
 from executor.store import RunSpec, Store
 from executor.strategy import Score
-from profiling.passrate import PassRate
+from profiling.passrate import RESOLVED_FROM, PassRate
+from profiling.replay import Pool
 from profiling.rewards import RewardStatistics, reward_statistics
 
 KIND = "profile"
 MEASURE = "measure"  # the kind of live runs of one strategy
 STUDY = "study"  # the setting that says whose runs these are; only imported ones have it
+CONFIDENCE = "confidence"  # the setting of profiles that stop early
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ class ProblemProfile:
     pass_rate: PassRate
     held_out: bool = True
     """Whether the PRM has not seen the problem in its training."""
+    resolved_from: float = RESOLVED_FROM
+    """How sure a class must be; less is called unresolved."""
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the difficulty is told surely enough."""
+        return self.pass_rate.resolved(self.resolved_from)
 
     def to_dict(self) -> dict[str, Any]:
         """The record `apportion profile --json` prints."""
@@ -54,16 +63,29 @@ class ProblemProfile:
             "interval": [low, high],
             "difficulty": self.pass_rate.difficulty.value,
             "confidence": self.pass_rate.confidence,
+            "resolved": self.resolved,
             "samples": self.pass_rate.trials,
         }
 
 
-def profile_spec(models: Models, max_samples: int, template: Mapping[str, Any]) -> RunSpec:
-    """The run a profile is; the PRM is part of it, so that rewards are never mixed."""
+def profile_spec(
+    models: Models,
+    max_samples: int,
+    template: Mapping[str, Any],
+    confidence: float | None = None,
+) -> RunSpec:
+    """The run a profile is; the PRM is part of it, so that rewards are never mixed.
+
+    With `confidence`, sampling of a problem stops as soon as its class is so sure.
+    """
     if max_samples < 1:
         raise InputError(f"--max-samples {max_samples}: must be at least 1")
+    if confidence is not None and not 0.5 <= confidence < 1:
+        raise InputError(f"--confidence {confidence}: must be at least 0.5 and below 1")
     settings = models.settings(template, max_samples=max_samples)
-    settings.pop("early_stop", None)  # a profile draws all its samples
+    settings.pop("early_stop", None)  # no vote is held that could be settled early
+    if confidence is not None:
+        settings[CONFIDENCE] = confidence
     return RunSpec(KIND, models.policy_name, models.prm_name, settings)
 
 
@@ -84,34 +106,42 @@ async def profile(
         if problem.answer is None:
             raise InputError(f"problem {problem.id}: has no answer; a profile must grade samples")
     drawn = _drawn_before(store, spec) if models.prm_name is not None else {}
-    n = spec.settings["max_samples"]
+    n, confidence = spec.settings["max_samples"], spec.settings.get(CONFIDENCE)
 
     async def solve(problem: Problem) -> Solved:
-        return await models.run(BySampling(n, drawn.get(problem_uid(problem))), problem)
+        job = BySampling(n, drawn.get(problem_uid(problem)), confidence)
+        return await models.run(job, problem)
 
     return await run_problems(problems, solve, store, spec, progress=progress, admission=admission)
 
 
 @dataclass(frozen=True, slots=True)
 class BySampling:
-    """The job of drawing `n` samples, or of scoring those drawn `before`."""
+    """The job of drawing `n` samples, or of scoring those drawn `before`.
+
+    With `confidence`, no more are drawn than it takes for the class to be so sure.
+    """
 
     n: int
     before: Outcome | None = None
+    confidence: float | None = None
 
     async def __call__(self, executor: Executor, problem: Problem) -> Solved:
         """The samples, graded; their majority's answer."""
-        return await _solve(executor, problem, self.n, self.before)
+        return await _solve(executor, problem, self)
 
 
-async def _solve(executor: Executor, problem: Problem, n: int, before: Outcome | None) -> Solved:
+async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solved:
     started = time.perf_counter()
-    context = executor.context(problem, n)
-    if before is None:
-        responses = await sample(context, n, where="profile")
+    context = executor.context(problem, job.n)
+    if job.before is not None:
+        context.ledger = dataclasses.replace(job.before.ledger)
+        responses = [restore(context, record) for record in job.before.samples]
+    elif job.confidence is None:
+        responses = await sample(context, job.n, where="profile")
     else:
-        context.ledger = dataclasses.replace(before.ledger)
-        responses = [restore(context, record) for record in before.samples]
+        missing = _Settling(executor.grader, problem, job.confidence)
+        responses = await sample_until(context, job.n, missing, where="profile")
     if executor.prm is not None:
         responses = await score_all(context, responses)
     samples = await asyncio.to_thread(grade, responses, problem, executor.grader)
@@ -129,6 +159,21 @@ async def _solve(executor: Executor, problem: Problem, n: int, before: Outcome |
         seconds=time.perf_counter() - started,
     )
     return outcome, executor.note(problem)
+
+
+class _Settling:
+    """Grades samples as they come, and says how many more could settle the class."""
+
+    def __init__(self, grader: Grader, problem: Problem, confidence: float) -> None:
+        self._grader, self._problem, self._confidence = grader, problem, confidence
+        self._correct: list[bool] = []
+
+    async def __call__(self, known: Sequence[Response], left: int) -> int:
+        new = known[len(self._correct) :]
+        records = await asyncio.to_thread(grade, new, self._problem, self._grader)
+        self._correct += [bool(record.correct) for record in records]
+        right, drawn = sum(self._correct), len(self._correct)
+        return PassRate.fewest_to_settle(right, drawn, self._confidence, left)
 
 
 def restore(context: Context, record: SampleRecord) -> Response:
@@ -154,32 +199,44 @@ def read_profile(
         problems: only these, under the names they have here; all by default.
     """
     profiles = []
+    confidence = spec.settings.get(CONFIDENCE) or RESOLVED_FROM
     for stored in store.outcomes(spec, problems=problems):
         samples = stored.outcome.samples
         if samples:
             right = sum(bool(record.correct) for record in samples)
             seen = bool(stored.note.get(PRM_TRAINED_ON))
             rate = PassRate(right, len(samples))
-            profiles.append(ProblemProfile(stored.outcome, rate, held_out=not seen))
+            profiles.append(ProblemProfile(stored.outcome, rate, not seen, confidence))
     return profiles
 
 
 def profile_rewards(
-    profiles: Sequence[ProblemProfile], score: Score = Score.LAST
+    profiles: Sequence[ProblemProfile], grader: Grader | None = None, score: Score = Score.LAST
 ) -> RewardStatistics | None:
     """Reward statistics of scored samples, or None where nothing was scored.
 
-    Problems the PRM was trained on are left out: its rewards there would flatter it.
+    Problems the PRM was trained on are left out: its rewards there would flatter it. Votes are held
+    with a grader, and only where all pools are as large as each other: how large one that was
+    stopped early is depends on what came.
     """
-    scores, correct, problem = [], [], []
-    for number, one in enumerate(p for p in profiles if p.held_out):
-        samples = [record for record in one.outcome.samples if record.rewards]
-        scores += scores_of(samples, score)
-        correct += [bool(record.correct) for record in samples]
-        problem += [number] * len(samples)
-    if not scores:
+    scored = [
+        [record for record in one.outcome.samples if record.rewards]
+        for one in profiles
+        if one.held_out
+    ]
+    scored = [samples for samples in scored if samples]
+    if not scored:
         return None
-    return reward_statistics(np.array(scores), np.array(correct), np.array(problem))
+    samples = [record for each in scored for record in each]
+    even = len({len(each) for each in scored}) == 1
+    return reward_statistics(
+        np.array(scores_of(samples, score)),
+        np.array([bool(record.correct) for record in samples]),
+        np.repeat(np.arange(len(scored)), [len(each) for each in scored]),
+        lengths=np.array([record.n_tokens for record in samples]),
+        pools=[Pool.of(tuple(each), grader) for each in scored] if grader and even else (),
+        score=score,
+    )
 
 
 def total_ledger(profiles: Sequence[ProblemProfile]) -> Ledger:

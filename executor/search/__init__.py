@@ -12,6 +12,7 @@ from executor.search.sampling import (
     greedy,
     majority,
     sample,
+    sample_until,
     score_all,
 )
 from executor.search.tree import beam_search, dvts
@@ -62,6 +63,7 @@ __all__ = [
     "aggregate",
     "derive_seed",
     "sample",
+    "sample_until",
     "score_all",
     "search",
 ]

@@ -19,6 +19,9 @@ from executor.search.settle import Ballot, Confident, Fewest, Standing
 from executor.strategy import AdaptiveMajority, BestOfN
 
 Finishing = Callable[[Response], Awaitable[Response]]
+# Of the first responses and how many may still come: the fewest further ones that could be enough;
+# 0 where those are.
+Missing = Callable[[Sequence[Response], int], Awaitable[int]]
 
 
 async def greedy(context: Context) -> list[Response]:
@@ -32,6 +35,13 @@ async def greedy(context: Context) -> list[Response]:
 async def sample(context: Context, n: int, *, where: str = "sample") -> list[Response]:
     """`n` sampled responses, in one request."""
     return await _Flight(context, where, (), n, _as_it_is).all()
+
+
+async def sample_until(
+    context: Context, n: int, missing: Missing, *, where: str = "sample"
+) -> list[Response]:
+    """The first of `n` sampled responses, as many as `missing` needs; see `_Flight.until`."""
+    return await _Flight(context, where, (), n, _as_it_is).until(missing)
 
 
 async def score_all(context: Context, responses: Sequence[Response]) -> list[Response]:
@@ -59,7 +69,7 @@ async def best_of_n(
     if not context.early_stop or strategy.vote is Vote.MAX:
         return await flight.all()
     ballot = Ballot(context.grader, strategy.vote, strategy.score)
-    return await flight.until(ballot, ballot.fewest)
+    return await flight.until(_by_vote(ballot, ballot.fewest))
 
 
 async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) -> list[Response]:
@@ -71,7 +81,7 @@ async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) 
     if not context.early_stop:
         return await flight.all()
     ballot = Ballot(context.grader, Vote.MAJORITY)
-    return await flight.until(ballot, ballot.fewest)
+    return await flight.until(_by_vote(ballot, ballot.fewest))
 
 
 async def adaptive_majority(
@@ -85,7 +95,14 @@ async def adaptive_majority(
         return min(rule.fewest(standing, left), ballot.fewest(standing, left))
 
     flight = _Flight(context, "sample", given[: strategy.n], strategy.n, _as_it_is)
-    return await flight.until(ballot, fewest)
+    return await flight.until(_by_vote(ballot, fewest))
+
+
+def _by_vote(ballot: Ballot, fewest: Fewest) -> Missing:
+    async def missing(known: Sequence[Response], left: int) -> int:
+        return fewest(await ballot.count(known), left)
+
+    return missing
 
 
 async def _as_it_is(response: Response) -> Response:
@@ -126,8 +143,8 @@ class _Flight:
         """All of them."""
         return await self._run(self._ask_for_all)
 
-    async def until(self, ballot: Ballot, fewest: Fewest) -> list[Response]:
-        """The first ones, as many as it takes to end a vote, however they come in.
+    async def until(self, missing: Missing) -> list[Response]:
+        """The first ones, as many as it takes for nothing to be missing, however they come in.
 
         Those are looked at that came before all that are still out, and at every time as many are
         asked for beyond them as it takes at the least. No rule that looks at the responses one
@@ -139,9 +156,8 @@ class _Flight:
         async def ask() -> None:
             while (index := len(known) - len(self._given)) in self._done:
                 known.append(self._done[index])
-            standing = await ballot.count(known)
-            missing = fewest(standing, self._left - index)
-            self._ask_for(missing - (self._asked - index))
+            fewest = await missing(known, self._left - index)
+            self._ask_for(fewest - (self._asked - index))
 
         responses = await self._run(ask)
         self._context.ledger.spared += self._left - self._asked

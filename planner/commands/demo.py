@@ -31,7 +31,7 @@ from planner.recommend import Recommendation
 from planner.report import write
 from planner.session import Session
 from planner.summary import PairedDifference, RunSummary, paired_difference
-from profiling.difficulty import PROBES
+from profiling.fit_difficulty import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
 from profiling.problems import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
@@ -184,7 +184,7 @@ def _road(
     profiles = read_profile(session.store, spec, profiled)
     document = {
         "profile": profile_command.document(
-            spec.policy, spec.prm, profiles, profile_rewards(profiles)
+            spec.policy, spec.prm, profiles, profile_rewards(profiles, session.grader)
         ),
         "plan": plan.to_dict(),
         "held_out": [summary.to_dict() for summary in runs],

@@ -13,7 +13,7 @@ from executor.errors import InputError
 from executor.problem import Problem
 from planner.commands import common
 from planner.console import Output
-from planner.report import words
+from planner.report import prm_words
 from planner.session import Session
 from profiling.fit_prm import FittedHead, hidden_states, save_head, train_head
 from profiling.profiler import profile, profile_spec, read_profile
@@ -85,4 +85,4 @@ def show(console: Console, fitted: FittedHead, out: Path) -> None:
     console.print(f"  AUC within a problem     {s.auc_within} ({s.mixed_problems} problems)")
     console.print(f"  calibration error        {s.calibration_error}")
     console.print(f"  Brier score              {s.brier}")
-    console.print(words.verdict(s.to_dict()))
+    console.print(prm_words.verdict(s.to_dict()))

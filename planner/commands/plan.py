@@ -31,9 +31,11 @@ from planner.recommend import (
     choose,
     cost_unit,
 )
-from planner.routing import Confusion, evenly_wrong, expected, not_worth_it
+from planner.report import words
+from planner.routing import Confusion, expected, not_worth_it
 from planner.tuning import fingerprint
-from profiling.difficulty import ProbeClassifier, fit_probe_classifier
+from profiling.difficulty import DifficultyModel
+from profiling.fit_difficulty import fit_difficulty
 from profiling.passrate import Difficulty
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import STUDY, read_profile
@@ -75,7 +77,7 @@ def make(
     with Store.open(store_url, create=False) as store, MathGrader() as grader:
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
-        classifier = fit_probe_classifier(held_out, grader)
+        classifier = fit_difficulty(held_out, grader)
     made, classifier = _routed(basis, name, prm_name, constraint, classifier, spec)
     usable = evidence.for_pair(basis.frame, name, prm_name)
     needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
@@ -112,19 +114,21 @@ def _routed(
     policy: str,
     prm: str | None,
     constraint: Constraint,
-    classifier: ProbeClassifier | None,
+    classifier: DifficultyModel | None,
     spec: RunSpec,
-) -> tuple[list[Recommendation], ProbeClassifier | None]:
+) -> tuple[list[Recommendation], DifficultyModel | None]:
     """Choices that pay for their probes; without any where probing would change nothing."""
     if classifier is not None:
         usable = evidence.for_pair(basis.frame, policy, prm)
         probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
-            confusion = evenly_wrong(classifier.accuracy, tuple(Difficulty))
-            why = _needless(basis, policy, prm, made, probing, confusion)
+            head = classifier.heads[-1]
+            why = _needless(basis, policy, prm, made, probing, head.quality.named())
             if why is None:
-                return made, classifier
+                *levels, every = made
+                told = words.difficulty(head)
+                return [*levels, replace(every, notes=(*every.notes, told))], classifier
             *levels, every = recommendations(basis, policy, prm, constraint)
             return [*levels, replace(every, notes=(*every.notes, why))], None
     return recommendations(basis, policy, prm, constraint), None
@@ -206,7 +210,7 @@ def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     )
 
 
-def _scores(classifier: ProbeClassifier | None, spec: RunSpec) -> bool:
+def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
     """Whether the classifier was trained on rewards, which probes then need too."""
     return classifier is not None and spec.prm is not None
 

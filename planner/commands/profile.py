@@ -12,7 +12,7 @@ from rich.console import Console
 from planner.commands import common
 from planner.console import Output, count, share, table
 from planner.evidence import BUDGETS
-from planner.report import words
+from planner.report import prm_words
 from profiling.passrate import Difficulty
 from profiling.profiler import (
     ProblemProfile,
@@ -25,6 +25,8 @@ from profiling.profiler import (
 from profiling.replay import pass_at_k
 from profiling.rewards import RewardStatistics
 
+_NAMED = 10  # unresolved problems named on the screen; --json has all
+
 
 def run(arguments: Namespace, output: Output) -> None:
     """Sample, score, grade; then say what it came to."""
@@ -32,7 +34,7 @@ def run(arguments: Namespace, output: Output) -> None:
     with common.session(arguments, output) as session:
         models = session.models(arguments.policy, arguments.prm)
         template = session.template(arguments.policy)
-        spec = profile_spec(models, arguments.max_samples, template.to_dict())
+        spec = profile_spec(models, arguments.max_samples, template.to_dict(), arguments.confidence)
         session.timed(
             f"profiling {models.policy_name}",
             len(problems),
@@ -44,9 +46,9 @@ def run(arguments: Namespace, output: Output) -> None:
             ),
         )  # fmt: skip
         found = read_profile(session.store, spec, problems)
-    rewards = profile_rewards(found)
+        rewards = profile_rewards(found, session.grader)
     output.result(
-        document(spec.policy, spec.prm, found, rewards), lambda c: show(c, found, rewards)
+        document(spec.policy, spec.prm, found, rewards), lambda c: show(c, spec.prm, found, rewards)
     )
 
 
@@ -62,6 +64,7 @@ def document(
         "prm": prm,
         "problems": [one.to_dict() for one in found],
         "difficulties": _levels(found),
+        "unresolved": [one.outcome.problem.id for one in found if not one.resolved],
         "pass_at_k": {str(k): value for k, value in coverage(found).items()},
         "rewards": None if rewards is None else rewards.to_dict(),
         "ledger": total_ledger(found).to_dict(),
@@ -69,7 +72,12 @@ def document(
 
 
 def coverage(found: list[ProblemProfile]) -> dict[int, float]:
-    """Mean pass@k over problems, for the paper's budgets that every pool is large enough for."""
+    """Mean pass@k over problems, for the paper's budgets that every pool is large enough for.
+
+    None where pools were stopped as their classes settled: those of few samples are all alike.
+    """
+    if len({one.pass_rate.trials for one in found}) > 1:
+        return {}
     pools = [np.array([bool(s.correct) for s in one.outcome.samples]) for one in found]
     smallest = min((len(pool) for pool in pools), default=0)
     budgets = [k for k in BUDGETS if k <= smallest]
@@ -79,7 +87,9 @@ def coverage(found: list[ProblemProfile]) -> dict[int, float]:
     return dict(zip(budgets, means.tolist(), strict=True))
 
 
-def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistics | None) -> None:
+def show(
+    console: Console, prm: str | None, found: list[ProblemProfile], rewards: RewardStatistics | None
+) -> None:
     """The same for people: the mix of difficulties, and the least and most certain problems."""
     rows = []
     levels = _levels(found)
@@ -87,19 +97,19 @@ def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistic
         members = [one for one in found if one.pass_rate.difficulty is level]
         right = sum(one.pass_rate.successes for one in members)
         trials = sum(one.pass_rate.trials for one in members)
-        sure = sum(one.pass_rate.confidence >= 0.95 for one in members)
+        unsettled = sum(not one.resolved for one in members)
         mean = f"{right / trials:.3f}" if trials else "-"
-        rows.append([level.value, str(levels[level.value]), mean, str(sure)])
+        rows.append([level.value, str(levels[level.value]), mean, str(unsettled)])
     console.print(table(
         f"{len(found)} problems by difficulty",
-        ["difficulty", "problems", "mean pass@1", "class 95 % sure"],
+        ["difficulty", "problems", "mean pass@1", "unresolved"],
         rows,
     ))  # fmt: skip
     detail = [
         [
             one.outcome.problem.id,
             share(one.pass_rate.pass_at_1, one.pass_rate.interval()),
-            one.pass_rate.difficulty.value,
+            one.pass_rate.difficulty.value + ("" if one.resolved else ", unresolved"),
             f"{one.pass_rate.confidence:.2f}",
             str(one.pass_rate.trials),
         ]
@@ -108,21 +118,31 @@ def show(console: Console, found: list[ProblemProfile], rewards: RewardStatistic
     shown = detail if len(detail) <= 24 else [*detail[:12], ["..."] + [""] * 4, *detail[-12:]]
     columns = ["problem", "pass@1 [95 %]", "difficulty", "P(class)", "samples"]
     console.print(table("pass@1 by problem", columns, shown))
+    console.print(unresolved(found), highlight=False)
     covered = ", ".join(f"pass@{k} {value:.3f}" for k, value in coverage(found).items())
-    console.print(f"{covered} (means over {len(found)} problems)")
+    if covered:
+        console.print(f"{covered} (means over {len(found)} problems)")
     if hidden := sum(not one.held_out for one in found):
         console.print(f"{hidden} problems are left out below: the PRM was trained on them")
     if rewards is not None:
-        console.print(
-            f"PRM on these samples: AUC {rewards.auc}, within a problem {rewards.auc_within} "
-            f"({rewards.mixed_problems} problems), calibration error {rewards.calibration_error}"
-        )
-        console.print(words.verdict(rewards.to_dict()))
+        console.print(f"{prm} on these samples:", highlight=False)
+        for sentence in prm_words.rewards(rewards.to_dict(), prm):
+            console.print(f"  {sentence}", highlight=False)
     ledger = total_ledger(found)
     console.print(
         f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "
         f"(+ {count(ledger.cached)} cached), {count(ledger.prm)} PRM"
     )
+
+
+def unresolved(found: list[ProblemProfile]) -> str:
+    """Which problems' classes are not sure, in a sentence."""
+    left = [one.outcome.problem.id for one in found if not one.resolved]
+    level = f"{found[0].resolved_from:.0%} sure" if found else "sure"
+    if not left:
+        return f"every problem's difficulty is at least {level}"
+    named = ", ".join(left[:_NAMED]) + (f" and {len(left) - _NAMED} more" * (len(left) > _NAMED))
+    return f"unresolved, their difficulty less than {level}: {len(left)} problems ({named})"
 
 
 def _levels(found: list[ProblemProfile]) -> dict[str, int]:

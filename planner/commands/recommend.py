@@ -27,8 +27,10 @@ from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
+from planner.prm_verdict import vote_gain
 from planner.published.answer import ask
 from planner.recommend import Recommendation, candidates, choose, unit_name
+from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
 
@@ -92,6 +94,8 @@ def run(arguments: Namespace, output: Output) -> None:
         common.check_known(constraint, basis.rates)
         answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
         basis_notes = basis.notes
+        if (gain := vote_gain(answered.rows, prm)) is not None:
+            basis_notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *basis_notes)
     notes = [*answered.made.notes, *basis_notes]
     record = document(answered, notes)
     output.result(record, lambda console: show(console, answered, notes))

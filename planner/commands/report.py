@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from executor.answers import MathGrader
 from executor.errors import InputError
 from executor.store import Store
 from planner import evidence
@@ -95,5 +96,6 @@ def _rewards(store_url: str, policy: str, prm: str | None) -> dict[str, Any] | N
             if spec.kind == PROFILE and spec.policy == policy and spec.prm == prm
             for one in read_profile(store, spec)
         ]
-    statistics = profile_rewards(profiles)
+    with MathGrader() as grader:
+        statistics = profile_rewards(profiles, grader)
     return None if statistics is None else statistics.to_dict()

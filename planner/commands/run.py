@@ -42,6 +42,7 @@ class Answered:
                 "answer": stored.outcome.answer,
                 "correct": stored.outcome.correct,
                 "difficulty": stored.note.get("difficulty"),
+                "estimate": stored.note.get("estimate"),
                 "strategy": stored.note.get("strategy"),
                 "ledger": stored.outcome.ledger.to_dict(),
                 "seconds": stored.outcome.seconds,

@@ -15,7 +15,7 @@ import pandas as pd
 from executor.errors import InputError
 from executor.strategy import STRATEGIES, key
 from planner.recommend import LEVELS, Recommendation
-from planner.report import plots, words
+from planner.report import plots, prm_words, words
 from planner.report.plots import Point
 from planner.summary import PairedDifference, RunSummary
 
@@ -61,7 +61,7 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
-    environment.globals["words"] = words
+    environment.globals |= {"words": words, "prm_words": prm_words}
     cells: list[dict[Any, Any]] = data.cells.to_dict("records")
     chosen = {r.difficulty: key(r.choice.strategy) for r in data.recommendations}
     shown: list[str] = [str(cell["difficulty"]) for cell in cells] + list(chosen)

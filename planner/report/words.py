@@ -22,13 +22,9 @@ from executor.strategy import (
 from planner.costs import Cost
 from planner.recommend import Choice, Recommendation
 from planner.summary import PairedDifference, RunSummary
+from profiling.difficulty import LEVEL, Head
 
 NOT_KNOWN = "not known"
-
-# From here on an AUC within problems is called fair, and good; below, an expected calibration
-# error is called small, and moderate. Rules of thumb, only for the choice of adjective.
-_FAIR_AUC, _GOOD_AUC = 0.6, 0.75
-_SMALL_ERROR, _MODERATE_ERROR = 0.05, 0.15
 
 _SCORES = {
     Score.MIN: "lowest step reward",
@@ -226,100 +222,17 @@ def _comparison(first: RunSummary, other: RunSummary, paired: PairedDifference |
     )
 
 
-def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:
-    """The PRM's quality on this policy's samples; the verdict comes first."""
-    if prm is None:
-        return ["No PRM is part of this report: only strategies that need none are compared."]
-    if statistics is None:
-        return [
-            f"How well {prm} tells this policy's right answers from its wrong ones was not "
-            "measured: expectations of best-of-N and search rest on their runs alone."
-        ]
-    within, overall = _estimate(statistics, "auc_within"), _estimate(statistics, "auc")
-    found = [verdict(statistics)]
-    found.append(
-        f"Within one problem a right sample outscores a wrong one with probability "
-        f"{_with_interval(within)}"
-        + (
-            f", over {plural(int(mixed), 'problem')} with both kinds."
-            if (mixed := finite(statistics.get("mixed_problems"))) is not None
-            else "."
-        )
-        if within[0] is not None
-        else "No problem had both right and wrong samples, so the AUC within a problem is unknown."
+def difficulty(head: Head) -> str:
+    """How well a question's difficulty is told from its probe samples, on held-out problems."""
+    told = head.quality
+    source = f"from {plural(head.probes, 'sample')}" if head.probes else "from the text alone"
+    return (
+        f"{source}, without its answer, a held-out problem's difficulty is named right with "
+        f"probability {decimal(told.accuracy, 2)}; log loss {decimal(told.log_loss)} nats, "
+        f"{decimal(told.base_log_loss)} by the shares of the classes alone; the {LEVEL:.0%} "
+        f"interval on pass@1 holds it with probability {decimal(told.coverage, 2)}, and is "
+        f"{decimal(told.width, 2)} wide on average"
     )
-    found.append(
-        f"Over all samples, problems mixed, the AUC is {_with_interval(overall)}."
-        if overall[0] is not None
-        else "The AUC over all samples is not known: they are all right or all wrong."
-    )
-    found.append(_calibration(statistics))
-    sizes = [finite(statistics.get(name)) for name in ("samples", "problems", "right")]
-    if None not in sizes:
-        found.append(
-            f"These figures rest on {count(sizes[0])} samples of {count(sizes[1])} problems; "
-            f"a share of {decimal(sizes[2])} was right. Their intervals are 95 %, from resampling "
-            "whole problems."
-        )
-    return found
-
-
-_Triple = tuple[float | None, float | None, float | None]
-
-
-def _estimate(statistics: Mapping[str, Any], name: str) -> _Triple:
-    record = statistics.get(name) or {}
-    return finite(record.get("value")), finite(record.get("low")), finite(record.get("high"))
-
-
-def _with_interval(estimate: _Triple) -> str:
-    value, low, high = estimate
-    return f"{decimal(value)} {interval(low, high)}"
-
-
-def verdict(statistics: Mapping[str, Any]) -> str:
-    """What a PRM's statistics (`RewardStatistics.to_dict()`) say of it, in a sentence or two."""
-    overall = _estimate(statistics, "auc")
-    value, low, high = _estimate(statistics, "auc_within")
-    if value is None or low is None or high is None:
-        return "Whether the PRM tells right from wrong within a problem cannot be said."
-    if high < 0.5:
-        return (
-            "The PRM misleads: within a problem it scores wrong answers above right ones. "
-            "Use majority here."
-        )
-    if low <= 0.5:
-        found = (
-            "The PRM does not tell right from wrong within a problem, as far as these samples "
-            "show (the interval includes 0.5): expect search to gain little."
-        )
-        if overall[1] is not None and overall[1] > 0.5:
-            found += " It tells easy problems from hard ones rather than right from wrong."
-        return found
-    if value >= _GOOD_AUC:
-        return "The PRM tells right from wrong well within a problem: search has a lot to go by."
-    degree = "fairly" if value >= _FAIR_AUC else "only weakly"
-    return f"The PRM tells right from wrong {degree} within a problem: search has some to go by."
-
-
-def _calibration(statistics: Mapping[str, Any]) -> str:
-    error, brier = _estimate(statistics, "calibration_error"), _estimate(statistics, "brier")
-    if error[0] is None:
-        return "Its calibration is not known."
-    if error[0] < _SMALL_ERROR:
-        degree = "close to"
-    else:
-        degree = "some way from" if error[0] < _MODERATE_ERROR else "far from"
-    sentence = (
-        f"Its scores are {degree} the share of right answers: expected calibration error "
-        f"{_with_interval(error)}"
-    )
-    right = finite(statistics.get("right"))
-    if brier[0] is not None:
-        sentence += f"; Brier score {_with_interval(brier)}"
-        if right is not None:
-            sentence += f" (always saying the share right would have {right * (1 - right):.3f})"
-    return sentence + "."
 
 
 def fit(metrics: Mapping[str, Any] | None) -> list[str]:

@@ -84,5 +84,5 @@ def _rewards(family: Family) -> dict[str, Any] | None:
         for found in family.outcomes.values()
         for outcome in found
     ]
-    statistics = {score.value: profile_rewards(profiles, score) for score in SCORES}
+    statistics = {score.value: profile_rewards(profiles, score=score) for score in SCORES}
     return {score: found.to_dict() for score, found in statistics.items() if found is not None}

@@ -30,6 +30,7 @@ def test_recommend_answers_from_bundled_evidence_and_says_so(
     assert document["interval"][0] <= document["predicted_accuracy"] <= document["interval"][1]
     assert document["cost"]["flops"] > 0
     assert any("this project recorded" in note for note in document["notes"])
+    assert any("a vote weighted by smollm2-135m-head" in note for note in document["notes"])
     assert list(tmp_path.iterdir()) == []
 
 

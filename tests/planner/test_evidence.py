@@ -97,6 +97,22 @@ def rows(frame: pd.DataFrame, strategy: Strategy) -> pd.DataFrame:
     return frame[frame["strategy"] == key(strategy)].set_index("problem")
 
 
+def test_a_profile_that_stopped_early_tells_difficulties_and_no_votes(
+    executor: Executor, grader: MathGrader
+) -> None:
+    """How many samples it has depends on what they were."""
+    with Store.open("sqlite://") as opened:
+        spec = profile_spec(executor, 64, {}, 0.95)
+        asyncio.run(profile(executor, PROFILED, opened, spec))
+        run(executor, opened, Greedy(), "measure", PROFILED)
+        frame = gather(opened, grader)
+        profiles = {problem_uid(p.outcome.problem): p for p in read_profile(opened, spec)}
+    assert set(frame["name"]) == {"greedy"}
+    assert len({len(one.outcome.samples) for one in profiles.values()}) > 1
+    for uid, one in rows(frame, Greedy()).iterrows():
+        assert one["difficulty"] == profiles[str(uid)].pass_rate.difficulty.value
+
+
 def test_the_layout_is_the_one_stated(frame: pd.DataFrame) -> None:
     pd.testing.assert_series_equal(frame.dtypes, frame_of([]).dtypes)
     assert list(frame.columns) == list(COLUMNS)

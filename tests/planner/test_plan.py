@@ -29,18 +29,19 @@ from executor.templates import PromptTemplate
 from planner.costs import Rates
 from planner.plan import VERSION, Entry, Plan, write_whole
 from planner.shape import Shape
-from profiling.difficulty import FEATURES, ProbeClassifier
+from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 
-WIDE = len(FEATURES)
-CLASSIFIER = ProbeClassifier(
+HEAD = Head(
     probes=4,
-    mean=(0.5,) * WIDE,
-    scale=(2.0,) * WIDE,
-    weights=((1.0,) * WIDE, (0.25,) * WIDE, (-1.0,) * WIDE),
-    intercepts=(0.1, 0.0, -0.1),
-    accuracy=0.75,
-    problems=40,
+    features=("log_words", "agreement"),
+    mean=(0.5, 0.5),
+    scale=(2.0, 2.0),
+    weights=((1.0, -0.25),) * RANGES,
+    intercepts=(0.1,) * RANGES,
+    nominal=0.9,
+    quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3, ((0.8, 0.1, 0.1),) * 3),
 )
+CLASSIFIER = DifficultyModel((HEAD,), 40)
 
 
 def entry(strategy: Strategy, accuracy: float = 0.7) -> Entry:
@@ -91,7 +92,7 @@ def test_a_plan_is_read_back_as_it_was_written(
     every: Strategy,
     hard: Strategy,
     accuracy: float,
-    classifier: ProbeClassifier | None,
+    classifier: DifficultyModel | None,
 ) -> None:
     path = tmp_path_factory.mktemp("plan") / "plan.json"
     entries = {"all": entry(every, accuracy), "hard": entry(hard)}
@@ -144,6 +145,7 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (put("version", 1), "its classifier is of version 1; make it again with: apportion plan"),
         (put("version", 3), f"is version 3; this apportion reads versions 1 and {VERSION}"),
         (drop("frontier"), "damaged"),
         (put("frontier", "medium", []), "frontier: must be of difficulties that have an entry"),
@@ -173,10 +175,12 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
         (put("template", {"user": "no question"}), "lacks {problem}"),
         (put("template", "default"), "not a template"),
         (put("classifier", {"probes": 4}), "damaged"),
-        (put("classifier", "weights", [[1.0] * WIDE]), "damaged"),
-        (put("classifier", "mean", [0.5]), "damaged"),
-        (put("classifier", "intercepts", ["a", "b", "c"]), "damaged"),
-        (put("classifier", "probes", 0), "damaged"),
+        (put("classifier", "heads", []), "damaged"),
+        (put("classifier", "heads", 0, "weights", [[1.0, 1.0]]), "damaged"),
+        (put("classifier", "heads", 0, "mean", [0.5]), "damaged"),
+        (put("classifier", "heads", 0, "intercepts", ["a"] * RANGES), "damaged"),
+        (put("classifier", "heads", 0, "probes", -1), "damaged"),
+        (put("classifier", "heads", 0, "features", ["log_words", "colour"]), "damaged"),
     ],
 )
 def test_a_damaged_plan_is_one_line_that_names_the_file(
@@ -195,13 +199,15 @@ def test_the_damage_cases_start_from_a_plan_that_loads(tmp_path: Path) -> None:
     assert Plan.load(damaged(tmp_path, lambda record: None)) == plan_of()
 
 
-def test_plans_of_version_1_are_read_and_have_no_frontier(tmp_path: Path) -> None:
+def test_plans_of_version_1_that_do_not_route_are_read_and_have_no_frontier(
+    tmp_path: Path,
+) -> None:
     def older(record: dict[str, Any]) -> None:
-        record["version"] = 1
+        record |= {"version": 1, "classifier": None}
         del record["frontier"], record["rates"]
 
     plan = Plan.load(damaged(tmp_path, older))
-    assert plan == plan_of(frontier={}, rates=Rates())
+    assert plan == plan_of(classifier=None, frontier={}, rates=Rates())
 
 
 def test_what_else_could_be_chosen_is_no_part_of_the_run(tmp_path: Path) -> None:

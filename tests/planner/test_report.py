@@ -31,8 +31,9 @@ from executor.strategy import (
 )
 from planner.costs import Cost
 from planner.recommend import LEVELS, Choice, Recommendation
-from planner.report import ReportData, plots, render, words, write
+from planner.report import ReportData, plots, prm_words, render, words, write
 from planner.summary import PairedDifference, RunSummary
+from profiling.difficulty import RANGES, Head, Quality
 
 HOSTILE = "</script><script>alert(1)</script><img onerror='x' href=\"//evil\">&amp; $\\frac{"
 NAN = float("nan")
@@ -393,7 +394,48 @@ def test_single_cell_is_drawn() -> None:
     ],
 )
 def test_verdict_on_the_prm(within: dict[str, float], verdict: str) -> None:
-    assert verdict in words.rewards(_rewards(within), "judge")[0]
+    assert verdict in prm_words.rewards(_rewards(within), "judge")[0]
+
+
+def test_all_that_is_known_of_a_prm_is_said() -> None:
+    known = {
+        "spread": _estimate(0.11), "ties": _estimate(0.25), "votes_at": 16,
+        "gain": {"value": 0.03, "low": 0.01, "high": 0.05},
+        "length_bias": {"value": -0.2, "low": -0.3, "high": -0.1},
+    }  # fmt: skip
+    said = " ".join(prm_words.rewards(_rewards(_estimate(0.85), **known), "judge"))
+    for part in (
+        "well within a problem, and a vote weighted by it beats a plain one",
+        "A vote weighted by judge beats a plain one: among 16 samples the difference is +0.030",
+        "spread by 0.110", "25.0 % of the pairs", "prefers the shorter: partial gamma -0.200",
+    ):  # fmt: skip
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict"),
+    [
+        ((-0.05, -0.01), "The PRM hurts: a vote weighted by it is worse than a plain one"),
+        ((0.01, 0.05), "fairly within a problem, and a vote weighted by it beats a plain one"),
+        ((-0.01, 0.05), "fairly within a problem: search has some to go by"),
+    ],
+)
+def test_votes_have_a_say_in_the_verdict(gain: tuple[float, float], verdict: str) -> None:
+    low, high = gain
+    estimate = {"value": (low + high) / 2, "low": low, "high": high}
+    assert verdict in prm_words.verdict(_rewards(_estimate(0.65), gain=estimate))
+    unknown = prm_words.verdict(_rewards(_estimate(NAN), gain=estimate))
+    assert ("is not clear" in unknown) == (low > 0)
+
+
+@pytest.mark.parametrize(("probes", "source"), [(0, "the text alone"), (4, "4 samples")])
+def test_what_is_known_of_a_question_is_said_with_its_figures(probes: int, source: str) -> None:
+    quality = Quality(0.34, 1.007, 0.86, 0.02, 0.91, 0.18, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+    head = Head(probes, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, quality)
+    said = words.difficulty(head)
+    assert said.startswith(f"from {source}, without its answer")
+    for figure in ("0.86", "0.340", "1.007", "90%", "0.91", "0.18"):
+        assert figure in said
 
 
 def test_model_worse_than_its_base_is_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ from executor.strategy import (
 from executor.templates import PromptTemplate
 from planner.plan import Entry, Plan
 from planner.router import solve_by_plan
-from profiling.difficulty import FEATURES, ProbeClassifier
+from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 
 PROBES = 4
 PROBLEMS = simulated_problems(6)
@@ -38,23 +39,24 @@ EASY, HARD = PROBLEMS[0], PROBLEMS[1]
 CHANCE = {problem.text: 0.98 if i % 2 == 0 else 0.03 for i, problem in enumerate(PROBLEMS)}
 
 
-def by_agreement() -> ProbeClassifier:
+def by_agreement() -> DifficultyModel:
     """Easy where the probes agree, hard where they do not; medium never."""
-    weights = [[0.0] * len(FEATURES) for _ in range(3)]
-    weights[0][FEATURES.index("agreement")] = 10.0
-    weights[2][FEATURES.index("agreement")] = -10.0
-    return ProbeClassifier(
+    weights = [[0.0]] * RANGES
+    weights[0], weights[-1] = [-10.0], [10.0]
+    head = Head(
         probes=PROBES,
-        mean=tuple(0.6 if name == "agreement" else 0.0 for name in FEATURES),
-        scale=(1.0,) * len(FEATURES),
+        features=("agreement",),
+        mean=(0.6,),
+        scale=(1.0,),
         weights=tuple(map(tuple, weights)),
-        intercepts=(0.0, -30.0, 0.0),
-        accuracy=1.0,
-        problems=1,
+        intercepts=(0.0, *[-30.0] * (RANGES - 2), 0.0),
+        nominal=0.9,
+        quality=Quality(0.1, 1.0, 1.0, 0.0, 0.9, 0.1, ((1, 0, 0), (0, 1, 0), (0, 0, 1))),
     )
+    return DifficultyModel((head,), 1)
 
 
-def plan_of(classifier: ProbeClassifier | None = None, **strategies: Strategy) -> Plan:
+def plan_of(classifier: DifficultyModel | None = None, **strategies: Strategy) -> Plan:
     entries = {
         level: Entry(strategy, 0.5, (0.4, 0.6), {}) for level, strategy in strategies.items()
     }
@@ -199,8 +201,31 @@ def test_the_note_says_that_the_prm_knew_the_problem(grader: MathGrader) -> None
     prm = SimulatedPrm(0.9, trained_on=[question_id(EASY.text)])
     executor = dataclasses.replace(executor_of(grader), prm=prm)
     plan = routed(easy=Majority(4), hard=BestOfN(8))
-    assert solve(executor, plan, EASY)[1] == {PRM_TRAINED_ON: True, "difficulty": "easy"}
-    assert solve(executor, plan, HARD)[1] == {"difficulty": "hard"}
+    easy, hard = (solve(executor, plan, problem)[1] for problem in (EASY, HARD))
+    assert easy.pop("estimate") and hard.pop("estimate")
+    assert easy == {PRM_TRAINED_ON: True, "difficulty": "easy"}
+    assert hard == {"difficulty": "hard"}
+
+
+def test_the_note_says_what_was_known_of_the_question(grader: MathGrader) -> None:
+    plan = routed(easy=Majority(4), hard=BestOfN(8))
+    for problem, level, inside in ((EASY, "easy", 0.99), (HARD, "hard", 0.01)):
+        note = solve(executor_of(grader), plan, problem)[1]
+        estimate = note["estimate"]
+        assert json.loads(json.dumps(note)) == note
+        assert estimate["probes"] == PROBES
+        assert max(estimate["probabilities"], key=estimate["probabilities"].get) == level
+        assert estimate["interval"][0] <= inside <= estimate["interval"][1]
+
+
+def test_a_plan_that_asks_the_text_alone_draws_no_probes(grader: MathGrader) -> None:
+    told = by_agreement().heads[0]
+    by_text = dataclasses.replace(told, probes=0, features=("log_words",), mean=(0.0,))
+    plan = plan_of(DifficultyModel((by_text,), 1), easy=Majority(4), hard=Greedy(), all=Greedy())
+    outcome, note = solve(executor_of(grader), plan, EASY)
+    alone = asyncio.run(executor_of(grader).solve(EASY, Majority(4)))
+    assert note["difficulty"] == "easy"
+    assert (outcome.samples, outcome.ledger.generated) == (alone.samples, alone.ledger.generated)
 
 
 def test_the_time_for_probes_is_part_of_the_time_for_the_answer(grader: MathGrader) -> None:

@@ -14,13 +14,23 @@ from planner.commands.recommend import Basis
 from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.recommend import Choice, Recommendation
-from planner.routing import Expected, evenly_wrong, expected, not_worth_it
-from profiling.difficulty import ProbeClassifier
+from planner.routing import Confusion, Expected, expected, not_worth_it
+from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 from tests.planner.frames import frame_of, row
 
 LEVELS = ("easy", "medium", "hard")
 SHARES = {"easy": 0.5, "medium": 0.3, "hard": 0.2}
-SURE = evenly_wrong(1.0, LEVELS)
+
+
+def evenly_wrong(accuracy: float) -> Confusion:
+    """Errors go evenly to the other difficulties, as often on each."""
+    others = (1 - accuracy) / (len(LEVELS) - 1)
+    return {
+        true: {named: accuracy if named == true else others for named in LEVELS} for true in LEVELS
+    }
+
+
+SURE = evenly_wrong(1.0)
 
 
 def cell(strategy: Strategy, accuracy: float, flops: float) -> Choice:
@@ -50,7 +60,7 @@ def test_one_that_is_never_wrong_runs_the_strategy_of_each_difficulty() -> None:
 
 @given(accuracy=st.floats(0, 1))
 def test_one_strategy_for_all_does_not_mind_what_is_named(accuracy: float) -> None:
-    confusion = evenly_wrong(accuracy, LEVELS)
+    confusion = evenly_wrong(accuracy)
     found = expected(dict.fromkeys(LEVELS, BestOfN(4)), KNOWN, SHARES, confusion, "flops")
     assert found is not None
     assert found.accuracy == pytest.approx(0.5 * 0.92 + 0.3 * 0.6 + 0.2 * 0.2)
@@ -59,7 +69,7 @@ def test_one_strategy_for_all_does_not_mind_what_is_named(accuracy: float) -> No
 
 def test_misnamed_difficulties_are_those_of_simulated_questions() -> None:
     rng = np.random.default_rng(0)
-    confusion = evenly_wrong(0.7, LEVELS)
+    confusion = evenly_wrong(0.7)
     truths = rng.choice(LEVELS, size=200_000, p=[SHARES[level] for level in LEVELS])
     right = np.empty(len(truths))
     for true in LEVELS:
@@ -70,13 +80,6 @@ def test_misnamed_difficulties_are_those_of_simulated_questions() -> None:
     assert found is not None
     error = float(right.std() / np.sqrt(len(right)))
     assert found.accuracy == pytest.approx(float(right.mean()), abs=4 * error)
-
-
-@given(accuracy=st.floats(0, 1), levels=st.sampled_from([LEVELS, LEVELS[:2], LEVELS[:1]]))
-def test_a_confusion_is_of_chances(accuracy: float, levels: tuple[str, ...]) -> None:
-    for true, named in evenly_wrong(accuracy, levels).items():
-        assert named[true] == accuracy
-        assert len(levels) == 1 or sum(named.values()) == pytest.approx(1.0)
 
 
 def test_a_strategy_that_is_not_known_on_a_difficulty_it_may_meet_leaves_it_open() -> None:
@@ -122,13 +125,16 @@ def evidence_of(accuracies: dict[str, dict[Strategy, float]]) -> Basis:
     return Basis(frame_of(rows), None, None, Rates(1_000, 500), ())
 
 
-CLASSIFIER = ProbeClassifier(
-    4, (0.0,) * 6, (1.0,) * 6, ((0.0,) * 6,) * 3, (0.0,) * 3, accuracy=0.9, problems=40
+QUALITY = Quality(
+    0.3, 1.0, 0.9, 0.02, 0.9, 0.2, ((0.9, 0.05, 0.05), (0.05, 0.9, 0.05), (0.05, 0.05, 0.9))
+)
+CLASSIFIER = DifficultyModel(
+    (Head(4, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, QUALITY),), 40
 )
 SPEC = RunSpec("profile", "policy", None, {})
 
 
-def planned(basis: Basis) -> tuple[list[Recommendation], ProbeClassifier | None]:
+def planned(basis: Basis) -> tuple[list[Recommendation], DifficultyModel | None]:
     return _routed(basis, "policy", None, Constraint(), CLASSIFIER, SPEC)
 
 

@@ -1,12 +1,13 @@
-"""Difficulty without a label: features by hand, and a classifier that tells simulated problems."""
+"""Estimates by plain numbers: against the formula, and intervals against the whole distribution."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
+import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,22 +15,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.answers import MathGrader
-from executor.outcome import Outcome, SampleRecord
-from executor.problem import Problem
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
-from executor.strategy import Sampling
+from executor.outcome import SampleRecord
 from profiling.difficulty import (
-    FEATURES,
-    ProbeClassifier,
-    fit_probe_classifier,
-    probe_features,
+    EDGES,
+    FARTHEST,
+    RANGES,
+    DifficultyModel,
+    Head,
+    Quality,
+    classes,
+    intervals,
 )
-from profiling.passrate import Difficulty, PassRate
-from profiling.profiler import ProblemProfile, profile, profile_spec, read_profile
+from profiling.passrate import Difficulty
 
-PROBES = 4
+NAMED = ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8))
+QUALITY = Quality(0.4, 1.0, 0.8, 0.02, 0.9, 0.3, NAMED)
+chances = st.lists(st.floats(0, 1), min_size=RANGES, max_size=RANGES).filter(
+    lambda row: sum(row) > 0.01
+)
+
+
+def shares(row: list[float]) -> np.ndarray:
+    return np.array([row]) / sum(row)
+
+
+def head(probes: int = 2, **changes: Any) -> Head:
+    rng = np.random.default_rng(probes)
+    plain: dict[str, Any] = {
+        "probes": probes,
+        "features": ("log_words", "agreement") if probes > 1 else ("log_words",),
+        "nominal": 0.8,
+        "quality": QUALITY,
+        "intercepts": tuple(rng.normal(size=RANGES).tolist()),
+    }
+    wide = len(plain["features"])
+    plain |= {
+        "mean": (1.0,) * wide, "scale": (0.5,) * wide,
+        "weights": tuple(tuple(row) for row in rng.normal(size=(RANGES, wide)).tolist()),
+    }  # fmt: skip
+    return Head(**(plain | changes))
+
+
+MODEL = DifficultyModel((head(0), head(2), head(4)), 40)
 
 
 @pytest.fixture(scope="module")
@@ -38,215 +65,153 @@ def grader() -> Iterator[MathGrader]:
         yield shared
 
 
-def sample(
-    answer: str | None, tokens: int = 10, logprob: float = -1.0, rewards: tuple[float, ...] = ()
-) -> SampleRecord:
-    return SampleRecord("text", answer, None, "finished", tokens, logprob, rewards)
+def samples(*answers: str) -> list[SampleRecord]:
+    return [SampleRecord("text", answer, None, "finished", 10, -1.0) for answer in answers]
 
 
-def described(samples: list[SampleRecord], grader: MathGrader) -> dict[str, float]:
-    return dict(zip(FEATURES, probe_features(samples, grader).tolist(), strict=True))
-
-
-def test_features_by_hand(grader: MathGrader) -> None:
-    samples = [
-        sample("1/2", 10, -1.0, (0.9, 0.2)),
-        sample("0.5", 20, -4.0, (0.1, 0.6)),
-        sample("7", 10, -3.0, (0.4,)),
-        sample(None, 40, -8.0),
+def test_an_estimate_is_the_softmax_of_the_weighted_features(grader: MathGrader) -> None:
+    found = MODEL.estimate("two words", samples("1", "2"), grader)
+    used = MODEL.heads[1]
+    scaled = [(math.log(3) - 1) / 0.5, (0.5 - 1) / 0.5]
+    odds = [
+        math.exp(sum(w * x for w, x in zip(row, scaled, strict=True)) + intercept)
+        for row, intercept in zip(used.weights, used.intercepts, strict=True)
     ]
-    assert described(samples, grader) == pytest.approx(
+    total = sum(odds)
+    assert found.probes == 2
+    assert found.probabilities == pytest.approx(
         {
-            "agreement": 2 / 4,
-            "answered": 3 / 4,
-            "mean_logprob": -(0.1 + 0.2 + 0.3 + 0.2) / 4,
-            "log_tokens": math.log(20),
-            "mean_score": (0.2 + 0.6 + 0.4) / 3,
-            "max_score": 0.6,
+            Difficulty.EASY: sum(odds[4:]) / total,
+            Difficulty.MEDIUM: sum(odds[2:4]) / total,
+            Difficulty.HARD: sum(odds[:2]) / total,
         }
     )
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(EDGES)]
+    mean = sum(o * m for o, m in zip(odds, middles, strict=True)) / total
+    assert found.mean == pytest.approx(mean)
+    ends = intervals(np.array([odds]) / total, used.nominal)
+    assert found.interval == pytest.approx(tuple(ends[0]))
+    assert found.difficulty is max(found.probabilities, key=lambda d: found.probabilities[d])
 
 
-def test_features_of_samples_that_say_nothing(grader: MathGrader) -> None:
-    found = described([sample(None, 0, 0.0)] * PROBES, grader)
-    assert found == dict.fromkeys(FEATURES, 0.0)
+def test_the_head_of_most_probes_is_asked_and_further_samples_are_left(grader: MathGrader) -> None:
+    found = [MODEL.estimate("?", samples(*"12345"[:n]), grader) for n in range(6)]
+    assert [one.probes for one in found] == [0, 0, 2, 2, 4, 4]
+    assert found[2] == found[3] == MODEL.estimate("?", samples("1", "2", "1"), grader)
+    assert MODEL.probes == 4
 
 
-@given(order=st.permutations(range(4)))
-def test_the_order_of_probes_does_not_matter(grader: MathGrader, order: list[int]) -> None:
-    samples = [sample("1", 5, -2.0, (0.1,)), sample("2"), sample("1", 9), sample(None, 3, -1.0)]
-    shuffled = [samples[i] for i in order]
-    assert probe_features(shuffled, grader) == pytest.approx(probe_features(samples, grader))
+def test_too_few_samples_for_any_head_are_refused(grader: MathGrader) -> None:
+    with pytest.raises(ValueError, match="1 samples: at least 2 are needed"):
+        DifficultyModel((head(2),), 9).estimate("?", samples("1"), grader)
 
 
-def test_no_feature_looks_at_correctness(grader: MathGrader) -> None:
-    samples = [sample("1"), sample("2"), sample("1"), sample("3")]
-    told = [dataclasses.replace(one, correct=one.answer == "1") for one in samples]
-    assert probe_features(told, grader).tolist() == probe_features(samples, grader).tolist()
+def test_a_feature_that_is_missing_counts_as_its_mean(grader: MathGrader) -> None:
+    """A PRM that was there in training and is not there now."""
+    blind, scored = head(2), head(2, features=("log_words", "right"))
+    at = dataclasses.replace(blind, mean=(1.0, 0.5))
+    found = DifficultyModel((scored,), 9).estimate("a b", samples("1", "2"), grader)
+    assert found == DifficultyModel((at,), 9).estimate("a b", samples("1", "2"), grader)
 
 
-# Training on profiles
+def test_a_question_unlike_all_is_told_as_the_farthest_of_them(grader: MathGrader) -> None:
+    only = DifficultyModel((head(0),), 9)
+    words = [only.estimate(" ".join(["a"] * n), [], grader) for n in (10**3, 10**5)]
+    assert (math.log(1001) - 1) / 0.5 > FARTHEST
+    assert words[0] == words[1]
 
 
-def profiles_of(
-    grader: MathGrader, chances: Mapping[float, int], prm: SimulatedPrm | None = None, n: int = 16
-) -> list[ProblemProfile]:
-    """Profiles of so many simulated problems of every chance to solve them."""
-    each = [chance for chance, count in chances.items() for _ in range(count)]
-    problems = simulated_problems(len(each))
-    chance_of = {problem.text: chance for problem, chance in zip(problems, each, strict=True)}
-    executor = Executor(SimulatedPolicy(chance_of, 1, wrong_answers=20), prm, grader, Sampling())
-    spec = profile_spec(executor, n, {})
-    with Store.open("sqlite://") as store:
-        asyncio.run(profile(executor, problems, store, spec))
-        return read_profile(store, spec)
+# Classes and intervals of a distribution
 
 
-@pytest.fixture(scope="module")
-def mixed(grader: MathGrader) -> list[ProblemProfile]:
-    """Easy, medium and hard problems, as many of each."""
-    return profiles_of(grader, {0.95: 8, 0.3: 8, 0.0: 8})
+def test_both_thresholds_are_ends_of_ranges() -> None:
+    each = classes(np.eye(RANGES))
+    for low, high, row in zip(EDGES, EDGES[1:], each.tolist(), strict=False):
+        easy, hard = low >= 0.5, high <= 0.1
+        assert row == [easy, not easy and not hard, hard]
 
 
-@pytest.fixture(scope="module")
-def classifier(grader: MathGrader, mixed: list[ProblemProfile]) -> ProbeClassifier:
-    found = fit_probe_classifier(mixed, grader)
-    assert found is not None
-    return found
+def mass(row: np.ndarray, low: float, high: float) -> float:
+    cumulative = np.concatenate([[0.0], np.cumsum(row)])
+    return float(np.interp(high, EDGES, cumulative) - np.interp(low, EDGES, cumulative))
 
 
-def test_held_out_problems_are_told_apart(classifier: ProbeClassifier) -> None:
-    assert classifier.problems == 24
-    assert classifier.probes == PROBES
-    # Three classes as large as each other: naming one of them is right a third of the time.
-    assert classifier.accuracy > 0.55
+@given(chances, st.floats(0.05, 0.99))
+def test_an_interval_leaves_equal_tails_but_for_the_ends(row: list[float], level: float) -> None:
+    of = shares(row)
+    [[low, high]] = intervals(of, level)
+    tail = (1 - level) / 2
+    assert 0 <= low <= high <= 1
+    below, above = mass(of[0], 0, low), mass(of[0], high, 1)
+    assert below == pytest.approx(tail, abs=1e-9) or (low == 0 and mass(of[0], 0, 0.02) >= tail)
+    assert above == pytest.approx(tail, abs=1e-9) or (high == 1 and mass(of[0], 0.98, 1) >= tail)
 
 
-def test_rewards_help_where_agreement_does_not(grader: MathGrader) -> None:
-    """One wrong answer: always wrong agrees as much as always right."""
-    chances = {0.95: 8, 0.02: 8}
-    each = [chance for chance, count in chances.items() for _ in range(count)]
-    problems = simulated_problems(16)
-    chance_of = {p.text: c for p, c in zip(problems, each, strict=True)}
-    accuracies = []
-    for prm in (None, SimulatedPrm(0.95)):
-        executor = Executor(SimulatedPolicy(chance_of, 1, wrong_answers=1), prm, grader, Sampling())
-        spec = profile_spec(executor, 16, {})
-        with Store.open("sqlite://") as store:
-            asyncio.run(profile(executor, problems, store, spec))
-            found = fit_probe_classifier(read_profile(store, spec), grader)
-        assert found is not None
-        accuracies.append(found.accuracy)
-    assert accuracies[1] > max(0.85, accuracies[0] + 0.1)
-
-
-def test_the_numbers_give_the_probabilities_of_the_regression(
-    grader: MathGrader, mixed: list[ProblemProfile], classifier: ProbeClassifier
-) -> None:
-    for one in mixed[::6]:
-        probes = one.outcome.samples[:PROBES]
-        chances = classifier.probabilities(probes, grader)
-        scaled = (probe_features(probes, grader) - classifier.mean) / np.array(classifier.scale)
-        odds = {
-            level: math.exp(sum(w * x for w, x in zip(row, scaled, strict=True)) + intercept)
-            for level, row, intercept in zip(
-                Difficulty, classifier.weights, classifier.intercepts, strict=True
-            )
-        }
-        total = sum(odds.values())
-        assert chances == pytest.approx({level: odd / total for level, odd in odds.items()})
-        assert sum(chances.values()) == pytest.approx(1.0)
-
-
-def test_scattered_answers_make_a_problem_harder(
-    grader: MathGrader, classifier: ProbeClassifier, mixed: list[ProblemProfile]
-) -> None:
-    template = next(s for one in mixed for s in one.outcome.samples if s.correct)
-    agree = [template] * PROBES
-    scatter = [dataclasses.replace(template, answer=str(1000 + i)) for i in range(PROBES)]
-    chances = [classifier.probabilities(samples, grader) for samples in (agree, scatter)]
-    assert chances[0][Difficulty.EASY] > 0.8
-    # All else stays equal, the log-probabilities too.
-    assert chances[1][Difficulty.EASY] < chances[0][Difficulty.EASY]
-    assert chances[1][Difficulty.HARD] > 2 * chances[0][Difficulty.HARD]
-
-
-def test_the_same_profile_and_seed_give_the_same_classifier(
-    grader: MathGrader, mixed: list[ProblemProfile], classifier: ProbeClassifier
-) -> None:
-    assert fit_probe_classifier(mixed, grader) == classifier
-    assert fit_probe_classifier(mixed, grader, random_state=1) != classifier
+@given(chances, st.floats(0, 1), st.floats(0, 1))
+def test_a_larger_level_never_gives_less(row: list[float], one: float, other: float) -> None:
+    of, (small, large) = shares(row), sorted((one, other))
+    [[low, high]], [[lower, higher]] = intervals(of, small), intervals(of, large)
+    assert lower <= low + 1e-12 and high <= higher + 1e-12
 
 
 @pytest.mark.parametrize(
-    ("chances", "seen"),
+    ("row", "interval"),
     [
-        ({0.95: 6, 0.0: 6}, {Difficulty.EASY, Difficulty.HARD}),
-        ({0.95: 6, 0.3: 6}, {Difficulty.EASY, Difficulty.MEDIUM}),
-        ({0.3: 6, 0.0: 6}, {Difficulty.MEDIUM, Difficulty.HARD}),
+        ([1, 0, 0, 0, 0, 0, 0, 0], (0.0, 0.019)),
+        ([0, 0, 0, 0, 0, 0, 0, 1], (0.981, 1.0)),
+        ([0, 0, 0, 0, 1, 0, 0, 0], (0.5125, 0.7375)),
+        # Half and half: the ends of the two ranges, not the gap between them.
+        ([0.5, 0, 0, 0, 0, 0, 0, 0.5], (0.0, 1.0)),
+        ([0.04, 0, 0.96, 0, 0, 0, 0, 0], (0.1 + 0.15 * 0.01 / 0.96, 0.1 + 0.15 * 0.91 / 0.96)),
     ],
-    ids=["no medium", "no hard", "no easy"],
 )
-def test_a_class_never_seen_gets_no_chance(
-    grader: MathGrader, chances: dict[float, int], seen: set[Difficulty]
-) -> None:
-    # The rate of a pool may stray over a threshold by luck: keep those that did not.
-    profiles = [p for p in profiles_of(grader, chances) if p.pass_rate.difficulty in seen]
-    found = fit_probe_classifier(profiles, grader)
-    assert found is not None
-    likeliest = set()
-    for one in profiles:
-        probabilities = found.probabilities(one.outcome.samples[:PROBES], grader)
-        assert sum(probabilities[level] for level in seen) == pytest.approx(1.0, abs=1e-6)
-        likeliest.add(max(probabilities, key=lambda level: probabilities[level]))
-    assert likeliest == seen
-
-
-def test_a_lone_problem_of_its_class_can_be_held_out(grader: MathGrader) -> None:
-    profiles = profiles_of(grader, {1.0: 5, 0.0: 1})
-    found = fit_probe_classifier(profiles, grader)
-    assert found is not None
-    # Held out, the hard one is taken for easy; the easy ones are not taken for hard.
-    assert found.accuracy == pytest.approx(5 / 6)
-
-
-@pytest.mark.parametrize(
-    "chances", [{1.0: 5}, {0.0: 5}, {1.0: 1, 0.0: 1}, {}], ids=["easy", "hard", "two", "none"]
-)
-def test_too_little_to_tell_apart_gives_none(grader: MathGrader, chances: dict[float, int]) -> None:
-    assert fit_probe_classifier(profiles_of(grader, chances), grader) is None
-
-
-def test_pools_smaller_than_a_probe_set_are_not_used(grader: MathGrader) -> None:
-    small = ProblemProfile(
-        Outcome(Problem("small", "?", "1"), "1", True, 0, (sample("1"),) * (PROBES - 1)),
-        PassRate(0, PROBES - 1),
-    )
-    profiles = profiles_of(grader, {1.0: 3, 0.0: 3})
-    found = fit_probe_classifier([*profiles, small], grader)
-    assert found is not None
-    assert found == fit_probe_classifier(profiles, grader)
+def test_intervals_by_hand(row: list[float], interval: tuple[float, float]) -> None:
+    assert intervals(np.array([row]), 0.9)[0] == pytest.approx(interval)
 
 
 # As a record
 
 
-def test_a_classifier_is_read_back_as_it_was_written(classifier: ProbeClassifier) -> None:
-    record = classifier.to_dict()
+def test_a_model_is_read_back_as_it_was_written() -> None:
+    record = MODEL.to_dict()
     assert json.loads(json.dumps(record)) == record
-    assert ProbeClassifier.from_dict(json.loads(json.dumps(record))) == classifier
+    assert DifficultyModel.from_dict(json.loads(json.dumps(record))) == MODEL
+
+
+def test_a_confusion_is_read_by_the_names_of_classes() -> None:
+    named = QUALITY.named()
+    assert list(named) == ["easy", "medium", "hard"]
+    assert named["hard"] == {"easy": 0.1, "medium": 0.1, "hard": 0.8}
+
+
+def test_a_head_without_features_tells_the_base_rate(grader: MathGrader) -> None:
+    plain = head(0, features=(), mean=(), scale=(), weights=((),) * RANGES)
+    model = DifficultyModel((plain,), 9)
+    assert DifficultyModel.from_dict(model.to_dict()) == model
+    found = model.estimate("any", [], grader).probabilities
+    assert found == model.estimate("other text", [], grader).probabilities
+    assert sum(found.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"probes": 0}, {"mean": [0.0]}, {"scale": []}, {"weights": [[0.0] * len(FEATURES)]},
-        {"weights": [[0.0]] * 3}, {"intercepts": [0.0, 0.0]}, {"accuracy": "good"},
+        {"probes": -1}, {"mean": [0.0]}, {"scale": []}, {"weights": [[0.0, 0.0]]},
+        {"weights": [[0.0]] * RANGES}, {"intercepts": [0.0, 0.0]}, {"nominal": 1.5},
+        {"mean": [math.nan, 0.0]}, {"features": ["log_words", "colour"]},
+        {"quality": QUALITY.to_dict() | {"coverage": "good"}},
+        {"quality": QUALITY.to_dict() | {"confusion": [[1.0, 0.0], [0.0, 1.0]]}},
+        {"quality": QUALITY.to_dict() | {"confusion": [[0.5, 0.1, 0.1]] * 3}},
     ],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
-def test_numbers_that_do_not_fit_together_are_refused(
-    classifier: ProbeClassifier, change: dict[str, object]
-) -> None:
-    with pytest.raises(ValueError, match=r"weights and a probe|could not convert"):
-        ProbeClassifier.from_dict(classifier.to_dict() | change)
+def test_numbers_that_do_not_fit_together_are_refused(change: dict[str, object]) -> None:
+    record = head(2).to_dict() | change
+    with pytest.raises(ValueError, match=r"a head|no features colour|could not|a confusion"):
+        DifficultyModel.from_dict({"problems": 3, "heads": [record]})
+
+
+@pytest.mark.parametrize("heads", [(), (head(2), head(2)), (head(4), head(2))])
+def test_heads_are_of_different_numbers_of_probes_fewest_first(heads: tuple[Head, ...]) -> None:
+    with pytest.raises(ValueError, match="heads of different numbers"):
+        DifficultyModel(heads, 3)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import binom
 
-from profiling.passrate import Difficulty, PassRate, classify
+from profiling.passrate import LEAST_SAMPLES, Difficulty, PassRate, classify
 
 rates = st.integers(1, 200).flatmap(lambda n: st.builds(PassRate, st.integers(0, n), st.just(n)))
 
@@ -121,3 +121,39 @@ def test_coverage_at_any_one_rate_is_near_nominal(truth: float) -> None:
 def test_counts_that_cannot_be_are_refused(successes: int, trials: int) -> None:
     with pytest.raises(ValueError, match="cannot be"):
         PassRate(successes, trials)
+
+
+# Stopping
+
+
+def settled(successes: int, trials: int, confidence: float) -> bool:
+    return trials >= LEAST_SAMPLES and PassRate(successes, trials).confidence >= confidence
+
+
+@given(
+    st.integers(0, 30).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.sampled_from([0.6, 0.9, 0.95, 0.999]),
+    st.integers(0, 12),
+)
+def test_the_fewest_that_could_settle_it_are_the_fewest_of_all_that_may_come(
+    counts: tuple[int, int], confidence: float, left: int
+) -> None:
+    successes, trials = counts
+    enough = [
+        more
+        for more in range(left)
+        if any(settled(successes + r, trials + more, confidence) for r in range(more + 1))
+    ]
+    found = PassRate.fewest_to_settle(successes, trials, confidence, left)
+    assert found == min(enough, default=left)
+
+
+def test_a_class_is_never_settled_on_a_few_samples() -> None:
+    assert PassRate(4, 4).resolved()
+    assert PassRate.fewest_to_settle(4, 4, 0.95, 60) == LEAST_SAMPLES - 4
+    assert PassRate.fewest_to_settle(LEAST_SAMPLES, LEAST_SAMPLES, 0.95, 60) == 0
+
+
+def test_what_is_less_sure_is_unresolved() -> None:
+    assert PassRate(0, 64).resolved() and not PassRate(0, 4).resolved()
+    assert PassRate(0, 4).resolved(0.6) and not PassRate(0, 64).resolved(0.99999)

@@ -17,6 +17,7 @@ from executor.runner import Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import Store
 from executor.strategy import Sampling
+from profiling.passrate import LEAST_SAMPLES, PassRate
 from profiling.profiler import (
     ProblemProfile,
     profile,
@@ -25,6 +26,7 @@ from profiling.profiler import (
     read_profile,
     total_ledger,
 )
+from profiling.rewards import Verdict
 
 PROBLEMS = simulated_problems(10)
 N = 8
@@ -128,14 +130,14 @@ def test_rewards_of_two_prms_are_not_mixed(store: Store, grader: MathGrader) -> 
     good = run(store, grader, SimulatedPolicy(0.7), SimulatedPrm(1.0, name="good"))
     bad = run(store, grader, SimulatedPolicy(0.7), SimulatedPrm(0.0, name="bad"))
     for profiles, auc in ((good, 1.0), (bad, 0.0)):
-        statistics = profile_rewards(profiles)
+        statistics = profile_rewards(profiles, grader)
         assert statistics is not None
         assert statistics.samples == N * len(PROBLEMS)
         assert statistics.auc.value == statistics.auc_within.value == auc
 
 
 def test_without_a_prm_there_are_no_reward_statistics(store: Store, grader: MathGrader) -> None:
-    assert profile_rewards(run(store, grader, SimulatedPolicy(0.7))) is None
+    assert profile_rewards(run(store, grader, SimulatedPolicy(0.7)), grader) is None
 
 
 def test_what_cannot_be_profiled_is_refused_before_anything_is_drawn(
@@ -150,3 +152,88 @@ def test_what_cannot_be_profiled_is_refused_before_anything_is_drawn(
         asyncio.run(profile(executor, [*PROBLEMS, Problem("unknown", "?")], store, spec))
     assert policy.calls == 0
     assert store.runs() == []
+
+
+# Stopping as soon as the class is sure
+
+
+MOST = 64
+CHANCES = {p.text: (0.98, 0.3, 0.0, 0.5)[i % 4] for i, p in enumerate(PROBLEMS)}
+
+
+def stopped(
+    store: Store, grader: MathGrader, prm: SimulatedPrm | None = None, confidence: float = 0.95,
+    **options: Any,
+) -> tuple[list[ProblemProfile], SimulatedPolicy]:  # fmt: skip
+    policy = SimulatedPolicy(CHANCES, 1, **options)
+    executor = Executor(policy, prm, grader, Sampling())
+    spec = profile_spec(executor, MOST, {}, confidence)
+    asyncio.run(profile(executor, PROBLEMS, store, spec))
+    return read_profile(store, spec), policy
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.01])
+def test_no_more_are_drawn_than_one_after_another_would_be(
+    store: Store, grader: MathGrader, latency: float
+) -> None:
+    executor = Executor(SimulatedPolicy(CHANCES, 1), None, grader, Sampling())
+    spec = profile_spec(executor, MOST, {})
+    asyncio.run(profile(executor, PROBLEMS, store, spec))
+    whole = {one.outcome.problem.id: one.outcome.samples for one in read_profile(store, spec)}
+    found, policy = stopped(store, grader, latency=latency)
+    assert total_ledger(found).policy_generated == policy.counters().generated
+    sizes = []
+    for one in found:
+        samples, all_ = one.outcome.samples, whole[one.outcome.problem.id]
+        sizes.append(len(samples))
+        assert samples == all_[: len(samples)]
+        right = [bool(sample.correct) for sample in all_]
+        upto = [PassRate(sum(right[:n]), n) for n in range(LEAST_SAMPLES, MOST + 1)]
+        sure = [rate.trials for rate in upto if rate.resolved()]
+        assert len(samples) == min(sure, default=MOST)
+        assert one.resolved == bool(sure) == one.to_dict()["resolved"]
+        assert one.outcome.ledger.spared == MOST - len(samples)
+    assert min(sizes) == LEAST_SAMPLES and len(set(sizes)) > 2
+
+
+def test_a_stopped_profile_is_a_run_of_its_own_and_is_scored_as_it_is(
+    store: Store, grader: MathGrader
+) -> None:
+    plain, _ = stopped(store, grader)
+    scored, policy = stopped(store, grader, SimulatedPrm(0.9))
+    assert policy.calls == 0
+    texts = [[sample.text for sample in one.outcome.samples] for one in plain]
+    assert [[sample.text for sample in one.outcome.samples] for one in scored] == texts
+    statistics = profile_rewards(scored, grader)
+    assert statistics is not None
+    # Votes among as many samples as came would be votes chosen by their outcome.
+    assert (statistics.gain, statistics.votes_at) == (None, None)
+    assert statistics.samples == sum(map(len, texts))
+
+
+def test_a_lower_confidence_stops_sooner(store: Store, grader: MathGrader) -> None:
+    surer, _ = stopped(store, grader)
+    sooner, _ = stopped(store, grader, confidence=0.8)
+    drawn = [sum(one.pass_rate.trials for one in found) for found in (sooner, surer)]
+    assert drawn[0] < drawn[1]
+    assert all(one.resolved_from == 0.8 for one in sooner)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 0.49, 1.0, 1.5, float("nan")])
+def test_a_confidence_that_cannot_be_reached_is_refused(
+    grader: MathGrader, confidence: float
+) -> None:
+    executor = Executor(SimulatedPolicy(), None, grader, Sampling())
+    with pytest.raises(InputError, match=r"at least 0\.5 and below 1"):
+        profile_spec(executor, N, {}, confidence)
+
+
+def test_statistics_of_a_profile_hold_votes_and_look_at_lengths(
+    store: Store, grader: MathGrader
+) -> None:
+    policy = SimulatedPolicy(0.4, 2, wrong_answers=2)
+    found = profile_rewards(run(store, grader, policy, SimulatedPrm(1.0)), grader)
+    assert found is not None and found.gain is not None and found.length_bias is not None
+    assert found.votes_at == N
+    assert found.gain.low > 0
+    assert found.verdict is Verdict.HELPS

@@ -1,0 +1,175 @@
+"""What may be known of a question without its answer: its text, and a few samples of the policy.
+
+Every feature is a plain number with a name, so that a plan can say which ones it looks at. No
+reference answer and no correctness is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from executor.answers import Grader, group
+from executor.outcome import SampleRecord, scores_of
+from executor.strategy import Score
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# The text alone. Counts and sizes grow by factors: logarithms of them plus one.
+TEXT = (
+    "log_words", "log_characters", "log_sentences", "log_numbers", "log_largest_number",
+    "log_sum_of_numbers", "log_signs", "word_length",
+)  # fmt: skip
+# Any number of samples: how many give an answer, how probable and how long they are.
+ONE = ("answered", "token_logprob", "logprob", "likelihood", "log_tokens")
+# Several samples: how far they agree, and how much they differ.
+SEVERAL = (
+    "agreement", "entropy", "margin", "answers", "best_logprob", "logprob_spread", "token_spread",
+)  # fmt: skip
+# Scored samples: mean scores (logits of them too) over samples.
+SCORED = ("min_score", "last_score", "mean_score", "right")
+# Several scored samples: the best, the spread, and a vote weighted by the last step's reward.
+SCORED_SEVERAL = ("best_score", "score_spread", "weighted_margin", "weighted_share", "leader_score")
+NAMES = (*TEXT, *ONE, *SEVERAL, *SCORED, *SCORED_SEVERAL)
+
+_SCORES = (Score.MIN, Score.LAST, Score.MEAN)
+_LAST = _SCORES.index(Score.LAST)
+_EDGE = 1e-3  # rewards nearer to 0 or 1 are not told apart: their logits would be all that counts
+_LARGEST = 1e30
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?", re.ASCII)
+_SENTENCE = re.compile(r"[.?!](?:\s|$)")
+_SIGN = re.compile(r"[-+*/=^<>\\%]")
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """A question and what its samples look like from outside, as arrays of shape `(samples,)`.
+
+    Attributes:
+        text: of the question.
+        answer_class: index of each sample's class of equal answers, -1 without an answer.
+        tokens: lengths, at least 1.
+        logprob: log-probabilities in nats.
+        scores: shape `(samples, 3)`, `min`, `last` and `mean`; None where any was not scored.
+    """
+
+    text: str
+    answer_class: Ints
+    tokens: Floats
+    logprob: Floats
+    scores: Floats | None
+
+    def __len__(self) -> int:
+        return len(self.answer_class)
+
+    @classmethod
+    def of(cls, text: str, samples: Sequence[SampleRecord], grader: Grader) -> Probes:
+        """The samples of a question; answers are sorted into classes by the grader."""
+        scored = all(sample.rewards for sample in samples) and len(samples) > 0
+        return cls(
+            text=text,
+            answer_class=np.array(group([s.answer for s in samples], grader), dtype=np.int64),
+            tokens=np.array([max(1, s.n_tokens) for s in samples], dtype=np.float64),
+            logprob=np.array([s.logprob for s in samples], dtype=np.float64),
+            scores=np.column_stack([scores_of(samples, s) for s in _SCORES]) if scored else None,
+        )
+
+
+def text_features(text: str) -> Floats:
+    """Shape `(len(TEXT),)`: how long a question is, and how much it computes with."""
+    words = text.split()
+    numbers = [min(float(n.replace(",", "")), _LARGEST) for n in _NUMBER.findall(text)]
+    counts = [
+        len(words), len(text), len(_SENTENCE.findall(text)), len(numbers),
+        max(numbers, default=0.0), sum(numbers), len(_SIGN.findall(text)),
+    ]  # fmt: skip
+    mean_length = float(np.mean([len(word) for word in words])) if words else 0.0
+    return np.array([*np.log1p(counts), mean_length])
+
+
+def features(probes: Probes, drawn: Ints) -> Floats:
+    """All features of subsets of a question's samples.
+
+    Args:
+        probes: the question.
+        drawn: shape `(subsets, k)`, indices of samples.
+
+    Returns:
+        Shape `(subsets, len(NAMES))`. NaN is what so few samples do not have: everything but the
+        text for k = 0, agreement and spread for k = 1, scores where nothing was scored.
+    """
+    subsets, k = drawn.shape
+    columns = np.full((subsets, len(NAMES)), np.nan)
+
+    def put(names: Sequence[str], values: Sequence[Floats]) -> None:
+        for name, value in zip(names, values, strict=True):
+            columns[:, NAMES.index(name)] = value
+
+    columns[:, : len(TEXT)] = text_features(probes.text)
+    if k == 0:
+        return columns
+    counts = _by_answer(probes, drawn, np.ones(len(probes)))
+    logprob, tokens = probes.logprob[drawn], probes.tokens[drawn]
+    a_token = logprob / tokens
+    put(ONE, [
+        counts.sum(axis=1) / k, a_token.mean(axis=1), logprob.mean(axis=1),
+        np.exp(logprob).mean(axis=1), np.log(tokens.mean(axis=1)),
+    ])  # fmt: skip
+    if k > 1:
+        first, second = _two_largest(counts)
+        put(SEVERAL, [
+            first / k, _entropy(counts), (first - second) / k, (counts > 0).sum(axis=1) / k,
+            logprob.max(axis=1), a_token.std(axis=1), np.log(tokens).std(axis=1),
+        ])  # fmt: skip
+    if probes.scores is None:
+        return columns
+    scores = probes.scores[drawn]
+    last, means = scores[:, :, _LAST], scores.mean(axis=1)
+    put(SCORED, [*_logit(means).T, means[:, _LAST]])
+    if k > 1:
+        weights = _by_answer(probes, drawn, probes.scores[:, _LAST])
+        first, second = _two_largest(weights)
+        total = np.maximum(weights.sum(axis=1), _EDGE)
+        leader = weights.argmax(axis=1)[:, None]
+        size = np.maximum(np.take_along_axis(counts, leader, axis=1)[:, 0], 1)
+        put(SCORED_SEVERAL, [
+            _logit(last.max(axis=1)), last.std(axis=1), (first - second) / k, first / total,
+            _logit(first / size),
+        ])  # fmt: skip
+    return columns
+
+
+def _by_answer(probes: Probes, drawn: Ints, weights: Floats) -> Floats:
+    """Sum of weights over the samples of each class of answers, shape `(subsets, classes)`."""
+    classes = max(1, int(probes.answer_class.max(initial=-1)) + 1)
+    # Samples without an answer, of class -1, fall into a last column, which is dropped.
+    member = np.zeros((len(probes), classes + 1))
+    member[np.arange(len(probes)), probes.answer_class] = weights
+    # One of the k places after another: all at once would take k times the memory.
+    total = np.zeros((len(drawn), classes + 1))
+    for place in drawn.T:
+        total += member[place]
+    return total[:, :-1]
+
+
+def _two_largest(weights: Floats) -> tuple[Floats, Floats]:
+    """The largest and the second largest of each row; 0 where there is none."""
+    padded = np.hstack([np.zeros((len(weights), 2)), weights])
+    top = np.partition(padded, -2, axis=1)
+    return top[:, -1], top[:, -2]
+
+
+def _entropy(counts: Floats) -> Floats:
+    """Of the answers given, in nats; 0 without any."""
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return np.asarray(-(share * np.log(np.where(share > 0, share, 1))).sum(axis=1))
+
+
+def _logit(share: Floats) -> Floats:
+    inside = np.clip(share, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(inside / (1 - inside)))

@@ -1,0 +1,73 @@
+"""`apportion plan` from a store of simulated runs: what tells difficulties travels in the plan."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.answers import MathGrader
+from executor.runner import Executor
+from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.store import Store
+from executor.strategy import Sampling
+from executor.templates import PromptTemplate
+from planner.commands.plan import make
+from planner.constraint import Constraint
+from planner.plan import Plan
+from planner.recommend import Recommendation
+from profiling.fit_difficulty import PROBES
+from profiling.profiler import profile, profile_spec
+
+PROBLEMS = simulated_problems(45)
+CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[MathGrader]:
+    with MathGrader() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def made(
+    grader: MathGrader, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Plan, list[Recommendation], str]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
+    policy = SimulatedPolicy(CHANCE, 1, wrong_answers=3)
+    executor = Executor(policy, SimulatedPrm(0.9), grader, Sampling())
+    spec = profile_spec(executor, 16, PromptTemplate().to_dict())
+    with Store.open(url) as store:
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+    plan, recommendations = make(url, policy.name, "simulated-prm", Constraint(budget=16))
+    return plan, recommendations, url
+
+
+def test_the_plan_holds_what_tells_a_questions_difficulty(
+    made: tuple[Plan, list[Recommendation], str], tmp_path: Path
+) -> None:
+    plan, _, _ = made
+    assert plan.routes and plan.classifier is not None
+    assert [head.probes for head in plan.classifier.heads] == [0, PROBES]
+    assert plan.classifier.problems == len(PROBLEMS)
+    plan.save(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json") == plan
+    # Small enough to be read, and to be sent along.
+    assert len(json.dumps(plan.to_dict())) < 20_000
+
+
+def test_how_well_it_tells_is_said(made: tuple[Plan, list[Recommendation], str]) -> None:
+    plan, recommendations, _ = made
+    assert plan.classifier is not None
+    [said] = [note for note in recommendations[-1].notes if note.startswith("from 4 samples")]
+    assert f"{plan.classifier.heads[-1].quality.accuracy:.2f}" in said
+
+
+def test_the_same_store_gives_the_same_plan(
+    made: tuple[Plan, list[Recommendation], str],
+) -> None:
+    plan, _, url = made
+    assert make(url, plan.policy, plan.prm, Constraint(budget=16))[0] == plan
