@@ -1,0 +1,259 @@
+"""The database of a store: its tables, and how it is opened, made and brought up to date."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    select,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from executor.errors import InputError
+from executor.ledger import COLUMNS
+
+SCHEMA_VERSION = 2
+_LOCK_TIMEOUT = 30.0  # seconds a writer waits for another
+
+_metadata = MetaData()
+
+_schema = Table("apportion_schema", _metadata, Column("version", Integer, primary_key=True))
+
+PROBLEMS = Table(
+    "problems",
+    _metadata,
+    Column("uid", String(32), primary_key=True),
+    Column("id", String(200), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("answer", Text),
+    Column("meta", JSON, nullable=False),
+)
+
+RUNS = Table(
+    "runs",
+    _metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(20), nullable=False, index=True),
+    Column("policy", String(200), nullable=False, index=True),
+    Column("prm", String(200)),
+    Column("spec", JSON, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+)
+
+OUTCOMES = Table(
+    "outcomes",
+    _metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("problem_uid", ForeignKey("problems.uid"), primary_key=True),
+    Column("answer", Text),
+    Column("correct", Boolean),
+    Column("chosen", Integer),
+    Column("seconds", Float, nullable=False),
+    Column("note", JSON, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in COLUMNS.values()),
+)
+
+SAMPLES = Table(
+    "samples",
+    _metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("problem_uid", ForeignKey("problems.uid"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("answer", Text),
+    Column("correct", Boolean),
+    Column("state", String(12), nullable=False),
+    Column("n_tokens", Integer, nullable=False),
+    Column("logprob", Float, nullable=False),
+    Column("rewards", JSON, nullable=False),
+    Column("steps", JSON, nullable=False),
+    Column("token_ids", JSON, nullable=False),
+)
+
+ARTEFACTS = Table(
+    "artefacts",
+    _metadata,
+    Column("name", String(300), primary_key=True),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("meta", JSON, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+
+def open_engine(url: str, *, create: bool) -> Engine:
+    """Connect to a store's database, its tables brought up to date; made where `create`.
+
+    Raises:
+        InputError: see `Store.open`.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
+        raise InputError(
+            f"store {url}: not a database URL; right would be for instance sqlite:///apportion.db"
+        ) from None
+    options: dict[str, Any] = {}
+    if parsed.get_backend_name() == "sqlite":
+        path = _sqlite_file(parsed)
+        if path is None:
+            # A memory belongs to its connection: all threads must share one.
+            options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        else:
+            _check_sqlite_file(url, path, create)
+    try:
+        engine = create_engine(parsed, **options)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _sqlite_settings)
+        _prepare(engine, url, create)
+    except ModuleNotFoundError as error:
+        raise InputError(f"store {url}: its driver is not installed ({error.name})") from None
+    except SQLAlchemyError as error:
+        raise InputError(f"store {url}: {reason(error)}") from None
+    return engine
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    """The file a SQLite URL names, be it as a `file:` URI; None for a store in memory."""
+    name = url.database or ""
+    if name in ("", ":memory:", "file::memory:") or url.query.get("mode") == "memory":
+        return None
+    return Path(unquote(urlsplit(name).path)) if name.startswith("file:") else Path(name)
+
+
+def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
+    """Say plainly what SQLite would only fail on at the first write."""
+    if not path.exists():
+        if not create:
+            raise InputError(f"store {url}: there is no such file; profile or measure makes one")
+        if not path.parent.is_dir():
+            raise InputError(f"store {url}: the folder {path.parent} does not exist")
+        return
+    if path.is_dir():
+        raise InputError(f"store {url}: is a folder; right would be a file in it")
+    # Root may write what is marked read-only; the mark is meant all the same.
+    writable = path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    if create and not (writable and os.access(path, os.W_OK)):
+        raise InputError(f"store {url}: the file is read-only; make it writable or use --store")
+
+
+def _sqlite_settings(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_LOCK_TIMEOUT * 1000:.0f}")
+    _use_wal(cursor)
+    # A commit reaches the disk before it is called done: a kill or a power cut loses nothing.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Turn on the write-ahead log.
+
+    SQLite does not wait for a lock here, whatever the time-out: two connections that make the
+    switch at once would wait for each other for ever. So the loser tries again.
+    """
+    give_up = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # The low byte: the code proper, without what kind of busy it is.
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > give_up:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
+
+
+def _prepare(engine: Engine, url: str, create: bool) -> None:
+    """Make the tables, or check that they are those of this version."""
+    tables = set(inspect(engine).get_table_names())
+    if _schema.name not in tables and create:
+        tables = _make_tables(engine, url)
+    if _schema.name in tables:
+        version = _upgraded(engine)
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"store {url}: has schema version {version}; this apportion reads and writes "
+                f"version {SCHEMA_VERSION}"
+            )
+    else:
+        raise InputError(f"store {url}: holds no apportion tables; profile or measure makes them")
+
+
+@contextmanager
+def begin(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes, all of it or nothing, with no other writer in between."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # The driver would begin none before a SELECT or a CREATE: another process could write
+            # between our look and our insert, and a kill could leave half of the tables.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
+def _make_tables(engine: Engine, url: str) -> set[str]:
+    """Make all tables or none, unless another process has just done so; the tables there now."""
+    with begin(engine) as connection:
+        tables = set(inspect(connection).get_table_names())
+        if _schema.name not in tables:
+            if tables & set(_metadata.tables):
+                raise InputError(f"store {url}: has tables of another program under our names")
+            _metadata.create_all(connection)
+            connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
+        return tables | set(_metadata.tables)
+
+
+def _upgraded(engine: Engine) -> int | None:
+    """The schema's version, after tables of the last one have been brought up to this one."""
+    with engine.connect() as connection:
+        version = connection.execute(select(_schema.c.version)).scalar()
+    if version != 1:
+        return version
+    with begin(engine) as connection:
+        # Another process may have been quicker.
+        version = connection.execute(select(_schema.c.version)).scalar()
+        if version == 1:
+            name = COLUMNS["spared"]
+            connection.exec_driver_sql(
+                f"ALTER TABLE {OUTCOMES.name} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
+            )
+            version = SCHEMA_VERSION
+            connection.execute(_schema.update().values(version=version))
+    return version
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """What the driver says went wrong, in one line."""
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).splitlines()
+    return lines[0] if lines else type(cause).__name__
