@@ -36,10 +36,10 @@ from lockstep import lockstep
 sys.path.insert(0, str(ROOT))
 from executor.admission import Admission
 from executor.answers import MathGrader
-from executor.apart import start_apart
+from executor.apart import divided, start_apart
 from executor.delivery import Delivery, post
 from executor.engine import Engine
-from executor.engine_options import EngineOptions, own_cores
+from executor.engine_options import EngineOptions
 from executor.outcome import Outcome
 from executor.policy import Draw, VllmPolicy
 from executor.prm import load_prm
@@ -219,11 +219,12 @@ def main() -> None:
     arguments = parser.parse_args()
     options = EngineOptions(block_size=32, apart=not arguments.one_process)
     template = template_for(POLICY, MODELS / POLICY)
-    policy = RecordingPolicy.load(POLICY, MODELS / POLICY, template, options)
+    of_policy, of_prm = divided(options, with_prm=True)
+    policy = RecordingPolicy.load(POLICY, MODELS / POLICY, template, of_policy)
     alone = policy._engine
     if options.apart:
-        alone = start_apart(POLICY, MODELS / POLICY, options, own_cores())
-    prm = load_prm(PRM, policy.tokens, options)
+        alone = start_apart(POLICY, MODELS / POLICY, options)
+    prm = load_prm(PRM, policy.tokens, of_prm)
     assert isinstance(prm, VllmPrm)
     problems = load_problems(LABORATORY / "profile.jsonl", limit=arguments.problems)
     found = {}

@@ -2,7 +2,8 @@
 
 In one process the policy, the PRM and this program take turns: on the engines' thread, and on the
 interpreter. Apart, a policy is stepped by a process that does nothing else, while its finished
-responses are scored and searched on here. On a CPU each of the two has half of the cores.
+responses are scored and searched on here. On a CPU each of the
+two engines computes on half of the cores.
 
 The process is `executor.engine_process`; what is said between the two is described there.
 """
@@ -12,15 +13,16 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import functools
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
@@ -28,65 +30,89 @@ from typing import Any
 from executor.capacity import Capacity
 from executor.delivery import OUTBOX
 from executor.engine import EngineCounters, Output
-from executor.engine_options import CORES, EngineOptions, own_cores
+from executor.engine_options import EngineOptions, cores
 from executor.errors import EngineError
-from executor.stepped import Request
 
 _END_SECONDS = 10.0
 
 
-def start_apart(
-    name: str, model: Path | str, options: EngineOptions, cores: str | None = None, **extra: Any
-) -> EngineApart:
+def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: Any) -> EngineApart:
     """Load `model` in a process of its own; blocks until it is ready.
 
     Args:
         name, model, options, extra: see `EngineHost.start`.
-        cores: that it may use on a CPU, as vLLM wants them; None: half of those there are, and
-            engines that this process loads later have the other half.
 
     Raises:
         EngineError: vLLM cannot load the model.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    divided = division()
-    if divided is not None:
-        environment[CORES], os.environ[CORES] = divided
-    if cores is not None:
-        environment[CORES] = cores
     ours, its = Pipe()
+    # -P: a file of the user's, where he happens to be, must not hide a module.
     child = subprocess.Popen(
-        [sys.executable, "-m", "executor.engine_process", str(its.fileno())],
+        [sys.executable, "-P", "-m", "executor.engine_process", str(its.fileno())],
         pass_fds=[its.fileno()],
-        env=environment,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(each or os.getcwd() for each in sys.path)},
         stdout=subprocess.DEVNULL,
         process_group=0,  # Ctrl-C is this process's to handle
     )
     its.close()
-    ours.send((name, str(model), options, extra))
     try:
+        ours.send((name, str(model), options, extra))
         hello = ours.recv()
-    except (EOFError, OSError):
-        hello = EngineError(f"vLLM cannot load {model}: its process ended")
-    if isinstance(hello, Exception):
+        if isinstance(hello, EngineError):
+            raise hello
+    except BaseException as error:
+        # Also when interrupted: nobody would end a process that is still loading.
+        child.kill()
+        ended = child.wait()
         ours.close()
-        child.wait()
-        raise hello
+        if isinstance(error, EOFError | OSError):
+            raise EngineError(f"vLLM cannot load {model}: {_said(ended)}") from error
+        raise
     return EngineApart(name, child, ours, *hello)
 
 
-@functools.cache
-def division() -> tuple[str, str] | None:
-    """The cores of a policy's engine apart, and of what is loaded here; a single one is shared.
+def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, EngineOptions]:
+    """Options of a policy's engine and of a PRM's in this process.
 
-    None where the user has said which cores engines are to take. Made once: what is set by it looks
-    like that.
+    Where the policy is apart, each has half of the physical cores, a single one is shared; without
+    a PRM here the policy has all.
     """
-    mine = own_cores()
-    if os.environ.get(CORES, mine) != mine:
-        return None
-    each = mine.split(",")
-    return ",".join(each[: (len(each) + 1) // 2]), ",".join(each[len(each) // 2 :])
+    if not (options.apart and with_prm):
+        return options, options
+    groups = physical_cores()
+    at = (len(groups) + 1) // 2
+    first, second = groups[:at], groups[at:] or groups
+    mine, others = (tuple(core for group in half for core in group) for half in (first, second))
+    return replace(options, cores=mine), replace(options, cores=others)
+
+
+def physical_cores() -> list[tuple[int, ...]]:
+    """The cores this process may use, those together that are threads of one physical core."""
+    groups: dict[str, list[int]] = {}
+    for core in cores():
+        siblings = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        try:
+            named = siblings.read_text(encoding="ascii").strip()
+        except OSError:
+            named = str(core)
+        groups.setdefault(named, []).append(core)
+    return [tuple(group) for group in groups.values()]
+
+
+def _said(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is None:
+        return "its process hung up"
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"its process ended ({how})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Who waits for a request."""
+
+    deliver: Callable[[Output], None]
+    fail: Callable[[BaseException], None]
 
 
 class EngineApart:
@@ -107,7 +133,7 @@ class EngineApart:
         self._pipe = pipe
         self._lock = threading.Lock()
         self._lost: str | None = None
-        self._requests: dict[str, Request] = {}
+        self._requests: dict[str, _Waiting] = {}
         self._asked: deque[Future[Any]] = deque()
         self._counters = EngineCounters()
         self._letters: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
@@ -137,8 +163,7 @@ class EngineApart:
         with self._lock:
             lost = self._lost
             if lost is None:
-                children = getattr(params, "n", 1)
-                self._requests[request_id] = Request(deliver, fail, children)
+                self._requests[request_id] = _Waiting(deliver, fail)
                 self._letters.put(("add", request_id, prompt_ids, params))
         if lost is not None:
             fail(EngineError(lost))
@@ -151,8 +176,7 @@ class EngineApart:
         return counts or []
 
     def count(self) -> EngineCounters:
-        """See `Engine.count`; of a lost engine the last that was asked for."""
-        self._counters = self._ask("count").result() or self._counters
+        """See `Engine.count`: as of the last thing it told, which is where requests end."""
         return self._counters
 
     def forget(self) -> None:
@@ -198,37 +222,54 @@ class EngineApart:
                 self._pipe.send(letters)
             except OSError:
                 return  # its process is gone: whoever receives finds out
+            except Exception as error:
+                self._end(f"engine {self.name} was lost: {error}")
+                return
 
     def _receive(self) -> None:
         try:
             while True:
+                self._counters, told = self._pipe.recv()
                 OUTBOX.open()
-                for letter in self._pipe.recv():
-                    self._take(*letter)
+                for kind, *what in told:
+                    if kind == "answer":
+                        # What was handed out before an answer reaches its loop before it.
+                        OUTBOX.flush()
+                        self._answer(*what)
+                        OUTBOX.open()
+                    else:
+                        self._hand_out(kind, *what)
                 OUTBOX.flush()
         except (EOFError, OSError):
-            self._end(f"engine {self.name} was lost: its process ended")
+            self._end(f"engine {self.name} was lost: {self._how_it_ended()}")
+        except Exception as error:
+            self._end(f"engine {self.name} was lost: {error}")
         finally:
             OUTBOX.flush()
 
-    def _take(self, kind: str, *told: Any) -> None:
-        if kind == "answer":
-            with self._lock:
-                future = self._asked.popleft()
-            # What was handed out before an answer reaches its loop before it.
-            OUTBOX.flush()
-            OUTBOX.open()
-            future.set_result(told[0])
-            return
-        request_id, what = told
+    def _how_it_ended(self) -> str:
+        try:
+            return _said(self._child.wait(_END_SECONDS))
+        except subprocess.TimeoutExpired:
+            return _said(None)
+
+    def _answer(self, result: Any) -> None:
+        with self._lock:
+            future = self._asked.popleft() if self._asked else None
+        if future is None:
+            return  # it was lost meanwhile, and whoever asked knows
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    def _hand_out(self, kind: str, request_id: str, what: Any) -> None:
         with self._lock:
             request = self._requests.get(request_id)
-            if request is None:
-                return
-            request.open_children -= 1 if kind == "failed" else max(1, len(what.completions))
-            if kind == "failed" or request.open_children <= 0:
+            if request is not None and (kind == "failed" or what.last):
                 del self._requests[request_id]
-        (request.fail if kind == "failed" else request.deliver)(what)
+        if request is not None:
+            (request.fail if kind == "failed" else request.deliver)(what)
 
     def _end(self, why: str) -> None:
         """Fail what is under way and whatever is asked from here on; the first reason counts."""

@@ -109,7 +109,7 @@ ARTEFACTS = Table(
 )
 
 
-def open_engine(url: str, *, create: bool) -> Engine:
+def open_database(url: str, *, create: bool) -> Engine:
     """Connect to a store's database, its tables brought up to date; made where `create`.
 
     Raises:

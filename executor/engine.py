@@ -55,10 +55,12 @@ class Output:
         prompt, cached: tokens of its prompt, and how many of them the prefix cache spared.
         completions: children that have ended now, where the engine writes.
         values: the last score of each token after the cached ones, where it scores.
+        last: whether nothing of the request is left.
     """
 
     prompt: int
     cached: int
+    last: bool
     completions: tuple[Completion, ...] = ()
     values: tuple[float, ...] = ()
 

@@ -88,6 +88,8 @@ class EngineHost:
     def call(self, action: Callable[[], T]) -> Future[T]:
         """Run `action` on the host's thread before its next step; the future holds its result."""
         future: Future[T] = Future()
+        # Whoever waits may be cancelled; the future may not, or its result would have no place.
+        future.set_running_or_notify_cancel()
 
         def run() -> None:
             try:
@@ -132,6 +134,8 @@ class EngineHost:
         """Release an engine's memory; requests under way fail."""
 
         def release() -> None:
+            if engine not in self._engines:
+                return
             self._engines.remove(engine)
             engine.release(last=not self._engines)
 

@@ -28,6 +28,7 @@ class EngineOptions:
         block_size: tokens of a prefix-cache block; only whole blocks are reused.
         tensor_parallel_size: GPUs the model is split over.
         apart: whether a policy's engine has a process of its own (`executor.apart`).
+        cores: that an engine on a CPU keeps to; None: all that its process may use.
     """
 
     max_model_len: int | None = None
@@ -38,6 +39,7 @@ class EngineOptions:
     block_size: int | None = None
     tensor_parallel_size: int = 1
     apart: bool = False
+    cores: tuple[int, ...] | None = None
 
     def within(self, model: str) -> EngineOptions:
         """The same with no longer a context than a model was made for."""

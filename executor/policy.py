@@ -1,4 +1,4 @@
-"""The policy: the model that writes. A Protocol, and its implementation over an in-process vLLM."""
+"""The policy: the model that writes. A Protocol, and its implementation over a vLLM engine."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Policy(Protocol):
 
 
 class VllmPolicy:
-    """A policy served by vLLM inside this process."""
+    """A policy served by a vLLM engine of this program, in its process or apart."""
 
     def __init__(self, name: str, engine: Engine, tokens: Tokens, template: PromptTemplate) -> None:
         self.name = name

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from executor.answers import MathGrader
+from executor.apart import divided
 from executor.checkpoints import checkpoint_digest, resolve
 from executor.distributed import Workers
 from executor.engine_options import EngineOptions
@@ -52,10 +53,11 @@ class Recipe:
         self._check("policy", self.policy, checkpoint.location)
         if self.prm is not None:
             self._check("prm", self.prm, find_prm(self.prm).location)
-        policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, self.engine)
+        mine, others = divided(self.engine, with_prm=self.prm is not None)
+        policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
         return Executor(
             policy=policy,
-            prm=None if self.prm is None else load_prm(self.prm, policy.tokens, self.engine),
+            prm=None if self.prm is None else load_prm(self.prm, policy.tokens, others),
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from executor.capacity import Capacity
 from executor.engine import Completion, EngineCounters, Output
 from executor.engine_options import (
-    CORES,
     EngineOptions,
     engine_arguments,
     on_cpu,
@@ -27,7 +26,7 @@ _ONLY_WHEN_FINISHED = 1 << 30
 
 
 @dataclass(slots=True)
-class Request:
+class _Request:
     """A request under way: where its finished outputs go."""
 
     deliver: Callable[[Output], None]
@@ -54,7 +53,7 @@ class Stepped:
         self.counters = EngineCounters()
         self.lost: BaseException | None = None
         self.open = 0
-        self._requests: dict[str, Request] = {}
+        self._requests: dict[str, _Request] = {}
         try:
             self._llm = _build(name, self.counters, str(model), options, extra)
         except Exception as error:
@@ -73,7 +72,7 @@ class Stepped:
             fail(EngineError(f"engine {self.name} was lost: {self.lost}"))
             return
         children = getattr(params, "n", 1)
-        self._requests[request_id] = Request(deliver, fail, children)
+        self._requests[request_id] = _Request(deliver, fail, children)
         self.open += children
         try:
             self._llm.add_request(request_id, {"prompt_token_ids": prompt_ids}, params)
@@ -121,15 +120,18 @@ class Stepped:
         request = self._requests.get(output.request_id)
         if request is None:
             return
-        ended = _ended(output)
-        finished = len(ended.completions) if self.writes else int(output.finished)
+        completions = _completions(output) if self.writes else ()
+        finished = len(completions) if self.writes else int(output.finished)
         if not finished:
             return
         request.open_children -= finished
         self.open -= finished
-        if request.open_children <= 0:
+        last = request.open_children <= 0
+        if last:
             del self._requests[output.request_id]
-        request.deliver(ended)
+        values = () if self.writes else tuple(output.outputs.data[:, -1].tolist())
+        prompt, cached = len(output.prompt_token_ids), int(output.num_cached_tokens or 0)
+        request.deliver(Output(prompt, cached, last, completions, values))
 
     def count(self) -> EngineCounters:
         """A copy of the counters as they stand."""
@@ -179,26 +181,18 @@ class Stepped:
         gc.collect()
 
 
-def _ended(output: Any) -> Output:
-    """What has ended of a request, of all that vLLM tells of it."""
-    prompt, cached = len(output.prompt_token_ids), int(output.num_cached_tokens or 0)
-    completions = getattr(output, "outputs", None)
-    if not isinstance(completions, list):
-        return Output(prompt, cached, values=tuple(output.outputs.data[:, -1].tolist()))
-    return Output(
-        prompt,
-        cached,
-        tuple(
-            Completion(
-                one.index,
-                tuple(one.token_ids),
-                one.finish_reason,
-                one.stop_reason,
-                float(one.cumulative_logprob or 0.0),
-            )
-            for one in completions
-            if one.finish_reason is not None
-        ),
+def _completions(output: Any) -> tuple[Completion, ...]:
+    """The children of a request that have ended."""
+    return tuple(
+        Completion(
+            one.index,
+            tuple(one.token_ids),
+            one.finish_reason,
+            one.stop_reason,
+            float(one.cumulative_logprob or 0.0),
+        )
+        for one in output.outputs
+        if one.finish_reason is not None
     )
 
 
@@ -246,27 +240,23 @@ def _build(
     }
     if extra.get("runner") != "pooling":
         arguments["stream_interval"] = _ONLY_WHEN_FINISHED
-    if on_cpu():
-        _keep_to_cores()
+    if options.cores and on_cpu():
+        _keep_to(options.cores)
     args = EngineArgs(**arguments)
     return LLMEngine.from_engine_args(args, stat_loggers=[Counter])
 
 
-def _keep_to_cores() -> None:
-    """Keep this thread, and those that compute for it, to the cores that vLLM is told.
+def _keep_to(cores: Collection[int]) -> None:
+    """Keep this thread, and those that compute for it, to some cores.
 
-    vLLM does so itself only where the model has a process that it starts for it.
+    vLLM binds threads itself only where it starts a process for the model.
     """
     import torch
-    from vllm.utils.cpu_resource_utils import parse_id_list
 
-    told = os.environ[CORES]
-    if told in ("auto", "nobind") or "|" in told or not hasattr(os, "sched_setaffinity"):
-        return
-    mine = parse_id_list(told)
-    os.sched_setaffinity(0, mine)
-    if torch.get_num_threads() != len(mine):
-        torch.set_num_threads(len(mine))
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    if torch.get_num_threads() != len(cores):
+        torch.set_num_threads(len(cores))
 
 
 def _first_line(error: BaseException) -> str:

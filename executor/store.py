@@ -25,7 +25,7 @@ from executor.database import (
     RUNS,
     SAMPLES,
     begin,
-    open_engine,
+    open_database,
     reason,
 )
 from executor.errors import InputError
@@ -83,7 +83,7 @@ class Store:
             InputError: not a database URL, cannot be reached, cannot be written, holds another
                 schema version, or does not exist while `create` is false.
         """
-        return cls(open_engine(url, create=create))
+        return cls(open_database(url, create=create))
 
     def close(self) -> None:
         """Release the connections."""

@@ -204,11 +204,11 @@ def _add_sampling(command: Parser, *, prm: bool = True) -> None:
     group.add_argument(
         "--token-cap", type=_whole, help="most tokens generated for one problem, in all"
     )
-    _add_engine(command)
+    _add_engine(command, prm=prm)
     _add_servers(command, prm=prm)
 
 
-def _add_engine(command: Parser) -> None:
+def _add_engine(command: Parser, *, prm: bool = True) -> None:
     group = command.add_argument_group("engine")
     group.add_argument("--seed", type=_whole, default=0)
     group.add_argument(
@@ -216,12 +216,13 @@ def _add_engine(command: Parser) -> None:
         type=_whole,
         help="most problems in flight (default: as many as fill the engines)",
     )
-    group.add_argument(
-        "--apart",
-        action="store_true",
-        help="the policy's engine in a process of its own, on a CPU with half of the cores: faster "
-        "beside a PRM of about its size, but loads some seconds longer",
-    )
+    if prm:
+        group.add_argument(
+            "--apart",
+            action="store_true",
+            help="the policy's engine in a process of its own, on a CPU with half of the cores: "
+            "faster beside a PRM of about its size, but loads some seconds longer",
+        )
     _add_sizes(group)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from executor.admission import CONCURRENCY, Admission
 from executor.answers import MathGrader
+from executor.apart import divided
 from executor.capacity import Capacity
 from executor.checkpoints import (
     Checkpoint,
@@ -158,8 +159,15 @@ class Session:
             return load_template(known.template)
         return template_for(checkpoint.name if checkpoint.servers else policy, checkpoint.folder)
 
-    def policy(self, name: str, template: PromptTemplate | None = None) -> VllmPolicy | HttpPolicy:
+    def policy(
+        self, name: str, template: PromptTemplate | None = None, *, with_prm: bool = False
+    ) -> VllmPolicy | HttpPolicy:
         """The policy, served; loaded once, by whatever path it is named.
+
+        Args:
+            name: as the user gave it.
+            template: other than its own.
+            with_prm: whether a PRM is loaded in this process too.
 
         Raises:
             InputError: it was loaded with another template.
@@ -168,18 +176,21 @@ class Session:
         wanted = template or self.template(name)
         if checkpoint not in self._policies:
             with self.output.status(f"loading policy {name}"):
-                self._policies[checkpoint] = self._start(checkpoint, wanted)
+                options, _ = divided(self.settings.engine, with_prm=with_prm)
+                self._policies[checkpoint] = self._start(checkpoint, wanted, options)
             self._note_size(checkpoint)
         served = self._policies[checkpoint]
         if served.template != wanted:
             raise InputError(f"policy {name}: the plan was made with another template")
         return served
 
-    def _start(self, checkpoint: Checkpoint, template: PromptTemplate) -> VllmPolicy | HttpPolicy:
+    def _start(
+        self, checkpoint: Checkpoint, template: PromptTemplate, options: EngineOptions
+    ) -> VllmPolicy | HttpPolicy:
         """The policy in this process, or on the servers that have it."""
         if not checkpoint.servers:
             name, location = checkpoint.name, checkpoint.location
-            return VllmPolicy.load(name, location, template, self.settings.engine)
+            return VllmPolicy.load(name, location, template, options)
         return self._noted(connect_policy(checkpoint, template, self.settings.patience))
 
     def _noted(self, served: Served) -> Served:
@@ -195,7 +206,8 @@ class Session:
         at = (checkpoint, policy.name)
         if at not in self._prms:
             with self.output.status(f"loading PRM {name}"):
-                loaded = load_prm(name, policy.tokens, self.settings.engine, self.settings.patience)
+                _, options = divided(self.settings.engine, with_prm=True)
+                loaded = load_prm(name, policy.tokens, options, self.settings.patience)
             self._prms[at] = self._noted(loaded)
             self._note_size(checkpoint)
         return self._prms[at]
@@ -213,7 +225,8 @@ class Session:
             # Before any engine starts: a PRM that does not fit is said at once.
             location = self.checkpoint(policy).location
             check_prm(prm, Tokens(load_tokenizer(location)))
-        served = self.policy(policy, template)
+        local = prm is not None and not find_prm(prm).servers
+        served = self.policy(policy, template, with_prm=local)
         return Executor(
             policy=served,
             prm=None if prm is None else self.prm(prm, served),

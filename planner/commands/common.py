@@ -94,6 +94,8 @@ def session(arguments: Namespace, output: Output) -> Session:
     """
     wanted = settings(arguments)
     prm = getattr(arguments, "prm", None)
+    if wanted.engine.apart and arguments.policy is not None and "://" in arguments.policy:
+        raise InputError(f"--apart: {arguments.policy} is an address; its server is apart already")
     if wanted.cluster is not None:
         for given in (arguments.policy, prm):
             if given is not None and "://" in given:

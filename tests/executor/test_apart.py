@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from executor.apart import EngineApart, division, start_apart
-from executor.engine_options import CORES, EngineOptions, own_cores
+from executor.apart import EngineApart, divided, physical_cores, start_apart
+from executor.capacity import Capacity
+from executor.engine import Completion, EngineCounters, Output
+from executor.engine_host import host
+from executor.engine_options import EngineOptions, cores
+from executor.engine_process import serve
 from executor.errors import EngineError
 from executor.ledger import Ledger, TokenCap
 from executor.policy import Draw, VllmPolicy
@@ -37,20 +48,9 @@ PROBLEMS = [Problem(str(i), f"What is {i} plus {i + 1}?", str(2 * i + 1)) for i 
 
 
 @pytest.fixture(scope="module")
-def bound() -> Iterator[None]:
-    """Cores as they are, whatever tests before have divided."""
-    before = os.environ.pop(CORES, None)
-    division.cache_clear()
-    yield
-    division.cache_clear()
-    os.environ.pop(CORES, None)
-    if before is not None:
-        os.environ[CORES] = before
-
-
-@pytest.fixture(scope="module")
-def policy(tiny_llama: Path, bound: None) -> Iterator[VllmPolicy]:
-    served = VllmPolicy.load("tiny", tiny_llama, TEMPLATE, APART)
+def policy(tiny_llama: Path) -> Iterator[VllmPolicy]:
+    mine, _ = divided(APART, with_prm=True)
+    served = VllmPolicy.load("tiny", tiny_llama, TEMPLATE, mine)
     yield served
     served.close()
 
@@ -71,7 +71,8 @@ def prm(
     save_head(
         head, str(tiny_llama), folder, policy=policy, template=TEMPLATE, problems=PROBLEMS[:1]
     )
-    served = load_prm(str(folder), policy.tokens, APART)
+    _, others = divided(APART, with_prm=True)
+    served = load_prm(str(folder), policy.tokens, others)
     yield served
     served.close()
 
@@ -162,6 +163,17 @@ def test_what_it_forgets_is_forwarded_again(policy: VllmPolicy) -> None:
 
 
 @pytest.mark.vllm
+@pytest.mark.skipif(len(cores()) < 2, reason="one core")
+def test_each_engine_keeps_to_its_cores(policy: VllmPolicy, prm: Prm) -> None:
+    mine, others = divided(APART, with_prm=True)
+    assert isinstance(policy._engine, EngineApart)
+    # The thread that steps an engine, and computes for it.
+    assert os.sched_getaffinity(policy._engine.pid) == set(mine.cores or ())
+    here = host().call(lambda: (os.sched_getaffinity(0), torch_threads())).result()
+    assert here == (set(others.cores or ()), len(others.cores or ()))
+
+
+@pytest.mark.vllm
 def test_a_process_that_dies_fails_its_requests_and_refuses_new_ones(policy: VllmPolicy) -> None:
     # The last one with this engine.
     engine = policy._engine
@@ -181,18 +193,18 @@ def test_a_process_that_dies_fails_its_requests_and_refuses_new_ones(policy: Vll
         os.kill(engine.pid, signal.SIGKILL)
         await work
 
-    with pytest.raises(EngineError, match="its process ended"):
+    with pytest.raises(EngineError, match=r"its process ended \(signal SIGKILL\)"):
         asyncio.run(killed())
     with pytest.raises(EngineError, match="was lost"):
         draw(policy, Ledger())
-    assert policy.counters() == spent
+    assert policy.counters().generated >= spent.generated
     policy.close()
     policy.close()  # again is no error
 
 
 @pytest.mark.vllm
 @pytest.mark.slow
-def test_a_model_that_cannot_be_loaded_is_one_line(tmp_path: Path, bound: None) -> None:
+def test_a_model_that_cannot_be_loaded_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EngineError, match="cannot load") as caught:
         start_apart("broken", tmp_path, APART)
@@ -201,7 +213,7 @@ def test_a_model_that_cannot_be_loaded_is_one_line(tmp_path: Path, bound: None) 
 
 @pytest.mark.vllm
 @pytest.mark.slow
-def test_a_stopped_engine_leaves_no_process(tiny_llama: Path, bound: None) -> None:
+def test_a_stopped_engine_leaves_no_process(tiny_llama: Path) -> None:
     engine = start_apart("brief", tiny_llama, APART)
     os.kill(engine.pid, 0)
     engine.stop()
@@ -211,20 +223,160 @@ def test_a_stopped_engine_leaves_no_process(tiny_llama: Path, bound: None) -> No
         asyncio.run(VllmPolicy("brief", engine, *_reading(tiny_llama)).draw([1], **_FEW))
 
 
-def test_cores_are_divided_once_and_not_where_the_user_has_said(
-    bound: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(CORES, raising=False)
-    division.cache_clear()
-    divided = division()
-    assert divided is not None
-    first, second = (part.split(",") for part in divided)
-    assert len(first) == len(second) or len(own_cores().split(",")) % 2
-    assert sorted({*first, *second}) == sorted(own_cores().split(","))
-    # What is set then is no user's.
-    monkeypatch.setenv(CORES, divided[1])
-    assert division() == divided
-    division.cache_clear()
-    monkeypatch.setenv(CORES, "nobind")
-    assert division() is None
-    division.cache_clear()
+def torch_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def test_cores_are_divided_where_both_engines_are_here() -> None:
+    mine, others = divided(APART, with_prm=True)
+    assert mine.cores and others.cores
+    assert {*mine.cores, *others.cores} == set(cores())
+    if len(physical_cores()) > 1:
+        assert not set(mine.cores) & set(others.cores)
+    assert divided(APART, with_prm=False) == (APART, APART)
+    assert divided(HERE, with_prm=True) == (HERE, HERE)
+
+
+class SlowEngine:
+    """Stands for `Stepped`: writes a token a step, each step takes a while, ends after three."""
+
+    def __init__(self, seconds: float = 0.02) -> None:
+        self.seconds = seconds
+        self.left: dict[str, int] = {}
+        self.deliver: dict[str, Callable[[Output], None]] = {}
+        self.admitted: list[int] = []
+        self.counters = EngineCounters()
+        self._new = 0
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.left)
+
+    def add(
+        self,
+        request_id: str,
+        prompt_ids: list[int],
+        params: Any,
+        deliver: Callable[[Output], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        if params == "bad":
+            fail(EngineError("refused"))
+            return
+        self.left[request_id], self.deliver[request_id] = 3, deliver
+        self._new += 1
+
+    def step(self) -> None:
+        time.sleep(self.seconds)
+        self.admitted.append(self._new)
+        self._new = 0
+        for request_id in list(self.left):
+            self.left[request_id] -= 1
+            self.counters.generated += 1
+            if not self.left[request_id]:
+                del self.left[request_id]
+                done = Completion(0, (1, 2, 3), "length", None, -1.0)
+                self.deliver[request_id](Output(1, 0, True, (done,)))
+
+    def abort(self, request_id: str) -> list[tuple[int, int, int]]:
+        if request_id == "unheard of":
+            raise KeyError(request_id)
+        return [(3 - self.left.pop(request_id), 1, 0)] if request_id in self.left else []
+
+    def count(self) -> EngineCounters:
+        return dataclasses.replace(self.counters)
+
+
+@contextlib.contextmanager
+def served(engine: Any) -> Iterator[EngineApart]:
+    """An engine behind a pipe; its process is a thread here, the one that is waited for sleeps."""
+    ours, its = Pipe()
+
+    def process() -> None:
+        with its:
+            serve(engine, its)
+
+    threading.Thread(target=process, daemon=True).start()
+    child = subprocess.Popen(["sleep", "60"])
+    apart = EngineApart("slow", child, ours, 100, Capacity(4, 100))
+    try:
+        yield apart
+    finally:
+        child.kill()
+        apart.stop()
+
+
+def ask(apart: EngineApart, request_id: str, params: str = "good") -> Future[Any]:
+    future: Future[Any] = Future()
+    apart.submit(request_id, [1], params, deliver=future.set_result, fail=future.set_exception)
+    return future
+
+
+def test_requests_that_come_during_a_step_are_all_in_the_next_one() -> None:
+    with served(engine := SlowEngine()) as apart:
+        asked = []
+        for number in range(60):
+            asked.append(ask(apart, str(number)))
+            time.sleep(0.002)
+        assert all(future.result(10).completions[0].token_ids == (1, 2, 3) for future in asked)
+        assert apart.count().generated == 180
+    # 60 requests in at least .12 s, steps of .02 s.
+    assert len(engine.admitted) <= 30
+    assert max(engine.admitted) >= 3
+
+
+def test_refusals_and_errors_of_the_engine_reach_whoever_asked() -> None:
+    with served(SlowEngine()) as apart:
+        with pytest.raises(EngineError, match="refused"):
+            ask(apart, "1", "bad").result(10)
+        with pytest.raises(KeyError, match="unheard of"):
+            asyncio.run(apart.cancel("unheard of"))
+        assert ask(apart, "2").result(10).last
+
+
+def test_stopping_answers_whoever_waits(capfd: pytest.CaptureFixture[str]) -> None:
+    with served(SlowEngine(0.3)) as apart:
+        waiting = ask(apart, "1")
+        time.sleep(0.1)
+        aborted = apart._ask("abort", "1")
+        apart._end("engine slow was stopped")
+        assert aborted.result(1) is None
+        with pytest.raises(EngineError, match="was stopped"):
+            waiting.result(1)
+        time.sleep(0.5)  # what the engine says by now is nobody's
+        assert asyncio.run(apart.cancel("1")) == []
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    ours, its = Pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "executor.engine_process", str(its.fileno())],
+        pass_fds=[its.fileno()],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(each or os.getcwd() for each in sys.path)},
+        stderr=subprocess.PIPE,
+    )
+    its.close()
+    ours.close()
+    assert child.wait(30) == 1
+
+
+def test_a_cancelled_wait_does_not_end_the_thread_of_the_engines() -> None:
+    async def impatient() -> None:
+        started = threading.Event()
+
+        def slow() -> int:
+            started.set()
+            time.sleep(0.2)
+            return 1
+
+        waiting = asyncio.ensure_future(asyncio.wrap_future(host().call(slow)))
+        await asyncio.to_thread(started.wait)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(impatient())
+    assert host().call(lambda: 42).result(5) == 42
