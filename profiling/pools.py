@@ -19,7 +19,7 @@ from executor.outcome import SampleRecord
 from executor.problem import problem_uid
 from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store
-from profiling.profiler import KIND
+from profiling.profiler import CONFIDENCE, KIND
 from profiling.replay import Pool
 from profiling.surface import ProblemPool
 
@@ -37,7 +37,11 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         ValueError: there is no profile without a PRM, or samples were drawn anew for a PRM.
     """
-    specs = [spec for spec in store.runs(KIND) if spec.policy == policy]
+    specs = [
+        spec
+        for spec in store.runs(KIND)
+        if spec.policy == policy and CONFIDENCE not in spec.settings
+    ]
     plain = [spec for spec in specs if spec.prm is None]
     if not plain:
         raise ValueError(f"policy {policy}: has no profile without a PRM")
@@ -124,12 +128,16 @@ def stored_pools(
 ) -> tuple[list[ProblemPool], int]:
     """The pools of profiles of one policy and PRM; of several of a problem the largest.
 
+    Profiles that stopped early have none: how many samples there are depends on what came.
+
     Returns:
         The pools, and how many problems are left out because the PRM was trained on them.
     """
     largest: dict[str, ProblemPool] = {}
     left_out: set[str] = set()
     for spec in specs:
+        if CONFIDENCE in spec.settings:
+            continue
         for stored in store.outcomes(spec):
             uid, samples = problem_uid(stored.outcome.problem), stored.outcome.samples
             if stored.note.get(PRM_TRAINED_ON):

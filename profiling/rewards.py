@@ -6,7 +6,7 @@ All intervals are 95 %, from resampling whole problems: samples of one problem a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -181,7 +181,8 @@ def vote_gains(pools: Sequence[Pool], k: int, score: Score) -> Floats:
     gains = []
     for index, pool in enumerate(pools):
         size = np.array([min(k, len(pool))])
-        curves = replay(pool, size, orders=_ORDERS, random_state=index)
+        alone = replace(pool, scores={score: pool.scores[score]})
+        curves = replay(alone, size, orders=_ORDERS, random_state=index)
         weighted, plain = curves[Rule(Vote.WEIGHTED, score)], curves[MAJORITY]
         gains.append(weighted.accuracy[0] - plain.accuracy[0])
     return np.array(gains)

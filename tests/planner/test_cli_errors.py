@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from executor.store import Store
-from planner.plan import VERSION
 
 QUESTION = '{"question": "1 + 1?", "answer": "2"}\n'
 
@@ -62,7 +61,7 @@ def _old_plan(place: Path) -> list[str]:
 
 
 def _damaged_plan(place: Path) -> list[str]:
-    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": VERSION}))
+    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 1}))
     return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
 
 
@@ -89,7 +88,7 @@ def _plan(place: Path, prm: str | None = None) -> str:
     entry = {"strategy": strategy, "predicted_accuracy": 0.5, "interval": [0.4, 0.6], "cost": {}}
     sampling = {"temperature": 0.7, "top_p": 1.0, "max_steps": 4, "max_step_tokens": 64}
     record = {
-        "format": "apportion-plan", "version": VERSION, "policy": "smollm2-135m", "prm": prm,
+        "format": "apportion-plan", "version": 1, "policy": "smollm2-135m", "prm": prm,
         "entries": {"all": entry}, "constraint": {}, "rests_on": {}, "classifier": None,
         "sampling": sampling | {"max_tokens": 64}, "template": {"user": "{problem}"},
     }  # fmt: skip

@@ -137,3 +137,13 @@ def test_problems_the_prm_was_trained_on_are_counted_and_left_out(grader: MathGr
         found, left_out = stored_pools(store, [spec], grader)
     assert {one.problem for one in found} == {problem_uid(p) for p in (PROBLEMS[0], PROBLEMS[2])}
     assert left_out == 1
+
+
+def test_profiles_that_stopped_early_are_no_pools(grader: MathGrader) -> None:
+    executor = Executor(SimulatedPolicy(0.6, 2), None, grader, Sampling())
+    with Store.open("sqlite://") as store:
+        spec = profile_spec(executor, 16, {}, 0.95)
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+        assert stored_pools(store, [spec], grader) == ([], 0)
+        with pytest.raises(ValueError, match="has no profile"):
+            pools_of(store, "simulated-policy")
