@@ -510,6 +510,13 @@ def _fit(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--trials", type=_whole, default=50, metavar="T")
     command.add_argument("--seed", type=_whole, default=0)
+    command.add_argument(
+        "--transfer",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="of the score on policies and PRMs left out, if there are several (default: 0.5)",
+    )
 
 
 def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
