@@ -16,7 +16,7 @@ from planner.thumb import Account
 
 Floats = NDArray[np.float64]
 Picks = Sequence[Indices]
-_THUMB = "rule of thumb"
+RULE_OF_THUMB = "rule of thumb"
 _SAID = ("name", "n", "width")  # of a strategy, and not among the options that tell curves apart
 _GRID = 129  # costs at which curves are compared
 # What picks a strategy for every problem of an arena at a budget; None where it cannot.
@@ -77,8 +77,8 @@ def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
         "one strategy for all, chosen as the plan is": lambda arena, n: arena.planned(
             n, by_difficulty=False
         ),
-        f"{_THUMB} ({Account.REPLY})": lambda arena, n: arena.thumb(n, Account.REPLY),
-        f"{_THUMB} ({Account.PAPER})": lambda arena, n: arena.thumb(n, Account.PAPER),
+        f"{RULE_OF_THUMB} ({Account.REPLY})": lambda arena, n: arena.thumb(n, Account.REPLY),
+        f"{RULE_OF_THUMB} ({Account.PAPER})": lambda arena, n: arena.thumb(n, Account.PAPER),
         **{name: always(strategy) for name, strategy in baselines(budget).items()},
     }
     try:
@@ -180,7 +180,7 @@ def families(found: Sequence[Arena]) -> dict[str, Rule]:
         return lambda arena, budget: arena.thumb(budget, account)
 
     curves = {name: at_budget(example) for name, example in alike.items()}
-    return curves | {f"{_THUMB} ({account})": thumb(account) for account in Account}
+    return curves | {f"{RULE_OF_THUMB} ({account})": thumb(account) for account in Account}
 
 
 def _family(strategy: Strategy) -> str:

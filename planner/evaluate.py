@@ -1,9 +1,9 @@
 """How good plans are, on problems that were not used to make them.
 
-Problems are split into folds. The model is tuned and fitted, and strategies are chosen, on all folds
-but one; the choice is scored on that one. What every strategy did there is on record, so that the
-plan is compared with each of them on the same problems, at the same number of generations, and with
-the best in hindsight.
+Problems are split into folds. The model is tuned and fitted, and strategies are chosen, on all
+folds but one; the choice is scored on that one. What every strategy did there is on record, so that
+the plan is compared with each of them on the same problems, at the same number of generations, and
+with the best in hindsight.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from executor.errors import InputError
-from executor.strategy import Greedy, Majority, from_key, key
+from executor.strategy import Greedy, Majority, Strategy, from_key, key
+from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.evidence import MIN_SHARED, UNKNOWN, cells, for_pair
 from planner.features import describe
 from planner.outcome import OutcomeModel
-from planner.recommend import LEVELS, Choice, Constraint, choices, choose
+from planner.recommend import LEVELS, Choice, choices, choose
 from planner.splits import problem_folds
 from planner.thumb import Account, rule_of_thumb
 from planner.tuning import pairs
@@ -65,16 +66,25 @@ class Arena:
     found: tuple[Mapping[str, list[Choice]], ...]
 
     @property
+    def parsed(self) -> tuple[Strategy, ...]:
+        """The strategies themselves."""
+        return tuple(map(from_key, self.strategies))
+
+    @property
     def name(self) -> str:
         """For tables."""
         return self.policy if self.prm is None else f"{self.policy} with {self.prm}"
 
-    def planned(self, budget: int, *, by_difficulty: bool = True) -> Indices:
+    def planned(
+        self, budget: int, *, by_difficulty: bool = True, at_any_cost: bool = False
+    ) -> Indices:
         """Which strategy the plan runs on each problem, shape `(problems,)`.
 
         Args:
             budget: most generations a problem.
             by_difficulty: whether the problem's difficulty is known to it; else one for all.
+            at_any_cost: whether it takes what is predicted to be most accurate, and not, as plans
+                do, the cheapest of what is predicted to be within half a point of that.
         """
         column = {name: index for index, name in enumerate(self.strategies)}
         chosen: dict[tuple[int, str], int] = {}
@@ -82,8 +92,13 @@ class Arena:
         for at, (fold, level) in enumerate(zip(self.folds, self.levels, strict=True)):
             known = level if by_difficulty and self.found[fold].get(level) else ALL
             if (fold, known) not in chosen:
-                made = choose(known, self.found[fold][known], Constraint(budget=budget))
-                chosen[fold, known] = column[key(made.choice.strategy)]
+                limit, found = Constraint(budget=budget), self.found[fold][known]
+                if at_any_cost:
+                    best = max((c for c in found if limit.allows(c.strategy, c.cost)),
+                               key=lambda choice: choice.predicted_accuracy)  # fmt: skip
+                else:
+                    best = choose(known, found, limit).choice
+                chosen[fold, known] = column[key(best.strategy)]
             picked[at] = chosen[fold, known]
         return picked
 
@@ -272,16 +287,15 @@ def expectations(
     table = describe(cells(for_pair(own, policy, prm)), own)
     if unseen is not None:
         table.loc[unseen(table), ["successes", "squares", "problems", "rows"]] = 0
+    by_level = {level: table[table["difficulty"] == level] for level in LEVELS}
     return {
         level: choices(part.reset_index(drop=True), model, rates)
-        for level, part in table.groupby("difficulty")
-        if level in LEVELS
+        for level, part in by_level.items()
+        if len(part)
     }
 
 
-def regrets(
-    arena: Arena, budget: int, picked: Indices, random_state: int = 0
-) -> Iterator[Regret]:
+def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -> Iterator[Regret]:
     """What a plan loses in each difficulty; cells of fewer than four problems are left out."""
     rng = np.random.default_rng(random_state)
     allowed, scored = arena.within(budget), arena.score(picked)
@@ -334,7 +348,7 @@ def best_single(found: Sequence[Arena], budget: int) -> str:
         values = [a.accuracy[:, a.strategies.index(strategy)] for a in found]
         return float(np.concatenate(values).mean())
 
-    return max(sorted(shared), key=mean)
+    return str(max(sorted(shared), key=mean))
 
 
 def best_own(arena: Arena, budget: int) -> Indices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ class Interval:
         tail = (1 - LEVEL) / 2
         low, high = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (np.nan, np.nan)
         return cls(float(value), float(low), float(high))
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for JSON."""
+        return asdict(self)
 
 
 class Problems:

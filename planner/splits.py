@@ -106,6 +106,11 @@ def splits(frame: pd.DataFrame, random_state: int) -> list[Split]:
     return found
 
 
+def hold_out(frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> Split:
+    """The split that holds out the rows of a mask, shape `(rows,)`: all rows of a problem."""
+    return _Counts(frame).by_problem(frame, held_out)
+
+
 def _held_out(groups: pd.Series, folds: int, random_state: int) -> Iterator[NDArray[np.bool_]]:
     splitter = GroupKFold(folds, shuffle=True, random_state=random_state)
     for _, test in splitter.split(groups, groups=groups):

@@ -1,0 +1,162 @@
+"""Routing by probes, replayed: what is drawn, what it costs, and what is expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from executor.answers import Vote
+from executor.outcome import SampleRecord
+from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
+from planner.probing import Probed, Samples, tokens_for
+from profiling.passrate import Difficulty
+from profiling.replay import Pool, Rule, replay
+from tests.planner.arena import arena_of
+
+PROBES, SIZE, TOKENS = 2, 8, 50
+WEIGHTED = BestOfN(4, Score.MIN, Vote.WEIGHTED)
+CHANCES = {Greedy(): 0.5, Majority(1): 0.4, Majority(4): 0.6, BestOfN(4): 0.7, WEIGHTED: 0.7,
+           BeamSearch(4): 0.9}  # fmt: skip
+EASY = {
+    Greedy(): 0.95,
+    Majority(1): 0.9,
+    Majority(4): 0.95,
+    BestOfN(4): 0.95,
+    WEIGHTED: 0.95,
+    BeamSearch(4): 0.95,
+}
+HARD = {Greedy(): 0.0, Majority(1): 0.05, Majority(4): 0.0, BestOfN(4): 0.1, WEIGHTED: 0.1,
+        BeamSearch(4): 0.8}  # fmt: skip
+TRUTH = {"easy": EASY, "hard": HARD}
+EXPECTED = {**TRUTH, "medium": CHANCES, "all": CHANCES}
+
+
+def pool(right: Sequence[bool], rewards: Sequence[float]) -> Samples:
+    records = tuple(
+        SampleRecord("", "1" if good else "2", good, "finished", TOKENS, -1.0, (reward,))
+        for good, reward in zip(right, rewards, strict=True)
+    )
+    nothing = np.zeros(0, dtype=np.int64)
+    return Samples(
+        records,
+        Pool(
+            np.array(right),
+            np.array([0 if good else 1 for good in right]),
+            {score: np.array(rewards) for score in Score},
+            np.full(len(right), TOKENS),
+            nothing,
+            nothing,
+        ),
+    )
+
+
+def seen(samples: Sequence[SampleRecord]) -> Mapping[Difficulty, float]:
+    """Easy as far as the probes are right: what no estimator can know, and so easily checked."""
+    share = float(np.mean([bool(sample.correct) for sample in samples]))
+    return {Difficulty.EASY: share, Difficulty.MEDIUM: 0.0, Difficulty.HARD: 1 - share}
+
+
+ARENA = arena_of(TRUTH, {"easy": 3, "hard": 3}, [EXPECTED, EXPECTED], seed=1)
+RNG = np.random.default_rng(0)
+POOLS = {
+    problem: pool(RNG.random(SIZE) < (0.8 if level == "easy" else 0.2), RNG.random(SIZE))
+    for problem, level in zip(ARENA.problems, ARENA.levels, strict=True)
+}
+
+
+def probed(draws: int = 200, budget: int = 4) -> Probed:
+    return Probed.draw(ARENA, POOLS, [seen, seen], probes=PROBES, draws=draws, budget=budget)
+
+
+ONE = probed()
+
+
+def at(strategy: object) -> int:
+    """A strategy among those allowed."""
+    return [ARENA.parsed[s] for s in ONE.allowed].index(strategy)
+
+
+def always(strategy: object) -> np.ndarray:
+    return np.full(ONE.chances.shape[:2], at(strategy))
+
+
+@pytest.mark.parametrize("strategy", [Majority(4), BestOfN(4), WEIGHTED])
+def test_votes_go_on_from_their_probes_and_are_unbiased(strategy: Majority | BestOfN) -> None:
+    accuracy, tokens = ONE.outcomes(always(strategy))
+    rule = Rule(Vote.MAJORITY)
+    if isinstance(strategy, BestOfN):
+        rule = Rule(strategy.vote, strategy.score)
+    exact = [replay(POOLS[problem].pool, np.array([4]))[rule].accuracy[0]
+             for problem in ARENA.problems]  # fmt: skip
+    assert accuracy == pytest.approx(exact, abs=0.12)
+    assert accuracy.mean() == pytest.approx(np.mean(exact), abs=0.04)
+    assert tokens.tolist() == [4 * TOKENS] * 6
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), BeamSearch(4)])
+def test_what_starts_anew_pays_for_its_probes(strategy: Greedy | BeamSearch) -> None:
+    accuracy, tokens = ONE.outcomes(always(strategy))
+    column = ARENA.parsed.index(strategy)
+    assert accuracy.tolist() == ARENA.accuracy[:, column].tolist()
+    assert tokens == pytest.approx(ARENA.tokens[:, column] + PROBES * TOKENS)
+
+
+def test_a_vote_of_fewer_than_the_probes_starts_anew_too() -> None:
+    _, tokens = ONE.outcomes(always(Majority(1)))
+    assert tokens == pytest.approx(np.full(6, 100.0 + PROBES * TOKENS))
+
+
+def test_probes_are_drawn_without_replacement_and_all_alike() -> None:
+    pairs = {frozenset(order[:PROBES]) for order in ONE.order.reshape(-1, SIZE)}
+    assert pairs == {frozenset(pair) for pair in combinations(range(SIZE), PROBES)}
+
+
+def test_what_is_expected_charges_probes_where_they_are_not_used() -> None:
+    accuracy, tokens = ONE.expected(0)
+    assert accuracy[:, at(BeamSearch(4))].tolist() == [0.95, 0.9, 0.8]
+    sample = 100.0  # of what is expected of one sample
+    for strategy, extra in ((Majority(4), 0), (Majority(1), PROBES), (BeamSearch(4), PROBES)):
+        assert tokens[:, at(strategy)].tolist() == [100 * strategy.n + extra * sample] * 3
+
+
+def test_routing_takes_what_is_expected_to_be_worth_most() -> None:
+    free, dear = ONE.by_expectation(0.0), ONE.by_expectation(1.0)
+    surely_easy, surely_hard = ONE.chances[..., 0] == 1, ONE.chances[..., 2] == 1
+    assert surely_easy.any() and surely_hard.any()
+    assert set(free[surely_hard]) == {at(BeamSearch(4))}
+    assert set(dear[surely_hard]) == {at(Greedy())} or set(dear[surely_hard]) == {at(Majority(1))}
+    halves = ONE.chances[..., 0] == 0.5
+    # Half easy, half hard: .875 for the search, at most .525 for others; even if it costs a little.
+    assert set(ONE.by_expectation(1e-4)[halves]) == {at(BeamSearch(4))}
+
+
+def test_naming_takes_the_most_probable_difficulty_and_truth_the_profiles() -> None:
+    price = 1e-3  # a search is worth it where it is hard, and not where it is easy
+    named, true = ONE.by_name(price), ONE.by_truth(price)
+    search = at(BeamSearch(4))
+    assert (named[ONE.chances[..., 2] > 0.5] == search).all()
+    assert (named[ONE.chances[..., 0] > 0.5] != search).all()
+    assert (true[ARENA.levels == "hard"] == search).all()
+    assert (true[ARENA.levels == "easy"] != search).all()
+
+
+def test_nothing_beyond_the_budget_is_run() -> None:
+    few = probed(2, budget=1)
+    assert {ARENA.parsed[s] for s in few.allowed} == {Greedy(), Majority(1)}
+
+
+@pytest.mark.parametrize(
+    ("target", "tokens"), [(0.5, 100.0), (0.55, 150.0), (0.6, 200.0), (0.65, 250.0), (0.7, 300.0)]
+)
+def test_a_curve_is_read_between_its_points(target: float, tokens: float) -> None:
+    accuracy, spent = np.array([0.7, 0.6, 0.5]), np.array([300.0, 200.0, 100.0])
+    assert tokens_for(target, accuracy, spent) == pytest.approx(tokens)
+    assert np.isnan(tokens_for(0.71, accuracy, spent))
+
+
+def test_of_several_places_the_cheapest_counts() -> None:
+    accuracy, spent = np.array([0.6, 0.4, 0.8]), np.array([500.0, 100.0, 300.0])
+    assert tokens_for(0.6, accuracy, spent) == pytest.approx(200.0)
