@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT))
 from executor.answers import Grader, MathGrader
-from executor.outcome import Outcome, SampleRecord
-from executor.problem import Problem, problem_uid
-from planner.evaluate import Arena, best_own, best_single
-from planner.probing import LEVELS, Estimator, Probed, Samples, tokens_for
+from executor.outcome import SampleRecord
+from executor.problem import problem_uid
+from planner.evaluate import Arena, Indices, best_own, best_single
+from planner.probing import LEVELS, Estimator, Probed, tokens_for
 from planner.resampling import Interval, Problems
-from profiling.difficulty import PROBES, fit_probe_classifier
+from profiling.difficulty import Head, classes
+from profiling.fit_difficulty import PROBES, DifficultyEstimator
 from profiling.laboratory.task import read_problems
-from profiling.passrate import PassRate
 from profiling.pools import load_pools, rewards_of
-from profiling.profiler import ProblemProfile
+from profiling.probes import Probes, features
 from profiling.replay import Pool
 
 Floats = NDArray[np.float64]
@@ -38,43 +38,42 @@ DRAWS = 8
 PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 80))  # accuracy a token
 
 
-def samples_of(policy: str, prm: str, grader: Grader) -> dict[str, Samples]:
-    """The policy's pools as one PRM scored them, by problem."""
+def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], dict[str, Probes]]:
+    """The policy's pools as one PRM scored them, by problem: for votes, and as probes see them."""
     table, _ = load_pools(MEASURED / "pools", policy)
-    rewards = rewards_of(table, prm)
     columns = [table[name].tolist() for name in
                ("answer", "correct", "state", "tokens", "logprob")]  # fmt: skip
     records = [
         SampleRecord("", None if pd.isna(answer) else answer, bool(correct), state, int(tokens),
                      float(logprob), tuple(map(float, given)))
-        for answer, correct, state, tokens, logprob, given in zip(*columns, rewards, strict=True)
+        for answer, correct, state, tokens, logprob, given
+        in zip(*columns, rewards_of(table, prm), strict=True)
     ]  # fmt: skip
-    found = {}
+    texts = {problem_uid(p): p.text for p in read_problems(LABORATORY / "profile.jsonl")}
+    pools, probes = {}, {}
     for uid, rows in table.groupby("problem").indices.items():
         mine = tuple(records[row] for row in rows)
-        found[str(uid)] = Samples(mine, Pool.of(mine, grader))
-    return found
+        pools[str(uid)] = Pool.of(mine, grader)
+        probes[str(uid)] = Probes.of(texts[str(uid)], mine, grader)
+    return pools, probes
 
 
-def estimators(arena: Arena, pools: Mapping[str, Samples], grader: Grader) -> list[Estimator]:
+def estimators(
+    arena: Arena, pools: Mapping[str, Pool], probes: Mapping[str, Probes]
+) -> list[Estimator]:
     """For each fold, a difficulty estimator trained on the problems of the others."""
-    texts = {problem_uid(p): p for p in read_problems(LABORATORY / "profile.jsonl")}
-    profiles = [_profile(texts[uid], pools[uid].records) for uid in arena.problems]
     found: list[Estimator] = []
     for fold in range(len(arena.found)):
-        seen = [one for one, at in zip(profiles, arena.folds, strict=True) if at != fold]
-        classifier = fit_probe_classifier(seen, grader)
-        if classifier is None:
-            sys.exit(f"{arena.name}: all problems are of one difficulty")
-        found.append(lambda samples, told=classifier: told.probabilities(samples, grader))
+        seen = [p for p, at in zip(arena.problems, arena.folds, strict=True) if at != fold]
+        rates = [(int(pools[p].correct.sum()), len(pools[p])) for p in seen]
+        fitted = DifficultyEstimator(probes=(PROBES,)).fit([probes[p] for p in seen], rates)
+        head = fitted.model_.head(PROBES)
+
+        def told(problem: str, drawn: Indices, head: Head = head) -> Floats:
+            return classes(head.ranges(features(probes[problem], drawn)))
+
+        found.append(told)
     return found
-
-
-def _profile(problem: Problem, records: tuple[SampleRecord, ...]) -> ProblemProfile:
-    right = sum(bool(record.correct) for record in records)
-    return ProblemProfile(
-        Outcome(problem, None, None, None, records), PassRate(right, len(records))
-    )
 
 
 # Accuracy and tokens on each problem of every arena, by price.
@@ -155,8 +154,8 @@ def route(found: Sequence[Arena], budget: int) -> dict[str, Any]:
     probed = []
     with MathGrader() as grader:
         for arena in found:
-            pools = samples_of(arena.policy, str(arena.prm), grader)
-            trained = estimators(arena, pools, grader)
+            pools, probes = pools_of(arena.policy, str(arena.prm), grader)
+            trained = estimators(arena, pools, probes)
             probed.append(
                 Probed.draw(arena, pools, trained, probes=PROBES, draws=DRAWS, budget=budget)
             )

@@ -140,15 +140,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         known = set(self.pairs_)
         seen = [pair in known for pair in zip(cells["policy"], cells["prm"], strict=True)]
         weight = np.where(seen, self.prior_weight, self.transfer_weight)
-        edge = np.minimum(0.5, np.maximum(EDGE, _LEAST / weight))
-        mean = np.clip(self.predict_proba(cells)[:, 1], edge, 1 - edge)
-        # Several live runs of one problem are not several problems: the interval must not shrink.
-        problems = cells["problems"].to_numpy(float)
-        share = problems / np.maximum(cells["rows"].to_numpy(float), 1)
-        right = cells["successes"].to_numpy(float) * share
-        varied = variation(cells, (weight * mean + right) / (weight + problems))
-        right, problems = right / varied, problems / varied
-        return weight * mean + right, weight * (1 - mean) + problems - right
+        return updated(self.predict_proba(cells)[:, 1], weight, cells)
 
     def _columns(self) -> list[int]:
         """Which features it looks at."""
@@ -173,6 +165,24 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             early_stopping=False,
             random_state=self.random_state,
         )
+
+
+def updated(mean: Floats, weight: Floats, cells: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Beta parameters of a prior of this mean and weight, and a cell's own outcomes.
+
+    Args:
+        mean, weight: of each prior, shape `(cells,)`.
+        cells: as of `OutcomeModel.posterior`.
+    """
+    edge = np.minimum(0.5, np.maximum(EDGE, _LEAST / weight))
+    mean = np.clip(mean, edge, 1 - edge)
+    # Several live runs of one problem are not several problems: the interval must not shrink.
+    problems = cells["problems"].to_numpy(float)
+    share = problems / np.maximum(cells["rows"].to_numpy(float), 1)
+    right = cells["successes"].to_numpy(float) * share
+    varied = variation(cells, (weight * mean + right) / (weight + problems))
+    right, problems = right / varied, problems / varied
+    return weight * mean + right, weight * (1 - mean) + problems - right
 
 
 def variation(cells: pd.DataFrame, mean: Floats) -> Floats:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from executor.answers import Vote
-from executor.outcome import SampleRecord
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.evaluate import Arena, Indices
 from planner.recommend import uses_probes
@@ -25,16 +24,9 @@ from profiling.replay import Pool
 
 Floats = NDArray[np.float64]
 LEVELS = tuple(level.value for level in Difficulty)
-# P(easy), P(medium), P(hard) of a question from its probes.
-Estimator = Callable[[Sequence[SampleRecord]], Mapping[Difficulty, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """A problem's pool, as it is stored and as arrays."""
-
-    records: tuple[SampleRecord, ...]
-    pool: Pool
+# P(easy), P(medium), P(hard) of a problem, shape `(draws, 3)`, by sets of samples of its pool, of
+# shape `(draws, probes)`.
+Estimator = Callable[[str, Indices], Floats]
 
 
 @dataclass
@@ -51,7 +43,7 @@ class Probed:
     """
 
     arena: Arena
-    pools: Sequence[Samples]
+    pools: Sequence[Pool]
     probes: int
     order: Indices
     chances: Floats
@@ -65,7 +57,7 @@ class Probed:
     def draw(
         cls,
         arena: Arena,
-        pools: Mapping[str, Samples],
+        pools: Mapping[str, Pool],
         estimators: Sequence[Estimator],
         *,
         probes: int,
@@ -86,13 +78,12 @@ class Probed:
         """
         rng = np.random.default_rng(random_state)
         mine = [pools[problem] for problem in arena.problems]
-        size = len(mine[0].records)
+        size = len(mine[0])
         order = rng.random((len(mine), draws, size)).argsort(axis=2)
-        chances = np.empty((len(mine), draws, len(LEVELS)))
-        for i, (samples, fold) in enumerate(zip(mine, arena.folds, strict=True)):
-            for d in range(draws):
-                told = estimators[fold]([samples.records[j] for j in order[i, d, :probes]])
-                chances[i, d] = [told[level] for level in Difficulty]
+        chances = np.array([
+            estimators[fold](problem, order[i, :, :probes])
+            for i, (problem, fold) in enumerate(zip(arena.problems, arena.folds, strict=True))
+        ])  # fmt: skip
         allowed = np.flatnonzero(arena.n <= min(budget, size))
         return cls(arena, mine, probes, order, chances, allowed)
 
@@ -159,7 +150,7 @@ class Probed:
         return self._seen[at]
 
     def _run(self, problem: int, draw: int, strategy: int) -> tuple[float, float]:
-        pool, order = self.pools[problem].pool, self.order[problem, draw]
+        pool, order = self.pools[problem], self.order[problem, draw]
         parsed = self._strategies[strategy]
         if uses_probes(parsed, self.probes):
             drawn = _part(pool, order[: parsed.n])

@@ -35,8 +35,8 @@ def search(
     storage: str | None,
     random_state: int,
     progress: Callable[[int], None],
-) -> dict[str, Any]:
-    """The parameters of the best of `trials` trials, those of other processes included.
+) -> Any:
+    """The best of `trials` trials, those of other processes included: a frozen Optuna trial.
 
     Args:
         objective: of an Optuna trial, to be minimised; may raise `optuna.TrialPruned`.
@@ -86,7 +86,7 @@ def search(
             progress(done - told)
             told = done
         if done >= trials:
-            return dict(study.best_params)
+            return study.best_trial
         if len(counted) < trials:
             study.optimize(claimed, n_trials=1, catch=(_TakenError,))
         else:

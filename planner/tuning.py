@@ -1,9 +1,9 @@
 """Tunes the outcome model, fits it to all evidence, and says how it does on what it has not seen.
 
-Optuna chooses family, features, regularisation and prior weight. The score is the log loss on
-problems held out and, where there are several policies or PRMs, on those left out: half and half
-unless told otherwise (`planner.splits`). A study is named by its evidence and what it is scored by,
-so new evidence starts a new one.
+Optuna chooses family, features and regularisation; the prior weight is the best one for them. The
+score is the log loss on problems held out and, where there are several policies or PRMs, on those
+left out: half and half unless told otherwise (`planner.splits`). A study is named by its evidence
+and what it is scored by, so new evidence starts a new one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from executor.errors import InputError
 from planner.evidence import cells, for_pair
 from planner.features import GROUPS, NAMES, describe
-from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel
+from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
 from planner.posterior import LEVEL
 from planner.splits import CELL, Kind, Split, problem_folds, splits
 from planner.trials import search
@@ -33,9 +33,11 @@ Floats = NDArray[np.float64]
 
 # How much leaving out policies and PRMs counts in the score, where there are several.
 TRANSFER = 0.5
-# The prior is learnt from the very outcomes that then update it: worth more problems than this, it
-# would make intervals too narrow, which log loss does not see.
-_MOST_PRIOR = 40.0
+# Problems' worth of evidence that a prediction may count for. It is learnt from the very outcomes
+# that then update it: worth many more problems than these, it would make intervals too narrow,
+# which log loss does not see.
+_PRIOR_WEIGHTS = np.geomspace(1.0, 64.0, 13)
+_WEIGHT = "prior_weight"  # the best of them, kept with each trial
 # What a prediction for a new policy or PRM may count for, heaviest first; the last one where
 # nothing says how good such predictions are.
 _LEAST_TRANSFER = 4.0
@@ -152,18 +154,19 @@ def _tuned(
         import optuna
 
         settings = _suggest(trial)
-        total, done = 0.0, 0.0
+        totals, done = np.zeros(len(_PRIOR_WEIGHTS)), 0.0
         for step, (split, weight) in enumerate(zip(found, weights, strict=True)):
             if not weight:
                 continue
-            total += weight * _loss(split, _predict(split, settings, random_state))
+            totals += weight * _losses(split, settings, random_state)
             done += weight
-            trial.report(total / done, step)
+            trial.report(float(totals.min()) / done, step)
             if trial.should_prune():
                 raise optuna.TrialPruned
-        return total
+        trial.set_user_attr(_WEIGHT, float(_PRIOR_WEIGHTS[totals.argmin()]))
+        return float(totals.min())
 
-    name = f"apportion-outcome-v2-{fingerprint(frame)}-{random_state}-{transfer:g}"
+    name = f"apportion-outcome-v3-{fingerprint(frame)}-{random_state}-{transfer:g}"
     best = search(
         objective,
         name=name,
@@ -172,7 +175,8 @@ def _tuned(
         random_state=random_state,
         progress=progress,
     )
-    settings = _transferable(Hyperparameters(**best), found, random_state)
+    settings = Hyperparameters(**best.params, prior_weight=best.user_attrs[_WEIGHT])
+    settings = _transferable(settings, found, random_state)
     return _fitted(describe(cells(frame), frame), settings, random_state)
 
 
@@ -200,7 +204,6 @@ def _suggest(trial: Any) -> Hyperparameters:
         trial.suggest_float("strength", 1e-4, 1.0, log=True)
     for group in GROUPS:
         trial.suggest_categorical(group, [True, False])
-    trial.suggest_float("prior_weight", 1.0, _MOST_PRIOR, log=True)
     return Hyperparameters(**trial.params)
 
 
@@ -214,6 +217,16 @@ def _predict(split: Split, settings: Hyperparameters, random_state: int) -> Floa
     """Predicted accuracy of the cells asked for, from what was not left out alone."""
     a, b = _fitted(split.train, settings, random_state).posterior(split.test)
     return np.asarray(a / (a + b))
+
+
+def _losses(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
+    """Log loss a row under each of `_PRIOR_WEIGHTS`, which no classifier depends on."""
+    mean = _fitted(split.train, settings, random_state).predict_proba(split.test)[:, 1]
+    losses = []
+    for weight in _PRIOR_WEIGHTS:
+        a, b = updated(mean, np.full(len(mean), weight), split.test)
+        losses.append(_loss(split, a / (a + b)))
+    return np.array(losses)
 
 
 def _loss(split: Split, predicted: Floats) -> float:

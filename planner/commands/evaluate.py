@@ -15,7 +15,7 @@ from executor.answers import MathGrader
 from executor.errors import InputError
 from executor.store import Store
 from planner import evidence
-from planner.commands.measure import parse_budgets
+from planner.commands import common
 from planner.commands.recommend import store_exists
 from planner.comparison import Comparison, against_oracle, area, compare, families, rules
 from planner.console import Output, count, share, table
@@ -63,7 +63,7 @@ def read(store_url: str, policy: str | None) -> tuple[pd.DataFrame, dict[str, in
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader, policy)
             for one, prm in pairs(frame):
-                known = rates(store, one, prm, None)
+                known = rates(store, one, prm)
                 for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
                     if name is not None and size is not None:
                         sizes[name] = size
@@ -78,7 +78,7 @@ def read(store_url: str, policy: str | None) -> tuple[pd.DataFrame, dict[str, in
 
 def budgets_of(frame: pd.DataFrame, given: str | None) -> list[int]:
     """Budgets as given, else those of the evidence but for 1; InputError below 1."""
-    budgets = parse_budgets(given) if given else sorted(set(frame["n"]) - {1})
+    budgets = common.whole_numbers("--budgets", given) if given else sorted(set(frame["n"]) - {1})
     for budget in budgets:
         if budget < 1:
             raise InputError(f"budget {budget}: must be a whole number of at least 1")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from executor.answers import Vote
-from executor.outcome import SampleRecord
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
-from planner.probing import Probed, Samples, tokens_for
-from profiling.passrate import Difficulty
+from planner.probing import Probed, tokens_for
 from profiling.replay import Pool, Rule, replay
 from tests.planner.arena import arena_of
 
@@ -34,29 +31,16 @@ TRUTH = {"easy": EASY, "hard": HARD}
 EXPECTED = {**TRUTH, "medium": CHANCES, "all": CHANCES}
 
 
-def pool(right: Sequence[bool], rewards: Sequence[float]) -> Samples:
-    records = tuple(
-        SampleRecord("", "1" if good else "2", good, "finished", TOKENS, -1.0, (reward,))
-        for good, reward in zip(right, rewards, strict=True)
-    )
+def pool(right: np.ndarray, rewards: np.ndarray) -> Pool:
     nothing = np.zeros(0, dtype=np.int64)
-    return Samples(
-        records,
-        Pool(
-            np.array(right),
-            np.array([0 if good else 1 for good in right]),
-            {score: np.array(rewards) for score in Score},
-            np.full(len(right), TOKENS),
-            nothing,
-            nothing,
-        ),
-    )
+    scores = dict.fromkeys(Score, rewards)
+    return Pool(right, np.where(right, 0, 1), scores, np.full(SIZE, TOKENS), nothing, nothing)
 
 
-def seen(samples: Sequence[SampleRecord]) -> Mapping[Difficulty, float]:
+def seen(problem: str, drawn: np.ndarray) -> np.ndarray:
     """Easy as far as the probes are right: what no estimator can know, and so easily checked."""
-    share = float(np.mean([bool(sample.correct) for sample in samples]))
-    return {Difficulty.EASY: share, Difficulty.MEDIUM: 0.0, Difficulty.HARD: 1 - share}
+    share = POOLS[problem].correct[drawn].mean(axis=1)
+    return np.column_stack([share, np.zeros_like(share), 1 - share])
 
 
 ARENA = arena_of(TRUTH, {"easy": 3, "hard": 3}, [EXPECTED, EXPECTED], seed=1)
@@ -67,7 +51,7 @@ POOLS = {
 }
 
 
-def probed(draws: int = 200, budget: int = 4) -> Probed:
+def probed(draws: int = 1000, budget: int = 4) -> Probed:
     return Probed.draw(ARENA, POOLS, [seen, seen], probes=PROBES, draws=draws, budget=budget)
 
 
@@ -89,7 +73,7 @@ def test_votes_go_on_from_their_probes_and_are_unbiased(strategy: Majority | Bes
     rule = Rule(Vote.MAJORITY)
     if isinstance(strategy, BestOfN):
         rule = Rule(strategy.vote, strategy.score)
-    exact = [replay(POOLS[problem].pool, np.array([4]))[rule].accuracy[0]
+    exact = [replay(POOLS[problem], np.array([4]))[rule].accuracy[0]
              for problem in ARENA.problems]  # fmt: skip
     assert accuracy == pytest.approx(exact, abs=0.12)
     assert accuracy.mean() == pytest.approx(np.mean(exact), abs=0.04)
