@@ -1,11 +1,12 @@
 """Routing by four probes and no label, replayed: tokens at the accuracy of the best fixed strategy.
 
 Each question of the matrix is probed eight times from its pool. A difficulty estimator that has
-not seen the question's fold says how probable each difficulty is; the strategy run is the one of
-most expected accuracy, less a price for its tokens. All prices together make a curve of accuracy
-over tokens, which is read where it is as accurate as the strategy compared with. So that it can be
-seen what is lost where, the same is done with the most probable difficulty taken for certain, with
-the true one, with the true one and no probes, and with each problem's outcomes known.
+not seen the question's fold says how probable each difficulty is. Of the strategies planned for all
+problems at each budget, the one of most expected accuracy is run, less a price for its tokens. All
+prices together make a curve of accuracy over tokens, which is read where it is as accurate as the
+strategy compared with. So that it can be seen what is lost where, the same is done with the most
+probable difficulty taken for certain, with the true one, with the true one and no probes (then
+between all strategies), without routing, and with each problem's outcomes known.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from profiling.replay import Pool
 
 Floats = NDArray[np.float64]
 DRAWS = 8
-PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 80))  # accuracy a token
+PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 50))  # accuracy a token
 
 
 def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], dict[str, Probes]]:

@@ -7,7 +7,6 @@ mislead also mislead the vote that counts them, as they would online.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from executor.answers import Vote
 from executor.strategy import BestOfN, Majority, Strategy
+from planner.constraint import Constraint
 from planner.evaluate import Arena, Indices
-from planner.recommend import uses_probes
+from planner.recommend import choose, uses_probes
 from profiling.ballots import Ballots
 from profiling.passrate import Difficulty
 from profiling.replay import Pool
@@ -52,6 +52,9 @@ class Probed:
 
     def __post_init__(self) -> None:
         self._strategies = self.arena.parsed
+        folds = sorted(set(self.arena.folds))
+        self._expected = {fold: self.expected(fold) for fold in folds}
+        self._options = {fold: self.options(fold) for fold in folds}
 
     @classmethod
     def draw(
@@ -106,29 +109,45 @@ class Probed:
             tokens[row] += sample * np.array(extra)
         return accuracy, tokens
 
+    def options(self, fold: int) -> Indices:
+        """Between which strategies is routed: for each budget, the one planned for all problems.
+
+        The more of them, the likelier the one that looks best for some probes does so by luck.
+        Indices into `allowed`.
+        """
+        found = self.arena.found[fold]["all"]
+        at = {self._strategies[s]: index for index, s in enumerate(self.allowed)}
+        known = [choice for choice in found if choice.strategy in at]
+        best = (choose("all", known, Constraint(budget=int(n))).choice.strategy
+                for n in set(self.arena.n[self.allowed]))  # fmt: skip
+        return np.array(sorted({at[strategy] for strategy in best}))
+
     def by_expectation(self, price: float) -> Indices:
-        """For each probing the strategy of most expected accuracy, less a price for its tokens.
+        """For each probing the option of most expected accuracy, less a price for its tokens.
 
         What is expected is the mean over difficulties by their chances. Shape `(problems, draws)`,
         indices into `allowed`.
         """
-        picked = np.empty(self.chances.shape[:2], dtype=np.intp)
-        for fold in set(self.arena.folds):
-            accuracy, tokens = self.expected(fold)
-            mine = self.arena.folds == fold
-            picked[mine] = (self.chances[mine] @ (accuracy - price * tokens)).argmax(axis=2)
-        return picked
+        return self._routed(self.chances, price)
 
     def by_name(self, price: float) -> Indices:
         """The same with the most probable difficulty taken for certain."""
-        named = np.eye(len(LEVELS))[self.chances.argmax(axis=2)]
-        return dataclasses.replace(self, chances=named).by_expectation(price)
+        return self._routed(np.eye(len(LEVELS))[self.chances.argmax(axis=2)], price)
 
     def by_truth(self, price: float) -> Indices:
         """The same with the profile's difficulty, which has seen labels."""
         true = np.array([LEVELS.index(level) for level in self.arena.levels])
-        known = np.repeat(np.eye(len(LEVELS))[true][:, None, :], self.order.shape[1], axis=1)
-        return dataclasses.replace(self, chances=known).by_expectation(price)
+        known = np.eye(len(LEVELS))[true]
+        return self._routed(np.repeat(known[:, None, :], self.order.shape[1], axis=1), price)
+
+    def _routed(self, chances: Floats, price: float) -> Indices:
+        picked = np.empty(chances.shape[:2], dtype=np.intp)
+        for fold, options in self._options.items():
+            accuracy, tokens = self._expected[fold]
+            mine = self.arena.folds == fold
+            worth = chances[mine] @ (accuracy - price * tokens)[:, options]
+            picked[mine] = options[worth.argmax(axis=2)]
+        return picked
 
     def outcomes(self, picked: Indices) -> tuple[Floats, Floats]:
         """Accuracy and generated tokens on each problem, means over probings.
