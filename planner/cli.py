@@ -77,7 +77,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _demo, _recommend, _profile, _fit_prm, _measure, _import, _replay, _fit, _plan, _run,
-        _budget, _report, _serve_command,
+        _budget, _evaluate, _report, _serve_command,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -511,6 +511,13 @@ def _fit(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--trials", type=_whole, default=50, metavar="T")
     command.add_argument("--seed", type=_whole, default=0)
+    command.add_argument(
+        "--transfer",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="of the score on policies and PRMs left out, if there are several (default: 0.5)",
+    )
 
 
 def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -595,6 +602,23 @@ def _budget(commands: argparse._SubParsersAction[Parser]) -> None:
     ):
         totals.add_argument(option, type=float, metavar="X", help=words)
     _add_prices(command)
+
+
+def _evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = _command(
+        commands,
+        "evaluate",
+        "plans against every fixed strategy, a rule of thumb and the best in hindsight, on "
+        "problems held out",
+        "apportion evaluate --store sqlite:///demo/apportion.db\n"
+        "apportion evaluate --policy lab-0.8m --budgets 16,64 --json",
+    )
+    command.add_argument("--policy", help="only this one (default: all there is evidence on)")
+    command.add_argument(
+        "--budgets", help="most generations a problem, as in 4,16,64 (default: those measured)"
+    )
+    command.add_argument("--trials", type=_whole, default=20, metavar="T", help="for each fold")
+    command.add_argument("--seed", type=_whole, default=0)
 
 
 def _report(commands: argparse._SubParsersAction[Parser]) -> None:

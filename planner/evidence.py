@@ -31,6 +31,7 @@ from executor.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (
     BestOfN,
     Majority,
+    Score,
     Strategy,
     from_dict,
     from_key,
@@ -42,6 +43,7 @@ from profiling.profiler import CONFIDENCE, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
 from profiling.replay import Pool, Rule, replay, seed_of
 from profiling.rewards import auc
+from profiling.separation import rival_share, separation
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
@@ -50,13 +52,16 @@ MIN_SHARED = 5  # problems; fewer cannot be compared on at all
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
 
 # One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
-# a replayed one; tokens are means of the same kind.
+# a replayed one; tokens are means of the same kind. `prm_auc` is of all samples of the policy that
+# the PRM scored; `prm_auc_within` and `prm_gap` are of the row's own problem and score, `rival` is
+# of its problem (`profiling.separation`); NaN where no pool says.
 COLUMNS = {
     "policy": "str", "prm": "str", "problem": "str", "difficulty": "str", "pass_at_1": "float64",
     "strategy": "str", "name": "str", "n": "int64", "width": "int64", "score": "str",
     "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
     "discarded_tokens": "float64", "prompt_tokens": "float64", "cached_tokens": "float64",
-    "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64", "source": "str",
+    "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64",
+    "prm_auc_within": "float64", "prm_gap": "float64", "rival": "float64", "source": "str",
 }  # fmt: skip
 
 
@@ -67,6 +72,7 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
     `MIN_SAMPLES` samples of.
     """
     rates: dict[tuple[str, str], PassRate] = {}
+    rivals: dict[tuple[str, str], float] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
     for spec in current(store.runs()):
@@ -78,21 +84,28 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
             for stored in store.outcomes(spec):
                 if not stored.outcome.samples:
                     continue
-                _add_rate(rates, stored)
-                scored.add(stored)
+                pool = Pool.of(stored.outcome.samples, grader)
+                _add_rate(rates, rivals, stored, pool)
+                scored.add(stored, pool)
                 # How many samples there are depends on what came: votes among them mean nothing.
                 if CONFIDENCE not in spec.settings:
-                    records += _replayed(stored, grader)
+                    records += _replayed(stored, pool)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
                 records += _live(stored, strategy)
     aucs = {at: scored.auc() for at, scored in rewards.items()}
+    nothing = _Rewards()
     for record in records:
-        rate = rates.get((record["policy"], record["problem"]))
+        at = (record["policy"], record["problem"])
+        rate = rates.get(at)
+        record["rival"] = rivals.get(at, float("nan"))
         record["difficulty"] = _difficulty(rate)
         record["pass_at_1"] = float("nan") if rate is None else rate.pass_at_1
-        record["prm_auc"] = aucs.get((record["policy"], record["prm"]), float("nan"))
+        pair = (record["policy"], record["prm"])
+        record["prm_auc"] = aucs.get(pair, float("nan"))
+        apart = rewards.get(pair, nothing).separation(record["problem"], record["score"])
+        record["prm_auc_within"], record["prm_gap"] = apart
     frame = pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
     # A profile repeated with more samples or another seed replays the same cells: the mean counts.
     keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
@@ -168,13 +181,17 @@ def _digest(spec: RunSpec, role: str) -> str | None:
     return digests.get(role)
 
 
-def _add_rate(rates: dict[tuple[str, str], PassRate], stored: StoredOutcome) -> None:
-    """Keep the pass rate of a pool, by policy and problem; of several the largest pool counts."""
-    samples = stored.outcome.samples
-    rate = PassRate(sum(bool(sample.correct) for sample in samples), len(samples))
+def _add_rate(
+    rates: dict[tuple[str, str], PassRate],
+    rivals: dict[tuple[str, str], float],
+    stored: StoredOutcome,
+    pool: Pool,
+) -> None:
+    """Keep what a pool says of its problem, by policy; of several the largest pool counts."""
+    rate = PassRate(int(pool.correct.sum()), len(pool))
     at = (stored.run.policy, problem_uid(stored.outcome.problem))
     if at not in rates or rates[at].trials < rate.trials:
-        rates[at] = rate
+        rates[at], rivals[at] = rate, rival_share(pool)
 
 
 def _difficulty(rate: PassRate | None) -> str:
@@ -187,17 +204,25 @@ def _difficulty(rate: PassRate | None) -> str:
 
 
 class _Rewards:
-    """Last-step rewards of one policy and PRM, on problems the PRM was not trained on."""
+    """What one policy's samples got from one PRM, on problems the PRM was not trained on."""
 
     def __init__(self) -> None:
         self._scores: list[float] = []
         self._correct: list[bool] = []
+        self._separations: dict[tuple[str, str], tuple[float, float]] = {}
 
-    def add(self, stored: StoredOutcome) -> None:
+    def add(self, stored: StoredOutcome, pool: Pool) -> None:
         if not stored.note.get(PRM_TRAINED_ON):
             scored = [sample for sample in stored.outcome.samples if sample.rewards]
             self._scores += [sample.rewards[-1] for sample in scored]
             self._correct += [bool(sample.correct) for sample in scored]
+            uid = problem_uid(stored.outcome.problem)
+            for score in Score:
+                self._separations[uid, score.value] = separation(pool, score)
+
+    def separation(self, problem: str, score: str) -> tuple[float, float]:
+        """AUC within the problem and gap; NaN where its samples were not scored."""
+        return self._separations.get((problem, score), (float("nan"), float("nan")))
 
     def auc(self) -> float:
         """NaN where nothing was scored, or all of it was right or wrong."""
@@ -244,8 +269,7 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
         yield _row(stored, strategy, float(outcome.correct), outcome.ledger, "measured")
 
 
-def _replayed(stored: StoredOutcome, grader: Grader) -> Iterator[dict[str, Any]]:
-    pool = Pool.of(stored.outcome.samples, grader)
+def _replayed(stored: StoredOutcome, pool: Pool) -> Iterator[dict[str, Any]]:
     if stored.note.get(PRM_TRAINED_ON):
         pool = replace(pool, scores={})
     budgets = np.array([n for n in BUDGETS if n <= len(pool)])
@@ -290,14 +314,17 @@ def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Evidence by cell: policy, PRM, difficulty and strategy.
 
-    Adds a difficulty `all` over every problem. Columns besides the keys: `successes` (sum of
-    accuracies), `problems`, mean tokens, mean `pass_at_1` of the cell's problems, `prm_auc`.
+    Adds a difficulty `all` over every problem. Columns besides the keys: `successes` and `squares`
+    (sums of accuracies and of their squares), `problems`, mean tokens, mean `pass_at_1` of the
+    cell's problems, `prm_auc`.
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
     both = pd.concat([known, frame.assign(difficulty="all")], ignore_index=True)
+    both["square"] = both["accuracy"] ** 2
     return both.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
+        squares=("square", "sum"),
         problems=("problem", "nunique"),
         rows=("accuracy", "size"),
         generated_tokens=("generated_tokens", "mean"),
@@ -307,7 +334,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         prm_cached_tokens=("prm_cached_tokens", "mean"),
         pass_at_1=("pass_at_1", "mean"),
         prm_auc=("prm_auc", "first"),
-        sources=("source", lambda s: "+".join(sorted(set(s)))),
+        sources=("source", lambda s: "+".join(sorted(s.unique()))),
     )
 
 

@@ -14,7 +14,8 @@ from executor.errors import InputError
 from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
 from planner.constraint import Constraint
 from planner.costs import TOKENS, Cost, Rates
-from planner.evidence import cells, for_pair, level_pass_rates, strategy_of
+from planner.evidence import cells, for_pair, strategy_of
+from planner.features import describe
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise
 from planner.selection import cheapest_sure, most_accurate
@@ -139,7 +140,19 @@ def candidates(
     table = table[table["difficulty"] == difficulty].reset_index(drop=True)
     if table.empty:
         return []
-    table["pass_at_1"] = level_pass_rates(frame).get((policy, difficulty), float("nan"))
+    if model is not None:
+        table = describe(table, frame[frame["policy"] == policy])
+    return choices(table, model, rates)
+
+
+def choices(table: pd.DataFrame, model: OutcomeModel | None, rates: Rates) -> list[Choice]:
+    """What is expected of each cell of one policy, PRM and difficulty.
+
+    Args:
+        table: cells, as `planner.features.describe` describes them if there is a model.
+        model: without one, a cell starts from the mean of all cells.
+        rates: what a token costs.
+    """
     if model is None:
         # Where all are right or all wrong, Jeffreys' prior is as sure as a prior may be.
         edge = _JEFFREYS / _PLAIN_PRIOR

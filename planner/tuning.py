@@ -1,52 +1,66 @@
-"""Optuna chooses the outcome model's family, regularisation and prior weight.
+"""Tunes the outcome model, fits it to all evidence, and says how it does on what it has not seen.
 
-The score is the log loss on problems held out, by grouped cross-validation: all rows of a problem
-fall into one fold. Trials live in the evidence's own store and go on where they stopped; a study
-is named by its evidence, so new evidence starts a new one.
+Optuna chooses family, features and regularisation; the prior weight is the best one for them. The
+score is the log loss on problems held out and, where there are several policies or PRMs, on those
+left out: half and half unless told otherwise (`planner.splits`). A study is named by its evidence
+and what it is scored by, so new evidence starts a new one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
-from planner.evidence import UNKNOWN, for_pair, level_pass_rates
-from planner.features import NAMES
-from planner.outcome import Hyperparameters, OutcomeModel
+from planner.evidence import cells, for_pair
+from planner.features import GROUPS, NAMES, describe
+from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
+from planner.posterior import LEVEL
+from planner.splits import CELL, Kind, Split, problem_folds, splits
+from planner.trials import search
 from profiling.rewards import calibration_error
 
 Floats = NDArray[np.float64]
 
-FOLDS = 5
-# The prior is learnt from the very outcomes that then update it: worth more problems than this, it
-# would make intervals too narrow, which log loss does not see.
-_MOST_PRIOR = 20.0
+# How much leaving out policies and PRMs counts in the score, where there are several.
+TRANSFER = 0.5
+# Problems' worth of evidence that a prediction may count for. It is learnt from the very outcomes
+# that then update it: worth many more problems than these, it would make intervals too narrow,
+# which log loss does not see.
+_PRIOR_WEIGHTS = np.geomspace(1.0, 64.0, 13)
+_WEIGHT = "prior_weight"  # the best of them, kept with each trial
+# What a prediction for a new policy or PRM may count for, heaviest first; the last one where
+# nothing says how good such predictions are.
+_LEAST_TRANSFER = 4.0
+_TRANSFER_WEIGHTS = np.geomspace(200.0, _LEAST_TRANSFER, 60)
 # All that skops does not know of the models made here.
-_BOOSTING_TYPES = ("sklearn.ensemble._hist_gradient_boosting.", "sklearn._loss.")
+_OWN_TYPES = (
+    "sklearn.ensemble._hist_gradient_boosting.", "sklearn._loss.", "planner.offset.OffsetLogistic",
+)  # fmt: skip
 # A classifier knows columns by their places: of other features it would predict nonsense.
 _FEATURES = hashlib.sha256(",".join(NAMES).encode()).hexdigest()[:12]
-_CELL = ["policy", "prm", "difficulty", "strategy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A tuned model and how it does on problems it has not seen.
+    """A tuned model and how it does on what it has not seen.
 
     Attributes:
         model: fitted on all evidence.
         hyperparameters: as tuned.
-        log_loss: held-out log loss, nats a row (of cell predictions; `base_log_loss` predicts the
-            training folds' mean accuracy everywhere).
+        log_loss: log loss on problems held out, nats a row (of cell predictions; `base_log_loss`
+            predicts the training folds' mean accuracy everywhere).
+        transfer_log_loss: the same on policies and PRMs left out, mean of both; NaN where there
+            are no two of either.
         calibration: expected calibration error of held-out cell predictions.
         regret: accuracy of the best strategy in hindsight minus that of the strategy chosen, per
             difficulty, on problems held out; mean over folds and difficulties.
@@ -58,6 +72,7 @@ class Fit:
     hyperparameters: Hyperparameters
     log_loss: float
     base_log_loss: float
+    transfer_log_loss: float
     calibration: float
     regret: float
     regret_error: float
@@ -67,7 +82,7 @@ class Fit:
 
     def metrics(self) -> dict[str, Any]:
         """Everything but the model, for JSON."""
-        record = asdict(self)
+        record = asdict(replace(self, model=None))  # type: ignore[arg-type]
         del record["model"]
         return record
 
@@ -84,191 +99,220 @@ def fit(
     trials: int,
     storage: str | None,
     random_state: int = 0,
+    transfer: float = TRANSFER,
     progress: Callable[[int], None] = lambda finished: None,
 ) -> Fit:
     """Tune, evaluate and fit the outcome model on evidence.
 
     Args:
         frame: evidence rows, see `planner.evidence.COLUMNS`.
-        trials: how many settings Optuna tries in all, those of an earlier call included.
+        trials: how many settings Optuna tries in all, those of an earlier call included, and those
+            of other processes that fit the same evidence in the same database.
         storage: database URL for the trials, or None to keep them in memory.
         random_state: of sampler and folds.
-        progress: called with 1 after each trial.
+        transfer: how much of the score, in [0, 1], is on policies and PRMs left out.
+        progress: called with the number of trials that ended since it was last called.
 
     Raises:
-        InputError: too little evidence for cross-validation.
+        InputError: too little evidence for cross-validation, or `transfer` out of range.
     """
     # One thread: work this small gains nothing from more, and on busy cores they wait for each
     # other several times as long as one needs.
     with threadpool_limits(limits=1):
-        return _fit(frame, trials, storage, random_state, progress)
+        found = splits(frame, random_state)
+        model = _tuned(frame, found, trials, storage, random_state, transfer, progress)
+        return _judged(model, frame, found, trials, random_state)
 
 
-def _fit(
+def tune(
+    frame: pd.DataFrame, *, trials: int, random_state: int = 0, transfer: float = TRANSFER
+) -> OutcomeModel:
+    """The model that `fit` gives, without saying how it does; trials are not kept.
+
+    Raises:
+        InputError: as `fit`.
+    """
+    with threadpool_limits(limits=1):
+        found = splits(frame, random_state)
+        return _tuned(frame, found, trials, None, random_state, transfer, lambda ended: None)
+
+
+def _tuned(
     frame: pd.DataFrame,
+    found: Sequence[Split],
     trials: int,
     storage: str | None,
     random_state: int,
+    transfer: float,
     progress: Callable[[int], None],
+) -> OutcomeModel:
+    if not 0 <= transfer <= 1:
+        raise InputError(f"transfer {transfer}: must be between 0 and 1")
+    weights = score_weights([split.kind for split in found], transfer)
+
+    def objective(trial: Any) -> float:
+        import optuna
+
+        settings = _suggest(trial)
+        totals, done = np.zeros(len(_PRIOR_WEIGHTS)), 0.0
+        for step, (split, weight) in enumerate(zip(found, weights, strict=True)):
+            if not weight:
+                continue
+            totals += weight * _losses(split, settings, random_state)
+            done += weight
+            trial.report(float(totals.min()) / done, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        trial.set_user_attr(_WEIGHT, float(_PRIOR_WEIGHTS[totals.argmin()]))
+        return float(totals.min())
+
+    name = f"apportion-outcome-v3-{fingerprint(frame)}-{random_state}-{transfer:g}"
+    best = search(
+        objective,
+        name=name,
+        trials=trials,
+        storage=storage,
+        random_state=random_state,
+        progress=progress,
+    )
+    settings = Hyperparameters(**best.params, prior_weight=best.user_attrs[_WEIGHT])
+    settings = _transferable(settings, found, random_state)
+    return _fitted(describe(cells(frame), frame), settings, random_state)
+
+
+def score_weights(kinds: Sequence[Kind], transfer: float) -> list[float]:
+    """What each split counts for; they sum to 1.
+
+    Problems held out share 1 - `transfer`, what is left out of the other kinds `transfer`, evenly
+    by kind. Where there is nothing else to leave out, problems have all.
+    """
+    counts = Counter(kinds)
+    others = len(counts) - 1
+    shares = {
+        kind: (1 - transfer if others else 1.0) if kind is Kind.PROBLEMS else transfer / others
+        for kind in counts
+    }
+    return [shares[kind] / counts[kind] for kind in kinds]
+
+
+def _suggest(trial: Any) -> Hyperparameters:
+    family = trial.suggest_categorical("family", FAMILIES)
+    if family == "boosting":
+        trial.suggest_float("learning_rate", 0.03, 0.3, log=True)
+        trial.suggest_int("leaves", 3, 16)
+    else:
+        trial.suggest_float("strength", 1e-4, 1.0, log=True)
+    for group in GROUPS:
+        trial.suggest_categorical(group, [True, False])
+    return Hyperparameters(**trial.params)
+
+
+def _fitted(train: pd.DataFrame, settings: Hyperparameters, random_state: int) -> OutcomeModel:
+    rows = train["rows"].to_numpy(float)
+    model = OutcomeModel(**asdict(settings), random_state=random_state)
+    return model.fit(train, train["successes"].to_numpy(float) / rows, rows)
+
+
+def _predict(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
+    """Predicted accuracy of the cells asked for, from what was not left out alone."""
+    a, b = _fitted(split.train, settings, random_state).posterior(split.test)
+    return np.asarray(a / (a + b))
+
+
+def _losses(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
+    """Log loss a row under each of `_PRIOR_WEIGHTS`, which no classifier depends on."""
+    mean = _fitted(split.train, settings, random_state).predict_proba(split.test)[:, 1]
+    losses = []
+    for weight in _PRIOR_WEIGHTS:
+        a, b = updated(mean, np.full(len(mean), weight), split.test)
+        losses.append(_loss(split, a / (a + b)))
+    return np.array(losses)
+
+
+def _loss(split: Split, predicted: Floats) -> float:
+    """Log loss a row, in nats."""
+    p = np.clip(predicted, 1e-6, 1 - 1e-6)
+    right, asked = (split.test[name].to_numpy(float) for name in ("right", "asked"))
+    return float(-(right * np.log(p) + (asked - right) * np.log(1 - p)).sum() / asked.sum())
+
+
+def _transferable(
+    settings: Hyperparameters, found: Sequence[Split], random_state: int
+) -> Hyperparameters:
+    """`settings` with the largest transfer weight whose intervals hold what they say.
+
+    That is: of policies left out, and of PRMs left out, at least `LEVEL` of the cells lie in their
+    intervals (conformal, on cells). Without two of either there is nothing to choose by.
+    """
+    left_out: dict[Kind, list[tuple[Floats, Split]]] = {}
+    for split in found:
+        if split.kind is not Kind.PROBLEMS:
+            model = _fitted(split.train, settings, random_state)
+            mean = np.clip(model.predict_proba(split.test)[:, 1], EDGE, 1 - EDGE)
+            left_out.setdefault(split.kind, []).append((mean, split))
+    for weight in _TRANSFER_WEIGHTS if left_out else ():
+        shares = [
+            np.concatenate([split.covered(weight * mean, weight * (1 - mean))
+                            for mean, split in kind]).mean()
+            for kind in left_out.values()
+        ]  # fmt: skip
+        if min(shares) >= LEVEL:
+            return replace(settings, transfer_weight=float(weight))
+    return replace(settings, transfer_weight=_LEAST_TRANSFER)
+
+
+def _judged(
+    model: OutcomeModel, frame: pd.DataFrame, found: Sequence[Split], trials: int, random_state: int
 ) -> Fit:
-    rows = prepare(frame)
-    problems = rows["problem"].nunique()
-    if problems < FOLDS:
-        raise InputError(
-            f"evidence on {problems} problems: at least {FOLDS} are needed to fit; "
-            "run profile and measure on more"
+    """How the tuned settings do on what is left out of each split."""
+    settings = Hyperparameters(**{name: getattr(model, name) for name in Hyperparameters.__slots__})
+    losses: dict[Kind, list[float]] = {kind: [] for kind in Kind}
+    base, means, shares, counts, regrets = [], [], [], [], []
+    folds = problem_folds(frame["problem"], random_state)
+    for split in found:
+        predicted = _predict(split, settings, random_state)
+        losses[split.kind].append(_loss(split, predicted))
+        if split.kind is not Kind.PROBLEMS:
+            continue
+        train, test = split.train, split.test
+        base.append(
+            _loss(split, np.full(len(test), train["successes"].sum() / train["rows"].sum()))
         )
-    folds = _folds(rows, random_state)
-    name = f"apportion-outcome-v1-{fingerprint(frame)}-{random_state}"
-    best = _tune(rows, folds, trials, storage, name, random_state, progress)
-    held_out, regrets = _held_out(rows, folds, best, random_state)
-    base = np.empty(len(rows))
-    for train, test in folds:
-        base[test] = rows["accuracy"].to_numpy()[train].mean()
-    accuracy = rows["accuracy"].to_numpy(float)
+        means.append(predicted)
+        shares.append((test["right"] / test["asked"]).to_numpy(float))
+        counts.append(test["asked"].to_numpy(int))
+        regrets += _regrets(frame[next(folds)], test.assign(predicted=predicted))
+    transferred = [float(np.mean(values)) for kind, values in losses.items()
+                   if kind is not Kind.PROBLEMS and values]  # fmt: skip
+    each = np.concatenate(counts)
     return Fit(
-        model=_model(best, random_state).fit(rows, accuracy),
-        hyperparameters=best,
-        log_loss=_log_loss(held_out, accuracy),
-        base_log_loss=_log_loss(base, accuracy),
-        calibration=calibration_error(held_out, accuracy),
+        model=model,
+        hyperparameters=settings,
+        log_loss=float(np.mean(losses[Kind.PROBLEMS])),
+        base_log_loss=float(np.mean(base)),
+        transfer_log_loss=float(np.mean(transferred)) if transferred else float("nan"),
+        calibration=calibration_error(
+            np.repeat(np.concatenate(means), each), np.repeat(np.concatenate(shares), each)
+        ),
         regret=float(np.mean(regrets)) if regrets else float("nan"),
         regret_error=_standard_error(regrets),
-        problems=problems,
-        rows=len(rows),
+        problems=frame["problem"].nunique(),
+        rows=len(frame),
         trials=trials,
     )
 
 
-def prepare(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows to learn from: each under its difficulty and under `all`, cell means attached.
-
-    The features describe cells, not problems, so `pass_at_1` becomes the mean of its policy and
-    difficulty.
-    """
-    known = frame[frame["difficulty"] != UNKNOWN]
-    rows = pd.concat([known, frame.assign(difficulty="all")], ignore_index=True)
-    rates = level_pass_rates(frame)
-    at = zip(rows["policy"], rows["difficulty"], strict=True)
-    return rows.assign(pass_at_1=[rates.get(key, float("nan")) for key in at])
+def _regrets(fold: pd.DataFrame, predicted: pd.DataFrame) -> list[float]:
+    """Of every policy, PRM and difficulty, on the rows of one fold."""
+    rows = fold.merge(predicted[[*CELL, "predicted"]], on=CELL)
+    found: list[float] = []
+    for policy, prm in pairs(rows):
+        for _, level in for_pair(rows, policy, prm).groupby("difficulty"):
+            found += _regret(level)
+    return found
 
 
-def _folds(
-    rows: pd.DataFrame, random_state: int
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    splitter = GroupKFold(FOLDS, shuffle=True, random_state=random_state)
-    return list(splitter.split(rows, groups=rows["problem"]))
-
-
-def _tune(
-    rows: pd.DataFrame,
-    folds: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    trials: int,
-    storage: str | None,
-    name: str,
-    random_state: int,
-    progress: Callable[[int], None],
-) -> Hyperparameters:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
-        load_if_exists=True,
-    )
-    accuracy = rows["accuracy"].to_numpy(float)
-
-    def objective(trial: optuna.Trial) -> float:
-        settings = _suggest(trial)
-        losses = []
-        for step, (train, test) in enumerate(folds):
-            predicted = _predict_fold(rows, train, test, settings, random_state)
-            losses.append(_log_loss(predicted, accuracy[test]))
-            trial.report(float(np.mean(losses)), step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        return float(np.mean(losses))
-
-    useful = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    ended = len(study.get_trials(deepcopy=False, states=useful))
-    progress(min(trials, ended))
-    for number in range(ended, trials):
-        # A seed a trial: a study that was interrupted goes on as if it had not been, where one
-        # seed for all would have it repeat its first trials.
-        seed = np.random.SeedSequence([random_state, number]).generate_state(1)
-        study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
-        study.optimize(objective, n_trials=1)
-        progress(1)
-    return _from_params(study.best_params)
-
-
-def _suggest(trial: Any) -> Hyperparameters:
-    family = trial.suggest_categorical("family", ["logistic", "boosting"])
-    if family == "logistic":
-        trial.suggest_float("strength", 1e-4, 1.0, log=True)
-    else:
-        trial.suggest_float("learning_rate", 0.01, 0.3, log=True)
-        trial.suggest_int("leaves", 3, 16)
-    trial.suggest_float("prior_weight", 1.0, _MOST_PRIOR, log=True)
-    return _from_params(trial.params)
-
-
-def _from_params(params: dict[str, Any]) -> Hyperparameters:
-    return Hyperparameters(**params)
-
-
-def _model(settings: Hyperparameters, random_state: int) -> OutcomeModel:
-    return OutcomeModel(**asdict(settings), random_state=random_state)
-
-
-def _predict_fold(
-    rows: pd.DataFrame,
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-    settings: Hyperparameters,
-    random_state: int,
-) -> Floats:
-    """Predicted accuracy of the test rows' cells from the training rows alone."""
-    seen, asked = rows.iloc[train], rows.iloc[test]
-    model = _model(settings, random_state).fit(seen, seen["accuracy"].to_numpy(float))
-    table = _asked_cells(seen, asked)
-    a, b = model.posterior(table)
-    means = dict(zip(map(tuple, table[_CELL].to_numpy()), a / (a + b), strict=True))
-    return np.array([means[tuple(cell)] for cell in asked[_CELL].to_numpy()])
-
-
-def _asked_cells(seen: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
-    """The cells of `asked` with the evidence of `seen`, none where it has none."""
-    described = asked.drop_duplicates(_CELL)
-    counts = seen.groupby(_CELL, as_index=False).agg(
-        successes=("accuracy", "sum"), problems=("problem", "nunique"), rows=("accuracy", "size")
-    )
-    table = described.merge(counts, on=_CELL, how="left")
-    return table.fillna({"successes": 0.0, "problems": 0, "rows": 0})
-
-
-def _held_out(
-    rows: pd.DataFrame,
-    folds: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    settings: Hyperparameters,
-    random_state: int,
-) -> tuple[Floats, list[float]]:
-    """Held-out predictions of all rows, and the regret of each fold and difficulty."""
-    predicted = np.empty(len(rows))
-    regrets: list[float] = []
-    for train, test in folds:
-        predicted[test] = _predict_fold(rows, train, test, settings, random_state)
-        fold = rows.iloc[test].assign(predicted=predicted[test])
-        fold = fold[fold["difficulty"] != "all"]
-        for policy, prm in _pairs(fold):
-            for _, level in for_pair(fold, policy, prm).groupby("difficulty"):
-                regrets += _regret(level)
-    return predicted, regrets
-
-
-def _pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+def pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
     """Every policy with each of its PRMs, or with none where it has none."""
     found: list[tuple[str, str | None]] = []
     for policy, prms in rows.groupby("policy")["prm"]:
@@ -298,18 +342,13 @@ def _standard_error(values: list[float]) -> float:
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def _log_loss(predicted: Floats, accuracy: Floats) -> float:
-    p = np.clip(predicted, 1e-6, 1 - 1e-6)
-    return float(-np.mean(accuracy * np.log(p) + (1 - accuracy) * np.log(1 - p)))
-
-
 def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]:
     """The model as bytes (skops, no pickle), and what must be known of it."""
     import skops.io
 
     content = skops.io.dumps(fitted.model.classifier_)
-    meta = fitted.metrics() | {"evidence": fingerprint(frame), "features": _FEATURES}
-    return content, meta
+    known = {"evidence": fingerprint(frame), "features": _FEATURES, "pairs": fitted.model.pairs_}
+    return content, fitted.metrics() | known
 
 
 def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
@@ -324,19 +363,20 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
     where, again = "outcome model in the store", "make it again with: apportion fit"
     try:
         unknown = skops.io.get_untrusted_types(data=content)
-        foreign = [name for name in unknown if not name.startswith(_BOOSTING_TYPES)]
+        foreign = [name for name in unknown if not name.startswith(_OWN_TYPES)]
         if foreign:
             raise InputError(f"{where}: holds foreign types ({', '.join(foreign)}); {again}")
         classifier = skops.io.loads(content, trusted=unknown)
-        model = _model(Hyperparameters(**meta["hyperparameters"]), 0)
+        model = OutcomeModel(**asdict(Hyperparameters(**meta["hyperparameters"])))
+        if meta.get("features") != _FEATURES:
+            raise InputError(f"{where}: was fitted on other features than are known now; {again}")
+        model.pairs_ = [(str(policy), str(prm)) for policy, prm in meta["pairs"]]
     except (BadZipFile, LookupError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{where}: damaged ({type(error).__name__}); {again}") from None
     if not hasattr(classifier, "predict_proba"):
         raise InputError(f"{where}: holds no classifier; {again}")
-    if meta.get("features") != _FEATURES:
-        raise InputError(f"{where}: was fitted on other features than are known now; {again}")
     model.classifier_ = classifier
     model.classes_ = np.array([0, 1])
     return model

@@ -25,17 +25,32 @@ def run(arguments: Namespace, output: Output) -> None:
     with Store.open(arguments.store, create=False) as store, MathGrader() as grader:
         with output.status("gathering evidence"):
             frame = evidence.gather(store, grader)
-        fitted = fit(store, frame, arguments.trials, arguments.seed, output, arguments.store)
+        fitted = fit(
+            store, frame, arguments.trials, arguments.seed, output, arguments.store,
+            transfer=arguments.transfer,
+        )  # fmt: skip
     output.result(fitted.metrics(), lambda console: show(console, fitted))
 
 
 def fit(
-    store: Store, frame: pd.DataFrame, trials: int, seed: int, output: Output, storage: str
+    store: Store,
+    frame: pd.DataFrame,
+    trials: int,
+    seed: int,
+    output: Output,
+    storage: str,
+    *,
+    transfer: float = tuning.TRANSFER,
 ) -> tuning.Fit:
     """Fit to a frame and keep the model in the store."""
     with output.progress("tuning the outcome model", trials) as progress:
         fitted = tuning.fit(
-            frame, trials=trials, storage=storage, random_state=seed, progress=progress
+            frame,
+            trials=trials,
+            storage=storage,
+            random_state=seed,
+            transfer=transfer,
+            progress=progress,
         )
     content, meta = tuning.save_model(fitted, frame)
     store.put_artefact(ARTEFACT, content, meta)
@@ -59,6 +74,10 @@ def show(console: Console, fitted: tuning.Fit) -> None:
     console.print(
         f"  log loss     {fitted.log_loss:.4f} (predicting the mean: {fitted.base_log_loss:.4f})"
     )
+    if fitted.transfer_log_loss == fitted.transfer_log_loss:
+        console.print(
+            f"               {fitted.transfer_log_loss:.4f} on policies and PRMs left out"
+        )
     console.print(f"  calibration  {fitted.calibration:.4f} (expected calibration error)")
     console.print(
         f"  regret       {fitted.regret:.4f} (standard error {fitted.regret_error:.4f}; "

@@ -27,7 +27,9 @@ def row(strategy: Strategy, problem: str, accuracy: float, **columns: Any) -> di
         "generated_tokens": 100.0 * strategy.n, "discarded_tokens": 0.0, "prompt_tokens": 20.0,
         "cached_tokens": 20.0 * (strategy.n - 1),
         "prm_tokens": 50.0 * strategy.n if strategy.needs_prm else 0.0, "prm_cached_tokens": 0.0,
-        "prm_auc": 0.8 if strategy.needs_prm else float("nan"), "source": "measured",
+        "prm_auc": 0.8 if strategy.needs_prm else float("nan"),
+        "prm_auc_within": 0.7 if strategy.needs_prm else float("nan"),
+        "prm_gap": 0.2 if strategy.needs_prm else float("nan"), "rival": 0.1, "source": "measured",
     }  # fmt: skip
     return plain | columns
 

@@ -33,6 +33,8 @@ from executor.strategy import (
 from planner import evidence
 from planner.evidence import COLUMNS, cells, for_pair, gather, strategy_of
 from profiling.profiler import profile, profile_spec, read_profile
+from profiling.replay import Pool
+from profiling.separation import rival_share, separation
 from tests.planner.frames import frame_of, row
 
 PROFILED = simulated_problems(12)
@@ -117,7 +119,8 @@ def test_the_layout_is_the_one_stated(frame: pd.DataFrame) -> None:
     pd.testing.assert_series_equal(frame.dtypes, frame_of([]).dtypes)
     assert list(frame.columns) == list(COLUMNS)
     assert frame["accuracy"].between(0, 1).all()
-    assert not frame.drop(columns=["pass_at_1", "prm_auc"]).isna().any(axis=None)
+    may_lack = ["pass_at_1", "rival", "prm_auc", "prm_auc_within", "prm_gap"]
+    assert not frame.drop(columns=may_lack).isna().any(axis=None)
     assert not frame.duplicated(["problem", "strategy", "source"]).any()
 
 
@@ -264,6 +267,28 @@ def test_the_auc_is_that_of_problems_the_prm_was_not_trained_on(grader: MathGrad
     [auc] = set(frame[frame["prm"] != ""]["prm_auc"])
     assert auc == pytest.approx(0.5, abs=0.2)
     assert frame[frame["prm"] == ""]["prm_auc"].isna().all()
+
+
+def test_what_a_pool_says_of_its_problem_stands_in_all_its_rows(
+    frame: pd.DataFrame, store: Store, grader: MathGrader
+) -> None:
+    [spec] = store.runs("profile")
+    checked = 0
+    for stored in store.outcomes(spec):
+        pool = Pool.of(stored.outcome.samples, grader)
+        own = frame[frame["problem"] == problem_uid(stored.outcome.problem)]
+        assert own["rival"].tolist() == pytest.approx([rival_share(pool)] * len(own))
+        for score in Score:
+            rows = own[own["score"] == score.value]
+            for column, value in zip(
+                ["prm_auc_within", "prm_gap"], separation(pool, score), strict=True
+            ):
+                assert rows[column].tolist() == pytest.approx([value] * len(rows), nan_ok=True)
+            checked += len(rows)
+        assert own[own["prm"] == ""][["prm_auc_within", "prm_gap"]].isna().all(axis=None)
+    assert checked > 50
+    unprofiled = frame[frame["problem"].isin([problem_uid(p) for p in UNPROFILED])]
+    assert unprofiled[["rival", "prm_auc_within", "prm_gap"]].isna().all(axis=None)
 
 
 def test_what_run_answered_is_no_evidence(frame: pd.DataFrame) -> None:

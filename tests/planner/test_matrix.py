@@ -11,6 +11,7 @@ from executor.ledger import TOKEN_COLUMNS
 from planner import evidence
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, TEACHER, prms_of
 from profiling.pools import load_pools, prms_in, rewards_of
+from profiling.rewards import auc
 
 MEASURED = Path(__file__).parents[2] / "data" / "measured"
 
@@ -37,6 +38,30 @@ def test_pools_of_256_scored_by_five_prms(policy: str) -> None:
     for prm in ["", *prms_in(samples)]:
         assert charged.loc[prm]["generated_tokens"].sort_index().eq(lengths).all()
         assert (charged.loc[prm]["prm_tokens"] > 0).all() == bool(prm)
+
+
+@every_policy
+def test_the_columns_of_pools_are_what_the_pools_say(policy: str) -> None:
+    samples, _ = load_pools(MEASURED / "pools", policy)
+    frame = evidence.bundled(policy)
+    problems = sorted(frame["problem"].unique())[::40]
+    for uid, own in samples[samples["problem"].isin(problems)].groupby("problem"):
+        rows = frame[frame["problem"] == uid]
+        wrong = own[~own["correct"]]["answer"].value_counts(normalize=False)
+        # Answers here are whole numbers: equal strings, equal answers.
+        rival = wrong.max() / 256 if len(wrong) else 0.0
+        assert rows["rival"].to_numpy() == pytest.approx(rival, abs=0.02)
+        for prm in prms_in(samples):
+            last = rewards_of(own, prm).map(lambda steps: steps[-1]).to_numpy(float)
+            right = own["correct"].to_numpy(bool)
+            scored = rows[(rows["prm"] == prm) & (rows["score"] == "last")]
+            assert len(scored) >= 8
+            expected = auc(last, right)
+            assert scored["prm_auc_within"].to_numpy() == pytest.approx(
+                expected, abs=2e-3, nan_ok=True
+            )
+            gap = last[right].mean() - last[~right].mean() if 0 < right.sum() < 256 else np.nan
+            assert scored["prm_gap"].to_numpy() == pytest.approx(gap, abs=2e-6, nan_ok=True)
 
 
 @every_policy

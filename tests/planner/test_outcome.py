@@ -14,24 +14,24 @@ from sklearn.base import clone
 
 from executor.strategy import BestOfN, Greedy, Majority
 from planner.evidence import cells
-from planner.outcome import Hyperparameters, OutcomeModel
+from planner.features import describe
+from planner.outcome import FAMILIES, Hyperparameters, OutcomeModel, variation
 from planner.posterior import probability_above, summarise
-from planner.tuning import prepare
 from tests.planner.frames import simulated_frame
 
-FAMILIES = ["logistic", "boosting"]
 CHANCES = {
     "easy": {Greedy(): 0.8, Majority(4): 0.9, BestOfN(4): 0.95},
     "hard": {Greedy(): 0.05, Majority(4): 0.1, BestOfN(4): 0.4},
 }
-ROWS = prepare(simulated_frame(CHANCES, 20))
-ACCURACY = ROWS["accuracy"].to_numpy(float)
+FRAME = simulated_frame(CHANCES, 20)
+ROWS = describe(cells(FRAME), FRAME)
+ACCURACY = (ROWS["successes"] / ROWS["rows"]).to_numpy(float)
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def fitted(family: str = "logistic", **options: Any) -> OutcomeModel:
-    return OutcomeModel(family, **options).fit(ROWS, ACCURACY)
+def fitted(family: str = "structural", **options: Any) -> OutcomeModel:
+    return OutcomeModel(family, **options).fit(ROWS, ACCURACY, ROWS["rows"])
 
 
 MODEL = fitted()
@@ -39,9 +39,9 @@ MODEL = fitted()
 
 def evidence(right: float, problems: int, repeats: int = 1) -> pd.DataFrame:
     """One cell, with so many problems of which a share was right."""
-    one = cells(simulated_frame(CHANCES, 1))
-    counts = {"problems": problems, "rows": problems * repeats}
-    return one[:1].assign(successes=right * problems * repeats, **counts)
+    rows = problems * repeats
+    return ROWS[:1].assign(successes=right * rows, squares=right * rows, problems=problems,
+                           rows=rows)  # fmt: skip
 
 
 @every_family
@@ -50,8 +50,8 @@ def test_a_clone_has_the_parameters_and_nothing_learnt(family: str) -> None:
     copy = clone(model)
     assert copy.get_params() == model.get_params()
     assert copy.get_params() == {
-        "family": family, "strength": 0.3, "learning_rate": 0.1, "leaves": 5,
-        "prior_weight": 7.0, "random_state": 3,
+        "family": family, "strength": 0.3, "learning_rate": 0.1, "leaves": 5, "reward": True,
+        "theory": True, "prior_weight": 7.0, "transfer_weight": 4.0, "random_state": 3,
     }  # fmt: skip
     assert not hasattr(copy, "classifier_")
 
@@ -68,8 +68,8 @@ def test_a_refit_gives_the_same_and_leaves_its_input_alone(family: str) -> None:
     before = ROWS.copy()
     model = fitted(family)
     first = model.predict_proba(ROWS)
-    assert np.array_equal(model.fit(ROWS, ACCURACY).predict_proba(ROWS), first)
-    assert np.array_equal(clone(model).fit(ROWS, ACCURACY).predict_proba(ROWS), first)
+    for again in (model, clone(model)):
+        assert np.array_equal(again.fit(ROWS, ACCURACY, ROWS["rows"]).predict_proba(ROWS), first)
     pd.testing.assert_frame_equal(ROWS, before)
 
 
@@ -133,6 +133,63 @@ def test_more_evidence_narrows_the_interval() -> None:
     assert widths[-1] < 0.06 < widths[0]
 
 
+def test_a_prm_that_nothing_was_measured_with_has_a_wider_interval() -> None:
+    model = fitted(prior_weight=20.0, transfer_weight=5.0)
+    known = ROWS[ROWS["name"] == "best_of_n"][:1].assign(
+        successes=0.0, squares=0.0, problems=0, rows=0
+    )
+    widths = []
+    for new in ({}, {"prm": "other"}, {"policy": "other"}):
+        a, b = model.posterior(known.assign(**new))
+        _, low, high = summarise(a, b)
+        widths.append(float(high[0] - low[0]))
+        assert a + b == pytest.approx(5.0 if new else 20.0)
+    assert widths[0] < widths[1] == widths[2]
+
+
+def test_expectations_say_more_than_outcomes_that_are_right_or_wrong() -> None:
+    cell = evidence(0.5, 40)
+    alike = cell.assign(squares=40 * (0.5**2 + 0.1**2))  # all near one half
+    plain, narrow = (summarise(*MODEL.posterior(one)) for one in (cell, alike))
+    assert narrow[2] - narrow[1] < 0.6 * (plain[2] - plain[1])
+
+
+@given(right=st.integers(0, 30), wrong=st.integers(0, 30), mean=st.floats(0.01, 0.99))
+def test_outcomes_of_0_and_1_vary_as_such(right: int, wrong: int, mean: float) -> None:
+    cell = pd.DataFrame({"successes": [right], "squares": [right], "rows": [right + wrong]})
+    assert variation(cell, np.array([mean])) == pytest.approx(1.0)
+
+
+def test_variation_is_the_share_of_the_variance_that_outcomes_would_have() -> None:
+    values = np.random.default_rng(0).beta(4, 6, 10_000)  # variance 0.24 / 11
+    cell = pd.DataFrame(
+        {"successes": [values.sum()], "squares": [(values**2).sum()], "rows": [len(values)]}
+    )
+    assert variation(cell, np.array([0.4]))[0] == pytest.approx(1 / 11, rel=0.05)
+    few = pd.DataFrame({"successes": [0.8], "squares": [0.32], "rows": [2]})
+    assert 0.5 < variation(few, np.array([0.4]))[0] < 1  # two that agree may do so by chance
+
+
+def test_boosting_never_falls_where_theory_says_so() -> None:
+    model = fitted("boosting")
+    cell = ROWS[ROWS["name"] == "best_of_n"][:1]
+    for name in ("prm_auc_within", "prm_gap", "expected_best_of_n", "expected_coverage"):
+        rising = pd.concat([cell.assign(**{name: x}) for x in np.linspace(0.02, 0.98, 30)])
+        assert (np.diff(model.predict_proba(rising)[:, 1]) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("family", ["logistic", "boosting"])
+@pytest.mark.parametrize(
+    ("left_out", "column"), [("reward", "prm_gap"), ("theory", "expected_best_of_n")]
+)
+def test_a_model_without_a_group_does_not_look_at_it(
+    family: str, left_out: str, column: str
+) -> None:
+    model = fitted(family, **{left_out: False})
+    moved = ROWS.assign(**{column: 0.5})
+    assert np.array_equal(model.predict_proba(moved), model.predict_proba(ROWS))
+
+
 @pytest.mark.parametrize("weight", [1.0, 10.0, 200.0])
 @pytest.mark.parametrize("outcome", [0.0, 1.0])
 def test_ten_problems_of_one_outcome_are_no_certainty(weight: float, outcome: float) -> None:
@@ -169,7 +226,7 @@ def test_ninety_percent_intervals_hold_about_ninety_percent_of_the_truths() -> N
     prior = float(MODEL.predict_proba(cell[:1])[0, 1])
     weight = MODEL.prior_weight
     truths = rng.beta(weight * prior, weight * (1 - prior), len(cell))
-    cell["successes"] = rng.binomial(12, truths).astype(float)
+    cell["squares"] = cell["successes"] = rng.binomial(12, truths).astype(float)
     _, low, high = summarise(*MODEL.posterior(cell))
     covered = float(np.mean((low <= truths) & (truths <= high)))
     assert 0.85 <= covered <= 0.97

@@ -1,0 +1,285 @@
+"""How good plans are on the measured matrix: on problems, policies and PRMs they have not seen.
+
+Three policies with five PRMs each, 400 problems. The model is tuned and fitted on four of five
+folds of problems, and strategies are chosen with it for the fifth, at most N generations each:
+
+- regret against the best strategy of each policy, PRM and difficulty, known afterwards. The best of
+  some dozens of strategies on the problems it is judged by is best by luck too (`naive`: an upper
+  bound on the regret); chosen on one half of them and judged on the other it is chosen from fewer
+  than a plan is (`honest`: a lower bound);
+- the plan beside the best single strategy in hindsight and the authors' rule of thumb;
+- coverage of the 90 % intervals: the mean over the problems held out, against its predictive
+  distribution (`planner.coverage`);
+- the same regret with a policy, or a PRM, left out. The model then knows pass@1 and what the PRM's
+  rewards are like (a profile's worth), and no outcome of any strategy with it; one half of the
+  problems is fitted, the other judged, both ways;
+- tokens at equal accuracy where each question is routed by four probes and no label
+  (`bench/routing.py`).
+
+Difficulty, where a plan is told it, is the profile's and has seen labels; routing by probes has
+not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from common import ROOT, finish
+
+sys.path.insert(0, str(ROOT))
+from routing import route
+
+from planner import evidence
+from planner.comparison import (
+    RULE_OF_THUMB,
+    Comparison,
+    Rule,
+    against_oracle,
+    area,
+    compare,
+    families,
+    rules,
+)
+from planner.costs import Rates
+from planner.evaluate import Arena, arenas, expectations, regrets
+from planner.outcome import OutcomeModel
+from planner.recommend import Choice
+from planner.splits import FOLDS, hold_out, problem_folds
+from planner.tuning import tune
+from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, prms_of
+
+BUDGETS = (1, *LIVE_BUDGETS, 256)
+TRIALS, TRIALS_LEFT_OUT = 12, 8
+Left = tuple[str, str, int]  # kind, name, half that is judged
+
+_FRAME: dict[str, pd.DataFrame] = {}
+
+
+def frame() -> pd.DataFrame:
+    """The matrix, read once a process."""
+    if not _FRAME:
+        whole = evidence.bundled()
+        _FRAME["matrix"] = whole[whole["policy"].isin(POLICIES)].reset_index(drop=True)
+    return _FRAME["matrix"]
+
+
+def half_of(problems: pd.Series) -> pd.Series:
+    """0 or 1 for every problem, evenly."""
+    names = sorted(set(problems))
+    halves = np.random.default_rng(0).permutation(len(names)) % 2
+    return problems.map(dict(zip(names, halves.tolist(), strict=True)))
+
+
+def fold_model(fold: int) -> OutcomeModel:
+    """Tuned and fitted on all folds but one."""
+    masks = list(problem_folds(frame()["problem"], 0))
+    return tune(frame()[~masks[fold]].reset_index(drop=True), trials=TRIALS)
+
+
+def left_out_model(left: Left) -> OutcomeModel:
+    """Tuned and fitted on one half of the problems, without a policy or a PRM."""
+    kind, name, judged = left
+    rows = frame()
+    kept = (half_of(rows["problem"]) != judged) & (rows[kind] != name)
+    return tune(rows[kept].reset_index(drop=True), trials=TRIALS_LEFT_OUT)
+
+
+def left_out() -> list[Left]:
+    """Every policy and PRM, with either half to be judged."""
+    names = [("policy", policy) for policy in POLICIES]
+    names += [("prm", prm) for prm in sorted({p for x in POLICIES for p in prms_of(x).values()})]
+    return [(kind, name, half) for kind, name in names for half in (0, 1)]
+
+
+def fold_arenas(models: Sequence[OutcomeModel]) -> list[Arena]:
+    """Plans on every fold by the model that has not seen it."""
+    masks = list(problem_folds(frame()["problem"], 0))
+    fold_of = {p: fold for fold, mask in enumerate(masks) for p in frame()["problem"][mask]}
+    seen = [frame()[~mask] for mask in masks]
+
+    def expected(policy: str, prm: str | None, rates: Rates) -> list[dict[str, list[Choice]]]:
+        return [expectations(train, model, policy, prm, rates)
+                for train, model in zip(seen, models, strict=True)]  # fmt: skip
+
+    return arenas(frame(), fold_of, expected, evidence.bundled_sizes())
+
+
+def left_out_arenas(models: Mapping[Left, OutcomeModel]) -> dict[str, list[Arena]]:
+    """Plans with a policy or a PRM that the model has not seen, by kind."""
+    rows = frame()
+    half = half_of(rows["problem"])
+    fold_of = dict(zip(rows["problem"], half, strict=True))
+    found: dict[str, list[Arena]] = {}
+    for kind, name in dict.fromkeys((kind, name) for kind, name, _ in models):
+        pairs = rows[rows[kind] == name]
+        own = rows[rows["policy"].isin(pairs["policy"].unique())]
+        if kind == "prm":
+            own = own[own["prm"].isin(["", name])]
+
+        def expected(
+            policy: str, prm: str | None, rates: Rates, kind: str = kind, name: str = name
+        ) -> list[dict[str, list[Choice]]]:
+            return [
+                expectations(
+                    rows[half != judged], models[kind, name, judged], policy, prm, rates,
+                    unseen=lambda cells: cells[kind] == name,
+                )
+                for judged in (0, 1)
+            ]  # fmt: skip
+
+        found.setdefault(kind, []).extend(arenas(own, fold_of, expected, evidence.bundled_sizes()))
+    return found
+
+
+def regret(found: Sequence[Arena], budgets: Sequence[int], *, at_any_cost: bool) -> dict[str, Any]:
+    """Mean regret in points over cells, by budget and difficulty; `weighted` by problems."""
+    cells = [
+        cell
+        for budget in budgets
+        for arena in found
+        for cell in regrets(arena, budget, arena.planned(budget, at_any_cost=at_any_cost))
+    ]
+    table = pd.DataFrame([asdict(cell) for cell in cells])
+    for oracle in ("naive", "honest"):
+        table[oracle] = 100 * (table[oracle] - table["plan"])
+    both = ["naive", "honest"]
+    weighted = {o: float(np.average(table[o], weights=table["problems"])) for o in both}
+    return {
+        "cells": len(table),
+        "mean": table[both].mean().to_dict(),
+        "weighted": weighted,
+        "by_budget": table.groupby("budget")[both].mean().to_dict("index"),
+        "by_difficulty": table.groupby("difficulty")[both].mean().to_dict("index"),
+    }
+
+
+def coverage(models: Sequence[OutcomeModel]) -> dict[str, Any]:
+    """Share of the held-out cell means that their 90 % predictive intervals cover."""
+    masks = problem_folds(frame()["problem"], 0)
+    parts = []
+    for fold, (mask, model) in enumerate(zip(masks, models, strict=True)):
+        split = hold_out(frame(), mask)
+        covered = split.covered(*model.posterior(split.test))
+        parts.append(split.test[["difficulty", "name"]].assign(covered=covered, fold=fold))
+    table = pd.concat(parts)
+    return {
+        "cells": len(table),
+        "all": float(table["covered"].mean()),
+        "by_difficulty": table.groupby("difficulty")["covered"].mean().to_dict(),
+        "by_strategy": table.groupby("name")["covered"].mean().to_dict(),
+        "by_fold": table.groupby("fold")["covered"].mean().tolist(),
+    }
+
+
+def left_out_coverage(models: Mapping[Left, OutcomeModel]) -> dict[str, float]:
+    """The same of policies and PRMs left out, by kind: the half judged, by the model alone."""
+    half = half_of(frame()["problem"]).to_numpy()
+    held_out = {judged: hold_out(frame(), half == judged) for judged in (0, 1)}
+    shares: dict[str, list[float]] = {}
+    for (kind, name, judged), model in models.items():
+        split = held_out[judged]
+        unseen = split.test[split.test[kind] == name].assign(
+            successes=0.0, squares=0.0, problems=0.0, rows=0.0
+        )
+        covered = replace(split, test=unseen).covered(*model.posterior(unseen))
+        shares.setdefault(kind, []).extend(covered)
+    return {kind: float(np.mean(values)) for kind, values in shares.items()}
+
+
+def against(found: Sequence[Arena], budget: int) -> list[Comparison]:
+    """The plan beside everything else at a budget, on policies and PRMs with live searches."""
+    rows = [compare(found, name, rule, budget) for name, rule in rules(found, budget).items()]
+    return [row for row in rows if row is not None] + [against_oracle(found, budget)]
+
+
+def searched(found: Sequence[Arena]) -> list[Arena]:
+    """Those with a PRM that searches were run with."""
+    live = {(policy, prms_of(policy)[kind]) for policy in POLICIES for kind in LIVE_KINDS}
+    return [arena for arena in found if (arena.policy, arena.prm) in live]
+
+
+def measure(jobs: int) -> dict[str, Any]:
+    """Everything, as one document."""
+    with ProcessPoolExecutor(jobs) as pool:
+        unseen = left_out()
+        by_fold = list(pool.map(fold_model, range(FOLDS)))
+        models = dict(zip(unseen, pool.map(left_out_model, unseen), strict=True))
+    found = fold_arenas(by_fold)
+    live = searched(found)
+    curves: dict[str, Rule] = families(live)
+    transferred = left_out_arenas(models)
+    return {
+        "models": [model.get_params() for model in by_fold],
+        "regret": regret(found, LIVE_BUDGETS, at_any_cost=True),
+        "regret_as_planned": regret(found, LIVE_BUDGETS, at_any_cost=False),
+        "regret_at_256": regret(found, [256], at_any_cost=True),
+        "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
+        "areas": [asdict(row) for name, rule in curves.items()
+                  if (row := area(live, name, rule, BUDGETS)) is not None],
+        "coverage": coverage(by_fold),
+        "left_out": {
+            kind: regret(arenas, LIVE_BUDGETS, at_any_cost=True)
+            for kind, arenas in transferred.items()
+        },
+        "left_out_coverage": left_out_coverage(models),
+        "routing": route(live, max(LIVE_BUDGETS)),
+    }  # fmt: skip
+
+
+def _comparison(document: Mapping[str, Any], budget: int, start: str) -> str:
+    [row] = [r for r in document["comparisons"]
+             if r["budget"] == budget and r["against"].startswith(start)]  # fmt: skip
+    low, high = (100 * row["difference"][end] for end in ("low", "high"))
+    value = 100 * row["difference"]["value"]
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}] at N = {budget}"
+
+
+def summary(document: Mapping[str, Any]) -> str:
+    """The figures, a line each."""
+    lines = []
+    for name in ("regret", "regret_as_planned"):
+        mean, weighted = document[name]["mean"], document[name]["weighted"]
+        lines.append(
+            f"{name.replace('_', ' ')}, points: {mean['naive']:.2f} at most, "
+            f"{mean['honest']:.2f} at least (by problems {weighted['naive']:.2f}, "
+            f"{weighted['honest']:.2f}); {document[name]['cells']} cells"
+        )
+    for start in ("best in hindsight for everything", "best in hindsight for each", RULE_OF_THUMB):
+        told = (_comparison(document, n, start) for n in LIVE_BUDGETS)
+        lines.append(f"plan minus {start}, points: " + "; ".join(told))
+    for kind, one in document["left_out"].items():
+        lines.append(
+            f"regret with a {kind} left out, points: {one['mean']['naive']:.2f} at most, "
+            f"{one['mean']['honest']:.2f} at least"
+        )
+    lines.append(
+        f"coverage of 90 % intervals: {document['coverage']['all']:.3f}; "
+        + ", ".join(f"{kind} left out {share:.3f}"
+                    for kind, share in document["left_out_coverage"].items())
+    )  # fmt: skip
+    lines += document["routing"]["lines"]
+    return "\n".join([*lines, f"{document['seconds']:.0f} s"])
+
+
+def main() -> None:
+    """Fit, judge, and say how it went."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2, help="processes to fit models in")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    document = measure(arguments.jobs)
+    document["seconds"] = time.perf_counter() - started
+    finish(document, summary(document), as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()

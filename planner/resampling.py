@@ -1,0 +1,63 @@
+"""Intervals by resampling whole problems: everything that was done on a problem goes together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+LEVEL = 0.95
+_DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, draws: Floats) -> Interval:
+        """The percentile interval of resampled values; draws that are not finite do not count."""
+        finite = draws[np.isfinite(draws)]
+        tail = (1 - LEVEL) / 2
+        low, high = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (np.nan, np.nan)
+        return cls(float(value), float(low), float(high))
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for JSON."""
+        return asdict(self)
+
+
+class Problems:
+    """Resamples the problems that some policies and PRMs were asked.
+
+    Args:
+        asked: for each policy and PRM, the problems it was asked; one problem may be in several,
+            and is drawn with all of them.
+        random_state: of the draws.
+    """
+
+    def __init__(self, asked: Sequence[Sequence[str]], random_state: int = 0) -> None:
+        names = sorted({problem for problems in asked for problem in problems})
+        number = {problem: index for index, problem in enumerate(names)}
+        self._at = np.array([number[problem] for problems in asked for problem in problems])
+        self._count = len(names)
+        rng = np.random.default_rng(random_state)
+        self._times = rng.multinomial(self._count, np.full(self._count, 1 / self._count), _DRAWS)
+
+    def mean(self, values: Sequence[Floats]) -> Interval:
+        """Of values by policy and PRM, then problem, in the order of `asked`."""
+        return Interval.of(float(np.concatenate(values).mean()), self.means(values))
+
+    def means(self, values: Sequence[Floats]) -> Floats:
+        """The mean over all values in each draw, shape `(draws,)`."""
+        flat = np.concatenate(values)
+        sums = np.bincount(self._at, flat, minlength=self._count)
+        counts = np.bincount(self._at, minlength=self._count)
+        return np.asarray((self._times @ sums) / (self._times @ counts))
