@@ -27,6 +27,7 @@ from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updat
 from planner.posterior import LEVEL
 from planner.splits import CELL, Kind, Split, problem_folds, splits
 from planner.trials import search
+from profiling.reliability import Bin, reliability
 from profiling.rewards import calibration_error
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,7 @@ class Fit:
         transfer_log_loss: the same on policies and PRMs left out, mean of both; NaN where there
             are no two of either.
         calibration: expected calibration error of held-out cell predictions.
+        reliability: how often they came true, by what was predicted.
         regret: accuracy of the best strategy in hindsight minus that of the strategy chosen, per
             difficulty, on problems held out; mean over folds and difficulties.
         regret_error: its standard error over folds and difficulties.
@@ -74,6 +76,7 @@ class Fit:
     base_log_loss: float
     transfer_log_loss: float
     calibration: float
+    reliability: list[Bin]
     regret: float
     regret_error: float
     problems: int
@@ -267,7 +270,7 @@ def _judged(
     """How the tuned settings do on what is left out of each split."""
     settings = Hyperparameters(**{name: getattr(model, name) for name in Hyperparameters.__slots__})
     losses: dict[Kind, list[float]] = {kind: [] for kind in Kind}
-    base, means, shares, counts, regrets = [], [], [], [], []
+    base, held_out, regrets = [], [], []
     folds = problem_folds(frame["problem"], random_state)
     for split in found:
         predicted = _predict(split, settings, random_state)
@@ -278,22 +281,21 @@ def _judged(
         base.append(
             _loss(split, np.full(len(test), train["successes"].sum() / train["rows"].sum()))
         )
-        means.append(predicted)
-        shares.append((test["right"] / test["asked"]).to_numpy(float))
-        counts.append(test["asked"].to_numpy(int))
-        regrets += _regrets(frame[next(folds)], test.assign(predicted=predicted))
+        rows = _rows(frame[next(folds)], test.assign(predicted=predicted))
+        held_out.append(rows[["problem", "accuracy", "predicted"]])
+        regrets += _regrets(rows[rows["difficulty"] != "all"])
     transferred = [float(np.mean(values)) for kind, values in losses.items()
                    if kind is not Kind.PROBLEMS and values]  # fmt: skip
-    each = np.concatenate(counts)
+    rows = pd.concat(held_out)
+    means, right = (rows[name].to_numpy(float) for name in ("predicted", "accuracy"))
     return Fit(
         model=model,
         hyperparameters=settings,
         log_loss=float(np.mean(losses[Kind.PROBLEMS])),
         base_log_loss=float(np.mean(base)),
         transfer_log_loss=float(np.mean(transferred)) if transferred else float("nan"),
-        calibration=calibration_error(
-            np.repeat(np.concatenate(means), each), np.repeat(np.concatenate(shares), each)
-        ),
+        calibration=calibration_error(means, right),
+        reliability=reliability(means, right, pd.factorize(rows["problem"])[0]),
         regret=float(np.mean(regrets)) if regrets else float("nan"),
         regret_error=_standard_error(regrets),
         problems=frame["problem"].nunique(),
@@ -302,9 +304,14 @@ def _judged(
     )
 
 
-def _regrets(fold: pd.DataFrame, predicted: pd.DataFrame) -> list[float]:
-    """Of every policy, PRM and difficulty, on the rows of one fold."""
-    rows = fold.merge(predicted[[*CELL, "predicted"]], on=CELL)
+def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one fold under their difficulty and under `all`, each with its prediction."""
+    both = pd.concat([fold, fold.assign(difficulty="all")], ignore_index=True)
+    return both.merge(predicted[[*CELL, "predicted"]], on=CELL)
+
+
+def _regrets(rows: pd.DataFrame) -> list[float]:
+    """Of every policy, PRM and difficulty, on rows with predictions."""
     found: list[float] = []
     for policy, prm in pairs(rows):
         for _, level in for_pair(rows, policy, prm).groupby("difficulty"):

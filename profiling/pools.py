@@ -15,11 +15,12 @@ import pandas as pd
 
 from executor.answers import Grader
 from executor.ledger import COLUMNS, TOKEN_COLUMNS
-from executor.outcome import SampleRecord
-from executor.problem import problem_uid
+from executor.outcome import Outcome, SampleRecord
+from executor.problem import Problem, problem_uid
 from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store
-from profiling.profiler import CONFIDENCE, KIND
+from profiling.passrate import PassRate
+from profiling.profiler import CONFIDENCE, KIND, ProblemProfile
 from profiling.replay import Pool
 from profiling.surface import ProblemPool
 
@@ -105,22 +106,38 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
     What scoring a part of them takes is not known: how long the steps are was not saved.
     """
     for problem, rows in samples.groupby("problem", sort=True):
-        rewards = rewards_of(rows, prm) if prm else [()] * len(rows)
-        columns = (rows["answer"], rows["correct"], rows["state"], rows["tokens"], rewards)
-        records = tuple(
-            SampleRecord(
-                text="",
-                answer=None if pd.isna(answer) else answer,
-                correct=bool(correct),
-                state=state,
-                n_tokens=tokens,
-                logprob=math.nan,
-                rewards=tuple(map(float, given)),
-            )
-            for answer, correct, state, tokens, given in zip(*columns, strict=True)
-        )
-        pool = Pool.of(records, grader)
+        pool = Pool.of(_records(rows, prm), grader)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
+
+
+def saved_profiles(samples: pd.DataFrame, prm: str) -> list[ProblemProfile]:
+    """Saved samples as a profile with a PRM, of problems that it was not trained on.
+
+    Texts were not saved: they are empty, and problems go by their uid.
+    """
+    made = []
+    for problem, rows in samples.groupby("problem", sort=True):
+        outcome = Outcome(Problem(str(problem), ""), None, None, None, _records(rows, prm))
+        made.append(ProblemProfile(outcome, PassRate(int(rows["correct"].sum()), len(rows))))
+    return made
+
+
+def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
+    """The saved samples of one problem, with the rewards of a PRM where one is named."""
+    rewards = rewards_of(rows, prm) if prm else [()] * len(rows)
+    columns = (rows["answer"], rows["correct"], rows["state"], rows["tokens"], rewards)
+    return tuple(
+        SampleRecord(
+            text="",
+            answer=None if pd.isna(answer) else answer,
+            correct=bool(correct),
+            state=state,
+            n_tokens=tokens,
+            logprob=math.nan,
+            rewards=tuple(map(float, given)),
+        )
+        for answer, correct, state, tokens, given in zip(*columns, strict=True)
+    )
 
 
 def stored_pools(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from executor.admission import Admission
 from executor.answers import Grader, Vote, vote
@@ -29,6 +30,7 @@ from executor.search import Context, Response, State, sample, sample_until, scor
 from executor.store import RunSpec, Store
 from executor.strategy import Score
 from profiling.passrate import RESOLVED_FROM, PassRate
+from profiling.reliability import Bin, reliability
 from profiling.replay import Pool
 from profiling.rewards import RewardStatistics, reward_statistics
 
@@ -215,16 +217,10 @@ def profile_rewards(
 ) -> RewardStatistics | None:
     """Reward statistics of scored samples, or None where nothing was scored.
 
-    Problems the PRM was trained on are left out: its rewards there would flatter it. Votes are held
-    with a grader, and only where all pools are as large as each other: how large one that was
-    stopped early is depends on what came.
+    Votes are held with a grader, and only where all pools are as large as each other: how large one
+    that was stopped early is depends on what came.
     """
-    scored = [
-        [record for record in one.outcome.samples if record.rewards]
-        for one in profiles
-        if one.held_out
-    ]
-    scored = [samples for samples in scored if samples]
+    scored = _scored(profiles)
     if not scored:
         return None
     samples = [record for each in scored for record in each]
@@ -232,11 +228,37 @@ def profile_rewards(
     return reward_statistics(
         np.array(scores_of(samples, score)),
         np.array([bool(record.correct) for record in samples]),
-        np.repeat(np.arange(len(scored)), [len(each) for each in scored]),
+        _places(scored),
         lengths=np.array([record.n_tokens for record in samples]),
         pools=[Pool.of(tuple(each), grader) for each in scored] if grader and even else (),
         score=score,
     )
+
+
+def profile_reliability(profiles: Sequence[ProblemProfile], score: Score = Score.LAST) -> list[Bin]:
+    """How often samples were right, by their score; empty where nothing was scored."""
+    scored = _scored(profiles)
+    samples = [record for each in scored for record in each]
+    correct = np.array([bool(record.correct) for record in samples])
+    return reliability(np.array(scores_of(samples, score)), correct, _places(scored))
+
+
+def _scored(profiles: Sequence[ProblemProfile]) -> list[list[SampleRecord]]:
+    """The scored samples of each problem that has any.
+
+    Problems the PRM was trained on are left out: its rewards there would flatter it.
+    """
+    found = (
+        [record for record in one.outcome.samples if record.rewards]
+        for one in profiles
+        if one.held_out
+    )
+    return [samples for samples in found if samples]
+
+
+def _places(scored: Sequence[Sequence[SampleRecord]]) -> NDArray[np.int64]:
+    """The index of each sample's problem."""
+    return np.repeat(np.arange(len(scored)), [len(each) for each in scored])
 
 
 def total_ledger(profiles: Sequence[ProblemProfile]) -> Ledger:

@@ -77,6 +77,17 @@ def test_held_out_problems_are_predicted_better_than_by_the_mean(fitted: Fit) ->
     assert fitted.trials == TRIALS
 
 
+def test_reliability_is_of_all_held_out_predictions_and_says_what_calibration_does(
+    fitted: Fit,
+) -> None:
+    bins, predictions = fitted.reliability, 2 * fitted.rows  # by difficulty, and of all problems
+    assert sum(one.predictions for one in bins) == predictions
+    assert max(one.problems for one in bins) <= fitted.problems
+    away = sum(one.predictions * abs(one.predicted - one.right) for one in bins)
+    assert away / predictions == pytest.approx(fitted.calibration)
+    assert fitted.metrics()["reliability"] == [asdict(one) for one in bins]
+
+
 def test_the_best_strategy_of_every_difficulty_is_found(fitted: Fit) -> None:
     table = CELLS.copy()
     a, b = fitted.model.posterior(table)

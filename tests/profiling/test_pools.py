@@ -25,9 +25,16 @@ from profiling.pools import (
     save_pools,
     saved_policies,
     saved_pools,
+    saved_profiles,
     stored_pools,
 )
-from profiling.profiler import profile, profile_spec
+from profiling.profiler import (
+    profile,
+    profile_reliability,
+    profile_rewards,
+    profile_spec,
+    read_profile,
+)
 
 PROBLEMS = simulated_problems(3)
 SAMPLES = 6
@@ -147,3 +154,24 @@ def test_profiles_that_stopped_early_are_no_pools(grader: MathGrader) -> None:
         assert stored_pools(store, [spec], grader) == ([], 0)
         with pytest.raises(ValueError, match="has no profile"):
             pools_of(store, "simulated-policy")
+
+
+def test_a_saved_profile_says_of_its_prm_what_the_stored_one_does(
+    store: Store, tmp_path: Path, grader: MathGrader
+) -> None:
+    save_pools(*pools_of(store, "simulated-policy"), tmp_path, "simulated-policy")
+    saved = saved_profiles(load_pools(tmp_path, "simulated-policy")[0], "poor")
+    (spec,) = (one for one in store.runs("profile") if one.prm == "poor")
+    kept = read_profile(store, spec)
+    assert {(one.pass_rate.successes, one.pass_rate.trials) for one in saved} == {
+        (one.pass_rate.successes, one.pass_rate.trials) for one in kept
+    }
+    mine, theirs = (profile_rewards(one, grader) for one in (saved, kept))
+    assert mine is not None and theirs is not None
+    for name in ("auc", "auc_within", "brier", "calibration_error", "spread", "gain"):
+        # Rewards are saved in single precision.
+        assert getattr(mine, name).value == pytest.approx(getattr(theirs, name).value, abs=1e-6)
+    mine_bins, their_bins = profile_reliability(saved), profile_reliability(kept)
+    assert [(b.right, b.predictions) for b in mine_bins] == [
+        (b.right, b.predictions) for b in their_bins
+    ]
