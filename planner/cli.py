@@ -284,6 +284,21 @@ def _add_constraint(command: Parser) -> None:
     )
 
 
+def _add_published(command: Parser) -> None:
+    command.add_argument(
+        "--benchmark",
+        metavar="NAME",
+        help="answer from published figures of this benchmark, as MATH-500 (default, where nothing "
+        "was measured) or AIME24",
+    )
+    command.add_argument(
+        "--catalog",
+        type=Path,
+        metavar="FILE",
+        help="TOML with policies and PRMs of yours, laid out as data/catalog.toml",
+    )
+
+
 def _add_prices(command: Parser) -> None:
     group = command.add_argument_group(
         "prices", "what seconds, money and energy are counted by (default: as runs here measured)"
@@ -355,18 +370,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     _add_models(command, served=False)
     command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
-    command.add_argument(
-        "--benchmark",
-        metavar="NAME",
-        help="answer from published figures of this benchmark, as MATH-500 (default, where nothing "
-        "was measured) or AIME24",
-    )
-    command.add_argument(
-        "--catalog",
-        type=Path,
-        metavar="FILE",
-        help="TOML with policies and PRMs of yours, laid out as data/catalog.toml",
-    )
+    _add_published(command)
     command.add_argument(
         "--next-problems",
         type=_whole,
@@ -625,12 +629,24 @@ def _report(commands: argparse._SubParsersAction[Parser]) -> None:
     command = _command(
         commands,
         "report",
-        "one self-contained HTML page: the recommendation, the evidence, the plots",
-        "apportion report --policy smollm2-135m --out report.html",
+        "one self-contained page: the recommendation, the plots, what it rests on",
+        "apportion report --policy smollm2-135m --out report.html\n"
+        "apportion report --policy lab-0.8m --prm lab-0.8m-prm-weak --format md --out report.md\n"
+        "apportion report --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
+        "--out first.html",
     )
     command.add_argument("--policy", help="default: the only one in the store")
-    command.add_argument("--prm", help="default: the only one in the store")
+    command.add_argument(
+        "--prm", help="default: the only one there is evidence with; a bundled policy's own"
+    )
     command.add_argument("--out", type=Path, required=True, metavar="FILE")
+    command.add_argument(
+        "--format",
+        choices=("html", "md", "json"),
+        default="html",
+        help="what to write: a page, Markdown, or all of it as JSON (default: %(default)s)",
+    )
+    _add_published(command)
     _add_constraint(command)
     _add_prices(command)
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executor.errors import InputError
 from executor.plain import finite
@@ -22,6 +22,9 @@ from executor.templates import PromptTemplate
 from planner.costs import Rates
 from profiling.difficulty import DifficultyModel
 from profiling.passrate import Difficulty
+
+if TYPE_CHECKING:
+    from planner.recommend import Choice
 
 FORMAT = "apportion-plan"
 VERSION = 2
@@ -46,6 +49,13 @@ class Entry:
             "interval": list(self.interval),
             "cost": dict(self.cost),
         }
+
+    @classmethod
+    def of(cls, choice: Choice) -> Entry:
+        """What a plan keeps of a choice."""
+        return cls(
+            choice.strategy, choice.predicted_accuracy, choice.interval, choice.cost.to_dict()
+        )
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Entry:

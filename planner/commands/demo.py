@@ -21,14 +21,15 @@ from planner.commands import plan as plan_command
 from planner.commands import profile as profile_command
 from planner.commands import report as report_command
 from planner.commands.measure import measure, summary_table
-from planner.commands.recommend import read_basis
+from planner.commands.recommend import explain, read_basis
 from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
 from planner.console import Output
 from planner.constraint import Constraint
 from planner.plan import write_whole
 from planner.recommend import Recommendation
-from planner.report import write
+from planner.report import report
+from planner.report.formats import write
 from planner.session import Session
 from planner.summary import PairedDifference, RunSummary, paired_difference
 from profiling.fit_difficulty import PROBES
@@ -179,8 +180,11 @@ def _road(
         paired += [] if difference is None else [difference]
     pair = executor.policy.name, Path(head).name
     basis = read_basis(arguments.store, *pair)
-    page = report_command.data(arguments.store, basis, *pair, made, runs, paired)
-    write(page, out / "report.html")
+    answers = [
+        explain(basis, *pair, one, (one.choice, *one.alternatives), constraint) for one in made
+    ]
+    page = report_command.data(arguments.store, basis, answers, runs, paired)
+    write(report(page), out / "report.html")
     profiles = read_profile(session.store, spec, profiled)
     document = {
         "profile": profile_command.document(

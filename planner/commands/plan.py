@@ -24,7 +24,6 @@ from planner.plan import DEFAULT, Entry, Plan
 from planner.pricing import Pricing
 from planner.recommend import (
     LEVELS,
-    Choice,
     Probing,
     Recommendation,
     candidates,
@@ -86,7 +85,7 @@ def make(
         prm=_lasting(prm) if prm and needs_prm else None,
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
-        entries={r.difficulty: _entry(r.choice) for r in made},
+        entries={r.difficulty: Entry.of(r.choice) for r in made},
         classifier=classifier,
         constraint={k: v for k, v in asdict(constraint).items() if v is not None},
         rests_on={
@@ -98,15 +97,11 @@ def make(
             "model": basis.metrics,
         },
         frontier={
-            r.difficulty: tuple(map(_entry, frontier((r.choice, *r.alternatives)))) for r in made
+            r.difficulty: tuple(map(Entry.of, frontier((r.choice, *r.alternatives)))) for r in made
         },
         rates=basis.rates,
     )
     return plan, made
-
-
-def _entry(choice: Choice) -> Entry:
-    return Entry(choice.strategy, choice.predicted_accuracy, choice.interval, choice.cost.to_dict())
 
 
 def _routed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
 from planner.published.answer import ask
-from planner.recommend import Recommendation, candidates, choose, unit_name
+from planner.recommend import Choice, Recommendation, candidates, choose, unit_name
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
@@ -40,13 +41,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What an answer rests on: evidence, model, what a token costs, and where it is from."""
+    """What an answer rests on.
+
+    Attributes:
+        frame: evidence.
+        model, metrics: the outcome model fitted to it, and how good it is; None without one.
+        rates: what a token costs.
+        notes: for people.
+        origin: where the evidence is from.
+        bundled: whether that is this project and not a store.
+    """
 
     frame: pd.DataFrame
     model: OutcomeModel | None
     metrics: dict[str, Any] | None
     rates: Rates
     notes: tuple[str, ...]
+    origin: str = "a store"
+    bundled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +97,9 @@ def run(arguments: Namespace, output: Output) -> None:
     constraint = common.constraint(arguments)
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
     catalog = load_catalog(arguments.catalog)
-    measured = _measured(arguments.store, policy, prm, catalog)
+    measured = measured_names(arguments.store, policy, prm, catalog)
     if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
-        answered, basis_notes = _published(arguments, policy, prm, level, constraint, catalog)
+        answered, basis_notes = published(arguments, policy, prm, level, constraint, catalog)
     else:
         policy, prm = measured or (policy, prm)
         basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
@@ -118,7 +130,29 @@ def answer(
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
     made = choose(level, found, constraint)
+    return explain(basis, policy, prm, made, found, constraint, next_problems)
+
+
+def explain(
+    basis: Basis,
+    policy: str,
+    prm: str | None,
+    made: Recommendation,
+    found: Sequence[Choice],
+    constraint: Constraint,
+    next_problems: int = PROBLEMS,
+) -> Answer:
+    """What is said of a choice.
+
+    Args:
+        basis, policy, prm: whom it is for, and the evidence.
+        made: the choice, under `constraint`.
+        found: everything known, whatever it costs.
+        constraint: what it keeps to.
+        next_problems: of a measurement.
+    """
     usable = evidence.for_pair(basis.frame, policy, prm)
+    level = made.difficulty
     rows = usable if level == "all" else usable[usable["difficulty"] == level]
     second = runner_up(made, constraint, rows)
     return Answer(
@@ -133,7 +167,7 @@ def answer(
     )
 
 
-def _published(
+def published(
     arguments: Namespace,
     policy: str,
     prm: str | None,
@@ -174,7 +208,7 @@ def _published(
     return answered, (*found.printed(made.choice.strategy), *found.notes, *rates.notes())
 
 
-def _measured(
+def measured_names(
     store_url: str, policy: str, prm: str | None, catalog: Catalog
 ) -> tuple[str, str | None] | None:
     """The names under which the store, or this project's own evidence, has a policy and PRM.
@@ -215,13 +249,15 @@ def read_basis(
                 model = stored_model(store)
                 priced = pricing.apply(rates(store, policy, prm), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
-                notes += _import_notes(evidence.study_of(store.runs(), policy))
+                study = evidence.study_of(store.runs(), policy)
+                notes += _import_notes(study)
                 return Basis(
                     frame,
                     model[0] if model else None,
                     model[1] if model else None,
                     priced,
                     (*notes, *priced.notes()),
+                    _store_name(store_url) if study is None else f"study {study}",
                 )
     frame = evidence.bundled(policy)
     if frame.empty:  # all of it, so that it can be said which policies are known
@@ -238,7 +274,16 @@ def read_basis(
         prm_shape=None if prm is None else Shape.bundled(prm),
     )
     priced = pricing.apply(known, policy, prm)
-    return Basis(frame, None, None, priced, (note, *priced.notes()))
+    notes = (note, *priced.notes())
+    return Basis(frame, None, None, priced, notes, "this project's own runs", bundled=True)
+
+
+def _store_name(store_url: str) -> str:
+    """A store as people know it: what is read by others must hold no password."""
+    parsed = make_url(store_url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return Path(parsed.database).name
+    return parsed.render_as_string(hide_password=True)
 
 
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:

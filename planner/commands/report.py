@@ -1,65 +1,180 @@
-"""`apportion report`: one HTML page of what is known about a policy and a PRM."""
+"""`apportion report`: what is known about a policy and a PRM, as one page."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pandas as pd
 
 from executor.answers import MathGrader
 from executor.errors import InputError
+from executor.resources import data_folder
 from executor.store import Store
+from executor.strategy import from_key
 from planner import evidence
+from planner.catalog import load_catalog
 from planner.commands import common
-from planner.commands.plan import recommendations
-from planner.commands.recommend import Basis, model_name, read_basis
+from planner.commands.recommend import (
+    Answer,
+    Basis,
+    answer,
+    measured_names,
+    model_name,
+    published,
+    read_basis,
+    store_exists,
+)
 from planner.console import Output
-from planner.recommend import LEVELS, Recommendation, candidates
-from planner.report import ReportData, write
+from planner.recommend import LEVELS, candidates
+from planner.report import Advice, BasisRow, ReportData, report
+from planner.report.formats import write
 from planner.summary import PairedDifference, RunSummary
+from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.pools import load_pools, prms_in, saved_profiles
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import profile_rewards, read_profile
+from profiling.profiler import (
+    ProblemProfile,
+    profile_reliability,
+    profile_rewards,
+    read_profile,
+)
 
 
 def run(arguments: Namespace, output: Output) -> None:
     """Gather and write."""
     if not arguments.out.parent.is_dir():
         raise InputError(f"--out {arguments.out}: the folder {arguments.out.parent} does not exist")
-    constraint = common.constraint(arguments)
     policy, prm = _pair(arguments)
     with output.status("writing the report"):
-        basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
-        made = recommendations(basis, policy, prm, constraint)
-        write(data(arguments.store, basis, policy, prm, made, (), ()), arguments.out)
-    document = {"policy": policy, "prm": prm, "out": str(arguments.out)}
+        made = _data(arguments, policy, prm)
+        write(report(made), arguments.out, arguments.format)
+    document = {
+        "policy": made.policy, "prm": made.prm, "format": arguments.format,
+        "out": str(arguments.out),
+    }  # fmt: skip
     output.result(document, lambda console: console.print(f"report: {arguments.out}"))
 
 
 def _pair(arguments: Namespace) -> tuple[str, str | None]:
-    """Policy and PRM: as given, or the only ones the store knows."""
-    with Store.open(arguments.store, create=False) as store:
-        runs = store.runs()
-    return common.pair(runs, model_name(arguments.policy), model_name(arguments.prm))
+    """Policy and PRM: as given, or the only ones there are; of a bundled policy its own PRM."""
+    policy, prm = model_name(arguments.policy), model_name(arguments.prm)
+    runs = []
+    if store_exists(arguments.store):
+        with Store.open(arguments.store, create=False) as store:
+            runs = store.runs()
+    if policy is None or policy in {spec.policy for spec in runs}:
+        return common.pair(runs, policy, prm)
+    return policy, prm or _bundled_prm(policy)
+
+
+def _bundled_prm(policy: str) -> str | None:
+    """The PRM that comes with a policy of the laboratory; else the only one it was measured with.
+
+    Raises:
+        InputError: there are several, and none is its own.
+    """
+    if policy in POLICIES:
+        return prms_of(policy)["strong"]
+    prms = sorted(set(evidence.bundled(policy)["prm"]) - {""})
+    if len(prms) > 1:
+        raise InputError(f"--prm: must be given; there is evidence with {', '.join(prms)}")
+    return prms[0] if prms else None
+
+
+def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
+    """What there is to say: from what was measured, else from what others have published."""
+    constraint = common.constraint(arguments)
+    catalog = load_catalog(arguments.catalog)
+    measured = measured_names(arguments.store, policy, prm, catalog)
+    if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
+        answered, notes = published(arguments, policy, prm, "all", constraint, catalog)
+        return _published_data(answered, notes)
+    policy, prm = measured or (policy, prm)
+    basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+    common.check_known(constraint, basis.rates)
+    answers = [
+        answer(basis, policy, prm, level, constraint)
+        for level in LEVELS
+        if candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+    ]
+    return data(arguments.store, basis, answers, (), ())
+
+
+def _published_data(answered: Answer, notes: Sequence[str]) -> ReportData:
+    made = answered.made
+    return ReportData(
+        policy=answered.policy,
+        prm=answered.prm,
+        advice=[_advice(answered)],
+        found={made.difficulty: (made.choice, *made.alternatives)},
+        mix={},
+        basis=[_published_row(row) for row in answered.published],
+        rewards=None,
+        scores=(),
+        fit=None,
+        runs=(),
+        paired=(),
+        notes=notes,
+    )
+
+
+def _published_row(row: Mapping[str, Any]) -> BasisRow:
+    """A figure, or what the model that fills their gaps rests on."""
+    if row["source"] == "model":
+        origin = (
+            f"figures of {row['policies']} policies with {row['prms']} PRMs, in studies "
+            f"{', '.join(row['studies'])}"
+        )
+        return BasisRow("model", "", "", (), None, row["figures"], origin)
+    strategy = str(row["strategy"])
+    try:
+        budgets: tuple[int, ...] = (from_key(strategy).n,)
+    except InputError:  # one that this program does not run
+        budgets = ()
+    note = f"; {row['note']}" if row["note"] else ""
+    return BasisRow(
+        "published",
+        strategy,
+        str(row["prm"]),
+        budgets,
+        int(row["problems"]),
+        1,
+        f"{row['benchmark']}, {row['source']}{note}",
+        float(row["accuracy"]),
+    )
 
 
 def data(
     store_url: str,
     basis: Basis,
-    policy: str,
-    prm: str | None,
-    made: Sequence[Recommendation],
+    answers: Sequence[Answer],
     runs: Sequence[RunSummary],
     paired: Sequence[PairedDifference],
 ) -> ReportData:
-    """Everything the page shows."""
+    """Everything the report shows.
+
+    Args:
+        store_url: where profiles are.
+        basis: what the answers rest on.
+        answers: one a difficulty, of one policy and PRM; at least one.
+        runs, paired: see `ReportData`.
+    """
+    policy, prm, rows = answers[0].policy, answers[0].prm, answers[0].rows
+    profiles = _profiles(store_url, basis, policy, prm)
+    with MathGrader() as grader:
+        rewards = profile_rewards(profiles, grader)
     return ReportData(
         policy=policy,
         prm=prm,
-        cells=_cells(basis, policy, prm),
-        recommendations=made,
-        rewards=_rewards(store_url, policy, prm),
+        advice=[_advice(one) for one in answers],
+        found={
+            level: candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+            for level in LEVELS
+        },
+        mix=evidence.difficulty_counts(rows),
+        basis=_basis_rows(answers[0], basis.origin),
+        rewards=None if rewards is None else rewards.to_dict(),
+        scores=profile_reliability(profiles),
         fit=basis.metrics,
         runs=runs,
         paired=paired,
@@ -67,35 +182,48 @@ def data(
     )
 
 
-def _cells(basis: Basis, policy: str, prm: str | None) -> pd.DataFrame:
-    """The cells with what is predicted of them, in one order for all difficulties."""
-    table = evidence.cells(evidence.for_pair(basis.frame, policy, prm))
-    parts = []
-    for level in LEVELS:
-        part = table[table["difficulty"] == level].reset_index(drop=True)
-        found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
-        parts.append(
-            part.assign(
-                mean=[c.predicted_accuracy for c in found],
-                low=[c.interval[0] for c in found],
-                high=[c.interval[1] for c in found],
-                flops=pd.array([c.cost.flops for c in found], dtype="Float64"),
-            )
+def _advice(answered: Answer) -> Advice:
+    best = next(iter(answered.measurements), None)
+    return Advice(
+        made=answered.made,
+        second=answered.second,
+        why=answered.why,
+        measurement=best,
+        command=None if best is None else answered.buy(best),
+        gains=answered.gains,
+    )
+
+
+def _basis_rows(answered: Answer, origin: str) -> list[BasisRow]:
+    groups = answered.rows.groupby(["name", "source", "prm"], sort=True)
+    return [
+        BasisRow(
+            source=str(source),
+            strategy=str(name),
+            prm=str(prm),
+            budgets=tuple(sorted(int(n) for n in rows["n"].unique())),
+            problems=int(rows["problem"].nunique()),
+            rows=len(rows),
+            origin=origin,
         )
-    return pd.concat(parts, ignore_index=True)
+        for (name, source, prm), rows in groups
+    ]
 
 
-def _rewards(store_url: str, policy: str, prm: str | None) -> dict[str, Any] | None:
-    """Reward statistics from the pair's profile, where there is one."""
+def _profiles(store_url: str, basis: Basis, policy: str, prm: str | None) -> list[ProblemProfile]:
+    """The profiles with this PRM's scores: of the store, or those recorded by this project."""
     if prm is None:
-        return None
+        return []
+    if basis.bundled:
+        folder = data_folder() / "measured" / "pools"
+        if not (folder / f"{policy}.samples.parquet").exists():
+            return []
+        samples, _ = load_pools(folder, policy)
+        return saved_profiles(samples, prm) if prm in prms_in(samples) else []
     with Store.open(store_url, create=False) as store:
-        profiles = [
+        return [
             one
             for spec in evidence.current(store.runs())
             if spec.kind == PROFILE and spec.policy == policy and spec.prm == prm
             for one in read_profile(store, spec)
         ]
-    with MathGrader() as grader:
-        statistics = profile_rewards(profiles, grader)
-    return None if statistics is None else statistics.to_dict()

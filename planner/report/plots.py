@@ -1,7 +1,8 @@
 """The report's plots: matplotlib figures as SVG that takes its colours and font from the page.
 
 Figures are drawn in placeholder colours that become CSS variables, so that one plot serves light,
-dark and print. The same numbers give the same bytes.
+dark and print. Every mark carries the numbers it stands for as `data-` attributes. The same numbers
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from planner.report.document import Line, Plot, Point, Scale, Series
+from planner.report.words import superscript
+
 PANEL_INCHES = (4.6, 3.3)
 _SWATCH_INCHES = (0.5, 0.22)
-_MIN_SPAN = 0.1  # of an accuracy axis: narrower, noise would look like a finding
+_MIN_SPAN = 0.1  # of an axis of shares: narrower, noise would look like a finding
 _MAX_DOUBLINGS = 5  # of a budget axis with a tick at every power of two
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a kind of strategy is drawn: colour (a CSS variable), marker and dashes all differ."""
+    """How a series is drawn: colour (a CSS variable), marker and dashes all differ."""
 
     colour: str
     variable: str
@@ -40,6 +44,10 @@ STYLES = {
     "dvts": Style("#010215", "--dvts", "X", (0, (5, 1, 1, 1, 1, 1))),
     "adaptive_majority": Style("#010218", "--adaptive-majority", "*", (0, (4, 1))),
     "particle_filter": Style("#010217", "--particle-filter", "v", (0, (2, 2))),
+    "divided": Style("#010219", "--divided", "o", "-"),
+    "equal": Style("#010220", "--equal", "s", "--"),
+    "outcome model": Style("#010221", "--link", "o", "-"),
+    "PRM": Style("#010222", "--link", "D", "-"),
 }
 _OTHER = Style("#010216", "--other", "P", "-")
 _INK, _MUTED, _GRID, _PAPER = "#010201", "#010202", "#010203", "#010204"
@@ -47,118 +55,81 @@ _VARIABLES = {
     _INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _PAPER: "--paper",
     **{style.colour: style.variable for style in (*STYLES.values(), _OTHER)},
 }  # fmt: skip
+_FRONT = {"color": _INK, "linewidth": 1.2, "linestyle": "-", "alpha": 0.65}
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One strategy in a plot.
-
-    Attributes:
-        strategy, kind: its key and its name.
-        x: budget or generated tokens, above 0.
-        mean, low, high: accuracy and its interval; the ends are None where not known.
-        front: whether it lies on the Pareto front.
-        recommended: whether it is the choice.
-    """
-
-    strategy: str
-    kind: str
-    x: float
-    mean: float
-    low: float | None
-    high: float | None
-    front: bool = False
-    recommended: bool = False
-
-
-def style(kind: str) -> Style:
-    """How a kind is drawn."""
-    return STYLES.get(kind, _OTHER)
-
-
-def by_budget(lines: dict[str, list[Point]], name: str, title: str, text: str) -> Markup:
-    """Accuracy against budget: a line and a band a kind.
-
-    Args:
-        lines: points of rising budget, by kind.
-        name: prefix of the ids in the SVG, unique on the page.
-        title, text: its name and its text alternative.
-    """
+def draw(plot: Plot) -> Markup:
+    """A plot as an SVG element."""
     with _drawing() as (figure, axes):
-        budgets = sorted({point.x for points in lines.values() for point in points})
-        for kind, points in lines.items():
-            _draw_line(axes, kind, points, reference=kind == "greedy" and len(budgets) > 1)
-        axes.set_xscale("log", base=2)
-        low, high = math.log2(budgets[0]), math.log2(budgets[-1])
-        axes.set_xlim(2 ** (low - 0.5), 2 ** (high + 0.5))
-        step = 1 if high - low <= _MAX_DOUBLINGS else 2
-        ticks = [2**power for power in range(math.ceil(low), math.floor(high) + 1, step)]
-        ticks = ticks or [int(n) for n in budgets]
-        axes.set_xticks(ticks, [str(tick) for tick in ticks])
-        axes.set_xticks([], minor=True)
-        axes.set_xlabel("budget N (generations a problem)")
-        _accuracy_axis(axes, [point for points in lines.values() for point in points])
-        return _svg(figure, name, title, text)
+        marks: dict[str, Mapping[str, Any]] = {}
+        if plot.diagonal:
+            axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1.2, linestyle="--", zorder=1)
+        for series in plot.series:
+            _draw_series(axes, series, marks)
+        points = [point for series in plot.series for point in series.points]
+        _x_axis(axes, plot, sorted({point.x for point in points}))
+        _y_axis(axes, plot, points)
+        return _svg(figure, plot.name, marks, plot.title, plot.text)
 
 
-def by_tokens(points: Sequence[Point], name: str, title: str, text: str) -> Markup:
-    """Accuracy against generated tokens: a mark a strategy, the Pareto front joined.
-
-    Args: see `by_budget`.
-    """
-    with _drawing() as (figure, axes):
-        front = sorted((p for p in points if p.front), key=lambda p: p.x)
-        axes.step([p.x for p in front], [p.mean for p in front], where="post",
-                  color=_INK, linewidth=1.2, linestyle="-", alpha=0.65, zorder=2)  # fmt: skip
-        for point in points:
-            _draw_mark(axes, point)
-        axes.set_xscale("log", base=10)
-        _token_axis(axes, [point.x for point in points])
-        axes.set_xlabel("generated tokens a problem")
-        _accuracy_axis(axes, points, ends=[p for p in points if p.front or p.recommended])
-        return _svg(figure, name, title, text)
-
-
-def swatch(kind: str, name: str) -> Markup:
-    """A kind's line and marker for a legend; decoration, its name stands beside it."""
+def swatch(series: Series, name: str) -> Markup:
+    """A series' line and marker for a legend; decoration, its name stands beside it."""
     with _drawing(_SWATCH_INCHES) as (figure, axes):
-        drawn = style(kind)
         axes.set_axis_off()
-        axes.plot([0, 1, 2], [0, 0, 0], color=drawn.colour, linestyle=drawn.dashes, linewidth=1.8)
-        axes.plot([1], [0], **_marker(drawn, 8))
-        return _svg(figure, name)
+        if series.line is Line.STEPS:
+            axes.plot([0, 1, 2], [0, 0, 0], **_FRONT)
+        else:
+            drawn = style(series.name)
+            if series.line is not Line.NONE:
+                axes.plot([0, 1, 2], [0, 0, 0], color=drawn.colour, linestyle=drawn.dashes,
+                          linewidth=1.8)  # fmt: skip
+            axes.plot([0, 1, 2], [0, 0, 0], alpha=0)  # as wide without a line as with one
+            axes.plot([1], [0], **_marker(drawn, 8))
+        return _svg(figure, name, {})
 
 
-def _draw_line(axes: Any, kind: str, points: list[Point], *, reference: bool) -> None:
-    drawn = style(kind)
-    budgets = [p.x for p in points]
-    means = [p.mean for p in points]
-    if reference:
-        axes.axhline(means[0], color=drawn.colour, linestyle=drawn.dashes, linewidth=1.4)
+def style(name: str) -> Style:
+    """How a series of this name is drawn."""
+    return STYLES.get(name, _OTHER)
+
+
+def _draw_series(axes: Any, series: Series, marks: dict[str, Mapping[str, Any]]) -> None:
+    drawn = style(series.name)
+    xs, ys = [p.x for p in series.points], [p.y for p in series.points]
+    if series.line is Line.STEPS:
+        axes.step(xs, ys, where="post", zorder=2, **_FRONT)
+        return
+    if series.line is Line.LEVEL:
+        axes.axhline(ys[0], color=drawn.colour, linestyle=drawn.dashes, linewidth=1.4)
+    elif series.line is Line.BAND:
+        axes.plot(xs, ys, color=drawn.colour, linestyle=drawn.dashes, linewidth=1.8)
+    known = [p for p in series.points if p.low is not None and p.high is not None]
+    if series.line is Line.BAND and len(known) > 1:
+        axes.fill_between([p.x for p in known], [p.low for p in known], [p.high for p in known],
+                          color=drawn.colour, alpha=0.13, linewidth=0)  # fmt: skip
     else:
-        axes.plot(budgets, means, color=drawn.colour, linestyle=drawn.dashes, linewidth=1.8)
-    known = [p for p in points if p.low is not None and p.high is not None]
-    if len(known) > 1:
-        axes.fill_between(
-            [p.x for p in known], [p.low for p in known], [p.high for p in known],
-            color=drawn.colour, alpha=0.13, linewidth=0,
-        )  # fmt: skip
-    elif known:
-        axes.vlines(known[0].x, known[0].low, known[0].high, color=drawn.colour, linewidth=1.4)
-    axes.plot(budgets, means, **_marker(drawn, 7))
+        for point in known:
+            if point.stressed:
+                axes.vlines(point.x, point.low, point.high, color=drawn.colour, linewidth=1.2,
+                            alpha=0.8)  # fmt: skip
+    for point in series.points:
+        gid = f"mark-{len(marks)}"
+        marks[gid] = {
+            "series": series.name, "label": point.label, "x": point.x, "y": point.y,
+            "low": point.low, "high": point.high, "stressed": point.stressed,
+            "chosen": point.chosen,
+        }  # fmt: skip
+        _draw_mark(axes, drawn, point, gid, in_line=series.line is not Line.NONE)
 
 
-def _draw_mark(axes: Any, point: Point) -> None:
-    drawn = style(point.kind)
-    stressed = point.front or point.recommended
-    if stressed and point.low is not None and point.high is not None:
-        axes.vlines(point.x, point.low, point.high, color=drawn.colour, linewidth=1, alpha=0.7)
-    # On purpose not faded by opacity alone: marks off the front are smaller too.
-    axes.plot([point.x], [point.mean], alpha=1.0 if stressed else 0.45, zorder=4 if stressed else 3,
-              **_marker(drawn, 8 if stressed else 5))  # fmt: skip
-    if point.recommended:
+def _draw_mark(axes: Any, drawn: Style, point: Point, gid: str, *, in_line: bool) -> None:
+    # Not faded by opacity alone: marks that are not stressed are smaller too.
+    size = 7 if in_line else 8 if point.stressed else 5
+    axes.plot([point.x], [point.y], gid=gid, alpha=1.0 if point.stressed else 0.45,
+              zorder=4 if point.stressed else 3, **_marker(drawn, size))  # fmt: skip
+    if point.chosen:
         axes.plot(
-            [point.x], [point.mean], marker="o", markersize=16, markerfacecolor="none",
+            [point.x], [point.y], marker="o", markersize=16, markerfacecolor="none",
             markeredgecolor=_INK, markeredgewidth=1.6, linestyle="none", zorder=5,
         )  # fmt: skip
 
@@ -170,11 +141,24 @@ def _marker(drawn: Style, size: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _accuracy_axis(axes: Any, points: Sequence[Point], ends: Sequence[Point] | None = None) -> None:
-    """Limits that hold all means, and the intervals of `ends`, with some air, within [0, 1]."""
-    values = [p.mean for p in points]
-    values += [v for p in (points if ends is None else ends) for v in (p.low, p.high)
-               if v is not None]  # fmt: skip
+def _x_axis(axes: Any, plot: Plot, xs: list[float]) -> None:
+    axes.set_xlabel(plot.x_label)
+    if plot.diagonal:
+        axes.set_xlim(-0.02, 1.02)
+    elif plot.x_scale is Scale.LOG2:
+        _budget_axis(axes, xs)
+    elif plot.x_scale is Scale.LOG10:
+        _cost_axis(axes, xs)
+
+
+def _y_axis(axes: Any, plot: Plot, points: Sequence[Point]) -> None:
+    """Limits that hold all marks, and the intervals drawn, with some air, within [0, 1]."""
+    axes.set_ylabel(plot.y_label)
+    if plot.diagonal:
+        axes.set_ylim(-0.02, 1.02)
+        return
+    values = [p.y for p in points]
+    values += [v for p in points if p.stressed for v in (p.low, p.high) if v is not None]
     low, high = min(values), max(values)
     middle, half = (low + high) / 2, max(high - low, _MIN_SPAN) * 0.54
     low, high = middle - half, middle + half
@@ -183,12 +167,24 @@ def _accuracy_axis(axes: Any, points: Sequence[Point], ends: Sequence[Point] | N
     if high > 1:
         low, high = min(low, 1 - 2 * half), 1 + 0.02 * (high - low)
     axes.set_ylim(low, high)
-    axes.set_ylabel("accuracy")
 
 
-def _token_axis(axes: Any, tokens: list[float]) -> None:
+def _budget_axis(axes: Any, budgets: Sequence[float]) -> None:
+    """Ticks at powers of two."""
+    axes.set_xscale("log", base=2)
+    low, high = math.log2(budgets[0]), math.log2(budgets[-1])
+    axes.set_xlim(2 ** (low - 0.5), 2 ** (high + 0.5))
+    step = 1 if high - low <= _MAX_DOUBLINGS else 2
+    ticks = [2**power for power in range(math.ceil(low), math.floor(high) + 1, step)]
+    ticks = ticks or [int(n) for n in budgets]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def _cost_axis(axes: Any, costs: Sequence[float]) -> None:
     """Ticks at 1, 2, 5 of each power of ten, fewer on a long axis."""
-    low, high = min(tokens), max(tokens)
+    axes.set_xscale("log", base=10)
+    low, high = costs[0], costs[-1]
     air = max((high / low) ** 0.06, 2 / math.sqrt(high / low), 1.1)
     low, high = low / air, high * air
     decades = math.log10(high / low)
@@ -197,8 +193,17 @@ def _token_axis(axes: Any, tokens: list[float]) -> None:
     ticks = [step * 10.0**power for power in powers for step in steps]
     ticks = [tick for tick in ticks if low <= tick <= high]
     axes.set_xlim(low, high)
-    axes.set_xticks(ticks, [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks])
+    axes.set_xticks(ticks, [_tick(tick, high) for tick in ticks])
     axes.set_xticks([], minor=True)
+
+
+def _tick(value: float, largest: float) -> str:
+    """`0.2`, `200`, `20,000`; all of an axis as powers of ten where the largest is long."""
+    if largest < 1e7:
+        return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+    mantissa, power = f"{value:.0e}".split("e")
+    raised = f"10{superscript(int(power))}"
+    return raised if mantissa == "1" else f"{mantissa}×{raised}"
 
 
 @contextmanager
@@ -211,7 +216,7 @@ def _drawing(inches: tuple[float, float] = PANEL_INCHES) -> Iterator[tuple[Any, 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({
-            "svg.fonttype": "none", "svg.hashsalt": "apportion", "font.size": 12,
+            "svg.fonttype": "none", "svg.hashsalt": "apportion", "font.size": 11,
             "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _MUTED,
             "xtick.color": _MUTED, "ytick.color": _MUTED, "xtick.labelcolor": _INK,
             "ytick.labelcolor": _INK, "axes.grid": True, "grid.color": _GRID,
@@ -226,7 +231,9 @@ def _drawing(inches: tuple[float, float] = PANEL_INCHES) -> Iterator[tuple[Any, 
         yield figure, axes
 
 
-def _svg(figure: Any, name: str, title: str = "", text: str = "") -> Markup:
+def _svg(
+    figure: Any, name: str, marks: Mapping[str, Mapping[str, Any]], title: str = "", text: str = ""
+) -> Markup:
     """The figure as an element to put into a page; without a title it is decoration."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -235,11 +242,13 @@ def _svg(figure: Any, name: str, title: str = "", text: str = "") -> Markup:
     body = re.search(r"<svg[^>]*>(.*)</svg>", drawn, re.DOTALL)
     assert view and body
     inside = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", body[1], flags=re.DOTALL)
-    inside = _own_ids(inside.replace("xlink:href", "href"), name)
+    inside = _own_ids(inside.replace("xlink:href", "href"), name, marks)
     inside = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 var(--font)", inside)
     inside = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", inside)
     for colour, variable in _VARIABLES.items():
         inside = inside.replace(colour, f"var({variable})")
+    # Last, for labels are anybody's text and none of the above is meant for them.
+    inside = re.sub(r' id="(mark-\d+)"', lambda m: f" {_attributes(marks[m[1]])}", inside)
     if not title:
         return Markup('<svg class="swatch" viewBox="{}" aria-hidden="true">{}</svg>').format(
             view[1], Markup(inside)
@@ -252,8 +261,23 @@ def _svg(figure: Any, name: str, title: str = "", text: str = "") -> Markup:
     )
 
 
-def _own_ids(svg: str, name: str) -> str:
+def _attributes(mark: Mapping[str, Any]) -> str:
+    """Numbers in full, flags as `true`; what is not known is left out."""
+    known = {name: value for name, value in mark.items() if value is not None}
+    return " ".join(
+        f'data-{name}="{escape(str(value).lower() if isinstance(value, bool) else value)}"'
+        for name, value in known.items()
+    )
+
+
+def _own_ids(svg: str, name: str, kept: Collection[str]) -> str:
     """Ids that are used get the figure's name before them, for a page holds many; others go."""
     used = set(re.findall(r'(?:href="|url\()#([\w-]+)', svg))
-    svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
+
+    def owned(found: re.Match[str]) -> str:
+        if found[1] in kept:
+            return found[0]
+        return f' id="{name}-{found[1]}"' if found[1] in used else ""
+
+    svg = re.sub(r' id="([^"]*)"', owned, svg)
     return re.sub(r'(href="|url\()#([\w-]+)', rf"\g<1>#{name}-\g<2>", svg)

@@ -17,10 +17,9 @@ from executor.strategy import (
     ParticleFilter,
     Score,
     Strategy,
-    key,
 )
 from planner.costs import Cost
-from planner.recommend import Choice, Recommendation
+from planner.recommend import Choice
 from planner.summary import PairedDifference, RunSummary
 from profiling.difficulty import LEVEL, Head
 
@@ -32,6 +31,7 @@ _SCORES = {
     Score.MEAN: "mean step reward",
     Score.PROD: "product of step rewards",
 }
+_MANY = 1e7  # from here on numbers are written as powers of ten
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -62,7 +62,22 @@ def power(value: Any) -> str:
     if number is None:
         return NOT_KNOWN
     mantissa, exponent = f"{number:.1e}".split("e")
-    return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{mantissa}×10{superscript(int(exponent))}"
+
+
+def amount(value: Any) -> str:
+    """A cost with three digits: `0.0312`, `47.1`, `1,234`, `2.1×10¹²`; or `not known`."""
+    number = finite(value)
+    if number is None:
+        return NOT_KNOWN
+    if abs(number) >= _MANY:
+        return power(number)
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def superscript(power: int) -> str:
+    """`¹²`."""
+    return str(power).translate(_SUPERSCRIPTS)
 
 
 def interval(low: Any, high: Any) -> str:
@@ -70,6 +85,13 @@ def interval(low: Any, high: Any) -> str:
     if finite(low) is None or finite(high) is None:
         return "interval not known"
     return f"[{decimal(low)}, {decimal(high)}]"
+
+
+def sentence(clause: str) -> str:
+    """A clause with a capital and a full stop; what begins with the key of a strategy keeps it."""
+    first = clause.split(" ", 1)[0]
+    start = clause if "(" in first or "_" in first else clause[:1].upper() + clause[1:]
+    return start if start.endswith((".", "!", "?")) else f"{start}."
 
 
 def plural(number: int, noun: str) -> str:
@@ -82,9 +104,11 @@ def level(difficulty: str) -> str:
     return "All problems together" if difficulty == "all" else f"{difficulty.capitalize()} problems"
 
 
-def among(difficulty: str) -> str:
-    """A difficulty in the middle of a sentence."""
-    return "all problems together" if difficulty == "all" else f"{difficulty} problems"
+def among(*difficulties: str) -> str:
+    """Difficulties in the middle of a sentence."""
+    named = [one for one in difficulties if one != "all"]
+    parts = [f"{', '.join(named)} problems"] * bool(named)
+    return " and ".join(parts + ["all problems together"] * ("all" in difficulties))
 
 
 def strategy(chosen: Strategy) -> str:
@@ -161,34 +185,6 @@ def basis(choice: Choice) -> str:
 def sources(joined: Any) -> str:
     """`measured+replayed` in words."""
     return str(joined).replace("+", " and ") if joined else NOT_KNOWN
-
-
-def remarks(recommendation: Recommendation) -> list[str]:
-    """What to know of a recommendation: its notes, and what else was close.
-
-    Close is the best of every other kind of strategy whose interval reaches the prediction. One
-    that a note has named already is not named again.
-    """
-    found = list(recommendation.notes)
-    choice = recommendation.choice
-    rivals: dict[str, Choice] = {}
-    for other in recommendation.alternatives:
-        high = finite(other.interval[1])
-        new = other.strategy.name != choice.strategy.name
-        if new and high is not None and high >= choice.predicted_accuracy:
-            rivals.setdefault(other.strategy.name, other)
-    if not recommendation.alternatives:
-        return [*found, "Nothing else was known to choose from."]
-    if not rivals:
-        return [*found, "No other kind of strategy was close: their intervals end below this."]
-    for other in rivals.values():
-        name = key(other.strategy)
-        if not any(name in note for note in recommendation.notes):
-            found.append(
-                f"also close: {name} {decimal(other.predicted_accuracy)} "
-                f"{interval(*other.interval)} for {count(other.cost.generated_tokens)} tokens"
-            )
-    return found
 
 
 def runs(found: Sequence[RunSummary], paired: Sequence[PairedDifference]) -> str:

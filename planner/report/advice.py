@@ -1,0 +1,85 @@
+"""The recommendation in words: what to run, what lost and why, what to measure next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from executor.strategy import key
+from planner.efficiency import sentence as gain_sentence
+from planner.next_measurement import sentence as measurement_sentence
+from planner.recommend import LEVELS
+from planner.report import words
+from planner.report.data import Advice, ReportData
+from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
+
+_EVERY = "all"
+
+
+def section(data: ReportData) -> Section:
+    """A card a difficulty; the first is for problems of which nobody knows it."""
+    by_level = {one.made.difficulty: one for one in data.advice}
+    order = [_EVERY, *(level for level in LEVELS if level != _EVERY)]
+    shown = [by_level[level] for level in order if level in by_level]
+    missing = [level for level in order if level not in by_level]
+    blocks: list[Block] = [Cards(tuple(map(_card, shown)))] if shown else []
+    if missing:
+        blocks.append(Text(f"There is no recommendation for {words.among(*missing)}."))
+    facts = {"recommendations": [_facts(one) for one in shown]}
+    return Section("recommendation", "Recommendation", "Recommendation", tuple(blocks), facts)
+
+
+def _card(advice: Advice) -> Card:
+    made, choice = advice.made, advice.made.choice
+    budget = words.plural(choice.strategy.n, "generation")
+    return Card(
+        words.level(made.difficulty),
+        (
+            Text(
+                f"Use {words.strategy(choice.strategy)}: a budget of {budget} a problem.",
+                Weight.STRONG,
+            ),
+            Code(key(choice.strategy)),
+            Text(f"{words.prediction(choice)} {words.cost(choice.cost)} {words.basis(choice)}"),
+            Listing(tuple(_said(advice))),
+            *_next(advice),
+        ),
+    )
+
+
+def _said(advice: Advice) -> Iterator[str]:
+    made = advice.made
+    if made.chance is not None:
+        yield f"It reaches the target with a chance of {made.chance:.1%}."
+    if advice.why is None:
+        yield "Nothing else was known to choose from."
+    else:
+        yield f"Runner-up: {advice.why}."
+    for unit, gain in advice.gains.items():
+        yield words.sentence(gain_sentence(gain, unit))
+    for note in made.notes:
+        yield words.sentence(note)
+
+
+def _next(advice: Advice) -> Iterator[Text | Code]:
+    if advice.measurement is None:
+        return
+    yield Text(words.sentence(measurement_sentence(advice.measurement, advice.made)))
+    if advice.measurement.chance > 0 and advice.command is not None:
+        yield Code(advice.command)
+
+
+def _facts(advice: Advice) -> dict[str, Any]:
+    made, second = advice.made, advice.second
+    measurement = advice.measurement
+    return {
+        "difficulty": made.difficulty,
+        **made.choice.to_dict(),
+        "chance_of_target": made.chance,
+        "notes": list(made.notes),
+        "runner_up": None if second is None else second.to_dict(str(advice.why)),
+        "next_measurement": None
+        if measurement is None
+        else measurement.to_dict(str(advice.command)),
+        "efficiency_gain": {unit: gain.to_dict() for unit, gain in advice.gains.items()},
+    }

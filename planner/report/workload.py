@@ -1,0 +1,237 @@
+"""A workload of the evidence's own difficulty mix: a few totals divided, beside equal division."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from executor.strategy import key
+from planner.allocate import (
+    Class,
+    Division,
+    Option,
+    difference,
+    divide,
+    equal_division,
+    hull,
+)
+from planner.plan import Entry
+from planner.recommend import Choice, cost_unit, unit_name
+from planner.report import words
+from planner.report.data import ReportData
+from planner.report.document import (
+    Block,
+    Cell,
+    Column,
+    Kind,
+    Line,
+    Plot,
+    Plots,
+    Point,
+    Row,
+    Scale,
+    Section,
+    Series,
+    Table,
+    Text,
+)
+
+QUERIES = 1000
+TOTALS = 5
+DIVIDED, EQUAL = "divided", "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One total, and what becomes of it.
+
+    Attributes:
+        total: in the unit of prices, for all queries.
+        divided: where it buys most.
+        equal: the same for every query; None where that does not reach for some difficulty.
+    """
+
+    total: float
+    divided: Division
+    equal: Division | None
+
+
+def splits(classes: Mapping[str, Class]) -> list[Split]:
+    """`TOTALS` totals, evenly spaced by their logarithm: from near what the cheapest strategies
+    take to what the most accurate ones do; none where these are the same."""
+    steps = {level: hull(one.options) for level, one in classes.items()}
+    least = sum(one.queries * steps[level][0].price for level, one in classes.items())
+    most = sum(one.queries * steps[level][-1].price for level, one in classes.items())
+    if not 0 < least < most:
+        return []
+    totals = (least * (most / least) ** (i / TOTALS) for i in range(1, TOTALS + 1))
+    return [
+        Split(total, divide(classes, total), equal_division(classes, total))
+        for total in map(_round_up, totals)
+    ]
+
+
+def _round_up(total: float) -> float:
+    """To two digits, so that whatever the total was enough for it still is."""
+    unit = 10.0 ** (math.floor(math.log10(total)) - 1)
+    return math.ceil(total / unit - 1e-9) * unit
+
+
+def section(data: ReportData) -> Section:
+    """What dividing by difficulty buys, at a few totals."""
+    unit = cost_unit([choice for found in data.found.values() for choice in found])
+    classes = _classes(data, unit)
+    found = splits(classes) if len(classes) > 1 else []
+    if not found:
+        return _empty(classes)
+    total = sum(data.mix[level] for level in classes)
+    mix = ", ".join(f"{data.mix[level] / total:.0%} {level}" for level in classes)
+    left = [level for level in data.mix if data.mix[level] and level not in classes]
+    what = unit_name(unit)
+    blocks: list[Block] = [
+        Text(
+            f"{QUERIES:,} queries of the evidence's own mix ({mix}), and a total of {what} for all "
+            "of them. Divided: every difficulty gets what buys most right answers. Equal: the same "
+            "for every query, which gets the best strategy for its difficulty within its share. "
+            "Both hold where a query's difficulty is known; what it takes to find that out is not "
+            "counted."
+        )
+    ]
+    blocks += [Text(f"Nothing is known of {words.among(level)}: left out.") for level in left]
+    blocks += [Plots((_plot(found, what),)), _totals(found, what), _parts(found)]
+    return Section(
+        "workload",
+        "Dividing a workload's budget",
+        "Workload",
+        tuple(blocks),
+        {"queries": QUERIES, "mix": {level: data.mix[level] / total for level in classes},
+         "unit": unit},
+    )  # fmt: skip
+
+
+def _empty(classes: Mapping[str, Class]) -> Section:
+    why = (
+        "There is evidence on fewer than two difficulties"
+        if len(classes) < 2
+        else "The cheapest strategy of every difficulty is the most accurate one too"
+    )
+    text = Text(f"{why}: there is nothing to divide.")
+    return Section("workload", "Dividing a workload's budget", "Workload", (text,))
+
+
+def _classes(data: ReportData, unit: str) -> dict[str, Class]:
+    """Queries by difficulty, of those that there are strategies for."""
+    known = {level: n for level, n in data.mix.items() if n and data.found.get(level)}
+    total = sum(known.values())
+    return {
+        level: Class(QUERIES * n / total, tuple(_option(c, unit) for c in data.found[level]))
+        for level, n in known.items()
+    }
+
+
+def _option(choice: Choice, unit: str) -> Option:
+    return Option(Entry.of(choice), choice.price(unit))
+
+
+def _right(division: Division) -> tuple[float, float, float]:
+    """Expected right answers with their 90 % interval, which no number of queries exceeds."""
+    low, high = division.interval()
+    return division.correct, max(low, 0.0), min(high, float(QUERIES))
+
+
+def _plot(found: Sequence[Split], what: str) -> Plot:
+    series = []
+    for name, divisions in (
+        (DIVIDED, [(one.total, one.divided) for one in found]),
+        (EQUAL, [(one.total, one.equal) for one in found if one.equal is not None]),
+    ):
+        points = []
+        for total, division in divisions:
+            right, low, high = (n / QUERIES for n in _right(division))
+            points.append(Point(name, total / QUERIES, right, low, high))
+        if points:
+            series.append(Series(name, tuple(points), Line.BAND))
+    text = " ".join(
+        f"{one.name}: "
+        + ", ".join(f"{words.decimal(p.y)} at {words.amount(p.x)}" for p in one.points)
+        + "."
+        for one in series
+    )
+    return Plot(
+        name="workload-divisions",
+        caption="Share right of the whole workload",
+        title=f"Share right against {what} a query, divided and equal",
+        text=text,
+        x_label=f"{what} a query, on average",
+        y_label="share right",
+        series=tuple(series),
+        x_scale=Scale.LOG10,
+    )
+
+
+def _totals(found: Sequence[Split], what: str) -> Table:
+    def right(division: Division | None) -> Cell:
+        if division is None:
+            return Cell("does not reach", None)
+        number, low, high = _right(division)
+        shown = f"[{low:,.0f}, {high:,.0f}]"
+        return Cell(f"{number:,.0f}", {"expected": number, "low": low, "high": high}, shown)
+
+    def more(one: Split) -> Cell:
+        if one.equal is None:
+            return Cell("-", None)
+        number, (low, high) = difference(one.divided, one.equal)
+        shown = f"[{low:+,.0f}, {high:+,.0f}]"
+        return Cell(f"{number:+,.0f}", {"expected": number, "low": low, "high": high}, shown)
+
+    return Table(
+        "workload-totals",
+        f"Expected right answers of {QUERIES:,} queries, with their 90 % intervals",
+        (
+            Column("total", f"Total {what}"),
+            Column("divided", "Divided"),
+            Column("equal", "Equal"),
+            Column("more", "Difference"),
+        ),
+        tuple(
+            Row((Cell(words.amount(one.total), one.total), right(one.divided), right(one.equal),
+                 more(one)))
+            for one in found
+        ),
+    )  # fmt: skip
+
+
+def _parts(found: Sequence[Split]) -> Table:
+    """Who gets what."""
+    rows = [
+        Row(
+            (
+                Cell(words.amount(one.total), one.total),
+                Cell(name, name),
+                Cell(part.level, part.level),
+                Cell(f"{part.queries:,.0f}", part.queries),
+                Cell(key(part.option.entry.strategy), key(part.option.entry.strategy)),
+                Cell(words.decimal(part.option.accuracy), part.option.accuracy),
+                Cell(words.amount(part.option.price), part.option.price),
+            )
+        )
+        for one in found
+        for name, division in ((DIVIDED, one.divided), (EQUAL, one.equal))
+        for part in (() if division is None else division.parts)
+    ]
+    return Table(
+        "workload-parts",
+        "Which difficulty gets what",
+        (
+            Column("total", "Total"),
+            Column("division", "Division", Kind.WORD),
+            Column("difficulty", "Difficulty", Kind.WORD),
+            Column("queries", "Queries"),
+            Column("strategy", "Strategy", Kind.CODE),
+            Column("accuracy", "Accuracy"),
+            Column("price", "A query"),
+        ),
+        tuple(rows),
+        folded=True,
+    )
