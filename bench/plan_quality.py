@@ -53,6 +53,7 @@ from planner.evaluate import Arena, arenas, expectations, regrets
 from planner.outcome import OutcomeModel
 from planner.recommend import Choice
 from planner.splits import FOLDS, hold_out, problem_folds
+from planner.thumb import Account
 from planner.tuning import tune
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, prms_of
 
@@ -252,7 +253,10 @@ def summary(document: Mapping[str, Any]) -> str:
             f"{mean['honest']:.2f} at least (by problems {weighted['naive']:.2f}, "
             f"{weighted['honest']:.2f}); {document[name]['cells']} cells"
         )
-    for start in ("best in hindsight for everything", "best in hindsight for each", RULE_OF_THUMB):
+    for start in (
+        "best in hindsight for everything", "best in hindsight for each",
+        *(f"{RULE_OF_THUMB} ({account})" for account in Account),
+    ):  # fmt: skip
         told = (_comparison(document, n, start) for n in LIVE_BUDGETS)
         lines.append(f"plan minus {start}, points: " + "; ".join(told))
     for kind, one in document["left_out"].items():

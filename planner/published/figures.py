@@ -87,6 +87,7 @@ def cells() -> pd.DataFrame:
     found["problems"] = found["benchmark"].map(benchmarks()).astype("int64")
     found["rows"] = found["problems"] * found["runs"]
     found["successes"] = found["accuracy"] * found["rows"]
+    found["squares"] = found["successes"]  # of answers that are right or wrong
     found["difficulty"], found["sources"] = "all", "published"
     for column in (*TOKENS, "pass_at_1", "prm_auc"):
         found[column] = float("nan")
