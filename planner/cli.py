@@ -6,25 +6,31 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from executor.errors import EngineError, InputError
 from executor.servers.address import located
+from planner.options import (
+    USAGE_ERROR,
+    Parser,
+    add_cluster,
+    add_command,
+    add_constraint,
+    add_engine,
+    add_models,
+    add_prices,
+    add_problems,
+    add_published,
+    add_sampling,
+    add_sizes,
+    add_strategy_options,
+    runnable,
+    whole,
+)
 
-DEFAULT_STORE = "sqlite:///apportion.db"
-USAGE_ERROR = 2
 ENGINE_ERROR = 3
 INTERRUPTED = 130
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, like all of this program's."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is; exit code 2."""
-        self.exit(USAGE_ERROR, f"apportion: {message}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,254 +89,8 @@ def build_parser() -> Parser:
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction[Parser],
-    name: str,
-    summary: str,
-    examples: str,
-) -> Parser:
-    command = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    command.set_defaults(module=name.replace("-", "_"))
-    command.add_argument(
-        "--json", action="store_true", help="print one JSON document on stdout, nothing else"
-    )
-    command.add_argument(
-        "--store",
-        default=DEFAULT_STORE,
-        metavar="URL",
-        help=f"SQLAlchemy URL of the store (default: {DEFAULT_STORE}; demo: in --out)",
-    )
-    return command
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
-def _runnable(name: str) -> str:
-    """The hub id that a name of the catalog stands for; any other name as it is."""
-    from planner.catalog import load_catalog
-
-    try:
-        return load_catalog().hub_id(name)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _add_models(command: Parser, *, served: bool = True) -> None:
-    server = ", or address of a server" if served else ""
-    kind = _runnable if served else str
-    command.add_argument(
-        "--policy",
-        required=True,
-        type=kind,
-        help=f"catalog name (lab-0.8m), checkpoint folder, hub id{server}",
-    )
-    command.add_argument(
-        "--prm",
-        type=kind,
-        help=f"catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}",
-    )
-
-
-def _add_servers(command: Parser, *, prm: bool = True) -> None:
-    group = command.add_argument_group(
-        "servers", "addresses are http://host:port/v1, several of one model with commas"
-    )
-    group.add_argument(
-        "--policy-model",
-        metavar="NAME",
-        help="which policy is served at the address given with --policy (default: as it says)",
-    )
-    if prm:
-        group.add_argument("--prm-model", metavar="NAME", help="the same of --prm")
-    group.add_argument(
-        "--stall-timeout",
-        type=float,
-        default=120.0,
-        metavar="SECONDS",
-        help="a server that says nothing for so long is lost (default: 120)",
-    )
-    group.add_argument(
-        "--outage-timeout",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="how long all servers may be down before the run ends (default: 60)",
-    )
-
-
-def _add_problems(command: Parser) -> None:
-    command.add_argument(
-        "--problems",
-        action="append",
-        required=True,
-        type=Path,
-        metavar="FILE",
-        help="JSONL, JSON or CSV; may be given several times",
-    )
-    command.add_argument(
-        "--limit",
-        action="append",
-        type=_whole,
-        default=[],
-        metavar="N",
-        help="only the first N problems; once for all files, or once a file",
-    )
-    command.add_argument("--problem-field", metavar="NAME", help="field that holds the question")
-    command.add_argument("--answer-field", metavar="NAME", help="field that holds the answer")
-
-
-def _add_sampling(command: Parser, *, prm: bool = True) -> None:
-    group = command.add_argument_group("sampling (defaults: those of arXiv 2502.06703)")
-    # None is "not given": a plan brings its own, and then these must not be given.
-    number: Callable[[str], float] = float
-    group.add_argument("--temperature", type=number, help="default: 0.7")
-    group.add_argument("--top-p", type=number, help="default: 1")
-    group.add_argument("--max-tokens", type=_whole, help="of one response (8192)")
-    group.add_argument("--max-step-tokens", type=_whole, help="of one searched step (2048)")
-    group.add_argument("--max-steps", type=_whole, help="of one searched response (40)")
-    group.add_argument("--template", help="task template: a bundled name or a JSON file")
-    group.add_argument(
-        "--token-cap", type=_whole, help="most tokens generated for one problem, in all"
-    )
-    _add_engine(command, prm=prm)
-    _add_servers(command, prm=prm)
-
-
-def _add_engine(command: Parser, *, prm: bool = True) -> None:
-    group = command.add_argument_group("engine")
-    group.add_argument("--seed", type=_whole, default=0)
-    group.add_argument(
-        "--concurrency",
-        type=_whole,
-        help="most problems in flight (default: as many as fill the engines)",
-    )
-    if prm:
-        group.add_argument(
-            "--apart",
-            action="store_true",
-            help="the policy's engine in a process of its own, on a CPU with half of the cores: "
-            "faster beside a PRM of about its size, but loads some seconds longer",
-        )
-    _add_sizes(group)
-
-
-def _add_sizes(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--max-model-len", type=_whole, help="longest context in tokens")
-    group.add_argument(
-        "--kv-cache-gib", type=float, default=2.0, help="key-value cache of an engine on a CPU"
-    )
-    group.add_argument(
-        "--dtype",
-        default="auto",
-        help="of the models (default: auto, their own, but 16 bits for 32)",
-    )
-    group.add_argument(
-        "--gpu-memory-utilization",
-        type=float,
-        default=0.45,
-        help="share of a GPU's memory an engine takes; policy and PRM are two (default: 0.45)",
-    )
-    group.add_argument(
-        "--tensor-parallel-size", type=_whole, default=1, help="GPUs a model is split over"
-    )
-
-
-def _add_cluster(command: Parser) -> None:
-    group = command.add_argument_group("cluster")
-    group.add_argument(
-        "--ray",
-        action="store_true",
-        help="spread problems over Ray workers, each with engines of its own and with "
-        "--concurrency problems in flight",
-    )
-    group.add_argument(
-        "--ray-workers",
-        type=_whole,
-        metavar="N",
-        help="default: one a GPU (a --tensor-parallel-size of them); without GPUs one a machine, "
-        "at least 2",
-    )
-    group.add_argument(
-        "--ray-address",
-        metavar="ADDRESS",
-        help="of a cluster to join, auto for the one on this machine (default: RAY_ADDRESS, else "
-        "Ray is started here for as long as the command runs)",
-    )
-
-
-def _add_constraint(command: Parser) -> None:
-    group = command.add_argument_group("constraints")
-    group.add_argument("--budget", type=_whole, metavar="N", help="most generations a problem")
-    group.add_argument("--max-flops", type=float, metavar="X", help="most FLOPs a problem")
-    group.add_argument("--max-seconds", type=float, metavar="X", help="most seconds a problem")
-    group.add_argument("--max-usd", type=float, metavar="X", help="most money a problem")
-    group.add_argument(
-        "--target-accuracy", type=float, metavar="A", help="the cheapest that reaches A"
-    )
-    group.add_argument(
-        "--confidence", type=float, default=0.95, help="how sure it must be of A (default: 0.95)"
-    )
-
-
-def _add_published(command: Parser) -> None:
-    command.add_argument(
-        "--benchmark",
-        metavar="NAME",
-        help="answer from published figures of this benchmark, as MATH-500 (default, where nothing "
-        "was measured) or AIME24",
-    )
-    command.add_argument(
-        "--catalog",
-        type=Path,
-        metavar="FILE",
-        help="TOML with policies and PRMs of yours, laid out as data/catalog.toml",
-    )
-
-
-def _add_prices(command: Parser) -> None:
-    group = command.add_argument_group(
-        "prices", "what seconds, money and energy are counted by (default: as runs here measured)"
-    )
-    group.add_argument(
-        "--device", metavar="NAME", help="seconds, price and power of this one, by its data sheet"
-    )
-    group.add_argument(
-        "--devices", type=_whole, metavar="K", help="of it, an engine is split over (default: 1)"
-    )
-    group.add_argument(
-        "--prices",
-        type=Path,
-        metavar="FILE",
-        help="devices, prices and assumptions of your own, over those of data/prices.toml",
-    )
-    group.add_argument(
-        "--usd-per-hour", type=float, metavar="X", help="price of the machine, or of one device"
-    )
-    group.add_argument(
-        "--watts", type=float, metavar="X", help="power of the machine, or of one device"
-    )
-    group.add_argument(
-        "--context",
-        type=float,
-        metavar="TOKENS",
-        help="of a whole sequence: counts the FLOPs of attention, too",
-    )
-
-
 def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "demo",
         "the whole road on the bundled policy and problems: profile, PRM, measure, fit, plan, run",
@@ -346,19 +106,19 @@ def _demo(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder for what it makes")
     command.add_argument(
         "--problems",
-        type=_whole,
+        type=whole,
         metavar="N",
         help="of each part (default: laboratory 80, else 30)",
     )
     command.add_argument(
-        "--samples", type=_whole, help="a problem (default: laboratory 64, else 16)"
+        "--samples", type=whole, help="a problem (default: laboratory 64, else 16)"
     )
-    command.add_argument("--trials", type=_whole, default=25, help="Optuna trials")
-    _add_engine(command)
+    command.add_argument("--trials", type=whole, default=25, help="Optuna trials")
+    add_engine(command)
 
 
 def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "recommend",
         "which strategy to use, from evidence alone; needs neither torch nor vllm",
@@ -368,31 +128,31 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         "apportion recommend --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
         "--benchmark MATH-500 --budget 256",
     )
-    _add_models(command, served=False)
+    add_models(command, served=False)
     command.add_argument("--difficulty", default="all", help="easy, medium, hard, or all (default)")
-    _add_published(command)
+    add_published(command)
     command.add_argument(
         "--next-problems",
-        type=_whole,
+        type=whole,
         default=50,
         metavar="M",
         help="say what measuring a strategy on M more problems is worth (default: %(default)s)",
     )
-    _add_constraint(command)
-    _add_prices(command)
+    add_constraint(command)
+    add_prices(command)
 
 
 def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "profile",
         "sample the policy on problems with known answers: pass@1 and difficulty of each",
         "apportion profile --problems problems.jsonl --policy smollm2-135m --max-samples 16\n"
         "apportion profile --problems p.csv --policy ./my-model --prm ./my-head --json",
     )
-    _add_models(command)
-    _add_problems(command)
-    command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
+    add_models(command)
+    add_problems(command)
+    command.add_argument("--max-samples", type=whole, default=16, metavar="N")
     command.add_argument(
         "--confidence",
         type=float,
@@ -400,12 +160,12 @@ def _profile(commands: argparse._SubParsersAction[Parser]) -> None:
         help="stop sampling a problem once its difficulty is this sure (default: draw all; only "
         "then are the samples evidence on votes and best-of-N)",
     )
-    _add_sampling(command)
-    _add_cluster(command)
+    add_sampling(command)
+    add_cluster(command)
 
 
 def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "fit-prm",
         "train a reward head on the policy's own samples: an on-policy PRM",
@@ -414,46 +174,34 @@ def _fit_prm(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument(
         "--policy",
         required=True,
-        type=_runnable,
+        type=runnable,
         help="whose hidden states the head reads: name, folder or hub id",
     )
-    _add_problems(command)
-    command.add_argument("--max-samples", type=_whole, default=16, metavar="N")
+    add_problems(command)
+    command.add_argument("--max-samples", type=whole, default=16, metavar="N")
     command.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
-    _add_sampling(command, prm=False)
-
-
-def _add_strategy_options(command: Parser) -> None:
-    command.add_argument("--width", type=_whole, help="branches a beam or subtree (default: 4)")
-    command.add_argument(
-        "--softmax-temperature", type=float, help="of a particle filter's resampling (default: 1)"
-    )
-    command.add_argument(
-        "--confidence", type=float, help="at which an adaptive majority ends (default: 0.95)"
-    )
-    command.add_argument("--score", help="min, last, mean or prod (default: last)")
-    command.add_argument("--vote", help="majority, max or weighted (default: the strategy's own)")
+    add_sampling(command, prm=False)
 
 
 def _measure(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "measure",
         "run strategies live on problems with known answers; the outcomes are evidence",
         "apportion measure --problems p.jsonl --policy smollm2-135m --prm ./head "
         "--strategies beam_search,dvts --budgets 4,16",
     )
-    _add_models(command)
-    _add_problems(command)
+    add_models(command)
+    add_problems(command)
     command.add_argument("--strategies", default="all", help="names, or all (default)")
     command.add_argument("--budgets", default="4", help="numbers of generations, as in 4,16,64")
-    _add_strategy_options(command)
-    _add_sampling(command)
-    _add_cluster(command)
+    add_strategy_options(command)
+    add_sampling(command)
+    add_cluster(command)
 
 
 def _import(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "import",
         "make evidence of what another program recorded; it keeps that program's grading",
@@ -485,12 +233,12 @@ def _import(commands: argparse._SubParsersAction[Parser]) -> None:
         "--strategy", metavar="NAME", help="which strategy it is of, where names do not say"
     )
     command.add_argument(
-        "--width", type=_whole, help="branches a beam or subtree, where files do not say"
+        "--width", type=whole, help="branches a beam or subtree, where files do not say"
     )
 
 
 def _replay(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "replay",
         "the accuracy of every vote at every number of samples, from stored ones; runs no model",
@@ -507,14 +255,14 @@ def _replay(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _fit(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "fit",
         "fit the outcome model to all evidence in the store, tuned by Optuna",
         "apportion fit\napportion fit --trials 100 --json",
     )
-    command.add_argument("--trials", type=_whole, default=50, metavar="T")
-    command.add_argument("--seed", type=_whole, default=0)
+    command.add_argument("--trials", type=whole, default=50, metavar="T")
+    command.add_argument("--seed", type=whole, default=0)
     command.add_argument(
         "--transfer",
         type=float,
@@ -525,20 +273,20 @@ def _fit(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _plan(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "plan",
         "choose a strategy and budget for every difficulty, and write them down",
         "apportion plan --policy smollm2-135m --prm ./head --budget 16 --out plan.json",
     )
-    _add_models(command, served=False)
-    _add_constraint(command)
-    _add_prices(command)
+    add_models(command, served=False)
+    add_constraint(command)
+    add_prices(command)
     command.add_argument("--out", type=Path, required=True, help="the plan file")
 
 
 def _run(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "run",
         "answer problems by a plan, or by one strategy",
@@ -549,7 +297,7 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--plan", type=Path, help="a plan made by apportion plan")
     command.add_argument("--strategy", help="without a plan: names of strategies, or all")
-    command.add_argument("--budget", type=_whole, metavar="N", help="budget of --strategy")
+    command.add_argument("--budget", type=whole, metavar="N", help="budget of --strategy")
     command.add_argument(
         "--no-early-stop",
         dest="early_stop",
@@ -558,20 +306,20 @@ def _run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument(
         "--policy",
-        type=_runnable,
+        type=runnable,
         help="with --strategy; with --plan: where its policy lies now",
     )
     command.add_argument(
-        "--prm", type=_runnable, help="with --strategy; with --plan: where its PRM lies now"
+        "--prm", type=runnable, help="with --strategy; with --plan: where its PRM lies now"
     )
-    _add_problems(command)
-    _add_strategy_options(command)
-    _add_sampling(command)
-    _add_cluster(command)
+    add_problems(command)
+    add_strategy_options(command)
+    add_sampling(command)
+    add_cluster(command)
 
 
 def _budget(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "budget",
         "divide a workload's budget over its difficulties, and say what a day of it costs",
@@ -605,11 +353,11 @@ def _budget(commands: argparse._SubParsersAction[Parser]) -> None:
         ("--total-gpu-hours", "hours of devices"),
     ):
         totals.add_argument(option, type=float, metavar="X", help=words)
-    _add_prices(command)
+    add_prices(command)
 
 
 def _evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "evaluate",
         "plans against every fixed strategy, a rule of thumb and the best in hindsight, on "
@@ -621,12 +369,12 @@ def _evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     command.add_argument(
         "--budgets", help="most generations a problem, as in 4,16,64 (default: those measured)"
     )
-    command.add_argument("--trials", type=_whole, default=20, metavar="T", help="for each fold")
-    command.add_argument("--seed", type=_whole, default=0)
+    command.add_argument("--trials", type=whole, default=20, metavar="T", help="for each fold")
+    command.add_argument("--seed", type=whole, default=0)
 
 
 def _report(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "report",
         "one self-contained page: the recommendation, the plots, what it rests on",
@@ -646,13 +394,13 @@ def _report(commands: argparse._SubParsersAction[Parser]) -> None:
         default="html",
         help="what to write: a page, Markdown, or all of it as JSON (default: %(default)s)",
     )
-    _add_published(command)
-    _add_constraint(command)
-    _add_prices(command)
+    add_published(command)
+    add_constraint(command)
+    add_prices(command)
 
 
 def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "serve-command",
         "print how to start a server of a policy or a PRM that does what this program would",
@@ -661,13 +409,13 @@ def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     model = command.add_mutually_exclusive_group(required=True)
     model.add_argument(
-        "--policy", type=_runnable, help="catalog name (lab-0.8m), checkpoint folder or hub id"
+        "--policy", type=runnable, help="catalog name (lab-0.8m), checkpoint folder or hub id"
     )
     model.add_argument(
-        "--prm", type=_runnable, help="catalog name (lab-0.8m-prm), checkpoint folder or hub id"
+        "--prm", type=runnable, help="catalog name (lab-0.8m-prm), checkpoint folder or hub id"
     )
-    command.add_argument("--port", type=_whole, default=8000, help="default: %(default)s")
-    _add_sizes(command.add_argument_group("engine"))
+    command.add_argument("--port", type=whole, default=8000, help="default: %(default)s")
+    add_sizes(command.add_argument_group("engine"))
 
 
 if __name__ == "__main__":
