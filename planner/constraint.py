@@ -21,7 +21,7 @@ class Constraint:
         budget: most generations a problem.
         max_flops, max_seconds, max_usd: most of each a problem, expected.
         target_accuracy: rather than the best, the cheapest that reaches this accuracy...
-        confidence: ...with at least this probability.
+        confidence: ...with at least this probability, chosen among others as it is.
     """
 
     budget: int | None = None

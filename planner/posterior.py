@@ -5,6 +5,8 @@ All of it is in closed form; nothing here fits anything.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincc, betaincinv, betaln, gammaln
@@ -20,6 +22,11 @@ def summarise(a: Floats, b: Floats, level: float = LEVEL) -> tuple[Floats, Float
     """Mean and equal-tailed interval of Beta(a, b)."""
     tail = (1 - level) / 2
     return a / (a + b), betaincinv(a, b, tail), betaincinv(a, b, 1 - tail)
+
+
+def deviation(a: float, b: float) -> float:
+    """Standard deviation of Beta(a, b)."""
+    return math.sqrt(a * b / (a + b + 1)) / (a + b)
 
 
 def probability_above(a: Floats, b: Floats, target: float) -> Floats:

@@ -18,7 +18,7 @@ from planner.evidence import cells, for_pair, strategy_of
 from planner.features import describe
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise
-from planner.selection import cheapest_sure, most_accurate
+from planner.selection import cheapest_sure, most_accurate, sure_enough
 from profiling.passrate import Difficulty
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
@@ -94,7 +94,7 @@ class Recommendation:
         pareto: of the choice and its alternatives, those that no other beats in both cost and
             accuracy, from the cheapest on.
         cost_unit: what costs were compared by, see `cost_unit`.
-        chance: P(accuracy >= target) of the choice; None where there is no target.
+        chance: P(accuracy >= target) of the choice, taken alone; None where there is no target.
     """
 
     difficulty: str
@@ -236,8 +236,8 @@ def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Reco
     """The best of `found` under `constraint`.
 
     Without a target: the highest predicted accuracy; among those within half a point of it, the
-    cheapest. With a target: the cheapest that is sure enough to reach it, else the surest with a
-    note. See `planner.selection`.
+    cheapest. With a target: the cheapest that is sure enough to reach it, the more so the more
+    there are to choose from, else the surest with a note. See `planner.selection`.
 
     Raises:
         InputError: nothing keeps to the constraint.
@@ -255,13 +255,19 @@ def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Reco
         picked = int(most_accurate(means[None, :], prices)[0])
     else:
         chances = np.array([c.probability_above(target) for c in allowed])
-        at_least = constraint.confidence
-        picked = int(cheapest_sure(means[None, :], chances[None, :], prices, at_least)[0])
+        confidence, among = constraint.confidence, len(allowed)
+        picked = int(cheapest_sure(means[None, :], chances[None, :], prices, confidence)[0])
         chance = float(chances[picked])
+        at_least = sure_enough(confidence, among)
         if chance < at_least:
             notes.append(
-                f"no strategy here is {100 * at_least:g}% sure to reach {100 * target:g}%; "
+                f"no strategy here is {100 * at_least:.4g}% sure to reach {100 * target:g}%; "
                 f"the surest is {key(allowed[picked].strategy)} at {_percent_below(chance)}"
+            )
+        if among > 1:
+            notes.append(
+                f"to be {100 * confidence:g}% sure of a choice among {among} strategies, "
+                f"{100 * at_least:.4g}% is asked of each (Bonferroni)"
             )
     pick = allowed[picked]
     others = sorted(

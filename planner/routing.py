@@ -6,12 +6,19 @@ named is run. What that solves and costs is an expectation over true and named d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from executor.strategy import Strategy, key
+import numpy as np
+from scipy.special import ndtr
+
+from executor.strategy import Strategy, key, to_dict
+from planner.constraint import Constraint
+from planner.posterior import deviation
 from planner.recommend import Choice, unit_name
-from planner.selection import INDIFFERENCE
+from planner.selection import cheapest_sure, most_accurate
 
 # P(named | true): by true difficulty, then by the one named.
 Confusion = Mapping[str, Mapping[str, float]]
@@ -20,10 +27,72 @@ Known = Mapping[str, Mapping[Strategy, Choice]]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Accuracy, and cost a problem in one unit."""
+    """Accuracy, and cost a problem in one unit.
+
+    Attributes:
+        accuracy, price: expected.
+        spread: standard deviation of what is not known of the accuracy.
+    """
 
     accuracy: float
     price: float
+    spread: float = 0.0
+
+    def chance(self, target: float) -> float:
+        """P(accuracy >= target), the accuracy taken as normal."""
+        if self.spread == 0:
+            return float(self.accuracy >= target)
+        return float(ndtr((self.accuracy - target) / self.spread))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A strategy for each difficulty beside one for all.
+
+    Attributes:
+        routed: a strategy for each, with probes and misnamed difficulties.
+        single: `strategy` for all.
+        unit: of their prices, see `planner.recommend.cost_unit`.
+        target: what was to be reached; None where there is none.
+        routes: whether to route, by the rule that strategies are chosen by.
+    """
+
+    routed: Expected
+    single: Expected
+    strategy: Strategy
+    unit: str
+    target: float | None
+    routes: bool
+
+    def sentence(self) -> str:
+        """What was decided, with the numbers it was decided by."""
+        decided = "routed" if self.routes else "not routed"
+        return (
+            f"{decided}: {key(self.strategy)} for all is expected to solve "
+            f"{self._told(self.single)} {unit_name(self.unit)} a problem, a strategy for each "
+            f"difficulty {self._told(self.routed)}, probes and misnamed difficulties included"
+        )
+
+    def _told(self, one: Expected) -> str:
+        sure = ""
+        if self.target is not None:
+            sure = f" ({one.chance(self.target):.1%} sure of the target)"
+        return f"{one.accuracy:.3f}{sure} at {one.price:.3g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the plan."""
+
+        def plain(one: Expected) -> dict[str, float | None]:
+            chance = None if self.target is None else one.chance(self.target)
+            return {"accuracy": one.accuracy, "price": one.price, "chance_of_target": chance}
+
+        return {
+            "routes": self.routes,
+            "routed": plain(self.routed),
+            "single": plain(self.single),
+            "strategy": to_dict(self.strategy),
+            "cost_unit": self.unit,
+        }
 
 
 def expected(
@@ -36,7 +105,9 @@ def expected(
     """What running the strategy of the difficulty named is expected to solve and to cost.
 
     The accuracy is the sum over true difficulties t and named ones n of
-    P(t) P(n | t) accuracy(strategy of n on problems of t), and the cost likewise.
+    P(t) P(n | t) accuracy(strategy of n on problems of t), and the cost likewise. Difficulties are
+    of different problems, so their errors are independent; strategies of one difficulty share its
+    problems, so theirs are added as if they went together, which is the widest they can be.
 
     Args:
         strategies: by difficulty named; all of them the same for a plan that does not route.
@@ -48,8 +119,9 @@ def expected(
     Returns:
         None where a strategy is not known on a difficulty that it may meet.
     """
-    accuracy = price = 0.0
+    accuracy = price = variance = 0.0
     for true, share in shares.items():
+        spread = 0.0
         for named, chance in confusion[true].items():
             if share * chance == 0:
                 continue
@@ -58,19 +130,26 @@ def expected(
                 return None
             accuracy += share * chance * choice.predicted_accuracy
             price += share * chance * choice.price(unit)
-    return Expected(accuracy, price)
+            spread += share * chance * deviation(*choice.beta)
+        variance += spread**2
+    return Expected(accuracy, price, math.sqrt(variance))
 
 
-def not_worth_it(routed: Expected, single: Expected, strategy: Strategy, unit: str) -> str | None:
-    """Why a plan should not route, in words; None where it should.
+def compare(
+    routed: Expected, single: Expected, strategy: Strategy, unit: str, constraint: Constraint
+) -> Comparison:
+    """Route or not, by the rule of `planner.selection`.
 
-    It should not where one strategy for all solves as much (within `INDIFFERENCE`) for less.
+    Without a target the more accurate way, and the cheaper where they are within `INDIFFERENCE` of
+    each other. With a target the cheaper of those sure enough of it, else the surer.
     """
-    if single.accuracy < routed.accuracy - INDIFFERENCE or single.price > routed.price:
-        return None
-    unit = unit_name(unit)
-    return (
-        f"not routed: {key(strategy)} for all is expected to solve {single.accuracy:.3f} at "
-        f"{single.price:.3g} {unit} a problem, a strategy for each difficulty "
-        f"{routed.accuracy:.3f} at {routed.price:.3g}, probes and misnamed difficulties included"
-    )
+    both = (single, routed)  # of two that are equal the first: the plainer
+    prices = np.array([one.price for one in both])
+    means = np.array([[one.accuracy for one in both]])
+    target = constraint.target_accuracy
+    if target is None:
+        picked = most_accurate(means, prices)
+    else:
+        chances = np.array([[one.chance(target) for one in both]])
+        picked = cheapest_sure(means, chances, prices, constraint.confidence)
+    return Comparison(routed, single, strategy, unit, target, routes=bool(picked[0]))

@@ -15,7 +15,7 @@ from planner.constraint import Constraint
 from planner.evidence import MIN_SHARED
 from planner.posterior import probability_greater
 from planner.recommend import Choice, Recommendation, choose, unit_name
-from planner.selection import INDIFFERENCE
+from planner.selection import INDIFFERENCE, sure_enough
 from planner.summary import paired_moments
 
 Floats = NDArray[np.float64]
@@ -104,10 +104,11 @@ def why(second: RunnerUp, made: Recommendation, constraint: Constraint) -> str:
     """Why the runner-up lost, in words made of its numbers."""
     name, costs = key(second.choice.strategy), _costs(second, made.cost_unit)
     if made.chance is not None and second.chance is not None:
-        if second.chance >= constraint.confidence:
+        at_least = sure_enough(constraint.confidence, 1 + len(made.alternatives))
+        if second.chance >= at_least:
             return f"{name} is sure enough too ({second.chance:.1%}), {costs}"
-        if made.chance >= constraint.confidence:
-            asked = f"{100 * constraint.confidence:g}%"
+        if made.chance >= at_least:
+            asked = f"{100 * at_least:.4g}%"
             return f"{name} reaches the target with a chance of {second.chance:.1%}, not {asked}"
         return f"{name} is less sure of the target: {second.chance:.1%} against {made.chance:.1%}"
     basis = f"paired on {second.paired} problems" if second.paired else "by their posteriors"

@@ -29,21 +29,31 @@ def most_accurate(means: Floats, prices: Floats) -> NDArray[np.intp]:
     return _cheapest(near, means, prices)
 
 
+def sure_enough(confidence: float, strategies: int) -> float:
+    """How sure of a target one strategy must be where one of several is chosen for being so.
+
+    Of many that fall short a few look sure by chance, and these are chosen. By Bonferroni's
+    inequality the chance that any of m does is at most m times that of one: each may miss with a
+    chance of (1 - confidence) / m, whatever problems they share.
+    """
+    return 1 - (1 - confidence) / strategies
+
+
 def cheapest_sure(
     means: Floats, chances: Floats, prices: Floats, confidence: float
 ) -> NDArray[np.intp]:
-    """The cheapest whose chance to reach a target is at least `confidence`, else the surest.
+    """The cheapest that is sure enough to reach a target, see `sure_enough`, else the surest.
 
     Args:
         means, prices: as of `most_accurate`.
         chances: shape `(states, strategies)`, P(accuracy >= target).
-        confidence: how sure is sure enough.
+        confidence: that what is chosen reaches it.
 
     Returns:
         Shape `(states,)`: which strategy; of equally sure ones (where none is sure enough) the most
         accurate.
     """
-    sure = chances >= confidence
+    sure = chances >= sure_enough(confidence, chances.shape[1])
     surest = chances == chances.max(axis=1, keepdims=True)
     fallback = np.argmax(np.where(surest, means, -np.inf), axis=1)
     return np.where(sure.any(axis=1), _cheapest(sure, means, prices), fallback)

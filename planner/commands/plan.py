@@ -31,7 +31,7 @@ from planner.recommend import (
     cost_unit,
 )
 from planner.report import words
-from planner.routing import Confusion, expected, not_worth_it
+from planner.routing import Comparison, Confusion, compare, expected
 from planner.tuning import fingerprint
 from profiling.difficulty import DifficultyModel
 from profiling.fit_difficulty import fit_difficulty
@@ -77,7 +77,7 @@ def make(
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
-    made, classifier = _routed(basis, name, prm_name, constraint, classifier, spec)
+    made, classifier, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
     usable = evidence.for_pair(basis.frame, name, prm_name)
     needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
     plan = Plan(
@@ -95,6 +95,7 @@ def make(
             "mix": evidence.difficulty_counts(usable),
             "evidence": fingerprint(usable),
             "model": basis.metrics,
+            "routing": None if routing is None else routing.to_dict(),
         },
         frontier={
             r.difficulty: tuple(map(Entry.of, frontier((r.choice, *r.alternatives)))) for r in made
@@ -111,33 +112,40 @@ def _routed(
     constraint: Constraint,
     classifier: DifficultyModel | None,
     spec: RunSpec,
-) -> tuple[list[Recommendation], DifficultyModel | None]:
-    """Choices that pay for their probes; without any where probing would change nothing."""
+) -> tuple[list[Recommendation], DifficultyModel | None, Comparison | None]:
+    """Choices that pay for their probes; without any where probing would change nothing.
+
+    With the comparison this was decided by; None where there was nothing to decide, or a strategy
+    is not known on a difficulty it may meet.
+    """
     if classifier is not None:
         usable = evidence.for_pair(basis.frame, policy, prm)
         probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]
-            why = _needless(basis, policy, prm, made, probing, head.quality.named())
-            if why is None:
+            confusion = head.quality.named()
+            routing = _compared(basis, policy, prm, constraint, made, probing, confusion)
+            said = () if routing is None else (routing.sentence(),)
+            if routing is None or routing.routes:
                 *levels, every = made
-                told = words.difficulty(head)
-                return [*levels, replace(every, notes=(*every.notes, told))], classifier
+                notes = (*every.notes, words.difficulty(head), *said)
+                return [*levels, replace(every, notes=notes)], classifier, routing
             *levels, every = recommendations(basis, policy, prm, constraint)
-            return [*levels, replace(every, notes=(*every.notes, why))], None
-    return recommendations(basis, policy, prm, constraint), None
+            return [*levels, replace(every, notes=(*every.notes, *said))], None, routing
+    return recommendations(basis, policy, prm, constraint), None, None
 
 
-def _needless(
+def _compared(
     basis: Basis,
     policy: str,
     prm: str | None,
+    constraint: Constraint,
     made: list[Recommendation],
     probing: Probing,
     confusion: Confusion,
-) -> str | None:
-    """Why routing is not worth its probes, in words; None where it is, or nobody can say."""
+) -> Comparison | None:
+    """The strategies for each difficulty beside that for all; None where nobody can say."""
     usable = evidence.for_pair(basis.frame, policy, prm)
     problems = usable[usable["difficulty"].isin(tuple(Difficulty))].drop_duplicates("problem")
     counted = problems["difficulty"].value_counts(normalize=True)
@@ -159,7 +167,7 @@ def _needless(
     single = expected(dict.fromkeys(shares, every), alone, shares, confusion, unit)
     if routed is None or single is None:
         return None
-    return not_worth_it(routed, single, every, unit)
+    return compare(routed, single, every, unit, constraint)
 
 
 def recommendations(

@@ -395,7 +395,9 @@ def _headline(answered: Answer) -> str:
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
     problems = "" if made.difficulty == "all" else f" on {made.difficulty} problems"
     sure = (
-        "" if made.chance is None else f"; it reaches the target with a chance of {made.chance:.1%}"
+        ""
+        if made.chance is None
+        else f"; this strategy, taken alone, reaches the target with a chance of {made.chance:.1%}"
     )
     return (
         f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "

@@ -38,7 +38,7 @@ def made(
 ) -> tuple[Plan, list[Recommendation], str]:
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     policy = SimulatedPolicy(CHANCE, 1, wrong_answers=3)
-    executor = Executor(policy, SimulatedPrm(0.9), grader, Sampling())
+    executor = Executor(policy, SimulatedPrm(0.75), grader, Sampling())
     spec = profile_spec(executor, 16, PromptTemplate().to_dict())
     with Store.open(url) as store:
         asyncio.run(profile(executor, PROBLEMS, store, spec))
@@ -71,3 +71,14 @@ def test_the_same_store_gives_the_same_plan(
 ) -> None:
     plan, _, url = made
     assert make(url, plan.policy, plan.prm, Constraint(budget=16))[0] == plan
+
+
+def test_what_routing_was_decided_by_is_in_the_plan(
+    made: tuple[Plan, list[Recommendation], str],
+) -> None:
+    plan, recommendations, _ = made
+    routing = plan.rests_on["routing"]
+    assert routing["routes"] == plan.routes
+    assert routing["routed"]["accuracy"] >= routing["single"]["accuracy"]
+    [said] = [note for note in recommendations[-1].notes if note.startswith("routed: ")]
+    assert f"{routing['routed']['accuracy']:.3f} at {routing['routed']['price']:.3g}" in said

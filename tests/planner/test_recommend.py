@@ -130,13 +130,15 @@ def test_a_target_takes_the_cheapest_that_is_sure_enough() -> None:
     assert picked(Constraint(target_accuracy=0.65)) == Majority(16)
     # A mean just above the target is no certainty.
     assert picked(Constraint(target_accuracy=0.59)) == Majority(16)
-    assert picked(Constraint(target_accuracy=0.59, confidence=0.6)) == Majority(4)
+    assert picked(Constraint(target_accuracy=0.59, confidence=0.3), FOUND[1:3]) == Majority(4)
 
 
 def test_a_target_out_of_reach_gives_the_surest_and_says_so() -> None:
     made = choose("hard", FOUND, Constraint(target_accuracy=0.9))
     assert made.choice.strategy == BestOfN(16)
-    assert made.notes[0].startswith("no strategy here is 95% sure to reach 90%")
+    assert made.notes[0].startswith(
+        f"no strategy here is {100 - 5 / len(FOUND):.4g}% sure to reach 90%"
+    )
     assert picked(Constraint(target_accuracy=1.0)) == BestOfN(16)
 
 
@@ -152,10 +154,23 @@ def test_of_equally_cheap_ones_within_half_a_point_the_more_accurate_is_chosen()
 
 
 def test_the_chance_to_reach_the_target_is_told() -> None:
-    made = choose("all", FOUND, Constraint(target_accuracy=0.59, confidence=0.6))
+    made = choose("all", FOUND[1:3], Constraint(target_accuracy=0.59, confidence=0.3))
     assert made.chance == made.choice.probability_above(0.59)
-    assert 0.6 <= made.chance < 0.95
+    assert 0.65 <= made.chance < 0.95
     assert choose("all", FOUND, NO_LIMIT).chance is None
+
+
+def test_the_more_there_are_to_choose_from_the_surer_each_must_be() -> None:
+    """97 % is enough of one strategy alone, and of two that are alike it is not."""
+    target = float(beta(600, 400).ppf(1 - 0.97))
+    alike = [choice(Greedy(), 0.6, 1.0), choice(Majority(4), 0.6, 4.0)]
+    constraint = Constraint(target_accuracy=target)
+    assert choose("all", alike[:1], constraint).notes == ()
+    short, why = choose("all", alike, constraint).notes[:2]
+    assert short.startswith("no strategy here is 97.5% sure")
+    assert why == (
+        "to be 95% sure of a choice among 2 strategies, 97.5% is asked of each (Bonferroni)"
+    )
 
 
 def test_a_chance_that_falls_short_is_not_rounded_up() -> None:

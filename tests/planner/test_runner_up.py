@@ -94,8 +94,8 @@ def test_only_problems_of_both_are_compared_and_several_runs_of_one_are_one() ->
 @pytest.mark.parametrize(
     ("constraint", "words"),
     [
-        (Constraint(target_accuracy=0.4), "is sure enough too (100.0%), at 4 times the FLOPs"),
-        (Constraint(target_accuracy=0.6, confidence=0.9), "with a chance of 50.5%, not 90%"),
+        (Constraint(target_accuracy=0.35), "is sure enough too (100.0%), at 4 times the FLOPs"),
+        (Constraint(target_accuracy=0.6, confidence=0.9), "with a chance of 50.5%, not 96.67%"),
         (Constraint(target_accuracy=0.9), "is less sure of the target: 0.0% against 0.0%"),
     ],
     ids=["dearer", "not sure enough", "none is"],
