@@ -119,7 +119,7 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
             )
             for answer, correct, state, tokens, given in zip(*columns, strict=True)
         )
-        pool = Pool.of(records, grader)
+        pool = Pool.of(records, grader, scored=prm is not None)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
@@ -146,7 +146,7 @@ def stored_pools(
                 ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
                 largest[uid] = ProblemPool(
                     uid,
-                    Pool.of(samples, grader),
+                    Pool.of(samples, grader, scored=spec.prm is not None),
                     math.nan if "generated" in unknown else ledger.generated,
                     math.nan if "prm" in unknown else ledger.prm,
                 )

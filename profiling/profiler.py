@@ -234,7 +234,11 @@ def profile_rewards(
         np.array([bool(record.correct) for record in samples]),
         np.repeat(np.arange(len(scored)), [len(each) for each in scored]),
         lengths=np.array([record.n_tokens for record in samples]),
-        pools=[Pool.of(tuple(each), grader) for each in scored] if grader and even else (),
+        pools=(
+            [Pool.of(tuple(each), grader, scored=True) for each in scored]
+            if grader and even
+            else ()
+        ),
         score=score,
     )
 
