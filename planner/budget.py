@@ -125,7 +125,7 @@ class Budget:
                 "whole numbers of queries in place of shares"
             )
         pricer = total or Total("tokens", math.ulp(0.0))
-        counts = {level: part * queries for level, part in workload.shares.items()}
+        counts = workload.split(queries)
         chosen = Division(
             tuple(
                 Part(level, _option(_run(plan, level), pricer, rates), n)

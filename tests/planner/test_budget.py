@@ -107,6 +107,12 @@ def test_a_division_beats_equal_division_within_the_total(plan: Plan) -> None:
     assert counts == MIX
 
 
+def test_no_query_is_lost_to_rounding(plan: Plan) -> None:
+    counts = {"easy": 1, "hard": 48}
+    made = Budget.of(plan, Workload.of_counts(counts, ""), plan.rates, Total("tokens", 1e12))
+    assert {part.level: part.queries for part in made.divisions[DIVIDED].parts} == counts
+
+
 def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) -> None:
     made = Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 1.0))
     steps = max(e.predicted_accuracy for kept in plan.frontier.values() for e in kept)
