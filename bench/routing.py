@@ -54,7 +54,7 @@ def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], di
     pools, probes = {}, {}
     for uid, rows in table.groupby("problem").indices.items():
         mine = tuple(records[row] for row in rows)
-        pools[str(uid)] = Pool.of(mine, grader)
+        pools[str(uid)] = Pool.of(mine, grader, scored=True)
         probes[str(uid)] = Probes.of(texts[str(uid)], mine, grader)
     return pools, probes
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from executor.errors import InputError
 from executor.strategy import key
-from planner.allocate import Class, Division, Option, Part, divide, equal_division
+from planner.allocate import Class, Division, Option, Part, divide, equal_division, hull
+from planner.constraint import Constraint
 from planner.costs import SECONDS_PER_HOUR, TOKENS, Cost, Rates
 from planner.plan import DEFAULT, Entry, Plan
 from planner.provision import Provision, provision
@@ -124,10 +125,10 @@ class Budget:
                 "whole numbers of queries in place of shares"
             )
         pricer = total or Total("tokens", math.ulp(0.0))
-        counts = {level: part * queries for level, part in workload.shares.items()}
+        counts = workload.split(queries)
         chosen = Division(
             tuple(
-                Part(level, _option(plan.entry(level), pricer, rates), n)
+                Part(level, _option(_run(plan, level), pricer, rates), n)
                 for level, n in counts.items()
             )
         )
@@ -140,6 +141,7 @@ class Budget:
             whole = workload.queries is not None
             more, said = _divided(classes, total, chosen, whole=whole)
             divisions, notes = more | divisions, notes + said
+            notes += _bound(plan, classes, total)
         return cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
             (*notes, *rates.notes()),
@@ -176,6 +178,11 @@ def known(plan: Plan, level: str) -> Sequence[Entry]:
     return plan.frontier.get(level) or plan.frontier[DEFAULT]
 
 
+def _run(plan: Plan, level: str) -> Entry:
+    """What queries of a difficulty get from the plan: one that does not route runs one entry."""
+    return plan.entry(level if plan.routes else DEFAULT)
+
+
 def _option(entry: Entry, total: Total, rates: Rates) -> Option:
     try:
         cost = rates.reprice(Cost.of_tokens(entry.cost))
@@ -205,6 +212,20 @@ def _divided(
     return made, notes
 
 
+def _bound(plan: Plan, classes: Mapping[str, Class], total: Total) -> Iterator[str]:
+    """Whether the plan's own limit leaves some of the total: alternatives keep to it as well."""
+    try:
+        limits = Constraint(**plan.constraint).limits()
+    except TypeError as error:
+        raise InputError(f"plan: constraint: damaged ({error})") from None
+    most = sum(one.queries * hull(one.options)[-1].price for one in classes.values())
+    if limits and most < total.amount:
+        yield (
+            f"the plan keeps to {limits}: more than {most:,.4g} {total.words} would change "
+            "nothing; one made with a wider limit may have better strategies"
+        )
+
+
 def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[str]:
     yield f"difficulties: {workload.source}"
     for level in workload.shares:
@@ -212,7 +233,7 @@ def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[str]
             yield f"the plan has no evidence on {level} queries: they are taken as all"
     if total is None or len(workload.shares) == 1:
         return
-    if plan.classifier is None:
+    if plan.classifier is None or not plan.routes:
         yield "this plan does not find difficulties out: the division holds where they are known"
     else:
         yield (

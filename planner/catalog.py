@@ -98,6 +98,11 @@ class Catalog:
             return policy.forwarded
         return None if prm is None else prm.parameters
 
+    def all_parameters(self, name: str) -> int | None:
+        """Parameters that memory must hold, of a policy or PRM; None where it is not known."""
+        entry = self.policy(name) or self.prm(name)
+        return None if entry is None else entry.parameters
+
     def hub_id(self, name: str) -> str:
         """The hub id that a catalog name stands for; `name` itself where it is none or a folder."""
         entry = self.policy(name) or self.prm(name)

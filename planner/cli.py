@@ -245,7 +245,10 @@ def _replay(commands: argparse._SubParsersAction[Parser]) -> None:
         "apportion replay\napportion replay --policy lab-0.8m --prm lab-0.8m-prm --k all --json",
     )
     command.add_argument("--policy", help="default: the only one in the store")
-    command.add_argument("--prm", help="default: the only one in the store")
+    command.add_argument(
+        "--prm",
+        help="default: the only one in the store; of several none, and rules without a score alone",
+    )
     command.add_argument(
         "--k",
         metavar="K",

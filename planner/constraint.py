@@ -82,7 +82,7 @@ class Constraint:
             needs, key=lambda one: max(self._factor(name, need) for name, need in one[1].items())
         )
         excluding = alone or list(nearest)
-        limits = " and ".join(f"{_option(n)} {_number(getattr(self, n))}" for n in excluding)
+        limits = self.limits(excluding)
         over = " and ".join(
             f"{_option(name)} {_number(need, up=True)}" if need is not None
             else f"a {_option(name)} that is not known"
@@ -93,6 +93,11 @@ class Constraint:
             f"no known strategy keeps to {limits}{together}; "
             f"the nearest, {key(strategy)}, needs {over}"
         )
+
+    def limits(self, names: Iterable[str] = _LIMITS) -> str:
+        """Those limits of these that are set, as people read them; empty where none is."""
+        given = ((name, getattr(self, name)) for name in names)
+        return " and ".join(f"{_option(n)} {_number(v)}" for n, v in given if v is not None)
 
     def _factor(self, name: str, need: float | None) -> float:
         """By how much a limit must grow for this need; infinite where the need is not known."""

@@ -90,7 +90,9 @@ class Rates:
     """What one token costs here; None where it is not known.
 
     Attributes:
-        policy_parameters, prm_parameters: model sizes.
+        policy_parameters, prm_parameters: those that every token costs.
+        policy_weights: all of the policy's, where a token uses only some (a mixture of experts):
+            memory holds them, and decoding a batch reads them; None: `policy_parameters`.
         tokens_per_second: measured: generated tokens of all problems over wall seconds, PRM work
             included.
         usd_per_hour: price of the machine, or of one device of the roofline.
@@ -112,6 +114,12 @@ class Rates:
     context: float | None = None
     policy_price: TokenPrice | None = None
     prm_price: TokenPrice | None = None
+    policy_weights: int | None = None
+
+    @property
+    def held(self) -> int | None:
+        """Parameters of the policy that memory holds."""
+        return self.policy_weights or self.policy_parameters
 
     @property
     def devices(self) -> int:
@@ -168,7 +176,7 @@ class Rates:
         if self.policy_parameters is None or (scored and self.prm_parameters is None):
             return None
         policy, shape = self.policy_parameters, self.policy_shape
-        seconds = cost.generated_tokens * self.roofline.decode_seconds(policy, shape)
+        seconds = cost.generated_tokens * self.roofline.decode_seconds(policy, shape, self.held)
         seconds += cost.prompt_tokens * self.roofline.prefill_seconds(policy, shape)
         if self.prm_parameters is not None:
             a_token = self.roofline.prefill_seconds(self.prm_parameters, self.prm_shape)

@@ -84,7 +84,7 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
             for stored in store.outcomes(spec):
                 if not stored.outcome.samples:
                     continue
-                pool = Pool.of(stored.outcome.samples, grader)
+                pool = Pool.of(stored.outcome.samples, grader, scored=spec.prm is not None)
                 _add_rate(rates, rivals, stored, pool)
                 scored.add(stored, pool)
                 # How many samples there are depends on what came: votes among them mean nothing.

@@ -77,11 +77,14 @@ class Pricing:
     def _on_device(self, rates: Rates, book: PriceBook) -> Rates:
         assert self.device is not None
         device = book.device(self.device)
-        roofline = Roofline(device, self.devices or 1, book.assumptions)
+        assumed = book.assumptions
+        if self.context is not None:
+            assumed = replace(assumed, context=self.context)
+        roofline = Roofline(device, self.devices or 1, assumed)
         needed = sum(
             roofline.memory_gb(parameters, shape)
             for parameters, shape in (
-                (rates.policy_parameters, rates.policy_shape),
+                (rates.held, rates.policy_shape),
                 (rates.prm_parameters, rates.prm_shape),
             )
             if parameters is not None

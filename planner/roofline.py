@@ -48,13 +48,19 @@ class Roofline:
         """Engine seconds for one token of a prompt, or of a step that a PRM scores."""
         return self._compute_seconds(parameters, shape)
 
-    def decode_seconds(self, parameters: int, shape: Shape | None) -> float:
+    def decode_seconds(
+        self, parameters: int, shape: Shape | None, weights: int | None = None
+    ) -> float:
         """Engine seconds for one generated token, at the batch assumed.
 
-        Without a shape the key-value cache is not counted.
+        Args:
+            parameters: those that a token costs.
+            shape: without it the key-value cache is not counted.
+            weights: all parameters, where a token uses only some: a batch of many sequences goes
+                through nearly all experts, so all are read.
         """
         assumed = self.assumptions
-        read = parameters * assumed.bytes_per_parameter
+        read = (weights or parameters) * assumed.bytes_per_parameter
         if shape is not None:
             cache = shape.kv_bytes(assumed.bytes_per_parameter)
             read += assumed.batch * assumed.context / 2 * cache

@@ -383,15 +383,20 @@ def rates(store: Store, policy: str, prm: str | None) -> Rates:
     return Rates(
         policy_parameters=_size(store, policy),
         prm_parameters=None if prm is None else _size(store, prm),
+        policy_weights=_size(store, policy, held=True),
         tokens_per_second=speed[1]["tokens"] / speed[1]["seconds"] if speed else None,
         policy_shape=_shape(store, policy),
         prm_shape=None if prm is None else _shape(store, prm),
     )
 
 
-def _size(store: Store, name: str) -> int | None:
+def _size(store: Store, name: str, *, held: bool = False) -> int | None:
+    """Parameters that a token costs, or those that memory holds: a checkpoint's are all both."""
     known = store.artefact(_MODEL + name)
-    return load_catalog().parameters(name) if known is None else int(known[1]["parameters"])
+    if known is not None:
+        return int(known[1]["parameters"])
+    catalog = load_catalog()
+    return catalog.all_parameters(name) if held else catalog.parameters(name)
 
 
 def _shape(store: Store, name: str) -> Shape | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from executor.errors import InputError
 from planner.recommend import LEVELS
+from profiling.json_text import decode
 
 _NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
 _SUM = 1e-6
@@ -27,17 +28,27 @@ class Workload:
         shares: of each difficulty that there is; they sum to 1.
         queries: how many in all; None where only shares were given.
         source: where the shares are from, in words.
+        counts: queries of each difficulty, where whole numbers of them were given.
     """
 
     shares: Mapping[str, float]
     queries: int | None
     source: str
+    counts: Mapping[str, int] | None = None
 
     @classmethod
     def of_counts(cls, counts: Mapping[str, int], source: str) -> Workload:
         """So many queries of each."""
-        total = sum(counts.values())
-        return cls({level: n / total for level, n in counts.items() if n}, total, source)
+        given = {level: n for level, n in counts.items() if n}
+        total = sum(given.values())
+        return cls({level: n / total for level, n in given.items()}, total, source, given)
+
+    def split(self, queries: float) -> dict[str, float]:
+        """So many queries by difficulty; those that were counted as they are, not as shares of
+        their sum, which rounds."""
+        if self.counts is not None and queries == self.queries:
+            return {level: float(n) for level, n in self.counts.items()}
+        return {level: part * queries for level, part in self.shares.items()}
 
 
 def read_mix(path: Path) -> Workload | None:
@@ -50,13 +61,11 @@ def read_mix(path: Path) -> Workload | None:
     Raises:
         InputError: no such file, a difficulty or a number that makes no sense.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"workload {path}: {error.strerror or error}") from None
-    except ValueError:
-        raise InputError(f"workload {path}: not text in UTF-8") from None
     where = f"workload {path}"
+    try:
+        text = decode(path.read_bytes(), where)
+    except OSError as error:
+        raise InputError(f"{where}: {error.strerror or error}") from None
     match path.suffix.lower():
         case ".toml":
             try:

@@ -106,7 +106,7 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
     What scoring a part of them takes is not known: how long the steps are was not saved.
     """
     for problem, rows in samples.groupby("problem", sort=True):
-        pool = Pool.of(_records(rows, prm), grader)
+        pool = Pool.of(_records(rows, prm), grader, scored=prm is not None)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
@@ -141,11 +141,17 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
 
 
 def stored_pools(
-    store: Store, specs: Sequence[RunSpec], grader: Grader
+    store: Store, specs: Sequence[RunSpec], grader: Grader, *, scored: bool = True
 ) -> tuple[list[ProblemPool], int]:
     """The pools of profiles of one policy and PRM; of several of a problem the largest.
 
     Profiles that stopped early have none: how many samples there are depends on what came.
+
+    Args:
+        store: holds the profiles.
+        specs: the profiles; of any PRM where scores are not wanted.
+        grader: says which answers are equal.
+        scored: whether the PRM's scores are wanted; without them its training problems count too.
 
     Returns:
         The pools, and how many problems are left out because the PRM was trained on them.
@@ -157,13 +163,13 @@ def stored_pools(
             continue
         for stored in store.outcomes(spec):
             uid, samples = problem_uid(stored.outcome.problem), stored.outcome.samples
-            if stored.note.get(PRM_TRAINED_ON):
+            if scored and stored.note.get(PRM_TRAINED_ON):
                 left_out.add(uid)
             elif samples and (uid not in largest or len(largest[uid].pool) < len(samples)):
                 ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
                 largest[uid] = ProblemPool(
                     uid,
-                    Pool.of(samples, grader),
+                    Pool.of(samples, grader, scored=scored and spec.prm is not None),
                     math.nan if "generated" in unknown else ledger.generated,
                     math.nan if "prm" in unknown else ledger.prm,
                 )

@@ -230,7 +230,11 @@ def profile_rewards(
         np.array([bool(record.correct) for record in samples]),
         _places(scored),
         lengths=np.array([record.n_tokens for record in samples]),
-        pools=[Pool.of(tuple(each), grader) for each in scored] if grader and even else (),
+        pools=(
+            [Pool.of(tuple(each), grader, scored=True) for each in scored]
+            if grader and even
+            else ()
+        ),
         score=score,
     )
 

@@ -44,9 +44,15 @@ class Pool:
         return len(self.correct)
 
     @classmethod
-    def of(cls, samples: tuple[SampleRecord, ...], grader: Grader) -> Pool:
-        """The pool of graded samples."""
-        scored = all(sample.rewards for sample in samples)
+    def of(cls, samples: tuple[SampleRecord, ...], grader: Grader, *, scored: bool) -> Pool:
+        """The pool of graded samples.
+
+        Args:
+            samples: all of a problem's.
+            grader: says which answers are equal.
+            scored: whether a PRM was asked; a sample without steps is then worth 0, as it is to the
+                executor. Left out, its problem would be missing from the rules with a score alone.
+        """
         steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),

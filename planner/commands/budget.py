@@ -69,7 +69,10 @@ def _of_queries(arguments: Namespace, plan: Plan) -> Workload:
         counts, source = found, f"of {told} of {len(problems)} queries, as runs of plans took them"
     if not sum(counts.values()):
         return Workload({DEFAULT: 1.0}, len(problems), "not known; all queries are taken as all")
-    return Workload(Workload.of_counts(counts, source).shares, len(problems), source)
+    counted = Workload.of_counts(counts, source)
+    if counted.queries == len(problems):
+        return counted
+    return Workload(counted.shares, len(problems), source)
 
 
 def _taken(store_url: str, plan: Plan, problems: Sequence[Problem]) -> Counter[str]:

@@ -175,16 +175,27 @@ def whole_numbers(option: str, text: str) -> list[int]:
 
 def pair(runs: Sequence[RunSpec], policy: str | None, prm: str | None) -> tuple[str, str | None]:
     """Policy and PRM: as given, or the only ones of these runs."""
+    policy = only_policy(runs, policy)
+    prms = prms_of(runs, policy)
+    if prm is None and len(prms) > 1:
+        raise InputError(f"--prm: must be given; the store knows {', '.join(prms)}")
+    return policy, prm or (prms[0] if prms else None)
+
+
+def only_policy(runs: Sequence[RunSpec], policy: str | None) -> str:
+    """The policy: as given, or the only one of these runs."""
     policies = sorted({spec.policy for spec in runs})
     if policy is None:
         if len(policies) != 1:
             known = ", ".join(policies) or "none"
             raise InputError(f"--policy: must be given; the store knows {known}")
         (policy,) = policies
-    prms = sorted({spec.prm for spec in runs if spec.prm and spec.policy == policy})
-    if prm is None and len(prms) > 1:
-        raise InputError(f"--prm: must be given; the store knows {', '.join(prms)}")
-    return policy, prm or (prms[0] if prms else None)
+    return policy
+
+
+def prms_of(runs: Sequence[RunSpec], policy: str) -> list[str]:
+    """The PRMs that scored a policy in these runs."""
+    return sorted({spec.prm for spec in runs if spec.prm and spec.policy == policy})
 
 
 def check_strategy_options(arguments: Namespace, names: Sequence[str]) -> None:

@@ -191,6 +191,7 @@ def published(
         )
     sizes = Rates(
         policy_parameters=catalog.parameters(policy),
+        policy_weights=catalog.all_parameters(policy),
         prm_parameters=None if prm is None else catalog.parameters(prm),
     )
     rates = common.pricing(arguments).apply(sizes, policy, prm)

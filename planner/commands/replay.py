@@ -26,6 +26,7 @@ from profiling.replay import ORDERS
 from profiling.surface import Point, ProblemPool, Surface
 
 _SHOWN = 9  # columns of a table
+_LEAST_ERROR = 0.0005  # less would be printed as 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,21 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
         specs = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
         if not any(policy in (None, spec.policy) for spec in specs):
             return None
-        policy, prm = common.pair(specs, policy, prm)
+        policy = common.only_policy(specs, policy)
+        prms = common.prms_of(specs, policy)
+        if prm is None and len(prms) == 1:
+            (prm,) = prms
         of_policy = [spec for spec in specs if spec.policy == policy]
-        chosen = [spec for spec in of_policy if spec.prm == prm]
+        chosen = [spec for spec in of_policy if prm in (None, spec.prm)]
         if not chosen:
-            known = ", ".join(sorted({spec.prm for spec in of_policy if spec.prm})) or "none"
+            known = ", ".join(prms) or "none"
             raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
-        pools, left_out = stored_pools(store, chosen, grader)
+        pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
         study = evidence.study_of(store.runs(), policy)
     notes = [f"{left_out} problems are left out: the PRM was trained on them"] if left_out else []
     if study is not None:
         notes.append(f"from imported samples, as graded by {study}")
-    return Samples(policy, prm, "store", pools, tuple(notes))
+    return Samples(policy, prm, "store", pools, (*notes, *_unscored(prm, prms)))
 
 
 def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samples:
@@ -114,11 +118,18 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
         )
     frame, _ = load_pools(folder, policy)
     prms = prms_in(frame)
-    if prm not in prms:
-        what = "--prm: must be given" if prm is None else f"--prm {prm}: it has not scored {policy}"
-        raise InputError(f"{what}; bundled are {', '.join(prms)}")
+    if prm is not None and prm not in prms:
+        raise InputError(f"--prm {prm}: it has not scored {policy}; bundled are {', '.join(prms)}")
     note = "from samples this project recorded; profile yours for an answer of your own"
-    return Samples(policy, prm, "bundled", list(saved_pools(frame, prm, grader)), (note,))
+    pools = list(saved_pools(frame, prm, grader))
+    return Samples(policy, prm, "bundled", pools, (note, *_unscored(prm, prms)))
+
+
+def _unscored(prm: str | None, prms: Sequence[str]) -> list[str]:
+    """Which PRMs could have been named where none was."""
+    return (
+        [f"no rule with a score: give --prm, one of {', '.join(prms)}"] if prms and not prm else []
+    )
 
 
 def document(samples: Samples, points: Sequence[Point]) -> dict[str, Any]:
@@ -154,6 +165,8 @@ def show(console: Console, samples: Samples, points: Sequence[Point]) -> None:
         "all else is exact",
         highlight=False,
     )
+    if not all(map(_differ, points)):
+        console.print("no ± where the problems show none: they are alike, or one")
     if len(some) < len(ks):
         console.print(f"{len(ks) - len(some)} more k, with --json")
     for note in samples.notes:
@@ -174,5 +187,12 @@ def _rows(points: Sequence[Point]) -> list[list[str]]:
 
 
 def _accuracy(point: Point) -> str:
-    error = "" if np.isnan(point.standard_error) else f" ±{point.standard_error:.3f}"
-    return f"{point.accuracy:.3f}{error}"
+    return f"{point.accuracy:.3f}" + (f" ±{point.standard_error:.3f}" if _differ(point) else "")
+
+
+def _differ(point: Point) -> bool:
+    """Whether problems differ enough for an error to be printed; False too for one problem.
+
+    Of few that are all alike the spread is 0, which says nothing of other problems.
+    """
+    return point.standard_error >= _LEAST_ERROR

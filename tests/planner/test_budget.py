@@ -107,6 +107,12 @@ def test_a_division_beats_equal_division_within_the_total(plan: Plan) -> None:
     assert counts == MIX
 
 
+def test_no_query_is_lost_to_rounding(plan: Plan) -> None:
+    counts = {"easy": 1, "hard": 48}
+    made = Budget.of(plan, Workload.of_counts(counts, ""), plan.rates, Total("tokens", 1e12))
+    assert {part.level: part.queries for part in made.divisions[DIVIDED].parts} == counts
+
+
 def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) -> None:
     made = Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 1.0))
     steps = max(e.predicted_accuracy for kept in plan.frontier.values() for e in kept)
@@ -209,6 +215,34 @@ def test_a_difficulty_without_evidence_is_taken_as_all_and_said_so(plan: Plan) -
     taken = [p.option.entry for p in made.divisions[DIVIDED].parts if p.level == "medium"]
     assert taken and all(entry in plan.frontier["all"] for entry in taken)
     assert "the plan has no evidence on medium queries: they are taken as all" in made.notes
+
+
+def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
+    """Its router answers every question by the entry for all; so that is what it spends."""
+    single = replace(plan, classifier=None)
+    parts = Budget.of(single, WORKLOAD, Rates()).divisions[CHOSEN].parts
+    assert [part.option.entry for part in parts] == [plan.entry("all")] * len(MIX)
+
+
+def test_a_plan_that_routes_costs_the_entry_of_each_difficulty(plan: Plan) -> None:
+    levels = {
+        part.level: part.option.entry
+        for part in Budget.of(plan, WORKLOAD, Rates()).divisions[CHOSEN].parts
+    }
+    assert levels == {level: plan.entry(level) for level in MIX}
+    assert plan.routes
+
+
+def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:
+    limited = replace(plan, constraint={"budget": 16, "confidence": 0.95})
+    said = "the plan keeps to budget 16: more than"
+    assert any(
+        said in n for n in Budget.of(limited, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
+    )
+    assert not any(said in n for n in Budget.of(limited, WORKLOAD, Rates(), spend(plan, 0.5)).notes)
+    assert not any(
+        "keeps to" in n for n in Budget.of(plan, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
+    )
 
 
 # The command

@@ -91,7 +91,8 @@ def test_hub_ids_and_names_are_one_model(catalog: Catalog) -> None:
 
 def test_a_mixture_of_experts_costs_what_a_token_uses(catalog: Catalog) -> None:
     assert catalog.parameters("DeepSeek-R1") == 37_000_000_000
-    assert catalog.parameters("nobody") is None
+    assert catalog.all_parameters("DeepSeek-R1") == 671_026_419_200
+    assert catalog.parameters("nobody") is catalog.all_parameters("nobody") is None
 
 
 def test_users_entries_go_over_the_shipped_ones(tmp_path: Path, no_user_catalog: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from executor.errors import InputError
+from planner.catalog import load_catalog
 from planner.costs import Rates, training_flops
 from planner.prices import PriceBook, TokenPrice
 from planner.pricing import Pricing
@@ -96,6 +97,33 @@ def test_attention_is_counted_where_a_context_is_given() -> None:
     assert applied(replace(SIZES, policy_shape=SHAPE), context=500).price(1, 0, 0).flops is not None
     on_device = applied(shaped, context=500, device="h100-sxm-80gb")
     assert on_device.roofline is not None and on_device.roofline.assumptions.context == 500
+
+
+def test_a_mixture_of_experts_needs_room_for_all_and_computes_with_the_active_ones() -> None:
+    catalog = load_catalog()
+    sizes = Rates(
+        catalog.parameters("DeepSeek-R1"),
+        policy_weights=catalog.all_parameters("DeepSeek-R1"),
+    )
+    with pytest.raises(InputError, match=r"need 1342 GB of memory.*--devices 17"):
+        applied(sizes, device="h100-sxm-80gb")
+    rates = applied(sizes, device="h100-sxm-80gb", devices=17)
+    device, assumed = BOOK.devices["h100-sxm-80gb"], BOOK.assumptions
+    cost = rates.price(generated=1e6, prompt=0, prm=0)
+    assert cost.flops == 2 * 37e9 * 1e6
+    bandwidth = assumed.mbu * device.tb_per_second * 1e12 * 17
+    read = 671_026_419_200 * assumed.bytes_per_parameter / bandwidth / assumed.batch
+    assert cost.seconds == pytest.approx(1e6 * read)
+    prefill = 2 * 37e9 / (assumed.mfu * device.tflops * 1e12 * 17)
+    assert rates.price(0, 1e6, 0).seconds == pytest.approx(1e6 * prefill)
+    assert Rates.from_dict(rates.to_dict()) == rates
+
+
+def test_the_context_given_is_what_memory_is_asked_for() -> None:
+    shaped = replace(SIZES, policy_shape=SHAPE)
+    applied(shaped, device="h100-sxm-80gb", context=500)
+    with pytest.raises(InputError, match=r"policy and PRM need \d+ GB of memory"):
+        applied(shaped, device="h100-sxm-80gb", context=1e6)
 
 
 def test_training_costs_three_times_a_forward_pass() -> None:

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from executor.answers import MathGrader, Vote
 from executor.errors import InputError
+from executor.problem import question_id
 from executor.runner import Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import Store
@@ -147,6 +148,59 @@ def test_only_what_the_store_has_is_read_from_it(place: Path, grader: MathGrader
     assert not (place / "none.db").exists()
     with pytest.raises(InputError, match=f"it has not scored {POLICY}; in the store: {PRM}"):
         from_store(url, POLICY, "another", grader)
+
+
+def test_without_a_prm_the_rules_that_need_none_are_replayed(
+    place: Path, tmp_path: Path, grader: MathGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(f"sqlite:///{place}/apportion.db") as store:
+        save_pools(*pools_of(store, POLICY), tmp_path / "measured" / "pools", POLICY)
+    monkeypatch.setattr("planner.commands.replay.data_folder", lambda: tmp_path)
+    samples = from_bundle(POLICY, None, grader)
+    assert samples.prm is None and len(samples.pools) == len(PROBLEMS)
+    assert not any(one.pool.scores for one in samples.pools)
+    assert f"no rule with a score: give --prm, one of {PRM}" in samples.notes
+    with pytest.raises(InputError, match=f"--prm x: it has not scored {POLICY}; bundled are {PRM}"):
+        from_bundle(POLICY, "x", grader)
+
+
+def test_of_several_prms_in_the_store_none_is_picked(tmp_path: Path, grader: MathGrader) -> None:
+    """Problems that one of them was trained on stay: nothing here goes by its scores."""
+    url = f"sqlite:///{tmp_path}/apportion.db"
+    policy = SimulatedPolicy(lambda text: CHANCE[text], 1, wrong_answers=3)
+    seen = {question_id(PROBLEMS[0].text)}
+    with Store.open(url) as store:
+        for name in ("one", "other"):
+            prm = SimulatedPrm(0.8, name=name, trained_on=seen)
+            executor = Executor(policy, prm, grader, Sampling())
+            asyncio.run(profile(executor, PROBLEMS, store, profile_spec(executor, 4, {})))
+    samples = from_store(url, None, None, grader)
+    assert samples is not None and (samples.policy, samples.prm) == (POLICY, None)
+    assert len(samples.pools) == len(PROBLEMS)
+    assert not any(one.pool.scores for one in samples.pools)
+    assert samples.notes == ("no rule with a score: give --prm, one of one, other",)
+    named = from_store(url, None, "other", grader)
+    assert named is not None and len(named.pools) == len(PROBLEMS) - 1
+    assert all(one.pool.scores for one in named.pools)
+
+
+def test_no_error_is_printed_where_the_problems_are_all_alike() -> None:
+    """Two problems without a right sample do not show that there is none anywhere."""
+    nothing = np.zeros(0, dtype=np.int64)
+    never = Pool(
+        np.zeros(4, dtype=np.bool_), np.zeros(4, np.int64), {}, np.ones(4, np.int64), nothing,
+        nothing,
+    )  # fmt: skip
+    surface, problems = (
+        Surface(np.array([1, 4])),
+        [ProblemPool(f"0{i}", never, 4.0) for i in (1, 2)],
+    )
+    for one in problems:
+        surface.add(one)
+    lines = show_lines(Samples("p", None, "store", problems, ()), list(surface.points()))
+    assert any("0.000" in line for line in lines)
+    assert not any("±0.000" in line for line in lines)
+    assert any("no ± where" in line for line in lines)
 
 
 def test_bundled_samples_are_replayed_and_said_to_be(

@@ -12,7 +12,7 @@ from planner.workload import Workload, read_mix
 
 def mix(tmp_path: Path, name: str, text: str) -> Workload | None:
     path = tmp_path / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return read_mix(path)
 
 
@@ -32,6 +32,24 @@ def test_numbers_of_queries_in_every_format(tmp_path: Path, name: str, text: str
     assert found.shares == {"easy": 0.6, "medium": 0.3, "hard": 0.1}
     assert found.queries == 10
     assert found.source == f"workload {tmp_path / name}"
+
+
+@pytest.mark.parametrize("counts", [{"easy": 1, "hard": 48}, {"easy": 3, "medium": 46, "hard": 1}])
+def test_numbers_of_queries_stay_whole(counts: dict[str, int]) -> None:
+    """1 / 49 x 49 is a little less than 1, and so much of a query gets nothing dearer."""
+    assert Workload.of_counts(counts, "").split(sum(counts.values())) == counts
+
+
+def test_shares_are_split_over_as_many_queries_as_there_are() -> None:
+    assert Workload({"easy": 0.75, "hard": 0.25}, None, "").split(6) == {"easy": 4.5, "hard": 1.5}
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    for name, text in (
+        ("m.csv", "difficulty,queries\neasy,6\n"), ("m.toml", "easy = 6"), ("m.json", '{"easy": 6}')
+    ):  # fmt: skip
+        found = mix(tmp_path, name, "\ufeff" + text)
+        assert found is not None and found.queries == 6, name
 
 
 def test_shares_leave_the_number_open(tmp_path: Path) -> None:
@@ -89,5 +107,5 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read_mix(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(InputError, match="not text in UTF-8"):
+    with pytest.raises(InputError, match=r"bad.toml, line 1: not UTF-8"):
         read_mix(tmp_path / "bad.toml")

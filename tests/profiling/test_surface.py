@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from executor.answers import Vote
+from executor.answers import MathGrader, Vote
+from executor.outcome import SampleRecord
 from executor.strategy import Score
 from profiling.replay import MAJORITY, PASS, Pool, Rule, replay, seed_of
 from profiling.surface import Point, ProblemPool, Surface
@@ -41,6 +42,30 @@ def surface_of(problems: list[ProblemPool], orders: int = 50) -> dict[tuple[str,
     for one in problems:
         surface.add(one)
     return {(point.difficulty, point.rule, point.k): point for point in surface.points()}
+
+
+def test_a_sample_without_steps_takes_no_problem_from_any_rule() -> None:
+    """An empty response has no step to score: to the executor it is worth 0, and here too."""
+
+    def sample(answer: str | None, *rewards: float) -> SampleRecord:
+        return SampleRecord("", answer, answer == "1", "finished", 7, 0.0, rewards)
+
+    empty = sample(None)
+    pools = [
+        Pool.of(samples, MathGrader(), scored=True)
+        for samples in (
+            (sample("1", 0.9), sample("2", 0.1)),
+            (sample("1", 0.9), empty),
+            (empty, empty),
+        )
+    ]
+    surface = Surface(np.array([1, 2]))
+    for number, pool in enumerate(pools):
+        surface.add(ProblemPool(f"{number:012x}", pool, 14.0))
+    points = list(surface.points())
+    assert {point.problems for point in points} == {3}
+    best = {p.k: p.accuracy for p in points if p.rule == Rule(Vote.MAX, Score.LAST)}
+    assert best == pytest.approx({1: (0.5 + 0.5 + 0) / 3, 2: (1 + 1 + 0) / 3})
 
 
 @pytest.fixture(scope="module")
