@@ -29,6 +29,7 @@ from planner.constraint import Constraint
 from planner.costs import TOKENS, Cost, Rates
 from planner.plan import Plan
 from planner.workload import Workload
+from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 from profiling.passrate import classify
 from profiling.profiler import profile, profile_spec
 
@@ -63,6 +64,24 @@ def plan(place: Path) -> Plan:
     # Sizes come with checkpoints, which simulated models have none of.
     rates = replace(loaded.rates, policy_parameters=10**9, prm_parameters=10**9)
     return replace(loaded, rates=rates)
+
+
+@pytest.fixture(scope="module")
+def routed(plan: Plan) -> Plan:
+    """The same plan as if it routed, whatever it thinks of that."""
+    head = Head(
+        probes=4,
+        features=("agreement",),
+        mean=(0.5,),
+        scale=(1.0,),
+        weights=((1.0,),) * RANGES,
+        intercepts=(0.1,) * RANGES,
+        nominal=0.9,
+        quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3, ((0.8, 0.1, 0.1),) * 3),
+    )
+    routed = replace(plan, classifier=DifficultyModel((head,), 18))
+    assert routed.routes
+    return routed
 
 
 def arguments(place: Path, *more: str, workload: str = "mix.toml") -> Namespace:
@@ -201,7 +220,8 @@ def test_what_cannot_be_divided_is_one_line(
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_damaged_cost_is_one_line(plan: Plan) -> None:
+def test_a_damaged_cost_is_one_line(routed: Plan) -> None:
+    plan = routed
     broken = replace(plan.entry("easy"), cost={"generated_tokens": "many"})
     with pytest.raises(InputError, match=r"plan: cost of .*: damaged"):
         Budget.of(replace(plan, entries=dict(plan.entries) | {"easy": broken}), WORKLOAD, Rates())
@@ -224,13 +244,12 @@ def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
     assert [part.option.entry for part in parts] == [plan.entry("all")] * len(MIX)
 
 
-def test_a_plan_that_routes_costs_the_entry_of_each_difficulty(plan: Plan) -> None:
+def test_a_plan_that_routes_costs_the_entry_of_each_difficulty(routed: Plan) -> None:
     levels = {
         part.level: part.option.entry
-        for part in Budget.of(plan, WORKLOAD, Rates()).divisions[CHOSEN].parts
+        for part in Budget.of(routed, WORKLOAD, Rates()).divisions[CHOSEN].parts
     }
-    assert levels == {level: plan.entry(level) for level in MIX}
-    assert plan.routes
+    assert levels == {level: routed.entry(level) for level in MIX}
 
 
 def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:

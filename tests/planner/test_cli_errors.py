@@ -258,10 +258,6 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: ["replay", "--policy", "lab-0.4m", "--prm", "nobody"],
         "bundled are lab-0.4m-prm",
     ),
-    "replaying with one PRM of several": (
-        lambda p: ["replay", "--policy", "lab-0.4m"],
-        "--prm: must be given",
-    ),
     "replaying 0 samples": (lambda p: ["replay", "--k", "0,4"], "--k 0"),
     "replaying some samples": (lambda p: ["replay", "--k", "some"], "as in 4,16,64"),
     "nothing to fit": (lambda p: ["fit"], "evidence"),
