@@ -255,8 +255,8 @@ def _keep_to(cores: Collection[int]) -> None:
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    if torch.get_num_threads() != len(cores):
-        torch.set_num_threads(len(cores))
+    # Not torch.set_num_threads: a first engine replaces it by one that does nothing.
+    torch._C.set_num_threads(len(cores))
 
 
 def _first_line(error: BaseException) -> str:
