@@ -183,7 +183,7 @@ class Quality:
     def figures(self) -> list[str]:
         """AUC, AUC within a problem, calibration error, Brier score."""
         s = self.statistics
-        return list(map(str, (s.auc, s.auc_within, s.calibration_error, s.brier)))
+        return list(map(str, (s.auc, s.auc_within, f"{s.calibration_error:.3f}", s.brier)))
 
 
 def qualities(policy: str) -> Iterator[Quality]:

@@ -208,8 +208,11 @@ def _voted(drawn: Pool, strategy: Strategy) -> float:
 
 
 def _shares(drawn: Pool, weights: Floats) -> float:
-    ballots = Ballots.of(drawn.answer_class, drawn.correct)
-    return float(ballots.won(weights, np.ones((1, len(drawn))))[0]) if len(ballots.sizes) else 0.0
+    if not (drawn.answer_class >= 0).any():
+        return 0.0
+    every = np.ones((1, len(drawn)))
+    levels = Ballots.by_worth(drawn.answer_class, drawn.correct)
+    return sum(worth * float(ballots.won(weights, every)[0]) for worth, ballots in levels)
 
 
 def tokens_for(target: float, accuracy: Floats, tokens: Floats) -> float:

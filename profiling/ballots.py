@@ -49,6 +49,22 @@ class Ballots:
         index[answered] = np.argsort(order)[members]
         return cls(index, sizes[order], right[order])
 
+    @classmethod
+    def by_worth(cls, answer_class: Ints, correct: Bools) -> list[tuple[float, Ballots]]:
+        """Ballots whose right answers are those worth so much, for each worth above 0.
+
+        An answer is worth the share of its samples that are right: 1 or 0, unless another program
+        graded equal answers unlike. What a vote is worth is the sum of the worths, each times what
+        the answers of that worth win. Where no answer is right, there is one without right ones.
+        """
+        answered = answer_class >= 0
+        found, members = np.unique(answer_class[answered], return_inverse=True)
+        right = np.bincount(members, correct[answered], minlength=len(found))
+        worth = np.zeros(len(answer_class))
+        worth[answered] = (right / np.bincount(members, minlength=len(found)))[members]
+        values = np.unique(worth[worth > 0]).tolist() or [1.0]
+        return [(value, cls.of(answer_class, worth == value)) for value in values]
+
     def __len__(self) -> int:
         return len(self.index)
 

@@ -24,8 +24,8 @@ class Pool:
 
     Attributes:
         correct: whether each sample is right.
-        answer_class: index of each sample's class of equal answers, -1 without an answer. Where
-            another grader said that of two equal answers one is right, they are two classes.
+        answer_class: index of each sample's class of equal answers, -1 without an answer. Another
+            program may have graded equal answers unlike: such a class is right in part.
         scores: for every score, one number a sample; empty where nothing was scored.
         tokens: length of each sample.
         step_tokens, step_samples: shape `(distinct steps,)`. A step is distinct by all that is
@@ -56,7 +56,7 @@ class Pool:
         steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
-            answer_class=_classes(samples, grader),
+            answer_class=np.array(group([sample.answer for sample in samples], grader)),
             scores={s: np.array(scores_of(samples, s)) for s in Score} if scored else {},
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
@@ -73,18 +73,6 @@ class Pool:
         by_others = np.bincount(n - self.step_samples, self.step_tokens, minlength=n + 1)
         missed = by_others @ among(n, ks)
         return np.asarray(1 - missed / total if total else np.zeros(len(ks)))
-
-
-def _classes(samples: tuple[SampleRecord, ...], grader: Grader) -> Ints:
-    """Index of the first sample with an equal answer, graded alike; -1 without an answer."""
-    first: dict[tuple[int, bool], int] = {}
-    equal = group([sample.answer for sample in samples], grader)
-    return np.array(
-        [
-            -1 if leader < 0 else first.setdefault((leader, bool(sample.correct)), index)
-            for index, (leader, sample) in enumerate(zip(equal, samples, strict=True))
-        ]
-    )
 
 
 def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[int, ...], int]]:
@@ -134,11 +122,13 @@ def replay(
         random_state: of the orders; a pool should have its own (`seed_of`), so that errors of
             many pools do not add up.
     """
-    ballots = Ballots.of(pool.answer_class, pool.correct)
+    levels = Ballots.by_worth(pool.answer_class, pool.correct)
     drawing = {"orders": orders, "random_state": random_state}
     curves = {
         PASS: Curve.exact(pass_at_k(pool.correct, ks)),
-        MAJORITY: majority(ballots, ks, **drawing),
+        MAJORITY: Curve.total(
+            [(worth, majority(ballots, ks, **drawing)) for worth, ballots in levels]
+        ),
     }
     answered = pool.answer_class >= 0
     for score, values in pool.scores.items():
@@ -146,10 +136,10 @@ def replay(
         curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
     if pool.scores:
         weights = np.stack(list(pool.scores.values()))
-        held = weighted(ballots, weights, ks, **drawing)
+        held = [(worth, weighted(ballots, weights, ks, **drawing)) for worth, ballots in levels]
         curves |= {
-            Rule(Vote.WEIGHTED, score): curve
-            for score, curve in zip(pool.scores, held, strict=True)
+            Rule(Vote.WEIGHTED, score): Curve.total([(worth, rows[row]) for worth, rows in held])
+            for row, score in enumerate(pool.scores)
         }
     return curves
 

@@ -75,7 +75,8 @@ class RewardStatistics:
     Attributes:
         auc: P(a right sample outscores a wrong one), ties half; over all samples.
         auc_within: the same within one problem, mean over problems that have both kinds.
-        calibration_error: expected calibration error over ten bins of equal width.
+        calibration_error: expected calibration error over ten bins of equal width. Without an
+            interval: it is above 0 by chance alone, and resampled it is further above.
         brier: mean squared difference of score and correctness.
         spread: standard deviation of the scores within a problem, mean over problems.
         ties: share of the pairs of a right and a wrong sample of one problem that it scores
@@ -93,7 +94,7 @@ class RewardStatistics:
 
     auc: Estimate
     auc_within: Estimate
-    calibration_error: Estimate
+    calibration_error: float
     brier: Estimate
     spread: Estimate
     ties: Estimate
@@ -143,10 +144,8 @@ def reward_statistics(
     sizes = np.array([float(len(g)) for g in groups])
 
     def total(values: Floats) -> Floats:
-        return np.array([values[g].sum(axis=0) for g in groups])
+        return np.array([values[g].sum() for g in groups])
 
-    bins = np.zeros((len(scores), _BINS))
-    bins[np.arange(len(scores)), _bin(scores)] = scores - correct
     bias = None
     if lengths is not None:
         pairs = np.array([concordance(scores[g], lengths[g], correct[g]) for g in groups])
@@ -156,8 +155,7 @@ def reward_statistics(
     return RewardStatistics(
         auc=resampled.estimate(_pooled_auc(scores, correct, groups)),
         auc_within=resampled.mean(within),
-        # |mean score - share right| of a bin times its share of samples, the bin's size cancelled.
-        calibration_error=resampled.ratio(total(bins), sizes),
+        calibration_error=calibration_error(scores, correct),
         brier=resampled.ratio(total((scores - correct) ** 2), sizes),
         spread=resampled.mean(np.array([float(scores[g].std()) for g in groups])),
         ties=resampled.mean(tied),
@@ -210,14 +208,12 @@ class _Resampled:
         )
 
     def ratio(self, numerator: Floats, denominator: Floats) -> Estimate:
-        """Of a sum over problems by another one; of several numerators the sum of magnitudes.
+        """Of a sum over problems by another one, both of shape `(problems,)`.
 
-        Shapes `(problems,)` or `(problems, parts)`, and `(problems,)`. NaN for nothing by nothing.
+        NaN for nothing by nothing.
         """
-        parts = numerator[:, None] if numerator.ndim == 1 else numerator
         times = np.vstack([np.ones(self._problems), self._times])
-        above, below = times @ parts, times @ denominator
-        above = above[:, 0] if numerator.ndim == 1 else np.abs(above).sum(axis=1)
+        above, below = times @ numerator, times @ denominator
         values = np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
         return self._summary(float(values[0]), values[1:])
 

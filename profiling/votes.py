@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,6 +41,13 @@ class Curve:
     def exact(cls, accuracy: Floats) -> Curve:
         """A curve without error."""
         return cls(accuracy, np.zeros_like(accuracy))
+
+    @classmethod
+    def total(cls, parts: Sequence[tuple[float, Curve]]) -> Curve:
+        """A sum of curves, each so many times; their errors are taken to go together."""
+        accuracy = sum((times * one.accuracy for times, one in parts), np.zeros(()))
+        error = sum((times * np.sqrt(one.variance) for times, one in parts), np.zeros(()))
+        return cls(accuracy, error**2)
 
 
 def majority(ballots: Ballots, ks: Ints, *, orders: int, random_state: int) -> Curve:

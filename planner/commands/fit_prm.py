@@ -83,6 +83,6 @@ def show(console: Console, fitted: FittedHead, out: Path) -> None:
     )
     console.print(f"  AUC of the last step     {s.auc}")
     console.print(f"  AUC within a problem     {s.auc_within} ({s.mixed_problems} problems)")
-    console.print(f"  calibration error        {s.calibration_error}")
+    console.print(f"  calibration error        {s.calibration_error:.3f}")
     console.print(f"  Brier score              {s.brier}")
     console.print(prm_words.verdict(s.to_dict()))

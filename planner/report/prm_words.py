@@ -134,15 +134,16 @@ def _estimate(statistics: Mapping[str, Any], name: str) -> Estimate | None:
 
 
 def _calibration(statistics: Mapping[str, Any]) -> str:
-    error, brier = _estimate(statistics, "calibration_error"), _estimate(statistics, "brier")
+    error, brier = finite(statistics.get("calibration_error")), _estimate(statistics, "brier")
     if error is None:
         return "Its calibration is not known."
-    if error.value < _SMALL_ERROR:
+    if error < _SMALL_ERROR:
         degree = "close to"
     else:
-        degree = "some way from" if error.value < _MODERATE_ERROR else "far from"
+        degree = "some way from" if error < _MODERATE_ERROR else "far from"
     sentence = (
-        f"Its scores are {degree} the share of right answers: expected calibration error {error}"
+        f"Its scores are {degree} the share of right answers: expected calibration error "
+        f"{decimal(error)}"
     )
     right = finite(statistics.get("right"))
     if brier is not None:

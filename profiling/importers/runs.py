@@ -14,6 +14,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, choose
 from executor.problem import problem_uid
+from executor.search import State
 from executor.store import RunSpec, Store
 from executor.strategy import Strategy, to_dict
 from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
@@ -199,7 +200,7 @@ def _graded(sample: SampleRecord, reading: Reading, family: Family, grader: Grad
     own = _verdict(sample, reading, grader)
     family.grading.add(sample.correct, own)
     answer = sample.answer
-    if answer is None and sample.correct is None:
+    if answer is None and sample.state != State.CUT:
         answer = grader.extract(sample.text)
     correct = own if sample.correct is None else sample.correct
     if correct is None:

@@ -18,6 +18,7 @@ from profiling.replay import MAJORITY, PASS, Pool, Rule, best_of_k, pass_at_k, r
 GRADER = MathGrader()  # never needs its child: the answers are whole numbers
 ANSWERS = [None, "1", "2", "3"]
 RIGHT = "1"
+WEIGHTED = Rule(Vote.WEIGHTED, Score.LAST)
 
 # Sums of eighths are exact, so ties are ties; scaled down, they are what products of rewards are.
 samples = st.tuples(
@@ -159,8 +160,11 @@ def test_a_pool_holds_what_its_samples_say() -> None:
     assert Pool.of(samples, GRADER, scored=False).scores == {}
 
 
-def test_equal_answers_that_were_graded_unlike_are_not_one_class() -> None:
-    """Another program's grader may say that 52 is wrong where 52_8 is right: half of them are."""
+def test_equal_answers_that_were_graded_unlike_are_one_class_right_in_part() -> None:
+    """Another program's grader may say that 52 is wrong where 52_8 is right: half of them are.
+
+    They are one answer to whoever votes, and it is worth the share of its samples that are right.
+    """
 
     def record(answer: str, correct: bool) -> SampleRecord:
         return SampleRecord("", answer, correct, "finished", 7, 0.0)
@@ -168,9 +172,41 @@ def test_equal_answers_that_were_graded_unlike_are_not_one_class() -> None:
     pool = Pool.of(
         (record("1", True), record("1.0", False), record("1", False)), GRADER, scored=False
     )
-    assert pool.answer_class.tolist() == [0, 1, 1]
+    assert pool.answer_class.tolist() == [0, 0, 0]
     found = replay(pool, np.array([1]))[MAJORITY]
     assert found.accuracy == pytest.approx([1 / 3])
+    split = [("1", True)] * 3 + [("1", False)] * 3 + [("2", False)] * 4
+    ten = Pool.of(tuple(record(*one) for one in split), GRADER, scored=False)
+    found = replay(ten, np.array([1, 10]))[MAJORITY]
+    assert found.accuracy == pytest.approx([0.3, 0.5])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("123"), st.booleans(), st.integers(0, 4)), min_size=2,
+             max_size=6)
+)  # fmt: skip
+def test_a_vote_is_worth_the_share_of_the_winners_samples_that_are_right(
+    drawn: list[tuple[str, bool, int]],
+) -> None:
+    """By every subset: the winner's share is that of the whole pool, whatever was drawn of it."""
+    answers, correct, scores = map(np.array, zip(*drawn, strict=True))
+    pool = Pool(
+        correct, np.array([answers.tolist().index(a) for a in answers]),
+        {Score.LAST: scores / 4}, np.ones(len(drawn), np.int64), np.array([1]), np.array([1]),
+    )  # fmt: skip
+    worth = {a: correct[answers == a].mean() for a in answers}
+    ks = np.arange(1, len(drawn) + 1)
+    found = replay(pool, ks)
+    for rule, weights in ((MAJORITY, np.ones(len(drawn))), (WEIGHTED, scores / 4)):
+        for k, accuracy in zip(ks.tolist(), found[rule].accuracy, strict=True):
+            won = []
+            for subset in itertools.combinations(range(len(drawn)), k):
+                votes = {a: (sum(weights[i] for i in subset if answers[i] == a),
+                             sum(answers[i] == a for i in subset))
+                         for a in {answers[i] for i in subset}}  # fmt: skip
+                best = [a for a, v in votes.items() if v == max(votes.values())]
+                won.append(np.mean([worth[a] for a in best]))
+            assert accuracy == pytest.approx(np.mean(won), abs=1e-12), str(rule)
 
 
 # Responses of up to three steps over two tokens: many begin alike.

@@ -102,12 +102,23 @@ def test_intervals_are_those_of_whole_problems() -> None:
     scores = np.clip(0.5 + 0.2 * (correct - 0.5) + 0.2 * rng.standard_normal(120), 0, 1)
     once = reward_statistics(scores, correct, problem)
     copied = reward_statistics(*(np.repeat(x, 5) for x in (scores, correct, problem)))
-    for name in ("auc", "auc_within", "calibration_error", "brier"):
+    for name in ("auc", "auc_within", "brier"):
         a, b = getattr(once, name), getattr(copied, name)
         assert a.low <= a.value <= a.high
         assert (b.value, b.low, b.high) == pytest.approx((a.value, a.low, a.high))
     fewer = reward_statistics(scores[:40], correct[:40], problem[:40])
     assert fewer.brier.high - fewer.brier.low > once.brier.high - once.brier.low
+
+
+def test_calibration_error_stands_without_an_interval() -> None:
+    """It is a sum of magnitudes, above 0 by chance alone: resampling adds chance to chance, so that
+    the interval of perfectly calibrated scores would lie above 0, and above the error itself."""
+    rng = np.random.default_rng(3)
+    scores, problem = rng.random(480), np.repeat(np.arange(60), 8)
+    correct = rng.random(480) < scores
+    found = reward_statistics(scores, correct, problem)
+    assert found.calibration_error == calibration_error(scores, correct) > 0
+    assert found.to_dict()["calibration_error"] == found.calibration_error
 
 
 def test_a_useless_reward_is_told_from_a_good_one() -> None:
@@ -132,7 +143,6 @@ def test_all_statistics_and_intervals_are_those_of_the_resampled_samples(
     draws = [rng.integers(len(problems), size=len(problems)) for _ in range(400)]
     for name, measure in (
         ("auc", auc),
-        ("calibration_error", calibration_error),
         ("brier", lambda s, c: float(np.mean((s - c) ** 2))),
     ):
         drawn = [measure(*arrays([pair for i in draw for pair in problems[i]])) for draw in draws]

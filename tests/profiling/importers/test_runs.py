@@ -58,6 +58,17 @@ def test_the_files_label_stands_and_where_ours_differs_is_counted(
     assert family.grading == Grading(by_file=5, compared=5, right_by_file=2, right_here=1)
 
 
+def test_a_sample_with_a_label_still_has_its_answer_read_from_its_text(
+    tmp_path: Path, grader: MathGrader
+) -> None:
+    """A right sample that no vote could choose would count against every vote."""
+    silent = path(6) | {"extracted_answer": ""}
+    write(tmp_path, "best_of_n", {3: [record(3, silent, majority_vote=1)]})
+    (family,) = imported(tmp_path, grader).families
+    ((pool,),) = family.outcomes.values()
+    assert [(s.answer, s.correct) for s in pool.samples] == [("6", True)]
+
+
 def test_what_has_no_label_is_graded_here(tmp_path: Path, grader: MathGrader) -> None:
     write(
         tmp_path, "best_of_n", {3: [record(3, path(6), path("6.0"), path(7))]}, parameters="1_3_3"
