@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from argparse import Namespace
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from planner.next_measurement import PROBLEMS, Measurement, command, next_measur
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
-from planner.published.answer import ask
+from planner.published.answer import DEFAULT_BENCHMARK, ask
 from planner.recommend import Recommendation, candidates, choose, unit_name
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
@@ -89,7 +90,9 @@ def run(arguments: Namespace, output: Output) -> None:
     if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
         answered, basis_notes = _published(arguments, policy, prm, level, constraint, catalog)
     else:
-        policy, prm = measured or (policy, prm)
+        if measured is None:
+            raise InputError(_unheard_of(arguments.store, policy, catalog))
+        policy, prm = measured
         basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
         common.check_known(constraint, basis.rates)
         answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
@@ -183,13 +186,29 @@ def _measured(
     """
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
-            runs = store.runs()
+            # Answers to questions of the day (`apportion run`) have no references to judge by.
+            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
         policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
         for name in catalog.names(policy):
             if name in policies:
                 scorers = () if prm is None else catalog.names(prm)
                 return name, next((one for one in scorers if one in prms), prm)
     return (policy, prm) if policy in evidence.bundled_sizes() else None
+
+
+def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
+    """What to do about a policy that was not measured and is in no catalog."""
+    measured = set(evidence.bundled_sizes())
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            measured |= {spec.policy for spec in store.runs() if spec.kind in evidence.KINDS}
+    near = difflib.get_close_matches(policy, sorted(measured | set(catalog.policies)), cutoff=0.6)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"policy {policy}: there is no evidence on it (measured: {', '.join(sorted(measured))})"
+        f"{meant}; measure it with: apportion profile, apportion measure; "
+        f"or let what others have published answer: --benchmark {DEFAULT_BENCHMARK}"
+    )
 
 
 def model_name(given: str | None) -> Any:
