@@ -171,7 +171,8 @@ def _published(
     lost = None
     if second is not None:
         better = found.probability_better(second.choice.strategy, made.choice.strategy)
-        second = replace(second, better=better)
+        basis = "by their joint prediction from published figures"
+        second = replace(second, better=better, basis=basis)
         lost = why(second, made, constraint)
     answered = Answer(policy, prm, nothing, made, second, lost, [], {}, found.evidence)
     return answered, (*found.printed(made.choice.strategy), *found.notes, *rates.notes())
@@ -335,7 +336,8 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
     if answered.why:
         say(f"runner-up: {answered.why}")
     for unit, gain in answered.gains.items():
-        say(efficiency_sentence(gain, unit))
+        if told := efficiency_sentence(gain, unit):
+            say(told)
     rows = [
         [
             key(c.strategy) + (" *" if c is choice else ""),

@@ -241,3 +241,10 @@ def test_a_policy_nobody_knows_gets_near_names_and_a_way_on(
     assert str(caught.value).startswith(f"policy {policy}: there is no evidence on it")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_said_of_published_figures_is_of_published_figures(recommend: Recommend) -> None:
+    document = recommend(*ASKED)
+    assert "joint prediction from published figures" in document["runner_up"]["why"]
+    wide = [note for note in document["notes"] if "% wide" in note]
+    assert all("study to study" in note or "never measured" in note for note in wide)
