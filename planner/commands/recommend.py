@@ -48,6 +48,7 @@ class Basis:
     metrics: dict[str, Any] | None
     rates: Rates
     notes: tuple[str, ...]
+    own: bool = True  # measured in this store: neither bundled nor imported, which a run replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Answer:
         measurements: what more of each cell would be worth, the most likely to change it first.
         gains: efficiency gain over majority vote, by unit of budget.
         published: figures of others, where nothing was measured (`planner.published.answer`).
+        own: whether it rests on runs of this store, which more of them add to.
     """
 
     policy: str
@@ -73,9 +75,12 @@ class Answer:
     measurements: list[Measurement]
     gains: dict[str, Efficiency]
     published: tuple[dict[str, Any], ...] = ()
+    own: bool = True
 
-    def buy(self, measurement: Measurement) -> str:
-        """The command line of a measurement."""
+    def buy(self, measurement: Measurement) -> str | None:
+        """The command line of a measurement; None where it would replace what this rests on."""
+        if not self.own:
+            return None
         strategy, level = measurement.choice.strategy, self.made.difficulty
         return command(strategy, measurement.problems, self.policy, self.prm, level)
 
@@ -133,6 +138,7 @@ def answer(
         None if second is None else why(second, made, constraint),
         next_measurements(made, constraint, next_problems),
         efficiency(made.choice, found, rows),
+        own=basis.own,
     )
 
 
@@ -235,13 +241,15 @@ def read_basis(
                 model = stored_model(store)
                 priced = pricing.apply(rates(store, policy, prm), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
-                notes += _import_notes(evidence.study_of(store.runs(), policy))
+                study = evidence.study_of(store.runs(), policy)
+                notes += _import_notes(study)
                 return Basis(
                     frame,
                     model[0] if model else None,
                     model[1] if model else None,
                     priced,
                     (*notes, *priced.notes()),
+                    own=study is None,
                 )
     frame = evidence.bundled(policy)
     if frame.empty:  # all of it, so that it can be said which policies are known
@@ -258,7 +266,7 @@ def read_basis(
         prm_shape=None if prm is None else Shape.bundled(prm),
     )
     priced = pricing.apply(known, policy, prm)
-    return Basis(frame, None, None, priced, (note, *priced.notes()))
+    return Basis(frame, None, None, priced, (note, *priced.notes()), own=False)
 
 
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
@@ -359,8 +367,8 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
     if answered.measurements:
         best = answered.measurements[0]
         say(measurement_sentence(best, made))
-        if best.chance > 0:
-            console.print(f"  {answered.buy(best)}", highlight=False, markup=False, soft_wrap=True)
+        if best.chance > 0 and (line := answered.buy(best)) is not None:
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
         say(f"note: {note}")
 
