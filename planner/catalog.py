@@ -78,18 +78,20 @@ class Catalog:
     prms: Mapping[str, PrmEntry]
 
     def policy(self, name: str) -> PolicyEntry | None:
-        """The policy of this name or hub id; None where the catalog has none."""
+        """The policy of this name, hub id or last part of it; None where the catalog has none."""
         return _named(self.policies, name)
 
     def prm(self, name: str) -> PrmEntry | None:
-        """The PRM of this name or hub id; None where the catalog has none."""
+        """The PRM of this name, hub id or last part of it; None where the catalog has none."""
         return _named(self.prms, name)
 
     def names(self, name: str) -> tuple[str, ...]:
         """All names of a policy or PRM that evidence may have it under, the given one first."""
         entry = self.policy(name) or self.prm(name)
-        also = () if entry is None else (entry.name, entry.hub or entry.name)
-        return tuple(dict.fromkeys((name, *also)))
+        if entry is None:
+            return (name,)
+        hub = entry.hub or entry.name
+        return tuple(dict.fromkeys((name, entry.name, hub, _folder(hub))))
 
     def parameters(self, name: str) -> int | None:
         """Parameters that every token costs, of a policy or PRM; None where it is not known."""
@@ -144,7 +146,14 @@ def _process_bench() -> dict[str, float]:
 def _named(entries: Mapping[str, _Entry], name: str) -> _Entry | None:
     if name in entries:
         return entries[name]
-    return next((entry for entry in entries.values() if entry.hub == name), None)
+    by_hub = (entry for entry in entries.values() if entry.hub == name)
+    by_folder = (e for e in entries.values() if e.hub and _folder(e.hub) == name)
+    return next(by_hub, None) or next(by_folder, None)
+
+
+def _folder(hub: str) -> str:
+    """The name of a checkpoint's folder, which is what runs of others often call it."""
+    return hub.rpartition("/")[2]
 
 
 def _read(file: Path) -> dict[str, Any]:

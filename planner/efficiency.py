@@ -169,7 +169,7 @@ def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Float
 
 
 def sentence(gain: Efficiency, unit: str) -> str:
-    """Both gains in words."""
+    """Both gains in words; a bound that leaves open which takes more is left out."""
     budget = unit_name(unit)
     choice, best = gain.of_choice, gain.at_majority_best
     to_equal = {
@@ -177,10 +177,27 @@ def sentence(gain: Efficiency, unit: str) -> str:
         ">": "to be as accurate, which it is at no budget measured",
         "<": "to be as accurate, which it is at its smallest budget",
     }
-    return (
-        f"majority vote takes {_times(choice)} the {budget} {to_equal[choice.relation]}; where it "
-        f"is best it takes {_times(best)} what the best other strategy does"
-    )
+    told = []
+    if _tells(choice):
+        told.append(
+            f"majority vote takes {_times(choice)} the {budget} {to_equal[choice.relation]}"
+        )
+    if _tells(best):
+        told.append(
+            f"where majority vote is best it takes {_times(best)} the {budget} of the best other "
+            "strategy as accurate"
+        )
+    return "; ".join(told)
+
+
+def _tells(gain: Gain) -> bool:
+    """Whether it says which of the two takes more: "more than 0.25 times" does not."""
+    match gain.relation:
+        case ">":
+            return gain.gain > 1
+        case "<":
+            return gain.gain < 1
+    return True
 
 
 def _times(gain: Gain) -> str:

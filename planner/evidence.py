@@ -49,6 +49,8 @@ BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
 IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
+# Runs whose problems have reference answers, so that strategies are judged by them.
+KINDS = (PROFILE, MEASURE)
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
 
 # One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for

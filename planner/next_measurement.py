@@ -3,12 +3,14 @@
 Preposterior analysis (Raiffa and Schlaifer, Applied Statistical Decision Theory, 1961): a cell's
 accuracy is Beta(a, b); of m more problems k are right with a Beta-binomial probability; each k
 gives another posterior, and the rule in force then chooses. Summed over k = 0 ... m this is exact,
-for expectations as for chances. Other cells stay as they are: what one strategy's outcomes say of
-another's on the same problems is not counted.
+for expectations as for chances. Cells are taken as independent and others stay as they are: where
+outcomes on the same problems go together, a difference is surer than this has it. Only problems
+that all strategies were run on count, so the cost is that of running all.
 """
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +45,9 @@ class Measurement:
             expected value of sample information (never negative).
         saving: expected cost a problem of what is chosen today minus that of what is chosen
             afterwards, in the unit that costs are compared by; negative where dearer ones are.
-        cost: of the measurement, by name as in `Cost`; None where it is not known.
+        cost: of running all strategies compared on these problems, as only problems that all were
+            run on count; each run apart, though samples may be shared. By name as in `Cost`; None
+            where it is not known.
     """
 
     choice: Choice
@@ -53,8 +57,8 @@ class Measurement:
     saving: float
     cost: dict[str, float | None]
 
-    def to_dict(self, command: str) -> dict[str, Any]:
-        """Plain values, for JSON, with the command line that buys it."""
+    def to_dict(self, command: str | None) -> dict[str, Any]:
+        """Plain values, for JSON, with the command line that begins it."""
         return {
             "strategy": to_dict(self.choice.strategy),
             "problems": self.problems,
@@ -93,6 +97,7 @@ def next_measurements(
         return cheapest_sure(means, sure, prices, constraint.confidence)
 
     today = int(chosen(means[None, :], None if sure is None else sure[None, :])[0])
+    whole = _whole([cell.cost for cell in cells], problems)
     found = []
     for i, cell in enumerate(cells):
         a, b = cell.beta
@@ -113,7 +118,7 @@ def next_measurements(
                 chance=_rounded(weights @ (picks != today)),
                 gain=_rounded(weights @ (then.max(axis=1) - means.max())),
                 saving=float(weights @ (prices[today] - prices[picks])),
-                cost=_times(cell.cost, problems),
+                cost=whole,
             )
         )
     return sorted(found, key=lambda one: (-one.chance, -one.gain))
@@ -142,25 +147,33 @@ def command(
 
 
 def sentence(best: Measurement, made: Recommendation) -> str:
-    """What would change the answer, in words; `command` says how to buy it."""
+    """What would change the answer, in words; `command` says how to begin."""
     if best.chance == 0:
         return f"no {best.problems} more problems of any one strategy would change this choice"
     worth = [f"{best.gain:.4f} more accuracy"] if best.gain >= _WORTH_SAYING else []
     if (saved := best.saving / made.choice.price(made.cost_unit)) >= _WORTH_SAYING:
         unit = unit_name(made.cost_unit)
         worth.append(f"{saved:.0%} fewer {unit} a problem")
-    tokens = (best.cost["generated_tokens"] or 0.0) + (best.cost["prm_tokens"] or 0.0)
+    parts = best.cost["generated_tokens"], best.cost["prm_tokens"]
+    known = [part for part in parts if part is not None]
+    tokens = f"at most {sum(known):,.0f} tokens" if len(known) == len(parts) else "not known"
     return (
         f"what could change this: {key(best.choice.strategy)} on {best.problems} more problems, "
-        f"with a chance of {best.chance:.0%}, and on average {' and '.join(worth) or 'no gain'}; "
-        f"it takes {tokens:,.0f} tokens, and what the other strategies take where they were not "
-        "run on these problems (only shared problems are compared)"
+        f"with a chance of {best.chance:.0%} if strategies were independent, and on average "
+        f"{' and '.join(worth) or 'no gain'}; all strategies compared must be run on these "
+        f"problems, as only shared ones count: what that takes is {tokens}"
     )
 
 
-def _times(cost: Cost, problems: int) -> dict[str, float | None]:
-    """What so many problems cost, by name; None where one is not known."""
-    return {k: None if v is None else v * problems for k, v in cost.to_dict().items()}
+def _whole(costs: list[Cost], problems: int) -> dict[str, float | None]:
+    """What so many problems cost with every strategy, by name; None where one is not known."""
+    records = [cost.to_dict() for cost in costs]
+    found: dict[str, float | None] = {}
+    for name in records[0]:
+        values = [record[name] for record in records]
+        total = sum(math.nan if value is None else value for value in values) * problems
+        found[name] = total if math.isfinite(total) else None
+    return found
 
 
 def _rounded(value: float) -> float:

@@ -8,6 +8,10 @@ from typing import Any
 
 from planner.costs import SECONDS_PER_HOUR, Cost, Rates
 
+ASSUMPTION = (
+    "mean wait: as if an engine answered one query after another; one that decodes many sequences "
+    "at once takes a query up sooner, and is then longer about it"
+)
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 
 

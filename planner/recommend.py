@@ -322,16 +322,20 @@ def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
         )
     width = pick.interval[1] - pick.interval[0]
     if width > 0.2:
-        notes.append(
-            f"the interval is {width:.0%} wide: "
-            + (
-                f"it rests on {pick.problems} problems"
-                if pick.problems
-                else "it was never measured"
-            )
-            + "; measure more for a surer answer"
-        )
+        notes.append(f"the interval is {width:.0%} wide: {_why_wide(pick)}")
     return notes
+
+
+def _why_wide(pick: Choice) -> str:
+    """What a wide interval comes from, and what narrows it."""
+    if pick.sources == "published":
+        return (
+            "figures of the same kind differ so much from study to study; "
+            "profile and measure for a surer answer"
+        )
+    if not pick.problems:
+        return "it was never measured; measure it for a surer answer"
+    return f"it rests on {pick.problems} problems; measure more for a surer answer"
 
 
 def _percent_below(chance: float) -> str:

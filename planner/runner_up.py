@@ -29,8 +29,8 @@ class RunnerUp:
         choice: what would be chosen if the first did not exist.
         difference: its predicted accuracy minus that of the first.
         better: probability that its accuracy is truly the higher one.
-        paired: problems both were run on, which `better` is taken from; 0 where it is from their
-            posteriors, taken as independent.
+        paired: problems both were run on, which `better` is taken from; 0 where it is not.
+        basis: what `better` is taken from, in words.
         cost_ratio: its cost over that of the first; None where the first costs nothing.
         chance: P(accuracy >= target); None where there is no target.
     """
@@ -39,6 +39,7 @@ class RunnerUp:
     difference: float
     better: float
     paired: int
+    basis: str
     cost_ratio: float | None
     chance: float | None
 
@@ -75,9 +76,11 @@ def runner_up(made: Recommendation, constraint: Constraint, rows: pd.DataFrame) 
         # The posteriors say where the difference lies, and the shared problems how far it may be
         # off: what is hard for both is in neither's favour.
         better = float(ndtr(difference / paired_moments(paired)[1]))
+        basis = f"paired on {len(paired)} problems"
     else:
         paired = paired[:0]
         better = probability_greater(second.beta, first.beta)
+        basis = "by their posteriors, taken as independent"
     mine, its = first.price(made.cost_unit), second.price(made.cost_unit)
     target = constraint.target_accuracy
     return RunnerUp(
@@ -85,6 +88,7 @@ def runner_up(made: Recommendation, constraint: Constraint, rows: pd.DataFrame) 
         difference=difference,
         better=better,
         paired=len(paired),
+        basis=basis,
         cost_ratio=its / mine if mine > 0 else None,
         chance=None if target is None else second.probability_above(target),
     )
@@ -111,8 +115,7 @@ def why(second: RunnerUp, made: Recommendation, constraint: Constraint) -> str:
             asked = f"{100 * at_least:.4g}%"
             return f"{name} reaches the target with a chance of {second.chance:.1%}, not {asked}"
         return f"{name} is less sure of the target: {second.chance:.1%} against {made.chance:.1%}"
-    basis = f"paired on {second.paired} problems" if second.paired else "by their posteriors"
-    odds = f"truly better with a chance of {second.better:.0%}, {basis}"
+    odds = f"truly better with a chance of {second.better:.0%}, {second.basis}"
     if second.difference >= -INDIFFERENCE:
         by = f"{second.difference:+.3f}; {odds}"
         return f"{name} is as good for all that is known ({by}), {costs}"

@@ -22,6 +22,7 @@ from planner.commands.run import KIND as RUN_KIND
 from planner.console import Output, count, share, table
 from planner.costs import TOKENS, Cost
 from planner.plan import DEFAULT, Plan
+from planner.provision import ASSUMPTION
 from planner.workload import Workload, read_mix
 from profiling.passrate import Difficulty
 from profiling.problems import load_problems
@@ -205,6 +206,7 @@ def _show_days(console: Console, made: Budget) -> None:
     if rows:
         columns = ["engines", "devices", "busy", "GPU-hours", "USD", "mean wait, seconds"]
         console.print(table("engines that stand ready all day", columns, rows))
+        console.print(ASSUMPTION, highlight=False)
     else:
         why = made.rates.missing("seconds", scored=any(day.prm_tokens for day in days.values()))
         console.print(f"GPU-hours: {why}", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from planner.next_measurement import PROBLEMS, Measurement, command, next_measur
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
-from planner.published.answer import ask
+from planner.published.answer import DEFAULT_BENCHMARK, ask
 from planner.recommend import Choice, Recommendation, candidates, choose, unit_name
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
@@ -59,6 +60,7 @@ class Basis:
     notes: tuple[str, ...]
     origin: str = "a store"
     bundled: bool = False
+    own: bool = True  # measured in this store: neither bundled nor imported, which a run replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Answer:
         measurements: what more of each cell would be worth, the most likely to change it first.
         gains: efficiency gain over majority vote, by unit of budget.
         published: figures of others, where nothing was measured (`planner.published.answer`).
+        own: whether it rests on runs of this store, which more of them add to.
     """
 
     policy: str
@@ -84,9 +87,12 @@ class Answer:
     measurements: list[Measurement]
     gains: dict[str, Efficiency]
     published: tuple[dict[str, Any], ...] = ()
+    own: bool = True
 
-    def buy(self, measurement: Measurement) -> str:
-        """The command line of a measurement."""
+    def buy(self, measurement: Measurement) -> str | None:
+        """The command line of a measurement; None where it would replace what this rests on."""
+        if not self.own:
+            return None
         strategy, level = measurement.choice.strategy, self.made.difficulty
         return command(strategy, measurement.problems, self.policy, self.prm, level)
 
@@ -101,7 +107,9 @@ def run(arguments: Namespace, output: Output) -> None:
     if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
         answered, basis_notes = published(arguments, policy, prm, level, constraint, catalog)
     else:
-        policy, prm = measured or (policy, prm)
+        if measured is None:
+            raise InputError(_unheard_of(arguments.store, policy, catalog))
+        policy, prm = measured
         basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
         common.check_known(constraint, basis.rates)
         answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
@@ -164,6 +172,7 @@ def explain(
         None if second is None else why(second, made, constraint),
         next_measurements(made, constraint, next_problems),
         efficiency(made.choice, found, rows),
+        own=basis.own,
     )
 
 
@@ -203,7 +212,8 @@ def published(
     lost = None
     if second is not None:
         better = found.probability_better(second.choice.strategy, made.choice.strategy)
-        second = replace(second, better=better)
+        basis = "by their joint prediction from published figures"
+        second = replace(second, better=better, basis=basis)
         lost = why(second, made, constraint)
     answered = Answer(policy, prm, nothing, made, second, lost, [], {}, found.evidence)
     return answered, (*found.printed(made.choice.strategy), *found.notes, *rates.notes())
@@ -218,13 +228,29 @@ def measured_names(
     """
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
-            runs = store.runs()
+            # Answers to questions of the day (`apportion run`) have no references to judge by.
+            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
         policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
         for name in catalog.names(policy):
             if name in policies:
                 scorers = () if prm is None else catalog.names(prm)
                 return name, next((one for one in scorers if one in prms), prm)
     return (policy, prm) if policy in evidence.bundled_sizes() else None
+
+
+def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
+    """What to do about a policy that was not measured and is in no catalog."""
+    measured = set(evidence.bundled_sizes())
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            measured |= {spec.policy for spec in store.runs() if spec.kind in evidence.KINDS}
+    near = difflib.get_close_matches(policy, sorted(measured | set(catalog.policies)), cutoff=0.6)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"policy {policy}: there is no evidence on it (measured: {', '.join(sorted(measured))})"
+        f"{meant}; measure it with: apportion profile, apportion measure; "
+        f"or let what others have published answer: --benchmark {DEFAULT_BENCHMARK}"
+    )
 
 
 def model_name(given: str | None) -> Any:
@@ -259,6 +285,7 @@ def read_basis(
                     priced,
                     (*notes, *priced.notes()),
                     _store_name(store_url) if study is None else f"study {study}",
+                    own=study is None,
                 )
     frame = evidence.bundled(policy)
     if frame.empty:  # all of it, so that it can be said which policies are known
@@ -276,7 +303,9 @@ def read_basis(
     )
     priced = pricing.apply(known, policy, prm)
     notes = (note, *priced.notes())
-    return Basis(frame, None, None, priced, notes, "this project's own runs", bundled=True)
+    return Basis(
+        frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False
+    )
 
 
 def _store_name(store_url: str) -> str:
@@ -362,7 +391,8 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
     if answered.why:
         say(f"runner-up: {answered.why}")
     for unit, gain in answered.gains.items():
-        say(efficiency_sentence(gain, unit))
+        if told := efficiency_sentence(gain, unit):
+            say(told)
     rows = [
         [
             key(c.strategy) + (" *" if c is choice else ""),
@@ -384,8 +414,8 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
     if answered.measurements:
         best = answered.measurements[0]
         say(measurement_sentence(best, made))
-        if best.chance > 0:
-            console.print(f"  {answered.buy(best)}", highlight=False, markup=False, soft_wrap=True)
+        if best.chance > 0 and (line := answered.buy(best)) is not None:
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
         say(f"note: {note}")
 

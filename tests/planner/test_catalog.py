@@ -84,9 +84,31 @@ def test_hub_ids_and_names_are_one_model(catalog: Catalog) -> None:
     assert catalog.prm(hub) is catalog.prm(name)
     assert catalog.hub_id(name) == hub
     assert catalog.hub_id("lab-0.8m") == "lab-0.8m"
-    assert catalog.names(hub) == (hub, name)
+    assert catalog.names(hub) == (hub, name, "Llama3.1-8B-PRM-Deepseek-Data")
     assert catalog.names("nobody") == ("nobody",)
     assert catalog.policy(hub) is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("math-shepherd-mistral-7b-prm", "Math-Shepherd-PRM-7B"),
+        ("Llama3.1-8B-PRM-Deepseek-Data", "RLHFlow-PRM-Deepseek-8B"),
+    ],
+)
+def test_a_model_is_known_by_the_name_of_its_folder(
+    catalog: Catalog, folder: str, name: str
+) -> None:
+    """As imported runs name it."""
+    assert catalog.prm(folder) is catalog.prm(name) is not None
+    assert folder in catalog.names(name)
+
+
+def test_no_two_models_have_folders_of_one_name(catalog: Catalog) -> None:
+    """Else which of them is meant would depend on their order."""
+    hubs = [e.hub for e in (*catalog.policies.values(), *catalog.prms.values()) if e.hub]
+    folders = [hub.rpartition("/")[2] for hub in hubs]
+    assert sorted(set(folders)) == sorted(folders)
 
 
 def test_a_mixture_of_experts_costs_what_a_token_uses(catalog: Catalog) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.costs import Cost
-from planner.efficiency import Efficiency, efficiency, reached_at, sentence
+from planner.efficiency import Efficiency, Gain, efficiency, reached_at, sentence
 from planner.posterior import summarise
 from planner.recommend import Choice
 from tests.planner.frames import frame_of, row
@@ -162,3 +162,12 @@ def test_a_gain_is_told_with_its_interval() -> None:
     record = found["flops"].to_dict()
     assert record["of_choice"]["relation"] == ">"
     assert record["at_majority_best"]["gain"] == pytest.approx(8.0)
+
+
+def test_a_bound_that_leaves_open_which_takes_more_is_not_said() -> None:
+    some = (0.1, 10.0)
+    open_, equal = Gain(0.25, ">", some), Gain(0.25, "=", some)
+    upper = Gain(4.0, "<", some)
+    assert sentence(Efficiency(open_, upper), "flops") == ""
+    assert sentence(Efficiency(equal, open_), "flops").startswith("majority vote takes 0.25 ")
+    assert sentence(Efficiency(open_, equal), "flops").startswith("where majority vote is best ")

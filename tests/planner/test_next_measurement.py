@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,20 @@ def test_a_measurement_costs_as_often_as_it_is_run() -> None:
     assert one.cost["generated_tokens"] == 140.0
     assert one.cost["usd"] is None
     assert one.to_dict("buy")["command"] == "buy"
+
+
+def test_all_strategies_compared_are_paid_for() -> None:
+    measured = by_strategy(of((3.0, 4.0, 1.0), (5.0, 4.0, 2.0)), problems=7)
+    assert {one.cost["flops"] for one in measured.values()} == {21.0}
+
+
+def test_tokens_that_nobody_counted_are_not_known() -> None:
+    cost = Cost(float("nan"), float("nan"), float("nan"))
+    found = [replace(one, cost=cost) for one in of((6.0, 4.0, 1.0), (7.0, 5.0, 2.0))]
+    made = choose("all", found, NO_LIMIT)
+    best = next_measurements(made, NO_LIMIT, 8)[0]
+    assert best.cost["generated_tokens"] is None
+    assert sentence(best, made).endswith("what that takes is not known")
 
 
 def test_fewer_than_one_problem_is_one_line() -> None:

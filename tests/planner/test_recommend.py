@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -333,3 +334,17 @@ def test_of_strategies_that_nobody_knows_the_tokens_of_the_fewest_generations_ar
     for order in (found, found[::-1]):
         assert picked(NO_LIMIT, order) == Majority(4)
     assert picked(NO_LIMIT, found[1:]) == BestOfN(16)
+
+
+@pytest.mark.parametrize(
+    ("sources", "problems", "why"),
+    [
+        ("measured", 20, "rests on 20 problems; measure more"),
+        ("published", 500, "differ so much from study to study"),
+        ("model", 0, "never measured; measure it"),
+    ],
+)
+def test_a_wide_interval_says_what_makes_it_wide(sources: str, problems: int, why: str) -> None:
+    wide = replace(choice(Greedy(), 0.5, 1.0, weight=10), sources=sources, problems=problems)
+    [told] = choose("all", [wide], NO_LIMIT).notes
+    assert why in told

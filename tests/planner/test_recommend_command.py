@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_the_runner_up_is_compared_on_the_problems_both_were_run_on(told: Any) -
     assert key(from_dict(second["strategy"])) in second["why"]
 
 
-def test_every_cell_is_a_measurement_with_a_price_and_a_command(told: Any) -> None:
+def test_every_cell_is_a_measurement_with_a_price(told: Any) -> None:
     measurements = told["next_measurements"]
     assert len(measurements) == len(told["alternatives"]) + 1
     chances = [one["chance_of_change"] for one in measurements]
@@ -75,7 +76,18 @@ def test_every_cell_is_a_measurement_with_a_price_and_a_command(told: Any) -> No
         assert 0 <= one["chance_of_change"] <= 1
         assert one["expected_gain"] >= 0
         assert one["cost"]["flops"] > 0
-        assert one["command"].startswith("apportion ")
+
+
+def test_a_run_is_proposed_only_where_it_adds_to_what_the_answer_rests_on(
+    answered: Answer,
+) -> None:
+    """Of a policy with bundled evidence one run of one's own would take its place."""
+    assert answered.buy(answered.measurements[0]) is None
+    assert "apportion profile" not in words(answered)
+    own = replace(answered, own=True)
+    line = own.buy(own.measurements[0])
+    assert line is not None and line.startswith("apportion ")
+    assert line in words(own)
 
 
 def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
@@ -97,7 +109,6 @@ def test_people_read_the_answer_first(answered: Answer) -> None:
     assert lines[2].startswith("majority vote takes more than 4 [4 and more] times the generations")
     marked = [line for line in lines if " * " in line and "FLOPs" not in line]
     assert len(marked) == 1 and key(answered.made.choice.strategy) in marked[0]
-    assert answered.buy(answered.measurements[0]) in words(answered)
     assert lines[-1] == "note: a note"
 
 

@@ -47,7 +47,7 @@ def test_it_is_what_would_be_chosen_without_the_choice() -> None:
     assert beside.paired == 0
     assert told == (
         "majority(n=4) is 0.100 less accurate (truly better with a chance of 7%, by their "
-        "posteriors), at 0.5 times the FLOPs"
+        "posteriors, taken as independent), at 0.5 times the FLOPs"
     )
 
 

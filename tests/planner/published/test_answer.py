@@ -215,3 +215,36 @@ def test_strategies_are_compared_by_what_they_do_not_share() -> None:
     independent = apart / np.sqrt(found.covariance[i, i] + found.covariance[j, j])
     assert together > 0.99 > 0.95 > independent / 2
     assert found.probability_better(Majority(4), Dvts(256)) == pytest.approx(1 - together)
+
+
+def test_an_answered_question_is_no_evidence(recommend: Recommend, tmp_path: Path) -> None:
+    """`apportion run` leaves a run of the policy in the store, and nothing to judge it by."""
+    with Store.open(f"sqlite:///{tmp_path}/runs.db") as store:
+        store.start(RunSpec("run", PAIR[0], PAIR[1], {}))
+    document = recommend(*ASKED[:4], "--store", f"sqlite:///{tmp_path}/runs.db")
+    assert document["evidence"][-1]["source"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("Llama-3.2-1B-Instrukt", "did you mean Llama-3.2-1B-Instruct"),
+        ("zzz", "--benchmark MATH-500"),
+        ("lab-0.8", "did you mean lab-0.8m"),
+    ],
+)
+def test_a_policy_nobody_knows_gets_near_names_and_a_way_on(
+    recommend: Recommend, policy: str, said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        recommend("--policy", policy)
+    assert str(caught.value).startswith(f"policy {policy}: there is no evidence on it")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_said_of_published_figures_is_of_published_figures(recommend: Recommend) -> None:
+    document = recommend(*ASKED)
+    assert "joint prediction from published figures" in document["runner_up"]["why"]
+    wide = [note for note in document["notes"] if "% wide" in note]
+    assert all("study to study" in note or "never measured" in note for note in wide)
