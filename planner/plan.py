@@ -8,6 +8,7 @@ samples. What else could have been chosen lies beside it, for `apportion budget`
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -19,27 +20,38 @@ from executor.errors import InputError
 from executor.plain import finite
 from executor.strategy import Sampling, Strategy, from_dict, to_dict
 from executor.templates import PromptTemplate
+from planner.constraint import Constraint
 from planner.costs import Rates
 from profiling.difficulty import DifficultyModel
 from profiling.passrate import Difficulty
 
 if TYPE_CHECKING:
+    from planner.menu import Menu
     from planner.recommend import Choice
 
 FORMAT = "apportion-plan"
-VERSION = 2
-_READABLE = (1, VERSION)
+VERSION = 3
+_READABLE = (1, 2, VERSION)
 DEFAULT = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a plan does for one difficulty, and what it expects of it."""
+    """What a plan does for one difficulty, and what it expects of it.
+
+    Attributes:
+        strategy: what to run.
+        predicted_accuracy, interval: mean and 90 % interval of its accuracy.
+        cost: expected, a problem: the fields of `planner.costs.Cost`.
+        beta: parameters of the Beta posterior that mean and interval are of; None in plans of
+            versions 1 and 2.
+    """
 
     strategy: Strategy
     predicted_accuracy: float
     interval: tuple[float, float]
     cost: Mapping[str, float | None]
+    beta: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the file."""
@@ -48,25 +60,45 @@ class Entry:
             "predicted_accuracy": self.predicted_accuracy,
             "interval": list(self.interval),
             "cost": dict(self.cost),
-        }
+        } | ({} if self.beta is None else {"beta": list(self.beta)})
 
     @classmethod
     def of(cls, choice: Choice) -> Entry:
         """What a plan keeps of a choice."""
         return cls(
-            choice.strategy, choice.predicted_accuracy, choice.interval, choice.cost.to_dict()
-        )
+            choice.strategy, choice.predicted_accuracy, choice.interval, choice.cost.to_dict(),
+            choice.beta,
+        )  # fmt: skip
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Entry:
         """Read what `to_dict` wrote; LookupError, TypeError or ValueError where it is damaged."""
         low, high = map(float, record["interval"])
+        beta = None
+        if "beta" in record:
+            a, b = map(float, record["beta"])
+            if not (0 < a < math.inf and 0 < b < math.inf):
+                raise ValueError("parameters of a Beta distribution must be above 0")
+            beta = a, b
         return cls(
             from_dict(record["strategy"]),
             float(record["predicted_accuracy"]),
             (low, high),
             record["cost"],
+            beta,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCost:
+    """Tokens that a probe sample takes: generated ones, and the PRM's to score it."""
+
+    generated: float
+    prm: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers, for the file."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +116,9 @@ class Plan:
         frontier: by difficulty, what else could be chosen for some price or budget
             (`planner.frontier`), in rising order of accuracy; empty in plans of version 1.
         rates: what tokens were priced by, so that they can be priced again.
+        alternatives: by difficulty, all that is known, whatever it costs and without probes, in
+            one order of strategies; empty in plans of versions 1 and 2.
+        probe_cost: what looking at a question takes; None where it is not known.
     """
 
     policy: str
@@ -96,10 +131,44 @@ class Plan:
     rests_on: Mapping[str, Any]
     frontier: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     rates: Rates = field(default_factory=Rates)
+    alternatives: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    probe_cost: ProbeCost | None = None
+    _menus: dict[int, Menu] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def entry(self, difficulty: str) -> Entry:
         """The entry for a difficulty, or the one for all."""
         return self.entries.get(difficulty, self.entries[DEFAULT])
+
+    def recommend(self, difficulty: str, constraint: Constraint) -> Entry:
+        """The best for a difficulty (or `all`) under a constraint of one's own, unprobed.
+
+        By the rule of `planner.recommend.choose`, on what the evidence said when the plan was made;
+        a difficulty that it said nothing of counts as `all`.
+
+        Raises:
+            InputError: nothing keeps to the constraint, or the plan keeps no alternatives.
+        """
+        pick = self.menu().choose(difficulty, constraint)
+        return Entry(
+            pick.strategy, pick.predicted_accuracy, pick.interval, pick.cost.to_dict(), pick.beta
+        )
+
+    def menu(self, probes: int = 0) -> Menu:
+        """What can be chosen once so many probes were drawn; made once.
+
+        Raises:
+            InputError: the plan keeps no alternatives.
+        """
+        if probes not in self._menus:
+            from planner.menu import Menu
+
+            if not self.alternatives:
+                raise InputError(
+                    "plan: is of a version that keeps no alternatives to choose from; "
+                    "make it again with: apportion plan"
+                )
+            self._menus[probes] = Menu.of(self, probes)
+        return self._menus[probes]
 
     def choices(self) -> dict[str, Any]:
         """What shapes its answers, for the run it makes: not costs or predictions, which change
@@ -132,12 +201,26 @@ class Plan:
             "frontier": {
                 name: [entry.to_dict() for entry in kept] for name, kept in self.frontier.items()
             },
+            "probe_cost": None if self.probe_cost is None else self.probe_cost.to_dict(),
+            "alternatives": {
+                name: [entry.to_dict() for entry in known]
+                for name, known in self.alternatives.items()
+            },
         }
 
     def save(self, path: Path) -> None:
-        """Write the plan; the file appears whole or not at all."""
-        text = json.dumps(finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
-        write_whole(path, text)
+        """Write the plan, an alternative a line; the file appears whole or not at all."""
+        record = finite(self.to_dict())
+        alternatives = record.pop("alternatives")
+        text = json.dumps(record, indent=2, allow_nan=False)
+        levels = [
+            f"    {json.dumps(name)}: [\n"
+            + ",\n".join(f"      {json.dumps(entry, allow_nan=False)}" for entry in known)
+            + "\n    ]"
+            for name, known in alternatives.items()
+        ]
+        lines = "{\n" + ",\n".join(levels) + "\n  }" if levels else "{}"
+        write_whole(path, f'{text[:-2]},\n  "alternatives": {lines}\n}}\n')
 
     @classmethod
     def load(cls, path: Path) -> Plan:
@@ -157,7 +240,8 @@ class Plan:
         if record.get("version") not in _READABLE:
             raise InputError(
                 f"plan {path}: is version {record.get('version')}; this apportion reads versions "
-                f"{' and '.join(map(str, _READABLE))}; make it again with: apportion plan"
+                f"{', '.join(map(str, _READABLE[:-1]))} and {VERSION}; "
+                "make it again with: apportion plan"
             )
         try:
             return cls._from_record(record, f"plan {path}")
@@ -176,11 +260,24 @@ class Plan:
                 for name, kept in record["frontier"].items()
             }
             rates = Rates.from_dict(record["rates"])
+        alternatives, probe_cost = {}, None
+        if record["version"] > 2:
+            alternatives = {
+                name: tuple(map(Entry.from_record, known))
+                for name, known in record["alternatives"].items()
+            }
+            if record["probe_cost"] is not None:
+                each = record["probe_cost"]
+                probe_cost = ProbeCost(float(each["generated"]), float(each["prm"]))
         allowed = {DEFAULT, *(level.value for level in Difficulty)}
         if DEFAULT not in entries or not set(entries) <= allowed:
             raise InputError(f"entries must be {', '.join(sorted(allowed))}, and all among them")
         if not set(frontier) <= set(entries):
             raise InputError("frontier: must be of difficulties that have an entry")
+        if alternatives and DEFAULT not in alternatives:
+            raise InputError(f"alternatives: must be of {DEFAULT} too")
+        if any(entry.beta is None for known in alternatives.values() for entry in known):
+            raise InputError("alternatives: each needs its beta")
         if record["prm"] is None and any(e.strategy.needs_prm for e in entries.values()):
             raise InputError("a strategy needs a PRM, but the plan names none")
         classifier = record["classifier"]
@@ -197,6 +294,8 @@ class Plan:
             rests_on=record["rests_on"],
             frontier=frontier,
             rates=rates,
+            alternatives=alternatives,
+            probe_cost=probe_cost,
         )
 
 

@@ -6,10 +6,13 @@ are not known yet. Both must mean the same rule.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", float, Floats)
 
 # Accuracies this close are the same for all that is known; then the cheaper one is chosen.
 INDIFFERENCE = 0.005
@@ -19,8 +22,8 @@ def most_accurate(means: Floats, prices: Floats) -> NDArray[np.intp]:
     """The cheapest of those within `INDIFFERENCE` of the highest mean.
 
     Args:
-        means: shape `(states, strategies)`, predicted accuracies.
-        prices: shape `(strategies,)`, in one unit.
+        means: shape `(states, strategies)`, predicted accuracies; -inf is never chosen.
+        prices: shape `(strategies,)`, or of `means`, in one unit.
 
     Returns:
         Shape `(states,)`: which strategy; of equally cheap ones the most accurate, then the first.
@@ -29,7 +32,7 @@ def most_accurate(means: Floats, prices: Floats) -> NDArray[np.intp]:
     return _cheapest(near, means, prices)
 
 
-def sure_enough(confidence: float, strategies: int) -> float:
+def sure_enough(confidence: float, strategies: Number) -> Number:
     """How sure of a target one strategy must be where one of several is chosen for being so.
 
     Of many that fall short a few look sure by chance, and these are chosen. By Bonferroni's
@@ -40,7 +43,11 @@ def sure_enough(confidence: float, strategies: int) -> float:
 
 
 def cheapest_sure(
-    means: Floats, chances: Floats, prices: Floats, confidence: float
+    means: Floats,
+    chances: Floats,
+    prices: Floats,
+    confidence: float,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.intp]:
     """The cheapest that is sure enough to reach a target, see `sure_enough`, else the surest.
 
@@ -48,12 +55,17 @@ def cheapest_sure(
         means, prices: as of `most_accurate`.
         chances: shape `(states, strategies)`, P(accuracy >= target).
         confidence: that what is chosen reaches it.
+        allowed: of the same shape, what may be chosen; all of them by default.
 
     Returns:
         Shape `(states,)`: which strategy; of equally sure ones (where none is sure enough) the most
         accurate.
     """
-    sure = chances >= sure_enough(confidence, chances.shape[1])
+    if allowed is None:
+        allowed = np.ones(chances.shape, dtype=np.bool_)
+    chances = np.where(allowed, chances, -1.0)
+    among = np.maximum(allowed.sum(axis=1, keepdims=True), 1).astype(np.float64)
+    sure = chances >= sure_enough(confidence, among)
     surest = chances == chances.max(axis=1, keepdims=True)
     fallback = np.argmax(np.where(surest, means, -np.inf), axis=1)
     return np.where(sure.any(axis=1), _cheapest(sure, means, prices), fallback)

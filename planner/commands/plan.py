@@ -20,7 +20,7 @@ from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.frontier import frontier
-from planner.plan import DEFAULT, Entry, Plan
+from planner.plan import DEFAULT, Entry, Plan, ProbeCost
 from planner.pricing import Pricing
 from planner.recommend import (
     LEVELS,
@@ -34,7 +34,7 @@ from planner.report import words
 from planner.routing import Comparison, Confusion, compare, expected
 from planner.tuning import fingerprint
 from profiling.difficulty import DifficultyModel
-from profiling.fit_difficulty import fit_difficulty
+from profiling.fit_difficulty import PROBES, fit_difficulty
 from profiling.passrate import Difficulty
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import STUDY, read_profile
@@ -80,6 +80,7 @@ def make(
     made, classifier, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
     usable = evidence.for_pair(basis.frame, name, prm_name)
     needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
+    a_probe = Probing.of(usable, PROBES, scored=spec.prm is not None)
     plan = Plan(
         policy=_lasting(policy),
         prm=_lasting(prm) if prm and needs_prm else None,
@@ -101,8 +102,19 @@ def make(
             r.difficulty: tuple(map(Entry.of, frontier((r.choice, *r.alternatives)))) for r in made
         },
         rates=basis.rates,
+        alternatives=_alternatives(basis, name, prm_name),
+        probe_cost=ProbeCost(a_probe.generated, a_probe.prm),
     )
     return plan, made
+
+
+def _alternatives(basis: Basis, policy: str, prm: str | None) -> dict[str, tuple[Entry, ...]]:
+    """All that is known of each difficulty, whatever it costs."""
+    found = (
+        (level, candidates(basis.frame, policy, prm, level, basis.model, basis.rates))
+        for level in LEVELS
+    )
+    return {level: tuple(map(Entry.of, known)) for level, known in found if known}
 
 
 def _routed(

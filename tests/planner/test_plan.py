@@ -27,7 +27,7 @@ from executor.strategy import (
 )
 from executor.templates import PromptTemplate
 from planner.costs import Rates
-from planner.plan import VERSION, Entry, Plan, write_whole
+from planner.plan import VERSION, Entry, Plan, ProbeCost, write_whole
 from planner.shape import Shape
 from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 
@@ -48,6 +48,10 @@ def entry(strategy: Strategy, accuracy: float = 0.7) -> Entry:
     return Entry(strategy, accuracy, (0.6, 0.8), {"generated_tokens": 400.0, "flops": None})
 
 
+def known(strategy: Strategy) -> Entry:
+    return dataclasses.replace(entry(strategy), beta=(7.0, 3.0))
+
+
 def plan_of(**fields: Any) -> Plan:
     plain: dict[str, Any] = {
         "policy": "simulated-policy",
@@ -60,6 +64,11 @@ def plan_of(**fields: Any) -> Plan:
         "rests_on": {"rows": 12, "problems": 3, "evidence": "abc", "model": None},
         "frontier": {"hard": (entry(Majority(4), 0.2), entry(Dvts(16))), "all": (entry(Greedy()),)},
         "rates": Rates(1_000, 500, tokens_per_second=9.0, policy_shape=Shape(2, 64, 64)),
+        "alternatives": {
+            "easy": (known(Majority(4)),),
+            "all": (known(Majority(4)), known(Dvts(8))),
+        },
+        "probe_cost": ProbeCost(30.0, 12.5),
     }
     return Plan(**(plain | fields))
 
@@ -146,7 +155,14 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
     ("change", "message"),
     [
         (put("version", 1), "its classifier is of version 1; make it again with: apportion plan"),
-        (put("version", 3), f"is version 3; this apportion reads versions 1 and {VERSION}"),
+        (put("version", 4), "is version 4; this apportion reads versions 1, 2 and 3"),
+        (drop("alternatives"), "damaged"),
+        (drop("probe_cost"), "damaged"),
+        (put("probe_cost", {"generated": 1.0}), "damaged"),
+        (lambda record: record["alternatives"].pop("all"), "alternatives: must be of all too"),
+        (lambda record: record["alternatives"]["easy"][0].pop("beta"), "each needs its beta"),
+        (put("alternatives", "easy", 0, "beta", [1.0]), "damaged"),
+        (put("alternatives", "easy", 0, "beta", [0.0, 1.0]), "must be above 0"),
         (drop("frontier"), "damaged"),
         (put("frontier", "medium", []), "frontier: must be of difficulties that have an entry"),
         (put("frontier", "hard", 0, "strategy", "n", 0), "budget 0 for majority"),
@@ -204,10 +220,21 @@ def test_plans_of_version_1_that_do_not_route_are_read_and_have_no_frontier(
 ) -> None:
     def older(record: dict[str, Any]) -> None:
         record |= {"version": 1, "classifier": None}
-        del record["frontier"], record["rates"]
+        del record["frontier"], record["rates"], record["alternatives"], record["probe_cost"]
 
     plan = Plan.load(damaged(tmp_path, older))
-    assert plan == plan_of(classifier=None, frontier={}, rates=Rates())
+    assert plan == plan_of(
+        classifier=None, frontier={}, rates=Rates(), alternatives={}, probe_cost=None
+    )
+
+
+def test_plans_of_version_2_are_read_and_have_no_alternatives(tmp_path: Path) -> None:
+    def older(record: dict[str, Any]) -> None:
+        record["version"] = 2
+        del record["alternatives"], record["probe_cost"]
+
+    plan = Plan.load(damaged(tmp_path, older))
+    assert plan == plan_of(alternatives={}, probe_cost=None)
 
 
 def test_what_else_could_be_chosen_is_no_part_of_the_run(tmp_path: Path) -> None:

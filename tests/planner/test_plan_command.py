@@ -56,7 +56,21 @@ def test_the_plan_holds_what_tells_a_questions_difficulty(
     plan.save(tmp_path / "plan.json")
     assert Plan.load(tmp_path / "plan.json") == plan
     # Small enough to be read, and to be sent along.
-    assert len(json.dumps(plan.to_dict())) < 20_000
+    record = plan.to_dict()
+    assert len(json.dumps(record.pop("alternatives"))) < 100_000
+    assert len(json.dumps(record)) < 20_000
+
+
+def test_it_keeps_what_every_difficulty_was_chosen_from(
+    made: tuple[Plan, list[Recommendation], str],
+) -> None:
+    plan, recommendations, _ = made
+    assert plan.probe_cost is not None and plan.probe_cost.generated > 0
+    for one in recommendations:
+        probes = 0 if one.difficulty == "all" else PROBES
+        pick = plan.menu(probes).choose(one.difficulty, Constraint(budget=16))
+        assert pick.strategy == one.choice.strategy
+        assert pick.cost.to_dict() == pytest.approx(one.choice.cost.to_dict())
 
 
 def test_how_well_it_tells_is_said(made: tuple[Plan, list[Recommendation], str]) -> None:

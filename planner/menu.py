@@ -1,0 +1,229 @@
+"""What a plan can choose from, as arrays: a choice under any constraint takes no millisecond.
+
+The rule is that of `planner.recommend.choose`, for a question of which no more may be known than
+the chances of its difficulties: what is expected of a strategy is then the mean over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from executor.errors import InputError
+from executor.strategy import Strategy, key
+from planner.constraint import Constraint
+from planner.costs import TOKENS, Cost
+from planner.posterior import probability_above, summarise
+from planner.selection import Number, cheapest_sure, most_accurate
+
+if TYPE_CHECKING:
+    from planner.plan import Entry, Plan
+    from planner.recommend import Choice
+
+Floats = NDArray[np.float64]
+_COSTS = tuple(Cost.__dataclass_fields__)
+# Limits on what a strategy is expected to cost, and the costs they are on.
+_LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A strategy, and what is expected of it on a question.
+
+    Attributes:
+        strategy: what to run.
+        predicted_accuracy, interval, beta: mean, 90 % interval, and the Beta distribution that they
+            are of.
+        cost: expected.
+    """
+
+    strategy: Strategy
+    predicted_accuracy: float
+    interval: tuple[float, float]
+    beta: tuple[float, float]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What choosing is expected to come to in some states of knowledge, an array of one each.
+
+    Attributes:
+        chosen: which strategy, shape `(states,)`.
+        accuracy, variance, price: of it, shape `(states,)`.
+    """
+
+    chosen: NDArray[np.intp]
+    accuracy: Floats
+    variance: Floats
+    price: Floats
+
+
+class Menu:
+    """The strategies a plan knows, by difficulty.
+
+    Args:
+        found: by difficulty, what is expected of each strategy, the probes that were drawn before
+            it in its cost; in one order of strategies.
+    """
+
+    def __init__(self, found: Mapping[str, Sequence[Choice]]) -> None:
+        from planner.recommend import cost_unit
+
+        self.levels = tuple(found)
+        every = {choice.strategy: choice.extra for known in found.values() for choice in known}
+        self.strategies = tuple(every)
+        self.unit = cost_unit([choice for known in found.values() for choice in known])
+        self._n = np.array([s.n + extra for s, extra in every.items()], dtype=np.float64)
+        self._extra = tuple(every.values())
+        shape = len(self.levels), len(every)
+        # Where a strategy is not known on a difficulty, nothing is.
+        self._accuracy, self._variance, self._price = (np.full(shape, np.nan) for _ in range(3))
+        self._costs = {name: np.full(shape, np.nan) for name in _COSTS}
+        at = {strategy: column for column, strategy in enumerate(self.strategies)}
+        for row, known in enumerate(found.values()):
+            for choice in known:
+                a, b = choice.beta
+                cell = row, at[choice.strategy]
+                self._accuracy[cell] = choice.predicted_accuracy
+                self._variance[cell] = a * b / ((a + b) ** 2 * (a + b + 1))
+                self._price[cell] = choice.price(self.unit)
+                for name in _COSTS:
+                    value = getattr(choice.cost, name)
+                    self._costs[name][cell] = np.nan if value is None else value
+
+    @classmethod
+    def of(cls, plan: Plan, probes: int = 0) -> Menu:
+        """The alternatives of a plan once so many probes were drawn, which their costs include."""
+        from planner.recommend import Choice, Probing
+
+        found: dict[str, list[Choice]] = {}
+        each = plan.probe_cost
+        probing = Probing(probes, each.generated, each.prm) if each is not None else None
+        for level, known in plan.alternatives.items():
+            found[level] = []
+            for entry in known:
+                assert entry.beta is not None  # a plan with alternatives has them
+                choice = Choice(
+                    entry.strategy, entry.predicted_accuracy, entry.interval, _cost(entry), 0,
+                    "plan", entry.beta,
+                )  # fmt: skip
+                if probes and probing is not None:
+                    choice = probing.charge(choice, plan.rates)
+                found[level].append(choice)
+        return cls(found)
+
+    def chances(self, given: Mapping[str, float] | str) -> Floats:
+        """Chances of the difficulties as a row of them; a name alone is certain.
+
+        A difficulty that nothing is known of counts as `all`.
+        """
+        row = np.zeros(len(self.levels))
+        for level, chance in ({given: 1.0} if isinstance(given, str) else given).items():
+            row[self.levels.index(level if level in self.levels else "all")] += chance
+        return row
+
+    def choose(self, given: Mapping[str, float] | str, constraint: Constraint) -> Pick:
+        """The best under a constraint, by the rule of `planner.recommend.choose`.
+
+        Args:
+            given: a difficulty, or the chances of all.
+            constraint: what to keep to.
+
+        Raises:
+            InputError: nothing keeps to it.
+        """
+        states = self.chances(given)[None, :]
+        used, weights = self._used(states)
+        allowed = self.allowed(states, constraint)
+        if not allowed.any():
+            known = ((s, self._cost(used, weights, column), self._extra[column])
+                     for column, s in enumerate(self.strategies))  # fmt: skip
+            named = given if isinstance(given, str) else "all"
+            raise InputError(f"difficulty {named}: {constraint.refusal(known)}")
+        column = int(self.worth(states, constraint, exact=True).chosen[0])
+        mean = float((weights @ self._accuracy[used, column])[0])
+        a, b = _beta(mean, float((weights**2 @ self._variance[used, column])[0]))
+        _, low, high = summarise(np.array(a), np.array(b))
+        return Pick(
+            self.strategies[column], mean, (float(low), float(high)), (a, b),
+            self._cost(used, weights, column),
+        )  # fmt: skip
+
+    def allowed(self, states: Floats, constraint: Constraint) -> NDArray[np.bool_]:
+        """Which strategies keep to the limits, for all that is known; shape
+        `(states, strategies)`."""
+        used, weights = self._used(states)
+        allowed = ~np.isnan(weights @ self._accuracy[used])
+        if constraint.budget is not None:
+            allowed &= self._n <= constraint.budget
+        for limit, name in _LIMITED.items():
+            most = getattr(constraint, limit)
+            if most is not None:
+                allowed &= weights @ self._costs[name][used] <= most  # NaN is not
+        return np.asarray(allowed)
+
+    def worth(self, states: Floats, constraint: Constraint, *, exact: bool = False) -> Worth:
+        """What the choice is in each state of knowledge, and what it is expected to come to.
+
+        Something must be allowed in every state.
+
+        Args:
+            states: chances of the difficulties, shape `(states, levels)`; rows sum to 1.
+            constraint: what to keep to.
+            exact: whether P(accuracy >= target) is that of a Beta distribution of the mean and
+                variance, as `recommend` has it, or of a normal one, for many states at once.
+        """
+        used, weights = self._used(states)
+        allowed = self.allowed(states, constraint)
+        accuracy = weights @ self._accuracy[used]
+        variance = weights**2 @ self._variance[used]
+        price = weights @ self._price[used]
+        means, prices = np.where(allowed, accuracy, -np.inf), np.where(allowed, price, np.inf)
+        target = constraint.target_accuracy
+        if target is None:
+            chosen = most_accurate(means, prices)
+        else:
+            if exact:
+                a, b = _beta(accuracy, variance)
+                chances = probability_above(a, b, target)
+            else:
+                chances = ndtr((accuracy - target) / np.sqrt(variance))
+            chosen = cheapest_sure(means, chances, prices, constraint.confidence, allowed)
+        rows = np.arange(len(states))
+        return Worth(
+            chosen, accuracy[rows, chosen], variance[rows, chosen], price[rows, chosen]
+        )  # fmt: skip
+
+    def _used(self, states: Floats) -> tuple[NDArray[np.intp], Floats]:
+        """The difficulties that have any chance, and their chances: of others nothing is asked."""
+        used = np.flatnonzero(states.any(axis=0))
+        return used, states[:, used]
+
+    def _cost(self, used: NDArray[np.intp], weights: Floats, column: int) -> Cost:
+        """The expected cost of a strategy."""
+        values = {name: float((weights @ each[used, column])[0])
+                  for name, each in self._costs.items()}  # fmt: skip
+        known = {name: value for name, value in values.items() if not np.isnan(value)}
+        return Cost(**dict.fromkeys(TOKENS, np.nan) | known)
+
+
+def _beta(mean: Number, variance: Number) -> tuple[Number, Number]:
+    """The Beta distribution of a mean and a variance: a + b + 1 = mean (1 - mean) / variance."""
+    weight = mean * (1 - mean) / variance - 1
+    return mean * weight, (1 - mean) * weight
+
+
+def _cost(entry: Entry) -> Cost:
+    """The cost of an entry; InputError where it is damaged."""
+    plain: dict[str, Any] = dict(entry.cost)
+    unknown = {name: np.nan for name in TOKENS if name in plain and plain[name] is None}
+    try:
+        return Cost(**plain | unknown)
+    except TypeError as error:
+        raise InputError(f"plan: cost of {key(entry.strategy)}: damaged ({error})") from None
