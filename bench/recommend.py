@@ -1,0 +1,143 @@
+"""How long a choice from a loaded plan takes, and how long fitting to 100,000 rows of evidence.
+
+A plan of the middle laboratory policy with its strong PRM is made from the bundled runs and read
+from its file. It is then asked for every difficulty under limits and targets that no two questions
+share, in one process on one core: the time of each answer is its own, and counts the answers that
+refuse. What a loaded plan does at its first question (it makes arrays of what it knows) counts in
+that question.
+
+The evidence is the laboratory's, whole problems of it up to 100,000 rows, tuned with `apportion
+fit`'s own trials in a database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from common import ROOT, finish
+
+sys.path.insert(0, str(ROOT))
+
+from executor.errors import InputError
+from executor.strategy import Sampling
+from executor.templates import PromptTemplate
+from planner import evidence, tuning
+from planner.constraint import Constraint
+from planner.costs import Rates
+from planner.plan import Entry, Plan
+from planner.recommend import LEVELS, candidates
+from profiling.laboratory.catalog import POLICIES, prms_of
+
+POLICY = "lab-0.8m"
+ROWS, TRIALS = 100_000, 50
+
+
+def plan_of(policy: str, prm: str) -> Plan:
+    """What `apportion plan` keeps of the bundled evidence on a policy and PRM, but no classifier:
+    choices by a difficulty that is given ask none."""
+    frame, sizes = evidence.bundled(), evidence.bundled_sizes()
+    rates = Rates(policy_parameters=sizes[policy], prm_parameters=sizes[prm])
+    known = {
+        level: tuple(map(Entry.of, candidates(frame, policy, prm, level, None, rates)))
+        for level in LEVELS
+    }
+    first = {level: entries[0] for level, entries in known.items()}
+    return Plan(
+        policy, prm, Sampling(), PromptTemplate(), first, None, {}, {}, rates=rates,
+        alternatives=known,
+    )  # fmt: skip
+
+
+def choices(questions: int) -> dict[str, Any]:
+    """Times of so many choices, in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "plan.json"
+        plan_of(POLICY, prms_of(POLICY)["strong"]).save(path)
+        size = path.stat().st_size
+        started = time.perf_counter()
+        plan = Plan.load(path)
+        loading = time.perf_counter() - started
+    random = np.random.default_rng(0)
+    seconds, refused = [], 0
+    for _ in range(questions):
+        level = str(random.choice(LEVELS))
+        if random.random() < 0.5:
+            asked = Constraint(max_flops=float(10 ** random.uniform(6, 11)))
+        else:
+            asked = Constraint(
+                budget=int(random.integers(1, 257)),
+                target_accuracy=float(random.uniform(0.05, 0.95)),
+            )
+        started = time.perf_counter()
+        try:
+            plan.recommend(level, asked)
+        except InputError:
+            refused += 1
+        seconds.append(time.perf_counter() - started)
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
+    return {
+        "strategies": len(plan.alternatives["all"]),
+        "plan_bytes": size,
+        "load_ms": 1e3 * loading,
+        "questions": questions,
+        "refused": refused,
+        "p50_ms": float(p50),
+        "p99_ms": float(p99),
+        "longest_ms": 1e3 * max(seconds),
+    }
+
+
+def whole_problems(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """As many whole problems as have at most so many rows."""
+    counts = frame.groupby("problem").size()
+    kept = counts.index[counts.cumsum() <= rows]
+    return frame[frame["problem"].isin(kept)].reset_index(drop=True)
+
+
+def fitting(rows: int, trials: int) -> dict[str, Any]:
+    """Time of one fit, in seconds."""
+    frame = evidence.bundled()
+    frame = whole_problems(frame[frame["policy"].isin(POLICIES)], rows)
+    with tempfile.TemporaryDirectory() as folder:
+        storage = f"sqlite:///{folder}/store.db"
+        started = time.perf_counter()
+        fitted = tuning.fit(frame, trials=trials, storage=storage)
+        seconds = time.perf_counter() - started
+    return {
+        "rows": fitted.rows,
+        "problems": fitted.problems,
+        "trials": fitted.trials,
+        "seconds": seconds,
+        "log_loss": fitted.log_loss,
+        "base_log_loss": fitted.base_log_loss,
+    }
+
+
+def main() -> None:
+    """Time both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=int, default=20_000)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--trials", type=int, default=TRIALS)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    chosen = choices(arguments.questions)
+    fitted = fitting(arguments.rows, arguments.trials)
+    line = (
+        f"a choice among {chosen['strategies']} strategies of a loaded plan: "
+        f"{chosen['p50_ms']:.2f} ms p50, {chosen['p99_ms']:.2f} ms p99 "
+        f"({chosen['questions']:,} questions); fit --trials {fitted['trials']} on "
+        f"{fitted['rows']:,} rows: {fitted['seconds']:.0f} s"
+    )
+    finish({"recommend": chosen, "fit": fitted}, line, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
