@@ -13,8 +13,8 @@ What others have published is of whole benchmarks, not of problems: it meets the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
 IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
+ENOUGH = 30  # problems that are worth comparing on, though others were run on many more
 # Runs whose problems have reference answers, so that strategies are judged by them.
 KINDS = (PROFILE, MEASURE)
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
@@ -345,21 +346,81 @@ def strategy_of(cell: Any) -> Strategy:
     return from_key(cell["strategy"])
 
 
-def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """Rows of one policy and PRM whose strategies can be compared.
+
+    Attributes:
+        rows: evidence.
+        problems: how many problems the policy was asked, with this PRM where it was asked of many.
+        left_out: strategies that were run on too few of these, and on how many.
+    """
+
+    rows: pd.DataFrame
+    problems: int
+    left_out: Mapping[str, int]
+
+    def notes(self) -> Iterator[str]:
+        """What was left out, and what the comparison rests on."""
+        if self.left_out:
+            told = [
+                f"{name} ({n} of {self.problems} problems)" for name, n in self.left_out.items()
+            ]
+            more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+            yield (
+                f"left out, being run on too few problems: {', '.join(told[:3])}{more}; "
+                "apportion measure goes on where it stopped"
+            )
+        shared = self.rows["problem"].nunique()
+        if shared < self.problems:
+            yield (
+                f"compared on {shared} of {self.problems} problems, on which all of them were run"
+            )
+
+
+def comparable(frame: pd.DataFrame, policy: str, prm: str | None) -> Comparable:
     """The rows a plan for this policy and PRM may rest on: its own, and those without a PRM.
 
-    With a PRM, only problems that have evidence with it count. Where that leaves at least
-    `MIN_SHARED` problems, strategies are compared on the problems all of them were run on: not one
-    on easy and another on hard ones.
+    With a PRM, only problems that have evidence with it count. Strategies are compared on the
+    problems all of them were run on, where these are at least `MIN_SHARED`: not one on easy and
+    another on hard ones. What was run on fewer than `ENOUGH` problems and on less than a quarter of
+    them (a measurement under way) does not make all others rest on these few: it is left out.
     """
     rows = frame[frame["policy"] == policy]
+    left_out: dict[str, int] = {}
+    plain, scored = rows[rows["prm"] == ""], rows[rows["prm"] == (prm or "")]
     if prm is None:
-        rows = rows[rows["prm"] == ""]
+        rows = plain
+    elif scored.empty:
+        rows = scored
+    elif _too_few(scored["problem"].nunique(), plain["problem"].nunique()):
+        left_out |= _problems_of(scored)
+        rows = plain
     else:
-        with_prm = set(rows[rows["prm"] == prm]["problem"])
-        rows = rows[rows["prm"].isin(["", prm]) & rows["problem"].isin(with_prm)]
+        rows = pd.concat([plain[plain["problem"].isin(set(scored["problem"]))], scored])
+        rows = rows.sort_index()
+    asked, counts = rows["problem"].nunique(), _problems_of(rows)
+    few = {name: count for name, count in counts.items() if _too_few(count, asked)}
+    rows = rows[~rows["strategy"].isin(few)]
     shared = shared_problems(rows)
-    return rows[rows["problem"].isin(shared)] if len(shared) >= MIN_SHARED else rows
+    if len(shared) >= MIN_SHARED:
+        rows = rows[rows["problem"].isin(shared)]
+    return Comparable(rows, asked, left_out | few)
+
+
+def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
+    """The rows of `comparable`."""
+    return comparable(frame, policy, prm).rows
+
+
+def _too_few(problems: int, of: int) -> bool:
+    return problems < min(ENOUGH, of / 4)
+
+
+def _problems_of(rows: pd.DataFrame) -> dict[str, int]:
+    """How many problems each strategy was run on."""
+    counts = rows.groupby("strategy")["problem"].nunique()
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 def shared_problems(rows: pd.DataFrame) -> set[str]:

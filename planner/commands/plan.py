@@ -78,7 +78,10 @@ def make(
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
     made, classifier, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
-    usable = evidence.for_pair(basis.frame, name, prm_name)
+    compared = evidence.comparable(basis.frame, name, prm_name)
+    usable = compared.rows
+    *levels, every = made
+    made = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
     needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
     a_probe = Probing.of(usable, PROBES, scored=spec.prm is not None)
     plan = Plan(

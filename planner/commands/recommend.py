@@ -278,6 +278,7 @@ def read_basis(
                 notes = _model_notes(frame, model[1] if model else None)
                 study = evidence.study_of(store.runs(), policy)
                 notes += _import_notes(study)
+                notes += tuple(evidence.comparable(frame, policy, prm).notes())
                 return Basis(
                     frame,
                     model[0] if model else None,

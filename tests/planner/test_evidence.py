@@ -463,6 +463,32 @@ def test_strategies_are_compared_on_the_problems_all_of_them_were_run_on() -> No
     assert usable.groupby("strategy")["problem"].nunique().tolist() == [8, 8]
 
 
+def test_what_was_run_on_few_problems_does_not_make_all_others_rest_on_them() -> None:
+    many = [row(Majority(n), f"p{i}", 0.0) for n in (1, 4) for i in range(200)]
+    few = [row(Majority(16), f"p{i}", 1.0) for i in range(5)]
+    some = [row(Majority(16), f"p{i}", 1.0) for i in range(40)]
+    found = evidence.comparable(frame_of([*many, *few]), "policy", None)
+    assert found.left_out == {key(Majority(16)): 5}
+    assert found.rows["problem"].nunique() == 200
+    [said] = found.notes()
+    assert key(Majority(16)) in said
+    assert "5 of 200 problems" in said
+    found = evidence.comparable(frame_of([*many, *some]), "policy", None)
+    assert not found.left_out
+    assert found.rows["problem"].nunique() == 40
+    [said] = found.notes()
+    assert "40 of 200 problems" in said
+
+
+def test_a_prm_that_scored_next_to_nothing_does_not_take_away_what_needs_none() -> None:
+    many = [row(Majority(4), f"p{i}", 0.0) for i in range(100)]
+    few = [row(BestOfN(4), f"p{i}", 1.0) for i in range(5)]
+    found = evidence.comparable(frame_of([*many, *few]), "policy", "prm")
+    assert set(found.rows["strategy"]) == {key(Majority(4))}
+    assert found.left_out == {key(BestOfN(4)): 5}
+    assert found.rows["problem"].nunique() == 100
+
+
 def test_pass_rates_of_a_level_are_means_over_problems_not_rows() -> None:
     rows_of_one = [row(Majority(n), "a", 1.0, pass_at_1=0.9) for n in (1, 4, 16)]
     frame = frame_of([*rows_of_one, row(Majority(1), "b", 0.0, pass_at_1=0.5)])

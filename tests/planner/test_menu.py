@@ -161,7 +161,7 @@ def test_costs_that_are_not_known_or_damaged() -> None:
     found = plan_of(alternatives={"all": (entry,)}).recommend("all", Constraint())
     assert math.isnan(found.cost["generated_tokens"] or 0)
     entry = dataclasses.replace(entry, cost={"tokens": 1.0})
-    with pytest.raises(InputError, match="plan: cost of .*: damaged"):
+    with pytest.raises(InputError, match=r"plan: cost of .*: damaged"):
         plan_of(alternatives={"all": (entry,)}).recommend("all", Constraint())
 
 
