@@ -183,9 +183,11 @@ def majority_accuracy(rate: Floats, rival: Floats, n: Floats) -> Floats:
     """Expected accuracy of a majority of n: the right answer against its strongest rival.
 
     Their votes differ by a sum of n independent terms of mean p - q and variance
-    p + q - (p - q)^2, taken as normal; third answers are left out. Exact for n = 1 (p).
+    p + q - (p - q)^2, taken as normal; third answers are left out. Exact for n = 1 (p), and where
+    nothing is answered (p = q = 0).
     All arguments of shape `(problems,)`.
     """
     lead = rate - rival
     spread = np.sqrt(np.maximum(rate + rival - lead**2, 1e-12))
-    return np.asarray(np.where(n == 1, rate, ndtr(np.sqrt(n) * lead / spread)))
+    exact = (n == 1) | (rate + rival == 0)
+    return np.asarray(np.where(exact, rate, ndtr(np.sqrt(n) * lead / spread)))

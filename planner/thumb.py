@@ -14,7 +14,9 @@ from enum import StrEnum
 from executor.strategy import BeamSearch, BestOfN, Dvts, Strategy
 from profiling.passrate import Difficulty
 
-SMALL, LARGE = 7e9, 32e9  # parameters: below, and above
+# Parameters: below, and from there on. Sizes are nominal: models called 32B have up to 32.8e9, and
+# those called 7B, 7.6e9; the next larger ones that the rule was made with have 70e9.
+SMALL, LARGE = 7e9, 33e9
 
 
 class Account(StrEnum):
@@ -35,6 +37,6 @@ def rule_of_thumb(
         InputError: the strategy has no such budget (searches: multiples of their width).
     """
     easy, hard = difficulty == Difficulty.EASY, difficulty == Difficulty.HARD
-    if parameters > LARGE or (parameters < SMALL and easy and account is Account.PAPER):
+    if parameters >= LARGE or (parameters < SMALL and easy and account is Account.PAPER):
         return BestOfN(n)
     return BeamSearch(n) if parameters < SMALL or hard else Dvts(n)

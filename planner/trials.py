@@ -36,15 +36,17 @@ def search(
     random_state: int,
     progress: Callable[[int], None],
 ) -> Any:
-    """The best of `trials` trials, those of other processes included: a frozen Optuna trial.
+    """The best of the first `trials` trials, other processes' included: a frozen Optuna trial.
+
+    A process that stood still for so long that others gave its trial up goes on with the next.
 
     Args:
         objective: of an Optuna trial, to be minimised; may raise `optuna.TrialPruned`.
         name: of the study.
         trials: how many are wanted in all.
         storage: database URL, or None to keep them in memory.
-        random_state: a trial's suggestions follow from it, the trial's number and the trials
-            before.
+        random_state: a trial's suggestions follow from it and the trials before that were not
+            lost.
         progress: called with the number of trials that ended since it was last called.
     """
     import optuna
@@ -69,14 +71,31 @@ def search(
             or (trial.state is TrialState.RUNNING and trial.datetime_start > since)
         ]
 
+    number, failed = -1, False
+
     def claimed(trial: Any) -> float:
-        if sum(other.number < trial.number for other in live()) >= trials:
+        nonlocal number, failed
+        number, failed = trial.number, False
+        rank = sum(other.number < trial.number for other in live())
+        if rank >= trials:
             raise _TakenError
         # A seed a trial: a study that was interrupted goes on as if it had not been, where one
-        # seed for all would have it, or another process, repeat its first trials.
-        seed = np.random.SeedSequence([random_state, trial.number]).generate_state(1)
+        # seed for all would have it, or another process, repeat its first trials. By rank, as the
+        # one that takes the place of a lost trial has another number.
+        seed = np.random.SeedSequence([random_state, rank]).generate_state(1)
         study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
-        return objective(trial)
+        try:
+            return objective(trial)
+        except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError):
+            raise
+        except BaseException:
+            failed = True
+            raise
+
+    def lost() -> bool:
+        """Whether the trial this process was at work on was given up by another."""
+        state = study.get_trials(deepcopy=False)[number].state
+        return not failed and state is TrialState.FAIL
 
     told = 0
     while True:
@@ -86,9 +105,15 @@ def search(
             progress(done - told)
             told = done
         if done >= trials:
-            return study.best_trial
+            first = sorted((t for t in counted if t.state in ended), key=lambda t: t.number)
+            complete = [t for t in first[:trials] if t.state is TrialState.COMPLETE]
+            return min(complete, key=lambda trial: trial.value)
         if len(counted) < trials:
-            study.optimize(claimed, n_trials=1, catch=(_TakenError,))
+            try:
+                study.optimize(claimed, n_trials=1, catch=(_TakenError,))
+            except (AssertionError, ValueError):  # what Optuna's versions say of a failed trial
+                if not lost():
+                    raise
         else:
             time.sleep(_POLL)
             optuna.storages.fail_stale_trials(study)

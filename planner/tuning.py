@@ -378,7 +378,7 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
         if meta.get("features") != _FEATURES:
             raise InputError(f"{where}: was fitted on other features than are known now; {again}")
         model.pairs_ = [(str(policy), str(prm)) for policy, prm in meta["pairs"]]
-    except (BadZipFile, LookupError, TypeError, ValueError) as error:
+    except (BadZipFile, LookupError, NotImplementedError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{where}: damaged ({type(error).__name__}); {again}") from None

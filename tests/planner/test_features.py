@@ -125,6 +125,11 @@ def test_a_majority_of_one_is_pass_at_1_and_a_larger_one_leans_to_the_leader(
     assert (majority(rate, rival, n + 1) - 0.5) * (rate - rival) >= 0
 
 
+@given(n=budget)
+def test_a_majority_of_no_answers_is_never_right(n: int) -> None:
+    assert majority(0.0, 0.0, n) == 0.0
+
+
 # What a frame says of its policies and PRMs
 
 RATES = {"a": 0.9, "b": 0.5, "c": 0.2}

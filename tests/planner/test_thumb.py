@@ -10,6 +10,7 @@ import pytest
 
 from executor.errors import InputError
 from executor.strategy import BeamSearch, BestOfN, Dvts
+from planner.catalog import load_catalog
 from planner.thumb import Account, rule_of_thumb
 
 SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[3] / "shared"))
@@ -29,6 +30,19 @@ def test_both_accounts_agree(
     account: Account, parameters: float, difficulty: str, strategy: type
 ) -> None:
     assert rule_of_thumb(parameters, difficulty, 16, account) == strategy(16)
+
+
+@pytest.mark.parametrize(
+    ("policy", "strategy"),
+    [
+        ("Llama-3.2-3B-Instruct", BeamSearch), ("Qwen2.5-7B-Instruct", Dvts),
+        ("Qwen2.5-32B-Instruct", Dvts), ("Qwen2.5-72B-Instruct", BestOfN),
+    ],
+)  # fmt: skip
+def test_sizes_are_nominal(policy: str, strategy: type) -> None:
+    parameters = load_catalog().parameters(policy)
+    assert parameters is not None
+    assert rule_of_thumb(parameters, "medium", 16) == strategy(16)
 
 
 def test_they_differ_on_easy_problems_of_small_policies_and_the_reply_is_used() -> None:
