@@ -4,9 +4,11 @@ Each question of the matrix is probed eight times from its pool. A difficulty es
 not seen the question's fold says how probable each difficulty is. Of the strategies planned for all
 problems at each budget, the one of most expected accuracy is run, less a price for its tokens. All
 prices together make a curve of accuracy over tokens, which is read where it is as accurate as the
-strategy compared with. So that it can be seen what is lost where, the same is done with the most
-probable difficulty taken for certain, with the true one, with the true one and no probes (then
-between all strategies), without routing, and with each problem's outcomes known.
+strategy compared with: at a price known afterwards. Beside it stands what a price does that was
+chosen on the other folds, the cheapest there of those that are as accurate. So that it can be seen
+what is lost where, the same is done with the most probable difficulty taken for certain, with the
+true one, with the true one and no probes (then between all strategies), without routing, and with
+each problem's outcomes known.
 """
 
 from __future__ import annotations
@@ -125,8 +127,9 @@ def _clairvoyant(one: Probed, price: float) -> tuple[Floats, Floats]:
 def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: Problems) -> Any:
     """A curve where it is as accurate as a fixed strategy, and where it takes half the tokens.
 
-    `tokens` is the ratio at equal accuracy; `reached` the share of resampled problems on which the
-    curve reaches it at all; `at_half` the difference in accuracy at half of its tokens.
+    `tokens` is the ratio at equal accuracy, infinite where the curve does not reach it; `reached`
+    the share of resampled problems on which it does; `at_half` the difference in accuracy at half
+    of its tokens.
     """
 
     def resampled(values: list[Floats]) -> Floats:
@@ -147,6 +150,34 @@ def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: Probl
         "reached": float(np.isfinite(ratios[1:]).mean()),
         "at_half": Interval.of(halves[0], halves[1:]).to_dict(),
         "most_accurate": float(accuracy[0].max() - target[0]),
+    }
+
+
+def foreseen(
+    curve: Curve,
+    fixed: tuple[list[Floats], list[Floats]],
+    folds: Sequence[Indices],
+    problems: Problems,
+) -> dict[str, Any]:
+    """The same at a price that is chosen for each fold on all others.
+
+    `tokens` is the ratio of tokens, `accuracy` the difference in accuracy.
+    """
+    fold = np.concatenate(list(folds))
+    accuracy = np.array([np.concatenate(values) for values, _ in curve])
+    tokens = np.array([np.concatenate(values) for _, values in curve])
+    aim, spent = (np.concatenate(values) for values in fixed)
+    got, used = np.empty(len(aim)), np.empty(len(aim))
+    for one in np.unique(fold):
+        mine, others = fold == one, fold != one
+        means, costs = accuracy[:, others].mean(axis=1), tokens[:, others].mean(axis=1)
+        reaches = means >= aim[others].mean()
+        price = np.where(reaches, costs, np.inf).argmin() if reaches.any() else means.argmax()
+        got[mine], used[mine] = accuracy[price, mine], tokens[price, mine]
+    ratios = problems.means([used]) / problems.means([spent])
+    return {
+        "tokens": Interval.of(used.mean() / spent.mean(), ratios).to_dict(),
+        "accuracy": problems.mean([got - aim]).to_dict(),
     }
 
 
@@ -179,7 +210,12 @@ def route(found: Sequence[Arena], budget: int) -> dict[str, Any]:
     for name, picks in targets.items():
         fixed = ([a.score(p) for a, p in zip(found, picks, strict=True)],
                  [a.spent(p) for a, p in zip(found, picks, strict=True)])  # fmt: skip
-        document[name] = {way: read(curve, fixed, problems) for way, curve in drawn.items()}
+        folds = [arena.folds for arena in found]
+        document[name] = {
+            way: read(curve, fixed, problems)
+            | {"foreseen": foreseen(curve, fixed, folds, problems)}
+            for way, curve in drawn.items()
+        }
         lines.append(f"tokens at the accuracy of the {name}:")
         lines += [f"  routed {way}: {told(row)}" for way, row in document[name].items()]
     return document | {"lines": lines}
@@ -190,7 +226,16 @@ def told(row: Mapping[str, Any]) -> str:
     half = row["at_half"]
     at_half = (f"at half of its tokens {100 * half['value']:+.2f} "
                f"[{100 * half['low']:+.2f}, {100 * half['high']:+.2f}] points")  # fmt: skip
-    if np.isnan(row["tokens"]["value"]):
-        return f"not reached (at most {100 * row['most_accurate']:+.2f} points); {at_half}"
-    ratio = row["tokens"]
-    return f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]; {at_half}"
+    ahead, gained = row["foreseen"]["tokens"], row["foreseen"]["accuracy"]
+    foreseen = (f"at a price chosen on other folds {ahead['value']:.2f} "
+                f"[{ahead['low']:.2f}, {ahead['high']:.2f}] of its tokens, "
+                f"{100 * gained['value']:+.2f} [{100 * gained['low']:+.2f}, "
+                f"{100 * gained['high']:+.2f}] points")  # fmt: skip
+    if np.isinf(row["tokens"]["value"]):
+        reached = f"not reached (at most {100 * row['most_accurate']:+.2f} points)"
+    else:
+        ratio = row["tokens"]
+        reached = f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]"
+        if row["reached"] < 1:
+            reached += f", not reached in {1 - row['reached']:.1%} of resamples"
+    return f"{reached}; {at_half}; {foreseen}"

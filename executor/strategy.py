@@ -13,6 +13,7 @@ from executor.answers import Vote
 from executor.errors import InputError
 
 STEP_DELIMITER = "\n\n"
+WIDTH = 4  # branches of a beam or subtree, unless it is said
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -145,7 +146,7 @@ class BeamSearch:
     """`n` beams over steps; the best `n / width` survive each step and branch `width` ways."""
 
     n: int
-    width: int = 4
+    width: int = WIDTH
     score: Score = Score.LAST
     vote: Vote = Vote.WEIGHTED
     name: ClassVar[str] = "beam_search"
@@ -160,7 +161,7 @@ class Dvts:
     """Diverse verifier tree search: `n / width` independent subtrees; each keeps its best child."""
 
     n: int
-    width: int = 4
+    width: int = WIDTH
     score: Score = Score.LAST
     vote: Vote = Vote.WEIGHTED
     name: ClassVar[str] = "dvts"

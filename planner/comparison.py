@@ -87,7 +87,8 @@ def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
     except ValueError:
         pass
     named["best in hindsight for each policy and PRM"] = best_own
-    for strategy in sorted({s for arena in found for s in arena.strategies}):
+    plain = set(baselines(budget).values())
+    for strategy in sorted({s for arena in found for s in arena.strategies} - plain):
         if from_key(strategy).n == budget:
             named.setdefault(strategy, always(strategy))
     return named
@@ -130,7 +131,9 @@ def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -
         for level in set(arena.levels):
             mine = np.flatnonzero(arena.levels == level)
             accuracy = arena.accuracy[np.ix_(mine, arena.within(budget))]
-            oracle[mine] = honest_oracle(accuracy, rng) if len(mine) > 1 else accuracy.max()
+            # Of one problem alone nothing can be chosen by others: there the plan is its own match.
+            alone = len(mine) < 2
+            oracle[mine] = arena.score(picked)[mine] if alone else honest_oracle(accuracy, rng)
         ours.append(arena.score(picked))
         best.append(oracle)
     return Comparison(

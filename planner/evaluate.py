@@ -228,7 +228,7 @@ def arenas(
             continue
         costs = {
             name: rows.pivot_table(index="problem", columns="strategy", values=name)
-            .loc[wide.index, wide.columns]
+            .reindex(index=wide.index, columns=wide.columns)  # nothing where nobody knows it
             .to_numpy(float)
             for name in _TOKENS
         }

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from executor.strategy import STRATEGIES
+from executor.strategy import STRATEGIES, WIDTH
 from planner.evidence import UNKNOWN
 from profiling.passrate import Difficulty
 
@@ -26,7 +26,7 @@ _THEORY = ("expected_coverage", "expected_majority", "expected_best_of_n")
 # Features that a model may do without; the others it always has.
 GROUPS = {"reward": ("prm_signal", "prm_gap"), "theory": _THEORY}
 NAMES = (
-    "log2_n", "logit_pass_at_1", *GROUPS["reward"], *_THEORY, "expected",
+    "log2_n", "log2_width", "logit_pass_at_1", *GROUPS["reward"], *_THEORY, "expected",
     *(f"difficulty_{level}" for level in _LEVELS),
     *(f"strategy_{name}" for name in STRATEGIES),
     *(f"vote_{vote}" for vote in _VOTES),
@@ -34,8 +34,9 @@ NAMES = (
 )  # fmt: skip
 # Log odds of the accuracy that theory expects of the cell's own strategy.
 OFFSET = NAMES.index("expected")
-# Accuracy cannot fall where these rise and all else stays. The budget is not among them: with a PRM
-# that misleads, or a search that goes wrong, more of it is worse.
+# Accuracy cannot fall where these rise and all else stays; of the families only `boosting` is held
+# to that (`planner.outcome`). The budget is not among them: with a PRM that misleads, or a search
+# that goes wrong, more of it is worse.
 RISING = ("logit_pass_at_1", *GROUPS["reward"], *_THEORY, "expected")
 
 # Gauss-Hermite nodes: exact enough for the smooth integrand at budgets up to 256.
@@ -129,10 +130,12 @@ def features(cells: pd.DataFrame) -> Floats:
     """Shape `(cells, len(NAMES))`.
 
     Args:
-        cells: as `describe` returns them, with `vote` besides.
+        cells: as `describe` returns them, with `vote` and `width` besides; options that no column
+            has (a softmax's temperature, a vote's confidence) are not seen.
     """
     rate = cells["pass_at_1"].fillna(_EVEN).to_numpy(float)
     name, score = cells["name"].to_numpy(), cells["score"].to_numpy()
+    width = cells["width"].to_numpy(float)  # 0 of what is no search
     theory = {what: _log_odds(cells[what].to_numpy(float)) for what in _THEORY}
     # A search is expected to do as well as choosing the best whole response with its PRM.
     expected = np.select(
@@ -143,6 +146,7 @@ def features(cells: pd.DataFrame) -> Floats:
     gap = np.where(score == "", 0.0, cells["prm_gap"].fillna(0.0).to_numpy(float))
     columns = [
         np.log2(cells["n"].to_numpy(float)),
+        np.where(width > 0, np.log2(np.maximum(width, 1) / WIDTH), 0.0),
         _log_odds(rate),
         _signal(cells),
         gap,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from executor.errors import InputError
+from executor.strategy import WIDTH
 
 DEFAULT_STORE = "sqlite:///apportion.db"
 USAGE_ERROR = 2
@@ -281,7 +282,9 @@ def add_prices(command: Parser) -> None:
 
 def add_strategy_options(command: Parser) -> None:
     """Parameters of strategies."""
-    command.add_argument("--width", type=whole, help="branches a beam or subtree (default: 4)")
+    command.add_argument(
+        "--width", type=whole, help=f"branches a beam or subtree (default: {WIDTH})"
+    )
     command.add_argument(
         "--softmax-temperature", type=float, help="of a particle filter's resampling (default: 1)"
     )

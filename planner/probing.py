@@ -7,6 +7,7 @@ mislead also mislead the vote that counts them, as they would online.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -216,7 +217,7 @@ def _shares(drawn: Pool, weights: Floats) -> float:
 
 
 def tokens_for(target: float, accuracy: Floats, tokens: Floats) -> float:
-    """The fewest tokens at which a curve reaches an accuracy; NaN if it never does.
+    """The fewest tokens at which a curve reaches an accuracy; infinite if it never does.
 
     Args:
         target: the accuracy.
@@ -228,4 +229,4 @@ def tokens_for(target: float, accuracy: Floats, tokens: Floats) -> float:
         if accuracy[low] < target <= accuracy[high]:
             part = (target - accuracy[low]) / (accuracy[high] - accuracy[low])
             found.append(float(tokens[low] + part * (tokens[high] - tokens[low])))
-    return min(found, default=float("nan"))
+    return min(found, default=math.inf)

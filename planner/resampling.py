@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,16 @@ class Interval:
 
     @classmethod
     def of(cls, value: float, draws: Floats) -> Interval:
-        """The percentile interval of resampled values; draws that are not finite do not count."""
-        finite = draws[np.isfinite(draws)]
+        """The percentile interval of resampled values.
+
+        Draws that are NaN do not count; infinite ones do, and may be an end of it.
+        """
+        known = draws[~np.isnan(draws)]
         tail = (1 - LEVEL) / 2
-        low, high = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (np.nan, np.nan)
+        # Between an infinite value and another there is nothing to interpolate.
+        method: Literal["linear", "nearest"] = "linear" if np.isfinite(known).all() else "nearest"
+        ends = [tail, 1 - tail]
+        low, high = np.quantile(known, ends, method=method) if len(known) else (np.nan, np.nan)
         return cls(float(value), float(low), float(high))
 
     def to_dict(self) -> dict[str, float]:

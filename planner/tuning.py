@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
-from planner.evidence import cells, for_pair
+from planner.evidence import UNKNOWN, cells, for_pair
 from planner.features import GROUPS, NAMES, describe
 from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
 from planner.posterior import LEVEL
@@ -54,6 +54,9 @@ _FEATURES = hashlib.sha256(",".join(NAMES).encode()).hexdigest()[:12]
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A tuned model and how it does on what it has not seen.
+
+    Settings were chosen on the same folds, which flatters these figures a little; `apportion
+    evaluate` tunes anew within each fold.
 
     Attributes:
         model: fitted on all evidence.
@@ -244,21 +247,19 @@ def _transferable(
 ) -> Hyperparameters:
     """`settings` with the largest transfer weight whose intervals hold what they say.
 
-    That is: of policies left out, and of PRMs left out, at least `LEVEL` of the cells lie in their
-    intervals (conformal, on cells). Without two of either there is nothing to choose by.
+    That is: whichever policy or PRM is left out, at least `LEVEL` of its cells lie in their
+    intervals. The cells of one depend on each other, and the settings were chosen on them, so the
+    worst of the few decides, not their mean. Without two of either there is nothing to choose by.
     """
-    left_out: dict[Kind, list[tuple[Floats, Split]]] = {}
+    left_out: list[tuple[Floats, Split]] = []
     for split in found:
         if split.kind is not Kind.PROBLEMS:
             model = _fitted(split.train, settings, random_state)
             mean = np.clip(model.predict_proba(split.test)[:, 1], EDGE, 1 - EDGE)
-            left_out.setdefault(split.kind, []).append((mean, split))
+            left_out.append((mean, split))
     for weight in _TRANSFER_WEIGHTS if left_out else ():
-        shares = [
-            np.concatenate([split.covered(weight * mean, weight * (1 - mean))
-                            for mean, split in kind]).mean()
-            for kind in left_out.values()
-        ]  # fmt: skip
+        shares = [split.covered(weight * mean, weight * (1 - mean)).mean()
+                  for mean, split in left_out]  # fmt: skip
         if min(shares) >= LEVEL:
             return replace(settings, transfer_weight=float(weight))
     return replace(settings, transfer_weight=_LEAST_TRANSFER)
@@ -305,9 +306,9 @@ def _judged(
 
 
 def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one fold under their difficulty and under `all`, each with its prediction."""
-    both = pd.concat([fold, fold.assign(difficulty="all")], ignore_index=True)
-    return both.merge(predicted[[*CELL, "predicted"]], on=CELL)
+    """The rows of one fold, each with its difficulty's prediction; that of all if it is unknown."""
+    named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, "all"))
+    return named.merge(predicted[[*CELL, "predicted"]], on=CELL)
 
 
 def _regrets(rows: pd.DataFrame) -> list[float]:

@@ -70,7 +70,7 @@ def show(console: Console, fitted: tuning.Fit) -> None:
         f"prior worth {fitted.hyperparameters.prior_weight:.0f} problems; "
         f"{fitted.rows:,} rows of {fitted.problems} problems, {fitted.trials} trials"
     )
-    console.print("on problems held out:")
+    console.print("on problems held out (settings are chosen on them: see apportion evaluate):")
     console.print(
         f"  log loss     {fitted.log_loss:.4f} (predicting the mean: {fitted.base_log_loss:.4f})"
     )

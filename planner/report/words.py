@@ -277,5 +277,6 @@ def _regret(metrics: Mapping[str, Any]) -> str:
     surety = "standard error not known" if error is None else f"standard error {error:.3f}"
     return (
         f"Strategies it chose were {regret:.3f} ({surety}) less accurate than the best in "
-        "hindsight, on problems not used to choose."
+        "hindsight, on problems not used to choose them. (Its settings were chosen on the same "
+        "folds; apportion evaluate tunes within each.)"
     )

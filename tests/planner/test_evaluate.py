@@ -180,3 +180,13 @@ def test_evidence_that_compares_nothing_is_one_line() -> None:
         with pytest.raises(InputError, match="no policy has two strategies") as caught:
             held_out_arenas(frame, plain_fit, {})
         assert "\n" not in str(caught.value)
+
+
+def test_imported_rows_that_say_nothing_of_tokens_are_compared_all_the_same() -> None:
+    frame = FRAME.copy()
+    frame.loc[frame["name"] == "best_of_n", ["generated_tokens", "prm_tokens"]] = np.nan
+    [arena] = held_out_arenas(frame, plain_fit, {})
+    unknown = np.array([name.startswith("best_of_n") for name in arena.strategies])
+    assert unknown.any()
+    assert np.isnan(arena.tokens[:, unknown]).all()
+    assert np.isfinite(arena.tokens[:, ~unknown]).all()

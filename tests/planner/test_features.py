@@ -37,7 +37,8 @@ def best_of_n(rate: float, distance: float, n: int) -> float:
 
 def cells(**columns: object) -> pd.DataFrame:
     plain = {
-        "difficulty": "easy", "name": "best_of_n", "n": 4, "score": "last", "vote": "max",
+        "difficulty": "easy", "name": "best_of_n", "n": 4, "width": 0, "score": "last",
+        "vote": "max",
         "pass_at_1": 0.3, "prm_auc_within": 0.8, "prm_gap": 0.2, "expected_coverage": 0.7,
         "expected_majority": 0.4, "expected_best_of_n": 0.5,
     }  # fmt: skip
@@ -226,6 +227,8 @@ def test_features_by_hand() -> None:
     assert column(frame, "expected_coverage") == pytest.approx(odds(0.7))
     assert column(frame, "prm_signal") == pytest.approx(math.sqrt(2) * norm.ppf(0.8))
     assert column(frame, "prm_gap") == 0.2
+    assert column(frame, "log2_width") == column(cells(name="dvts", width=4), "log2_width") == 0.0
+    assert column(cells(name="dvts", width=16), "log2_width") == 2.0
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_nothing_beyond_the_budget_is_run() -> None:
 def test_a_curve_is_read_between_its_points(target: float, tokens: float) -> None:
     accuracy, spent = np.array([0.7, 0.6, 0.5]), np.array([300.0, 200.0, 100.0])
     assert tokens_for(target, accuracy, spent) == pytest.approx(tokens)
-    assert np.isnan(tokens_for(0.71, accuracy, spent))
+    assert np.isinf(tokens_for(0.71, accuracy, spent))
 
 
 def test_of_several_places_the_cheapest_counts() -> None:

@@ -80,7 +80,7 @@ def test_held_out_problems_are_predicted_better_than_by_the_mean(fitted: Fit) ->
 def test_reliability_is_of_all_held_out_predictions_and_says_what_calibration_does(
     fitted: Fit,
 ) -> None:
-    bins, predictions = fitted.reliability, 2 * fitted.rows  # by difficulty, and of all problems
+    bins, predictions = fitted.reliability, fitted.rows  # each by its own difficulty
     assert sum(one.predictions for one in bins) == predictions
     assert max(one.problems for one in bins) <= fitted.problems
     away = sum(one.predictions * abs(one.predicted - one.right) for one in bins)
