@@ -1,9 +1,10 @@
 """What is known of a question's difficulty without its answer, from 0 to 16 probe samples?
 
 The difficulty estimator on the laboratory's recorded pools (256 samples a problem), with the strong
-PRM's rewards and without any, trained on four fifths of the problems and judged on the last one,
-five times. Pass@1 is a posterior, so all figures are expectations over it; `best` is the log loss
-of telling that posterior itself.
+PRM's rewards and without any, fitted and calibrated on four fifths of the problems and judged on
+the last one, five times. Beside the coverage found there, `coverage_told` is what the heads say of
+themselves from their own problems, as plans print it. Pass@1 is a posterior, so all figures are
+expectations over it; `best` is the log loss of telling that posterior itself.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from sklearn.model_selection import KFold
 sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from executor.strategy import Score
+from planner.resampling import Problems
 from profiling.difficulty import LEVEL, DifficultyModel, intervals
 from profiling.fit_difficulty import (
     DifficultyEstimator,
     class_posterior,
+    coverage,
     log_loss,
     quality,
 )
@@ -63,22 +66,30 @@ def questions_of(policy: str, prm: str | None) -> tuple[list[Probes], np.ndarray
 
 
 def judge(questions: Sequence[Probes], rates: np.ndarray, k: int) -> dict[str, Any]:
-    """Quality of k probes on the problems of each fold, by the others."""
+    """Quality of k probes on the problems of each fold, by the others, and what it says of itself.
+
+    The interval of the coverage is of resampling problems.
+    """
+    told_of, covered = [], np.empty(len(rates))
     parts: list[tuple[np.ndarray, ...]] = []
     splitter = KFold(FOLDS, shuffle=True, random_state=1)  # other folds than calibration's own
     for train, test in splitter.split(rates):
         estimator = DifficultyEstimator((k,)).fit([questions[i] for i in train], rates[train])
         [head] = estimator.model_.heads
+        told_of.append(head.quality.coverage)
         x, problem = estimator.probe_sets([questions[i] for i in test], k)
         ranges = head.ranges(x)
         base = class_posterior(rates[train]).mean(axis=0)
-        parts.append(
-            (ranges, np.tile(base, (len(x), 1)), intervals(ranges, head.nominal),
-             rates[test][problem])
-        )  # fmt: skip
+        ends = intervals(ranges, head.nominal)
+        for at, one in enumerate(test):
+            mine = problem == at
+            covered[one] = coverage(ends[mine], *rates[test][problem][mine].T)
+        parts.append((ranges, np.tile(base, (len(x), 1)), ends, rates[test][problem]))
     ranges, base, ends, counts = (np.concatenate(each) for each in zip(*parts, strict=True))
     found = quality(ranges, base, ends, *counts.T)
     told = class_posterior(counts)
+    names = [str(at) for at in range(len(rates))]
+    interval = Problems([names]).mean([covered])
     return {
         "log_loss": found.log_loss,
         "base_log_loss": found.base_log_loss,
@@ -87,6 +98,8 @@ def judge(questions: Sequence[Probes], rates: np.ndarray, k: int) -> dict[str, A
         "base_accuracy": float(np.mean(base.argmax(axis=1) == told.argmax(axis=1))),
         "calibration_error": found.calibration_error,
         "coverage": found.coverage,
+        "coverage_interval": [interval.low, interval.high],
+        "coverage_told": float(np.mean(told_of)),
         "width": found.width,
     }
 
@@ -130,20 +143,26 @@ def main() -> None:
                         f"(base {found['base_log_loss']:.3f}, best {found['best_log_loss']:.3f}), "
                         f"accuracy {found['accuracy']:.3f} (base {found['base_accuracy']:.3f}), "
                         f"calibration error {found['calibration_error']:.3f}, {LEVEL:.0%} interval "
-                        f"covers {found['coverage']:.3f}, {found['width']:.3f} wide",
+                        f"covers {found['coverage']:.3f} "
+                        f"[{found['coverage_interval'][0]:.3f}, "
+                        f"{found['coverage_interval'][1]:.3f}] (told "
+                        f"{found['coverage_told']:.3f}), {found['width']:.3f} wide",
                         flush=True,
                     )
     rows = pd.DataFrame(document["found"])
-    means = rows.groupby(["probes", "prm"])[["log_loss", "accuracy", "coverage"]].mean()
+    means = rows.groupby(["probes", "prm"])[
+        ["log_loss", "accuracy", "coverage", "coverage_told"]
+    ].mean()
     said = "; ".join(
-        f"{k}, {prm}: {row['log_loss']:.3f}, {row['accuracy']:.3f}, {row['coverage']:.3f}"
+        f"{k}, {prm}: {row['log_loss']:.3f}, {row['accuracy']:.3f}, {row['coverage']:.3f} "
+        f"({row['coverage_told']:.3f})"
         for (k, prm), row in means.iterrows()
     )
     training, one = (max(each[of] for each in document["seconds"]) for of in document["seconds"][0])
     base = f"{rows['base_log_loss'].mean():.3f}, {rows['base_accuracy'].mean():.3f}"
     line = (
-        f"probes, PRM: log loss, accuracy, coverage of {LEVEL:.0%} intervals, means over "
-        f"{len(arguments.policies)} policies: {said}; base rate: {base}; training at most "
+        f"probes, PRM: log loss, accuracy, coverage of {LEVEL:.0%} intervals (and as told), means "
+        f"over {len(arguments.policies)} policies: {said}; base rate: {base}; training at most "
         f"{training:.1f} s, a question {1e6 * one:.0f} µs"
     )
     finish(document, line, as_json=arguments.json)

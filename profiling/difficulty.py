@@ -64,7 +64,7 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How a head does on problems it was not trained on, by cross-validation over problems.
+    """How a head does on problems it was neither fitted to nor calibrated on, by cross-validation.
 
     A problem's own pass@1 is not known either: all of these are expectations over its posterior
     (`profiling.passrate.PassRate`), so that even a perfect head has some log loss.

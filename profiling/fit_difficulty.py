@@ -7,8 +7,9 @@ that 8 samples say less of a problem than 256, and one near a threshold is no wr
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -57,7 +58,10 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
     Calibration: over folds of problems, a temperature is chosen by log loss, and the level of the
     predicted distribution's intervals so that they cover `LEVEL` of held-out problems (nested
     conformal sets, Gupta, Kuchibhotla and Ramdas 2022, arXiv 1910.10562, with out-of-fold
-    predictions instead of a split; so near `LEVEL`, not guaranteed to be above it).
+    predictions instead of a split; so near `LEVEL`, not guaranteed to be above it). Its quality is
+    that of the whole procedure on problems that neither fitted nor calibrated it: each fold is
+    judged by a regression fitted to the others, calibrated by regressions that have seen neither it
+    nor the fold they predict.
 
     Args:
         probes: numbers of samples to learn a head for; 0 is the text alone.
@@ -131,19 +135,29 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         x, problem = self.probe_sets(chosen, k)
         right, samples = rates[usable][problem].T
         told = posterior(right, samples, EDGES)
+        fold = self._folds(len(chosen))[problem]
+        folds = range(fold.max() + 1)
         base = np.empty((len(told), len(Difficulty)))
-        folds = self._folds(problem, len(chosen))
-        logits = np.empty_like(told)
-        for train, test in folds:
-            fitted = _Regression.fit(x[train], told[train], self._ridge(problem[train]))
-            logits[test] = fitted.logits(x[test])
-            base[test] = classes(told[train].mean(axis=0, keepdims=True))
-        heat = _temperature(logits, classes(told))
-        ranges = softmax(logits / heat)
-        nominal = _nominal(ranges, right, samples, len(chosen))
-        held_out_quality = quality(ranges, base, intervals(ranges, nominal), right, samples)
+        # logits[f] of sets in fold g: by a regression that has seen neither f nor g.
+        logits = np.empty((len(folds), *told.shape))
+        for f, g in itertools.combinations_with_replacement(folds, 2):
+            seen = (fold != f) & (fold != g)
+            fitted = _Regression.fit(x[seen], told[seen], self._ridge(problem[seen]))
+            for one, other in {(f, g), (g, f)}:
+                logits[one][fold == other] = fitted.logits(x[fold == other])
+            if f == g:
+                base[fold == f] = classes(told[seen].mean(axis=0, keepdims=True))
+        ranges, ends = np.empty_like(told), np.empty((len(told), 2))
+        for f in folds:
+            judged, others = fold == f, fold != f
+            problems = len(np.unique(problem[others]))
+            heat, nominal = _calibrated(logits[f][others], right[others], samples[others], problems)
+            ranges[judged] = softmax(logits[f][judged] / heat)
+            ends[judged] = intervals(ranges[judged], nominal)
+        own = logits[fold, np.arange(len(fold))]
+        heat, nominal = _calibrated(own, right, samples, len(chosen))
         final = _Regression.fit(x, told, self._ridge(problem))
-        return final.head(k, heat, nominal, held_out_quality)
+        return final.head(k, heat, nominal, quality(ranges, base, ends, right, samples))
 
     def probe_sets(self, questions: Sequence[Probes], k: int) -> tuple[Floats, Ints]:
         """Features of random sets of `k` samples, and the index of the question of each."""
@@ -160,10 +174,13 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         problem = np.repeat(np.arange(len(questions)), [len(each) for each in found])
         return np.vstack(found), problem
 
-    def _folds(self, problem: Ints, problems: int) -> Iterator[tuple[Ints, Ints]]:
+    def _folds(self, problems: int) -> Ints:
+        """The fold of each problem."""
         splitter = KFold(min(self.folds, problems), shuffle=True, random_state=self.random_state)
-        for train, test in splitter.split(np.arange(problems)):
-            yield np.flatnonzero(np.isin(problem, train)), np.flatnonzero(np.isin(problem, test))
+        fold = np.empty(problems, dtype=np.int64)
+        for number, (_, test) in enumerate(splitter.split(fold)):
+            fold[test] = number
+        return fold
 
     def _ridge(self, problem: Ints) -> float:
         return float(1 / (self.strength * len(np.unique(problem))))
@@ -223,7 +240,7 @@ def quality(ranges: Floats, base: Floats, ends: Floats, right: Ints, samples: In
         base_log_loss=log_loss(base, told),
         accuracy=float(np.mean(predicted.argmax(axis=1) == told.argmax(axis=1))),
         calibration_error=float(np.mean(errors)),
-        coverage=_coverage(ends, right, samples),
+        coverage=coverage(ends, right, samples),
         width=float((ends[:, 1] - ends[:, 0]).mean()),
         confusion=confusion(predicted, told),
     )
@@ -306,6 +323,12 @@ def _rates(questions: Sequence[Probes], y: ArrayLike) -> Ints:
     return counts
 
 
+def _calibrated(logits: Floats, right: Ints, samples: Ints, problems: int) -> tuple[float, float]:
+    """Temperature, and level of intervals, by predictions for so many problems not fitted on."""
+    heat = _temperature(logits, class_posterior(np.column_stack([right, samples])))
+    return heat, _nominal(softmax(logits / heat), right, samples, problems)
+
+
 def _temperature(logits: Floats, told: Floats) -> float:
     """The temperature of least held-out log loss of the classes (Guo et al. 2017, Sec. 4.2)."""
 
@@ -316,8 +339,8 @@ def _temperature(logits: Floats, told: Floats) -> float:
     return math.exp(float(found.x))
 
 
-def _coverage(ends: Floats, right: Ints, samples: Ints) -> float:
-    """Mean posterior probability that pass@1 lies in its interval."""
+def coverage(ends: Floats, right: Ints, samples: Ints) -> float:
+    """Mean posterior probability that pass@1 lies in its interval; arguments as of `quality`."""
     a, b = PassRate.parameters(right.astype(float), samples.astype(float))
     return float(np.mean(betainc(a, b, ends[:, 1]) - betainc(a, b, ends[:, 0])))
 
@@ -333,7 +356,7 @@ def _nominal(ranges: Floats, right: Ints, samples: Ints, problems: int) -> float
     low, high = 0, len(grid) - 1  # what is covered grows with the level: bisection
     while low < high:
         middle = (low + high) // 2
-        if _coverage(intervals(ranges, float(grid[middle])), right, samples) >= asked:
+        if coverage(intervals(ranges, float(grid[middle])), right, samples) >= asked:
             high = middle
         else:
             low = middle + 1

@@ -27,12 +27,14 @@ from executor.runner import Executor
 from executor.simulated import SimulatedPolicy, simulated_problems
 from executor.store import Store
 from executor.strategy import Sampling
+from profiling import fit_difficulty as fitting
 from profiling.difficulty import EDGES, LEVEL, DifficultyModel, classes
 from profiling.fit_difficulty import (
     PROBES,
     DifficultyEstimator,
     class_posterior,
     confusion,
+    coverage,
     fit_difficulty,
     log_loss,
     posterior,
@@ -165,7 +167,7 @@ def test_conventions_of_scikit_learn(check: Any) -> None:
 
 def test_what_fit_learns_ends_with_an_underscore_and_parameters_stay() -> None:
     questions, rates, _ = drawn(20, 8)
-    estimator = DifficultyEstimator((1,), sets=2)
+    estimator = DifficultyEstimator((1,), sets=1)
     before, given_rates = vars(estimator).copy(), rates.copy()
     assert estimator.fit(questions, rates) is estimator
     assert {name for name in vars(estimator) if name not in before} == {"model_", "classes_"}
@@ -298,6 +300,39 @@ def test_few_problems_cannot_promise_more_than_everything() -> None:
     questions, rates, _ = drawn(8, 16)
     estimator = DifficultyEstimator((1,)).fit(questions, rates)
     assert estimator.predict_interval(questions).tolist() == [[0.0, 1.0]] * 8
+
+
+def test_the_coverage_told_is_of_problems_that_calibrated_nothing() -> None:
+    """Judged on what set the level it would be 181 of 200 each time, within a thousandth."""
+    told, met = [], []
+    for seed in range(6):
+        estimator = DifficultyEstimator((1,), sets=1)
+        questions, rates, _ = drawn(200, 32, random_state=seed)
+        told.append(estimator.fit(questions, rates).model_.heads[0].quality.coverage)
+        asked, others, _ = drawn(400, 32, random_state=100 + seed)
+        ends = estimator.predict_interval([_first(one, 1) for one in asked])
+        met.append(coverage(ends, *others.T))
+    assert np.ptp(told) > 0.005
+    assert np.mean(told) == pytest.approx(np.mean(met), abs=0.03)  # four standard errors
+
+
+def test_labels_of_a_fold_do_not_calibrate_what_it_is_judged_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of three folds is judged by levels that 2 / 3 of the problems set; all set the last."""
+    seen: list[int] = []
+    genuine = fitting._calibrated
+
+    def spy(logits: Any, right: Any, samples: Any, problems: int) -> tuple[float, float]:
+        seen.append(problems)
+        assert len(set(samples.tolist())) == problems  # pools as large as their problem's number
+        return genuine(logits, right, samples, problems)
+
+    monkeypatch.setattr(fitting, "_calibrated", spy)
+    questions, rates, _ = drawn(12, 16)
+    rates = np.column_stack([np.minimum(rates[:, 0], 4), 16 + np.arange(12)])
+    DifficultyEstimator((1,), sets=2, folds=3).fit(questions, rates)
+    assert seen == [8, 8, 8, 12]
 
 
 def test_rewards_help_where_agreement_does_not() -> None:
