@@ -136,7 +136,7 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         type=whole,
         default=50,
         metavar="M",
-        help="say what measuring a strategy on M more problems is worth (default: %(default)s)",
+        help="say what measuring M more problems is worth (default: %(default)s)",
     )
     add_constraint(command)
     add_prices(command)

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from executor.strategy import Majority, key
-from planner.evidence import MIN_SHARED
+from executor.strategy import Majority
+from planner.evidence import MIN_SHARED, paired_accuracies
 from planner.posterior import LEVEL
 from planner.recommend import Choice, cost_unit, unit_name
 
@@ -113,11 +113,8 @@ def efficiency(
 def _accuracies(found: Sequence[Choice], rows: pd.DataFrame, random_state: int) -> Floats:
     """Shape `(1 + draws, strategies)`: as measured first, then as it might have come out."""
     rng = np.random.default_rng(random_state)
-    names = [key(cell.strategy) for cell in found]
-    means = rows.groupby(["problem", "strategy"])["accuracy"].mean()
-    table = means.unstack().reindex(columns=names).dropna()
-    if len(table) >= MIN_SHARED:
-        outcomes, problems = table.to_numpy(float), len(table)
+    outcomes = paired_accuracies(rows, [cell.strategy for cell in found])
+    if (problems := len(outcomes)) >= MIN_SHARED:
         counts = rng.multinomial(problems, np.full(problems, 1 / problems), size=_DRAWS)
         drawn = counts @ outcomes / problems
         return np.vstack([outcomes.mean(axis=0), drawn])

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from executor.answers import Grader, Vote
 from executor.ledger import COLUMNS as LEDGER_COLUMNS
@@ -427,6 +428,13 @@ def shared_problems(rows: pd.DataFrame) -> set[str]:
     """The problems that every strategy in `rows` was run on."""
     by_strategy = [set(group) for _, group in rows.groupby("strategy")["problem"]]
     return set.intersection(*by_strategy) if by_strategy else set()
+
+
+def paired_accuracies(rows: pd.DataFrame, strategies: Sequence[Strategy]) -> NDArray[np.float64]:
+    """Accuracies on the problems that all of these were run on, shape `(problems, strategies)`."""
+    names = [key(strategy) for strategy in strategies]
+    means = rows.groupby(["problem", "strategy"])["accuracy"].mean()
+    return np.asarray(means.unstack().reindex(columns=names).dropna(), dtype=float)
 
 
 def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:

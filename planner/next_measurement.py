@@ -1,181 +1,207 @@
-"""What would change the answer: the value of measuring one more cell before choosing.
+"""What would change the answer: the value of measuring more problems before choosing.
 
-Preposterior analysis (Raiffa and Schlaifer, Applied Statistical Decision Theory, 1961): a cell's
-accuracy is Beta(a, b); of m more problems k are right with a Beta-binomial probability; each k
-gives another posterior, and the rule in force then chooses. Summed over k = 0 ... m this is exact,
-for expectations as for chances. Cells are taken as independent and others stay as they are: where
-outcomes on the same problems go together, a difference is surer than this has it. Only problems
-that all strategies were run on count, so the cost is that of running all.
+Preposterior analysis (Raiffa and Schlaifer, Applied Statistical Decision Theory, 1961): what all
+strategies do on m more problems is drawn from what is known; each draw gives other posteriors, and
+the rule in force then chooses. Only problems that all strategies were run on count, so a
+measurement is of all of them.
+
+Strategies that meet the same problems go together: what is hard for one is hard for others, and two
+that always answer alike cannot be told apart at any price. So whole problems are drawn, each with
+the accuracies of all strategies on it, from a Dirichlet posterior over the problems seen (the
+Bayesian bootstrap: Rubin 1981, Annals of Statistics 9(1)), with what was believed before them as
+further problems that are solved by all strategies believed good enough for one common draw
+(Ferguson 1973, Annals of Statistics 1(2)). Of one strategy that is right or wrong this is its
+Beta-binomial, exactly.
 """
 
 from __future__ import annotations
 
-import math
-import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from executor.errors import InputError
-from executor.strategy import BestOfN, Majority, Strategy, key, to_dict
+from executor.strategy import to_dict
 from planner.constraint import Constraint
-from planner.costs import Cost
-from planner.posterior import predictive, probability_above
+from planner.evidence import paired_accuracies
+from planner.posterior import probability_above
+from planner.purchase import whole_cost, words
 from planner.recommend import Choice, Recommendation, unit_name
 from planner.selection import cheapest_sure, most_accurate
 
 Floats = NDArray[np.float64]
 PROBLEMS = 50
-# The sums are of numbers of order 1: what is smaller than this is rounding.
-_ROUNDING = 1e-12
+DRAWS = 2000
+_STEPS = 200
+_DIGITS = 9  # sums of equal accuracies are equal, whatever their last bits
 _WORTH_SAYING = 5e-5  # of accuracy, or of a cost
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What running one strategy on more problems is expected to be worth.
+    """What running all strategies on the same further problems is expected to be worth.
 
     Attributes:
-        choice: the strategy that would be run, with what is known of it now.
+        cells: what would be run, with what is known of it now.
         problems: how many more.
         chance: probability that something else is chosen afterwards.
         gain: expected accuracy of the most accurate strategy afterwards, minus that of today's: the
             expected value of sample information (never negative).
         saving: expected cost a problem of what is chosen today minus that of what is chosen
             afterwards, in the unit that costs are compared by; negative where dearer ones are.
-        cost: of running all strategies compared on these problems, as only problems that all were
-            run on count; each run apart, though samples may be shared. By name as in `Cost`; None
-            where it is not known.
+        cost: of all of it, by name as in `Cost`; None where it is not known.
+        together: whether problems were drawn whole; else no problems are shared, and strategies
+            are taken as independent.
     """
 
-    choice: Choice
+    cells: tuple[Choice, ...]
     problems: int
     chance: float
     gain: float
     saving: float
     cost: dict[str, float | None]
+    together: bool
 
-    def to_dict(self, command: str | None) -> dict[str, Any]:
-        """Plain values, for JSON, with the command line that begins it."""
+    def to_dict(self, commands: Sequence[str]) -> dict[str, Any]:
+        """Plain values, for JSON, with the command lines that buy it."""
         return {
-            "strategy": to_dict(self.choice.strategy),
+            "strategies": [to_dict(cell.strategy) for cell in self.cells],
             "problems": self.problems,
             "chance_of_change": self.chance,
             "expected_gain": self.gain,
             "expected_saving": self.saving,
             "cost": self.cost,
-            "command": command,
+            "drawn_together": self.together,
+            "commands": list(commands),
         }
 
 
-def next_measurements(
-    made: Recommendation, constraint: Constraint, problems: int = PROBLEMS
-) -> list[Measurement]:
-    """What `problems` more of each cell are worth, the most likely to change the choice first.
+def next_measurement(
+    made: Recommendation,
+    found: Sequence[Choice],
+    constraint: Constraint,
+    rows: pd.DataFrame,
+    problems: int = PROBLEMS,
+    *,
+    draws: int = DRAWS,
+    random_state: int = 0,
+) -> Measurement:
+    """What `problems` more with every strategy are worth.
 
     Args:
-        made: the choice, and what else keeps to the limits.
-        constraint: what it was made under.
+        made: the choice, and what else keeps to the limits: what is chosen from.
+        found: everything known of this policy, PRM and difficulty: what must be run.
+        constraint: what the choice was made under.
+        rows: the evidence it rests on, of its difficulty.
         problems: how many more, of the same kind as those measured.
+        draws: of what may come; a chance has a standard error of at most 1 / (2 sqrt(draws)).
+        random_state: of the draws.
 
     Raises:
         InputError: fewer than one problem.
     """
     if problems < 1:
         raise InputError(f"next-problems {problems}: must be a whole number of at least 1")
-    cells = [made.choice, *made.alternatives]
+    cells = [made.choice, *made.alternatives]  # the first is chosen today
     prices = np.array([cell.price(made.cost_unit) for cell in cells])
-    means = np.array([cell.predicted_accuracy for cell in cells])
-    target = constraint.target_accuracy
-    sure = None if target is None else np.array([c.probability_above(target) for c in cells])
-
-    def chosen(means: Floats, sure: Floats | None) -> NDArray[np.intp]:
-        if sure is None:
-            return most_accurate(means, prices)
-        return cheapest_sure(means, sure, prices, constraint.confidence)
-
-    today = int(chosen(means[None, :], None if sure is None else sure[None, :])[0])
-    whole = _whole([cell.cost for cell in cells], problems)
-    found = []
-    for i, cell in enumerate(cells):
-        a, b = cell.beta
-        right = np.arange(problems + 1)
-        weights = predictive(a, b, problems)
-        then = np.tile(means, (problems + 1, 1))
-        then[:, i] = (a + right) / (a + b + problems)
-        surer = None
-        if sure is not None and target is not None:
-            surer = np.tile(sure, (problems + 1, 1))
-            after = np.asarray(a + right), np.asarray(b + problems - right)
-            surer[:, i] = probability_above(*after, target)
-        picks = chosen(then, surer)
-        found.append(
-            Measurement(
-                cell,
-                problems,
-                chance=_rounded(weights @ (picks != today)),
-                gain=_rounded(weights @ (then.max(axis=1) - means.max())),
-                saving=float(weights @ (prices[today] - prices[picks])),
-                cost=whole,
-            )
-        )
-    return sorted(found, key=lambda one: (-one.chance, -one.gain))
-
-
-def command(
-    strategy: Strategy, problems: int, policy: str, prm: str | None, difficulty: str
-) -> str:
-    """The command line that buys a measurement.
-
-    Majority and best-of-N are bought as a profile: its samples say what every smaller budget, score
-    and vote would have answered, besides. The file of problems is the user's; it counts in full
-    only where the other strategies are run on the same problems, see `planner.evidence.for_pair`.
-    """
-    words = ["--problems", "problems.jsonl" if difficulty == "all" else f"{difficulty}.jsonl"]
-    words += ["--limit", str(problems), "--policy", policy]
-    if strategy.needs_prm and prm is not None:
-        words += ["--prm", prm]
-    if isinstance(strategy, Majority | BestOfN):
-        return shlex.join(["apportion", "profile", *words, "--max-samples", str(strategy.n)])
-    words += ["--strategies", strategy.name, "--budgets", str(strategy.n)]
-    for option, value in to_dict(strategy).items():
-        if option not in ("name", "n"):
-            words += [f"--{option.replace('_', '-')}", str(value)]
-    return shlex.join(["apportion", "measure", *words])
-
-
-def sentence(best: Measurement, made: Recommendation) -> str:
-    """What would change the answer, in words; `command` says how to begin."""
-    if best.chance == 0:
-        return f"no {best.problems} more problems of any one strategy would change this choice"
-    worth = [f"{best.gain:.4f} more accuracy"] if best.gain >= _WORTH_SAYING else []
-    if (saved := best.saving / made.choice.price(made.cost_unit)) >= _WORTH_SAYING:
-        unit = unit_name(made.cost_unit)
-        worth.append(f"{saved:.0%} fewer {unit} a problem")
-    parts = best.cost["generated_tokens"], best.cost["prm_tokens"]
-    known = [part for part in parts if part is not None]
-    tokens = f"at most {sum(known):,.0f} tokens" if len(known) == len(parts) else "not known"
-    return (
-        f"what could change this: {key(best.choice.strategy)} on {best.problems} more problems, "
-        f"with a chance of {best.chance:.0%} if strategies were independent, and on average "
-        f"{' and '.join(worth) or 'no gain'}; all strategies compared must be run on these "
-        f"problems, as only shared ones count: what that takes is {tokens}"
+    a, b = np.array([cell.beta for cell in cells]).T
+    table = paired_accuracies(rows, [cell.strategy for cell in cells])
+    together = len(table) > 0 and all(
+        cell.problems == len(table) and cell.prior is not None for cell in cells
+    )
+    rng = np.random.default_rng(random_state)
+    if together:
+        prior = np.array([cell.prior for cell in cells], dtype=float)
+        worth = (a + b - prior) / len(table)
+        right = drawn_together(table, a / (a + b), prior / worth, problems, draws, rng)
+    else:
+        worth = np.ones(len(cells))
+        right = rng.binomial(problems, rng.beta(a, b, size=(draws, len(cells)))).astype(float)
+    then = (a + worth * right) / (a + b + worth * problems)
+    if (target := constraint.target_accuracy) is None:
+        picks = most_accurate(then, prices)
+    else:
+        sure = _chances(a, b, worth, right, problems, target)
+        picks = cheapest_sure(then, sure, prices, constraint.confidence)
+    # What is best today is expected to stay as good as it is: a difference of equal draws.
+    gains = then.max(axis=1) - then[:, np.argmax(a / (a + b))]
+    return Measurement(
+        tuple(found),
+        problems,
+        chance=float(np.mean(picks != 0)),
+        gain=float(gains.mean()),
+        saving=float(np.mean(prices[0] - prices[picks])),
+        cost=whole_cost(found, problems),
+        together=together,
     )
 
 
-def _whole(costs: list[Cost], problems: int) -> dict[str, float | None]:
-    """What so many problems cost with every strategy, by name; None where one is not known."""
-    records = [cost.to_dict() for cost in costs]
-    found: dict[str, float | None] = {}
-    for name in records[0]:
-        values = [record[name] for record in records]
-        total = sum(math.nan if value is None else value for value in values) * problems
-        found[name] = total if math.isfinite(total) else None
-    return found
+def drawn_together(
+    table: Floats,
+    means: Floats,
+    priors: Floats,
+    problems: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Right answers of every strategy on so many more problems, each drawn whole.
+
+    Args:
+        table: accuracies on the problems seen, shape `(seen, strategies)`.
+        means: what is believed of each strategy now; what is drawn has these expectations.
+        priors: how many problems weigh as much as what was believed of each before. A problem is
+            the same for all, so the largest counts, and its problems are drawn towards those seen
+            for the others.
+        problems, draws, rng: how much is drawn.
+
+    Returns:
+        Shape `(draws, strategies)`.
+    """
+    seen, weight = len(table), priors.max()
+    rates = table.mean(axis=0)
+    believed = np.clip(rates + (means - rates) * (weight + seen) / weight, 0.0, 1.0)
+    ends = np.unique([*believed, 1.0])
+    shares = np.diff(ends, prepend=0.0)
+    further = believed >= ends[:, None]  # a common draw up to each end
+    atoms = np.vstack([table, further[shares > 0]])
+    alpha = np.concatenate([np.ones(seen), weight * shares[shares > 0]])
+    counts = rng.multinomial(problems, rng.dirichlet(alpha, size=draws))
+    return np.asarray(np.round(counts @ atoms, _DIGITS))
 
 
-def _rounded(value: float) -> float:
-    """A sum that is a probability or not negative, without what rounding made of 0."""
-    return 0.0 if abs(value) < _ROUNDING else float(value)
+def _chances(
+    a: Floats, b: Floats, worth: Floats, right: Floats, problems: int, target: float
+) -> Floats:
+    """P(accuracy >= target) once so many answers are right, shape `(draws, strategies)`.
+
+    Exact on a grid, which holds all whole numbers of at most `_STEPS` problems; straight between.
+    """
+    steps = problems * (_STEPS // problems) or _STEPS
+    grid = np.linspace(0, problems, steps + 1)
+    gained, lost = worth * grid[:, None], worth * (problems - grid[:, None])
+    table = probability_above(a + gained, b + lost, target)
+    columns = zip(right.T, table.T, strict=True)
+    return np.column_stack([np.interp(got, grid, known) for got, known in columns])
+
+
+def sentence(one: Measurement, made: Recommendation) -> str:
+    """What would change the answer, in words; `planner.purchase.commands` says how to begin."""
+    bought = f"{one.problems} more problems with all strategies"
+    if one.chance == 0:
+        return f"{bought} would not change this choice"
+    worth = [f"{100 * one.gain:.2f} points of accuracy"] if one.gain >= _WORTH_SAYING else []
+    if (saved := one.saving / made.choice.price(made.cost_unit)) >= _WORTH_SAYING:
+        worth.append(f"{saved:.0%} fewer {unit_name(made.cost_unit)} a problem")
+    parts = one.cost["generated_tokens"], one.cost["prm_tokens"]
+    known = [part for part in parts if part is not None]
+    tokens = f"{sum(known):,.0f} tokens" if len(known) == len(parts) else "not known"
+    alone = "" if one.together else ", strategies taken as independent"
+    return (
+        f"what could change this: {bought} ({words(one.cells)}; only problems that all were run on "
+        f"count), with a chance of {one.chance:.0%}{alone}, and on average worth "
+        f"{' and '.join(worth) or 'nothing'}; what that takes is {tokens}"
+    )

@@ -137,10 +137,13 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             cells: as `planner.evidence.cells` gives them and `planner.features.describe` adds to
                 them; `successes`, `squares` and `problems` may be 0.
         """
+        return updated(self.predict_proba(cells)[:, 1], self.prior_weights(cells), cells)
+
+    def prior_weights(self, cells: pd.DataFrame) -> Floats:
+        """Right-or-wrong problems that a prediction weighs in `posterior`, shape `(cells,)`."""
         known = set(self.pairs_)
         seen = [pair in known for pair in zip(cells["policy"], cells["prm"], strict=True)]
-        weight = np.where(seen, self.prior_weight, self.transfer_weight)
-        return updated(self.predict_proba(cells)[:, 1], weight, cells)
+        return np.where(seen, self.prior_weight, self.transfer_weight).astype(float)
 
     def _columns(self) -> list[int]:
         """Which features it looks at."""

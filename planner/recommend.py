@@ -43,6 +43,8 @@ class Choice:
         sources: how (`measured`, `replayed`, `published`, or `model` alone).
         beta: parameters of the Beta posterior that mean and interval are of.
         extra: generations besides the strategy's own: probes that it cannot use.
+        prior: right-or-wrong problems that what was believed before any outcome weighs in `beta`;
+            None where it was not made so.
     """
 
     strategy: Strategy
@@ -53,6 +55,7 @@ class Choice:
     sources: str
     beta: tuple[float, float]
     extra: int = 0
+    prior: float | None = None
 
     def price(self, unit: str) -> float:
         """Its cost in one unit: `flops`, `tokens` (generated and PRM's) or `generations`.
@@ -161,8 +164,10 @@ def choices(table: pd.DataFrame, model: OutcomeModel | None, rates: Rates) -> li
         right = (table["successes"] * share).to_numpy(float)
         total = table["problems"].to_numpy(float)
         a, b = _PLAIN_PRIOR * mean + right, _PLAIN_PRIOR * (1 - mean) + total - right
+        weights = np.full(len(table), _PLAIN_PRIOR)
     else:
         a, b = model.posterior(table)
+        weights = model.prior_weights(table)
     means, lows, highs = summarise(a, b)
     found = []
     for i, cell in enumerate(table.to_dict("records")):
@@ -176,6 +181,7 @@ def choices(table: pd.DataFrame, model: OutcomeModel | None, rates: Rates) -> li
                 int(cell["problems"]),
                 cell["sources"],
                 (float(a[i]), float(b[i])),
+                prior=float(weights[i]),
             )
         )
     return found

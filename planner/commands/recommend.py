@@ -26,11 +26,12 @@ from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.efficiency import Efficiency, efficiency
 from planner.efficiency import sentence as efficiency_sentence
-from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
+from planner.next_measurement import PROBLEMS, Measurement, next_measurement
 from planner.next_measurement import sentence as measurement_sentence
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
 from planner.published.answer import DEFAULT_BENCHMARK, ask
+from planner.purchase import commands
 from planner.recommend import Choice, Recommendation, candidates, choose, unit_name
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
@@ -72,7 +73,7 @@ class Answer:
         rows: the evidence it rests on.
         made: the choice, what else keeps to the limits, the Pareto front, notes.
         second: the runner-up; `why` it lost.
-        measurements: what more of each cell would be worth, the most likely to change it first.
+        measurement: what more problems would be worth; None where nothing was measured.
         gains: efficiency gain over majority vote, by unit of budget.
         published: figures of others, where nothing was measured (`planner.published.answer`).
         own: whether it rests on runs of this store, which more of them add to.
@@ -84,17 +85,18 @@ class Answer:
     made: Recommendation
     second: RunnerUp | None
     why: str | None
-    measurements: list[Measurement]
+    measurement: Measurement | None
     gains: dict[str, Efficiency]
     published: tuple[dict[str, Any], ...] = ()
     own: bool = True
 
-    def buy(self, measurement: Measurement) -> str | None:
-        """The command line of a measurement; None where it would replace what this rests on."""
-        if not self.own:
-            return None
-        strategy, level = measurement.choice.strategy, self.made.difficulty
-        return command(strategy, measurement.problems, self.policy, self.prm, level)
+    @property
+    def buy(self) -> tuple[str, ...]:
+        """Command lines of the measurement; none where they would replace what this rests on."""
+        if not self.own or self.measurement is None:
+            return ()
+        cells, problems = self.measurement.cells, self.measurement.problems
+        return commands(cells, problems, self.policy, self.prm, self.made.difficulty)
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -170,7 +172,7 @@ def explain(
         made,
         second,
         None if second is None else why(second, made, constraint),
-        next_measurements(made, constraint, next_problems),
+        next_measurement(made, found, constraint, rows, next_problems),
         efficiency(made.choice, found, rows),
         own=basis.own,
     )
@@ -187,7 +189,7 @@ def published(
     """The choice from what others have published, and what should be known of that.
 
     What a measurement of a few problems would change, and the gain over majority vote, are not
-    said: both take strategies' accuracies as independent, and these share what is not known.
+    said: both need outcomes by problem, and figures are of whole benchmarks.
 
     Raises:
         InputError: figures are of no single difficulty or not of this benchmark, or nothing keeps
@@ -215,7 +217,7 @@ def published(
         basis = "by their joint prediction from published figures"
         second = replace(second, better=better, basis=basis)
         lost = why(second, made, constraint)
-    answered = Answer(policy, prm, nothing, made, second, lost, [], {}, found.evidence)
+    answered = Answer(policy, prm, nothing, made, second, lost, None, {}, found.evidence)
     return answered, (*found.printed(made.choice.strategy), *found.notes, *rates.notes())
 
 
@@ -365,7 +367,9 @@ def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
         "runner_up": None if second is None else second.to_dict(str(answered.why)),
         "pareto": [one.to_dict() for one in made.pareto],
         "cost_unit": made.cost_unit,
-        "next_measurements": [m.to_dict(answered.buy(m)) for m in answered.measurements],
+        "next_measurement": None
+        if answered.measurement is None
+        else answered.measurement.to_dict(answered.buy),
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
         "evidence": [*_rows(answered.rows), *answered.published],
         "notes": notes,
@@ -412,10 +416,9 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
     console.print(table(title, columns, rows))
     if hidden := len(made.alternatives) + 1 - len(rows):
         console.print(f"and {hidden} more, with --json", highlight=False)
-    if answered.measurements:
-        best = answered.measurements[0]
-        say(measurement_sentence(best, made))
-        if best.chance > 0 and (line := answered.buy(best)) is not None:
+    if answered.measurement is not None:
+        say(measurement_sentence(answered.measurement, made))
+        for line in answered.buy if answered.measurement.chance > 0 else ():
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
         say(f"note: {note}")

@@ -183,13 +183,12 @@ def data(
 
 
 def _advice(answered: Answer) -> Advice:
-    best = next(iter(answered.measurements), None)
     return Advice(
         made=answered.made,
         second=answered.second,
         why=answered.why,
-        measurement=best,
-        command=None if best is None else answered.buy(best),
+        measurement=answered.measurement,
+        commands=answered.buy,
         gains=answered.gains,
     )
 

@@ -65,8 +65,8 @@ def _next(advice: Advice) -> Iterator[Text | Code]:
     if advice.measurement is None:
         return
     yield Text(words.sentence(measurement_sentence(advice.measurement, advice.made)))
-    if advice.measurement.chance > 0 and advice.command is not None:
-        yield Code(advice.command)
+    if advice.measurement.chance > 0:
+        yield from map(Code, advice.commands)
 
 
 def _facts(advice: Advice) -> dict[str, Any]:
@@ -78,8 +78,6 @@ def _facts(advice: Advice) -> dict[str, Any]:
         "chance_of_target": made.chance,
         "notes": list(made.notes),
         "runner_up": None if second is None else second.to_dict(str(advice.why)),
-        "next_measurement": None
-        if measurement is None
-        else measurement.to_dict(str(advice.command)),
+        "next_measurement": None if measurement is None else measurement.to_dict(advice.commands),
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in advice.gains.items()},
     }

@@ -21,7 +21,7 @@ class Advice:
     Attributes:
         made: the choice, what else keeps to the limits, the Pareto front, notes.
         second, why: the runner-up and why it lost; None where there is none.
-        measurement, command: what would change the choice most likely, and how to buy it.
+        measurement, commands: what would change the choice, and how to buy it.
         gains: efficiency gain over majority vote, by unit of budget.
     """
 
@@ -29,7 +29,7 @@ class Advice:
     second: RunnerUp | None = None
     why: str | None = None
     measurement: Measurement | None = None
-    command: str | None = None
+    commands: tuple[str, ...] = ()
     gains: Mapping[str, Efficiency] = field(default_factory=dict)
 
 

@@ -144,6 +144,7 @@ def test_a_prm_that_nothing_was_measured_with_has_a_wider_interval() -> None:
         _, low, high = summarise(a, b)
         widths.append(float(high[0] - low[0]))
         assert a + b == pytest.approx(5.0 if new else 20.0)
+        assert model.prior_weights(known.assign(**new)).tolist() == [5.0 if new else 20.0]
     assert widths[0] < widths[1] == widths[2]
 
 

@@ -128,7 +128,7 @@ def test_recommend_answers_without_torch_and_vllm(
     keys = {
         "policy", "prm", "difficulty", "strategy", "predicted_accuracy", "interval", "cost",
         "alternatives", "evidence", "notes", "runner_up", "pareto", "cost_unit",
-        "next_measurements", "efficiency_gain", "chance_of_target",
+        "next_measurement", "efficiency_gain", "chance_of_target",
     }  # fmt: skip
     assert set(document) == keys
     assert document["strategy"]["n"] <= 4

@@ -76,8 +76,7 @@ def _full() -> ReportData:
         policy="policy",
         prm="prm",
         advice=[
-            Advice(one.made, one.second, one.why, one.measurements[0],
-                   one.buy(one.measurements[0]), one.gains)
+            Advice(one.made, one.second, one.why, one.measurement, one.buy, one.gains)
             for one in answers
         ],
         found={

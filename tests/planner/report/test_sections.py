@@ -30,11 +30,11 @@ def full() -> Any:
 def test_the_recommendation_is_told_in_words(full: Any) -> None:
     told = said(full["recommendation"])
     for advice in data().advice:
-        assert advice.why is not None and advice.command is not None
+        assert advice.why is not None and advice.commands
         assert key(advice.made.choice.strategy) in full["recommendation"]["words"]
         assert f"Runner-up: {advice.why}." in told
-        assert f"What could change this: {key(advice.measurement.choice.strategy)}" in told  # type: ignore[union-attr]
-        assert advice.command in told
+        assert "What could change this: 50 more problems with all strategies" in told
+        assert all(line in told for line in advice.commands)
     assert full["recommendation"]["words"][0] == "All problems together"
 
 
@@ -48,7 +48,7 @@ def test_the_chance_of_a_target_is_said() -> None:
 
 def test_a_single_strategy_has_no_rival() -> None:
     first = data().advice[0]
-    alone = dataclasses.replace(first, second=None, why=None, measurement=None, command=None)
+    alone = dataclasses.replace(first, second=None, why=None, measurement=None, commands=())
     told = said(sections(advice=[alone])["recommendation"])
     assert "Nothing else was known to choose from." in told
     assert "Runner-up" not in told
