@@ -93,8 +93,8 @@ class Rates:
         policy_parameters, prm_parameters: those that every token costs.
         policy_weights: all of the policy's, where a token uses only some (a mixture of experts):
             memory holds them, and decoding a batch reads them; None: `policy_parameters`.
-        tokens_per_second: measured: generated tokens of all problems over wall seconds, PRM work
-            included.
+        tokens_per_second, prm_tokens_per_second: measured: generated tokens, and tokens the PRM
+            forwards, a second of their engines (`planner.throughput`).
         usd_per_hour: price of the machine, or of one device of the roofline.
         watts: power of the machine, or of one device of the roofline.
         roofline: where nothing was measured, or another device is asked about.
@@ -115,6 +115,7 @@ class Rates:
     policy_price: TokenPrice | None = None
     prm_price: TokenPrice | None = None
     policy_weights: int | None = None
+    prm_tokens_per_second: float | None = None
 
     @property
     def held(self) -> int | None:
@@ -169,10 +170,12 @@ class Rates:
         )
 
     def _seconds(self, cost: Cost) -> float | None:
-        if self.roofline is None:
-            speed = self.tokens_per_second
-            return cost.generated_tokens / speed if speed else None
         scored = cost.prm_tokens > 0
+        if self.roofline is None:
+            if not self.tokens_per_second or (scored and not self.prm_tokens_per_second):
+                return None
+            seconds = cost.generated_tokens / self.tokens_per_second
+            return seconds + cost.prm_tokens / (self.prm_tokens_per_second or math.inf)
         if self.policy_parameters is None or (scored and self.prm_parameters is None):
             return None
         policy, shape = self.policy_parameters, self.policy_shape
@@ -208,9 +211,7 @@ class Rates:
         if quantity == "seconds":
             if self.roofline is not None:
                 return self._missing_size(scored)
-            if self.tokens_per_second:
-                return None
-            return "no throughput is measured: give --device NAME, or a store with runs of your own"
+            return self._missing_speed(scored)
         if quantity == "kwh":
             without = "the machine's power is not known: give --watts, or --device NAME"
             return self.missing("seconds", scored=scored) or (
@@ -238,6 +239,19 @@ class Rates:
                 )
         return None
 
+    def _missing_speed(self, scored: bool) -> str | None:
+        if not self.tokens_per_second:
+            return (
+                "no throughput is measured: give --device NAME, or a store with runs of your own, "
+                "some of them without a PRM"
+            )
+        if scored and not self.prm_tokens_per_second:
+            return (
+                "the PRM's throughput is not known: give --device NAME, or a store with runs of "
+                "your own with this PRM and without"
+            )
+        return None
+
     def _missing_shape(self, scored: bool) -> str | None:
         if self.context is None:
             return None
@@ -262,6 +276,8 @@ class Rates:
                     f"money: {self.usd_per_hour:g} USD an hour and device "
                     f"({_dated(device.price_source, device.price_date)})"
                 )
+        elif self.tokens_per_second and self.prm_parameters and not self.prm_tokens_per_second:
+            said.append(f"seconds with a PRM: {self._missing_speed(scored=True)}")
         said += [
             f"money: {price.name} at {price.input:g} USD in, {price.output:g} out a million tokens "
             f"({_dated(price.source, price.date)})"

@@ -42,6 +42,7 @@ from executor.store import RunSpec, Store
 from executor.strategy import Sampling
 from executor.templates import PromptTemplate, load_template, template_for
 from executor.tokens import Tokens, load_tokenizer
+from planner import throughput
 from planner.catalog import load_catalog
 from planner.console import Output
 from planner.costs import Rates
@@ -51,7 +52,6 @@ from profiling.problems import load_problems
 Served = TypeVar("Served")
 
 _MODEL = "model/"
-_SPEED = "speed/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +345,12 @@ class Session:
         spent = after - before
         # Costs are counted in seconds of one engine, however many there are.
         engines = self._spread.workers.count if self._spread else 1
-        self._note_speed(spec, spent.generated, seconds * engines)
-        return Work(solved, spent, prm_after - prm_before if prm_before and prm_after else None)
+        scored = prm_after - prm_before if prm_before and prm_after else None
+        if spent.generated and (spec.prm is None or scored is not None):
+            forwarded = scored.prompt - scored.cached if scored else 0
+            run = throughput.Timed(spec.prm, spent.generated, forwarded, seconds * engines)
+            throughput.note(self.store, spec.policy, run)
+        return Work(solved, spent, scored)
 
     def _counters(self, spec: RunSpec) -> tuple[EngineCounters, EngineCounters | None]:
         """What a run's engines have counted so far, those of all workers together."""
@@ -364,27 +368,16 @@ class Session:
             record = {"parameters": size, "shape": None if shape is None else asdict(shape)}
             self.store.put_artefact(_MODEL + checkpoint.name, b"", record)
 
-    def _note_speed(self, spec: RunSpec, tokens: int, seconds: float) -> None:
-        """Add a run's tokens and seconds to the policy's; costs in seconds come from them."""
-        if not tokens:
-            return
-        known = self.store.artefact(_SPEED + spec.policy)
-        total = known[1] if known else {"tokens": 0, "seconds": 0.0}
-        self.store.put_artefact(
-            _SPEED + spec.policy,
-            b"",
-            {"tokens": total["tokens"] + tokens, "seconds": total["seconds"] + seconds},
-        )
-
 
 def rates(store: Store, policy: str, prm: str | None) -> Rates:
     """What a token costs, from what runs in this store have noted."""
-    speed = store.artefact(_SPEED + policy)
+    policy_speed, prm_speed = throughput.speeds(throughput.read(store, policy), prm)
     return Rates(
         policy_parameters=_size(store, policy),
         prm_parameters=None if prm is None else _size(store, prm),
         policy_weights=_size(store, policy, held=True),
-        tokens_per_second=speed[1]["tokens"] / speed[1]["seconds"] if speed else None,
+        tokens_per_second=policy_speed,
+        prm_tokens_per_second=prm_speed,
         policy_shape=_shape(store, policy),
         prm_shape=None if prm is None else _shape(store, prm),
     )

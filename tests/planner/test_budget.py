@@ -143,9 +143,9 @@ def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) ->
 
 @pytest.mark.parametrize(
     ("unit", "options"),
-    [("flops", {}), ("seconds", {"tokens_per_second": 10.0}),
-     ("gpu_hours", {"tokens_per_second": 10.0}),
-     ("usd", {"tokens_per_second": 10.0, "usd_per_hour": 2.0})],
+    [("flops", {}), ("seconds", {"tokens_per_second": 10.0, "prm_tokens_per_second": 40.0}),
+     ("gpu_hours", {"tokens_per_second": 10.0, "prm_tokens_per_second": 40.0}),
+     ("usd", {"tokens_per_second": 10.0, "prm_tokens_per_second": 40.0, "usd_per_hour": 2.0})],
 )  # fmt: skip
 def test_totals_of_every_unit_are_kept(plan: Plan, unit: str, options: dict[str, Any]) -> None:
     rates = replace(plan.rates, **options)
@@ -179,7 +179,13 @@ def test_shares_of_a_days_queries_are_divided_in_any_ratio(plan: Plan) -> None:
 
 
 def test_a_day_is_the_workload_so_many_times(plan: Plan) -> None:
-    rates = replace(plan.rates, tokens_per_second=100.0, usd_per_hour=3.0, watts=200.0)
+    rates = replace(
+        plan.rates,
+        tokens_per_second=100.0,
+        prm_tokens_per_second=400.0,
+        usd_per_hour=3.0,
+        watts=200.0,
+    )
     made = Budget.of(plan, WORKLOAD, rates, spend(plan, 0.5), queries_per_day=50_000)
     once, day = made.cost(made.divisions[DIVIDED]), made.days()[DIVIDED]
     for kind in (*TOKENS, "flops", "seconds", "usd", "kwh"):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from planner.costs import TOKENS, Cost, Rates
 
-RATES = Rates(1_000_000, 500_000, tokens_per_second=50.0, usd_per_hour=7.2, watts=90.0)
+RATES = Rates(1_000_000, 500_000, tokens_per_second=50.0, prm_tokens_per_second=80.0,
+              usd_per_hour=7.2, watts=90.0)  # fmt: skip
 tokens = st.floats(0, 1e6)
 usage = st.tuples(*[tokens] * len(TOKENS))
 
@@ -19,9 +20,9 @@ def test_a_cost_by_hand() -> None:
     cost = RATES.price(generated=100.0, prompt=20.0, prm=40.0)
     assert (cost.generated_tokens, cost.prompt_tokens, cost.prm_tokens) == (100.0, 20.0, 40.0)
     assert cost.flops == 2e6 * 120 + 1e6 * 40
-    assert cost.seconds == 2.0
-    assert cost.usd == pytest.approx(0.004)
-    assert cost.kwh == pytest.approx(2 / 3600 * 0.09)
+    assert cost.seconds == 100 / 50 + 40 / 80
+    assert cost.usd == pytest.approx(2.5 * 7.2 / 3600)
+    assert cost.kwh == pytest.approx(2.5 / 3600 * 0.09)
     assert cost.tokens == 160
 
 
@@ -40,11 +41,14 @@ def test_what_a_cache_spared_costs_nothing_here() -> None:
         (Rates(policy_parameters=1), 5.0, set()),
         (Rates(prm_parameters=1), 5.0, set()),
         (Rates(1, 1), 5.0, {"flops"}),
-        (Rates(tokens_per_second=1.0), 5.0, {"seconds"}),
+        (Rates(tokens_per_second=1.0), 0.0, {"seconds"}),
+        (Rates(tokens_per_second=1.0), 5.0, set()),
+        (Rates(prm_tokens_per_second=1.0), 5.0, set()),
+        (Rates(tokens_per_second=1.0, prm_tokens_per_second=1.0), 5.0, {"seconds"}),
         (Rates(usd_per_hour=1.0), 5.0, set()),
-        (Rates(tokens_per_second=1.0, usd_per_hour=1.0), 5.0, {"seconds", "usd"}),
+        (Rates(tokens_per_second=1.0, usd_per_hour=1.0), 0.0, {"seconds", "usd"}),
         (Rates(tokens_per_second=0.0, usd_per_hour=1.0), 5.0, set()),
-        (Rates(tokens_per_second=1.0, watts=1.0), 5.0, {"seconds", "kwh"}),
+        (Rates(tokens_per_second=1.0, watts=1.0), 0.0, {"seconds", "kwh"}),
     ],
 )
 def test_what_is_not_known_is_none(rates: Rates, prm: float, known: set[str]) -> None:
@@ -59,7 +63,7 @@ def test_what_is_not_known_is_none(rates: Rates, prm: float, known: set[str]) ->
     [
         ((math.nan, 1.0, 1.0), set()),
         ((1.0, math.nan, 1.0), {"seconds", "usd"}),
-        ((1.0, 1.0, math.nan), {"seconds", "usd"}),
+        ((1.0, 1.0, math.nan), set()),
     ],
 )
 def test_tokens_that_nobody_counted_are_not_free(

@@ -18,7 +18,8 @@ from planner.shape import Shape
 BOOK = PriceBook.load()
 SIZES = Rates(1_000_000_000, 7_000_000_000)
 SHAPE = Shape(28, 3072, 1024)
-MEASURED = replace(SIZES, tokens_per_second=50.0)
+MEASURED = replace(SIZES, tokens_per_second=50.0, prm_tokens_per_second=80.0)
+SPED = Rates(tokens_per_second=1.0, prm_tokens_per_second=1.0)
 
 
 def applied(rates: Rates, policy: str = "policy", prm: str | None = "prm", **options: Any) -> Rates:
@@ -59,8 +60,8 @@ def test_given_prices_and_powers_win_over_the_devices() -> None:
 
 def test_measured_seconds_take_a_price_by_the_hour_and_a_power() -> None:
     cost = applied(MEASURED, usd_per_hour=7.2, watts=500.0).price(100, 20, 40)
-    assert (cost.seconds, cost.usd) == (2.0, pytest.approx(0.004))
-    assert cost.kwh == pytest.approx(2 / 3600 * 0.5)
+    assert (cost.seconds, cost.usd) == (2.5, pytest.approx(0.005))
+    assert cost.kwh == pytest.approx(2.5 / 3600 * 0.5)
 
 
 def test_a_hosts_prices_are_taken_for_the_models_they_name(tmp_path: Path) -> None:
@@ -163,17 +164,19 @@ PRICE = TokenPrice("policy", 1, 2)
         (Rates(1, 1, context=9.0), "flops", "--context: the policy's layers"),
         (Rates(1, 1, context=9.0, policy_shape=SHAPE), "flops", "--context: the PRM's layers"),
         (Rates(1, 1), "seconds", "give --device NAME"),
-        (Rates(tokens_per_second=1.0), "seconds", None),
+        (SPED, "seconds", None),
+        (Rates(tokens_per_second=1.0), "seconds", "the PRM's throughput"),
+        (Rates(prm_tokens_per_second=1.0), "seconds", "some of them without a PRM"),
         (Rates(1, roofline=LINE), "seconds", "the PRM's size"),
         (Rates(1, 1, roofline=LINE), "seconds", None),
-        (Rates(tokens_per_second=1.0), "usd", "give --usd-per-hour"),
+        (SPED, "usd", "give --usd-per-hour"),
         (Rates(usd_per_hour=1.0), "usd", "give --device NAME"),
-        (Rates(tokens_per_second=1.0, usd_per_hour=1.0), "usd", None),
+        (replace(SPED, usd_per_hour=1.0), "usd", None),
         (Rates(policy_price=PRICE), "usd", "the PRM has no price"),
         (Rates(policy_price=PRICE, prm_price=PRICE), "usd", None),
         (Rates(watts=1.0), "kwh", "give --device NAME"),
-        (Rates(tokens_per_second=1.0), "kwh", "give --watts"),
-        (Rates(tokens_per_second=1.0, watts=1.0), "kwh", None),
+        (SPED, "kwh", "give --watts"),
+        (replace(SPED, watts=1.0), "kwh", None),
     ],
 )
 def test_what_is_missing_is_named_exactly_where_nothing_is_known(
