@@ -11,12 +11,14 @@ from executor.strategy import key
 from planner.allocate import Class, Division, Option, Part, divide, equal_division, hull
 from planner.constraint import Constraint
 from planner.costs import SECONDS_PER_HOUR, TOKENS, Cost, Rates
+from planner.menu import charged
+from planner.misnaming import divide_by_name
 from planner.plan import DEFAULT, Entry, Plan
 from planner.provision import Provision, provision
 from planner.workload import Workload
 
 LOADS = (0.50, 0.95)
-DIVIDED, CHOSEN, EQUAL = "division", "plan", "equal"
+DIVIDED, CHOSEN, EQUAL, NAMED = "division", "plan", "equal", "as_named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ class Budget:
         plan, workload, rates: what it is of.
         queries: in the workload.
         total: what is divided; None: the plan's own choices are costed, in tokens.
-        divisions: `DIVIDED` and `EQUAL` where there is a total (and it reaches), and `CHOSEN`.
+        divisions: `DIVIDED` and `EQUAL` where there is a total (and it reaches), and `CHOSEN`: as
+            if every query's difficulty were known; `NAMED`, where a plan routes: the best division
+            by the difficulties its classifier names, as it would be run, by true difficulty.
+        by_name: `NAMED` by the difficulty named: who is to get what; None where there is none.
         queries_per_day: None: no day is asked about.
         notes: what should be known about it.
     """
@@ -95,6 +100,7 @@ class Budget:
     divisions: Mapping[str, Division]
     queries_per_day: float | None
     notes: tuple[str, ...]
+    by_name: Division | None = None
 
     @classmethod
     def of(
@@ -133,6 +139,7 @@ class Budget:
             )
         )
         divisions, notes = {CHOSEN: chosen}, list(_notes(plan, workload, total))
+        by_name = None
         if total is not None:
             classes = {
                 level: Class(n, tuple(_option(entry, total, rates) for entry in known(plan, level)))
@@ -140,11 +147,13 @@ class Budget:
             }
             whole = workload.queries is not None
             more, said = _divided(classes, total, chosen, whole=whole)
-            divisions, notes = more | divisions, notes + said
+            by_name, run, more_said = _by_name(plan, counts, total, rates)
+            more |= {} if run is None else {NAMED: run}
+            divisions, notes = more | divisions, notes + said + more_said
             notes += _bound(plan, classes, total)
         return cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
-            (*notes, *rates.notes()),
+            (*notes, *rates.notes()), by_name,
         )  # fmt: skip
 
     def cost(self, division: Division, times: float = 1.0) -> Cost:
@@ -210,6 +219,40 @@ def _divided(
             f"the plan's own choices need {chosen.spent:,.4g} {total.words}: more than there is"
         )
     return made, notes
+
+
+def _by_name(
+    plan: Plan, counts: Mapping[str, float], total: Total, rates: Rates
+) -> tuple[Division | None, Division | None, list[str]]:
+    """The division by the difficulties that the plan's classifier names, by name and as it is run;
+    None where it names none, or nobody can say. And what to say of that."""
+    if plan.classifier is None or not plan.routes or len(counts) == 1:
+        return None, None, []
+    if not plan.alternatives:
+        why = "this plan does not say what strategies do to queries that are named wrongly"
+        return None, None, [f"{why}; make it again with: apportion plan"]
+    # What the plan's own limit leaves to choose from, for whatever difficulty.
+    kept = {entry.strategy for level in counts for entry in known(plan, level)}
+    found = charged(plan, plan.classifier.probes)
+    options = {
+        level: {
+            choice.strategy: _option(Entry.of(choice), total, rates)
+            for choice in found.get(level, found[DEFAULT])
+            if choice.strategy in kept
+        }
+        | {entry.strategy: _option(entry, total, rates) for entry in known(plan, level)}
+        for level in counts
+    }
+    confusion = plan.classifier.heads[-1].quality.named()
+    try:
+        told, run = divide_by_name(counts, options, confusion, total.amount)
+    except (InputError, ValueError) as error:
+        return None, None, [f"as named, nothing can be divided: {error}"]
+    return told, run, [
+        "as named: what is run and solved where queries get what the difficulty named by the "
+        "plan's classifier is given, rightly or wrongly, by its confusion on held-out problems; "
+        "the total is kept on average"
+    ]  # fmt: skip
 
 
 def _bound(plan: Plan, classes: Mapping[str, Class], total: Total) -> Iterator[str]:

@@ -100,23 +100,7 @@ class Menu:
     @classmethod
     def of(cls, plan: Plan, probes: int = 0) -> Menu:
         """The alternatives of a plan once so many probes were drawn, which their costs include."""
-        from planner.recommend import Choice, Probing
-
-        found: dict[str, list[Choice]] = {}
-        each = plan.probe_cost
-        probing = Probing(probes, each.generated, each.prm) if each is not None else None
-        for level, known in plan.alternatives.items():
-            found[level] = []
-            for entry in known:
-                assert entry.beta is not None  # a plan with alternatives has them
-                choice = Choice(
-                    entry.strategy, entry.predicted_accuracy, entry.interval, _cost(entry), 0,
-                    "plan", entry.beta,
-                )  # fmt: skip
-                if probes and probing is not None:
-                    choice = probing.charge(choice, plan.rates)
-                found[level].append(choice)
-        return cls(found)
+        return cls(charged(plan, probes))
 
     def chances(self, given: Mapping[str, float] | str) -> Floats:
         """Chances of the difficulties as a row of them; a name alone is certain.
@@ -211,6 +195,27 @@ class Menu:
                   for name, each in self._costs.items()}  # fmt: skip
         known = {name: value for name, value in values.items() if not np.isnan(value)}
         return Cost(**dict.fromkeys(TOKENS, np.nan) | known)
+
+
+def charged(plan: Plan, probes: int = 0) -> dict[str, list[Choice]]:
+    """By difficulty, the alternatives of a plan with what so many probes add to their costs."""
+    from planner.recommend import Choice, Probing
+
+    found: dict[str, list[Choice]] = {}
+    each = plan.probe_cost
+    probing = Probing(probes, each.generated, each.prm) if each is not None else None
+    for level, known in plan.alternatives.items():
+        found[level] = []
+        for entry in known:
+            assert entry.beta is not None  # a plan with alternatives has them
+            choice = Choice(
+                entry.strategy, entry.predicted_accuracy, entry.interval, _cost(entry), 0,
+                "plan", entry.beta,
+            )  # fmt: skip
+            if probes and probing is not None:
+                choice = probing.charge(choice, plan.rates)
+            found[level].append(choice)
+    return found
 
 
 def _beta(mean: Number, variance: Number) -> tuple[Number, Number]:

@@ -16,12 +16,11 @@ from scipy.special import ndtr
 
 from executor.strategy import Strategy, key, to_dict
 from planner.constraint import Constraint
+from planner.misnaming import Confusion
 from planner.posterior import deviation
 from planner.recommend import Choice, unit_name
 from planner.selection import cheapest_sure, most_accurate
 
-# P(named | true): by true difficulty, then by the one named.
-Confusion = Mapping[str, Mapping[str, float]]
 Known = Mapping[str, Mapping[Strategy, Choice]]
 
 

@@ -15,7 +15,7 @@ from executor.store import Store
 from executor.strategy import key
 from planner import evidence
 from planner.allocate import Division, difference
-from planner.budget import CHOSEN, DIVIDED, EQUAL, UNITS, Budget, Total
+from planner.budget import CHOSEN, DIVIDED, EQUAL, NAMED, UNITS, Budget, Total
 from planner.commands import common
 from planner.commands.recommend import store_exists
 from planner.commands.run import KIND as RUN_KIND
@@ -27,7 +27,8 @@ from planner.workload import Workload, read_mix
 from profiling.passrate import Difficulty
 from profiling.problems import load_problems
 
-_LABELS = {DIVIDED: "divided", CHOSEN: "the plan's own", EQUAL: "the same for every query"}
+_LABELS = {DIVIDED: "divided", CHOSEN: "the plan's own", EQUAL: "the same for every query",
+           NAMED: "divided by the difficulty named"}  # fmt: skip
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -109,6 +110,7 @@ def document(made: Budget) -> dict[str, Any]:
         },
         "total": None if made.total is None else {made.total.unit: made.total.amount},
         "divisions": {name: _record(made, division) for name, division in made.divisions.items()},
+        "by_name": None if made.by_name is None else _parts(made.by_name),
         "more_correct_than": {
             name: dict(zip(("expected", "interval"), difference(divided, other), strict=True))
             for name, other in made.divisions.items()
@@ -128,15 +130,19 @@ def document(made: Budget) -> dict[str, Any]:
 
 def _record(made: Budget, division: Division) -> dict[str, Any]:
     return {
-        "parts": [
-            {"difficulty": part.level, "queries": part.queries} | part.option.entry.to_dict()
-            for part in division.parts
-        ],
+        "parts": _parts(division),
         "expected_correct": division.correct,
         "interval": list(division.interval()),
         "spent": None if made.total is None else division.spent,
         "cost": made.cost(division).to_dict(),
     }
+
+
+def _parts(division: Division) -> list[dict[str, Any]]:
+    return [
+        {"difficulty": part.level, "queries": part.queries} | part.option.entry.to_dict()
+        for part in division.parts
+    ]
 
 
 def show(console: Console, made: Budget) -> None:
@@ -148,6 +154,16 @@ def show(console: Console, made: Budget) -> None:
             made.total.words,
             f"{made.total.amount:,.10g} {made.total.words} for {queries}",
         )
+    _show_parts(console, title, "difficulty", words, next(iter(made.divisions.values())))
+    if made.by_name is not None:
+        _show_parts(console, "by the difficulty named", "named", words, made.by_name)
+    _show_divisions(console, made)
+    _show_days(console, made)
+    for note in made.notes:
+        console.print(f"note: {note}", highlight=False)
+
+
+def _show_parts(console: Console, title: str, level: str, words: str, division: Division) -> None:
     rows = [
         [
             part.level,
@@ -156,14 +172,10 @@ def show(console: Console, made: Budget) -> None:
             share(part.option.accuracy, part.option.entry.interval),
             f"{part.option.price:,.4g}",
         ]
-        for part in next(iter(made.divisions.values())).parts
+        for part in division.parts
     ]
-    columns = ["difficulty", "strategy", "queries", "accuracy [90 %]", f"{words} a query"]
+    columns = [level, "strategy", "queries", "accuracy [90 %]", f"{words} a query"]
     console.print(table(title, columns, rows))
-    _show_divisions(console, made)
-    _show_days(console, made)
-    for note in made.notes:
-        console.print(f"note: {note}", highlight=False)
 
 
 def _show_divisions(console: Console, made: Budget) -> None:

@@ -20,6 +20,7 @@ from planner.commands.recommend import Basis, model_name, read_basis
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.frontier import frontier
+from planner.misnaming import Confusion
 from planner.plan import DEFAULT, Entry, Plan, ProbeCost
 from planner.pricing import Pricing
 from planner.recommend import (
@@ -31,7 +32,7 @@ from planner.recommend import (
     cost_unit,
 )
 from planner.report import words
-from planner.routing import Comparison, Confusion, compare, expected
+from planner.routing import Comparison, compare, expected
 from planner.tuning import fingerprint
 from profiling.difficulty import DifficultyModel
 from profiling.fit_difficulty import PROBES, fit_difficulty

@@ -21,7 +21,7 @@ from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling
-from planner.budget import CHOSEN, DIVIDED, EQUAL, Budget, Total
+from planner.budget import CHOSEN, DIVIDED, EQUAL, NAMED, Budget, Total
 from planner.cli import build_parser
 from planner.commands import budget
 from planner.commands.plan import make
@@ -256,6 +256,53 @@ def test_a_plan_that_routes_costs_the_entry_of_each_difficulty(routed: Plan) -> 
         for part in Budget.of(routed, WORKLOAD, Rates()).divisions[CHOSEN].parts
     }
     assert levels == {level: routed.entry(level) for level in MIX}
+
+
+def test_a_plan_that_routes_is_divided_by_what_it_names_too(routed: Plan) -> None:
+    made = Budget.of(routed, WORKLOAD, routed.rates, total := spend(routed, 0.6))
+    named, divided = made.divisions[NAMED], made.divisions[DIVIDED]
+    assert named.spent <= total.amount * (1 + 1e-9)
+    assert made.by_name is not None
+    assert made.by_name.correct == pytest.approx(named.correct)
+    assert made.by_name.spent == pytest.approx(named.spent)
+    # Named alike whatever they are: 80, 10 and 10 of a hundred.
+    by_name: dict[str, float] = {}
+    for part in made.by_name.parts:
+        by_name[part.level] = by_name.get(part.level, 0) + part.queries
+    assert by_name == pytest.approx({"easy": 80, "medium": 10, "hard": 10})
+    # Who cannot tell queries apart solves less; one query may be less where queries are whole.
+    assert named.correct < divided.correct + 1
+    assert any(note.startswith("as named: what is run") for note in made.notes)
+
+
+def test_a_classifier_that_is_always_right_loses_nothing(routed: Plan) -> None:
+    assert routed.classifier is not None
+    [head] = routed.classifier.heads
+    rows = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    sure = replace(head, quality=replace(head.quality, confusion=rows))
+    plan = replace(routed, classifier=DifficultyModel((sure,), 18))
+    shares = Workload({level: n / 100 for level, n in MIX.items()}, None, "shares")
+    made = Budget.of(plan, shares, plan.rates, spend(plan, 0.6), queries_per_day=100)
+    assert made.divisions[NAMED].correct == pytest.approx(made.divisions[DIVIDED].correct)
+
+
+def test_without_what_is_known_of_wrong_names_nothing_is_divided_by_them(
+    plan: Plan, routed: Plan
+) -> None:
+    older = replace(routed, alternatives={})
+    made = Budget.of(older, WORKLOAD, older.rates, spend(older, 0.6))
+    assert NAMED not in made.divisions and made.by_name is None
+    assert any("does not say what strategies do to queries that are named" in n for n in made.notes)
+    assert NAMED not in Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 0.6)).divisions
+
+
+def test_people_see_who_gets_what_by_name(routed: Plan) -> None:
+    made = Budget.of(routed, WORKLOAD, routed.rates, spend(routed, 0.6))
+    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
+    budget.show(console, made)
+    text = console.export_text()
+    assert "by the difficulty named" in text and "divided by the difficulty named" in text
+    assert len(budget.document(made)["by_name"]) == len(made.by_name.parts)  # type: ignore[union-attr]
 
 
 def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:
