@@ -18,7 +18,7 @@ from executor.errors import InputError
 from executor.servers.address import read_address
 from executor.store import Store
 from executor.strategy import key
-from planner import evidence
+from planner import evidence, noted
 from planner.catalog import Catalog, load_catalog
 from planner.commands import common
 from planner.console import Output, count, share, table
@@ -268,13 +268,12 @@ def read_basis(
     if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
         from planner.commands.fit import stored_model
-        from planner.session import rates
 
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
                 model = stored_model(store)
-                priced = pricing.apply(rates(store, policy, prm), policy, prm)
+                priced = pricing.apply(noted.rates(store, policy, prm, load_catalog()), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
                 study = evidence.study_of(store.runs(), policy)
                 notes += _import_notes(study)
