@@ -17,7 +17,7 @@ from planner import evidence
 from planner.allocate import Division, difference
 from planner.budget import CHOSEN, DIVIDED, EQUAL, UNITS, Budget, Total
 from planner.commands import common
-from planner.commands.recommend import store_exists
+from planner.commands.common import store_exists
 from planner.commands.run import KIND as RUN_KIND
 from planner.console import Output, count, share, table
 from planner.costs import TOKENS, Cost

@@ -17,7 +17,7 @@ from executor.store import Store
 from planner import evidence, noted
 from planner.catalog import load_catalog
 from planner.commands import common
-from planner.commands.recommend import store_exists
+from planner.commands.common import store_exists
 from planner.comparison import Comparison, against_oracle, area, compare, families, rules
 from planner.console import Output, count, share, table
 from planner.evaluate import Arena, Regret, held_out_arenas, regrets

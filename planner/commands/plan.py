@@ -16,7 +16,8 @@ from executor.strategy import Sampling, key
 from executor.templates import PromptTemplate
 from planner import evidence
 from planner.commands import common
-from planner.commands.recommend import Basis, model_name, read_basis
+from planner.commands.common import model_name
+from planner.commands.recommend import Basis, read_basis
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.frontier import frontier

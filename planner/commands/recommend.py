@@ -6,21 +6,19 @@ import difflib
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
-from sqlalchemy.engine import make_url
 
 from executor.answers import MathGrader
 from executor.errors import InputError
-from executor.servers.address import read_address
 from executor.store import Store
 from executor.strategy import key
 from planner import evidence, noted
 from planner.catalog import Catalog, load_catalog
-from planner.commands import common
+from planner.commands import common, measured_runs
+from planner.commands.common import model_name, store_exists, store_name
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.costs import Rates
@@ -105,7 +103,10 @@ def run(arguments: Namespace, output: Output) -> None:
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
     if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
-        answered, basis_notes = published(arguments, policy, prm, level, constraint, catalog)
+        sized = measured_runs.counted(arguments.store, policy, prm, catalog)
+        answered, basis_notes = published(arguments, policy, prm, level, constraint, sized)
+        if measured is not None:
+            basis_notes = (*measured_runs.unused(arguments.store, measured[0]), *basis_notes)
     else:
         if measured is None:
             raise InputError(_unheard_of(arguments.store, policy, catalog))
@@ -253,13 +254,6 @@ def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
     )
 
 
-def model_name(given: str | None) -> Any:
-    """The name evidence carries: a folder is known by its last part, a server by its model."""
-    if given is not None and (address := read_address(given)) is not None:
-        raise InputError(f"{address}: evidence goes by a model's name; give that")
-    return given if given is None or not Path(given).is_dir() else Path(given).resolve().name
-
-
 def read_basis(
     store_url: str, policy: str, prm: str | None, pricing: Pricing | None = None
 ) -> Basis:
@@ -284,7 +278,7 @@ def read_basis(
                     model[1] if model else None,
                     priced,
                     (*notes, *priced.notes()),
-                    _store_name(store_url) if study is None else f"study {study}",
+                    store_name(store_url) if study is None else f"study {study}",
                     own=study is None,
                 )
     frame = evidence.bundled(policy)
@@ -308,14 +302,6 @@ def read_basis(
     )
 
 
-def _store_name(store_url: str) -> str:
-    """A store as people know it: what is read by others must hold no password."""
-    parsed = make_url(store_url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(parsed.database).name
-    return parsed.render_as_string(hide_password=True)
-
-
 def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
     if metrics is None:
         return ("no model is fitted yet: apportion fit sharpens this",)
@@ -334,17 +320,6 @@ def _import_notes(study: str | None) -> tuple[str, ...]:
         "they do not give are unknown, and strategies are then compared by generations; "
         "profile and measure for an answer of your own",
     )
-
-
-def store_exists(store_url: str) -> bool:
-    """Whether there is a store to read; only a missing SQLite file is not worth an error."""
-    try:
-        parsed = make_url(store_url)
-    except Exception:
-        return True  # Store.open says what is wrong with it
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return True
-    return Path(parsed.database).exists()
 
 
 def document(answered: Answer, notes: list[str]) -> dict[str, Any]:

@@ -13,16 +13,15 @@ from executor.store import Store
 from executor.strategy import from_key
 from planner import evidence
 from planner.catalog import load_catalog
-from planner.commands import common
+from planner.commands import common, measured_runs
+from planner.commands.common import model_name, store_exists
 from planner.commands.recommend import (
     Answer,
     Basis,
     answer,
     measured_names,
-    model_name,
     published,
     read_basis,
-    store_exists,
 )
 from planner.console import Output
 from planner.recommend import LEVELS, candidates
@@ -87,7 +86,10 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
     if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
-        answered, notes = published(arguments, policy, prm, "all", constraint, catalog)
+        sized = measured_runs.counted(arguments.store, policy, prm, catalog)
+        answered, notes = published(arguments, policy, prm, "all", constraint, sized)
+        if measured is not None:
+            notes = (*measured_runs.unused(arguments.store, measured[0]), *notes)
         return _published_data(answered, notes)
     policy, prm = measured or (policy, prm)
     basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
