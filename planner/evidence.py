@@ -39,7 +39,7 @@ from executor.strategy import (
     to_dict,
 )
 from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
-from profiling.profiler import CONFIDENCE, MEASURE, STUDY
+from profiling.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
 from profiling.replay import Pool, Rule, replay, seed_of
 from profiling.rewards import auc
@@ -54,14 +54,15 @@ ENOUGH = 30  # problems that are worth comparing on, though others were run on m
 KINDS = (PROFILE, MEASURE)
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
 
-# One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
+# One row is one strategy on one problem; `benchmark` is empty unless an imported run names it.
+# `accuracy` is 0 or 1 for a live run and an expectation for
 # a replayed one; tokens are means of the same kind. `prm_auc` is of all samples of the policy that
 # the PRM scored; `prm_auc_within` and `prm_gap` are of the row's own problem and score, `rival` is
 # of its problem (`profiling.separation`); NaN where no pool says.
 COLUMNS = {
-    "policy": "str", "prm": "str", "problem": "str", "difficulty": "str", "pass_at_1": "float64",
-    "strategy": "str", "name": "str", "n": "int64", "width": "int64", "score": "str",
-    "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
+    "policy": "str", "prm": "str", "problem": "str", "benchmark": "str", "difficulty": "str",
+    "pass_at_1": "float64", "strategy": "str", "name": "str", "n": "int64", "width": "int64",
+    "score": "str", "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
     "discarded_tokens": "float64", "prompt_tokens": "float64", "cached_tokens": "float64",
     "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64",
     "prm_auc_within": "float64", "prm_gap": "float64", "rival": "float64", "source": "str",
@@ -123,10 +124,11 @@ def bundled(policy: str | None = None) -> pd.DataFrame:
         pd.read_parquet(path, filters=wanted)
         for path in sorted((data_folder() / "measured").glob("*.parquet"))
     ]
-    frames = [frame for frame in frames if len(frame)]
+    # Of the laboratory's own problems, which are no benchmark.
+    frames = [frame.assign(**{BENCHMARK: ""}) for frame in frames if len(frame)]
     if not frames:
         return no_rows()
-    return pd.concat(frames, ignore_index=True).astype(COLUMNS)
+    return pd.concat(frames, ignore_index=True)[list(COLUMNS)].astype(COLUMNS)
 
 
 def no_rows() -> pd.DataFrame:
@@ -240,6 +242,7 @@ def _row(
         "policy": stored.run.policy,
         "prm": stored.run.prm or "" if strategy.needs_prm else "",
         "problem": problem_uid(stored.outcome.problem),
+        "benchmark": stored.run.settings.get(BENCHMARK, ""),
         "strategy": key(strategy),
         "name": strategy.name,
         "n": strategy.n,
@@ -434,6 +437,12 @@ def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:
     known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates("problem")
     counts = known["difficulty"].value_counts()
     return {level.value: int(counts.get(level.value, 0)) for level in Difficulty}
+
+
+def benchmark_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """How many problems of each benchmark; those that name none under an empty name."""
+    counts = frame.groupby("benchmark", sort=True)["problem"].nunique()
+    return {str(name): int(problems) for name, problems in counts.items()}
 
 
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -102,7 +102,7 @@ def run(arguments: Namespace, output: Output) -> None:
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
-    if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
+    if asks_published(arguments, measured, catalog.policy(policy) is not None):
         sized = measured_runs.counted(arguments.store, policy, prm, catalog)
         answered, basis_notes = published(arguments, policy, prm, level, constraint, sized)
         if measured is not None:
@@ -111,7 +111,8 @@ def run(arguments: Namespace, output: Output) -> None:
         if measured is None:
             raise InputError(_unheard_of(arguments.store, policy, catalog))
         policy, prm = measured
-        basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+        pricing = common.pricing(arguments)
+        basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark)
         common.check_known(constraint, basis.rates)
         answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
         basis_notes = basis.notes
@@ -174,6 +175,17 @@ def explain(
         next_measurements(made, constraint, next_problems),
         efficiency(made.choice, found, rows),
         own=basis.own,
+    )
+
+
+def asks_published(
+    arguments: Namespace, measured: tuple[str, str | None] | None, in_catalog: bool
+) -> bool:
+    """Whether published figures answer: of a benchmark that no runs are of, or without any runs."""
+    if arguments.benchmark is None:
+        return measured is None and in_catalog
+    return measured is None or not measured_runs.have(
+        arguments.store, measured[0], arguments.benchmark
     )
 
 
@@ -255,9 +267,16 @@ def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
 
 
 def read_basis(
-    store_url: str, policy: str, prm: str | None, pricing: Pricing | None = None
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    pricing: Pricing | None = None,
+    benchmark: str | None = None,
 ) -> Basis:
-    """Evidence of the store; the bundled one where the store has none of this policy."""
+    """Evidence of the store; the bundled one where the store has none of this policy.
+
+    Of a study, the runs on one `benchmark`, or all of them with a note of what is pooled.
+    """
     pricing = pricing or Pricing()
     if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
@@ -270,7 +289,9 @@ def read_basis(
                 priced = pricing.apply(noted.rates(store, policy, prm, load_catalog()), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
                 study = evidence.study_of(store.runs(), policy)
-                notes += _import_notes(study)
+                if benchmark is not None:
+                    frame = frame[frame["benchmark"] == benchmark]
+                notes += _import_notes(study, evidence.for_pair(frame, policy, prm), benchmark)
                 notes += tuple(evidence.comparable(frame, policy, prm).notes())
                 return Basis(
                     frame,
@@ -312,14 +333,22 @@ def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[s
     return ()
 
 
-def _import_notes(study: str | None) -> tuple[str, ...]:
+def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) -> tuple[str, ...]:
     if study is None:
         return ()
-    return (
-        f"from runs imported as study {study}, graded as they were there; costs that need counts "
-        "they do not give are unknown, and strategies are then compared by generations; "
-        "profile and measure for an answer of your own",
+    alone = "" if benchmark is None else f", its runs on {benchmark} alone"
+    note = (
+        f"from runs imported as study {study}{alone}, graded as they were there; costs that need "
+        "counts they do not give are unknown, and strategies are then compared by generations; "
+        "profile and measure for an answer of your own"
     )
+    counts = evidence.benchmark_counts(rows)
+    if len(counts) < 2:
+        return (note,)
+    parts = [
+        f"{count} problems of {name or 'none that is named'}" for name, count in counts.items()
+    ]
+    return (note, f"pooled: {' and '.join(parts)}; --benchmark NAME answers from one alone")
 
 
 def document(answered: Answer, notes: list[str]) -> dict[str, Any]:

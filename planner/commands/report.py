@@ -19,6 +19,7 @@ from planner.commands.recommend import (
     Answer,
     Basis,
     answer,
+    asks_published,
     measured_names,
     published,
     read_basis,
@@ -85,14 +86,15 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     constraint = common.constraint(arguments)
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
-    if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
+    if asks_published(arguments, measured, catalog.policy(policy) is not None):
         sized = measured_runs.counted(arguments.store, policy, prm, catalog)
         answered, notes = published(arguments, policy, prm, "all", constraint, sized)
         if measured is not None:
             notes = (*measured_runs.unused(arguments.store, measured[0]), *notes)
         return _published_data(answered, notes)
     policy, prm = measured or (policy, prm)
-    basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+    pricing = common.pricing(arguments)
+    basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark)
     common.check_known(constraint, basis.rates)
     answers = [
         answer(basis, policy, prm, level, constraint)
