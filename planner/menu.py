@@ -16,8 +16,8 @@ from scipy.special import ndtr
 
 from executor.errors import InputError
 from executor.strategy import Strategy, key
-from planner.constraint import Constraint
-from planner.costs import TOKENS, Cost
+from planner.constraint import NO_RATES, Constraint
+from planner.costs import TOKENS, Cost, Rates
 from planner.posterior import probability_above, summarise
 from planner.selection import Number, cheapest_sure, most_accurate
 
@@ -70,12 +70,13 @@ class Menu:
     Args:
         found: by difficulty, what is expected of each strategy, the probes that were drawn before
             it in its cost; in one order of strategies.
+        rates: that costs were counted by.
     """
 
-    def __init__(self, found: Mapping[str, Sequence[Choice]]) -> None:
+    def __init__(self, found: Mapping[str, Sequence[Choice]], rates: Rates = NO_RATES) -> None:
         from planner.recommend import cost_unit
 
-        self.levels = tuple(found)
+        self.levels, self.rates = tuple(found), rates
         every = {choice.strategy: choice.extra for known in found.values() for choice in known}
         self.strategies = tuple(every)
         self.unit = cost_unit([choice for known in found.values() for choice in known])
@@ -116,7 +117,7 @@ class Menu:
                 if probes and probing is not None:
                     choice = probing.charge(choice, plan.rates)
                 found[level].append(choice)
-        return cls(found)
+        return cls(found, plan.rates)
 
     def chances(self, given: Mapping[str, float] | str) -> Floats:
         """Chances of the difficulties as a row of them; a name alone is certain.
@@ -145,7 +146,7 @@ class Menu:
             known = ((s, self._cost(used, weights, column), self._extra[column])
                      for column, s in enumerate(self.strategies))  # fmt: skip
             named = given if isinstance(given, str) else "all"
-            raise InputError(f"difficulty {named}: {constraint.refusal(known)}")
+            raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
         column = int(self.worth(states, constraint, exact=True).chosen[0])
         mean = float((weights @ self._accuracy[used, column])[0])
         a, b = _beta(mean, float((weights**2 @ self._variance[used, column])[0]))

@@ -203,7 +203,7 @@ def recommendations(
         if probing is not None and level != DEFAULT:
             found = [probing.charge(choice, basis.rates) for choice in found]
         if found:
-            chosen = choose(level, found, constraint)
+            chosen = choose(level, found, constraint, basis.rates)
             if probing is not None and level != DEFAULT:
                 said = f"tokens include what {probing.probes} probe samples add"
                 chosen = replace(chosen, notes=(*chosen.notes, said))

@@ -112,7 +112,7 @@ def run(arguments: Namespace, output: Output) -> None:
             raise InputError(_unheard_of(arguments.store, policy, catalog))
         policy, prm = measured
         pricing = common.pricing(arguments)
-        basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark)
+        basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark, catalog)
         common.check_known(constraint, basis.rates)
         answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
         basis_notes = basis.notes
@@ -139,7 +139,7 @@ def answer(
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
-    made = choose(level, found, constraint)
+    made = choose(level, found, constraint, basis.rates)
     return explain(basis, policy, prm, made, found, constraint, next_problems)
 
 
@@ -219,7 +219,7 @@ def published(
     rates = common.pricing(arguments).apply(sizes, policy, prm)
     common.check_known(constraint, rates)
     found = ask(policy, prm, arguments.benchmark, catalog, rates)
-    made = choose(level, list(found.choices), constraint)
+    made = choose(level, list(found.choices), constraint, rates)
     nothing = evidence.no_rows()
     second = runner_up(made, constraint, nothing)
     lost = None
@@ -272,12 +272,14 @@ def read_basis(
     prm: str | None,
     pricing: Pricing | None = None,
     benchmark: str | None = None,
+    catalog: Catalog | None = None,
 ) -> Basis:
     """Evidence of the store; the bundled one where the store has none of this policy.
 
-    Of a study, the runs on one `benchmark`, or all of them with a note of what is pooled.
+    Of a study, the runs on one `benchmark`, or all of them with a note of what is pooled. The
+    `catalog` tells the sizes of models that no run has loaded.
     """
-    pricing = pricing or Pricing()
+    pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
         from planner.commands.fit import stored_model
@@ -286,7 +288,7 @@ def read_basis(
             frame = evidence.gather(store, grader)
             if (frame["policy"] == policy).any():
                 model = stored_model(store)
-                priced = pricing.apply(noted.rates(store, policy, prm, load_catalog()), policy, prm)
+                priced = pricing.apply(noted.rates(store, policy, prm, catalog), policy, prm)
                 notes = _model_notes(frame, model[1] if model else None)
                 study = evidence.study_of(store.runs(), policy)
                 if benchmark is not None:

@@ -94,7 +94,7 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
         return _published_data(answered, notes)
     policy, prm = measured or (policy, prm)
     pricing = common.pricing(arguments)
-    basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark)
+    basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark, catalog)
     common.check_known(constraint, basis.rates)
     answers = [
         answer(basis, policy, prm, level, constraint)

@@ -171,6 +171,34 @@ def test_a_limit_on_what_is_not_known_is_refused(place: Path) -> None:
     assert "the policy's size is not known" in ended.stderr
 
 
+def test_a_limit_is_refused_for_what_is_missing(place: Path) -> None:
+    """The catalog given tells sizes: what is not known then is how many tokens it took."""
+    (place / "mine.toml").write_text(
+        '[policies.theirs]\nparameters = 3_000_000\nfamily = "Llama-3"\n'
+        "[prms.r]\nparameters = 1_000_000\n"
+    )
+    line = ["recommend", "--policy", "theirs", "--prm", "r", "--max-flops", "1e12"]
+    ended = apportion(place, *line, "--catalog", "mine.toml")
+    assert ended.returncode == 2
+    assert "max-flops: the evidence does not count prompt tokens" in ended.stderr
+    assert "size" not in ended.stderr
+
+
+def test_a_catalog_given_tells_the_sizes_of_what_a_store_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store.open("sqlite:///apportion.db") as opened:
+        opened.save_runs([own_run()])
+    without = document(tmp_path, "recommend", "--policy", "theirs")
+    assert without["cost"]["flops"] is None
+    (tmp_path / "mine.toml").write_text(
+        '[policies.theirs]\nparameters = 3_000_000\nfamily = "Llama-3"\n'
+    )
+    made = document(tmp_path, "recommend", "--policy", "theirs", "--catalog", "mine.toml")
+    assert made["cost"]["flops"] == pytest.approx(2 * 3e6 * 9)
+
+
 def test_fit_and_report_work_on_it(place: Path) -> None:
     fitted = document(place, "fit", "--trials", "1")
     assert fitted["problems"] == PROBLEMS
