@@ -13,7 +13,7 @@ What others have published is of whole benchmarks, not of problems: it meets the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,25 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFrame:
+def gather(
+    store: Store,
+    grader: Grader,
+    policy: str | None = None,
+    prms: Collection[str] | None = None,
+) -> pd.DataFrame:
     """All evidence of a store, or of one policy in it, a row a strategy and problem.
 
     Columns: see `COLUMNS`. `difficulty` is `unknown` for problems that the policy has fewer than
     `MIN_SAMPLES` samples of.
+
+    Args:
+        store: holds the runs.
+        grader: says which answers are equal.
+        policy: only its rows.
+        prms: by the scores of these alone pools are replayed, which is most of the work; the rows
+            that are there are the same. None: by all.
     """
+    grouped: dict[tuple[str | None, ...], list[int]] = {}
     rates: dict[tuple[str, str], PassRate] = {}
     rivals: dict[tuple[str, str], float] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
@@ -88,12 +101,13 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
             for stored in store.outcomes(spec):
                 if not stored.outcome.samples:
                     continue
-                pool = Pool.of(stored.outcome.samples, grader, scored=spec.prm is not None)
+                samples, has_scores = stored.outcome.samples, spec.prm is not None
+                pool = Pool.of(samples, grader, scored=has_scores, grouped=grouped)
                 _add_rate(rates, rivals, stored, pool)
                 scored.add(stored, pool)
                 # How many samples there are depends on what came: votes among them mean nothing.
                 if CONFIDENCE not in spec.settings:
-                    records += _replayed(stored, pool)
+                    records += _replayed(stored, pool, scored=prms is None or spec.prm in prms)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
@@ -275,15 +289,15 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
         yield _row(stored, strategy, float(outcome.correct), outcome.ledger, "measured")
 
 
-def _replayed(stored: StoredOutcome, pool: Pool) -> Iterator[dict[str, Any]]:
-    if stored.note.get(PRM_TRAINED_ON):
+def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[dict[str, Any]]:
+    if not scored or stored.note.get(PRM_TRAINED_ON):
         pool = replace(pool, scores={})
     budgets = np.array([n for n in BUDGETS if n <= len(pool)])
     seed = seed_of(problem_uid(stored.outcome.problem))
     curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
     for column, n in enumerate(budgets.tolist()):
-        scored = float(pool.scored_share(budgets)[column])
-        ledger = _share(stored.outcome.ledger, n, len(pool), scored)
+        share = float(pool.scored_share(budgets)[column])
+        ledger = _share(stored.outcome.ledger, n, len(pool), share)
         for rule, curve in curves.items():
             strategy = _strategy(rule, n)
             if strategy is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from zipfile import BadZipFile
@@ -97,6 +97,24 @@ def fingerprint(frame: pd.DataFrame) -> str:
     """A digest of evidence: equal evidence, equal study, equal model."""
     hashed = pd.util.hash_pandas_object(frame.round(9), index=False).to_numpy()
     return hashlib.sha256(hashed.tobytes()).hexdigest()[:12]
+
+
+def fingerprints(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Digests of the rows of each policy with each PRM; without one under an empty name."""
+    found: dict[str, dict[str, str]] = {}
+    for (policy, prm), rows in frame.groupby(["policy", "prm"], sort=True):
+        found.setdefault(str(policy), {})[str(prm)] = fingerprint(rows)
+    return found
+
+
+def rests_on(metrics: Mapping[str, Any], frame: pd.DataFrame, policy: str, prm: str | None) -> bool:
+    """Whether a model with these metrics was fitted to this evidence on a policy and PRM.
+
+    A model that does not say (of an earlier version) was not.
+    """
+    before = metrics.get("rests_on", {}).get(policy, {})
+    now = fingerprints(frame[frame["policy"] == policy]).get(policy, {})
+    return all(before.get(name) == now.get(name) for name in ("", prm or ""))
 
 
 def fit(
@@ -355,7 +373,11 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
     import skops.io
 
     content = skops.io.dumps(fitted.model.classifier_)
-    known = {"evidence": fingerprint(frame), "features": _FEATURES, "pairs": fitted.model.pairs_}
+    known = {
+        "rests_on": fingerprints(frame),
+        "features": _FEATURES,
+        "pairs": fitted.model.pairs_,
+    }
     return content, fitted.metrics() | known
 
 

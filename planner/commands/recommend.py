@@ -285,11 +285,13 @@ def read_basis(
         from planner.commands.fit import stored_model
 
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = evidence.gather(store, grader)
-            if (frame["policy"] == policy).any():
+            frame = evidence.gather(store, grader, policy, () if prm is None else (prm,))
+            if evidence.for_pair(frame, policy, prm).empty:  # so that it can be said what there is
+                frame = evidence.gather(store, grader, policy)
+            if not frame.empty:
                 model = stored_model(store)
                 priced = pricing.apply(noted.rates(store, policy, prm, catalog), policy, prm)
-                notes = _model_notes(frame, model[1] if model else None)
+                notes = _model_notes(frame, policy, prm, model[1] if model else None)
                 study = evidence.study_of(store.runs(), policy)
                 if benchmark is not None:
                     frame = frame[frame["benchmark"] == benchmark]
@@ -325,12 +327,14 @@ def read_basis(
     )
 
 
-def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
+def _model_notes(
+    frame: pd.DataFrame, policy: str, prm: str | None, metrics: dict[str, Any] | None
+) -> tuple[str, ...]:
     if metrics is None:
         return ("no model is fitted yet: apportion fit sharpens this",)
-    from planner.tuning import fingerprint
+    from planner.tuning import rests_on
 
-    if metrics["evidence"] != fingerprint(frame):
+    if not rests_on(metrics, frame, policy, prm):
         return ("evidence has changed since the model was fitted: run apportion fit again",)
     return ()
 
