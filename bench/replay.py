@@ -35,9 +35,10 @@ from executor.search import aggregate
 from executor.strategy import Score
 from planner import evidence
 from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.passrate import ALL
 from profiling.pools import load_pools, saved_pools
 from profiling.replay import ORDERS, Pool, Rule, pass_at_k, replay, seed_of
-from profiling.surface import ALL, ProblemPool, Surface
+from profiling.surface import ProblemPool, Surface
 
 Floats = NDArray[np.float64]
 

@@ -38,7 +38,7 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
+from profiling.passrate import ALL, MIN_SAMPLES, Difficulty, PassRate
 from profiling.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
 from profiling.replay import Pool, Rule, replay, seed_of
@@ -340,7 +340,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
-    both = pd.concat([known, frame.assign(difficulty="all")], ignore_index=True)
+    both = pd.concat([known, frame.assign(difficulty=ALL)], ignore_index=True)
     both["square"] = both["accuracy"] ** 2
     return both.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
@@ -463,7 +463,7 @@ def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Mean pass@1 over the distinct problems of each policy and difficulty, and of `all`."""
     rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
     known = rated[rated["difficulty"] != UNKNOWN]
-    both = pd.concat([known, rated.assign(difficulty="all")], ignore_index=True)
+    both = pd.concat([known, rated.assign(difficulty=ALL)], ignore_index=True)
     means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
     keys = zip(means["policy"], means["difficulty"], strict=True)
     return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))

@@ -20,6 +20,7 @@ from planner.constraint import NO_RATES, Constraint
 from planner.costs import TOKENS, Cost, Rates
 from planner.posterior import probability_above, summarise
 from planner.selection import Number, cheapest_sure, most_accurate
+from profiling.passrate import ALL
 
 if TYPE_CHECKING:
     from planner.plan import Entry, Plan
@@ -126,7 +127,7 @@ class Menu:
         """
         row = np.zeros(len(self.levels))
         for level, chance in ({given: 1.0} if isinstance(given, str) else given).items():
-            row[self.levels.index(level if level in self.levels else "all")] += chance
+            row[self.levels.index(level if level in self.levels else ALL)] += chance
         return row
 
     def choose(self, given: Mapping[str, float] | str, constraint: Constraint) -> Pick:
@@ -145,7 +146,7 @@ class Menu:
         if not allowed.any():
             known = ((s, self._cost(used, weights, column), self._extra[column])
                      for column, s in enumerate(self.strategies))  # fmt: skip
-            named = given if isinstance(given, str) else "all"
+            named = given if isinstance(given, str) else ALL
             raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
         column = int(self.worth(states, constraint, exact=True).chosen[0])
         mean = float((weights @ self._accuracy[used, column])[0])

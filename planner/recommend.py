@@ -19,16 +19,13 @@ from planner.features import describe
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise
 from planner.selection import cheapest_sure, most_accurate, sure_enough
-from profiling.passrate import Difficulty
+from profiling.passrate import JEFFREYS
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.outcome import OutcomeModel
 
-LEVELS = (*(level.value for level in Difficulty), "all")
-
 # Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
 _PLAIN_PRIOR = 4.0
-_JEFFREYS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +152,7 @@ def choices(table: pd.DataFrame, model: OutcomeModel | None, rates: Rates) -> li
     """
     if model is None:
         # Where all are right or all wrong, Jeffreys' prior is as sure as a prior may be.
-        edge = _JEFFREYS / _PLAIN_PRIOR
+        edge = JEFFREYS / _PLAIN_PRIOR
         mean = np.clip(table["successes"].sum() / table["rows"].sum(), edge, 1 - edge)
         share = table["problems"] / table["rows"]
         right = (table["successes"] * share).to_numpy(float)

@@ -27,6 +27,7 @@ from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updat
 from planner.posterior import LEVEL
 from planner.splits import CELL, Kind, Split, problem_folds, splits
 from planner.trials import search
+from profiling.passrate import ALL
 from profiling.reliability import Bin, reliability
 from profiling.rewards import calibration_error
 
@@ -302,7 +303,7 @@ def _judged(
         )
         rows = _rows(frame[next(folds)], test.assign(predicted=predicted))
         held_out.append(rows[["problem", "accuracy", "predicted"]])
-        regrets += _regrets(rows[rows["difficulty"] != "all"])
+        regrets += _regrets(rows[rows["difficulty"] != ALL])
     transferred = [float(np.mean(values)) for kind, values in losses.items()
                    if kind is not Kind.PROBLEMS and values]  # fmt: skip
     rows = pd.concat(held_out)
@@ -325,7 +326,7 @@ def _judged(
 
 def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
     """The rows of one fold, each with its difficulty's prediction; that of all if it is unknown."""
-    named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, "all"))
+    named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
     return named.merge(predicted[[*CELL, "predicted"]], on=CELL)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
-from planner.recommend import LEVELS
 from profiling.json_text import decode
+from profiling.passrate import LEVELS
 
 _NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
 _SUM = 1e-6

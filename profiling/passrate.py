@@ -25,7 +25,7 @@ Numbers = TypeVar("Numbers", float, NDArray[np.float64])
 # is said of a problem depends on its own samples alone. A prior learnt from the other problems
 # would tell classes a little better from few samples (bench/pass_rate.py: from 16, a log loss of
 # .24 for .26).
-_PRIOR = 0.5
+JEFFREYS = 0.5
 
 
 class Difficulty(StrEnum):
@@ -34,6 +34,10 @@ class Difficulty(StrEnum):
     EASY = "easy"
     MEDIUM = "medium"
     HARD = "hard"
+
+
+ALL = "all"  # problems of every difficulty together
+LEVELS = (*(level.value for level in Difficulty), ALL)
 
 
 def classify(pass_at_1: float) -> Difficulty:
@@ -116,4 +120,4 @@ class PassRate:
     @staticmethod
     def parameters(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
         """Of the Beta posterior; for arrays of counts too."""
-        return successes + _PRIOR, trials - successes + _PRIOR
+        return successes + JEFFREYS, trials - successes + JEFFREYS

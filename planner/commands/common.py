@@ -25,8 +25,8 @@ from planner.console import Output
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.pricing import Pricing
-from planner.recommend import LEVELS
 from planner.session import Session, Settings, read_problems
+from profiling.passrate import LEVELS
 
 STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")

@@ -23,20 +23,13 @@ from planner.constraint import Constraint
 from planner.frontier import frontier
 from planner.plan import DEFAULT, Entry, Plan, ProbeCost
 from planner.pricing import Pricing
-from planner.recommend import (
-    LEVELS,
-    Probing,
-    Recommendation,
-    candidates,
-    choose,
-    cost_unit,
-)
+from planner.recommend import Probing, Recommendation, candidates, choose, cost_unit
 from planner.report import words
 from planner.routing import Comparison, Confusion, compare, expected
 from planner.tuning import fingerprint
 from profiling.difficulty import DifficultyModel
 from profiling.fit_difficulty import PROBES, fit_difficulty
-from profiling.passrate import Difficulty
+from profiling.passrate import LEVELS, Difficulty
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import STUDY, read_profile
 

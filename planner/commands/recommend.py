@@ -33,6 +33,7 @@ from planner.recommend import Choice, Recommendation, candidates, choose, unit_n
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
+from profiling.passrate import ALL
 
 if TYPE_CHECKING:
     from planner.outcome import OutcomeModel
@@ -163,7 +164,7 @@ def explain(
     """
     usable = evidence.for_pair(basis.frame, policy, prm)
     level = made.difficulty
-    rows = usable if level == "all" else usable[usable["difficulty"] == level]
+    rows = usable if level == ALL else usable[usable["difficulty"] == level]
     second = runner_up(made, constraint, rows)
     return Answer(
         policy,
@@ -206,7 +207,7 @@ def published(
         InputError: figures are of no single difficulty or not of this benchmark, or nothing keeps
             to the constraint.
     """
-    if level != "all":
+    if level != ALL:
         raise InputError(
             f"difficulty {level}: published figures are of whole benchmarks; "
             "leave --difficulty out, or profile and measure"
@@ -434,7 +435,7 @@ def _headline(answered: Answer) -> str:
     """The answer in one sentence."""
     made, choice = answered.made, answered.made.choice
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
-    problems = "" if made.difficulty == "all" else f" on {made.difficulty} problems"
+    problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
     sure = (
         ""
         if made.chance is None

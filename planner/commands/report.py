@@ -25,11 +25,12 @@ from planner.commands.recommend import (
     read_basis,
 )
 from planner.console import Output
-from planner.recommend import LEVELS, candidates
+from planner.recommend import candidates
 from planner.report import Advice, BasisRow, ReportData, report
 from planner.report.formats import write
 from planner.summary import PairedDifference, RunSummary
 from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.passrate import ALL, LEVELS
 from profiling.pools import load_pools, prms_in, saved_profiles
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import (
@@ -88,7 +89,7 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     measured = measured_names(arguments.store, policy, prm, catalog)
     if asks_published(arguments, measured, catalog.policy(policy) is not None):
         sized = measured_runs.counted(arguments.store, policy, prm, catalog)
-        answered, notes = published(arguments, policy, prm, "all", constraint, sized)
+        answered, notes = published(arguments, policy, prm, ALL, constraint, sized)
         if measured is not None:
             notes = (*measured_runs.unused(arguments.store, measured[0]), *notes)
         return _published_data(answered, notes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from executor.strategy import STRATEGIES, key
 from planner.pareto import pareto_front
-from planner.recommend import LEVELS, Choice, cost_unit, unit_name
+from planner.recommend import Choice, cost_unit, unit_name
 from planner.report import words
 from planner.report.data import ReportData
 from planner.report.document import (
@@ -27,6 +27,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
+from profiling.passrate import LEVELS
 
 FRONT = "Pareto front"
 

@@ -15,9 +15,10 @@ from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
 from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.posterior import summarise
-from planner.recommend import LEVELS, Choice, candidates, choose
+from planner.recommend import Choice, candidates, choose
 from planner.selection import INDIFFERENCE
 from planner.tuning import fit
+from profiling.passrate import LEVELS
 from tests.planner.frames import frame_of, row, simulated_frame
 
 NO_LIMIT = Constraint()
