@@ -7,7 +7,6 @@ configuration folder of this project, and over that the file given with `--catal
 from __future__ import annotations
 
 import csv
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import platformdirs
 
 from executor.errors import InputError
 from executor.resources import data_folder
+from planner.toml_text import read_toml
 
 FILE = "catalog.toml"
 
@@ -175,12 +175,7 @@ def _folder(hub: str) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        record = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"catalog {file}: cannot be read ({error.strerror})") from None
-    except ValueError as error:  # of TOML and of UTF-8
-        raise InputError(f"catalog {file}: not TOML ({error})") from None
+    record = read_toml(file, "catalog")
     for key in record:
         if key not in ("policies", "prms"):
             raise InputError(f"catalog {file}: {key}: a catalog has the tables policies and prms")
