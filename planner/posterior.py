@@ -13,6 +13,7 @@ from scipy.special import betaincc, betaincinv, betaln, gammaln
 
 Floats = NDArray[np.float64]
 LEVEL = 0.90  # of all intervals on predicted accuracy
+PERCENT = f"{100 * LEVEL:g} %"  # as people read it
 
 # Gauss-Legendre nodes of `probability_greater`: its integrand is monotone and bounded.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from profiling.passrate import LEVEL
+
 Floats = NDArray[np.float64]
-LEVEL = 0.95
 _DRAWS = 2000
 
 

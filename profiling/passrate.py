@@ -13,6 +13,7 @@ from scipy.special import betainc, betaincinv
 
 EASY_FROM = 0.50
 MEDIUM_FROM = 0.10
+LEVEL = 0.95  # of intervals on what was measured; predictions have `planner.posterior.LEVEL`
 MIN_SAMPLES = 5  # of a problem; a class of difficulty from fewer is noise
 # A class less sure than this is called unresolved.
 RESOLVED_FROM = 0.95
@@ -66,7 +67,7 @@ class PassRate:
         """The observed share of right answers."""
         return self.successes / self.trials
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Equal-tailed credible interval; reaches 0 or 1 where no or every sample was right."""
         a, b = self.parameters(self.successes, self.trials)
         tail = (1 - level) / 2

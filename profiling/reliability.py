@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
+from profiling.passrate import LEVEL
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 BINS = 10
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)

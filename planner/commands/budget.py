@@ -22,6 +22,7 @@ from planner.commands.run import KIND as RUN_KIND
 from planner.console import Output, count, share, table
 from planner.costs import TOKENS, Cost
 from planner.plan import DEFAULT, Plan
+from planner.posterior import PERCENT
 from planner.provision import ASSUMPTION
 from planner.workload import Workload, read_mix
 from profiling.passrate import Difficulty
@@ -158,7 +159,7 @@ def show(console: Console, made: Budget) -> None:
         ]
         for part in next(iter(made.divisions.values())).parts
     ]
-    columns = ["difficulty", "strategy", "queries", "accuracy [90 %]", f"{words} a query"]
+    columns = ["difficulty", "strategy", "queries", f"accuracy [{PERCENT}]", f"{words} a query"]
     console.print(table(title, columns, rows))
     _show_divisions(console, made)
     _show_days(console, made)
@@ -172,7 +173,7 @@ def _show_divisions(console: Console, made: Budget) -> None:
         low, high = division.interval()
         right = f"{division.correct:,.1f} [{low:,.1f}, {high:,.1f}]"
         rows.append([_LABELS[name], right, *_amounts(made.cost(division))])
-    columns = ["", "right answers [90 %]", *_AMOUNTS]
+    columns = ["", f"right answers [{PERCENT}]", *_AMOUNTS]
     console.print(table("expected", columns, rows))
     divided = made.divisions.get(DIVIDED)
     for name, other in made.divisions.items():

@@ -22,6 +22,7 @@ from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.frontier import frontier
 from planner.plan import DEFAULT, Entry, Plan, ProbeCost
+from planner.posterior import PERCENT
 from planner.pricing import Pricing
 from planner.recommend import Probing, Recommendation, candidates, choose, cost_unit
 from planner.report import words
@@ -245,7 +246,7 @@ def show(console: Console, made: list[Recommendation], out: Path) -> None:
         ]
         for r in made
     ]
-    columns = ["difficulty", "strategy", "accuracy [90 %]", "problems", "generated", "PRM"]
+    columns = ["difficulty", "strategy", f"accuracy [{PERCENT}]", "problems", "generated", "PRM"]
     console.print(table("plan", columns, rows))
     for r in made:
         for note in r.notes:

@@ -26,6 +26,7 @@ from planner.efficiency import Efficiency, efficiency
 from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, command, next_measurements
 from planner.next_measurement import sentence as measurement_sentence
+from planner.posterior import PERCENT
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
 from planner.published.answer import DEFAULT_BENCHMARK, ask
@@ -416,7 +417,15 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
         ]
         for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
     ]
-    columns = ["strategy", "accuracy [90 %]", "problems", "generated", "PRM", "FLOPs", "seconds"]
+    columns = [
+        "strategy",
+        f"accuracy [{PERCENT}]",
+        "problems",
+        "generated",
+        "PRM",
+        "FLOPs",
+        "seconds",
+    ]
     unit = unit_name(made.cost_unit)
     title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
     console.print(table(title, columns, rows))
@@ -443,6 +452,6 @@ def _headline(answered: Answer) -> str:
     )
     return (
         f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
-        f"{share(choice.predicted_accuracy, choice.interval)} (90 % interval, "
+        f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
         f"{choice.problems} problems){sure}"
     )

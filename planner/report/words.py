@@ -19,6 +19,7 @@ from executor.strategy import (
     Strategy,
 )
 from planner.costs import Cost
+from planner.posterior import PERCENT
 from planner.recommend import Choice
 from planner.summary import PairedDifference, RunSummary
 from profiling.difficulty import LEVEL, Head
@@ -158,7 +159,7 @@ def prediction(choice: Choice) -> str:
     """Predicted accuracy with its interval."""
     return (
         f"Predicted accuracy {decimal(choice.predicted_accuracy)}, "
-        f"90 % interval {interval(*choice.interval)}."
+        f"{PERCENT} interval {interval(*choice.interval)}."
     )
 
 
