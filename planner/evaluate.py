@@ -26,9 +26,9 @@ from planner.recommend import Choice, choices, choose
 from planner.splits import problem_folds
 from planner.thumb import Account, rule_of_thumb
 from planner.tuning import pairs
+from profiling.arrays import Floats
 from profiling.passrate import ALL, LEVELS, Difficulty
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 _HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself
 _TOKENS = ("generated_tokens", "prompt_tokens", "prm_tokens")

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from executor.strategy import STRATEGIES, WIDTH
 from planner.evidence import UNKNOWN
+from profiling.arrays import Floats
 from profiling.passrate import ALL, LEVELS
-
-Floats = NDArray[np.float64]
 
 _VOTES = ("majority", "max", "weighted")
 _SCORES = ("min", "last", "mean", "prod")

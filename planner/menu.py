@@ -20,13 +20,13 @@ from planner.constraint import NO_RATES, Constraint
 from planner.costs import TOKENS, Cost, Rates
 from planner.posterior import probability_above, summarise
 from planner.selection import Number, cheapest_sure, most_accurate
+from profiling.arrays import Floats
 from profiling.passrate import ALL
 
 if TYPE_CHECKING:
     from planner.plan import Entry, Plan
     from planner.recommend import Choice
 
-Floats = NDArray[np.float64]
 _COSTS = tuple(Cost.__dataclass_fields__)
 # Limits on what a strategy is expected to cost, and the costs they are on.
 _LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}

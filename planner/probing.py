@@ -12,18 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from executor.answers import Vote
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.constraint import Constraint
 from planner.evaluate import Arena, Indices
 from planner.recommend import choose, uses_probes
+from profiling.arrays import Floats
 from profiling.ballots import Ballots
 from profiling.passrate import ALL, Difficulty
 from profiling.replay import Pool
 
-Floats = NDArray[np.float64]
 LEVELS = tuple(level.value for level in Difficulty)
 # P(easy), P(medium), P(hard) of a problem, shape `(draws, 3)`, by sets of samples of its pool, of
 # shape `(draws, probes)`.

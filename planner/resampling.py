@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from profiling.arrays import Floats
 from profiling.passrate import LEVEL
 
-Floats = NDArray[np.float64]
 _DRAWS = 2000
 
 

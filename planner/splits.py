@@ -21,9 +21,8 @@ from planner.coverage import covered
 from planner.evidence import UNKNOWN, cells
 from planner.features import describe
 from planner.outcome import variation
+from profiling.arrays import Floats
 from profiling.passrate import ALL
-
-Floats = NDArray[np.float64]
 
 FOLDS = 5
 CELL = ["policy", "prm", "difficulty", "strategy"]

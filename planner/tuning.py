@@ -17,7 +17,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
@@ -27,11 +26,10 @@ from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updat
 from planner.posterior import LEVEL
 from planner.splits import CELL, Kind, Split, problem_folds, splits
 from planner.trials import search
+from profiling.arrays import Floats
 from profiling.passrate import ALL
 from profiling.reliability import Bin, reliability
 from profiling.rewards import calibration_error
-
-Floats = NDArray[np.float64]
 
 # How much leaving out policies and PRMs counts in the score, where there are several.
 TRANSFER = 0.5

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
+from profiling.arrays import Bools, Floats
 from profiling.passrate import LEVEL
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 BINS = 10
 

@@ -11,7 +11,8 @@ import numpy as np
 from executor.answers import Grader, Vote, group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
-from profiling.ballots import Ballots, Bools, Floats, Ints, among
+from profiling.arrays import Bools, Floats, Ints
+from profiling.ballots import Ballots, among
 from profiling.votes import Curve, majority, weighted
 
 ORDERS = 64

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
@@ -33,8 +32,8 @@ from planner.posterior import summarise
 from planner.published import figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
 from planner.recommend import Choice
+from profiling.arrays import Floats
 
-Floats = NDArray[np.float64]
 DEFAULT_BENCHMARK = "MATH-500"  # what most of the figures are of
 # A strategy chosen anew for each budget, with a PRM that is not printed: shown, never proposed.
 _CHOSEN_BY_OTHERS = "compute_optimal"

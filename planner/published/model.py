@@ -22,7 +22,6 @@ from itertools import chain
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import expit
 
@@ -30,9 +29,7 @@ from executor.resources import data_folder
 from executor.strategy import STRATEGIES
 from planner.catalog import Catalog, family_of_its_own
 from planner.published.figures import SECONDARY, benchmarks
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from profiling.arrays import Floats, Ints
 
 MODEL_FILE = "model.json"
 # Of the noise of a figure: how much of the binomial variance of its problems it has. Runs share
@@ -204,8 +201,8 @@ def _slope(table: pd.DataFrame, effect: Effect) -> Floats:
     return table[effect.slope].to_numpy(float)
 
 
-def _shared_groups(codes: Indices, split: int) -> Iterator[tuple[Indices, Indices]]:
-    """Indices in each of two tables of the cells of a group, for every group that both have.
+def _shared_groups(codes: Ints, split: int) -> Iterator[tuple[Ints, Ints]]:
+    """Ints in each of two tables of the cells of a group, for every group that both have.
 
     Args:
         codes: which group a cell is of; the first `split` cells are those of the first table.
