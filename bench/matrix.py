@@ -15,19 +15,17 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 from common import LABORATORY, MEASURED, ROOT
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from planner import evidence
 from planner.costs import Rates
 from planner.summary import paired_interval
+from profiling.arrays import Floats
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import read_problems
 from profiling.pools import load_pools, rewards_of
 from profiling.rewards import RewardStatistics, reward_statistics
-
-Floats = NDArray[np.float64]
 
 PROFILE = LABORATORY / "profile.jsonl"
 MIN_PROBLEMS = 20  # a cell of fewer is left out: half of them choose, half judge

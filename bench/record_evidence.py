@@ -16,8 +16,8 @@ from common import MEASURED, ROOT, finish
 sys.path.insert(0, str(ROOT))
 from executor.answers import MathGrader
 from executor.store import Store
-from planner import evidence
-from planner.session import rates
+from planner import evidence, noted
+from planner.catalog import load_catalog
 from profiling.pools import pools_of, save_pools
 
 
@@ -50,8 +50,9 @@ def main() -> None:
 def models(store: Store, policy: str, prms: list[str]) -> dict[str, int]:
     """Parameters of a policy and its PRMs, as far as the store knows them."""
     sizes: dict[str, int] = {}
+    catalog = load_catalog()
     for prm in [None, *prms]:
-        known = rates(store, policy, prm)
+        known = noted.rates(store, policy, prm, catalog)
         for name, size in ((policy, known.policy_parameters), (prm, known.prm_parameters)):
             if name is not None and size is not None:
                 sizes[name] = size

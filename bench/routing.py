@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from common import LABORATORY, MEASURED, ROOT
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT))
 from executor.answers import Grader, MathGrader
@@ -29,6 +28,7 @@ from executor.problem import problem_uid
 from planner.evaluate import Arena, Indices, best_own, best_single
 from planner.probing import LEVELS, Estimator, Probed, tokens_for
 from planner.resampling import Interval, Problems
+from profiling.arrays import Floats
 from profiling.difficulty import Head, classes
 from profiling.fit_difficulty import PROBES, DifficultyEstimator
 from profiling.laboratory.task import read_problems
@@ -36,7 +36,6 @@ from profiling.pools import load_pools, rewards_of
 from profiling.probes import Probes, features
 from profiling.replay import Pool
 
-Floats = NDArray[np.float64]
 DRAWS = 8
 PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 50))  # accuracy a token
 

@@ -7,7 +7,6 @@ configuration folder of this project, and over that the file given with `--catal
 from __future__ import annotations
 
 import csv
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import platformdirs
 
 from executor.errors import InputError
 from executor.resources import data_folder
+from planner.toml_text import read_toml
 
 FILE = "catalog.toml"
 
@@ -72,10 +72,11 @@ class PrmEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Policies and PRMs by name."""
+    """Policies and PRMs by name; `counted` are those whose size is of a checkpoint that was run."""
 
     policies: Mapping[str, PolicyEntry]
     prms: Mapping[str, PrmEntry]
+    counted: frozenset[str] = frozenset()
 
     def policy(self, name: str) -> PolicyEntry | None:
         """The policy of this name, hub id or last part of it; None where the catalog has none."""
@@ -105,12 +106,29 @@ class Catalog:
         entry = self.policy(name) or self.prm(name)
         return None if entry is None else entry.parameters
 
+    def with_policy(self, name: str, parameters: int) -> Catalog:
+        """The same, with the size of a policy as it was counted; one it lacks is entered."""
+        entry = self.policy(name) or PolicyEntry(name, parameters, family_of_its_own(name))
+        policies = {**self.policies, entry.name: replace(entry, parameters=parameters)}
+        return replace(self, policies=policies, counted=self.counted | {entry.name})
+
+    def with_prm(self, name: str, parameters: int) -> Catalog:
+        """The same of a PRM."""
+        entry = self.prm(name) or PrmEntry(name, parameters)
+        prms = {**self.prms, entry.name: replace(entry, parameters=parameters)}
+        return replace(self, prms=prms, counted=self.counted | {entry.name})
+
     def hub_id(self, name: str) -> str:
         """The hub id that a catalog name stands for; `name` itself where it is none or a folder."""
         entry = self.policy(name) or self.prm(name)
         if entry is None or entry.hub is None or Path(name).is_dir():
             return name
         return entry.hub
+
+
+def family_of_its_own(policy: str) -> str:
+    """The family of a policy that is not known to share its data and training with any other."""
+    return f"of {policy}"
 
 
 def load_catalog(given: Path | None = None) -> Catalog:
@@ -157,12 +175,7 @@ def _folder(hub: str) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        record = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"catalog {file}: cannot be read ({error.strerror})") from None
-    except ValueError as error:  # of TOML and of UTF-8
-        raise InputError(f"catalog {file}: not TOML ({error})") from None
+    record = read_toml(file, "catalog")
     for key in record:
         if key not in ("policies", "prms"):
             raise InputError(f"catalog {file}: {key}: a catalog has the tables policies and prms")

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Strategy, from_dict, from_key, key, to_dict
 from planner.evaluate import Arena, Indices, baselines, best_own, best_single, honest_oracle
 from planner.resampling import Interval, Problems
 from planner.thumb import Account
+from profiling.arrays import Floats
 
-Floats = NDArray[np.float64]
 Picks = Sequence[Indices]
 RULE_OF_THUMB = "rule of thumb"
 _SAID = ("name", "n", "width")  # of a strategy, and not among the options that tell curves apart

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from executor.errors import InputError
 from executor.strategy import Strategy, key
-from planner.costs import Cost
+from planner.costs import TOKENS, Cost, Rates
 
+NO_RATES = Rates()  # nothing is known of what a token costs
 _LIMITS = ("budget", "max_flops", "max_seconds", "max_usd")
 
 
@@ -61,22 +62,22 @@ class Constraint:
         needs = self.needs(strategy, cost, extra)
         return all(need is not None and need <= getattr(self, name) for name, need in needs.items())
 
-    def refusal(self, known: Iterable[tuple[Strategy, Cost, int]]) -> str:
+    def refusal(self, known: Iterable[tuple[Strategy, Cost, int]], rates: Rates) -> str:
         """Why none of these keeps to the limits, in one line: which limits, and what the nearest
         would need. The nearest is the one whose limits must be loosened by the smallest factor.
 
         Args:
             known: strategies, their costs, and generations besides their own.
+            rates: that they were priced by.
         """
-        needs = [(strategy, self.needs(strategy, cost, extra)) for strategy, cost, extra in known]
+        found = list(known)
+        needs = [(strategy, self.needs(strategy, cost, extra)) for strategy, cost, extra in found]
         if not needs:
             return "no strategy is known"
         for name in needs[0][1]:
             if all(need[name] is None for _, need in needs):
-                return (
-                    f"{_option(name)}: what a token costs here is not known; "
-                    "model sizes come with measured evidence, money with --usd-per-hour"
-                )
+                why = missing(name.removeprefix("max_"), found[0][1], rates)
+                return f"{_option(name)}: {why}"
         alone = [n for n in needs[0][1] if all(self._factor(n, need[n]) > 1 for _, need in needs)]
         strategy, nearest = min(
             needs, key=lambda one: max(self._factor(name, need) for name, need in one[1].items())
@@ -102,6 +103,30 @@ class Constraint:
     def _factor(self, name: str, need: float | None) -> float:
         """By how much a limit must grow for this need; infinite where the need is not known."""
         return math.inf if need is None else need / float(getattr(self, name))
+
+
+def missing(quantity: str, cost: Cost, rates: Rates) -> str | None:
+    """What is missing to know `flops`, `seconds`, `usd` or `kwh` of a cost; None: nothing.
+
+    One line: what the rates lack, else the tokens that nobody counted.
+    """
+    scored = cost.prm_tokens != 0 or cost.prm_cached_tokens != 0  # what is not known counts
+    if why := rates.missing(quantity, scored=scored):
+        return why
+
+    def is_needed(kind: str) -> bool:
+        alone = dict.fromkeys(TOKENS, 0.0) | {kind: math.nan}
+        return getattr(rates.price(*alone.values()), quantity) is None
+
+    uncounted = [kind for kind in TOKENS if math.isnan(getattr(cost, kind)) and is_needed(kind)]
+    if not uncounted:
+        return None
+    *others, last = (kind.removesuffix("_tokens").replace("_", " ") for kind in uncounted)
+    named = " and ".join(filter(None, (", ".join(others), last))).replace("prm", "PRM")
+    return (
+        f"the evidence does not count {named} tokens; "
+        "runs of your own (apportion profile, apportion measure) do"
+    )
 
 
 def _option(name: str) -> str:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import betainc
 
 from planner.posterior import LEVEL
-
-Floats = NDArray[np.float64]
+from profiling.arrays import Floats
 
 # Expectations are replayed from some hundred subsets: a mean of them is known to about a tenth of a
 # percentage point.

@@ -22,8 +22,8 @@ from executor.strategy import Majority
 from planner.evidence import MIN_SHARED, paired_accuracies
 from planner.posterior import LEVEL
 from planner.recommend import Choice, cost_unit, unit_name
+from profiling.arrays import Floats
 
-Floats = NDArray[np.float64]
 Sides = NDArray[np.int8]
 _DRAWS = 1000
 

@@ -22,15 +22,14 @@ from planner.costs import Rates
 from planner.evidence import MIN_SHARED, UNKNOWN, cells, for_pair
 from planner.features import describe
 from planner.outcome import OutcomeModel
-from planner.recommend import LEVELS, Choice, choices, choose
+from planner.recommend import Choice, choices, choose
 from planner.splits import problem_folds
 from planner.thumb import Account, rule_of_thumb
 from planner.tuning import pairs
-from profiling.passrate import Difficulty
+from profiling.arrays import Floats
+from profiling.passrate import ALL, LEVELS, Difficulty
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
-ALL = "all"
 _HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself
 _TOKENS = ("generated_tokens", "prompt_tokens", "prm_tokens")
 

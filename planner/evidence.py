@@ -13,7 +13,7 @@ What others have published is of whole benchmarks, not of problems: it meets the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
-from profiling.profiler import CONFIDENCE, MEASURE, STUDY
+from profiling.passrate import ALL, MIN_SAMPLES, Difficulty, PassRate
+from profiling.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
 from profiling.replay import Pool, Rule, replay, seed_of
 from profiling.rewards import auc
@@ -55,26 +55,40 @@ ENOUGH = 30  # problems that are worth comparing on, though others were run on m
 KINDS = (PROFILE, MEASURE)
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
 
-# One row is one strategy on one problem. `accuracy` is 0 or 1 for a live run and an expectation for
+# One row is one strategy on one problem; `benchmark` is empty unless an imported run names it.
+# `accuracy` is 0 or 1 for a live run and an expectation for
 # a replayed one; tokens are means of the same kind. `prm_auc` is of all samples of the policy that
 # the PRM scored; `prm_auc_within` and `prm_gap` are of the row's own problem and score, `rival` is
 # of its problem (`profiling.separation`); NaN where no pool says.
 COLUMNS = {
-    "policy": "str", "prm": "str", "problem": "str", "difficulty": "str", "pass_at_1": "float64",
-    "strategy": "str", "name": "str", "n": "int64", "width": "int64", "score": "str",
-    "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
+    "policy": "str", "prm": "str", "problem": "str", "benchmark": "str", "difficulty": "str",
+    "pass_at_1": "float64", "strategy": "str", "name": "str", "n": "int64", "width": "int64",
+    "score": "str", "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
     "discarded_tokens": "float64", "prompt_tokens": "float64", "cached_tokens": "float64",
     "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64",
     "prm_auc_within": "float64", "prm_gap": "float64", "rival": "float64", "source": "str",
 }  # fmt: skip
 
 
-def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFrame:
+def gather(
+    store: Store,
+    grader: Grader,
+    policy: str | None = None,
+    prms: Collection[str] | None = None,
+) -> pd.DataFrame:
     """All evidence of a store, or of one policy in it, a row a strategy and problem.
 
     Columns: see `COLUMNS`. `difficulty` is `unknown` for problems that the policy has fewer than
     `MIN_SAMPLES` samples of.
+
+    Args:
+        store: holds the runs.
+        grader: says which answers are equal.
+        policy: only its rows.
+        prms: by the scores of these alone pools are replayed, which is most of the work; the rows
+            that are there are the same. None: by all.
     """
+    grouped: dict[tuple[str | None, ...], list[int]] = {}
     rates: dict[tuple[str, str], PassRate] = {}
     rivals: dict[tuple[str, str], float] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
@@ -88,12 +102,13 @@ def gather(store: Store, grader: Grader, policy: str | None = None) -> pd.DataFr
             for stored in store.outcomes(spec):
                 if not stored.outcome.samples:
                     continue
-                pool = Pool.of(stored.outcome.samples, grader, scored=spec.prm is not None)
+                samples, has_scores = stored.outcome.samples, spec.prm is not None
+                pool = Pool.of(samples, grader, scored=has_scores, grouped=grouped)
                 _add_rate(rates, rivals, stored, pool)
                 scored.add(stored, pool)
                 # How many samples there are depends on what came: votes among them mean nothing.
                 if CONFIDENCE not in spec.settings:
-                    records += _replayed(stored, pool)
+                    records += _replayed(stored, pool, scored=prms is None or spec.prm in prms)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
@@ -124,10 +139,11 @@ def bundled(policy: str | None = None) -> pd.DataFrame:
         pd.read_parquet(path, filters=wanted)
         for path in sorted((data_folder() / "measured").glob("*.parquet"))
     ]
-    frames = [frame for frame in frames if len(frame)]
+    # Of the laboratory's own problems, which are no benchmark.
+    frames = [frame.assign(**{BENCHMARK: ""}) for frame in frames if len(frame)]
     if not frames:
         return no_rows()
-    return pd.concat(frames, ignore_index=True).astype(COLUMNS)
+    return pd.concat(frames, ignore_index=True)[list(COLUMNS)].astype(COLUMNS)
 
 
 def no_rows() -> pd.DataFrame:
@@ -241,6 +257,7 @@ def _row(
         "policy": stored.run.policy,
         "prm": stored.run.prm or "" if strategy.needs_prm else "",
         "problem": problem_uid(stored.outcome.problem),
+        "benchmark": stored.run.settings.get(BENCHMARK, ""),
         "strategy": key(strategy),
         "name": strategy.name,
         "n": strategy.n,
@@ -273,15 +290,15 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
         yield _row(stored, strategy, float(outcome.correct), outcome.ledger, "measured")
 
 
-def _replayed(stored: StoredOutcome, pool: Pool) -> Iterator[dict[str, Any]]:
-    if stored.note.get(PRM_TRAINED_ON):
+def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[dict[str, Any]]:
+    if not scored or stored.note.get(PRM_TRAINED_ON):
         pool = replace(pool, scores={})
     budgets = np.array([n for n in BUDGETS if n <= len(pool)])
     seed = seed_of(problem_uid(stored.outcome.problem))
     curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
     for column, n in enumerate(budgets.tolist()):
-        scored = float(pool.scored_share(budgets)[column])
-        ledger = _share(stored.outcome.ledger, n, len(pool), scored)
+        share = float(pool.scored_share(budgets)[column])
+        ledger = _share(stored.outcome.ledger, n, len(pool), share)
         for rule, curve in curves.items():
             strategy = _strategy(rule, n)
             if strategy is not None:
@@ -324,7 +341,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
-    both = pd.concat([known, frame.assign(difficulty="all")], ignore_index=True)
+    both = pd.concat([known, frame.assign(difficulty=ALL)], ignore_index=True)
     both["square"] = both["accuracy"] ** 2
     return both.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
@@ -444,11 +461,17 @@ def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:
     return {level.value: int(counts.get(level.value, 0)) for level in Difficulty}
 
 
+def benchmark_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """How many problems of each benchmark; those that name none under an empty name."""
+    counts = frame.groupby("benchmark", sort=True)["problem"].nunique()
+    return {str(name): int(problems) for name, problems in counts.items()}
+
+
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Mean pass@1 over the distinct problems of each policy and difficulty, and of `all`."""
     rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
     known = rated[rated["difficulty"] != UNKNOWN]
-    both = pd.concat([known, rated.assign(difficulty="all")], ignore_index=True)
+    both = pd.concat([known, rated.assign(difficulty=ALL)], ignore_index=True)
     means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
     keys = zip(means["policy"], means["difficulty"], strict=True)
     return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))

@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from executor.strategy import STRATEGIES, WIDTH
 from planner.evidence import UNKNOWN
-from profiling.passrate import Difficulty
-
-Floats = NDArray[np.float64]
+from profiling.arrays import Floats
+from profiling.passrate import ALL, LEVELS
 
 _VOTES = ("majority", "max", "weighted")
 _SCORES = ("min", "last", "mean", "prod")
-_LEVELS = (*(level.value for level in Difficulty), "all")
 _THEORY = ("expected_coverage", "expected_majority", "expected_best_of_n")
 
 # Features that a model may do without; the others it always has.
 GROUPS = {"reward": ("prm_signal", "prm_gap"), "theory": _THEORY}
 NAMES = (
     "log2_n", "log2_width", "logit_pass_at_1", *GROUPS["reward"], *_THEORY, "expected",
-    *(f"difficulty_{level}" for level in _LEVELS),
+    *(f"difficulty_{level}" for level in LEVELS),
     *(f"strategy_{name}" for name in STRATEGIES),
     *(f"vote_{vote}" for vote in _VOTES),
     *(f"score_{score}" for score in _SCORES),
@@ -87,7 +84,7 @@ def _problems(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[Floats, Floats
     """By policy and difficulty (and `all`): distinct pass@1 and rival shares, and their weights."""
     known = frame[(frame["difficulty"] != UNKNOWN) & frame["pass_at_1"].notna()]
     known = known.drop_duplicates(["policy", "problem"])
-    both = pd.concat([known, known.assign(difficulty="all")], ignore_index=True)
+    both = pd.concat([known, known.assign(difficulty=ALL)], ignore_index=True)
     found = {}
     for at, part in both.groupby(["policy", "difficulty"]):
         pairs = part[["pass_at_1", "rival"]].to_numpy(float)
@@ -152,7 +149,7 @@ def features(cells: pd.DataFrame) -> Floats:
         gap,
         *theory.values(),
         expected,
-        *((cells["difficulty"] == level).to_numpy(float) for level in _LEVELS),
+        *((cells["difficulty"] == level).to_numpy(float) for level in LEVELS),
         *((name == known).astype(float) for known in STRATEGIES),
         *((cells["vote"] == vote).to_numpy(float) for vote in _VOTES),
         *((score == known).astype(float) for known in _SCORES),

@@ -16,16 +16,17 @@ from scipy.special import ndtr
 
 from executor.errors import InputError
 from executor.strategy import Strategy, key
-from planner.constraint import Constraint
-from planner.costs import TOKENS, Cost
+from planner.constraint import NO_RATES, Constraint
+from planner.costs import TOKENS, Cost, Rates
 from planner.posterior import probability_above, summarise
 from planner.selection import Number, cheapest_sure, most_accurate
+from profiling.arrays import Floats
+from profiling.passrate import ALL
 
 if TYPE_CHECKING:
     from planner.plan import Entry, Plan
     from planner.recommend import Choice
 
-Floats = NDArray[np.float64]
 _COSTS = tuple(Cost.__dataclass_fields__)
 # Limits on what a strategy is expected to cost, and the costs they are on.
 _LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
@@ -70,12 +71,13 @@ class Menu:
     Args:
         found: by difficulty, what is expected of each strategy, the probes that were drawn before
             it in its cost; in one order of strategies.
+        rates: that costs were counted by.
     """
 
-    def __init__(self, found: Mapping[str, Sequence[Choice]]) -> None:
+    def __init__(self, found: Mapping[str, Sequence[Choice]], rates: Rates = NO_RATES) -> None:
         from planner.recommend import cost_unit
 
-        self.levels = tuple(found)
+        self.levels, self.rates = tuple(found), rates
         every = {choice.strategy: choice.extra for known in found.values() for choice in known}
         self.strategies = tuple(every)
         self.unit = cost_unit([choice for known in found.values() for choice in known])
@@ -100,7 +102,7 @@ class Menu:
     @classmethod
     def of(cls, plan: Plan, probes: int = 0) -> Menu:
         """The alternatives of a plan once so many probes were drawn, which their costs include."""
-        return cls(charged(plan, probes))
+        return cls(charged(plan, probes), plan.rates)
 
     def chances(self, given: Mapping[str, float] | str) -> Floats:
         """Chances of the difficulties as a row of them; a name alone is certain.
@@ -109,7 +111,7 @@ class Menu:
         """
         row = np.zeros(len(self.levels))
         for level, chance in ({given: 1.0} if isinstance(given, str) else given).items():
-            row[self.levels.index(level if level in self.levels else "all")] += chance
+            row[self.levels.index(level if level in self.levels else ALL)] += chance
         return row
 
     def choose(self, given: Mapping[str, float] | str, constraint: Constraint) -> Pick:
@@ -128,8 +130,8 @@ class Menu:
         if not allowed.any():
             known = ((s, self._cost(used, weights, column), self._extra[column])
                      for column, s in enumerate(self.strategies))  # fmt: skip
-            named = given if isinstance(given, str) else "all"
-            raise InputError(f"difficulty {named}: {constraint.refusal(known)}")
+            named = given if isinstance(given, str) else ALL
+            raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
         column = int(self.worth(states, constraint, exact=True).chosen[0])
         mean = float((weights @ self._accuracy[used, column])[0])
         a, b = _beta(mean, float((weights**2 @ self._variance[used, column])[0]))

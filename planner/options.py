@@ -238,8 +238,8 @@ def add_published(command: Parser) -> None:
     command.add_argument(
         "--benchmark",
         metavar="NAME",
-        help="answer from published figures of this benchmark, as MATH-500 (default, where nothing "
-        "was measured) or AIME24",
+        help="answer from imported runs on this benchmark, else from published figures of it, as "
+        "MATH-500 (default, where nothing was measured) or AIME24",
     )
     command.add_argument(
         "--catalog",

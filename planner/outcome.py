@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -22,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 
 from planner.features import GROUPS, NAMES, OFFSET, RISING, features
 from planner.offset import OffsetLogistic, interactions
+from profiling.arrays import Floats
 
-Floats = NDArray[np.float64]
 FAMILIES = ("structural", "logistic", "boosting")
 EDGE = 1e-3  # no prior mean is nearer to 0 or 1
 _LEAST = 0.1  # right or wrong problems in any prior; with less, intervals close on 0 or 1 at once

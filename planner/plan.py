@@ -23,7 +23,7 @@ from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
 from profiling.difficulty import DifficultyModel
-from profiling.passrate import Difficulty
+from profiling.passrate import ALL, Difficulty
 
 if TYPE_CHECKING:
     from planner.menu import Menu
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FORMAT = "apportion-plan"
 VERSION = 3
 _READABLE = (1, 2, VERSION)
-DEFAULT = "all"
+DEFAULT = ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincc, betaincinv, betaln, gammaln
 
-Floats = NDArray[np.float64]
+from profiling.arrays import Floats
+
 LEVEL = 0.90  # of all intervals on predicted accuracy
+PERCENT = f"{100 * LEVEL:g} %"  # as people read it
 
 # Gauss-Legendre nodes of `probability_greater`: its integrand is monotone and bounded.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from executor.errors import InputError
 from executor.resources import data_folder
+from planner.toml_text import read_toml
 
 _T = TypeVar("_T", "Device", "TokenPrice", "Assumptions")
 
@@ -111,10 +111,10 @@ class PriceBook:
             InputError: the file cannot be read, or says what no book has.
         """
         path = data_folder() / "prices.toml"
-        record, where = _read(path), f"prices {path}"
+        record, where = read_toml(path, "prices"), f"prices {path}"
         if own is not None:
             where = f"prices {own}"
-            record = _overlay(record, _read(own), where)
+            record = _overlay(record, read_toml(own, "prices"), where)
         devices, tokens = record["devices"], record["tokens"]
         return cls(
             {name: _make(Device, devices[name], name, f"{where}: devices.") for name in devices},
@@ -130,15 +130,6 @@ class PriceBook:
                 "file given with --prices describes"
             )
         return self.devices[name]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"prices {path}: {error.strerror or error}") from None
-    except ValueError as error:  # not TOML (the message names the line), or not UTF-8
-        raise InputError(f"prices {path}: not TOML ({error})") from None
 
 
 def _overlay(bundled: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:

@@ -12,18 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from executor.answers import Vote
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.constraint import Constraint
 from planner.evaluate import Arena, Indices
 from planner.recommend import choose, uses_probes
+from profiling.arrays import Floats
 from profiling.ballots import Ballots
-from profiling.passrate import Difficulty
+from profiling.passrate import ALL, Difficulty
 from profiling.replay import Pool
 
-Floats = NDArray[np.float64]
 LEVELS = tuple(level.value for level in Difficulty)
 # P(easy), P(medium), P(hard) of a problem, shape `(draws, 3)`, by sets of samples of its pool, of
 # shape `(draws, probes)`.
@@ -101,7 +100,7 @@ class Probed:
         tokens = np.empty_like(accuracy)
         for row, level in enumerate(LEVELS):
             found = self.arena.found[fold]
-            known = {c.strategy: c for c in found.get(level) or found["all"]}
+            known = {c.strategy: c for c in found.get(level) or found[ALL]}
             accuracy[row] = [known[s].predicted_accuracy for s in strategies]
             tokens[row] = [known[s].cost.generated_tokens for s in strategies]
             one = known.get(Majority(1))
@@ -116,10 +115,10 @@ class Probed:
         The more of them, the likelier the one that looks best for some probes does so by luck.
         Indices into `allowed`.
         """
-        found = self.arena.found[fold]["all"]
+        found = self.arena.found[fold][ALL]
         at = {self._strategies[s]: index for index, s in enumerate(self.allowed)}
         known = [choice for choice in found if choice.strategy in at]
-        best = (choose("all", known, Constraint(budget=int(n))).choice.strategy
+        best = (choose(ALL, known, Constraint(budget=int(n))).choice.strategy
                 for n in set(self.arena.n[self.allowed]))  # fmt: skip
         return np.array(sorted({at[strategy] for strategy in best}))
 

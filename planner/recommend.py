@@ -12,23 +12,20 @@ import pandas as pd
 
 from executor.errors import InputError
 from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
-from planner.constraint import Constraint
+from planner.constraint import NO_RATES, Constraint
 from planner.costs import TOKENS, Cost, Rates
 from planner.evidence import cells, for_pair, strategy_of
 from planner.features import describe
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise
 from planner.selection import cheapest_sure, most_accurate, sure_enough
-from profiling.passrate import Difficulty
+from profiling.passrate import JEFFREYS
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.outcome import OutcomeModel
 
-LEVELS = (*(level.value for level in Difficulty), "all")
-
 # Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
 _PLAIN_PRIOR = 4.0
-_JEFFREYS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ def choices(table: pd.DataFrame, model: OutcomeModel | None, rates: Rates) -> li
     """
     if model is None:
         # Where all are right or all wrong, Jeffreys' prior is as sure as a prior may be.
-        edge = _JEFFREYS / _PLAIN_PRIOR
+        edge = JEFFREYS / _PLAIN_PRIOR
         mean = np.clip(table["successes"].sum() / table["rows"].sum(), edge, 1 - edge)
         share = table["problems"] / table["rows"]
         right = (table["successes"] * share).to_numpy(float)
@@ -238,19 +235,22 @@ def uses_probes(strategy: Strategy, probes: int) -> bool:
     return isinstance(strategy, Majority | AdaptiveMajority | BestOfN) and strategy.n >= probes
 
 
-def choose(difficulty: str, found: list[Choice], constraint: Constraint) -> Recommendation:
+def choose(
+    difficulty: str, found: list[Choice], constraint: Constraint, rates: Rates = NO_RATES
+) -> Recommendation:
     """The best of `found` under `constraint`.
 
     Without a target: the highest predicted accuracy; among those within half a point of it, the
     cheapest. With a target: the cheapest that is sure enough to reach it, the more so the more
-    there are to choose from, else the surest with a note. See `planner.selection`.
+    there are to choose from, else the surest with a note. See `planner.selection`. `rates` are
+    those that `found` was priced by, to say what is missing where a limit is on what is not known.
 
     Raises:
         InputError: nothing keeps to the constraint.
     """
     allowed = [c for c in found if constraint.allows(c.strategy, c.cost, c.extra)]
     if not allowed:
-        why = constraint.refusal((c.strategy, c.cost, c.extra) for c in found)
+        why = constraint.refusal(((c.strategy, c.cost, c.extra) for c in found), rates)
         raise InputError(f"difficulty {difficulty}: {why}")
     unit = cost_unit(found)
     prices = np.array([c.price(unit) for c in allowed])

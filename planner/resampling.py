@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-LEVEL = 0.95
+from profiling.arrays import Floats
+from profiling.passrate import LEVEL
+
 _DRAWS = 2000
 
 

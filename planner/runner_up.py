@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from executor.strategy import Strategy, key, to_dict
@@ -17,8 +16,7 @@ from planner.posterior import probability_greater
 from planner.recommend import Choice, Recommendation, choose, unit_name
 from planner.selection import INDIFFERENCE, sure_enough
 from planner.summary import paired_moments
-
-Floats = NDArray[np.float64]
+from profiling.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True)

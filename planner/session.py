@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,16 +42,13 @@ from executor.store import RunSpec, Store
 from executor.strategy import Sampling
 from executor.templates import PromptTemplate, load_template, template_for
 from executor.tokens import Tokens, load_tokenizer
-from planner import throughput
+from planner import noted, throughput
 from planner.catalog import load_catalog
 from planner.console import Output
-from planner.costs import Rates
 from planner.shape import Shape
 from profiling.problems import load_problems
 
 Served = TypeVar("Served")
-
-_MODEL = "model/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,37 +362,7 @@ class Session:
         size = None if checkpoint.folder is None else parameter_count(checkpoint.folder)
         if size is not None:
             shape = Shape.of(read_config(checkpoint.location))
-            record = {"parameters": size, "shape": None if shape is None else asdict(shape)}
-            self.store.put_artefact(_MODEL + checkpoint.name, b"", record)
-
-
-def rates(store: Store, policy: str, prm: str | None) -> Rates:
-    """What a token costs, from what runs in this store have noted."""
-    policy_speed, prm_speed = throughput.speeds(throughput.read(store, policy), prm)
-    return Rates(
-        policy_parameters=_size(store, policy),
-        prm_parameters=None if prm is None else _size(store, prm),
-        policy_weights=_size(store, policy, held=True),
-        tokens_per_second=policy_speed,
-        prm_tokens_per_second=prm_speed,
-        policy_shape=_shape(store, policy),
-        prm_shape=None if prm is None else _shape(store, prm),
-    )
-
-
-def _size(store: Store, name: str, *, held: bool = False) -> int | None:
-    """Parameters that a token costs, or those that memory holds: a checkpoint's are all both."""
-    known = store.artefact(_MODEL + name)
-    if known is not None:
-        return int(known[1]["parameters"])
-    catalog = load_catalog()
-    return catalog.all_parameters(name) if held else catalog.parameters(name)
-
-
-def _shape(store: Store, name: str) -> Shape | None:
-    known = store.artefact(_MODEL + name)
-    noted = None if known is None else known[1].get("shape")
-    return None if noted is None else Shape(**noted)
+            noted.note_model(self.store, checkpoint.name, size, shape)
 
 
 def read_problems(

@@ -21,8 +21,8 @@ from planner.coverage import covered
 from planner.evidence import UNKNOWN, cells
 from planner.features import describe
 from planner.outcome import variation
-
-Floats = NDArray[np.float64]
+from profiling.arrays import Floats
+from profiling.passrate import ALL
 
 FOLDS = 5
 CELL = ["policy", "prm", "difficulty", "strategy"]
@@ -132,7 +132,7 @@ class _Counts:
         # Every row counts under `all`, and those of known difficulty under that too.
         self._row = np.concatenate([np.arange(len(frame)), known])
         rows = frame.iloc[self._row][CELL].reset_index(drop=True)
-        rows.loc[: len(frame) - 1, "difficulty"] = "all"
+        rows.loc[: len(frame) - 1, "difficulty"] = ALL
         at = pd.MultiIndex.from_frame(self.cells[CELL])
         self._cell = at.get_indexer(pd.MultiIndex.from_frame(rows))
         self._accuracy = frame["accuracy"].to_numpy(float)[self._row]

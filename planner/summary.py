@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.store import StoredOutcome
-from profiling.passrate import PassRate
+from profiling.passrate import LEVEL, PassRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def paired_difference(
     return PairedDifference(against, float(differences.mean()), (low, high), len(shared))
 
 
-def paired_interval(differences: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+def paired_interval(differences: NDArray[np.float64], level: float = LEVEL) -> tuple[float, float]:
     """Interval on the mean of paired differences, each in [-1, 1]; see `paired_moments`."""
     mean, error = paired_moments(differences)
     reach = NormalDist().inv_cdf(0.5 + level / 2) * error

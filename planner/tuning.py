@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
@@ -27,10 +26,10 @@ from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updat
 from planner.posterior import LEVEL
 from planner.splits import CELL, Kind, Split, problem_folds, splits
 from planner.trials import search
+from profiling.arrays import Floats
+from profiling.passrate import ALL
 from profiling.reliability import Bin, reliability
 from profiling.rewards import calibration_error
-
-Floats = NDArray[np.float64]
 
 # How much leaving out policies and PRMs counts in the score, where there are several.
 TRANSFER = 0.5
@@ -97,6 +96,24 @@ def fingerprint(frame: pd.DataFrame) -> str:
     """A digest of evidence: equal evidence, equal study, equal model."""
     hashed = pd.util.hash_pandas_object(frame.round(9), index=False).to_numpy()
     return hashlib.sha256(hashed.tobytes()).hexdigest()[:12]
+
+
+def fingerprints(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Digests of the rows of each policy with each PRM; without one under an empty name."""
+    found: dict[str, dict[str, str]] = {}
+    for (policy, prm), rows in frame.groupby(["policy", "prm"], sort=True):
+        found.setdefault(str(policy), {})[str(prm)] = fingerprint(rows)
+    return found
+
+
+def rests_on(metrics: Mapping[str, Any], frame: pd.DataFrame, policy: str, prm: str | None) -> bool:
+    """Whether a model with these metrics was fitted to this evidence on a policy and PRM.
+
+    A model that does not say (of an earlier version) was not.
+    """
+    before = metrics.get("rests_on", {}).get(policy, {})
+    now = fingerprints(frame[frame["policy"] == policy]).get(policy, {})
+    return all(before.get(name) == now.get(name) for name in ("", prm or ""))
 
 
 def fit(
@@ -284,7 +301,7 @@ def _judged(
         )
         rows = _rows(frame[next(folds)], test.assign(predicted=predicted))
         held_out.append(rows[["problem", "accuracy", "predicted"]])
-        regrets += _regrets(rows[rows["difficulty"] != "all"])
+        regrets += _regrets(rows[rows["difficulty"] != ALL])
     transferred = [float(np.mean(values)) for kind, values in losses.items()
                    if kind is not Kind.PROBLEMS and values]  # fmt: skip
     rows = pd.concat(held_out)
@@ -307,7 +324,7 @@ def _judged(
 
 def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
     """The rows of one fold, each with its difficulty's prediction; that of all if it is unknown."""
-    named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, "all"))
+    named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
     return named.merge(predicted[[*CELL, "predicted"]], on=CELL)
 
 
@@ -355,7 +372,11 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
     import skops.io
 
     content = skops.io.dumps(fitted.model.classifier_)
-    known = {"evidence": fingerprint(frame), "features": _FEATURES, "pairs": fitted.model.pairs_}
+    known = {
+        "rests_on": fingerprints(frame),
+        "features": _FEATURES,
+        "pairs": fitted.model.pairs_,
+    }
     return content, fitted.metrics() | known
 
 

@@ -6,15 +6,15 @@ import csv
 import io
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
-from planner.recommend import LEVELS
+from planner.toml_text import parse_toml
 from profiling.json_text import decode
+from profiling.passrate import LEVELS
 
 _NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
 _SUM = 1e-6
@@ -68,10 +68,7 @@ def read_mix(path: Path) -> Workload | None:
         raise InputError(f"{where}: {error.strerror or error}") from None
     match path.suffix.lower():
         case ".toml":
-            try:
-                return _mix(tomllib.loads(text), where)
-            except tomllib.TOMLDecodeError as error:
-                raise InputError(f"{where}: not TOML ({error})") from None
+            return _mix(parse_toml(text, where), where)
         case ".json":
             return _json(text, where)
         case ".csv":

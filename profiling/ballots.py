@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from profiling.arrays import Bools, Floats, Ints
 
 ROUNDING = 1e-12
 """Sums of the same scores in another order differ by rounding; that is no difference.

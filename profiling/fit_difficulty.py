@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from executor.answers import Grader
+from profiling.arrays import Ints
 from profiling.difficulty import (
     EDGES,
     LEVEL,
@@ -36,7 +37,7 @@ from profiling.difficulty import (
     standardise,
 )
 from profiling.passrate import Difficulty, PassRate
-from profiling.probes import NAMES, Ints, Probes, features
+from profiling.probes import NAMES, Probes, features
 from profiling.profiler import ProblemProfile
 from profiling.rewards import calibration_error
 

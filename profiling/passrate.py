@@ -13,6 +13,7 @@ from scipy.special import betainc, betaincinv
 
 EASY_FROM = 0.50
 MEDIUM_FROM = 0.10
+LEVEL = 0.95  # of intervals on what was measured; predictions have `planner.posterior.LEVEL`
 MIN_SAMPLES = 5  # of a problem; a class of difficulty from fewer is noise
 # A class less sure than this is called unresolved.
 RESOLVED_FROM = 0.95
@@ -25,7 +26,7 @@ Numbers = TypeVar("Numbers", float, NDArray[np.float64])
 # is said of a problem depends on its own samples alone. A prior learnt from the other problems
 # would tell classes a little better from few samples (bench/pass_rate.py: from 16, a log loss of
 # .24 for .26).
-_PRIOR = 0.5
+JEFFREYS = 0.5
 
 
 class Difficulty(StrEnum):
@@ -34,6 +35,10 @@ class Difficulty(StrEnum):
     EASY = "easy"
     MEDIUM = "medium"
     HARD = "hard"
+
+
+ALL = "all"  # problems of every difficulty together
+LEVELS = (*(level.value for level in Difficulty), ALL)
 
 
 def classify(pass_at_1: float) -> Difficulty:
@@ -62,7 +67,7 @@ class PassRate:
         """The observed share of right answers."""
         return self.successes / self.trials
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Equal-tailed credible interval; reaches 0 or 1 where no or every sample was right."""
         a, b = self.parameters(self.successes, self.trials)
         tail = (1 - level) / 2
@@ -116,4 +121,4 @@ class PassRate:
     @staticmethod
     def parameters(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
         """Of the Beta posterior; for arrays of counts too."""
-        return successes + _PRIOR, trials - successes + _PRIOR
+        return successes + JEFFREYS, trials - successes + JEFFREYS

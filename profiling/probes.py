@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from executor.answers import Grader, group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from profiling.arrays import Floats, Ints
 
 # The text alone. Counts and sizes grow by factors: logarithms of them plus one.
 TEXT = (

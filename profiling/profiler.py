@@ -37,6 +37,7 @@ from profiling.rewards import RewardStatistics, reward_statistics
 KIND = "profile"
 MEASURE = "measure"  # the kind of live runs of one strategy
 STUDY = "study"  # the setting that says whose runs these are; only imported ones have it
+BENCHMARK = "benchmark"  # the setting that names the problem set of an imported run
 CONFIDENCE = "confidence"  # the setting of profiles that stop early
 
 

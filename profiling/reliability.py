@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from profiling.arrays import Bools, Floats
+from profiling.passrate import LEVEL
 
 BINS = 10
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)

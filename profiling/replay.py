@@ -11,7 +11,8 @@ import numpy as np
 from executor.answers import Grader, Vote, group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
-from profiling.ballots import Ballots, Bools, Floats, Ints, among
+from profiling.arrays import Bools, Floats, Ints
+from profiling.ballots import Ballots, among
 from profiling.votes import Curve, majority, weighted
 
 ORDERS = 64
@@ -44,7 +45,14 @@ class Pool:
         return len(self.correct)
 
     @classmethod
-    def of(cls, samples: tuple[SampleRecord, ...], grader: Grader, *, scored: bool) -> Pool:
+    def of(
+        cls,
+        samples: tuple[SampleRecord, ...],
+        grader: Grader,
+        *,
+        scored: bool,
+        grouped: dict[tuple[str | None, ...], list[int]] | None = None,
+    ) -> Pool:
         """The pool of graded samples.
 
         Args:
@@ -52,11 +60,17 @@ class Pool:
             grader: says which answers are equal.
             scored: whether a PRM was asked; a sample without steps is then worth 0, as it is to the
                 executor. Left out, its problem would be missing from the rules with a score alone.
+            grouped: classes of answers that were grouped before, which these are added to: samples
+                that several PRMs scored are grouped once.
         """
+        answers = tuple(sample.answer for sample in samples)
+        known = {} if grouped is None else grouped
+        if answers not in known:
+            known[answers] = group(answers, grader)
         steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
-            answer_class=np.array(group([sample.answer for sample in samples], grader)),
+            answer_class=np.array(known[answers]),
             scores={s: np.array(scores_of(samples, s)) for s in Score} if scored else {},
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),

@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 
 from executor.answers import Vote
 from executor.strategy import Score
+from profiling.arrays import Bools, Floats, Ints
 from profiling.replay import MAJORITY, Pool, Rule, replay
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 # So many samples a problem are voted among, where there are as many.
 VOTES_AT = 16

@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from profiling.ballots import Floats, Ints
-from profiling.passrate import MIN_SAMPLES, Difficulty, PassRate
+from profiling.arrays import Floats, Ints
+from profiling.passrate import ALL, MIN_SAMPLES, Difficulty, PassRate
 from profiling.replay import ORDERS, Pool, Rule, replay, seed_of
 from profiling.votes import Curve
-
-ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from profiling.ballots import Ballots, Floats, Ints
+from profiling.arrays import Floats, Ints
+from profiling.ballots import Ballots
 
 MOST_COUNTED = 1000
 """Binomial coefficients of more samples do not fit into a float."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from profiling.ballots import ROUNDING, Ballots, Bools, Floats, Ints
+from profiling.arrays import Bools, Floats, Ints
+from profiling.ballots import ROUNDING, Ballots
 
 _BLOCK = 64  # orders at a time: what they need stays in the processor's cache
 _BLOCK_CELLS = 2**21  # entries of a matrix of draws at a time

@@ -19,7 +19,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from profiling.ballots import Ballots, Floats, Ints
+from profiling.arrays import Floats, Ints
+from profiling.ballots import Ballots
 from profiling.vote_counting import MOST_COUNTED, counted_majority
 from profiling.vote_orders import subsampled
 

@@ -17,11 +17,12 @@ from planner import evidence
 from planner.allocate import Division, difference
 from planner.budget import CHOSEN, DIVIDED, EQUAL, NAMED, UNITS, Budget, Total
 from planner.commands import common
-from planner.commands.recommend import store_exists
+from planner.commands.common import store_exists
 from planner.commands.run import KIND as RUN_KIND
 from planner.console import Output, count, share, table
 from planner.costs import TOKENS, Cost
 from planner.plan import DEFAULT, Plan
+from planner.posterior import PERCENT
 from planner.provision import ASSUMPTION
 from planner.workload import Workload, read_mix
 from profiling.passrate import Difficulty
@@ -174,7 +175,7 @@ def _show_parts(console: Console, title: str, level: str, words: str, division: 
         ]
         for part in division.parts
     ]
-    columns = [level, "strategy", "queries", "accuracy [90 %]", f"{words} a query"]
+    columns = [level, "strategy", "queries", f"accuracy [{PERCENT}]", f"{words} a query"]
     console.print(table(title, columns, rows))
 
 
@@ -184,7 +185,7 @@ def _show_divisions(console: Console, made: Budget) -> None:
         low, high = division.interval()
         right = f"{division.correct:,.1f} [{low:,.1f}, {high:,.1f}]"
         rows.append([_LABELS[name], right, *_amounts(made.cost(division))])
-    columns = ["", "right answers [90 %]", *_AMOUNTS]
+    columns = ["", f"right answers [{PERCENT}]", *_AMOUNTS]
     console.print(table("expected", columns, rows))
     divided = made.divisions.get(DIVIDED)
     for name, other in made.divisions.items():

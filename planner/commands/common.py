@@ -5,7 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy.engine import make_url
 
 from executor.checkpoints import resolve
 from executor.cluster import ClusterOptions
@@ -13,6 +16,7 @@ from executor.engine_options import EngineOptions
 from executor.errors import InputError
 from executor.prm import check_prm, find_prm
 from executor.problem import Problem
+from executor.servers.address import read_address
 from executor.servers.server import Patience
 from executor.store import RunSpec
 from executor.strategy import STRATEGIES, Sampling
@@ -21,8 +25,8 @@ from planner.console import Output
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.pricing import Pricing
-from planner.recommend import LEVELS
 from planner.session import Session, Settings, read_problems
+from profiling.passrate import LEVELS
 
 STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
@@ -153,6 +157,32 @@ def pricing(arguments: Namespace) -> Pricing:
         watts=arguments.watts,
         context=arguments.context,
     )
+
+
+def model_name(given: str | None) -> Any:
+    """The name evidence carries: a folder is known by its last part, a server by its model."""
+    if given is not None and (address := read_address(given)) is not None:
+        raise InputError(f"{address}: evidence goes by a model's name; give that")
+    return given if given is None or not Path(given).is_dir() else Path(given).resolve().name
+
+
+def store_exists(store_url: str) -> bool:
+    """Whether there is a store to read; only a missing SQLite file is not worth an error."""
+    try:
+        parsed = make_url(store_url)
+    except Exception:
+        return True  # Store.open says what is wrong with it
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return True
+    return Path(parsed.database).exists()
+
+
+def store_name(store_url: str) -> str:
+    """A store as people know it: what is read by others must hold no password."""
+    parsed = make_url(store_url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return Path(parsed.database).name
+    return parsed.render_as_string(hide_password=True)
 
 
 def difficulty(name: str) -> str:

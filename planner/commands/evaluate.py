@@ -14,14 +14,14 @@ from rich.console import Console
 from executor.answers import MathGrader
 from executor.errors import InputError
 from executor.store import Store
-from planner import evidence
+from planner import evidence, noted
+from planner.catalog import load_catalog
 from planner.commands import common
-from planner.commands.recommend import store_exists
+from planner.commands.common import store_exists
 from planner.comparison import Comparison, against_oracle, area, compare, families, rules
 from planner.console import Output, count, share, table
 from planner.evaluate import Arena, Regret, held_out_arenas, regrets
 from planner.outcome import OutcomeModel
-from planner.session import rates
 from planner.splits import FOLDS
 from planner.tuning import pairs, tune
 
@@ -60,10 +60,11 @@ def read(store_url: str, policy: str | None) -> tuple[pd.DataFrame, dict[str, in
     """Evidence of the store, or the bundled one where there is none; sizes of its models; notes."""
     sizes: dict[str, int] = {}
     if store_exists(store_url):
+        catalog = load_catalog()
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader, policy)
             for one, prm in pairs(frame):
-                known = rates(store, one, prm)
+                known = noted.rates(store, one, prm, catalog)
                 for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
                     if name is not None and size is not None:
                         sizes[name] = size

@@ -16,27 +16,22 @@ from executor.strategy import Sampling, key
 from executor.templates import PromptTemplate
 from planner import evidence
 from planner.commands import common
-from planner.commands.recommend import Basis, model_name, read_basis
+from planner.commands.common import model_name
+from planner.commands.recommend import Basis, read_basis
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.frontier import frontier
 from planner.misnaming import Confusion
 from planner.plan import DEFAULT, Entry, Plan, ProbeCost
+from planner.posterior import PERCENT
 from planner.pricing import Pricing
-from planner.recommend import (
-    LEVELS,
-    Probing,
-    Recommendation,
-    candidates,
-    choose,
-    cost_unit,
-)
+from planner.recommend import Probing, Recommendation, candidates, choose, cost_unit
 from planner.report import words
 from planner.routing import Comparison, compare, expected
 from planner.tuning import fingerprint
 from profiling.difficulty import DifficultyModel
 from profiling.fit_difficulty import PROBES, fit_difficulty
-from profiling.passrate import Difficulty
+from profiling.passrate import LEVELS, Difficulty
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import STUDY, read_profile
 
@@ -203,7 +198,7 @@ def recommendations(
         if probing is not None and level != DEFAULT:
             found = [probing.charge(choice, basis.rates) for choice in found]
         if found:
-            chosen = choose(level, found, constraint)
+            chosen = choose(level, found, constraint, basis.rates)
             if probing is not None and level != DEFAULT:
                 said = f"tokens include what {probing.probes} probe samples add"
                 chosen = replace(chosen, notes=(*chosen.notes, said))
@@ -252,7 +247,7 @@ def show(console: Console, made: list[Recommendation], out: Path) -> None:
         ]
         for r in made
     ]
-    columns = ["difficulty", "strategy", "accuracy [90 %]", "problems", "generated", "PRM"]
+    columns = ["difficulty", "strategy", f"accuracy [{PERCENT}]", "problems", "generated", "PRM"]
     console.print(table("plan", columns, rows))
     for r in made:
         for note in r.notes:

@@ -6,21 +6,19 @@ import difflib
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
-from sqlalchemy.engine import make_url
 
 from executor.answers import MathGrader
 from executor.errors import InputError
-from executor.servers.address import read_address
 from executor.store import Store
 from executor.strategy import key
-from planner import evidence
+from planner import evidence, noted
 from planner.catalog import Catalog, load_catalog
-from planner.commands import common
+from planner.commands import common, measured_runs
+from planner.commands.common import model_name, store_exists, store_name
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.costs import Rates
@@ -28,6 +26,7 @@ from planner.efficiency import Efficiency, efficiency
 from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, next_measurement
 from planner.next_measurement import sentence as measurement_sentence
+from planner.posterior import PERCENT
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
 from planner.published.answer import DEFAULT_BENCHMARK, ask
@@ -36,6 +35,7 @@ from planner.recommend import Choice, Recommendation, candidates, choose, unit_n
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
+from profiling.passrate import ALL
 
 if TYPE_CHECKING:
     from planner.outcome import OutcomeModel
@@ -106,13 +106,17 @@ def run(arguments: Namespace, output: Output) -> None:
     policy, prm = model_name(arguments.policy), model_name(arguments.prm)
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
-    if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
-        answered, basis_notes = published(arguments, policy, prm, level, constraint, catalog)
+    if asks_published(arguments, measured, catalog.policy(policy) is not None):
+        sized = measured_runs.counted(arguments.store, policy, prm, catalog)
+        answered, basis_notes = published(arguments, policy, prm, level, constraint, sized)
+        if measured is not None:
+            basis_notes = (*measured_runs.unused(arguments.store, measured[0]), *basis_notes)
     else:
         if measured is None:
             raise InputError(_unheard_of(arguments.store, policy, catalog))
         policy, prm = measured
-        basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+        pricing = common.pricing(arguments)
+        basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark, catalog)
         common.check_known(constraint, basis.rates)
         answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
         basis_notes = basis.notes
@@ -139,7 +143,7 @@ def answer(
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
     if not found:
         raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
-    made = choose(level, found, constraint)
+    made = choose(level, found, constraint, basis.rates)
     return explain(basis, policy, prm, made, found, constraint, next_problems)
 
 
@@ -163,7 +167,7 @@ def explain(
     """
     usable = evidence.for_pair(basis.frame, policy, prm)
     level = made.difficulty
-    rows = usable if level == "all" else usable[usable["difficulty"] == level]
+    rows = usable if level == ALL else usable[usable["difficulty"] == level]
     second = runner_up(made, constraint, rows)
     return Answer(
         policy,
@@ -175,6 +179,17 @@ def explain(
         next_measurement(made, found, constraint, rows, next_problems),
         efficiency(made.choice, found, rows),
         own=basis.own,
+    )
+
+
+def asks_published(
+    arguments: Namespace, measured: tuple[str, str | None] | None, in_catalog: bool
+) -> bool:
+    """Whether published figures answer: of a benchmark that no runs are of, or without any runs."""
+    if arguments.benchmark is None:
+        return measured is None and in_catalog
+    return measured is None or not measured_runs.have(
+        arguments.store, measured[0], arguments.benchmark
     )
 
 
@@ -195,7 +210,7 @@ def published(
         InputError: figures are of no single difficulty or not of this benchmark, or nothing keeps
             to the constraint.
     """
-    if level != "all":
+    if level != ALL:
         raise InputError(
             f"difficulty {level}: published figures are of whole benchmarks; "
             "leave --difficulty out, or profile and measure"
@@ -208,7 +223,7 @@ def published(
     rates = common.pricing(arguments).apply(sizes, policy, prm)
     common.check_known(constraint, rates)
     found = ask(policy, prm, arguments.benchmark, catalog, rates)
-    made = choose(level, list(found.choices), constraint)
+    made = choose(level, list(found.choices), constraint, rates)
     nothing = evidence.no_rows()
     second = runner_up(made, constraint, nothing)
     lost = None
@@ -255,31 +270,36 @@ def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
     )
 
 
-def model_name(given: str | None) -> Any:
-    """The name evidence carries: a folder is known by its last part, a server by its model."""
-    if given is not None and (address := read_address(given)) is not None:
-        raise InputError(f"{address}: evidence goes by a model's name; give that")
-    return given if given is None or not Path(given).is_dir() else Path(given).resolve().name
-
-
 def read_basis(
-    store_url: str, policy: str, prm: str | None, pricing: Pricing | None = None
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    pricing: Pricing | None = None,
+    benchmark: str | None = None,
+    catalog: Catalog | None = None,
 ) -> Basis:
-    """Evidence of the store; the bundled one where the store has none of this policy."""
-    pricing = pricing or Pricing()
+    """Evidence of the store; the bundled one where the store has none of this policy.
+
+    Of a study, the runs on one `benchmark`, or all of them with a note of what is pooled. The
+    `catalog` tells the sizes of models that no run has loaded.
+    """
+    pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
         from planner.commands.fit import stored_model
-        from planner.session import rates
 
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = evidence.gather(store, grader)
-            if (frame["policy"] == policy).any():
+            frame = evidence.gather(store, grader, policy, () if prm is None else (prm,))
+            if evidence.for_pair(frame, policy, prm).empty:  # so that it can be said what there is
+                frame = evidence.gather(store, grader, policy)
+            if not frame.empty:
                 model = stored_model(store)
-                priced = pricing.apply(rates(store, policy, prm), policy, prm)
-                notes = _model_notes(frame, model[1] if model else None)
+                priced = pricing.apply(noted.rates(store, policy, prm, catalog), policy, prm)
+                notes = _model_notes(frame, policy, prm, model[1] if model else None)
                 study = evidence.study_of(store.runs(), policy)
-                notes += _import_notes(study)
+                if benchmark is not None:
+                    frame = frame[frame["benchmark"] == benchmark]
+                notes += _import_notes(study, evidence.for_pair(frame, policy, prm), benchmark)
                 notes += tuple(evidence.comparable(frame, policy, prm).notes())
                 return Basis(
                     frame,
@@ -287,7 +307,7 @@ def read_basis(
                     model[1] if model else None,
                     priced,
                     (*notes, *priced.notes()),
-                    _store_name(store_url) if study is None else f"study {study}",
+                    store_name(store_url) if study is None else f"study {study}",
                     own=study is None,
                 )
     frame = evidence.bundled(policy)
@@ -311,43 +331,34 @@ def read_basis(
     )
 
 
-def _store_name(store_url: str) -> str:
-    """A store as people know it: what is read by others must hold no password."""
-    parsed = make_url(store_url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(parsed.database).name
-    return parsed.render_as_string(hide_password=True)
-
-
-def _model_notes(frame: pd.DataFrame, metrics: dict[str, Any] | None) -> tuple[str, ...]:
+def _model_notes(
+    frame: pd.DataFrame, policy: str, prm: str | None, metrics: dict[str, Any] | None
+) -> tuple[str, ...]:
     if metrics is None:
         return ("no model is fitted yet: apportion fit sharpens this",)
-    from planner.tuning import fingerprint
+    from planner.tuning import rests_on
 
-    if metrics["evidence"] != fingerprint(frame):
+    if not rests_on(metrics, frame, policy, prm):
         return ("evidence has changed since the model was fitted: run apportion fit again",)
     return ()
 
 
-def _import_notes(study: str | None) -> tuple[str, ...]:
+def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) -> tuple[str, ...]:
     if study is None:
         return ()
-    return (
-        f"from runs imported as study {study}, graded as they were there; costs that need counts "
-        "they do not give are unknown, and strategies are then compared by generations; "
-        "profile and measure for an answer of your own",
+    alone = "" if benchmark is None else f", its runs on {benchmark} alone"
+    note = (
+        f"from runs imported as study {study}{alone}, graded as they were there; costs that need "
+        "counts they do not give are unknown, and strategies are then compared by generations; "
+        "profile and measure for an answer of your own"
     )
-
-
-def store_exists(store_url: str) -> bool:
-    """Whether there is a store to read; only a missing SQLite file is not worth an error."""
-    try:
-        parsed = make_url(store_url)
-    except Exception:
-        return True  # Store.open says what is wrong with it
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return True
-    return Path(parsed.database).exists()
+    counts = evidence.benchmark_counts(rows)
+    if len(counts) < 2:
+        return (note,)
+    parts = [
+        f"{count} problems of {name or 'none that is named'}" for name, count in counts.items()
+    ]
+    return (note, f"pooled: {' and '.join(parts)}; --benchmark NAME answers from one alone")
 
 
 def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
@@ -410,7 +421,15 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
         ]
         for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
     ]
-    columns = ["strategy", "accuracy [90 %]", "problems", "generated", "PRM", "FLOPs", "seconds"]
+    columns = [
+        "strategy",
+        f"accuracy [{PERCENT}]",
+        "problems",
+        "generated",
+        "PRM",
+        "FLOPs",
+        "seconds",
+    ]
     unit = unit_name(made.cost_unit)
     title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
     console.print(table(title, columns, rows))
@@ -428,7 +447,7 @@ def _headline(answered: Answer) -> str:
     """The answer in one sentence."""
     made, choice = answered.made, answered.made.choice
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
-    problems = "" if made.difficulty == "all" else f" on {made.difficulty} problems"
+    problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
     sure = (
         ""
         if made.chance is None
@@ -436,6 +455,6 @@ def _headline(answered: Answer) -> str:
     )
     return (
         f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
-        f"{share(choice.predicted_accuracy, choice.interval)} (90 % interval, "
+        f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
         f"{choice.problems} problems){sure}"
     )

@@ -17,9 +17,9 @@ from executor.resources import data_folder
 from executor.store import Store
 from planner import evidence
 from planner.commands import common
-from planner.commands.recommend import model_name, store_exists
+from planner.commands.common import model_name, store_exists
 from planner.console import Output, count, table
-from planner.recommend import LEVELS
+from profiling.passrate import LEVELS
 from profiling.pools import load_pools, prms_in, saved_policies, saved_pools, stored_pools
 from profiling.profiler import KIND as PROFILE
 from profiling.replay import ORDERS

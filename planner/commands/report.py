@@ -13,23 +13,24 @@ from executor.store import Store
 from executor.strategy import from_key
 from planner import evidence
 from planner.catalog import load_catalog
-from planner.commands import common
+from planner.commands import common, measured_runs
+from planner.commands.common import model_name, store_exists
 from planner.commands.recommend import (
     Answer,
     Basis,
     answer,
+    asks_published,
     measured_names,
-    model_name,
     published,
     read_basis,
-    store_exists,
 )
 from planner.console import Output
-from planner.recommend import LEVELS, candidates
+from planner.recommend import candidates
 from planner.report import Advice, BasisRow, ReportData, report
 from planner.report.formats import write
 from planner.summary import PairedDifference, RunSummary
 from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.passrate import ALL, LEVELS
 from profiling.pools import load_pools, prms_in, saved_profiles
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import (
@@ -86,11 +87,15 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     constraint = common.constraint(arguments)
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
-    if arguments.benchmark is not None or (measured is None and catalog.policy(policy) is not None):
-        answered, notes = published(arguments, policy, prm, "all", constraint, catalog)
+    if asks_published(arguments, measured, catalog.policy(policy) is not None):
+        sized = measured_runs.counted(arguments.store, policy, prm, catalog)
+        answered, notes = published(arguments, policy, prm, ALL, constraint, sized)
+        if measured is not None:
+            notes = (*measured_runs.unused(arguments.store, measured[0]), *notes)
         return _published_data(answered, notes)
     policy, prm = measured or (policy, prm)
-    basis = read_basis(arguments.store, policy, prm, common.pricing(arguments))
+    pricing = common.pricing(arguments)
+    basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark, catalog)
     common.check_known(constraint, basis.rates)
     answers = [
         answer(basis, policy, prm, level, constraint)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
@@ -33,8 +32,8 @@ from planner.posterior import summarise
 from planner.published import figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
 from planner.recommend import Choice
+from profiling.arrays import Floats
 
-Floats = NDArray[np.float64]
 DEFAULT_BENCHMARK = "MATH-500"  # what most of the figures are of
 # A strategy chosen anew for each budget, with a PRM that is not printed: shown, never proposed.
 _CHOSEN_BY_OTHERS = "compute_optimal"
@@ -105,7 +104,8 @@ def ask(
     asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
     # So small a factorisation gains nothing from threads, which on busy cores wait.
     with threadpool_limits(limits=1):
-        means, covariance = PublishedModel.load(catalog).fit(model_cells).predict(asked)
+        model = PublishedModel.load(catalog).fit(model_cells)
+        means, covariance = model.predict(asked)
     posterior = beta_of_logit(means, np.diag(covariance))
     choices = _choices(strategies, set(own["strategy"]), posterior, on, rates)
     evidence = [*_rows(touching), _model_row(model_cells)]
@@ -113,6 +113,7 @@ def ask(
         *_basis(policy, prm, on, benchmark, own, model_cells),
         *_sources(policy, on),
         *_unknown(policy, prm, catalog),
+        *_beyond(policy, catalog, model.sizes_),
         *_tokens(on),
     ]
     return PublishedAnswer(tuple(choices), means, covariance, tuple(evidence), tuple(notes))
@@ -245,9 +246,24 @@ def _unknown(policy: str, prm: str | None, catalog: Catalog) -> list[str]:
                 + (f"; did you mean {near[0]}?" if near else "; --catalog FILE adds it")
             )
     scorer = None if prm is None else catalog.prm(prm)
-    if scorer is not None and scorer.convention is None:
+    if scorer is not None and scorer.convention is None and prm not in catalog.counted:
         notes.append(f"PRM {prm}: this program does not know its format and cannot run it")
     return notes
+
+
+def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[str]:
+    """A note where no policy nearly as small, or as large, has figures."""
+    entry = catalog.policy(policy)
+    if entry is None or sizes[0] <= entry.parameters <= sizes[1]:
+        return []
+    small = entry.parameters < sizes[0]
+    which, nearest = ("smallest", sizes[0]) if small else ("largest", sizes[1])
+    decades = abs(math.log10(entry.parameters / nearest))
+    return [
+        f"policy {policy} has {entry.parameters:,} parameters, the {which} with figures "
+        f"{nearest:,}: the answer is drawn out {decades:.1f} decades beyond them, where little is "
+        "known, and its interval is wide"
+    ]
 
 
 def _tokens(benchmark: str) -> list[str]:

@@ -17,6 +17,7 @@ import pandas as pd
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
 from planner.costs import TOKENS
+from profiling.passrate import ALL
 
 # A source that was seen only through others is shown and not built on.
 SECONDARY = "secondary"
@@ -88,7 +89,7 @@ def cells() -> pd.DataFrame:
     found["rows"] = found["problems"] * found["runs"]
     found["successes"] = found["accuracy"] * found["rows"]
     found["squares"] = found["successes"]  # of answers that are right or wrong
-    found["difficulty"], found["sources"] = "all", "published"
+    found["difficulty"], found["sources"] = ALL, "published"
     for column in (*TOKENS, "pass_at_1", "prm_auc"):
         found[column] = float("nan")
     strategies = [strategy_of(cell) for cell in found.to_dict("records")]

@@ -22,17 +22,14 @@ from itertools import chain
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import expit
 
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES
-from planner.catalog import Catalog
+from planner.catalog import Catalog, family_of_its_own
 from planner.published.figures import SECONDARY, benchmarks
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from profiling.arrays import Floats, Ints
 
 MODEL_FILE = "model.json"
 # Of the noise of a figure: how much of the binomial variance of its problems it has. Runs share
@@ -69,6 +66,8 @@ EFFECTS: Mapping[str, Effect] = {
     "level": Effect(fixed=2.0),
     "size": Effect(slope="size", fixed=1.0),
     "size_unknown": Effect(("policy",), "size_unknown", fixed=_SPREAD_OF_SIZES),
+    # Where no figure is the trend may bend, as far as it might have gone either way at the start.
+    "size_beyond": Effect(slope="size_beyond", fixed=1.0),
     "benchmark": Effect(("benchmark",)),
     "family": Effect(("family",)),
     "policy": Effect(("policy",)),
@@ -110,13 +109,17 @@ def usable(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     return cells[kept & (cells["reliability"] != SECONDARY)].reset_index(drop=True)
 
 
-def features(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
+def features(
+    cells: pd.DataFrame, catalog: Catalog, sizes: tuple[int, int] | None = None
+) -> pd.DataFrame:
     """Groups and slopes of cells, columns as `EFFECTS` names them.
 
     Args:
         cells: columns `study, policy, prm, name, n, width, score, vote, benchmark`; an empty study
             is one that nobody has seen.
         catalog: sizes, families and PRMs.
+        sizes: parameters of the smallest and the largest policy that figures are known of; None:
+            those of these cells.
     """
     table = cells[["study", "policy", "prm", "name", "score", "benchmark"]].copy()
     # The budget of the compute-optimal strategy is part of what it chose.
@@ -127,15 +130,18 @@ def features(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     one = (cells["width"] == cells["n"]) & (cells["width"] > 0)
     table["kind"] = cells["name"] + "/" + cells["vote"].where(~one, "one beam")
     policies = {name: catalog.policy(name) for name in table["policy"].unique()}
-    sizes, families = {}, {}
+    decades, families = {}, {}
     for name, policy in policies.items():
-        families[name] = f"of {name}" if policy is None else policy.family
+        families[name] = family_of_its_own(name) if policy is None else policy.family
         if policy is not None:
-            sizes[name] = math.log10(policy.parameters) - _TYPICAL_LOG10_PARAMETERS
+            decades[name] = _decades(policy.parameters)
     table["family"] = table["policy"].map(families)
-    size = table["policy"].map(sizes).to_numpy(float)
+    size = table["policy"].map(decades).to_numpy(float)
     table["size"] = np.nan_to_num(size)
     table["size_unknown"] = np.isnan(size).astype(float)
+    low, high = (np.nanmin(size), np.nanmax(size)) if sizes is None else map(_decades, sizes)
+    beyond = np.maximum(low - size, 0.0) + np.maximum(size - high, 0.0)
+    table["size_beyond"] = np.nan_to_num(beyond)
     # Gains saturate: a quarter of the samples leaves half of what more of them could still give.
     table["growth"] = scaled * (1 - 1 / np.sqrt(budget))
     table["doublings"] = scaled * np.log2(budget) / math.log2(_LARGEST_BUDGET)
@@ -157,6 +163,10 @@ def features(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     table["prm_unrated"] = table["prm_growth"] * np.isnan(f1)
     table["prm_on_policy"] = table["prm_growth"] * np.array(on_policy, dtype=float)
     return table
+
+
+def _decades(parameters: int) -> float:
+    return math.log10(parameters) - _TYPICAL_LOG10_PARAMETERS
 
 
 def covariance(one: pd.DataFrame, other: pd.DataFrame, spreads: Mapping[str, float]) -> Floats:
@@ -191,8 +201,8 @@ def _slope(table: pd.DataFrame, effect: Effect) -> Floats:
     return table[effect.slope].to_numpy(float)
 
 
-def _shared_groups(codes: Indices, split: int) -> Iterator[tuple[Indices, Indices]]:
-    """Indices in each of two tables of the cells of a group, for every group that both have.
+def _shared_groups(codes: Ints, split: int) -> Iterator[tuple[Ints, Ints]]:
+    """Ints in each of two tables of the cells of a group, for every group that both have.
 
     Args:
         codes: which group a cell is of; the first `split` cells are those of the first table.
@@ -230,6 +240,7 @@ class PublishedModel:
 
     Attributes:
         features_: of the cells it was fitted to.
+        sizes_: parameters of the smallest and the largest policy in them.
     """
 
     def __init__(self, spreads: Mapping[str, float], catalog: Catalog) -> None:
@@ -245,6 +256,9 @@ class PublishedModel:
     def fit(self, cells: pd.DataFrame) -> PublishedModel:
         """Fit to published cells (`planner.published.figures.cells`, those that are `usable`)."""
         self.features_ = features(cells, self.catalog)
+        known = (self.catalog.policy(name) for name in cells["policy"].unique())
+        sizes = [policy.parameters for policy in known if policy is not None]
+        self.sizes_ = min(sizes), max(sizes)
         targets = Targets.of(cells)
         between = covariance(self.features_, self.features_, self._effects())
         noise = self.spreads[NOISE] ** 2 * targets.binomial
@@ -262,7 +276,7 @@ class PublishedModel:
             Shapes `(cells,)` and `(cells, cells)`; the latter with the noise of the benchmark's
             size.
         """
-        asked = features(cells, self.catalog)
+        asked = features(cells, self.catalog, self.sizes_)
         between = covariance(self.features_, asked, self._effects())
         solved = solve_triangular(self._factor, between, lower=True)
         mean = solved.T @ self._solved

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 from scipy.optimize import minimize
 
 from planner.catalog import Catalog
 from planner.published.model import FIXED, LEARNT, NOISE, Targets, covariance, features
-
-Floats = NDArray[np.float64]
+from profiling.arrays import Floats
 
 # Logarithms of spreads are normal a priori. With a handful of studies the likelihood alone would
 # set some to zero, and say that studies agree where too few were asked.

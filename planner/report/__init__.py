@@ -8,6 +8,7 @@ from __future__ import annotations
 from planner.report import accuracy, advice, basis, trust, workload
 from planner.report.data import Advice, BasisRow, ReportData
 from planner.report.document import Report
+from profiling.passrate import EASY_FROM, MEDIUM_FROM
 
 __all__ = ["Advice", "BasisRow", "ReportData", "report"]
 
@@ -19,7 +20,8 @@ def report(data: ReportData) -> Report:
         f"process reward model (PRM) {data.prm}." if data.prm else "no process reward model (PRM)."
     )
     difficulty = (
-        "Difficulty is by the policy's pass@1: easy from 0.50, medium from 0.10, hard below."
+        f"Difficulty is by the policy's pass@1: easy from {EASY_FROM:.2f}, medium from "
+        f"{MEDIUM_FROM:.2f}, hard below."
     )
     budget, cost, strategies = accuracy.sections(data)
     # How the plan did is read at once; that it was never run, where one asks for it.

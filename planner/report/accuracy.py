@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from executor.strategy import STRATEGIES, key
 from planner.pareto import pareto_front
-from planner.recommend import LEVELS, Choice, cost_unit, unit_name
+from planner.posterior import PERCENT
+from planner.recommend import Choice, cost_unit, unit_name
 from planner.report import words
 from planner.report.data import ReportData
 from planner.report.document import (
@@ -27,6 +28,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
+from profiling.passrate import LEVELS
 
 FRONT = "Pareto front"
 
@@ -81,7 +83,7 @@ def _budget(levels: Sequence[_Level], missing: Sequence[str]) -> Section:
             Text(
                 "Where a kind of strategy has several variants at one budget (width, score, vote), "
                 "the most accurate is drawn: the best of many looks a little better than it is. "
-                "Bands are 90 % intervals. Panels have their own accuracy axes."
+                f"Bands are {PERCENT} intervals. Panels have their own accuracy axes."
             ),
             Plots(tuple(map(_budget_plot, levels))),
         ]
@@ -132,7 +134,7 @@ def _cost(levels: Sequence[_Level], missing: Sequence[str], unit: str) -> Sectio
         blocks += [
             Text(
                 f"Every variant is a mark. The stepped line is the Pareto front: nothing is more "
-                f"accurate for as few {what}. Strategies on it have larger marks, with 90 % "
+                f"accurate for as few {what}. Strategies on it have larger marks, with {PERCENT} "
                 f"intervals; a ring marks the recommendation. {counted}"
             ),
             Plots(tuple(_cost_plot(level) for level in levels)),
@@ -197,7 +199,7 @@ def _front_table(level: _Level) -> Table:
         level.front,
         f"front-{level.level}",
         f"{words.level(level.level)}: the Pareto front, the cheapest first; "
-        "accuracy with its 90 % interval, costs a problem",
+        f"accuracy with its {PERCENT} interval, costs a problem",
     )
 
 
@@ -211,7 +213,7 @@ def _tables(levels: Sequence[_Level], missing: Sequence[str]) -> Section:
             level.ranked,
             f"strategies-{level.level}",
             f"{words.level(level.level)}: {words.plural(len(level.ranked), 'variant')}, "
-            "the most accurate first; accuracy with its 90 % interval, costs a problem",
+            f"the most accurate first; accuracy with its {PERCENT} interval, costs a problem",
             folded=True,
         )
         for level in levels

@@ -8,18 +8,16 @@ from typing import Any
 from executor.strategy import key
 from planner.efficiency import sentence as gain_sentence
 from planner.next_measurement import sentence as measurement_sentence
-from planner.recommend import LEVELS
 from planner.report import words
 from planner.report.data import Advice, ReportData
 from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
-
-_EVERY = "all"
+from profiling.passrate import ALL, LEVELS
 
 
 def section(data: ReportData) -> Section:
     """A card a difficulty; the first is for problems of which nobody knows it."""
     by_level = {one.made.difficulty: one for one in data.advice}
-    order = [_EVERY, *(level for level in LEVELS if level != _EVERY)]
+    order = [ALL, *(level for level in LEVELS if level != ALL)]
     shown = [by_level[level] for level in order if level in by_level]
     missing = [level for level in order if level not in by_level]
     blocks: list[Block] = [Cards(tuple(map(_card, shown)))] if shown else []

@@ -19,9 +19,11 @@ from executor.strategy import (
     Strategy,
 )
 from planner.costs import Cost
+from planner.posterior import PERCENT
 from planner.recommend import Choice
 from planner.summary import PairedDifference, RunSummary
 from profiling.difficulty import LEVEL, Head
+from profiling.passrate import ALL
 
 NOT_KNOWN = "not known"
 
@@ -101,14 +103,14 @@ def plural(number: int, noun: str) -> str:
 
 def level(difficulty: str) -> str:
     """A difficulty as a heading."""
-    return "All problems together" if difficulty == "all" else f"{difficulty.capitalize()} problems"
+    return "All problems together" if difficulty == ALL else f"{difficulty.capitalize()} problems"
 
 
 def among(*difficulties: str) -> str:
     """Difficulties in the middle of a sentence."""
-    named = [one for one in difficulties if one != "all"]
+    named = [one for one in difficulties if one != ALL]
     parts = [f"{', '.join(named)} problems"] * bool(named)
-    return " and ".join(parts + ["all problems together"] * ("all" in difficulties))
+    return " and ".join(parts + ["all problems together"] * (ALL in difficulties))
 
 
 def strategy(chosen: Strategy) -> str:
@@ -157,7 +159,7 @@ def prediction(choice: Choice) -> str:
     """Predicted accuracy with its interval."""
     return (
         f"Predicted accuracy {decimal(choice.predicted_accuracy)}, "
-        f"90 % interval {interval(*choice.interval)}."
+        f"{PERCENT} interval {interval(*choice.interval)}."
     )
 
 

@@ -17,6 +17,7 @@ from planner.allocate import (
     hull,
 )
 from planner.plan import Entry
+from planner.posterior import PERCENT
 from planner.recommend import Choice, cost_unit, unit_name
 from planner.report import words
 from planner.report.data import ReportData
@@ -187,7 +188,7 @@ def _totals(found: Sequence[Split], what: str) -> Table:
 
     return Table(
         "workload-totals",
-        f"Expected right answers of {QUERIES:,} queries, with their 90 % intervals",
+        f"Expected right answers of {QUERIES:,} queries, with their {PERCENT} intervals",
         (
             Column("total", f"Total {what}"),
             Column("divided", "Divided"),

@@ -19,8 +19,8 @@ from executor.store import RunSpec, Store
 from executor.strategy import Strategy, to_dict
 from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
 from profiling.importers.readings import Given, Reading, named
+from profiling.profiler import BENCHMARK, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
-from profiling.profiler import MEASURE, STUDY
 
 FORMATS = {module.STUDY: module for module in (compute_optimal_tts, search_and_learn, jsonl)}
 
@@ -80,7 +80,7 @@ class Family:
         strategy = {} if self.strategy is None else {"strategy": to_dict(self.strategy)}
         return strategy | {
             STUDY: study,
-            "benchmark": self.benchmark,
+            BENCHMARK: self.benchmark,
             "sampling": dict(self.sampling),
             "models": {},
             "part": part,

@@ -20,7 +20,7 @@ def row(strategy: Strategy, problem: str, accuracy: float, **columns: Any) -> di
     difficulty = columns.get("difficulty", "easy")
     plain = {
         "policy": "policy", "prm": "prm" if strategy.needs_prm else "", "problem": problem,
-        "difficulty": difficulty, "pass_at_1": PASS_AT_1[difficulty],
+        "benchmark": "", "difficulty": difficulty, "pass_at_1": PASS_AT_1[difficulty],
         "strategy": key(strategy), "name": strategy.name, "n": strategy.n,
         "width": options.get("width", 0), "score": str(options.get("score", "")),
         "vote": str(options.get("vote", "")), "accuracy": float(accuracy),

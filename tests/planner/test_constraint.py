@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy
-from planner.constraint import Constraint
-from planner.costs import Cost
+from planner.constraint import Constraint, missing
+from planner.costs import Cost, Rates
+from planner.prices import TokenPrice
 
 Known = tuple[Strategy, Cost, int]
 
@@ -84,19 +86,62 @@ def test_a_refusal_names_the_limits_at_fault_and_what_the_nearest_needs(
     constraint: Constraint, found: list[Known], message: str
 ) -> None:
     assert not any(constraint.allows(*one) for one in found)
-    assert constraint.refusal(found) == message
+    assert constraint.refusal(found, RATES) == message
+
+
+RATES = Rates(
+    policy_parameters=10, prm_parameters=5, tokens_per_second=2.0, usd_per_hour=1.0, watts=3.0
+)
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("quantity", "cost", "rates", "why"),
+    [
+        ("flops", Cost(1.0, 1.0, 1.0), RATES, None),
+        ("flops", Cost(1.0, 1.0, 1.0), replace(RATES, prm_parameters=None), "the PRM's size"),
+        ("flops", Cost(1.0, 1.0, 0.0), replace(RATES, prm_parameters=None), None),
+        ("flops", Cost(1.0, 1.0, NAN), replace(RATES, prm_parameters=None), "the PRM's size"),
+        ("flops", Cost(1.0, NAN, 1.0), RATES, "the evidence does not count prompt tokens"),
+        ("flops", Cost(NAN, NAN, NAN), RATES, "count generated, prompt and PRM tokens"),
+        ("flops", Cost(1.0, 1.0, 1.0, cached_tokens=NAN), RATES, None),
+        ("seconds", Cost(1.0, NAN, NAN), RATES, None),
+        ("seconds", Cost(NAN, NAN, 1.0), RATES, "the evidence does not count generated tokens"),
+        ("seconds", Cost(NAN, 1.0, 1.0), Rates(), "no throughput is measured"),
+        ("usd", Cost(NAN, 1.0, 1.0), RATES, "the evidence does not count generated tokens"),
+        (
+            "usd", Cost(1.0, 1.0, 0.0, cached_tokens=NAN),
+            replace(RATES, policy_price=TokenPrice("p", 1.0, 2.0)),
+            "the evidence does not count cached tokens",
+        ),
+        ("kwh", Cost(NAN, 1.0, 1.0), RATES, "the evidence does not count generated tokens"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_for_a_price_is_what_is_named(
+    quantity: str, cost: Cost, rates: Rates, why: str | None
+) -> None:
+    found = missing(quantity, cost, rates)
+    assert (found is None) == (getattr(rates.reprice(cost), quantity) is not None)
+    assert found is None if why is None else found is not None and why in found
+
+
+def test_a_limit_that_nothing_is_known_of_is_refused_for_that() -> None:
+    uncounted = Majority(4), RATES.reprice(Cost(NAN, 1.0, 0.0)), 0
+    refused = Constraint(max_flops=1.0, max_usd=1.0).refusal([uncounted], RATES)
+    assert refused.startswith("max-flops: the evidence does not count generated tokens")
+    assert "\n" not in refused
 
 
 def test_generations_besides_its_own_count_towards_the_budget() -> None:
     with_probes = (Majority(4), Cost(1.0, 0.0, 0.0), 4)
     assert Constraint(budget=8).allows(*with_probes)
-    assert Constraint(budget=7).refusal([with_probes]).endswith("needs budget 8")
+    assert Constraint(budget=7).refusal([with_probes], RATES).endswith("needs budget 8")
 
 
 @given(flops=st.floats(1e-3, 1e18))
 def test_with_the_need_it_names_the_nearest_keeps_to_the_limit(flops: float) -> None:
     nearest = known(Greedy(), flops)
-    message = Constraint(max_flops=flops / 2).refusal([nearest])
+    message = Constraint(max_flops=flops / 2).refusal([nearest], RATES)
     named = float(message.split()[-1])
     assert named <= flops * 1.011
     assert Constraint(max_flops=named).allows(*nearest)

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from executor.answers import MathGrader
-from executor.outcome import Outcome
+from executor.answers import MathGrader, group
+from executor.ledger import Ledger
+from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid, question_id
 from executor.runner import Executor, run_problems
+from executor.search import State
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
 from executor.strategy import (
@@ -33,7 +36,7 @@ from executor.strategy import (
 from planner import evidence
 from planner.evidence import COLUMNS, cells, for_pair, gather, strategy_of
 from profiling.profiler import profile, profile_spec, read_profile
-from profiling.replay import Pool
+from profiling.replay import Pool, replay
 from profiling.separation import rival_share, separation
 from tests.planner.frames import frame_of, row
 
@@ -315,6 +318,64 @@ def test_problems_without_an_answer_are_no_evidence(executor: Executor, grader: 
     with Store.open("sqlite://") as store:
         run(executor, store, Greedy(), "measure", [Problem("open", "a question: what is x?")])
         assert gather(store, grader).empty
+
+
+@pytest.fixture
+def rescored() -> Iterator[Store]:
+    """Samples of some problems, drawn once and scored by two PRMs; another policy beside them."""
+    rng = np.random.default_rng(0)
+    with Store.open("sqlite://") as opened:
+        for policy in ("policy", "other"):
+            pools = [
+                [(str(a), bool(a == 1)) for a in rng.integers(1, 4, size=POOL)] for _ in PROFILED
+            ]
+            for prm in (None, "one", "two"):
+                outcomes = []
+                for problem, drawn in zip(PROFILED, pools, strict=True):
+                    rewards = [() if prm is None else (float(r),) for r in rng.random(POOL)]
+                    samples = tuple(
+                        SampleRecord("", answer, right, State.FINISHED.value, 5, 0.0, given, (5,))
+                        for (answer, right), given in zip(drawn, rewards, strict=True)
+                    )
+                    ledger = Ledger(prompt=9, generated=5 * POOL)
+                    outcomes.append(Outcome(problem, None, None, None, samples, ledger))
+                settings = {"sampling": {}, "template": {}, "models": {}}
+                opened.save_runs([(RunSpec("profile", policy, prm, settings), outcomes)])
+        yield opened
+
+
+@pytest.mark.parametrize("prms", [(), ("one",), ("one", "two")])
+def test_rows_of_a_pair_are_those_of_the_whole(
+    rescored: Store, grader: MathGrader, prms: tuple[str, ...]
+) -> None:
+    whole = gather(rescored, grader)
+    wanted = (whole["policy"] == "policy") & whole["prm"].isin(["", *prms])
+    assert set(whole["prm"]) == {"", "one", "two"}
+    pd.testing.assert_frame_equal(
+        gather(rescored, grader, "policy", prms), whole[wanted].reset_index(drop=True)
+    )
+
+
+def test_a_pair_takes_the_work_of_a_pair(
+    rescored: Store, grader: MathGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Votes by the scores of other PRMs are not replayed; equal samples are grouped once."""
+    by_score: list[bool] = []
+    grouped: list[Any] = []
+
+    def replayed(pool: Pool, *arguments: Any, **options: Any) -> Any:
+        by_score.append(bool(pool.scores))
+        return replay(pool, *arguments, **options)
+
+    def grouping(answers: Any, by: Any) -> list[int]:
+        grouped.append(answers)
+        return group(answers, by)
+
+    monkeypatch.setattr("planner.evidence.replay", replayed)
+    monkeypatch.setattr("profiling.replay.group", grouping)
+    gather(rescored, grader, "policy", ("one",))
+    assert sum(by_score) == len(PROFILED)
+    assert len(grouped) == len(PROFILED)
 
 
 def test_repeated_runs_are_averaged_and_the_larger_profile_gives_the_difficulty(

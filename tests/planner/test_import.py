@@ -171,6 +171,34 @@ def test_a_limit_on_what_is_not_known_is_refused(place: Path) -> None:
     assert "the policy's size is not known" in ended.stderr
 
 
+def test_a_limit_is_refused_for_what_is_missing(place: Path) -> None:
+    """The catalog given tells sizes: what is not known then is how many tokens it took."""
+    (place / "mine.toml").write_text(
+        '[policies.theirs]\nparameters = 3_000_000\nfamily = "Llama-3"\n'
+        "[prms.r]\nparameters = 1_000_000\n"
+    )
+    line = ["recommend", "--policy", "theirs", "--prm", "r", "--max-flops", "1e12"]
+    ended = apportion(place, *line, "--catalog", "mine.toml")
+    assert ended.returncode == 2
+    assert "max-flops: the evidence does not count prompt tokens" in ended.stderr
+    assert "size" not in ended.stderr
+
+
+def test_a_catalog_given_tells_the_sizes_of_what_a_store_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store.open("sqlite:///apportion.db") as opened:
+        opened.save_runs([own_run()])
+    without = document(tmp_path, "recommend", "--policy", "theirs")
+    assert without["cost"]["flops"] is None
+    (tmp_path / "mine.toml").write_text(
+        '[policies.theirs]\nparameters = 3_000_000\nfamily = "Llama-3"\n'
+    )
+    made = document(tmp_path, "recommend", "--policy", "theirs", "--catalog", "mine.toml")
+    assert made["cost"]["flops"] == pytest.approx(2 * 3e6 * 9)
+
+
 def test_fit_and_report_work_on_it(place: Path) -> None:
     fitted = document(place, "fit", "--trials", "1")
     assert fitted["problems"] == PROBLEMS
@@ -192,6 +220,65 @@ def test_what_is_not_known_is_no_number(value: float | None, text: str) -> None:
     assert count(value) == text
 
 
+# Several benchmarks in one study
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of one study on two benchmarks: greedy fails one and solves the other.
+
+    Majority fails on both alike.
+    """
+    folder = tmp_path_factory.mktemp("two")
+    runs = [
+        ("AIME24", 10, {"strategy": "greedy", "correct": False}),
+        ("AIME24", 10, {"strategy": "majority", "n": 4, "correct": True}),
+        ("MATH-500", 30, {"strategy": "greedy", "correct": True}),
+        ("MATH-500", 30, {"strategy": "majority", "n": 4, "correct": False}),
+    ]
+    records = [
+        {"problem": f"{benchmark} {number}?", "policy": "theirs", "benchmark": benchmark} | run
+        for benchmark, problems, run in runs
+        for number in range(problems)
+    ]
+    lines(folder / "theirs.jsonl", *records)
+    document(folder, "import", "--format", "jsonl", "theirs.jsonl", "--study", "them")
+    return folder
+
+
+def test_a_benchmark_of_the_study_is_answered_from_its_own_rows(two: Path) -> None:
+    for benchmark, chosen, problems in (("AIME24", "majority", 10), ("MATH-500", "greedy", 30)):
+        made = document(two, "recommend", "--policy", "theirs", "--benchmark", benchmark)
+        assert made["strategy"]["name"] == chosen
+        assert {row["problems"] for row in made["evidence"]} == {problems}
+        assert {row["source"] for row in made["evidence"]} == {"imported"}
+        [said] = [note for note in made["notes"] if "study them" in note]
+        assert f"study them, its runs on {benchmark} alone" in said
+        assert not any("pooled" in note for note in made["notes"])
+
+
+def test_pooled_benchmarks_are_named(two: Path) -> None:
+    made = document(two, "recommend", "--policy", "theirs")
+    assert {row["problems"] for row in made["evidence"]} == {40}
+    [said] = [note for note in made["notes"] if note.startswith("pooled")]
+    assert "10 problems of AIME24 and 30 problems of MATH-500" in said
+    assert "--benchmark" in said
+
+
+def test_another_benchmark_is_answered_from_published_figures(two: Path) -> None:
+    made = document(two, "recommend", "--policy", "theirs", "--benchmark", "AMC23")
+    assert made["evidence"][-1]["source"] == "model"
+    [said] = [note for note in made["notes"] if note.startswith("not used")]
+    assert "apportion.db has runs of theirs on 40 problems" in said
+
+
+def test_a_report_is_of_the_benchmark_it_is_asked_for(two: Path) -> None:
+    line = ["report", "--policy", "theirs", "--benchmark", "AIME24", "--format", "json"]
+    document(two, *line, "--out", "aime.json")
+    said = json.loads((two / "aime.json").read_text())
+    assert "its runs on AIME24 alone" in json.dumps(said)
+
+
 # Its evidence
 
 
@@ -208,6 +295,7 @@ def test_unknown_counts_are_nan_and_what_was_not_needed_is_free(
 ) -> None:
     frame = evidence.gather(store, grader).set_index("strategy")
     assert set(frame["source"]) == {"imported"}
+    assert set(frame["benchmark"]) == {""}
     counts = ["generated_tokens", "discarded_tokens", "prompt_tokens", "prm_tokens"]
     assert frame.loc[[key(BEAMS)], counts].isna().all(axis=None)
     best = frame.loc[key(BestOfN(4))]

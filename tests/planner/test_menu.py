@@ -20,7 +20,8 @@ from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.menu import Menu
 from planner.plan import Entry, Plan, ProbeCost
-from planner.recommend import LEVELS, Choice, Probing, candidates, choose
+from planner.recommend import Choice, Probing, candidates, choose
+from profiling.passrate import LEVELS
 from tests.planner.frames import simulated_frame
 
 RATES = Rates(1000, 500, tokens_per_second=50.0, usd_per_hour=2.0)

@@ -15,8 +15,12 @@ import pytest
 from rich.console import Console
 
 from executor.errors import InputError
+from executor.ledger import Ledger
+from executor.outcome import Outcome
+from executor.problem import Problem
 from executor.store import RunSpec, Store
-from executor.strategy import Dvts, Majority, from_dict, key, to_dict
+from executor.strategy import Dvts, Greedy, Majority, from_dict, key, to_dict
+from planner import noted
 from planner.catalog import load_catalog
 from planner.cli import build_parser
 from planner.commands import recommend as command
@@ -203,6 +207,47 @@ def test_bad_questions_are_one_line(
     with pytest.raises(InputError, match=message) as caught:
         recommend(*question)
     assert "\n" not in str(caught.value)
+
+
+def test_a_policy_measured_here_has_its_size_and_is_beyond_what_is_published(
+    recommend: Recommend,
+) -> None:
+    """The bundled evidence knows how small the laboratory's policies are."""
+    document = recommend("--policy", "lab-0.8m", "--prm", "lab-0.8m-prm", *ASKED[4:6])
+    said = " ".join(document["notes"])
+    assert document["cost"]["flops"] is not None
+    assert "its size is not known" not in said and "cannot run it" not in said
+    assert "policy lab-0.8m has 795,136 parameters" in said
+    assert "the smallest with figures 494,032,768" in said
+    assert "2.8 decades beyond them" in said
+    unheard_of = recommend("--policy", "unheard-of", *ASKED[4:6])
+    assert width(document) > width(unheard_of)
+    assert document["predicted_accuracy"] < unheard_of["predicted_accuracy"]
+
+
+def test_what_was_measured_here_and_not_used_is_said(recommend: Recommend) -> None:
+    notes = recommend("--policy", "lab-0.8m", *ASKED[4:6])["notes"]
+    [said] = [note for note in notes if "not used" in note]
+    assert "this project's own runs of lab-0.8m on 400 problems" in said
+    assert said.endswith("leave --benchmark out for an answer from them")
+    assert not any("not used" in note for note in recommend(*ASKED)["notes"])
+
+
+def test_a_store_knows_sizes_before_the_catalog(recommend: Recommend, tmp_path: Path) -> None:
+    """Its checkpoint of a catalog's model was pruned, and has problems of its own."""
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    hub = load_catalog().hub_id(PAIR[0])
+    outcome = Outcome(Problem("own", "Own?", "1"), "1", True, None, (), Ledger(generated=9))
+    with Store.open(url) as store:
+        noted.note_model(store, hub, 1_000_000_000, None)
+        settings = {"strategy": to_dict(Greedy())}
+        store.save_runs([(RunSpec("measure", hub, None, settings), [outcome])])
+    document = recommend(*ASKED[:2], *ASKED[4:6], "--store", url)
+    tokens, _ = figures.tokens_per_response()
+    drawn = tokens * document["strategy"]["n"]
+    assert document["cost"]["flops"] == pytest.approx(2 * 1e9 * drawn)
+    [said] = [note for note in document["notes"] if "not used" in note]
+    assert f"own.db has runs of {hub} on 1 problem;" in said
 
 
 def test_strategies_are_compared_by_what_they_do_not_share() -> None:

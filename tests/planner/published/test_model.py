@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import norm
 
-from planner.catalog import Catalog, load_catalog
+from planner.catalog import Catalog, PolicyEntry, load_catalog
 from planner.posterior import summarise
 from planner.published import figures
 from planner.published.model import (
@@ -62,6 +62,41 @@ def interval(model: PublishedModel, row: dict[str, Any]) -> tuple[float, float, 
     means, spread = model.predict(pd.DataFrame([row]))
     found = summarise(*beta_of_logit(means, np.diag(spread)))
     return float(found[0][0]), float(found[1][0]), float(found[2][0])
+
+
+def test_beyond_the_sizes_of_the_figures_less_is_known_the_farther_out(
+    cells: pd.DataFrame,
+) -> None:
+    """A policy of a million parameters is not told from one of half a billion by a straight line.
+
+    Its family is the smallest policy's, so that nothing but the size is unknown of it.
+    """
+    smallest = load_catalog().policies["Qwen2.5-0.5B-Instruct"]
+    sizes = {f"of {size}": size for size in (smallest.parameters, 50_000_000, 800_000)}
+    catalog = load_catalog()
+    catalog = Catalog(
+        {
+            **catalog.policies,
+            **{n: PolicyEntry(n, size, smallest.family) for n, size in sizes.items()},
+        },
+        catalog.prms,
+    )
+    model = PublishedModel.load(catalog).fit(cells)
+    assert model.sizes_[0] == smallest.parameters
+    means, spread = model.predict(pd.DataFrame([asked(name, "") for name in sizes]))
+    within, near, far = np.sqrt(np.diag(spread))
+    assert within < near < far
+    # A decade beyond them, the trend may be any that one may expect before seeing figures.
+    decades = np.log10(smallest.parameters / 800_000)
+    assert far**2 - within**2 > (FIXED["size_beyond"] * decades) ** 2
+    _, low, high = summarise(*beta_of_logit(means, np.diag(spread)))
+    assert high[2] - low[2] > high[0] - low[0]
+
+
+def test_within_the_sizes_of_the_figures_nothing_is_beyond(
+    cells: pd.DataFrame, catalog: Catalog
+) -> None:
+    assert (features(cells, catalog)["size_beyond"] == 0).all()
 
 
 def design(one: pd.DataFrame, other: pd.DataFrame, spreads: dict[str, float]) -> Any:

@@ -23,9 +23,10 @@ from planner.commands.recommend import Basis, answer
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.evidence import difficulty_counts
-from planner.recommend import LEVELS, candidates
+from planner.recommend import candidates
 from planner.report import Advice, BasisRow, ReportData
 from planner.summary import PairedDifference, RunSummary
+from profiling.passrate import LEVELS
 from profiling.reliability import Bin
 from tests.planner.frames import simulated_frame
 

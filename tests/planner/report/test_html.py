@@ -9,10 +9,10 @@ import pytest
 
 from executor.ledger import Ledger
 from executor.strategy import STRATEGIES, key
-from planner.recommend import LEVELS
 from planner.report import ReportData, plots, report
 from planner.report.html import to_html
 from planner.summary import RunSummary
+from profiling.passrate import LEVELS
 from tests.planner.report.parsed import Page
 from tests.planner.report.sample import BARE, STRATEGIES_RUN, data
 

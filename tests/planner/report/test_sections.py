@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from executor.strategy import key
-from planner.recommend import LEVELS
 from planner.report import BasisRow, report
 from planner.report.plain import to_dict
+from profiling.passrate import LEVELS
 from tests.planner.report.sample import BINS, data, estimate
 
 

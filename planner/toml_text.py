@@ -1,0 +1,36 @@
+"""TOML that a user wrote: read, or refused in one line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from executor.errors import InputError
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The tables of a file.
+
+    Args:
+        path: the file.
+        what: kind of file, for messages.
+
+    Raises:
+        InputError: it cannot be read, or is not TOML (the message names the line).
+    """
+    where = f"{what} {path}"
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"), where)
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not TOML ({error})") from None
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The tables of a text that lies `where`; InputError where it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: not TOML ({error})") from None
