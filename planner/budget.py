@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from executor.errors import InputError
 from executor.strategy import key
 from planner.allocate import Class, Division, Option, Part, divide, equal_division, hull
-from planner.constraint import Constraint
+from planner.constraint import Constraint, missing
 from planner.costs import SECONDS_PER_HOUR, TOKENS, Cost, Rates
 from planner.menu import charged
 from planner.misnaming import divide_by_name
@@ -71,7 +71,7 @@ class Total:
         unit = UNITS[self.unit]
         found: float | None = getattr(cost, unit.quantity)
         if found is None:
-            why = rates.missing(unit.quantity, scored=cost.prm_tokens > 0)
+            why = missing(unit.quantity, cost, rates)
             raise InputError(f"{self.option}: {why}")
         return found * rates.devices / SECONDS_PER_HOUR if unit.per_hour else found
 
