@@ -175,6 +175,11 @@ class EngineApart:
             self._requests.pop(request_id, None)
         return counts or []
 
+    @property
+    def lost(self) -> bool:
+        """See `Engine.lost`."""
+        return self._lost is not None
+
     def count(self) -> EngineCounters:
         """See `Engine.count`: as of the last thing it told, which is where requests end."""
         return self._counters

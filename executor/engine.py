@@ -96,6 +96,11 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether it has failed: it will answer nothing any more."""
+        ...
+
     def count(self) -> EngineCounters:
         """The counters as they stand."""
         ...

@@ -61,6 +61,11 @@ class HostedEngine:
         """See `Engine.cancel`."""
         return await asyncio.wrap_future(self.host.call(lambda: self.stepped.abort(request_id)))
 
+    @property
+    def lost(self) -> bool:
+        """See `Engine.lost`."""
+        return self.stepped.lost is not None
+
     def count(self) -> EngineCounters:
         """See `Engine.count`."""
         return self.stepped.count()

@@ -51,8 +51,12 @@ class Policy(Protocol):
     max_context: int
     capacity: Capacity
 
-    def prompt(self, question: str) -> list[int]:
-        """The token ids that ask `question`."""
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The token ids that ask `question`, after what was said before (`Problem.before`).
+
+        Raises:
+            InputError: the policy cannot be told what was said before.
+        """
         ...
 
     async def draw(
@@ -81,6 +85,11 @@ class Policy(Protocol):
         Raises:
             EngineError: the engine was lost.
         """
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether its engine will answer nothing any more, so that another must be loaded."""
         ...
 
     def counters(self) -> EngineCounters:
@@ -114,9 +123,9 @@ class VllmPolicy:
         start = start_apart if options.apart else host().start
         return cls(name, start(f"policy:{name}", checkpoint, options), tokens, template)
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """The token ids that ask `question` through the template and the model's chat template."""
-        return self.template.render(self.tokens.tokenizer, question)
+        return self.template.render(self.tokens.tokenizer, question, before)
 
     async def draw(
         self,
@@ -189,6 +198,11 @@ class VllmPolicy:
     def _to_draw(self, completion: Completion, stop: Sequence[str]) -> Draw:
         finish = self._stopping.finish(completion.finish_reason, completion.stop_reason, stop)
         return Draw(completion.token_ids, finish, completion.logprob)
+
+    @property
+    def lost(self) -> bool:
+        """See `Policy.lost`."""
+        return self._engine.lost
 
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""

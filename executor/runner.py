@@ -157,11 +157,33 @@ class Executor:
             context: one in which probes were drawn already; a fresh one by default.
             probes: the samples drawn in it.
         """
-        if strategy.needs_prm and self.prm is None:
-            raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+        self.check(strategy)
         started = time.perf_counter()
         context = context or self.context(problem, strategy.n)
         responses = await search(strategy, context, probes=probes)
+        return await self.conclude(strategy, context, responses, started)
+
+    def check(self, strategy: Strategy) -> None:
+        """InputError where a strategy cannot be run with these models."""
+        if strategy.needs_prm and self.prm is None:
+            raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+
+    async def conclude(
+        self,
+        strategy: Strategy,
+        context: Context,
+        responses: Sequence[Response],
+        started: float,
+    ) -> Outcome:
+        """Grade a strategy's responses and choose between them.
+
+        Args:
+            strategy: whose vote counts.
+            context: that they were drawn in.
+            responses: in the order they count in.
+            started: when, by `time.perf_counter`.
+        """
+        problem = context.problem
         # Grading may wait for the grader's process; the engines go on meanwhile.
         samples = await asyncio.to_thread(grade, responses, problem, self.grader)
         chosen = await asyncio.to_thread(choose, strategy, samples, self.grader)

@@ -31,7 +31,7 @@ from statistics import NormalDist
 
 from executor.capacity import Capacity
 from executor.engine import EngineCounters
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.policy import Draw, Finish, Finished
 from executor.problem import Problem
@@ -180,8 +180,10 @@ class SimulatedPolicy:
         """The chance that a sample is right: `p ** depth`."""
         return self.step_chance(question) ** self.depth
 
-    def prompt(self, question: str) -> list[int]:
-        """The question and a token that ends it."""
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The question and a token that ends it; it knows no conversations."""
+        if before:
+            raise InputError(f"policy {self.name}: it is asked one question at a time")
         return [*self.tokens.encode(question), ASK_ID]
 
     async def draw(
@@ -232,6 +234,11 @@ class SimulatedPolicy:
             for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
                 finished(child, draws[child])
         return draws
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault was injected at the last call."""
+        return self.calls in self.faults
 
     def counters(self) -> EngineCounters:
         """Token counts as an engine would keep them."""
@@ -386,6 +393,11 @@ class SimulatedPrm:
         digest = hashlib.sha256(repr((self.seed, question, text.strip())).encode()).digest()
         noise = _NORMAL.inv_cdf((int.from_bytes(digest[:6], "big") + 0.5) / 2**48)
         return _NORMAL.cdf(noise + gap * (right - 0.5))
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault was injected at the last call."""
+        return self.calls in self.faults
 
     def _charge(self, token_ids: list[int], ledger: Ledger) -> None:
         cached = self._cache.hits(token_ids)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import math
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ from executor.strategy import Sampling, Score
 from executor.tokens import Step
 
 T = TypeVar("T")
+# The tokens of a response until here, and what was drawn after them.
+Watch = Callable[[Sequence[int], Draw], None]
 # Stands for the tokens of a response up to the place where a step's reward is read.
 Prefix = int
 
@@ -82,6 +84,8 @@ class Context:
     """Counts votes on the way, for what needs it."""
     early_stop: bool = False
     """Whether what cannot change the answer any more is left undrawn; needs the grader."""
+    watch: Watch | None = None
+    """Told of every draw that has ended, and of the response it goes on."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -93,7 +97,7 @@ class Context:
     def prompt(self) -> list[int]:
         """The token ids that ask the problem."""
         if self._prompt is None:
-            self._prompt = self.policy.prompt(self.problem.text)
+            self._prompt = self.policy.prompt(self.problem.text, self.problem.before)
         return self._prompt
 
     async def draw(
@@ -126,6 +130,14 @@ class Context:
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
+        watch = self.watch
+
+        def ended(index: int, draw: Draw) -> None:
+            if watch is not None:
+                watch(so_far, draw)
+            if finished is not None:
+                finished(index, draw)
+
         # Cancelled or lost draws keep their reservation: the problem is over, and a cap that gave
         # back too much would not be one.
         used = n * each
@@ -139,12 +151,19 @@ class Context:
                 seed=derive_seed(self.seed, self.problem.id, where) + first,
                 stop=stop,
                 ledger=self.ledger,
-                finished=finished,
+                finished=finished if watch is None else ended,
             )
             used = sum(len(draw.token_ids) for draw in draws)
         finally:
             self.cap.settle(n * each, used)
         return draws
+
+    def scored(self, steps: Sequence[Step]) -> tuple[float, ...] | None:
+        """The rewards of a response's steps, as `score` has them; None where some are missing."""
+        keys = self._keys(steps)
+        if any(key not in self._rewards for key in keys):
+            return None
+        return tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
 
     async def score(self, responses: Sequence[Sequence[Step]]) -> list[tuple[float, ...]]:
         """Rewards of every step of every response; what was scored before is not scored again.

@@ -66,9 +66,9 @@ class HttpPolicy:
         self._tallies = [Tally(one.url, patience.connect) for one in served]
         self._to_abort: dict[str, list[str]] = {}
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """The token ids that ask `question` through the template and the model's chat template."""
-        return self.template.render(self.tokens.tokenizer, question)
+        return self.template.render(self.tokens.tokenizer, question, before)
 
     async def draw(
         self,
@@ -167,6 +167,11 @@ class HttpPolicy:
         assert one.reason is not None
         finish = self._stopping.finish(one.reason, one.met, stop)
         return Draw(tuple(one.token_ids), finish, one.logprob)
+
+    @property
+    def lost(self) -> bool:
+        """Never: servers that are down are waited for, and may come back."""
+        return False
 
     def counters(self) -> EngineCounters:
         """The servers' own token counts; of one that is gone, as it was last asked.

@@ -83,16 +83,13 @@ def run_plan(
     prm: str | None = None,
 ) -> Answered:
     """Run a plan on what it has not been run on; policy and PRM may have moved."""
-    if prm is None and plan.prm is not None:
-        if Path(plan.prm).is_absolute() and not Path(plan.prm).is_dir():
-            raise InputError(
-                f"plan: its PRM lay at {plan.prm}, which is gone; "
-                "say where it is now with --prm FOLDER"
-            )
-        find_prm(plan.prm)
+    if plan.prm_in_use is None:
+        prm = None
+    elif prm is None:
+        prm = find_plan_prm(plan.prm_in_use)
     models = session.models(
         policy or plan.policy,
-        prm or plan.prm,
+        prm,
         template=plan.template,
         sampling=plan.sampling,
     )
@@ -106,6 +103,16 @@ def run_plan(
     most = max(entry.strategy.n for entry in plan.entries.values())
     work = session.run("running the plan", problems, solve, spec, sequences=most)
     return _answered(session, spec, "plan", problems, asdict(work))
+
+
+def find_plan_prm(name: str) -> str:
+    """A plan's PRM, if it still lies where it lay; InputError where it does not."""
+    if Path(name).is_absolute() and not Path(name).is_dir():
+        raise InputError(
+            f"plan: its PRM lay at {name}, which is gone; say where it is now with --prm FOLDER"
+        )
+    find_prm(name)
+    return name
 
 
 def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:
