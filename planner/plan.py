@@ -229,7 +229,12 @@ class Plan:
 
     @property
     def prm_in_use(self) -> str | None:
-        """The PRM where its own entries, or its probes, need one; alternatives may all the same."""
+        """The PRM where its own entries, or its probes, need one; alternatives may all the same.
+
+        Plans of versions 1 and 2 name none that is not needed.
+        """
+        if not self.alternatives:
+            return self.prm
         entries = self.entries.values() if self.routes else [self.entry(DEFAULT)]
         probes = self.routes and self.classifier is not None and self.classifier.scored
         return self.prm if probes or any(entry.strategy.needs_prm for entry in entries) else None

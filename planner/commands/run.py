@@ -83,9 +83,7 @@ def run_plan(
     prm: str | None = None,
 ) -> Answered:
     """Run a plan on what it has not been run on; policy and PRM may have moved."""
-    if plan.prm_in_use is None:
-        prm = None
-    elif prm is None:
+    if prm is None and plan.prm_in_use is not None:
         prm = find_plan_prm(plan.prm_in_use)
     models = session.models(
         policy or plan.policy,
