@@ -77,6 +77,7 @@ class Answer:
         gains: efficiency gain over majority vote, by unit of budget.
         published: figures of others, where nothing was measured (`planner.published.answer`).
         own: whether it rests on runs of this store, which more of them add to.
+        notes: for people.
     """
 
     policy: str
@@ -89,6 +90,7 @@ class Answer:
     gains: dict[str, Efficiency]
     published: tuple[dict[str, Any], ...] = ()
     own: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def buy(self) -> tuple[str, ...]:
@@ -103,28 +105,60 @@ def run(arguments: Namespace, output: Output) -> None:
     """Look at the evidence and choose."""
     level = common.difficulty(arguments.difficulty)
     constraint = common.constraint(arguments)
-    policy, prm = model_name(arguments.policy), model_name(arguments.prm)
-    catalog = load_catalog(arguments.catalog)
-    measured = measured_names(arguments.store, policy, prm, catalog)
-    if asks_published(arguments, measured, catalog.policy(policy) is not None):
-        sized = measured_runs.counted(arguments.store, policy, prm, catalog)
-        answered, basis_notes = published(arguments, policy, prm, level, constraint, sized)
-        if measured is not None:
-            basis_notes = (*measured_runs.unused(arguments.store, measured[0]), *basis_notes)
-    else:
-        if measured is None:
-            raise InputError(_unheard_of(arguments.store, policy, catalog))
-        policy, prm = measured
-        pricing = common.pricing(arguments)
-        basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark, catalog)
-        common.check_known(constraint, basis.rates)
-        answered = answer(basis, policy, prm, level, constraint, arguments.next_problems)
-        basis_notes = basis.notes
-        if (gain := vote_gain(answered.rows, prm)) is not None:
-            basis_notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *basis_notes)
-    notes = [*answered.made.notes, *basis_notes]
+    answered = recommended(
+        arguments.store,
+        arguments.policy,
+        arguments.prm,
+        level,
+        constraint,
+        common.pricing(arguments),
+        benchmark=arguments.benchmark,
+        catalog=load_catalog(arguments.catalog),
+        next_problems=arguments.next_problems,
+    )
+    notes = list(answered.notes)
     record = document(answered, notes)
     output.result(record, lambda console: show(console, answered, notes))
+
+
+def recommended(
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    level: str,
+    constraint: Constraint,
+    pricing: Pricing,
+    *,
+    benchmark: str | None = None,
+    catalog: Catalog | None = None,
+    next_problems: int = PROBLEMS,
+) -> Answer:
+    """The choice from the store's evidence, this project's own, or published figures.
+
+    Raises:
+        InputError: no evidence, or nothing keeps to the constraint.
+    """
+    policy, prm = model_name(policy), model_name(prm)
+    catalog = catalog or load_catalog()
+    measured = measured_names(store_url, policy, prm, catalog)
+    if asks_published(store_url, benchmark, measured, catalog.policy(policy) is not None):
+        sized = measured_runs.counted(store_url, policy, prm, catalog)
+        answered, notes = published(
+            policy, prm, level, constraint, sized, pricing, benchmark=benchmark
+        )
+        if measured is not None:
+            notes = (*measured_runs.unused(store_url, measured[0]), *notes)
+    else:
+        if measured is None:
+            raise InputError(_unheard_of(store_url, policy, catalog))
+        policy, prm = measured
+        basis = read_basis(store_url, policy, prm, pricing, benchmark, catalog)
+        common.check_known(constraint, basis.rates)
+        answered = answer(basis, policy, prm, level, constraint, next_problems)
+        notes = basis.notes
+        if (gain := vote_gain(answered.rows, prm)) is not None:
+            notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
+    return replace(answered, notes=(*answered.made.notes, *notes))
 
 
 def answer(
@@ -183,23 +217,26 @@ def explain(
 
 
 def asks_published(
-    arguments: Namespace, measured: tuple[str, str | None] | None, in_catalog: bool
+    store_url: str,
+    benchmark: str | None,
+    measured: tuple[str, str | None] | None,
+    in_catalog: bool,
 ) -> bool:
     """Whether published figures answer: of a benchmark that no runs are of, or without any runs."""
-    if arguments.benchmark is None:
+    if benchmark is None:
         return measured is None and in_catalog
-    return measured is None or not measured_runs.have(
-        arguments.store, measured[0], arguments.benchmark
-    )
+    return measured is None or not measured_runs.have(store_url, measured[0], benchmark)
 
 
 def published(
-    arguments: Namespace,
     policy: str,
     prm: str | None,
     level: str,
     constraint: Constraint,
     catalog: Catalog,
+    pricing: Pricing,
+    *,
+    benchmark: str | None,
 ) -> tuple[Answer, tuple[str, ...]]:
     """The choice from what others have published, and what should be known of that.
 
@@ -220,9 +257,9 @@ def published(
         policy_weights=catalog.all_parameters(policy),
         prm_parameters=None if prm is None else catalog.parameters(prm),
     )
-    rates = common.pricing(arguments).apply(sizes, policy, prm)
+    rates = pricing.apply(sizes, policy, prm)
     common.check_known(constraint, rates)
-    found = ask(policy, prm, arguments.benchmark, catalog, rates)
+    found = ask(policy, prm, benchmark, catalog, rates)
     made = choose(level, list(found.choices), constraint, rates)
     nothing = evidence.no_rows()
     second = runner_up(made, constraint, nothing)

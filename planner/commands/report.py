@@ -87,9 +87,14 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     constraint = common.constraint(arguments)
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
-    if asks_published(arguments, measured, catalog.policy(policy) is not None):
+    if asks_published(
+        arguments.store, arguments.benchmark, measured, catalog.policy(policy) is not None
+    ):
         sized = measured_runs.counted(arguments.store, policy, prm, catalog)
-        answered, notes = published(arguments, policy, prm, ALL, constraint, sized)
+        answered, notes = published(
+            policy, prm, ALL, constraint, sized, common.pricing(arguments),
+            benchmark=arguments.benchmark,
+        )  # fmt: skip
         if measured is not None:
             notes = (*measured_runs.unused(arguments.store, measured[0]), *notes)
         return _published_data(answered, notes)

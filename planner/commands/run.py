@@ -7,13 +7,11 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from executor.errors import InputError
-from executor.prm import find_prm
 from executor.problem import Problem
 from executor.store import RunSpec, StoredOutcome
 from planner.commands import common
@@ -21,7 +19,7 @@ from planner.commands.measure import measure, need_prm, parse_strategies, summar
 from planner.console import Output, table
 from planner.plan import Plan
 from planner.router import ByPlan
-from planner.session import Session
+from planner.session import Session, find_plan_prm
 from planner.summary import RunSummary, summarise_run
 
 KIND = "run"
@@ -101,16 +99,6 @@ def run_plan(
     most = max(entry.strategy.n for entry in plan.entries.values())
     work = session.run("running the plan", problems, solve, spec, sequences=most)
     return _answered(session, spec, "plan", problems, asdict(work))
-
-
-def find_plan_prm(name: str) -> str:
-    """A plan's PRM, if it still lies where it lay; InputError where it does not."""
-    if Path(name).is_absolute() and not Path(name).is_dir():
-        raise InputError(
-            f"plan: its PRM lay at {name}, which is gone; say where it is now with --prm FOLDER"
-        )
-    find_prm(name)
-    return name
 
 
 def _by_strategy(arguments: Namespace, output: Output) -> list[Answered]:

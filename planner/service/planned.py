@@ -26,8 +26,8 @@ _CONSIDERED = 5  # alternatives that an explanation names
 _ROLES = {"developer": "system"}  # what OpenAI calls a system prompt now
 # Gives up what is lost of the models, and loads all that is not there; blocks.
 Load = Callable[[], Executor]
-# Told of every answer; see `planner.service.watch`.
-Watcher = Callable[[Query, Routed], None]
+# Told of every answer, and of the models and settings it came from.
+Watcher = Callable[[Query, Routed, Executor], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class PlanAnswerer:
             self._give_up(executor)
             raise
         if self._watch is not None:
-            self._watch(query, routed)
+            self._watch(query, routed, mine)
         return answered
 
     async def executor(self) -> Executor:
