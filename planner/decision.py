@@ -177,9 +177,10 @@ def _weighed(
     possible = [(probes, found) for probes, found in ways if found is not None]
     if not possible:
         return Look(0, known=True, estimate=estimate)  # and the choice will say why
-    accuracy, price, spread = (
-        np.array(each) for each in zip(*(f for _, f in possible), strict=True)
-    )
+    values = np.array([found for _, found in possible])
+    # Rounded: of ways that are equal the one without probes, which is the first.
+    accuracy, price, spread = values.T
+    accuracy, price = accuracy.round(9), (price / price.max()).round(9)
     if constraint.target_accuracy is None:
         best = most_accurate(accuracy[None, :], price)
     else:
