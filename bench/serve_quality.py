@@ -195,9 +195,12 @@ def run(ask: Ask, problems: Sequence[Problem], at_once: int) -> dict[str, Any]:
     told = asyncio.run(every())
     with MathGrader() as grader:
         right = {
-            name: [grader.correct(t.answer, str(p.answer)) for t, p in zip(each, problems, strict=True)]
+            name: [
+                grader.correct(one.answer, str(problem.answer))
+                for one, problem in zip(each, problems, strict=True)
+            ]
             for name, each in told.items()
-        }  # fmt: skip
+        }
     return {name: judged(each, right[name], right["router"]) for name, each in told.items()}
 
 

@@ -41,6 +41,8 @@ class Draw:
 
 # What becomes of a child of a request that has ended before the others: its index, its draw.
 Finished = Callable[[int, Draw], None]
+# And of one that was cancelled: the tokens it had written.
+Unfinished = Callable[[tuple[int, ...]], None]
 
 
 class Policy(Protocol):
@@ -71,6 +73,7 @@ class Policy(Protocol):
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """`n` different continuations of `prompt_ids`, in one request, charged to `ledger`.
 
@@ -81,6 +84,8 @@ class Policy(Protocol):
         Args:
             finished: called on the event loop with each child's index and draw as soon as it has
                 ended, in whatever order they end.
+            unfinished: called, where the draw is cancelled, with what each child had written that
+                had not ended by then.
 
         Raises:
             EngineError: the engine was lost.
@@ -139,6 +144,7 @@ class VllmPolicy:
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`."""
         ends = self._stopping.at(stop)
@@ -172,7 +178,7 @@ class VllmPolicy:
             await collected.done
         except asyncio.CancelledError:
             # A second cancellation must not lose the charge of the first.
-            await to_the_end(self._cancel(request_id, collected, ledger))
+            await to_the_end(self._cancel(request_id, collected, ledger, unfinished))
             raise
         for _, cached in collected.prompts:
             ledger.charge_prompt(len(prompt_ids), cached)
@@ -180,20 +186,29 @@ class VllmPolicy:
         ledger.generated += sum(len(draw.token_ids) for draw in draws)
         return draws
 
-    async def _cancel(self, request_id: str, collected: _Collector, ledger: Ledger) -> None:
+    async def _cancel(
+        self,
+        request_id: str,
+        collected: _Collector,
+        ledger: Ledger,
+        unfinished: Unfinished | None,
+    ) -> None:
         """Stop the request and charge what the engine had done, however the race ended."""
-        unfinished = await self._engine.cancel(request_id)
+        cut = await self._engine.cancel(request_id)
         # Outputs delivered before the cancellation may still be queued on this loop.
         await asyncio.sleep(0)
         finished = [
-            (len(completion.token_ids), prompt, cached)
+            (completion.token_ids, prompt, cached)
             for completion, (prompt, cached) in zip(
                 collected.completions.values(), collected.prompts, strict=True
             )
         ]
-        for generated, prompt, cached in finished + unfinished:
-            ledger.discarded += generated
+        for generated, prompt, cached in finished + cut:
+            ledger.discarded += len(generated)
             ledger.charge_prompt(prompt, cached)
+        if unfinished is not None:
+            for generated, _, _ in cut:
+                unfinished(generated)
 
     def _to_draw(self, completion: Completion, stop: Sequence[str]) -> Draw:
         finish = self._stopping.finish(completion.finish_reason, completion.stop_reason, stop)

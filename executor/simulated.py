@@ -33,7 +33,7 @@ from executor.capacity import Capacity
 from executor.engine import EngineCounters
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
-from executor.policy import Draw, Finish, Finished
+from executor.policy import Draw, Finish, Finished, Unfinished
 from executor.problem import Problem
 from executor.strategy import STEP_DELIMITER
 from executor.tokens import Step, Tokens
@@ -198,6 +198,7 @@ class SimulatedPolicy:
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`; the children end one after another, the shortest first."""
         self.calls += 1
@@ -216,16 +217,19 @@ class SimulatedPolicy:
             self._cache.add(prompt_ids)
             _count_prompt(self._counters, len(prompt_ids), cached)
             ledger.charge_prompt(len(prompt_ids), cached)
-        generated = 0
+        generated = parts = 0
         try:
             for part in range(1, _SLICES + 1):
                 if part == 1 or self.latency:
                     await asyncio.sleep(self.latency / _SLICES)
                 done = sum(len(draw.token_ids) * part // _SLICES for draw in draws)
                 self._counters.generated += done - generated
-                generated = done
+                generated, parts = done, part
         except asyncio.CancelledError:
             ledger.discarded += generated
+            if unfinished is not None:
+                for draw in draws:
+                    unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
             raise
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])

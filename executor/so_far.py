@@ -16,19 +16,25 @@ class SoFar:
         self._context = context
         self._ended: list[tuple[tuple[int, ...], Draw]] = []
         self._longest: tuple[int, ...] = ()
-        context.watch = self._take
+        context.watch = self
 
-    def _take(self, before: Sequence[int], draw: Draw) -> None:
+    def ended(self, before: Sequence[int], draw: Draw) -> None:
+        """See `Watch.ended`."""
         if draw.finish is Finish.EOS:
             self._ended.append((tuple(before), draw))
-        elif len(before) + len(draw.token_ids) > len(self._longest):
-            self._longest = (*before, *draw.token_ids)
+        else:
+            self.cut(before, draw.token_ids)
+
+    def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
+        """See `Watch.cut`."""
+        if len(before) + len(written) > len(self._longest):
+            self._longest = (*before, *written)
 
     def responses(self) -> list[Response]:
         """The responses that have ended, in the order they did; else the longest part of one.
 
         Where some of those that have ended were scored, only these: an unscored one would count as
-        worthless. Of tokens that an engine was still writing nothing is known.
+        worthless.
         """
         context = self._context
         ended = []

@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import itertools
 import math
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from executor.answers import Grader
 from executor.errors import InputError
@@ -21,8 +21,6 @@ from executor.strategy import Sampling, Score
 from executor.tokens import Step
 
 T = TypeVar("T")
-# The tokens of a response until here, and what was drawn after them.
-Watch = Callable[[Sequence[int], Draw], None]
 # Stands for the tokens of a response up to the place where a step's reward is read.
 Prefix = int
 
@@ -70,6 +68,18 @@ class Response:
         return "".join(step.text for step in self.steps)
 
 
+class Watch(Protocol):
+    """Whoever is told of what is drawn, with the tokens of the response that stood before it."""
+
+    def ended(self, before: Sequence[int], draw: Draw) -> None:
+        """A draw has ended."""
+        ...
+
+    def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
+        """A draw was cancelled when so much was written."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
     """One problem being solved: its models, its settings, its ledger and its token cap."""
@@ -85,7 +95,7 @@ class Context:
     early_stop: bool = False
     """Whether what cannot change the answer any more is left undrawn; needs the grader."""
     watch: Watch | None = None
-    """Told of every draw that has ended, and of the response it goes on."""
+    """Told of all that is drawn."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -131,13 +141,15 @@ class Context:
         if each < 1:
             return []
         watch = self.watch
+        told: dict[str, Any] = {"finished": finished}
+        if watch is not None:
 
-        def ended(index: int, draw: Draw) -> None:
-            if watch is not None:
-                watch(so_far, draw)
-            if finished is not None:
-                finished(index, draw)
+            def ended(index: int, draw: Draw) -> None:
+                watch.ended(so_far, draw)
+                if finished is not None:
+                    finished(index, draw)
 
+            told = {"finished": ended, "unfinished": lambda written: watch.cut(so_far, written)}
         # Cancelled or lost draws keep their reservation: the problem is over, and a cap that gave
         # back too much would not be one.
         used = n * each
@@ -151,7 +163,7 @@ class Context:
                 seed=derive_seed(self.seed, self.problem.id, where) + first,
                 stop=stop,
                 ledger=self.ledger,
-                finished=finished if watch is None else ended,
+                **told,
             )
             used = sum(len(draw.token_ids) for draw in draws)
         finally:

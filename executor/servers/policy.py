@@ -11,7 +11,7 @@ import httpx
 from executor.capacity import Capacity
 from executor.engine import EngineCounters
 from executor.ledger import Ledger
-from executor.policy import Draw, Finished, to_the_end
+from executor.policy import Draw, Finished, Unfinished, to_the_end
 from executor.servers.completion import Completion, Wanted
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
@@ -82,6 +82,7 @@ class HttpPolicy:
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`.
 
@@ -93,7 +94,7 @@ class HttpPolicy:
 
         async def child(index: int) -> Completion:
             wanted = Wanted(prompt_ids, max_tokens, temperature, top_p, seed + index, at)
-            ended = await self._complete(wanted, ledger)
+            ended = await self._complete(wanted, ledger, unfinished)
             if finished is not None:
                 finished(index, self._to_draw(ended, stop))
             return ended
@@ -113,7 +114,9 @@ class HttpPolicy:
             ledger.generated += len(one.token_ids)
         return [self._to_draw(one, stop) for one in completions]
 
-    async def _complete(self, wanted: Wanted, ledger: Ledger) -> Completion:
+    async def _complete(
+        self, wanted: Wanted, ledger: Ledger, unfinished: Unfinished | None
+    ) -> Completion:
         """One continuation; what is lost or cancelled on the way is charged as discarded."""
 
         async def send(lease: Lease) -> Completion:
@@ -129,8 +132,10 @@ class HttpPolicy:
                 await self._pool.attend(lease, reading, stop)
                 if one.reason == "abort":
                     raise LostError(f"{lease.server.url}: it ended the request by itself")
-            except BaseException:
+            except BaseException as error:
                 _discard(one, wanted.prompt, ledger)
+                if unfinished is not None and isinstance(error, asyncio.CancelledError):
+                    unfinished(tuple(one.token_ids))
                 raise
             return one
 

@@ -45,18 +45,22 @@ def test_what_has_ended_is_kept_as_the_search_itself_would_have_it() -> None:
         assert context.ledger.policy_generated == before
 
 
-def test_nothing_is_known_of_what_an_engine_was_still_writing() -> None:
-    context, so_far = cut(Majority(4), 0.05, latency=0.3)
-    assert so_far.responses() == []
-    charge_as_kept(context.ledger, [])
-    assert context.ledger.generated == 0 < context.ledger.discarded
+def test_where_nothing_has_ended_the_longest_that_an_engine_was_writing_is_kept() -> None:
+    context, so_far = cut(Majority(4), 0.2, latency=0.4)
+    [found] = so_far.responses()
+    assert found.state is State.CUT and found.text.startswith("Step 1")
+    written = context.ledger.policy_generated
+    charge_as_kept(context.ledger, [found])
+    assert context.ledger.generated == found.n_tokens < written
+    assert context.ledger.policy_generated == written == context.policy.counters().generated
 
 
 def test_of_a_search_the_longest_part_is_kept_and_it_alone_is_charged_as_such() -> None:
     context, so_far = cut(Dvts(4), 0.3, latency=0.2)
     [found] = so_far.responses()
     assert found.state is State.CUT and found.text.startswith("Step 1")
-    assert len(found.rewards) == len(found.steps) == 1
+    # The second step was being written, and is part of it; nobody has scored it.
+    assert (len(found.steps), found.rewards) == (2, ())
     charge_as_kept(context.ledger, [found])
     assert context.ledger.generated == found.n_tokens
     assert context.ledger.policy_generated == context.policy.counters().generated
