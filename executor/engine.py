@@ -29,8 +29,8 @@ class EngineCounters:
         )
 
 
-# What a child had come to when it was cancelled: the tokens it had generated, how many of its prompt
-# it had, and how many of these from the cache. All are none where it had not been scheduled: the
+# What a child had come to when it was cancelled: the tokens it had generated, how many its prompt
+# has, and how many of these the cache spared. All are none where it had not been scheduled: the
 # engine then forwarded nothing.
 Cut = tuple[tuple[int, ...], int, int]
 

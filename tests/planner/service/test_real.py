@@ -1,4 +1,4 @@
-"""The service's answers with real vLLM, the laboratory's policy and PRM: ledgers, deadlines, loss."""
+"""The service with real vLLM and the laboratory's models: ledgers, deadlines, lost engines."""
 
 from __future__ import annotations
 
