@@ -66,6 +66,7 @@ class PlanAnswerer:
         self._model = model
         self._executor: Executor | None = None
         self._loading: asyncio.Task[Executor] | None = None
+        self._vocabulary: frozenset[int] = frozenset()
 
     @property
     def model(self) -> str:
@@ -124,8 +125,9 @@ class PlanAnswerer:
         if self._executor is None:
             raise EngineError("the models are not loaded yet")
         tokens = self._executor.policy.tokens
-        known = set(tokens.tokenizer.get_vocab().values())
-        if unknown := [token for token in token_ids if token not in known]:
+        if not self._vocabulary:
+            self._vocabulary = frozenset(tokens.tokenizer.get_vocab().values())
+        if unknown := [token for token in token_ids if token not in self._vocabulary]:
             raise InputError(f"prompt: {unknown[0]} is no token of {self.model}")
         return tokens.decode(token_ids)
 
