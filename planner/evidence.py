@@ -360,15 +360,13 @@ def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Evidence by cell: policy, PRM, difficulty and strategy.
 
-    Adds a difficulty `all` over every problem. Columns besides the keys: `successes` and `squares`
-    (sums of accuracies and of their squares), `problems`, mean tokens, mean `pass_at_1` of the
-    cell's problems, `prm_auc`.
+    Adds a difficulty `all` over every problem (`of_all`). Columns besides the keys: `successes` and
+    `squares` (sums of accuracies and of their squares), `problems`, mean tokens, mean `pass_at_1`
+    of the cell's problems, `prm_auc`.
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
-    # What a service ran on a question depends on the question: that says nothing of all of them.
-    every = frame[frame["source"] != FEEDBACK]
-    both = pd.concat([known, every.assign(difficulty=ALL)], ignore_index=True)
+    both = pd.concat([known, frame[of_all(frame)].assign(difficulty=ALL)], ignore_index=True)
     both["square"] = both["accuracy"] ** 2
     return both.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
@@ -384,6 +382,14 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         prm_auc=("prm_auc", "first"),
         sources=("source", lambda s: "+".join(sorted(s.unique()))),
     )
+
+
+def of_all(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows say something of all problems: not feedback, shape `(rows,)`.
+
+    What a service ran on a question depends on the question.
+    """
+    return (frame["source"] != FEEDBACK).to_numpy(bool)
 
 
 def strategy_of(cell: Any) -> Strategy:
