@@ -17,8 +17,8 @@ from planner.constraint import Constraint
 from planner.menu import Menu
 from planner.plan import DEFAULT, Entry, Plan
 from planner.selection import cheapest_sure, most_accurate
-from profiling.difficulty import Estimated, Head
 from profiling.arrays import Floats
+from profiling.difficulty import Estimated, Head
 from profiling.passrate import Difficulty
 from profiling.probes import Probes
 

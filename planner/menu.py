@@ -170,11 +170,11 @@ class Menu:
 
     def reaches(self, constraint: Constraint) -> bool:
         """Whether anything keeps to a constraint on questions of which nothing is known."""
-        return bool(self.allowed(self.chances("all")[None, :], constraint).any())
+        return bool(self.allowed(self.chances(ALL)[None, :], constraint).any())
 
     def cheapest(self, cost: str) -> Strategy:
         """The strategy that needs least of a cost (a field of `Cost`) on any question."""
-        row = self._costs[cost][self.levels.index("all")]
+        row = self._costs[cost][self.levels.index(ALL)]
         return self.strategies[int(np.nanargmin(row))]
 
     def _pick(self, used: NDArray[np.intp], weights: Floats, column: int) -> Pick:

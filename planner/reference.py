@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import fdtri
 
 from executor.answers import Grader
+from profiling.arrays import Floats
 from profiling.difficulty import DifficultyModel
 from profiling.probes import TEXT, Probes, text_features
 from profiling.profiler import ProblemProfile
-
-Floats = NDArray[np.float64]
 
 # A question is far from the profile where fewer than one of so many like its questions would be.
 _ONE_IN = 1000.0

@@ -14,15 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from planner.decision import by_text
 from planner.plan import Plan
 from planner.reference import Cloud
+from profiling.arrays import Floats
 from profiling.probes import text_features
-
-Floats = NDArray[np.float64]
 
 WINDOW = 200
 # Of all measures together, a window: a false alarm once in so many windows.
