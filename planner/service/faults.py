@@ -79,7 +79,7 @@ def fault_of(error: Exception) -> RequestError:
         case RequestError():
             return error
         case InputError():
-            return RequestError(400, str(error))
+            return RequestError(400, str(error), code="invalid_value")
         case EngineError():
             return RequestError(
                 503, "the engine is not available; ask again later",

@@ -3,8 +3,9 @@
 Nothing of an answer is sent before it is chosen: what a client has read cannot be taken back.
 While the search goes on, progress comes as comments (`: apportion {"stage": ...}`), which every
 client of server-sent events skips. Who asked for `explain` gets it as chunks without choices, and
-the same field with the last chunk. After the first event the status is 200, whatever happens: a
-fault then comes as an event with `error`, and the stream ends without `[DONE]`.
+the same field with the last chunk. With the first event the status is 200, whatever happens: a
+fault then comes as an event with `error`, and the stream ends without `[DONE]`. So the first event
+waits a little: an engine that is lost already is a plain 503.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from planner.service.work import Attended
 
 _DONE = b"data: [DONE]\n\n"
 _ALIVE = b": alive\n\n"
-# Progress within a stage is told at most so often, in seconds.
+# Seconds: before the first event, and between two of one stage.
+_HOLD = 0.2
 _PACE = 0.1
 # Events that are sent at once: one by one they cost more than all else.
 _BATCH = 64
@@ -39,7 +41,7 @@ class Latest:
         self.notice: Callable[[], None] = lambda: None
         self._progress: Progress | None = None
         self._stage: str | None = None
-        self._told = 0.0
+        self._next = time.perf_counter() + _HOLD
 
     def report(self, progress: Progress) -> None:
         """Keep it, in place of what was not told."""
@@ -50,15 +52,15 @@ class Latest:
         """Seconds until there is something to tell; None: there is nothing."""
         if self._progress is None:
             return None
-        if self._progress.stage != self._stage:
+        if self._stage is not None and self._progress.stage != self._stage:
             return 0.0
-        return max(0.0, self._told + _PACE - time.perf_counter())
+        return max(0.0, self._next - time.perf_counter())
 
     def take(self) -> Progress:
         """What is to be told now."""
         progress, self._progress = self._progress, None
         assert progress is not None
-        self._stage, self._told = progress.stage, time.perf_counter()
+        self._stage, self._next = progress.stage, time.perf_counter() + _PACE
         return progress
 
 
