@@ -16,7 +16,7 @@ class Query:
     """One question of a request.
 
     Attributes:
-        id: of the request, and of the question among several.
+        id: of the response; of several questions of one request `-0`, `-1`, ... follow it.
         text: the question: the last user message, or the prompt.
         messages: the whole conversation, `role` and `content` each; empty for completions.
         constraint: what the choice must keep to.

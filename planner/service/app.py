@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic.json_schema import models_json_schema
@@ -21,7 +22,7 @@ from planner.service.completions import Delivery, chat_queries, plain_queries
 from planner.service.desk import Desk, Exchange
 from planner.service.door import EXCHANGE, Door
 from planner.service.faults import ClientGoneError, RequestError, ending, not_ready
-from planner.service.limits import read_body
+from planner.service.limits import read_json
 from planner.service.logs import Log
 from planner.service.metrics import Gauges
 from planner.service.protocol import ChatRequest, CompletionRequest
@@ -43,6 +44,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         503: "the engine is lost or the server ends; Retry-After says when to ask again",
     }.items()
 }
+_HANDLED = (
+    RequestError, InputError, EngineError, ClientGoneError, HTTPException, RequestValidationError,
+)  # fmt: skip
 _REFUSED: dict[int | str, dict[str, Any]] = {401: _ERRORS[401]}
 
 Asked = TypeVar("Asked", ChatRequest, CompletionRequest)
@@ -71,10 +75,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(_load(desk))
         try:
             yield
         finally:
             desk.close()
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
             await answerer.close()
 
     app = FastAPI(
@@ -91,7 +98,7 @@ def create_app(
         fault = desk.failed(request.scope[EXCHANGE], error)
         return _Silence() if fault is None else fault.response()
 
-    for kind in (RequestError, InputError, EngineError, ClientGoneError, HTTPException):
+    for kind in _HANDLED:
         app.add_exception_handler(kind, failed)
     app.add_middleware(Door, desk=desk)
     app.include_router(_api(desk))
@@ -100,6 +107,19 @@ def create_app(
         app.include_router(router)
     _describe(app, answerer)
     return app
+
+
+async def _load(desk: Desk) -> None:
+    """Have the models loaded before the first question comes; /readyz tells when they are."""
+    try:
+        why = await desk.answerer.ready()
+    except Exception as error:
+        desk.log.error("not_ready", error)
+    else:
+        if why is None:
+            desk.log.info("ready", model=desk.answerer.model)
+        else:
+            desk.log.warning("not_ready", why=why)
 
 
 class _Silence(Response):
@@ -116,7 +136,7 @@ def _api(desk: Desk) -> APIRouter:
     async def read(request: Request, kind: type[Asked]) -> Asked:
         if desk.closing:  # before a long body comes
             raise ending()
-        asked = protocol.read(kind, await read_body(request, desk.settings))
+        asked = protocol.read(kind, await read_json(request, desk.settings.body_seconds))
         if asked.model != desk.answerer.model:
             raise _no_model(desk, asked.model)
         return asked

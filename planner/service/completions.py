@@ -25,14 +25,16 @@ HEADER = "X-Apportion"
 def chat_queries(asked: ChatRequest, exchange: Exchange, settings: Settings) -> tuple[Query, ...]:
     """The one question of a conversation: the user's last message."""
     messages = tuple({"role": one.role, "content": one.text} for one in asked.messages)
-    return _queries(asked, exchange, settings, [messages[-1]["content"]], messages)
+    name = f"{CHAT.prefix}-{exchange.id}"
+    return _queries(asked, name, settings, [messages[-1]["content"]], messages)
 
 
 def plain_queries(
     asked: CompletionRequest, exchange: Exchange, settings: Settings, answerer: Answerer
 ) -> tuple[Query, ...]:
     """A question for each prompt."""
-    return _queries(asked, exchange, settings, _prompts(asked, answerer), ())
+    name = f"{PLAIN.prefix}-{exchange.id}"
+    return _queries(asked, name, settings, _prompts(asked, answerer), ())
 
 
 def _prompts(asked: CompletionRequest, answerer: Answerer) -> list[str]:
@@ -46,7 +48,7 @@ def _prompts(asked: CompletionRequest, answerer: Answerer) -> list[str]:
 
 def _queries(
     asked: ChatRequest | CompletionRequest,
-    exchange: Exchange,
+    name: str,
     settings: Settings,
     texts: Sequence[str],
     messages: tuple[dict[str, str], ...],
@@ -65,7 +67,7 @@ def _queries(
         )  # fmt: skip
     strategy = asked.forced(settings.max_budget)
     one = Query(
-        id=exchange.id,
+        id=name,
         text="",
         messages=messages,
         constraint=replace(settings.constraint, **asked.limits()),

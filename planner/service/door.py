@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from planner.service.desk import Desk, Exchange
 from planner.service.faults import RequestError
 from planner.service.keys import OPEN
+from planner.service.limits import bounded
 
 EXCHANGE = "apportion.exchange"
 """Where the scope of a request holds its `Exchange`."""
@@ -39,12 +40,9 @@ class Door:
             await send(message)
 
         try:
-            refused = self._refused(scope)
-            if refused is None:
-                await self._app(scope, receive, sending)
-            else:
-                exchange.error = refused.code
-                await refused.response()(scope, receive, sending)
+            self._admit(scope)
+            bounds = bounded(scope, receive, self._desk.settings.max_body)
+            await self._app(scope, bounds, sending)
         except Exception as error:
             # Beyond here it would be logged with its message, which may quote a question.
             fault = self._desk.failed(exchange, error)
@@ -53,15 +51,15 @@ class Door:
         finally:
             self._note(scope, exchange)
 
-    def _refused(self, scope: Scope) -> RequestError | None:
+    def _admit(self, scope: Scope) -> None:
         keys = self._desk.settings.keys
         if keys is None or scope["path"] in OPEN:
-            return None
+            return
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(given) == 1 and keys.admit(given[0]):
-            return None
+            return
         api = scope["path"].startswith("/v1/")
-        return RequestError(
+        raise RequestError(
             401,
             "incorrect API key" if given else "no API key; send it as Authorization: Bearer KEY",
             code="invalid_api_key",

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Response
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.errors import EngineError, InputError
@@ -87,6 +88,8 @@ def fault_of(error: Exception) -> RequestError:
             )  # fmt: skip
         case HTTPException():
             return _http(error)
+        case RequestValidationError():
+            return invalid(error.errors()[0])
         case _:
             return RequestError(
                 500, "the server failed on this request", kind=SERVER, code="internal"
@@ -99,6 +102,27 @@ def ending() -> RequestError:
         503, "the server is shutting down", kind=SERVER, code="shutting_down", retry_after=5,
         headers={"Connection": "close"},
     )  # fmt: skip
+
+
+def invalid(error: Mapping[str, Any], param: str | None = None) -> RequestError:
+    """What is said of pydantic's finding, which quotes the input only where it is a field's name.
+
+    Args:
+        error: one of its `errors()`.
+        param: the field, where its path does not name it as clients know it.
+    """
+    where, message = error["loc"], str(error["msg"]).removeprefix("Value error, ")
+    if param is None:
+        param = ".".join(str(part)[:64] for part in where if part != "body")
+    match error["type"]:
+        case "json_invalid":
+            return RequestError(400, f"the body is not JSON: {message}", code="invalid_json")
+        case "extra_forbidden":
+            said = f"unrecognized request argument supplied: {param}"
+            return RequestError(400, said, param=param, code="unknown_parameter")
+    if not param:
+        return RequestError(400, message, code="invalid_value")
+    return RequestError(400, f"{param}: {message}", param=param, code="invalid_value")
 
 
 def not_ready(why: str) -> RequestError:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive, Scope
 
 from planner.service.faults import OVERLOADED, ClientGoneError, RequestError
-from planner.service.settings import Settings
 
 _LONGEST_RETRY = 60.0
 # Weight of the newest answer in the mean time an answer takes.
@@ -91,11 +91,33 @@ class Queue:
         self._seconds = before + _NEWEST * (seconds - before)
 
 
-async def read_body(request: Request, settings: Settings) -> bytes:
-    """The body of a request.
+def bounded(scope: Scope, receive: Receive, most: int) -> Receive:
+    """What a request's body is received by, up to so many bytes.
 
     Raises:
-        RequestError: it is not JSON by its content type (415), too large (413) or too slow (408).
+        RequestError: 413, at once where the head says that it is longer, else when it is.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > most:
+            raise _too_large(most)
+    read = 0
+
+    async def receiving() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > most:
+            raise _too_large(most)
+        return message
+
+    return receiving
+
+
+async def read_json(request: Request, seconds: float) -> bytes:
+    """The body of a request, of bounded length (see `bounded`).
+
+    Raises:
+        RequestError: it is not JSON by its content type (415), or too slow (408).
         ClientGoneError: the client went before it had sent all.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -104,26 +126,20 @@ async def read_body(request: Request, settings: Settings) -> bytes:
         raise RequestError(
             415, "the content type must be application/json", code="unsupported_media_type"
         )
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > settings.max_body:
-        raise _too_large(settings)
-    body = bytearray()
     try:
-        async with asyncio.timeout(settings.body_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > settings.max_body:
-                    raise _too_large(settings)
+        async with asyncio.timeout(seconds):
+            return await request.body()
     except TimeoutError:
-        raise RequestError(408, "the body took too long to come", code="request_timeout",
-                    headers={"Connection": "close"}) from None  # fmt: skip
+        raise RequestError(
+            408, "the body took too long to come",
+            code="request_timeout", headers={"Connection": "close"},
+        ) from None  # fmt: skip
     except ClientDisconnect:
         raise ClientGoneError from None
-    return bytes(body)
 
 
-def _too_large(settings: Settings) -> RequestError:
+def _too_large(most: int) -> RequestError:
     return RequestError(
-        413, f"the body must have at most {settings.max_body} bytes",
+        413, f"the body must have at most {most} bytes",
         code="request_too_large", headers={"Connection": "close"},
     )  # fmt: skip

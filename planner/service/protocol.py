@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import ErrorDetails
 
 from executor.errors import InputError
 from executor.strategy import STRATEGIES, Greedy, Strategy, from_dict, from_key
-from planner.service.faults import RequestError
+from planner.service.faults import RequestError, invalid
 
 MOST_CHOICES = 128
 _MOST_STOPS = 16
@@ -27,7 +27,6 @@ One = Annotated[float, Field(ge=1, le=1)] | None
 Nothing = Annotated[list[Any], Field(max_length=0)] | None
 NoObject = Annotated[dict[str, Any], Field(max_length=0)] | None
 Off = Literal[False] | None
-Null = SkipJsonSchema[None]
 
 Text = Annotated[str, Field(min_length=1)]
 TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=1 << 31)]], Field(min_length=1)]
@@ -282,24 +281,20 @@ def read(kind: type[Asked], body: bytes) -> Asked:
         raise _fault(error.errors(include_url=False, include_context=False)[0]) from None
 
 
-def _fault(error: Any) -> RequestError:
-    where, message = error["loc"], str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "json_invalid":
-        return RequestError(400, f"the body is not JSON: {message}", code="invalid_json")
-    if not where:
-        return RequestError(400, message, code="invalid_value")
-    if error["type"] == "extra_forbidden":
-        param = ".".join(str(part)[:64] for part in where)
-        return RequestError(400, f"unrecognized request argument supplied: {param}",
-                     param=param, code="unknown_parameter")  # fmt: skip
-    # Of a union, the path also names the member that did not fit.
-    param = ".".join(str(part) for part in where if isinstance(part, int) or part in _FIELDS)
-    first = str(where[0])
+def _fault(error: ErrorDetails) -> RequestError:
+    where = error["loc"]
+    first = str(where[0]) if where else ""
     if first in _REFUSED:
         more = f"; {_INSTEAD[first]}" if first in _INSTEAD else ""
-        return RequestError(400, f"{first} is not supported here{more}",
-                     param=first, code="unsupported_parameter")  # fmt: skip
-    return RequestError(400, f"{param}: {message}", param=param, code="invalid_value")
+        return RequestError(
+            400, f"{first} is not supported here{more}",
+            param=first, code="unsupported_parameter",
+        )  # fmt: skip
+    if error["type"] == "extra_forbidden":
+        return invalid(error)
+    # Of a union, the path also names the member that did not fit.
+    known = (str(part) for part in where if isinstance(part, int) or part in _FIELDS)
+    return invalid(error, ".".join(known))
 
 
 def _parse(given: str | StrategySpec | None, budget: int | None) -> Strategy | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -12,6 +13,8 @@ from fastapi import FastAPI
 
 from executor.errors import InputError
 from planner.service.desk import Desk
+
+Listening = Callable[[str], None]
 
 # Between the last answer and the end: a client that reads slowly gets the rest of it.
 _LAST_WRITES = 5
@@ -26,10 +29,14 @@ class Server(uvicorn.Server):
     Args:
         app: made by `create_app`.
         host, port: where it listens; port 0 is any that is free.
+        listening: told of the address when it does.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(
+        self, app: FastAPI, host: str, port: int, listening: Listening = lambda _: None
+    ) -> None:
         self._desk: Desk = app.state.desk
+        self._listening = listening
         self._ending: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         super().__init__(
@@ -61,6 +68,7 @@ class Server(uvicorn.Server):
             where = f"--host {self.config.host} --port {self.config.port}"
             raise InputError(f"{where}: cannot listen there; is the port taken?") from None
         self._desk.log.info("listening", address=self.address)
+        self._listening(self.address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come."""

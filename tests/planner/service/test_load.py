@@ -21,7 +21,7 @@ ROUNDS = 3
 
 
 async def ask(served: Served, text: str) -> httpx.Response:
-    """One request on a connection of its own; a client of HTTP would take longer than the server."""
+    """One request on a connection of its own; httpx would take longer than the server."""
     body = json.dumps(chat(text)).encode()
     host, port = served.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
