@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, output: Output) -> None:
     """Serve until told to end."""
+    plan = Plan.load(arguments.plan)
+    settings = server_settings(arguments, plan)
     _check_installed()
     # These and what they import are not there without the extra.
     from planner.service.app import create_app
@@ -26,8 +28,6 @@ def run(arguments: Namespace, output: Output) -> None:
     from planner.service.opening import open_service
     from planner.service.server import Server
 
-    plan = Plan.load(arguments.plan)
-    settings = server_settings(arguments, plan)
     log = Log(prompts=settings.log_prompts)
     if settings.keys is None and not _loopback(arguments.host):
         log.warning("open_to_all", host=arguments.host, advice="--api-keys lets in who has one")

@@ -17,6 +17,7 @@ from executor.simulated import SimulatedPolicy
 from planner.service.answerer import Answerer
 from planner.service.app import create_app
 from planner.service.logs import Log
+from planner.service.metrics import Gauges
 from planner.service.server import Server
 from planner.service.settings import Settings
 
@@ -32,11 +33,12 @@ class Served:
         answerer: Answerer,
         settings: Settings | None = None,
         routers: tuple[APIRouter, ...] = (),
+        gauges: Gauges | None = None,
     ) -> None:
         settings = settings or Settings()
         self._lines = io.StringIO()
         log = Log(self._lines, prompts=settings.log_prompts)
-        self.app = create_app(answerer, settings, routers=routers, log=log)
+        self.app = create_app(answerer, settings, routers=routers, gauges=gauges, log=log)
         self.desk = self.app.state.desk
         self.server = Server(self.app, "127.0.0.1", 0)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -74,10 +76,13 @@ class Served:
 
 @contextmanager
 def serving(
-    answerer: Answerer, settings: Settings | None = None, routers: tuple[APIRouter, ...] = ()
+    answerer: Answerer,
+    settings: Settings | None = None,
+    routers: tuple[APIRouter, ...] = (),
+    gauges: Gauges | None = None,
 ) -> Iterator[Served]:
     """A server that listens; at the end it has ended in order."""
-    served = Served(answerer, settings, routers)
+    served = Served(answerer, settings, routers, gauges)
     served.thread.start()
     until(lambda: served.server.started)
     try:
