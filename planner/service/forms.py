@@ -130,7 +130,10 @@ class Writer:
     def _explained(self, answers: Sequence[Answered]) -> dict[str, Any]:
         if not self.asked.explain:
             return {}
-        return {"apportion": [told(answered) for answered in answers]}
+        name = f"{self.form.prefix}-{self.id}"
+        names = [name] if len(answers) == 1 else [f"{name}-{i}" for i in range(len(answers))]
+        pairs = zip(names, answers, strict=True)
+        return {"apportion": [{"id": one, **told(answered)} for one, answered in pairs]}
 
 
 def split(text: str) -> list[str]:

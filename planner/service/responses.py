@@ -38,8 +38,12 @@ class Usage(BaseModel):
 
 
 class Apportion(BaseModel):
-    """What was run for one question, and why; present where `explain` asks for it."""
+    """What was run for one question, and why; present where `explain` asks for it.
 
+    `id` is what feedback on this answer is given under; of a single question the response's own.
+    """
+
+    id: str
     strategy: dict[str, Any]
     difficulty: str
     predicted_accuracy: float | None
@@ -152,7 +156,7 @@ def usage(answers: Sequence[Answered]) -> dict[str, Any]:
 
 
 def told(answered: Answered) -> dict[str, Any]:
-    """What was run, as `Apportion`."""
+    """What was run, as `Apportion` but for its id."""
     record: dict[str, Any] = finite(
         {
             "strategy": to_dict(answered.strategy),

@@ -93,11 +93,16 @@ def test_feedback_is_stored_under_the_response_s_id(grader: MathGrader) -> None:
         with serving(answerer, SETTINGS, (router,), drift.gauges) as served:
             with served.client() as client:
                 until(lambda: served.events("ready"))
-                done = client.post(PATH, json=chat(EASY.text)).json()
+                done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
                 told = client.post("/v1/feedback", json={"id": done["id"], "right": True})
                 assert told.status_code == 200, told.text
-                for wrong in ({"id": "nobody", "right": True}, {"id": done["id"]},
-                              {"id": done["id"], "right": "yes"}, {"id": 3, "right": True}, []):  # fmt: skip
+                for wrong in (
+                    {"id": "nobody", "right": True},
+                    {"id": done["id"]},
+                    {"id": done["id"], "right": "yes"},
+                    {"id": 3, "right": True},
+                    [],
+                ):
                     refused = client.post("/v1/feedback", json=wrong)
                     assert refused.status_code == 400
                     assert refused.json()["error"]["type"] == "invalid_request_error"

@@ -1,4 +1,4 @@
-"""`apportion serve` as a process: what it prints, how it ends, and what it refuses to start with."""
+"""`apportion serve` as a process: what it prints, how it ends, what it refuses to start with."""
 
 from __future__ import annotations
 
