@@ -4,7 +4,9 @@ The server runs in a process of its own, as `apportion serve` does; requests com
 connections that stay open. No model runs: a request is generated for by sleeping, half a second on
 average and each time another, so that what is measured is not how 50 requests wait for each other
 after having come at once. Own time is what a client waits, less that sleep: the way to the server
-and back, reading, routing, votes and grading, writing, and waiting for the other 49.
+and back, reading, routing, votes and grading, writing, and waiting for the other 49. Timers
+wake up to a millisecond late, which counts, too: `routed` sleeps twice where it probes first.
+`by_its_own_clock` is what the server says in its log: all but waiting for the answerer.
 
 `server` answers at once with a text made before; `routed` is the whole road of a question: probes,
 difficulty, a strategy of a plan for it under a budget of the request's own, votes, ledger, drift.
@@ -163,8 +165,10 @@ def laboratory_plan() -> Plan:
     )
 
 
-def serve(kind: str, mean: float, plan: str, pipe: Any) -> None:
+def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
     """The server's process: tells its address, and ends when it is killed."""
+    import gc
+
     from planner.service.app import create_app
     from planner.service.drift import Drift
     from planner.service.logs import Log
@@ -181,17 +185,25 @@ def serve(kind: str, mean: float, plan: str, pipe: Any) -> None:
             watch=lambda query, routed, _: drift.observe(query.text, routed.agreement),
         )
     settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
-    with open(os.devnull, "w") as nowhere:
-        app = create_app(Timed(answerer), settings, log=Log(nowhere))
-        Server(app, "127.0.0.1", 0, pipe.send).run()
+
+    def listening(address: str) -> None:
+        gc.collect()
+        gc.freeze()  # as `apportion serve` does
+        pipe.send(address)
+
+    with open(log, "w") as lines:
+        app = create_app(Timed(answerer), settings, log=Log(lines))
+        Server(app, "127.0.0.1", 0, listening).run()
 
 
 @contextmanager
-def running(kind: str, mean: float, plan: Path) -> Iterator[tuple[int, int]]:
+def running(kind: str, mean: float, plan: Path, log: Path) -> Iterator[tuple[int, int]]:
     """The port of a server, and its process."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(kind, mean, str(plan), theirs), daemon=True)
+    process = context.Process(
+        target=serve, args=(kind, mean, str(plan), str(log), theirs), daemon=True
+    )
     process.start()
     try:
         yield int(mine.recv().rsplit(":", 1)[1]), int(process.pid or 0)
@@ -269,8 +281,13 @@ async def load(port: int, model: str, mean: float, seconds: float, pid: int) -> 
 def measure(kind: str, mean: float, seconds: float, plan: Path) -> dict[str, Any]:
     """One server under one load."""
     model = Canned.model if kind == "server" else SimulatedPolicy().name
-    with running(kind, mean, plan) as (port, pid):
-        return asyncio.run(load(port, model, mean, seconds, pid))
+    log = plan.with_name("log")
+    with running(kind, mean, plan, log) as (port, pid):
+        found = asyncio.run(load(port, model, mean, seconds, pid))
+    events = map(json.loads, log.read_text().splitlines())
+    own = [event["own_seconds"] for event in events if event["event"] == "request"]
+    p50, p99 = np.percentile(own, [50, 99]) * 1e3
+    return found | {"by_its_own_clock": {"p50_ms": float(p50), "p99_ms": float(p99)}}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 from argparse import Namespace
@@ -48,6 +49,9 @@ def run(arguments: Namespace, output: Output) -> None:
         )
 
         def listening(address: str) -> None:
+            # What has been imported stays: no collection between two answers need look at it.
+            gc.collect()
+            gc.freeze()
             document = {"address": f"{address}/v1", "model": opened.answerer.model}
             output.result(document, lambda console: console.print(
                 f"{document['model']} at {document['address']}", highlight=False

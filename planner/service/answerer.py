@@ -26,6 +26,7 @@ class Query:
         seed: equal seeds and texts give equal draws; None: draws differ from query to query.
         max_tokens: most tokens of one response; None: as the plan says.
         temperature: above 0 and at most 2; None: as the plan says.
+        explain: whether `Answered.explain` is asked for; it may be empty where it is not.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Query:
     seed: int | None = None
     max_tokens: int | None = None
     temperature: float | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def _queries(
         seed=asked.seed,
         max_tokens=most,
         temperature=None if isinstance(strategy, Greedy) else asked.temperature,
+        explain=bool(asked.explain),
     )
     if len(texts) == 1:
         return (replace(one, text=texts[0]),)
