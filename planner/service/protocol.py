@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from executor.errors import InputError
@@ -21,12 +29,19 @@ MOST_CHOICES = 128
 _MOST_STOPS = 16
 _INT64 = 1 << 63
 
+
+def _off(value: object) -> object:
+    if value is not False:  # 0 equals it, but is no boolean
+        raise ValueError("must be false")
+    return value
+
+
 # Asks for nothing: the only values that fields have which cannot be honoured.
 Zero = Annotated[float, Field(ge=0, le=0)] | None
 One = Annotated[float, Field(ge=1, le=1)] | None
 Nothing = Annotated[list[Any], Field(max_length=0)] | None
 NoObject = Annotated[dict[str, Any], Field(max_length=0)] | None
-Off = Literal[False] | None
+Off = Annotated[Literal[False], BeforeValidator(_off)] | None
 
 Text = Annotated[str, Field(min_length=1)]
 TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=1 << 31)]], Field(min_length=1)]

@@ -81,7 +81,7 @@ def test_an_engine_that_is_lost_and_comes_back(make_answerer: Answering) -> None
     answerer = make_answerer(faults=outage, latency=0.02)
     with serving(answerer) as served, ThreadPoolExecutor(8) as threads:
 
-        def ask(index: int) -> tuple[int, bool]:
+        def ask(index: int) -> tuple[int, int]:
             with served.client() as client:
                 if index == 30:
                     outage.out = True
@@ -91,7 +91,8 @@ def test_an_engine_that_is_lost_and_comes_back(make_answerer: Answering) -> None
                 if told.status_code != 200:
                     assert told.json()["error"]["code"] == "engine_unavailable"
                     assert int(told.headers["retry-after"]) >= 1
-                return index, told.status_code
+                # A stream that had begun ends with the same fault.
+                return index, 503 if "engine_unavailable" in told.text else told.status_code
 
         found = dict(threads.map(ask, range(100)))
         assert set(found.values()) == {200, 503}
