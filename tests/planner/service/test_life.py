@@ -79,20 +79,23 @@ def test_a_client_that_goes_while_it_waits_its_turn(make_answerer: Answering) ->
 def test_an_engine_that_is_lost_and_comes_back(make_answerer: Answering) -> None:
     outage = Outage()
     answerer = make_answerer(faults=outage, latency=0.02)
-    with serving(answerer) as served, ThreadPoolExecutor(8) as threads:
+    with (
+        serving(answerer) as served,
+        served.client() as client,
+        ThreadPoolExecutor(8) as threads,
+    ):
 
         def ask(index: int) -> tuple[int, int]:
-            with served.client() as client:
-                if index == 30:
-                    outage.out = True
-                if index == 60:
-                    outage.out = False
-                told = client.post(PATH, json=chat(f"{index}?", stream=index % 2 == 1))
-                if told.status_code != 200:
-                    assert told.json()["error"]["code"] == "engine_unavailable"
-                    assert int(told.headers["retry-after"]) >= 1
-                # A stream that had begun ends with the same fault.
-                return index, 503 if "engine_unavailable" in told.text else told.status_code
+            if index == 30:
+                outage.out = True
+            if index == 60:
+                outage.out = False
+            told = client.post(PATH, json=chat(f"{index}?", stream=index % 2 == 1))
+            if told.status_code != 200:
+                assert told.json()["error"]["code"] == "engine_unavailable"
+                assert int(told.headers["retry-after"]) >= 1
+            # A stream that had begun ends with the same fault.
+            return index, 503 if "engine_unavailable" in told.text else told.status_code
 
         found = dict(threads.map(ask, range(100)))
         assert set(found.values()) == {200, 503}
