@@ -136,12 +136,15 @@ def test_readiness_follows_the_answerer(make_answerer: Answering) -> None:
 
 
 def test_the_end_finishes_what_runs_and_refuses_what_is_new(make_answerer: Answering) -> None:
-    answerer = make_answerer(latency=1.0)
-    with serving(answerer) as served, ThreadPoolExecutor(4) as threads:
+    answerer = make_answerer(latency=3.0)
+    with (
+        serving(answerer) as served,
+        served.client() as client,
+        ThreadPoolExecutor(4) as threads,
+    ):
 
         def ask(stream: bool) -> httpx.Response:
-            with served.client() as client:
-                return client.post(PATH, json=chat(stream=stream))
+            return client.post(PATH, json=chat(stream=stream))
 
         running = [threads.submit(ask, stream) for stream in (False, True)]
         until(lambda: served.desk.queue.running == 2)
@@ -150,9 +153,8 @@ def test_the_end_finishes_what_runs_and_refuses_what_is_new(make_answerer: Answe
         assert refused.status_code == 503
         assert refused.json()["error"]["code"] == "shutting_down"
         assert refused.headers["retry-after"] and refused.headers["connection"] == "close"
-        with served.client() as client:
-            assert client.get("/readyz").status_code == 503
-            assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
         whole, streamed = (one.result() for one in running)
         assert whole.status_code == 200 and whole.json()["choices"]
         assert streamed.status_code == 200 and streamed.text.endswith("data: [DONE]\n\n")

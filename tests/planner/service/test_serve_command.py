@@ -22,7 +22,7 @@ from executor.errors import InputError
 from planner.cli import build_parser
 from planner.commands import serve
 from planner.console import Silence
-from tests.planner.service.served import chat
+from tests.planner.service.served import chat, until
 from tests.planner.service.test_planned import EASY, plan_of
 
 ROOT = Path(__file__).parents[3]
@@ -82,11 +82,17 @@ def ask(document: dict[str, Any]) -> httpx.Response:
     return httpx.post(f"{document['address']}/chat/completions", json=chat(EASY.text), timeout=30)
 
 
+def answering(document: dict[str, Any]) -> None:
+    """Wait until a question is being answered."""
+    metrics = document["address"].replace("/v1", "/metrics")
+    until(lambda: "apportion_running 1.0" in httpx.get(metrics).text, 20)
+
+
 def test_it_serves_until_told_to_end(place: Path) -> None:
-    with running(place, 1.0) as (process, document), ThreadPoolExecutor() as threads:
+    with running(place, 4.0) as (process, document), ThreadPoolExecutor() as threads:
         assert document["model"] == "simulated-policy"
         asked = threads.submit(ask, document)
-        time.sleep(0.5)
+        answering(document)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         refused = ask(document)
@@ -101,7 +107,7 @@ def test_it_serves_until_told_to_end(place: Path) -> None:
 def test_a_second_signal_ends_it_at_once(place: Path) -> None:
     with running(place, 60.0) as (process, document), ThreadPoolExecutor() as threads:
         asked = threads.submit(ask, document)
-        time.sleep(0.5)
+        answering(document)
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
