@@ -87,7 +87,7 @@ class PlanAnswerer:
         left = query.constraint.max_seconds
         if left is not None:
             left = max(0.0, left - (time.perf_counter() - started))
-        ask = Ask(choosing.constraint, query.strategy, left)
+        ask = Ask(choosing.constraint, query.strategy, left, weigh=True)
 
         def report(stage: str, decision: Decision | None, tokens: int) -> None:
             progress(_told(stage, decision, tokens))
