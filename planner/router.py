@@ -195,8 +195,11 @@ class _Routing:
         grader, classifier = self._executor.grader, self._plan.classifier
         assert classifier is not None
         unlabelled = dataclasses.replace(self._problem, answer=None)
-        records = await asyncio.to_thread(grade, probes, unlabelled, grader)
-        seen = await asyncio.to_thread(Probes.of, self._problem.text, records, grader)
+
+        def see() -> Probes:
+            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader)
+
+        seen = await asyncio.to_thread(see)
         self._agreement = agreeing(seen), len(seen)
         return classifier.estimate_probes(seen)
 

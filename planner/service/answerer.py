@@ -16,7 +16,7 @@ class Query:
     """One question of a request.
 
     Attributes:
-        id: of the request, and of the question among several.
+        id: of the response; of several questions of one request `-0`, `-1`, ... follow it.
         text: the question: the last user message, or the prompt.
         messages: the whole conversation, `role` and `content` each; empty for completions.
         constraint: what the choice must keep to.
@@ -26,6 +26,7 @@ class Query:
         seed: equal seeds and texts give equal draws; None: draws differ from query to query.
         max_tokens: most tokens of one response; None: as the plan says.
         temperature: above 0 and at most 2; None: as the plan says.
+        explain: whether `Answered.explain` is asked for; it may be empty where it is not.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Query:
     seed: int | None = None
     max_tokens: int | None = None
     temperature: float | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
