@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.store import RunSpec, Store
-from planner.session import rates
+from planner.catalog import load_catalog
+from planner.noted import rates
 from planner.throughput import Timed, note, read, speeds
 
 
@@ -68,7 +69,7 @@ def test_runs_are_kept_one_by_one() -> None:
             note(store, "policy", run)
         assert read(store, "policy") == runs
         assert read(store, "other") == []
-        found = rates(store, "policy", "prm")
+        found = rates(store, "policy", "prm", load_catalog())
     assert found.tokens_per_second == pytest.approx(50)
     assert found.prm_tokens_per_second == pytest.approx(400)
 
@@ -78,8 +79,10 @@ def test_totals_of_older_stores_count_where_no_run_had_a_prm(prm: str | None) ->
     with Store.open("sqlite://") as store:
         store.put_artefact("speed/policy", b"", {"tokens": 300, "seconds": 6.0})
         store.start(RunSpec("measure", "policy", prm, {}))
-        assert rates(store, "policy", prm).tokens_per_second == (None if prm else 50.0)
+        assert rates(store, "policy", prm, load_catalog()).tokens_per_second == (
+            None if prm else 50.0
+        )
         note(store, "policy", Timed(None, 100, 0, 1.0))
-        found = rates(store, "policy", prm)
+        found = rates(store, "policy", prm, load_catalog())
         assert found.tokens_per_second == pytest.approx(100.0 if prm else 62.5)
         assert found.prm_tokens_per_second is None
