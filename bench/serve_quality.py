@@ -20,6 +20,7 @@ import asyncio
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +191,12 @@ def run(ask: Ask, problems: Sequence[Problem], at_once: int) -> dict[str, Any]:
     """Every way, judged."""
 
     async def every() -> dict[str, list[Told]]:
-        return {name: await ask_all(ask, problems, s, at_once) for name, s in FIXED.items()}
+        found = {}
+        for name, strategy in FIXED.items():
+            started = time.perf_counter()
+            found[name] = await ask_all(ask, problems, strategy, at_once)
+            print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        return found
 
     told = asyncio.run(every())
     with MathGrader() as grader:

@@ -12,7 +12,7 @@ from executor.admission import Admission
 from executor.answers import Grader
 from executor.errors import InputError
 from executor.ledger import TokenCap
-from executor.outcome import Outcome, choose, grade
+from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policy import Policy
 from executor.prm.base import Prm
 from executor.problem import Problem, problem_uid, question_id
@@ -184,9 +184,13 @@ class Executor:
             started: when, by `time.perf_counter`.
         """
         problem = context.problem
+
+        def judge() -> tuple[list[SampleRecord], int | None]:
+            graded = grade(responses, problem, self.grader)
+            return graded, choose(strategy, graded, self.grader)
+
         # Grading may wait for the grader's process; the engines go on meanwhile.
-        samples = await asyncio.to_thread(grade, responses, problem, self.grader)
-        chosen = await asyncio.to_thread(choose, strategy, samples, self.grader)
+        samples, chosen = await asyncio.to_thread(judge)
         seconds = time.perf_counter() - started
         return Outcome(
             problem=problem,

@@ -137,6 +137,7 @@ class Apportion:
         seed: int | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        explain: bool = False,
         **limits: Any,
     ) -> Answered:
         """Answer a question; cancelling ends its work in the engines.
@@ -149,11 +150,12 @@ class Apportion:
             n: answers wanted, the best first.
             seed: equal seeds and questions give equal draws.
             max_tokens, temperature: of one response; the plan's by default.
+            explain: whether the answer says what was estimated and what else was considered.
             limits: fields of `planner.constraint.Constraint`, over the plan's own.
         """
         options = {
             "strategy": strategy, "before": before, "n": n, "seed": seed,
-            "max_tokens": max_tokens, "temperature": temperature,
+            "max_tokens": max_tokens, "temperature": temperature, "explain": explain,
         }  # fmt: skip
         return await asyncio.wrap_future(self._submit(question, plan, options | limits))
 
@@ -225,4 +227,4 @@ class Apportion:
 
 
 # Options of a question that are no limits.
-_QUERY = ("strategy", "n", "seed", "max_tokens", "temperature")
+_QUERY = ("strategy", "n", "seed", "max_tokens", "temperature", "explain")

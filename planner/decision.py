@@ -74,7 +74,9 @@ class Look:
         }
 
 
-def look(plan: Plan, text: str, constraint: Constraint, *, scored: bool) -> Look:
+def look(
+    plan: Plan, text: str, constraint: Constraint, *, scored: bool, weigh: bool = False
+) -> Look:
     """Whether a question is worth probing under a constraint.
 
     Args:
@@ -82,10 +84,13 @@ def look(plan: Plan, text: str, constraint: Constraint, *, scored: bool) -> Look
         text: the question.
         constraint: the question's own, or the plan's.
         scored: whether there is a PRM.
+        weigh: whether questions are told apart under the plan's own constraint too where it found
+            one strategy for all to be as good as one for each difficulty named: some may all the
+            same get a cheaper one that is as good.
     """
     classifier = plan.classifier
-    own = constraint == plan.own_constraint
-    if classifier is None or (own and not plan.routes):
+    settled = constraint == plan.own_constraint and not plan.routes
+    if classifier is None or (settled and not (weigh and plan.alternatives)):
         return Look(0, known=False)
     if plan.reference is not None and plan.reference.far(text):
         said = "the question is unlike those of the profile: it gets what is best for all of them"

@@ -33,12 +33,14 @@ class Cloud:
         covariance: shape `(dimensions, dimensions)`; dimensions that did not vary are not looked
             at, nor are those that others determine.
         farthest: squared Mahalanobis distance of the farthest of its points.
+        reach: what lies farther is not like the points.
     """
 
     points: int
     mean: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
     farthest: float
+    reach: float = field(init=False, compare=False, repr=False)
     _axes: tuple[Floats, Floats] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +49,8 @@ class Cloud:
         if len(sizes) != 1 or self.points < 2 or not np.isfinite(numbers).all():
             raise ValueError("a cloud needs two points, a mean, and a covariance of its size")
         object.__setattr__(self, "_axes", _principal(np.array(self.covariance)))
+        reach = max(self.farthest, self.quantile(1 - 1 / _ONE_IN))
+        object.__setattr__(self, "reach", reach)
 
     @classmethod
     def of(cls, points: Floats) -> Cloud:
@@ -150,8 +154,11 @@ class Reference:
     def far(self, text: str) -> bool:
         """Whether a question is unlike the profile's: farther from their mean than any of them,
         and than all but one in a thousand would be if they were normal."""
-        found = self.text.distance(text_features(text))
-        return found > max(self.text.farthest, self.text.quantile(1 - 1 / _ONE_IN))
+        return self.outside(text_features(text))
+
+    def outside(self, point: Floats) -> bool:
+        """The same of a question's features, `profiling.probes.TEXT`."""
+        return self.text.distance(point) > self.text.reach
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the plan."""

@@ -35,11 +35,13 @@ class Ask:
         constraint: of its own; None: the plan's.
         strategy: to be run whatever the plan says.
         seconds: after which the best answer so far is taken; None: however long it takes.
+        weigh: see `planner.decision.look`.
     """
 
     constraint: Constraint | None = None
     strategy: Strategy | None = None
     seconds: float | None = None
+    weigh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,9 @@ class _Routing:
         if ask.strategy is not None:
             self._looked = Look(0, known=False)
         else:
-            self._looked = look(plan, problem.text, self._constraint, scored=self._scored)
+            self._looked = look(
+                plan, problem.text, self._constraint, scored=self._scored, weigh=ask.weigh
+            )
         # Until it is decided what to run: what the probes may take.
         self._context = executor.context(problem, max(1, self._looked.probes))
         self._so_far = SoFar(self._context)
@@ -132,9 +136,11 @@ class _Routing:
         """Probe, decide, search; or what there is when time runs out."""
         cut = False
         try:
-            async with asyncio.timeout(self._ask.seconds):
+            async with asyncio.timeout(self._ask.seconds) as deadline:
                 responses = await self._search()
         except TimeoutError:
+            if not deadline.expired():
+                raise  # somebody else's
             cut, responses = True, self._so_far.responses()
             charge_as_kept(self._context.ledger, responses)
         decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
@@ -189,8 +195,11 @@ class _Routing:
         grader, classifier = self._executor.grader, self._plan.classifier
         assert classifier is not None
         unlabelled = dataclasses.replace(self._problem, answer=None)
-        records = await asyncio.to_thread(grade, probes, unlabelled, grader)
-        seen = await asyncio.to_thread(Probes.of, self._problem.text, records, grader)
+
+        def see() -> Probes:
+            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader)
+
+        seen = await asyncio.to_thread(see)
         self._agreement = agreeing(seen), len(seen)
         return classifier.estimate_probes(seen)
 

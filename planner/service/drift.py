@@ -20,6 +20,7 @@ from planner.decision import by_text
 from planner.plan import Plan
 from planner.reference import Cloud
 from profiling.arrays import Floats
+from profiling.difficulty import Estimated
 from profiling.probes import text_features
 
 WINDOW = 200
@@ -130,11 +131,14 @@ class Drift:
         self._agreement: deque[int | None] = deque(maxlen=self.window)
         self._seen = 0
 
-    def observe(self, text: str, agreed: tuple[int, int] | None) -> list[Finding]:
+    def observe(
+        self, text: str, estimate: Estimated | None, agreed: tuple[int, int] | None
+    ) -> list[Finding]:
         """Take in a question.
 
         Args:
             text: of the question.
+            estimate: by its text alone, where that is known already.
             agreed: how many of how many probes were of the largest class of equal answers; None
                 where it was not probed.
 
@@ -144,9 +148,10 @@ class Drift:
         reference = self.plan.reference
         if reference is None:
             return []
-        self._texts.append(text_features(text))
-        self._far.append(reference.far(text))
-        estimate = by_text(self.plan, text)
+        at = text_features(text)
+        self._texts.append(at)
+        self._far.append(reference.outside(at))
+        estimate = estimate or by_text(self.plan, text)
         if estimate is not None:
             self._estimates.append(tuple(estimate.probabilities.values())[:-1])
         whole = agreed is not None and agreed[1] == len(reference.agreement) - 1

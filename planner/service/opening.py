@@ -62,7 +62,7 @@ def open_service(
             return session.executor(given, scorer, template=plan.template, sampling=plan.sampling)
 
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
-        for finding in drift.observe(query.text, routed.agreement):
+        for finding in drift.observe(query.text, routed.looked.estimate, routed.agreement):
             say(finding.sentence())
         settings = executor.settings(plan.template.to_dict())
         feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)

@@ -87,7 +87,7 @@ class PlanAnswerer:
         left = query.constraint.max_seconds
         if left is not None:
             left = max(0.0, left - (time.perf_counter() - started))
-        ask = Ask(choosing.constraint, query.strategy, left)
+        ask = Ask(choosing.constraint, query.strategy, left, weigh=True)
 
         def report(stage: str, decision: Decision | None, tokens: int) -> None:
             progress(_told(stage, decision, tokens))
@@ -182,9 +182,11 @@ class PlanAnswerer:
                 f"prompt: fills the context of {executor.policy.max_context} tokens: "
                 "there is no room for an answer"
             )
-        chosen = await asyncio.to_thread(
-            best, decision.strategy, samples, query.n, executor.grader
-        )  # fmt: skip
+        chosen = [] if outcome.chosen is None else [outcome.chosen]
+        if query.n > 1:
+            chosen = await asyncio.to_thread(
+                best, decision.strategy, samples, query.n, executor.grader
+            )
         texts = tuple(samples[index].text for index in chosen)
         finished = [samples[index].state == State.FINISHED.value for index in chosen]
         entry = decision.entry
@@ -200,7 +202,11 @@ class PlanAnswerer:
             seconds=time.perf_counter() - started,
             cost=self._cost(outcome.ledger),
             notes=(*choosing.notes, *decision.notes, *self._notes(query, routed, len(texts))),
-            explain=self._explained(routed, choosing.constraint, scored=executor.prm is not None),
+            explain=(
+                self._explained(routed, choosing.constraint, scored=executor.prm is not None)
+                if query.explain
+                else {}
+            ),
         )
 
     def _cost(self, ledger: Ledger) -> dict[str, float | None]:

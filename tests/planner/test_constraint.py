@@ -90,8 +90,9 @@ def test_a_refusal_names_the_limits_at_fault_and_what_the_nearest_needs(
 
 
 RATES = Rates(
-    policy_parameters=10, prm_parameters=5, tokens_per_second=2.0, usd_per_hour=1.0, watts=3.0
-)
+    policy_parameters=10, prm_parameters=5, tokens_per_second=2.0, prm_tokens_per_second=8.0,
+    usd_per_hour=1.0, watts=3.0,
+)  # fmt: skip
 NAN = math.nan
 
 
@@ -105,7 +106,8 @@ NAN = math.nan
         ("flops", Cost(1.0, NAN, 1.0), RATES, "the evidence does not count prompt tokens"),
         ("flops", Cost(NAN, NAN, NAN), RATES, "count generated, prompt and PRM tokens"),
         ("flops", Cost(1.0, 1.0, 1.0, cached_tokens=NAN), RATES, None),
-        ("seconds", Cost(1.0, NAN, NAN), RATES, None),
+        ("seconds", Cost(1.0, NAN, 0.0), RATES, None),
+        ("seconds", Cost(1.0, NAN, NAN), RATES, "the evidence does not count PRM tokens"),
         ("seconds", Cost(NAN, NAN, 1.0), RATES, "the evidence does not count generated tokens"),
         ("seconds", Cost(NAN, 1.0, 1.0), Rates(), "no throughput is measured"),
         ("usd", Cost(NAN, 1.0, 1.0), RATES, "the evidence does not count generated tokens"),

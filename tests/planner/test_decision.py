@@ -169,6 +169,7 @@ def test_a_plan_that_does_not_route_for_itself_may_for_a_query() -> None:
     plan = plan_of(*OPPOSITES, worth_routing=False)
     assert not look(plan, "a b", plan.own_constraint, scored=False).known
     assert look(plan, "a b", FREE, scored=False).probes == PROBES
+    assert look(plan, "a b", plan.own_constraint, scored=False, weigh=True).probes == PROBES
 
 
 def test_a_plan_without_alternatives_runs_the_entry_of_the_most_probable_class() -> None:

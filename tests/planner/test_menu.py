@@ -24,7 +24,7 @@ from planner.recommend import Choice, Probing, candidates, choose
 from profiling.passrate import LEVELS
 from tests.planner.frames import simulated_frame
 
-RATES = Rates(1000, 500, tokens_per_second=50.0, usd_per_hour=2.0)
+RATES = Rates(1000, 500, tokens_per_second=50.0, prm_tokens_per_second=200.0, usd_per_hour=2.0)
 ACCURACIES = {
     "easy": {Greedy(): 0.8, Majority(4): 0.85, Majority(16): 0.95, BestOfN(16): 0.9, Dvts(16): 0.9},
     "medium": {Greedy(): 0.2, Majority(4): 0.3, Majority(16): 0.4, BestOfN(16): 0.6, Dvts(16): 0.7},
@@ -65,7 +65,7 @@ def test_of_a_certain_difficulty_the_choice_is_that_of_the_evidence(
     if probes:
         found = [Probing(probes, 90, 50).charge(choice, RATES) for choice in found]
     try:
-        made = choose(level, found, constraint).choice
+        made = choose(level, found, constraint, RATES).choice
     except InputError as error:
         with pytest.raises(InputError, match=re.escape(str(error))):
             menu.choose(level, constraint)

@@ -68,7 +68,7 @@ def test_traffic_like_the_profile_raises_no_more_alarms_than_are_stated(plan: Pl
     windows, alarms = 60, 0
     drift = Drift(plan, window=60, false_alarms=ALARMS)
     for _ in range(windows * 60):
-        alarms += bool(drift.observe(question(rng), (agreeing(rng), 4)))
+        alarms += bool(drift.observe(question(rng), None, (agreeing(rng), 4)))
     # One profile for all windows: its own error is part of every one of them.
     assert alarms / windows <= ALARMS + 3 * (ALARMS * (1 - ALARMS) / windows) ** 0.5
 
@@ -108,7 +108,9 @@ def test_counts_are_called_different_as_often_as_stated_where_they_are_not() -> 
 def test_harder_questions_are_drift_of_text_and_difficulty(plan: Plan) -> None:
     rng = np.random.default_rng(2)
     drift = Drift(plan)
-    found = [drift.observe(question(rng, mean=35.0), (agreeing(rng), 4)) for _ in range(WINDOW)]
+    found = [
+        drift.observe(question(rng, mean=35.0), None, (agreeing(rng), 4)) for _ in range(WINDOW)
+    ]
     assert not any(found[:-1])
     assert {"text", "difficulty"} <= {one.measure for one in found[-1]}
     assert all("no longer looks like the plan's profile" in one.sentence() for one in found[-1])
@@ -120,7 +122,7 @@ def test_harder_questions_are_drift_of_text_and_difficulty(plan: Plan) -> None:
 def test_probes_that_agree_less_are_drift_of_agreement(plan: Plan) -> None:
     rng = np.random.default_rng(3)
     drift = Drift(plan)
-    found = [drift.observe(question(rng), (agreeing(rng, 0.35), 4)) for _ in range(WINDOW)]
+    found = [drift.observe(question(rng), None, (agreeing(rng, 0.35), 4)) for _ in range(WINDOW)]
     assert [one.measure for one in found[-1]] == ["agreement"]
 
 
@@ -128,7 +130,7 @@ def test_agreement_is_not_tested_where_only_some_were_probed(plan: Plan) -> None
     rng = np.random.default_rng(4)
     drift = Drift(plan)
     for number in range(WINDOW):
-        drift.observe(question(rng), (1, 4) if number % 2 else None)
+        drift.observe(question(rng), None, (1, 4) if number % 2 else None)
     assert "agreement" not in drift.findings
 
 
@@ -138,7 +140,9 @@ def test_a_plan_without_a_reference_watches_nothing() -> None:
         None, {}, {},
     )  # fmt: skip
     drift = Drift(plain)
-    assert not any(drift.observe(problem.text, None) for problem in simulated_problems(WINDOW))
+    assert not any(
+        drift.observe(problem.text, None, None) for problem in simulated_problems(WINDOW)
+    )
     assert drift.gauges() == {}
 
 

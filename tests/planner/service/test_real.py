@@ -66,7 +66,7 @@ def opened(session: Session, plan: Plan) -> Opened:
 def query(number: int, **options: Any) -> Query:
     plain: dict[str, Any] = {
         "id": f"query-{number}", "text": PROBLEMS[number].text, "messages": (),
-        "constraint": Constraint(budget=12), "strategy": None,
+        "constraint": Constraint(budget=12), "strategy": None, "explain": True,
     }  # fmt: skip
     return Query(**(plain | options))
 
