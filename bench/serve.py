@@ -140,7 +140,8 @@ class Timed:
         slept: list[float] = []
         _slept.set(slept)
         answered = await self._answerer.answer(query, progress)
-        return dataclasses.replace(answered, explain={"slept": sum(slept)})
+        first, *others = answered.texts
+        return dataclasses.replace(answered, texts=(f"{sum(slept)}\n{first}", *others))
 
 
 def laboratory_plan() -> Plan:
@@ -182,7 +183,9 @@ def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
         answerer = PlanAnswerer(
             read,
             lambda: executor,
-            watch=lambda query, routed, _: drift.observe(query.text, routed.agreement),
+            watch=lambda query, routed, _: drift.observe(
+                query.text, routed.looked.estimate, routed.agreement
+            ),
         )
     settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
 
@@ -223,7 +226,7 @@ async def ask(
 ) -> float:
     """One request; seconds waited, less what was slept for it."""
     messages = [{"role": "user", "content": text}]
-    body = json.dumps({"model": model, "messages": messages, "explain": True}).encode()
+    body = json.dumps({"model": model, "messages": messages}).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"
@@ -237,7 +240,7 @@ async def ask(
     record = json.loads(content)
     if not said.startswith(b"HTTP/1.1 200"):
         sys.exit(f"bench: {record}")
-    return waited - float(record["apportion"][0]["explain"]["slept"])
+    return waited - float(record["choices"][0]["message"]["content"].partition("\n")[0])
 
 
 async def load(port: int, model: str, mean: float, seconds: float, pid: int) -> dict[str, Any]:
