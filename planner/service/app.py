@@ -244,7 +244,7 @@ def _takes(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
 
 
 def _streamed(errors: dict[int | str, dict[str, Any]]) -> dict[int | str, Any]:
-    events = {"text/event-stream": {"schema": {"type": "string"}}}
+    events: dict[str, Any] = {"text/event-stream": {}}
     return {200: {"content": events, "description": "the answer, whole or as events"}, **errors}
 
 
