@@ -29,7 +29,7 @@ from typing import Any
 
 from executor.capacity import Capacity
 from executor.delivery import OUTBOX
-from executor.engine import EngineCounters, Output
+from executor.engine import Cut, EngineCounters, Output
 from executor.engine_options import EngineOptions, cores
 from executor.errors import EngineError
 
@@ -168,12 +168,17 @@ class EngineApart:
         if lost is not None:
             fail(EngineError(lost))
 
-    async def cancel(self, request_id: str) -> list[tuple[int, int, int]]:
+    async def cancel(self, request_id: str) -> list[Cut]:
         """See `Engine.cancel`."""
-        counts = await asyncio.wrap_future(self._ask("abort", request_id))
+        cut = await asyncio.wrap_future(self._ask("abort", request_id))
         with self._lock:
             self._requests.pop(request_id, None)
-        return counts or []
+        return cut or []
+
+    @property
+    def lost(self) -> bool:
+        """See `Engine.lost`."""
+        return self._lost is not None
 
     def count(self) -> EngineCounters:
         """See `Engine.count`: as of the last thing it told, which is where requests end."""

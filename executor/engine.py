@@ -29,6 +29,12 @@ class EngineCounters:
         )
 
 
+# What a child had come to when it was cancelled: the tokens it had generated, how many its prompt
+# has, and how many of these the cache spared. All are none where it had not been scheduled: the
+# engine then forwarded nothing.
+Cut = tuple[tuple[int, ...], int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """One child of a request that has ended.
@@ -87,13 +93,17 @@ class Engine(Protocol):
         with whatever has ended of it, `fail` with the EngineError that ends it."""
         ...
 
-    async def cancel(self, request_id: str) -> list[tuple[int, int, int]]:
+    async def cancel(self, request_id: str) -> list[Cut]:
         """Stop what still runs of a request.
 
         Returns:
-            For each unfinished child `(generated, prompt, cached)` tokens; the prompt counts are 0
-            where the child had not been scheduled, since the engine then forwarded nothing.
+            What each unfinished child had come to.
         """
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has failed: it will answer nothing any more."""
         ...
 
     def count(self) -> EngineCounters:

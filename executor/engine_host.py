@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from executor.delivery import OUTBOX
-from executor.engine import EngineCounters, Output
+from executor.engine import Cut, EngineCounters, Output
 from executor.engine_options import EngineOptions
 from executor.errors import EngineError
 from executor.holding import Held
@@ -57,9 +57,14 @@ class HostedEngine:
         if not self.host.send(add):
             fail(EngineError(_SHUT_DOWN))
 
-    async def cancel(self, request_id: str) -> list[tuple[int, int, int]]:
+    async def cancel(self, request_id: str) -> list[Cut]:
         """See `Engine.cancel`."""
         return await asyncio.wrap_future(self.host.call(lambda: self.stepped.abort(request_id)))
+
+    @property
+    def lost(self) -> bool:
+        """See `Engine.lost`."""
+        return self.stepped.lost is not None
 
     def count(self) -> EngineCounters:
         """See `Engine.count`."""

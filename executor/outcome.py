@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from executor.answers import Grader, Vote, vote
+from executor.answers import Grader, Vote, group, vote
 from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.search import Response, State, aggregate
@@ -119,6 +119,24 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
         case BestOfN() | BeamSearch() | Dvts() | ParticleFilter():
             scores = [aggregate(sample.rewards, strategy.score) for sample in samples]
             return vote(answers, scores, strategy.vote, grader)
+
+
+def best(strategy: Strategy, samples: Sequence[SampleRecord], n: int, grader: Grader) -> list[int]:
+    """Indices of the `n` best responses by a strategy's own vote, the first as `choose` has it.
+
+    Each next one is chosen from those that give another answer. Where there are no more, what is
+    left is chosen from by its wording; fewer than `n` come out where all that is left was said.
+    """
+    found: list[int] = []
+    for told in (group([one.answer for one in samples], grader), [one.text for one in samples]):
+        said = {told[index] for index in found}
+        left = [index for index in range(len(samples)) if told[index] not in said]
+        while left and len(found) < n:
+            chosen = choose(strategy, [samples[index] for index in left], grader)
+            assert chosen is not None
+            found.append(left[chosen])
+            left = [index for index in left if told[index] != told[found[-1]]]
+    return found
 
 
 def scores_of(samples: Sequence[SampleRecord], score: Score) -> list[float]:

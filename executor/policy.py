@@ -41,6 +41,8 @@ class Draw:
 
 # What becomes of a child of a request that has ended before the others: its index, its draw.
 Finished = Callable[[int, Draw], None]
+# And of one that was cancelled: the tokens it had written.
+Unfinished = Callable[[tuple[int, ...]], None]
 
 
 class Policy(Protocol):
@@ -51,8 +53,12 @@ class Policy(Protocol):
     max_context: int
     capacity: Capacity
 
-    def prompt(self, question: str) -> list[int]:
-        """The token ids that ask `question`."""
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The token ids that ask `question`, after what was said before (`Problem.before`).
+
+        Raises:
+            InputError: the policy cannot be told what was said before.
+        """
         ...
 
     async def draw(
@@ -67,6 +73,7 @@ class Policy(Protocol):
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """`n` different continuations of `prompt_ids`, in one request, charged to `ledger`.
 
@@ -77,10 +84,17 @@ class Policy(Protocol):
         Args:
             finished: called on the event loop with each child's index and draw as soon as it has
                 ended, in whatever order they end.
+            unfinished: called, where the draw is cancelled, with what each child had written that
+                had not ended by then.
 
         Raises:
             EngineError: the engine was lost.
         """
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether its engine will answer nothing any more, so that another must be loaded."""
         ...
 
     def counters(self) -> EngineCounters:
@@ -114,9 +128,9 @@ class VllmPolicy:
         start = start_apart if options.apart else host().start
         return cls(name, start(f"policy:{name}", checkpoint, options), tokens, template)
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """The token ids that ask `question` through the template and the model's chat template."""
-        return self.template.render(self.tokens.tokenizer, question)
+        return self.template.render(self.tokens.tokenizer, question, before)
 
     async def draw(
         self,
@@ -130,6 +144,7 @@ class VllmPolicy:
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`."""
         ends = self._stopping.at(stop)
@@ -163,7 +178,7 @@ class VllmPolicy:
             await collected.done
         except asyncio.CancelledError:
             # A second cancellation must not lose the charge of the first.
-            await to_the_end(self._cancel(request_id, collected, ledger))
+            await to_the_end(self._cancel(request_id, collected, ledger, unfinished))
             raise
         for _, cached in collected.prompts:
             ledger.charge_prompt(len(prompt_ids), cached)
@@ -171,24 +186,38 @@ class VllmPolicy:
         ledger.generated += sum(len(draw.token_ids) for draw in draws)
         return draws
 
-    async def _cancel(self, request_id: str, collected: _Collector, ledger: Ledger) -> None:
+    async def _cancel(
+        self,
+        request_id: str,
+        collected: _Collector,
+        ledger: Ledger,
+        unfinished: Unfinished | None,
+    ) -> None:
         """Stop the request and charge what the engine had done, however the race ended."""
-        unfinished = await self._engine.cancel(request_id)
+        cut = await self._engine.cancel(request_id)
         # Outputs delivered before the cancellation may still be queued on this loop.
         await asyncio.sleep(0)
         finished = [
-            (len(completion.token_ids), prompt, cached)
+            (completion.token_ids, prompt, cached)
             for completion, (prompt, cached) in zip(
                 collected.completions.values(), collected.prompts, strict=True
             )
         ]
-        for generated, prompt, cached in finished + unfinished:
-            ledger.discarded += generated
+        for generated, prompt, cached in finished + cut:
+            ledger.discarded += len(generated)
             ledger.charge_prompt(prompt, cached)
+        if unfinished is not None:
+            for generated, _, _ in cut:
+                unfinished(generated)
 
     def _to_draw(self, completion: Completion, stop: Sequence[str]) -> Draw:
         finish = self._stopping.finish(completion.finish_reason, completion.stop_reason, stop)
         return Draw(completion.token_ids, finish, completion.logprob)
+
+    @property
+    def lost(self) -> bool:
+        """See `Policy.lost`."""
+        return self._engine.lost
 
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""

@@ -17,12 +17,15 @@ class Problem:
         text: the question as the policy is asked it.
         answer: the reference answer as text, or None where it is not known.
         meta: whatever else the file says of the problem (level, kind, subject), as plain strings.
+        before: `(role, text)` of what was said before the question, where it ends a conversation:
+            a system prompt, earlier questions and answers.
     """
 
     id: str
     text: str
     answer: str | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[tuple[str, str], ...] = ()
 
 
 def content_id(text: str) -> str:

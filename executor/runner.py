@@ -12,7 +12,7 @@ from executor.admission import Admission
 from executor.answers import Grader
 from executor.errors import InputError
 from executor.ledger import TokenCap
-from executor.outcome import Outcome, choose, grade
+from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policy import Policy
 from executor.prm.base import Prm
 from executor.problem import Problem, problem_uid, question_id
@@ -157,14 +157,40 @@ class Executor:
             context: one in which probes were drawn already; a fresh one by default.
             probes: the samples drawn in it.
         """
-        if strategy.needs_prm and self.prm is None:
-            raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+        self.check(strategy)
         started = time.perf_counter()
         context = context or self.context(problem, strategy.n)
         responses = await search(strategy, context, probes=probes)
+        return await self.conclude(strategy, context, responses, started)
+
+    def check(self, strategy: Strategy) -> None:
+        """InputError where a strategy cannot be run with these models."""
+        if strategy.needs_prm and self.prm is None:
+            raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+
+    async def conclude(
+        self,
+        strategy: Strategy,
+        context: Context,
+        responses: Sequence[Response],
+        started: float,
+    ) -> Outcome:
+        """Grade a strategy's responses and choose between them.
+
+        Args:
+            strategy: whose vote counts.
+            context: that they were drawn in.
+            responses: in the order they count in.
+            started: when, by `time.perf_counter`.
+        """
+        problem = context.problem
+
+        def judge() -> tuple[list[SampleRecord], int | None]:
+            graded = grade(responses, problem, self.grader)
+            return graded, choose(strategy, graded, self.grader)
+
         # Grading may wait for the grader's process; the engines go on meanwhile.
-        samples = await asyncio.to_thread(grade, responses, problem, self.grader)
-        chosen = await asyncio.to_thread(choose, strategy, samples, self.grader)
+        samples, chosen = await asyncio.to_thread(judge)
         seconds = time.perf_counter() - started
         return Outcome(
             problem=problem,

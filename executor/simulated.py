@@ -31,9 +31,9 @@ from statistics import NormalDist
 
 from executor.capacity import Capacity
 from executor.engine import EngineCounters
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
-from executor.policy import Draw, Finish, Finished
+from executor.policy import Draw, Finish, Finished, Unfinished
 from executor.problem import Problem
 from executor.strategy import STEP_DELIMITER
 from executor.tokens import Step, Tokens
@@ -180,8 +180,10 @@ class SimulatedPolicy:
         """The chance that a sample is right: `p ** depth`."""
         return self.step_chance(question) ** self.depth
 
-    def prompt(self, question: str) -> list[int]:
-        """The question and a token that ends it."""
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The question and a token that ends it; it knows no conversations."""
+        if before:
+            raise InputError(f"policy {self.name}: it is asked one question at a time")
         return [*self.tokens.encode(question), ASK_ID]
 
     async def draw(
@@ -196,6 +198,7 @@ class SimulatedPolicy:
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`; the children end one after another, the shortest first."""
         self.calls += 1
@@ -214,16 +217,19 @@ class SimulatedPolicy:
             self._cache.add(prompt_ids)
             _count_prompt(self._counters, len(prompt_ids), cached)
             ledger.charge_prompt(len(prompt_ids), cached)
-        generated = 0
+        generated = parts = 0
         try:
             for part in range(1, _SLICES + 1):
                 if part == 1 or self.latency:
                     await asyncio.sleep(self.latency / _SLICES)
                 done = sum(len(draw.token_ids) * part // _SLICES for draw in draws)
                 self._counters.generated += done - generated
-                generated = done
+                generated, parts = done, part
         except asyncio.CancelledError:
             ledger.discarded += generated
+            if unfinished is not None:
+                for draw in draws:
+                    unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
             raise
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])
@@ -232,6 +238,11 @@ class SimulatedPolicy:
             for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
                 finished(child, draws[child])
         return draws
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault was injected at the last call."""
+        return self.calls in self.faults
 
     def counters(self) -> EngineCounters:
         """Token counts as an engine would keep them."""
@@ -386,6 +397,11 @@ class SimulatedPrm:
         digest = hashlib.sha256(repr((self.seed, question, text.strip())).encode()).digest()
         noise = _NORMAL.inv_cdf((int.from_bytes(digest[:6], "big") + 0.5) / 2**48)
         return _NORMAL.cdf(noise + gap * (right - 0.5))
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault was injected at the last call."""
+        return self.calls in self.faults
 
     def _charge(self, token_ids: list[int], ledger: Ledger) -> None:
         cached = self._cache.hits(token_ids)

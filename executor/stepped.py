@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.capacity import Capacity
-from executor.engine import Completion, EngineCounters, Output
+from executor.engine import Completion, Cut, EngineCounters, Output
 from executor.engine_options import (
     EngineOptions,
     engine_arguments,
@@ -81,25 +81,25 @@ class Stepped:
             self.open -= children
             fail(EngineError(f"engine {self.name} refused a request: {error}"))
 
-    def abort(self, request_id: str) -> list[tuple[int, int, int]]:
+    def abort(self, request_id: str) -> list[Cut]:
         """See `Engine.cancel`."""
         request = self._requests.pop(request_id, None)
         if request is None or self.lost is not None:
             return []
         self.open -= request.open_children
         processor = self._llm.output_processor
-        counts = []
+        cut: list[Cut] = []
         for child in list(processor.external_req_ids.get(request_id, [])):
             state = processor.request_states.get(child)
             if state is None or state.detokenizer is None:
                 continue
-            generated = state.detokenizer.num_output_tokens()
+            generated = tuple(state.detokenizer.output_token_ids)
             started = not state.is_prefilling
-            counts.append(
-                (generated, state.prompt_len, state.num_cached_tokens) if started else (0, 0, 0)
+            cut.append(
+                (generated, state.prompt_len, state.num_cached_tokens) if started else ((), 0, 0)
             )
         self._llm.abort_request([request_id])
-        return counts
+        return cut
 
     def step(self) -> None:
         """Run one engine step and hand out what finished; a failing engine fails its requests."""

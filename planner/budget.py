@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from executor.errors import InputError
 from executor.strategy import key
 from planner.allocate import Class, Division, Option, Part, divide, equal_division, hull
-from planner.constraint import Constraint, missing
+from planner.constraint import missing
 from planner.costs import SECONDS_PER_HOUR, TOKENS, Cost, Rates
 from planner.menu import charged
 from planner.misnaming import divide_by_name
@@ -257,10 +257,7 @@ def _by_name(
 
 def _bound(plan: Plan, classes: Mapping[str, Class], total: Total) -> Iterator[str]:
     """Whether the plan's own limit leaves some of the total: alternatives keep to it as well."""
-    try:
-        limits = Constraint(**plan.constraint).limits()
-    except TypeError as error:
-        raise InputError(f"plan: constraint: damaged ({error})") from None
+    limits = plan.own_constraint.limits()
     most = sum(one.queries * hull(one.options)[-1].price for one in classes.values())
     if limits and most < total.amount:
         yield (

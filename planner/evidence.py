@@ -1,10 +1,11 @@
 """Evidence: one tidy frame of what every strategy did on every problem.
 
-Live runs of `measure` are rows as they are. A profile's pools are replayed: one pool gives majority
-and best-of-N for every budget up to its size. Problems the PRM was trained on are left out: its
-rewards there are not held out. What `run` answered is not evidence: it is what plans are judged by.
-Other programs' runs (`apportion import`) answer for policies that this store has no runs of its own
-of; they keep their study's grader, and what they do not say of costs is NaN.
+Live runs of `measure` are rows as they are, and so are answers of a service that were told right or
+wrong, for the difficulty their questions were taken for. A profile's pools are replayed: one pool
+gives majority and best-of-N for every budget up to its size. Problems the PRM was trained on are
+left out: its rewards there are not held out. What `run` answered is not evidence: it is what plans
+are judged by. Other programs' runs (`apportion import`) answer for policies that this store has no
+runs of its own of; they keep their study's grader, and what they do not say of costs is NaN.
 
 What others have published is of whole benchmarks, not of problems: it meets these rows as `cells`
 (`planner.published.figures.cells`).
@@ -51,6 +52,10 @@ UNKNOWN = "unknown"
 IMPORTED = "imported"  # the source of rows that another program measured
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
 ENOUGH = 30  # problems that are worth comparing on, though others were run on many more
+# Answers of a service that were told right or wrong: the kind of their runs, the source of their
+# rows, and the setting that says for which difficulty a question was taken.
+FEEDBACK = "feedback"
+DIFFICULTY = "difficulty"
 # Runs whose problems have reference answers, so that strategies are judged by them.
 KINDS = (PROFILE, MEASURE)
 _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
@@ -113,13 +118,17 @@ def gather(
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
                 records += _live(stored, strategy)
+        elif spec.kind == FEEDBACK:
+            strategy = from_dict(spec.settings["strategy"])
+            for stored in store.outcomes(spec, samples=False):
+                records += _told(stored, strategy)
     aucs = {at: scored.auc() for at, scored in rewards.items()}
     nothing = _Rewards()
     for record in records:
         at = (record["policy"], record["problem"])
         rate = rates.get(at)
         record["rival"] = rivals.get(at, float("nan"))
-        record["difficulty"] = _difficulty(rate)
+        record["difficulty"] = record.get("difficulty") or _difficulty(rate)
         record["pass_at_1"] = float("nan") if rate is None else rate.pass_at_1
         pair = (record["policy"], record["prm"])
         record["prm_auc"] = aucs.get(pair, float("nan"))
@@ -290,6 +299,22 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
         yield _row(stored, strategy, float(outcome.correct), outcome.ledger, "measured")
 
 
+def _told(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]:
+    """What a service's answer is told to be, for the difficulty its question was taken for.
+
+    There is no pool that says more; the estimate has seen no label.
+    """
+    settings = stored.run.settings
+    if strategy.needs_prm and settings.get(PRM_TRAINED_ON):
+        return
+    taken = settings[DIFFICULTY]
+    level = taken if taken in tuple(Difficulty) else UNKNOWN
+    row = _row(
+        stored, strategy, float(bool(stored.outcome.correct)), stored.outcome.ledger, FEEDBACK
+    )
+    yield row | {"difficulty": level}
+
+
 def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[dict[str, Any]]:
     if not scored or stored.note.get(PRM_TRAINED_ON):
         pool = replace(pool, scores={})
@@ -335,13 +360,13 @@ def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Evidence by cell: policy, PRM, difficulty and strategy.
 
-    Adds a difficulty `all` over every problem. Columns besides the keys: `successes` and `squares`
-    (sums of accuracies and of their squares), `problems`, mean tokens, mean `pass_at_1` of the
-    cell's problems, `prm_auc`.
+    Adds a difficulty `all` over every problem (`of_all`). Columns besides the keys: `successes` and
+    `squares` (sums of accuracies and of their squares), `problems`, mean tokens, mean `pass_at_1`
+    of the cell's problems, `prm_auc`.
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
-    both = pd.concat([known, frame.assign(difficulty=ALL)], ignore_index=True)
+    both = pd.concat([known, frame[of_all(frame)].assign(difficulty=ALL)], ignore_index=True)
     both["square"] = both["accuracy"] ** 2
     return both.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
@@ -357,6 +382,14 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         prm_auc=("prm_auc", "first"),
         sources=("source", lambda s: "+".join(sorted(s.unique()))),
     )
+
+
+def of_all(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows say something of all problems: not feedback, shape `(rows,)`.
+
+    What a service ran on a question depends on the question.
+    """
+    return (frame["source"] != FEEDBACK).to_numpy(bool)
 
 
 def strategy_of(cell: Any) -> Strategy:
@@ -401,10 +434,11 @@ def comparable(frame: pd.DataFrame, policy: str, prm: str | None) -> Comparable:
 
     With a PRM, only problems that have evidence with it count. Strategies are compared on the
     problems all of them were run on, where these are at least `MIN_SHARED`: not one on easy and
-    another on hard ones. What was run on fewer than `ENOUGH` problems and on less than a quarter of
+    another on hard ones; so feedback, which is of one strategy a question, is left to the outcome
+    model. What was run on fewer than `ENOUGH` problems and on less than a quarter of
     them (a measurement under way) does not make all others rest on these few: it is left out.
     """
-    rows = frame[frame["policy"] == policy]
+    rows = frame[(frame["policy"] == policy) & (frame["source"] != FEEDBACK)]
     left_out: dict[str, int] = {}
     plain, scored = rows[rows["prm"] == ""], rows[rows["prm"] == (prm or "")]
     if prm is None:

@@ -100,9 +100,18 @@ class Menu:
                     self._costs[name][cell] = np.nan if value is None else value
 
     @classmethod
-    def of(cls, plan: Plan, probes: int = 0) -> Menu:
-        """The alternatives of a plan once so many probes were drawn, which their costs include."""
-        return cls(charged(plan, probes), plan.rates)
+    def of(cls, plan: Plan, probes: int = 0, *, scored: bool = True) -> Menu:
+        """The alternatives of a plan once so many probes were drawn, which their costs include.
+
+        Those that need a PRM only where responses are `scored`.
+        """
+        found = charged(plan, probes)
+        if not scored:
+            found = {
+                level: [choice for choice in known if not choice.strategy.needs_prm]
+                for level, known in found.items()
+            }
+        return cls(found, plan.rates)
 
     def chances(self, given: Mapping[str, float] | str) -> Floats:
         """Chances of the difficulties as a row of them; a name alone is certain.
@@ -133,6 +142,42 @@ class Menu:
             named = given if isinstance(given, str) else ALL
             raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
         column = int(self.worth(states, constraint, exact=True).chosen[0])
+        return self._pick(used, weights, column)
+
+    def expected(self, strategy: Strategy, given: Mapping[str, float] | str) -> Pick | None:
+        """What is expected of one strategy; None where that is not known."""
+        used, weights = self._used(self.chances(given)[None, :])
+        if strategy not in self.strategies:
+            return None
+        column = self.strategies.index(strategy)
+        known = not np.isnan(self._accuracy[used, column]).any()
+        return self._pick(used, weights, column) if known else None
+
+    def others(
+        self,
+        strategy: Strategy,
+        given: Mapping[str, float] | str,
+        constraint: Constraint,
+        most: int,
+    ) -> list[Pick]:
+        """The most accurate besides one that keep to a constraint, best first."""
+        states = self.chances(given)[None, :]
+        used, weights = self._used(states)
+        means = np.where(self.allowed(states, constraint), weights @ self._accuracy[used], -np.inf)
+        ranked = [c for c in np.argsort(-means[0], kind="stable") if means[0, c] > -np.inf]
+        others = [column for column in ranked if self.strategies[column] != strategy]
+        return [self._pick(used, weights, int(column)) for column in others[:most]]
+
+    def reaches(self, constraint: Constraint) -> bool:
+        """Whether anything keeps to a constraint on questions of which nothing is known."""
+        return bool(self.allowed(self.chances(ALL)[None, :], constraint).any())
+
+    def cheapest(self, cost: str) -> Strategy:
+        """The strategy that needs least of a cost (a field of `Cost`) on any question."""
+        row = self._costs[cost][self.levels.index(ALL)]
+        return self.strategies[int(np.nanargmin(row))]
+
+    def _pick(self, used: NDArray[np.intp], weights: Floats, column: int) -> Pick:
         mean = float((weights @ self._accuracy[used, column])[0])
         a, b = _beta(mean, float((weights**2 @ self._variance[used, column])[0]))
         _, low, high = summarise(np.array(a), np.array(b))

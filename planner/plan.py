@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from executor.errors import InputError
 from executor.plain import finite
+from executor.problem import content_id
 from executor.strategy import Sampling, Strategy, from_dict, to_dict
 from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
+from planner.reference import Reference
 from profiling.difficulty import DifficultyModel
 from profiling.passrate import ALL, Difficulty
 
 if TYPE_CHECKING:
-    from planner.menu import Menu
+    from planner.menu import Menu, Pick
     from planner.recommend import Choice
 
 FORMAT = "apportion-plan"
@@ -69,6 +71,13 @@ class Entry:
             choice.strategy, choice.predicted_accuracy, choice.interval, choice.cost.to_dict(),
             choice.beta,
         )  # fmt: skip
+
+    @classmethod
+    def of_pick(cls, pick: Pick) -> Entry:
+        """The same of what a menu has picked."""
+        return cls(
+            pick.strategy, pick.predicted_accuracy, pick.interval, pick.cost.to_dict(), pick.beta
+        )
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Entry:
@@ -119,6 +128,8 @@ class Plan:
         alternatives: by difficulty, all that is known, whatever it costs and without probes, in
             one order of strategies; empty in plans of versions 1 and 2.
         probe_cost: what looking at a question takes; None where it is not known.
+        worth_routing: whether its own constraint makes telling questions apart worth it.
+        reference: what the profile's questions were like; None in plans of versions 1 and 2.
     """
 
     policy: str
@@ -133,7 +144,11 @@ class Plan:
     rates: Rates = field(default_factory=Rates)
     alternatives: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     probe_cost: ProbeCost | None = None
-    _menus: dict[int, Menu] = field(default_factory=dict, init=False, compare=False, repr=False)
+    worth_routing: bool = True
+    reference: Reference | None = None
+    _menus: dict[tuple[int, bool], Menu] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def entry(self, difficulty: str) -> Entry:
         """The entry for a difficulty, or the one for all."""
@@ -148,18 +163,25 @@ class Plan:
         Raises:
             InputError: nothing keeps to the constraint, or the plan keeps no alternatives.
         """
-        pick = self.menu().choose(difficulty, constraint)
-        return Entry(
-            pick.strategy, pick.predicted_accuracy, pick.interval, pick.cost.to_dict(), pick.beta
-        )
+        return Entry.of_pick(self.menu().choose(difficulty, constraint))
 
-    def menu(self, probes: int = 0) -> Menu:
+    def expected(self, strategy: Strategy, given: Mapping[str, float] | str) -> Entry | None:
+        """What is expected of a strategy on a difficulty, or by the chances of all; None where
+        that is not known. InputError where the plan keeps no alternatives."""
+        pick = self.menu().expected(strategy, given)
+        return None if pick is None else Entry.of_pick(pick)
+
+    def menu(self, probes: int = 0, *, scored: bool = True) -> Menu:
         """What can be chosen once so many probes were drawn; made once.
+
+        Args:
+            probes: drawn before.
+            scored: whether there is a PRM.
 
         Raises:
             InputError: the plan keeps no alternatives.
         """
-        if probes not in self._menus:
+        if (probes, scored) not in self._menus:
             from planner.menu import Menu
 
             if not self.alternatives:
@@ -167,22 +189,55 @@ class Plan:
                     "plan: is of a version that keeps no alternatives to choose from; "
                     "make it again with: apportion plan"
                 )
-            self._menus[probes] = Menu.of(self, probes)
-        return self._menus[probes]
+            self._menus[probes, scored] = Menu.of(self, probes, scored=scored)
+        return self._menus[probes, scored]
 
     def choices(self) -> dict[str, Any]:
-        """What shapes its answers, for the run it makes: not costs or predictions, which change
-        with every measurement."""
-        return {
+        """What shapes its answers, for the run it makes: predictions only where they decide between
+        strategies, as they change with every measurement."""
+        plain = {
             "strategies": {name: to_dict(entry.strategy) for name, entry in self.entries.items()},
-            "classifier": None if self.classifier is None else self.classifier.to_dict(),
+            "classifier": self.classifier.to_dict() if self.routes and self.classifier else None,
         }
+        if not (self.routes and self.alternatives):
+            return plain
+        # Where only chances are known, what is expected of each strategy decides between them.
+        record = self.to_dict()
+        decided_by = [record[name] for name in ("alternatives", "probe_cost", "reference")]
+        return plain | {"decided_by": content_id(json.dumps(finite(decided_by)))}
 
     @property
     def routes(self) -> bool:
         """Whether knowing the difficulty would change anything."""
         ways = {self.entry(level.value).strategy for level in Difficulty}
-        return self.classifier is not None and len(ways) > 1
+        return self.classifier is not None and self.worth_routing and len(ways) > 1
+
+    @property
+    def own_constraint(self) -> Constraint:
+        """What its entries keep to; InputError where that is damaged."""
+        try:
+            return Constraint(**self.constraint)
+        except TypeError as error:
+            raise InputError(f"plan: constraint: damaged ({error})") from None
+
+    @property
+    def mix(self) -> dict[str, float]:
+        """Shares of the difficulties in the profile; nothing but `all` where they are not known."""
+        counts: Mapping[str, int] = self.rests_on.get("mix") or {}
+        total = sum(counts.values())
+        return {level: n / total for level, n in counts.items()} if total else {DEFAULT: 1.0}
+
+    @property
+    def prm_in_use(self) -> str | None:
+        """The PRM where its own entries, or its probes, need one; alternatives may all the same.
+
+        Plans of versions 1 and 2 name none that is not needed.
+        """
+        if not self.alternatives:
+            return self.prm
+        entries = self.entries.values() if self.routes else [self.entry(DEFAULT)]
+        probes = self.routes and self.classifier is not None and self.classifier.scored
+        return self.prm if probes or any(entry.strategy.needs_prm for entry in entries) else None
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON."""
@@ -201,6 +256,8 @@ class Plan:
             "frontier": {
                 name: [entry.to_dict() for entry in kept] for name, kept in self.frontier.items()
             },
+            "worth_routing": self.worth_routing,
+            "reference": None if self.reference is None else self.reference.to_dict(),
             "probe_cost": None if self.probe_cost is None else self.probe_cost.to_dict(),
             "alternatives": {
                 name: [entry.to_dict() for entry in known]
@@ -260,12 +317,14 @@ class Plan:
                 for name, kept in record["frontier"].items()
             }
             rates = Rates.from_dict(record["rates"])
-        alternatives, probe_cost = {}, None
+        alternatives, probe_cost, reference = {}, None, None
         if record["version"] > 2:
             alternatives = {
                 name: tuple(map(Entry.from_record, known))
                 for name, known in record["alternatives"].items()
             }
+            if record["reference"] is not None:
+                reference = Reference.from_dict(record["reference"])
             if record["probe_cost"] is not None:
                 each = record["probe_cost"]
                 probe_cost = ProbeCost(float(each["generated"]), float(each["prm"]))
@@ -296,6 +355,8 @@ class Plan:
             rates=rates,
             alternatives=alternatives,
             probe_cost=probe_cost,
+            worth_routing=bool(record.get("worth_routing", True)),
+            reference=reference,
         )
 
 

@@ -1,70 +1,214 @@
-"""Runs a plan on one problem: probe, estimate the difficulty, then spend what the plan says."""
+"""Runs a plan on one problem: probe where that is worth it, decide, spend what the plan says."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from executor.outcome import grade
+from executor.outcome import Outcome, grade
 from executor.problem import Problem
 from executor.runner import Executor, Solved
-from executor.search import sample, score_all
-from planner.plan import DEFAULT, Plan
+from executor.search import Response, sample, score_all, search
+from executor.so_far import SoFar, charge_as_kept
+from executor.strategy import Majority, Strategy
+from planner.constraint import Constraint
+from planner.decision import Decision, Look, by_text, chances_of, decide, look
+from planner.plan import DEFAULT, Entry, Plan
 from planner.recommend import uses_probes
+from planner.reference import agreeing
+from profiling.difficulty import Estimated
+from profiling.probes import Probes
+
+# What has been decided, and how many tokens the policy has written by then.
+Progress = Callable[[str, Decision | None, int], None]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one question asks for beside the plan.
+
+    Attributes:
+        constraint: of its own; None: the plan's.
+        strategy: to be run whatever the plan says.
+        seconds: after which the best answer so far is taken; None: however long it takes.
+        weigh: see `planner.decision.look`.
+    """
+
+    constraint: Constraint | None = None
+    strategy: Strategy | None = None
+    seconds: float | None = None
+    weigh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A question answered.
+
+    Attributes:
+        outcome: what came out.
+        decision: what was run, and why.
+        looked: whether it was probed, and why.
+        agreement: of how many probes how many agreed; None where none were drawn.
+        cut: whether time ran out before the strategy had ended.
+        note: what must be stored beside the outcome.
+    """
+
+    outcome: Outcome
+    decision: Decision
+    looked: Look
+    agreement: tuple[int, int] | None
+    cut: bool
+    note: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ByPlan:
     """The job of answering by a plan; the note also names the strategy that was run."""
 
     plan: Plan
 
     async def __call__(self, executor: Executor, problem: Problem) -> Solved:
-        """See `solve_by_plan`."""
-        outcome, note = await solve_by_plan(executor, self.plan, problem)
-        return outcome, note | {"strategy": self.plan.entry(note["difficulty"]).strategy.name}
+        """See `route`."""
+        routed = await route(executor, self.plan, problem)
+        return routed.outcome, routed.note | {"strategy": routed.decision.strategy.name}
 
 
 async def solve_by_plan(executor: Executor, plan: Plan, problem: Problem) -> Solved:
-    """Answer a problem as the plan says; no reference answer is looked at on the way.
-
-    Probe samples count towards the budget of strategies that sample whole responses; for the
-    others their tokens are charged as probes.
+    """Answer a problem as the plan says.
 
     Returns:
         The outcome, and a note with the difficulty and all that was estimated of it.
     """
-    if not plan.routes or plan.classifier is None:
-        entry = plan.entry(DEFAULT)
-        outcome = await executor.solve(problem, entry.strategy)
-        return outcome, executor.note(problem) | {"difficulty": DEFAULT}
-    started = time.perf_counter()
-    budget = max(entry.strategy.n for entry in plan.entries.values()) + plan.classifier.probes
-    context = executor.context(problem, budget)
-    probes = await sample(context, plan.classifier.probes, where="probe")
-    if executor.prm is not None:
-        probes = await score_all(context, probes)
-    note = executor.note(problem)
-    if len(probes) == plan.classifier.probes:
-        unlabelled = dataclasses.replace(problem, answer=None)
-        records = await asyncio.to_thread(grade, probes, unlabelled, executor.grader)
-        found = await asyncio.to_thread(
-            plan.classifier.estimate, problem.text, records, executor.grader
+    routed = await route(executor, plan, problem)
+    return routed.outcome, routed.note
+
+
+async def route(
+    executor: Executor,
+    plan: Plan,
+    problem: Problem,
+    ask: Ask = Ask(),
+    progress: Progress = lambda stage, decision, tokens: None,
+) -> Routed:
+    """Answer a problem as the plan says, under a constraint of its own where it has one.
+
+    No reference answer is looked at on the way. Probe samples count towards the budget of
+    strategies that sample whole responses; for the others their tokens are charged as probes.
+
+    Raises:
+        InputError: nothing keeps to the constraint, or a strategy needs a PRM and there is none.
+        EngineError: an engine was lost.
+    """
+    return await _Routing(executor, plan, problem, ask, progress).run()
+
+
+class _Routing:
+    """One problem on its way."""
+
+    def __init__(
+        self, executor: Executor, plan: Plan, problem: Problem, ask: Ask, progress: Progress
+    ) -> None:
+        self._started = time.perf_counter()
+        self._executor = executor
+        self._plan = plan
+        self._problem = problem
+        self._ask = ask
+        self._progress = progress
+        self._constraint = ask.constraint or plan.own_constraint
+        self._scored = executor.prm is not None
+        self._decision: Decision | None = None
+        self._agreement: tuple[int, int] | None = None
+        if ask.strategy is not None:
+            self._looked = Look(0, known=False)
+        else:
+            self._looked = look(
+                plan, problem.text, self._constraint, scored=self._scored, weigh=ask.weigh
+            )
+        # Until it is decided what to run: what the probes may take.
+        self._context = executor.context(problem, max(1, self._looked.probes))
+        self._so_far = SoFar(self._context)
+
+    async def run(self) -> Routed:
+        """Probe, decide, search; or what there is when time runs out."""
+        cut = False
+        try:
+            async with asyncio.timeout(self._ask.seconds) as deadline:
+                responses = await self._search()
+        except TimeoutError:
+            if not deadline.expired():
+                raise  # somebody else's
+            cut, responses = True, self._so_far.responses()
+            charge_as_kept(self._context.ledger, responses)
+        decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
+        executor, problem = self._executor, self._problem
+        outcome = await executor.conclude(
+            decision.strategy, self._context, responses, self._started
         )
-        level = found.difficulty.value
-        note["estimate"] = found.to_dict()
-    else:
-        level = DEFAULT  # the question fills the context: nothing can be drawn
-    strategy = plan.entry(level).strategy
-    usable = uses_probes(strategy, len(probes))
-    context.cap.limit = executor.token_limit(strategy.n + (0 if usable else len(probes)))
-    if not usable:
-        tokens = sum(response.n_tokens for response in probes)
-        context.ledger.generated -= tokens
-        context.ledger.probe += tokens
-    outcome = await executor.solve(
-        problem, strategy, context=context, probes=probes if usable else ()
-    )
-    outcome = dataclasses.replace(outcome, seconds=time.perf_counter() - started)
-    return outcome, note | {"difficulty": level}
+        note: dict[str, Any] = executor.note(problem) | {"difficulty": decision.difficulty}
+        if decision.estimate is not None:
+            note["estimate"] = decision.estimate.to_dict()
+        return Routed(outcome, decision, self._looked, self._agreement, cut, note)
+
+    async def _search(self) -> list[Response]:
+        self._progress("probing", None, 0)
+        probes = await self._probes()
+        decision = self._decision = await self._decide(probes)
+        strategy, context = decision.strategy, self._context
+        self._progress("routed", decision, context.ledger.policy_generated)
+        usable = uses_probes(strategy, len(probes))
+        budget = strategy.n + (0 if usable else len(probes))
+        context.cap.limit = self._executor.token_limit(budget)
+        if not usable:
+            tokens = sum(response.n_tokens for response in probes)
+            context.ledger.generated -= tokens
+            context.ledger.probe += tokens
+        self._executor.check(strategy)
+        return await search(strategy, context, probes=probes if usable else ())
+
+    async def _probes(self) -> list[Response]:
+        wanted = self._looked.probes
+        if not wanted:
+            return []
+        probes = await sample(self._context, wanted, where="probe")
+        if self._scored:
+            probes = await score_all(self._context, probes)
+        return probes
+
+    async def _decide(self, probes: Sequence[Response]) -> Decision:
+        plan, looked = self._plan, self._looked
+        if self._ask.strategy is not None:
+            return self._forced(self._ask.strategy)
+        estimate = looked.estimate
+        if looked.probes and len(probes) < looked.probes:
+            estimate = None  # the question fills the context: nothing can be drawn
+        elif looked.probes:
+            estimate = await self._estimated(probes)
+        return decide(
+            plan, looked, estimate, self._constraint, drawn=len(probes), scored=self._scored
+        )
+
+    async def _estimated(self, probes: Sequence[Response]) -> Estimated:
+        grader, classifier = self._executor.grader, self._plan.classifier
+        assert classifier is not None
+        unlabelled = dataclasses.replace(self._problem, answer=None)
+
+        def see() -> Probes:
+            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader)
+
+        seen = await asyncio.to_thread(see)
+        self._agreement = agreeing(seen), len(seen)
+        return classifier.estimate_probes(seen)
+
+    def _forced(self, strategy: Strategy) -> Decision:
+        """The strategy that was asked for, and what the plan knows of it."""
+        estimate = by_text(self._plan, self._problem.text)
+        level = DEFAULT if estimate is None else estimate.difficulty.value
+        entry: Entry | None = None
+        if self._plan.alternatives:
+            chances = DEFAULT if estimate is None else chances_of(estimate)
+            entry = self._plan.expected(strategy, chances)
+        return Decision(strategy, level, entry, estimate)

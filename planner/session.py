@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -114,6 +115,8 @@ class Session:
         self._policies: dict[Checkpoint, VllmPolicy | HttpPolicy] = {}
         self._prms: dict[tuple[Checkpoint, str], Prm] = {}
         self._spread: Spread | None = None
+        # Held by whoever loads models from a thread of its own.
+        self.loading = threading.Lock()
 
     def __enter__(self) -> Session:
         return self
@@ -208,6 +211,13 @@ class Session:
             self._prms[at] = self._noted(loaded)
             self._note_size(checkpoint)
         return self._prms[at]
+
+    def give_up_lost(self) -> None:
+        """Release models whose engines were lost; when they are asked for they load again."""
+        for policy in [at for at, served in self._policies.items() if served.lost]:
+            self._policies.pop(policy).close()
+        for prm in [at for at, served in self._prms.items() if served.lost]:
+            self._prms.pop(prm).close()
 
     def executor(
         self,
@@ -363,6 +373,16 @@ class Session:
         if size is not None:
             shape = Shape.of(read_config(checkpoint.location))
             noted.note_model(self.store, checkpoint.name, size, shape)
+
+
+def find_plan_prm(name: str) -> str:
+    """A plan's PRM, if it still lies where it lay; InputError where it does not."""
+    if Path(name).is_absolute() and not Path(name).is_dir():
+        raise InputError(
+            f"plan: its PRM lay at {name}, which is gone; say where it is now with --prm FOLDER"
+        )
+    find_prm(name)
+    return name
 
 
 def read_problems(

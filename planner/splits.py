@@ -18,7 +18,7 @@ from sklearn.model_selection import GroupKFold
 
 from executor.errors import InputError
 from planner.coverage import covered
-from planner.evidence import UNKNOWN, cells
+from planner.evidence import UNKNOWN, cells, of_all
 from planner.features import describe
 from planner.outcome import variation
 from profiling.arrays import Floats
@@ -129,10 +129,11 @@ class _Counts:
     def __init__(self, frame: pd.DataFrame) -> None:
         self.cells = cells(frame)
         known = np.flatnonzero(frame["difficulty"] != UNKNOWN)
-        # Every row counts under `all`, and those of known difficulty under that too.
-        self._row = np.concatenate([np.arange(len(frame)), known])
+        every = np.flatnonzero(of_all(frame))
+        # Rows count under `all`, and those of known difficulty under that too.
+        self._row = np.concatenate([every, known])
         rows = frame.iloc[self._row][CELL].reset_index(drop=True)
-        rows.loc[: len(frame) - 1, "difficulty"] = ALL
+        rows.loc[: len(every) - 1, "difficulty"] = ALL
         at = pd.MultiIndex.from_frame(self.cells[CELL])
         self._cell = at.get_indexer(pd.MultiIndex.from_frame(rows))
         self._accuracy = frame["accuracy"].to_numpy(float)[self._row]

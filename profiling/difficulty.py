@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from executor.answers import Grader
 from executor.outcome import SampleRecord
 from profiling.passrate import EASY_FROM, MEDIUM_FROM, Difficulty
-from profiling.probes import NAMES, Probes, features
+from profiling.probes import NAMES, SCORED, SCORED_SEVERAL, Probes, features
 
 Floats = NDArray[np.float64]
 
@@ -200,6 +200,12 @@ class DifficultyModel:
     def probes(self) -> int:
         """Samples it is best asked with."""
         return self.heads[-1].probes
+
+    @property
+    def scored(self) -> bool:
+        """Whether it looks at rewards, so that samples must be scored for it."""
+        looks = {name for head in self.heads for name in head.features}
+        return bool(looks & {*SCORED, *SCORED_SEVERAL})
 
     def head(self, samples: int) -> Head:
         """That of the most probes among `samples`; ValueError where all need more."""

@@ -36,6 +36,11 @@ class Prm(Protocol):
         """
         ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether its engine will answer nothing any more, so that another must be loaded."""
+        ...
+
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""
         ...

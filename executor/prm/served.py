@@ -100,6 +100,11 @@ class VllmPrm:
             for place, reward in enumerate(output.values, start=output.cached + 1)
         }
 
+    @property
+    def lost(self) -> bool:
+        """See `Prm.lost`."""
+        return self._engine.lost
+
     def counters(self) -> EngineCounters:
         """The engine's own token counts since it started."""
         return self._engine.count()

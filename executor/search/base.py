@@ -9,7 +9,7 @@ import math
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from executor.answers import Grader
 from executor.errors import InputError
@@ -68,6 +68,18 @@ class Response:
         return "".join(step.text for step in self.steps)
 
 
+class Watch(Protocol):
+    """Whoever is told of what is drawn, with the tokens of the response that stood before it."""
+
+    def ended(self, before: Sequence[int], draw: Draw) -> None:
+        """A draw has ended."""
+        ...
+
+    def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
+        """A draw was cancelled when so much was written."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
     """One problem being solved: its models, its settings, its ledger and its token cap."""
@@ -82,6 +94,8 @@ class Context:
     """Counts votes on the way, for what needs it."""
     early_stop: bool = False
     """Whether what cannot change the answer any more is left undrawn; needs the grader."""
+    watch: Watch | None = None
+    """Told of all that is drawn."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -93,7 +107,7 @@ class Context:
     def prompt(self) -> list[int]:
         """The token ids that ask the problem."""
         if self._prompt is None:
-            self._prompt = self.policy.prompt(self.problem.text)
+            self._prompt = self.policy.prompt(self.problem.text, self.problem.before)
         return self._prompt
 
     async def draw(
@@ -126,6 +140,16 @@ class Context:
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
+        watch = self.watch
+        told: dict[str, Any] = {"finished": finished}
+        if watch is not None:
+
+            def ended(index: int, draw: Draw) -> None:
+                watch.ended(so_far, draw)
+                if finished is not None:
+                    finished(index, draw)
+
+            told = {"finished": ended, "unfinished": lambda written: watch.cut(so_far, written)}
         # Cancelled or lost draws keep their reservation: the problem is over, and a cap that gave
         # back too much would not be one.
         used = n * each
@@ -139,12 +163,19 @@ class Context:
                 seed=derive_seed(self.seed, self.problem.id, where) + first,
                 stop=stop,
                 ledger=self.ledger,
-                finished=finished,
+                **told,
             )
             used = sum(len(draw.token_ids) for draw in draws)
         finally:
             self.cap.settle(n * each, used)
         return draws
+
+    def scored(self, steps: Sequence[Step]) -> tuple[float, ...] | None:
+        """The rewards of a response's steps, as `score` has them; None where some are missing."""
+        keys = self._keys(steps)
+        if any(key not in self._rewards for key in keys):
+            return None
+        return tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
 
     async def score(self, responses: Sequence[Sequence[Step]]) -> list[tuple[float, ...]]:
         """Rewards of every step of every response; what was scored before is not scored again.

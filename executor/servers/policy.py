@@ -11,7 +11,7 @@ import httpx
 from executor.capacity import Capacity
 from executor.engine import EngineCounters
 from executor.ledger import Ledger
-from executor.policy import Draw, Finished, to_the_end
+from executor.policy import Draw, Finished, Unfinished, to_the_end
 from executor.servers.completion import Completion, Wanted
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
@@ -66,9 +66,9 @@ class HttpPolicy:
         self._tallies = [Tally(one.url, patience.connect) for one in served]
         self._to_abort: dict[str, list[str]] = {}
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """The token ids that ask `question` through the template and the model's chat template."""
-        return self.template.render(self.tokens.tokenizer, question)
+        return self.template.render(self.tokens.tokenizer, question, before)
 
     async def draw(
         self,
@@ -82,6 +82,7 @@ class HttpPolicy:
         stop: Sequence[str],
         ledger: Ledger,
         finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
     ) -> list[Draw]:
         """See `Policy.draw`.
 
@@ -93,7 +94,7 @@ class HttpPolicy:
 
         async def child(index: int) -> Completion:
             wanted = Wanted(prompt_ids, max_tokens, temperature, top_p, seed + index, at)
-            ended = await self._complete(wanted, ledger)
+            ended = await self._complete(wanted, ledger, unfinished)
             if finished is not None:
                 finished(index, self._to_draw(ended, stop))
             return ended
@@ -113,7 +114,9 @@ class HttpPolicy:
             ledger.generated += len(one.token_ids)
         return [self._to_draw(one, stop) for one in completions]
 
-    async def _complete(self, wanted: Wanted, ledger: Ledger) -> Completion:
+    async def _complete(
+        self, wanted: Wanted, ledger: Ledger, unfinished: Unfinished | None
+    ) -> Completion:
         """One continuation; what is lost or cancelled on the way is charged as discarded."""
 
         async def send(lease: Lease) -> Completion:
@@ -129,8 +132,10 @@ class HttpPolicy:
                 await self._pool.attend(lease, reading, stop)
                 if one.reason == "abort":
                     raise LostError(f"{lease.server.url}: it ended the request by itself")
-            except BaseException:
+            except BaseException as error:
                 _discard(one, wanted.prompt, ledger)
+                if unfinished is not None and isinstance(error, asyncio.CancelledError):
+                    unfinished(tuple(one.token_ids))
                 raise
             return one
 
@@ -167,6 +172,11 @@ class HttpPolicy:
         assert one.reason is not None
         finish = self._stopping.finish(one.reason, one.met, stop)
         return Draw(tuple(one.token_ids), finish, one.logprob)
+
+    @property
+    def lost(self) -> bool:
+        """Never: servers that are down are waited for, and may come back."""
+        return False
 
     def counters(self) -> EngineCounters:
         """The servers' own token counts; of one that is gone, as it was last asked.

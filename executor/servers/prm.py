@@ -84,6 +84,11 @@ class HttpPrm:
 
         return (await self._pool.request(prompt, 0, send)).rewards
 
+    @property
+    def lost(self) -> bool:
+        """Never: servers that are down are waited for, and may come back."""
+        return False
+
     def counters(self) -> EngineCounters:
         """The servers' own token counts; of one that is gone, as it was last asked."""
         return total(self._tallies)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from jinja2.exceptions import TemplateError
 
 from executor.errors import InputError
 
@@ -30,18 +33,46 @@ class PromptTemplate:
     turns: tuple[tuple[str, str], ...] = ()
     stop: tuple[str, ...] = ()
 
-    def render(self, tokenizer: Any, question: str) -> list[int]:
-        """Token ids that ask `question`; plain text where the model has no chat template."""
-        messages = [] if self.system is None else [{"role": "system", "content": self.system}]
-        for user, assistant in self.turns:
-            messages.append({"role": "user", "content": self._ask(user)})
-            messages.append({"role": "assistant", "content": assistant})
-        messages.append({"role": "user", "content": self._ask(question)})
+    def render(
+        self, tokenizer: Any, question: str, before: Sequence[tuple[str, str]] = ()
+    ) -> list[int]:
+        """Token ids that ask `question`; plain text where the model has no chat template.
+
+        What was said before comes after the worked turns; its questions are put as the last one is,
+        and its system prompt follows the template's own.
+
+        Args:
+            tokenizer: the model's.
+            question: the last of the conversation.
+            before: `(role, text)` with the roles `system`, `user` and `assistant`.
+
+        Raises:
+            InputError: the model's chat template cannot carry what was said before.
+        """
+        systems = [text for role, text in before if role == "system"]
+        if self.system is not None:
+            systems.insert(0, self.system)
+        messages = [{"role": "system", "content": "\n\n".join(systems)}] if systems else []
+        earlier = [(role, text) for role, text in before if role != "system"]
+        worked = [each for user, assistant in self.turns
+                  for each in (("user", user), ("assistant", assistant))]  # fmt: skip
+        for role, text in (*worked, *earlier, ("user", question)):
+            messages.append({"role": role, "content": self._ask(text) if role == "user" else text})
         if tokenizer.chat_template:
-            text = tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
+            try:
+                text = tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=True
+                )
+            except TemplateError as error:
+                if not before:
+                    raise
+                raise InputError(f"messages: the policy's chat template says: {error}") from None
             return list(tokenizer.encode(text, add_special_tokens=False))
+        if before:
+            raise InputError(
+                "messages: the policy has no chat template; it takes one question at a time, "
+                "without a system prompt or earlier turns"
+            )
         text = "".join(message["content"] + "\n\n" for message in messages)
         return list(tokenizer.encode(text))
 

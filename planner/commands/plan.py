@@ -26,6 +26,7 @@ from planner.plan import DEFAULT, Entry, Plan, ProbeCost
 from planner.posterior import PERCENT
 from planner.pricing import Pricing
 from planner.recommend import Probing, Recommendation, candidates, choose, cost_unit
+from planner.reference import Reference
 from planner.report import words
 from planner.routing import Comparison, compare, expected
 from planner.tuning import fingerprint
@@ -73,12 +74,15 @@ def make(
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
-    made, classifier, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
+        reference = Reference.of(held_out, classifier, grader)
+    made, routes, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
     compared = evidence.comparable(basis.frame, name, prm_name)
     usable = compared.rows
     *levels, every = made
     made = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
-    needs_prm = any(r.choice.strategy.needs_prm for r in made) or _scores(classifier, spec)
+    alternatives = _alternatives(basis, name, prm_name)
+    known = (entry for entries in alternatives.values() for entry in entries)
+    needs_prm = any(entry.strategy.needs_prm for entry in known) or _scores(classifier, spec)
     a_probe = Probing.of(usable, PROBES, scored=spec.prm is not None)
     plan = Plan(
         policy=_lasting(policy),
@@ -101,7 +105,9 @@ def make(
             r.difficulty: tuple(map(Entry.of, frontier((r.choice, *r.alternatives)))) for r in made
         },
         rates=basis.rates,
-        alternatives=_alternatives(basis, name, prm_name),
+        alternatives=alternatives,
+        worth_routing=routes,
+        reference=reference,
         probe_cost=ProbeCost(a_probe.generated, a_probe.prm),
     )
     return plan, made
@@ -123,8 +129,8 @@ def _routed(
     constraint: Constraint,
     classifier: DifficultyModel | None,
     spec: RunSpec,
-) -> tuple[list[Recommendation], DifficultyModel | None, Comparison | None]:
-    """Choices that pay for their probes; without any where probing would change nothing.
+) -> tuple[list[Recommendation], bool, Comparison | None]:
+    """Choices that pay for their probes, and whether to probe; not where it would change nothing.
 
     With the comparison this was decided by; None where there was nothing to decide, or a strategy
     is not known on a difficulty it may meet.
@@ -141,10 +147,10 @@ def _routed(
             if routing is None or routing.routes:
                 *levels, every = made
                 notes = (*every.notes, words.difficulty(head), *said)
-                return [*levels, replace(every, notes=notes)], classifier, routing
+                return [*levels, replace(every, notes=notes)], True, routing
             *levels, every = recommendations(basis, policy, prm, constraint)
-            return [*levels, replace(every, notes=(*every.notes, *said))], None, routing
-    return recommendations(basis, policy, prm, constraint), None, None
+            return [*levels, replace(every, notes=(*every.notes, *said))], False, routing
+    return recommendations(basis, policy, prm, constraint), False, None
 
 
 def _compared(

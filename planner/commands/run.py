@@ -7,13 +7,11 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from executor.errors import InputError
-from executor.prm import find_prm
 from executor.problem import Problem
 from executor.store import RunSpec, StoredOutcome
 from planner.commands import common
@@ -21,7 +19,7 @@ from planner.commands.measure import measure, need_prm, parse_strategies, summar
 from planner.console import Output, table
 from planner.plan import Plan
 from planner.router import ByPlan
-from planner.session import Session
+from planner.session import Session, find_plan_prm
 from planner.summary import RunSummary, summarise_run
 
 KIND = "run"
@@ -83,16 +81,11 @@ def run_plan(
     prm: str | None = None,
 ) -> Answered:
     """Run a plan on what it has not been run on; policy and PRM may have moved."""
-    if prm is None and plan.prm is not None:
-        if Path(plan.prm).is_absolute() and not Path(plan.prm).is_dir():
-            raise InputError(
-                f"plan: its PRM lay at {plan.prm}, which is gone; "
-                "say where it is now with --prm FOLDER"
-            )
-        find_prm(plan.prm)
+    if prm is None and plan.prm_in_use is not None:
+        prm = find_plan_prm(plan.prm_in_use)
     models = session.models(
         policy or plan.policy,
-        prm or plan.prm,
+        prm,
         template=plan.template,
         sampling=plan.sampling,
     )

@@ -22,7 +22,7 @@ import pytest
 
 from executor.apart import EngineApart, divided, physical_cores, start_apart
 from executor.capacity import Capacity
-from executor.engine import Completion, EngineCounters, Output
+from executor.engine import Completion, Cut, EngineCounters, Output
 from executor.engine_host import host
 from executor.engine_options import EngineOptions, cores
 from executor.engine_process import serve
@@ -280,10 +280,12 @@ class SlowEngine:
                 done = Completion(0, (1, 2, 3), "length", None, -1.0)
                 self.deliver[request_id](Output(1, 0, True, (done,)))
 
-    def abort(self, request_id: str) -> list[tuple[int, int, int]]:
+    def abort(self, request_id: str) -> list[Cut]:
         if request_id == "unheard of":
             raise KeyError(request_id)
-        return [(3 - self.left.pop(request_id), 1, 0)] if request_id in self.left else []
+        return (
+            [((1, 2, 3)[: 3 - self.left.pop(request_id)], 1, 0)] if request_id in self.left else []
+        )
 
     def count(self) -> EngineCounters:
         return dataclasses.replace(self.counters)

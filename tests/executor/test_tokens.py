@@ -94,7 +94,7 @@ class Fixed:
         self.tokens = Tokens(tokenizer)
         self.response = response
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         return []
 
     async def draw(

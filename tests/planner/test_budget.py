@@ -79,7 +79,7 @@ def routed(plan: Plan) -> Plan:
         nominal=0.9,
         quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3, ((0.8, 0.1, 0.1),) * 3),
     )
-    routed = replace(plan, classifier=DifficultyModel((head,), 18))
+    routed = replace(plan, classifier=DifficultyModel((head,), 18), worth_routing=True)
     assert routed.routes
     return routed
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,8 +29,10 @@ from executor.strategy import (
 from executor.templates import PromptTemplate
 from planner.costs import Rates
 from planner.plan import VERSION, Entry, Plan, ProbeCost, write_whole
+from planner.reference import Cloud, Reference
 from planner.shape import Shape
 from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
+from profiling.probes import TEXT
 
 HEAD = Head(
     probes=4,
@@ -42,6 +45,11 @@ HEAD = Head(
     quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3, ((0.8, 0.1, 0.1),) * 3),
 )
 CLASSIFIER = DifficultyModel((HEAD,), 40)
+REFERENCE = Reference(
+    Cloud(40, (1.0,) * len(TEXT), tuple(map(tuple, np.eye(len(TEXT)))), 9.0),
+    Cloud(40, (0.5, 0.25), ((0.1, 0.0), (0.0, 0.1)), 4.0),
+    (1, 2, 3, 4, 5),
+)
 
 
 def entry(strategy: Strategy, accuracy: float = 0.7) -> Entry:
@@ -69,6 +77,7 @@ def plan_of(**fields: Any) -> Plan:
             "all": (known(Majority(4)), known(Dvts(8))),
         },
         "probe_cost": ProbeCost(30.0, 12.5),
+        "reference": REFERENCE,
     }
     return Plan(**(plain | fields))
 
@@ -127,6 +136,28 @@ def test_a_difficulty_without_an_entry_gets_the_one_for_all() -> None:
     assert plan.entry("medium").strategy == plan.entry("all").strategy == BestOfN(4)
 
 
+def test_a_plan_may_keep_a_classifier_though_its_own_limits_are_not_worth_routing() -> None:
+    plan = plan_of(worth_routing=False)
+    assert not plan.routes
+    assert plan_of(worth_routing=False, entries={"all": entry(Majority(4))}).prm_in_use is None
+    assert plan_of().prm_in_use == plan.prm_in_use == "simulated-prm"
+
+
+def test_the_profiles_mix_is_in_shares() -> None:
+    assert plan_of(rests_on={"mix": {"easy": 3, "medium": 0, "hard": 1}}).mix == {
+        "easy": 0.75, "medium": 0.0, "hard": 0.25,
+    }  # fmt: skip
+    assert plan_of(rests_on={}).mix == {"all": 1.0}
+
+
+def test_what_decides_between_strategies_names_the_run() -> None:
+    plan = plan_of()
+    other = {"all": (dataclasses.replace(known(Dvts(8)), beta=(6.0, 4.0)),)}
+    assert plan_of(alternatives=other).choices() != plan.choices()
+    same = {"worth_routing": False}
+    assert plan_of(alternatives=other, **same).choices() == plan_of(**same).choices()
+
+
 def test_a_plan_routes_only_where_the_difficulty_would_change_anything() -> None:
     assert plan_of().routes
     assert not plan_of(classifier=None).routes
@@ -159,6 +190,11 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
         (drop("alternatives"), "damaged"),
         (drop("probe_cost"), "damaged"),
         (put("probe_cost", {"generated": 1.0}), "damaged"),
+        (put("reference", "text", "features", ["colour"]), "of other features"),
+        (put("reference", "text", "points", 1), "a cloud needs two points"),
+        (put("reference", "text", "mean", [1.0]), "a cloud needs two points"),
+        (put("reference", "agreement", ["many"]), "damaged"),
+        (drop("reference"), "damaged"),
         (lambda record: record["alternatives"].pop("all"), "alternatives: must be of all too"),
         (lambda record: record["alternatives"]["easy"][0].pop("beta"), "each needs its beta"),
         (put("alternatives", "easy", 0, "beta", [1.0]), "damaged"),
@@ -220,21 +256,28 @@ def test_plans_of_version_1_that_do_not_route_are_read_and_have_no_frontier(
 ) -> None:
     def older(record: dict[str, Any]) -> None:
         record |= {"version": 1, "classifier": None}
-        del record["frontier"], record["rates"], record["alternatives"], record["probe_cost"]
+        del (
+            record["frontier"],
+            record["rates"],
+            record["alternatives"],
+            record["probe_cost"],
+            record["reference"],
+        )
 
     plan = Plan.load(damaged(tmp_path, older))
     assert plan == plan_of(
-        classifier=None, frontier={}, rates=Rates(), alternatives={}, probe_cost=None
-    )
+        classifier=None, frontier={}, rates=Rates(), alternatives={}, probe_cost=None,
+        reference=None,
+    )  # fmt: skip
 
 
 def test_plans_of_version_2_are_read_and_have_no_alternatives(tmp_path: Path) -> None:
     def older(record: dict[str, Any]) -> None:
         record["version"] = 2
-        del record["alternatives"], record["probe_cost"]
+        del record["alternatives"], record["probe_cost"], record["reference"]
 
     plan = Plan.load(damaged(tmp_path, older))
-    assert plan == plan_of(alternatives={}, probe_cost=None)
+    assert plan == plan_of(alternatives={}, probe_cost=None, reference=None)
 
 
 def test_what_else_could_be_chosen_is_no_part_of_the_run(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ SPEC = RunSpec("profile", "policy", None, {})
 
 def planned(
     basis: Basis,
-) -> tuple[list[Recommendation], DifficultyModel | None, Comparison | None]:
+) -> tuple[list[Recommendation], bool, Comparison | None]:
     return _routed(basis, "policy", None, Constraint(), CLASSIFIER, SPEC)
 
 
@@ -199,8 +199,8 @@ def test_a_plan_routes_where_that_is_cheaper() -> None:
         "easy": {Greedy(): 1.0, Majority(4): 1.0, Majority(64): 1.0},
         "hard": {Greedy(): 0.5, Majority(4): 0.5, Majority(64): 0.6},
     }
-    made, classifier, compared = planned(evidence_of(strategies))
-    assert classifier is CLASSIFIER
+    made, routes, compared = planned(evidence_of(strategies))
+    assert routes
     assert compared is not None and compared.routes
     assert compared.sentence() in made[-1].notes
     assert compared.sentence().startswith("routed: majority(n=64) for all is expected to solve")
@@ -212,8 +212,8 @@ def test_a_plan_does_not_route_where_misnamed_difficulties_lose_accuracy() -> No
         "easy": {Greedy(): 1.0, Majority(4): 1.0, Majority(64): 1.0},
         "hard": {Greedy(): 0.1, Majority(4): 0.2, Majority(64): 0.6},
     }
-    made, classifier, compared = planned(evidence_of(strategies))
-    assert classifier is None
+    made, routes, compared = planned(evidence_of(strategies))
+    assert not routes
     assert compared is not None
     assert compared.routed.accuracy < compared.single.accuracy
     assert compared.routed.price < compared.single.price
@@ -228,8 +228,8 @@ def test_a_plan_does_not_route_where_one_strategy_for_all_is_as_good_for_less() 
         "medium": {Greedy(): 0.3, Majority(4): 0.3},
         "hard": {Greedy(): 0.00, Majority(4): 0.01},
     }
-    made, classifier, compared = planned(evidence_of(strategies))
-    assert classifier is None
+    made, routes, compared = planned(evidence_of(strategies))
+    assert not routes
     assert compared is not None and not compared.routes
     assert made[-1].choice.strategy == Greedy()
     [why] = [note for note in made[-1].notes if "not routed" in note]

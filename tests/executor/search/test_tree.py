@@ -95,7 +95,7 @@ class Scripted:
         self._script = script
         self._worth = worth
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         return []
 
     async def draw(

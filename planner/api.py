@@ -1,0 +1,230 @@
+"""The planner in a program of one's own: what the command line does, with the same objects.
+
+    from planner import Apportion
+
+    with Apportion("sqlite:///apportion.db") as apportion:
+        advice = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
+        plan = apportion.plan("lab-0.8m", "lab-0.8m-prm", budget=20)
+        answered = apportion.answer("Tom has 3 apples ...", plan, max_seconds=5)
+    print(advice.made.choice.strategy, answered.answer, answered.strategy, answered.ledger)
+
+No engine is started before something is answered. In an asynchronous program, `await
+apportion.answer_async(...)`; many may run at once, and share the engines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from planner.constraint import Constraint
+from planner.options import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from executor.strategy import Strategy
+    from planner.commands.recommend import Answer
+    from planner.plan import Plan
+    from planner.pricing import Pricing
+    from planner.service.answerer import Answered, Query
+    from planner.service.planned import PlanAnswerer
+    from planner.session import Session, Settings
+
+
+class Apportion:
+    """Recommends, plans and answers; a context manager, or call `close`.
+
+    Calls may come from several threads. Errors a caller can mend are `executor.errors.InputError`
+    with one line; a lost engine is an `EngineError`, and the next question gets another.
+
+    Args:
+        store: SQLAlchemy URL of the store; it need not exist for recommendations.
+        settings: of the models that answer (`planner.session.Settings`).
+    """
+
+    def __init__(self, store: str = DEFAULT_STORE, settings: Settings | None = None) -> None:
+        self.store = store
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._session: Session | None = None
+        self._answerers: list[tuple[Plan, PlanAnswerer]] = []
+        self._ids = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def recommend(
+        self,
+        policy: str,
+        prm: str | None = None,
+        *,
+        difficulty: str = "all",
+        benchmark: str | None = None,
+        pricing: Pricing | None = None,
+        **limits: Any,
+    ) -> Answer:
+        """What `apportion recommend` answers, from evidence alone.
+
+        Args:
+            policy, prm: names of models, or folders.
+            difficulty: `easy`, `medium`, `hard` or `all`.
+            benchmark: of published figures, where these are to answer.
+            pricing: devices and prices.
+            limits: fields of `planner.constraint.Constraint`.
+
+        Raises:
+            InputError: no evidence, or nothing keeps to the limits.
+        """
+        from planner.commands import common
+        from planner.commands.recommend import recommended
+        from planner.pricing import Pricing
+
+        return recommended(
+            self.store, policy, prm, common.difficulty(difficulty), Constraint(**limits),
+            pricing or Pricing(), benchmark=benchmark,
+        )  # fmt: skip
+
+    def plan(
+        self, policy: str, prm: str | None = None, *, pricing: Pricing | None = None, **limits: Any
+    ) -> Plan:
+        """What `apportion plan` writes; `Plan.save` does.
+
+        Raises:
+            InputError: no profile in the store, or nothing keeps to the limits.
+        """
+        from planner.commands.plan import make
+
+        return make(self.store, policy, prm, Constraint(**limits), pricing)[0]
+
+    def answer(self, question: str, plan: Plan | Path | str, **options: Any) -> Answered:
+        """Answer a question by a plan, as the service does; waits for the answer.
+
+        Args:
+            question: its text.
+            plan: a plan, or the file of one.
+            options: see `answer_async`.
+
+        Raises:
+            InputError: a bad plan, a model that is not there, limits that nothing keeps to.
+            EngineError: an engine was lost.
+        """
+        return self._submit(question, plan, options).result()
+
+    async def answer_async(
+        self,
+        question: str,
+        plan: Plan | Path | str,
+        *,
+        strategy: Strategy | None = None,
+        before: Sequence[Mapping[str, str]] = (),
+        n: int = 1,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        explain: bool = False,
+        **limits: Any,
+    ) -> Answered:
+        """Answer a question; cancelling ends its work in the engines.
+
+        Args:
+            question: its text.
+            plan: a plan, or the file of one.
+            strategy: to run whatever the plan says.
+            before: messages of the conversation before the question, `role` and `content` each.
+            n: answers wanted, the best first.
+            seed: equal seeds and questions give equal draws.
+            max_tokens, temperature: of one response; the plan's by default.
+            explain: whether the answer says what was estimated and what else was considered.
+            limits: fields of `planner.constraint.Constraint`, over the plan's own.
+        """
+        options = {
+            "strategy": strategy, "before": before, "n": n, "seed": seed,
+            "max_tokens": max_tokens, "temperature": temperature, "explain": explain,
+        }  # fmt: skip
+        return await asyncio.wrap_future(self._submit(question, plan, options | limits))
+
+    def close(self) -> None:
+        """Release the engines and the store."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+            session, self._session = self._session, None
+            self._answerers.clear()
+        if loop is not None and self._thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join()
+            loop.close()
+        if session is not None:
+            session.__exit__(None, None, None)
+
+    def _submit(
+        self, question: str, plan: Plan | Path | str, options: Mapping[str, Any]
+    ) -> Future[Answered]:
+        answerer = self._answerer(plan)
+        query = self._query(question, answerer.plan, dict(options))
+        assert self._loop is not None
+        work = answerer.answer(query, lambda progress: None)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _query(self, question: str, plan: Plan, options: dict[str, Any]) -> Query:
+        from planner.service.answerer import Query
+
+        before = tuple(options.pop("before", ()))
+        mine = {name: options.pop(name) for name in tuple(options) if name in _QUERY}
+        messages = (*before, {"role": "user", "content": question}) if before else ()
+        constraint = replace(plan.own_constraint, **options)
+        return Query(
+            id=f"question-{next(self._ids)}", text=question, messages=messages,
+            constraint=constraint, strategy=mine.pop("strategy", None), **mine,
+        )  # fmt: skip
+
+    def _answerer(self, plan: Plan | Path | str) -> PlanAnswerer:
+        """That of a plan, made at first use; its engines are those of the session."""
+        from planner.plan import Plan
+        from planner.service.opening import open_service
+
+        with self._lock:
+            if not isinstance(plan, Plan):
+                plan = Plan.load(Path(plan))
+            known = next((answerer for one, answerer in self._answerers if one == plan), None)
+            if known is None:
+                known = open_service(self._opened(), plan).answerer
+                self._answerers.append((plan, known))
+            return known
+
+    def _opened(self) -> Session:
+        from executor.engine_options import EngineOptions
+        from planner.console import Silence
+        from planner.session import Session, Settings
+
+        if self._session is None:
+            # Blocks of 32 tokens, as the command line has it: only whole blocks are reused.
+            settings = self._settings or Settings(
+                early_stop=True, engine=EngineOptions(block_size=32)
+            )
+            self._session = Session(Silence(), self.store, settings)
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="apportion", daemon=True
+            )
+            self._thread.start()
+        return self._session
+
+
+# Options of a question that are no limits.
+_QUERY = ("strategy", "n", "seed", "max_tokens", "temperature", "explain")

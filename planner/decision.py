@@ -1,0 +1,233 @@
+"""How a question's strategy is decided: first whether it is worth probing, then what to run.
+
+Nothing here draws or waits: a decision is made from a loaded plan in well under a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from executor.strategy import Strategy
+from planner.constraint import Constraint
+from planner.menu import Menu
+from planner.plan import DEFAULT, Entry, Plan
+from planner.selection import cheapest_sure, most_accurate
+from profiling.arrays import Floats
+from profiling.difficulty import Estimated, Head
+from profiling.passrate import Difficulty
+from profiling.probes import Probes
+
+_LEVELS = tuple(level.value for level in Difficulty)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a question gets.
+
+    Attributes:
+        strategy: what to run.
+        difficulty: the most probable class; `all` where nothing is known of the question.
+        entry: what is expected of the strategy on it; None where nobody knows.
+        estimate: what is known of the question; None where nothing is.
+        notes: what should be known about it, for people.
+    """
+
+    strategy: Strategy
+    difficulty: str
+    entry: Entry | None
+    estimate: Estimated | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Whether to probe a question, and why.
+
+    Attributes:
+        probes: samples to draw before deciding; 0: what is known is enough, or all there is.
+        known: whether the question is one that the plan can tell anything of.
+        estimate: by the text alone; None where the plan cannot tell anything from it.
+        now, then: expected accuracy of choosing without probes, and of the best way to probe;
+            None where that was not weighed.
+        notes: what should be known about it, for people.
+    """
+
+    probes: int
+    known: bool
+    estimate: Estimated | None = None
+    now: float | None = None
+    then: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "probes": self.probes,
+            "by_text": None if self.estimate is None else self.estimate.to_dict(),
+            "expected_without_probes": self.now,
+            "expected_with_probes": self.then,
+        }
+
+
+def look(
+    plan: Plan, text: str, constraint: Constraint, *, scored: bool, weigh: bool = False
+) -> Look:
+    """Whether a question is worth probing under a constraint.
+
+    Args:
+        plan: a loaded plan.
+        text: the question.
+        constraint: the question's own, or the plan's.
+        scored: whether there is a PRM.
+        weigh: whether questions are told apart under the plan's own constraint too where it found
+            one strategy for all to be as good as one for each difficulty named: some may all the
+            same get a cheaper one that is as good.
+    """
+    classifier = plan.classifier
+    settled = constraint == plan.own_constraint and not plan.routes
+    if classifier is None or (settled and not (weigh and plan.alternatives)):
+        return Look(0, known=False)
+    if plan.reference is not None and plan.reference.far(text):
+        said = "the question is unlike those of the profile: it gets what is best for all of them"
+        return Look(0, known=False, notes=(said,))
+    heads = [head for head in classifier.heads if head.probes]
+    estimate = by_text(plan, text)
+    if not plan.alternatives:
+        return Look(classifier.probes, known=True, estimate=estimate)
+    return _weighed(plan, heads, estimate, constraint, scored=scored)
+
+
+def by_text(plan: Plan, text: str) -> Estimated | None:
+    """What a question's text alone says of it; None where the plan cannot tell from it."""
+    if plan.classifier is None or plan.classifier.heads[0].probes:
+        return None
+    nothing = np.zeros(0, dtype=np.int64)
+    return plan.classifier.estimate_probes(
+        Probes(text, nothing, np.zeros(0), np.zeros(0), scores=None)
+    )
+
+
+def decide(
+    plan: Plan,
+    looked: Look,
+    estimate: Estimated | None,
+    constraint: Constraint,
+    *,
+    drawn: int,
+    scored: bool,
+) -> Decision:
+    """What to run, from what is known.
+
+    The most accurate (or the cheapest that is sure enough) by what is expected over the chances of
+    the difficulties. A plan that keeps no alternatives runs its entry for the most probable one.
+
+    Args:
+        plan: a loaded plan.
+        looked: what was found before probes were drawn.
+        estimate: what is known of the question; None: nothing.
+        constraint: the question's own, or the plan's.
+        drawn: probes drawn so far, which count.
+        scored: whether there is a PRM.
+
+    Raises:
+        InputError: nothing keeps to the constraint.
+    """
+    level = DEFAULT if estimate is None else estimate.difficulty.value
+    own = constraint == plan.own_constraint
+    if own and (estimate is None or not plan.alternatives):
+        entry = plan.entry(level)
+        return Decision(entry.strategy, level, entry, estimate, looked.notes)
+    menu = plan.menu(drawn, scored=scored)
+    chances = DEFAULT if estimate is None else chances_of(estimate)
+    pick = menu.choose(chances, constraint)
+    return Decision(pick.strategy, level, Entry.of_pick(pick), estimate, looked.notes)
+
+
+def chances_of(estimate: Estimated) -> dict[str, float]:
+    """P(easy), P(medium), P(hard) by name."""
+    return {level.value: chance for level, chance in estimate.probabilities.items()}
+
+
+def _weighed(
+    plan: Plan,
+    heads: Sequence[Head],
+    estimate: Estimated | None,
+    constraint: Constraint,
+    *,
+    scored: bool,
+) -> Look:
+    """The value of information: what choosing is expected to come to without and with probes.
+
+    The chances of the difficulties before probing are those by the text alone, else the profile's
+    mix. What k probes will say is taken as the difficulty they name, which by the held-out
+    confusion of their head has a chance P(named | true); by Bayes' rule it changes the chances, and
+    the choice with them (preposterior analysis, Raiffa and Schlaifer 1961, ch. 4). What they cost
+    is in what is then left to choose from, and in its price. Text and probes are taken as
+    independent given the difficulty, and probes say more than a name: errors of opposite signs.
+
+    Not probing, and probing k times, are chosen between by the rule that strategies are.
+    """
+    prior = plan.menu(0, scored=scored).chances(
+        plan.mix if estimate is None else chances_of(estimate)
+    )
+    ways = [(0, _expected(plan.menu(0, scored=scored), np.ones(1), prior[None, :], constraint))]
+    for head in heads:
+        menu = plan.menu(head.probes, scored=scored)
+        chances, states = _after(prior, head, menu)
+        ways.append((head.probes, _expected(menu, chances, states, constraint)))
+    possible = [(probes, found) for probes, found in ways if found is not None]
+    if not possible:
+        return Look(0, known=True, estimate=estimate)  # and the choice will say why
+    values = np.array([found for _, found in possible])
+    # Rounded: of ways that are equal the one without probes, which is the first.
+    accuracy, price, spread = values.T
+    accuracy, price = accuracy.round(9), (price / price.max()).round(9)
+    if constraint.target_accuracy is None:
+        best = most_accurate(accuracy[None, :], price)
+    else:
+        sure = ndtr((accuracy - constraint.target_accuracy) / spread)
+        best = cheapest_sure(accuracy[None, :], sure[None, :], price, constraint.confidence)
+    probing = [float(a) for (probes, _), a in zip(possible, accuracy, strict=True) if probes]
+    return Look(
+        possible[int(best[0])][0],
+        known=True,
+        estimate=estimate,
+        now=None if ways[0][1] is None else ways[0][1][0],
+        then=max(probing, default=None),
+    )
+
+
+def _after(prior: Floats, head: Head, menu: Menu) -> tuple[Floats, Floats]:
+    """The chance of each difficulty to be named, and the chances of all once it was."""
+    named = head.quality.named()
+    table = np.array([
+        list(named[level].values()) if level in named else [1 / len(_LEVELS)] * len(_LEVELS)
+        for level in menu.levels
+    ])  # fmt: skip
+    joint = prior[:, None] * table
+    chances = joint.sum(axis=0)
+    told = chances > 0
+    return chances[told], (joint[:, told] / chances[told]).T
+
+
+def _expected(
+    menu: Menu, chances: Floats, states: Floats, constraint: Constraint
+) -> tuple[float, float, float] | None:
+    """Accuracy, price, and standard deviation of the accuracy, of choosing in each state.
+
+    States share what is not known of the strategies: their errors are added as if they went
+    together. None where in some state nothing keeps to the constraint.
+    """
+    if not menu.allowed(states, constraint).any(axis=1).all():
+        return None
+    worth = menu.worth(states, constraint)
+    return (
+        float(chances @ worth.accuracy),
+        float(chances @ worth.price),
+        float(chances @ np.sqrt(worth.variance)),
+    )

@@ -1,0 +1,199 @@
+"""What the questions of a profile were like: what live traffic is held against.
+
+Of the text alone, of estimates by it, and of a few samples: no label is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import fdtri
+
+from executor.answers import Grader
+from profiling.arrays import Floats
+from profiling.difficulty import DifficultyModel
+from profiling.probes import TEXT, Probes, text_features
+from profiling.profiler import ProblemProfile
+
+# A question is far from the profile where fewer than one of so many like its questions would be.
+_ONE_IN = 1000.0
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Mean and covariance of points, and how far from the mean the farthest of them lies.
+
+    Attributes:
+        points: how many.
+        mean: shape `(dimensions,)`.
+        covariance: shape `(dimensions, dimensions)`; dimensions that did not vary are not looked
+            at, nor are those that others determine.
+        farthest: squared Mahalanobis distance of the farthest of its points.
+        reach: what lies farther is not like the points.
+    """
+
+    points: int
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    farthest: float
+    reach: float = field(init=False, compare=False, repr=False)
+    _axes: tuple[Floats, Floats] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.mean), len(self.covariance), *map(len, self.covariance)}
+        numbers = [*self.mean, *sum(self.covariance, ()), self.farthest]
+        if len(sizes) != 1 or self.points < 2 or not np.isfinite(numbers).all():
+            raise ValueError("a cloud needs two points, a mean, and a covariance of its size")
+        object.__setattr__(self, "_axes", _principal(np.array(self.covariance)))
+        reach = max(self.farthest, self.quantile(1 - 1 / _ONE_IN))
+        object.__setattr__(self, "reach", reach)
+
+    @classmethod
+    def of(cls, points: Floats) -> Cloud:
+        """Of points, shape `(points, dimensions)`."""
+        covariance = np.atleast_2d(np.cov(points, rowvar=False))
+        made = cls(
+            len(points), _rounded(points.mean(axis=0)), tuple(map(_rounded, covariance)), 0.0
+        )
+        farthest = max(made.distance(point) for point in points)
+        return cls(made.points, made.mean, made.covariance, float(f"{farthest:.{_DIGITS}g}"))
+
+    @property
+    def rank(self) -> int:
+        """Dimensions that are looked at."""
+        return len(self._axes[0])
+
+    def distance(self, point: Floats) -> float:
+        """Squared Mahalanobis distance of a point from the mean."""
+        variances, axes = self._axes
+        along = axes.T @ (point - np.array(self.mean))
+        return float((along**2 / variances).sum())
+
+    def quantile(self, level: float, drawn: int = 1) -> float:
+        """What the squared distance of the mean of so many new normal points is below with a
+        chance of `level`: Hotelling's T-squared, (1 / drawn + 1 / points) nu p / (nu - p + 1)
+        F(p, nu - p + 1) with nu = points - 1 and p the rank (Anderson, An Introduction to
+        Multivariate Statistical Analysis, ch. 5)."""
+        p, nu = self.rank, self.points - 1
+        if nu - p + 1 < 1:
+            return float("inf")
+        spread = 1 / drawn + 1 / self.points
+        return float(spread * nu * p / (nu - p + 1) * fdtri(p, nu - p + 1, level))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for the plan."""
+        return {
+            "points": self.points,
+            "mean": list(self.mean),
+            "covariance": [list(row) for row in self.covariance],
+            "farthest": self.farthest,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Cloud:
+        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        return cls(
+            int(record["points"]),
+            tuple(map(float, record["mean"])),
+            tuple(tuple(map(float, row)) for row in record["covariance"]),
+            float(record["farthest"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a profile's questions were like.
+
+    Attributes:
+        text: of their texts, `profiling.probes.TEXT`.
+        estimates: of P(easy) and P(medium) by the text alone; None where the plan's classifier
+            does not tell from it. They were trained on: what they say of others varies a little
+            more.
+        agreement: how many had each number of the probes, from 0 on, in the largest class of equal
+            answers; empty without a classifier.
+    """
+
+    text: Cloud
+    estimates: Cloud | None
+    agreement: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, profiles: Sequence[ProblemProfile], classifier: DifficultyModel | None, grader: Grader
+    ) -> Reference | None:
+        """Of a profile; None where it has fewer than two questions.
+
+        Each question counts once, with its first samples.
+        """
+        texts = [one.outcome.problem.text for one in profiles]
+        if len(texts) < 2:
+            return None
+        estimates, agreement = None, ()
+        if classifier is not None:
+            if not classifier.heads[0].probes:
+                nothing = np.zeros(0, dtype=np.int64)
+                by_text = [
+                    classifier.estimate_probes(Probes(t, nothing, np.zeros(0), np.zeros(0), None))
+                    for t in texts
+                ]
+                found = [list(one.probabilities.values())[:-1] for one in by_text]
+                estimates = Cloud.of(np.array(found))
+            k = classifier.probes
+            counts = [
+                agreeing(Probes.of(one.outcome.problem.text, one.outcome.samples[:k], grader))
+                for one in profiles
+                if len(one.outcome.samples) >= k
+            ]
+            agreement = tuple(np.bincount(counts, minlength=k + 1).tolist())
+        return cls(Cloud.of(np.array([text_features(t) for t in texts])), estimates, agreement)
+
+    def far(self, text: str) -> bool:
+        """Whether a question is unlike the profile's: farther from their mean than any of them,
+        and than all but one in a thousand would be if they were normal."""
+        return self.outside(text_features(text))
+
+    def outside(self, point: Floats) -> bool:
+        """The same of a question's features, `profiling.probes.TEXT`."""
+        return self.text.distance(point) > self.text.reach
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the plan."""
+        return {
+            "text": self.text.to_dict() | {"features": list(TEXT)},
+            "estimates": None if self.estimates is None else self.estimates.to_dict(),
+            "agreement": list(self.agreement),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Reference:
+        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        if tuple(record["text"]["features"]) != TEXT:
+            raise ValueError("the reference is of other features")
+        estimates = record["estimates"]
+        return cls(
+            Cloud.from_dict(record["text"]),
+            None if estimates is None else Cloud.from_dict(estimates),
+            tuple(map(int, record["agreement"])),
+        )
+
+
+def agreeing(probes: Probes) -> int:
+    """How many of the samples are in the largest class of equal answers."""
+    answered = probes.answer_class[probes.answer_class >= 0]
+    return int(np.bincount(answered).max(initial=0))
+
+
+def _rounded(values: Floats) -> tuple[float, ...]:
+    return tuple(float(f"{value:.{_DIGITS}g}") for value in values)
+
+
+def _principal(covariance: Floats) -> tuple[Floats, Floats]:
+    """Variances along principal axes of standardised dimensions, and the axes as columns."""
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    variances, axes = np.linalg.eigh(covariance / np.outer(scale, scale))
+    kept = variances > 1e-4
+    return variances[kept], axes[:, kept] / scale[:, None]

@@ -1,0 +1,70 @@
+"""A service opened on a plan: models of a session, drift and feedback watching every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from executor.runner import Executor
+from planner.plan import Plan
+from planner.router import Routed
+from planner.service.answerer import Query
+from planner.service.drift import Drift
+from planner.service.feedback import Feedback
+from planner.service.planned import PlanAnswerer
+from planner.session import Session, find_plan_prm
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a server needs.
+
+    Attributes:
+        answerer: answers queries.
+        watch_gauges: drift, by measure.
+        feedback: takes what clients say of answers.
+    """
+
+    answerer: PlanAnswerer
+    watch_gauges: Callable[[], Mapping[str, float]]
+    feedback: Feedback
+
+
+def open_service(
+    session: Session,
+    plan: Plan,
+    policy: str | None = None,
+    prm: str | None = None,
+    *,
+    warn: Callable[[str], None] | None = None,
+) -> Opened:
+    """Answer by a plan with a session's models, which are loaded at first use.
+
+    Args:
+        session: of the models and the store; closed by whoever opened it.
+        plan: of any readable version; only one of version 3 lets queries have limits of their own.
+        policy, prm: where they are now; None: where the plan says.
+        warn: told, in a line, when traffic no longer looks like the profile; by default the session
+            says it.
+
+    Raises:
+        InputError: a model is not there, or does not fit.
+    """
+    given = policy or plan.policy
+    name = session.checkpoint(given).name
+    scorer = prm or (None if plan.prm is None else find_plan_prm(plan.prm))
+    drift, feedback = Drift(plan), Feedback(session.store)
+    say = warn or session.output.say
+
+    def load() -> Executor:
+        with session.loading:
+            session.give_up_lost()
+            return session.executor(given, scorer, template=plan.template, sampling=plan.sampling)
+
+    def watch(query: Query, routed: Routed, executor: Executor) -> None:
+        for finding in drift.observe(query.text, routed.looked.estimate, routed.agreement):
+            say(finding.sentence())
+        settings = executor.settings(plan.template.to_dict())
+        feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)
+
+    return Opened(PlanAnswerer(plan, load, watch=watch, model=name), drift.gauges, feedback)

@@ -1,0 +1,93 @@
+"""What a search has come to when it is cut: what had ended, else the longest part; charged once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from executor.ledger import Ledger, TokenCap
+from executor.search import Context, Response, State, search
+from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.so_far import SoFar, charge_as_kept
+from executor.strategy import BestOfN, Dvts, Majority, Sampling, Strategy
+from executor.tokens import Step
+
+[PROBLEM] = simulated_problems(1)
+
+
+def cut(strategy: Strategy, seconds: float, latency: float) -> tuple[Context, SoFar]:
+    policy = SimulatedPolicy(0.9, 2, latency=latency)
+    context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
+    so_far = SoFar(context)
+
+    async def run() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await search(strategy, context)
+
+    asyncio.run(run())
+    return context, so_far
+
+
+def test_what_has_ended_is_kept_as_the_search_itself_would_have_it() -> None:
+    for strategy in (Majority(4), BestOfN(4)):
+        policy = SimulatedPolicy(0.9, 2)
+        context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
+        so_far = SoFar(context)
+        whole = asyncio.run(search(strategy, context))
+        found = so_far.responses()
+        assert sorted(r.text for r in found) == sorted(r.text for r in whole)
+        assert sorted(r.rewards for r in found) == sorted(r.rewards for r in whole)
+        before = context.ledger.policy_generated
+        charge_as_kept(context.ledger, found)
+        assert context.ledger.policy_generated == before
+
+
+def test_where_nothing_has_ended_the_longest_that_an_engine_was_writing_is_kept() -> None:
+    context, so_far = cut(Majority(4), 0.2, latency=0.4)
+    [found] = so_far.responses()
+    assert found.state is State.CUT and found.text.startswith("Step 1")
+    written = context.ledger.policy_generated
+    charge_as_kept(context.ledger, [found])
+    assert context.ledger.generated == found.n_tokens < written
+    assert context.ledger.policy_generated == written == context.policy.counters().generated
+
+
+def test_of_a_search_the_longest_part_is_kept_and_it_alone_is_charged_as_such() -> None:
+    context, so_far = cut(Dvts(4), 0.3, latency=0.2)
+    [found] = so_far.responses()
+    assert found.state is State.CUT and found.text.startswith("Step 1")
+    # The second step was being written, and is part of it; nobody has scored it.
+    assert (len(found.steps), found.rewards) == (2, ())
+    charge_as_kept(context.ledger, [found])
+    assert context.ledger.generated == found.n_tokens
+    assert context.ledger.policy_generated == context.policy.counters().generated
+
+
+def test_what_responses_begin_alike_with_is_charged_once() -> None:
+    def response(*tokens: int) -> Response:
+        return Response((Step(tokens, "", len(tokens)),))
+
+    ledger = Ledger(generated=10, discarded=5)
+    charge_as_kept(ledger, [response(1, 2, 3), response(1, 2, 4, 5), response(1, 2, 3)])
+    assert (ledger.generated, ledger.discarded) == (5, 10)
+
+
+@pytest.mark.parametrize("ended", [0, 2])
+def test_scored_responses_come_before_unscored_ones(ended: int) -> None:
+    policy = SimulatedPolicy(0.9, 1)
+    context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
+    so_far = SoFar(context)
+    responses = asyncio.run(search(Majority(4), context))
+    if ended:
+        asyncio.run(_score(context, responses[:ended]))
+    found = so_far.responses()
+    texts = {response.text for response in responses[:ended]}
+    assert len(found) == (sum(r.text in texts for r in responses) if ended else 4)
+    assert all(response.rewards for response in found) == bool(ended)
+
+
+async def _score(context: Context, responses: list[Response]) -> None:
+    await context.score([response.steps for response in responses])

@@ -1,0 +1,136 @@
+"""The service with real vLLM and the laboratory's models: ledgers, deadlines, lost engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from executor.engine_options import EngineOptions
+from executor.errors import EngineError, InputError
+from executor.ledger import Ledger
+from executor.policy import VllmPolicy
+from executor.resources import data_folder
+from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
+from executor.templates import template_for
+from planner.console import Silence
+from planner.constraint import Constraint
+from planner.plan import Entry, Plan, ProbeCost
+from planner.service.answerer import Answered, Query
+from planner.service.opening import Opened, open_service
+from planner.session import Session, Settings
+from profiling.problems import load_problems
+from tests.planner.service.test_planned import CLASSIFIER, entry
+
+pytestmark = pytest.mark.vllm
+
+POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
+PROBLEMS = load_problems(data_folder() / "problems" / "laboratory" / "heldout.jsonl", limit=6)
+EXPECTED: dict[str, dict[Strategy, float]] = {
+    "easy": {Greedy(): 0.9, Majority(8): 0.95, BeamSearch(8): 0.9},
+    "medium": {Greedy(): 0.3, Majority(8): 0.4, BeamSearch(8): 0.6},
+    "hard": {Greedy(): 0.01, Majority(8): 0.02, BeamSearch(8): 0.5},
+    "all": {Greedy(): 0.4, Majority(8): 0.46, BeamSearch(8): 0.67},
+}
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    known: dict[str, tuple[Entry, ...]] = {
+        level: tuple(entry(s, p) for s, p in found.items()) for level, found in EXPECTED.items()
+    }
+    entries = {"easy": known["easy"][1], "hard": known["hard"][2], "all": known["all"][2]}
+    return Plan(
+        POLICY, PRM, Sampling(max_tokens=256),
+        template_for(POLICY, data_folder() / "models" / POLICY), entries, CLASSIFIER,
+        {"budget": 12}, {"mix": {"easy": 1, "medium": 1, "hard": 1}}, alternatives=known,
+        probe_cost=ProbeCost(30.0, 30.0),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
+    options = EngineOptions(block_size=32, kv_cache_gib=0.25)
+    with Session(Silence(), url, Settings(engine=options, early_stop=True)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def opened(session: Session, plan: Plan) -> Opened:
+    return open_service(session, plan)
+
+
+def query(number: int, **options: Any) -> Query:
+    plain: dict[str, Any] = {
+        "id": f"query-{number}", "text": PROBLEMS[number].text, "messages": (),
+        "constraint": Constraint(budget=12), "strategy": None, "explain": True,
+    }  # fmt: skip
+    return Query(**(plain | options))
+
+
+def ask(opened: Opened, *queries: Query) -> list[Answered]:
+    async def run() -> list[Answered]:
+        asked = (opened.answerer.answer(one, lambda progress: None) for one in queries)
+        return list(await asyncio.gather(*asked))
+
+    return asyncio.run(run())
+
+
+def test_what_is_charged_is_what_the_engines_counted(opened: Opened) -> None:
+    forced = [query(4, strategy=BestOfN(4)), query(5, strategy=Greedy())]
+    found = ask(opened, *(query(number) for number in range(4)), *forced)
+    executor = asyncio.run(opened.answerer.executor())
+    policy, total = executor.policy.counters(), sum((one.ledger for one in found), Ledger())
+    assert total.policy_generated == policy.generated
+    assert (total.prompt + total.cached, total.cached) == (policy.prompt, policy.cached)
+    assert executor.prm is not None
+    assert total.prm + total.prm_cached == executor.prm.counters().prompt
+    assert {one.strategy for one in found[:4]} <= {Greedy(), Majority(8), BeamSearch(8)}
+    assert all(one.explain["probing"]["probes"] == 4 for one in found[:4])
+    assert all(one.texts[0] for one in found)
+    right = sum(one.answer == p.answer for one, p in zip(found, PROBLEMS, strict=True))
+    assert right >= 1
+    opened.feedback.tell("query-0", right=True)
+    with pytest.raises(InputError, match="was not answered here"):
+        opened.feedback.tell("query-99", right=True)
+
+
+def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: Opened) -> None:
+    limits = Constraint(budget=256, max_seconds=0.25)
+    [found] = ask(opened, query(3, constraint=limits, strategy=Majority(256)))
+    assert found.seconds < 2
+    assert any(note.startswith("time ran out") for note in found.notes)
+    assert found.ledger.policy_generated > 0
+    assert found.texts[0]
+
+
+def test_a_lost_engine_is_said_and_the_next_query_gets_a_new_one(opened: Opened) -> None:
+    before = asyncio.run(opened.answerer.executor())
+    assert isinstance(before.policy, VllmPolicy)
+    engine: Any = before.policy._engine
+
+    async def lose() -> Answered:
+        asked = asyncio.create_task(
+            opened.answerer.answer(query(1, strategy=Majority(64)), lambda progress: None)
+        )
+        await asyncio.sleep(0.05)
+        engine.host.call(lambda: engine.stepped.fail_all(RuntimeError("out of memory"))).result()
+        return await asked
+
+    with pytest.raises(EngineError, match="was lost"):
+        asyncio.run(lose())
+    [found] = ask(opened, query(0, strategy=Greedy()))
+    assert found.texts[0]
+    after = asyncio.run(opened.answerer.executor())
+    assert after.policy is not before.policy and after.prm is before.prm
+
+
+def test_decoding_a_prompt_of_tokens(opened: Opened) -> None:
+    executor = asyncio.run(opened.answerer.executor())
+    ids = executor.policy.tokens.encode(PROBLEMS[0].text)
+    assert opened.answerer.decode(ids) == PROBLEMS[0].text
+    with pytest.raises(InputError, match="is no token of"):
+        opened.answerer.decode([10**9])

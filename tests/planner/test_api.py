@@ -1,0 +1,133 @@
+"""The Python API: light to import, the command line's objects, answers from threads and loops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import planner
+from executor.answers import MathGrader
+from executor.errors import InputError
+from executor.plain import finite
+from executor.runner import Executor
+from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.store import Store
+from executor.strategy import Greedy, Majority, Sampling
+from executor.templates import PromptTemplate
+from planner import Apportion
+from planner.commands.recommend import document
+from planner.session import Session
+from profiling.profiler import profile, profile_spec
+
+PROBLEMS = simulated_problems(45)
+CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
+
+
+class Served(SimulatedPolicy):
+    """A simulated policy as a session would have loaded it."""
+
+    template = PromptTemplate()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with a simulated profile."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
+    executor = models()
+    spec = profile_spec(executor, 16, PromptTemplate().to_dict())
+    with Store.open(url) as opened:
+        asyncio.run(profile(executor, PROBLEMS, opened, spec))
+    return url
+
+
+def models(*_: Any, **__: Any) -> Executor:
+    return Executor(
+        Served(CHANCE, 1, wrong_answers=3), SimulatedPrm(0.75), MathGrader(), Sampling(),
+        digests={"policy": "a", "prm": "b"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions whose models are simulated ones."""
+
+    class Named:
+        name = "simulated-policy"
+
+    monkeypatch.setattr(Session, "executor", models)
+    monkeypatch.setattr(Session, "checkpoint", lambda *_: Named())
+    monkeypatch.setattr("planner.service.opening.find_plan_prm", lambda name: name)
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, planner; from planner import Apportion; "
+        "heavy = {'pandas', 'torch', 'vllm', 'fastapi', 'sqlalchemy', 'scipy'} & set(sys.modules); "
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="no attribute 'apportion'"):
+        _ = planner.apportion  # type: ignore[attr-defined]
+
+
+def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/none.db"
+    with Apportion(url) as apportion:
+        found = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
+    command = [
+        sys.executable, "-m", "planner.cli", "recommend", "--policy", "lab-0.8m", "--prm",
+        "lab-0.8m-prm", "--difficulty", "hard", "--budget", "16", "--store", url, "--json",
+    ]  # fmt: skip
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(printed.stdout) == json.loads(
+        json.dumps(finite(document(found, list(found.notes))))
+    )
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_bad_limits_are_one_line(tmp_path: Path) -> None:
+    with Apportion(f"sqlite:///{tmp_path}/none.db") as apportion:
+        with pytest.raises(InputError, match="budget 0: must be"):
+            apportion.recommend("lab-0.8m", budget=0)
+        with pytest.raises(InputError, match="difficulty 'odd'"):
+            apportion.recommend("lab-0.8m", difficulty="odd")
+        with pytest.raises(InputError, match=r"plan nowhere\.json: No such file"):
+            apportion.answer("What?", "nowhere.json")
+
+
+@pytest.mark.usefixtures("simulated")
+def test_a_question_is_answered_by_a_plan_or_its_file(store: str, tmp_path: Path) -> None:
+    problem = PROBLEMS[0]
+    with Apportion(store) as apportion:
+        plan = apportion.plan("simulated-policy", "simulated-prm", budget=16)
+        plan.save(tmp_path / "plan.json")
+        first = apportion.answer(problem.text, plan, seed=1)
+        second = apportion.answer(problem.text, tmp_path / "plan.json", seed=1)
+        assert first.answer == second.answer == problem.answer
+        assert first.texts == second.texts
+        assert len(apportion._answerers) == 1
+        assert apportion.answer(problem.text, plan, budget=1).strategy.n == 1
+        forced = apportion.answer(problem.text, plan, strategy=Majority(8), n=2)
+        assert forced.strategy == Majority(8)
+
+
+@pytest.mark.usefixtures("simulated")
+def test_many_questions_at_once_in_a_loop_of_ones_own(store: str) -> None:
+    async def run(apportion: Apportion) -> list[Any]:
+        plan = await asyncio.to_thread(apportion.plan, "simulated-policy", "simulated-prm")
+        asked = (apportion.answer_async(p.text, plan, strategy=Greedy()) for p in PROBLEMS[:6])
+        return await asyncio.gather(*asked)
+
+    with Apportion(store) as apportion:
+        found = asyncio.run(run(apportion))
+    right = [one.answer == p.answer for one, p in zip(found, PROBLEMS, strict=False)]
+    assert right == [True, False, False] * 2
