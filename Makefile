@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 		|| $(BIN)/python -m pip install --quiet "torch==$(TORCH)+cpu" 2>/dev/null \
 		|| $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu "torch==$(TORCH)"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt \
-		--editable ".[cpu,ray,dev]"
+		--editable ".[cpu,ray,server,dev]"
 	@touch $@
 
 demo: setup

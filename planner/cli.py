@@ -23,6 +23,8 @@ from planner.options import (
     add_problems,
     add_published,
     add_sampling,
+    add_servers,
+    add_service,
     add_sizes,
     add_strategy_options,
     runnable,
@@ -83,7 +85,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _demo, _recommend, _profile, _fit_prm, _measure, _import, _replay, _fit, _plan, _run,
-        _budget, _evaluate, _report, _serve_command,
+        _budget, _evaluate, _report, _serve, _serve_command,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -400,6 +402,24 @@ def _report(commands: argparse._SubParsersAction[Parser]) -> None:
     add_published(command)
     add_constraint(command)
     add_prices(command)
+
+
+def _serve(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = add_command(
+        commands,
+        "serve",
+        "an OpenAI-compatible server that routes every query to its own strategy",
+        "apportion serve --plan plan.json\n"
+        "apportion serve --plan plan.json --policy http://127.0.0.1:8000/v1 --host 0.0.0.0 "
+        "--api-keys keys.txt",
+    )
+    command.add_argument("--plan", type=Path, required=True, help="made by apportion plan")
+    command.add_argument("--policy", type=runnable, help="where the plan's policy lies now")
+    command.add_argument("--prm", type=runnable, help="where the plan's PRM lies now")
+    add_service(command)
+    add_engine(command)
+    # Whoever waits for an answer is told soon, and may ask again.
+    add_servers(command, outage=5.0)
 
 
 def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:

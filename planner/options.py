@@ -85,7 +85,7 @@ def add_models(command: Parser, *, served: bool = True) -> None:
     )
 
 
-def add_servers(command: Parser, *, prm: bool = True) -> None:
+def add_servers(command: Parser, *, prm: bool = True, outage: float = 60.0) -> None:
     """What is told of servers."""
     group = command.add_argument_group(
         "servers", "addresses are http://host:port/v1, several of one model with commas"
@@ -107,9 +107,10 @@ def add_servers(command: Parser, *, prm: bool = True) -> None:
     group.add_argument(
         "--outage-timeout",
         type=float,
-        default=60.0,
+        default=outage,
         metavar="SECONDS",
-        help="how long all servers may be down before the run ends (default: 60)",
+        help="how long all servers may be down before what needs them is given up "
+        f"(default: {outage:g})",
     )
 
 
@@ -277,6 +278,55 @@ def add_prices(command: Parser) -> None:
         type=float,
         metavar="TOKENS",
         help="of a whole sequence: counts the FLOPs of attention, too",
+    )
+
+
+def add_service(command: Parser) -> None:
+    """The service: where it listens, whom it lets in, and how much a request may take."""
+    group = command.add_argument_group("service")
+    group.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine")
+    group.add_argument(
+        "--port", type=whole, default=8080, help="0: any that is free (default: %(default)s)"
+    )
+    group.add_argument(
+        "--api-keys",
+        type=Path,
+        metavar="FILE",
+        help="who may ask: a key a line (default: those of APPORTION_API_KEYS, with commas; "
+        "without either everybody)",
+    )
+    group.add_argument(
+        "--queue",
+        type=whole,
+        metavar="N",
+        help="questions that may wait while --concurrency others (default: 32) are answered; "
+        "more are told to come again (default: 128)",
+    )
+    group.add_argument(
+        "--max-body", type=whole, metavar="BYTES", help="of a request (default: 1048576)"
+    )
+    group.add_argument(
+        "--max-tokens",
+        type=whole,
+        metavar="N",
+        help="of one response, that a request may ask for (default: 8192)",
+    )
+    group.add_argument(
+        "--max-budget",
+        type=whole,
+        metavar="N",
+        help="generations a question, that a request may ask for (default: 256)",
+    )
+    group.add_argument(
+        "--drain-seconds",
+        type=float,
+        metavar="S",
+        help="how long what runs may go on after SIGTERM or SIGINT (default: 30)",
+    )
+    group.add_argument(
+        "--log-prompts",
+        action="store_true",
+        help="write questions and answers to the log, too",
     )
 
 

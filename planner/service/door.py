@@ -1,0 +1,88 @@
+"""What every request passes: the key is looked at, what fails is answered, and all is noted."""
+
+from __future__ import annotations
+
+import time
+from secrets import token_hex
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from planner.service.desk import Desk, Exchange
+from planner.service.faults import RequestError
+from planner.service.keys import OPEN
+from planner.service.limits import bounded
+
+EXCHANGE = "apportion.exchange"
+"""Where the scope of a request holds its `Exchange`."""
+_GONE = 499
+_QUIET = OPEN | {"/metrics"}
+
+
+class Door:
+    """The application behind keys, errors, metrics and the log."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self._app = app
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = scope[EXCHANGE] = Exchange(token_hex(12))
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                name = (b"x-request-id", exchange.id.encode())
+                message = {**message, "headers": [*message["headers"], name]}
+            await send(message)
+
+        try:
+            self._admit(scope)
+            bounds = bounded(scope, receive, self._desk.settings.max_body)
+            await self._app(scope, bounds, sending)
+        except Exception as error:
+            # Beyond here it would be logged with its message, which may quote a question.
+            fault = self._desk.failed(exchange, error)
+            if fault is not None and exchange.status is None:
+                await fault.response()(scope, receive, sending)
+        finally:
+            self._note(scope, exchange)
+
+    def _admit(self, scope: Scope) -> None:
+        keys = self._desk.settings.keys
+        if keys is None or scope["path"] in OPEN:
+            return
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(given) == 1 and keys.admit(given[0]):
+            return
+        api = scope["path"].startswith("/v1/")
+        raise RequestError(
+            401,
+            "incorrect API key" if given else "no API key; send it as Authorization: Bearer KEY",
+            code="invalid_api_key",
+            headers={"WWW-Authenticate": "Bearer" if api else 'Basic realm="apportion"'},
+        )
+
+    def _note(self, scope: Scope, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.began
+        status = _GONE if exchange.error == "client_gone" else exchange.status or _GONE
+        # The path of the route: a request's own may hold anything.
+        path = getattr(scope.get("route"), "path", "other")
+        self._desk.metrics.request(path, status, seconds, seconds - exchange.away)
+        self._desk.traffic.request(status)
+        if path in _QUIET and status == 200:
+            return
+        log = self._desk.log
+        log.info(
+            "request",
+            request=exchange.id,
+            method=scope["method"] if scope["method"].isalpha() else "other",
+            path=path,
+            status=status,
+            seconds=round(seconds, 6),
+            own_seconds=round(seconds - exchange.away, 6),
+            **exchange.fields(prompts=log.prompts),
+        )

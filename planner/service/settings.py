@@ -1,0 +1,48 @@
+"""What the server is told: limits, keys, and what it may write down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from executor.admission import CONCURRENCY
+from executor.errors import InputError
+from planner.constraint import Constraint
+from planner.service.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of a server.
+
+    Attributes:
+        constraint: what choices keep to where a request does not say otherwise.
+        keys: who may ask; None: everybody.
+        concurrency: questions answered at once.
+        queue: questions that may wait besides.
+        max_body: most bytes of a request's body.
+        max_tokens: most tokens of one response that a request may ask for.
+        max_budget: most generations a question that a request may ask for.
+        body_seconds: how long a body may take to come.
+        drain_seconds: how long what runs may go on when the server is told to end.
+        heartbeat: seconds of silence after which a stream says that it is alive.
+        log_prompts: whether questions and answers are written to the log.
+    """
+
+    constraint: Constraint = field(default_factory=Constraint)
+    keys: Keys | None = None
+    concurrency: int = CONCURRENCY
+    queue: int = 128
+    max_body: int = 1 << 20
+    max_tokens: int = 8192
+    max_budget: int = 256
+    body_seconds: float = 30.0
+    drain_seconds: float = 30.0
+    heartbeat: float = 10.0
+    log_prompts: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("concurrency", 1), ("queue", 0), ("max_body", 1), ("max_tokens", 1),
+                            ("max_budget", 1), ("drain_seconds", 0)):  # fmt: skip
+            if not getattr(self, name) >= least:
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} {getattr(self, name)}: must be at least {least}")

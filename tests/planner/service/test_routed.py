@@ -1,0 +1,112 @@
+"""The router behind the server: what a plan says reaches the client, and feedback comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from executor.answers import MathGrader
+from executor.store import Store
+from planner.service.drift import Drift
+from planner.service.feedback import Feedback
+from planner.service.feedback_route import feedback_router
+from planner.service.planned import PlanAnswerer
+from planner.service.settings import Settings
+from tests.planner.service.served import Served, chat, serving, until
+from tests.planner.service.test_planned import EASY, HARD, Service, plan_of, service_of
+
+PATH = "/v1/chat/completions"
+SETTINGS = Settings(constraint=plan_of().own_constraint)
+
+
+@pytest.fixture(scope="module")
+def service(grader: MathGrader) -> Service:
+    return service_of(grader)
+
+
+@pytest.fixture(scope="module")
+def served(service: Service) -> Iterator[Served]:
+    with serving(service.answerer, SETTINGS) as running:
+        until(lambda: running.events("ready"))
+        yield running
+
+
+def test_each_question_gets_its_own_strategy(served: Served) -> None:
+    with served.client() as client:
+        easy = client.post(PATH, json=chat(EASY.text, seed=1))
+        hard = client.post(PATH, json=chat(HARD.text, seed=1))
+    assert easy.headers["x-apportion"].startswith(
+        "strategy=majority; n=8; difficulty=easy; predicted=0.9"
+    )
+    assert hard.headers["x-apportion"].startswith("strategy=dvts; n=16; difficulty=hard; ")
+    assert hard.json()["usage"]["ledger"]["probe"] > 0
+
+
+def test_a_request_has_limits_of_its_own(served: Served) -> None:
+    body = {"budget": 4, "explain": True}
+    with served.client() as client:
+        (told,) = client.post(PATH, json=chat(HARD.text, **body)).json()["apportion"]
+    assert told["strategy"]["name"] == "greedy"
+    assert told["explain"]["constraint"]["budget"] == 4
+
+
+def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
+    slow = service_of(grader, latency=1.0)
+    with serving(slow.answerer, SETTINGS) as served, served.client() as client:
+        until(lambda: served.events("ready"))
+        told = client.post(PATH, json=chat(EASY.text, max_seconds=0.3, explain=True))
+    assert told.status_code == 200 and told.elapsed.total_seconds() < 0.9
+    assert any("time ran out" in note for note in told.json()["apportion"][0]["notes"])
+
+
+def test_a_stream_says_what_was_chosen(grader: MathGrader) -> None:
+    slow = service_of(grader, latency=0.3)
+    with serving(slow.answerer, SETTINGS) as served, served.client() as client:
+        until(lambda: served.events("ready"))
+        text = client.post(PATH, json=chat(HARD.text, stream=True)).text
+    comments = [line for line in text.splitlines() if line.startswith(": apportion ")]
+    assert any('"searching"' in line and '"strategy": "dvts"' in line for line in comments)
+
+
+def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:
+    service = service_of(grader, faults=range(1, 10**6))
+    with serving(service.answerer, SETTINGS) as served, served.client() as client:
+        until(lambda: served.events("ready"))
+        statuses = [client.post(PATH, json=chat(EASY.text)).status_code for _ in range(3)]
+    assert statuses == [503, 200, 200]
+    assert len(service.executors) == 2
+
+
+def test_feedback_is_stored_under_the_response_s_id(grader: MathGrader) -> None:
+    plan = plan_of()
+    executors = service_of(grader, plan)
+    with Store.open("sqlite://") as store:
+        feedback, drift = Feedback(store), Drift(plan)
+
+        def watch(query: object, routed: object, executor: object) -> None:
+            settings = executor.settings(plan.template.to_dict())  # type: ignore[attr-defined]
+            feedback.remember(query, routed, "simulated-policy", "simulated-prm", settings)  # type: ignore[arg-type]
+
+        answerer = PlanAnswerer(plan, executors.answerer._load, watch=watch)
+        router = feedback_router(feedback)
+        with serving(answerer, SETTINGS, (router,), drift.gauges) as served:
+            with served.client() as client:
+                until(lambda: served.events("ready"))
+                done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
+                told = client.post("/v1/feedback", json={"id": done["id"], "right": True})
+                assert told.status_code == 200, told.text
+                for wrong in (
+                    {"id": "nobody", "right": True},
+                    {"id": done["id"]},
+                    {"id": done["id"], "right": "yes"},
+                    {"id": 3, "right": True},
+                    [],
+                ):
+                    refused = client.post("/v1/feedback", json=wrong)
+                    assert refused.status_code == 400
+                    assert refused.json()["error"]["type"] == "invalid_request_error"
+                large = client.post("/v1/feedback", json={"id": "x" * (1 << 21), "right": True})
+                assert large.status_code == 413
+            assert served.metric('apportion_answers_total{difficulty="easy",strategy="majority"}')
+        assert len(store.runs()) == 1

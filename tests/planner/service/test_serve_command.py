@@ -1,0 +1,166 @@
+"""`apportion serve` as a process: what it prints, how it ends, what it refuses to start with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from executor.errors import InputError
+from planner.cli import build_parser
+from planner.commands import serve
+from planner.console import Silence
+from tests.planner.service.served import chat, until
+from tests.planner.service.test_planned import EASY, plan_of
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+# The command, with the simulated policy in place of the plan's checkpoint.
+PROGRAM = """
+import sys
+from executor.answers import MathGrader
+from planner.cli import main
+from planner.service import opening
+from planner.service.feedback import Feedback
+from tests.planner.service.test_planned import service_of
+
+def simulated(session, plan, policy, prm, warn):
+    answerer = service_of(session.grader, plan, latency=float(sys.argv[1])).answerer
+    return opening.Opened(answerer, dict, Feedback(session.store))
+
+opening.open_service = simulated
+sys.exit(main(["serve", *sys.argv[2:]]))
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    plan_of().save(tmp_path / "plan.json")
+    return tmp_path
+
+
+@contextmanager
+def running(place: Path, latency: float, *options: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The process, and the document it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(latency), "--plan", "plan.json", "--port", "0",
+         "--json", *options],
+        cwd=place, env=ENVIRONMENT, text=True,
+        stdout=subprocess.PIPE, stderr=(place / "log").open("w"),
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        document = ""
+        while not document.endswith("}\n"):
+            line = process.stdout.readline()
+            assert line, (place / "log").read_text()
+            document += line
+        yield process, json.loads(document)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def start(*options: str) -> None:
+    """The command in this process, for what it refuses."""
+    serve.run(build_parser().parse_args(["serve", *options]), Silence())
+
+
+def ask(document: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{document['address']}/chat/completions", json=chat(EASY.text), timeout=30)
+
+
+def answering(document: dict[str, Any]) -> None:
+    """Wait until a question is being answered."""
+    metrics = document["address"].replace("/v1", "/metrics")
+    until(lambda: "apportion_running 1.0" in httpx.get(metrics).text, 20)
+
+
+def test_it_serves_until_told_to_end(place: Path) -> None:
+    with running(place, 4.0) as (process, document), ThreadPoolExecutor() as threads:
+        assert document["model"] == "simulated-policy"
+        asked = threads.submit(ask, document)
+        answering(document)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        refused = ask(document)
+        assert refused.status_code == 503
+        assert refused.json()["error"]["code"] == "shutting_down"
+        assert asked.result().status_code == 200
+        assert process.wait(10) == 0
+    events = [json.loads(line)["event"] for line in (place / "log").read_text().splitlines()]
+    assert events.index("listening") < events.index("draining") < len(events)
+
+
+def test_a_second_signal_ends_it_at_once(place: Path) -> None:
+    with running(place, 60.0) as (process, document), ThreadPoolExecutor() as threads:
+        asked = threads.submit(ask, document)
+        answering(document)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 8
+        with pytest.raises(httpx.HTTPError):
+            asked.result().raise_for_status()
+
+
+def test_keys_of_a_file(place: Path) -> None:
+    (place / "keys").write_text("sk-of-the-team\n")
+    with running(place, 0.0, "--api-keys", "keys") as (_, document):
+        assert ask(document).status_code == 401
+        headers = {"Authorization": "Bearer sk-of-the-team"}
+        assert httpx.get(f"{document['address']}/models", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--plan", "nowhere.json"], "plan nowhere.json: No such file"),
+        (["--plan", "plan.json", "--port", "70000"], "--port 70000: must be between 0 and 65535"),
+        (["--plan", "plan.json", "--queue", "-1"], "--queue -1: must be at least 0"),
+        (["--plan", "plan.json", "--concurrency", "0"], "--concurrency 0: must be at least 1"),
+        (["--plan", "plan.json", "--api-keys", "empty"], "empty: no key in it"),
+        (["--plan", "plan.json", "--api-keys", "gone"], "--api-keys gone: No such file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_it_does_not_start_with(
+    place: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], says: str
+) -> None:
+    (place / "empty").write_text("# nobody\n")
+    monkeypatch.chdir(place)
+    with pytest.raises(InputError, match=re.escape(says)):
+        start(*options)
+    assert not (place / "apportion.db").exists()
+
+
+def test_a_port_that_is_taken(place: Path) -> None:
+    with running(place, 0.0) as (_, document):
+        port = document["address"].split(":")[2].split("/")[0]
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "0", "--plan", "plan.json", "--port", port],
+            cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "is the port taken?" in done.stderr
+
+
+def test_without_the_extra(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(InputError, match=r"serve needs fastapi.*apportion\[server\]"):
+        start("--plan", "plan.json")

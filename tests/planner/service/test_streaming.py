@@ -1,0 +1,113 @@
+"""Streams: progress that no client trips over, then the chosen answer, word by word."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.simulated import SimulatedPolicy, reference_answer
+from planner.service.answerer import Answered, Progress, Query, Report
+from planner.service.forms import split
+from planner.service.settings import Settings
+from planner.service.simulated import SimulatedAnswerer
+from tests.planner.service.conftest import Answering
+from tests.planner.service.served import chat, serving
+
+PATH = "/v1/chat/completions"
+
+
+class Talkative(SimulatedAnswerer):
+    """Reports a thousand times on the way."""
+
+    async def answer(self, query: Query, progress: Report) -> Answered:
+        for stage in ("probing", "searching"):
+            for tokens in range(500):
+                progress(Progress(stage, tokens, None, None))
+                await asyncio.sleep(0.001)
+        return await super().answer(query, progress)
+
+
+def events(response: httpx.Response) -> tuple[list[str], list[Any]]:
+    """Comments, and the records of the events."""
+    assert response.headers["content-type"].startswith("text/event-stream")
+    parts = response.text.removesuffix("\n\n").split("\n\n")
+    assert parts.pop() == "data: [DONE]"
+    comments = [part[2:] for part in parts if part.startswith(": ")]
+    records = [json.loads(part[6:]) for part in parts if part.startswith("data: ")]
+    assert len(comments) + len(records) == len(parts)
+    return comments, records
+
+
+@given(st.text())
+def test_pieces_make_up_the_text(text: str) -> None:
+    pieces = split(text)
+    assert "".join(pieces) == text
+    assert all(pieces)
+
+
+def test_progress_is_told_in_comments(make_answerer: Answering) -> None:
+    with serving(make_answerer(latency=0.5)) as served, served.client() as client:
+        comments, records = events(client.post(PATH, json=chat(stream=True)))
+    progress = json.loads(comments[0].removeprefix("apportion "))
+    assert progress == {
+        "stage": "searching", "generated_tokens": 0, "strategy": "majority", "difficulty": None,
+    }  # fmt: skip
+    assert all(record["choices"] for record in records)
+    assert all("apportion" not in record for record in records)
+
+
+def test_who_asks_gets_progress_and_reasons_as_chunks(make_answerer: Answering) -> None:
+    with serving(make_answerer(p=1.0, latency=0.5)) as served, served.client() as client:
+        body = chat("what is x?", stream=True, explain=True)
+        comments, records = events(client.post(PATH, json=body))
+    assert not comments
+    first, *answer, last = records
+    assert first["choices"] == [] and first["apportion"]["progress"]["stage"] == "searching"
+    assert all(record["choices"] and "apportion" not in record for record in answer)
+    assert last["choices"] == []
+    assert last["apportion"][0]["answer"] == reference_answer("what is x?")
+
+
+def test_a_search_that_reports_much_is_told_of_little(make_answerer: Answering) -> None:
+    answerer = make_answerer()
+    talkative = Talkative(answerer.policy, answerer._executor.grader)
+    with serving(talkative) as served, served.client() as client:
+        comments, _ = events(client.post(PATH, json=chat(stream=True)))
+    told = [json.loads(comment.removeprefix("apportion ")) for comment in comments]
+    assert {one["stage"] for one in told} >= {"probing", "searching"}
+    # About ten a second of the thousand reports, and always a newer one.
+    assert len(told) < 60
+    order = [(one["stage"], one["generated_tokens"]) for one in told]
+    assert order[:-1] == sorted(order[:-1])
+
+
+def test_a_silent_stream_says_that_it_is_alive(make_answerer: Answering) -> None:
+    answerer = make_answerer(latency=1.0)
+    with serving(answerer, Settings(heartbeat=0.2)) as served, served.client() as client:
+        comments, records = events(client.post(PATH, json=chat(stream=True)))
+    assert 2 <= comments.count("alive") <= 5
+    assert records
+
+
+def test_a_fault_before_the_first_event_is_a_plain_response(make_answerer: Answering) -> None:
+    with serving(make_answerer(faults={1})) as served, served.client() as client:
+        told = client.post(PATH, json=chat(stream=True))
+    assert told.status_code == 503
+    assert told.headers["content-type"] == "application/json"
+
+
+def test_a_long_answer_arrives_whole(make_answerer: Answering) -> None:
+    policy = SimulatedPolicy(depth=300, p=1.0, max_context=200_000)
+    answerer = SimulatedAnswerer(policy, make_answerer()._executor.grader)
+    with serving(answerer) as served, served.client() as client:
+        body = chat("long?", strategy="greedy", max_tokens=8192)
+        whole = client.post(PATH, json=body).json()
+        _, records = events(client.post(PATH, json=body | {"stream": True}))
+    text = "".join(record["choices"][0]["delta"].get("content", "") for record in records)
+    assert text == whole["choices"][0]["message"]["content"]
+    assert len(text) > 7000
