@@ -65,6 +65,11 @@ class Probes:
         return len(self.answer_class)
 
     @classmethod
+    def of_text(cls, text: str) -> Probes:
+        """A question that no sample was drawn for."""
+        return cls(text, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), None)
+
+    @classmethod
     def of(cls, text: str, samples: Sequence[SampleRecord], grader: Grader) -> Probes:
         """The samples of a question; answers are sorted into classes by the grader."""
         scored = all(sample.rewards for sample in samples) and len(samples) > 0

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import difflib
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.console import Console
 
 from executor.answers import MathGrader
 from executor.errors import InputError
 from executor.store import Store
-from executor.strategy import key
 from planner import evidence, noted
 from planner.catalog import Catalog, load_catalog
 from planner.commands import common, measured_runs
 from planner.commands.common import model_name, store_exists, store_name
-from planner.console import Output, count, share, table
+from planner.commands.recommendation import document, show
+from planner.console import Output
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.efficiency import Efficiency, efficiency
-from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import PROBLEMS, Measurement, next_measurement
-from planner.next_measurement import sentence as measurement_sentence
-from planner.posterior import PERCENT
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
-from planner.published.answer import DEFAULT_BENCHMARK, ask
+from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
 from planner.purchase import commands
-from planner.recommend import Choice, Recommendation, candidates, choose, unit_name
+from planner.recommend import Choice, Recommendation, candidates, choose
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
 from planner.shape import Shape
@@ -101,16 +97,110 @@ class Answer:
         return commands(cells, problems, self.policy, self.prm, self.made.difficulty)
 
 
+Reader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], Basis]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a policy and PRM on a difficulty, whatever a choice must keep to.
+
+    Attributes:
+        basis: what it rests on.
+        policy, prm, level: whom and what it is of; names as evidence has them.
+        rows: the evidence of this policy and PRM.
+        found: every strategy known.
+        notes: what should be known of it.
+    """
+
+    basis: Basis
+    policy: str
+    prm: str | None
+    level: str
+    rows: pd.DataFrame
+    found: Sequence[Choice]
+    notes: tuple[str, ...]
+
+    def answer(
+        self, constraint: Constraint, next_problems: int = PROBLEMS
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """The choice under a constraint, and what should be known of what it rests on.
+
+        Raises:
+            InputError: nothing keeps to the constraint.
+        """
+        common.check_known(constraint, self.basis.rates)
+        made = choose(self.level, list(self.found), constraint, self.basis.rates)
+        answered = explain_rows(
+            self.rows,
+            self.policy,
+            self.prm,
+            made,
+            self.found,
+            constraint,
+            next_problems,
+            own=self.basis.own,
+        )
+        return answered, self.notes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What others have published of a policy and PRM, whatever a choice must keep to.
+
+    Attributes:
+        policy, prm: whom it is of.
+        printed: the strategies, and the figures behind them.
+        rates: what a token costs.
+        unused: notes of what was measured and left out.
+    """
+
+    policy: str
+    prm: str | None
+    printed: PublishedAnswer
+    rates: Rates
+    unused: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> Sequence[Choice]:
+        """Every strategy known."""
+        return self.printed.choices
+
+    def answer(
+        self, constraint: Constraint, next_problems: int = PROBLEMS
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """The choice under a constraint, and what should be known of what it rests on.
+
+        What a measurement of `next_problems` would change, and the gain over majority vote, are
+        not said: both need outcomes by problem, and figures are of whole benchmarks.
+
+        Raises:
+            InputError: nothing keeps to the constraint.
+        """
+        common.check_known(constraint, self.rates)
+        made = choose(ALL, list(self.found), constraint, self.rates)
+        nothing = evidence.no_rows()
+        second = runner_up(made, constraint, nothing)
+        lost = None
+        if second is not None:
+            better = self.printed.probability_better(second.choice.strategy, made.choice.strategy)
+            basis = "by their joint prediction from published figures"
+            second = replace(second, better=better, basis=basis)
+            lost = why(second, made, constraint)
+        answered = Answer(
+            self.policy, self.prm, nothing, made, second, lost, None, {}, self.printed.evidence
+        )
+        printed = self.printed.printed(made.choice.strategy)
+        return answered, (*self.unused, *printed, *self.printed.notes, *self.rates.notes())
+
+
 def run(arguments: Namespace, output: Output) -> None:
     """Look at the evidence and choose."""
-    level = common.difficulty(arguments.difficulty)
-    constraint = common.constraint(arguments)
     answered = recommended(
         arguments.store,
         arguments.policy,
         arguments.prm,
-        level,
-        constraint,
+        common.difficulty(arguments.difficulty),
+        common.constraint(arguments),
         common.pricing(arguments),
         benchmark=arguments.benchmark,
         catalog=load_catalog(arguments.catalog),
@@ -138,27 +228,63 @@ def recommended(
     Raises:
         InputError: no evidence, or nothing keeps to the constraint.
     """
-    policy, prm = model_name(policy), model_name(prm)
-    catalog = catalog or load_catalog()
-    measured = measured_names(store_url, policy, prm, catalog)
-    if asks_published(store_url, benchmark, measured, catalog.policy(policy) is not None):
-        sized = measured_runs.counted(store_url, policy, prm, catalog)
-        answered, notes = published(
-            policy, prm, level, constraint, sized, pricing, benchmark=benchmark
-        )
-        if measured is not None:
-            notes = (*measured_runs.unused(store_url, measured[0]), *notes)
-    else:
-        if measured is None:
-            raise InputError(_unheard_of(store_url, policy, catalog))
-        policy, prm = measured
-        basis = read_basis(store_url, policy, prm, pricing, benchmark, catalog)
-        common.check_known(constraint, basis.rates)
-        answered = answer(basis, policy, prm, level, constraint, next_problems)
-        notes = basis.notes
-        if (gain := vote_gain(answered.rows, prm)) is not None:
-            notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
+    known = look_up(
+        store_url,
+        model_name(policy),
+        model_name(prm),
+        level,
+        benchmark=benchmark,
+        catalog=catalog or load_catalog(),
+        pricing=pricing,
+    )
+    answered, notes = known.answer(constraint, next_problems)
     return replace(answered, notes=(*answered.made.notes, *notes))
+
+
+def look_up(
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    level: str,
+    *,
+    benchmark: str | None,
+    catalog: Catalog,
+    pricing: Pricing,
+    read: Reader | None = None,
+) -> Measured | Published:
+    """What is known of a policy and PRM: what was measured, else what others have published.
+
+    Args:
+        store_url: of the store to look in first.
+        policy, prm: names.
+        level: the difficulty.
+        benchmark: what they are asked about; None: whatever was measured.
+        catalog, pricing: sizes and prices.
+        read: gets the evidence; None: `read_basis`.
+
+    Raises:
+        InputError: nothing is known of them.
+    """
+    measured = measured_names(store_url, policy, prm, catalog)
+    if asks_published(store_url, measured, benchmark, catalog.policy(policy) is not None):
+        return published(store_url, policy, prm, level, measured, benchmark, catalog, pricing)
+    if measured is None:
+        raise InputError(_unheard_of(store_url, policy, catalog))
+    policy, prm = measured
+    basis = (read or read_basis)(store_url, policy, prm, pricing, benchmark, catalog)
+    found = _found(basis, policy, prm, level)
+    rows, notes = evidence.for_pair(basis.frame, policy, prm), basis.notes
+    if (gain := vote_gain(rows, prm)) is not None:
+        notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
+    return Measured(basis, policy, prm, level, rows, found, notes)
+
+
+def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[Choice]:
+    """Every strategy known on a difficulty; InputError where there is none."""
+    found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+    if not found:
+        raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
+    return found
 
 
 def answer(
@@ -174,9 +300,7 @@ def answer(
     Raises:
         InputError: no evidence, or nothing keeps to the constraint.
     """
-    found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
-    if not found:
-        raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
+    found = _found(basis, policy, prm, level)
     made = choose(level, found, constraint, basis.rates)
     return explain(basis, policy, prm, made, found, constraint, next_problems)
 
@@ -200,6 +324,21 @@ def explain(
         next_problems: of a measurement.
     """
     usable = evidence.for_pair(basis.frame, policy, prm)
+    return explain_rows(usable, policy, prm, made, found, constraint, next_problems, own=basis.own)
+
+
+def explain_rows(
+    usable: pd.DataFrame,
+    policy: str,
+    prm: str | None,
+    made: Recommendation,
+    found: Sequence[Choice],
+    constraint: Constraint,
+    next_problems: int = PROBLEMS,
+    *,
+    own: bool,
+) -> Answer:
+    """The same from the evidence of this policy and PRM alone; `own`: see `Answer`."""
     level = made.difficulty
     rows = usable if level == ALL else usable[usable["difficulty"] == level]
     second = runner_up(made, constraint, rows)
@@ -212,65 +351,52 @@ def explain(
         None if second is None else why(second, made, constraint),
         next_measurement(made, found, constraint, rows, next_problems),
         efficiency(made.choice, found, rows),
-        own=basis.own,
+        own=own,
     )
 
 
 def asks_published(
-    store_url: str,
-    benchmark: str | None,
-    measured: tuple[str, str | None] | None,
-    in_catalog: bool,
+    store_url: str, measured: tuple[str, str | None] | None, benchmark: str | None, listed: bool
 ) -> bool:
-    """Whether published figures answer: of a benchmark that no runs are of, or without any runs."""
+    """Whether published figures answer: of a benchmark that no runs are of, or without any runs of
+    a policy that is `listed` in the catalog."""
     if benchmark is None:
-        return measured is None and in_catalog
+        return measured is None and listed
     return measured is None or not measured_runs.have(store_url, measured[0], benchmark)
 
 
 def published(
+    store_url: str,
     policy: str,
     prm: str | None,
     level: str,
-    constraint: Constraint,
+    measured: tuple[str, str | None] | None,
+    benchmark: str | None,
     catalog: Catalog,
     pricing: Pricing,
-    *,
-    benchmark: str | None,
-) -> tuple[Answer, tuple[str, ...]]:
-    """The choice from what others have published, and what should be known of that.
+) -> Published:
+    """What others have published of a policy and PRM.
 
-    What a measurement of a few problems would change, and the gain over majority vote, are not
-    said: both need outcomes by problem, and figures are of whole benchmarks.
+    Args:
+        measured: the names of `measured_names`; what was measured of them is left out, and said.
 
     Raises:
-        InputError: figures are of no single difficulty or not of this benchmark, or nothing keeps
-            to the constraint.
+        InputError: figures are of no single difficulty, or not of this benchmark.
     """
     if level != ALL:
         raise InputError(
             f"difficulty {level}: published figures are of whole benchmarks; "
             "leave --difficulty out, or profile and measure"
         )
+    sized = measured_runs.counted(store_url, policy, prm, catalog)
     sizes = Rates(
-        policy_parameters=catalog.parameters(policy),
-        policy_weights=catalog.all_parameters(policy),
-        prm_parameters=None if prm is None else catalog.parameters(prm),
+        policy_parameters=sized.parameters(policy),
+        policy_weights=sized.all_parameters(policy),
+        prm_parameters=None if prm is None else sized.parameters(prm),
     )
     rates = pricing.apply(sizes, policy, prm)
-    common.check_known(constraint, rates)
-    found = ask(policy, prm, benchmark, catalog, rates)
-    made = choose(level, list(found.choices), constraint, rates)
-    nothing = evidence.no_rows()
-    second = runner_up(made, constraint, nothing)
-    lost = None
-    if second is not None:
-        better = found.probability_better(second.choice.strategy, made.choice.strategy)
-        basis = "by their joint prediction from published figures"
-        second = replace(second, better=better, basis=basis)
-        lost = why(second, made, constraint)
-    answered = Answer(policy, prm, nothing, made, second, lost, None, {}, found.evidence)
-    return answered, (*found.printed(made.choice.strategy), *found.notes, *rates.notes())
+    unused = () if measured is None else tuple(measured_runs.unused(store_url, measured[0]))
+    return Published(policy, prm, ask(policy, prm, benchmark, sized, rates), rates, unused)
 
 
 def measured_names(
@@ -396,102 +522,3 @@ def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) 
         f"{count} problems of {name or 'none that is named'}" for name, count in counts.items()
     ]
     return (note, f"pooled: {' and '.join(parts)}; --benchmark NAME answers from one alone")
-
-
-def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
-    """The JSON document of the contract, and what else is known."""
-    made, second = answered.made, answered.second
-    choice = made.choice.to_dict()
-    return {
-        "policy": answered.policy,
-        "prm": answered.prm,
-        "difficulty": made.difficulty,
-        "strategy": dict.fromkeys(("name", "n", "width", "score", "vote")) | choice["strategy"],
-        "predicted_accuracy": choice["predicted_accuracy"],
-        "interval": choice["interval"],
-        "chance_of_target": made.chance,
-        "cost": choice["cost"],
-        "alternatives": [other.to_dict() for other in made.alternatives],
-        "runner_up": None if second is None else second.to_dict(str(answered.why)),
-        "pareto": [one.to_dict() for one in made.pareto],
-        "cost_unit": made.cost_unit,
-        "next_measurement": None
-        if answered.measurement is None
-        else answered.measurement.to_dict(answered.buy),
-        "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
-        "evidence": [*_rows(answered.rows), *answered.published],
-        "notes": notes,
-    }
-
-
-def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """What it rests on, a line a kind of evidence."""
-    groups = rows.groupby(["source", "name", "prm"], as_index=False).agg(
-        rows=("accuracy", "size"), problems=("problem", "nunique")
-    )
-    return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
-
-
-def show(console: Console, answered: Answer, notes: list[str]) -> None:
-    """The answer for people: in a sentence first."""
-    made = answered.made
-    choice = made.choice
-
-    def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False)
-
-    console.print(_headline(answered), highlight=False)
-    if answered.why:
-        say(f"runner-up: {answered.why}")
-    for unit, gain in answered.gains.items():
-        if told := efficiency_sentence(gain, unit):
-            say(told)
-    rows = [
-        [
-            key(c.strategy) + (" *" if c is choice else ""),
-            share(c.predicted_accuracy, c.interval),
-            str(c.problems),
-            count(c.cost.generated_tokens),
-            count(c.cost.prm_tokens),
-            count(c.cost.flops),
-            "-" if c.cost.seconds is None else f"{c.cost.seconds:.3g}",
-        ]
-        for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
-    ]
-    columns = [
-        "strategy",
-        f"accuracy [{PERCENT}]",
-        "problems",
-        "generated",
-        "PRM",
-        "FLOPs",
-        "seconds",
-    ]
-    unit = unit_name(made.cost_unit)
-    title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
-    console.print(table(title, columns, rows))
-    if hidden := len(made.alternatives) + 1 - len(rows):
-        console.print(f"and {hidden} more, with --json", highlight=False)
-    if answered.measurement is not None:
-        say(measurement_sentence(answered.measurement, made))
-        for line in answered.buy if answered.measurement.chance > 0 else ():
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-    for note in notes:
-        say(f"note: {note}")
-
-
-def _headline(answered: Answer) -> str:
-    """The answer in one sentence."""
-    made, choice = answered.made, answered.made.choice
-    pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
-    problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
-    sure = (
-        ""
-        if made.chance is None
-        else f"; this strategy, taken alone, reaches the target with a chance of {made.chance:.1%}"
-    )
-    return (
-        f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
-        f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
-        f"{choice.problems} problems){sure}"
-    )

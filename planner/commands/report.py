@@ -13,7 +13,7 @@ from executor.store import Store
 from executor.strategy import from_key
 from planner import evidence
 from planner.catalog import load_catalog
-from planner.commands import common, measured_runs
+from planner.commands import common
 from planner.commands.common import model_name, store_exists
 from planner.commands.recommend import (
     Answer,
@@ -87,20 +87,12 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     constraint = common.constraint(arguments)
     catalog = load_catalog(arguments.catalog)
     measured = measured_names(arguments.store, policy, prm, catalog)
-    if asks_published(
-        arguments.store, arguments.benchmark, measured, catalog.policy(policy) is not None
-    ):
-        sized = measured_runs.counted(arguments.store, policy, prm, catalog)
-        answered, notes = published(
-            policy, prm, ALL, constraint, sized, common.pricing(arguments),
-            benchmark=arguments.benchmark,
-        )  # fmt: skip
-        if measured is not None:
-            notes = (*measured_runs.unused(arguments.store, measured[0]), *notes)
-        return _published_data(answered, notes)
+    pricing, benchmark = common.pricing(arguments), arguments.benchmark
+    if asks_published(arguments.store, measured, benchmark, catalog.policy(policy) is not None):
+        known = published(arguments.store, policy, prm, ALL, measured, benchmark, catalog, pricing)
+        return published_data(*known.answer(constraint))
     policy, prm = measured or (policy, prm)
-    pricing = common.pricing(arguments)
-    basis = read_basis(arguments.store, policy, prm, pricing, arguments.benchmark, catalog)
+    basis = read_basis(arguments.store, policy, prm, pricing, benchmark, catalog)
     common.check_known(constraint, basis.rates)
     answers = [
         answer(basis, policy, prm, level, constraint)
@@ -110,12 +102,13 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     return data(arguments.store, basis, answers, (), ())
 
 
-def _published_data(answered: Answer, notes: Sequence[str]) -> ReportData:
+def published_data(answered: Answer, notes: Sequence[str]) -> ReportData:
+    """What there is to say where nothing was measured."""
     made = answered.made
     return ReportData(
         policy=answered.policy,
         prm=answered.prm,
-        advice=[_advice(answered)],
+        advice=[advice(answered)],
         found={made.difficulty: (made.choice, *made.alternatives)},
         mix={},
         basis=[_published_row(row) for row in answered.published],
@@ -176,13 +169,13 @@ def data(
     return ReportData(
         policy=policy,
         prm=prm,
-        advice=[_advice(one) for one in answers],
+        advice=[advice(one) for one in answers],
         found={
             level: candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
             for level in LEVELS
         },
         mix=evidence.difficulty_counts(rows),
-        basis=_basis_rows(answers[0], basis.origin),
+        basis=basis_rows(answers[0], basis.origin),
         rewards=None if rewards is None else rewards.to_dict(),
         scores=profile_reliability(profiles),
         fit=basis.metrics,
@@ -192,7 +185,8 @@ def data(
     )
 
 
-def _advice(answered: Answer) -> Advice:
+def advice(answered: Answer) -> Advice:
+    """An answer as the report shows it."""
     return Advice(
         made=answered.made,
         second=answered.second,
@@ -203,7 +197,8 @@ def _advice(answered: Answer) -> Advice:
     )
 
 
-def _basis_rows(answered: Answer, origin: str) -> list[BasisRow]:
+def basis_rows(answered: Answer, origin: str) -> list[BasisRow]:
+    """The evidence of an answer, which is from `origin`, a row a kind."""
     groups = answered.rows.groupby(["name", "source", "prm"], sort=True)
     return [
         BasisRow(

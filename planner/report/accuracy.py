@@ -52,16 +52,16 @@ class _Level:
     unit: str
 
 
-def sections(data: ReportData) -> tuple[Section, Section, Section]:
-    """Against budget, against cost, and all strategies as tables."""
+def sections(data: ReportData, asked: Sequence[str] = LEVELS) -> tuple[Section, Section, Section]:
+    """Against budget, against cost, and all strategies as tables; of the difficulties asked for."""
     chosen = {one.made.difficulty: key(one.made.choice.strategy) for one in data.advice}
     unit = cost_unit([choice for found in data.found.values() for choice in found])
     levels = [
         _level(level, data.found[level], chosen.get(level), unit)
-        for level in LEVELS
+        for level in asked
         if data.found.get(level)
     ]
-    missing = [level for level in LEVELS if not data.found.get(level)]
+    missing = [level for level in asked if not data.found.get(level)]
     return _budget(levels, missing), _cost(levels, missing, unit), _tables(levels, missing)
 
 

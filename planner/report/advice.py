@@ -20,14 +20,15 @@ def section(data: ReportData) -> Section:
     order = [ALL, *(level for level in LEVELS if level != ALL)]
     shown = [by_level[level] for level in order if level in by_level]
     missing = [level for level in order if level not in by_level]
-    blocks: list[Block] = [Cards(tuple(map(_card, shown)))] if shown else []
+    blocks: list[Block] = [Cards(tuple(map(card, shown)))] if shown else []
     if missing:
         blocks.append(Text(f"There is no recommendation for {words.among(*missing)}."))
     facts = {"recommendations": [_facts(one) for one in shown]}
     return Section("recommendation", "Recommendation", "Recommendation", tuple(blocks), facts)
 
 
-def _card(advice: Advice) -> Card:
+def card(advice: Advice) -> Card:
+    """A recommendation in a box that can be read alone."""
     made, choice = advice.made, advice.made.choice
     budget = words.plural(choice.strategy.n, "generation")
     return Card(

@@ -169,6 +169,7 @@ class Plot:
         x_label, y_label, x_scale: its axes; y is a share in [0, 1].
         series: what is drawn, later ones above earlier ones.
         diagonal: whether x = y is drawn, both axes from 0 to 1.
+        limit: x beyond which nothing may be chosen, which is shaded; None: there is none.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Plot:
     series: tuple[Series, ...]
     x_scale: Scale = Scale.LINEAR
     diagonal: bool = False
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

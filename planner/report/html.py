@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 from planner.report import plots
-from planner.report.document import Line, Plots, Report
+from planner.report.document import Block, Line, Plots, Report, Section
 from planner.report.plain import to_dict
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def to_html(report: Report) -> str:
     """The page; the same bytes for the same data."""
+    template = environment().get_template("page.html.j2")
+    return template.render(report=report, record=to_dict(report))
+
+
+def to_fragment(parts: Iterable[Section | Block]) -> str:
+    """Sections and blocks as they stand in the page, for another page with the same style."""
+    return environment().get_template("fragment.html.j2").render(parts=tuple(parts))
+
+
+@cache
+def environment() -> Environment:
+    """What lays out reports: their templates, and what these call."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
-    environment.filters |= {"kind": lambda block: type(block).__name__, "breakable": breakable}
-    environment.globals |= {"draw": plots.draw, "legend": _legend}
-    template = environment.get_template("page.html.j2")
-    return template.render(report=report, record=to_dict(report))
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
+    made.filters |= {"kind": lambda block: type(block).__name__, "breakable": breakable}
+    made.globals |= {"draw": plots.draw, "legend": _legend}
+    return made
 
 
 def breakable(text: str) -> Markup:
@@ -38,7 +55,9 @@ def breakable(text: str) -> Markup:
 
 def _legend(group: Plots) -> list[tuple[str, object]]:
     """Every series of a group of plots with its line and marker."""
-    series = {one.name: one for plot in group.plots for one in plot.series}
+    drawn = [one for plot in group.plots for one in plot.series]
+    # Where only some plots draw a line, the legend has it.
+    series = {one.name: one for one in sorted(drawn, key=lambda one: one.line is not Line.NONE)}
     # Marks come before the line they may lie on.
     ordered = sorted(series.values(), key=lambda one: one.line is Line.STEPS)
     first = group.plots[0].name

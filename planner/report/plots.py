@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -69,18 +70,25 @@ def draw(plot: Plot) -> Markup:
         points = [point for series in plot.series for point in series.points]
         _x_axis(axes, plot, sorted({point.x for point in points}))
         _y_axis(axes, plot, points)
+        if plot.limit is not None and plot.limit < (right := axes.get_xlim()[1]):
+            axes.axvspan(plot.limit, right, color=_GRID, alpha=0.6, linewidth=0, zorder=0.5)
         return _svg(figure, plot.name, marks, plot.title, plot.text)
 
 
 def swatch(series: Series, name: str) -> Markup:
     """A series' line and marker for a legend; decoration, its name stands beside it."""
+    return _swatch(series.name, series.line, name)
+
+
+@lru_cache(maxsize=256)  # a page that is drawn anew at every move has the same legend each time
+def _swatch(series: str, line: Line, name: str) -> Markup:
     with _drawing(_SWATCH_INCHES) as (figure, axes):
         axes.set_axis_off()
-        if series.line is Line.STEPS:
+        if line is Line.STEPS:
             axes.plot([0, 1, 2], [0, 0, 0], **_FRONT)
         else:
-            drawn = style(series.name)
-            if series.line is not Line.NONE:
+            drawn = style(series)
+            if line is not Line.NONE:
                 axes.plot([0, 1, 2], [0, 0, 0], color=drawn.colour, linestyle=drawn.dashes,
                           linewidth=1.8)  # fmt: skip
             axes.plot([0, 1, 2], [0, 0, 0], alpha=0)  # as wide without a line as with one
@@ -247,6 +255,7 @@ def _svg(
     inside = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", inside)
     for colour, variable in _VARIABLES.items():
         inside = inside.replace(colour, f"var({variable})")
+    inside = re.sub(r' style="([^"]*)"', _as_attributes, inside)
     # Last, for labels are anybody's text and none of the above is meant for them.
     inside = re.sub(r' id="(mark-\d+)"', lambda m: f" {_attributes(marks[m[1]])}", inside)
     if not title:
@@ -259,6 +268,12 @@ def _svg(
         f'<svg class="plot" viewBox="{view[1]}" role="img" '
         f'aria-labelledby="{name}-title" aria-describedby="{name}-text">{head}{inside}</svg>'
     )
+
+
+def _as_attributes(style: re.Match[str]) -> str:
+    """Inline style as the attributes that mean the same: a page may forbid inline style."""
+    declared = (one.partition(":") for one in style[1].split(";") if one.strip())
+    return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in declared)
 
 
 def _attributes(mark: Mapping[str, Any]) -> str:

@@ -201,6 +201,25 @@ def test_every_thread_sees_the_same_store(store: Store) -> None:
     assert len(store.start(SPEC)) == 15
 
 
+def test_its_state_changes_with_what_is_finished_or_put_and_with_nothing_else(store: Store) -> None:
+    store.start(SPEC)
+    states = [store.state(["measure"])]
+    store.save(SPEC, outcome_of(0))
+    states.append(store.state(["measure"]))
+    store.put_artefact("model", b"one", {})
+    states.append(store.state(["measure"]))
+    store.put_artefact("model", b"two", {})
+    states.append(store.state(["measure"]))
+    store.save_runs([(SPEC, [outcome_of(0)])], replacing=[SPEC])
+    states.append(store.state(["measure"]))
+    assert len(set(states)) == len(states)
+    answered = dataclasses.replace(SPEC, kind="run")
+    store.start(answered)
+    store.save(answered, outcome_of(1))
+    assert store.state(["measure"]) == states[-1]
+    assert store.state(["measure", "run"]) != states[-1]
+
+
 def test_an_artefact_is_replaced_whole(store: Store) -> None:
     assert store.artefact("model") is None
     store.put_artefact("model", b"\x00one", {"version": 1})

@@ -41,6 +41,13 @@ def logit(p: float) -> float:
     return math.log(p / (1 - p))
 
 
+def test_a_text_alone_is_a_question_without_samples(grader: MathGrader) -> None:
+    text = "Add 3 and 4, then halve it."
+    [alone] = features(Probes.of_text(text), np.arange(0)[None, :])
+    np.testing.assert_array_equal(alone, list(described([], grader, text).values()))
+    assert np.isfinite(alone[: len(TEXT)]).all() and np.isnan(alone[len(TEXT) :]).all()
+
+
 def test_features_by_hand(grader: MathGrader) -> None:
     samples = [
         sample("1/2", 10, -1.0, (0.9, 0.2)),

@@ -16,7 +16,7 @@ import pytest
 from planner.report import report
 from planner.report.formats import write
 from planner.report.html import to_html
-from tests.planner.report.chromium import BROWSER, Chromium
+from tests.planner.chromium import BROWSER, Chromium
 from tests.planner.report.parsed import Page
 from tests.planner.report.sample import data
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not install
 WIDTHS = (1280, 390)
 
 # Every plot with its marks: what they stand for, and where their middle is on the screen.
-_MARKS = """
+MARKS = """
 [...document.querySelectorAll('svg.plot')].map(plot => ({
   title: plot.querySelector('title').textContent,
   box: plot.getBoundingClientRect().toJSON(),
@@ -39,14 +39,14 @@ _MARKS = """
 }))
 """
 # What is wider than the page, unless it may be scrolled.
-_TOO_WIDE = """
+TOO_WIDE = """
 [...document.body.querySelectorAll('*')]
   .filter(one => !one.closest('.scroll table, svg, details:not([open])'))
   .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map(one => one.tagName + ' ' + one.textContent.slice(0, 40))
 """
 # The least contrast of a text with what is behind it (WCAG 2.1), of all that is not in a plot.
-_CONTRAST = """
+CONTRAST = """
 (() => {
   const parts = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
   const light = colour => {
@@ -88,7 +88,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="module", params=WIDTHS)
 def plots(request: pytest.FixtureRequest, browser: Chromium, path: Path) -> Any:
     browser.open(path, request.param)
-    return browser.ask(_MARKS)
+    return browser.ask(MARKS)
 
 
 def test_marks_stand_where_their_numbers_say(plots: Any) -> None:
@@ -159,8 +159,8 @@ def test_nothing_is_wider_than_the_page_and_all_can_be_read(
     picture = browser.picture()
     path.with_name(f"report-{width}{''.join(how)}.png").write_bytes(picture)
     assert struct.unpack(">II", picture[16:24])[0] == width
-    assert browser.ask(_TOO_WIDE) == []
-    assert browser.ask(_CONTRAST) >= 4.5
+    assert browser.ask(TOO_WIDE) == []
+    assert browser.ask(CONTRAST) >= 4.5
 
 
 def test_dark_is_dark(browser: Chromium, path: Path) -> None:

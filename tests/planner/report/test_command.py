@@ -18,7 +18,7 @@ from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import Store
 from executor.strategy import Sampling
 from profiling.profiler import profile, profile_spec, read_profile
-from tests.planner.report.chromium import BROWSER, Chromium
+from tests.planner.chromium import BROWSER, Chromium
 from tests.planner.report.parsed import Page
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,8 @@ import pytest
 from executor.ledger import Ledger
 from executor.strategy import STRATEGIES, key
 from planner.report import ReportData, plots, report
-from planner.report.html import to_html
+from planner.report.document import Plots
+from planner.report.html import to_fragment, to_html
 from planner.summary import RunSummary
 from profiling.passrate import LEVELS
 from tests.planner.report.parsed import Page
@@ -146,6 +147,41 @@ def test_a_label_is_left_as_it_is() -> None:
     drawn = plots.draw(plots.Plot("one", "", "title", "text", "x", "y", (series,)))
     marks = [attrs for _, attrs in Page(str(drawn)).tags if "data-label" in attrs]
     assert [(m["data-label"], m["data-series"]) for m in marks] == [(HOSTILE + "#010211", HOSTILE)]
+
+
+def test_what_lies_beyond_a_limit_is_shaded() -> None:
+    points = tuple(plots.Point("one", float(2**power), 0.5) for power in range(5))
+    plain = plots.Plot(
+        "one", "", "title", "text", "x", "y", (plots.Series("majority", points),), plots.Scale.LOG2
+    )
+    limited = plots.draw(dataclasses.replace(plain, limit=4.0))
+    shade = r'<path d="([^"]+)"[^>]*fill="var\(--grid\)"'
+    assert re.search(shade, plots.draw(plain)) is None
+    [outline] = re.findall(shade, limited)
+    edges = {float(x) for x in re.findall(r"[ML] (-?[\d.]+) ", outline)}
+    ticks = re.findall(r'<use href="#[^"]+" x="([\d.]+)" y="[\d.]+" fill="var\(--muted\)"', limited)
+    at = [float(x) for x in ticks[:5]]  # of 1, 2, 4, 8 and 16
+    assert min(edges) == pytest.approx(at[2], abs=0.01) and max(edges) > at[4]
+    assert plots.draw(dataclasses.replace(plain, limit=1024.0)) == plots.draw(plain)
+
+
+def test_plots_have_no_inline_style_which_a_strict_page_forbids() -> None:
+    (section,) = (one for one in report(data()).sections if one.name == "budget")
+    for plot in section.plots():
+        drawn = Page(str(plots.draw(plot)))
+        assert not {name for _, attributes in drawn.tags for name in attributes} & {"style"}
+        assert {"fill", "stroke", "font-family"} <= {
+            name for _, attributes in drawn.tags for name in attributes
+        }
+
+
+def test_a_legend_has_the_line_where_only_some_plots_draw_one() -> None:
+    sections = {one.name: one for one in report(data()).sections}
+    [budget, *_], [cost, *_] = sections["budget"].plots(), sections["cost"].plots()
+    page = to_fragment([Plots((budget, cost))])
+    legends = re.findall(r"<li>(.*?)</li>", page, re.DOTALL)
+    majority = next(one for one in legends if one.endswith(" majority"))
+    assert 'stroke="var(--majority)"' in majority
 
 
 def test_every_kind_differs_in_colour_marker_and_dashes() -> None:

@@ -11,11 +11,16 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_CODES = {
+    "Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "End": 35, "Home": 36, "ArrowLeft": 37,
+    "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
+}  # fmt: skip
 BROWSER = next(filter(None, map(shutil.which, _NAMES)), None)
 
 
@@ -24,11 +29,14 @@ class Chromium:
 
     Attributes:
         requests: every address that was asked for.
+        complaints: what the page wrote to its console as a warning or an error, what it threw,
+            and what the browser had to say of it.
     """
 
     def __init__(self, profile: Path) -> None:
         assert BROWSER is not None
         self.requests: list[str] = []
+        self.complaints: list[str] = []
         self._loaded = False
         self._buffer = b""
         self._number = 0
@@ -54,6 +62,8 @@ class Chromium:
         self._session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self("Page.enable")
         self("Network.enable")
+        self("Runtime.enable")
+        self("Log.enable")
 
     def __enter__(self) -> Chromium:
         return self
@@ -96,12 +106,20 @@ class Chromium:
                 self.requests.append(message["params"]["request"]["url"])
             case "Page.loadEventFired":
                 self._loaded = True
+            case "Log.entryAdded":
+                entry = message["params"]["entry"]
+                self.complaints.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}")
+            case "Runtime.exceptionThrown":
+                self.complaints.append(str(message["params"]["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if message["params"]["type"] in ("warning", "error"):
+                self.complaints.append(str(message["params"]["args"]))
         return message
 
     def open(
-        self, path: Path, width: int = 1280, *, dark: bool = False, paper: bool = False
+        self, page: Path | str, width: int = 1280, *, dark: bool = False, paper: bool = False
     ) -> None:
-        """Open a file, so many pixels wide; as a screen, light or dark, or paper shows it."""
+        """Open a file or an address, so many pixels wide; as a screen, light or dark, or paper
+        shows it."""
         self(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
@@ -109,7 +127,7 @@ class Chromium:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self("Emulation.setEmulatedMedia", media="print" if paper else "screen", features=[scheme])
         self._loaded = False
-        self("Page.navigate", url=path.resolve().as_uri())
+        self("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not self._loaded:
             self._receive()
 
@@ -118,6 +136,31 @@ class Chromium:
         answer = self("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def wait(self, expression: str, seconds: float = 20) -> Any:
+        """The value of an expression as soon as it is true in the page."""
+        give_up = time.monotonic() + seconds
+        while not (value := self.ask(expression)):
+            assert time.monotonic() < give_up, f"never true: {expression}; {self.complaints}"
+            time.sleep(0.02)
+        return value
+
+    def press(self, *keys: str) -> None:
+        """Press and let go of keys, one after the other, wherever the focus is.
+
+        Keys go by their names (`Tab`, `ArrowRight`, `Enter`), texts by their characters; `Shift+`
+        before one holds that down.
+        """
+        for pressed in keys:
+            shift, _, key = pressed.rpartition("+")
+            code = _CODES.get(key, ord(key.upper()[0]))
+            text = {"Enter": "\r", "Space": " "}.get(key, key if len(key) == 1 else "")
+            what = {
+                "key": " " if key == "Space" else key, "modifiers": 8 if shift else 0,
+                "windowsVirtualKeyCode": code,
+            }  # fmt: skip
+            self("Input.dispatchKeyEvent", type="keyDown", text=text, **what)
+            self("Input.dispatchKeyEvent", type="keyUp", **what)
 
     def picture(self) -> bytes:
         """The whole page as PNG."""

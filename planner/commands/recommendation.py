@@ -1,0 +1,118 @@
+"""A recommendation as the JSON document of the contract, and as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console
+
+from executor.strategy import key
+from planner.console import count, share, table
+from planner.efficiency import sentence as efficiency_sentence
+from planner.next_measurement import sentence as measurement_sentence
+from planner.posterior import PERCENT
+from planner.recommend import unit_name
+from profiling.passrate import ALL
+
+if TYPE_CHECKING:
+    from planner.commands.recommend import Answer
+
+
+def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
+    """The JSON document of the contract, and what else is known."""
+    made, second = answered.made, answered.second
+    choice = made.choice.to_dict()
+    return {
+        "policy": answered.policy,
+        "prm": answered.prm,
+        "difficulty": made.difficulty,
+        "strategy": dict.fromkeys(("name", "n", "width", "score", "vote")) | choice["strategy"],
+        "predicted_accuracy": choice["predicted_accuracy"],
+        "interval": choice["interval"],
+        "chance_of_target": made.chance,
+        "cost": choice["cost"],
+        "alternatives": [other.to_dict() for other in made.alternatives],
+        "runner_up": None if second is None else second.to_dict(str(answered.why)),
+        "pareto": [one.to_dict() for one in made.pareto],
+        "cost_unit": made.cost_unit,
+        "next_measurement": None
+        if answered.measurement is None
+        else answered.measurement.to_dict(answered.buy),
+        "efficiency_gain": {unit: gain.to_dict() for unit, gain in answered.gains.items()},
+        "evidence": [*_rows(answered.rows), *answered.published],
+        "notes": notes,
+    }
+
+
+def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What it rests on, a line a kind of evidence."""
+    groups = rows.groupby(["source", "name", "prm"], as_index=False).agg(
+        rows=("accuracy", "size"), problems=("problem", "nunique")
+    )
+    return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
+
+
+def show(console: Console, answered: Answer, notes: list[str]) -> None:
+    """The answer for people: in a sentence first."""
+    made = answered.made
+    choice = made.choice
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    console.print(_headline(answered), highlight=False)
+    if answered.why:
+        say(f"runner-up: {answered.why}")
+    for unit, gain in answered.gains.items():
+        if told := efficiency_sentence(gain, unit):
+            say(told)
+    rows = [
+        [
+            key(c.strategy) + (" *" if c is choice else ""),
+            share(c.predicted_accuracy, c.interval),
+            str(c.problems),
+            count(c.cost.generated_tokens),
+            count(c.cost.prm_tokens),
+            count(c.cost.flops),
+            "-" if c.cost.seconds is None else f"{c.cost.seconds:.3g}",
+        ]
+        for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
+    ]
+    columns = [
+        "strategy",
+        f"accuracy [{PERCENT}]",
+        "problems",
+        "generated",
+        "PRM",
+        "FLOPs",
+        "seconds",
+    ]
+    unit = unit_name(made.cost_unit)
+    title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
+    console.print(table(title, columns, rows))
+    if hidden := len(made.alternatives) + 1 - len(rows):
+        console.print(f"and {hidden} more, with --json", highlight=False)
+    if answered.measurement is not None:
+        say(measurement_sentence(answered.measurement, made))
+        for line in answered.buy if answered.measurement.chance > 0 else ():
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    for note in notes:
+        say(f"note: {note}")
+
+
+def _headline(answered: Answer) -> str:
+    """The answer in one sentence."""
+    made, choice = answered.made, answered.made.choice
+    pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
+    problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
+    sure = (
+        ""
+        if made.chance is None
+        else f"; this strategy, taken alone, reaches the target with a chance of {made.chance:.1%}"
+    )
+    return (
+        f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
+        f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
+        f"{choice.problems} problems){sure}"
+    )

@@ -1,0 +1,240 @@
+"""Answers for the page: those of `apportion recommend`, from evidence that is read only once.
+
+Reading evidence takes a tenth of a second to some seconds, a choice from it a twentieth. What was
+read is kept until the store holds other evidence, and so are answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from executor.plain import finite
+from executor.store import Store
+from planner import evidence
+from planner.catalog import load_catalog
+from planner.commands.common import store_exists
+from planner.commands.recommend import (
+    Answer,
+    Basis,
+    Measured,
+    Published,
+    look_up,
+    read_basis,
+)
+from planner.commands.recommendation import document
+from planner.commands.report import advice, basis_rows, published_data
+from planner.constraint import Constraint
+from planner.plan import Plan
+from planner.pricing import Pricing
+from planner.report import ReportData, accuracy, basis, words
+from planner.report.advice import card
+from planner.report.document import Block, Cards, Plots, Report, Section, Text
+from planner.report.html import to_fragment
+from planner.report.plain import to_dict
+from planner.service.page.choices import choices, evidence_name
+from profiling.difficulty import DifficultyModel
+from profiling.probes import Probes
+
+_NO_STORE = ""
+
+
+class NotHereError(Exception):
+    """What was asked for cannot be said here at all; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of the page.
+
+    Attributes:
+        policy, prm: names.
+        difficulty: of the problems.
+        benchmark: published figures of this one are asked for; None: where nothing was measured.
+        constraint: what a choice must keep to.
+    """
+
+    policy: str
+    prm: str | None
+    difficulty: str
+    benchmark: str | None
+    constraint: Constraint
+
+
+class Advisor:
+    """Answers from a store, from this project's own evidence and from published figures.
+
+    Not for several threads at once: plots are drawn under settings that are the process's.
+
+    Args:
+        store_url: where evidence is looked for first; it may not exist.
+        plan: whose estimator tells the difficulty of a text.
+        catalog: a file of models besides the project's own.
+        pricing: what costs are counted by.
+    """
+
+    def __init__(
+        self,
+        store_url: str,
+        plan: Plan | None = None,
+        catalog: Path | None = None,
+        pricing: Pricing | None = None,
+    ) -> None:
+        self._store_url = store_url
+        self._plan = plan
+        self._catalog = load_catalog(catalog)
+        self._pricing = pricing or Pricing()
+        # The state of the store is the first argument of each: what is older is never met again.
+        self._choices = lru_cache(maxsize=1)(self._find_choices)
+        self._basis = lru_cache(maxsize=4)(self._read_basis)
+        self._known = lru_cache(maxsize=16)(self._look_up)
+        self._asked = lru_cache(maxsize=64)(self._ask)
+        self._documents = lru_cache(maxsize=256)(self._make_document)
+        self._answers = lru_cache(maxsize=256)(self._make_answer)
+        self._figures = lru_cache(maxsize=256)(self._make_figures)
+
+    def choices(self) -> dict[str, Any]:
+        """What can be asked for."""
+        return self._choices(self._state())
+
+    def recommend(self, asked: Asked) -> dict[str, Any]:
+        """The document of `apportion recommend --json`, and curves, front and tables as a report
+        has them (`apportion report --format json`).
+
+        Raises:
+            InputError: nothing is known of what was asked for, or nothing keeps to the constraint.
+        """
+        return self._documents(self._state(), asked)
+
+    def answer(self, asked: Asked) -> str:
+        """The recommendation in words, as HTML; see `recommend`."""
+        return self._answers(self._state(), asked)
+
+    def figures(self, asked: Asked) -> str:
+        """Curves, front, costs and what they rest on, as HTML; see `recommend`."""
+        return self._figures(self._state(), asked)
+
+    def difficulty(self, text: str) -> dict[str, Any]:
+        """How difficult a question is for the plan's policy, from its text alone.
+
+        Raises:
+            NotHereError: the plan has no estimator that needs no samples; says so.
+        """
+        policy, model = self._classifier()
+        found = model.estimate_probes(Probes.of_text(text))
+        return {
+            "policy": policy,
+            "difficulty": found.difficulty.value,
+            **found.to_dict(),
+            "quality": words.sentence(words.difficulty(model.head(0))),
+        }
+
+    def _classifier(self) -> tuple[str, DifficultyModel]:
+        """The plan's policy and its estimator."""
+        if self._plan is None:
+            raise NotHereError(
+                "no plan is served here, and the estimator of difficulty is part of one: "
+                "choose a difficulty instead"
+            )
+        policy, model = evidence_name(self._plan.policy), self._plan.classifier
+        if model is None or model.heads[0].probes > 0:
+            raise NotHereError(
+                f"the plan for {policy} cannot tell a difficulty from the text alone: "
+                "choose one instead, or ask the server, which draws samples"
+            )
+        return policy, model
+
+    def _state(self) -> str:
+        """What changes when the store holds other evidence."""
+        if not store_exists(self._store_url):
+            return _NO_STORE
+        with Store.open(self._store_url, create=False) as store:
+            return store.state(evidence.KINDS)
+
+    def _find_choices(self, _: str) -> dict[str, Any]:
+        return choices(self._store_url, self._catalog, self._plan)
+
+    def _read_basis(self, _: str, policy: str, prm: str | None, benchmark: str | None) -> Basis:
+        return read_basis(self._store_url, policy, prm, self._pricing, benchmark, self._catalog)
+
+    def _look_up(
+        self, state: str, policy: str, prm: str | None, level: str, benchmark: str | None
+    ) -> Measured | Published:
+        return look_up(
+            self._store_url,
+            policy,
+            prm,
+            level,
+            benchmark=benchmark,
+            catalog=self._catalog,
+            pricing=self._pricing,
+            read=lambda _url, name, scorer, _pricing, on, _catalog: self._basis(
+                state, name, scorer, on
+            ),
+        )
+
+    def _ask(self, state: str, asked: Asked) -> tuple[Answer, list[str], ReportData]:
+        """The answer, its notes, and what a report of this one difficulty shows."""
+        known = self._known(state, asked.policy, asked.prm, asked.difficulty, asked.benchmark)
+        answered, notes = known.answer(asked.constraint)
+        # Curves go beyond the limits: they show what more would buy.
+        shown = replace(_data(known, answered, notes), found={asked.difficulty: known.found})
+        return answered, [*answered.made.notes, *notes], shown
+
+    def _make_document(self, state: str, asked: Asked) -> dict[str, Any]:
+        answered, notes, data = self._asked(state, asked)
+        title = f"Which strategy, with how much compute: {answered.policy}"
+        sections = tuple(_sections(data, asked.constraint))
+        report = Report(answered.policy, answered.prm, title, "", sections)
+        record = {"recommendation": document(answered, notes), "report": to_dict(report)}
+        made: dict[str, Any] = finite(record)
+        return made
+
+    def _make_answer(self, state: str, asked: Asked) -> str:
+        _, _, data = self._asked(state, asked)
+        return to_fragment([Cards(tuple(card(one) for one in data.advice))])
+
+    def _make_figures(self, state: str, asked: Asked) -> str:
+        _, _, data = self._asked(state, asked)
+        return to_fragment(_sections(data, asked.constraint))
+
+
+def _data(known: Measured | Published, answered: Answer, notes: tuple[str, ...]) -> ReportData:
+    """What a report of one answer shows, of a PRM's rewards and of held-out runs nothing."""
+    if isinstance(known, Published):
+        return published_data(answered, notes)
+    return ReportData(
+        policy=answered.policy,
+        prm=answered.prm,
+        advice=[advice(answered)],
+        found={},
+        mix=evidence.difficulty_counts(answered.rows),
+        basis=basis_rows(answered, known.basis.origin),
+        rewards=None,
+        scores=(),
+        fit=known.basis.metrics,
+        runs=(),
+        paired=(),
+        notes=notes,
+    )
+
+
+def _sections(data: ReportData, constraint: Constraint) -> Iterator[Section]:
+    """Curves and front beside each other, then costs, then what they rest on."""
+    budget, cost, strategies = accuracy.sections(data, tuple(data.found))
+    [curves], [front] = budget.plots(), cost.plots()
+    plots = (
+        replace(curves, caption=budget.heading, limit=constraint.budget),
+        replace(front, caption=cost.heading),
+    )
+    said: list[Block] = [b for one in (budget, cost) for b in one.blocks if isinstance(b, Text)]
+    if constraint.budget is not None:
+        said.append(Text(f"Shaded is what lies beyond the budget of {constraint.budget:,}."))
+    yield Section("curves", "What accuracy costs", "Curves", (Plots(plots), *said))
+    tables: list[Block] = [*cost.tables(), *strategies.tables()]
+    yield Section("costs", "Costs", "Costs", tuple(tables))
+    yield basis.basis(data)
+    yield basis.notes(data)

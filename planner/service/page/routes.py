@@ -1,0 +1,207 @@
+"""The page's addresses: the page, what it shows as JSON and as HTML, and live traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from executor.errors import InputError
+from planner.commands.common import difficulty
+from planner.constraint import Constraint
+from planner.plan import Plan
+from planner.pricing import Pricing
+from planner.service.page.advisor import Advisor, Asked, NotHereError
+from planner.service.page.static import Page
+from planner.service.page.worker import BusyError, Worker
+from planner.service.snapshot import Snapshot
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_MOST_GENERATIONS = 1_000_000
+_MOST_CHARACTERS = 20_000
+_MOST_BYTES = 12 * _MOST_CHARACTERS + 100  # were every character two escapes
+
+
+class Question(BaseModel):
+    """The options of `apportion recommend`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    policy: Name
+    prm: Name | None = None
+    difficulty: Annotated[str, Field(max_length=20)] = "all"
+    benchmark: Name | None = None
+    budget: Annotated[int, Field(ge=1, le=_MOST_GENERATIONS)] | None = None
+    max_flops: Amount | None = None
+    max_seconds: Amount | None = None
+    max_usd: Amount | None = None
+    target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    def asked(self) -> Asked:
+        """The question as the advisor takes it; InputError where it asks for what there is not."""
+        limits = self.model_dump(exclude={"policy", "prm", "difficulty", "benchmark"})
+        return Asked(
+            self.policy, self.prm, difficulty(self.difficulty), self.benchmark, Constraint(**limits)
+        )
+
+
+class Problem(BaseModel):
+    """A question whose difficulty is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS)]
+
+
+class Complaint(BaseModel):
+    """What was wrong, in words."""
+
+    message: str
+    type: str
+
+
+class Refusal(BaseModel):
+    """An error, in the shape of OpenAI's."""
+
+    error: Complaint
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "what was asked for is wrong or not known"},
+    429: {"model": Refusal, "description": "too many questions at once"},
+}
+_NOT_HERE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Refusal, "description": "this server has nothing to say it from"}
+}
+_TOO_LONG: dict[int | str, dict[str, Any]] = {
+    413: {"model": Refusal, "description": "no problem is so long"}
+}
+Asking = Annotated[Question, Query()]
+
+
+def page_router(
+    store_url: str,
+    *,
+    plan: Plan | None = None,
+    traffic: Callable[[], Snapshot] | None = None,
+    catalog: Path | None = None,
+    pricing: Pricing | None = None,
+) -> APIRouter:
+    """The page and what it asks for.
+
+    Answers are worked out in one thread beside the event loop, evidence is read at the first
+    question.
+
+    Args:
+        store_url: where evidence is looked for first; it may not exist.
+        plan: the plan that is served; its estimator tells the difficulty of a text.
+        traffic: a snapshot of what passes; None: nothing does.
+        catalog: a file of models besides the project's own.
+        pricing: what costs are counted by.
+    """
+    advisor = Advisor(store_url, plan, catalog, pricing)
+    worker = Worker()
+    page = Page.read()
+    router = APIRouter(route_class=_InWords, tags=["page"])
+
+    @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    def index(request: Request) -> Response:
+        return page.response(request.headers.get("if-none-match"))
+
+    @router.get("/api/choices", responses=_REFUSALS, summary="What can be asked for")
+    async def get_choices() -> Response:
+        return await worker.ask(lambda: JSONResponse(advisor.choices()))
+
+    @router.get("/api/recommend", responses=_REFUSALS, summary="Which strategy to use")
+    async def get_recommend(question: Asking) -> Response:
+        asked = question.asked()
+        # Made there too: of so long a document the text alone takes milliseconds.
+        return await worker.ask(lambda: JSONResponse(advisor.recommend(asked)))
+
+    @router.get("/page/answer", response_class=HTMLResponse, include_in_schema=False)
+    async def get_answer(question: Asking) -> HTMLResponse:
+        return HTMLResponse(await worker.ask(advisor.answer, question.asked()))
+
+    @router.get("/page/figures", response_class=HTMLResponse, include_in_schema=False)
+    async def get_figures(question: Asking) -> HTMLResponse:
+        return HTMLResponse(await worker.ask(advisor.figures, question.asked()))
+
+    @router.post(
+        "/api/difficulty",
+        responses=_REFUSALS | _NOT_HERE | _TOO_LONG,
+        summary="How difficult a question is, from its text alone",
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
+            "schema": Problem.model_json_schema()}}}},
+    )  # fmt: skip
+    async def post_difficulty(request: Request) -> JSONResponse:
+        problem = Problem.model_validate_json(await _body(request))
+        return JSONResponse(await worker.ask(advisor.difficulty, problem.text))
+
+    @router.get("/api/traffic", responses=_NOT_HERE, summary="What passes just now")
+    def get_traffic() -> JSONResponse:
+        if traffic is None:
+            raise NotHereError("no traffic passes here: nothing is served but this page")
+        return JSONResponse(traffic().to_dict(), headers={"Cache-Control": "no-store"})
+
+    return router
+
+
+class TooLongError(Exception):
+    """A body of more bytes than are read."""
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a request; TooLongError as soon as it is longer than any that could be right."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise TooLongError(f"text: must have at most {_MOST_CHARACTERS:,} characters")
+    return body
+
+
+class _InWords(APIRoute):
+    """Answers what is wrong in one sentence, whatever the program around it does with errors."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_in_words(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                # What FastAPI found first says where it was: in the query.
+                found = [one | {"loc": one["loc"][1:]} for one in error.errors()]
+                return _refuse(400, "; ".join(map(_sentence, found)))
+            except ValidationError as error:
+                return _refuse(400, "; ".join(_sentence(one) for one in error.errors()))
+            except TooLongError as error:
+                return _refuse(413, str(error))
+            except InputError as error:
+                return _refuse(400, str(error))
+            except NotHereError as error:
+                return _refuse(404, str(error))
+            except BusyError as error:
+                return _refuse(429, str(error), {"Retry-After": "1"})
+
+        return handle_in_words
+
+
+def _refuse(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    kind = "rate_limit_error" if status == 429 else "invalid_request_error"
+    content = Refusal(error=Complaint(message=message, type=kind)).model_dump()
+    return JSONResponse(content, status, headers)
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """What pydantic found, with the name of the option first, as the command line says it."""
+    where = "-".join(str(part) for part in error["loc"]).replace("_", "-")
+    return f"{where or 'request'}: {error['msg'][:1].lower()}{error['msg'][1:]}"
