@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import math
 import os
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from executor.errors import InputError
 from planner.commands import common
 from planner.console import Output
 from planner.plan import Plan
+from planner.service.snapshot import Shift, Snapshot
 
 if TYPE_CHECKING:
+    from planner.service.drift import Finding
     from planner.service.settings import Settings
 
 
@@ -27,6 +31,7 @@ def run(arguments: Namespace, output: Output) -> None:
     from planner.service.feedback_route import feedback_router
     from planner.service.logs import Log
     from planner.service.opening import open_service
+    from planner.service.page.routes import page_router
     from planner.service.server import Server
 
     log = Log(prompts=settings.log_prompts)
@@ -40,10 +45,15 @@ def run(arguments: Namespace, output: Output) -> None:
             arguments.prm,
             warn=lambda line: log.warning("drift", finding=line),
         )
+
+        def passing() -> Snapshot:
+            return snapshot(app.state.traffic.to_dict(), plan, opened.drift.findings)
+
+        page = page_router(arguments.store, plan=plan, traffic=passing)
         app = create_app(
             opened.answerer,
             settings,
-            routers=(feedback_router(opened.feedback),),
+            routers=(feedback_router(opened.feedback), page),
             gauges=opened.watch_gauges,
             log=log,
         )
@@ -77,6 +87,25 @@ def server_settings(arguments: Namespace, plan: Plan) -> Settings:
         constraint=plan.own_constraint,
         keys=Keys.find(arguments.api_keys, os.environ),
         **given,
+    )
+
+
+def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Finding]) -> Snapshot:
+    """What the page shows of the traffic.
+
+    Args:
+        counted: by the server, see `planner.service.traffic.Traffic.to_dict`.
+        plan: whose profile traffic is compared with.
+        findings: of the last window of traffic, by measure.
+    """
+    known = [one for one in dict(findings).values() if math.isfinite(one.limit)]
+    mix = plan.rests_on.get("mix", {})
+    total = sum(mix.values())
+    return Snapshot.of(
+        counted,
+        expected={level: times / total for level, times in mix.items()} if total else {},
+        drift={one.measure: Shift(one.statistic, one.limit) for one in known},
+        warnings=tuple(one.sentence() for one in known if one.drifted),
     )
 
 

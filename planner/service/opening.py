@@ -23,11 +23,13 @@ class Opened:
         answerer: answers queries.
         watch_gauges: drift, by measure.
         feedback: takes what clients say of answers.
+        drift: what `watch_gauges` tells, with its limits and in words.
     """
 
     answerer: PlanAnswerer
     watch_gauges: Callable[[], Mapping[str, float]]
     feedback: Feedback
+    drift: Drift
 
 
 def open_service(
@@ -67,4 +69,4 @@ def open_service(
         settings = executor.settings(plan.template.to_dict())
         feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)
 
-    return Opened(PlanAnswerer(plan, load, watch=watch, model=name), drift.gauges, feedback)
+    return Opened(PlanAnswerer(plan, load, watch=watch, model=name), drift.gauges, feedback, drift)

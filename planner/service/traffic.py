@@ -85,9 +85,13 @@ class Traffic:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The summary, for JSON; percentiles are of the last answers kept, null without any."""
+        """The summary, for JSON; percentiles are of the last answers kept, null without any.
+
+        May be called from any thread.
+        """
         now = self._clock()
-        seconds = [answer.seconds for answer in self._last]
+        last = list(self._last)
+        seconds = [answer.seconds for answer in last]
         p50, p90 = map(float, np.percentile(seconds, (50, 90))) if seconds else (None, None)
         return {
             "started": _iso(self._started),
@@ -97,7 +101,7 @@ class Traffic:
             "requests": {str(status): times for status, times in sorted(self._statuses.items())},
             "cancelled": self._cancelled,
             "answers": sum(self._strategies.values()),
-            "answers_last_minute": sum(now - answer.at < 60 for answer in self._last),
+            "answers_last_minute": sum(now - answer.at < 60 for answer in last),
             "strategies": dict(self._strategies.most_common()),
             "difficulties": dict(self._difficulties.most_common()),
             "tokens": self._ledger.to_dict(),
@@ -112,7 +116,7 @@ class Traffic:
                     "predicted": answer.predicted,
                     "generated_tokens": answer.generated_tokens,
                 }
-                for answer in list(self._last)[-_SHOWN:]
+                for answer in last[-_SHOWN:]
             ],
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -22,6 +23,9 @@ from executor.errors import InputError
 from planner.cli import build_parser
 from planner.commands import serve
 from planner.console import Silence
+from planner.service.drift import Finding
+from planner.service.limits import Queue
+from planner.service.traffic import Traffic
 from tests.planner.service.served import chat, until
 from tests.planner.service.test_planned import EASY, plan_of
 
@@ -33,12 +37,14 @@ import sys
 from executor.answers import MathGrader
 from planner.cli import main
 from planner.service import opening
+from planner.service.drift import Drift
 from planner.service.feedback import Feedback
 from tests.planner.service.test_planned import service_of
 
 def simulated(session, plan, policy, prm, warn):
     answerer = service_of(session.grader, plan, latency=float(sys.argv[1])).answerer
-    return opening.Opened(answerer, dict, Feedback(session.store))
+    drift = Drift(plan)
+    return opening.Opened(answerer, drift.gauges, Feedback(session.store), drift)
 
 opening.open_service = simulated
 sys.exit(main(["serve", *sys.argv[2:]]))
@@ -116,6 +122,34 @@ def test_a_second_signal_ends_it_at_once(place: Path) -> None:
         assert time.monotonic() - began < 8
         with pytest.raises(httpx.HTTPError):
             asked.result().raise_for_status()
+
+
+def test_the_page_and_what_passes(place: Path) -> None:
+    with running(place, 0.0) as (_, document):
+        root = document["address"].removesuffix("v1")
+        assert ask(document).status_code == 200
+        page = httpx.get(root)
+        assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+        assert "http://" not in page.text.replace("http://www.w3.org", "").replace(root, "")
+        found = httpx.get(f"{root}api/traffic").json()
+        assert found["requests"]["200"] >= 1 and sum(found["strategies"].values()) == 1
+        assert found["expected"] == {"easy": 0.5, "medium": 0.0, "hard": 0.5}
+        assert httpx.get(f"{root}api/choices").status_code == 200
+        wrong = httpx.get(f"{root}api/recommend", params={"policy": "nobody"})
+        assert wrong.is_client_error and wrong.json()["error"]["message"]
+
+
+def test_what_the_page_shows_of_drift() -> None:
+    findings = {
+        "difficulty": Finding("difficulty", 30.0, 10.0),
+        "agreement": Finding("agreement", 1.0, 10.0),
+        "text": Finding("text", 1.0, math.inf),
+    }
+    queue = Queue(1, 1)
+    shown = serve.snapshot(Traffic(queue).to_dict(), plan_of(), findings)
+    assert set(shown.drift) == {"difficulty", "agreement"}
+    (warning,) = shown.warnings
+    assert "difficulty 30" in warning
 
 
 def test_keys_of_a_file(place: Path) -> None:
