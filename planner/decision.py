@@ -5,8 +5,10 @@ Nothing here draws or waits: a decision is made from a loaded plan in well under
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,12 @@ from planner.menu import Menu
 from planner.plan import DEFAULT, Entry, Plan
 from planner.selection import cheapest_sure, most_accurate
 from profiling.arrays import Floats
-from profiling.difficulty import Estimated, Head
+from profiling.difficulty import Estimated, Head, Quality
 from profiling.passrate import Difficulty
 from profiling.probes import Probes
 
 _LEVELS = tuple(level.value for level in Difficulty)
+_NOTHING = sys.float_info.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,7 @@ def _weighed(
     values = np.array([found for _, found in possible])
     # Rounded: of ways that are equal the one without probes, which is the first.
     accuracy, price, spread = values.T
-    accuracy, price = accuracy.round(9), (price / price.max()).round(9)
+    accuracy, price = accuracy.round(9), (price / max(price.max(), _NOTHING)).round(9)
     if constraint.target_accuracy is None:
         best = most_accurate(accuracy[None, :], price)
     else:
@@ -204,15 +207,20 @@ def _weighed(
 
 def _after(prior: Floats, head: Head, menu: Menu) -> tuple[Floats, Floats]:
     """The chance of each difficulty to be named, and the chances of all once it was."""
-    named = head.quality.named()
-    table = np.array([
-        list(named[level].values()) if level in named else [1 / len(_LEVELS)] * len(_LEVELS)
-        for level in menu.levels
-    ])  # fmt: skip
-    joint = prior[:, None] * table
+    joint = prior[:, None] * _named(head.quality, menu.levels)
     chances = joint.sum(axis=0)
     told = chances > 0
     return chances[told], (joint[:, told] / chances[told]).T
+
+
+@lru_cache(maxsize=64)
+def _named(quality: Quality, levels: tuple[str, ...]) -> Floats:
+    """P(difficulty named | true), a row each; any alike where nothing is known of the true one."""
+    named = quality.named()
+    anything = [1 / len(_LEVELS)] * len(_LEVELS)
+    return np.array([
+        list(named[level].values()) if level in named else anything for level in levels
+    ])  # fmt: skip
 
 
 def _expected(
@@ -223,9 +231,9 @@ def _expected(
     States share what is not known of the strategies: their errors are added as if they went
     together. None where in some state nothing keeps to the constraint.
     """
-    if not menu.allowed(states, constraint).any(axis=1).all():
-        return None
     worth = menu.worth(states, constraint)
+    if worth is None:
+        return None
     return (
         float(chances @ worth.accuracy),
         float(chances @ worth.price),

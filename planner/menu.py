@@ -135,14 +135,13 @@ class Menu:
         """
         states = self.chances(given)[None, :]
         used, weights = self._used(states)
-        allowed = self.allowed(states, constraint)
-        if not allowed.any():
+        worth = self.worth(states, constraint, exact=True)
+        if worth is None:
             known = ((s, self._cost(used, weights, column), self._extra[column])
                      for column, s in enumerate(self.strategies))  # fmt: skip
             named = given if isinstance(given, str) else ALL
             raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
-        column = int(self.worth(states, constraint, exact=True).chosen[0])
-        return self._pick(used, weights, column)
+        return self._pick(used, weights, int(worth.chosen[0]))
 
     def expected(self, strategy: Strategy, given: Mapping[str, float] | str) -> Pick | None:
         """What is expected of one strategy; None where that is not known."""
@@ -199,10 +198,10 @@ class Menu:
                 allowed &= weights @ self._costs[name][used] <= most  # NaN is not
         return np.asarray(allowed)
 
-    def worth(self, states: Floats, constraint: Constraint, *, exact: bool = False) -> Worth:
+    def worth(self, states: Floats, constraint: Constraint, *, exact: bool = False) -> Worth | None:
         """What the choice is in each state of knowledge, and what it is expected to come to.
 
-        Something must be allowed in every state.
+        None where in some state nothing keeps to the constraint.
 
         Args:
             states: chances of the difficulties, shape `(states, levels)`; rows sum to 1.
@@ -212,6 +211,8 @@ class Menu:
         """
         used, weights = self._used(states)
         allowed = self.allowed(states, constraint)
+        if not allowed.any(axis=1).all():
+            return None
         accuracy = weights @ self._accuracy[used]
         variance = weights**2 @ self._variance[used]
         price = weights @ self._price[used]

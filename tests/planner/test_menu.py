@@ -144,8 +144,10 @@ def test_many_states_at_once_are_each_what_they_are_alone(
     rows = np.array([np.roll(chances, shift) / math.fsum(chances) for shift in range(3)])
     states = np.hstack([rows, np.zeros((3, 1))])
     together = menu.worth(states, constraint)
+    assert together is not None
     for i, state in enumerate(states):
         alone = menu.worth(state[None, :], constraint)
+        assert alone is not None
         assert together.chosen[i] == alone.chosen[0]
         assert together.accuracy[i] == pytest.approx(alone.accuracy[0])
         assert together.price[i] == pytest.approx(alone.price[0])
