@@ -247,10 +247,13 @@ def test_every_page_is_in_the_navigation() -> None:
     ("block", "found"),
     [
         ("apportion fit  # all of it", [["fit"]]),
-        ("make x && .venv/bin/apportion plan --out \\\n  p.json | tee log", [["plan", "--out", "p.json"]]),
+        (
+            "make x && .venv/bin/apportion plan --out \\\n  p.json | tee log",
+            [["plan", "--out", "p.json"]],
+        ),
         ("pip install apportion", []),
     ],
-)  # fmt: skip
+)
 def test_commands_are_found_in_shell(block: str, found: list[list[str]]) -> None:
     assert list(commands(block)) == found
 
