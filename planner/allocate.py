@@ -171,18 +171,21 @@ def difference(one: Division, other: Division) -> tuple[float, tuple[float, floa
     independently of them, and either way the interval is rather too wide. Difficulties are
     independent.
     """
-    net: dict[tuple[str, Strategy], tuple[Entry, float]] = {}
+    # An old plan may know a strategy by its mean over all difficulties in one of them, and by what
+    # it does on this one in the other: these do not cancel.
+    net: dict[tuple[str, Strategy, float], tuple[Entry, float]] = {}
     for sign, division in ((1.0, one), (-1.0, other)):
         for part in division.parts:
-            at = (part.level, part.option.entry.strategy)
-            before = net.get(at, (part.option.entry, 0.0))[1]
-            net[at] = (part.option.entry, before + sign * part.queries)
+            entry = part.option.entry
+            at = (part.level, entry.strategy, entry.predicted_accuracy)
+            before = net.get(at, (entry, 0.0))[1]
+            net[at] = (entry, before + sign * part.queries)
     value = sum(entry.predicted_accuracy * queries for entry, queries in net.values())
     below = above = 0.0
-    for level in {level for level, _ in net}:
+    for level in {level for level, *_ in net}:
         for sign in (1.0, -1.0):
             lower = upper = 0.0
-            for (where, _), (entry, queries) in net.items():
+            for (where, *_), (entry, queries) in net.items():
                 if where == level and queries * sign > 0:
                     low, high = entry.interval
                     lower += abs(queries) * (entry.predicted_accuracy - low)

@@ -188,8 +188,16 @@ def known(plan: Plan, level: str) -> Sequence[Entry]:
 
 
 def _run(plan: Plan, level: str) -> Entry:
-    """What queries of a difficulty get from the plan: one that does not route runs one entry."""
-    return plan.entry(level if plan.routes else DEFAULT)
+    """What queries of a difficulty get from the plan, and what is expected of it on them.
+
+    A plan that does not route runs one strategy on all. What that does on each difficulty its
+    alternatives say; a plan that keeps none knows its mean over the profile's mix alone.
+    """
+    if plan.routes:
+        return plan.entry(level)
+    every = plan.entry(DEFAULT)
+    alike = (e for e in plan.alternatives.get(level, ()) if e.strategy == every.strategy)
+    return next(alike, every)
 
 
 def _option(entry: Entry, total: Total, rates: Rates) -> Option:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from executor.runner import Executor, run_problems
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling
+from planner.allocate import difference
 from planner.budget import CHOSEN, DIVIDED, EQUAL, NAMED, Budget, Total
 from planner.cli import build_parser
 from planner.commands import budget
@@ -244,10 +246,35 @@ def test_a_difficulty_without_evidence_is_taken_as_all_and_said_so(plan: Plan) -
 
 
 def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
-    """Its router answers every question by the entry for all; so that is what it spends."""
+    """Its router answers every question by the strategy for all; so that is what it spends."""
     single = replace(plan, classifier=None)
     parts = Budget.of(single, WORKLOAD, Rates()).divisions[CHOSEN].parts
+    assert {part.option.entry.strategy for part in parts} == {plan.entry("all").strategy}
+    for part in parts:
+        assert part.option.entry in plan.alternatives[part.level]
+    old = replace(single, alternatives={})
+    parts = Budget.of(old, WORKLOAD, Rates()).divisions[CHOSEN].parts
     assert [part.option.entry for part in parts] == [plan.entry("all")] * len(MIX)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_divisions_differ_by_is_what_their_right_answers_say(plan: Plan, old: bool) -> None:
+    """Also beside a plan that runs one strategy on all, which some difficulty is given anyway."""
+    single = replace(plan, classifier=None, alternatives={} if old else plan.alternatives)
+    made = Budget.of(single, WORKLOAD, single.rates, spend(single, 0.8))
+    for one, other in itertools.permutations(made.divisions.values(), 2):
+        value, (low, high) = difference(one, other)
+        assert value == pytest.approx(one.correct - other.correct)
+        assert low <= value <= high
+
+
+def test_easier_queries_are_expected_to_be_answered_better(plan: Plan) -> None:
+    single = replace(plan, classifier=None)
+    easy, hard = (
+        Budget.of(single, Workload.of_counts({level: 10}, ""), Rates()).divisions[CHOSEN].correct
+        for level in ("easy", "hard")
+    )
+    assert easy > hard
 
 
 def test_a_plan_that_routes_costs_the_entry_of_each_difficulty(routed: Plan) -> None:
