@@ -28,10 +28,13 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 demo: setup
 	$(BIN)/apportion demo
 
-# Real engines take all cores: their tests run one after the other, the others a core each.
+# Tests run a core each: those without an engine, then those with real ones, which would take all
+# cores if they were not kept from it (tests/pinned.py), then what is about several cores.
 test: setup lint
 	$(BIN)/python -m pytest -m "not slow and not vllm" -n logical --dist loadfile --durations=10
-	$(BIN)/python -m pytest -m "vllm and not slow" --durations=10
+	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.pinned -n logical \
+		--dist loadfile --durations=10
+	$(BIN)/python -m pytest -m "vllm and cores and not slow"
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
