@@ -6,6 +6,7 @@ the chances of its difficulties: what is expected of a strategy is then the mean
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -137,8 +138,10 @@ class Menu:
         used, weights = self._used(states)
         worth = self.worth(states, constraint, exact=True)
         if worth is None:
-            known = ((s, self._cost(used, weights, column), self._extra[column])
-                     for column, s in enumerate(self.strategies))  # fmt: skip
+            every = np.arange(len(self.strategies))
+            known = zip(
+                self.strategies, self._priced(used, weights, every), self._extra, strict=True
+            )
             named = given if isinstance(given, str) else ALL
             raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
         return self._pick(used, weights, int(worth.chosen[0]))
@@ -182,7 +185,7 @@ class Menu:
         _, low, high = summarise(np.array(a), np.array(b))
         return Pick(
             self.strategies[column], mean, (float(low), float(high)), (a, b),
-            self._cost(used, weights, column),
+            self._priced(used, weights, np.array([column]))[0],
         )  # fmt: skip
 
     def allowed(self, states: Floats, constraint: Constraint) -> NDArray[np.bool_]:
@@ -237,12 +240,20 @@ class Menu:
         used = np.flatnonzero(states.any(axis=0))
         return used, states[:, used]
 
-    def _cost(self, used: NDArray[np.intp], weights: Floats, column: int) -> Cost:
-        """The expected cost of a strategy."""
-        values = {name: float((weights @ each[used, column])[0])
-                  for name, each in self._costs.items()}  # fmt: skip
-        known = {name: value for name, value in values.items() if not np.isnan(value)}
-        return Cost(**dict.fromkeys(TOKENS, np.nan) | known)
+    def _priced(
+        self, used: NDArray[np.intp], weights: Floats, columns: NDArray[np.intp]
+    ) -> list[Cost]:
+        """The expected costs of some strategies."""
+        values = {
+            name: (weights @ each[np.ix_(used, columns)])[0].tolist()
+            for name, each in self._costs.items()
+        }
+        unknown = dict.fromkeys(TOKENS, math.nan)
+        rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
+        return [
+            Cost(**unknown | {name: value for name, value in row.items() if not math.isnan(value)})
+            for row in rows
+        ]
 
 
 def charged(plan: Plan, probes: int = 0) -> dict[str, list[Choice]]:
