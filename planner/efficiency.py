@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from executor.strategy import Majority
-from planner.evidence import MIN_SHARED, paired_accuracies
+from planner.comparable import MIN_SHARED, paired_accuracies
 from planner.posterior import LEVEL
 from planner.recommend import Choice, cost_unit, unit_name
 from profiling.arrays import Floats

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy, from_key, key
+from planner.comparable import MIN_SHARED, for_pair
 from planner.constraint import Constraint
 from planner.costs import Rates
-from planner.evidence import MIN_SHARED, UNKNOWN, cells, for_pair
+from planner.evidence import UNKNOWN, cells
 from planner.features import describe
 from planner.outcome import OutcomeModel
 from planner.recommend import Choice, choices, choose

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from executor.errors import InputError
 from executor.strategy import to_dict
+from planner.comparable import paired_accuracies
 from planner.constraint import Constraint
-from planner.evidence import paired_accuracies
 from planner.posterior import probability_above
 from planner.purchase import whole_cost, words
 from planner.recommend import Choice, Recommendation, unit_name

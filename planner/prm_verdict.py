@@ -36,7 +36,7 @@ def vote_gain(rows: pd.DataFrame, prm: str | None) -> VoteGain | None:
     None where there is no such budget, or too few problems that have both.
 
     Args:
-        rows: evidence on a policy and its PRM, see `planner.evidence.for_pair`.
+        rows: evidence on a policy and its PRM, see `planner.comparable.for_pair`.
         prm: the PRM's name.
     """
     if prm is None:

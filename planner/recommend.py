@@ -12,9 +12,10 @@ import pandas as pd
 
 from executor.errors import InputError
 from executor.strategy import AdaptiveMajority, BestOfN, Majority, Strategy, key, to_dict
+from planner.comparable import for_pair
 from planner.constraint import NO_RATES, Constraint
 from planner.costs import TOKENS, Cost, Rates
-from planner.evidence import cells, for_pair, strategy_of
+from planner.evidence import cells, strategy_of
 from planner.features import describe
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.special import ndtr
 
 from executor.strategy import Strategy, key, to_dict
+from planner.comparable import MIN_SHARED
 from planner.constraint import Constraint
-from planner.evidence import MIN_SHARED
 from planner.posterior import probability_greater
 from planner.recommend import Choice, Recommendation, choose, unit_name
 from planner.selection import INDIFFERENCE, sure_enough

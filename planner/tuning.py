@@ -20,7 +20,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
-from planner.evidence import UNKNOWN, cells, for_pair
+from planner.comparable import for_pair
+from planner.evidence import UNKNOWN, cells
 from planner.features import GROUPS, NAMES, describe
 from planner.outcome import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
 from planner.posterior import LEVEL

@@ -20,8 +20,9 @@ from planner.commands import fit as fit_command
 from planner.commands import plan as plan_command
 from planner.commands import profile as profile_command
 from planner.commands import report as report_command
+from planner.commands.basis import read_basis
 from planner.commands.measure import measure, summary_table
-from planner.commands.recommend import explain, read_basis
+from planner.commands.recommend import explain
 from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
 from planner.console import Output

@@ -16,8 +16,9 @@ from executor.strategy import Sampling, key
 from executor.templates import PromptTemplate
 from planner import evidence
 from planner.commands import common
+from planner.commands.basis import Basis, read_basis
 from planner.commands.common import model_name
-from planner.commands.recommend import Basis, read_basis
+from planner.comparable import comparable, for_pair
 from planner.console import Output, count, share, table
 from planner.constraint import Constraint
 from planner.frontier import frontier
@@ -76,7 +77,7 @@ def make(
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.of(held_out, classifier, grader)
     made, routes, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
-    compared = evidence.comparable(basis.frame, name, prm_name)
+    compared = comparable(basis.frame, name, prm_name)
     usable = compared.rows
     *levels, every = made
     made = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
@@ -136,7 +137,7 @@ def _routed(
     is not known on a difficulty it may meet.
     """
     if classifier is not None:
-        usable = evidence.for_pair(basis.frame, policy, prm)
+        usable = for_pair(basis.frame, policy, prm)
         probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
@@ -163,7 +164,7 @@ def _compared(
     confusion: Confusion,
 ) -> Comparison | None:
     """The strategies for each difficulty beside that for all; None where nobody can say."""
-    usable = evidence.for_pair(basis.frame, policy, prm)
+    usable = for_pair(basis.frame, policy, prm)
     problems = usable[usable["difficulty"].isin(tuple(Difficulty))].drop_duplicates("problem")
     counted = problems["difficulty"].value_counts(normalize=True)
     shares = {level.value: float(counted.get(level.value, 0.0)) for level in Difficulty}

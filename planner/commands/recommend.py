@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from executor.answers import MathGrader
 from executor.errors import InputError
 from executor.store import Store
-from planner import evidence, noted
+from planner import evidence
 from planner.catalog import Catalog, load_catalog
 from planner.commands import common, measured_runs
-from planner.commands.common import model_name, store_exists, store_name
+from planner.commands.basis import Basis, measured_names, read_basis
+from planner.commands.common import model_name, store_exists
 from planner.commands.recommendation import document, show
+from planner.comparable import for_pair
 from planner.console import Output
 from planner.constraint import Constraint
 from planner.costs import Rates
@@ -30,34 +31,10 @@ from planner.purchase import commands
 from planner.recommend import Choice, Recommendation, candidates, choose
 from planner.report import prm_words
 from planner.runner_up import RunnerUp, runner_up, why
-from planner.shape import Shape
 from profiling.passrate import ALL
 
 if TYPE_CHECKING:
-    from planner.outcome import OutcomeModel
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What an answer rests on.
-
-    Attributes:
-        frame: evidence.
-        model, metrics: the outcome model fitted to it, and how good it is; None without one.
-        rates: what a token costs.
-        notes: for people.
-        origin: where the evidence is from.
-        bundled: whether that is this project and not a store.
-    """
-
-    frame: pd.DataFrame
-    model: OutcomeModel | None
-    metrics: dict[str, Any] | None
-    rates: Rates
-    notes: tuple[str, ...]
-    origin: str = "a store"
-    bundled: bool = False
-    own: bool = True  # measured in this store: neither bundled nor imported, which a run replaces
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +250,7 @@ def look_up(
     policy, prm = measured
     basis = (read or read_basis)(store_url, policy, prm, pricing, benchmark, catalog)
     found = _found(basis, policy, prm, level)
-    rows, notes = evidence.for_pair(basis.frame, policy, prm), basis.notes
+    rows, notes = for_pair(basis.frame, policy, prm), basis.notes
     if (gain := vote_gain(rows, prm)) is not None:
         notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
     return Measured(basis, policy, prm, level, rows, found, notes)
@@ -323,7 +300,7 @@ def explain(
         constraint: what it keeps to.
         next_problems: of a measurement.
     """
-    usable = evidence.for_pair(basis.frame, policy, prm)
+    usable = for_pair(basis.frame, policy, prm)
     return explain_rows(usable, policy, prm, made, found, constraint, next_problems, own=basis.own)
 
 
@@ -399,25 +376,6 @@ def published(
     return Published(policy, prm, ask(policy, prm, benchmark, sized, rates), rates, unused)
 
 
-def measured_names(
-    store_url: str, policy: str, prm: str | None, catalog: Catalog
-) -> tuple[str, str | None] | None:
-    """The names under which the store, or this project's own evidence, has a policy and PRM.
-
-    A run of a catalog's model is stored under its hub id. None where the policy was not measured.
-    """
-    if store_exists(store_url):
-        with Store.open(store_url, create=False) as store:
-            # Answers to questions of the day (`apportion run`) have no references to judge by.
-            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
-        policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
-        for name in catalog.names(policy):
-            if name in policies:
-                scorers = () if prm is None else catalog.names(prm)
-                return name, next((one for one in scorers if one in prms), prm)
-    return (policy, prm) if policy in evidence.bundled_sizes() else None
-
-
 def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
     """What to do about a policy that was not measured and is in no catalog."""
     measured = set(evidence.bundled_sizes())
@@ -431,94 +389,3 @@ def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
         f"{meant}; measure it with: apportion profile, apportion measure; "
         f"or let what others have published answer: --benchmark {DEFAULT_BENCHMARK}"
     )
-
-
-def read_basis(
-    store_url: str,
-    policy: str,
-    prm: str | None,
-    pricing: Pricing | None = None,
-    benchmark: str | None = None,
-    catalog: Catalog | None = None,
-) -> Basis:
-    """Evidence of the store; the bundled one where the store has none of this policy.
-
-    Of a study, the runs on one `benchmark`, or all of them with a note of what is pooled. The
-    `catalog` tells the sizes of models that no run has loaded.
-    """
-    pricing, catalog = pricing or Pricing(), catalog or load_catalog()
-    if store_exists(store_url):
-        # Half a second to import, and bundled evidence is answered from without them.
-        from planner.commands.fit import stored_model
-
-        with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = evidence.gather(store, grader, policy, () if prm is None else (prm,))
-            if evidence.for_pair(frame, policy, prm).empty:  # so that it can be said what there is
-                frame = evidence.gather(store, grader, policy)
-            if not frame.empty:
-                model = stored_model(store)
-                priced = pricing.apply(noted.rates(store, policy, prm, catalog), policy, prm)
-                notes = _model_notes(frame, policy, prm, model[1] if model else None)
-                study = evidence.study_of(store.runs(), policy)
-                if benchmark is not None:
-                    frame = frame[frame["benchmark"] == benchmark]
-                notes += _import_notes(study, evidence.for_pair(frame, policy, prm), benchmark)
-                notes += tuple(evidence.comparable(frame, policy, prm).notes())
-                return Basis(
-                    frame,
-                    model[0] if model else None,
-                    model[1] if model else None,
-                    priced,
-                    (*notes, *priced.notes()),
-                    store_name(store_url) if study is None else f"study {study}",
-                    own=study is None,
-                )
-    frame = evidence.bundled(policy)
-    if frame.empty:  # all of it, so that it can be said which policies are known
-        frame = evidence.bundled()
-    note = (
-        "from evidence this project recorded on its own problems; "
-        "profile and measure on yours for an answer of your own"
-    )
-    sizes = evidence.bundled_sizes()
-    known = Rates(
-        policy_parameters=sizes.get(policy),
-        prm_parameters=None if prm is None else sizes.get(prm),
-        policy_shape=Shape.bundled(policy),
-        prm_shape=None if prm is None else Shape.bundled(prm),
-    )
-    priced = pricing.apply(known, policy, prm)
-    notes = (note, *priced.notes())
-    return Basis(
-        frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False
-    )
-
-
-def _model_notes(
-    frame: pd.DataFrame, policy: str, prm: str | None, metrics: dict[str, Any] | None
-) -> tuple[str, ...]:
-    if metrics is None:
-        return ("no model is fitted yet: apportion fit sharpens this",)
-    from planner.tuning import rests_on
-
-    if not rests_on(metrics, frame, policy, prm):
-        return ("evidence has changed since the model was fitted: run apportion fit again",)
-    return ()
-
-
-def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) -> tuple[str, ...]:
-    if study is None:
-        return ()
-    alone = "" if benchmark is None else f", its runs on {benchmark} alone"
-    note = (
-        f"from runs imported as study {study}{alone}, graded as they were there; costs that need "
-        "counts they do not give are unknown, and strategies are then compared by generations; "
-        "profile and measure for an answer of your own"
-    )
-    counts = evidence.benchmark_counts(rows)
-    if len(counts) < 2:
-        return (note,)
-    parts = [
-        f"{count} problems of {name or 'none that is named'}" for name, count in counts.items()
-    ]
-    return (note, f"pooled: {' and '.join(parts)}; --benchmark NAME answers from one alone")

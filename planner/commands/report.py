@@ -14,16 +14,9 @@ from executor.strategy import from_key
 from planner import evidence
 from planner.catalog import load_catalog
 from planner.commands import common
+from planner.commands.basis import Basis, measured_names, read_basis
 from planner.commands.common import model_name, store_exists
-from planner.commands.recommend import (
-    Answer,
-    Basis,
-    answer,
-    asks_published,
-    measured_names,
-    published,
-    read_basis,
-)
+from planner.commands.recommend import Answer, answer, asks_published, published
 from planner.console import Output
 from planner.recommend import candidates
 from planner.report import Advice, BasisRow, ReportData, report

@@ -21,7 +21,7 @@ from executor.store import Store
 from executor.strategy import Greedy, Majority, Sampling
 from executor.templates import PromptTemplate
 from planner import Apportion
-from planner.commands.recommend import document
+from planner.commands.recommendation import document
 from planner.session import Session
 from profiling.profiler import profile, profile_spec
 

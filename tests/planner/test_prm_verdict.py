@@ -7,7 +7,8 @@ import pytest
 
 from executor.answers import Vote
 from executor.strategy import BestOfN, Majority, Score, Strategy
-from planner.evidence import bundled, for_pair
+from planner.comparable import for_pair
+from planner.evidence import bundled
 from planner.prm_verdict import LEAST_PROBLEMS, vote_gain
 from planner.report import prm_words
 from profiling.laboratory.catalog import POLICIES, prms_of

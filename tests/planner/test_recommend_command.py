@@ -12,7 +12,9 @@ from rich.console import Console
 
 from executor.plain import finite
 from executor.strategy import from_dict, key
-from planner.commands.recommend import Answer, answer, document, read_basis, show
+from planner.commands.basis import read_basis
+from planner.commands.recommend import Answer, answer
+from planner.commands.recommendation import document, show
 from planner.constraint import Constraint
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"

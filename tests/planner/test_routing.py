@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from executor.store import RunSpec
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
+from planner.commands.basis import Basis
 from planner.commands.plan import _routed
-from planner.commands.recommend import Basis
 from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.recommend import Choice, Recommendation

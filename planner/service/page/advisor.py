@@ -16,15 +16,9 @@ from executor.plain import finite
 from executor.store import Store
 from planner import evidence
 from planner.catalog import load_catalog
+from planner.commands.basis import Basis, read_basis
 from planner.commands.common import store_exists
-from planner.commands.recommend import (
-    Answer,
-    Basis,
-    Measured,
-    Published,
-    look_up,
-    read_basis,
-)
+from planner.commands.recommend import Answer, Measured, Published, look_up
 from planner.commands.recommendation import document
 from planner.commands.report import advice, basis_rows, published_data
 from planner.constraint import Constraint

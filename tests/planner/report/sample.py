@@ -19,7 +19,8 @@ from executor.strategy import (
     Score,
     Strategy,
 )
-from planner.commands.recommend import Basis, answer
+from planner.commands.basis import Basis
+from planner.commands.recommend import answer
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.evidence import difficulty_counts

@@ -19,6 +19,7 @@ from executor.runner import PRM_TRAINED_ON, run_settings
 from executor.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Strategy, key
 from planner import evidence
+from planner.comparable import for_pair
 from planner.constraint import Constraint
 from planner.decision import Decision, Look
 from planner.router import Routed
@@ -124,7 +125,7 @@ def test_it_says_nothing_of_all_questions_nor_in_comparisons(
     assert len(frame) == 9
     [cell] = evidence.cells(frame).to_dict("records")
     assert (cell["difficulty"], cell["problems"], cell["successes"]) == ("hard", 8, 8)
-    assert evidence.for_pair(frame, "policy", None).empty
+    assert for_pair(frame, "policy", None).empty
 
 
 def test_rewards_on_questions_the_prm_was_trained_on_are_no_evidence(
