@@ -38,10 +38,16 @@ def probability_above(a: Floats, b: Floats, target: float) -> Floats:
 def probability_greater(one: tuple[float, float], other: tuple[float, float]) -> float:
     """P(X > Y) for independent X ~ Beta(*one) and Y ~ Beta(*other).
 
-    The mean over Y's quantiles u in (0, 1) of P(X > F^-1(u)), by Gauss-Legendre quadrature.
+    The mean over Y's quantiles u in (0, 1) of P(X > F^-1(u)), by Gauss-Legendre quadrature; and the
+    same of P(Y > X), so that both are as wrong as each other and sum to 1 where densities are
+    infinite at an end.
     """
-    quantiles = betaincinv(*other, (_NODES + 1) / 2)
-    return float(np.clip(betaincc(*one, quantiles) @ _WEIGHTS / 2, 0.0, 1.0))
+
+    def greater(one: tuple[float, float], other: tuple[float, float]) -> float:
+        quantiles = betaincinv(*other, (_NODES + 1) / 2)
+        return float(betaincc(*one, quantiles) @ _WEIGHTS / 2)
+
+    return float(np.clip((1 + greater(one, other) - greater(other, one)) / 2, 0.0, 1.0))
 
 
 def predictive(a: float, b: float, trials: int) -> Floats:
