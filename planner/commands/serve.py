@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import math
 import os
 from argparse import Namespace
@@ -35,7 +34,7 @@ def run(arguments: Namespace, output: Output) -> None:
     from planner.service.server import Server
 
     log = Log(prompts=settings.log_prompts)
-    if settings.keys is None and not _loopback(arguments.host):
+    if settings.keys is None and not settings.only_here:
         log.warning("open_to_all", host=arguments.host, advice="--api-keys lets in who has one")
     with common.session(arguments, output) as session:
         opened = open_service(
@@ -73,7 +72,7 @@ def run(arguments: Namespace, output: Output) -> None:
 def server_settings(arguments: Namespace, plan: Plan) -> Settings:
     """What the arguments and the plan say of the server; InputError where they cannot be."""
     from planner.service.keys import Keys
-    from planner.service.settings import Settings
+    from planner.service.settings import Settings, is_loopback
 
     if not 0 <= arguments.port < 1 << 16:
         raise InputError(f"--port {arguments.port}: must be between 0 and 65535")
@@ -83,9 +82,11 @@ def server_settings(arguments: Namespace, plan: Plan) -> Settings:
                      "drain_seconds", "log_prompts")
         if getattr(arguments, name) is not None
     }  # fmt: skip
+    keys = Keys.find(arguments.api_keys, os.environ)
     return Settings(
         constraint=plan.own_constraint,
-        keys=Keys.find(arguments.api_keys, os.environ),
+        keys=keys,
+        only_here=keys is None and is_loopback(arguments.host),
         **given,
     )
 
@@ -118,10 +119,3 @@ def _check_installed() -> None:
         raise InputError(
             f"serve needs {error.name}; install it with: uv pip install 'apportion[server]'"
         ) from None
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

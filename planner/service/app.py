@@ -215,7 +215,10 @@ def _operation(desk: Desk) -> APIRouter:
         except TimeoutError:
             why = f"nothing was heard of the engine for {_READY_SECONDS:g} s"
         if why is not None:
-            raise not_ready(why)
+            # Who has no key need not know where the models run.
+            raise not_ready(
+                why if desk.settings.keys is None else "see the log for what is missing"
+            )
         return {"status": "ready"}
 
     @router.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from executor.errors import EngineError
 from executor.search.base import together
 from planner.service.answerer import Answered, Answerer, Query, Report
 from planner.service.faults import ClientGoneError, RequestError, ending, fault_of
-from planner.service.limits import Queue
+from planner.service.limits import Places, Queue
 from planner.service.logs import Log
 from planner.service.metrics import Gauges, Metrics
 from planner.service.settings import Settings
@@ -24,6 +24,8 @@ from planner.service.work import Attended
 
 T = TypeVar("T")
 
+LAST_WRITES = 5
+"""Seconds between the last answer and the end: a client that reads slowly gets the rest of it."""
 _LISTED = 8
 """Most questions of one request whose strategies are logged."""
 
@@ -107,15 +109,17 @@ class Desk:
         """The answers to all questions of a request, in their order."""
         came = time.perf_counter()
         try:
-            with self.queue.places(len(exchange.queries)):
-                answers = await together(self._one(query, progress) for query in exchange.queries)
+            with self.queue.places(len(exchange.queries)) as places:
+                answers = await together(
+                    self._one(query, places, progress) for query in exchange.queries
+                )
         finally:
             exchange.away += time.perf_counter() - came
         exchange.answers = tuple(answers)
         return exchange.answers
 
-    async def _one(self, query: Query, progress: Report) -> Answered:
-        async with self.queue.turn() as waited:
+    async def _one(self, query: Query, places: Places, progress: Report) -> Answered:
+        async with self.queue.turn(places) as waited:
             began = time.perf_counter()
             answered = await self.answerer.answer(query, progress)
             seconds = time.perf_counter() - began
@@ -171,7 +175,10 @@ class Desk:
         self.closing = True
 
     async def finish(self, seconds: float) -> None:
-        """Wait until all work is done; what is not after so many seconds is cancelled."""
+        """Wait until all work is done; what is not after so many seconds is cancelled.
+
+        A client that does not read what it is sent is not waited for.
+        """
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -180,4 +187,6 @@ class Desk:
                 attended.stop(ending())
                 self.metrics.cancelled("shutdown")
                 self.traffic.cancelled()
-            await self._idle.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITES):
+                    await self._idle.wait()

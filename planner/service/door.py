@@ -11,6 +11,7 @@ from planner.service.desk import Desk, Exchange
 from planner.service.faults import RequestError
 from planner.service.keys import OPEN
 from planner.service.limits import bounded
+from planner.service.settings import is_loopback
 
 EXCHANGE = "apportion.exchange"
 """Where the scope of a request holds its `Exchange`."""
@@ -52,6 +53,11 @@ class Door:
             self._note(scope, exchange)
 
     def _admit(self, scope: Scope) -> None:
+        if self._desk.settings.only_here and not _is_here(scope):
+            raise RequestError(
+                403, "this server answers requests to localhost only; one with --api-keys others",
+                code="wrong_host",
+            )  # fmt: skip
         keys = self._desk.settings.keys
         if keys is None or scope["path"] in OPEN:
             return
@@ -86,3 +92,11 @@ class Door:
             own_seconds=round(seconds - exchange.away, 6),
             **exchange.fields(prompts=log.prompts),
         )
+
+
+def _is_here(scope: Scope) -> bool:
+    """Whether the Host header is an address or name of this machine itself."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    name = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
+    name = name[: name.rindex(":")] if name.rpartition(":")[2].isdigit() else name
+    return is_loopback(name.removeprefix("[").removesuffix("]"))

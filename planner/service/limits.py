@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
@@ -15,6 +16,13 @@ from planner.service.faults import OVERLOADED, ClientGoneError, RequestError
 _LONGEST_RETRY = 60.0
 # Weight of the newest answer in the mean time an answer takes.
 _NEWEST = 0.1
+
+
+@dataclass(slots=True)
+class Places:
+    """The places of one request that wait for their turn."""
+
+    left: int
 
 
 class Queue:
@@ -41,8 +49,9 @@ class Queue:
         return self.concurrency + self.room
 
     @contextmanager
-    def places(self, questions: int) -> Iterator[None]:
-        """Places for the questions of one request, all or none.
+    def places(self, questions: int) -> Iterator[Places]:
+        """Places for the questions of one request, all or none; each is given back when its
+        question's turn ends.
 
         Raises:
             RequestError: 429 where there are not as many now, 400 where there never will be.
@@ -58,26 +67,27 @@ class Queue:
                 kind=OVERLOADED, code="queue_full", retry_after=self.retry_after(),
             )  # fmt: skip
         self.waiting += questions
+        places = Places(questions)
         try:
-            yield
+            yield places
         finally:
-            self.waiting -= questions
+            self.waiting -= places.left
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[float]:
+    async def turn(self, places: Places) -> AsyncIterator[float]:
         """A question's turn, for which it has a place; yields the seconds it has waited."""
         came = time.perf_counter()
         async with self._turns:
             began = time.perf_counter()
+            places.left -= 1
             self.waiting -= 1
             self.running += 1
             try:
                 yield began - came
             finally:
                 self.running -= 1
-                # Its place is given back by `places`, with those of its request.
-                self.waiting += 1
-                self._learn(time.perf_counter() - began)
+            # Of what failed the time says nothing: an engine that is lost fails at once.
+            self._learn(time.perf_counter() - began)
 
     def retry_after(self) -> float:
         """Seconds until a place is likely to be free: a turn of all that wait before it."""

@@ -133,6 +133,8 @@ class PlanAnswerer:
 
     async def ready(self) -> str | None:
         """See `Answerer.ready`."""
+        if self._executor is not None:
+            self._give_up(self._executor)  # lost since the last question
         try:
             await self.executor()
         except (EngineError, InputError) as error:
@@ -227,6 +229,8 @@ class PlanAnswerer:
         plain = self.plan.sampling
         if query.temperature not in (None, plain.temperature):
             said.append(f"predicted for temperature {plain.temperature:g}, not this one")
+        if query.max_tokens is not None and query.max_tokens > plain.max_tokens:
+            said.append(f"at most {plain.max_tokens} tokens a response, as the plan has it")
         if len(query.messages) > 1:
             said.append("difficulty and rewards are of the last message alone")
         if routed.decision.entry is None and not routed.cut:

@@ -12,12 +12,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from executor.errors import InputError
-from planner.service.desk import Desk
+from planner.service.desk import LAST_WRITES, Desk
 
 Listening = Callable[[str], None]
-
-# Between the last answer and the end: a client that reads slowly gets the rest of it.
-_LAST_WRITES = 5
 
 
 class Server(uvicorn.Server):
@@ -49,7 +46,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 ws="none",
-                timeout_graceful_shutdown=_LAST_WRITES,
+                timeout_graceful_shutdown=LAST_WRITES,
             )
         )
         self._desk.log.adopt("uvicorn.error")

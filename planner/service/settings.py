@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 
 from executor.admission import CONCURRENCY
@@ -17,6 +18,9 @@ class Settings:
     Attributes:
         constraint: what choices keep to where a request does not say otherwise.
         keys: who may ask; None: everybody.
+        only_here: whether only requests to a name of this machine itself are answered. A page of
+            another site that has its own name lead here (DNS rebinding) is then kept out, where no
+            key does that.
         concurrency: questions answered at once.
         queue: questions that may wait besides.
         max_body: most bytes of a request's body.
@@ -30,6 +34,7 @@ class Settings:
 
     constraint: Constraint = field(default_factory=Constraint)
     keys: Keys | None = None
+    only_here: bool = False
     concurrency: int = CONCURRENCY
     queue: int = 128
     max_body: int = 1 << 20
@@ -46,3 +51,11 @@ class Settings:
             if not getattr(self, name) >= least:
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {getattr(self, name)}: must be at least {least}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is of this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

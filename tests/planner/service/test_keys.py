@@ -101,3 +101,31 @@ def test_a_variable_set_to_nothing_lets_nobody_in() -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         Keys.find(tmp_path / "keys", {})
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:8080", 200), ("127.0.0.1", 200), ("[::1]:9", 200), ("evil.example:8080", 403),
+     ("127.0.0.1.evil.example", 403), ("", 403)],
+)  # fmt: skip
+def test_without_keys_a_name_that_others_lead_here_is_kept_out(
+    make_answerer: Answering, host: str, status: int
+) -> None:
+    """DNS rebinding: a page of another site would be of the same origin as this server."""
+    here = Settings(only_here=True)
+    with serving(make_answerer(), here) as served, served.client() as client:
+        asked = client.post("/v1/chat/completions", json=chat(), headers={"Host": host})
+        assert asked.status_code == status
+        assert client.get("/metrics", headers={"Host": host}).status_code == status
+
+
+def test_readiness_tells_who_has_no_key_nothing_of_the_models(make_answerer: Answering) -> None:
+    answerer = make_answerer()
+    answerer.fault = "http://10.0.0.7:8000/v1: lost"
+    with (
+        serving(answerer, Settings(keys=Keys(["a-long-key"]))) as served,
+        served.client() as client,
+    ):
+        told = client.get("/readyz")
+    assert told.status_code == 503
+    assert "10.0.0.7" not in told.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -16,8 +17,8 @@ from tests.planner.service.served import chat, serving
 
 
 async def work(queue: Queue, index: int, done: list[int], seconds: float = 0.0) -> None:
-    with queue.places(1):
-        async with queue.turn():
+    with queue.places(1) as places:
+        async with queue.turn(places):
             await asyncio.sleep(seconds)
             done.append(index)
 
@@ -48,6 +49,36 @@ def test_who_gives_up_while_waiting_leaves_its_place() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         assert done == [2]
         assert (queue.running, queue.waiting) == (0, 0)
+
+    asyncio.run(main())
+
+
+def test_a_place_is_given_back_when_its_own_question_ends() -> None:
+    async def main() -> None:
+        queue = Queue(1, 3)
+        with queue.places(3) as places:
+            async with queue.turn(places):
+                assert (queue.running, queue.waiting) == (1, 2)
+            assert (queue.running, queue.waiting) == (0, 2)
+            with queue.places(2):
+                assert queue.waiting == 4
+                with pytest.raises(RequestError), queue.places(1):
+                    pass
+        assert (queue.running, queue.waiting) == (0, 0)
+
+    asyncio.run(main())
+
+
+def test_failures_do_not_say_how_long_an_answer_takes() -> None:
+    async def main() -> None:
+        queue = Queue(1, 10)
+        for fails in (False, True):
+            with contextlib.suppress(OSError), queue.places(1) as places:
+                async with queue.turn(places):
+                    if fails:
+                        raise OSError
+                    await asyncio.sleep(0.05)
+        assert queue.retry_after() >= 0.05
 
     asyncio.run(main())
 
