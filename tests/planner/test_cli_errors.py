@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from executor.store import Store
+from tests.planner.command import apportion
 
 QUESTION = '{"question": "1 + 1?", "answer": "2"}\n'
 
@@ -23,18 +24,6 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "good.jsonl").write_text(QUESTION)
     Store.open(f"sqlite:///{tmp_path}/store.db").close()
     return tmp_path
-
-
-def apportion(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "planner.cli", *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def digest(place: Path) -> str:

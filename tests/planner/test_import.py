@@ -6,8 +6,6 @@ import hashlib
 import json
 import math
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,31 +23,13 @@ from planner import evidence
 from planner.cli import build_parser
 from planner.console import count
 from profiling.importers import FORMATS, Given, graded, read, store_import
+from tests.planner.command import ROOT, apportion, document
 from tests.profiling.importers.foreign import lines
 
-ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared"))
 REAL = SHARED / "data" / "runs" / "compute-optimal-tts_qwen2.5-1.5b_math-shepherd.tar.gz"
 PROBLEMS, SAMPLES = 20, 8
 BEAMS = BeamSearch(4, 4)
-
-
-def apportion(place: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "planner.cli", *map(str, arguments)],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def document(place: Path, *arguments: str | Path) -> Any:
-    ended = apportion(place, *arguments, "--json")
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return json.loads(ended.stdout)
 
 
 def measured_elsewhere() -> list[dict[str, Any]]:

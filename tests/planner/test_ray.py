@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.planner.command import ROOT, apportion, document
+
 LABORATORY = ROOT / "data" / "problems" / "laboratory"
 MODELS = ["--policy", "lab-0.4m", "--prm", "lab-0.4m-prm"]
 ENGINE = ["--kv-cache-gib", "0.25", "--max-tokens", "256", "--concurrency", "4"]
 TWO = ["--ray", "--ray-workers", "2"]
-
-
-def apportion(
-    place: Path, *arguments: str, program: Sequence[str] = ("-m", "planner.cli")
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *program, *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def document(place: Path, *arguments: str) -> Any:
-    """What a command prints with `--json`, which must be all that is on stdout."""
-    ended = apportion(place, *arguments, "--json")
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return json.loads(ended.stdout)
 
 
 def problems(file: str, limit: int) -> list[str]:
@@ -108,7 +82,7 @@ def test_a_ray_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
         "sys.exit(main(sys.argv[1:]))\n"
     )
     arguments = ["profile", *problems("heldout", 1), *MODELS, "--ray"]
-    ended = apportion(tmp_path, *arguments, program=("-c", program))
+    ended = apportion(tmp_path, *arguments, code=program)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     (said,) = [line for line in ended.stderr.splitlines() if line.startswith("apportion: ")]

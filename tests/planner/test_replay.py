@@ -6,9 +6,7 @@ import asyncio
 import io
 import json
 import math
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from executor.answers import MathGrader, Vote
 from executor.errors import InputError
 from executor.problem import question_id
 from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.simulated import SimulatedPolicy, SimulatedPrm
 from executor.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Score, key
 from planner.commands.replay import (
@@ -37,25 +35,14 @@ from profiling.pools import pools_of, save_pools, stored_pools
 from profiling.profiler import profile, profile_spec
 from profiling.replay import Pool
 from profiling.surface import Point, ProblemPool, Surface
-
-ROOT = Path(__file__).parents[2]
-PROBLEMS = simulated_problems(12)
-CHANCE = {problem.text: index / 11 for index, problem in enumerate(PROBLEMS)}
-SAMPLES = 10
-POLICY, PRM = "simulated-policy", "simulated-prm"
+from tests.planner.command import apportion
+from tests.planner.scored_store import CHANCE, POLICY, PRM, PROBLEMS, SAMPLES, fill
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose store has one policy, profiled, its samples scored by one PRM."""
-    folder = tmp_path_factory.mktemp("replay")
-    with Store.open(f"sqlite:///{folder}/apportion.db") as store, MathGrader() as grader:
-        policy = SimulatedPolicy(lambda text: CHANCE[text], 1, wrong_answers=3)
-        for prm in (None, SimulatedPrm(0.8, name=PRM)):
-            executor = Executor(policy, prm, grader, Sampling())
-            spec = profile_spec(executor, SAMPLES, {})
-            asyncio.run(profile(executor, PROBLEMS, store, spec))
-    return folder
+    """See `tests.planner.scored_store`."""
+    return fill(tmp_path_factory.mktemp("replay"))
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +52,7 @@ def grader() -> Iterator[MathGrader]:
 
 
 def run(place: Path, without_engines: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", without_engines, "replay", *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return apportion(place, "replay", *arguments, code=without_engines)
 
 
 @pytest.fixture(scope="module")

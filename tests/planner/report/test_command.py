@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.answers import MathGrader
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import Store
-from executor.strategy import Sampling
-from profiling.profiler import profile, profile_spec, read_profile
+from profiling.profiler import read_profile
 from tests.planner.chromium import BROWSER, Chromium
+from tests.planner.command import apportion
 from tests.planner.report.parsed import Page
-
-ROOT = Path(__file__).parents[3]
-PROBLEMS = simulated_problems(12)
-CHANCE = {problem.text: index / 11 for index, problem in enumerate(PROBLEMS)}
-SAMPLES = 10
-POLICY, PRM = "simulated-policy", "simulated-prm"
-
-
-def apportion(
-    place: Path, *arguments: str, code: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    program = ["-m", "planner.cli"] if code is None else ["-c", code]
-    return subprocess.run(
-        [sys.executable, *program, *arguments],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+from tests.planner.scored_store import PRM, PROBLEMS, SAMPLES, fill
 
 
 def document(place: Path, *arguments: str, code: str | None = None) -> Any:
@@ -62,15 +35,8 @@ def said(section: Any) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose store has one policy, profiled, its samples scored by one PRM."""
-    folder = tmp_path_factory.mktemp("report")
-    with Store.open(f"sqlite:///{folder}/apportion.db") as store, MathGrader() as grader:
-        policy = SimulatedPolicy(lambda text: CHANCE[text], 1, wrong_answers=3)
-        for prm in (None, SimulatedPrm(0.8, name=PRM)):
-            executor = Executor(policy, prm, grader, Sampling())
-            spec = profile_spec(executor, SAMPLES, {})
-            asyncio.run(profile(executor, PROBLEMS, store, spec))
-    return folder
+    """See `tests.planner.scored_store`."""
+    return fill(tmp_path_factory.mktemp("report"))
 
 
 def test_a_store_without_a_model_has_the_reliability_of_its_prms_scores(

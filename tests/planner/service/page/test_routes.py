@@ -6,10 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +18,11 @@ from fastapi import Request
 from planner.service.page.routes import TooLongError, _body
 from profiling.passrate import LEVELS
 from profiling.probes import Probes
+from tests.planner.command import document
 from tests.planner.report.parsed import Page
 from tests.planner.service.page.sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app
 from tests.planner.service.serving import serving
 
-ROOT = Path(__file__).parents[4]
 PAIR = {"policy": POLICY, "prm": PRM}
 PUBLISHED = {"policy": "Llama-3.2-1B-Instruct", "prm": "RLHFlow-PRM-Deepseek-8B"}
 
@@ -47,17 +44,7 @@ def bare() -> Iterator[httpx.Client]:
 def command(place: Path, name: str, asked: dict[str, Any], *further: str) -> Any:
     """What a command prints with `--json`."""
     options = [f"--{option.replace('_', '-')}={value}" for option, value in asked.items()]
-    ended = subprocess.run(
-        [sys.executable, "-m", "planner.cli", name, *options, *further, "--json"],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+    return document(place, name, *options, *further)
 
 
 @pytest.mark.parametrize(
