@@ -25,6 +25,7 @@ from planner.commands.measure import measure, summary_table
 from planner.commands.recommend import explain
 from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
+from planner.comparable import for_pair
 from planner.console import Output
 from planner.constraint import Constraint
 from planner.plan import write_whole
@@ -181,8 +182,10 @@ def _road(
         paired += [] if difference is None else [difference]
     pair = executor.policy.name, Path(head).name
     basis = read_basis(arguments.store, *pair)
+    rows = for_pair(basis.frame, *pair)
     answers = [
-        explain(basis, *pair, one, (one.choice, *one.alternatives), constraint) for one in made
+        explain(rows, *pair, one, (one.choice, *one.alternatives), constraint, own=basis.own)
+        for one in made
     ]
     page = report_command.data(arguments.store, basis, answers, runs, paired)
     write(report(page), out / "report.html")

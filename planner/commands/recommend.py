@@ -107,7 +107,7 @@ class Measured:
         """
         common.check_known(constraint, self.basis.rates)
         made = choose(self.level, list(self.found), constraint, self.basis.rates)
-        answered = explain_rows(
+        answered = explain(
             self.rows,
             self.policy,
             self.prm,
@@ -279,33 +279,12 @@ def answer(
     """
     found = _found(basis, policy, prm, level)
     made = choose(level, found, constraint, basis.rates)
-    return explain(basis, policy, prm, made, found, constraint, next_problems)
+    rows = for_pair(basis.frame, policy, prm)
+    return explain(rows, policy, prm, made, found, constraint, next_problems, own=basis.own)
 
 
 def explain(
-    basis: Basis,
-    policy: str,
-    prm: str | None,
-    made: Recommendation,
-    found: Sequence[Choice],
-    constraint: Constraint,
-    next_problems: int = PROBLEMS,
-) -> Answer:
-    """What is said of a choice.
-
-    Args:
-        basis, policy, prm: whom it is for, and the evidence.
-        made: the choice, under `constraint`.
-        found: everything known, whatever it costs.
-        constraint: what it keeps to.
-        next_problems: of a measurement.
-    """
-    usable = for_pair(basis.frame, policy, prm)
-    return explain_rows(usable, policy, prm, made, found, constraint, next_problems, own=basis.own)
-
-
-def explain_rows(
-    usable: pd.DataFrame,
+    rows: pd.DataFrame,
     policy: str,
     prm: str | None,
     made: Recommendation,
@@ -315,19 +294,29 @@ def explain_rows(
     *,
     own: bool,
 ) -> Answer:
-    """The same from the evidence of this policy and PRM alone; `own`: see `Answer`."""
+    """What is said of a choice.
+
+    Args:
+        rows: the evidence of this policy and PRM.
+        policy, prm: whom it is for.
+        made: the choice, under `constraint`.
+        found: everything known, whatever it costs.
+        constraint: what it keeps to.
+        next_problems: of a measurement.
+        own: see `Answer`.
+    """
     level = made.difficulty
-    rows = usable if level == ALL else usable[usable["difficulty"] == level]
-    second = runner_up(made, constraint, rows)
+    of_level = rows if level == ALL else rows[rows["difficulty"] == level]
+    second = runner_up(made, constraint, of_level)
     return Answer(
         policy,
         prm,
-        usable,
+        rows,
         made,
         second,
         None if second is None else why(second, made, constraint),
-        next_measurement(made, found, constraint, rows, next_problems),
-        efficiency(made.choice, found, rows),
+        next_measurement(made, found, constraint, of_level, next_problems),
+        efficiency(made.choice, found, of_level),
         own=own,
     )
 
