@@ -20,13 +20,10 @@ from executor.search import State
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.store import RunSpec, Store
 from executor.strategy import (
-    AdaptiveMajority,
-    BeamSearch,
     BestOfN,
     Dvts,
     Greedy,
     Majority,
-    ParticleFilter,
     Sampling,
     Score,
     Strategy,
@@ -35,11 +32,11 @@ from executor.strategy import (
 )
 from planner import evidence
 from planner.comparable import for_pair
-from planner.evidence import COLUMNS, cells, gather, strategy_of
+from planner.evidence import COLUMNS, cells, gather
 from profiling.profiler import profile, profile_spec, read_profile
 from profiling.replay import Pool, replay
 from profiling.separation import rival_share, separation
-from tests.planner.frames import frame_of, row
+from tests.planner.frames import frame_of
 
 PROFILED = simulated_problems(12)
 UNPROFILED = simulated_problems(3, "unprofiled")
@@ -420,29 +417,6 @@ def test_cells_add_up(frame: pd.DataFrame) -> None:
         assert dvts[column] == pytest.approx(measured[column].mean())
 
 
-def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
-    frame = frame_of(
-        [row(Majority(4), "a", 1.0), row(Majority(4), "a", 0.5, source="replayed"),
-         row(Majority(4), "b", 0.0)]
-    )  # fmt: skip
-    for cell in cells(frame).to_dict("records"):
-        assert (cell["problems"], cell["rows"], cell["successes"]) == (2, 3, 1.5)
-        assert cell["sources"] == "measured+replayed"
-
-
-STRATEGIES: list[Strategy] = [
-    Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
-    AdaptiveMajority(8), AdaptiveMajority(8, 0.6),
-    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
-def test_a_cell_knows_its_strategy(strategy: Strategy) -> None:
-    for cell in cells(frame_of([row(strategy, "a", 1.0)])).to_dict("records"):
-        assert strategy_of(cell) == strategy
-
-
 def test_a_pair_rests_on_its_own_rows_and_on_shared_problems(frame: pd.DataFrame) -> None:
     pair = for_pair(frame, "simulated-policy", "simulated-prm")
     assert set(pair["prm"]) == {"", "simulated-prm"}
@@ -485,41 +459,3 @@ def test_without_bundled_evidence_there_is_an_empty_frame(
 ) -> None:
     monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
     pd.testing.assert_frame_equal(evidence.bundled(), frame_of([]))
-
-
-def spec_of(kind: str = "profile", prm: str | None = None, **settings: Any) -> RunSpec:
-    """A run of the policy `p`, asked in the plain way by models with digests `a` and `h`."""
-    models = {"policy": "a"} | ({} if prm is None else {"prm": "h"})
-    plain = {"sampling": {"temperature": 0.7}, "template": {"user": "{problem}"}, "models": models}
-    return RunSpec(kind, "p", prm, plain | settings)
-
-
-def test_runs_of_another_template_sampling_or_model_are_left_out() -> None:
-    newest = spec_of(seed=1)
-    others = [
-        spec_of(template={"user": "Q: {problem}"}),
-        spec_of(sampling={"temperature": 1.0}),
-        spec_of(models={"policy": "retrained"}),
-    ]
-    same = [spec_of("measure", seed=0), spec_of("measure", prm="head")]
-    assert evidence.current([*others, *same, newest]) == [*same, newest]
-
-
-def test_the_newest_profile_says_what_counts_not_a_newer_measurement() -> None:
-    profile_run = spec_of()
-    odd = spec_of("measure", template={"user": "Q: {problem}"})
-    assert evidence.current([profile_run, odd]) == [profile_run]
-
-
-def test_of_two_heads_of_one_name_the_newer_counts() -> None:
-    old = spec_of("measure", prm="head", models={"policy": "a", "prm": "old"})
-    new = spec_of("measure", prm="head", models={"policy": "a", "prm": "new"})
-    assert evidence.current([old, spec_of(), new]) == [spec_of(), new]
-
-
-def test_pass_rates_of_a_level_are_means_over_problems_not_rows() -> None:
-    rows_of_one = [row(Majority(n), "a", 1.0, pass_at_1=0.9) for n in (1, 4, 16)]
-    frame = frame_of([*rows_of_one, row(Majority(1), "b", 0.0, pass_at_1=0.5)])
-    rates = evidence.level_pass_rates(frame)
-    assert rates["policy", "easy"] == pytest.approx(0.7)
-    assert rates["policy", "all"] == pytest.approx(0.7)
