@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from executor.errors import InputError
 from planner.service.desk import LAST_WRITES, Desk
+from planner.service.writes import impatient
 
 Listening = Callable[[str], None]
 
@@ -46,6 +47,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 ws="none",
+                http=impatient(self._desk.settings.write_seconds),
                 timeout_graceful_shutdown=LAST_WRITES,
             )
         )

@@ -23,10 +23,13 @@ class Settings:
             key does that.
         concurrency: questions answered at once.
         queue: questions that may wait besides.
+        max_per_key: most questions of one key that may wait or run; None: as many as there are
+            places.
         max_body: most bytes of a request's body.
         max_tokens: most tokens of one response that a request may ask for.
         max_budget: most generations a question that a request may ask for.
         body_seconds: how long a body may take to come.
+        write_seconds: after which a client that reads nothing of what it is sent is let go.
         drain_seconds: how long what runs may go on when the server is told to end.
         heartbeat: seconds of silence after which a stream says that it is alive.
         log_prompts: whether questions and answers are written to the log.
@@ -37,10 +40,12 @@ class Settings:
     only_here: bool = False
     concurrency: int = CONCURRENCY
     queue: int = 128
+    max_per_key: int | None = None
     max_body: int = 1 << 20
     max_tokens: int = 8192
     max_budget: int = 256
     body_seconds: float = 30.0
+    write_seconds: float = 30.0
     drain_seconds: float = 30.0
     heartbeat: float = 10.0
     log_prompts: bool = False
@@ -51,6 +56,10 @@ class Settings:
             if not getattr(self, name) >= least:
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {getattr(self, name)}: must be at least {least}")
+        if self.max_per_key is not None and self.keys is None:
+            raise InputError(f"--max-per-key {self.max_per_key}: there are no keys; see --api-keys")
+        if self.max_per_key is not None and self.max_per_key < 1:
+            raise InputError(f"--max-per-key {self.max_per_key}: must be at least 1")
 
 
 def is_loopback(host: str) -> bool:
