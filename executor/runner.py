@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from executor.admission import Admission
 from executor.answers import Grader
 from executor.errors import InputError
-from executor.ledger import TokenCap
+from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policy import Policy
 from executor.prm.base import Prm
@@ -129,12 +129,19 @@ class Executor:
         seen = self.prm is not None and question_id(problem.text) in self.prm.trained_on
         return {PRM_TRAINED_ON: True} if seen else {}
 
-    def context(self, problem: Problem, budget: int) -> Context:
-        """A fresh context for one problem, capped by `token_limit`."""
+    def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
+        """A fresh context for one problem, capped by `token_limit`.
+
+        Args:
+            problem: the problem.
+            budget: most generations.
+            ledger: that what is spent is charged to, as it is spent; a fresh one by default.
+        """
         limit = self.token_limit(budget)
         return Context(
             problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit),
             grader=self.grader, early_stop=self.early_stop,
+            ledger=Ledger() if ledger is None else ledger,
         )  # fmt: skip
 
     def token_limit(self, budget: int) -> int:

@@ -303,6 +303,12 @@ def add_service(command: Parser) -> None:
         "more are told to come again (default: 128)",
     )
     group.add_argument(
+        "--max-per-key",
+        type=whole,
+        metavar="N",
+        help="of these places, that one key may take (default: all)",
+    )
+    group.add_argument(
         "--max-body", type=whole, metavar="BYTES", help="of a request (default: 1048576)"
     )
     group.add_argument(

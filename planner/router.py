@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executor.ledger import Ledger
 from executor.outcome import Outcome, grade
 from executor.problem import Problem
 from executor.runner import Executor, Solved
@@ -36,12 +37,14 @@ class Ask:
         strategy: to be run whatever the plan says.
         seconds: after which the best answer so far is taken; None: however long it takes.
         weigh: see `planner.decision.look`.
+        ledger: that what is spent is charged to, as it is spent.
     """
 
     constraint: Constraint | None = None
     strategy: Strategy | None = None
     seconds: float | None = None
     weigh: bool = False
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class _Routing:
                 plan, problem.text, self._constraint, scored=self._scored, weigh=ask.weigh
             )
         # Until it is decided what to run: what the probes may take.
-        self._context = executor.context(problem, max(1, self._looked.probes))
+        self._context = executor.context(problem, max(1, self._looked.probes), ask.ledger)
         self._so_far = SoFar(self._context)
 
     async def run(self) -> Routed:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from executor.ledger import Ledger
 from executor.strategy import Strategy
 from planner.constraint import Constraint
+
+
+class LateError(TimeoutError):
+    """A query's time ran out before anything was written to answer it with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Query:
         id: of the response; of several questions of one request `-0`, `-1`, ... follow it.
         text: the question: the last user message, or the prompt.
         messages: the whole conversation, `role` and `content` each; empty for completions.
-        constraint: what the choice must keep to.
+        constraint: what the choice must keep to; `max_seconds` counts from `arrived`.
         strategy: forced by the request; None: the router chooses.
         n: answers wanted: the n best different responses by the strategy's own vote.
         stop: strings that end an answer; the server cuts at them, whatever is drawn.
@@ -27,6 +32,8 @@ class Query:
         max_tokens: most tokens of one response; None: as the plan says.
         temperature: above 0 and at most 2; None: as the plan says.
         explain: whether `Answered.explain` is asked for; it may be empty where it is not.
+        arrived: when its request came, by `time.perf_counter`.
+        ledger: what is spent on it, as it is spent: known also where no answer comes of it.
     """
 
     id: str
@@ -40,6 +47,13 @@ class Query:
     max_tokens: int | None = None
     temperature: float | None = None
     explain: bool = False
+    arrived: float = field(default_factory=time.perf_counter)
+    ledger: Ledger = field(default_factory=Ledger, compare=False)
+
+    def seconds_left(self) -> float | None:
+        """Until its time runs out; None: it has all the time."""
+        most = self.constraint.max_seconds
+        return None if most is None else most - (time.perf_counter() - self.arrived)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,7 @@ class Answerer(Protocol):
         Raises:
             InputError: the query cannot be answered as it stands.
             EngineError: an engine is lost; a later query may find it again.
+            LateError: its time ran out before anything was written.
         """
         ...
 

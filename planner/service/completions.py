@@ -9,6 +9,7 @@ from dataclasses import replace
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
+from executor.ledger import Ledger
 from executor.strategy import Greedy
 from planner.service.answerer import Answerer, Query
 from planner.service.desk import Desk, Exchange
@@ -26,7 +27,7 @@ def chat_queries(asked: ChatRequest, exchange: Exchange, settings: Settings) -> 
     """The one question of a conversation: the user's last message."""
     messages = tuple({"role": one.role, "content": one.text} for one in asked.messages)
     name = f"{CHAT.prefix}-{exchange.id}"
-    return _queries(asked, name, settings, [messages[-1]["content"]], messages)
+    return _queries(asked, name, exchange, settings, [messages[-1]["content"]], messages)
 
 
 def plain_queries(
@@ -34,7 +35,7 @@ def plain_queries(
 ) -> tuple[Query, ...]:
     """A question for each prompt."""
     name = f"{PLAIN.prefix}-{exchange.id}"
-    return _queries(asked, name, settings, _prompts(asked, answerer), ())
+    return _queries(asked, name, exchange, settings, _prompts(asked, answerer), ())
 
 
 def _prompts(asked: CompletionRequest, answerer: Answerer) -> list[str]:
@@ -49,6 +50,7 @@ def _prompts(asked: CompletionRequest, answerer: Answerer) -> list[str]:
 def _queries(
     asked: ChatRequest | CompletionRequest,
     name: str,
+    exchange: Exchange,
     settings: Settings,
     texts: Sequence[str],
     messages: tuple[dict[str, str], ...],
@@ -78,11 +80,13 @@ def _queries(
         max_tokens=most,
         temperature=None if isinstance(strategy, Greedy) else asked.temperature,
         explain=bool(asked.explain),
+        arrived=exchange.began,
     )
     if len(texts) == 1:
         return (replace(one, text=texts[0]),)
     return tuple(
-        replace(one, id=f"{one.id}-{index}", text=text) for index, text in enumerate(texts)
+        replace(one, id=f"{one.id}-{index}", text=text, ledger=Ledger())
+        for index, text in enumerate(texts)
     )
 
 

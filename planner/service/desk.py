@@ -15,11 +15,11 @@ from executor.errors import EngineError
 from executor.search.base import together
 from planner.service.answerer import Answered, Answerer, Query, Report
 from planner.service.faults import ClientGoneError, RequestError, ending, fault_of
-from planner.service.limits import Places, Queue
 from planner.service.logs import Log
 from planner.service.metrics import Gauges, Metrics
 from planner.service.settings import Settings
 from planner.service.traffic import Traffic
+from planner.service.turns import Places, Queue
 from planner.service.work import Attended
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class Exchange:
         answers: what came out.
         status: of the response; None until it is known.
         stream: whether the answer was streamed.
+        key: which key it came with; None where no keys are asked for.
         error: why it was not answered, a word for programs; `client_gone` where nobody was left.
     """
 
@@ -52,6 +53,7 @@ class Exchange:
     answers: tuple[Answered, ...] = ()
     status: int | None = None
     stream: bool = False
+    key: int | None = None
     error: str | None = None
 
     def fields(self, *, prompts: bool) -> dict[str, Any]:
@@ -71,6 +73,8 @@ class Exchange:
                 "generated_tokens": sum(a.ledger.policy_generated for a in self.answers),
                 "prm_tokens": sum(a.ledger.prm for a in self.answers),
             }
+        elif lost := sum(query.ledger.policy_generated for query in self.queries):
+            record["generated_tokens"] = lost
         if prompts:
             record["prompts"] = [query.text for query in self.queries]
             record["texts"] = [list(answered.texts) for answered in self.answers]
@@ -96,7 +100,7 @@ class Desk:
     ) -> None:
         self.answerer = answerer
         self.settings = settings
-        self.queue = Queue(settings.concurrency, settings.queue)
+        self.queue = Queue(settings.concurrency, settings.queue, settings.max_per_key)
         self.metrics = Metrics(self.queue, gauges)
         self.traffic = Traffic(self.queue)
         self.log = log or Log(prompts=settings.log_prompts)
@@ -109,7 +113,7 @@ class Desk:
         """The answers to all questions of a request, in their order."""
         came = time.perf_counter()
         try:
-            with self.queue.places(len(exchange.queries)) as places:
+            with self.queue.places(len(exchange.queries), exchange.key) as places:
                 answers = await together(
                     self._one(query, places, progress) for query in exchange.queries
                 )
@@ -119,9 +123,13 @@ class Desk:
         return exchange.answers
 
     async def _one(self, query: Query, places: Places, progress: Report) -> Answered:
-        async with self.queue.turn(places) as waited:
+        async with self.queue.turn(places, query.seconds_left()) as waited:
             began = time.perf_counter()
-            answered = await self.answerer.answer(query, progress)
+            try:
+                answered = await self.answerer.answer(query, progress)
+            except BaseException:
+                self.metrics.spent(query.ledger)
+                raise
             seconds = time.perf_counter() - began
         if not answered.texts:
             raise RequestError(

@@ -41,7 +41,7 @@ class Door:
             await send(message)
 
         try:
-            self._admit(scope)
+            exchange.key = self._admit(scope)
             bounds = bounded(scope, receive, self._desk.settings.max_body)
             await self._app(scope, bounds, sending)
         except Exception as error:
@@ -52,7 +52,8 @@ class Door:
         finally:
             self._note(scope, exchange)
 
-    def _admit(self, scope: Scope) -> None:
+    def _admit(self, scope: Scope) -> int | None:
+        """Which key a request came with; None where it needs none."""
         if self._desk.settings.only_here and not _is_here(scope):
             raise RequestError(
                 403, "this server answers requests to localhost only; one with --api-keys others",
@@ -60,10 +61,10 @@ class Door:
             )  # fmt: skip
         keys = self._desk.settings.keys
         if keys is None or scope["path"] in OPEN:
-            return
+            return None
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) == 1 and keys.admit(given[0]):
-            return
+        if len(given) == 1 and (key := keys.admit(given[0])) is not None:
+            return key
         api = scope["path"].startswith("/v1/")
         raise RequestError(
             401,

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.errors import EngineError, InputError
+from planner.service.answerer import LateError
 
 INVALID = "invalid_request_error"
 OVERLOADED = "rate_limit_error"
@@ -86,6 +87,8 @@ def fault_of(error: Exception) -> RequestError:
                 503, "the engine is not available; ask again later",
                 kind=SERVER, code="engine_unavailable", retry_after=ENGINE_RETRY,
             )  # fmt: skip
+        case LateError():
+            return late()
         case HTTPException():
             return _http(error)
         case RequestValidationError():
@@ -123,6 +126,14 @@ def invalid(error: Mapping[str, Any], param: str | None = None) -> RequestError:
     if not param:
         return RequestError(400, message, code="invalid_value")
     return RequestError(400, f"{param}: {message}", param=param, code="invalid_value")
+
+
+def late(retry_after: float = ENGINE_RETRY) -> RequestError:
+    """What is said where a request's own time ran out before there was anything to answer with."""
+    return RequestError(
+        503, "max_seconds: time ran out before anything was written",
+        param="max_seconds", kind=SERVER, code="deadline_exceeded", retry_after=retry_after,
+    )  # fmt: skip
 
 
 def not_ready(why: str) -> RequestError:

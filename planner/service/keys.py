@@ -60,16 +60,17 @@ class Keys:
         parts = (part.strip() for part in environment[VARIABLE].split(","))
         return cls((part for part in parts if part), VARIABLE)
 
-    def admit(self, authorization: bytes) -> bool:
-        """Whether an Authorization header names one of the keys.
+    def admit(self, authorization: bytes) -> int | None:
+        """Which of the keys an Authorization header names, by its place; None where it is none.
 
         It may be `Bearer KEY`, or `Basic` with the key as the password and any name, which is what
         a browser sends. The time taken does not depend on how much of a key is right.
         """
         given = _digest(_presented(authorization))
-        found = False
-        for digest in self._digests:
-            found |= hmac.compare_digest(given, digest)
+        found = None
+        for place, digest in enumerate(self._digests):
+            if hmac.compare_digest(given, digest):
+                found = place
         return found
 
 

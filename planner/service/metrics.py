@@ -12,8 +12,9 @@ from prometheus_client import (
     generate_latest,
 )
 
+from executor.ledger import Ledger
 from planner.service.answerer import Answered
-from planner.service.limits import Queue
+from planner.service.turns import Queue
 
 Gauges = Callable[[], Mapping[str, float]]
 
@@ -62,7 +63,12 @@ class Metrics:
             ("strategy",), registry=registry, buckets=_SECONDS,
         )  # fmt: skip
         self._tokens = Counter(
-            "apportion_tokens", "Tokens of the ledgers of answered questions, by kind.",
+            "apportion_tokens", "Tokens of the ledgers of all questions, by kind.",
+            ("kind",), registry=registry,
+        )  # fmt: skip
+        self._lost = Counter(
+            "apportion_unanswered_tokens",
+            "Of these, those of questions without an answer: cancelled, late, or an engine lost.",
             ("kind",), registry=registry,
         )  # fmt: skip
         self._cancelled = Counter(
@@ -98,9 +104,12 @@ class Metrics:
         self._answers.labels(name, answered.difficulty).inc()
         self._answering.labels(name).observe(seconds)
         self._waited.observe(waited)
-        for kind, tokens in answered.ledger.to_dict().items():
-            if tokens and kind != "spared":
-                self._tokens.labels(kind).inc(tokens)
+        _count(self._tokens, answered.ledger)
+
+    def spent(self, ledger: Ledger) -> None:
+        """Count what was spent on a question that got no answer."""
+        _count(self._tokens, ledger)
+        _count(self._lost, ledger)
 
     def cancelled(self, reason: str) -> None:
         """Count a request that ended early: `client` or `shutdown`."""
@@ -115,3 +124,9 @@ class Metrics:
         for measure, value in self._gauges().items():
             self._drift.labels(measure).set(value)
         return generate_latest(self._registry)
+
+
+def _count(counter: Counter, ledger: Ledger) -> None:
+    for kind, tokens in ledger.to_dict().items():
+        if tokens and kind != "spared":
+            counter.labels(kind).inc(tokens)

@@ -20,8 +20,10 @@ from planner.constraint import Constraint
 from planner.decision import Decision, chances_of
 from planner.plan import DEFAULT, Plan
 from planner.router import Ask, Routed, route
-from planner.service.answerer import Answered, Progress, Query, Report
+from planner.service.answerer import Answered, LateError, Progress, Query, Report
 
+# Share of the time asked for that is not worth another choice: seconds are not known so well.
+_NO_TIME = 0.02
 _CONSIDERED = 5  # alternatives that an explanation names
 _ROLES = {"developer": "system"}  # what OpenAI calls a system prompt now
 # Gives up what is lost of the models, and loads all that is not there; blocks.
@@ -78,16 +80,16 @@ class PlanAnswerer:
     async def answer(self, query: Query, progress: Report) -> Answered:
         """See `Answerer.answer`.
 
-        `max_seconds` is a deadline from now on, and what a strategy is expected to take keeps to
-        it. Sampling is the plan's but for what the query says.
+        What is left of `max_seconds` is a deadline, and what a strategy is expected to take keeps
+        to it. Sampling is the plan's but for what the query says.
         """
         started = time.perf_counter()
-        executor = await self.executor()
-        choosing = self._choosing(query.constraint)
-        left = query.constraint.max_seconds
-        if left is not None:
-            left = max(0.0, left - (time.perf_counter() - started))
-        ask = Ask(choosing.constraint, query.strategy, left, weigh=True)
+        executor = await self._executor_within(query.seconds_left())
+        choosing = self._choosing(_left_of(query))
+        ask = Ask(
+            choosing.constraint, query.strategy, query.seconds_left(), weigh=True,
+            ledger=query.ledger,
+        )  # fmt: skip
 
         def report(stage: str, decision: Decision | None, tokens: int) -> None:
             progress(_told(stage, decision, tokens))
@@ -104,6 +106,16 @@ class PlanAnswerer:
         if self._watch is not None:
             self._watch(query, routed, mine)
         return answered
+
+    async def _executor_within(self, seconds: float | None) -> Executor:
+        """The models; LateError where they are not loaded in time."""
+        if self._executor is not None:
+            return self._executor
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.executor()
+        except TimeoutError:
+            raise LateError("the models were not loaded in time") from None
 
     async def executor(self) -> Executor:
         """The models, loaded at first use and again after they were lost."""
@@ -179,7 +191,9 @@ class PlanAnswerer:
     ) -> Answered:
         outcome, decision = routed.outcome, routed.decision
         samples = outcome.samples
-        if not samples and not routed.cut:
+        if routed.cut and not samples:
+            raise LateError("time ran out before anything was written")
+        if not samples:
             raise InputError(
                 f"prompt: fills the context of {executor.policy.max_context} tokens: "
                 "there is no room for an answer"
@@ -259,6 +273,17 @@ class PlanAnswerer:
                 for one in others
             ]  # fmt: skip
         return record
+
+
+def _left_of(query: Query) -> Constraint:
+    """The constraint with the seconds that are left, where waiting has taken any that count.
+
+    Otherwise as it was asked: what is expected to take just as long as allowed keeps to it.
+    """
+    asked, left = query.constraint, query.seconds_left()
+    if left is None or asked.max_seconds is None or left > (1 - _NO_TIME) * asked.max_seconds:
+        return asked
+    return replace(asked, max_seconds=max(left, _NO_TIME * asked.max_seconds))
 
 
 def _told(stage: str, decision: Decision | None, tokens: int) -> Progress:

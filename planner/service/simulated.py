@@ -62,7 +62,9 @@ class SimulatedAnswerer:
         executor = replace(self._executor, sampling=sampling, seed=seed)
         problem = Problem(question_id(query.text), query.text, None)
         progress(Progress("searching", 0, strategy.name, None))
-        return _answered(await executor.solve(problem, strategy), strategy, query.n)
+        context = executor.context(problem, strategy.n, query.ledger)
+        outcome = await executor.solve(problem, strategy, context=context)
+        return _answered(outcome, strategy, query.n)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """See `Answerer.decode`; a token is a character."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from executor.ledger import Ledger
 from planner.service.answerer import Answered
-from planner.service.limits import Queue
+from planner.service.turns import Queue
 
 _KEPT = 1000
 _SHOWN = 50

@@ -1,99 +1,16 @@
-"""The queue and the body's limits."""
+"""The body's limits, and settings that cannot be."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 
 import pytest
 
 from executor.errors import InputError
-from planner.service.faults import RequestError
-from planner.service.limits import Queue
+from planner.service.keys import Keys
 from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
 from tests.planner.service.served import chat, serving
-
-
-async def work(queue: Queue, index: int, done: list[int], seconds: float = 0.0) -> None:
-    with queue.places(1) as places:
-        async with queue.turn(places):
-            await asyncio.sleep(seconds)
-            done.append(index)
-
-
-def test_turns_come_in_order_and_so_many_at_once() -> None:
-    async def main() -> list[int]:
-        queue, done = Queue(2, 10), []  # type: ignore[var-annotated]
-        tasks = [asyncio.create_task(work(queue, i, done, 0.001)) for i in range(12)]
-        await asyncio.sleep(0)
-        assert (queue.running, queue.waiting) == (2, 10)
-        with pytest.raises(RequestError) as refused, queue.places(1):
-            pass
-        assert refused.value.status == 429
-        await asyncio.gather(*tasks)
-        assert (queue.running, queue.waiting) == (0, 0)
-        return done
-
-    assert asyncio.run(main()) == list(range(12))
-
-
-def test_who_gives_up_while_waiting_leaves_its_place() -> None:
-    async def main() -> None:
-        queue, done = Queue(1, 2), []  # type: ignore[var-annotated]
-        tasks = [asyncio.create_task(work(queue, i, done, 0.01)) for i in range(3)]
-        await asyncio.sleep(0)
-        tasks[1].cancel()
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert done == [2]
-        assert (queue.running, queue.waiting) == (0, 0)
-
-    asyncio.run(main())
-
-
-def test_a_place_is_given_back_when_its_own_question_ends() -> None:
-    async def main() -> None:
-        queue = Queue(1, 3)
-        with queue.places(3) as places:
-            async with queue.turn(places):
-                assert (queue.running, queue.waiting) == (1, 2)
-            assert (queue.running, queue.waiting) == (0, 2)
-            with queue.places(2):
-                assert queue.waiting == 4
-                with pytest.raises(RequestError), queue.places(1):
-                    pass
-        assert (queue.running, queue.waiting) == (0, 0)
-
-    asyncio.run(main())
-
-
-def test_failures_do_not_say_how_long_an_answer_takes() -> None:
-    async def main() -> None:
-        queue = Queue(1, 10)
-        for fails in (False, True):
-            with contextlib.suppress(OSError), queue.places(1) as places:
-                async with queue.turn(places):
-                    if fails:
-                        raise OSError
-                    await asyncio.sleep(0.05)
-        assert queue.retry_after() >= 0.05
-
-    asyncio.run(main())
-
-
-def test_when_to_ask_again_grows_with_the_queue() -> None:
-    async def main() -> None:
-        queue, done = Queue(1, 100), []  # type: ignore[var-annotated]
-        assert queue.retry_after() == 1.0
-        await work(queue, 0, done, 0.02)
-        alone = queue.retry_after()
-        assert 0.02 <= alone < 0.1
-        with queue.places(9):
-            assert queue.retry_after() == pytest.approx(10 * alone)
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
@@ -102,6 +19,14 @@ def test_when_to_ask_again_grows_with_the_queue() -> None:
 def test_settings_that_cannot_be(field: str, value: int) -> None:
     with pytest.raises(InputError, match=field.replace("_", "-")):
         Settings(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("keys", "match"), [(None, "there are no keys"), (Keys(["sk-one-0123"]), "at least 1")]
+)
+def test_a_share_of_the_places_is_a_key_s(keys: Keys | None, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        Settings(keys=keys, max_per_key=0)
 
 
 def test_a_body_that_is_too_large(make_answerer: Answering) -> None:

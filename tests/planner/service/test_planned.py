@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.plan import Entry, Plan, ProbeCost
-from planner.service.answerer import Answered, Progress, Query
+from planner.service.answerer import Answered, LateError, Progress, Query
 from planner.service.planned import PlanAnswerer
 from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 
@@ -178,6 +179,52 @@ def test_when_time_runs_out_the_vote_of_what_has_ended_is_given(grader: MathGrad
     assert late.texts[0].startswith("Step 1")
     assert any(note.startswith("time ran out after 0.1 s") for note in late.notes)
     check_ledger(service, answered, late)
+
+
+def test_time_waited_before_is_part_of_the_time_for_the_answer(grader: MathGrader) -> None:
+    service = service_of(grader, latency=0.2)
+    service.ask(EASY)  # loads the models
+    limit = Constraint(budget=20, max_seconds=30)
+    assert len(service.ask(EASY, limit, strategy=Majority(8)).notes) == 1  # no seconds are known
+    waited = time.perf_counter() - 29.9
+    late = service.ask(EASY, limit, strategy=Majority(8), arrived=waited)
+    assert any(note.startswith("time ran out after 30 s") for note in late.notes)
+    with pytest.raises(LateError, match="before anything was written"):
+        service.ask(EASY, limit, arrived=time.perf_counter() - 31)
+
+
+def test_models_that_are_not_loaded_in_time(grader: MathGrader) -> None:
+    service = service_of(grader)
+    loaded = service.answerer._load
+    service.answerer._load = lambda: time.sleep(0.3) or loaded()  # type: ignore[func-returns-value]
+
+    async def two() -> Answered:
+        limit = Constraint(budget=20, max_seconds=0.05)
+        one = Query("request", EASY.text, (), limit, None)
+        with pytest.raises(LateError, match="not loaded in time"):
+            await service.answerer.answer(one, service.heard.append)
+        # Who has the time waits for the same models.
+        patient = Query("request", EASY.text, (), Constraint(budget=20), None)
+        return await service.answerer.answer(patient, service.heard.append)
+
+    assert asyncio.run(two()).answer == EASY.answer
+    assert len(service.executors) == 1
+
+
+def test_the_ledger_of_a_query_is_known_though_it_is_not_answered(grader: MathGrader) -> None:
+    service = service_of(grader, latency=0.2)
+    service.ask(EASY)
+    before = service.executors[0].policy.counters().generated
+    query = Query("request", EASY.text, (), Constraint(budget=20), Majority(8))
+
+    async def cancelled() -> None:
+        async with asyncio.timeout(0.1):
+            await service.answerer.answer(query, service.heard.append)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+    spent = service.executors[0].policy.counters().generated - before
+    assert query.ledger.policy_generated == query.ledger.discarded == spent
 
 
 def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import httpx
 import pytest
 
 from executor.answers import MathGrader
@@ -58,6 +61,37 @@ def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
         told = client.post(PATH, json=chat(EASY.text, max_seconds=0.3, explain=True))
     assert told.status_code == 200 and told.elapsed.total_seconds() < 0.9
     assert any("time ran out" in note for note in told.json()["apportion"][0]["notes"])
+
+
+def test_a_deadline_counts_from_when_the_request_came(grader: MathGrader) -> None:
+    slow = service_of(grader, latency=0.5)
+    settings = replace(SETTINGS, concurrency=1)
+    with serving(slow.answerer, settings) as served, served.client() as client:
+        until(lambda: served.events("ready"))
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(client.post, PATH, json=chat(EASY.text))
+            until(lambda: served.desk.queue.running == 1)
+            told = client.post(PATH, json=chat(EASY.text, max_seconds=0.2))
+            assert first.result().status_code == 200
+    assert told.status_code == 503 and told.elapsed.total_seconds() < 0.4
+    assert told.json()["error"]["code"] == "deadline_exceeded"
+    assert int(told.headers["retry-after"]) >= 1
+
+
+def test_tokens_of_questions_without_an_answer_are_counted(grader: MathGrader) -> None:
+    slow = service_of(grader, latency=0.3)
+    with serving(slow.answerer, SETTINGS) as served, served.client() as client:
+        until(lambda: served.events("ready"))
+        body = chat(EASY.text, strategy="majority", budget=8)
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(PATH, json=body, timeout=httpx.Timeout(5, read=0.15))
+        until(lambda: served.events())
+        spent = slow.executors[0].policy.counters().generated
+        (event,) = served.events()
+        assert event["error"] == "client_gone"
+        assert event.get("generated_tokens", 0) == spent
+        for name in ("apportion_tokens_total", "apportion_unanswered_tokens_total"):
+            assert served.metric(f'{name}{{kind="discarded"}}') == spent
 
 
 def test_a_stream_says_what_was_chosen(grader: MathGrader) -> None:

@@ -24,8 +24,8 @@ from planner.cli import build_parser
 from planner.commands import serve
 from planner.console import Silence
 from planner.service.drift import Finding
-from planner.service.limits import Queue
 from planner.service.traffic import Traffic
+from planner.service.turns import Queue
 from tests.planner.service.served import chat, until
 from tests.planner.service.test_planned import EASY, plan_of
 
