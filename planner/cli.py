@@ -420,6 +420,8 @@ def _serve(commands: argparse._SubParsersAction[Parser]) -> None:
     add_engine(command)
     # Whoever waits for an answer is told soon, and may ask again.
     add_servers(command, outage=5.0)
+    # The answers are those of all N responses; what could not change them is not paid for.
+    command.set_defaults(early_stop=True)
 
 
 def _serve_command(commands: argparse._SubParsersAction[Parser]) -> None:
