@@ -162,10 +162,18 @@ class Connection:
 
     async def post(self, path: str, body: bytes, seconds: float) -> Reply:
         """Send a body and await the response, for so long."""
+        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        return await self._timed(f"POST {path}", head, body, seconds)
+
+    async def get(self, path: str, seconds: float) -> Reply:
+        """Ask for a path."""
+        return await self._timed(f"GET {path}", "", b"", seconds)
+
+    async def _timed(self, first: str, head: str, body: bytes, seconds: float) -> Reply:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(seconds):
-                status, headers, content = await self._exchange(path, body)
+                status, headers, content = await self._exchange(first, head, body)
         except (OSError, EOFError, TimeoutError) as error:
             self._close()
             return Reply(0, {}, type(error).__name__, time.perf_counter() - began)
@@ -173,20 +181,18 @@ class Connection:
             self._close()
         return Reply(status, headers, json.loads(content), time.perf_counter() - began)
 
-    async def _exchange(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def _exchange(
+        self, first: str, head: str, body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
-        head = (
-            f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
+        writer.write(f"{first} HTTP/1.1\r\nhost: localhost\r\n{head}\r\n".encode() + body)
         said = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *lines = said.strip().split("\r\n")
+        status, *lines = said.strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
         content = await reader.readexactly(int(headers["content-length"]))
-        return int(first.split()[1]), headers, content
+        return int(status.split()[1]), headers, content
 
     def _close(self) -> None:
         if self._streams is not None:
