@@ -105,8 +105,9 @@ class Live:
 def serving(plan: Path, *options: str) -> Iterator[Live]:
     """The command, ready; at the end it has been told to end."""
     log = plan.with_name("serve.log")
+    store = f"sqlite:///{plan.with_name('served.db')}"
     command = [sys.executable, "-m", "planner.cli", "serve", "--plan", str(plan), "--port", "0",
-               "--json", "--store", f"sqlite:///{plan.with_name('served.db')}", *options]  # fmt: skip
+               "--json", "--store", store, *options]  # fmt: skip
     with log.open("w") as lines:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=lines, text=True,

@@ -2,17 +2,17 @@
 
 `apportion serve` runs as its own command line starts it, on the laboratory's models.
 
-- *apart*: the policy's engine has a process of its own, which is killed (SIGKILL) while clients ask.
-  Clients ask again when they are told to.
+- *apart*: the policy's engine has a process of its own, which is killed (SIGKILL) while clients
+  ask. Clients ask again when they are told to.
 - *server*: the policy is a `vllm serve` at an address, which is killed too, and started again by
   this bench, as whoever looks after it would.
 - *burst*: 500 requests at once, three times, against a bounded queue.
 - *malformed*: 1,000 requests that are wrong in their bytes, their JSON or a field.
 
 After an engine was killed every question must have been answered once, with the answer it gets
-undisturbed, and nothing but 200 and 503 been said, the latter in OpenAI's shape with Retry-After. An
-engine in the server's own process can be lost by an error that vLLM raises (then it is loaded again,
-too), or with the whole process.
+undisturbed, and nothing but 200 and 503 been said, the latter in OpenAI's shape with Retry-After.
+An engine in the server's own process can be lost by an error that vLLM raises (then it is loaded
+again, too), or with the whole process.
 """
 
 from __future__ import annotations
@@ -92,9 +92,7 @@ async def clients(
     """
     traffic, troubled = Traffic(), 0.0
     left = iter(range(len(problems)))
-    asked = [
-        body(problem.text, seed=index, explain=True) for index, problem in enumerate(problems)
-    ]
+    asked = [body(problem.text, seed=index, explain=True) for index, problem in enumerate(problems)]
     ended = asyncio.Event()
 
     async def client() -> None:
@@ -359,8 +357,8 @@ def line(found: dict[str, Any]) -> str:
     if "questions" in found:
         words += (
             f"; {found['answered']} of {found['questions']} questions answered once "
-            f"({found['answered_by_metrics']} by /metrics), {found['same_answers']} as undisturbed; "
-            f"first answer {found['seconds_to_recovery']:.1f} s after the kill"
+            f"({found['answered_by_metrics']} by /metrics), "
+            f"{found['same_answers']} as undisturbed; first answer {found['seconds_to_recovery']:.1f} s after the kill"
         )
     if "mib_after_the_last" in found:
         words += (

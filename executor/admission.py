@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from executor.capacity import Capacity
 from executor.outcome import Outcome
 
@@ -23,36 +25,42 @@ class Admission:
         capacity: of the policy's engines together; None where it is not known.
         most: most problems in flight, whatever the engines hold; None: no such limit, or
             `CONCURRENCY` where the capacity is not known.
+        recent: how many finished problems it goes by, the newest; None: by all.
     """
 
     def __init__(
-        self, sequences: int = 1, capacity: Capacity | None = None, most: int | None = None
+        self,
+        sequences: int = 1,
+        capacity: Capacity | None = None,
+        most: int | None = None,
+        recent: int | None = None,
     ) -> None:
         self._sequences = sequences
         self._capacity = capacity
         self._most = CONCURRENCY if most is None and capacity is None else most
-        self._tokens = 0
-        self._responses = 0
-        self._finished = 0
+        self._kept = 1.0 if recent is None else 1.0 - 1.0 / recent
+        self._tokens = 0.0
+        self._responses = 0.0
+        self._finished = 0.0
+
+    @property
+    def places(self) -> int:
+        """Problems that are of use beside each other: at least one."""
+        most = math.inf if self._most is None else self._most
+        if self._capacity is not None:
+            each = self._responses / self._finished if self._responses else self._sequences
+            tokens = each * self._tokens / max(1.0, self._responses)
+            most = min(most, _BATCHES * self._capacity.sequences / each)
+            if tokens:
+                most = min(most, _BATCHES * self._capacity.tokens / tokens)
+        return max(1, math.ceil(most))
 
     def room(self, in_flight: int) -> bool:
         """Whether one more problem is of use beside those in flight; the first always is."""
-        if not in_flight:
-            return True
-        if self._most is not None and in_flight >= self._most:
-            return False
-        if self._capacity is None:
-            return True
-        each = self._responses / self._finished if self._responses else self._sequences
-        sequences = in_flight * each
-        tokens = sequences * self._tokens / max(1, self._responses)
-        return (
-            sequences < _BATCHES * self._capacity.sequences
-            and tokens < _BATCHES * self._capacity.tokens
-        )
+        return in_flight < self.places
 
     def learn(self, outcome: Outcome) -> None:
         """Take note of how many responses a finished problem has, and of their lengths."""
-        self._finished += 1
-        self._responses += len(outcome.samples)
-        self._tokens += sum(sample.n_tokens for sample in outcome.samples)
+        self._finished = self._kept * self._finished + 1
+        self._responses = self._kept * self._responses + len(outcome.samples)
+        self._tokens = self._kept * self._tokens + sum(one.n_tokens for one in outcome.samples)

@@ -299,8 +299,8 @@ def add_service(command: Parser) -> None:
         "--queue",
         type=whole,
         metavar="N",
-        help="questions that may wait while --concurrency others (default: 32) are answered; "
-        "more are told to come again (default: 128)",
+        help="questions that may wait while --concurrency others are answered; more are told to "
+        "come again (default: 128)",
     )
     group.add_argument(
         "--max-per-key",

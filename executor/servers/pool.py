@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -22,12 +23,17 @@ T = TypeVar("T")
 _TICK = 0.2
 # A server that says nothing for so long is asked whether it is well.
 _QUIET = 5.0
+# HTTP clients, in turn: whenever a request begins or ends, one of httpx looks at every pair of its
+# connections, which with hundreds of them takes more time than the answers.
+_CLIENTS = 32
+# Who asks whether anything is well goes by what was heard so lately.
+_FRESH = 1.0
 
 
 class Pool:
     """The servers of one model, used from one event loop at a time.
 
-    Each `asyncio.run` has a client of its own, which a task of that loop closes in the end; the
+    Each `asyncio.run` has clients of its own, which a task of that loop closes in the end; the
     same task asks for the health of servers that are down or silent.
     """
 
@@ -38,14 +44,13 @@ class Pool:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
         self._keeper: asyncio.Task[None] | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._clients: Iterator[httpx.AsyncClient] = iter(())
 
     @property
     def client(self) -> httpx.AsyncClient:
-        """The HTTP client of the running loop."""
+        """The HTTP client of the running loop whose turn it is."""
         self._attach()
-        assert self._client is not None
-        return self._client
+        return next(self._clients)
 
     async def request(
         self, prompt: Sequence[int], tokens: int, send: Callable[[Lease], Awaitable[T]]
@@ -117,6 +122,18 @@ class Pool:
             # The process may have died, or only this connection: its health check will tell.
             self.down(server, reason_of(error))
             raise LostError(f"{server.url}: {reason_of(error)}") from None
+
+    async def fault(self) -> str | None:
+        """Why nothing can be asked now; None where a server is well. The silent ones are asked."""
+        client, now = self.client, time.monotonic()
+        silent = [one for one in self.servers
+                  if one.fault is None and now - max(one.heard, one.asked) > _FRESH]  # fmt: skip
+        checks = await asyncio.gather(*(self._check(server, client) for server in silent))
+        for server, fault in zip(silent, checks, strict=True):
+            server.asked = now
+            if fault is not None and server.fault is None:
+                self.down(server, fault)
+        return self._faults() if all(server.fault is not None for server in self.servers) else None
 
     def down(self, server: Server, fault: str, *, rest: float = 0.0, losing: bool = False) -> None:
         """Give a server no requests until its health check is answered.
@@ -206,22 +223,28 @@ class Pool:
         self._waiting.clear()
         allow_files(len(self.servers) * SEQUENCES)
         timeout = httpx.Timeout(None, connect=self.patience.connect)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=SEQUENCES)
-        self._client = httpx.AsyncClient(timeout=timeout, limits=limits)
+        limits = httpx.Limits(max_connections=None)
+        trusted = httpx.create_ssl_context()
+        clients = [
+            httpx.AsyncClient(timeout=timeout, limits=limits, verify=trusted)
+            for _ in range(_CLIENTS)
+        ]
+        self._clients = itertools.cycle(clients)
         now = time.monotonic()
         for server in self.servers:
             server.start_over(now)
-        self._keeper = loop.create_task(self._keep(self._client))
+        self._keeper = loop.create_task(self._keep(clients))
 
-    async def _keep(self, client: httpx.AsyncClient) -> None:
-        """Look after the servers until the loop ends, then close its client."""
+    async def _keep(self, clients: Sequence[httpx.AsyncClient]) -> None:
+        """Look after the servers until the loop ends, then close its clients."""
+        client = clients[0]
         try:
             while True:
                 await asyncio.sleep(_TICK)
                 await asyncio.gather(*(self._look_after(server, client) for server in self.servers))
                 self._give_up()
         finally:
-            await client.aclose()
+            await asyncio.gather(*(one.aclose() for one in clients))
 
     async def _look_after(self, server: Server, client: httpx.AsyncClient) -> None:
         now, stall = time.monotonic(), self.patience.stall
@@ -266,16 +289,18 @@ class Pool:
         since = max(server.down_since for server in self.servers)
         if time.monotonic() - since <= self.patience.outage:
             return
-        faults = "; ".join(f"{server.url}: {server.fault}" for server in self.servers)
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
                 place.set_exception(
                     EngineError(
                         f"{self.label}: no server has answered for "
-                        f"{self.patience.outage:g} s ({faults})"
+                        f"{self.patience.outage:g} s ({self._faults()})"
                     )
                 )
+
+    def _faults(self) -> str:
+        return "; ".join(f"{server.url}: {server.fault}" for server in self.servers)
 
 
 async def _first(work: Coroutine[Any, Any, None], gone: asyncio.Future[str]) -> None:

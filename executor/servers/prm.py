@@ -89,6 +89,10 @@ class HttpPrm:
         """Never: servers that are down are waited for, and may come back."""
         return False
 
+    async def fault(self) -> str | None:
+        """Why nothing can be asked of its servers now; None where one is well."""
+        return await self._pool.fault()
+
     def counters(self) -> EngineCounters:
         """The servers' own token counts; of one that is gone, as it was last asked."""
         return total(self._tallies)

@@ -129,6 +129,11 @@ class Answerer(Protocol):
         """The text of a prompt that came as token ids; InputError for ids that are none."""
         ...
 
+    @property
+    def places(self) -> int:
+        """Questions that the engines have use for beside each other, now."""
+        ...
+
     async def ready(self) -> str | None:
         """None where queries can be answered now, else why not, in one line."""
         ...

@@ -28,7 +28,8 @@ from planner.service.metrics import Gauges
 from planner.service.protocol import ChatRequest, CompletionRequest
 from planner.service.settings import Settings
 
-_READY_SECONDS = 5.0
+# Whoever asks whether it is ready will not wait: a second is what Kubernetes gives a probe.
+_READY_SECONDS = 0.5
 _SCHEMAS = "#/components/schemas/{model}"
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": responses.ErrorResponse, "description": words}
@@ -213,7 +214,7 @@ def _operation(desk: Desk) -> APIRouter:
             async with asyncio.timeout(_READY_SECONDS):
                 why = await desk.answerer.ready()
         except TimeoutError:
-            why = f"nothing was heard of the engine for {_READY_SECONDS:g} s"
+            why = "the models are being loaded, or their servers do not answer"
         if why is not None:
             # Who has no key need not know where the models run.
             raise not_ready(

@@ -100,7 +100,9 @@ class Desk:
     ) -> None:
         self.answerer = answerer
         self.settings = settings
-        self.queue = Queue(settings.concurrency, settings.queue, settings.max_per_key)
+        self.queue = Queue(
+            lambda: settings.concurrency or answerer.places, settings.queue, settings.max_per_key
+        )
         self.metrics = Metrics(self.queue, gauges)
         self.traffic = Traffic(self.queue)
         self.log = log or Log(prompts=settings.log_prompts)

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from executor.admission import Admission
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import best
 from executor.problem import Problem, content_id
 from executor.runner import Executor
 from executor.search import State
+from executor.servers.policy import HttpPolicy
+from executor.servers.prm import HttpPrm
 from executor.strategy import key
 from planner.constraint import Constraint
 from planner.decision import Decision, chances_of
@@ -25,6 +28,7 @@ from planner.service.answerer import Answered, LateError, Progress, Query, Repor
 # Share of the time asked for that is not worth another choice: seconds are not known so well.
 _NO_TIME = 0.02
 _CONSIDERED = 5  # alternatives that an explanation names
+_RECENT = 64  # questions that tell how many more are of use beside each other
 _ROLES = {"developer": "system"}  # what OpenAI calls a system prompt now
 # Gives up what is lost of the models, and loads all that is not there; blocks.
 Load = Callable[[], Executor]
@@ -69,6 +73,7 @@ class PlanAnswerer:
         self._executor: Executor | None = None
         self._loading: asyncio.Task[Executor] | None = None
         self._vocabulary: frozenset[int] = frozenset()
+        self._admission = Admission()
 
     @property
     def model(self) -> str:
@@ -103,6 +108,7 @@ class PlanAnswerer:
         except EngineError:
             self._give_up(executor)
             raise
+        self._admission.learn(routed.outcome)
         if self._watch is not None:
             self._watch(query, routed, mine)
         return answered
@@ -126,11 +132,20 @@ class PlanAnswerer:
         loading = self._loading
         try:
             # Whoever waits may go: the others wait for the same models.
-            self._executor = await asyncio.shield(loading)
+            self._take(await asyncio.shield(loading))
         finally:
             if loading.done() and self._loading is loading:
                 self._loading = None
+        assert self._executor is not None
         return self._executor
+
+    def _take(self, executor: Executor) -> None:
+        """Answer with these models from now on, as many questions at once as they hold."""
+        if self._executor is executor:
+            return  # another question has waited for them, too
+        self._executor = executor
+        most = max(entry.strategy.n for entry in self.plan.entries.values())
+        self._admission = Admission(most, executor.policy.capacity, recent=_RECENT)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """See `Answerer.decode`."""
@@ -143,14 +158,22 @@ class PlanAnswerer:
             raise InputError(f"prompt: {unknown[0]} is no token of {self.model}")
         return tokens.decode(token_ids)
 
+    @property
+    def places(self) -> int:
+        """See `Answerer.places`."""
+        return self._admission.places
+
     async def ready(self) -> str | None:
         """See `Answerer.ready`."""
         if self._executor is not None:
             self._give_up(self._executor)  # lost since the last question
         try:
-            await self.executor()
+            executor = await self.executor()
         except (EngineError, InputError) as error:
             return str(error)
+        for model in (executor.policy, executor.prm):
+            if isinstance(model, HttpPolicy | HttpPrm) and (why := await model.fault()):
+                return why
         return None
 
     async def close(self) -> None:

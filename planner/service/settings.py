@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 
-from executor.admission import CONCURRENCY
 from executor.errors import InputError
 from planner.constraint import Constraint
 from planner.service.keys import Keys
@@ -21,7 +20,7 @@ class Settings:
         only_here: whether only requests to a name of this machine itself are answered. A page of
             another site that has its own name lead here (DNS rebinding) is then kept out, where no
             key does that.
-        concurrency: questions answered at once.
+        concurrency: most questions answered at once; None: as many as fill the engines.
         queue: questions that may wait besides.
         max_per_key: most questions of one key that may wait or run; None: as many as there are
             places.
@@ -38,7 +37,7 @@ class Settings:
     constraint: Constraint = field(default_factory=Constraint)
     keys: Keys | None = None
     only_here: bool = False
-    concurrency: int = CONCURRENCY
+    concurrency: int | None = None
     queue: int = 128
     max_per_key: int | None = None
     max_body: int = 1 << 20
@@ -53,9 +52,10 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("concurrency", 1), ("queue", 0), ("max_body", 1), ("max_tokens", 1),
                             ("max_budget", 1), ("drain_seconds", 0)):  # fmt: skip
-            if not getattr(self, name) >= least:
+            value = getattr(self, name)
+            if value is not None and not value >= least:
                 option = name.replace("_", "-")
-                raise InputError(f"--{option} {getattr(self, name)}: must be at least {least}")
+                raise InputError(f"--{option} {value}: must be at least {least}")
         if self.max_per_key is not None and self.keys is None:
             raise InputError(f"--max-per-key {self.max_per_key}: there are no keys; see --api-keys")
         if self.max_per_key is not None and self.max_per_key < 1:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
+from executor.admission import CONCURRENCY
 from executor.answers import Grader
 from executor.errors import InputError
 from executor.outcome import Outcome
@@ -71,6 +72,11 @@ class SimulatedAnswerer:
         if max(token_ids) >= EOS_ID or any(0xD800 <= token < 0xE000 for token in token_ids):
             raise InputError(f"prompt: token ids must be characters' below {EOS_ID}")
         return self.policy.tokens.decode(token_ids)
+
+    @property
+    def places(self) -> int:
+        """See `Answerer.places`."""
+        return CONCURRENCY
 
     async def ready(self) -> str | None:
         """`fault`, which drills set."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class _Waiting:
 
 
 class Queue:
-    """Bounds what is under way: `concurrency` questions are answered, `room` more may wait.
+    """Bounds what is under way: so many questions are answered at once, `room` more may wait.
 
     The next turn goes to the key that has the fewest questions running, of its requests to the one
     that has the fewest, and of equals to the one that came first (max-min fairness): a request of
@@ -46,7 +46,7 @@ class Queue:
     is refused at once, and told when there is likely to be some.
 
     Args:
-        concurrency: questions answered at once.
+        concurrency: tells how many questions may be answered at once, now.
         room: questions that may wait besides.
         per_key: most questions of one key that may wait or run; None: as many as there are places.
 
@@ -54,8 +54,10 @@ class Queue:
         waiting, running: questions, now.
     """
 
-    def __init__(self, concurrency: int, room: int, per_key: int | None = None) -> None:
-        self.concurrency = concurrency
+    def __init__(
+        self, concurrency: Callable[[], int], room: int, per_key: int | None = None
+    ) -> None:
+        self._concurrency = concurrency
         self.room = room
         self.waiting = 0
         self.running = 0
@@ -64,6 +66,11 @@ class Queue:
         self._held: Counter[int | None] = Counter()
         self._running: Counter[int | None] = Counter()
         self._seconds: float | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """Questions that may be answered at once, now."""
+        return self._concurrency()
 
     @property
     def capacity(self) -> int:
@@ -111,7 +118,7 @@ class Queue:
             RequestError: 503, its turn did not come in time.
         """
         came = time.perf_counter()
-        if self.running < self.concurrency:  # then nobody waits who could be let in
+        if not self._line and self.running < self.concurrency:
             self._begin(places)
         else:
             await self._wait(places, within)
@@ -133,6 +140,7 @@ class Queue:
     async def _wait(self, places: Places, within: float | None) -> None:
         waiting = _Waiting(places, asyncio.get_running_loop().create_future())
         self._line.append(waiting)
+        self._let_in()  # there may be more turns than when the last one ended
         try:
             async with asyncio.timeout(within):
                 await waiting.turn
@@ -157,6 +165,9 @@ class Queue:
         self.running -= 1
         self._running[places.key] -= 1
         self._held[places.key] -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
         # Who has given up leaves the line itself, as soon as it comes to that.
         line = [one for one in self._line if not one.turn.done()]
         while line and self.running < self.concurrency:

@@ -44,6 +44,17 @@ def test_problems_that_need_fewer_responses_than_their_budget_let_in_more() -> N
     assert most(admission) == 128
 
 
+def test_what_is_long_ago_counts_no_more() -> None:
+    admission = Admission(16, Capacity(256, ROOMY), recent=10)
+    for _ in range(1000):
+        admission.learn(finished(10))
+    assert most(admission) == 512
+    for _ in range(100):
+        admission.learn(finished(*[10] * 64))
+    assert most(admission) == 9  # 64 but for a last trace of the others
+    assert admission.places == 9
+
+
 def test_what_the_user_asked_for_is_not_exceeded() -> None:
     assert most(Admission(1, Capacity(256, ROOMY), most=3)) == 3
     assert most(Admission(64, Capacity(256, ROOMY), most=100)) == 8

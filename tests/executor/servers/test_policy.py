@@ -164,6 +164,36 @@ def test_a_server_that_comes_back_is_used_again(servers: list[FakeServer]) -> No
     assert_all_drawn(asyncio.run(drive()))
 
 
+def test_it_says_whether_any_server_is_well(servers: list[FakeServer]) -> None:
+    policy = policy_on(*servers)
+
+    async def drive() -> None:
+        assert await policy.fault() is None
+        for server in servers:
+            server.faults.append("close")
+            server.well = False
+        drawing = asyncio.ensure_future(draw(policy, Ledger()))
+        await until(lambda: not any(server.faults for server in servers))
+        await asyncio.sleep(0.3)  # its health has been asked for
+        fault = await policy.fault()
+        assert fault is not None and all(server.url in fault for server in servers)
+        servers[1].well = True
+        assert_all_drawn(await drawing)
+        assert await policy.fault() is None
+
+    asyncio.run(drive())
+
+
+def test_servers_that_nobody_asked_for_long_are_asked_whether_they_are_well(
+    servers: list[FakeServer],
+) -> None:
+    policy = policy_on(*servers)
+    for server in servers:
+        stop(server)
+    # No request has found out.
+    assert asyncio.run(policy.fault()) is not None
+
+
 def test_a_server_that_is_not_well_gets_nothing_until_it_is(servers: list[FakeServer]) -> None:
     policy = policy_on(*servers)
     servers[0].faults.append("close")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from executor.admission import CONCURRENCY
 from executor.answers import MathGrader
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
@@ -252,6 +253,18 @@ def test_a_lost_engine_is_said_and_the_next_query_gets_another(grader: MathGrade
         service.ask(EASY)
     assert service.ask(EASY).answer == EASY.answer
     assert len(service.executors) == 2
+
+
+def test_as_many_are_answered_at_once_as_the_engines_hold(grader: MathGrader) -> None:
+    service = service_of(grader)
+    before = service.answerer.places
+    service.ask(EASY, strategy=Greedy())
+    sequences = service.executors[0].policy.capacity.sequences
+    # Until it is known what questions take: as many as the plan's largest strategy lets in.
+    assert before == CONCURRENCY and service.answerer.places == 2 * sequences
+    for _ in range(200):
+        service.ask(HARD, strategy=Majority(8))
+    assert 2 * sequences // 8 <= service.answerer.places <= 2 * sequences // 8 + 10
 
 
 def test_equal_seeds_give_equal_answers_whatever_the_request_is_called(grader: MathGrader) -> None:

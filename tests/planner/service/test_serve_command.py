@@ -145,7 +145,7 @@ def test_what_the_page_shows_of_drift() -> None:
         "agreement": Finding("agreement", 1.0, 10.0),
         "text": Finding("text", 1.0, math.inf),
     }
-    queue = Queue(1, 1)
+    queue = Queue(lambda: 1, 1)
     shown = serve.snapshot(Traffic(queue).to_dict(), plan_of(), findings)
     assert set(shown.drift) == {"difficulty", "agreement"}
     (warning,) = shown.warnings

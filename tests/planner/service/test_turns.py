@@ -24,7 +24,7 @@ async def work(queue: Queue, index: int, done: list[int], seconds: float = 0.0) 
 
 def test_turns_come_in_order_and_so_many_at_once() -> None:
     async def main() -> list[int]:
-        queue, done = Queue(2, 10), []  # type: ignore[var-annotated]
+        queue, done = Queue(lambda: 2, 10), []  # type: ignore[var-annotated]
         tasks = [asyncio.create_task(work(queue, i, done, 0.001)) for i in range(12)]
         await asyncio.sleep(0)
         assert (queue.running, queue.waiting) == (2, 10)
@@ -40,7 +40,7 @@ def test_turns_come_in_order_and_so_many_at_once() -> None:
 
 def test_who_gives_up_while_waiting_leaves_its_place() -> None:
     async def main() -> None:
-        queue, done = Queue(1, 2), []  # type: ignore[var-annotated]
+        queue, done = Queue(lambda: 1, 2), []  # type: ignore[var-annotated]
         tasks = [asyncio.create_task(work(queue, i, done, 0.01)) for i in range(3)]
         await asyncio.sleep(0)
         tasks[1].cancel()
@@ -54,7 +54,7 @@ def test_who_gives_up_while_waiting_leaves_its_place() -> None:
 
 def test_a_place_is_given_back_when_its_own_question_ends() -> None:
     async def main() -> None:
-        queue = Queue(1, 3)
+        queue = Queue(lambda: 1, 3)
         with queue.places(3) as places:
             async with queue.turn(places):
                 assert (queue.running, queue.waiting) == (1, 2)
@@ -68,9 +68,33 @@ def test_a_place_is_given_back_when_its_own_question_ends() -> None:
     asyncio.run(main())
 
 
+def test_how_many_have_a_turn_is_asked_anew() -> None:
+    async def main() -> None:
+        most = 1
+        queue, done = Queue(lambda: most, 20), []  # type: ignore[var-annotated]
+        tasks = [asyncio.create_task(work(queue, i, done, 0.01 * (i + 1))) for i in range(12)]
+        await asyncio.sleep(0)
+        assert (queue.running, queue.waiting, queue.capacity) == (1, 11, 21)
+        most = 4
+        # Whoever comes goes behind those who wait, of whom some are let in now.
+        tasks.append(asyncio.create_task(work(queue, 12, done)))
+        await asyncio.sleep(0)
+        assert (queue.running, queue.waiting, queue.capacity) == (4, 9, 24)
+        most = 2
+        await tasks[1]
+        assert (queue.running, queue.waiting) == (2, 9)
+        for task in tasks[4:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert done == [0, 1, 2, 3]
+        assert (queue.running, queue.waiting) == (0, 0)
+
+    asyncio.run(main())
+
+
 def test_failures_do_not_say_how_long_an_answer_takes() -> None:
     async def main() -> None:
-        queue = Queue(1, 10)
+        queue = Queue(lambda: 1, 10)
         for fails in (False, True):
             with contextlib.suppress(OSError), queue.places(1) as places:
                 async with queue.turn(places):
@@ -84,7 +108,7 @@ def test_failures_do_not_say_how_long_an_answer_takes() -> None:
 
 def test_when_to_ask_again_grows_with_the_queue() -> None:
     async def main() -> None:
-        queue, done = Queue(1, 100), []  # type: ignore[var-annotated]
+        queue, done = Queue(lambda: 1, 100), []  # type: ignore[var-annotated]
         assert queue.retry_after() == 1.0
         await work(queue, 0, done, 0.02)
         alone = queue.retry_after()
@@ -111,7 +135,7 @@ async def request(
 
 def test_a_request_of_many_questions_holds_up_nobody() -> None:
     async def main() -> list[str]:
-        queue, told = Queue(2, 100), []  # type: ignore[var-annotated]
+        queue, told = Queue(lambda: 2, 100), []  # type: ignore[var-annotated]
         many = asyncio.create_task(request(queue, "many", 40, told))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -128,7 +152,7 @@ def test_a_request_of_many_questions_holds_up_nobody() -> None:
 
 def test_a_key_of_many_requests_holds_up_no_other_key() -> None:
     async def main() -> list[str]:
-        queue, told = Queue(2, 100), []  # type: ignore[var-annotated]
+        queue, told = Queue(lambda: 2, 100), []  # type: ignore[var-annotated]
         busy = [asyncio.create_task(request(queue, "busy", 1, told, 0)) for _ in range(40)]
         await asyncio.sleep(0)
         other = asyncio.create_task(request(queue, "other", 3, told, 1))
@@ -141,7 +165,7 @@ def test_a_key_of_many_requests_holds_up_no_other_key() -> None:
 
 def test_a_key_gets_its_share_of_the_places_and_no_more() -> None:
     async def main() -> None:
-        queue = Queue(2, 8, per_key=4)
+        queue = Queue(lambda: 2, 8, per_key=4)
         with queue.places(3, key=0):
             with pytest.raises(RequestError) as refused, queue.places(2, key=0):
                 pass
@@ -159,7 +183,7 @@ def test_a_key_gets_its_share_of_the_places_and_no_more() -> None:
 
 def test_a_turn_that_does_not_come_in_time() -> None:
     async def main() -> None:
-        queue, told = Queue(1, 8), []  # type: ignore[var-annotated]
+        queue, told = Queue(lambda: 1, 8), []  # type: ignore[var-annotated]
         first = asyncio.create_task(work(queue, 0, told, 0.2))
         await asyncio.sleep(0)
         with queue.places(1) as places:
@@ -186,7 +210,7 @@ def test_whatever_comes_and_goes_nothing_is_left(
     """Never more turns than allowed; all that stays is answered once; all places come back."""
 
     async def main() -> None:
-        queue, told = Queue(concurrency, 100), []  # type: ignore[var-annotated]
+        queue, told = Queue(lambda: concurrency, 100), []  # type: ignore[var-annotated]
         tasks = [
             asyncio.create_task(request(queue, str(index), questions, told, key))
             for index, (questions, key) in enumerate(requests)
