@@ -22,6 +22,7 @@ from executor.templates import template_for
 from planner.console import Silence
 from planner.plan import Plan
 from planner.service.opening import Opened, open_service
+from planner.service.settings import Settings as ServiceSettings
 from planner.session import Session, Settings
 from profiling.problems import load_problems
 from tests.planner.service.served import Served, chat, serving, until
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.vllm
 
 POLICY = "lab-0.8m"
 PATH = "/v1/chat/completions"
-CLIENTS, QUESTIONS = 8, 48
+CLIENTS, QUESTIONS = 8, 24
 PROBLEMS = load_problems(
     data_folder() / "problems" / "laboratory" / "heldout.jsonl", limit=QUESTIONS
 )
@@ -80,7 +81,8 @@ class Clients:
 
 
 def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
-    with serving(opened.answerer) as served:
+    limits = ServiceSettings(constraint=opened.answerer.plan.own_constraint)
+    with serving(opened.answerer, limits) as served:
         plain, disturbed = Clients(served), Clients(served)
         plain.ask_all()
         assert set(plain.statuses) == {200}
