@@ -1,7 +1,7 @@
 """lm-evaluation-harness, as it is published, against `apportion serve` with real models.
 
 The harness gets an environment of its own (uv, a minute; `--lm-eval` names one that there is), the
-server is the command of this project with a plan, for instance the one that `make demo` leaves.
+server is the command of this project with a plan of what is recorded of the policy, or `--plan`.
 Both of the harness's OpenAI models are run, on held-out problems of the laboratory: chat, and
 completions, once as texts and once as token ids. Printed are the accuracies that the harness itself
 finds (95 %, Jeffreys), and what strategies its requests got by the server's log.
@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from common import LABORATORY, MODELS, ROOT, finish
-from served import served
+from live import POLICY, recorded_plan, serving
 
 sys.path.insert(0, str(ROOT))
+from planner.plan import Plan
 from profiling.passrate import PassRate
 from profiling.problems import load_problems
 
 VERSION = "0.4.13"
-POLICY = "lab-0.8m"
 TASK = "apportion_heldout"
 # Policies of the laboratory box their answers.
 _TASK = {
@@ -100,7 +100,7 @@ def evaluate(
 def main() -> None:
     """All ways, one after another."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--plan", type=Path, default=ROOT / "demo" / "plan.json")
+    parser.add_argument("--plan", type=Path, help=f"of {POLICY}")
     parser.add_argument("--lm-eval", type=Path, help="its command (default: installed for this)")
     parser.add_argument("--problems", type=int, default=80)
     parser.add_argument("--budget", type=int, help="of each request (default: the plan's)")
@@ -116,11 +116,12 @@ def main() -> None:
         (folder / "problems.jsonl").write_text("\n".join(lines))
         data = {"dataset_kwargs": {"data_files": {"train": str(folder / "problems.jsonl")}}}
         (folder / f"{TASK}.yaml").write_text(json.dumps(_TASK | data))  # JSON is YAML
-        store = f"sqlite:///{folder}/apportion.db"
-        with served("--plan", arguments.plan, "--store", store) as server:
+        plan = recorded_plan() if arguments.plan is None else Plan.load(arguments.plan)
+        plan.save(folder / "plan.json")
+        with serving(folder / "plan.json") as server:
             for way in WAYS:
                 before = len(server.events("request"))
-                mean, count = evaluate(command, way, server.url, folder, len(asked), more)
+                mean, count = evaluate(command, way, f"{server.url}/v1", folder, len(asked), more)
                 requests = [
                     one
                     for one in server.events("request")[before:]

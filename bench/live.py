@@ -76,6 +76,12 @@ class Live:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What it has logged under a name so far; models write other lines while they load."""
+        lines = self.log.read_text().splitlines()
+        found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [one for one in found if one.get("event") == name]
+
     def ready(self) -> bool:
         """Whether it says that questions can be answered."""
         try:

@@ -1,7 +1,7 @@
 """How good the service's answers are: routed, beside fixed strategies, on held-out problems.
 
-200 held-out problems of the laboratory are asked, by way of the official `openai` client where a
-server's address is given (`--url`, and APPORTION_KEY where it wants a key), else of the Python API:
+200 held-out problems of the laboratory are asked over HTTP by the official `openai` client, of an
+`apportion serve` that is started for it, or at `--url` (and APPORTION_KEY where it wants a key):
 once as the plan routes them, once all by majority@16, once all by best_of_n@16. Printed are
 accuracies (95 %, Jeffreys), paired differences (95 %, Agresti-Min), generated and PRM tokens a
 problem, and what the plan predicted: the mean over the questions, with the 90 % interval in which
@@ -29,13 +29,13 @@ from typing import Any
 
 import numpy as np
 from common import LABORATORY, ROOT, apportion, finish
+from live import serving
 
 sys.path.insert(0, str(ROOT))
 
 from executor.answers import MathGrader
 from executor.problem import Problem
 from executor.strategy import BestOfN, Majority, Strategy, key
-from planner import Apportion
 from planner.plan import Plan
 from planner.summary import paired_interval
 from profiling.passrate import PassRate
@@ -78,20 +78,6 @@ def make_plan(folder: Path) -> Path:
     plan = folder / "plan.json"
     apportion("plan", *models, "--budget", str(BUDGET + 4), "--out", plan, *store)
     return plan
-
-
-def by_api(served: Apportion, plan: Plan) -> Ask:
-    """Ask through the Python API."""
-
-    async def ask(problem: Problem, strategy: Strategy | None) -> Told:
-        found = await served.answer_async(problem.text, plan, strategy=strategy)
-        strategy_name = key(found.strategy)
-        return Told(
-            found.answer, strategy_name, found.difficulty, found.predicted_accuracy,
-            found.interval, found.ledger.to_dict(),
-        )  # fmt: skip
-
-    return ask
 
 
 def by_http(url: str) -> Ask:
@@ -224,9 +210,11 @@ def main() -> None:
         if arguments.url is not None:
             found = run(by_http(arguments.url), problems, arguments.at_once)
         else:
-            path = arguments.plan or make_plan(Path(scratch))
-            with Apportion(f"sqlite:///{scratch}/answers.db") as served:
-                found = run(by_api(served, Plan.load(path)), problems, arguments.at_once)
+            made = arguments.plan or make_plan(Path(scratch))
+            plan = Path(scratch) / "served.json"
+            Plan.load(made).save(plan)
+            with serving(plan) as live:
+                found = run(by_http(f"{live.url}/v1"), problems, arguments.at_once)
     told = "; ".join(line(name, each) for name, each in found.items())
     finish(found, f"{len(problems)} held-out problems: {told}", as_json=arguments.json)
 
