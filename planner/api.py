@@ -29,7 +29,7 @@ from planner.options import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from executor.strategy import Strategy
-    from planner.commands.recommend import Answer
+    from planner.answer import Answer
     from planner.plan import Plan
     from planner.pricing import Pricing
     from planner.service.answerer import Answered, Query

@@ -28,7 +28,7 @@ from rich.text import Text
 
 from executor.plain import finite
 
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 1 << 15  # columns: a file has no edge that a line could be folded at
 _LINE_SECONDS = 15.0
 
 
@@ -49,7 +49,7 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._stdout = _own_stdout()
-        # A table that is piped away should not be folded to a terminal nobody looks at.
+        # What is piped away is not folded: whoever reads it may look for whole lines.
         width = None if self._stdout.isatty() else _PIPED_WIDTH
         self.console = Console(file=self._stdout, width=width)
         self.err = Console(stderr=True, quiet=as_json)
@@ -147,10 +147,12 @@ class _Lines:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table; all columns but the first stand to the right."""
+    """A table; all columns but the first stand to the right, and their numbers are never folded."""
     made = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
-        made.add_column(column, justify="right" if number else "left", overflow="fold")
+        made.add_column(
+            column, justify="right" if number else "left", overflow="fold", no_wrap=number > 0
+        )
     for row in rows:
         made.add_row(*row)
     return made

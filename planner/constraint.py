@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from executor.errors import InputError
@@ -127,6 +127,16 @@ def missing(quantity: str, cost: Cost, rates: Rates) -> str | None:
         f"the evidence does not count {named} tokens; "
         "runs of your own (apportion profile, apportion measure) do"
     )
+
+
+def unknown(found: Sequence[Cost], rates: Rates) -> list[str]:
+    """A line on what is known of none of these costs: why, and which option gives it."""
+    reasons = []
+    dearest = max(found, key=lambda cost: cost.prm_tokens)  # what is said of the PRM holds for it
+    for quantity, word in (("flops", "FLOPs"), ("seconds", "seconds"), ("usd", "USD")):
+        if all(getattr(cost, quantity) is None for cost in found):
+            reasons.append(f"{word} ({missing(quantity, dearest, rates)})")
+    return [f"not known here: {'; '.join(reasons)}"] if reasons else []
 
 
 def _option(name: str) -> str:

@@ -10,7 +10,7 @@ Curves rise: what a budget reaches is the best of all budgets up to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,16 +55,28 @@ class Efficiency:
         of_choice: the budget at which majority is as accurate as the choice, over the choice's.
         at_majority_best: as the paper has it: the budget at which majority is best, over the budget
             at which the best of all other strategies is as accurate.
+        best_accuracy: what majority reaches at best, as measured.
+        best_budget: the budget at which it does.
+        others_budget: that at which the best of all others does; where `at_majority_best` is a
+            bound, the end of what was measured.
     """
 
     of_choice: Gain
     at_majority_best: Gain
+    best_accuracy: float
+    best_budget: float
+    others_budget: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "of_choice": self.of_choice.to_dict(),
             "at_majority_best": self.at_majority_best.to_dict(),
+            "majority_best": {
+                "accuracy": self.best_accuracy,
+                "budget": self.best_budget,
+                "others_budget": self.others_budget,
+            },
         }
 
 
@@ -106,6 +118,9 @@ def efficiency(
         made[unit] = Efficiency(
             of_choice=_gain(equal / budgets[at], side),
             at_majority_best=_gain(best_at / needed, -other_side),
+            best_accuracy=float(majority[1][0].max()),
+            best_budget=float(best_at[0]),
+            others_budget=float(needed[0]),
         )
     return made
 
@@ -165,26 +180,47 @@ def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Float
     return reached, np.where(never, 1, np.where(early, -1, 0)).astype(np.int8)
 
 
-def sentence(gain: Efficiency, unit: str) -> str:
-    """Both gains in words; a bound that leaves open which takes more is left out."""
-    budget = unit_name(unit)
-    choice, best = gain.of_choice, gain.at_majority_best
+def sentences(gains: Mapping[str, Efficiency]) -> list[str]:
+    """What is gained over majority vote in words, all units together.
+
+    A bound that leaves open which takes more is left out.
+    """
+    if not gains:
+        return []
+    first = next(iter(gains.values()))
+    most = f"{first.best_accuracy:.3f}"
+    with_n = f"with {gains['generations'].best_budget:,.4g} generations"
+    others = gains["generations"].others_budget
     to_equal = {
-        "=": "to be as accurate",
-        ">": "to be as accurate, which it is at no budget measured",
-        "<": "to be as accurate, which it is at its smallest budget",
+        "=": "majority vote takes {} of the choice to be as accurate",
+        ">": "majority vote is as accurate as the choice at no budget measured; that would take {}",
+        "<": "majority vote is as accurate as the choice at its smallest budget already, with {}",
     }
-    told = []
-    if _tells(choice):
-        told.append(
-            f"majority vote takes {_times(choice)} the {budget} {to_equal[choice.relation]}"
-        )
-    if _tells(best):
-        told.append(
-            f"where majority vote is best it takes {_times(best)} the {budget} of the best other "
-            "strategy as accurate"
-        )
-    return "; ".join(told)
+    at_best = {
+        "=": f"another strategy reaches it with {others:,.3g}: majority takes {{}}",
+        ">": "another reaches it at the smallest budget measured already: majority takes {}",
+        "<": "no other reaches it at any budget measured: majority takes {}",
+    }
+    said = [
+        words.format(times)
+        for relation, words in to_equal.items()
+        if (times := _together({unit: one.of_choice for unit, one in gains.items()}, relation))
+    ]
+    said += [
+        f"majority vote does its best, {most}, {with_n}; {words.format(times)}"
+        for relation, words in at_best.items()
+        if (times := _together({u: one.at_majority_best for u, one in gains.items()}, relation))
+    ]
+    return said
+
+
+def _together(gains: Mapping[str, Gain], relation: str) -> str:
+    """Those of one relation, as `4 times the generations and 2 times the FLOPs`."""
+    return " and ".join(
+        f"{_times(gain)} the {unit_name(unit)}"
+        for unit, gain in gains.items()
+        if gain.relation == relation and _tells(gain)
+    )
 
 
 def _tells(gain: Gain) -> bool:
@@ -199,6 +235,8 @@ def _tells(gain: Gain) -> bool:
 
 def _times(gain: Gain) -> str:
     low, high = gain.interval
-    limits = f"{low:.3g} to {high:.3g}" if np.isfinite(high) else f"{low:.3g} and more"
+    limits = f" [{low:.3g} to {high:.3g}]" if np.isfinite(high) else f" [{low:.3g} and more]"
+    if gain.relation == ">" and (low, high) == (gain.gain, np.inf):
+        limits = ""  # which is what "more than" says
     sign = {"=": "", ">": "more than ", "<": "less than "}[gain.relation]
-    return f"{sign}{gain.gain:.3g} [{limits}] times"
+    return f"{sign}{gain.gain:.3g}{limits} times"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answ
 
 # Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
 _PLAIN_PRIOR = 4.0
+PREDICTED = "predicted"  # what a prediction rests on where nothing of its strategy is known
+_WIDE = 0.2  # an interval that is remarked upon
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Choice:
         predicted_accuracy, interval: mean and 90 % interval of its accuracy.
         cost: expected, a problem.
         problems: how many problems it was measured on here; 0 if it rests on the model alone.
-        sources: how (`measured`, `replayed`, `published`, or `model` alone).
+        sources: how (`measured`, `replayed`, `published`, or `predicted` from other strategies and
+            policies alone).
         beta: parameters of the Beta posterior that mean and interval are of.
         extra: generations besides the strategy's own: probes that it cannot use.
         prior: right-or-wrong problems that what was believed before any outcome weighs in `beta`;
@@ -284,7 +287,7 @@ def choose(
         difficulty,
         pick,
         tuple(others),
-        (*notes, *_remarks(pick, others)),
+        (*notes, *_remarks(pick)),
         pareto=tuple(allowed[i] for i in pareto_front(prices, means)),
         cost_unit=unit,
         chance=chance,
@@ -319,18 +322,11 @@ def _left_out(found: list[Choice], constraint: Constraint) -> list[str]:
     return [f"{some} left out: not all that is limited is known of what they cost"]
 
 
-def _remarks(pick: Choice, others: list[Choice]) -> list[str]:
-    notes = []
-    rival = next((c for c in others if c.strategy.name != pick.strategy.name), None)
-    if rival and rival.interval[1] >= pick.predicted_accuracy:
-        notes.append(
-            f"{key(rival.strategy)} may be as good: {rival.predicted_accuracy:.3f} "
-            f"[{rival.interval[0]:.3f}, {rival.interval[1]:.3f}]"
-        )
+def _remarks(pick: Choice) -> list[str]:
     width = pick.interval[1] - pick.interval[0]
-    if width > 0.2:
-        notes.append(f"the interval is {width:.0%} wide: {_why_wide(pick)}")
-    return notes
+    if width <= _WIDE:
+        return []
+    return [f"the interval is {100 * width:.0f} points wide: {_why_wide(pick)}"]
 
 
 def _why_wide(pick: Choice) -> str:

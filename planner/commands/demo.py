@@ -15,6 +15,7 @@ from executor.errors import InputError
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner import evidence
+from planner.answer import explain
 from planner.commands import common, fit_prm
 from planner.commands import fit as fit_command
 from planner.commands import plan as plan_command
@@ -22,7 +23,6 @@ from planner.commands import profile as profile_command
 from planner.commands import report as report_command
 from planner.commands.basis import read_basis
 from planner.commands.measure import measure, summary_table
-from planner.commands.recommend import explain
 from planner.commands.run import KIND as RUN_KIND
 from planner.commands.run import run_plan
 from planner.comparable import for_pair

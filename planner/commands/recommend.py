@@ -6,13 +6,13 @@ import difflib
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from executor.errors import InputError
 from executor.store import Store
 from planner import evidence
+from planner.answer import Answer, explain, of_choice
 from planner.catalog import Catalog, load_catalog
 from planner.commands import common, measured_runs
 from planner.commands.basis import Basis, measured_names, read_basis
@@ -20,59 +20,15 @@ from planner.commands.common import model_name, store_exists
 from planner.commands.recommendation import document, show
 from planner.comparable import for_pair
 from planner.console import Output
-from planner.constraint import Constraint
+from planner.constraint import Constraint, unknown
 from planner.costs import Rates
-from planner.efficiency import Efficiency, efficiency
-from planner.next_measurement import PROBLEMS, Measurement, next_measurement
+from planner.next_measurement import PROBLEMS
 from planner.pricing import Pricing
 from planner.prm_verdict import vote_gain
 from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
-from planner.purchase import commands
-from planner.recommend import Choice, Recommendation, candidates, choose
+from planner.recommend import Choice, candidates, choose
 from planner.report import prm_words
-from planner.runner_up import RunnerUp, runner_up, why
 from profiling.passrate import ALL
-
-if TYPE_CHECKING:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A recommendation with all that is said of it.
-
-    Attributes:
-        policy, prm: whom it is for.
-        rows: the evidence it rests on.
-        made: the choice, what else keeps to the limits, the Pareto front, notes.
-        second: the runner-up; `why` it lost.
-        measurement: what more problems would be worth; None where nothing was measured.
-        gains: efficiency gain over majority vote, by unit of budget.
-        published: figures of others, where nothing was measured (`planner.published.answer`).
-        own: whether it rests on runs of this store, which more of them add to.
-        notes: for people.
-    """
-
-    policy: str
-    prm: str | None
-    rows: pd.DataFrame
-    made: Recommendation
-    second: RunnerUp | None
-    why: str | None
-    measurement: Measurement | None
-    gains: dict[str, Efficiency]
-    published: tuple[dict[str, Any], ...] = ()
-    own: bool = True
-    notes: tuple[str, ...] = ()
-
-    @property
-    def buy(self) -> tuple[str, ...]:
-        """Command lines of the measurement; none where they would replace what this rests on."""
-        if not self.own or self.measurement is None:
-            return ()
-        cells, problems = self.measurement.cells, self.measurement.problems
-        return commands(cells, problems, self.policy, self.prm, self.made.difficulty)
-
 
 Reader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], Basis]
 
@@ -117,7 +73,7 @@ class Measured:
             next_problems,
             own=self.basis.own,
         )
-        return answered, self.notes
+        return answered, (*self.notes, *_unknown(self.found, self.basis.rates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +111,22 @@ class Published:
         """
         common.check_known(constraint, self.rates)
         made = choose(ALL, list(self.found), constraint, self.rates)
-        nothing = evidence.no_rows()
-        second = runner_up(made, constraint, nothing)
-        lost = None
-        if second is not None:
-            better = self.printed.probability_better(second.choice.strategy, made.choice.strategy)
-            basis = "by their joint prediction from published figures"
-            second = replace(second, better=better, basis=basis)
-            lost = why(second, made, constraint)
-        answered = Answer(
-            self.policy, self.prm, nothing, made, second, lost, None, {}, self.printed.evidence
+        answered = of_choice(
+            self.policy,
+            self.prm,
+            evidence.no_rows(),
+            made,
+            constraint,
+            self.printed.contrast,
+            published=self.printed.evidence,
         )
-        printed = self.printed.printed(made.choice.strategy)
-        return answered, (*self.unused, *printed, *self.printed.notes, *self.rates.notes())
+        return answered, (
+            *self.unused,
+            *self.printed.printed(made.choice, answered.shown),
+            *self.printed.notes,
+            *self.rates.notes(),
+            *_unknown(self.found, self.rates),
+        )
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -256,6 +215,11 @@ def look_up(
     return Measured(basis, policy, prm, level, rows, found, notes)
 
 
+def _unknown(found: Sequence[Choice], rates: Rates) -> list[str]:
+    """What no cost here is known in."""
+    return unknown([one.cost for one in found], rates)
+
+
 def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[Choice]:
     """Every strategy known on a difficulty; InputError where there is none."""
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
@@ -281,44 +245,6 @@ def answer(
     made = choose(level, found, constraint, basis.rates)
     rows = for_pair(basis.frame, policy, prm)
     return explain(rows, policy, prm, made, found, constraint, next_problems, own=basis.own)
-
-
-def explain(
-    rows: pd.DataFrame,
-    policy: str,
-    prm: str | None,
-    made: Recommendation,
-    found: Sequence[Choice],
-    constraint: Constraint,
-    next_problems: int = PROBLEMS,
-    *,
-    own: bool,
-) -> Answer:
-    """What is said of a choice.
-
-    Args:
-        rows: the evidence of this policy and PRM.
-        policy, prm: whom it is for.
-        made: the choice, under `constraint`.
-        found: everything known, whatever it costs.
-        constraint: what it keeps to.
-        next_problems: of a measurement.
-        own: see `Answer`.
-    """
-    level = made.difficulty
-    of_level = rows if level == ALL else rows[rows["difficulty"] == level]
-    second = runner_up(made, constraint, of_level)
-    return Answer(
-        policy,
-        prm,
-        rows,
-        made,
-        second,
-        None if second is None else why(second, made, constraint),
-        next_measurement(made, found, constraint, of_level, next_problems),
-        efficiency(made.choice, found, of_level),
-        own=own,
-    )
 
 
 def asks_published(

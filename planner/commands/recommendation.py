@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.table import Table
 
 from executor.strategy import key
+from planner.answer import Answer
+from planner.cheaper import sentence as less_words
 from planner.console import count, share, table
-from planner.efficiency import sentence as efficiency_sentence
 from planner.next_measurement import sentence as measurement_sentence
 from planner.posterior import PERCENT
 from planner.recommend import unit_name
+from planner.report.words import rests_on, sources
 from profiling.passrate import ALL
-
-if TYPE_CHECKING:
-    from planner.commands.recommend import Answer
 
 
 def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
@@ -34,6 +36,9 @@ def document(answered: Answer, notes: list[str]) -> dict[str, Any]:
         "cost": choice["cost"],
         "alternatives": [other.to_dict() for other in made.alternatives],
         "runner_up": None if second is None else second.to_dict(str(answered.why)),
+        "cheaper": None
+        if answered.less is None
+        else answered.less.to_dict(less_words(answered.less, made)),
         "pareto": [one.to_dict() for one in made.pareto],
         "cost_unit": made.cost_unit,
         "next_measurement": None
@@ -56,42 +61,15 @@ def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
 def show(console: Console, answered: Answer, notes: list[str]) -> None:
     """The answer for people: in a sentence first."""
     made = answered.made
-    choice = made.choice
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False)
 
     console.print(_headline(answered), highlight=False)
-    if answered.why:
-        say(f"runner-up: {answered.why}")
-    for unit, gain in answered.gains.items():
-        if told := efficiency_sentence(gain, unit):
-            say(told)
-    rows = [
-        [
-            key(c.strategy) + (" *" if c is choice else ""),
-            share(c.predicted_accuracy, c.interval),
-            str(c.problems),
-            count(c.cost.generated_tokens),
-            count(c.cost.prm_tokens),
-            count(c.cost.flops),
-            "-" if c.cost.seconds is None else f"{c.cost.seconds:.3g}",
-        ]
-        for c in (made.pareto if choice in made.pareto else (choice, *made.pareto))
-    ]
-    columns = [
-        "strategy",
-        f"accuracy [{PERCENT}]",
-        "problems",
-        "generated",
-        "PRM",
-        "FLOPs",
-        "seconds",
-    ]
-    unit = unit_name(made.cost_unit)
-    title = f"* the choice, and the Pareto front: nothing is more accurate for as few {unit}"
-    console.print(table(title, columns, rows))
-    if hidden := len(made.alternatives) + 1 - len(rows):
+    for line in answered.said:
+        say(line)
+    console.print(_table(answered))
+    if hidden := len(made.alternatives) + 1 - len(answered.shown):
         console.print(f"and {hidden} more, with --json", highlight=False)
     if answered.measurement is not None:
         say(measurement_sentence(answered.measurement, made))
@@ -99,6 +77,52 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     for note in notes:
         say(f"note: {note}")
+
+
+def _table(answered: Answer) -> Table:
+    """The Pareto front, and whatever else is named; costs that nothing here is known in are left
+    out (`planner.constraint.unknown` says why)."""
+    shown, made = answered.shown, answered.made
+    known = [one for one in _COSTS if any(getattr(c.cost, one.quantity) is not None for c in shown)]
+    named = [mark for choice in shown for mark in answered.marks(choice)]
+    title = (
+        f"the Pareto front (nothing is more accurate for as few {unit_name(made.cost_unit)})"
+        + (" and what is named above" if len(named) > 1 else "")
+    )
+    rows = [
+        [
+            " ".join([key(c.strategy), *(f"({mark})" for mark in answered.marks(c))]),
+            share(c.predicted_accuracy, c.interval),
+            sources(c.sources),
+            str(c.problems or "-"),
+            *(one.words(getattr(c.cost, one.quantity)) for one in known),
+        ]
+        for c in shown
+    ]
+    columns = ["strategy", f"accuracy [{PERCENT}]", "how", "problems"]
+    return table(title, [*columns, *(one.heading for one in known)], rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    """A column of costs: its heading, the field of `Cost`, and how that is written."""
+
+    heading: str
+    quantity: str
+    words: Callable[[float | None], str] = count
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+_COSTS = (
+    _Quantity("generated", "generated_tokens"),
+    _Quantity("PRM", "prm_tokens"),
+    _Quantity("FLOPs", "flops"),
+    _Quantity("seconds", "seconds", _short),
+    _Quantity("USD", "usd", _short),
+)
 
 
 def _headline(answered: Answer) -> str:
@@ -114,5 +138,5 @@ def _headline(answered: Answer) -> str:
     return (
         f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
         f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
-        f"{choice.problems} problems){sure}"
+        f"{rests_on(choice)}){sure}"
     )

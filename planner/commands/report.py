@@ -12,14 +12,15 @@ from executor.resources import data_folder
 from executor.store import Store
 from executor.strategy import from_key
 from planner import evidence
+from planner.answer import Answer
 from planner.catalog import load_catalog
 from planner.commands import common
 from planner.commands.basis import Basis, measured_names, read_basis
 from planner.commands.common import model_name, store_exists
-from planner.commands.recommend import Answer, answer, asks_published, published
+from planner.commands.recommend import answer, asks_published, published
 from planner.console import Output
 from planner.recommend import candidates
-from planner.report import Advice, BasisRow, ReportData, report
+from planner.report import BasisRow, ReportData, report
 from planner.report.formats import write
 from planner.summary import PairedDifference, RunSummary
 from profiling.laboratory.catalog import POLICIES, prms_of
@@ -101,7 +102,7 @@ def published_data(answered: Answer, notes: Sequence[str]) -> ReportData:
     return ReportData(
         policy=answered.policy,
         prm=answered.prm,
-        advice=[advice(answered)],
+        advice=[answered],
         found={made.difficulty: (made.choice, *made.alternatives)},
         mix={},
         basis=[_published_row(row) for row in answered.published],
@@ -162,7 +163,7 @@ def data(
     return ReportData(
         policy=policy,
         prm=prm,
-        advice=[advice(one) for one in answers],
+        advice=answers,
         found={
             level: candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
             for level in LEVELS
@@ -175,18 +176,6 @@ def data(
         runs=runs,
         paired=paired,
         notes=basis.notes,
-    )
-
-
-def advice(answered: Answer) -> Advice:
-    """An answer as the report shows it."""
-    return Advice(
-        made=answered.made,
-        second=answered.second,
-        why=answered.why,
-        measurement=answered.measurement,
-        commands=answered.buy,
-        gains=answered.gains,
     )
 
 

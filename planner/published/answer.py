@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +26,19 @@ from executor.strategy import (
     to_dict,
 )
 from planner.catalog import Catalog
+from planner.contrast import Contrast
 from planner.costs import Rates
 from planner.evidence import BUDGETS
 from planner.posterior import summarise
 from planner.published import figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
-from planner.recommend import Choice
+from planner.recommend import PREDICTED, Choice
 from profiling.arrays import Floats
 
 DEFAULT_BENCHMARK = "MATH-500"  # what most of the figures are of
 # A strategy chosen anew for each budget, with a PRM that is not printed: shown, never proposed.
 _CHOSEN_BY_OTHERS = "compute_optimal"
+_SLACK = 0.005  # of accuracy: a prediction that near its figures is as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class PublishedAnswer:
             choices)`: what is not known of the policy is not known of any of them.
         evidence: the figures it rests on, each with its source, and what the model rests on.
         notes: what should be known about it, a line each.
+        without: the accuracy that is predicted of a strategy from all figures but its own.
     """
 
     choices: tuple[Choice, ...]
@@ -56,22 +59,61 @@ class PublishedAnswer:
     covariance: Floats
     evidence: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
+    without: Callable[[Strategy], float]
 
-    def probability_better(self, one: Strategy, other: Strategy) -> float:
-        """P(the accuracy of one strategy is higher than another's), what they share allowed for."""
+    def contrast(self, one: Choice, other: Choice) -> Contrast:
+        """How two of the choices differ, what they share allowed for.
+
+        The chance is exact for the logits; the error of the difference is that of the logits
+        times p (1 - p), to first order.
+        """
         strategies = [choice.strategy for choice in self.choices]
-        i, j = strategies.index(one), strategies.index(other)
-        apart = self.covariance[i, i] + self.covariance[j, j] - 2 * self.covariance[i, j]
-        return float(ndtr((self.means[i] - self.means[j]) / math.sqrt(apart)))
+        i, j = strategies.index(one.strategy), strategies.index(other.strategy)
+        between = self.covariance[np.ix_([i, j], [i, j])]
+        apart = math.sqrt(np.array([1.0, -1.0]) @ between @ np.array([1.0, -1.0]))
+        slopes = np.array([p * (1 - p) for p in (one.predicted_accuracy, other.predicted_accuracy)])
+        slopes[1] *= -1
+        return Contrast(
+            one.predicted_accuracy - other.predicted_accuracy,
+            math.sqrt(slopes @ between @ slopes),
+            float(ndtr((self.means[i] - self.means[j]) / apart)),
+            0,
+            "by their joint prediction from published figures",
+        )
 
-    def printed(self, strategy: Strategy) -> list[str]:
-        """What the figures of one strategy itself are, as a note."""
-        name = key(strategy)
-        own = [row for row in self.evidence if row.get("strategy") == name]
+    def printed(self, choice: Choice, shown: Sequence[Choice]) -> list[str]:
+        """What the figures of one strategy itself are, as a note; and which of those `shown` are
+        predicted outside their own figures, and why."""
+        name = key(choice.strategy)
+        own = self._own(choice)
         if not own:
             return [f"no figure of {name} itself is published: the accuracy is the model's"]
         said = ", ".join(f"{row['accuracy']:.3f} ({row['source']})" for row in own)
-        return [f"published of {name} itself: {said}; the prediction leans on the rest too"]
+        notes = [f"published of {name} itself: {said}; the prediction leans on the rest too"]
+        outside = {
+            key(one.strategy): f"{one.predicted_accuracy:.3f} ({_range(figures)} printed)"
+            for one in (choice, *shown)
+            if (figures := [row["accuracy"] for row in self._own(one)])
+            and not min(figures) - _SLACK <= one.predicted_accuracy <= max(figures) + _SLACK
+        }
+        if outside:
+            told = "; ".join(f"{one} {figures}" for one, figures in outside.items())
+            rest = f", {self.without(choice.strategy):.3f} for {name}" if name in outside else ""
+            notes.append(
+                f"predicted outside the figures of the very strategy: {told}; studies differ and a "
+                "run of your own is another, so that these count in part and are drawn towards "
+                f"what all other figures let expect{rest}"
+            )
+        return notes
+
+    def _own(self, choice: Choice) -> list[dict[str, Any]]:
+        name = key(choice.strategy)
+        return [row for row in self.evidence if row.get("strategy") == name]
+
+
+def _range(figures: Sequence[float]) -> str:
+    low, high = min(figures), max(figures)
+    return f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
 
 
 def ask(
@@ -114,9 +156,22 @@ def ask(
         *_sources(policy, on),
         *_unknown(policy, prm, catalog),
         *_beyond(policy, catalog, model.sizes_),
-        *_tokens(on),
+        *_tokens(on, scored=prm is not None),
     ]
-    return PublishedAnswer(tuple(choices), means, covariance, tuple(evidence), tuple(notes))
+
+    def without(strategy: Strategy) -> float:
+        cell = _cell(strategy, policy, prm, on)
+        own = (model_cells["policy"] == policy) & (model_cells["benchmark"] == on)
+        own &= (model_cells["prm"] == cell["prm"]) & (model_cells["strategy"] == key(strategy))
+        with threadpool_limits(limits=1):
+            rest = PublishedModel.load(catalog).fit(model_cells[~own])
+            mean, variance = rest.predict(pd.DataFrame([cell]))
+        a, b = beta_of_logit(mean, np.diag(variance))
+        return float(a[0] / (a[0] + b[0]))
+
+    return PublishedAnswer(
+        tuple(choices), means, covariance, tuple(evidence), tuple(notes), without
+    )
 
 
 def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str) -> pd.DataFrame:
@@ -151,6 +206,7 @@ def _choices(
     found = []
     for i, strategy in enumerate(strategies):
         drawn = strategy.n * tokens
+        # Nobody prints what a PRM forwards: see `_tokens`.
         is_known = key(strategy) in known
         found.append(
             Choice(
@@ -159,7 +215,7 @@ def _choices(
                 (float(lows[i]), float(highs[i])),
                 rates.price(drawn, 0.0, drawn if strategy.needs_prm else 0.0),
                 problems if is_known else 0,
-                "published" if is_known else "model",
+                "published" if is_known else PREDICTED,
                 (float(a[i]), float(b[i])),
             )
         )
@@ -266,9 +322,10 @@ def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[str]:
     ]
 
 
-def _tokens(benchmark: str) -> list[str]:
+def _tokens(benchmark: str, *, scored: bool) -> list[str]:
     tokens, source = figures.tokens_per_response()
+    prm = "; a PRM is taken to forward as many tokens as are generated" if scored else ""
     return [
-        f"costs take {tokens:.0f} tokens a response, prompts left out, for {benchmark} too: no "
-        f"study prints tokens, and one run tells them ({source})"
+        f"costs take {tokens:.0f} tokens a response, prompts left out, for {benchmark} too{prm}: "
+        f"no study prints tokens, and one run tells those of a response ({source})"
     ]

@@ -12,11 +12,14 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import chdtrc
 
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
 from planner.costs import TOKENS
+from profiling.arrays import Floats
 from profiling.passrate import ALL
 
 # A source that was seen only through others is shown and not built on.
@@ -25,6 +28,7 @@ SECONDARY = "secondary"
 CELL = ["policy", "prm", "name", "n", "width", "score", "vote", "benchmark"]
 SAMPLE = "majority"  # a vote of one is one sample
 _ROUNDING = 1e-9
+_SURPRISING = 0.05  # a chance below which sampling is no explanation
 
 
 @cache
@@ -115,23 +119,65 @@ def strategy_of(cell: Mapping[Any, Any]) -> Strategy | None:
 
 
 def contradictions(policy: str, benchmark: str) -> list[str]:
-    """Figures of one cell that differ by more than they could be read to, a line a cell."""
+    """What is printed of one cell and does not agree, a line a cell.
+
+    Studies are samples of their own: they disagree where their figures differ by more than
+    sampling allows (`heterogeneity`). What one study prints twice is one sample: it disagrees with
+    itself where that differs by more than it could be read to.
+    """
     table = rows()
     table = table[(table["policy"] == policy) & (table["benchmark"] == benchmark)]
     table = table[table["metric"].isin(["accuracy", "coverage"])]
-    by_source = table.groupby([*CELL, "metric", "source"], sort=True, as_index=False).agg(
-        accuracy=("accuracy", "mean"), error=("error", "max")
+    by_source = table.groupby([*CELL, "metric", "study", "source"], sort=True, as_index=False).agg(
+        accuracy=("accuracy", "mean"), error=("error", "max"), runs=("seed", "nunique")
     )
-    said: dict[str, list[Any]] = {}
-    for row in by_source.to_dict("records"):
-        said.setdefault(_printed(row), []).append(row)
+    problems = benchmarks()[benchmark]
     lines = []
-    for cell, found in said.items():
-        read = [row["accuracy"] for row in found]
-        if max(read) - min(read) > 2 * max(row["error"] for row in found) + _ROUNDING:
-            each = ", ".join(f"{row['accuracy']:.3f} ({row['source']})" for row in found)
-            lines.append(f"{cell}: {each}")
+    for cell, found in by_source.groupby([*CELL, "metric"], sort=True):
+        named = _printed(dict(zip(CELL, cell, strict=False)))
+        for study, own in found.groupby("study", sort=True):
+            if len(own) > 1 and np.ptp(own["accuracy"]) > 2 * own["error"].max() + _ROUNDING:
+                lines.append(f"{study} prints {named} twice, {_each(own)}")
+        studies = found.groupby("study", sort=True, as_index=False).agg(
+            accuracy=("accuracy", "mean"),
+            error=("error", "max"),
+            runs=("runs", "max"),
+            source=("source", "first"),
+        )
+        trials = problems * studies["runs"].to_numpy(float)
+        if len(studies) > 1:
+            chance = heterogeneity(
+                studies["accuracy"].to_numpy(float), trials, studies["error"].to_numpy(float)
+            )
+            if chance < _SURPRISING:
+                told = f"{_each(studies)}, which sampling explains with a chance of {chance:.1g}"
+                lines.append(f"studies differ on {named}: {told}")
     return lines
+
+
+def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:
+    """How often studies of one true accuracy would differ as much as these do, by sampling alone.
+
+    Cochran's Q against chi-squared with one degree of freedom less than studies (Cochran 1954,
+    Biometrics 10(1)), with the variances that hold if the pooled accuracy is the true one. Studies
+    are taken as independent: on one benchmark they share its problems and differ by less.
+
+    Args:
+        accuracy: shape `(studies,)`.
+        trials: problems times runs, of the same shape.
+        error: how exactly each could be read; of a figure rounded within it the variance is a
+            third of its square.
+    """
+    pooled = float(np.clip((accuracy @ trials + 0.5) / (trials.sum() + 1), 0.0, 1.0))
+    weights = 1 / (pooled * (1 - pooled) / trials + error**2 / 3)
+    mean = weights @ accuracy / weights.sum()
+    return float(chdtrc(len(accuracy) - 1, weights @ (accuracy - mean) ** 2))
+
+
+def _each(found: pd.DataFrame) -> str:
+    """Figures with their sources."""
+    pairs = zip(found["accuracy"], found["source"], strict=True)
+    return ", ".join(f"{accuracy:.3f} ({source})" for accuracy, source in pairs)
 
 
 def _printed(cell: Mapping[Any, Any]) -> str:

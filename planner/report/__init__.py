@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from planner.report import accuracy, advice, basis, trust, workload
-from planner.report.data import Advice, BasisRow, ReportData
+from planner.report.data import BasisRow, ReportData
 from planner.report.document import Report
 from profiling.passrate import EASY_FROM, MEDIUM_FROM
 
-__all__ = ["Advice", "BasisRow", "ReportData", "report"]
+__all__ = ["BasisRow", "ReportData", "report"]
 
 
 def report(data: ReportData) -> Report:

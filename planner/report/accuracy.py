@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.strategy import STRATEGIES, key
+from planner.answer import Answer
 from planner.pareto import pareto_front
 from planner.posterior import PERCENT
 from planner.recommend import Choice, cost_unit, unit_name
@@ -41,23 +42,27 @@ class _Level:
         level: the difficulty.
         ranked: its strategies.
         front: those that nothing beats in both cost and accuracy, from the cheapest on.
+        named: the front, and whatever else the answer names, from the cheapest on.
         chosen: key of the recommended one, or None.
+        marks: what a strategy is in the answer, by its key; see `Answer.marks`.
         unit: what costs are compared by.
     """
 
     level: str
     ranked: tuple[Choice, ...]
     front: tuple[Choice, ...]
+    named: tuple[Choice, ...]
     chosen: str | None
+    marks: Mapping[str, tuple[str, ...]]
     unit: str
 
 
 def sections(data: ReportData, asked: Sequence[str] = LEVELS) -> tuple[Section, Section, Section]:
     """Against budget, against cost, and all strategies as tables; of the difficulties asked for."""
-    chosen = {one.made.difficulty: key(one.made.choice.strategy) for one in data.advice}
+    answers = {one.made.difficulty: one for one in data.advice}
     unit = cost_unit([choice for found in data.found.values() for choice in found])
     levels = [
-        _level(level, data.found[level], chosen.get(level), unit)
+        _level(level, data.found[level], answers.get(level), unit)
         for level in asked
         if data.found.get(level)
     ]
@@ -65,10 +70,21 @@ def sections(data: ReportData, asked: Sequence[str] = LEVELS) -> tuple[Section, 
     return _budget(levels, missing), _cost(levels, missing, unit), _tables(levels, missing)
 
 
-def _level(level: str, found: Sequence[Choice], chosen: str | None, unit: str) -> _Level:
+def _level(level: str, found: Sequence[Choice], answered: Answer | None, unit: str) -> _Level:
     ranked = tuple(sorted(found, key=lambda c: (-c.predicted_accuracy, c.price(unit))))
     front = pareto_front([c.price(unit) for c in ranked], [c.predicted_accuracy for c in ranked])
-    return _Level(level, ranked, tuple(ranked[i] for i in front), chosen, unit)
+    on_front = {key(ranked[i].strategy) for i in front}
+    marks = {} if answered is None else {key(c.strategy): answered.marks(c) for c in found}
+    named = (c for c in ranked if key(c.strategy) in on_front or marks.get(key(c.strategy)))
+    return _Level(
+        level,
+        ranked,
+        tuple(ranked[i] for i in front),
+        tuple(sorted(named, key=lambda c: c.price(unit))),
+        None if answered is None else key(answered.made.choice.strategy),
+        marks,
+        unit,
+    )
 
 
 def _missing(levels: Sequence[str]) -> list[Block]:
@@ -196,9 +212,10 @@ def _point(choice: Choice, x: float, level: _Level, stressed: Iterable[str] | No
 def _front_table(level: _Level) -> Table:
     return _table(
         level,
-        level.front,
+        level.named,
         f"front-{level.level}",
-        f"{words.level(level.level)}: the Pareto front, the cheapest first; "
+        f"{words.level(level.level)}: the Pareto front and what is named beside the "
+        "recommendation, the cheapest first; "
         f"accuracy with its {PERCENT} interval, costs a problem",
     )
 
@@ -235,7 +252,7 @@ def _table(
     for choice in choices:
         named = key(choice.strategy)
         marks = (
-            ("recommended", named == level.chosen),
+            *((mark, True) for mark in level.marks.get(named, ())),
             ("highest accuracy", choice is level.ranked[0]),
             (FRONT, folded and named in on_front),
         )
@@ -244,7 +261,7 @@ def _table(
                 (
                     Cell(named, named),
                     _accuracy(choice),
-                    Cell(words.count(choice.problems), choice.problems),
+                    Cell(words.count(choice.problems) if choice.problems else "-", choice.problems),
                     *(
                         Cell(words.amount(value), words.finite(value))
                         for value in (getattr(choice.cost, one.name) for one in known)

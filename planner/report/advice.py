@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from executor.strategy import key
-from planner.efficiency import sentence as gain_sentence
+from planner.answer import Answer
+from planner.cheaper import sentence as less_words
 from planner.next_measurement import sentence as measurement_sentence
 from planner.report import words
-from planner.report.data import Advice, ReportData
+from planner.report.data import ReportData
 from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
 from profiling.passrate import ALL, LEVELS
 
@@ -27,7 +28,7 @@ def section(data: ReportData) -> Section:
     return Section("recommendation", "Recommendation", "Recommendation", tuple(blocks), facts)
 
 
-def card(advice: Advice) -> Card:
+def card(advice: Answer) -> Card:
     """A recommendation in a box that can be read alone."""
     made, choice = advice.made, advice.made.choice
     budget = words.plural(choice.strategy.n, "generation")
@@ -46,30 +47,27 @@ def card(advice: Advice) -> Card:
     )
 
 
-def _said(advice: Advice) -> Iterator[str]:
+def _said(advice: Answer) -> Iterator[str]:
     made = advice.made
     if made.chance is not None:
         yield f"It reaches the target with a chance of {made.chance:.1%}."
     if advice.why is None:
-        yield "Nothing else was known to choose from."
-    else:
-        yield f"Runner-up: {advice.why}."
-    for unit, gain in advice.gains.items():
-        yield words.sentence(gain_sentence(gain, unit))
+        yield "Nothing of another kind, or of another budget, was known to choose from."
+    yield from map(words.sentence, advice.said)
     for note in made.notes:
         yield words.sentence(note)
 
 
-def _next(advice: Advice) -> Iterator[Text | Code]:
+def _next(advice: Answer) -> Iterator[Text | Code]:
     if advice.measurement is None:
         return
     yield Text(words.sentence(measurement_sentence(advice.measurement, advice.made)))
     if advice.measurement.chance > 0:
-        yield from map(Code, advice.commands)
+        yield from map(Code, advice.buy)
 
 
-def _facts(advice: Advice) -> dict[str, Any]:
-    made, second = advice.made, advice.second
+def _facts(advice: Answer) -> dict[str, Any]:
+    made, second, less = advice.made, advice.second, advice.less
     measurement = advice.measurement
     return {
         "difficulty": made.difficulty,
@@ -77,6 +75,7 @@ def _facts(advice: Advice) -> dict[str, Any]:
         "chance_of_target": made.chance,
         "notes": list(made.notes),
         "runner_up": None if second is None else second.to_dict(str(advice.why)),
-        "next_measurement": None if measurement is None else measurement.to_dict(advice.commands),
+        "cheaper": None if less is None else less.to_dict(less_words(less, made)),
+        "next_measurement": None if measurement is None else measurement.to_dict(advice.buy),
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in advice.gains.items()},
     }

@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from planner.efficiency import Efficiency
-from planner.next_measurement import Measurement
-from planner.recommend import Choice, Recommendation
-from planner.runner_up import RunnerUp
+from planner.answer import Answer
+from planner.recommend import Choice
 from planner.summary import PairedDifference, RunSummary
 from profiling.reliability import Bin
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A recommendation for one difficulty, and what is said of it.
-
-    Attributes:
-        made: the choice, what else keeps to the limits, the Pareto front, notes.
-        second, why: the runner-up and why it lost; None where there is none.
-        measurement, commands: what would change the choice, and how to buy it.
-        gains: efficiency gain over majority vote, by unit of budget.
-    """
-
-    made: Recommendation
-    second: RunnerUp | None = None
-    why: str | None = None
-    measurement: Measurement | None = None
-    commands: tuple[str, ...] = ()
-    gains: Mapping[str, Efficiency] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +57,7 @@ class ReportData:
 
     policy: str
     prm: str | None
-    advice: Sequence[Advice]
+    advice: Sequence[Answer]
     found: Mapping[str, Sequence[Choice]]
     mix: Mapping[str, int]
     basis: Sequence[BasisRow]

@@ -179,9 +179,14 @@ def cost(expected: Cost) -> str:
 
 def basis(choice: Choice) -> str:
     """What a choice rests on."""
+    return f"It rests on {rests_on(choice)}."
+
+
+def rests_on(choice: Choice) -> str:
+    """What a choice rests on, in the middle of a sentence."""
     if not choice.problems:
-        return "It was not run here: the prediction rests on the model alone."
-    return f"It rests on {plural(choice.problems, 'problem')} ({sources(choice.sources)})."
+        return "a prediction alone, as nothing of this strategy is known here"
+    return f"{plural(choice.problems, 'problem')}, {sources(choice.sources)}"
 
 
 def sources(joined: Any) -> str:

@@ -96,7 +96,8 @@ def section(data: ReportData) -> Section:
             "of them. Divided: every difficulty gets what buys most right answers. Equal: the same "
             "for every query, which gets the best strategy for its difficulty within its share. "
             "Both hold where a query's difficulty is known; what it takes to find that out is not "
-            "counted."
+            "counted. For a plan that finds it out, apportion budget divides by the difficulties "
+            "that its classifier names, rightly or wrongly."
         )
     ]
     blocks += [Text(f"Nothing is known of {words.among(level)}: left out.") for level in left]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.costs import Cost
-from planner.efficiency import Efficiency, Gain, efficiency, reached_at, sentence
+from planner.efficiency import Efficiency, Gain, efficiency, reached_at, sentences
 from planner.posterior import summarise
 from planner.recommend import Choice
 from tests.planner.frames import frame_of, row
@@ -156,18 +156,49 @@ def test_without_majority_or_where_it_is_chosen_there_is_no_gain() -> None:
     assert efficiency(alone, [alone], NO_ROWS) == {}
 
 
-def test_a_gain_is_told_with_its_interval() -> None:
+def test_a_gain_is_told_with_what_it_rests_on_all_units_together() -> None:
     found = gains(cell(BestOfN(4), 0.7, 8.0), [])
-    assert "takes more than 8 [8 and more] times the FLOPs" in sentence(found["flops"], "flops")
+    assert sentences(found) == [
+        "majority vote is as accurate as the choice at no budget measured; that would take more "
+        "than 16 times the generations and more than 8 times the FLOPs",
+        "majority vote does its best, 0.600, with 64 generations; another reaches it at the "
+        "smallest budget measured already: majority takes more than 16 times the generations and "
+        "more than 8 times the FLOPs",
+    ]
     record = found["flops"].to_dict()
     assert record["of_choice"]["relation"] == ">"
     assert record["at_majority_best"]["gain"] == pytest.approx(8.0)
+    assert record["majority_best"] == {
+        "accuracy": pytest.approx(0.6), "budget": 64.0, "others_budget": 8.0,
+    }  # fmt: skip
+
+
+def test_what_majority_reaches_is_told_with_both_budgets() -> None:
+    [equal, best] = sentences(gains(cell(BestOfN(4), 0.55, 8.0), [cell(BestOfN(16), 0.65, 32.0)]))
+    assert equal.startswith("majority vote takes 10 [")
+    assert equal.endswith(" times the FLOPs of the choice to be as accurate")
+    assert best.startswith(
+        "majority vote does its best, 0.600, with 64 generations; another strategy reaches it with "
+        "10: majority takes 6.4 ["
+    )
+
+
+def said(of_choice: Gain, at_majority_best: Gain) -> list[str]:
+    return sentences({"generations": Efficiency(of_choice, at_majority_best, 0.5, 64.0, 16.0)})
 
 
 def test_a_bound_that_leaves_open_which_takes_more_is_not_said() -> None:
     some = (0.1, 10.0)
     open_, equal = Gain(0.25, ">", some), Gain(0.25, "=", some)
     upper = Gain(4.0, "<", some)
-    assert sentence(Efficiency(open_, upper), "flops") == ""
-    assert sentence(Efficiency(equal, open_), "flops").startswith("majority vote takes 0.25 ")
-    assert sentence(Efficiency(open_, equal), "flops").startswith("where majority vote is best ")
+    assert said(open_, upper) == [] == sentences({})
+    assert said(equal, open_) == [
+        "majority vote takes 0.25 [0.1 to 10] times the generations of the choice to be as accurate"
+    ]
+    assert said(open_, equal)[0].endswith("with 16: majority takes 0.25 [0.1 to 10] times the "
+                                          "generations")  # fmt: skip
+
+
+def test_a_bound_whose_interval_says_more_keeps_it() -> None:
+    [told] = said(Gain(4.0, ">", (2.5, math.inf)), Gain(1.0, ">", (1.0, math.inf)))
+    assert told.endswith("would take more than 4 [2.5 and more] times the generations")

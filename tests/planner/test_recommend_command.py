@@ -12,10 +12,14 @@ from rich.console import Console
 
 from executor.plain import finite
 from executor.strategy import from_dict, key
+from planner.answer import Answer
+from planner.catalog import load_catalog
 from planner.commands.basis import read_basis
-from planner.commands.recommend import Answer, answer
+from planner.commands.recommend import answer, look_up
 from planner.commands.recommendation import document, show
 from planner.constraint import Constraint
+from planner.pricing import Pricing
+from planner.recommend import Choice
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
 
@@ -63,6 +67,7 @@ def test_the_runner_up_is_compared_on_the_problems_both_were_run_on(told: Any) -
     second = told["runner_up"]
     assert second["paired_problems"] == 400
     assert 0 < second["probability_better"] < 1
+    assert second["strategy"]["name"] != told["strategy"]["name"]
     gap = second["predicted_accuracy"] - told["predicted_accuracy"]
     assert second["difference"] == pytest.approx(gap)
     assert key(from_dict(second["strategy"])) in second["why"]
@@ -108,10 +113,44 @@ def test_people_read_the_answer_first(answered: Answer) -> None:
     lines = words(answered).splitlines()
     assert lines[0].startswith(f"{key(answered.made.choice.strategy)} for {POLICY} with {PRM}:")
     assert lines[1].startswith("runner-up: ")
-    assert lines[2].startswith("majority vote takes more than 4 [4 and more] times the generations")
-    marked = [line for line in lines if " * " in line and "FLOPs" not in line]
+    assert lines[2].startswith("majority vote is as accurate as the choice at no budget measured")
+    marked = [line for line in lines if " (recommended) " in line]
     assert len(marked) == 1 and key(answered.made.choice.strategy) in marked[0]
     assert lines[-1] == "note: a note"
+
+
+def test_what_is_named_beside_the_choice_is_a_row_of_the_table() -> None:
+    """63 medium problems do not tell the choice from what costs a third of it."""
+    answered = asked(Constraint(budget=64), "medium")
+    lines = words(answered).splitlines()
+    assert lines[2].startswith("cheaper and nearly as good: ")
+    rows = [line for line in lines if line.startswith("│")]
+    for one, mark in ((answered.second, "runner-up"), (answered.less, "cheaper")):
+        assert one is not None
+        [row] = [line for line in rows if f"({mark})" in line]
+        assert row.startswith(f"│ {key(one.choice.strategy)} ")
+    assert len(rows) == len(answered.shown)
+
+
+def test_costs_that_are_known_of_no_row_are_no_columns(answered: Answer) -> None:
+    assert "seconds" not in words(answered) and "USD" not in words(answered)
+
+    def timed(choice: Choice) -> Choice:
+        return replace(choice, cost=replace(choice.cost, seconds=1.25, usd=0.5))
+
+    made = replace(answered.made, choice=timed(answered.made.choice))
+    told = words(replace(answered, made=made))
+    assert " seconds " in told and " USD " in told and " 1.25 " in told
+
+
+def test_what_gives_them_is_said() -> None:
+    known = look_up("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
+                    catalog=load_catalog(), pricing=Pricing())  # fmt: skip
+    notes = known.answer(Constraint(budget=4))[1]
+    [said] = [note for note in notes if note.startswith("not known here: ")]
+    assert "seconds (" in said and "--device NAME" in said
+    assert "USD (" in said and "--usd-per-hour" in said
+    assert "FLOPs" not in said
 
 
 def test_under_a_target_the_chance_to_reach_it_is_told() -> None:

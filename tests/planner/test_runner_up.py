@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
+from executor.answers import Vote
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, Score, Strategy
 from planner.constraint import Constraint
+from planner.contrast import measured_contrast, paired_outcomes
 from planner.costs import Cost
 from planner.posterior import probability_greater, summarise
 from planner.recommend import Choice, choose
-from planner.runner_up import RunnerUp, paired_outcomes, runner_up, why
+from planner.runner_up import RunnerUp, runner_up, why
 from planner.summary import paired_interval
 from tests.planner.frames import frame_of, row
 
@@ -30,21 +35,22 @@ FOUND = [cell(Greedy(), 0.5, 1.0), cell(Majority(4), 0.6, 4.0), cell(BestOfN(4),
 
 
 def second(
-    found: list[Choice], constraint: Constraint = NO_LIMIT, rows: object = NO_ROWS
+    found: list[Choice], constraint: Constraint = NO_LIMIT, rows: pd.DataFrame = NO_ROWS
 ) -> tuple[RunnerUp, str]:
     made = choose("all", found, constraint)
-    beside = runner_up(made, constraint, rows)  # type: ignore[arg-type]
+    beside = runner_up(made, constraint, partial(measured_contrast, rows=rows))
     assert beside is not None
     return beside, why(beside, made, constraint)
 
 
 def test_it_is_what_would_be_chosen_without_the_choice() -> None:
     beside, told = second(FOUND)
+    contrast = beside.contrast
     assert beside.choice.strategy == Majority(4)
-    assert beside.difference == pytest.approx(-0.1)
+    assert contrast.difference == pytest.approx(-0.1)
     assert beside.cost_ratio == pytest.approx(0.5)
-    assert beside.better == pytest.approx(probability_greater((60.0, 40.0), (70.0, 30.0)))
-    assert beside.paired == 0
+    assert contrast.better == pytest.approx(probability_greater((60.0, 40.0), (70.0, 30.0)))
+    assert contrast.paired == 0
     assert told == (
         "majority(n=4) is 0.100 less accurate (truly better with a chance of 7%, by their "
         "posteriors, taken as independent), at 0.5 times the FLOPs"
@@ -52,7 +58,28 @@ def test_it_is_what_would_be_chosen_without_the_choice() -> None:
 
 
 def test_where_there_is_no_other_there_is_no_runner_up() -> None:
-    assert runner_up(choose("all", FOUND[:1], NO_LIMIT), NO_LIMIT, NO_ROWS) is None
+    compare = partial(measured_contrast, rows=NO_ROWS)
+    assert runner_up(choose("all", FOUND[:1], NO_LIMIT), NO_LIMIT, compare) is None
+
+
+BEST = cell(BestOfN(16), 0.8, 32.0)
+TWINS = [
+    cell(BestOfN(16, Score.MIN), 0.79, 32.0),
+    cell(BestOfN(16, vote=Vote.WEIGHTED), 0.79, 32.0),
+]
+
+
+def test_it_is_of_another_kind_whatever_variants_of_the_choice_reach() -> None:
+    smaller = cell(BestOfN(4), 0.78, 8.0)
+    beside, _ = second([BEST, *TWINS, smaller, *FOUND[:2]])
+    assert beside.choice.strategy == Majority(4)
+
+
+def test_of_one_kind_alone_it_is_of_another_budget_and_never_a_variant() -> None:
+    beside, _ = second([BEST, *TWINS, cell(BestOfN(4), 0.7, 8.0)])
+    assert beside.choice.strategy == BestOfN(4)
+    made = choose("all", [BEST, *TWINS], NO_LIMIT)
+    assert runner_up(made, NO_LIMIT, partial(measured_contrast, rows=NO_ROWS)) is None
 
 
 def test_what_is_as_good_but_dearer_lost_by_its_cost() -> None:
@@ -61,7 +88,7 @@ def test_what_is_as_good_but_dearer_lost_by_its_cost() -> None:
     assert told.endswith("at 3 times the FLOPs")
 
 
-def rows_of(*right: tuple[Strategy, set[int]], problems: int = 50) -> object:
+def rows_of(*right: tuple[Strategy, set[int]], problems: int = 50) -> pd.DataFrame:
     return frame_of([row(s, str(i), i in solved) for s, solved in right for i in range(problems)])
 
 
@@ -71,18 +98,21 @@ def test_on_shared_problems_the_difference_is_paired() -> None:
     first = (BestOfN(4), set(range(35)))
     nested, told = second(found, rows=rows_of(first, (Majority(4), set(range(30)))))
     crossed, _ = second(found, rows=rows_of(first, (Majority(4), set(range(20, 50)))))
-    assert nested.paired == crossed.paired == 50
-    assert nested.better < crossed.better
+    assert nested.contrast.paired == crossed.contrast.paired == 50
+    assert nested.contrast.better < crossed.contrast.better
     assert "paired on 50 problems" in told
     low, high = paired_interval(np.array([-1.0] * 5 + [0.0] * 45))
     error = (high - low) / 2 / norm.ppf(0.975)
-    assert nested.better == pytest.approx(norm.cdf(-0.1 / error))
+    assert nested.contrast.error == pytest.approx(error)
+    reach = norm.ppf(0.95) * error
+    assert nested.contrast.interval == pytest.approx((-0.1 - reach, -0.1 + reach))
+    assert nested.contrast.better == pytest.approx(norm.cdf(-0.1 / error))
 
 
 def test_a_few_shared_problems_are_not_paired() -> None:
     found = [cell(BestOfN(4), 0.7, 8.0), cell(Majority(4), 0.6, 4.0)]
     rows = rows_of((BestOfN(4), {0, 1}), (Majority(4), {0}), problems=4)
-    assert second(found, rows=rows)[0].paired == 0
+    assert second(found, rows=rows)[0].contrast.paired == 0
 
 
 def test_only_problems_of_both_are_compared_and_several_runs_of_one_are_one() -> None:

@@ -15,12 +15,13 @@ from typing import Any
 from executor.plain import finite
 from executor.store import Store
 from planner import evidence
+from planner.answer import Answer
 from planner.catalog import load_catalog
 from planner.commands.basis import Basis, read_basis
 from planner.commands.common import store_exists
-from planner.commands.recommend import Answer, Measured, Published, look_up
+from planner.commands.recommend import Measured, Published, look_up
 from planner.commands.recommendation import document
-from planner.commands.report import advice, basis_rows, published_data
+from planner.commands.report import basis_rows, published_data
 from planner.constraint import Constraint
 from planner.plan import Plan
 from planner.pricing import Pricing
@@ -203,7 +204,7 @@ def _data(known: Measured | Published, answered: Answer, notes: tuple[str, ...])
     return ReportData(
         policy=answered.policy,
         prm=answered.prm,
-        advice=[advice(answered)],
+        advice=[answered],
         found={},
         mix=evidence.difficulty_counts(answered.rows),
         basis=basis_rows(answered, known.basis.origin),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.special import expit
 
 from executor.errors import InputError
 from executor.ledger import Ledger
@@ -104,7 +106,7 @@ def test_budgets_are_kept_to(recommend: Recommend) -> None:
     document = recommend(*ASKED[:-1], "16")
     found = [document["strategy"], *(one["strategy"] for one in document["alternatives"])]
     assert max(one["n"] for one in found) == 16
-    assert {one["sources"] for one in document["alternatives"]} == {"published", "model"}
+    assert {one["sources"] for one in document["alternatives"]} == {"published", "predicted"}
 
 
 def test_hub_ids_name_the_same_models(recommend: Recommend) -> None:
@@ -151,6 +153,7 @@ def test_contradictions_that_touch_the_answer_are_told(recommend: Recommend) -> 
     document = recommend("--policy", "Llama-3.2-3B-Instruct", "--benchmark", "MATH-500")
     [said] = [note for note in document["notes"] if note.startswith("sources disagree")]
     assert "0.756 (arXiv:2502.06703 Table 3), 0.782 (arXiv:2502.06703 Table 5)" in said
+    assert not any("disagree" in note for note in recommend(*ASKED)["notes"])
     both = [r["accuracy"] for r in document["evidence"] if r.get("strategy") == "compute_optimal"]
     assert sorted(both) == pytest.approx([0.756, 0.782])
 
@@ -255,11 +258,74 @@ def test_strategies_are_compared_by_what_they_do_not_share() -> None:
     found = ask(*PAIR, "MATH-500", load_catalog(), Rates())
     strategies = [choice.strategy for choice in found.choices]
     i, j = strategies.index(Dvts(256)), strategies.index(Majority(4))
-    together = found.probability_better(Dvts(256), Majority(4))
+    contrast = found.contrast(found.choices[i], found.choices[j])
+    together = contrast.better
     apart = found.means[i] - found.means[j]
     independent = apart / np.sqrt(found.covariance[i, i] + found.covariance[j, j])
     assert together > 0.99 > 0.95 > independent / 2
-    assert found.probability_better(Majority(4), Dvts(256)) == pytest.approx(1 - together)
+    back = found.contrast(found.choices[j], found.choices[i])
+    assert back.better == pytest.approx(1 - together)
+    assert back.interval == pytest.approx((-contrast.interval[1], -contrast.interval[0]))
+    assert contrast.told_apart and back.told_apart
+
+
+def test_the_error_of_a_difference_is_that_of_draws() -> None:
+    """To first order; a normal on the logits, drawn."""
+    found = ask(*PAIR, "MATH-500", load_catalog(), Rates())
+    strategies = [choice.strategy for choice in found.choices]
+    at = [strategies.index(Dvts(256)), strategies.index(Dvts(16))]
+    drawn = np.random.default_rng(0).multivariate_normal(
+        found.means[at], found.covariance[np.ix_(at, at)], size=20_000
+    )
+    apart = np.diff(expit(drawn), axis=1)
+    one, other = (found.choices[i] for i in at)
+    contrast = found.contrast(other, one)
+    assert contrast.error == pytest.approx(apart.std(), rel=0.1)
+    assert contrast.difference == pytest.approx(apart.mean(), abs=0.002)
+
+
+def test_a_prediction_outside_its_own_figures_is_explained(recommend: Recommend) -> None:
+    """0.544 is printed of the choice; all other figures let expect less."""
+    document = recommend(*ASKED)
+    [said] = [note for note in document["notes"] if note.startswith("predicted outside")]
+    assert "dvts(n=256,width=4,score=last,vote=weighted) 0.494 (0.544 printed)" in said
+    [without] = re.findall(r"let expect, (0\.\d+) for dvts", said)
+    assert float(without) < document["predicted_accuracy"] < 0.544
+
+
+def test_a_prediction_without_its_own_figures_has_not_seen_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalog = load_catalog()
+    before = ask(*PAIR, "MATH-500", catalog, Rates()).without(Dvts(256))
+    cells = figures.cells().copy()
+    own = (cells["policy"] == PAIR[0]) & (cells["strategy"] == key(Dvts(256)))
+    assert own.any()
+    cells.loc[own, "accuracy"] = 0.1
+    monkeypatch.setattr(figures, "cells", lambda: cells)
+    after = ask(*PAIR, "MATH-500", catalog, Rates())
+    assert after.without(Dvts(256)) == pytest.approx(before)
+    assert (
+        after.choices[[c.strategy for c in after.choices].index(Dvts(256))].predicted_accuracy < 0.4
+    )
+
+
+def test_what_a_prm_forwards_is_said_to_be_an_assumption(recommend: Recommend) -> None:
+    scored, plain = recommend(*ASKED)["notes"], recommend(*ASKED[:2], *ASKED[4:])["notes"]
+    words = "a PRM is taken to forward as many tokens as are generated"
+    assert any(words in note for note in scored)
+    assert not any(words in note for note in plain)
+
+
+def test_what_is_nearly_as_good_for_less_is_told_by_the_joint_prediction(
+    recommend: Recommend,
+) -> None:
+    document = recommend(*ASKED)
+    less = document["cheaper"]
+    assert less["cost_ratio"] < 0.75 and less["paired_problems"] == 0
+    low, high = less["difference_interval"]
+    assert low < less["difference"] < 0 < high
+    assert "joint prediction from published figures" in less["why"]
 
 
 def test_an_answered_question_is_no_evidence(recommend: Recommend, tmp_path: Path) -> None:
@@ -291,5 +357,5 @@ def test_a_policy_nobody_knows_gets_near_names_and_a_way_on(
 def test_what_is_said_of_published_figures_is_of_published_figures(recommend: Recommend) -> None:
     document = recommend(*ASKED)
     assert "joint prediction from published figures" in document["runner_up"]["why"]
-    wide = [note for note in document["notes"] if "% wide" in note]
-    assert all("study to study" in note or "never measured" in note for note in wide)
+    wide = [note for note in document["notes"] if "points wide" in note]
+    assert wide and all("study to study" in note or "never measured" in note for note in wide)

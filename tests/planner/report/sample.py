@@ -25,7 +25,7 @@ from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.evidence import difficulty_counts
 from planner.recommend import candidates
-from planner.report import Advice, BasisRow, ReportData
+from planner.report import BasisRow, ReportData
 from planner.summary import PairedDifference, RunSummary
 from profiling.passrate import LEVELS
 from profiling.reliability import Bin
@@ -77,10 +77,7 @@ def _full() -> ReportData:
     return ReportData(
         policy="policy",
         prm="prm",
-        advice=[
-            Advice(one.made, one.second, one.why, one.measurement, one.buy, one.gains)
-            for one in answers
-        ],
+        advice=answers,
         found={
             level: candidates(frame, "policy", "prm", level, None, basis.rates)
             for level in LEVELS

@@ -30,11 +30,11 @@ def full() -> Any:
 def test_the_recommendation_is_told_in_words(full: Any) -> None:
     told = said(full["recommendation"])
     for advice in data().advice:
-        assert advice.why is not None and advice.commands
+        assert advice.why is not None and advice.buy
         assert key(advice.made.choice.strategy) in full["recommendation"]["words"]
         assert f"Runner-up: {advice.why}." in told
         assert "What could change this: 50 more problems with all strategies" in told
-        assert all(line in told for line in advice.commands)
+        assert all(line in told for line in advice.buy)
     assert full["recommendation"]["words"][0] == "All problems together"
 
 
@@ -48,9 +48,9 @@ def test_the_chance_of_a_target_is_said() -> None:
 
 def test_a_single_strategy_has_no_rival() -> None:
     first = data().advice[0]
-    alone = dataclasses.replace(first, second=None, why=None, measurement=None, commands=())
+    alone = dataclasses.replace(first, second=None, why=None, less=None, measurement=None)
     told = said(sections(advice=[alone])["recommendation"])
-    assert "Nothing else was known to choose from." in told
+    assert "Nothing of another kind, or of another budget, was known to choose from." in told
     assert "Runner-up" not in told
 
 
@@ -72,7 +72,10 @@ def test_the_front_is_what_nothing_as_cheap_matches(full: Any) -> None:
     for level in LEVELS:
         plot = full["cost"]["plots"][f"cost-{level}"]["series"]
         front = {point["label"] for point in plot.pop("Pareto front")}
-        assert front == {row["strategy"] for row in full["cost"]["tables"][f"front-{level}"]}
+        [answered] = [one for one in data().advice if one.made.difficulty == level]
+        named = {key(one.strategy) for one in answered.shown}
+        rows = full["cost"]["tables"][f"front-{level}"]
+        assert {row["strategy"] for row in rows} == front | named
         marks = [point for points in plot.values() for point in points]
         assert len(marks) == len(data().found[level])
         for point in marks:
@@ -94,6 +97,9 @@ def test_the_recommended_row_is_marked_in_words(full: Any) -> None:
         marked = [row["strategy"] for row in rows if "recommended" in row.get("marks", [])]
         assert marked == [key(advice.made.choice.strategy)]
         assert "highest accuracy" in rows[0]["marks"]
+        assert advice.second is not None
+        seconds = [row["strategy"] for row in rows if "runner-up" in row.get("marks", [])]
+        assert seconds == [key(advice.second.choice.strategy)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""How two choices differ in accuracy: the difference, how far it may be off, and what says so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from executor.strategy import Strategy, key
+from planner.comparable import MIN_SHARED
+from planner.posterior import LEVEL, deviation, probability_greater
+from planner.recommend import Choice
+from planner.summary import paired_moments
+from profiling.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Accuracy of one choice minus that of another.
+
+    Attributes:
+        difference: of the predicted accuracies.
+        error: its standard error.
+        better: probability that the first is truly the more accurate one.
+        paired: problems both were run on, which `error` is taken from; 0 where it is not.
+        basis: what `error` and `better` are taken from, in words.
+    """
+
+    difference: float
+    error: float
+    better: float
+    paired: int
+    basis: str
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """90 % interval of the difference, normal."""
+        reach = NormalDist().inv_cdf(0.5 + LEVEL / 2) * self.error
+        return max(-1.0, self.difference - reach), min(1.0, self.difference + reach)
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the interval leaves zero out."""
+        low, high = self.interval
+        return low > 0 or high < 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "difference": self.difference,
+            "difference_interval": list(self.interval),
+            "probability_better": self.better,
+            "paired_problems": self.paired,
+        }
+
+
+# Of the first choice against the second.
+Compare = Callable[[Choice, Choice], Contrast]
+
+
+def measured_contrast(one: Choice, other: Choice, rows: pd.DataFrame) -> Contrast:
+    """By the problems both were run on, where they are enough; else by independent posteriors.
+
+    Args:
+        one, other: what is compared.
+        rows: the evidence both rest on, of their difficulty.
+    """
+    difference = one.predicted_accuracy - other.predicted_accuracy
+    paired = paired_outcomes(rows, one.strategy, other.strategy)
+    if len(paired) >= MIN_SHARED:
+        # The posteriors say where the difference lies, and the shared problems how far it may be
+        # off: what is hard for both is in neither's favour.
+        error = paired_moments(paired)[1]
+        better = float(ndtr(difference / error))
+        return Contrast(difference, error, better, len(paired), f"paired on {len(paired)} problems")
+    return Contrast(
+        difference,
+        math.hypot(deviation(*one.beta), deviation(*other.beta)),
+        probability_greater(one.beta, other.beta),
+        0,
+        "by their posteriors, taken as independent",
+    )
+
+
+def paired_outcomes(rows: pd.DataFrame, one: Strategy, other: Strategy) -> Floats:
+    """Accuracy of one strategy minus that of another, a number a problem both were run on."""
+    by_problem = (
+        rows[rows["strategy"] == key(strategy)].groupby("problem")["accuracy"].mean()
+        for strategy in (one, other)
+    )
+    first, second = by_problem
+    return np.asarray((first - second).dropna(), dtype=float)
