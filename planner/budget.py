@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from executor.errors import InputError
 from executor.strategy import key
 from planner.allocate import Class, Division, Option, Part, divide, equal_division, hull
-from planner.constraint import missing
+from planner.constraint import QUANTITIES, missing, unknown
 from planner.costs import SECONDS_PER_HOUR, TOKENS, Cost, Rates
 from planner.menu import charged
 from planner.misnaming import divide_by_name
@@ -151,10 +151,14 @@ class Budget:
             more |= {} if run is None else {NAMED: run}
             divisions, notes = more | divisions, notes + said + more_said
             notes += _bound(plan, classes, total)
-        return cls(
+        made = cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
             (*notes, *rates.notes()), by_name,
         )  # fmt: skip
+        costs = [made.cost(division) for division in divisions.values()]
+        return replace(
+            made, notes=(*made.notes, *unknown(costs, rates, tuple(QUANTITIES), made.notes))
+        )
 
     def cost(self, division: Division, times: float = 1.0) -> Cost:
         """Of all queries of a division, so many times over."""

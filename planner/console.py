@@ -146,6 +146,9 @@ class _Lines:
             self._output.say(f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s")
 
 
+EMPTY = "-"  # what is not known
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table; all columns but the first stand to the right, and their numbers are never folded."""
     made = Table(title=title, title_justify="left", title_style="bold")
@@ -158,10 +161,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return made
 
 
+def known_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table without the columns that nothing is known in (`planner.constraint.unknown` says
+    why)."""
+    known = [i for i in range(len(columns)) if any(row[i] != EMPTY for row in rows)]
+    return table(title, [columns[i] for i in known], [[row[i] for i in known] for row in rows])
+
+
 def share(value: float | None, interval: Sequence[float] | None = None) -> str:
     """An accuracy, never without its interval: `0.412 [0.301, 0.532]`."""
     if value is None:
-        return "-"
+        return EMPTY
     if interval is None:
         return f"{value:.3f}"
     return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
@@ -170,5 +180,5 @@ def share(value: float | None, interval: Sequence[float] | None = None) -> str:
 def count(value: float | None) -> str:
     """A number of tokens or operations, readable; `-` where it is not known."""
     if value is None or math.isnan(value):
-        return "-"
+        return EMPTY
     return f"{value:,.0f}" if value < 1e6 else f"{value:.2e}"

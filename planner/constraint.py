@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.errors import InputError
@@ -129,14 +129,37 @@ def missing(quantity: str, cost: Cost, rates: Rates) -> str | None:
     )
 
 
-def unknown(found: Sequence[Cost], rates: Rates) -> list[str]:
-    """A line on what is known of none of these costs: why, and which option gives it."""
-    reasons = []
+QUANTITIES: Mapping[str, str] = {
+    "flops": "FLOPs", "seconds": "seconds", "usd": "USD", "kwh": "kWh",
+}  # fmt: skip
+
+
+def unknown(
+    found: Sequence[Cost],
+    rates: Rates,
+    quantities: Sequence[str] = ("flops", "seconds", "usd"),
+    said: Sequence[str] = (),
+) -> list[str]:
+    """A line on what is known of none of these costs: why, and which option gives it.
+
+    Args:
+        found: costs.
+        rates: that they were priced by.
+        quantities: fields of `Cost` that are asked about.
+        said: lines that are told anyway; their reasons are not said again.
+    """
+    reasons: dict[str, list[str]] = {}
     dearest = max(found, key=lambda cost: cost.prm_tokens)  # what is said of the PRM holds for it
-    for quantity, word in (("flops", "FLOPs"), ("seconds", "seconds"), ("usd", "USD")):
+    for quantity in quantities:
         if all(getattr(cost, quantity) is None for cost in found):
-            reasons.append(f"{word} ({missing(quantity, dearest, rates)})")
-    return [f"not known here: {'; '.join(reasons)}"] if reasons else []
+            why = str(missing(quantity, dearest, rates))
+            reasons.setdefault(why, []).append(QUANTITIES[quantity])
+    parts = [
+        f"{', '.join(names)} ({why})"
+        for why, names in reasons.items()
+        if not any(why in line for line in said)
+    ]
+    return [f"not known here: {'; '.join(parts)}"] if parts else []
 
 
 def _option(name: str) -> str:

@@ -189,7 +189,8 @@ def sentences(gains: Mapping[str, Efficiency]) -> list[str]:
         return []
     first = next(iter(gains.values()))
     most = f"{first.best_accuracy:.3f}"
-    with_n = f"with {gains['generations'].best_budget:,.4g} generations"
+    samples = gains["generations"].best_budget
+    with_n = f"with {samples:,.4g} generation{'' if samples == 1 else 's'}"
     others = gains["generations"].others_budget
     to_equal = {
         "=": "majority vote takes {} of the choice to be as accurate",

@@ -158,6 +158,11 @@ def no_rows() -> pd.DataFrame:
     return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
 
 
+def bundled_policies() -> tuple[str, ...]:
+    """The policies of the bundled evidence: a file each, by its name."""
+    return tuple(path.stem for path in sorted((data_folder() / "measured").glob("*.parquet")))
+
+
 def bundled_sizes() -> dict[str, int]:
     """Parameters of the models in the bundled evidence, by name."""
     found: dict[str, int] = {}

@@ -38,7 +38,8 @@ PROBLEMS = 50
 DRAWS = 2000
 _STEPS = 200
 _DIGITS = 9  # sums of equal accuracies are equal, whatever their last bits
-_WORTH_SAYING = 5e-5  # of accuracy, or of a cost
+_WORTH_SAYING = 5e-5  # of accuracy: a hundredth of a point
+_SAVING_WORTH_SAYING = 5e-3  # of a cost: a percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def sentence(one: Measurement, made: Recommendation) -> str:
     if one.chance == 0:
         return f"{bought} would not change this choice"
     worth = [f"{100 * one.gain:.2f} points of accuracy"] if one.gain >= _WORTH_SAYING else []
-    if (saved := one.saving / made.choice.price(made.cost_unit)) >= _WORTH_SAYING:
+    if (saved := one.saving / made.choice.price(made.cost_unit)) >= _SAVING_WORTH_SAYING:
         worth.append(f"{saved:.0%} fewer {unit_name(made.cost_unit)} a problem")
     parts = one.cost["generated_tokens"], one.cost["prm_tokens"]
     known = [part for part in parts if part is not None]

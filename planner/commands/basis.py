@@ -62,7 +62,7 @@ def measured_names(
             if name in policies:
                 scorers = () if prm is None else catalog.names(prm)
                 return name, next((one for one in scorers if one in prms), prm)
-    return (policy, prm) if policy in evidence.bundled_sizes() else None
+    return (policy, prm) if policy in evidence.bundled_policies() else None
 
 
 def read_basis(

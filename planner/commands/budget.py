@@ -19,7 +19,7 @@ from planner.budget import CHOSEN, DIVIDED, EQUAL, NAMED, UNITS, Budget, Total
 from planner.commands import common
 from planner.commands.common import store_exists
 from planner.commands.run import KIND as RUN_KIND
-from planner.console import Output, count, share, table
+from planner.console import EMPTY, Output, count, known_table, share, table
 from planner.costs import TOKENS, Cost
 from planner.plan import DEFAULT, Plan
 from planner.posterior import PERCENT
@@ -161,7 +161,7 @@ def show(console: Console, made: Budget) -> None:
     _show_divisions(console, made)
     _show_days(console, made)
     for note in made.notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 def _show_parts(console: Console, title: str, level: str, words: str, division: Division) -> None:
@@ -186,7 +186,7 @@ def _show_divisions(console: Console, made: Budget) -> None:
         right = f"{division.correct:,.1f} [{low:,.1f}, {high:,.1f}]"
         rows.append([_LABELS[name], right, *_amounts(made.cost(division))])
     columns = ["", f"right answers [{PERCENT}]", *_AMOUNTS]
-    console.print(table("expected", columns, rows))
+    console.print(known_table("expected", columns, rows))
     divided = made.divisions.get(DIVIDED)
     for name, other in made.divisions.items():
         if divided is not None and name != DIVIDED:
@@ -203,14 +203,14 @@ def _show_days(console: Console, made: Budget) -> None:
     if not days:
         return
     rows = [[_LABELS[name], *_amounts(day)] for name, day in days.items()]
-    console.print(table(f"a day of {made.queries_per_day:,.10g}", ["", *_AMOUNTS], rows))
+    console.print(known_table(f"a day of {made.queries_per_day:,.10g}", ["", *_AMOUNTS], rows))
     rows = [
         [
             f"{_LABELS[name]}, at {one.load:.0%} load",
             f"{one.devices:,}",
             f"{one.utilisation:.1%}",
             f"{one.gpu_hours:,.10g}",
-            "-" if one.usd is None else f"{one.usd:,.2f}",
+            EMPTY if one.usd is None else f"{one.usd:,.2f}",
             f"{one.wait_seconds:.3g}",
         ]
         for name, day in days.items()
@@ -236,5 +236,5 @@ def _amounts(cost: Cost) -> list[str]:
     spent = (cost.flops, cost.seconds, cost.usd, cost.kwh)
     return [
         *(count(getattr(cost, kind)) for kind in TOKENS),
-        *("-" if value is None else f"{value:,.4g}" for value in spent),
+        *(EMPTY if value is None else f"{value:,.4g}" for value in spent),
     ]

@@ -145,7 +145,7 @@ def show(console: Console, document: Mapping[str, Any]) -> None:
     columns = ["instead of the plan", "pairs", "mean height above it [95 %]", "tokens a problem"]
     console.print(table("accuracy over the logarithm of generated tokens", columns, rows))
     for note in document["notes"]:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 def _line(row: Mapping[str, Any]) -> list[str]:

@@ -69,7 +69,7 @@ def show(console: Console, document: dict[str, Any]) -> None:
                 highlight=False,
             )
     for note in _notes(document):
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
     counts = ", ".join(f"{count} {what}" for what, count in document["runs"].items() if count)
     console.print(f"runs in the store: {counts}")
 

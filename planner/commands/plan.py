@@ -258,5 +258,5 @@ def show(console: Console, made: list[Recommendation], out: Path) -> None:
     console.print(table("plan", columns, rows))
     for r in made:
         for note in r.notes:
-            console.print(f"{r.difficulty}: {note}", highlight=False)
+            console.print(f"{r.difficulty}: {note}", highlight=False, markup=False)
     console.print(f"written to {out}")

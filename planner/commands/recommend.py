@@ -73,7 +73,8 @@ class Measured:
             next_problems,
             own=self.basis.own,
         )
-        return answered, (*self.notes, *_unknown(self.found, self.basis.rates))
+        said = self.notes
+        return answered, (*said, *unknown_costs(self.found, self.basis.rates, said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,13 @@ class Published:
             self.printed.contrast,
             published=self.printed.evidence,
         )
-        return answered, (
+        said = (
             *self.unused,
             *self.printed.printed(made.choice, answered.shown),
             *self.printed.notes,
             *self.rates.notes(),
-            *_unknown(self.found, self.rates),
         )
+        return answered, (*said, *unknown_costs(self.found, self.rates, said))
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -215,9 +216,9 @@ def look_up(
     return Measured(basis, policy, prm, level, rows, found, notes)
 
 
-def _unknown(found: Sequence[Choice], rates: Rates) -> list[str]:
-    """What no cost here is known in."""
-    return unknown([one.cost for one in found], rates)
+def unknown_costs(found: Sequence[Choice], rates: Rates, said: Sequence[str]) -> list[str]:
+    """What no cost here is known in, beside what is `said`."""
+    return unknown([one.cost for one in found], rates, said=said)
 
 
 def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[Choice]:
@@ -293,7 +294,7 @@ def published(
 
 def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
     """What to do about a policy that was not measured and is in no catalog."""
-    measured = set(evidence.bundled_sizes())
+    measured = set(evidence.bundled_policies())
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
             measured |= {spec.policy for spec in store.runs() if spec.kind in evidence.KINDS}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from executor.strategy import key
 from planner.answer import Answer
 from planner.cheaper import sentence as less_words
-from planner.console import count, share, table
+from planner.console import EMPTY, count, known_table, share
 from planner.next_measurement import sentence as measurement_sentence
 from planner.posterior import PERCENT
 from planner.recommend import unit_name
@@ -80,49 +79,29 @@ def show(console: Console, answered: Answer, notes: list[str]) -> None:
 
 
 def _table(answered: Answer) -> Table:
-    """The Pareto front, and whatever else is named; costs that nothing here is known in are left
-    out (`planner.constraint.unknown` says why)."""
+    """The Pareto front, and whatever else is named."""
     shown, made = answered.shown, answered.made
-    known = [one for one in _COSTS if any(getattr(c.cost, one.quantity) is not None for c in shown)]
-    named = [mark for choice in shown for mark in answered.marks(choice)]
-    title = (
-        f"the Pareto front (nothing is more accurate for as few {unit_name(made.cost_unit)})"
-        + (" and what is named above" if len(named) > 1 else "")
-    )
+    title = f"the Pareto front (nothing is more accurate for as few {unit_name(made.cost_unit)})"
+    if any(answered.marks(one) for one in shown if one.strategy != made.choice.strategy):
+        title += " and what is named above"
     rows = [
         [
             " ".join([key(c.strategy), *(f"({mark})" for mark in answered.marks(c))]),
             share(c.predicted_accuracy, c.interval),
             sources(c.sources),
-            str(c.problems or "-"),
-            *(one.words(getattr(c.cost, one.quantity)) for one in known),
+            str(c.problems or EMPTY),
+            count(c.cost.generated_tokens),
+            count(c.cost.prm_tokens),
+            count(c.cost.flops),
+            *(EMPTY if n is None else f"{n:.3g}" for n in (c.cost.seconds, c.cost.usd)),
         ]
         for c in shown
     ]
-    columns = ["strategy", f"accuracy [{PERCENT}]", "how", "problems"]
-    return table(title, [*columns, *(one.heading for one in known)], rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Quantity:
-    """A column of costs: its heading, the field of `Cost`, and how that is written."""
-
-    heading: str
-    quantity: str
-    words: Callable[[float | None], str] = count
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
-
-
-_COSTS = (
-    _Quantity("generated", "generated_tokens"),
-    _Quantity("PRM", "prm_tokens"),
-    _Quantity("FLOPs", "flops"),
-    _Quantity("seconds", "seconds", _short),
-    _Quantity("USD", "usd", _short),
-)
+    columns = [
+        "strategy", f"accuracy [{PERCENT}]", "how", "problems", "generated", "PRM", "FLOPs",
+        "seconds", "USD",
+    ]  # fmt: skip
+    return known_table(title, columns, rows)
 
 
 def _headline(answered: Answer) -> str:
@@ -136,7 +115,7 @@ def _headline(answered: Answer) -> str:
         else f"; this strategy, taken alone, reaches the target with a chance of {made.chance:.1%}"
     )
     return (
-        f"[bold]{key(choice.strategy)}[/bold] for {pair}{problems}: predicted accuracy "
+        f"[bold]{key(choice.strategy)}[/bold] for {escape(pair)}{problems}: predicted accuracy "
         f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
         f"{rests_on(choice)}){sure}"
     )

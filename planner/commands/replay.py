@@ -170,7 +170,7 @@ def show(console: Console, samples: Samples, points: Sequence[Point]) -> None:
     if len(some) < len(ks):
         console.print(f"{len(ks) - len(some)} more k, with --json")
     for note in samples.notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 def _rows(points: Sequence[Point]) -> list[list[str]]:

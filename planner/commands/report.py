@@ -17,7 +17,7 @@ from planner.catalog import load_catalog
 from planner.commands import common
 from planner.commands.basis import Basis, measured_names, read_basis
 from planner.commands.common import model_name, store_exists
-from planner.commands.recommend import answer, asks_published, published
+from planner.commands.recommend import answer, asks_published, published, unknown_costs
 from planner.console import Output
 from planner.recommend import candidates
 from planner.report import BasisRow, ReportData, report
@@ -157,6 +157,11 @@ def data(
         runs, paired: see `ReportData`.
     """
     policy, prm, rows = answers[0].policy, answers[0].prm, answers[0].rows
+    found = {
+        level: candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
+        for level in LEVELS
+    }
+    every = [choice for known in found.values() for choice in known]
     profiles = _profiles(store_url, basis, policy, prm)
     with MathGrader() as grader:
         rewards = profile_rewards(profiles, grader)
@@ -164,10 +169,7 @@ def data(
         policy=policy,
         prm=prm,
         advice=answers,
-        found={
-            level: candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
-            for level in LEVELS
-        },
+        found=found,
         mix=evidence.difficulty_counts(rows),
         basis=basis_rows(answers[0], basis.origin),
         rewards=None if rewards is None else rewards.to_dict(),
@@ -175,7 +177,7 @@ def data(
         fit=basis.metrics,
         runs=runs,
         paired=paired,
-        notes=basis.notes,
+        notes=(*basis.notes, *unknown_costs(every, basis.rates, basis.notes)),
     )
 
 

@@ -21,6 +21,7 @@ from planner.report.document import (
 )
 from planner.summary import RunSummary
 
+_SHOWN = 12  # rows of a table that is not folded
 _SOURCES = {
     "measured": "Measured rows are live runs",
     "replayed": "replayed ones expectations over a stored pool of samples",
@@ -118,8 +119,9 @@ def _basis_table(data: ReportData) -> Table:
         yield Cell(row.strategy or "-", row.strategy or None)
         yield Cell(row.source, row.source)
         yield Cell(row.prm or "none", row.prm or None)
-        yield Cell(", ".join(map(str, row.budgets)) or "-", list(row.budgets))
-        if printed:
+        if not printed:  # there the strategy says its budget
+            yield Cell(", ".join(map(str, row.budgets)) or "-", list(row.budgets))
+        else:
             unsaid = row.accuracy is None
             yield Cell("-" if unsaid else words.decimal(row.accuracy), row.accuracy)
         yield Cell("-" if row.problems is None else words.count(row.problems), row.problems)
@@ -133,13 +135,15 @@ def _basis_table(data: ReportData) -> Table:
             Column("strategy", "Strategy", Kind.CODE),
             Column("source", "How", Kind.WORD),
             Column("prm", "PRM", Kind.WORD),
-            Column("budgets", "Budgets N", Kind.WORD),
-            *((Column("accuracy", "Accuracy"),) if printed else ()),
+            Column("accuracy", "Accuracy")
+            if printed
+            else Column("budgets", "Budgets N", Kind.WORD),
             Column("problems", "Problems"),
             Column("rows", "Rows"),
             Column("origin", "From", Kind.WORD),
         ),
         tuple(Row(tuple(cells(row))) for row in data.basis),
+        folded=len(data.basis) > _SHOWN,
     )
 
 

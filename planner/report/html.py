@@ -48,8 +48,9 @@ def environment() -> Environment:
 
 
 def breakable(text: str) -> Markup:
-    """Text whose lines break after the commas of a strategy's key, and not within `--option`."""
-    escaped = re.sub(r",(?=[a-z])", ",<wbr>", str(escape(text)))
+    """Text whose lines break after the commas of a strategy's key and the slashes of a path, and
+    not within `--option`."""
+    escaped = re.sub(r",(?=[a-z])|(?<=\w)/(?=\w)", r"\g<0><wbr>", str(escape(text)))
     return Markup(re.sub(r"(?<!\S)(--[\w-]+)", r'<span class="whole">\1</span>', escaped))
 
 

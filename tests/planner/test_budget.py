@@ -375,7 +375,7 @@ def test_queries_have_the_evidences_mix_until_a_plan_was_run_on_them(
 def test_what_people_see_has_every_division_with_its_interval(place: Path, plan: Plan) -> None:
     half = f"{spend(plan, 0.5).amount}"
     made = budget.read(arguments(place, "--total-tokens", half, "--queries-per-day", "1e6"))
-    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(record=True, width=1000, file=open(os.devnull, "w"))  # noqa: SIM115
     budget.show(console, made)
     text = console.export_text()
     for name in (DIVIDED, EQUAL, CHOSEN):

@@ -38,6 +38,7 @@ def test_bundled_evidence_is_whole() -> None:
     frame = evidence.bundled()
     assert set(frame["name"]) == {"greedy", "majority", "best_of_n", "beam_search", "dvts"}
     assert frame["accuracy"].between(0, 1).all()
+    assert evidence.bundled_policies() == tuple(sorted(frame["policy"].unique()))
     assert (frame["generated_tokens"] > 0).all()
     ledger = [column for column in frame.columns if column.endswith("_tokens")]
     assert frame[ledger].notna().all(axis=None)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from planner import console
-from planner.console import Output, table
+from planner.console import EMPTY, Output, known_table, table
 
 NUMBERS = ("0.494 [0.325, 0.664]", "175,898", "3.26e+15")
 
@@ -29,3 +29,9 @@ def test_a_narrow_table_folds_names_and_no_number() -> None:
     letters = "".join(line.split("│")[1].strip() for line in captured.get().splitlines()
                       if line.startswith("│"))  # fmt: skip
     assert letters == "name_" * 9
+
+
+def test_a_column_that_nothing_is_known_in_is_left_out() -> None:
+    columns = ["strategy", "FLOPs", "seconds", "USD"]
+    rows = [["a", "1", EMPTY, EMPTY], ["b", "2", "0.1", EMPTY]]
+    assert [one.header for one in known_table("", columns, rows).columns] == columns[:3]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy
-from planner.constraint import Constraint, missing
+from planner.constraint import Constraint, missing, unknown
 from planner.costs import Cost, Rates
 from planner.prices import TokenPrice
 
@@ -147,3 +147,24 @@ def test_with_the_need_it_names_the_nearest_keeps_to_the_limit(flops: float) -> 
     named = float(message.split()[-1])
     assert named <= flops * 1.011
     assert Constraint(max_flops=named).allows(*nearest)
+
+
+def test_what_no_cost_is_known_in_is_told_with_what_gives_it() -> None:
+    costs = [Cost(10.0, 0.0, 0.0), Cost(10.0, 0.0, 5.0)]
+    rates = Rates(policy_parameters=10, prm_parameters=5)
+    priced = [rates.reprice(cost) for cost in costs]
+    [line] = unknown(priced, rates)
+    assert line.startswith("not known here: seconds (no throughput is measured: give --device NAME")
+    assert "; USD (nothing here has a price: give --usd-per-hour" in line
+    assert "FLOPs" not in line and "kWh" not in line
+    timed = Rates(policy_parameters=10, prm_parameters=5, tokens_per_second=5.0)
+    assert "seconds" not in unknown([timed.reprice(cost) for cost in costs], timed)[0]
+
+
+def test_of_the_prm_it_is_told_once_for_all_it_makes_unknown() -> None:
+    rates = Rates(tokens_per_second=5.0, usd_per_hour=2.0)
+    scored = [rates.reprice(Cost(10.0, 0.0, 5.0))]
+    [line] = unknown(scored, rates, ("seconds", "usd"))
+    assert line.startswith("not known here: seconds, USD (the PRM's throughput is not known")
+    why = str(missing("seconds", scored[0], rates))
+    assert unknown(scored, rates, ("seconds", "usd"), said=[f"seconds with a PRM: {why}"]) == []

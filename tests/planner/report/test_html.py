@@ -219,6 +219,8 @@ def test_everything_missing_at_once_is_still_a_page() -> None:
         ("127,638 tokens, and", "127,638 tokens, and"),
         ("a --prm b", 'a <span class="whole">--prm</span> b'),
         ("<i>,b", "&lt;i&gt;,<wbr>b"),
+        ("owner/name", "owner/<wbr>name"),
+        ("</b>", "&lt;/b&gt;"),
     ],
 )
 def test_lines_break_where_they_may(text: str, breaks: str) -> None:

@@ -151,6 +151,7 @@ def test_published_figures_have_their_accuracy_and_the_model_its_figures() -> No
     made = sections(basis=basis, fit=None)
     rows = made["basis"]["tables"]["basis-table"]
     assert [row["accuracy"] for row in rows] == [0.25, None]
+    assert not any("budgets" in row for row in rows)
     assert "Published rows are figures of others" in said(made["basis"])
     assert "a model's of published figures of 21 policies" in said(made["model"])
 

@@ -14,7 +14,10 @@ function speak(words) {
 
 /** Say what is wrong where the answer would be, and show nothing that does not belong to it. */
 function showProblem(message) {
-  byId("problem").textContent = sentence(message);
+  const parts = sentence(message).split(/(--[\w-]+)/); // options do not break at their hyphens
+  byId("problem").replaceChildren(
+    ...parts.map((part, i) => (i % 2 ? element("span", { class: "whole" }, part) : part)),
+  );
   byId("problem").hidden = false;
   byId("answer-body").replaceChildren();
   byId("figures").replaceChildren();
