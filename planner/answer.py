@@ -78,7 +78,7 @@ class Answer:
         """What is said beside the choice, a sentence each without a full stop."""
         told = [] if self.why is None else [f"runner-up: {self.why}"]
         if self.less is not None:
-            told.append(f"cheaper and nearly as good: {less_words(self.less, self.made)}")
+            told.append(f"cheaper: {less_words(self.less, self.made)}")
         return told + gain_words(self.gains)
 
     @property

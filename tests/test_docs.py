@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import ast
+import io
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from planner.cli import build_parser
+from planner import console
+from planner.cli import build_parser, main
 from planner.options import Parser
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +25,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ("executor", "profiling", "planner")
 # Options that pages name of programs that are not this project's.
 FOREIGN = {"--gen_kwargs"}
-_FENCE = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
+_MODES = re.MULTILINE | re.DOTALL
+_FENCE = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1\s*$", _MODES)
 _SPAN = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
@@ -263,3 +267,33 @@ def test_commands_are_found_in_shell(block: str, found: list[list[str]]) -> None
 )
 def test_a_wrong_command_line_is_found(arguments: list[str]) -> None:
     assert parses(arguments) is not None
+
+
+def printed(page: Path) -> list[tuple[list[str], str]]:
+    """Commands whose whole output a page shows: a block of text after a block of one command."""
+    blocks = read(page).blocks
+    return [
+        (run[0], text)
+        for (kind, shell, _), (next_kind, text, _) in pairwise(blocks)
+        if (kind, next_kind) == ("sh", "text") and len(run := list(commands(shell))) == 1
+    ]
+
+
+@pytest.mark.parametrize("page", ["choose-a-strategy.md", "plan-a-budget.md"])
+def test_what_pages_show_is_what_commands_print(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder with the project's data and with what the page has written before."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    for kind, block, _ in read(ROOT / "docs" / page).blocks:
+        if kind == "sh" and (file := re.search(r"^cat > (\S+) <<'END'\n(.*)^END$", block, _MODES)):
+            (tmp_path / file[1]).write_text(file[2], encoding="utf-8")
+    shown = printed(ROOT / "docs" / page)
+    assert shown
+    for arguments, text in shown:
+        stdout = io.StringIO()
+        monkeypatch.setattr(console, "_own_stdout", lambda stdout=stdout: stdout)
+        assert main(arguments) == 0
+        lines = [line.rstrip() for line in stdout.getvalue().splitlines()]
+        assert lines == text.splitlines()
