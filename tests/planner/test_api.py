@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,7 @@ from planner.commands.recommendation import document
 from planner.session import Session
 from profiling.profiler import profile, profile_spec
 
+ROOT = Path(__file__).parents[2]
 PROBLEMS = simulated_problems(45)
 CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
 
@@ -131,3 +134,29 @@ def test_many_questions_at_once_in_a_loop_of_ones_own(store: str) -> None:
         found = asyncio.run(run(apportion))
     right = [one.answer == p.answer for one, p in zip(found, PROBLEMS, strict=False)]
     assert right == [True, False, False] * 2
+
+
+@pytest.mark.usefixtures("simulated")
+def test_the_examples_of_the_docs_run(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As they stand, with simulated models in the place of the folders; each about ten lines."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(store.removeprefix("sqlite:///"), "apportion.db")
+    page = (ROOT / "docs" / "python-api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for question in re.findall(r'"([^"]+\?)"', page):
+        monkeypatch.setitem(CHANCE, question, 0.9)
+    told = []
+    for block in blocks:
+        assert len(list(filter(str.strip, block.splitlines()))) <= 11
+        named = block.replace("./my-model", "simulated-policy")
+        named = named.replace("heads/mine", "simulated-prm")
+        exec(compile(named, "docs/python-api.md", "exec"), {"__name__": "__main__"})
+        told.append(capsys.readouterr().out.splitlines())
+    recommended, answered, at_once = told
+    assert recommended[0].startswith("BeamSearch(n=16")
+    assert recommended[1].startswith("runner-up: ")
+    assert len(answered) == 1 and "Ledger(" in answered[0]
+    assert len(at_once) == 2
