@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ from executor.strategy import key
 from planner.cheaper import Cheaper, cheaper
 from planner.cheaper import sentence as less_words
 from planner.constraint import Constraint
-from planner.contrast import Compare, measured_contrast
+from planner.contrast import Compare, measured
 from planner.drawn import drawn
 from planner.efficiency import Efficiency, efficiency
 from planner.efficiency import sentences as gain_words
@@ -121,7 +120,7 @@ def explain(
         rows,
         made,
         constraint,
-        partial(measured_contrast, rows=of_level),
+        measured(of_level),
         measurement=next_measurement(made, found, constraint, of_level, next_problems),
         gains=efficiency(made.choice, found, of_level),
         own=own,

@@ -64,35 +64,39 @@ class Contrast:
 Compare = Callable[[Choice, Choice], Contrast]
 
 
-def measured_contrast(one: Choice, other: Choice, rows: pd.DataFrame) -> Contrast:
-    """By the problems both were run on, where they are enough; else by independent posteriors.
+def measured(rows: pd.DataFrame) -> Compare:
+    """Compares by the problems that both were run on, where they are enough; else by independent
+    posteriors.
 
     Args:
-        one, other: what is compared.
-        rows: the evidence both rest on, of their difficulty.
+        rows: the evidence that all choices rest on, of their difficulty.
     """
-    difference = one.predicted_accuracy - other.predicted_accuracy
-    paired = paired_outcomes(rows, one.strategy, other.strategy)
-    if len(paired) >= MIN_SHARED:
+    by_problem = rows.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
+
+    def compare(one: Choice, other: Choice) -> Contrast:
+        difference = one.predicted_accuracy - other.predicted_accuracy
+        paired = _paired(by_problem, one.strategy, other.strategy)
+        if len(paired) < MIN_SHARED:
+            return Contrast(
+                difference,
+                math.hypot(deviation(*one.beta), deviation(*other.beta)),
+                probability_greater(one.beta, other.beta),
+                0,
+                "by their posteriors, taken as independent",
+            )
         # The posteriors say where the difference lies, and the shared problems how far it may be
         # off: what is hard for both is in neither's favour.
         error = paired_moments(paired)[1]
         better = float(ndtr(difference / error))
         return Contrast(difference, error, better, len(paired), f"paired on {len(paired)} problems")
-    return Contrast(
-        difference,
-        math.hypot(deviation(*one.beta), deviation(*other.beta)),
-        probability_greater(one.beta, other.beta),
-        0,
-        "by their posteriors, taken as independent",
-    )
+
+    return compare
 
 
-def paired_outcomes(rows: pd.DataFrame, one: Strategy, other: Strategy) -> Floats:
+def _paired(by_problem: pd.DataFrame, one: Strategy, other: Strategy) -> Floats:
     """Accuracy of one strategy minus that of another, a number a problem both were run on."""
-    by_problem = (
-        rows[rows["strategy"] == key(strategy)].groupby("problem")["accuracy"].mean()
-        for strategy in (one, other)
-    )
-    first, second = by_problem
-    return np.asarray((first - second).dropna(), dtype=float)
+    first, second = key(one), key(other)
+    if not {first, second} <= set(by_problem.columns):
+        return np.empty(0)
+    difference = by_problem[first].to_numpy(float) - by_problem[second].to_numpy(float)
+    return np.asarray(difference[~np.isnan(difference)])

@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,7 @@ def ask(
         *_tokens(on, scored=prm is not None),
     ]
 
+    @cache  # the page asks again at every move of the budget
     def without(strategy: Strategy) -> float:
         cell = _cell(strategy, policy, prm, on)
         own = (model_cells["policy"] == policy) & (model_cells["benchmark"] == on)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.cheaper import Cheaper, cheaper, sentence
 from planner.constraint import Constraint
-from planner.contrast import measured_contrast
+from planner.contrast import measured
 from planner.costs import Cost
 from planner.posterior import deviation, summarise
 from planner.recommend import Choice, choose
@@ -36,7 +34,7 @@ def less(
 ) -> Cheaper | None:  # fmt: skip
     made = choose("all", [best, *others], constraint or Constraint())
     assert made.choice is best
-    return cheaper(made, partial(measured_contrast, rows=rows))
+    return cheaper(made, measured(rows))
 
 
 def test_within_a_point_the_cheapest_is_told_however_surely_it_is_worse() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +10,7 @@ from scipy.stats import norm
 from executor.answers import Vote
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Score, Strategy
 from planner.constraint import Constraint
-from planner.contrast import measured_contrast, paired_outcomes
+from planner.contrast import measured
 from planner.costs import Cost
 from planner.posterior import probability_greater, summarise
 from planner.recommend import Choice, choose
@@ -38,7 +36,7 @@ def second(
     found: list[Choice], constraint: Constraint = NO_LIMIT, rows: pd.DataFrame = NO_ROWS
 ) -> tuple[RunnerUp, str]:
     made = choose("all", found, constraint)
-    beside = runner_up(made, constraint, partial(measured_contrast, rows=rows))
+    beside = runner_up(made, constraint, measured(rows))
     assert beside is not None
     return beside, why(beside, made, constraint)
 
@@ -58,7 +56,7 @@ def test_it_is_what_would_be_chosen_without_the_choice() -> None:
 
 
 def test_where_there_is_no_other_there_is_no_runner_up() -> None:
-    compare = partial(measured_contrast, rows=NO_ROWS)
+    compare = measured(NO_ROWS)
     assert runner_up(choose("all", FOUND[:1], NO_LIMIT), NO_LIMIT, compare) is None
 
 
@@ -79,7 +77,7 @@ def test_of_one_kind_alone_it_is_of_another_budget_and_never_a_variant() -> None
     beside, _ = second([BEST, *TWINS, cell(BestOfN(4), 0.7, 8.0)])
     assert beside.choice.strategy == BestOfN(4)
     made = choose("all", [BEST, *TWINS], NO_LIMIT)
-    assert runner_up(made, NO_LIMIT, partial(measured_contrast, rows=NO_ROWS)) is None
+    assert runner_up(made, NO_LIMIT, measured(NO_ROWS)) is None
 
 
 def test_what_is_as_good_but_dearer_lost_by_its_cost() -> None:
@@ -118,7 +116,11 @@ def test_a_few_shared_problems_are_not_paired() -> None:
 def test_only_problems_of_both_are_compared_and_several_runs_of_one_are_one() -> None:
     rows = [row(Majority(4), "a", 1.0), row(BestOfN(4), "b", 1.0), row(Greedy(), "c", 1.0)]
     rows += [row(Majority(4), "c", 1.0), row(BestOfN(4), "c", 0.0), row(BestOfN(4), "c", 1.0)]
-    assert paired_outcomes(frame_of(rows), BestOfN(4), Majority(4)).tolist() == [-0.5]
+    rows += [row(s, f"shared-{i}", 1.0) for i in range(5) for s in (Majority(4), BestOfN(4))]
+    contrast = measured(frame_of(rows))(cell(BestOfN(4), 0.7, 8.0), cell(Majority(4), 0.6, 4.0))
+    low, high = paired_interval(np.array([-0.5] + [0.0] * 5), 0.9)
+    assert contrast.paired == 6
+    assert np.diff(contrast.interval) == pytest.approx(high - low)
 
 
 @pytest.mark.parametrize(
