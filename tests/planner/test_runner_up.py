@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
 
 from executor.answers import Vote
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Score, Strategy
@@ -15,8 +14,7 @@ from planner.costs import Cost
 from planner.posterior import probability_greater, summarise
 from planner.recommend import Choice, choose
 from planner.runner_up import RunnerUp, runner_up, why
-from planner.summary import paired_interval
-from tests.planner.frames import frame_of, row
+from tests.planner.frames import frame_of
 
 NO_LIMIT = Constraint()
 NO_ROWS = frame_of([])
@@ -84,43 +82,6 @@ def test_what_is_as_good_but_dearer_lost_by_its_cost() -> None:
     _, told = second([cell(Majority(4), 0.70, 4.0), cell(BestOfN(4), 0.702, 12.0)])
     assert told.startswith("best_of_n(n=4,score=last,vote=max) is as good for all that is known")
     assert told.endswith("at 3 times the FLOPs")
-
-
-def rows_of(*right: tuple[Strategy, set[int]], problems: int = 50) -> pd.DataFrame:
-    return frame_of([row(s, str(i), i in solved) for s, solved in right for i in range(problems)])
-
-
-def test_on_shared_problems_the_difference_is_paired() -> None:
-    """Of 50 problems 35 and 30 are solved. Nested, only 5 tell the two apart; crossed, 35 do."""
-    found = [cell(BestOfN(4), 0.7, 8.0, 50), cell(Majority(4), 0.6, 4.0, 50)]
-    first = (BestOfN(4), set(range(35)))
-    nested, told = second(found, rows=rows_of(first, (Majority(4), set(range(30)))))
-    crossed, _ = second(found, rows=rows_of(first, (Majority(4), set(range(20, 50)))))
-    assert nested.contrast.paired == crossed.contrast.paired == 50
-    assert nested.contrast.better < crossed.contrast.better
-    assert "paired on 50 problems" in told
-    low, high = paired_interval(np.array([-1.0] * 5 + [0.0] * 45))
-    error = (high - low) / 2 / norm.ppf(0.975)
-    assert nested.contrast.error == pytest.approx(error)
-    reach = norm.ppf(0.95) * error
-    assert nested.contrast.interval == pytest.approx((-0.1 - reach, -0.1 + reach))
-    assert nested.contrast.better == pytest.approx(norm.cdf(-0.1 / error))
-
-
-def test_a_few_shared_problems_are_not_paired() -> None:
-    found = [cell(BestOfN(4), 0.7, 8.0), cell(Majority(4), 0.6, 4.0)]
-    rows = rows_of((BestOfN(4), {0, 1}), (Majority(4), {0}), problems=4)
-    assert second(found, rows=rows)[0].contrast.paired == 0
-
-
-def test_only_problems_of_both_are_compared_and_several_runs_of_one_are_one() -> None:
-    rows = [row(Majority(4), "a", 1.0), row(BestOfN(4), "b", 1.0), row(Greedy(), "c", 1.0)]
-    rows += [row(Majority(4), "c", 1.0), row(BestOfN(4), "c", 0.0), row(BestOfN(4), "c", 1.0)]
-    rows += [row(s, f"shared-{i}", 1.0) for i in range(5) for s in (Majority(4), BestOfN(4))]
-    contrast = measured(frame_of(rows))(cell(BestOfN(4), 0.7, 8.0), cell(Majority(4), 0.6, 4.0))
-    low, high = paired_interval(np.array([-0.5] + [0.0] * 5), 0.9)
-    assert contrast.paired == 6
-    assert np.diff(contrast.interval) == pytest.approx(high - low)
 
 
 @pytest.mark.parametrize(
