@@ -26,6 +26,7 @@ from profiling.passrate import ALL
 SECONDARY = "secondary"
 # What a cell is of; with `study` and `source` it is one figure.
 CELL = ["policy", "prm", "name", "n", "width", "score", "vote", "benchmark"]
+UNSTATED = "unstated"  # a PRM that was used and is not named
 SAMPLE = "majority"  # a vote of one is one sample
 _ROUNDING = 1e-9
 _SURPRISING = 0.05  # a chance below which sampling is no explanation
@@ -184,5 +185,6 @@ def _printed(cell: Mapping[Any, Any]) -> str:
     """A cell of one policy and benchmark in words."""
     options = [f"{name}={cell[name]}" for name in ("n", "width", "score", "vote") if cell[name]]
     listed = f"({','.join(options)})" if options else ""
-    prm = f" with {cell['prm']}" if cell["prm"] else ""
+    named = "a PRM that is not named" if cell["prm"] == UNSTATED else cell["prm"]
+    prm = f" with {named}" if named else ""
     return f"{cell['name']}{listed}{prm}"
