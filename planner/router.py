@@ -12,7 +12,8 @@ from typing import Any
 from executor.ledger import Ledger
 from executor.outcome import Outcome, grade
 from executor.problem import Problem
-from executor.runner import Executor, Solved
+from executor.promptly import promptly
+from executor.runner import LONG_GRADING, Executor, Solved
 from executor.search import Response, sample, score_all, search
 from executor.so_far import SoFar, charge_as_kept
 from executor.strategy import Majority, Strategy
@@ -202,7 +203,8 @@ class _Routing:
         def see() -> Probes:
             return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader)
 
-        seen = await asyncio.to_thread(see)
+        long = self._context.ledger.policy_generated > LONG_GRADING
+        seen = await promptly(see, long=long)
         self._agreement = agreeing(seen), len(seen)
         return classifier.estimate_probes(seen)
 
