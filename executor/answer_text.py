@@ -103,11 +103,11 @@ class Number:
         """
         if self.value == other.value:
             return True
+        rounded = [n.places for n in (self, other) if n.places >= ROUNDED_PLACES]
+        if not rounded:
+            return False
         gap = abs(self.value - other.value)
-        coarsest = min(
-            (n.places for n in (self, other) if n.places >= ROUNDED_PLACES), default=None
-        )
-        return coarsest is not None and 2 * gap <= Fraction(1, 10**coarsest)
+        return 2 * gap <= Fraction(1, 10 ** min(rounded))
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,11 +197,12 @@ class _Routing:
 
     async def _estimated(self, probes: Sequence[Response]) -> Estimated:
         grader, classifier = self._executor.grader, self._plan.classifier
+        about = self._looked.about
         assert classifier is not None
         unlabelled = dataclasses.replace(self._problem, answer=None)
 
         def see() -> Probes:
-            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader)
+            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader, about)
 
         long = self._context.ledger.policy_generated > LONG_GRADING
         seen = await promptly(see, long=long)
@@ -210,7 +211,7 @@ class _Routing:
 
     def _forced(self, strategy: Strategy) -> Decision:
         """The strategy that was asked for, and what the plan knows of it."""
-        estimate = by_text(self._plan, self._problem.text)
+        estimate = by_text(self._plan, self._problem.text, self._looked.about)
         level = DEFAULT if estimate is None else estimate.difficulty.value
         entry: Entry | None = None
         if self._plan.alternatives:

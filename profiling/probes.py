@@ -53,6 +53,7 @@ class Probes:
         tokens: lengths, at least 1.
         logprob: log-probabilities in nats.
         scores: shape `(samples, 3)`, `min`, `last` and `mean`; None where any was not scored.
+        about: `text_features` of the text, where they are known already.
     """
 
     text: str
@@ -60,17 +61,24 @@ class Probes:
     tokens: Floats
     logprob: Floats
     scores: Floats | None
+    about: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.answer_class)
 
     @classmethod
-    def of_text(cls, text: str) -> Probes:
+    def of_text(cls, text: str, about: Floats | None = None) -> Probes:
         """A question that no sample was drawn for."""
-        return cls(text, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), None)
+        return cls(text, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), None, about)
 
     @classmethod
-    def of(cls, text: str, samples: Sequence[SampleRecord], grader: Grader) -> Probes:
+    def of(
+        cls,
+        text: str,
+        samples: Sequence[SampleRecord],
+        grader: Grader,
+        about: Floats | None = None,
+    ) -> Probes:
         """The samples of a question; answers are sorted into classes by the grader."""
         scored = all(sample.rewards for sample in samples) and len(samples) > 0
         return cls(
@@ -79,6 +87,7 @@ class Probes:
             tokens=np.array([max(1, s.n_tokens) for s in samples], dtype=np.float64),
             logprob=np.array([s.logprob for s in samples], dtype=np.float64),
             scores=np.column_stack([scores_of(samples, s) for s in _SCORES]) if scored else None,
+            about=about,
         )
 
 
@@ -90,7 +99,7 @@ def text_features(text: str) -> Floats:
         len(words), len(text), len(_SENTENCE.findall(text)), len(numbers),
         max(numbers, default=0.0), sum(numbers), len(_SIGN.findall(text)),
     ]  # fmt: skip
-    mean_length = float(np.mean([len(word) for word in words])) if words else 0.0
+    mean_length = sum(map(len, words)) / len(words) if words else 0.0
     return np.array([*np.log1p(counts), mean_length])
 
 
@@ -109,10 +118,12 @@ def features(probes: Probes, drawn: Ints) -> Floats:
     columns = np.full((subsets, len(NAMES)), np.nan)
 
     def put(names: Sequence[str], values: Sequence[Floats]) -> None:
-        for name, value in zip(names, values, strict=True):
-            columns[:, NAMES.index(name)] = value
+        first = NAMES.index(names[0])  # names of a kind stand together
+        for column, value in enumerate(values, start=first):
+            columns[:, column] = value
 
-    columns[:, : len(TEXT)] = text_features(probes.text)
+    about = text_features(probes.text) if probes.about is None else probes.about
+    columns[:, : len(TEXT)] = about
     if k == 0:
         return columns
     counts = _by_answer(probes, drawn, np.ones(len(probes)))

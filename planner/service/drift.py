@@ -132,7 +132,11 @@ class Drift:
         self._seen = 0
 
     def observe(
-        self, text: str, estimate: Estimated | None, agreed: tuple[int, int] | None
+        self,
+        text: str,
+        estimate: Estimated | None,
+        agreed: tuple[int, int] | None,
+        about: Floats | None = None,
     ) -> list[Finding]:
         """Take in a question.
 
@@ -141,6 +145,7 @@ class Drift:
             estimate: by its text alone, where that is known already.
             agreed: how many of how many probes were of the largest class of equal answers; None
                 where it was not probed.
+            about: features of its text, where they are known already.
 
         Returns:
             What was found to have drifted, where a window is full with this question.
@@ -148,10 +153,10 @@ class Drift:
         reference = self.plan.reference
         if reference is None:
             return []
-        at = text_features(text)
+        at = text_features(text) if about is None else about
         self._texts.append(at)
         self._far.append(reference.outside(at))
-        estimate = estimate or by_text(self.plan, text)
+        estimate = estimate or by_text(self.plan, text, at)
         if estimate is not None:
             self._estimates.append(tuple(estimate.probabilities.values())[:-1])
         whole = agreed is not None and agreed[1] == len(reference.agreement) - 1

@@ -77,7 +77,8 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
     """
 
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
-        for finding in drift.observe(query.text, routed.looked.estimate, routed.agreement):
+        looked = routed.looked
+        for finding in drift.observe(query.text, looked.estimate, routed.agreement, looked.about):
             say(finding.sentence())
         settings = executor.settings(plan.template.to_dict())
         feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)
