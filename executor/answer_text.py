@@ -189,6 +189,8 @@ def last_boxed(text: str) -> tuple[str | None, int]:
         The content, tidied, or None; and the offset at which an unclosed `\boxed{` begins
         (`len(text)` where there is none).
     """
+    if "boxed" not in text:
+        return None, len(text)
     content = None
     opened: list[re.Match[str]] = []
     for brace in _BRACES.finditer(text):
@@ -244,6 +246,8 @@ def _last_number(text: str) -> str | None:
 def _tidy(answer: str) -> str:
     """Without the dollar signs, spaces and full stop around an answer; the rest as written."""
     answer = answer.strip().strip("*").strip()
+    if answer.isalnum():
+        return answer
     math = _INLINE_MATH.fullmatch(answer)
     if math:
         answer = next(g for g in math.groups() if g).strip()

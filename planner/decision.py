@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -112,7 +112,7 @@ def look(
     estimate = by_text(plan, text, about)
     if not plan.alternatives:
         return Look(classifier.probes, known=True, estimate=estimate, about=about)
-    return replace(_weighed(plan, heads, estimate, constraint, scored=scored), about=about)
+    return _weighed(plan, heads, estimate, constraint, about, scored=scored)
 
 
 def by_text(plan: Plan, text: str, about: Floats | None = None) -> Estimated | None:
@@ -174,6 +174,7 @@ def _weighed(
     heads: Sequence[Head],
     estimate: Estimated | None,
     constraint: Constraint,
+    about: Floats,
     *,
     scored: bool,
 ) -> Look:
@@ -198,7 +199,7 @@ def _weighed(
         ways.append((head.probes, _expected(menu, chances, states, constraint)))
     possible = [(probes, found) for probes, found in ways if found is not None]
     if not possible:
-        return Look(0, known=True, estimate=estimate)  # and the choice will say why
+        return Look(0, known=True, estimate=estimate, about=about)  # and the choice will say why
     values = np.array([found for _, found in possible])
     # Rounded: of ways that are equal the one without probes, which is the first.
     accuracy, price, spread = values.T
@@ -215,6 +216,7 @@ def _weighed(
         estimate=estimate,
         now=None if ways[0][1] is None else ways[0][1][0],
         then=max(probing, default=None),
+        about=about,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Routed:
         looked: whether it was probed, and why.
         agreement: of how many probes how many agreed; None where none were drawn.
         cut: whether time ran out before the strategy had ended.
-        note: what must be stored beside the outcome.
+        seen: what must be stored of the problem (`Executor.note`).
     """
 
     outcome: Outcome
@@ -66,7 +66,15 @@ class Routed:
     looked: Look
     agreement: tuple[int, int] | None
     cut: bool
-    note: dict[str, Any]
+    seen: Mapping[str, Any]
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What must be stored beside the outcome, with the difficulty and all that was estimated
+        of it."""
+        estimate = self.decision.estimate
+        told = {} if estimate is None else {"estimate": estimate.to_dict()}
+        return {**self.seen, "difficulty": self.decision.difficulty, **told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +160,8 @@ class _Routing:
         outcome = await executor.conclude(
             decision.strategy, self._context, responses, self._started
         )
-        note: dict[str, Any] = executor.note(problem) | {"difficulty": decision.difficulty}
-        if decision.estimate is not None:
-            note["estimate"] = decision.estimate.to_dict()
-        return Routed(outcome, decision, self._looked, self._agreement, cut, note)
+        seen = executor.note(problem)
+        return Routed(outcome, decision, self._looked, self._agreement, cut, seen)
 
     async def _search(self) -> list[Response]:
         self._progress("probing", None, 0)

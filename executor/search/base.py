@@ -55,7 +55,7 @@ class Response:
     @property
     def token_ids(self) -> list[int]:
         """All its tokens in order."""
-        return [token for step in self.steps for token in step.token_ids]
+        return list(itertools.chain.from_iterable(step.token_ids for step in self.steps))
 
     @property
     def n_tokens(self) -> int:
@@ -214,8 +214,9 @@ class Context:
         written: Prefix = 0
         blank_from = max((i for i, step in enumerate(steps, 1) if step.text.strip()), default=0)
         for step in steps[:blank_from]:
-            keys.append(self._node(written, step.token_ids[: step.scored]))
-            written = self._node(written, step.token_ids)
+            before, written = written, self._node(written, step.token_ids)
+            whole = step.scored == len(step.token_ids)
+            keys.append(written if whole else self._node(before, step.token_ids[: step.scored]))
         return keys
 
     def _node(self, parent: Prefix, piece: tuple[int, ...]) -> Prefix:

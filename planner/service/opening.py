@@ -76,11 +76,13 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
         say: told, in a line, when traffic no longer looks like the profile.
     """
 
+    template = plan.template.to_dict()
+
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
         looked = routed.looked
         for finding in drift.observe(query.text, looked.estimate, routed.agreement, looked.about):
             say(finding.sentence())
-        settings = executor.settings(plan.template.to_dict())
+        settings = executor.settings(template)
         feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)
 
     return watch
