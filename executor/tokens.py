@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import compress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,9 +78,8 @@ class Tokens:
         steps: list[Step] = []
         start = 0
         # Only a line's end completes the delimiter.
-        for position, ends in enumerate(map(self._ends_line.__getitem__, token_ids), start=1):
-            if not ends:
-                continue
+        ends = map(self._ends_line.__getitem__, token_ids)
+        for position in compress(range(1, len(token_ids) + 1), ends):
             # Not the pieces joined: a character may be spelt by several tokens.
             text = self._text(piece := tuple(token_ids[start:position]))
             if self.ends_step(text):
