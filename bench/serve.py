@@ -4,9 +4,10 @@ The server runs in a process of its own, as `apportion serve` does; requests com
 connections that stay open. No model runs: a request is generated for by sleeping, half a second on
 average and each time another, so that what is measured is not how 50 requests wait for each other
 after having come at once. Own time is what a client waits, less that sleep: the way to the server
-and back, reading, routing, votes and grading, writing, and waiting for the other 49. Timers
-wake up to a millisecond late, which counts, too: `routed` sleeps twice where it probes first.
-`by_its_own_clock` is what the server says in its log: all but waiting for the answerer.
+and back, reading, routing, votes and grading, writing, and waiting for the other 49. Sleep ends by
+a timer of the kernel's that the loop hears of as it does of an engine's answer (Linux only); how
+late it hears of it counts, twice where a question is probed first. `by_its_own_clock` is what the
+server says in its log: all but waiting for the answerer.
 
 `server` answers at once with a text made before; `routed` is the whole road of a question: whether
 it is like the profile's, probes, difficulty, a strategy of a plan for it under a budget of the
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import dataclasses
 import json
 import multiprocessing
@@ -82,6 +84,7 @@ MADE = 50  # questions whose responses are ready
 KINDS = ("server", "routed")
 _SAMPLING = (Greedy, Majority, BestOfN)
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _slept: ContextVar[list[float]] = ContextVar("slept")
 
 
@@ -94,7 +97,22 @@ async def generate(mean: float) -> None:
     """Take the time that an engine would, and note it for the request."""
     seconds = random.uniform(0.5, 1.5) * mean if mean else 0.0
     _slept.get().append(seconds)
-    await asyncio.sleep(seconds)
+    if not seconds:
+        await asyncio.sleep(0)
+        return
+    # An engine's answer comes by a descriptor when it is ready; the loop's own timers wake up to a
+    # millisecond after that.
+    loop = asyncio.get_running_loop()
+    timer = _LIBC.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+    whole, part = divmod(round(1e9 * seconds), 10**9)
+    _LIBC.timerfd_settime(timer, 0, (ctypes.c_long * 4)(0, 0, whole, part), None)
+    ended = loop.create_future()
+    loop.add_reader(timer, ended.set_result, None)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(timer)
+        os.close(timer)
 
 
 class CannedPolicy(SimulatedPolicy):
