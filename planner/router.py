@@ -15,7 +15,7 @@ from executor.problem import Problem
 from executor.promptly import promptly
 from executor.runner import LONG_GRADING, Executor, Solved
 from executor.search import Response, sample, score_all, search
-from executor.so_far import SoFar, charge_as_kept
+from executor.so_far import SoFar
 from executor.strategy import Majority, Strategy
 from planner.constraint import Constraint
 from planner.decision import Decision, Look, by_text, chances_of, decide, look
@@ -154,7 +154,7 @@ class _Routing:
             if not deadline.expired():
                 raise  # somebody else's
             cut, responses = True, self._so_far.responses()
-            charge_as_kept(self._context.ledger, responses)
+            self._so_far.charge()
         decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
         executor, problem = self._executor, self._problem
         outcome = await executor.conclude(
@@ -176,6 +176,7 @@ class _Routing:
             tokens = sum(response.n_tokens for response in probes)
             context.ledger.generated -= tokens
             context.ledger.probe += tokens
+            self._so_far.set_aside()
         self._executor.check(strategy)
         return await search(strategy, context, probes=probes if usable else ())
 
