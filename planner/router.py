@@ -22,8 +22,13 @@ from planner.decision import Decision, Look, by_text, chances_of, decide, look
 from planner.plan import DEFAULT, Entry, Plan
 from planner.recommend import uses_probes
 from planner.reference import agreeing
+from profiling.arrays import Floats
 from profiling.difficulty import Estimated
-from profiling.probes import Probes
+from profiling.probes import Probes, text_features
+
+# Characters of a question: a longer one is looked through and cut into tokens in a thread, since
+# either takes more than a millisecond or two.
+LONG_TEXT = 4_000
 
 # What has been decided, and how many tokens the policy has written by then.
 Progress = Callable[[str, Decision | None, int], None]
@@ -115,16 +120,29 @@ async def route(
         InputError: nothing keeps to the constraint, or a strategy needs a PRM and there is none.
         EngineError: an engine was lost.
     """
-    return await _Routing(executor, plan, problem, ask, progress).run()
+    started = time.perf_counter()
+    long = len(problem.text) > LONG_TEXT
+    about = await asyncio.to_thread(text_features, problem.text) if long else None
+    routing = _Routing(executor, plan, problem, ask, progress, started, about)
+    if long:
+        await asyncio.to_thread(routing.read)
+    return await routing.run()
 
 
 class _Routing:
     """One problem on its way."""
 
     def __init__(
-        self, executor: Executor, plan: Plan, problem: Problem, ask: Ask, progress: Progress
+        self,
+        executor: Executor,
+        plan: Plan,
+        problem: Problem,
+        ask: Ask,
+        progress: Progress,
+        started: float,
+        about: Floats | None,
     ) -> None:
-        self._started = time.perf_counter()
+        self._started = started
         self._executor = executor
         self._plan = plan
         self._problem = problem
@@ -135,20 +153,27 @@ class _Routing:
         self._decision: Decision | None = None
         self._agreement: tuple[int, int] | None = None
         if ask.strategy is not None:
-            self._looked = Look(0, known=False)
+            self._looked = Look(0, known=False, about=about)
         else:
             self._looked = look(
-                plan, problem.text, self._constraint, scored=self._scored, weigh=ask.weigh
-            )
+                plan, problem.text, self._constraint,
+                scored=self._scored, weigh=ask.weigh, about=about,
+            )  # fmt: skip
         # Until it is decided what to run: what the probes may take.
         self._context = executor.context(problem, max(1, self._looked.probes), ask.ledger)
         self._so_far = SoFar(self._context)
 
+    def read(self) -> None:
+        """Find the question's tokens, which are kept."""
+        _ = self._context.prompt
+
     async def run(self) -> Routed:
         """Probe, decide, search; or what there is when time runs out."""
-        cut = False
+        cut, left = False, self._ask.seconds
+        if left is not None:
+            left -= time.perf_counter() - self._started
         try:
-            async with asyncio.timeout(self._ask.seconds) as deadline:
+            async with asyncio.timeout(left) as deadline:
                 responses = await self._search()
         except TimeoutError:
             if not deadline.expired():

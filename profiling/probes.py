@@ -7,7 +7,7 @@ reference answer and no correctness is looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,8 @@ _EDGE = 1e-3  # rewards nearer to 0 or 1 are not told apart: their logits would 
 _LARGEST = 1e30
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?", re.ASCII)
 _SENTENCE = re.compile(r"[.?!](?:\s|$)")
+_BLANK = re.compile(r"\s")
+_PIECE = 10_000  # characters that are looked through at a time
 _SIGN = re.compile(r"[-+*/=^<>\\%]")
 
 
@@ -92,15 +94,36 @@ class Probes:
 
 
 def text_features(text: str) -> Floats:
-    """Shape `(len(TEXT),)`: how long a question is, and how much it computes with."""
-    words = text.split()
-    numbers = [min(float(n.replace(",", "")), _LARGEST) for n in _NUMBER.findall(text)]
+    """Shape `(len(TEXT),)`: how long a question is, and how much it computes with.
+
+    A text of megabytes takes some tenths of a second, in many short calls: in a thread it leaves
+    the interpreter to others in between.
+    """
+    words = letters = sentences = signs = 0
+    numbers: list[float] = []
+    for piece in _pieces(text):
+        found = piece.split()
+        words += len(found)
+        letters += sum(map(len, found))
+        sentences += len(_SENTENCE.findall(piece))
+        signs += len(_SIGN.findall(piece))
+        numbers += [min(float(n.replace(",", "")), _LARGEST) for n in _NUMBER.findall(piece)]
     counts = [
-        len(words), len(text), len(_SENTENCE.findall(text)), len(numbers),
-        max(numbers, default=0.0), sum(numbers), len(_SIGN.findall(text)),
+        words, len(text), sentences, len(numbers), max(numbers, default=0.0), sum(numbers), signs,
     ]  # fmt: skip
-    mean_length = sum(map(len, words)) / len(words) if words else 0.0
-    return np.array([*np.log1p(counts), mean_length])
+    return np.array([*np.log1p(counts), letters / words if words else 0.0])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text cut after blanks, where no word, number or end of a sentence goes on."""
+    start = 0
+    while len(text) - start > _PIECE:
+        blank = _BLANK.search(text, start + _PIECE)
+        if blank is None:
+            break
+        yield text[start : blank.end()]
+        start = blank.end()
+    yield text[start:] if start else text
 
 
 def features(probes: Probes, drawn: Ints) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -282,3 +283,43 @@ def test_without_a_prm_probes_are_not_scored(grader: MathGrader) -> None:
     assert note["difficulty"] == "hard"
     assert outcome.ledger.prm == 0
     assert all(sample.rewards == () for sample in outcome.samples)
+
+
+def test_a_long_question_does_not_hold_up_the_others(grader: MathGrader) -> None:
+    """It is looked through, and cut into tokens, beside the loop."""
+    text = "How many apples are 12 and 3.5? " * 32_000
+    threads: set[int] = set()
+
+    class Watched(SimulatedPolicy):
+        def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+            threads.add(threading.get_ident())
+            return super().prompt(question, before)
+
+    executor = dataclasses.replace(executor_of(grader), policy=Watched(0.9))
+    plan = routed(easy=Majority(4), hard=BestOfN(8))
+    turns = 0
+
+    async def run() -> Outcome:
+        nonlocal turns
+        asked = asyncio.create_task(route(executor, plan, Problem("long", text)))
+        while not asked.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return (await asked).outcome
+
+    outcome = asyncio.run(run())
+    assert outcome.samples == ()  # it fills the context
+    assert threads and threading.get_ident() not in threads
+    # Done on the loop, it leaves two turns to others, and some ten where it holds it not at all.
+    assert turns >= 5
+
+
+def test_a_short_question_needs_no_thread(
+    grader: MathGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise AssertionError("a thread")
+
+    monkeypatch.setattr(asyncio, "to_thread", refuse)
+    outcome, _ = solve(executor_of(grader), routed(easy=Majority(8), hard=BestOfN(8)), EASY)
+    assert len(outcome.samples) == 8
