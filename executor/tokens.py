@@ -80,6 +80,8 @@ class Tokens:
         # Only a line's end completes the delimiter.
         ends = map(self._ends_line.__getitem__, token_ids)
         for position in compress(range(1, len(token_ids) + 1), ends):
+            if position - start > 1 and self._one_line_end(*token_ids[position - 2 : position]):
+                continue
             # Not the pieces joined: a character may be spelt by several tokens.
             text = self._text(piece := tuple(token_ids[start:position]))
             if self.ends_step(text):
@@ -91,6 +93,16 @@ class Tokens:
         if self._text(rest).strip() or not steps:
             return [*steps, self.last_step(rest)]
         return [*steps[:-1], with_tail(steps[-1], rest)]
+
+    def _one_line_end(self, before: int, token: int) -> bool:
+        """Whether a token surely ends but one line: its own piece has no delimiter, and nothing of
+        one stands before it."""
+        piece = self._pieces[before]
+        return (
+            bool(piece)  # a special token has no text: what stands before it counts
+            and not self._ends_line[before]
+            and STEP_DELIMITER not in self._pieces[token]
+        )
 
     def last_step(self, token_ids: tuple[int, ...]) -> Step:
         """The step that `token_ids`, without a delimiter at their end, make."""

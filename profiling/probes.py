@@ -171,8 +171,7 @@ def features(probes: Probes, drawn: Ints) -> Floats:
         weights = _by_answer(probes, drawn, probes.scores[:, _LAST])
         first, second = _two_largest(weights)
         total = np.maximum(weights.sum(axis=1), _EDGE)
-        leader = weights.argmax(axis=1)[:, None]
-        size = np.maximum(np.take_along_axis(counts, leader, axis=1)[:, 0], 1)
+        size = np.maximum(counts[np.arange(subsets), weights.argmax(axis=1)], 1)
         put(SCORED_SEVERAL, [
             _logit(last.max(axis=1)), _deviation(last), (first - second) / k, first / total,
             _logit(first / size),
@@ -206,9 +205,10 @@ def _by_answer(probes: Probes, drawn: Ints, weights: Floats) -> Floats:
 
 def _two_largest(weights: Floats) -> tuple[Floats, Floats]:
     """The largest and the second largest of each row; 0 where there is none."""
-    padded = np.hstack([np.zeros((len(weights), 2)), weights])
-    top = np.partition(padded, -2, axis=1)
-    return top[:, -1], top[:, -2]
+    first = weights.max(axis=1)
+    others = weights.copy()
+    others[np.arange(len(weights)), weights.argmax(axis=1)] = 0.0
+    return first, others.max(axis=1)
 
 
 def _entropy(counts: Floats) -> Floats:
@@ -218,5 +218,5 @@ def _entropy(counts: Floats) -> Floats:
 
 
 def _logit(share: Floats) -> Floats:
-    inside = np.clip(share, _EDGE, 1 - _EDGE)
+    inside = np.minimum(np.maximum(share, _EDGE), 1 - _EDGE)
     return np.asarray(np.log(inside / (1 - inside)))
