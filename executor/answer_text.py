@@ -189,11 +189,14 @@ def last_boxed(text: str) -> tuple[str | None, int]:
         The content, tidied, or None; and the offset at which an unclosed `\boxed{` begins
         (`len(text)` where there is none).
     """
-    if "boxed" not in text:
+    first = text.find("boxed")
+    if first < 0:
         return None, len(text)
+    # What stands before cannot change what is in a box, but for backslashes just before it.
+    first = len(text[:first].removesuffix("f").rstrip("\\"))
     content = None
     opened: list[re.Match[str]] = []
-    for brace in _BRACES.finditer(text):
+    for brace in _BRACES.finditer(text, first):
         if brace["boxed"] or brace.group() == "{":
             opened.append(brace)
         elif brace.group() == "}" and opened:
