@@ -249,6 +249,8 @@ class Context:
         self._release(one)
 
     def _release(self, one: _Question) -> None:
+        if one.released:
+            return
         for key in one.keys:
             if self._asked.get(key) is one:
                 del self._asked[key]
@@ -262,18 +264,18 @@ class _Question:
     steps: Sequence[Step]
     start: int
     keys: Sequence[Prefix]
+    released: bool = False
     _event: asyncio.Event | None = None
-    _released: bool = False
 
     async def answered(self) -> None:
         """Wait until it was answered, or given up."""
-        if not self._released:
+        if not self.released:
             self._event = self._event or asyncio.Event()
             await self._event.wait()
 
     def release(self) -> None:
         """It was answered, or given up."""
-        self._released = True
+        self.released = True
         if self._event is not None:
             self._event.set()
 
