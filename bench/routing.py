@@ -40,8 +40,8 @@ DRAWS = 8
 PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 50))  # accuracy a token
 
 
-def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], dict[str, Probes]]:
-    """The policy's pools as one PRM scored them, by problem: for votes, and as probes see them."""
+def samples_of(policy: str, prm: str) -> dict[str, tuple[str, tuple[SampleRecord, ...]]]:
+    """The policy's bundled samples as one PRM scored them, by problem, with the problem's text."""
     table, _ = load_pools(MEASURED / "pools", policy)
     columns = [table[name].tolist() for name in
                ("answer", "correct", "state", "tokens", "logprob")]  # fmt: skip
@@ -52,11 +52,18 @@ def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], di
         in zip(*columns, rewards_of(table, prm), strict=True)
     ]  # fmt: skip
     texts = {problem_uid(p): p.text for p in read_problems(LABORATORY / "profile.jsonl")}
+    return {
+        str(uid): (texts[str(uid)], tuple(records[row] for row in rows))
+        for uid, rows in table.groupby("problem").indices.items()
+    }
+
+
+def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], dict[str, Probes]]:
+    """The policy's pools as one PRM scored them, by problem: for votes, and as probes see them."""
     pools, probes = {}, {}
-    for uid, rows in table.groupby("problem").indices.items():
-        mine = tuple(records[row] for row in rows)
-        pools[str(uid)] = Pool.of(mine, grader, scored=True)
-        probes[str(uid)] = Probes.of(texts[str(uid)], mine, grader)
+    for uid, (text, mine) in samples_of(policy, prm).items():
+        pools[uid] = Pool.of(mine, grader, scored=True)
+        probes[uid] = Probes.of(text, mine, grader)
     return pools, probes
 
 

@@ -4,14 +4,22 @@ The server runs in a process of its own, as `apportion serve` does; requests com
 connections that stay open. No model runs: a request is generated for by sleeping, half a second on
 average and each time another, so that what is measured is not how 50 requests wait for each other
 after having come at once. Own time is what a client waits, less that sleep: the way to the server
-and back, reading, routing, votes and grading, writing, and waiting for the other 49. Timers
-wake up to a millisecond late, which counts, too: `routed` sleeps twice where it probes first.
-`by_its_own_clock` is what the server says in its log: all but waiting for the answerer.
+and back, reading, routing, votes and grading, writing, and waiting for the other 49. Sleep ends by
+a timer of the kernel's that the loop hears of as it does of an engine's answer (Linux only); how
+late it hears of it counts, twice where a question is probed first. `by_its_own_clock` is what the
+server says in its log: all but waiting for the answerer.
 
-`server` answers at once with a text made before; `routed` is the whole road of a question: probes,
-difficulty, a strategy of a plan for it under a budget of the request's own, votes, ledger, drift.
-The plan is made of the bundled evidence on the middle laboratory policy and its strong PRM, of
-strategies that sample whole responses, and the difficulty model is fitted to its pools.
+`server` answers at once with a text made before; `routed` is the whole road of a question: whether
+it is like the profile's, probes, difficulty, a strategy of a plan for it under a budget of the
+request's own, votes, ledger, drift, and what is kept for feedback. The plan is made of the bundled
+samples of the middle laboratory policy and its strong PRM as `apportion plan` makes one, with a
+difficulty model and a reference, but keeps only strategies that sample whole responses. Questions
+are stories of the laboratory's task that are not in its files, hardly two of them alike.
+
+What counts is all that this project does with a question, cutting responses into steps and finding
+their answers too. What does not is what models do: responses and rewards were made before, a few
+hundred of them, and come back as they are. The PRM's come at once; a model server would take time
+for them, in another process. Prompts are tokenized by the simulated policy, a character a token.
 
 `saturated` is the same without sleep: a closed loop of 50 clients, of which each waits for all
 others, so that its times say how much a core can do and not how long a request takes.
@@ -21,6 +29,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import dataclasses
 import json
 import multiprocessing
@@ -29,9 +38,11 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,60 +51,112 @@ from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from recommend import POLICY, plan_of
-from routing import pools_of
+from routing import samples_of
 
 from executor.answers import MathGrader
 from executor.ledger import Ledger
+from executor.outcome import Outcome
 from executor.policy import Draw
+from executor.problem import Problem
 from executor.runner import Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm
+from executor.store import Store
 from executor.strategy import BestOfN, Greedy, Majority
+from executor.tokens import Step
 from planner.constraint import Constraint
 from planner.plan import Plan
+from planner.reference import Reference
 from planner.service.answerer import Answered, Query, Report
+from planner.service.opening import watching
 from planner.service.planned import PlanAnswerer
 from planner.service.settings import Settings
-from profiling.fit_difficulty import DifficultyEstimator
+from profiling.fit_difficulty import fit_difficulty
 from profiling.laboratory.catalog import prms_of
+from profiling.laboratory.task import Split
+from profiling.laboratory.task import generate as stories
+from profiling.passrate import PassRate
+from profiling.profiler import ProblemProfile
 
 IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
 BUDGET = 16
+MADE = 50  # questions whose responses are ready
 KINDS = ("server", "routed")
 _SAMPLING = (Greedy, Majority, BestOfN)
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _slept: ContextVar[list[float]] = ContextVar("slept")
+
+
+def questions(seed: int) -> Iterator[str]:
+    """Stories like those of the profile, without end."""
+    return (problem.problem for problem in stories(seed, Split.TRAIN))
 
 
 async def generate(mean: float) -> None:
     """Take the time that an engine would, and note it for the request."""
     seconds = random.uniform(0.5, 1.5) * mean if mean else 0.0
     _slept.get().append(seconds)
-    await asyncio.sleep(seconds)
+    if not seconds:
+        await asyncio.sleep(0)
+        return
+    # An engine's answer comes by a descriptor when it is ready; the loop's own timers wake up to a
+    # millisecond after that.
+    loop = asyncio.get_running_loop()
+    timer = _LIBC.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+    whole, part = divmod(round(1e9 * seconds), 10**9)
+    _LIBC.timerfd_settime(timer, 0, (ctypes.c_long * 4)(0, 0, whole, part), None)
+    ended = loop.create_future()
+    loop.add_reader(timer, ended.set_result, None)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(timer)
+        os.close(timer)
 
 
 class CannedPolicy(SimulatedPolicy):
-    """Writes the same responses every time, which were made before."""
+    """Writes responses that were made before, those of another question for each seed."""
 
     def __init__(self, mean: float) -> None:
         super().__init__(0.7, 2)
         self._mean = mean
-        self._made: dict[int, list[Draw]] = {}
+        self._made = [asyncio.run(self._make(text)) for text in islice(questions(1), MADE)]
+
+    async def _make(self, text: str) -> list[Draw]:
+        return await super().draw(
+            self.prompt(text), n=BUDGET, max_tokens=1000, temperature=1.0, top_p=1.0, seed=1,
+            stop=(), ledger=Ledger(),
+        )  # fmt: skip
 
     async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
         """See `Policy.draw`."""
         n, ledger, finished = options["n"], options["ledger"], options.get("finished")
-        if n not in self._made:
-            made = {"finished": None, "ledger": Ledger(), "seed": 1}
-            self._made[n] = await super().draw(prompt_ids, **(options | made))
         await generate(self._mean)
-        draws = self._made[n]
+        draws = self._made[options["seed"] % MADE][:n]
         ledger.prompt += n * len(prompt_ids)
         ledger.generated += sum(len(draw.token_ids) for draw in draws)
         if finished is not None:
             for child, draw in enumerate(draws):
                 finished(child, draw)
         return draws
+
+
+class CannedPrm(SimulatedPrm):
+    """Rewards steps at once, with numbers that were drawn before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made = np.random.default_rng(0).random(1000).tolist()
+
+    async def score(
+        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
+    ) -> list[float]:
+        """See `Prm.score`."""
+        await asyncio.sleep(0)
+        written = sum(len(step.token_ids) for step in steps)
+        ledger.charge_prm(len(question) + written, 0)
+        return self._made[written : written + len(steps) - start]
 
 
 class Canned:
@@ -141,29 +204,48 @@ class Timed:
         _slept.set(slept)
         answered = await self._answerer.answer(query, progress)
         first, *others = answered.texts
-        return dataclasses.replace(answered, texts=(f"{sum(slept)}\n{first}", *others))
+        told = f"{sum(slept)} {len(slept)}\n{first}"
+        return dataclasses.replace(answered, texts=(told, *others))
 
 
 def laboratory_plan() -> Plan:
     """A plan that routes, of strategies whose draws come one after another."""
     prm = prms_of(POLICY)["strong"]
     plan = plan_of(POLICY, prm)
+    profiles = [
+        ProblemProfile(
+            Outcome(Problem(uid, text), None, None, None, samples),
+            PassRate(sum(bool(sample.correct) for sample in samples), len(samples)),
+        )
+        for uid, (text, samples) in samples_of(POLICY, prm).items()
+    ]
     with MathGrader() as grader:
-        pools, probes = pools_of(POLICY, prm, grader)
-        rates = [(int(pools[p].correct.sum()), len(pools[p])) for p in probes]
-        fitted = DifficultyEstimator().fit(list(probes.values()), rates)
+        classifier = fit_difficulty(profiles, grader)
+        reference = Reference.of(profiles, classifier, grader)
     known = {
         level: tuple(one for one in entries if isinstance(one.strategy, _SAMPLING))
         for level, entries in plan.alternatives.items()
     }
-    levels = [level for level in known if level != "all"]
     return dataclasses.replace(
         plan,
         alternatives=known,
         entries={level: entries[0] for level, entries in known.items()},
-        classifier=fitted.model_,
-        rests_on={"mix": dict.fromkeys(levels, 100)},
+        classifier=classifier,
+        reference=reference,
+        rests_on={"mix": Counter(one.pass_rate.difficulty.value for one in profiles)},
     )
+
+
+def routing(plan: Plan, mean: float) -> PlanAnswerer:
+    """The answerer that `planner.service.opening` makes, of models that have everything ready."""
+    from planner.service.drift import Drift
+    from planner.service.feedback import Feedback
+
+    executor = Executor(CannedPolicy(mean), CannedPrm(), MathGrader(), plan.sampling)
+    # Feedback keeps answers in memory until clients tell of them, which none does here.
+    drift, feedback = Drift(plan), Feedback(Store.open("sqlite://"))
+    watch = watching(plan, drift, feedback, lambda line: None)
+    return PlanAnswerer(plan, lambda: executor, watch=watch, model=Canned.model)
 
 
 def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
@@ -171,22 +253,12 @@ def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
     import gc
 
     from planner.service.app import create_app
-    from planner.service.drift import Drift
     from planner.service.logs import Log
     from planner.service.server import Server
 
     answerer: Any = Canned(mean)
     if kind == "routed":
-        read = Plan.load(Path(plan))
-        drift = Drift(read)
-        executor = Executor(CannedPolicy(mean), SimulatedPrm(), MathGrader(), read.sampling)
-        answerer = PlanAnswerer(
-            read,
-            lambda: executor,
-            watch=lambda query, routed, _: drift.observe(
-                query.text, routed.looked.estimate, routed.agreement
-            ),
-        )
+        answerer = routing(Plan.load(Path(plan)), mean)
     settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
@@ -222,11 +294,11 @@ def cpu_seconds(pid: int) -> float:
 
 
 async def ask(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, model: str, text: str
-) -> float:
-    """One request; seconds waited, less what was slept for it."""
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str
+) -> tuple[float, int]:
+    """One request; seconds waited, less what was slept for it, and how often."""
     messages = [{"role": "user", "content": text}]
-    body = json.dumps({"model": model, "messages": messages}).encode()
+    body = json.dumps({"model": Canned.model, "messages": messages}).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"
@@ -240,26 +312,27 @@ async def ask(
     record = json.loads(content)
     if not said.startswith(b"HTTP/1.1 200"):
         sys.exit(f"bench: {record}")
-    return waited - float(record["choices"][0]["message"]["content"].partition("\n")[0])
+    seconds, times = record["choices"][0]["message"]["content"].partition("\n")[0].split()
+    return waited - float(seconds), int(times)
 
 
-async def load(port: int, model: str, mean: float, seconds: float, pid: int) -> dict[str, Any]:
+async def load(port: int, mean: float, seconds: float, pid: int) -> dict[str, Any]:
     """Own times over so many seconds, after a tenth as many that do not count."""
     own: list[float] = []
+    sleeps: list[int] = []
+    asked = questions(2)
     begun = time.perf_counter()
     counts_from, ends = begun + seconds / 10, begun + 1.1 * seconds
     busy = 0.0
 
-    async def worker(index: int) -> None:
+    async def worker() -> None:
         await asyncio.sleep(random.uniform(0, mean))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        number = 0
         while time.perf_counter() < ends:
-            number += 1
-            text = f"Ann has {index} coins and finds {number} more. How many coins has Ann now?"
-            took = await ask(reader, writer, model, text)
+            took, times = await ask(reader, writer, next(asked))
             if time.perf_counter() >= counts_from:
                 own.append(took)
+                sleeps.append(times)
         writer.close()
 
     async def count() -> None:
@@ -269,7 +342,7 @@ async def load(port: int, model: str, mean: float, seconds: float, pid: int) -> 
         await asyncio.sleep(seconds)
         busy = cpu_seconds(pid) - before
 
-    await asyncio.gather(count(), *map(worker, range(IN_FLIGHT)))
+    await asyncio.gather(count(), *(worker() for _ in range(IN_FLIGHT)))
     p50, p99 = np.percentile(own, [50, 99]) * 1e3
     return {
         "requests": len(own),
@@ -278,19 +351,23 @@ async def load(port: int, model: str, mean: float, seconds: float, pid: int) -> 
         "p99_ms": float(p99),
         "longest_ms": 1e3 * max(own),
         "cpu_ms_a_request": 1e3 * busy / len(own),
+        "draws_a_request": sum(sleeps) / len(own),
     }
 
 
 def measure(kind: str, mean: float, seconds: float, plan: Path) -> dict[str, Any]:
     """One server under one load."""
-    model = Canned.model if kind == "server" else SimulatedPolicy().name
     log = plan.with_name("log")
     with running(kind, mean, plan, log) as (port, pid):
-        found = asyncio.run(load(port, model, mean, seconds, pid))
-    events = map(json.loads, log.read_text().splitlines())
-    own = [event["own_seconds"] for event in events if event["event"] == "request"]
-    p50, p99 = np.percentile(own, [50, 99]) * 1e3
-    return found | {"by_its_own_clock": {"p50_ms": float(p50), "p99_ms": float(p99)}}
+        found = asyncio.run(load(port, mean, seconds, pid))
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    requests = [event for event in events if event["event"] == "request"]
+    p50, p99 = np.percentile([event["own_seconds"] for event in requests], [50, 99]) * 1e3
+    ran = Counter(f"{e['difficulty'][0]}: {e['strategy'][0]}@{e['n'][0]}" for e in requests)
+    return found | {
+        "by_its_own_clock": {"p50_ms": float(p50), "p99_ms": float(p99)},
+        "ran": dict(ran.most_common()),
+    }
 
 
 def main() -> None:

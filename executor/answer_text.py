@@ -103,11 +103,11 @@ class Number:
         """
         if self.value == other.value:
             return True
+        rounded = [n.places for n in (self, other) if n.places >= ROUNDED_PLACES]
+        if not rounded:
+            return False
         gap = abs(self.value - other.value)
-        coarsest = min(
-            (n.places for n in (self, other) if n.places >= ROUNDED_PLACES), default=None
-        )
-        return coarsest is not None and 2 * gap <= Fraction(1, 10**coarsest)
+        return 2 * gap <= Fraction(1, 10 ** min(rounded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +189,14 @@ def last_boxed(text: str) -> tuple[str | None, int]:
         The content, tidied, or None; and the offset at which an unclosed `\boxed{` begins
         (`len(text)` where there is none).
     """
+    first = text.find("boxed")
+    if first < 0:
+        return None, len(text)
+    # What stands before cannot change what is in a box, but for backslashes just before it.
+    first = len(text[:first].removesuffix("f").rstrip("\\"))
     content = None
     opened: list[re.Match[str]] = []
-    for brace in _BRACES.finditer(text):
+    for brace in _BRACES.finditer(text, first):
         if brace["boxed"] or brace.group() == "{":
             opened.append(brace)
         elif brace.group() == "}" and opened:
@@ -244,6 +249,8 @@ def _last_number(text: str) -> str | None:
 def _tidy(answer: str) -> str:
     """Without the dollar signs, spaces and full stop around an answer; the rest as written."""
     answer = answer.strip().strip("*").strip()
+    if answer.isalnum():
+        return answer
     math = _INLINE_MATH.fullmatch(answer)
     if math:
         answer = next(g for g in math.groups() if g).strip()

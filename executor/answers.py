@@ -155,10 +155,6 @@ class Classes:
         self._class_of: dict[str, int] = {}
         self._leaders: list[tuple[int, str]] = []
 
-    def knows(self, answer: str | None) -> bool:
-        """Whether adding this answer needs no comparison."""
-        return answer is None or answer in self._class_of
-
     def add(self, index: int, answer: str | None) -> int:
         """The index of the first member of the answer's class, which may be its own; -1 for None.
 

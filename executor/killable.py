@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from executor.errors import EngineError
+from executor.promptly import must_not_wait_here
 
 START_SECONDS = 60.0
 """How long a child may take to start; importing is not counted against a question's deadline."""
@@ -74,6 +75,7 @@ class KillableWorker:
         Raises:
             WorkerError: the child does not start.
         """
+        must_not_wait_here()
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             for _ in range(2):

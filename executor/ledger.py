@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True)
@@ -57,14 +57,15 @@ class Ledger:
         return self.generated + self.discarded + self.probe
 
     def __add__(self, other: Ledger) -> Ledger:
-        return Ledger(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Ledger(*(getattr(self, name) + getattr(other, name) for name in _COUNTS))
 
     def to_dict(self) -> dict[str, int]:
         """The counts by name, as stored and printed."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _COUNTS}
 
 
-_TOKENS = tuple(f.name for f in fields(Ledger) if f.name != "spared")
+_COUNTS = tuple(f.name for f in fields(Ledger))
+_TOKENS = tuple(name for name in _COUNTS if name != "spared")
 # What the counts are called in tables.
 COLUMNS = {name: f"{name}_tokens" for name in _TOKENS} | {"spared": "spared_responses"}
 TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS)

@@ -81,7 +81,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
     answers: dict[str, str | None] = {}
     verdicts: dict[str | None, bool | None] = {}
     for response in responses:
-        text = response.text
+        text, token_ids = response.text, tuple(response.token_ids)
         if text not in answers:
             answers[text] = grader.extract(text)
         answer = answers[text] if response.state is State.FINISHED else None
@@ -96,11 +96,11 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
                 answer=answer,
                 correct=correct,
                 state=response.state.value,
-                n_tokens=response.n_tokens,
+                n_tokens=len(token_ids),
                 logprob=response.logprob,
                 rewards=response.rewards,
                 steps=tuple(len(step.token_ids) for step in response.steps),
-                token_ids=tuple(response.token_ids),
+                token_ids=token_ids,
             )
         )
     return records

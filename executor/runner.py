@@ -16,6 +16,7 @@ from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policy import Policy
 from executor.prm.base import Prm
 from executor.problem import Problem, problem_uid, question_id
+from executor.promptly import promptly
 from executor.search import Context, Response, search
 from executor.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
@@ -27,6 +28,8 @@ Solver = Callable[[Problem], Awaitable[Solved]]
 # Solves a problem with the models it is given; picklable, since they may be those of a worker.
 Job = Callable[["Executor", Problem], Awaitable[Solved]]
 
+# Tokens of responses that are graded in a thread: it takes more than a millisecond or two.
+LONG_GRADING = 10_000
 # In an outcome's note: the PRM saw this problem in its training, its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
 
@@ -197,7 +200,8 @@ class Executor:
             return graded, choose(strategy, graded, self.grader)
 
         # Grading may wait for the grader's process; the engines go on meanwhile.
-        samples, chosen = await asyncio.to_thread(judge)
+        long = context.ledger.policy_generated > LONG_GRADING
+        samples, chosen = await promptly(judge, long=long)
         seconds = time.perf_counter() - started
         return Outcome(
             problem=problem,

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from executor.ledger import Ledger
 from executor.policy import Draw, Finish
 from executor.search import Context, Response, State
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A draw, or what there was of it when it was cut.
+
+    Attributes:
+        before: tokens of the response that stood before it.
+        own: its tokens.
+        logprob: of them, in nats.
+    """
+
+    before: tuple[int, ...]
+    own: tuple[int, ...]
+    logprob: float = 0.0
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """All of the response."""
+        return self.before + self.own
 
 
 class SoFar:
@@ -14,21 +34,27 @@ class SoFar:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._ended: list[tuple[tuple[int, ...], Draw]] = []
-        self._longest: tuple[int, ...] = ()
+        self._ended: list[_Written] = []
+        self._longest = _Written((), ())
+        self._aside: tuple[_Written, ...] = ()
         context.watch = self
 
     def ended(self, before: Sequence[int], draw: Draw) -> None:
         """See `Watch.ended`."""
         if draw.finish is Finish.EOS:
-            self._ended.append((tuple(before), draw))
+            self._ended.append(_Written(tuple(before), tuple(draw.token_ids), draw.logprob))
         else:
             self.cut(before, draw.token_ids)
 
     def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
         """See `Watch.cut`."""
-        if len(before) + len(written) > len(self._longest):
-            self._longest = (*before, *written)
+        longest = self._longest
+        if len(before) + len(written) > len(longest.before) + len(longest.own):
+            self._longest = _Written(tuple(before), tuple(written))
+
+    def set_aside(self) -> None:
+        """What was drawn until now stays charged as it is, though it may be answered with."""
+        self._aside = (*self._ended, self._longest)
 
     def responses(self) -> list[Response]:
         """The responses that have ended, in the order they did; else the longest part of one.
@@ -36,30 +62,39 @@ class SoFar:
         Where some of those that have ended were scored, only these: an unscored one would count as
         worthless.
         """
+        return [response for _, response in self._kept()]
+
+    def charge(self) -> None:
+        """Charge what is in `responses` as generated, and all else but what was set aside as
+        discarded.
+
+        What a cancelled request had written was charged as discarded. Responses are charged as the
+        searches themselves do: each draw for itself, and what branches of a tree begin with once.
+        """
+        ledger = self._context.ledger
+        nodes: dict[tuple[int, int], int] = {}
+        tokens = 0
+        for written, _ in self._kept():
+            if any(written is one for one in self._aside):
+                continue
+            at = 0
+            for token in written.before:
+                at = nodes.setdefault((at, token), len(nodes) + 1)
+            tokens += len(written.own)
+        written_in_all = ledger.generated + ledger.discarded
+        ledger.generated = min(tokens + len(nodes), written_in_all)
+        ledger.discarded = written_in_all - ledger.generated
+
+    def _kept(self) -> list[tuple[_Written, Response]]:
         context = self._context
-        ended = []
-        for before, draw in self._ended:
-            steps = tuple(context.policy.tokens.steps([*before, *draw.token_ids]))
+
+        def response(written: _Written, state: State) -> tuple[_Written, Response]:
+            steps = tuple(context.policy.tokens.steps(written.token_ids))
             rewards = context.scored(steps) or ()
-            ended.append(Response(steps, rewards, State.FINISHED, draw.logprob))
-        scored = [response for response in ended if response.rewards]
-        if ended or not self._longest:
+            return written, Response(steps, rewards, state, written.logprob)
+
+        ended = [response(written, State.FINISHED) for written in self._ended]
+        scored = [one for one in ended if one[1].rewards]
+        if ended or not self._longest.token_ids:
             return scored or ended
-        steps = tuple(context.policy.tokens.steps(self._longest))
-        return [Response(steps, context.scored(steps) or (), State.CUT)]
-
-
-def charge_as_kept(ledger: Ledger, responses: Sequence[Response]) -> None:
-    """Charge what is in responses as generated, and all else but probes as discarded.
-
-    What a cancelled request had written was charged as discarded; what responses begin alike with
-    was written once.
-    """
-    nodes: dict[tuple[int, int], int] = {}
-    for response in responses:
-        at = 0
-        for token in response.token_ids:
-            at = nodes.setdefault((at, token), len(nodes) + 1)
-    written = ledger.generated + ledger.discarded
-    ledger.generated = min(len(nodes), written)
-    ledger.discarded = written - ledger.generated
+        return [response(self._longest, State.CUT)]

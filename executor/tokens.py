@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from executor.errors import InputError
 from executor.strategy import STEP_DELIMITER
 
+T = TypeVar("T")
 # Longer pieces are not kept: thousands of them would fill the memory.
 _CACHED = 128
 
@@ -33,6 +35,17 @@ class Step:
     scored: int
 
 
+class _Known(dict[int, T]):
+    """What is known of each token; found out when it is first asked for."""
+
+    def __init__(self, find: Callable[[int], T]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, token: int) -> T:
+        return self.setdefault(token, self._find(token))
+
+
 class Tokens:
     """A tokenizer as the executor uses it.
 
@@ -43,7 +56,8 @@ class Tokens:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        self._pieces: dict[int, str] = {}
+        self._pieces = _Known(lambda token: self.decode([token]))
+        self._ends_line = _Known(lambda token: "\n" in self._pieces[token])
         # Samples of one question have most of their steps in common.
         self._cached_text = lru_cache(maxsize=4096)(self.decode)
         self._single: dict[str, tuple[int, ...] | None] = {}
@@ -63,9 +77,11 @@ class Tokens:
         """Cut a response into its steps; their tokens joined are `token_ids` again."""
         steps: list[Step] = []
         start = 0
-        for position, token in enumerate(token_ids, start=1):
-            if "\n" not in self._piece(token):
-                continue  # only a line's end completes the delimiter
+        # Only a line's end completes the delimiter.
+        ends = map(self._ends_line.__getitem__, token_ids)
+        for position in compress(range(1, len(token_ids) + 1), ends):
+            if position - start > 1 and self._one_line_end(*token_ids[position - 2 : position]):
+                continue
             # Not the pieces joined: a character may be spelt by several tokens.
             text = self._text(piece := tuple(token_ids[start:position]))
             if self.ends_step(text):
@@ -78,10 +94,20 @@ class Tokens:
             return [*steps, self.last_step(rest)]
         return [*steps[:-1], with_tail(steps[-1], rest)]
 
+    def _one_line_end(self, before: int, token: int) -> bool:
+        """Whether a token surely ends but one line: its own piece has no delimiter, and nothing of
+        one stands before it."""
+        piece = self._pieces[before]
+        return (
+            bool(piece)  # a special token has no text: what stands before it counts
+            and not self._ends_line[before]
+            and STEP_DELIMITER not in self._pieces[token]
+        )
+
     def last_step(self, token_ids: tuple[int, ...]) -> Step:
         """The step that `token_ids`, without a delimiter at their end, make."""
         scored = len(token_ids)
-        while scored > 1 and not self._piece(token_ids[scored - 1]).strip():
+        while scored > 1 and not self._pieces[token_ids[scored - 1]].strip():
             scored -= 1
         return Step(token_ids, self._text(token_ids), scored)
 
@@ -104,17 +130,12 @@ class Tokens:
         starts = tuple(text[:end] for end in range(1, len(text)))
         found = []
         for token in self.tokenizer.get_vocab().values():
-            piece = self._piece(token)
+            piece = self._pieces[token]
             if text in piece:
                 found.append(token)
             elif piece.endswith(starts):
                 return None
         return tuple(sorted(found)) or None
-
-    def _piece(self, token: int) -> str:
-        if token not in self._pieces:
-            self._pieces[token] = self.decode([token])
-        return self._pieces[token]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -56,7 +56,7 @@ class Cost:
 
     def to_dict(self) -> dict[str, float | None]:
         """Plain numbers, for JSON."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in Cost.__dataclass_fields__}
 
     @classmethod
     def of_tokens(cls, record: Mapping[str, Any]) -> Cost:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +22,7 @@ from planner.selection import cheapest_sure, most_accurate
 from profiling.arrays import Floats
 from profiling.difficulty import Estimated, Head, Quality
 from profiling.passrate import Difficulty
-from profiling.probes import Probes
+from profiling.probes import Probes, text_features
 
 _LEVELS = tuple(level.value for level in Difficulty)
 _NOTHING = sys.float_info.min
@@ -55,6 +55,7 @@ class Look:
         probes: samples to draw before deciding; 0: what is known is enough, or all there is.
         known: whether the question is one that the plan can tell anything of.
         estimate: by the text alone; None where the plan cannot tell anything from it.
+        about: features of the text (`profiling.probes.text_features`); None where none were asked.
         now, then: expected accuracy of choosing without probes, and of the best way to probe;
             None where that was not weighed.
         notes: what should be known about it, for people.
@@ -66,6 +67,7 @@ class Look:
     now: float | None = None
     then: float | None = None
     notes: tuple[str, ...] = ()
+    about: Floats | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -78,7 +80,13 @@ class Look:
 
 
 def look(
-    plan: Plan, text: str, constraint: Constraint, *, scored: bool, weigh: bool = False
+    plan: Plan,
+    text: str,
+    constraint: Constraint,
+    *,
+    scored: bool,
+    weigh: bool = False,
+    about: Floats | None = None,
 ) -> Look:
     """Whether a question is worth probing under a constraint.
 
@@ -90,29 +98,34 @@ def look(
         weigh: whether questions are told apart under the plan's own constraint too where it found
             one strategy for all to be as good as one for each difficulty named: some may all the
             same get a cheaper one that is as good.
+        about: features of the text, where they are known already.
     """
     classifier = plan.classifier
     settled = constraint == plan.own_constraint and not plan.routes
     if classifier is None or (settled and not (weigh and plan.alternatives)):
-        return Look(0, known=False)
-    if plan.reference is not None and plan.reference.far(text):
+        return Look(0, known=False, about=about)
+    about = text_features(text) if about is None else about
+    if plan.reference is not None and plan.reference.outside(about):
         said = "the question is unlike those of the profile: it gets what is best for all of them"
-        return Look(0, known=False, notes=(said,))
+        return Look(0, known=False, notes=(said,), about=about)
     heads = [head for head in classifier.heads if head.probes]
-    estimate = by_text(plan, text)
+    estimate = by_text(plan, text, about)
     if not plan.alternatives:
-        return Look(classifier.probes, known=True, estimate=estimate)
-    return _weighed(plan, heads, estimate, constraint, scored=scored)
+        return Look(classifier.probes, known=True, estimate=estimate, about=about)
+    return _weighed(plan, heads, estimate, constraint, about, scored=scored)
 
 
-def by_text(plan: Plan, text: str) -> Estimated | None:
-    """What a question's text alone says of it; None where the plan cannot tell from it."""
+def by_text(plan: Plan, text: str, about: Floats | None = None) -> Estimated | None:
+    """What a question's text alone says of it; None where the plan cannot tell from it.
+
+    Args:
+        plan: a loaded plan.
+        text: the question.
+        about: features of the text, where they are known already.
+    """
     if plan.classifier is None or plan.classifier.heads[0].probes:
         return None
-    nothing = np.zeros(0, dtype=np.int64)
-    return plan.classifier.estimate_probes(
-        Probes(text, nothing, np.zeros(0), np.zeros(0), scores=None)
-    )
+    return plan.classifier.estimate_probes(Probes.of_text(text, about))
 
 
 def decide(
@@ -161,6 +174,7 @@ def _weighed(
     heads: Sequence[Head],
     estimate: Estimated | None,
     constraint: Constraint,
+    about: Floats,
     *,
     scored: bool,
 ) -> Look:
@@ -185,7 +199,7 @@ def _weighed(
         ways.append((head.probes, _expected(menu, chances, states, constraint)))
     possible = [(probes, found) for probes, found in ways if found is not None]
     if not possible:
-        return Look(0, known=True, estimate=estimate)  # and the choice will say why
+        return Look(0, known=True, estimate=estimate, about=about)  # and the choice will say why
     values = np.array([found for _, found in possible])
     # Rounded: of ways that are equal the one without probes, which is the first.
     accuracy, price, spread = values.T
@@ -202,6 +216,7 @@ def _weighed(
         estimate=estimate,
         now=None if ways[0][1] is None else ways[0][1][0],
         then=max(probing, default=None),
+        about=about,
     )
 
 

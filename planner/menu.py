@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import betaincinv, ndtr
 
 from executor.errors import InputError
 from executor.strategy import Strategy, key
 from planner.constraint import NO_RATES, Constraint
 from planner.costs import TOKENS, Cost, Rates
-from planner.posterior import probability_above, summarise
+from planner.posterior import LEVEL, probability_above
 from planner.selection import Number, cheapest_sure, most_accurate
 from profiling.arrays import Floats
 from profiling.passrate import ALL
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from planner.plan import Entry, Plan
     from planner.recommend import Choice
 
+_TAILS = np.array([(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
 _COSTS = tuple(Cost.__dataclass_fields__)
 # Limits on what a strategy is expected to cost, and the costs they are on.
 _LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
@@ -87,7 +88,7 @@ class Menu:
         shape = len(self.levels), len(every)
         # Where a strategy is not known on a difficulty, nothing is.
         self._accuracy, self._variance, self._price = (np.full(shape, np.nan) for _ in range(3))
-        self._costs = {name: np.full(shape, np.nan) for name in _COSTS}
+        self._costs = np.full((len(_COSTS), *shape), np.nan)
         at = {strategy: column for column, strategy in enumerate(self.strategies)}
         for row, known in enumerate(found.values()):
             for choice in known:
@@ -96,9 +97,9 @@ class Menu:
                 self._accuracy[cell] = choice.predicted_accuracy
                 self._variance[cell] = a * b / ((a + b) ** 2 * (a + b + 1))
                 self._price[cell] = choice.price(self.unit)
-                for name in _COSTS:
+                for place, name in enumerate(_COSTS):
                     value = getattr(choice.cost, name)
-                    self._costs[name][cell] = np.nan if value is None else value
+                    self._costs[place, *cell] = np.nan if value is None else value
 
     @classmethod
     def of(cls, plan: Plan, probes: int = 0, *, scored: bool = True) -> Menu:
@@ -176,29 +177,33 @@ class Menu:
 
     def cheapest(self, cost: str) -> Strategy:
         """The strategy that needs least of a cost (a field of `Cost`) on any question."""
-        row = self._costs[cost][self.levels.index(ALL)]
+        row = self._costs[_COSTS.index(cost), self.levels.index(ALL)]
         return self.strategies[int(np.nanargmin(row))]
 
     def _pick(self, used: NDArray[np.intp], weights: Floats, column: int) -> Pick:
         mean = float((weights @ self._accuracy[used, column])[0])
         a, b = _beta(mean, float((weights**2 @ self._variance[used, column])[0]))
-        _, low, high = summarise(np.array(a), np.array(b))
-        return Pick(
-            self.strategies[column], mean, (float(low), float(high)), (a, b),
-            self._priced(used, weights, np.array([column]))[0],
-        )  # fmt: skip
+        low, high = betaincinv(a, b, _TAILS).tolist()
+        cost = self._priced(used, weights, np.array([column]))[0]
+        return Pick(self.strategies[column], mean, (low, high), (a, b), cost)
 
     def allowed(self, states: Floats, constraint: Constraint) -> NDArray[np.bool_]:
         """Which strategies keep to the limits, for all that is known; shape
         `(states, strategies)`."""
         used, weights = self._used(states)
-        allowed = ~np.isnan(weights @ self._accuracy[used])
+        return self._allowed(used, weights, weights @ self._accuracy[used], constraint)
+
+    def _allowed(
+        self, used: NDArray[np.intp], weights: Floats, accuracy: Floats, constraint: Constraint
+    ) -> NDArray[np.bool_]:
+        allowed = ~np.isnan(accuracy)
         if constraint.budget is not None:
             allowed &= self._n <= constraint.budget
         for limit, name in _LIMITED.items():
             most = getattr(constraint, limit)
             if most is not None:
-                allowed &= weights @ self._costs[name][used] <= most  # NaN is not
+                costs = weights @ self._costs[_COSTS.index(name), used]
+                allowed &= costs <= most  # NaN is not
         return np.asarray(allowed)
 
     def worth(self, states: Floats, constraint: Constraint, *, exact: bool = False) -> Worth | None:
@@ -213,10 +218,10 @@ class Menu:
                 variance, as `recommend` has it, or of a normal one, for many states at once.
         """
         used, weights = self._used(states)
-        allowed = self.allowed(states, constraint)
+        accuracy = weights @ self._accuracy[used]
+        allowed = self._allowed(used, weights, accuracy, constraint)
         if not allowed.any(axis=1).all():
             return None
-        accuracy = weights @ self._accuracy[used]
         variance = weights**2 @ self._variance[used]
         price = weights @ self._price[used]
         means, prices = np.where(allowed, accuracy, -np.inf), np.where(allowed, price, np.inf)
@@ -237,21 +242,19 @@ class Menu:
 
     def _used(self, states: Floats) -> tuple[NDArray[np.intp], Floats]:
         """The difficulties that have any chance, and their chances: of others nothing is asked."""
-        used = np.flatnonzero(states.any(axis=0))
+        used = states.sum(axis=0).nonzero()[0]  # none is negative
         return used, states[:, used]
 
     def _priced(
         self, used: NDArray[np.intp], weights: Floats, columns: NDArray[np.intp]
     ) -> list[Cost]:
         """The expected costs of some strategies."""
-        values = {
-            name: (weights @ each[np.ix_(used, columns)])[0].tolist()
-            for name, each in self._costs.items()
-        }
+        known = self._costs[:, used][:, :, columns]
+        expected = np.einsum("l,cls->sc", weights[0], known).tolist()
         unknown = dict.fromkeys(TOKENS, math.nan)
-        rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
+        rows = (zip(_COSTS, row, strict=True) for row in expected)
         return [
-            Cost(**unknown | {name: value for name, value in row.items() if not math.isnan(value)})
+            Cost(**unknown | {name: value for name, value in row if not math.isnan(value)})
             for row in rows
         ]
 

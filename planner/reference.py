@@ -135,11 +135,7 @@ class Reference:
         estimates, agreement = None, ()
         if classifier is not None:
             if not classifier.heads[0].probes:
-                nothing = np.zeros(0, dtype=np.int64)
-                by_text = [
-                    classifier.estimate_probes(Probes(t, nothing, np.zeros(0), np.zeros(0), None))
-                    for t in texts
-                ]
+                by_text = [classifier.estimate_probes(Probes.of_text(text)) for text in texts]
                 found = [list(one.probabilities.values())[:-1] for one in by_text]
                 estimates = Cloud.of(np.array(found))
             k = classifier.probes

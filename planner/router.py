@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from executor.ledger import Ledger
 from executor.outcome import Outcome, grade
 from executor.problem import Problem
-from executor.runner import Executor, Solved
+from executor.promptly import promptly
+from executor.runner import LONG_GRADING, Executor, Solved
 from executor.search import Response, sample, score_all, search
-from executor.so_far import SoFar, charge_as_kept
+from executor.so_far import SoFar
 from executor.strategy import Majority, Strategy
 from planner.constraint import Constraint
 from planner.decision import Decision, Look, by_text, chances_of, decide, look
 from planner.plan import DEFAULT, Entry, Plan
 from planner.recommend import uses_probes
 from planner.reference import agreeing
+from profiling.arrays import Floats
 from profiling.difficulty import Estimated
-from profiling.probes import Probes
+from profiling.probes import Probes, text_features
+
+# Characters of a question: a longer one is looked through and cut into tokens in a thread, since
+# either takes more than a millisecond or two.
+LONG_TEXT = 4_000
 
 # What has been decided, and how many tokens the policy has written by then.
 Progress = Callable[[str, Decision | None, int], None]
@@ -57,7 +63,7 @@ class Routed:
         looked: whether it was probed, and why.
         agreement: of how many probes how many agreed; None where none were drawn.
         cut: whether time ran out before the strategy had ended.
-        note: what must be stored beside the outcome.
+        seen: what must be stored of the problem (`Executor.note`).
     """
 
     outcome: Outcome
@@ -65,7 +71,15 @@ class Routed:
     looked: Look
     agreement: tuple[int, int] | None
     cut: bool
-    note: dict[str, Any]
+    seen: Mapping[str, Any]
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What must be stored beside the outcome, with the difficulty and all that was estimated
+        of it."""
+        estimate = self.decision.estimate
+        told = {} if estimate is None else {"estimate": estimate.to_dict()}
+        return {**self.seen, "difficulty": self.decision.difficulty, **told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +120,29 @@ async def route(
         InputError: nothing keeps to the constraint, or a strategy needs a PRM and there is none.
         EngineError: an engine was lost.
     """
-    return await _Routing(executor, plan, problem, ask, progress).run()
+    started = time.perf_counter()
+    long = len(problem.text) > LONG_TEXT
+    about = await asyncio.to_thread(text_features, problem.text) if long else None
+    routing = _Routing(executor, plan, problem, ask, progress, started, about)
+    if long:
+        await asyncio.to_thread(routing.read)
+    return await routing.run()
 
 
 class _Routing:
     """One problem on its way."""
 
     def __init__(
-        self, executor: Executor, plan: Plan, problem: Problem, ask: Ask, progress: Progress
+        self,
+        executor: Executor,
+        plan: Plan,
+        problem: Problem,
+        ask: Ask,
+        progress: Progress,
+        started: float,
+        about: Floats | None,
     ) -> None:
-        self._started = time.perf_counter()
+        self._started = started
         self._executor = executor
         self._plan = plan
         self._problem = problem
@@ -126,35 +153,40 @@ class _Routing:
         self._decision: Decision | None = None
         self._agreement: tuple[int, int] | None = None
         if ask.strategy is not None:
-            self._looked = Look(0, known=False)
+            self._looked = Look(0, known=False, about=about)
         else:
             self._looked = look(
-                plan, problem.text, self._constraint, scored=self._scored, weigh=ask.weigh
-            )
+                plan, problem.text, self._constraint,
+                scored=self._scored, weigh=ask.weigh, about=about,
+            )  # fmt: skip
         # Until it is decided what to run: what the probes may take.
         self._context = executor.context(problem, max(1, self._looked.probes), ask.ledger)
         self._so_far = SoFar(self._context)
 
+    def read(self) -> None:
+        """Find the question's tokens, which are kept."""
+        _ = self._context.prompt
+
     async def run(self) -> Routed:
         """Probe, decide, search; or what there is when time runs out."""
-        cut = False
+        cut, left = False, self._ask.seconds
+        if left is not None:
+            left -= time.perf_counter() - self._started
         try:
-            async with asyncio.timeout(self._ask.seconds) as deadline:
+            async with asyncio.timeout(left) as deadline:
                 responses = await self._search()
         except TimeoutError:
             if not deadline.expired():
                 raise  # somebody else's
             cut, responses = True, self._so_far.responses()
-            charge_as_kept(self._context.ledger, responses)
+            self._so_far.charge()
         decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
         executor, problem = self._executor, self._problem
         outcome = await executor.conclude(
             decision.strategy, self._context, responses, self._started
         )
-        note: dict[str, Any] = executor.note(problem) | {"difficulty": decision.difficulty}
-        if decision.estimate is not None:
-            note["estimate"] = decision.estimate.to_dict()
-        return Routed(outcome, decision, self._looked, self._agreement, cut, note)
+        seen = executor.note(problem)
+        return Routed(outcome, decision, self._looked, self._agreement, cut, seen)
 
     async def _search(self) -> list[Response]:
         self._progress("probing", None, 0)
@@ -169,6 +201,7 @@ class _Routing:
             tokens = sum(response.n_tokens for response in probes)
             context.ledger.generated -= tokens
             context.ledger.probe += tokens
+            self._so_far.set_aside()
         self._executor.check(strategy)
         return await search(strategy, context, probes=probes if usable else ())
 
@@ -196,19 +229,21 @@ class _Routing:
 
     async def _estimated(self, probes: Sequence[Response]) -> Estimated:
         grader, classifier = self._executor.grader, self._plan.classifier
+        about = self._looked.about
         assert classifier is not None
         unlabelled = dataclasses.replace(self._problem, answer=None)
 
         def see() -> Probes:
-            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader)
+            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader, about)
 
-        seen = await asyncio.to_thread(see)
+        long = self._context.ledger.policy_generated > LONG_GRADING
+        seen = await promptly(see, long=long)
         self._agreement = agreeing(seen), len(seen)
         return classifier.estimate_probes(seen)
 
     def _forced(self, strategy: Strategy) -> Decision:
         """The strategy that was asked for, and what the plan knows of it."""
-        estimate = by_text(self._plan, self._problem.text)
+        estimate = by_text(self._plan, self._problem.text, self._looked.about)
         level = DEFAULT if estimate is None else estimate.difficulty.value
         entry: Entry | None = None
         if self._plan.alternatives:

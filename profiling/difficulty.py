@@ -8,7 +8,7 @@ chances of a few ranges of pass@1, from which follow P(easy), P(medium), P(hard)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,26 @@ class Estimated:
 
     Attributes:
         probabilities: of each class; they sum to 1.
-        interval: of pass@1, covering it in `LEVEL` of held-out problems.
-        mean: expected pass@1.
+        ranges: chances of the ranges of pass@1.
+        nominal: level of their own interval that covers `LEVEL`.
         probes: samples it was estimated from; 0: from the text alone.
     """
 
     probabilities: Mapping[Difficulty, float]
-    interval: tuple[float, float]
-    mean: float
+    ranges: tuple[float, ...]
+    nominal: float
     probes: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of pass@1, covering it in `LEVEL` of held-out problems."""
+        [[low, high]] = intervals(np.array([self.ranges]), self.nominal)
+        return float(low), float(high)
+
+    @property
+    def mean(self) -> float:
+        """Expected pass@1."""
+        return float((np.array([self.ranges]) @ _MIDDLES)[0])
 
     @property
     def difficulty(self) -> Difficulty:
@@ -134,6 +145,9 @@ class Head:
     intercepts: tuple[float, ...]
     nominal: float
     quality: Quality
+    _arrays: tuple[NDArray[np.intp], Floats, Floats, Floats, Floats] = field(
+        init=False, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         sizes = {len(self.mean), len(self.scale), *map(len, self.weights)}
@@ -145,6 +159,11 @@ class Head:
         numbers = [*self.mean, *self.scale, *self.intercepts, *sum(self.weights, ())]
         if self.probes < 0 or not np.isfinite(numbers).all() or not 0 <= self.nominal <= 1:
             raise ValueError("a head's numbers are finite, and its level is in [0, 1]")
+        at = np.array([NAMES.index(name) for name in self.features], dtype=np.intp)
+        # Without a feature there is a row of no weights a range: only the intercepts speak.
+        weights = np.array(self.weights).reshape(RANGES, len(at))
+        arrays = at, np.array(self.mean), np.array(self.scale), weights, np.array(self.intercepts)
+        object.__setattr__(self, "_arrays", arrays)
 
     def ranges(self, x: Floats) -> Floats:
         """Chances of the ranges of pass@1, shape `(questions, RANGES)`.
@@ -152,20 +171,19 @@ class Head:
         Args:
             x: shape `(questions, len(NAMES))`. A feature that is NaN counts as its mean.
         """
-        at = [NAMES.index(name) for name in self.features]
-        scaled = standardise(x[:, at], np.array(self.mean), np.array(self.scale))
-        # Without a feature there is a row of no weights a range: only the intercepts speak.
-        weights = np.array(self.weights).reshape(RANGES, len(at))
-        return softmax(scaled @ weights.T + np.array(self.intercepts))
+        at, mean, scale, weights, intercepts = self._arrays
+        return softmax(standardise(x[:, at], mean, scale) @ weights.T + intercepts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for the plan."""
-        return asdict(self) | {
+        return {
+            "probes": self.probes,
             "features": list(self.features),
             "mean": list(self.mean),
             "scale": list(self.scale),
             "weights": [list(row) for row in self.weights],
             "intercepts": list(self.intercepts),
+            "nominal": self.nominal,
             "quality": self.quality.to_dict(),
         }
 
@@ -226,11 +244,10 @@ class DifficultyModel:
         """The same where answers were sorted into classes before."""
         head = self.head(len(probes))
         chances = head.ranges(features(probes, np.arange(head.probes)[None, :]))
-        [[low, high]] = intervals(chances, head.nominal)
         return Estimated(
             probabilities=dict(zip(Difficulty, classes(chances)[0].tolist(), strict=True)),
-            interval=(float(low), float(high)),
-            mean=float((chances @ _MIDDLES)[0]),
+            ranges=tuple(chances[0].tolist()),
+            nominal=head.nominal,
             probes=head.probes,
         )
 
@@ -250,7 +267,8 @@ _MIDDLES = (np.array(EDGES[:-1]) + np.array(EDGES[1:])) / 2
 
 def standardise(x: Floats, mean: Floats, scale: Floats) -> Floats:
     """Features in standard deviations from their means, none farther than `FARTHEST`; NaN is 0."""
-    return np.asarray(np.clip(np.nan_to_num((x - mean) / scale), -FARTHEST, FARTHEST))
+    scaled = np.minimum(np.maximum((x - mean) / scale, -FARTHEST), FARTHEST)
+    return np.where(np.isnan(scaled), 0.0, scaled)
 
 
 def softmax(logits: Floats) -> Floats:

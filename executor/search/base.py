@@ -55,7 +55,7 @@ class Response:
     @property
     def token_ids(self) -> list[int]:
         """All its tokens in order."""
-        return [token for step in self.steps for token in step.token_ids]
+        return list(itertools.chain.from_iterable(step.token_ids for step in self.steps))
 
     @property
     def n_tokens(self) -> int:
@@ -101,7 +101,7 @@ class Context:
     _prompt: list[int] | None = None
     _prefixes: dict[tuple[Prefix, tuple[int, ...]], Prefix] = field(default_factory=dict)
     _rewards: dict[Prefix, float] = field(default_factory=dict)
-    _asked: dict[Prefix, asyncio.Event] = field(default_factory=dict)
+    _asked: dict[Prefix, _Question] = field(default_factory=dict)
 
     @property
     def prompt(self) -> list[int]:
@@ -194,8 +194,8 @@ class Context:
             questions = self._claim(responses, prefixes)
             try:
                 await together(self._ask(one) for one in questions)
-                for event in others:
-                    await event.wait()
+                for other in others:
+                    await other.answered()
             finally:
                 for one in questions:  # those too that were cancelled before they began
                     self._release(one)
@@ -214,8 +214,9 @@ class Context:
         written: Prefix = 0
         blank_from = max((i for i, step in enumerate(steps, 1) if step.text.strip()), default=0)
         for step in steps[:blank_from]:
-            keys.append(self._node(written, step.token_ids[: step.scored]))
-            written = self._node(written, step.token_ids)
+            before, written = written, self._node(written, step.token_ids)
+            whole = step.scored == len(step.token_ids)
+            keys.append(written if whole else self._node(before, step.token_ids[: step.scored]))
         return keys
 
     def _node(self, parent: Prefix, piece: tuple[int, ...]) -> Prefix:
@@ -234,7 +235,8 @@ class Context:
                 start += 1
             if start < len(keys):
                 one = _Question(steps[: len(keys)], start, keys[start:])
-                self._asked |= dict.fromkeys(one.keys, one.answered)
+                for key in one.keys:
+                    self._asked[key] = one
                 questions.append(one)
         return questions
 
@@ -247,20 +249,35 @@ class Context:
         self._release(one)
 
     def _release(self, one: _Question) -> None:
+        if one.released:
+            return
         for key in one.keys:
-            if self._asked.get(key) is one.answered:
+            if self._asked.get(key) is one:
                 del self._asked[key]
-        one.answered.set()
+        one.release()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Question:
     """Steps the PRM is asked for: `steps[start:]`, known by `keys`."""
 
     steps: Sequence[Step]
     start: int
     keys: Sequence[Prefix]
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    released: bool = False
+    _event: asyncio.Event | None = None
+
+    async def answered(self) -> None:
+        """Wait until it was answered, or given up."""
+        if not self.released:
+            self._event = self._event or asyncio.Event()
+            await self._event.wait()
+
+    def release(self) -> None:
+        """It was answered, or given up."""
+        self.released = True
+        if self._event is not None:
+            self._event.set()
 
 
 async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from executor.answers import Vote
@@ -18,7 +18,8 @@ from executor.search.base import Context, Response, State
 from executor.search.settle import Ballot, Confident, Fewest, Standing
 from executor.strategy import AdaptiveMajority, BestOfN
 
-Finishing = Callable[[Response], Awaitable[Response]]
+# What becomes of responses that have ended.
+Finishing = Callable[[Sequence[Response]], Awaitable[Sequence[Response]]]
 # Of the first responses and how many may still come: the fewest further ones that could be enough;
 # 0 where those are.
 Missing = Callable[[Sequence[Response], int], Awaitable[int]]
@@ -34,22 +35,22 @@ async def greedy(context: Context) -> list[Response]:
 
 async def sample(context: Context, n: int, *, where: str = "sample") -> list[Response]:
     """`n` sampled responses, in one request."""
-    return await _Flight(context, where, (), n, _as_it_is).all()
+    return await _Flight(context, where, (), n, None).all()
 
 
 async def sample_until(
     context: Context, n: int, missing: Missing, *, where: str = "sample"
 ) -> list[Response]:
     """The first of `n` sampled responses, as many as `missing` needs; see `_Flight.until`."""
-    return await _Flight(context, where, (), n, _as_it_is).until(missing)
+    return await _Flight(context, where, (), n, None).until(missing)
 
 
 async def score_all(context: Context, responses: Sequence[Response]) -> list[Response]:
     """The responses with a reward for every step, scored concurrently."""
     rewards = await context.score([response.steps for response in responses])
     return [
-        replace(response, rewards=reward)
-        for response, reward in zip(responses, rewards, strict=True)
+        Response(one.steps, given, one.state, one.logprob, one.branches)
+        for one, given in zip(responses, rewards, strict=True)
     ]
 
 
@@ -58,14 +59,11 @@ async def best_of_n(
 ) -> list[Response]:
     """`n` scored responses, of which `given` were drawn before; fewer where the vote is settled."""
 
-    async def scored(response: Response) -> Response:
-        return response if response.rewards else (await score_all(context, [response]))[0]
-
     given = given[: strategy.n]
     unscored = [response for response in given if not response.rewards]
     late = iter(await score_all(context, unscored))
     given = [response if response.rewards else next(late) for response in given]
-    flight = _Flight(context, "sample", given, strategy.n, scored)
+    flight = _Flight(context, "sample", given, strategy.n, partial(score_all, context))
     if not context.early_stop or strategy.vote is Vote.MAX:
         return await flight.all()
     ballot = Ballot(context.grader, strategy.vote, strategy.score)
@@ -77,7 +75,7 @@ async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) 
 
     Those drawn before go by the name `probe`.
     """
-    flight = _Flight(context, "sample", given[:n], n, _as_it_is)
+    flight = _Flight(context, "sample", given[:n], n, None)
     if not context.early_stop:
         return await flight.all()
     ballot = Ballot(context.grader, Vote.MAJORITY)
@@ -94,7 +92,7 @@ async def adaptive_majority(
     def fewest(standing: Standing, left: int) -> int:
         return min(rule.fewest(standing, left), ballot.fewest(standing, left))
 
-    flight = _Flight(context, "sample", given[: strategy.n], strategy.n, _as_it_is)
+    flight = _Flight(context, "sample", given[: strategy.n], strategy.n, None)
     return await flight.until(_by_vote(ballot, fewest))
 
 
@@ -105,10 +103,6 @@ def _by_vote(ballot: Ballot, fewest: Fewest) -> Missing:
     return missing
 
 
-async def _as_it_is(response: Response) -> Response:
-    return response
-
-
 class _Flight:
     """Responses under way: drawn, finished as they end, and kept in the order of their indices.
 
@@ -117,11 +111,17 @@ class _Flight:
         where: names the draws, for their seed.
         given: responses that come before them.
         n: most responses in all.
-        finishing: what becomes of each as soon as it has ended.
+        finishing: what becomes of them as soon as they have ended, of those that end in one turn of
+            the loop together; None: nothing.
     """
 
     def __init__(
-        self, context: Context, where: str, given: Sequence[Response], n: int, finishing: Finishing
+        self,
+        context: Context,
+        where: str,
+        given: Sequence[Response],
+        n: int,
+        finishing: Finishing | None,
     ) -> None:
         self._context = context
         self._where = where
@@ -130,6 +130,7 @@ class _Flight:
         self._finishing = finishing
         self._asked = 0
         self._done: dict[int, Response] = {}
+        self._ended: list[tuple[int, Response]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._over = False
@@ -197,7 +198,7 @@ class _Flight:
     async def _draw(self, first: int, n: int) -> None:
         def ended(child: int, draw: Draw) -> None:
             if not self._over:
-                self._start(self._finish(first + child, draw))
+                self._end(first + child, _whole(self._context, draw))
 
         draws = await self._context.draw(
             (), n, max_tokens=self._most_tokens, where=self._where, first=first, finished=ended
@@ -205,8 +206,19 @@ class _Flight:
         if not draws:  # the prompt fills the context
             self._left = self._asked = 0
 
-    async def _finish(self, index: int, draw: Draw) -> None:
-        self._done[index] = await self._finishing(_whole(self._context, draw))
+    def _end(self, index: int, response: Response) -> None:
+        if self._finishing is None:
+            self._done[index] = response
+            self._changed.set()
+            return
+        if not self._ended:
+            self._start(self._finish(self._finishing))
+        self._ended.append((index, response))
+
+    async def _finish(self, finishing: Finishing) -> None:
+        ended, self._ended = self._ended, []
+        finished = await finishing([response for _, response in ended])
+        self._done.update(zip((index for index, _ in ended), finished, strict=True))
 
 
 def _whole(context: Context, draw: Draw) -> Response:

@@ -8,13 +8,13 @@ where equivalence is not transitive.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from executor.answers import Classes, Grader, Vote
+from executor.promptly import promptly
 from executor.search.base import Response, State, aggregate
 from executor.strategy import Score
 
@@ -67,9 +67,7 @@ class Ballot:
             done = response.state is State.FINISHED
             answer = self._extract(response.text) if done else None
             # A new answer may have to be compared in the grader's process.
-            known = self._classes.knows(answer)
-            add = self._classes.add
-            leader = add(index, answer) if known else await asyncio.to_thread(add, index, answer)
+            leader = await promptly(partial(self._classes.add, index, answer))
             if leader >= 0:
                 self._weights.setdefault(leader, []).append(self._weight(response))
         self._counted = len(responses)

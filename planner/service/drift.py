@@ -4,6 +4,13 @@ Three things are watched, none of which needs a label: the difficulties that que
 suggest, the texts themselves, and how far the probes of one question agree. Each is tested on
 windows of traffic that do not overlap, against the profile's own questions; a window in which it
 goes beyond what chance does once in so many windows is drift.
+
+That rate is of one window of one profile, neither of which is known beforehand. The windows of a
+service share its profile, and what chance did to that is in all of them: false alarms come
+together, many with some profiles and none with most. Whatever they share, in m windows the chance
+of any is at most m times the rate. It holds as far as means of a window's features are normal; and
+estimates by the text are compared with those of questions that they were learnt from, which says a
+little less for them than for others.
 """
 
 from __future__ import annotations
@@ -24,9 +31,8 @@ from profiling.difficulty import Estimated
 from profiling.probes import text_features
 
 WINDOW = 200
-# Of all measures together, a window: a false alarm once in so many windows.
+# The chance that a window of traffic like the profile's is called drift, by any measure.
 FALSE_ALARMS = 0.001
-_PROBED = 0.9  # of a window's questions, for their agreement to be tested
 _LEAST = 5.0  # expected in each cell of a chi-square test
 
 
@@ -70,34 +76,53 @@ def mean_shift(measure: str, cloud: Cloud, points: Floats, false_alarms: float) 
     return Finding(measure, statistic, cloud.quantile(1 - false_alarms, len(points)))
 
 
-def agreement_shift(reference: Sequence[int], live: Sequence[int], false_alarms: float) -> Finding:
+def agreement_shift(
+    reference: Sequence[int], live: Sequence[int], false_alarms: float, unknown: int = 0
+) -> Finding:
     """Pearson's chi-square test that two rows of counts are of one distribution.
 
-    Neighbouring counts are put together until each is expected often enough for the test.
+    Neighbouring counts are put together until the reference has enough in each for the test.
+
+    Which questions are probed hangs on what is known of them: those that were not (or less often
+    than the profile's) are not left out, for the others alone are not like the profile's. They
+    count as would look most like it: had they been probed, the statistic would be no less.
 
     Args:
         reference, live: how many questions had 0, 1, ... agreeing probes.
-        false_alarms: chance of an alarm where both are of one kind.
+        false_alarms: chance of an alarm where both are of one kind, whatever is unknown.
+        unknown: further live questions, of which that is not known.
 
     Returns:
         Statistic and limit, both 0 where too few are there to be tested.
     """
-    table = _merged(np.array([reference, live], dtype=np.float64))
+    asked, drawn = sum(reference), sum(live) + unknown
+    table = _merged(np.array([reference, live], dtype=np.float64), asked, drawn)
     if table.shape[1] < 2:
         return Finding("agreement", 0.0, 0.0)
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    statistic = float(((table - expected) ** 2 / expected).sum())
-    return Finding("agreement", statistic, float(chdtri(table.shape[1] - 1, false_alarms)))
+    # Each column's part of the statistic, with r of the reference and l live ones in it, is
+    # (r / asked - l / drawn)^2 asked drawn / (r + l): convex in l, so that to give one question
+    # after another to the column where it adds least makes the sum least.
+    expected, counted = table
+
+    def parts(counted: Floats) -> Floats:
+        gaps = expected / asked - counted / drawn
+        return np.asarray(gaps**2 * asked * drawn / (expected + counted))
+
+    for _ in range(unknown):
+        counted[np.argmin(parts(counted + 1) - parts(counted))] += 1
+    limit = float(chdtri(table.shape[1] - 1, false_alarms))
+    return Finding("agreement", float(parts(counted).sum()), limit)
 
 
-def _merged(table: Floats) -> Floats:
-    """Columns put together from the first on, each expected at least `_LEAST` times in each row."""
-    rows = table.sum(axis=1) / table.sum()
+def _merged(table: Floats, asked: int, drawn: int) -> Floats:
+    """Columns put together from the first on, until the reference (the first row, of `asked`) has
+    `_LEAST` in each, and would have of `drawn`."""
+    least = _LEAST * max(1.0, asked / drawn) if drawn else math.inf
     kept: list[Floats] = []
     open_column = np.zeros(2)
     for column in table.T:
         open_column = open_column + column
-        if (rows * open_column.sum()).min() >= _LEAST:
+        if open_column[0] >= least:
             kept.append(open_column)
             open_column = np.zeros(2)
     if kept:
@@ -132,7 +157,11 @@ class Drift:
         self._seen = 0
 
     def observe(
-        self, text: str, estimate: Estimated | None, agreed: tuple[int, int] | None
+        self,
+        text: str,
+        estimate: Estimated | None,
+        agreed: tuple[int, int] | None,
+        about: Floats | None = None,
     ) -> list[Finding]:
         """Take in a question.
 
@@ -141,6 +170,7 @@ class Drift:
             estimate: by its text alone, where that is known already.
             agreed: how many of how many probes were of the largest class of equal answers; None
                 where it was not probed.
+            about: features of its text, where they are known already.
 
         Returns:
             What was found to have drifted, where a window is full with this question.
@@ -148,10 +178,10 @@ class Drift:
         reference = self.plan.reference
         if reference is None:
             return []
-        at = text_features(text)
+        at = text_features(text) if about is None else about
         self._texts.append(at)
         self._far.append(reference.outside(at))
-        estimate = estimate or by_text(self.plan, text)
+        estimate = estimate or by_text(self.plan, text, at)
         if estimate is not None:
             self._estimates.append(tuple(estimate.probabilities.values())[:-1])
         whole = agreed is not None and agreed[1] == len(reference.agreement) - 1
@@ -169,16 +199,17 @@ class Drift:
         if reference.estimates is not None:
             points = np.array(self._estimates)
             found.append(mean_shift("difficulty", reference.estimates, points, each))
-        probed = [agreed for agreed in self._agreement if agreed is not None]
-        # Where only some are probed, they are not like the profile's questions, all of which were.
-        if reference.agreement and len(probed) >= _PROBED * self.window:
-            live = np.bincount(probed, minlength=len(reference.agreement)).tolist()
-            found.append(agreement_shift(reference.agreement, live, each))
+        if reference.agreement:
+            known = [agreed for agreed in self._agreement if agreed is not None]
+            live = np.bincount(known, minlength=len(reference.agreement)).tolist()
+            unknown = self.window - len(known)
+            found.append(agreement_shift(reference.agreement, live, each, unknown))
         return found
 
     def gauges(self) -> Mapping[str, float]:
         """By measure, the last window's statistic over its limit (above 1 is drift); the share of
-        questions far from the profile; and the mix that texts suggest now."""
+        questions far from the profile, and of those whose agreement is known (of few `agreement`
+        says little); and the mix that texts suggest now."""
         made = {
             name: one.statistic / one.limit if one.limit else 0.0
             for name, one in self.findings.items()
@@ -186,6 +217,9 @@ class Drift:
         }
         if self._far:
             made["far_from_profile"] = float(np.mean(self._far))
+            if self.plan.reference is not None and self.plan.reference.agreement:
+                known = [agreed is not None for agreed in self._agreement]
+                made["agreement_known"] = float(np.mean(known))
         if self._estimates:
             easy, medium = np.mean(self._estimates, axis=0)
             made |= {"share_easy": float(easy), "share_medium": float(medium),

@@ -79,7 +79,7 @@ class Feedback:
             dict(settings) | {
                 "models": models, "strategy": to_dict(strategy),
                 DIFFICULTY: routed.decision.difficulty, "request": query.id,
-                PRM_TRAINED_ON: bool(routed.note.get(PRM_TRAINED_ON)),
+                PRM_TRAINED_ON: bool(routed.seen.get(PRM_TRAINED_ON)),
             },
         )  # fmt: skip
         # In a conversation the last message alone is no question.

@@ -11,7 +11,7 @@ from planner.router import Routed
 from planner.service.answerer import Query
 from planner.service.drift import Drift
 from planner.service.feedback import Feedback
-from planner.service.planned import PlanAnswerer
+from planner.service.planned import PlanAnswerer, Watcher
 from planner.session import Session, find_plan_prm
 
 
@@ -63,10 +63,26 @@ def open_service(
             session.give_up_lost()
             return session.executor(given, scorer, template=plan.template, sampling=plan.sampling)
 
+    watch = watching(plan, drift, feedback, say)
+    return Opened(PlanAnswerer(plan, load, watch=watch, model=name), drift.gauges, feedback, drift)
+
+
+def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], None]) -> Watcher:
+    """Have every answer looked at for drift, and kept for feedback.
+
+    Args:
+        plan: that answers come from.
+        drift, feedback: told of every answer.
+        say: told, in a line, when traffic no longer looks like the profile.
+    """
+
+    template = plan.template.to_dict()
+
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
-        for finding in drift.observe(query.text, routed.looked.estimate, routed.agreement):
+        looked = routed.looked
+        for finding in drift.observe(query.text, looked.estimate, routed.agreement, looked.about):
             say(finding.sentence())
-        settings = executor.settings(plan.template.to_dict())
+        settings = executor.settings(template)
         feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)
 
-    return Opened(PlanAnswerer(plan, load, watch=watch, model=name), drift.gauges, feedback, drift)
+    return watch

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from executor.answer_text import last_boxed
 from executor.answers import MathGrader
 
 EXTRACTED = [
@@ -83,3 +86,15 @@ def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) ->
         assert MathGrader().equivalent(answer, answer)
         assert not MathGrader().equivalent(answer, "7")
     assert time.process_time() - start < 3
+
+
+PIECES = ["\\", "f", "boxed", "\\boxed{", "{", "}", "7", "x", " "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@example("{ 7 \\\\boxed{8}")
+@example("\\ffboxed{7} \\fboxed{8}")
+def test_what_stands_before_the_first_box_need_not_be_read(text: str) -> None:
+    content, unclosed = last_boxed(text)
+    read_whole = f"boxed {text}"
+    assert last_boxed(read_whole) == (content, unclosed + len("boxed "))

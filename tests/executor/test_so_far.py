@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 
 import pytest
 
-from executor.ledger import Ledger, TokenCap
+from executor.ledger import TokenCap
+from executor.policy import Draw, Finish
 from executor.search import Context, Response, State, search
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.so_far import SoFar, charge_as_kept
+from executor.so_far import SoFar
 from executor.strategy import BestOfN, Dvts, Majority, Sampling, Strategy
-from executor.tokens import Step
 
 [PROBLEM] = simulated_problems(1)
 
@@ -40,9 +41,10 @@ def test_what_has_ended_is_kept_as_the_search_itself_would_have_it() -> None:
         found = so_far.responses()
         assert sorted(r.text for r in found) == sorted(r.text for r in whole)
         assert sorted(r.rewards for r in found) == sorted(r.rewards for r in whole)
-        before = context.ledger.policy_generated
-        charge_as_kept(context.ledger, found)
-        assert context.ledger.policy_generated == before
+        # Many of them begin alike, and were written each for itself.
+        before = dataclasses.replace(context.ledger)
+        so_far.charge()
+        assert context.ledger == before
 
 
 def test_where_nothing_has_ended_the_longest_that_an_engine_was_writing_is_kept() -> None:
@@ -50,7 +52,7 @@ def test_where_nothing_has_ended_the_longest_that_an_engine_was_writing_is_kept(
     [found] = so_far.responses()
     assert found.state is State.CUT and found.text.startswith("Step 1")
     written = context.ledger.policy_generated
-    charge_as_kept(context.ledger, [found])
+    so_far.charge()
     assert context.ledger.generated == found.n_tokens < written
     assert context.ledger.policy_generated == written == context.policy.counters().generated
 
@@ -61,18 +63,37 @@ def test_of_a_search_the_longest_part_is_kept_and_it_alone_is_charged_as_such() 
     assert found.state is State.CUT and found.text.startswith("Step 1")
     # The second step was being written, and is part of it; nobody has scored it.
     assert (len(found.steps), found.rewards) == (2, ())
-    charge_as_kept(context.ledger, [found])
+    so_far.charge()
     assert context.ledger.generated == found.n_tokens
     assert context.ledger.policy_generated == context.policy.counters().generated
 
 
-def test_what_responses_begin_alike_with_is_charged_once() -> None:
-    def response(*tokens: int) -> Response:
-        return Response((Step(tokens, "", len(tokens)),))
+def test_what_branches_of_a_tree_begin_with_is_charged_once() -> None:
+    def draw(*tokens: int) -> Draw:
+        return Draw(tokens, Finish.EOS, -1.0)
 
-    ledger = Ledger(generated=10, discarded=5)
-    charge_as_kept(ledger, [response(1, 2, 3), response(1, 2, 4, 5), response(1, 2, 3)])
-    assert (ledger.generated, ledger.discarded) == (5, 10)
+    context = Context(PROBLEM, SimulatedPolicy(), None, Sampling(), 0, TokenCap(100_000))
+    so_far = SoFar(context)
+    context.ledger.generated, context.ledger.discarded = 12, 5
+    for before, ended in (((1, 2), draw(3, 4)), ((1, 2), draw(3, 4)), ((1, 5), draw(6))):
+        so_far.ended(before, ended)
+    so_far.charge()
+    assert (context.ledger.generated, context.ledger.discarded) == (3 + 5, 9)
+
+
+def test_what_was_set_aside_is_no_part_of_what_is_kept() -> None:
+    policy = SimulatedPolicy(0.9, 2)
+    context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
+    so_far = SoFar(context)
+    probes = asyncio.run(search(Majority(2), context))
+    so_far.set_aside()
+    # Still there to answer with.
+    assert sorted(r.text for r in so_far.responses()) == sorted(r.text for r in probes)
+    tokens = sum(response.n_tokens for response in probes)
+    context.ledger.generated, context.ledger.probe, context.ledger.discarded = 0, tokens, 9
+    so_far.charge()
+    assert context.ledger.probe == tokens
+    assert (context.ledger.generated, context.ledger.discarded) == (0, 9)
 
 
 @pytest.mark.parametrize("ended", [0, 2])

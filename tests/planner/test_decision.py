@@ -137,7 +137,7 @@ def test_the_choice_is_by_expected_accuracy_not_by_the_most_probable_class() -> 
     """Easy is the most probable, but what is lost where it is hard is more."""
     plan = plan_of({Greedy(): 0.9, Majority(16): 0.8}, {Greedy(): 0.0, Majority(16): 0.8})
     chances = {Difficulty.EASY: 0.6, Difficulty.MEDIUM: 0.0, Difficulty.HARD: 0.4}
-    estimate = Estimated(chances, (0.0, 1.0), 0.6, PROBES)
+    estimate = Estimated(chances, (1 / RANGES,) * RANGES, 0.9, PROBES)
     made = decide(plan, look(plan, "a", FREE, scored=False), estimate, FREE, drawn=4, scored=False)
     assert (made.difficulty, made.strategy) == ("easy", Majority(16))
     assert made.entry is not None
@@ -178,7 +178,7 @@ def test_a_plan_without_alternatives_runs_the_entry_of_the_most_probable_class()
     found = look(plan, "a b", own, scored=False)
     assert found.probes == PROBES
     chances = {Difficulty.EASY: 0.1, Difficulty.MEDIUM: 0.0, Difficulty.HARD: 0.9}
-    estimate = Estimated(chances, (0.0, 1.0), 0.1, PROBES)
+    estimate = Estimated(chances, (1 / RANGES,) * RANGES, 0.9, PROBES)
     made = decide(plan, found, estimate, own, drawn=4, scored=False)
     assert made.entry is plan.entry("hard")
     with pytest.raises(InputError, match="keeps no alternatives"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from executor.answers import MathGrader
 from executor.ledger import Ledger
 from executor.outcome import Outcome
+from executor.policy import Draw
 from executor.problem import Problem, question_id
 from executor.runner import PRM_TRAINED_ON, Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
@@ -30,7 +32,7 @@ from executor.strategy import (
 )
 from executor.templates import PromptTemplate
 from planner.plan import Entry, Plan
-from planner.router import solve_by_plan
+from planner.router import Ask, route, solve_by_plan
 from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
 
 PROBES = 4
@@ -142,6 +144,47 @@ def test_probes_that_cannot_be_used_are_charged_as_probes(
     assert [s.text for s in outcome.samples] == [s.text for s in direct.samples]
 
 
+class SlowAfterProbes(SimulatedPolicy):
+    """Answers its first request at once, and all others when time has run out."""
+
+    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
+        self.latency = 0.8 if self.calls else 0.0
+        return await super().draw(prompt_ids, **options)
+
+
+def slow_after_probes(grader: MathGrader) -> Executor:
+    policy = SlowAfterProbes(CHANCE, 2, wrong_answers=50, block_size=16)
+    return dataclasses.replace(executor_of(grader), policy=policy)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Majority(2), Dvts(4, 2)], ids=key)
+def test_probes_that_cannot_be_used_are_charged_as_probes_where_time_ran_out_too(
+    grader: MathGrader, strategy: Strategy
+) -> None:
+    plan = routed(easy=strategy, hard=Majority(64))
+    whole, _ = solve(executor_of(grader), plan, EASY)
+    executor = slow_after_probes(grader)
+    cut = asyncio.run(route(executor, plan, EASY, Ask(seconds=0.5)))
+    assert cut.cut and cut.decision.strategy == strategy
+    ledger = cut.outcome.ledger
+    assert ledger.probe == whole.ledger.probe > 0
+    # What is answered with are the probes: nothing of the strategy's own was kept.
+    assert [sample.state for sample in cut.outcome.samples] == ["finished"] * PROBES
+    assert ledger.generated == 0 and ledger.discarded > 0
+    check_ledger(executor, ledger)
+
+
+def test_probes_that_count_are_charged_as_kept_where_time_ran_out_too(grader: MathGrader) -> None:
+    executor = slow_after_probes(grader)
+    plan = routed(easy=Majority(8), hard=Majority(64))
+    cut = asyncio.run(route(executor, plan, EASY, Ask(seconds=0.5)))
+    ledger, samples = cut.outcome.ledger, cut.outcome.samples
+    assert cut.cut and len(samples) == PROBES
+    assert ledger.generated == sum(sample.n_tokens for sample in samples)
+    assert ledger.probe == 0 and ledger.discarded > 0
+    check_ledger(executor, ledger)
+
+
 def test_every_problem_gets_the_strategy_of_its_difficulty(grader: MathGrader) -> None:
     plan = routed(easy=Majority(4), hard=BestOfN(16))
     for problem in PROBLEMS:
@@ -240,3 +283,43 @@ def test_without_a_prm_probes_are_not_scored(grader: MathGrader) -> None:
     assert note["difficulty"] == "hard"
     assert outcome.ledger.prm == 0
     assert all(sample.rewards == () for sample in outcome.samples)
+
+
+def test_a_long_question_does_not_hold_up_the_others(grader: MathGrader) -> None:
+    """It is looked through, and cut into tokens, beside the loop."""
+    text = "How many apples are 12 and 3.5? " * 32_000
+    threads: set[int] = set()
+
+    class Watched(SimulatedPolicy):
+        def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+            threads.add(threading.get_ident())
+            return super().prompt(question, before)
+
+    executor = dataclasses.replace(executor_of(grader), policy=Watched(0.9))
+    plan = routed(easy=Majority(4), hard=BestOfN(8))
+    turns = 0
+
+    async def run() -> Outcome:
+        nonlocal turns
+        asked = asyncio.create_task(route(executor, plan, Problem("long", text)))
+        while not asked.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return (await asked).outcome
+
+    outcome = asyncio.run(run())
+    assert outcome.samples == ()  # it fills the context
+    assert threads and threading.get_ident() not in threads
+    # Done on the loop, it leaves two turns to others, and some ten where it holds it not at all.
+    assert turns >= 5
+
+
+def test_a_short_question_needs_no_thread(
+    grader: MathGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise AssertionError("a thread")
+
+    monkeypatch.setattr(asyncio, "to_thread", refuse)
+    outcome, _ = solve(executor_of(grader), routed(easy=Majority(8), hard=BestOfN(8)), EASY)
+    assert len(outcome.samples) == 8

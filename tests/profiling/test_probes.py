@@ -12,9 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import profiling.probes
 from executor.answers import MathGrader
 from executor.outcome import SampleRecord
-from profiling.probes import NAMES, ONE, SCORED, SCORED_SEVERAL, SEVERAL, TEXT, Probes, features
+from profiling.probes import (
+    NAMES,
+    ONE,
+    SCORED,
+    SCORED_SEVERAL,
+    SEVERAL,
+    TEXT,
+    Probes,
+    features,
+    text_features,
+)
 
 TEXT_OF = "Ann has 1,200 pens. She loses 3.5 of them: 1,200 - 3.5 = ?"
 
@@ -39,6 +50,17 @@ def described(samples: list[SampleRecord], grader: MathGrader, text: str = "") -
 
 def logit(p: float) -> float:
     return math.log(p / (1 - p))
+
+
+@given(
+    text=st.text(alphabet=" \n\t\u20031290,.?!+ab", max_size=200),
+    piece=st.integers(1, 30),
+)
+def test_a_text_looked_through_in_pieces_is_what_it_is_as_a_whole(text: str, piece: int) -> None:
+    whole = text_features(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiling.probes, "_PIECE", piece)
+        np.testing.assert_array_equal(text_features(text), whole)
 
 
 def test_a_text_alone_is_a_question_without_samples(grader: MathGrader) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2, chi2_contingency
 
 from executor.simulated import simulated_problems
 from executor.strategy import Majority, Sampling
@@ -42,11 +47,10 @@ def agreeing(rng: np.random.Generator, chance: float = 0.7) -> int:
     return max(1, int(rng.binomial(4, chance)))
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    rng = np.random.default_rng(0)
+def plan_of(rng: np.random.Generator) -> Plan:
+    """Of a profile drawn anew."""
     texts = [question(rng) for _ in range(120)]
-    told = [CLASSIFIER.estimate_probes(_nothing(text)).probabilities for text in texts]
+    told = [CLASSIFIER.estimate_probes(Probes.of_text(text)).probabilities for text in texts]
     estimates = np.array([list(chances.values())[:-1] for chances in told])
     counts = np.bincount([agreeing(rng) for _ in texts], minlength=5)
     reference = Reference(
@@ -59,18 +63,41 @@ def plan() -> Plan:
     )  # fmt: skip
 
 
-def _nothing(text: str) -> Probes:
-    return Probes(text, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), None)
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return plan_of(np.random.default_rng(0))
 
 
-def test_traffic_like_the_profile_raises_no_more_alarms_than_are_stated(plan: Plan) -> None:
+def test_traffic_like_the_profile_raises_no_more_alarms_than_are_stated() -> None:
+    """Over profiles: the windows of one share its errors, and are no trials of their own."""
     rng = np.random.default_rng(1)
-    windows, alarms = 60, 0
-    drift = Drift(plan, window=60, false_alarms=ALARMS)
-    for _ in range(windows * 60):
-        alarms += bool(drift.observe(question(rng), None, (agreeing(rng), 4)))
-    # One profile for all windows: its own error is part of every one of them.
-    assert alarms / windows <= ALARMS + 3 * (ALARMS * (1 - ALARMS) / windows) ** 0.5
+    size, windows = 50, 4
+    shares = []
+    for _ in range(14):
+        drift = Drift(plan_of(rng), window=size, false_alarms=ALARMS)
+        found = [
+            drift.observe(question(rng), None, (agreeing(rng), 4)) for _ in range(windows * size)
+        ]
+        shares.append(sum(map(bool, found)) / windows)
+    assert np.mean(shares) <= ALARMS + 3 * np.std(shares) / len(shares) ** 0.5
+
+
+def test_windows_of_one_profile_raise_their_false_alarms_together() -> None:
+    """As often as stated over profiles, in m windows at most m times so often, but not evenly."""
+    rng = np.random.default_rng(7)
+    profiles, windows, rate = 400, 12, 0.02
+    alarms = np.zeros((profiles, windows))
+    for each in alarms:
+        cloud = Cloud.of(rng.normal(size=(40, 3)))
+        for window in range(windows):
+            points = rng.normal(size=(40, 3))
+            each[window] = mean_shift("m", cloud, points, rate).drifted
+    mine = alarms.mean(axis=1)
+    error = mine.std() / profiles**0.5
+    assert abs(mine.mean() - rate) < 4 * error
+    assert alarms.any(axis=1).mean() <= windows * rate
+    # Were windows independent, the shares of profiles would vary by no more than chance.
+    assert mine.var() > 2 * rate * (1 - rate) / windows
 
 
 @pytest.mark.parametrize("dimensions", [1, 3, 8])
@@ -126,12 +153,54 @@ def test_probes_that_agree_less_are_drift_of_agreement(plan: Plan) -> None:
     assert [one.measure for one in found[-1]] == ["agreement"]
 
 
-def test_agreement_is_not_tested_where_only_some_were_probed(plan: Plan) -> None:
+def test_questions_left_unprobed_for_what_is_known_of_them_are_no_drift(plan: Plan) -> None:
+    """Those that would agree are not probed: of the others few do, and that says nothing."""
     rng = np.random.default_rng(4)
+    drift = Drift(plan, window=100, false_alarms=ALARMS)
+    for _ in range(1000):
+        agreed = agreeing(rng)
+        drift.observe(question(rng), None, (agreed, 4) if agreed < 3 else None)
+        finding = drift.findings.get("agreement")
+        assert finding is None or not finding.drifted
+    assert 0 < drift.gauges()["agreement_known"] < 0.6
+
+
+def test_probes_that_agree_less_are_drift_though_some_questions_were_not_probed(
+    plan: Plan,
+) -> None:
+    rng = np.random.default_rng(8)
     drift = Drift(plan)
     for number in range(WINDOW):
-        drift.observe(question(rng), None, (1, 4) if number % 2 else None)
-    assert "agreement" not in drift.findings
+        drift.observe(question(rng), None, (1, 4) if number % 4 else None)
+    assert drift.findings["agreement"].drifted
+    assert drift.gauges()["agreement_known"] == 0.75
+
+
+@given(
+    reference=st.lists(st.integers(0, 40), min_size=3, max_size=5),
+    live=st.lists(st.integers(0, 12), min_size=5, max_size=5),
+    unknown=st.lists(st.integers(0, 2), min_size=5, max_size=5),
+)
+def test_what_is_unknown_counts_as_what_looks_most_like_the_profile(
+    reference: list[int], live: list[int], unknown: list[int]
+) -> None:
+    live, unknown = live[: len(reference)], unknown[: len(reference)]
+    bounded = agreement_shift(reference, live, ALARMS, sum(unknown))
+    found = [
+        agreement_shift(reference, [a + b for a, b in zip(live, more, strict=True)], ALARMS)
+        for more in itertools.product(range(sum(unknown) + 1), repeat=len(reference))
+        if sum(more) == sum(unknown)
+    ]
+    assert all(one.limit == bounded.limit for one in found)
+    assert bounded.statistic == pytest.approx(min(one.statistic for one in found))
+
+
+def test_of_two_rows_of_counts_the_statistic_is_pearson_s() -> None:
+    reference, live = [30, 50, 40], [20, 20, 40]
+    found = agreement_shift(reference, live, ALARMS)
+    expected = chi2_contingency([reference, live])
+    assert found.statistic == pytest.approx(expected.statistic)
+    assert found.limit == pytest.approx(chi2.isf(ALARMS, expected.dof))
 
 
 def test_a_plan_without_a_reference_watches_nothing() -> None:
