@@ -107,7 +107,7 @@ class StrategySpec(BaseModel):
 class Common(_Strict):
     """What chat and plain completions share.
 
-    `budget` to `explain` are this server's own; in OpenAI's client they go into `extra_body`.
+    `budget` to `progress` are this server's own; in OpenAI's client they go into `extra_body`.
     """
 
     model: str = Field(description="as GET /v1/models names it")
@@ -154,6 +154,11 @@ class Common(_Strict):
     )
     explain: bool | None = Field(
         None, description="add the field `apportion` to the response: what was run, and why"
+    )
+    progress: bool | None = Field(
+        None,
+        description="of a stream: how far the search is, in chunks without choices; without it in "
+        "comments, which clients skip",
     )
 
     def limits(self) -> dict[str, Any]:

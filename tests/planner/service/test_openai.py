@@ -98,6 +98,25 @@ def test_a_stream_ends_with_usage_where_it_is_asked_for(client: openai.OpenAI) -
     assert chunks[-1].usage.completion_tokens > 0
 
 
+@pytest.mark.parametrize("explain", [False, True])
+def test_a_loop_over_first_choices_survives_a_slow_stream(
+    make_answerer: Answering, explain: bool
+) -> None:
+    """Most programs, LangChain's too, read `chunk.choices[0]` of whatever comes."""
+    with (
+        serving(make_answerer(p=1.0, latency=0.6)) as slow,
+        openai.OpenAI(base_url=f"{slow.url}/v1", api_key="any", max_retries=0) as client,
+    ):
+        text, told = "", None
+        for chunk in client.chat.completions.create(
+            model=MODEL, messages=MESSAGES, stream=True, extra_body={"explain": explain}
+        ):
+            text += chunk.choices[0].delta.content or ""
+            told = (chunk.model_extra or {}).get("apportion")
+    assert f"\\boxed{{{reference_answer(QUESTION)}}}" in text
+    assert told is not None and told[0]["strategy"]["name"] == "majority"
+
+
 def test_an_async_client_streams_and_asks_at_once(served: Served) -> None:
     async def main() -> list[str]:
         async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key="any") as client:
