@@ -3,7 +3,8 @@
 Three kinds of fields besides the question. Those that are honoured have types of their own. Those
 that change no answer (`user`, `metadata`) are taken and ignored. Those that cannot be honoured
 (`tools`, `logprobs`, ...) are taken only where they ask for nothing; any other value is refused by
-name, since an answer that ignores them would not be the one asked for. So are unknown fields.
+name, since an answer that ignores them would not be the one asked for. So are unknown fields, and
+fields that another one leaves without effect.
 """
 
 from __future__ import annotations
@@ -180,27 +181,47 @@ class Common(_Strict):
             most: generations that it may ask for.
 
         Raises:
-            RequestError: no such strategy, beyond the limit, or not to be sampled at temperature 0.
+            RequestError: no such strategy, beyond the limit, or a field beside it that it would
+                leave without effect.
         """
         strategy = _parse(self.strategy, self.budget)
-        if strategy is not None and strategy.n > most:
-            raise RequestError(
-                400,
-                f"strategy: n {strategy.n} is more than the {most} this server allows",
-                param="strategy",
-                code="invalid_value",
+        if strategy is not None:
+            self._check_beside(strategy, most)
+        elif self.temperature == 0:
+            strategy = Greedy()
+        if strategy is not None:
+            for name in ("target_accuracy", "max_usd"):
+                if getattr(self, name) is not None:
+                    forcing = "temperature 0" if self.strategy is None else "strategy"
+                    raise _wrong(
+                        name,
+                        f"chooses among strategies, and {forcing} forces one; leave one of the two "
+                        "out",
+                    )
+        return strategy
+
+    def _check_beside(self, strategy: Strategy, most: int) -> None:
+        if strategy.n > most:
+            raise _wrong("strategy", f"n {strategy.n} is more than the {most} this server allows")
+        if self.budget is not None and strategy.n > self.budget:
+            raise _wrong("budget", f"{self.budget} is less than the {strategy.n} of the strategy")
+        if self.temperature == 0 and strategy != Greedy():
+            raise _wrong(
+                "temperature",
+                "0 draws the same response every time, and a strategy of several needs different "
+                "ones; leave it out, or ask for strategy greedy",
             )
-        if self.temperature != 0:
-            return strategy
-        if strategy not in (None, Greedy()):
-            raise RequestError(
-                400,
-                "temperature: 0 draws the same response every time, and a strategy of several "
-                "needs different ones; leave it out, or ask for strategy greedy",
-                param="temperature",
-                code="invalid_value",
-            )
-        return Greedy()
+        if self.temperature and strategy == Greedy():
+            raise _wrong("temperature", "greedy draws at 0; leave it out, or the strategy")
+
+    def check_stream(self) -> None:
+        """RequestError where something is asked of a stream, and no stream."""
+        if self.stream:
+            return
+        if self.stream_options is not None:
+            raise _wrong("stream_options", "goes with stream")
+        if self.progress:
+            raise _wrong("progress", "goes with stream")
 
 
 def _questioning(messages: list[Message]) -> list[Message]:
@@ -295,10 +316,16 @@ _FIELDS = frozenset(
 def read(kind: type[Asked], body: bytes) -> Asked:
     """The request in a body; RequestError 400 that names the field at fault."""
     try:
-        return kind.model_validate_json(body)
+        asked = kind.model_validate_json(body)
     except ValidationError as error:
         # An error's input is the client's question: only the message goes back.
         raise _fault(error.errors(include_url=False, include_context=False)[0]) from None
+    asked.check_stream()
+    return asked
+
+
+def _wrong(param: str, why: str) -> RequestError:
+    return RequestError(400, f"{param}: {why}", param=param, code="invalid_value")
 
 
 def _fault(error: ErrorDetails) -> RequestError:

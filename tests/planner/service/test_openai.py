@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
 import pytest
 
 from executor.simulated import reference_answer
+from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
-from tests.planner.service.served import MODEL, QUESTION, Served, chat, serving
+from tests.planner.service.served import MODEL, QUESTION, Served, chat, serving, until
 
 MESSAGES: Any = [{"role": "user", "content": QUESTION}]
 
@@ -300,6 +303,104 @@ def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served:
         )
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "temperature"
+
+
+@pytest.mark.parametrize(
+    ("param", "body"),
+    [
+        # Each alone is right; together one of them would say nothing.
+        ("temperature", {"strategy": "greedy", "temperature": 0.7}),
+        ("budget", {"strategy": "majority(n=8)", "budget": 4}),
+        ("budget", {"strategy": {"name": "best_of_n", "n": 8}, "budget": 4}),
+        ("target_accuracy", {"strategy": "majority(n=8)", "target_accuracy": 0.5}),
+        ("max_usd", {"strategy": "greedy", "max_usd": 0.5}),
+        ("target_accuracy", {"temperature": 0, "target_accuracy": 0.5}),
+        ("stream_options", {"stream_options": {"include_usage": True}}),
+        ("progress", {"progress": True}),
+    ],
+    ids=str,
+)
+def test_what_another_field_would_leave_without_effect_is_refused(
+    served: Served, param: str, body: dict[str, Any]
+) -> None:
+    with served.client() as client:
+        refused = client.post("/v1/chat/completions", json=chat(**body))
+    error = refused.json()["error"]
+    assert refused.status_code == 400 and error["param"] == param, error
+    assert error["message"].startswith(param) and error["code"] == "invalid_value"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"strategy": "greedy", "temperature": 0},
+        {"strategy": "majority(n=8)", "budget": 8, "max_seconds": 60},
+        {"temperature": 0, "budget": 16},
+        {"stream_options": None, "progress": False},
+    ],
+    ids=str,
+)
+def test_what_goes_together_is_taken(served: Served, body: dict[str, Any]) -> None:
+    with served.client() as client:
+        assert client.post("/v1/chat/completions", json=chat(**body)).status_code == 200
+
+
+def test_a_client_does_not_ask_again_when_its_own_time_has_run_out(
+    make_answerer: Answering,
+) -> None:
+    settings = Settings(concurrency=1)
+    with (
+        serving(make_answerer(latency=2.0), settings) as busy,
+        openai.OpenAI(base_url=f"{busy.url}/v1", api_key="any", max_retries=2) as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first = threads.submit(client.chat.completions.create, model=MODEL, messages=MESSAGES)
+        until(lambda: busy.desk.queue.running == 1)
+        began = time.monotonic()
+        with pytest.raises(openai.InternalServerError) as raised:
+            client.chat.completions.create(
+                model=MODEL, messages=MESSAGES, extra_body={"max_seconds": 0.1}
+            )
+        assert time.monotonic() - began < 1.0
+        assert raised.value.code == "deadline_exceeded" and raised.value.status_code == 503
+        assert first.result().choices
+        until(lambda: len(busy.events()) == 2)
+
+
+def test_one_request_takes_no_more_prompts_than_it_may(make_answerer: Answering) -> None:
+    with serving(make_answerer(), Settings(max_prompts=3)) as few, few.client() as client:
+        for prompts, status in ((3, 200), (4, 400)):
+            body = {"model": MODEL, "prompt": [f"{index}?" for index in range(prompts)]}
+            told = client.post("/v1/completions", json=body)
+            assert told.status_code == status
+    assert told.json()["error"] | {"message": ""} == {
+        "message": "", "type": "invalid_request_error", "param": "prompt",
+        "code": "too_many_prompts",
+    }  # fmt: skip
+
+
+def test_a_request_keeps_the_name_that_its_client_gave_it(served: Served) -> None:
+    with served.client() as client:
+        names = ("trace-0af7651916cd43dd", "a" * 128, "", "two words", "a" * 129, "what is x?")
+        told = [
+            client.get("/v1/models", headers={"X-Request-Id": name}).headers["x-request-id"]
+            for name in names
+        ]
+        done = client.post("/v1/chat/completions", json=chat(), headers={"X-Request-Id": "mine"})
+    assert tuple(told[:2]) == names[:2]
+    assert all(len(one) == 24 and one.isalnum() for one in told[2:])
+    assert done.headers["x-request-id"] == "mine" and "mine" not in done.json()["id"]
+    until(lambda: any(line.get("client_request") == "mine" for line in served.events()))
+    (line,) = (line for line in served.events() if line.get("client_request") == "mine")
+    assert done.json()["id"] == f"chatcmpl-{line['request']}"
+
+
+def test_what_a_path_does_not_take(served: Served) -> None:
+    with served.client() as client:
+        for method, path in (("GET", "/v1/chat/completions"), ("POST", "/v1/models")):
+            told = client.request(method, path)
+            assert told.status_code == 405 and told.headers["allow"]
+            assert told.json()["error"]["code"] == "method_not_allowed"
 
 
 def test_the_client_raises_its_own_errors(client: openai.OpenAI) -> None:
