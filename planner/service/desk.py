@@ -184,6 +184,11 @@ class Desk:
             self.log.error("failed", error, request=exchange.id)
         return fault
 
+    def unread(self) -> None:
+        """Note that a client was let go since it read nothing of what it was sent."""
+        self.metrics.cancelled("unread")
+        self.log.warning("unread", seconds=self.settings.write_seconds)
+
     def close(self) -> None:
         """Take no more work; what there is goes on."""
         self.closing = True
