@@ -9,6 +9,7 @@ fields that another one leaves without effect.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -18,7 +19,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -214,8 +214,8 @@ class Common(_Strict):
         if self.temperature and strategy == Greedy():
             raise _wrong("temperature", "greedy draws at 0; leave it out, or the strategy")
 
-    def check_stream(self) -> None:
-        """RequestError where something is asked of a stream, and no stream."""
+    def check(self) -> None:
+        """RequestError where fields contradict each other, or ask something of no stream."""
         if self.stream:
             return
         if self.stream_options is not None:
@@ -259,12 +259,11 @@ class ChatRequest(Common):
     verbosity: None = None
     web_search_options: None = None
 
-    @model_validator(mode="after")
-    def _one_length(self) -> ChatRequest:
-        both = {self.max_tokens, self.max_completion_tokens} - {None}
-        if len(both) > 1:
-            raise ValueError("max_tokens and max_completion_tokens differ; give one of them")
-        return self
+    def check(self) -> None:
+        """See `Common.check`."""
+        super().check()
+        if len({self.max_tokens, self.max_completion_tokens} - {None}) > 1:
+            raise _wrong("max_completion_tokens", "differs from max_tokens; give one of them")
 
     @property
     def most_tokens(self) -> int | None:
@@ -319,8 +318,8 @@ def read(kind: type[Asked], body: bytes) -> Asked:
         asked = kind.model_validate_json(body)
     except ValidationError as error:
         # An error's input is the client's question: only the message goes back.
-        raise _fault(error.errors(include_url=False, include_context=False)[0]) from None
-    asked.check_stream()
+        raise _fault(error.errors(include_url=False, include_context=False)) from None
+    asked.check()
     return asked
 
 
@@ -328,7 +327,10 @@ def _wrong(param: str, why: str) -> RequestError:
     return RequestError(400, f"{param}: {why}", param=param, code="invalid_value")
 
 
-def _fault(error: ErrorDetails) -> RequestError:
+def _fault(errors: Sequence[ErrorDetails]) -> RequestError:
+    # What fits no member of a union has an error of each: the deepest is of the one that was meant.
+    same = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
+    error = max(same, key=lambda one: len(one["loc"]))
     where = error["loc"]
     first = str(where[0]) if where else ""
     if first in _REFUSED:

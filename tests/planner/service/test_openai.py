@@ -16,6 +16,7 @@ from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
 from tests.planner.service.served import MODEL, QUESTION, Served, chat, serving, until
 
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
 MESSAGES: Any = [{"role": "user", "content": QUESTION}]
 
 
@@ -292,8 +293,28 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         refused = client.post("/v1/chat/completions", json=chat() | {param: value})
     error = refused.json()["error"]
     assert refused.status_code == (404 if param == "model" else 400)
-    assert error["param"] == param and error["type"] == "invalid_request_error"
+    assert error["param"].split(".")[0] == param and error["type"] == "invalid_request_error"
     assert "\n" not in error["message"] and error["code"]
+
+
+@pytest.mark.parametrize(
+    ("param", "body"),
+    [
+        ("messages.0.content.0.type", {"messages": [{"role": "user", "content": [IMAGE]}]}),
+        ("messages.0.role", {"messages": [{"role": "tool", "content": "7"}]}),
+        ("stop.1", {"stop": ["a", 3]}),
+        ("max_completion_tokens", {"max_tokens": 5, "max_completion_tokens": 6}),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_where_it_is(
+    served: Served, param: str, body: dict[str, Any]
+) -> None:
+    with served.client() as client:
+        refused = client.post("/v1/chat/completions", json=chat() | body)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == param
+    assert refused.json()["error"]["message"].startswith(f"{param}: ")
 
 
 def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served: Served) -> None:
@@ -401,6 +422,9 @@ def test_what_a_path_does_not_take(served: Served) -> None:
             told = client.request(method, path)
             assert told.status_code == 405 and told.headers["allow"]
             assert told.json()["error"]["code"] == "method_not_allowed"
+        # A redirect would have to trust the Host header, and many clients follow none.
+        told = client.post("/v1/chat/completions/", json=chat())
+        assert told.status_code == 404 and told.json()["error"]["code"] == "not_found"
 
 
 def test_the_client_raises_its_own_errors(client: openai.OpenAI) -> None:
