@@ -309,6 +309,9 @@ def add_service(command: Parser) -> None:
         help="of these places, that one key may take (default: all)",
     )
     group.add_argument(
+        "--max-prompts", type=whole, metavar="N", help="of one request (default: 64)"
+    )
+    group.add_argument(
         "--max-body", type=whole, metavar="BYTES", help="of a request (default: 1048576)"
     )
     group.add_argument(

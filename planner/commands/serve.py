@@ -78,7 +78,7 @@ def server_settings(arguments: Namespace, plan: Plan) -> Settings:
         raise InputError(f"--port {arguments.port}: must be between 0 and 65535")
     given = {
         name: getattr(arguments, name)
-        for name in ("concurrency", "queue", "max_per_key", "max_body", "max_tokens",
+        for name in ("concurrency", "queue", "max_per_key", "max_prompts", "max_body", "max_tokens",
                      "max_budget", "drain_seconds", "log_prompts")
         if getattr(arguments, name) is not None
     }  # fmt: skip

@@ -91,6 +91,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # to where the Host header says
     )
     app.state.desk = desk
     app.state.traffic = desk.traffic

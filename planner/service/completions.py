@@ -55,6 +55,12 @@ def _queries(
     texts: Sequence[str],
     messages: tuple[dict[str, str], ...],
 ) -> tuple[Query, ...]:
+    if len(texts) > settings.max_prompts:
+        raise RequestError(
+            400, f"prompt: {len(texts)} of them; this server takes at most {settings.max_prompts} "
+            "in one request",
+            param="prompt", code="too_many_prompts",
+        )  # fmt: skip
     most = asked.most_tokens
     if most is not None and most > settings.max_tokens:
         raise RequestError(

@@ -36,6 +36,7 @@ class Exchange:
 
     Attributes:
         id: of the request, in its response and in the log.
+        named: what its client calls it (`X-Request-Id`); given back, and in the log.
         began: when its head was read.
         away: seconds in which it waited for its turn and its answer: not the server's own time.
         queries: what it asks.
@@ -47,6 +48,7 @@ class Exchange:
     """
 
     id: str
+    named: str | None = None
     began: float = field(default_factory=time.perf_counter)
     away: float = 0.0
     queries: tuple[Query, ...] = ()
@@ -59,6 +61,8 @@ class Exchange:
     def fields(self, *, prompts: bool) -> dict[str, Any]:
         """For the log; questions and answers only where `prompts`."""
         record: dict[str, Any] = {"questions": len(self.queries)} if self.queries else {}
+        if self.named is not None:
+            record["client_request"] = self.named
         if self.stream:
             record["stream"] = True
         if self.error is not None:
@@ -179,6 +183,11 @@ class Desk:
         if fault.status >= 500 and not isinstance(error, RequestError):
             self.log.error("failed", error, request=exchange.id)
         return fault
+
+    def unread(self) -> None:
+        """Note that a client was let go since it read nothing of what it was sent."""
+        self.metrics.cancelled("unread")
+        self.log.warning("unread", seconds=self.settings.write_seconds)
 
     def close(self) -> None:
         """Take no more work; what there is goes on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from secrets import token_hex
 
@@ -17,6 +18,8 @@ EXCHANGE = "apportion.exchange"
 """Where the scope of a request holds its `Exchange`."""
 _GONE = 499
 _QUIET = OPEN | {"/metrics"}
+# A word that tracing systems make, and no sentence: it is written to the log.
+_NAME = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class Door:
@@ -31,12 +34,12 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = scope[EXCHANGE] = Exchange(token_hex(12))
+        exchange = scope[EXCHANGE] = Exchange(token_hex(12), named=_named(scope))
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                name = (b"x-request-id", exchange.id.encode())
+                name = (b"x-request-id", (exchange.named or exchange.id).encode())
                 message = {**message, "headers": [*message["headers"], name]}
             await send(message)
 
@@ -93,6 +96,12 @@ class Door:
             own_seconds=round(seconds - exchange.away, 6),
             **exchange.fields(prompts=log.prompts),
         )
+
+
+def _named(scope: Scope) -> str | None:
+    """What the client calls its request; None where it does not, or by no plain word."""
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    return given[0].decode() if len(given) == 1 and _NAME.fullmatch(given[0]) else None
 
 
 def _is_here(scope: Scope) -> bool:

@@ -133,6 +133,8 @@ def late(retry_after: float = ENGINE_RETRY) -> RequestError:
     return RequestError(
         503, "max_seconds: time ran out before anything was written",
         param="max_seconds", kind=SERVER, code="deadline_exceeded", retry_after=retry_after,
+        # OpenAI's clients ask again on a 503 unless told otherwise; who set a deadline decides.
+        headers={"X-Should-Retry": "false"},
     )  # fmt: skip
 
 

@@ -95,10 +95,16 @@ class Writer:
             for index, (text, finish) in enumerate(self._choices(answers))
         ]
         record = self._record(self.form.whole, written)
-        return record | {"usage": usage(answers)} | self._explained(answers)
+        explained = self._told(answers) if self.asked.explain else {}
+        return record | {"usage": usage(answers)} | explained
 
     def chunks(self, answers: Sequence[Answered]) -> list[dict[str, Any]]:
-        """The chunks of a stream; the last has no choice, but what was asked for besides."""
+        """The chunks of a stream.
+
+        The last that has a choice says what was run, whether or not that was asked for: a stream
+        begins before it is known, so no header can. Usage, where it is asked for, comes after it in
+        a chunk without choices, as OpenAI sends it.
+        """
         options = self.asked.stream_options
         counted = options is not None and options.include_usage
         null = {"usage": None} if counted else {}
@@ -108,8 +114,10 @@ class Writer:
             pieces += [self.form.piece(index, piece) for piece in split(text)]
             pieces.append(self.form.closing(index, finish))
             found += [self._record(self.form.chunk, [piece]) | null for piece in pieces]
-        last = ({"usage": usage(answers)} if counted else {}) | self._explained(answers)
-        return [*found, self._record(self.form.chunk, []) | last] if last else found
+        found[-1] |= self._told(answers)
+        if counted:
+            found.append(self._record(self.form.chunk, []) | {"usage": usage(answers)})
+        return found
 
     def progress(self, progress: Progress) -> dict[str, Any]:
         """A chunk without choices that says how far the search is."""
@@ -127,9 +135,7 @@ class Writer:
     def _choices(self, answers: Sequence[Answered]) -> list[tuple[str, Finish]]:
         return choices(answers, self.asked.n or 1, self.asked.stops())
 
-    def _explained(self, answers: Sequence[Answered]) -> dict[str, Any]:
-        if not self.asked.explain:
-            return {}
+    def _told(self, answers: Sequence[Answered]) -> dict[str, Any]:
         name = f"{self.form.prefix}-{self.id}"
         names = [name] if len(answers) == 1 else [f"{name}-{i}" for i in range(len(answers))]
         pairs = zip(names, answers, strict=True)

@@ -72,7 +72,7 @@ class Metrics:
             ("kind",), registry=registry,
         )  # fmt: skip
         self._cancelled = Counter(
-            "apportion_cancelled", "Requests ended before their answer, by reason.",
+            "apportion_cancelled", "Requests ended before their answer was there, or was read.",
             ("reason",), registry=registry,
         )  # fmt: skip
         self._failures = Counter(
@@ -88,7 +88,7 @@ class Metrics:
             "apportion_drift", "How far the traffic is from the profile, by measure.",
             ("measure",), registry=registry,
         )  # fmt: skip
-        for reason in ("client", "shutdown"):
+        for reason in ("client", "shutdown", "unread"):
             self._cancelled.labels(reason)
 
     def request(self, path: str, status: int, seconds: float, own: float) -> None:
@@ -112,7 +112,7 @@ class Metrics:
         _count(self._lost, ledger)
 
     def cancelled(self, reason: str) -> None:
-        """Count a request that ended early: `client` or `shutdown`."""
+        """Count a request that ended early: `client`, `shutdown`, or `unread`: sent in vain."""
         self._cancelled.labels(reason).inc()
 
     def lost_engine(self) -> None:

@@ -3,11 +3,13 @@
 Three kinds of fields besides the question. Those that are honoured have types of their own. Those
 that change no answer (`user`, `metadata`) are taken and ignored. Those that cannot be honoured
 (`tools`, `logprobs`, ...) are taken only where they ask for nothing; any other value is refused by
-name, since an answer that ignores them would not be the one asked for. So are unknown fields.
+name, since an answer that ignores them would not be the one asked for. So are unknown fields, and
+fields that another one leaves without effect.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -17,7 +19,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -107,7 +108,7 @@ class StrategySpec(BaseModel):
 class Common(_Strict):
     """What chat and plain completions share.
 
-    `budget` to `explain` are this server's own; in OpenAI's client they go into `extra_body`.
+    `budget` to `progress` are this server's own; in OpenAI's client they go into `extra_body`.
     """
 
     model: str = Field(description="as GET /v1/models names it")
@@ -155,6 +156,11 @@ class Common(_Strict):
     explain: bool | None = Field(
         None, description="add the field `apportion` to the response: what was run, and why"
     )
+    progress: bool | None = Field(
+        None,
+        description="of a stream: how far the search is, in chunks without choices; without it in "
+        "comments, which clients skip",
+    )
 
     def limits(self) -> dict[str, Any]:
         """The limits that the request sets, by their names in `Constraint`."""
@@ -175,27 +181,47 @@ class Common(_Strict):
             most: generations that it may ask for.
 
         Raises:
-            RequestError: no such strategy, beyond the limit, or not to be sampled at temperature 0.
+            RequestError: no such strategy, beyond the limit, or a field beside it that it would
+                leave without effect.
         """
         strategy = _parse(self.strategy, self.budget)
-        if strategy is not None and strategy.n > most:
-            raise RequestError(
-                400,
-                f"strategy: n {strategy.n} is more than the {most} this server allows",
-                param="strategy",
-                code="invalid_value",
+        if strategy is not None:
+            self._check_beside(strategy, most)
+        elif self.temperature == 0:
+            strategy = Greedy()
+        if strategy is not None:
+            for name in ("target_accuracy", "max_usd"):
+                if getattr(self, name) is not None:
+                    forcing = "temperature 0" if self.strategy is None else "strategy"
+                    raise _wrong(
+                        name,
+                        f"chooses among strategies, and {forcing} forces one; leave one of the two "
+                        "out",
+                    )
+        return strategy
+
+    def _check_beside(self, strategy: Strategy, most: int) -> None:
+        if strategy.n > most:
+            raise _wrong("strategy", f"n {strategy.n} is more than the {most} this server allows")
+        if self.budget is not None and strategy.n > self.budget:
+            raise _wrong("budget", f"{self.budget} is less than the {strategy.n} of the strategy")
+        if self.temperature == 0 and strategy != Greedy():
+            raise _wrong(
+                "temperature",
+                "0 draws the same response every time, and a strategy of several needs different "
+                "ones; leave it out, or ask for strategy greedy",
             )
-        if self.temperature != 0:
-            return strategy
-        if strategy not in (None, Greedy()):
-            raise RequestError(
-                400,
-                "temperature: 0 draws the same response every time, and a strategy of several "
-                "needs different ones; leave it out, or ask for strategy greedy",
-                param="temperature",
-                code="invalid_value",
-            )
-        return Greedy()
+        if self.temperature and strategy == Greedy():
+            raise _wrong("temperature", "greedy draws at 0; leave it out, or the strategy")
+
+    def check(self) -> None:
+        """RequestError where fields contradict each other, or ask something of no stream."""
+        if self.stream:
+            return
+        if self.stream_options is not None:
+            raise _wrong("stream_options", "goes with stream")
+        if self.progress:
+            raise _wrong("progress", "goes with stream")
 
 
 def _questioning(messages: list[Message]) -> list[Message]:
@@ -233,12 +259,11 @@ class ChatRequest(Common):
     verbosity: None = None
     web_search_options: None = None
 
-    @model_validator(mode="after")
-    def _one_length(self) -> ChatRequest:
-        both = {self.max_tokens, self.max_completion_tokens} - {None}
-        if len(both) > 1:
-            raise ValueError("max_tokens and max_completion_tokens differ; give one of them")
-        return self
+    def check(self) -> None:
+        """See `Common.check`."""
+        super().check()
+        if len({self.max_tokens, self.max_completion_tokens} - {None}) > 1:
+            raise _wrong("max_completion_tokens", "differs from max_tokens; give one of them")
 
     @property
     def most_tokens(self) -> int | None:
@@ -290,13 +315,22 @@ _FIELDS = frozenset(
 def read(kind: type[Asked], body: bytes) -> Asked:
     """The request in a body; RequestError 400 that names the field at fault."""
     try:
-        return kind.model_validate_json(body)
+        asked = kind.model_validate_json(body)
     except ValidationError as error:
         # An error's input is the client's question: only the message goes back.
-        raise _fault(error.errors(include_url=False, include_context=False)[0]) from None
+        raise _fault(error.errors(include_url=False, include_context=False)) from None
+    asked.check()
+    return asked
 
 
-def _fault(error: ErrorDetails) -> RequestError:
+def _wrong(param: str, why: str) -> RequestError:
+    return RequestError(400, f"{param}: {why}", param=param, code="invalid_value")
+
+
+def _fault(errors: Sequence[ErrorDetails]) -> RequestError:
+    # What fits no member of a union has an error of each: the deepest is of the one that was meant.
+    same = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
+    error = max(same, key=lambda one: len(one["loc"]))
     where = error["loc"]
     first = str(where[0]) if where else ""
     if first in _REFUSED:

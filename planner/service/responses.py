@@ -38,9 +38,10 @@ class Usage(BaseModel):
 
 
 class Apportion(BaseModel):
-    """What was run for one question, and why; present where `explain` asks for it.
+    """What was run for one question, and why; where `explain` asks for it, and in every stream.
 
     `id` is what feedback on this answer is given under; of a single question the response's own.
+    The field `explain` in it is empty where it was not asked for.
     """
 
     id: str

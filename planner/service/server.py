@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 ws="none",
-                http=impatient(self._desk.settings.write_seconds),
+                http=impatient(self._desk.settings.write_seconds, self._desk.unread),
                 timeout_graceful_shutdown=LAST_WRITES,
             )
         )

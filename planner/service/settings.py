@@ -24,6 +24,7 @@ class Settings:
         queue: questions that may wait besides.
         max_per_key: most questions of one key that may wait or run; None: as many as there are
             places.
+        max_prompts: most questions of one request.
         max_body: most bytes of a request's body.
         max_tokens: most tokens of one response that a request may ask for.
         max_budget: most generations a question that a request may ask for.
@@ -40,6 +41,7 @@ class Settings:
     concurrency: int | None = None
     queue: int = 128
     max_per_key: int | None = None
+    max_prompts: int = 64
     max_body: int = 1 << 20
     max_tokens: int = 8192
     max_budget: int = 256
@@ -50,8 +52,10 @@ class Settings:
     log_prompts: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("concurrency", 1), ("queue", 0), ("max_body", 1), ("max_tokens", 1),
-                            ("max_budget", 1), ("drain_seconds", 0)):  # fmt: skip
+        for name, least in (
+            ("concurrency", 1), ("queue", 0), ("max_prompts", 1), ("max_body", 1),
+            ("max_tokens", 1), ("max_budget", 1), ("drain_seconds", 0),
+        ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not value >= least:
                 option = name.replace("_", "-")

@@ -2,10 +2,11 @@
 
 Nothing of an answer is sent before it is chosen: what a client has read cannot be taken back.
 While the search goes on, progress comes as comments (`: apportion {"stage": ...}`), which every
-client of server-sent events skips. Who asked for `explain` gets it as chunks without choices, and
-the same field with the last chunk. With the first event the status is 200, whatever happens: a
-fault then comes as an event with `error`, and the stream ends without `[DONE]`. So the first event
-waits a little: an engine that is lost already is a plain 503.
+client of server-sent events skips. Only who asks for `progress` gets it as chunks, since they have
+no choices: a loop over `chunk.choices[0]`, which most programs have, fails on them. With the first
+event the status is 200, whatever happens: a fault then comes as an event with `error`, and the
+stream ends without `[DONE]`. So the first event waits a little: an engine that is lost already is a
+plain 503.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class _Events:
 
 
 def _progress(writer: Writer, progress: Progress) -> bytes:
-    if writer.asked.explain:
+    if writer.asked.progress:
         return _event(writer.progress(progress))
     return b": apportion " + json.dumps(asdict(progress)).encode() + b"\n\n"
 

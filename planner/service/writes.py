@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 
-def impatient(seconds: float) -> type[asyncio.Protocol]:
+def impatient(seconds: float, let_go: Callable[[], None]) -> type[asyncio.Protocol]:
     """The protocol by which uvicorn speaks HTTP, closing a connection where writing stands still.
 
     What is sent beyond a transport's buffer waits until the client has read of it. A client that
@@ -16,6 +17,7 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
 
     Args:
         seconds: without a byte that could be written.
+        let_go: told of each connection that is closed for it.
     """
 
     class Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -46,6 +48,7 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
                 self._look()
             else:
                 self.transport.abort()
+                let_go()
 
         def _stop(self) -> None:
             if self._watch is not None:

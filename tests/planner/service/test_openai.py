@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
 import pytest
 
 from executor.simulated import reference_answer
+from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
-from tests.planner.service.served import MODEL, QUESTION, Served, chat, serving
+from tests.planner.service.served import MODEL, QUESTION, Served, chat, serving, until
 
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
 MESSAGES: Any = [{"role": "user", "content": QUESTION}]
 
 
@@ -96,6 +100,25 @@ def test_a_stream_ends_with_usage_where_it_is_asked_for(client: openai.OpenAI) -
     assert all(chunk.usage is None for chunk in chunks[:-1])
     assert chunks[-1].choices == [] and chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens > 0
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_a_loop_over_first_choices_survives_a_slow_stream(
+    make_answerer: Answering, explain: bool
+) -> None:
+    """Most programs, LangChain's too, read `chunk.choices[0]` of whatever comes."""
+    with (
+        serving(make_answerer(p=1.0, latency=0.6)) as slow,
+        openai.OpenAI(base_url=f"{slow.url}/v1", api_key="any", max_retries=0) as client,
+    ):
+        text, told = "", None
+        for chunk in client.chat.completions.create(
+            model=MODEL, messages=MESSAGES, stream=True, extra_body={"explain": explain}
+        ):
+            text += chunk.choices[0].delta.content or ""
+            told = (chunk.model_extra or {}).get("apportion")
+    assert f"\\boxed{{{reference_answer(QUESTION)}}}" in text
+    assert told is not None and told[0]["strategy"]["name"] == "majority"
 
 
 def test_an_async_client_streams_and_asks_at_once(served: Served) -> None:
@@ -270,8 +293,28 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         refused = client.post("/v1/chat/completions", json=chat() | {param: value})
     error = refused.json()["error"]
     assert refused.status_code == (404 if param == "model" else 400)
-    assert error["param"] == param and error["type"] == "invalid_request_error"
+    assert error["param"].split(".")[0] == param and error["type"] == "invalid_request_error"
     assert "\n" not in error["message"] and error["code"]
+
+
+@pytest.mark.parametrize(
+    ("param", "body"),
+    [
+        ("messages.0.content.0.type", {"messages": [{"role": "user", "content": [IMAGE]}]}),
+        ("messages.0.role", {"messages": [{"role": "tool", "content": "7"}]}),
+        ("stop.1", {"stop": ["a", 3]}),
+        ("max_completion_tokens", {"max_tokens": 5, "max_completion_tokens": 6}),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_where_it_is(
+    served: Served, param: str, body: dict[str, Any]
+) -> None:
+    with served.client() as client:
+        refused = client.post("/v1/chat/completions", json=chat() | body)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == param
+    assert refused.json()["error"]["message"].startswith(f"{param}: ")
 
 
 def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served: Served) -> None:
@@ -281,6 +324,107 @@ def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served:
         )
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "temperature"
+
+
+@pytest.mark.parametrize(
+    ("param", "body"),
+    [
+        # Each alone is right; together one of them would say nothing.
+        ("temperature", {"strategy": "greedy", "temperature": 0.7}),
+        ("budget", {"strategy": "majority(n=8)", "budget": 4}),
+        ("budget", {"strategy": {"name": "best_of_n", "n": 8}, "budget": 4}),
+        ("target_accuracy", {"strategy": "majority(n=8)", "target_accuracy": 0.5}),
+        ("max_usd", {"strategy": "greedy", "max_usd": 0.5}),
+        ("target_accuracy", {"temperature": 0, "target_accuracy": 0.5}),
+        ("stream_options", {"stream_options": {"include_usage": True}}),
+        ("progress", {"progress": True}),
+    ],
+    ids=str,
+)
+def test_what_another_field_would_leave_without_effect_is_refused(
+    served: Served, param: str, body: dict[str, Any]
+) -> None:
+    with served.client() as client:
+        refused = client.post("/v1/chat/completions", json=chat(**body))
+    error = refused.json()["error"]
+    assert refused.status_code == 400 and error["param"] == param, error
+    assert error["message"].startswith(param) and error["code"] == "invalid_value"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"strategy": "greedy", "temperature": 0},
+        {"strategy": "majority(n=8)", "budget": 8, "max_seconds": 60},
+        {"temperature": 0, "budget": 16},
+        {"stream_options": None, "progress": False},
+    ],
+    ids=str,
+)
+def test_what_goes_together_is_taken(served: Served, body: dict[str, Any]) -> None:
+    with served.client() as client:
+        assert client.post("/v1/chat/completions", json=chat(**body)).status_code == 200
+
+
+def test_a_client_does_not_ask_again_when_its_own_time_has_run_out(
+    make_answerer: Answering,
+) -> None:
+    settings = Settings(concurrency=1)
+    with (
+        serving(make_answerer(latency=2.0), settings) as busy,
+        openai.OpenAI(base_url=f"{busy.url}/v1", api_key="any", max_retries=2) as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first = threads.submit(client.chat.completions.create, model=MODEL, messages=MESSAGES)
+        until(lambda: busy.desk.queue.running == 1)
+        began = time.monotonic()
+        with pytest.raises(openai.InternalServerError) as raised:
+            client.chat.completions.create(
+                model=MODEL, messages=MESSAGES, extra_body={"max_seconds": 0.1}
+            )
+        assert time.monotonic() - began < 1.0
+        assert raised.value.code == "deadline_exceeded" and raised.value.status_code == 503
+        assert first.result().choices
+        until(lambda: len(busy.events()) == 2)
+
+
+def test_one_request_takes_no_more_prompts_than_it_may(make_answerer: Answering) -> None:
+    with serving(make_answerer(), Settings(max_prompts=3)) as few, few.client() as client:
+        for prompts, status in ((3, 200), (4, 400)):
+            body = {"model": MODEL, "prompt": [f"{index}?" for index in range(prompts)]}
+            told = client.post("/v1/completions", json=body)
+            assert told.status_code == status
+    assert told.json()["error"] | {"message": ""} == {
+        "message": "", "type": "invalid_request_error", "param": "prompt",
+        "code": "too_many_prompts",
+    }  # fmt: skip
+
+
+def test_a_request_keeps_the_name_that_its_client_gave_it(served: Served) -> None:
+    with served.client() as client:
+        names = ("trace-0af7651916cd43dd", "a" * 128, "", "two words", "a" * 129, "what is x?")
+        told = [
+            client.get("/v1/models", headers={"X-Request-Id": name}).headers["x-request-id"]
+            for name in names
+        ]
+        done = client.post("/v1/chat/completions", json=chat(), headers={"X-Request-Id": "mine"})
+    assert tuple(told[:2]) == names[:2]
+    assert all(len(one) == 24 and one.isalnum() for one in told[2:])
+    assert done.headers["x-request-id"] == "mine" and "mine" not in done.json()["id"]
+    until(lambda: any(line.get("client_request") == "mine" for line in served.events()))
+    (line,) = (line for line in served.events() if line.get("client_request") == "mine")
+    assert done.json()["id"] == f"chatcmpl-{line['request']}"
+
+
+def test_what_a_path_does_not_take(served: Served) -> None:
+    with served.client() as client:
+        for method, path in (("GET", "/v1/chat/completions"), ("POST", "/v1/models")):
+            told = client.request(method, path)
+            assert told.status_code == 405 and told.headers["allow"]
+            assert told.json()["error"]["code"] == "method_not_allowed"
+        # A redirect would have to trust the Host header, and many clients follow none.
+        told = client.post("/v1/chat/completions/", json=chat())
+        assert told.status_code == 404 and told.json()["error"]["code"] == "not_found"
 
 
 def test_the_client_raises_its_own_errors(client: openai.OpenAI) -> None:

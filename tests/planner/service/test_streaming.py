@@ -16,7 +16,7 @@ from planner.service.forms import split
 from planner.service.settings import Settings
 from planner.service.simulated import SimulatedAnswerer
 from tests.planner.service.conftest import Answering
-from tests.planner.service.served import chat, serving
+from tests.planner.service.served import MODEL, chat, serving
 
 PATH = "/v1/chat/completions"
 
@@ -58,19 +58,42 @@ def test_progress_is_told_in_comments(make_answerer: Answering) -> None:
         "stage": "searching", "generated_tokens": 0, "strategy": "majority", "difficulty": None,
     }  # fmt: skip
     assert all(record["choices"] for record in records)
-    assert all("apportion" not in record for record in records)
 
 
-def test_who_asks_gets_progress_and_reasons_as_chunks(make_answerer: Answering) -> None:
-    with serving(make_answerer(p=1.0, latency=0.5)) as served, served.client() as client:
-        body = chat("what is x?", stream=True, explain=True)
-        comments, records = events(client.post(PATH, json=body))
+def test_a_stream_says_what_was_run_whether_asked_or_not(make_answerer: Answering) -> None:
+    with serving(make_answerer(p=1.0)) as served, served.client() as client:
+        for more in ({}, {"explain": True}, {"stream_options": {"include_usage": True}}):
+            body = chat("what is x?", stream=True, n=2, **more)
+            _, records = events(client.post(PATH, json=body))
+            if "stream_options" in more:
+                usage = records.pop()
+                assert usage["choices"] == [] and "apportion" not in usage
+            *answer, last = records
+            assert all(record["choices"] and "apportion" not in record for record in answer)
+            assert last["choices"][0]["finish_reason"] == "stop"
+            (told,) = last["apportion"]
+            assert told["strategy"]["name"] == "majority" and told["id"] == last["id"]
+            assert told["answer"] == reference_answer("what is x?")
+
+
+def test_of_several_prompts_a_stream_says_what_was_run_for_each(make_answerer: Answering) -> None:
+    with serving(make_answerer(p=1.0)) as served, served.client() as client:
+        body = {"model": MODEL, "prompt": ["what is x?", "what is y?"], "stream": True}
+        _, records = events(client.post("/v1/completions", json=body))
+    told = records[-1]["apportion"]
+    assert [one["id"] for one in told] == [f"{records[-1]['id']}-{index}" for index in range(2)]
+    assert [one["answer"] for one in told] == [reference_answer(f"what is {i}?") for i in "xy"]
+
+
+def test_only_who_asks_gets_progress_as_chunks(make_answerer: Answering) -> None:
+    with serving(make_answerer(latency=0.5)) as served, served.client() as client:
+        comments, records = events(client.post(PATH, json=chat(stream=True, progress=True)))
+        explained, others = events(client.post(PATH, json=chat(stream=True, explain=True)))
     assert not comments
-    first, *answer, last = records
+    first, *answer = records
     assert first["choices"] == [] and first["apportion"]["progress"]["stage"] == "searching"
-    assert all(record["choices"] and "apportion" not in record for record in answer)
-    assert last["choices"] == []
-    assert last["apportion"][0]["answer"] == reference_answer("what is x?")
+    assert all(record["choices"] for record in answer)
+    assert explained and all(record["choices"] for record in others)
 
 
 def test_a_search_that_reports_much_is_told_of_little(make_answerer: Answering) -> None:

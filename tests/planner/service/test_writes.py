@@ -82,6 +82,9 @@ def test_a_client_that_reads_nothing_is_let_go(stream: bool) -> None:
         assert time.monotonic() - began >= 0.25
         until(lambda: served.events())
         assert served.desk.queue.running == 0
+        assert served.metric('apportion_cancelled_total{reason="unread"}') == 1
+        (line,) = served.events("unread")
+        assert line["seconds"] == 0.3
         client.settimeout(10)
         assert received(client) < SIZE
 
@@ -98,3 +101,4 @@ def test_a_client_that_reads_slowly_gets_it_all() -> None:
             time.sleep(0.01)
         assert read >= SIZE
         assert time.monotonic() - began > 0.5
+        assert served.metric('apportion_cancelled_total{reason="unread"}') == 0
