@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Literal
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
+from planner.service.faults import invalid
 from planner.service.feedback import Feedback
+from planner.service.limits import read_json
+from planner.service.responses import ErrorResponse
+from planner.service.settings import Settings
 
 
 class Told(BaseModel):
@@ -19,15 +24,37 @@ class Told(BaseModel):
     right: StrictBool = Field(description="whether its answer was right")
 
 
-def feedback_router(feedback: Feedback) -> APIRouter:
-    """The route; what the client got wrong is raised as `InputError`."""
-    router = APIRouter()
+class Noted(Told):
+    """What was noted."""
 
-    # Not async: the store is written in a thread.
-    @router.post("/v1/feedback")
-    def tell(told: Told) -> dict[str, Any]:
+    object: Literal["feedback"]
+
+
+def feedback_router(feedback: Feedback, settings: Settings | None = None) -> APIRouter:
+    """The route; what the client got wrong is raised, for the application to answer.
+
+    Args:
+        feedback: is told.
+        settings: of the server: how long a body may take.
+    """
+    router = APIRouter()
+    seconds = (settings or Settings()).body_seconds
+
+    @router.post(
+        "/v1/feedback",
+        response_model=Noted,
+        responses={400: {"model": ErrorResponse, "description": "a field is wrong"}},
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
+            "schema": Told.model_json_schema()}}}},
+    )  # fmt: skip
+    async def tell(request: Request) -> dict[str, Any]:
         """Store that an answer was right or wrong; told again, the last word counts."""
-        feedback.tell(told.id, right=told.right)
+        body = await read_json(request, seconds)
+        try:
+            told = Told.model_validate_json(body)
+        except ValidationError as error:
+            raise invalid(error.errors(include_url=False, include_context=False)[0]) from None
+        await asyncio.to_thread(feedback.tell, told.id, right=told.right)
         return {"object": "feedback", "id": told.id, "right": told.right}
 
     return router

@@ -17,9 +17,13 @@ from planner.commands.common import difficulty
 from planner.constraint import Constraint
 from planner.plan import Plan
 from planner.pricing import Pricing
+from planner.service.faults import OVERLOADED, RequestError
+from planner.service.limits import bounded, read_json
 from planner.service.page.advisor import Advisor, Asked, NotHereError
 from planner.service.page.static import Page
 from planner.service.page.worker import BusyError, Worker
+from planner.service.responses import ErrorResponse
+from planner.service.settings import Settings
 from planner.service.snapshot import Snapshot
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
@@ -61,28 +65,17 @@ class Problem(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS)]
 
 
-class Complaint(BaseModel):
-    """What was wrong, in words."""
-
-    message: str
-    type: str
-
-
-class Refusal(BaseModel):
-    """An error, in the shape of OpenAI's."""
-
-    error: Complaint
-
-
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Refusal, "description": "what was asked for is wrong or not known"},
-    429: {"model": Refusal, "description": "too many questions at once"},
+    400: {"model": ErrorResponse, "description": "what was asked for is wrong or not known"},
+    429: {"model": ErrorResponse, "description": "too many questions at once"},
 }
 _NOT_HERE: dict[int | str, dict[str, Any]] = {
-    404: {"model": Refusal, "description": "this server has nothing to say it from"}
+    404: {"model": ErrorResponse, "description": "this server has nothing to say it from"}
 }
-_TOO_LONG: dict[int | str, dict[str, Any]] = {
-    413: {"model": Refusal, "description": "no problem is so long"}
+_UNREAD: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorResponse, "description": "the body took too long"},
+    413: {"model": ErrorResponse, "description": "no problem is so long"},
+    415: {"model": ErrorResponse, "description": "the body is not JSON by its content type"},
 }
 Asking = Annotated[Question, Query()]
 
@@ -94,6 +87,7 @@ def page_router(
     traffic: Callable[[], Snapshot] | None = None,
     catalog: Path | None = None,
     pricing: Pricing | None = None,
+    settings: Settings | None = None,
 ) -> APIRouter:
     """The page and what it asks for.
 
@@ -106,7 +100,9 @@ def page_router(
         traffic: a snapshot of what passes; None: nothing does.
         catalog: a file of models besides the project's own.
         pricing: what costs are counted by.
+        settings: of the server: how long a body may take.
     """
+    seconds = (settings or Settings()).body_seconds
     advisor = Advisor(store_url, plan, catalog, pricing)
     worker = Worker()
     page = Page.read()
@@ -136,13 +132,15 @@ def page_router(
 
     @router.post(
         "/api/difficulty",
-        responses=_REFUSALS | _NOT_HERE | _TOO_LONG,
+        responses=_REFUSALS | _NOT_HERE | _UNREAD,
         summary="How difficult a question is, from its text alone",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
             "schema": Problem.model_json_schema()}}}},
     )  # fmt: skip
     async def post_difficulty(request: Request) -> JSONResponse:
-        problem = Problem.model_validate_json(await _body(request))
+        bounds = bounded(request.scope, request.receive, _MOST_BYTES)
+        body = await read_json(Request(request.scope, bounds), seconds)
+        problem = Problem.model_validate_json(body)
         return JSONResponse(await worker.ask(advisor.difficulty, problem.text))
 
     @router.get("/api/traffic", responses=_NOT_HERE, summary="What passes just now")
@@ -152,20 +150,6 @@ def page_router(
         return JSONResponse(traffic().to_dict(), headers={"Cache-Control": "no-store"})
 
     return router
-
-
-class TooLongError(Exception):
-    """A body of more bytes than are read."""
-
-
-async def _body(request: Request) -> bytes:
-    """The body of a request; TooLongError as soon as it is longer than any that could be right."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise TooLongError(f"text: must have at most {_MOST_CHARACTERS:,} characters")
-    return body
 
 
 class _InWords(APIRoute):
@@ -183,22 +167,20 @@ class _InWords(APIRoute):
                 return _refuse(400, "; ".join(map(_sentence, found)))
             except ValidationError as error:
                 return _refuse(400, "; ".join(_sentence(one) for one in error.errors()))
-            except TooLongError as error:
-                return _refuse(413, str(error))
+            except RequestError as error:
+                return error.response()
             except InputError as error:
                 return _refuse(400, str(error))
             except NotHereError as error:
-                return _refuse(404, str(error))
+                return _refuse(404, str(error), code="not_here")
             except BusyError as error:
-                return _refuse(429, str(error), {"Retry-After": "1"})
+                return _refuse(429, str(error), code="busy", kind=OVERLOADED, retry_after=1.0)
 
         return handle_in_words
 
 
-def _refuse(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    kind = "rate_limit_error" if status == 429 else "invalid_request_error"
-    content = Refusal(error=Complaint(message=message, type=kind)).model_dump()
-    return JSONResponse(content, status, headers)
+def _refuse(status: int, message: str, **more: Any) -> Response:
+    return RequestError(status, message, **({"code": "invalid_value"} | more)).response()
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
 
 from executor.errors import InputError
+from executor.store import Store
+from planner.service.feedback import Feedback
+from planner.service.feedback_route import feedback_router
 from planner.service.keys import Keys
+from planner.service.page import page_router
 from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
 from tests.planner.service.served import chat, serving
@@ -44,19 +51,35 @@ def test_a_body_that_is_too_large(make_answerer: Answering) -> None:
         assert client.post("/v1/chat/completions", json=chat("x" * 100)).status_code == 200
 
 
-def test_a_body_that_does_not_come(make_answerer: Answering) -> None:
-    with serving(make_answerer(), Settings(body_seconds=0.1)) as served:
+@pytest.fixture
+def doors(tmp_path: Path) -> Iterator[tuple[APIRouter, ...]]:
+    """What reads bodies besides OpenAI's paths."""
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+        asked = Settings(body_seconds=0.1)
+        yield (
+            feedback_router(Feedback(store), asked),
+            page_router("sqlite:///nowhere.db", settings=asked),
+        )
+
+
+BODIES = ("/v1/completions", "/v1/chat/completions", "/v1/feedback", "/api/difficulty")
+
+
+def test_a_body_that_does_not_come(make_answerer: Answering, doors: tuple[APIRouter, ...]) -> None:
+    with serving(make_answerer(), Settings(body_seconds=0.1), doors) as served:
         host, port = served.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=5) as client:
-            client.sendall(
-                b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-                b"content-length: 100\r\n\r\n{"
-            )
-            assert client.recv(4096).startswith(b"HTTP/1.1 408 ")
+        for path in BODIES:
+            with socket.create_connection((host, int(port)), timeout=5) as client:
+                client.sendall(
+                    f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                    "content-length: 100\r\n\r\n{".encode()
+                )
+                assert client.recv(4096).startswith(b"HTTP/1.1 408 "), path
 
 
-def test_only_json_is_read(make_answerer: Answering) -> None:
-    with serving(make_answerer()) as served, served.client() as client:
-        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
-            told = client.post("/v1/completions", content=b"{}", headers={"content-type": kind})
-            assert told.status_code == 415 and told.json()["error"]["message"]
+def test_only_json_is_read(make_answerer: Answering, doors: tuple[APIRouter, ...]) -> None:
+    with serving(make_answerer(), routers=doors) as served, served.client() as client:
+        for path in BODIES:
+            for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+                told = client.post(path, content=b"{}", headers={"content-type": kind})
+                assert told.status_code == 415 and told.json()["error"]["message"], path

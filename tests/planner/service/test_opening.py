@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from executor.errors import InputError
 from executor.runner import Executor
@@ -23,6 +21,7 @@ from planner.service.feedback_route import feedback_router
 from planner.service.opening import Opened, open_service
 from planner.session import Session, Settings, find_plan_prm
 from tests.planner.frames import simulated_frame
+from tests.planner.service.served import serving
 from tests.planner.service.test_planned import CHANCE, EXPECTED, PROBLEMS, plan_of
 
 
@@ -92,20 +91,19 @@ def test_models_that_cannot_be_loaded_are_why_it_is_not_ready(session: Loading) 
 def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
     opened: Opened, session: Loading
 ) -> None:
-    app = FastAPI()
-    app.include_router(feedback_router(opened.feedback))
-    client = TestClient(app, raise_server_exceptions=True)
-    ask(opened, 0, 1)
-    for name, right in (("query-0", True), ("query-1", False), ("query-1", False)):
-        reply = client.post("/v1/feedback", json={"id": name, "right": right})
-        assert (reply.status_code, reply.json()) == (
-            200, {"object": "feedback", "id": name, "right": right},
-        )  # fmt: skip
-    for body in ({"id": "query-0"}, {"id": "query-0", "right": "yes"}, {"id": 3, "right": True},
-                 {"id": "query-0", "right": True, "why": "so"}):  # fmt: skip
-        assert client.post("/v1/feedback", json=body).status_code == 422
-    with pytest.raises(InputError, match="'query-7': was not answered here"):
-        client.post("/v1/feedback", json={"id": "query-7", "right": True})
+    router = feedback_router(opened.feedback)
+    with serving(opened.answerer, routers=(router,)) as served, served.client() as client:
+        ask(opened, 0, 1)
+        for name, right in (("query-0", True), ("query-1", False), ("query-1", False)):
+            reply = client.post("/v1/feedback", json={"id": name, "right": right})
+            assert (reply.status_code, reply.json()) == (
+                200, {"object": "feedback", "id": name, "right": right},
+            )  # fmt: skip
+        for body in ({"id": "query-0"}, {"id": "query-0", "right": "yes"}, {"id": 3, "right": True},
+                     {"id": "query-0", "right": True, "why": "so"}):  # fmt: skip
+            assert client.post("/v1/feedback", json=body).status_code == 400
+        unknown = client.post("/v1/feedback", json={"id": "query-7", "right": True})
+        assert "'query-7': was not answered here" in unknown.json()["error"]["message"]
 
     told = evidence.gather(session.store, session.grader)
     assert sorted(zip(told["difficulty"], told["accuracy"], strict=True)) == [

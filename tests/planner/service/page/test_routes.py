@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -13,9 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import Request
 
-from planner.service.page.routes import TooLongError, _body
 from profiling.passrate import LEVELS
 from profiling.probes import Probes
 from tests.planner.command import document
@@ -157,30 +154,43 @@ def test_a_difficulty_is_the_plans_own_estimate_from_the_text(
     assert told.json()["policy"] == POLICY
 
 
+JSON = {"content-type": "application/json"}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"text": 1}', b'{"text": ""}', b"\xff"])
 def test_a_text_that_is_none_is_refused_in_words(client: httpx.Client, body: bytes) -> None:
-    told = client.post("/api/difficulty", content=body)
+    told = client.post("/api/difficulty", content=body, headers=JSON)
     assert told.status_code == 400 and told.json()["error"]["message"]
+    assert set(told.json()["error"]) == {"message", "type", "param", "code"}
 
 
 def test_a_text_without_end_is_not_read_to_its_end(client: httpx.Client) -> None:
     sent = 0
 
-    async def receive() -> dict[str, Any]:
+    def pieces() -> Iterator[bytes]:
         nonlocal sent
-        sent += 1
-        return {"type": "http.request", "body": b"a" * 65536, "more_body": True}
+        for _ in range(1000):
+            sent += 1
+            yield b"a" * 65536
 
-    with pytest.raises(TooLongError, match="at most 20,000 characters"):
-        asyncio.run(_body(Request({"type": "http", "method": "POST"}, receive)))
-    assert sent < 10
-    told = client.post("/api/difficulty", content=b"a" * 1_000_000)
+    told = client.post("/api/difficulty", content=pieces(), headers=JSON)
     assert told.status_code == 413 and "at most" in told.json()["error"]["message"]
+    assert sent < 1000
+    told = client.post("/api/difficulty", content=b"a" * 1_000_000, headers=JSON)
+    assert told.status_code == 413
+
+
+def test_only_json_is_read(client: httpx.Client) -> None:
+    for kind in ("text/plain", ""):
+        told = client.post(
+            "/api/difficulty", content=b'{"text": "1 + 1?"}', headers={"content-type": kind}
+        )
+        assert told.status_code == 415 and told.json()["error"]["code"] == "unsupported_media_type"
 
 
 def test_the_longest_text_is_read_however_it_is_written(client: httpx.Client) -> None:
     longest = {"text": "\U0001f600" * 20_000}
-    assert client.post("/api/difficulty", content=json.dumps(longest)).status_code == 200
+    assert client.post("/api/difficulty", content=json.dumps(longest), headers=JSON).is_success
     over = client.post("/api/difficulty", json={"text": "a" * 20_001})
     assert over.status_code == 400 and "at most 20000 characters" in over.json()["error"]["message"]
 
