@@ -410,13 +410,15 @@ def _serve(commands: argparse._SubParsersAction[Parser]) -> None:
         "serve",
         "an OpenAI-compatible server that routes every query to its own strategy",
         "apportion serve --plan plan.json\n"
-        "apportion serve --plan plan.json --policy http://127.0.0.1:8000/v1 --host 0.0.0.0 "
-        "--api-keys keys.txt",
+        "apportion serve --plan plan.json --policy http://127.0.0.1:8000/v1 "
+        "--prm http://127.0.0.1:8100/v1\n"
+        "apportion serve --plan plan.json --host 0.0.0.0 --api-keys keys.txt",
     )
     command.add_argument("--plan", type=Path, required=True, help="made by apportion plan")
     command.add_argument("--policy", type=runnable, help="where the plan's policy lies now")
     command.add_argument("--prm", type=runnable, help="where the plan's PRM lies now")
     add_service(command)
+    add_prices(command, " on the page (of requests: by what the plan was made with)")
     add_engine(command)
     # Whoever waits for an answer is told soon, and may ask again.
     add_servers(command, outage=5.0)

@@ -250,10 +250,11 @@ def add_published(command: Parser) -> None:
     )
 
 
-def add_prices(command: Parser) -> None:
-    """What costs are counted by."""
+def add_prices(command: Parser, whose: str = "") -> None:
+    """What costs are counted by; `whose` costs, where not all are."""
     group = command.add_argument_group(
-        "prices", "what seconds, money and energy are counted by (default: as runs here measured)"
+        "prices",
+        f"what seconds, money and energy{whose} are counted by (default: as runs here measured)",
     )
     group.add_argument(
         "--device", metavar="NAME", help="seconds, price and power of this one, by its data sheet"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def run(arguments: Namespace, output: Output) -> None:
     """Serve until told to end."""
     plan = Plan.load(arguments.plan)
-    settings = server_settings(arguments, plan)
+    settings, pricing = server_settings(arguments, plan), common.pricing(arguments)
+    pricing.apply(plan.rates, plan.policy, plan.prm)  # what cannot be is said now
     _check_installed()
     # These and what they import are not there without the extra.
     from planner.service.app import create_app
@@ -48,11 +49,13 @@ def run(arguments: Namespace, output: Output) -> None:
         def passing() -> Snapshot:
             return snapshot(app.state.traffic.to_dict(), plan, opened.drift.findings)
 
-        page = page_router(arguments.store, plan=plan, traffic=passing)
+        page = page_router(
+            arguments.store, plan=plan, traffic=passing, pricing=pricing, settings=settings
+        )
         app = create_app(
             opened.answerer,
             settings,
-            routers=(feedback_router(opened.feedback), page),
+            routers=(feedback_router(opened.feedback, settings), page),
             gauges=opened.watch_gauges,
             log=log,
         )

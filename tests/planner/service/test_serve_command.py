@@ -139,6 +139,15 @@ def test_the_page_and_what_passes(place: Path) -> None:
         assert wrong.is_client_error and wrong.json()["error"]["message"]
 
 
+def test_the_page_counts_by_the_prices_that_are_given(place: Path) -> None:
+    prices = ("--device", "l4-24gb", "--usd-per-hour", "2")
+    with running(place, 0.0, *prices) as (_, document):
+        address = document["address"].replace("/v1", "/api/recommend")
+        asked = {"policy": "lab-0.8m", "prm": "lab-0.8m-prm", "budget": 16}
+        cost = httpx.get(address, params=asked, timeout=60).json()["recommendation"]["cost"]
+    assert cost["usd"] == pytest.approx(cost["seconds"] * 2 / 3600) and cost["usd"] > 0
+
+
 def test_what_the_page_shows_of_drift() -> None:
     findings = {
         "difficulty": Finding("difficulty", 30.0, 10.0),
@@ -167,6 +176,8 @@ def test_keys_of_a_file(place: Path) -> None:
         (["--plan", "plan.json", "--port", "70000"], "--port 70000: must be between 0 and 65535"),
         (["--plan", "plan.json", "--queue", "-1"], "--queue -1: must be at least 0"),
         (["--plan", "plan.json", "--concurrency", "0"], "--concurrency 0: must be at least 1"),
+        (["--plan", "plan.json", "--usd-per-hour", "-1"], "--usd-per-hour -1: must be a number"),
+        (["--plan", "plan.json", "--device", "abacus"], "--device abacus: must be one of"),
         (["--plan", "plan.json", "--api-keys", "empty"], "empty: no key in it"),
         (["--plan", "plan.json", "--api-keys", "gone"], "--api-keys gone: No such file"),
     ],
