@@ -31,6 +31,7 @@ from executor.database import (
 from executor.errors import InputError
 from executor.ledger import COLUMNS, Ledger
 from executor.outcome import Outcome, SampleRecord
+from executor.pending import Bounds, Pending, find, keep, prune
 from executor.problem import Problem, problem_uid
 
 _UNKNOWN = "unknown"  # where a note says which counts are not known
@@ -197,6 +198,19 @@ class Store:
         with self._reading() as connection:
             row = connection.execute(select(ARTEFACTS).where(ARTEFACTS.c.name == name)).first()
             return None if row is None else (row.content, row.meta)
+
+    def keep_pending(self, answers: Sequence[Pending], bounds: Bounds | None = None) -> None:
+        """Keep answers that may be told right or wrong; what is beyond the bounds, where they are
+        given, goes."""
+        with self._transaction() as connection:
+            keep(connection, answers)
+            if bounds is not None:
+                prune(connection, bounds)
+
+    def find_pending(self, name: str, bounds: Bounds) -> Pending | None:
+        """The answer kept under a name; None where there is none within the bounds."""
+        with self._reading() as connection:
+            return find(connection, name, bounds)
 
     def state(self, kinds: Sequence[str]) -> str:
         """A digest that changes when runs of these kinds finish problems or artefacts are put.

@@ -44,6 +44,7 @@ def run(arguments: Namespace, output: Output) -> None:
             arguments.policy,
             arguments.prm,
             warn=lambda line: log.warning("drift", finding=line),
+            unkept=lambda line: log.warning("feedback", trouble=line),
         )
 
         def passing() -> Snapshot:

@@ -3,19 +3,24 @@
 An answer is a run of one strategy on one question; told to be right or wrong, it is what a row of
 `apportion measure` is, but for one thing: which strategy a question got depends on the question. So
 it counts for the difficulty it was taken for, and not for all questions (`planner.evidence`).
+
+Until it is told of, an answer is kept in the store, too (`executor.pending`), so that a restart
+forgets none. A thread of its own writes, some times a second, all that was answered since.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from executor.errors import InputError
-from executor.outcome import Outcome
+from executor.pending import Bounds, Pending
 from executor.problem import Problem
 from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store
@@ -24,30 +29,51 @@ from planner.evidence import DIFFICULTY, FEEDBACK
 from planner.router import Routed
 from planner.service.answerer import Query
 
-REMEMBERED = 10_000
+KEPT = Bounds()
+UNWRITTEN = Bounds(answers=10_000, size=16 << 20)
+"""What may wait for the writer: where the store cannot be written, the oldest are forgotten."""
+_PAUSE = 0.25  # seconds between two writes: what a crash may lose
+_RETRY = 5.0  # seconds after which it is tried again where the store cannot be written
+_PRUNING = 60.0  # seconds between two looks at all that is kept
+_SHARE = 0.05  # of the bounds: who has written as much since the last look takes the next one
+_ENTRY = 4096  # bytes of an answer besides its question, about
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What is remembered of an answer: its run, and its outcome without the samples."""
-
-    spec: RunSpec
-    outcome: Outcome
+class UnknownAnswerError(InputError):
+    """There is no such answer that could be told of."""
 
 
 class Feedback:
     """The answers that may still be told right or wrong; safe to use from several threads.
 
     Args:
-        store: where feedback goes.
-        remembered: answers that are kept for it; of more the oldest are forgotten.
+        store: where answers and what is told of them go; not used by others beside it where it is
+            in memory.
+        bounds: how much is kept in the store.
+        unwritten: how much may wait in memory to be written there.
+        warn: told, in a line, when the store cannot be written.
     """
 
-    def __init__(self, store: Store, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bounds: Bounds = KEPT,
+        unwritten: Bounds = UNWRITTEN,
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._store = store
-        self._remembered = remembered
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
-        self._lock = threading.Lock()
+        self._bounds = bounds
+        self._most = unwritten
+        self._warn = warn
+        self._unwritten: OrderedDict[str, Pending] = OrderedDict()
+        self._size = 0
+        self._since = self._since_size = 0  # what was written since the store was pruned
+        self._next_prune = 0.0
+        self._lock = threading.Lock()  # of what is unwritten; held for moments only
+        self._writing = threading.Lock()  # of the store
+        self._came = threading.Event()
+        self._closed = threading.Event()
+        self._writer: threading.Thread | None = None
 
     def remember(
         self,
@@ -57,7 +83,7 @@ class Feedback:
         prm: str | None,
         settings: Mapping[str, Any],
     ) -> None:
-        """Keep an answer for feedback on it.
+        """Keep an answer for feedback on it; does not wait for the store.
 
         Those that time had cut short are no outcomes of their strategy: nothing is kept of them.
 
@@ -72,38 +98,119 @@ class Feedback:
         strategy, outcome = routed.decision.strategy, routed.outcome
         scored = strategy.needs_prm
         models = {r: d for r, d in settings["models"].items() if scored or r != "prm"}
-        spec = RunSpec(
-            FEEDBACK,
-            policy,
-            prm if scored else None,
-            dict(settings) | {
+        run = {
+            "kind": FEEDBACK,
+            "policy": policy,
+            "prm": prm if scored else None,
+            "settings": dict(settings) | {
                 "models": models, "strategy": to_dict(strategy),
                 DIFFICULTY: routed.decision.difficulty, "request": query.id,
                 PRM_TRAINED_ON: bool(routed.seen.get(PRM_TRAINED_ON)),
             },
-        )  # fmt: skip
+        }  # fmt: skip
         # In a conversation the last message alone is no question.
         said = [f"{one['role']}: {one['content']}" for one in query.messages[:-1]]
         problem = Problem(query.id, "\n\n".join([*said, query.text]))
         kept = dataclasses.replace(outcome, problem=problem, samples=(), chosen=None)
         with self._lock:
-            self._answers[query.id] = _Answer(spec, kept)
-            while len(self._answers) > self._remembered:
-                self._answers.popitem(last=False)
+            self._forget(query.id)
+            self._unwritten[query.id] = answer = Pending(query.id, run, kept)
+            self._size += _size(answer)
+            while len(self._unwritten) > self._most.answers or self._size > self._most.size:
+                self._forget(next(iter(self._unwritten)))
+            if self._writer is None and not self._closed.is_set():
+                self._writer = threading.Thread(target=self._write, name="feedback", daemon=True)
+                self._writer.start()
+        self._came.set()
 
     def tell(self, request: str, *, right: bool) -> None:
         """Store that an answer was right or wrong; told again, the last word counts.
 
+        Blocks on the store.
+
         Raises:
-            InputError: no such request was answered here, it was too long ago, or its deadline had
-                cut it short.
+            UnknownAnswerError: no such request was answered here, it was too long ago, or its
+                deadline had cut it short.
+            InputError: the store cannot be read or written.
         """
-        with self._lock:
-            answer = self._answers.get(request)
-        if answer is None:
-            raise InputError(
-                f"request {request!r}: was not answered here, or too long ago, or was cut short by "
-                f"its deadline; the last {self._remembered:,} are remembered"
-            )
-        told = dataclasses.replace(answer.outcome, correct=right)
-        self._store.save_runs([(answer.spec, [told])], replacing=[answer.spec])
+        with self._writing:
+            with self._lock:
+                answer = self._unwritten.get(request)
+            answer = answer or self._store.find_pending(request, self._bounds)
+            if answer is None:
+                raise UnknownAnswerError(
+                    f"request {request!r}: was not answered here, or too long ago, or was cut "
+                    f"short by its deadline; the last {self._bounds.answers:,} are remembered, "
+                    f"for {self._bounds.days:g} days"
+                )
+            spec = RunSpec(**answer.run)
+            told = dataclasses.replace(answer.outcome, correct=right)
+            self._store.save_runs([(spec, [told])], replacing=[spec])
+
+    def flush(self) -> None:
+        """Write what was not written yet.
+
+        Raises:
+            InputError: the store cannot be written; nothing is lost by that.
+        """
+        with self._writing:
+            with self._lock:
+                batch = list(self._unwritten.values())
+            if not batch:
+                return
+            self._store.keep_pending(batch, self._bounds if self._pruning(batch) else None)
+            with self._lock:
+                for answer in batch:
+                    if self._unwritten.get(answer.id) is answer:
+                        self._forget(answer.id)
+
+    def _pruning(self, batch: Sequence[Pending]) -> bool:
+        """Whether the store is to be pruned with this batch: once a minute, and sooner where much
+        has come since."""
+        self._since += len(batch)
+        self._since_size += sum(map(_size, batch))
+        if (
+            time.monotonic() < self._next_prune
+            and self._since < _SHARE * self._bounds.answers
+            and self._since_size < _SHARE * self._bounds.size
+        ):
+            return False
+        self._since = self._since_size = 0
+        self._next_prune = time.monotonic() + _PRUNING
+        return True
+
+    def close(self) -> None:
+        """Write what was not written yet, and end the writer."""
+        self._closed.set()
+        self._came.set()
+        if self._writer is not None:
+            self._writer.join()
+        self._try()
+
+    def _write(self) -> None:
+        while not self._closed.is_set():
+            self._came.wait()
+            self._came.clear()
+            if not self._closed.wait(_PAUSE) and not self._try():
+                self._closed.wait(_RETRY)
+                self._came.set()
+
+    def _try(self) -> bool:
+        try:
+            self.flush()
+        except (InputError, SQLAlchemyError) as error:
+            # Of the database's own errors only the kind: they quote what was to be written.
+            why = str(error) if isinstance(error, InputError) else type(error).__name__
+            self._warn(f"answers cannot be kept for feedback on them: {why}")
+            return False
+        return True
+
+    def _forget(self, name: str) -> None:
+        gone = self._unwritten.pop(name, None)
+        if gone is not None:
+            self._size -= _size(gone)
+
+
+def _size(answer: Pending) -> int:
+    """Bytes in memory, at most about: a character has up to four."""
+    return _ENTRY + 4 * len(answer.outcome.problem.text)

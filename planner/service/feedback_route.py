@@ -8,11 +8,21 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from planner.service.faults import invalid
-from planner.service.feedback import Feedback
+from executor.errors import InputError
+from planner.service.faults import ENGINE_RETRY, SERVER, RequestError, invalid
+from planner.service.feedback import Feedback, UnknownAnswerError
 from planner.service.limits import read_json
 from planner.service.responses import ErrorResponse
 from planner.service.settings import Settings
+
+_ERRORS: dict[int | str, str] = {
+    400: "a field is wrong",
+    404: "no such answer, too long ago, or cut short by its deadline",
+    408: "the body took too long",
+    413: "the body is too large",
+    415: "the body is not JSON by its content type",
+    503: "the store cannot be written; Retry-After says when to tell it again",
+}
 
 
 class Told(BaseModel):
@@ -43,7 +53,10 @@ def feedback_router(feedback: Feedback, settings: Settings | None = None) -> API
     @router.post(
         "/v1/feedback",
         response_model=Noted,
-        responses={400: {"model": ErrorResponse, "description": "a field is wrong"}},
+        responses={
+            status: {"model": ErrorResponse, "description": words}
+            for status, words in _ERRORS.items()
+        },
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
             "schema": Told.model_json_schema()}}}},
     )  # fmt: skip
@@ -54,7 +67,15 @@ def feedback_router(feedback: Feedback, settings: Settings | None = None) -> API
             told = Told.model_validate_json(body)
         except ValidationError as error:
             raise invalid(error.errors(include_url=False, include_context=False)[0]) from None
-        await asyncio.to_thread(feedback.tell, told.id, right=told.right)
+        try:
+            await asyncio.to_thread(feedback.tell, told.id, right=told.right)
+        except UnknownAnswerError as error:
+            raise RequestError(404, str(error), param="id", code="answer_not_found") from None
+        except InputError as error:
+            raise RequestError(
+                503, "the store cannot be written now; tell it again later",
+                kind=SERVER, code="store_unavailable", retry_after=ENGINE_RETRY,
+            ) from error  # fmt: skip
         return {"object": "feedback", "id": told.id, "right": told.right}
 
     return router

@@ -22,7 +22,7 @@ class Opened:
     Attributes:
         answerer: answers queries.
         watch_gauges: drift, by measure.
-        feedback: takes what clients say of answers.
+        feedback: takes what clients say of answers; the answerer closes it.
         drift: what `watch_gauges` tells, with its limits and in words.
     """
 
@@ -39,6 +39,7 @@ def open_service(
     prm: str | None = None,
     *,
     warn: Callable[[str], None] | None = None,
+    unkept: Callable[[str], None] | None = None,
 ) -> Opened:
     """Answer by a plan with a session's models, which are loaded at first use.
 
@@ -48,6 +49,7 @@ def open_service(
         policy, prm: where they are now; None: where the plan says.
         warn: told, in a line, when traffic no longer looks like the profile; by default the session
             says it.
+        unkept: told, in a line, when answers cannot be kept for feedback; as `warn` by default.
 
     Raises:
         InputError: a model is not there, or does not fit.
@@ -55,8 +57,8 @@ def open_service(
     given = policy or plan.policy
     name = session.checkpoint(given).name
     scorer = prm or (None if plan.prm is None else find_plan_prm(plan.prm))
-    drift, feedback = Drift(plan), Feedback(session.store)
     say = warn or session.output.say
+    drift, feedback = Drift(plan), Feedback(session.store, warn=unkept or say)
 
     def load() -> Executor:
         with session.loading:
@@ -64,7 +66,8 @@ def open_service(
             return session.executor(given, scorer, template=plan.template, sampling=plan.sampling)
 
     watch = watching(plan, drift, feedback, say)
-    return Opened(PlanAnswerer(plan, load, watch=watch, model=name), drift.gauges, feedback, drift)
+    answerer = PlanAnswerer(plan, load, watch=watch, close=feedback.close, model=name)
+    return Opened(answerer, drift.gauges, feedback, drift)
 
 
 def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], None]) -> Watcher:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from executor.answers import MathGrader
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome
+from executor.pending import Bounds
 from executor.problem import Problem
 from executor.runner import PRM_TRAINED_ON, run_settings
 from executor.store import Store
@@ -24,7 +26,8 @@ from planner.constraint import Constraint
 from planner.decision import Decision, Look
 from planner.router import Routed
 from planner.service.answerer import Query
-from planner.service.feedback import Feedback
+from planner.service.feedback import Feedback, UnknownAnswerError
+from tests.planner.service.served import until
 
 SETTINGS = run_settings(
     Sampling(), 0, None, True, {"policy": "a", "prm": "b"}, {"user": "{problem}"}, {}
@@ -102,14 +105,79 @@ def test_the_same_question_asked_twice_counts_twice(store: Store, grader: MathGr
 
 
 def test_what_was_not_answered_here_is_refused(store: Store) -> None:
-    feedback = Feedback(store, remembered=2)
+    feedback = Feedback(store, Bounds(answers=2))
     remember(feedback, "cut", cut=True)
     for name in ("oldest", "older", "new"):
         remember(feedback, name)
+    feedback.flush()
     for name in ("unheard of", "oldest", "cut"):
-        with pytest.raises(InputError, match=f"request '{name}': was not answered here"):
+        with pytest.raises(UnknownAnswerError, match=f"request '{name}': was not answered here"):
             feedback.tell(name, right=True)
     assert store.runs() == []
+
+
+def test_answers_outlast_a_restart(tmp_path: Path, grader: MathGrader) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    with Store.open(url) as first:
+        feedback = Feedback(first)
+        remember(feedback, "one", BestOfN(16), "easy", text="What is x?")
+        remember(feedback, "two")
+        feedback.tell("two", right=True)
+        feedback.close()
+        assert evidence.gather(first, grader)["accuracy"].tolist() == [1.0]
+    with Store.open(url) as second:
+        again = Feedback(second)
+        again.tell("one", right=True)
+        again.tell("two", right=False)
+        found = rows(second, grader).set_index("strategy")
+        [spec] = [run for run in second.runs() if run.settings["request"] == "one"]
+        [stored] = second.outcomes(spec)
+    assert found.loc[key(Majority(4)), "accuracy"] == 0.0  # the last word, whoever was told
+    one = found.loc[key(BestOfN(16))]
+    assert (one["accuracy"], one["difficulty"], one["prm_tokens"]) == (1.0, "easy", 8)
+    assert stored.outcome.problem.text == "What is x?" and stored.outcome.answer == "7"
+
+
+def test_what_is_answered_is_written_without_being_asked_to(store: Store) -> None:
+    feedback = Feedback(store)
+    remember(feedback, "one")
+    until(lambda: store.find_pending("one", Bounds()) is not None)
+    until(lambda: not feedback._unwritten and feedback._size == 0)
+    feedback.close()
+
+
+def test_an_answer_does_not_wait_for_the_store(store: Store) -> None:
+    feedback = Feedback(store)
+    with feedback._writing:  # as while a write takes long
+        began = time.perf_counter()
+        for number in range(200):
+            remember(feedback, f"{number}")
+        assert time.perf_counter() - began < 0.2
+    feedback.close()
+    assert store.find_pending("199", Bounds()) is not None
+
+
+def test_memory_is_bounded_while_the_store_cannot_be_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise InputError("store: database or disk is full")
+
+    said: list[str] = []
+    feedback = Feedback(store, unwritten=Bounds(answers=100, size=1 << 20), warn=said.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "keep_pending", full)
+        for number in range(150):
+            remember(feedback, f"{number}")
+        assert len(feedback._unwritten) == 100
+        for number in range(150, 200):
+            remember(feedback, f"{number}", text="x" * 50_000)
+        assert 1 < len(feedback._unwritten) < 10 and feedback._size <= 1 << 20
+        until(lambda: said)
+        assert "disk is full" in said[0] and "xxx" not in said[0]
+    feedback.close()
+    assert store.find_pending("199", Bounds()) is not None
+    assert store.find_pending("0", Bounds()) is None
 
 
 def test_it_says_nothing_of_all_questions_nor_in_comparisons(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
 from executor.answers import MathGrader
+from executor.errors import InputError
 from executor.store import Store
 from planner.service.drift import Drift
 from planner.service.feedback import Feedback
@@ -112,35 +115,107 @@ def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:
     assert len(service.executors) == 2
 
 
-def test_feedback_is_stored_under_the_response_s_id(grader: MathGrader) -> None:
+@contextmanager
+def telling(grader: MathGrader, url: str) -> Iterator[tuple[Served, Store]]:
+    """A server that takes feedback, over a store."""
     plan = plan_of()
-    executors = service_of(grader, plan)
-    with Store.open("sqlite://") as store:
+    with Store.open(url) as store:
         feedback, drift = Feedback(store), Drift(plan)
 
         def watch(query: object, routed: object, executor: object) -> None:
             settings = executor.settings(plan.template.to_dict())  # type: ignore[attr-defined]
             feedback.remember(query, routed, "simulated-policy", "simulated-prm", settings)  # type: ignore[arg-type]
 
-        answerer = PlanAnswerer(plan, executors.answerer._load, watch=watch)
+        load = service_of(grader, plan).answerer._load
+        answerer = PlanAnswerer(plan, load, watch=watch, close=feedback.close)
         router = feedback_router(feedback)
         with serving(answerer, SETTINGS, (router,), drift.gauges) as served:
-            with served.client() as client:
-                until(lambda: served.events("ready"))
-                done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
-                told = client.post("/v1/feedback", json={"id": done["id"], "right": True})
-                assert told.status_code == 200, told.text
-                for wrong in (
-                    {"id": "nobody", "right": True},
-                    {"id": done["id"]},
-                    {"id": done["id"], "right": "yes"},
-                    {"id": 3, "right": True},
-                    [],
-                ):
-                    refused = client.post("/v1/feedback", json=wrong)
-                    assert refused.status_code == 400
-                    assert refused.json()["error"]["type"] == "invalid_request_error"
-                large = client.post("/v1/feedback", json={"id": "x" * (1 << 21), "right": True})
-                assert large.status_code == 413
-            assert served.metric('apportion_answers_total{difficulty="easy",strategy="majority"}')
+            until(lambda: served.events("ready"))
+            yield served, store
+
+
+def test_feedback_after_a_restart(grader: MathGrader, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    with telling(grader, url) as (served, _), served.client() as client:
+        done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
+        assert EASY.text not in served.text
+    with telling(grader, url) as (served, store), served.client() as client:
+        for right in (True, False):
+            told = client.post("/v1/feedback", json={"id": done["id"], "right": right})
+            assert told.status_code == 200, told.text
+        [spec] = store.runs()
+        [stored] = store.outcomes(spec)
+        assert stored.outcome.correct is False
+        assert EASY.text not in served.text
+
+
+def test_each_prompt_s_answer_has_an_id_and_all_choices_of_one_share_it(
+    grader: MathGrader, tmp_path: Path
+) -> None:
+    with (
+        telling(grader, f"sqlite:///{tmp_path}/store.db") as (served, store),
+        served.client() as client,
+    ):
+        body = {"model": served.desk.answerer.model, "n": 2, "seed": 1}
+        one = client.post("/v1/completions", json=body | {"prompt": EASY.text}).json()
+        assert len(one["choices"]) == 2
+
+        def tell(name: str) -> int:
+            return client.post("/v1/feedback", json={"id": name, "right": True}).status_code
+
+        assert [tell(one["id"]), tell(f"{one['id']}-0"), tell(f"{one['id']}-1")] == [200, 404, 404]
+        two = client.post(
+            "/v1/completions",
+            json=body | {"prompt": [EASY.text, HARD.text], "explain": True},
+        ).json()
+        names = [told["id"] for told in two["apportion"]]
+        assert names == [f"{two['id']}-0", f"{two['id']}-1"]
+        assert tell(two["id"]) == 404  # it does not say which of them
+        assert [tell(name) for name in names] == [200, 200]
+        assert {run.settings["difficulty"] for run in store.runs()} == {"easy", "hard"}
+
+
+def test_a_store_that_cannot_be_written_is_no_fault_of_the_client(
+    grader: MathGrader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise InputError("store: database or disk is full")
+
+    with (
+        telling(grader, f"sqlite:///{tmp_path}/store.db") as (served, store),
+        served.client() as client,
+    ):
+        done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
+        told = {"id": done["id"], "right": True}
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "save_runs", full)
+            refused = client.post("/v1/feedback", json=told)
+        assert refused.status_code == 503 and refused.headers["retry-after"]
+        assert refused.json()["error"]["code"] == "store_unavailable"
+        assert client.post("/v1/feedback", json=told).status_code == 200
+
+
+def test_feedback_is_stored_under_the_response_s_id(grader: MathGrader) -> None:
+    with telling(grader, "sqlite://") as (served, store):
+        with served.client() as client:
+            done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
+            told = client.post("/v1/feedback", json={"id": done["id"], "right": True})
+            assert told.status_code == 200, told.text
+            unknown = client.post("/v1/feedback", json={"id": "nobody", "right": True})
+            assert unknown.status_code == 404
+            error = unknown.json()["error"]
+            assert (error["code"], error["param"]) == ("answer_not_found", "id")
+            assert error["type"] == "invalid_request_error"
+            for wrong in (
+                {"id": done["id"]},
+                {"id": done["id"], "right": "yes"},
+                {"id": 3, "right": True},
+                [],
+            ):
+                refused = client.post("/v1/feedback", json=wrong)
+                assert refused.status_code == 400
+                assert refused.json()["error"]["type"] == "invalid_request_error"
+            large = client.post("/v1/feedback", json={"id": "x" * (1 << 21), "right": True})
+            assert large.status_code == 413
+        assert served.metric('apportion_answers_total{difficulty="easy",strategy="majority"}')
         assert len(store.runs()) == 1

@@ -20,6 +20,8 @@ import httpx
 import pytest
 
 from executor.errors import InputError
+from executor.pending import Bounds
+from executor.store import Store
 from planner.cli import build_parser
 from planner.commands import serve
 from planner.console import Silence
@@ -37,16 +39,18 @@ import sys
 from executor.answers import MathGrader
 from planner.cli import main
 from planner.service import opening
-from planner.service.drift import Drift
-from planner.service.feedback import Feedback
+from planner.session import Session
 from tests.planner.service.test_planned import service_of
 
-def simulated(session, plan, policy, prm, warn):
-    answerer = service_of(session.grader, plan, latency=float(sys.argv[1])).answerer
-    drift = Drift(plan)
-    return opening.Opened(answerer, drift.gauges, Feedback(session.store), drift)
+def executor(session, policy, prm, template=None, sampling=None):
+    return service_of(session.grader, latency=float(sys.argv[1])).answerer._load()
 
-opening.open_service = simulated
+class Named:
+    name = "simulated-policy"
+
+Session.checkpoint = lambda session, policy: Named()
+Session.executor = executor
+opening.find_plan_prm = lambda prm: prm
 sys.exit(main(["serve", *sys.argv[2:]]))
 """
 
@@ -159,6 +163,18 @@ def test_what_the_page_shows_of_drift() -> None:
     assert set(shown.drift) == {"difficulty", "agreement"}
     (warning,) = shown.warnings
     assert "difficulty 30" in warning
+
+
+def test_feedback_on_an_answer_of_a_process_that_was_killed(place: Path) -> None:
+    with running(place, 0.0) as (process, document):
+        name = ask(document).json()["id"]
+        with Store.open(f"sqlite:///{place}/apportion.db") as store:
+            until(lambda: store.find_pending(name, Bounds()) is not None)
+        process.kill()
+    with running(place, 0.0) as (_, document):
+        told = httpx.post(f"{document['address']}/feedback", json={"id": name, "right": True})
+        assert told.status_code == 200, told.text
+    assert EASY.text not in (place / "log").read_text()
 
 
 def test_keys_of_a_file(place: Path) -> None:
