@@ -167,14 +167,15 @@ def model_name(given: str | None) -> Any:
 
 
 def store_exists(store_url: str) -> bool:
-    """Whether there is a store to read; only a missing SQLite file is not worth an error."""
+    """Whether there is a store to read; only a missing SQLite file is not worth an error, and a
+    memory, which holds nothing but what its own process has put there."""
     try:
         parsed = make_url(store_url)
     except Exception:
         return True  # Store.open says what is wrong with it
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if parsed.get_backend_name() != "sqlite":
         return True
-    return Path(parsed.database).exists()
+    return bool(parsed.database) and Path(parsed.database).exists()
 
 
 def store_name(store_url: str) -> str:

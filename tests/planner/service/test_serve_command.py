@@ -177,6 +177,16 @@ def test_feedback_on_an_answer_of_a_process_that_was_killed(place: Path) -> None
     assert EASY.text not in (place / "log").read_text()
 
 
+def test_a_store_in_memory_keeps_no_question_on_disk(place: Path) -> None:
+    with running(place, 0.0, "--store", "sqlite://") as (_, document):
+        told = {"id": ask(document).json()["id"], "right": True}
+        time.sleep(0.5)  # until it was written to the store
+        assert httpx.post(f"{document['address']}/feedback", json=told).status_code == 200
+        page = document["address"].replace("/v1", "/api/choices")
+        assert httpx.get(page).status_code == 200
+    assert {path.name for path in place.iterdir()} == {"plan.json", "log"}
+
+
 def test_keys_of_a_file(place: Path) -> None:
     (place / "keys").write_text("sk-of-the-team\n")
     with running(place, 0.0, "--api-keys", "keys") as (_, document):
