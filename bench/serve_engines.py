@@ -30,7 +30,7 @@ from live import CHAT, Connection, Live, body, recorded_plan, serving
 from executor.ledger import Ledger
 from executor.problem import Problem, content_id
 from executor.runner import Executor
-from executor.strategy import BestOfN, Majority, Strategy, from_dict, key
+from executor.strategy import BestOfN, Majority, Strategy, key
 from planner.cli import build_parser
 from planner.commands import common
 from planner.console import Silence
@@ -49,9 +49,9 @@ _PATIENCE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """All problems once: by problem the answer, in sum the ledger, and seconds."""
+    """All problems once: by problem the response and its strategy, in sum the ledger, seconds."""
 
-    answers: Sequence[tuple[str | None, str]]
+    answers: Sequence[tuple[str, str]]
     ledger: Ledger
     seconds: float
 
@@ -76,12 +76,14 @@ class Alone:
         executor = dataclasses.replace(self.executor, seed=seed)
         room = asyncio.Semaphore(in_flight)
 
-        async def one(problem: Problem) -> tuple[tuple[str | None, str], Ledger]:
+        async def one(problem: Problem) -> tuple[tuple[str, str], Ledger]:
             async with room:
                 # The name that a request with a seed gives to a question: it names its draws.
                 named = Problem(content_id(repr((problem.text, ()))), problem.text)
                 found = await route(executor, self.plan, named, ask)
-            return (found.outcome.answer, key(found.decision.strategy)), found.outcome.ledger
+            outcome, strategy = found.outcome, found.decision.strategy
+            text = "" if outcome.chosen is None else outcome.samples[outcome.chosen].text
+            return (text, f"strategy={strategy.name}; n={strategy.n}"), outcome.ledger
 
         before, began = executor.policy.counters(), time.perf_counter()
         found = await asyncio.gather(*map(one, problems))
@@ -103,11 +105,11 @@ class Served:
         self, problems: Sequence[Problem], strategy: Strategy | None, seed: int, in_flight: int
     ) -> Round:
         """Ask all questions over so many connections; the ledgers are what /metrics counts."""
-        wanted: dict[str, Any] = {"seed": seed, "explain": True}
+        wanted: dict[str, Any] = {"seed": seed}
         if strategy is not None:
             wanted["strategy"] = key(strategy)
         asked = [body(problem.text, **wanted) for problem in problems]
-        answers: list[tuple[str | None, str]] = [(None, "")] * len(problems)
+        answers: list[tuple[str, str]] = [("", "")] * len(problems)
         total = Ledger()
         left = iter(range(len(problems)))
 
@@ -118,8 +120,9 @@ class Served:
                     reply = await server.post(CHAT, asked[index], _PATIENCE)
                     if reply.status != 200:
                         sys.exit(f"bench: {reply}")
-                    (told,) = reply.record["apportion"]
-                    answers[index] = told["answer"], key(from_dict(told["strategy"]))
+                    (choice,) = reply.record["choices"]
+                    strategy_said = "; ".join(reply.headers["x-apportion"].split("; ")[:2])
+                    answers[index] = choice["message"]["content"], strategy_said
                     total += Ledger(**reply.record["usage"]["ledger"])
 
         before, began = await asyncio.to_thread(self.live.metrics), time.perf_counter()
@@ -188,7 +191,7 @@ def line(name: str, found: Mapping[str, Any]) -> str:
     return (
         f"{name} {found['ratio']:.2f} [{min(found['ratios']):.2f}, {max(found['ratios']):.2f}] "
         f"({server:,.0f} of {alone:,.0f}; {its:,} and {mine:,} tokens, "
-        f"{found['same_answers']} of {found['questions']} answers the same)"
+        f"{found['same_answers']} of {found['questions']} responses the same)"
     )
 
 

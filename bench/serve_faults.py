@@ -151,8 +151,8 @@ def disturbed(
         "seconds_of_503": max(failed, default=at) - min(failed, default=at),
         "longest_503": max((reply.seconds for reply in lost), default=0.0),
         "seconds_to_recovery": next((w for w in good if not failed or w > failed[-1]), at) - at,
-        "unready_after": min(unready, default=at) - at if unready else None,
-        "ready_after": min(again, default=at) - at if again else None,
+        "unready_after": min(unready, default=at) - at,
+        "ready_after": min(again, default=at) - at,
         "longest_answer": max(reply.seconds for _, _, reply in traffic.replies),
         "ready_codes": dict(Counter(status for _, status in traffic.ready)),
         "process_lives": live.process.poll() is None,
@@ -362,6 +362,8 @@ def line(found: dict[str, Any]) -> str:
             f"{found['same_answers']} as undisturbed; "
             f"first answer {found['seconds_to_recovery']:.1f} s after the kill"
         )
+    if "ready_after" in found:
+        words += f"; /readyz 503 from {found['unready_after']:.1f} to {found['ready_after']:.1f} s"
     if "mib_after_the_last" in found:
         words += (
             f"; {found['answered_by_metrics']} answered by /metrics; "

@@ -23,7 +23,7 @@ from executor.errors import InputError
 from executor.pending import Bounds
 from executor.store import Store
 from planner.cli import build_parser
-from planner.commands import serve
+from planner.commands import common, serve
 from planner.console import Silence
 from planner.service.drift import Finding
 from planner.service.traffic import Traffic
@@ -112,6 +112,10 @@ def test_it_serves_until_told_to_end(place: Path) -> None:
         assert process.wait(10) == 0
     events = [json.loads(line)["event"] for line in (place / "log").read_text().splitlines()]
     assert events.index("listening") < events.index("draining") < len(events)
+
+
+def test_what_cannot_change_an_answer_is_not_drawn() -> None:
+    assert common.settings(build_parser().parse_args(["serve", "--plan", "plan.json"])).early_stop
 
 
 def test_a_second_signal_ends_it_at_once(place: Path) -> None:
