@@ -175,7 +175,7 @@ def store_exists(store_url: str) -> bool:
         return True  # Store.open says what is wrong with it
     if parsed.get_backend_name() != "sqlite":
         return True
-    return bool(parsed.database) and Path(parsed.database).exists()
+    return False if not parsed.database else Path(parsed.database).exists()
 
 
 def store_name(store_url: str) -> str:
