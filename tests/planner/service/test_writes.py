@@ -24,6 +24,7 @@ class Flood:
     """An answerer of more text than lies between a server and its client."""
 
     model = MODEL
+    places = 1
 
     def __init__(self, characters: int) -> None:
         self._text = "x" * characters
