@@ -394,7 +394,8 @@ def main() -> None:
             document[f"{kind}, saturated"] = measure(kind, 0.0, arguments.seconds, plan)
     line = f"own time with {IN_FLIGHT} requests in flight: " + "; ".join(
         f"{kind} {found['p50_ms']:.2f} ms p50, {found['p99_ms']:.2f} ms p99, "
-        f"{found['draws_a_request']:.1f} requests to the policy each (saturated {document[f'{kind}, saturated']['requests_per_second']:.0f} requests/s, "
+        f"{found['draws_a_request']:.1f} requests to the policy each "
+        f"(saturated {document[f'{kind}, saturated']['requests_per_second']:.0f} requests/s, "
         f"{document[f'{kind}, saturated']['cpu_ms_a_request']:.2f} ms of a core each)"
         for kind in KINDS
         for found in [document[kind]]
