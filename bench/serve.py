@@ -242,8 +242,9 @@ def laboratory_plan() -> Plan:
     )
 
 
-def routing(plan: Plan, mean: float) -> PlanAnswerer:
-    """The answerer that `planner.service.opening` makes, of models that have everything ready."""
+def routing(plan: Plan, mean: float, store: str = "sqlite://") -> PlanAnswerer:
+    """The answerer that `planner.service.opening` makes, of models that have everything ready; what
+    may be told of its answers is written to a store."""
     from planner.service.drift import Drift
     from planner.service.feedback import Feedback
 
@@ -251,10 +252,11 @@ def routing(plan: Plan, mean: float) -> PlanAnswerer:
         CannedPolicy(mean), CannedPrm(), MathGrader(), plan.sampling,
         early_stop=True,  # as `apportion serve` does
     )  # fmt: skip
-    # Feedback keeps answers in memory until clients tell of them, which none does here.
-    drift, feedback = Drift(plan), Feedback(Store.open("sqlite://"))
+    drift, feedback = Drift(plan), Feedback(Store.open(store))
     watch = watching(plan, drift, feedback, lambda line: None)
-    return PlanAnswerer(plan, lambda: executor, watch=watch, model=Canned.model)
+    return PlanAnswerer(
+        plan, lambda: executor, watch=watch, close=feedback.close, model=Canned.model
+    )
 
 
 def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
@@ -267,7 +269,8 @@ def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
 
     answerer: Any = Canned(mean)
     if kind == "routed":
-        answerer = routing(Plan.load(Path(plan)), mean)
+        store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
+        answerer = routing(Plan.load(Path(plan)), mean, store)
     settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
