@@ -6,8 +6,12 @@ average and each time another, so that what is measured is not how 50 requests w
 after having come at once. Own time is what a client waits, less that sleep: the way to the server
 and back, reading, routing, votes and grading, writing, and waiting for the other 49. Sleep ends by
 a timer of the kernel's that the loop hears of as it does of an engine's answer (Linux only); how
-late it hears of it counts, twice where a question is probed first. `by_its_own_clock` is what the
-server says in its log: all but waiting for the answerer.
+late it hears of it counts, at every request to the policy: probes first, then as many at a time as
+could settle the vote. `by_its_own_clock` is what the server says in its log: all but waiting for
+the answerer.
+
+Where nothing else runs, a core falls asleep between two requests, and what it does first after that
+takes a few times as long as in a row: compare `cpu_ms_a_request` with that of `saturated`.
 
 `server` answers at once with a text made before; `routed` is the whole road of a question: whether
 it is like the profile's, probes, difficulty, a strategy of a plan for it under a budget of the
@@ -116,7 +120,7 @@ async def generate(mean: float) -> None:
 
 
 class CannedPolicy(SimulatedPolicy):
-    """Writes responses that were made before, those of another question for each seed."""
+    """Writes responses that were made before, all to one question of those of another one."""
 
     def __init__(self, mean: float) -> None:
         super().__init__(0.7, 2)
@@ -133,7 +137,8 @@ class CannedPolicy(SimulatedPolicy):
         """See `Policy.draw`."""
         n, ledger, finished = options["n"], options["ledger"], options.get("finished")
         await generate(self._mean)
-        draws = self._made[options["seed"] % MADE][:n]
+        made, first = self._made[sum(prompt_ids) % MADE], options["seed"]
+        draws = [made[(first + child) % BUDGET] for child in range(n)]
         ledger.prompt += n * len(prompt_ids)
         ledger.generated += sum(len(draw.token_ids) for draw in draws)
         if finished is not None:
@@ -163,6 +168,7 @@ class Canned:
     """An answerer that has its answer ready."""
 
     model = "canned"
+    places = 2 * IN_FLIGHT
 
     def __init__(self, mean: float) -> None:
         self._mean = mean
@@ -236,16 +242,21 @@ def laboratory_plan() -> Plan:
     )
 
 
-def routing(plan: Plan, mean: float) -> PlanAnswerer:
-    """The answerer that `planner.service.opening` makes, of models that have everything ready."""
+def routing(plan: Plan, mean: float, store: str = "sqlite://") -> PlanAnswerer:
+    """The answerer that `planner.service.opening` makes, of models that have everything ready; what
+    may be told of its answers is written to a store."""
     from planner.service.drift import Drift
     from planner.service.feedback import Feedback
 
-    executor = Executor(CannedPolicy(mean), CannedPrm(), MathGrader(), plan.sampling)
-    # Feedback keeps answers in memory until clients tell of them, which none does here.
-    drift, feedback = Drift(plan), Feedback(Store.open("sqlite://"))
+    executor = Executor(
+        CannedPolicy(mean), CannedPrm(), MathGrader(), plan.sampling,
+        early_stop=True,  # as `apportion serve` does
+    )  # fmt: skip
+    drift, feedback = Drift(plan), Feedback(Store.open(store))
     watch = watching(plan, drift, feedback, lambda line: None)
-    return PlanAnswerer(plan, lambda: executor, watch=watch, model=Canned.model)
+    return PlanAnswerer(
+        plan, lambda: executor, watch=watch, close=feedback.close, model=Canned.model
+    )
 
 
 def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
@@ -258,7 +269,8 @@ def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
 
     answerer: Any = Canned(mean)
     if kind == "routed":
-        answerer = routing(Plan.load(Path(plan)), mean)
+        store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
+        answerer = routing(Plan.load(Path(plan)), mean, store)
     settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
@@ -384,7 +396,8 @@ def main() -> None:
             document[kind] = measure(kind, MEAN_SLEEP, arguments.seconds, plan)
             document[f"{kind}, saturated"] = measure(kind, 0.0, arguments.seconds, plan)
     line = f"own time with {IN_FLIGHT} requests in flight: " + "; ".join(
-        f"{kind} {found['p50_ms']:.2f} ms p50, {found['p99_ms']:.2f} ms p99 "
+        f"{kind} {found['p50_ms']:.2f} ms p50, {found['p99_ms']:.2f} ms p99, "
+        f"{found['draws_a_request']:.1f} requests to the policy each "
         f"(saturated {document[f'{kind}, saturated']['requests_per_second']:.0f} requests/s, "
         f"{document[f'{kind}, saturated']['cpu_ms_a_request']:.2f} ms of a core each)"
         for kind in KINDS

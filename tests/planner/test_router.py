@@ -310,7 +310,7 @@ def test_a_long_question_does_not_hold_up_the_others(grader: MathGrader) -> None
     outcome = asyncio.run(run())
     assert outcome.samples == ()  # it fills the context
     assert threads and threading.get_ident() not in threads
-    # Done on the loop, it leaves two turns to others, and some ten where it holds it not at all.
+    # Done on the loop it would leave the others two turns; beside it, ten or more.
     assert turns >= 5
 
 
