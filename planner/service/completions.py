@@ -63,9 +63,10 @@ def _queries(
         )  # fmt: skip
     most = asked.most_tokens
     if most is not None and most > settings.max_tokens:
+        field = "max_completion_tokens" if asked.max_tokens is None else "max_tokens"
         raise RequestError(
-            400, f"max_tokens: {most} is more than the {settings.max_tokens} this server allows",
-            param="max_tokens", code="invalid_value",
+            400, f"{field}: {most} is more than the {settings.max_tokens} this server allows",
+            param=field, code="invalid_value",
         )  # fmt: skip
     if asked.budget is not None and asked.budget > settings.max_budget:
         raise RequestError(

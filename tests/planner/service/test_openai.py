@@ -273,6 +273,7 @@ def test_what_changes_no_answer_is_taken(served: Served, more: dict[str, Any]) -
         ("reasoning_effort", "high"),
         ("no_such_field", 1),
         ("max_tokens", 10**6),
+        ("max_completion_tokens", 10**6),
         ("budget", 10**6),
         ("strategy", "majority"),
         ("strategy", "dvts(n=6,width=4)"),
