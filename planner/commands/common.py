@@ -175,7 +175,9 @@ def store_exists(store_url: str) -> bool:
         return True  # Store.open says what is wrong with it
     if parsed.get_backend_name() != "sqlite":
         return True
-    return bool(parsed.database) and Path(parsed.database).exists()
+    if not parsed.database:
+        return False
+    return Path(parsed.database).exists()
 
 
 def store_name(store_url: str) -> str:
