@@ -8,6 +8,7 @@ to no version of the schema.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,9 @@ _PENDING = Table(
     Column("size", Integer, nullable=False),
     Column("content", Text, nullable=False),
 )
+
+
+_AT_ONCE = 8  # answers; about a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,15 @@ def keep(connection: Connection, answers: Sequence[Pending]) -> None:
     """Write answers."""
     _PENDING.create(connection, checkfirst=True)
     now = datetime.now(UTC)
-    rows = []
-    for answer in answers:
-        content = json.dumps(_record(answer))
-        size = len(content)  # JSON is ASCII
-        rows.append({"id": answer.id, "created": now, "size": size, "content": content})
-    if rows:
+    for start in range(0, len(answers), _AT_ONCE):
+        rows = []
+        for answer in answers[start : start + _AT_ONCE]:
+            content = json.dumps(_record(answer))
+            size = len(content)  # JSON is ASCII
+            rows.append({"id": answer.id, "created": now, "size": size, "content": content})
         connection.execute(_PENDING.insert(), rows)
+        # Beside an event loop that waits for the interpreter, it would wait for all of them.
+        time.sleep(0)
 
 
 def prune(connection: Connection, bounds: Bounds) -> None:

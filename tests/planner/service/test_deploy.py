@@ -119,6 +119,18 @@ def test_the_servers_shell_runs_the_command_as_it_is_printed(
     assert (failed.returncode, failed.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("page", ["deploy/README.md", "route-a-service.md"])
+def test_commands_of_the_pages_are_commands(page: str) -> None:
+    text = (DEPLOY.parent / page).read_text()
+    lines = re.findall(r"^apportion ([^#\n]*)", text, re.MULTILINE)
+    parsed = [build_parser().parse_args(line.split()) for line in lines]
+    assert {one.module for one in parsed} <= {"serve", "serve_command"} and parsed
+    if "deploy" in page:
+        (serve,) = (one for one in parsed if one.module == "serve")
+        servers = {one.port for one in parsed if one.module == "serve_command"}
+        assert {f"http://127.0.0.1:{port}/v1" for port in servers} == {serve.policy, serve.prm}
+
+
 def test_prometheus_asks_the_servers_of_the_compose_file(compose: Any) -> None:
     yaml: Any = pytest.importorskip("yaml")
     jobs = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text())["scrape_configs"]
