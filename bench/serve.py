@@ -25,6 +25,11 @@ their answers too. What does not is what models do: responses and rewards were m
 hundred of them, and come back as they are. The PRM's come at once; a model server would take time
 for them, in another process. Prompts are tokenized by the simulated policy, a character a token.
 
+`forced` are requests to the same server that name a strategy, each one of those that `routed` ran:
+no probes, no weighing, no choice. Responses are cut into steps, scored, graded and voted on there,
+too, and the policy is asked about as often. So the last figure, the difference of the medians, is
+what routing takes.
+
 `saturated` is the same without sleep: a closed loop of 50 clients, of which each waits for all
 others, so that its times say how much a core can do and not how long a request takes.
 """
@@ -43,7 +48,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
@@ -65,7 +70,7 @@ from executor.problem import Problem
 from executor.runner import Executor
 from executor.simulated import SimulatedPolicy, SimulatedPrm
 from executor.store import Store
-from executor.strategy import BestOfN, Greedy, Majority
+from executor.strategy import BestOfN, Greedy, Majority, key
 from executor.tokens import Step
 from planner.constraint import Constraint
 from planner.plan import Plan
@@ -85,7 +90,7 @@ IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
 BUDGET = 16
 MADE = 50  # questions whose responses are ready
-KINDS = ("server", "routed")
+KINDS = ("server", "routed", "forced")
 _SAMPLING = (Greedy, Majority, BestOfN)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -210,7 +215,7 @@ class Timed:
         _slept.set(slept)
         answered = await self._answerer.answer(query, progress)
         first, *others = answered.texts
-        told = f"{sum(slept)} {len(slept)}\n{first}"
+        told = f"{sum(slept)} {len(slept)} {key(answered.strategy)}\n{first}"
         return dataclasses.replace(answered, texts=(told, *others))
 
 
@@ -268,7 +273,7 @@ def serve(kind: str, mean: float, plan: str, log: str, pipe: Any) -> None:
     from planner.service.server import Server
 
     answerer: Any = Canned(mean)
-    if kind == "routed":
+    if kind != "server":
         store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
         answerer = routing(Plan.load(Path(plan)), mean, store)
     settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
@@ -306,11 +311,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 async def ask(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str
-) -> tuple[float, int]:
-    """One request; seconds waited, less what was slept for it, and how often."""
-    messages = [{"role": "user", "content": text}]
-    body = json.dumps({"model": Canned.model, "messages": messages}).encode()
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str, strategy: str | None
+) -> tuple[float, int, str]:
+    """One request; seconds waited, less what was slept for it, how often it was, and by which
+    strategy (`executor.strategy.key`) it was answered."""
+    record: dict[str, Any] = {
+        "model": Canned.model,
+        "messages": [{"role": "user", "content": text}],
+    }
+    if strategy is not None:
+        record["strategy"] = strategy
+    body = json.dumps(record).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"
@@ -324,14 +335,21 @@ async def ask(
     record = json.loads(content)
     if not said.startswith(b"HTTP/1.1 200"):
         sys.exit(f"bench: {record}")
-    seconds, times = record["choices"][0]["message"]["content"].partition("\n")[0].split()
-    return waited - float(seconds), int(times)
+    told = record["choices"][0]["message"]["content"].partition("\n")[0]
+    seconds, times, run = told.split(maxsplit=2)
+    return waited - float(seconds), int(times), run
 
 
-async def load(port: int, mean: float, seconds: float, pid: int) -> dict[str, Any]:
-    """Own times over so many seconds, after a tenth as many that do not count."""
+async def load(
+    port: int, mean: float, seconds: float, pid: int, forced: Mapping[str, int]
+) -> dict[str, Any]:
+    """Own times over so many seconds, after a tenth as many that do not count.
+
+    Where there are `forced` strategies, each request names one, as often as these were run.
+    """
     own: list[float] = []
     sleeps: list[int] = []
+    ran: Counter[str] = Counter()
     asked = questions(2)
     begun = time.perf_counter()
     counts_from, ends = begun + seconds / 10, begun + 1.1 * seconds
@@ -341,10 +359,12 @@ async def load(port: int, mean: float, seconds: float, pid: int) -> dict[str, An
         await asyncio.sleep(random.uniform(0, mean))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < ends:
-            took, times = await ask(reader, writer, next(asked))
+            (strategy,) = random.choices(list(forced), list(forced.values())) if forced else [None]
+            took, times, run = await ask(reader, writer, next(asked), strategy)
             if time.perf_counter() >= counts_from:
                 own.append(took)
                 sleeps.append(times)
+                ran[run] += 1
         writer.close()
 
     async def count() -> None:
@@ -364,37 +384,40 @@ async def load(port: int, mean: float, seconds: float, pid: int) -> dict[str, An
         "longest_ms": 1e3 * max(own),
         "cpu_ms_a_request": 1e3 * busy / len(own),
         "draws_a_request": sum(sleeps) / len(own),
-    }
-
-
-def measure(kind: str, mean: float, seconds: float, plan: Path) -> dict[str, Any]:
-    """One server under one load."""
-    log = plan.with_name("log")
-    with running(kind, mean, plan, log) as (port, pid):
-        found = asyncio.run(load(port, mean, seconds, pid))
-    events = [json.loads(line) for line in log.read_text().splitlines()]
-    requests = [event for event in events if event["event"] == "request"]
-    p50, p99 = np.percentile([event["own_seconds"] for event in requests], [50, 99]) * 1e3
-    ran = Counter(f"{e['difficulty'][0]}: {e['strategy'][0]}@{e['n'][0]}" for e in requests)
-    return found | {
-        "by_its_own_clock": {"p50_ms": float(p50), "p99_ms": float(p99)},
         "ran": dict(ran.most_common()),
     }
 
 
+def measure(
+    kind: str, mean: float, seconds: float, plan: Path, forced: Mapping[str, int]
+) -> dict[str, Any]:
+    """One server under one load; see `load`."""
+    log = plan.with_name("log")
+    with running(kind, mean, plan, log) as (port, pid):
+        found = asyncio.run(load(port, mean, seconds, pid, forced))
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    requests = [event for event in events if event["event"] == "request"]
+    p50, p99 = np.percentile([event["own_seconds"] for event in requests], [50, 99]) * 1e3
+    return found | {"by_its_own_clock": {"p50_ms": float(p50), "p99_ms": float(p99)}}
+
+
 def main() -> None:
-    """Both servers, with and without sleep."""
+    """All three, with and without sleep."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0, help="each of four measurements")
+    parser.add_argument("--seconds", type=float, default=10.0, help="each of six measurements")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     document: dict[str, Any] = {"in_flight": IN_FLIGHT, "mean_sleep": MEAN_SLEEP}
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
         laboratory_plan().save(plan)
-        for kind in KINDS:
-            document[kind] = measure(kind, MEAN_SLEEP, arguments.seconds, plan)
-            document[f"{kind}, saturated"] = measure(kind, 0.0, arguments.seconds, plan)
+        for mean, state in ((MEAN_SLEEP, ""), (0.0, ", saturated")):
+            ran: dict[str, int] = {}
+            for kind in KINDS:
+                forced = ran if kind == "forced" else {}
+                document[kind + state] = measure(kind, mean, arguments.seconds, plan, forced)
+                ran = document[kind + state]["ran"]
+    document["routing_p50_ms"] = document["routed"]["p50_ms"] - document["forced"]["p50_ms"]
     line = f"own time with {IN_FLIGHT} requests in flight: " + "; ".join(
         f"{kind} {found['p50_ms']:.2f} ms p50, {found['p99_ms']:.2f} ms p99, "
         f"{found['draws_a_request']:.1f} requests to the policy each "
@@ -403,6 +426,7 @@ def main() -> None:
         for kind in KINDS
         for found in [document[kind]]
     )
+    line += f"; routed less forced {document['routing_p50_ms']:.2f} ms p50"
     finish(document, line, as_json=arguments.json)
 
 
