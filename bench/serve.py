@@ -7,11 +7,10 @@ after having come at once. Own time is what a client waits, less that sleep: the
 and back, reading, routing, votes and grading, writing, and waiting for the other 49. Sleep ends by
 a timer of the kernel's that the loop hears of as it does of an engine's answer (Linux only); how
 late it hears of it counts, at every request to the policy: probes first, then as many at a time as
-could settle the vote. `by_its_own_clock` is what the server says in its log: all but waiting for
-the answerer.
+could settle the vote. The three loads take turns.
 
 Where nothing else runs, a core falls asleep between two requests, and what it does first after that
-takes a few times as long as in a row: compare `cpu_ms_a_request` with that of `saturated`.
+takes a few times as long as in a row: that is in the own times, and not in `saturated`.
 
 `server` answers at once with a text made before; `routed` is the whole road of a question: whether
 it is like the profile's, probes, difficulty, a strategy of a plan for it under a budget of the
@@ -25,10 +24,10 @@ their answers too. What does not is what models do: responses and rewards were m
 hundred of them, and come back as they are. The PRM's come at once; a model server would take time
 for them, in another process. Prompts are tokenized by the simulated policy, a character a token.
 
-`forced` are requests to the same server that name a strategy, each one of those that `routed` ran:
+In `mixed` every other request, by chance, names its strategy, each one of those that `routed` ran:
 no probes, no weighing, no choice. Responses are cut into steps, scored, graded and voted on there,
-too, and the policy is asked about as often. So the last figure, the difference of the medians, is
-what routing takes.
+too, and the policy is asked about as often. So the last figure, the difference between the two
+halves, is what routing adds.
 
 `saturated` is the same without sleep: a closed loop of 50 clients, of which each waits for all
 others, so that its times say how much a core can do and not how long a request takes.
@@ -51,6 +50,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
 BUDGET = 16
 MADE = 50  # questions whose responses are ready
-KINDS = ("server", "routed", "forced")
+KINDS = ("server", "routed", "mixed")
 _SAMPLING = (Greedy, Majority, BestOfN)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -340,31 +340,50 @@ async def ask(
     return waited - float(seconds), int(times), run
 
 
-async def load(
-    port: int, mean: float, seconds: float, pid: int, forced: Mapping[str, int]
-) -> dict[str, Any]:
-    """Own times over so many seconds, after a tenth as many that do not count.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One request: own seconds, requests to the policy, the strategy run, whether it was forced."""
 
-    Where there are `forced` strategies, each request names one, as often as these were run.
+    own: float
+    draws: int
+    ran: str
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What came of one load: its answers, seconds, and seconds that the server computed."""
+
+    answers: list[Answer]
+    seconds: float
+    busy: float
+
+
+async def load(port: int, mean: float, seconds: float, pid: int, forced: Mapping[str, int]) -> Load:
+    """Requests over so many seconds, after a tenth as many that do not count.
+
+    Where there are `forced` strategies, every other request, by chance, names one, as often as
+    these were run.
     """
-    own: list[float] = []
-    sleeps: list[int] = []
-    ran: Counter[str] = Counter()
+    answers: list[Answer] = []
     asked = questions(2)
     begun = time.perf_counter()
     counts_from, ends = begun + seconds / 10, begun + 1.1 * seconds
     busy = 0.0
 
+    def named() -> str | None:
+        if not forced or random.random() < 0.5:
+            return None
+        return random.choices(list(forced), list(forced.values()))[0]
+
     async def worker() -> None:
         await asyncio.sleep(random.uniform(0, mean))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < ends:
-            (strategy,) = random.choices(list(forced), list(forced.values())) if forced else [None]
-            took, times, run = await ask(reader, writer, next(asked), strategy)
+            strategy = named()
+            took, draws, ran = await ask(reader, writer, next(asked), strategy)
             if time.perf_counter() >= counts_from:
-                own.append(took)
-                sleeps.append(times)
-                ran[run] += 1
+                answers.append(Answer(took, draws, ran, strategy is not None))
         writer.close()
 
     async def count() -> None:
@@ -375,58 +394,85 @@ async def load(
         busy = cpu_seconds(pid) - before
 
     await asyncio.gather(count(), *(worker() for _ in range(IN_FLIGHT)))
-    p50, p99 = np.percentile(own, [50, 99]) * 1e3
+    return Load(answers, seconds, busy)
+
+
+def measure(mean: float, rounds: int, seconds: float, plan: Path) -> dict[str, list[Load]]:
+    """All three loads in turn, so many times; see `load`."""
+    found: dict[str, list[Load]] = {kind: [] for kind in KINDS}
+    with (
+        running("server", mean, plan, plan.with_name("server.log")) as server,
+        running("routed", mean, plan, plan.with_name("routed.log")) as routed,
+    ):
+        for _ in range(rounds):
+            for kind in KINDS:
+                port, pid = server if kind == "server" else routed
+                ran = (
+                    Counter(answer.ran for answer in found["routed"][0].answers)
+                    if (kind == "mixed")
+                    else Counter()
+                )
+                found[kind].append(asyncio.run(load(port, mean, seconds, pid, ran)))
+    return found
+
+
+def times(rounds: Sequence[Sequence[Answer]]) -> dict[str, Any]:
+    """Own times in milliseconds over all rounds, and the span of the rounds' medians."""
+    own = [np.array([answer.own for answer in answers]) * 1e3 for answers in rounds]
+    p50, p99 = np.percentile(np.concatenate(own), [50, 99])
+    medians = [float(np.median(one)) for one in own]
     return {
-        "requests": len(own),
-        "requests_per_second": len(own) / seconds,
+        "requests": sum(map(len, own)),
         "p50_ms": float(p50),
+        "p50_of_rounds_ms": [min(medians), max(medians)],
         "p99_ms": float(p99),
-        "longest_ms": 1e3 * max(own),
-        "cpu_ms_a_request": 1e3 * busy / len(own),
-        "draws_a_request": sum(sleeps) / len(own),
-        "ran": dict(ran.most_common()),
+        "draws": float(np.mean([answer.draws for answers in rounds for answer in answers])),
+        "ran": dict(Counter(answer.ran for answers in rounds for answer in answers).most_common()),
     }
-
-
-def measure(
-    kind: str, mean: float, seconds: float, plan: Path, forced: Mapping[str, int]
-) -> dict[str, Any]:
-    """One server under one load; see `load`."""
-    log = plan.with_name("log")
-    with running(kind, mean, plan, log) as (port, pid):
-        found = asyncio.run(load(port, mean, seconds, pid, forced))
-    events = [json.loads(line) for line in log.read_text().splitlines()]
-    requests = [event for event in events if event["event"] == "request"]
-    p50, p99 = np.percentile([event["own_seconds"] for event in requests], [50, 99]) * 1e3
-    return found | {"by_its_own_clock": {"p50_ms": float(p50), "p99_ms": float(p99)}}
 
 
 def main() -> None:
     """All three, with and without sleep."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0, help="each of six measurements")
+    parser.add_argument("--seconds", type=float, default=5.0, help="each load of a round")
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    document: dict[str, Any] = {"in_flight": IN_FLIGHT, "mean_sleep": MEAN_SLEEP}
+    seconds, rounds = arguments.seconds, arguments.rounds
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
         laboratory_plan().save(plan)
-        for mean, state in ((MEAN_SLEEP, ""), (0.0, ", saturated")):
-            ran: dict[str, int] = {}
-            for kind in KINDS:
-                forced = ran if kind == "forced" else {}
-                document[kind + state] = measure(kind, mean, arguments.seconds, plan, forced)
-                ran = document[kind + state]["ran"]
-    document["routing_p50_ms"] = document["routed"]["p50_ms"] - document["forced"]["p50_ms"]
-    line = f"own time with {IN_FLIGHT} requests in flight: " + "; ".join(
-        f"{kind} {found['p50_ms']:.2f} ms p50, {found['p99_ms']:.2f} ms p99, "
-        f"{found['draws_a_request']:.1f} requests to the policy each "
-        f"(saturated {document[f'{kind}, saturated']['requests_per_second']:.0f} requests/s, "
-        f"{document[f'{kind}, saturated']['cpu_ms_a_request']:.2f} ms of a core each)"
-        for kind in KINDS
-        for found in [document[kind]]
+        loads = measure(MEAN_SLEEP, rounds, seconds, plan)
+        saturated = measure(0.0, 1, seconds, plan)
+    document: dict[str, Any] = {"in_flight": IN_FLIGHT, "mean_sleep": MEAN_SLEEP}
+    for kind, found in (("server", loads["server"]), ("routed", loads["routed"])):
+        (full,) = saturated[kind]
+        document[kind] = times([one.answers for one in found]) | {
+            "saturated_requests_per_second": len(full.answers) / seconds,
+            "saturated_cpu_ms": 1e3 * full.busy / len(full.answers),
+        }
+    halves = {
+        name: times([[a for a in one.answers if a.forced == forced] for one in loads["mixed"]])
+        for name, forced in (("routed", False), ("forced", True))
+    }
+    adds = {
+        figure: halves["routed"][figure] - halves["forced"][figure]
+        for figure in ("p50_ms", "p99_ms")
+    }
+    document["mixed"] = halves | {"routing_adds": adds}
+    parts = [
+        f"{kind} {own['p50_ms']:.2f} ms p50 (rounds {own['p50_of_rounds_ms'][0]:.2f} to "
+        f"{own['p50_of_rounds_ms'][1]:.2f}), {own['p99_ms']:.2f} ms p99, {own['draws']:.1f} "
+        f"requests to the policy each (saturated {own['saturated_requests_per_second']:.0f} "
+        f"requests/s, {own['saturated_cpu_ms']:.2f} ms of a core each)"
+        for kind in ("server", "routed")
+        for own in [document[kind]]
+    ]
+    line = (
+        f"own time with {IN_FLIGHT} requests in flight, {rounds} rounds: {'; '.join(parts)}; "
+        f"routing adds {adds['p50_ms']:+.2f} ms p50, {adds['p99_ms']:+.2f} ms p99 to the same "
+        f"strategies forced ({halves['forced']['p50_ms']:.2f}, {halves['forced']['p99_ms']:.2f} ms)"
     )
-    line += f"; routed less forced {document['routing_p50_ms']:.2f} ms p50"
     finish(document, line, as_json=arguments.json)
 
 
