@@ -52,6 +52,8 @@ _LONGEST_RETRY = 0.5
 _SERVER_OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.5)
 _ENGINE = ("--kv-cache-gib", "0.5")
 _ANSWERED = "apportion_answers_total"
+_ERROR = {"message", "type", "param", "code"}
+_GROWN = 256 << 20  # bytes of memory, from the first burst to the last
 
 
 @dataclass(slots=True)
@@ -71,12 +73,10 @@ class Traffic:
         return Counter(reply.status for _, _, reply in self.replies)
 
     def answers(self) -> dict[int, str | None]:
-        """Of the questions that were answered; the bench ends where one was twice."""
+        """Of the questions that were answered: whether one was twice, /metrics must tell."""
         found: dict[int, str | None] = {}
         for index, _, reply in self.replies:
             if reply.status == 200:
-                if index in found:
-                    sys.exit(f"bench: question {index} was answered twice")
                 (told,) = reply.record["apportion"]
                 found[index] = told["answer"]
         return found
@@ -141,11 +141,16 @@ def disturbed(
     unready = [when for when, status in traffic.ready if status == 503]
     again = [when for when, status in traffic.ready if unready and when > unready[-1]]
     expected = plain.answers()
+    must(set(traffic.statuses()) <= {200, 503}, f"statuses {traffic.statuses()}")
+    must(len(given) == len(problems), f"{len(given)} of {len(problems)} were answered")
+    counted = answered(live) - before
+    must(counted == len(problems), f"{counted} answers to {len(problems)} questions, by /metrics")
+    must(live.process.poll() is None, "the server has ended")
     return {
         "questions": len(problems),
         "statuses": dict(sorted(traffic.statuses().items())),
         "answered": len(given),
-        "answered_by_metrics": answered(live) - before,
+        "answered_by_metrics": counted,
         "same_answers": sum(given[index] == answer for index, answer in expected.items()),
         "seconds_to_first_503": min(failed, default=at) - at,
         "seconds_of_503": max(failed, default=at) - min(failed, default=at),
@@ -155,15 +160,20 @@ def disturbed(
         "ready_after": min(again, default=at) - at,
         "longest_answer": max(reply.seconds for _, _, reply in traffic.replies),
         "ready_codes": dict(Counter(status for _, status in traffic.ready)),
-        "process_lives": live.process.poll() is None,
     }
+
+
+def must(holds: bool, what: str) -> None:
+    """End the bench where something does not hold."""
+    if not holds:
+        sys.exit(f"bench: {what}")
 
 
 def clean(reply: Reply) -> bool:
     """Whether an error is in OpenAI's shape, and says when to ask again."""
     error = reply.record.get("error", {})
     return (
-        set(error) == {"message", "type", "param", "code"}
+        set(error) == _ERROR
         and error["code"] == "engine_unavailable"
         and int(reply.headers["retry-after"]) >= 1
     )
@@ -247,16 +257,19 @@ def burst(live: Live, problems: Sequence[Problem]) -> dict[str, Any]:
         for reply in asyncio.run(at_once(number)):
             statuses[reply.status] += 1
             longest = max(longest, reply.seconds)
-            if reply.status == 429 and int(reply.headers["retry-after"]) < 1:
-                sys.exit(f"bench: {reply}")
+            must(reply.status in (200, 429), f"{reply}")
+            must(reply.status == 200 or int(reply.headers["retry-after"]) >= 1, f"{reply}")
         if not number:
             resident = live.resident()
+    counted, grown = answered(live) - before, live.resident() - resident
+    must(counted == statuses[200], f"{statuses[200]} answers came, {counted} were made")
+    must(grown < _GROWN, f"memory has grown by {grown / 2**20:.0f} MiB")
     return {
         "statuses": dict(sorted(statuses.items())),
-        "answered_by_metrics": answered(live) - before,
+        "answered_by_metrics": counted,
         "longest_answer": longest,
         "mib_after_the_first": resident / 2**20,
-        "mib_after_the_last": live.resident() / 2**20,
+        "mib_after_the_last": (resident + grown) / 2**20,
     }
 
 
@@ -299,20 +312,17 @@ def malformed(live: Live) -> dict[str, Any]:
             for one in bodies:
                 reply = await server.post(CHAT, one, _HUNG)
                 statuses[reply.status] += 1
-                if set(reply.record["error"]) != {"message", "type", "param", "code"}:
-                    sys.exit(f"bench: {reply}")
+                must(400 <= reply.status < 500, f"{reply}")
+                must(set(reply.record["error"]) == _ERROR, f"{reply}")
 
     async def every() -> None:
         await asyncio.gather(*(client() for _ in range(8)))
 
     before = answered(live)
     asyncio.run(every())
-    return {
-        "statuses": dict(sorted(statuses.items())),
-        "answered_by_metrics": answered(live) - before,
-        "process_lives": live.process.poll() is None,
-        "ready": live.ready(),
-    }
+    must(answered(live) == before, "nonsense was answered")
+    must(live.process.poll() is None and live.ready(), "the server is not ready any more")
+    return {"statuses": dict(sorted(statuses.items()))}
 
 
 def shed(plan: Path, problems: Sequence[Problem]) -> dict[str, dict[str, Any]]:

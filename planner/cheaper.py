@@ -11,6 +11,7 @@ from planner.posterior import PERCENT
 from planner.recommend import Choice, Recommendation, unit_name
 
 CLOSE = 0.01  # an accuracy this much lower is nearly as good, however surely it is lower
+FAR = 0.15  # lower than that it must surely (95 %) not be: of what is hardly known that is not said
 _WORTH_SAYING = 0.75  # of the choice's cost: what saves less than a quarter is no news
 
 
@@ -41,7 +42,8 @@ class Cheaper:
 
 
 def cheaper(made: Recommendation, compare: Compare) -> Cheaper | None:
-    """The cheapest alternative that is within `CLOSE` of the choice, or not told apart from it.
+    """The cheapest alternative that is within `CLOSE` of the choice, or not told apart from it, and
+    surely not `FAR` below it.
 
     None where there is none, or the choice is the cheapest that reaches a target: then less costly
     means less sure.
@@ -58,7 +60,8 @@ def cheaper(made: Recommendation, compare: Compare) -> Cheaper | None:
         if ratio > _WORTH_SAYING:
             return None
         contrast = compare(other, made.choice)
-        if contrast.difference >= -CLOSE or not contrast.told_apart:
+        near = contrast.difference >= -CLOSE or not contrast.told_apart
+        if near and contrast.interval[0] >= -FAR:
             return Cheaper(other, contrast, ratio)
     return None
 

@@ -47,10 +47,21 @@ def test_within_a_point_the_cheapest_is_told_however_surely_it_is_worse() -> Non
 
 
 def test_within_sampling_error_too() -> None:
-    found = less([cell(BestOfN(16), 0.70, 16.0, weight=20)], best=cell(BestOfN(64), 0.8, 64.0, 20))
+    best = cell(BestOfN(64), 0.8, 64.0, 800)
+    found = less([cell(BestOfN(16), 0.78, 16.0, weight=800)], best=best)
     assert found is not None
     assert not found.contrast.told_apart
-    assert found.contrast.error == pytest.approx(np.hypot(deviation(14, 6), deviation(16, 4)))
+    error = np.hypot(deviation(624, 176), deviation(640, 160))
+    assert found.contrast.error == pytest.approx(error)
+
+
+def test_what_is_hardly_known_is_not_nearly_as_good() -> None:
+    best = cell(BestOfN(64), 0.8, 64.0, 800)
+    unknown, known = cell(Greedy(), 0.75, 1.0, weight=4), cell(BestOfN(16), 0.785, 16.0, weight=800)
+    found = less([unknown, known], best=best)
+    assert found is not None and found.choice is known
+    assert less([unknown], best=best) is None
+    assert less([cell(Greedy(), 0.792, 1.0, weight=4)], best=best) is None
 
 
 def test_what_is_surely_worse_or_saves_little_or_cannot_cost_less_is_not() -> None:
