@@ -28,7 +28,7 @@ from profiling.problems import load_problems
 from tests.planner.service.served import Served, chat, serving, until
 from tests.planner.service.test_planned import entry
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 
 POLICY = "lab-0.8m"
 PATH = "/v1/chat/completions"
