@@ -169,7 +169,7 @@ class Drift:
             text: of the question.
             estimate: by its text alone, where that is known already.
             agreed: how many of how many probes were of the largest class of equal answers; None
-                where it was not probed.
+                where it was not probed, or not with the plan's sampling.
             about: features of its text, where they are known already.
 
         Returns:

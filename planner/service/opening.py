@@ -83,7 +83,9 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
 
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
         looked = routed.looked
-        for finding in drift.observe(query.text, looked.estimate, routed.agreement, looked.about):
+        # Of probes that were drawn otherwise than the profile's nothing follows.
+        agreed = routed.agreement if executor.sampling == plan.sampling else None
+        for finding in drift.observe(query.text, looked.estimate, agreed, looked.about):
             say(finding.sentence())
         settings = executor.settings(template)
         feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)

@@ -16,7 +16,7 @@ from planner import evidence, tuning
 from planner.console import Silence
 from planner.constraint import Constraint
 from planner.service.answerer import Answered, Query
-from planner.service.drift import Finding
+from planner.service.drift import Drift, Finding
 from planner.service.feedback_route import feedback_router
 from planner.service.opening import Opened, open_service
 from planner.session import Session, Settings, find_plan_prm
@@ -56,10 +56,11 @@ def opened(session: Loading, monkeypatch: pytest.MonkeyPatch) -> Opened:
     return open_service(session, plan_of())
 
 
-def ask(opened: Opened, *numbers: int) -> list[Answered]:
+def ask(opened: Opened, *numbers: int, **options: Any) -> list[Answered]:
     async def run() -> list[Answered]:
         queries = (
-            Query(f"query-{n}", PROBLEMS[n].text, (), Constraint(budget=20), None) for n in numbers
+            Query(f"query-{n}", PROBLEMS[n].text, (), Constraint(budget=20), None, **options)
+            for n in numbers
         )
         asked = (opened.answerer.answer(query, lambda progress: None) for query in queries)
         return list(await asyncio.gather(*asked))
@@ -127,6 +128,23 @@ def test_drift_is_said_in_a_line_and_shown_in_gauges(
     ask(opened, 0)
     assert said == [found.sentence()]
     assert dict(opened.watch_gauges()) == {}
+
+
+def test_a_client_s_own_sampling_is_no_drift(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed: list[tuple[int, int] | None] = []
+
+    def observe(_: Drift, text: str, estimate: Any, agreement: Any, about: Any) -> list[Finding]:
+        agreed.append(agreement)
+        return []
+
+    monkeypatch.setattr(Drift, "observe", observe)
+    ask(opened, 0)
+    for options in ({"temperature": 2.0}, {"max_tokens": 399}):
+        ask(opened, 0, **options)
+    ask(opened, 0, max_tokens=plan_of().sampling.max_tokens)
+    assert [one is not None for one in agreed] == [True, False, False, True]
 
 
 def test_a_prm_that_is_gone_is_said_before_anything_is_loaded(session: Loading) -> None:
