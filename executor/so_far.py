@@ -56,15 +56,16 @@ class SoFar:
         """What was drawn until now stays charged as it is, though it may be answered with."""
         self._aside = (*self._ended, self._longest)
 
-    def responses(self) -> list[Response]:
+    def responses(self, *, scored: bool) -> list[Response]:
         """The responses that have ended, in the order they did; else the longest part of one.
 
-        Where some of those that have ended were scored, only these: an unscored one would count as
-        worthless.
+        Args:
+            scored: whether they are chosen from by their scores. Where some of them have one, only
+                these are then of use: an unscored one would count as worthless.
         """
-        return [response for _, response in self._kept()]
+        return [response for _, response in self._kept(scored)]
 
-    def charge(self) -> None:
+    def charge(self, *, scored: bool) -> None:
         """Charge what is in `responses` as generated, and all else but what was set aside as
         discarded.
 
@@ -74,7 +75,7 @@ class SoFar:
         ledger = self._context.ledger
         nodes: dict[tuple[int, int], int] = {}
         tokens = 0
-        for written, _ in self._kept():
+        for written, _ in self._kept(scored):
             if any(written is one for one in self._aside):
                 continue
             at = 0
@@ -85,7 +86,7 @@ class SoFar:
         ledger.generated = min(tokens + len(nodes), written_in_all)
         ledger.discarded = written_in_all - ledger.generated
 
-    def _kept(self) -> list[tuple[_Written, Response]]:
+    def _kept(self, scored: bool) -> list[tuple[_Written, Response]]:
         context = self._context
 
         def response(written: _Written, state: State) -> tuple[_Written, Response]:
@@ -94,7 +95,6 @@ class SoFar:
             return written, Response(steps, rewards, state, written.logprob)
 
         ended = [response(written, State.FINISHED) for written in self._ended]
-        scored = [one for one in ended if one[1].rewards]
         if ended or not self._longest.token_ids:
-            return scored or ended
+            return [one for one in ended if scored and one[1].rewards] or ended
         return [response(self._longest, State.CUT)]

@@ -178,8 +178,10 @@ class _Routing:
         except TimeoutError:
             if not deadline.expired():
                 raise  # somebody else's
-            cut, responses = True, self._so_far.responses()
-            self._so_far.charge()
+            # Before it is decided there are probes alone, and they vote.
+            scored = self._decision is not None and self._decision.strategy.needs_prm
+            cut, responses = True, self._so_far.responses(scored=scored)
+            self._so_far.charge(scored=scored)
         decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
         executor, problem = self._executor, self._problem
         outcome = await executor.conclude(

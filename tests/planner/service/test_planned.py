@@ -238,6 +238,21 @@ def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) ->
     assert 0 < answered.ledger.generated < answered.ledger.policy_generated
 
 
+def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
+    grader: MathGrader,
+) -> None:
+    # Four probes, then those that could settle the vote of sixteen; they do not, and time runs out.
+    easy = (entry(Greedy(), 0.98), entry(Majority(16), 0.5))
+    others = (entry(Greedy(), 0.02), entry(Majority(16), 0.4))
+    known = {"easy": easy} | dict.fromkeys(("medium", "hard", "all"), others)
+    service = service_of(grader, plan_of(alternatives=known), latency=0.4)
+    first = service.ask(EASY)  # loads the models
+    answered = service.ask(HARD, Constraint(budget=20, max_seconds=1.0))
+    assert answered.strategy == Majority(16)
+    assert any("the vote of 10 that had ended is given" in note for note in answered.notes)
+    check_ledger(service, first, answered)
+
+
 def test_of_a_search_cut_short_the_longest_part_is_given(grader: MathGrader) -> None:
     service = service_of(grader, latency=0.2)
     answered = service.ask(EASY, Constraint(budget=20, max_seconds=0.5), strategy=Dvts(4))
