@@ -14,7 +14,7 @@ from executor.outcome import Outcome, grade
 from executor.problem import Problem
 from executor.promptly import promptly
 from executor.runner import LONG_GRADING, Executor, Solved
-from executor.search import Response, sample, score_all, search
+from executor.search import Response, State, sample, score_all, search
 from executor.so_far import SoFar
 from executor.strategy import Majority, Strategy
 from planner.constraint import Constraint
@@ -223,11 +223,20 @@ class _Routing:
         estimate = looked.estimate
         if looked.probes and len(probes) < looked.probes:
             estimate = None  # the question fills the context: nothing can be drawn
-        elif looked.probes:
+        elif looked.probes and not self._cut_short(probes):
             estimate = await self._estimated(probes)
         return decide(
             plan, looked, estimate, self._constraint, drawn=len(probes), scored=self._scored
         )
+
+    def _cut_short(self, probes: Sequence[Response]) -> bool:
+        """Whether a limit below the plan's cut probes: they lack answers, and not for being hard.
+
+        Probes of which none was cut are those that the plan's limit would have given.
+        """
+        if self._executor.sampling.max_tokens >= self._plan.sampling.max_tokens:
+            return False
+        return any(probe.state is State.CUT for probe in probes)
 
     async def _estimated(self, probes: Sequence[Response]) -> Estimated:
         grader, classifier = self._executor.grader, self._plan.classifier

@@ -268,6 +268,10 @@ class PlanAnswerer:
             said.append(f"predicted for temperature {plain.temperature:g}, not this one")
         if query.max_tokens is not None and query.max_tokens > plain.max_tokens:
             said.append(f"at most {plain.max_tokens} tokens a response, as the plan has it")
+        if query.max_tokens is not None and query.max_tokens < plain.max_tokens:
+            said.append(
+                f"predicted for {plain.max_tokens} tokens a response, not {query.max_tokens}"
+            )
         if len(query.messages) > 1:
             said.append("difficulty and rewards are of the last message alone")
         if routed.decision.entry is None and not routed.cut:

@@ -295,6 +295,19 @@ def test_a_limit_on_tokens_is_kept(grader: MathGrader) -> None:
     assert answered.ledger.policy_generated <= 8 * 20
 
 
+def test_probes_cut_by_a_query_s_own_limit_say_nothing_of_difficulty(grader: MathGrader) -> None:
+    service = service_of(grader)
+    short = service.ask(EASY, max_tokens=5, explain=True)
+    assert short.explain["probing"]["probes"] == PROBES
+    assert short.explain["estimate"] == short.explain["probing"]["by_text"]
+    assert "predicted for 400 tokens a response, not 5" in short.notes
+    # Long enough for all of them: they are what the plan's limit gives.
+    long = service.ask(EASY, max_tokens=399, explain=True)
+    assert (long.difficulty, long.explain["estimate"]["probes"]) == ("easy", PROBES)
+    assert "predicted for 400 tokens a response, not 399" in long.notes
+    assert not any("predicted for" in note for note in service.ask(EASY, max_tokens=400).notes)
+
+
 def test_a_policy_that_is_asked_one_question_at_a_time_says_so(grader: MathGrader) -> None:
     messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": EASY.text})
     with pytest.raises(InputError, match="one question at a time"):
