@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.strategy import Strategy
 from planner.constraint import Constraint
@@ -14,6 +15,26 @@ from planner.constraint import Constraint
 
 class LateError(TimeoutError):
     """A query's time ran out before anything was written to answer it with."""
+
+
+class NoRoomError(InputError):
+    """A question fills the policy's context: there is no room for an answer.
+
+    Args:
+        query: that asks it.
+        context: tokens of question and answer together.
+
+    Attributes:
+        param: the field of the request that is at fault.
+    """
+
+    def __init__(self, query: Query, context: int) -> None:
+        self.param = "messages" if query.messages else "prompt"
+        # As OpenAI has it: some clients know it by these words.
+        super().__init__(
+            f"{self.param}: this model's maximum context length is {context} tokens, which leaves "
+            "no room for an answer"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +140,8 @@ class Answerer(Protocol):
         """Answer a query; cancelling the awaiting task ends its work in the engines.
 
         Raises:
-            InputError: the query cannot be answered as it stands.
+            InputError: the query cannot be answered as it stands; a NoRoomError where it fills the
+                policy's context.
             EngineError: an engine is lost; a later query may find it again.
             LateError: its time ran out before anything was written.
         """

@@ -137,12 +137,6 @@ class Desk:
                 self.metrics.spent(query.ledger)
                 raise
             seconds = time.perf_counter() - began
-        if not answered.texts:
-            raise RequestError(
-                400,
-                "the prompt leaves no room for an answer in the model's context",
-                code="context_length_exceeded",
-            )
         self.metrics.answer(answered, waited, seconds)
         self.traffic.answer(answered, seconds)
         return answered

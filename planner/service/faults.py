@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.errors import EngineError, InputError
-from planner.service.answerer import LateError
+from planner.service.answerer import LateError, NoRoomError
 
 INVALID = "invalid_request_error"
 OVERLOADED = "rate_limit_error"
@@ -80,6 +80,8 @@ def fault_of(error: Exception) -> RequestError:
     match error:
         case RequestError():
             return error
+        case NoRoomError():
+            return RequestError(400, str(error), param=error.param, code="context_length_exceeded")
         case InputError():
             return RequestError(400, str(error), code="invalid_value")
         case EngineError():

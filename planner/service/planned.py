@@ -23,7 +23,7 @@ from planner.constraint import Constraint
 from planner.decision import Decision, chances_of
 from planner.plan import DEFAULT, Plan
 from planner.router import Ask, Routed, route
-from planner.service.answerer import Answered, LateError, Progress, Query, Report
+from planner.service.answerer import Answered, LateError, NoRoomError, Progress, Query, Report
 
 # Share of the time asked for that is not worth another choice: seconds are not known so well.
 _NO_TIME = 0.02
@@ -217,10 +217,7 @@ class PlanAnswerer:
         if routed.cut and not samples:
             raise LateError("time ran out before anything was written")
         if not samples:
-            raise InputError(
-                f"prompt: fills the context of {executor.policy.max_context} tokens: "
-                "there is no room for an answer"
-            )
+            raise NoRoomError(query, executor.policy.max_context)
         chosen = [] if outcome.chosen is None else [outcome.chosen]
         if query.n > 1:
             chosen = await asyncio.to_thread(

@@ -20,7 +20,7 @@ from executor.runner import Executor
 from executor.search import State
 from executor.simulated import EOS_ID, SimulatedPolicy, SimulatedPrm
 from executor.strategy import Majority, Sampling, Strategy
-from planner.service.answerer import Answered, Progress, Query, Report
+from planner.service.answerer import Answered, NoRoomError, Progress, Query, Report
 
 
 class SimulatedAnswerer:
@@ -65,6 +65,8 @@ class SimulatedAnswerer:
         progress(Progress("searching", 0, strategy.name, None))
         context = executor.context(problem, strategy.n, query.ledger)
         outcome = await executor.solve(problem, strategy, context=context)
+        if not outcome.samples:
+            raise NoRoomError(query, self.policy.max_context)
         return _answered(outcome, strategy, query.n)
 
     def decode(self, token_ids: Sequence[int]) -> str:

@@ -19,7 +19,7 @@ from planner.service.feedback import Feedback
 from planner.service.feedback_route import feedback_router
 from planner.service.planned import PlanAnswerer
 from planner.service.settings import Settings
-from tests.planner.service.served import Served, chat, serving, until
+from tests.planner.service.served import MODEL, Served, chat, serving, until
 from tests.planner.service.test_planned import EASY, HARD, Service, plan_of, service_of
 
 PATH = "/v1/chat/completions"
@@ -104,6 +104,25 @@ def test_a_stream_says_what_was_chosen(grader: MathGrader) -> None:
         text = client.post(PATH, json=chat(HARD.text, stream=True)).text
     comments = [line for line in text.splitlines() if line.startswith(": apportion ")]
     assert any('"searching"' in line and '"strategy": "dvts"' in line for line in comments)
+
+
+def test_a_question_that_fills_the_context_is_said_by_its_code(grader: MathGrader) -> None:
+    small = service_of(grader, max_context=1000)
+    long = "x" * 1000
+    with serving(small.answerer, SETTINGS) as served, served.client() as client:
+        until(lambda: served.events("ready"))
+        forced = {"strategy": "majority", "budget": 4}
+        told = [
+            client.post(PATH, json=chat(long)),
+            client.post(PATH, json=chat(long, **forced)),
+            client.post("/v1/completions", json={"model": MODEL, "prompt": long}),
+        ]
+        assert client.post(PATH, json=chat(EASY.text)).status_code == 200
+    for reply, param in zip(told, ("messages", "messages", "prompt"), strict=True):
+        error = reply.json()["error"]
+        assert (reply.status_code, error["code"]) == (400, "context_length_exceeded")
+        assert error["param"] == param
+        assert "maximum context length is 1000 tokens" in error["message"]
 
 
 def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:
