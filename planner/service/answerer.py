@@ -139,6 +139,8 @@ class Answerer(Protocol):
     async def answer(self, query: Query, progress: Report) -> Answered:
         """Answer a query; cancelling the awaiting task ends its work in the engines.
 
+        The first report comes once its models are there.
+
         Raises:
             InputError: the query cannot be answered as it stands; a NoRoomError where it fills the
                 policy's context.

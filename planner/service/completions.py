@@ -55,9 +55,10 @@ def _queries(
     texts: Sequence[str],
     messages: tuple[dict[str, str], ...],
 ) -> tuple[Query, ...]:
-    if len(texts) > settings.max_prompts:
+    if len(texts) > settings.most_questions:
         raise RequestError(
-            400, f"prompt: {len(texts)} of them; this server takes at most {settings.max_prompts} "
+            400,
+            f"prompt: {len(texts)} of them; this server takes at most {settings.most_questions} "
             "in one request",
             param="prompt", code="too_many_prompts",
         )  # fmt: skip

@@ -13,7 +13,7 @@ from starlette.types import Receive
 
 from executor.errors import EngineError
 from executor.search.base import together
-from planner.service.answerer import Answered, Answerer, Query, Report
+from planner.service.answerer import Answered, Answerer, Progress, Query, Report
 from planner.service.faults import ClientGoneError, RequestError, ending, fault_of
 from planner.service.logs import Log
 from planner.service.metrics import Gauges, Metrics
@@ -129,15 +129,20 @@ class Desk:
         return exchange.answers
 
     async def _one(self, query: Query, places: Places, progress: Report) -> Answered:
-        async with self.queue.turn(places, query.seconds_left()) as waited:
+        async with self.queue.turn(places, query.seconds_left()) as turn:
             began = time.perf_counter()
+
+            def report(far: Progress) -> None:
+                self.queue.work(turn)
+                progress(far)
+
             try:
-                answered = await self.answerer.answer(query, progress)
+                answered = await self.answerer.answer(query, report)
             except BaseException:
                 self.metrics.spent(query.ledger)
                 raise
             seconds = time.perf_counter() - began
-        self.metrics.answer(answered, waited, seconds)
+        self.metrics.answer(answered, turn.waited, seconds)
         self.traffic.answer(answered, seconds)
         return answered
 

@@ -51,6 +51,13 @@ class Settings:
     heartbeat: float = 10.0
     log_prompts: bool = False
 
+    @property
+    def most_questions(self) -> int:
+        """Most questions of one request that there can be places for, however few others come."""
+        if self.concurrency is None:
+            return self.max_prompts
+        return min(self.max_prompts, self.concurrency + self.queue)
+
     def __post_init__(self) -> None:
         for name, least in (
             ("concurrency", 1), ("queue", 0), ("max_prompts", 1), ("max_body", 1),

@@ -31,6 +31,21 @@ class Places:
     running: int = 0
 
 
+@dataclass(slots=True)
+class Turn:
+    """A question's turn.
+
+    Attributes:
+        waited: seconds, before it came.
+        began: when it began, by `time.perf_counter`.
+        at_work: whether its models were there then.
+    """
+
+    waited: float
+    began: float
+    at_work: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     places: Places
@@ -83,17 +98,16 @@ class Queue:
         question's turn ends.
 
         Raises:
-            RequestError: 429 where there are not as many now, 400 where there never will be.
+            RequestError: 429 where there are not as many now, 400 where a key may never have as
+                many.
         """
-        share = self.capacity
-        if key is not None and self._per_key is not None:
-            share = min(share, self._per_key)
-        if questions > share:
+        share = None if key is None else self._per_key
+        if share is not None and questions > share:
             raise RequestError(
                 400, f"prompt: {questions} of them; this server takes at most {share}",
                 param="prompt", code="too_many_prompts",
             )  # fmt: skip
-        if self._held[key] + questions > share:
+        if share is not None and self._held[key] + questions > share:
             raise self._full(f"this key has {self._held[key]} questions here already")
         if self.waiting + self.running + questions > self.capacity:
             raise self._full("the queue is full")
@@ -107,8 +121,8 @@ class Queue:
             self._held[key] -= places.left
 
     @asynccontextmanager
-    async def turn(self, places: Places, within: float | None = None) -> AsyncIterator[float]:
-        """A question's turn, for which it has a place; yields the seconds it has waited.
+    async def turn(self, places: Places, within: float | None = None) -> AsyncIterator[Turn]:
+        """A question's turn, for which it has a place; see `work` for when its work begins.
 
         Args:
             places: of its request.
@@ -123,12 +137,20 @@ class Queue:
         else:
             await self._wait(places, within)
         began = time.perf_counter()
+        turn = Turn(began - came, began)
         try:
-            yield began - came
+            yield turn
         finally:
             self._end(places)
         # Of what failed the time says nothing: an engine that is lost fails at once.
-        self._learn(time.perf_counter() - began)
+        self._learn(time.perf_counter() - turn.began)
+
+    def work(self, turn: Turn) -> None:
+        """Note, at the first call, that the models of a turn are there: it has begun only now, and
+        there may be more turns than before they were."""
+        if not turn.at_work:
+            turn.at_work, turn.began = True, time.perf_counter()
+            self._let_in()
 
     def retry_after(self) -> float:
         """Seconds until a place is likely to be free: a turn of all that wait before it."""

@@ -401,6 +401,16 @@ def test_one_request_takes_no_more_prompts_than_it_may(make_answerer: Answering)
     }  # fmt: skip
 
 
+def test_prompts_that_there_is_no_room_for_now_may_come_again(make_answerer: Answering) -> None:
+    body = {"model": MODEL, "prompt": [f"{index}?" for index in range(40)]}
+    # Of what fills the engines nobody knows how it moves; of what was set it is known.
+    for settings, status in ((Settings(queue=2), 429), (Settings(queue=2, concurrency=32), 400)):
+        with serving(make_answerer(), settings) as few, few.client() as client:
+            told = client.post("/v1/completions", json=body)
+            assert told.status_code == status
+            assert ("retry-after" in told.headers) == (status == 429)
+
+
 def test_a_request_keeps_the_name_that_its_client_gave_it(served: Served) -> None:
     with served.client() as client:
         names = ("trace-0af7651916cd43dd", "a" * 128, "", "two words", "a" * 129, "what is x?")

@@ -212,6 +212,19 @@ def test_models_that_are_not_loaded_in_time(grader: MathGrader) -> None:
     assert len(service.executors) == 1
 
 
+def test_nothing_is_told_before_the_models_are_there(grader: MathGrader) -> None:
+    service = service_of(grader)
+    loaded, heard = service.answerer._load, []  # type: ignore[var-annotated]
+
+    def load() -> Executor:
+        heard.extend(service.heard)
+        return loaded()
+
+    service.answerer._load = load
+    service.ask(EASY)
+    assert heard == [] != service.heard
+
+
 def test_the_ledger_of_a_query_is_known_though_it_is_not_answered(grader: MathGrader) -> None:
     service = service_of(grader, latency=0.2)
     service.ask(EASY)

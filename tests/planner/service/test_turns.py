@@ -119,6 +119,50 @@ def test_when_to_ask_again_grows_with_the_queue() -> None:
     asyncio.run(main())
 
 
+def test_what_finds_no_room_now_may_come_again_whatever_there_was_room_for() -> None:
+    most = 1
+    queue = Queue(lambda: most, 2)
+    for key in (None, 0):
+        with pytest.raises(RequestError) as refused, queue.places(4, key):
+            pass
+        assert (refused.value.status, refused.value.code) == (429, "queue_full")
+    most = 2
+    with queue.places(4):
+        pass
+
+
+def test_loading_the_models_is_no_part_of_what_an_answer_takes() -> None:
+    async def main() -> None:
+        queue = Queue(lambda: 1, 8)
+        with queue.places(1) as places:
+            async with queue.turn(places) as turn:
+                await asyncio.sleep(0.2)  # they are loaded
+                queue.work(turn)
+                await asyncio.sleep(0.02)
+                queue.work(turn)
+        assert 0.02 <= queue.retry_after() < 0.2
+
+    asyncio.run(main())
+
+
+def test_once_models_are_there_those_in_line_are_let_in() -> None:
+    async def main() -> None:
+        most = 1
+        queue, done = Queue(lambda: most, 8), []  # type: ignore[var-annotated]
+        with queue.places(1) as places:
+            async with queue.turn(places) as turn:
+                others = [asyncio.create_task(work(queue, i, done)) for i in range(3)]
+                await asyncio.sleep(0)
+                assert (queue.running, queue.waiting) == (1, 3)
+                most = 4
+                queue.work(turn)
+                assert (queue.running, queue.waiting) == (4, 0)
+                await asyncio.gather(*others)
+        assert done == [0, 1, 2]
+
+    asyncio.run(main())
+
+
 async def request(
     queue: Queue, name: str, questions: int, told: list[str], key: int | None = None
 ) -> None:
