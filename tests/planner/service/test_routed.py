@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -123,6 +124,17 @@ def test_a_question_that_fills_the_context_is_said_by_its_code(grader: MathGrade
         assert (reply.status_code, error["code"]) == (400, "context_length_exceeded")
         assert error["param"] == param
         assert "maximum context length is 1000 tokens" in error["message"]
+
+
+def test_when_to_ask_again_does_not_count_loading_the_models(grader: MathGrader) -> None:
+    service = service_of(grader)
+    loaded = service.answerer._load
+    service.answerer._load = lambda: time.sleep(1.0) or loaded()  # type: ignore[func-returns-value]
+    settings = replace(SETTINGS, concurrency=1)
+    with serving(service.answerer, settings) as served, served.client() as client:
+        told = client.post(PATH, json=chat(EASY.text))
+        assert told.status_code == 200 and told.elapsed.total_seconds() > 0.5
+        assert served.desk.queue.retry_after() < 0.5
 
 
 def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:
