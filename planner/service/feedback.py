@@ -24,7 +24,7 @@ from executor.pending import Bounds, Pending
 from executor.problem import Problem
 from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store
-from executor.strategy import to_dict
+from executor.strategy import Sampling, to_dict
 from planner.evidence import DIFFICULTY, FEEDBACK
 from planner.router import Routed
 from planner.service.answerer import Query
@@ -32,6 +32,7 @@ from planner.service.answerer import Query
 KEPT = Bounds()
 UNWRITTEN = Bounds(answers=10_000, size=16 << 20)
 """What may wait for the writer: where the store cannot be written, the oldest are forgotten."""
+ELSEWISE = "the request had a temperature or max_tokens of its own, not the plan's"
 _PAUSE = 0.25  # seconds between two writes: what a crash may lose
 _RETRY = 5.0  # seconds after which it is tried again where the store cannot be written
 _PRUNING = 60.0  # seconds between two looks at all that is kept
@@ -52,6 +53,8 @@ class Feedback:
         bounds: how much is kept in the store.
         unwritten: how much may wait in memory to be written there.
         warn: told, in a line, when the store cannot be written.
+        sampling: the plan's: feedback on answers of another is no evidence of what it runs. None:
+            on any is.
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class Feedback:
         bounds: Bounds = KEPT,
         unwritten: Bounds = UNWRITTEN,
         warn: Callable[[str], None] = lambda line: None,
+        sampling: Sampling | None = None,
     ) -> None:
         self._store = store
         self._bounds = bounds
         self._most = unwritten
         self._warn = warn
+        self._sampling = None if sampling is None else dataclasses.asdict(sampling)
         self._unwritten: OrderedDict[str, Pending] = OrderedDict()
         self._size = 0
         self._since = self._since_size = 0  # what was written since the store was pruned
@@ -123,10 +128,13 @@ class Feedback:
                 self._writer.start()
         self._came.set()
 
-    def tell(self, request: str, *, right: bool) -> None:
+    def tell(self, request: str, *, right: bool) -> str | None:
         """Store that an answer was right or wrong; told again, the last word counts.
 
         Blocks on the store.
+
+        Returns:
+            Why it does not count as evidence, and so is not stored; None where it does.
 
         Raises:
             UnknownAnswerError: no such request was answered here, it was too long ago, or its
@@ -143,9 +151,12 @@ class Feedback:
                     f"short by its deadline; the last {self._bounds.answers:,} are remembered, "
                     f"for {self._bounds.days:g} days"
                 )
+            if self._sampling not in (None, answer.run["settings"]["sampling"]):
+                return ELSEWISE
             spec = RunSpec(**answer.run)
             told = dataclasses.replace(answer.outcome, correct=right)
             self._store.save_runs([(spec, [told])], replacing=[spec])
+        return None
 
     def flush(self) -> None:
         """Write what was not written yet.

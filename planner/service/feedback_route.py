@@ -38,6 +38,10 @@ class Noted(Told):
     """What was noted."""
 
     object: Literal["feedback"]
+    counts: bool = Field(
+        description="whether it is evidence for the next fit; else nothing is kept"
+    )
+    reason: str | None = Field(description="why it does not count")
 
 
 def feedback_router(feedback: Feedback, settings: Settings | None = None) -> APIRouter:
@@ -68,7 +72,7 @@ def feedback_router(feedback: Feedback, settings: Settings | None = None) -> API
         except ValidationError as error:
             raise invalid(error.errors(include_url=False, include_context=False)[0]) from None
         try:
-            await asyncio.to_thread(feedback.tell, told.id, right=told.right)
+            reason = await asyncio.to_thread(feedback.tell, told.id, right=told.right)
         except UnknownAnswerError as error:
             raise RequestError(404, str(error), param="id", code="answer_not_found") from None
         except InputError as error:
@@ -76,6 +80,9 @@ def feedback_router(feedback: Feedback, settings: Settings | None = None) -> API
                 503, "the store cannot be written now; tell it again later",
                 kind=SERVER, code="store_unavailable", retry_after=ENGINE_RETRY,
             ) from error  # fmt: skip
-        return {"object": "feedback", "id": told.id, "right": told.right}
+        return {
+            "object": "feedback", "id": told.id, "right": told.right,
+            "counts": reason is None, "reason": reason,
+        }  # fmt: skip
 
     return router
