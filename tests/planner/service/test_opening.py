@@ -121,7 +121,8 @@ def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
         for name, right in (("query-0", True), ("query-1", False), ("query-1", False)):
             reply = client.post("/v1/feedback", json={"id": name, "right": right})
             assert (reply.status_code, reply.json()) == (
-                200, {"object": "feedback", "id": name, "right": right, "counts": True, "reason": None},
+                200, {"object": "feedback", "id": name, "right": right, "counts": True,
+                      "reason": None},
             )  # fmt: skip
         for body in ({"id": "query-0"}, {"id": "query-0", "right": "yes"}, {"id": 3, "right": True},
                      {"id": "query-0", "right": True, "why": "so"}):  # fmt: skip
