@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -41,6 +42,8 @@ CHAT = "/v1/chat/completions"
 BUDGET = 20
 """Most generations a question: a strategy of 16, and four probes."""
 _START_SECONDS = 240.0
+_DRAIN_SECONDS = 5
+_END_SECONDS = 20.0  # longer than it drains and writes its last: it ends by itself
 
 
 def recorded_plan() -> Plan:
@@ -113,23 +116,19 @@ def serving(plan: Path, *options: str) -> Iterator[Live]:
     log = plan.with_name("serve.log")
     store = f"sqlite:///{plan.with_name('served.db')}"
     command = [sys.executable, "-m", "planner.cli", "serve", "--plan", str(plan), "--port", "0",
-               "--json", "--store", store, *options]  # fmt: skip
+               "--json", "--store", store, "--drain-seconds", f"{_DRAIN_SECONDS}",
+               *options]  # fmt: skip
     with log.open("w") as lines:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=lines, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     try:
-        assert process.stdout is not None
-        said = ""
-        while not said.endswith("}\n"):
-            line = process.stdout.readline()
-            if not line:
-                sys.exit(f"bench: the server did not start: {log.read_text()[-2000:]}")
-            said += line
-        port = int(json.loads(said)["address"].removesuffix("/v1").rsplit(":", 1)[1])
-        live = Live(process, port, log)
         ends = time.monotonic() + _START_SECONDS
+        said = _said(process, ends)
+        if said is None:
+            sys.exit(f"bench: the server did not start: {log.read_text()[-2000:]}")
+        live = Live(process, int(said["address"].removesuffix("/v1").rsplit(":", 1)[1]), log)
         while not live.ready():
             if process.poll() is not None or time.monotonic() > ends:
                 sys.exit(f"bench: the server is not ready: {log.read_text()[-2000:]}")
@@ -138,10 +137,25 @@ def serving(plan: Path, *options: str) -> Iterator[Live]:
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _said(process: subprocess.Popen[str], ends: float) -> dict[str, str] | None:
+    """The document that the server begins with; None where none comes by then."""
+    assert process.stdout is not None
+    pipe, said = process.stdout.fileno(), b""
+    while not said.endswith(b"}\n"):
+        # What is read by lines cannot be awaited for so long and no longer.
+        ready, _, _ = select.select([pipe], [], [], max(0.0, ends - time.monotonic()))
+        some = os.read(pipe, 4096) if ready else b""
+        if not some:
+            return None
+        said += some
+    document: dict[str, str] = json.loads(said)
+    return document
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,13 +184,19 @@ def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
     Accuracies under two templates, two samplings, two graders or two models of one name are not of
     one kind. The newest profile of a policy (else its newest run) says which counts, an imported
     one only where there is none of one's own; the newest run with a PRM, which PRM its name means.
-    Seeds may differ.
+    Feedback says neither but where there is nothing else: no client's request puts measured runs
+    aside. Seeds may differ.
     """
+
+    def weight(spec: RunSpec) -> tuple[bool, bool, bool]:
+        return spec.kind != FEEDBACK, STUDY not in spec.settings, spec.kind == PROFILE
+
     ways: dict[str, str] = {}
-    for spec in sorted(specs, key=lambda s: (STUDY not in s.settings, s.kind == PROFILE)):
+    for spec in sorted(specs, key=weight):
         ways[spec.policy] = _way(spec)
     asked = [spec for spec in specs if _way(spec) == ways[spec.policy]]
-    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in asked}
+    newest = sorted(asked, key=lambda spec: spec.kind != FEEDBACK)
+    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in newest}
     return [spec for spec in asked if heads[spec.policy, spec.prm] == _digest(spec, "prm")]
 
 

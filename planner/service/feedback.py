@@ -15,6 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,7 +25,7 @@ from executor.pending import Bounds, Pending
 from executor.problem import Problem
 from executor.runner import PRM_TRAINED_ON
 from executor.store import RunSpec, Store
-from executor.strategy import to_dict
+from executor.strategy import Sampling, to_dict
 from planner.evidence import DIFFICULTY, FEEDBACK
 from planner.router import Routed
 from planner.service.answerer import Query
@@ -32,6 +33,9 @@ from planner.service.answerer import Query
 KEPT = Bounds()
 UNWRITTEN = Bounds(answers=10_000, size=16 << 20)
 """What may wait for the writer: where the store cannot be written, the oldest are forgotten."""
+ELSEWISE = "the request had a temperature or max_tokens of its own, not the plan's"
+_WAITING = 32  # of what is told, most that wait for the store
+_PATIENCE = 2.0  # seconds that one of them waits for the writer
 _PAUSE = 0.25  # seconds between two writes: what a crash may lose
 _RETRY = 5.0  # seconds after which it is tried again where the store cannot be written
 _PRUNING = 60.0  # seconds between two looks at all that is kept
@@ -52,6 +56,8 @@ class Feedback:
         bounds: how much is kept in the store.
         unwritten: how much may wait in memory to be written there.
         warn: told, in a line, when the store cannot be written.
+        sampling: the plan's: feedback on answers of another is no evidence of what it runs. None:
+            on any is.
     """
 
     def __init__(
@@ -60,11 +66,13 @@ class Feedback:
         bounds: Bounds = KEPT,
         unwritten: Bounds = UNWRITTEN,
         warn: Callable[[str], None] = lambda line: None,
+        sampling: Sampling | None = None,
     ) -> None:
         self._store = store
         self._bounds = bounds
         self._most = unwritten
         self._warn = warn
+        self._sampling = None if sampling is None else dataclasses.asdict(sampling)
         self._unwritten: OrderedDict[str, Pending] = OrderedDict()
         self._size = 0
         self._since = self._since_size = 0  # what was written since the store was pruned
@@ -74,6 +82,10 @@ class Feedback:
         self._came = threading.Event()
         self._closed = threading.Event()
         self._writer: threading.Thread | None = None
+        self._failing = False  # the writer's last try
+        # Of its own: a store that waits takes no thread that questions need.
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="told")
+        self._places = threading.BoundedSemaphore(_WAITING)
 
     def remember(
         self,
@@ -123,17 +135,40 @@ class Feedback:
                 self._writer.start()
         self._came.set()
 
-    def tell(self, request: str, *, right: bool) -> None:
+    def submit(self, request: str, *, right: bool) -> Future[str | None]:
+        """Have `tell` done in a thread of its own, one after the other.
+
+        Raises:
+            InputError: too many wait already, or the store could not be written just now.
+        """
+        if self._failing:
+            raise InputError("the store could not be written; it is tried again")
+        if not self._places.acquire(blocking=False):
+            raise InputError(f"{_WAITING} wait for the store already")
+        try:
+            told = self._teller.submit(self.tell, request, right=right)
+        except RuntimeError:  # closed
+            self._places.release()
+            raise InputError("the store is closed") from None
+        told.add_done_callback(lambda _: self._places.release())
+        return told
+
+    def tell(self, request: str, *, right: bool) -> str | None:
         """Store that an answer was right or wrong; told again, the last word counts.
 
         Blocks on the store.
 
+        Returns:
+            Why it does not count as evidence, and so is not stored; None where it does.
+
         Raises:
             UnknownAnswerError: no such request was answered here, it was too long ago, or its
                 deadline had cut it short.
-            InputError: the store cannot be read or written.
+            InputError: the store cannot be read or written, or the writer has it for too long.
         """
-        with self._writing:
+        if not self._writing.acquire(timeout=_PATIENCE):
+            raise InputError("the store is being written")
+        try:
             with self._lock:
                 answer = self._unwritten.get(request)
             answer = answer or self._store.find_pending(request, self._bounds)
@@ -143,9 +178,14 @@ class Feedback:
                     f"short by its deadline; the last {self._bounds.answers:,} are remembered, "
                     f"for {self._bounds.days:g} days"
                 )
+            if self._sampling not in (None, answer.run["settings"]["sampling"]):
+                return ELSEWISE
             spec = RunSpec(**answer.run)
             told = dataclasses.replace(answer.outcome, correct=right)
             self._store.save_runs([(spec, [told])], replacing=[spec])
+            return None
+        finally:
+            self._writing.release()
 
     def flush(self) -> None:
         """Write what was not written yet.
@@ -185,6 +225,7 @@ class Feedback:
         self._came.set()
         if self._writer is not None:
             self._writer.join()
+        self._teller.shutdown(cancel_futures=True)
         self._try()
 
     def _write(self) -> None:
@@ -201,8 +242,10 @@ class Feedback:
         except (InputError, SQLAlchemyError) as error:
             # Of the database's own errors only the kind: they quote what was to be written.
             why = str(error) if isinstance(error, InputError) else type(error).__name__
+            self._failing = True
             self._warn(f"answers cannot be kept for feedback on them: {why}")
             return False
+        self._failing = False
         return True
 
     def _forget(self, name: str) -> None:

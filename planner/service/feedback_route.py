@@ -24,6 +24,8 @@ _ERRORS: dict[int | str, str] = {
     503: "the store cannot be written; Retry-After says when to tell it again",
 }
 
+_SECONDS = 5.0  # that a client waits for the store; one told later is told again
+
 
 class Told(BaseModel):
     """What a client says of an answer."""
@@ -38,6 +40,10 @@ class Noted(Told):
     """What was noted."""
 
     object: Literal["feedback"]
+    counts: bool = Field(
+        description="whether it is evidence for the next fit; else nothing is kept"
+    )
+    reason: str | None = Field(description="why it does not count")
 
 
 def feedback_router(feedback: Feedback, settings: Settings | None = None) -> APIRouter:
@@ -68,14 +74,18 @@ def feedback_router(feedback: Feedback, settings: Settings | None = None) -> API
         except ValidationError as error:
             raise invalid(error.errors(include_url=False, include_context=False)[0]) from None
         try:
-            await asyncio.to_thread(feedback.tell, told.id, right=told.right)
+            async with asyncio.timeout(_SECONDS):
+                reason = await asyncio.wrap_future(feedback.submit(told.id, right=told.right))
         except UnknownAnswerError as error:
             raise RequestError(404, str(error), param="id", code="answer_not_found") from None
-        except InputError as error:
+        except (InputError, TimeoutError) as error:
             raise RequestError(
                 503, "the store cannot be written now; tell it again later",
                 kind=SERVER, code="store_unavailable", retry_after=ENGINE_RETRY,
             ) from error  # fmt: skip
-        return {"object": "feedback", "id": told.id, "right": told.right}
+        return {
+            "object": "feedback", "id": told.id, "right": told.right,
+            "counts": reason is None, "reason": reason,
+        }  # fmt: skip
 
     return router

@@ -58,7 +58,10 @@ def open_service(
     name = session.checkpoint(given).name
     scorer = prm or (None if plan.prm is None else find_plan_prm(plan.prm))
     say = warn or session.output.say
-    drift, feedback = Drift(plan), Feedback(session.store, warn=unkept or say)
+    drift, feedback = (
+        Drift(plan),
+        Feedback(session.store, warn=unkept or say, sampling=plan.sampling),
+    )
 
     def load() -> Executor:
         with session.loading:

@@ -32,6 +32,23 @@ def test_the_newest_profile_says_what_counts_not_a_newer_measurement() -> None:
     assert current([profile_run, odd]) == [profile_run]
 
 
+def test_feedback_never_puts_measured_runs_aside() -> None:
+    measured = [spec_of("measure", seed=seed) for seed in range(3)]
+    cooler = spec_of("feedback", sampling={"temperature": 0.2})
+    assert current([*measured, cooler]) == measured
+    imported = spec_of("measure", study="theirs")
+    assert current([imported, cooler]) == [imported]
+    assert current([cooler]) == [cooler]
+    alike = spec_of("feedback")
+    assert current([*measured, alike]) == [*measured, alike]
+
+
+def test_feedback_on_another_head_of_one_name_puts_none_aside() -> None:
+    measured = spec_of("measure", prm="head")
+    served = spec_of("feedback", prm="head", models={"policy": "a", "prm": "served"})
+    assert current([measured, served]) == [measured]
+
+
 def test_of_two_heads_of_one_name_the_newer_counts() -> None:
     old = spec_of("measure", prm="head", models={"policy": "a", "prm": "old"})
     new = spec_of("measure", prm="head", models={"policy": "a", "prm": "new"})

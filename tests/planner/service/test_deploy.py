@@ -78,7 +78,7 @@ def test_compose_starts_commands_that_there_are(compose: Any) -> None:
 
 
 def test_compose_mounts_what_there_is_and_what_is_made(compose: Any) -> None:
-    made = {"./plans", "./api_keys", "./prometheus_key"}
+    made = {"./plans", "./store", "./api_keys", "./prometheus_key"}
     head = (DEPLOY / "compose.yaml").read_text().partition("\nname:")[0]
     files = [secret["file"] for secret in compose["secrets"].values()]
     mounted = [
@@ -129,6 +129,18 @@ def test_commands_of_the_pages_are_commands(page: str) -> None:
         (serve,) = (one for one in parsed if one.module == "serve")
         servers = {one.port for one in parsed if one.module == "serve_command"}
         assert {f"http://127.0.0.1:{port}/v1" for port in servers} == {serve.policy, serve.prm}
+
+
+def test_feedback_goes_to_a_copy_of_the_plan_s_store(compose: Any) -> None:
+    apportion = compose["services"]["apportion"]
+    serve = build_parser().parse_args(apportion["command"][1:])
+    assert "./store:/store" in apportion["volumes"]
+    name = serve.store.removeprefix("sqlite:////store/")
+    assert f"/{name} store/" in (DEPLOY / "compose.yaml").read_text()
+    page = (DEPLOY / "README.md").read_text()
+    assert f"cp {name} docs/deploy/store/" in page
+    assert f"sqlite:///docs/deploy/store/{name}" in page
+    assert "/docs/deploy/store/" in (DEPLOY.parents[1] / ".gitignore").read_text().splitlines()
 
 
 def test_prometheus_asks_the_servers_of_the_compose_file(compose: Any) -> None:

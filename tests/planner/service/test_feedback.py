@@ -157,6 +157,19 @@ def test_an_answer_does_not_wait_for_the_store(store: Store) -> None:
     assert store.find_pending("199", Bounds()) is not None
 
 
+def test_what_is_told_does_not_wait_long_for_the_writer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("planner.service.feedback._PATIENCE", 0.05)
+    feedback = Feedback(store)
+    remember(feedback, "one")
+    with feedback._writing, pytest.raises(InputError, match="is being written"):
+        feedback.submit("one", right=True).result(5)
+    feedback.submit("one", right=True).result(5)
+    assert len(store.runs()) == 1
+    feedback.close()
+
+
 def test_memory_is_bounded_while_the_store_cannot_be_written(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +188,8 @@ def test_memory_is_bounded_while_the_store_cannot_be_written(
         assert 1 < len(feedback._unwritten) < 10 and feedback._size <= 1 << 20
         until(lambda: said)
         assert "disk is full" in said[0] and "xxx" not in said[0]
+        with pytest.raises(InputError, match="could not be written"):
+            feedback.submit("199", right=True)
     feedback.close()
     assert store.find_pending("199", Bounds()) is not None
     assert store.find_pending("0", Bounds()) is None

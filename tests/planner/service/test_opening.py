@@ -89,6 +89,30 @@ def test_models_that_cannot_be_loaded_are_why_it_is_not_ready(session: Loading) 
     assert asyncio.run(answerer.ready()) == "policy gone: no such model"
 
 
+def test_feedback_on_another_sampling_is_said_not_to_count(
+    opened: Opened, session: Loading
+) -> None:
+    own = opened.answerer.plan.sampling.max_tokens
+    asked = {"cooler": {"temperature": 0.2}, "shorter": {"max_tokens": own - 1},
+             "longer": {"max_tokens": own + 1}}  # fmt: skip
+    for name, options in asked.items():
+        query = Query(name, PROBLEMS[0].text, (), Constraint(budget=20), None, **options)
+        asyncio.run(opened.answerer.answer(query, lambda progress: None))
+    with (
+        serving(opened.answerer, routers=(feedback_router(opened.feedback),)) as served,
+        served.client() as client,
+    ):
+        told = {
+            name: client.post("/v1/feedback", json={"id": name, "right": True}).json()
+            for name in asked
+        }
+    assert {name: one["counts"] for name, one in told.items()} == {
+        "cooler": False, "shorter": False, "longer": True,
+    }  # fmt: skip
+    assert "temperature or max_tokens" in told["cooler"]["reason"]
+    assert [spec.settings["request"] for spec in session.store.runs()] == ["longer"]
+
+
 def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
     opened: Opened, session: Loading
 ) -> None:
@@ -98,7 +122,8 @@ def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
         for name, right in (("query-0", True), ("query-1", False), ("query-1", False)):
             reply = client.post("/v1/feedback", json={"id": name, "right": right})
             assert (reply.status_code, reply.json()) == (
-                200, {"object": "feedback", "id": name, "right": right},
+                200, {"object": "feedback", "id": name, "right": right, "counts": True,
+                      "reason": None},
             )  # fmt: skip
         for body in ({"id": "query-0"}, {"id": "query-0", "right": "yes"}, {"id": 3, "right": True},
                      {"id": "query-0", "right": True, "why": "so"}):  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from executor.answers import MathGrader
 from executor.errors import InputError
+from executor.pending import Bounds
 from executor.store import Store
 from planner.service.drift import Drift
 from planner.service.feedback import Feedback
@@ -224,6 +226,28 @@ def test_a_store_that_cannot_be_written_is_no_fault_of_the_client(
         assert refused.status_code == 503 and refused.headers["retry-after"]
         assert refused.json()["error"]["code"] == "store_unavailable"
         assert client.post("/v1/feedback", json=told).status_code == 200
+
+
+def test_a_store_that_another_writes_holds_up_no_question(
+    grader: MathGrader, tmp_path: Path
+) -> None:
+    path = tmp_path / "store.db"
+    with telling(grader, f"sqlite:///{path}") as (served, store), served.client() as client:
+        done = client.post(PATH, json=chat(EASY.text, seed=1)).json()
+        until(lambda: store.find_pending(done["id"], Bounds()) is not None)
+        told = {"id": done["id"], "right": True}
+        other = sqlite3.connect(path, isolation_level=None)
+        with closing(other), ThreadPoolExecutor(48) as pool:
+            other.execute("BEGIN IMMEDIATE")
+            replies = [pool.submit(client.post, "/v1/feedback", json=told) for _ in range(48)]
+            until(lambda: any(one.done() for one in replies))
+            asked = client.post(PATH, json=chat(EASY.text, seed=2, n=2))  # needs a thread
+            assert asked.status_code == 200 and asked.elapsed.total_seconds() < 1
+            other.execute("ROLLBACK")
+            answered = [one.result() for one in replies]
+        refused = [one for one in answered if one.status_code == 503]
+        assert refused and all(one.headers["retry-after"] for one in refused)
+        assert {one.status_code for one in answered} == {200, 503}
 
 
 def test_feedback_is_stored_under_the_response_s_id(grader: MathGrader) -> None:
