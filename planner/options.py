@@ -307,7 +307,8 @@ def add_service(command: Parser) -> None:
         "--max-per-key",
         type=whole,
         metavar="N",
-        help="of these places, that one key may take (default: all)",
+        help="of these places, that one key may take (default: all that are not kept for the first "
+        "questions of the others)",
     )
     group.add_argument(
         "--max-prompts", type=whole, metavar="N", help="of one request (default: 64)"

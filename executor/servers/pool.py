@@ -248,21 +248,21 @@ class Pool:
 
     async def _look_after(self, server: Server, client: httpx.AsyncClient) -> None:
         now, stall = time.monotonic(), self.patience.stall
-        if server.fault is not None:
-            if now >= server.retry_at:
-                await self._try_again(server, client)
-            return
         silent = now - server.heard if server.requests else 0.0
         if silent > stall:
             # Such servers may call themselves well: they get a rest before they get requests.
             self.down(server, f"said nothing for {stall:g} s", rest=stall, losing=True)
+        elif server.fault is not None:
+            if now >= server.retry_at:
+                await self._try_again(server, client, quiet=silent > _QUIET)
         elif silent > _QUIET and now - server.asked > _QUIET:
             server.asked = now
             fault = await self._check(server, client)
             if fault is not None:
                 self.down(server, fault, losing=True)
 
-    async def _try_again(self, server: Server, client: httpx.AsyncClient) -> None:
+    async def _try_again(self, server: Server, client: httpx.AsyncClient, *, quiet: bool) -> None:
+        """Ask a server that is down whether it is well; if not, one that is quiet is given up."""
         fault = await self._check(server, client)
         if fault is None:
             server.fault = None
@@ -270,9 +270,8 @@ class Pool:
             for _ in range(len(self._waiting)):
                 self._wake()
         else:
-            server.fault = fault
             server.failures += 1
-            server.retry_at = time.monotonic() + self.patience.pause(server.failures)
+            self.down(server, fault, rest=self.patience.pause(server.failures), losing=quiet)
 
     async def _check(self, server: Server, client: httpx.AsyncClient) -> str | None:
         """What is wrong with a server; None where it is well."""

@@ -21,6 +21,8 @@ from planner.service.settings import Settings
 from planner.service.streaming import Latest, stream
 
 HEADER = "X-Apportion"
+MOST_WRITTEN = 256
+"""Choices of one response, those of all its prompts; more only where more prompts are allowed."""
 
 
 def chat_queries(asked: ChatRequest, exchange: Exchange, settings: Settings) -> tuple[Query, ...]:
@@ -61,6 +63,13 @@ def _queries(
             f"prompt: {len(texts)} of them; this server takes at most {settings.most_questions} "
             "in one request",
             param="prompt", code="too_many_prompts",
+        )  # fmt: skip
+    written, room = len(texts) * (asked.n or 1), max(MOST_WRITTEN, settings.max_prompts)
+    if written > room:
+        raise RequestError(
+            400, f"n: {asked.n} choices of each of {len(texts)} prompts are {written}; this server "
+            f"writes at most {room} in one response",
+            param="n", code="invalid_value",
         )  # fmt: skip
     most = asked.most_tokens
     if most is not None and most > settings.max_tokens:

@@ -105,7 +105,10 @@ class Desk:
         self.answerer = answerer
         self.settings = settings
         self.queue = Queue(
-            lambda: settings.concurrency or answerer.places, settings.queue, settings.max_per_key
+            lambda: settings.concurrency or answerer.places,
+            settings.queue,
+            settings.max_per_key,
+            1 if settings.keys is None else len(settings.keys),
         )
         self.metrics = Metrics(self.queue, gauges)
         self.traffic = Traffic(self.queue)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -98,8 +98,8 @@ class Writer:
         explained = self._told(answers) if self.asked.explain else {}
         return record | {"usage": usage(answers)} | explained
 
-    def chunks(self, answers: Sequence[Answered]) -> list[dict[str, Any]]:
-        """The chunks of a stream.
+    def chunks(self, answers: Sequence[Answered]) -> Iterator[dict[str, Any]]:
+        """The chunks of a stream, made as they are asked for: all at once may take a gigabyte.
 
         The last that has a choice says what was run, whether or not that was asked for: a stream
         begins before it is known, so no header can. Usage, where it is asked for, comes after it in
@@ -108,16 +108,16 @@ class Writer:
         options = self.asked.stream_options
         counted = options is not None and options.include_usage
         null = {"usage": None} if counted else {}
-        found = []
-        for index, (text, finish) in enumerate(self._choices(answers)):
-            pieces = [] if self.form.opening is None else [self.form.opening(index)]
-            pieces += [self.form.piece(index, piece) for piece in split(text)]
-            pieces.append(self.form.closing(index, finish))
-            found += [self._record(self.form.chunk, [piece]) | null for piece in pieces]
-        found[-1] |= self._told(answers)
+        texts = self._choices(answers)
+        for index, (text, finish) in enumerate(texts):
+            if self.form.opening is not None:
+                yield self._record(self.form.chunk, [self.form.opening(index)]) | null
+            for piece in split(text):
+                yield self._record(self.form.chunk, [self.form.piece(index, piece)]) | null
+            closing = self._record(self.form.chunk, [self.form.closing(index, finish)]) | null
+            yield closing | (self._told(answers) if index == len(texts) - 1 else {})
         if counted:
-            found.append(self._record(self.form.chunk, []) | {"usage": usage(answers)})
-        return found
+            yield self._record(self.form.chunk, []) | {"usage": usage(answers)}
 
     def progress(self, progress: Progress) -> dict[str, Any]:
         """A chunk without choices that says how far the search is."""

@@ -39,6 +39,9 @@ class Keys:
                 )
         self._digests = tuple(_digest(key.encode()) for key in known)
 
+    def __len__(self) -> int:
+        return len(set(self._digests))
+
     @classmethod
     def find(cls, file: Path | None, environment: Mapping[str, str]) -> Keys | None:
         """The keys of a file, one a line, `#` for comments; else those of `APPORTION_API_KEYS`,

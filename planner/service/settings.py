@@ -23,7 +23,7 @@ class Settings:
         concurrency: most questions answered at once; None: as many as fill the engines.
         queue: questions that may wait besides.
         max_per_key: most questions of one key that may wait or run; None: as many as there are
-            places.
+            places that are not kept for other keys.
         max_prompts: most questions of one request.
         max_body: most bytes of a request's body.
         max_tokens: most tokens of one response that a request may ask for.

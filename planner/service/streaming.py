@@ -11,6 +11,8 @@ plain 503.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -95,8 +97,9 @@ async def stream(
                 await events.send(_ALIVE)
         answers = await work.result()
         chunks = writer.chunks(answers)
-        for at in range(0, len(chunks), _BATCH):
-            await events.send(b"".join(map(_event, chunks[at : at + _BATCH])))
+        while batch := list(itertools.islice(chunks, _BATCH)):
+            await events.send(b"".join(map(_event, batch)))
+            await asyncio.sleep(0)  # sending waits for slow clients only: others get their turn
         await events.end(_DONE)
     except Exception as error:
         if not events.begun:

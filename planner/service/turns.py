@@ -60,23 +60,38 @@ class Queue:
     many questions gets all turns that nobody else wants, and holds up nobody. Whoever finds no room
     is refused at once, and told when there is likely to be some.
 
+    Who comes first must not take all the room: half of it is kept for the first questions of every
+    key, as many of each as it holds, but at least one. What a key has beyond those stands where
+    nothing is kept. So every key gets its first ones in, whatever others do, as long as there are
+    not more keys than half the room and one; of more keys those that come first do.
+
     Args:
         concurrency: tells how many questions may be answered at once, now.
         room: questions that may wait besides.
-        per_key: most questions of one key that may wait or run; None: as many as there are places.
+        per_key: most questions of one key that may wait or run; None: as many as there are places
+            that are not kept for others.
+        keys: how many there are.
 
     Attributes:
         waiting, running: questions, now.
     """
 
     def __init__(
-        self, concurrency: Callable[[], int], room: int, per_key: int | None = None
+        self,
+        concurrency: Callable[[], int],
+        room: int,
+        per_key: int | None = None,
+        keys: int = 1,
     ) -> None:
         self._concurrency = concurrency
         self.room = room
         self.waiting = 0
         self.running = 0
         self._per_key = per_key
+        half = (room + 1) // 2
+        # Of one key alone nothing need be kept.
+        self._first = max(1, half // keys) if keys > 1 else 0
+        self._kept = min(keys * self._first, half + 1)
         self._line: list[_Waiting] = []
         self._held: Counter[int | None] = Counter()
         self._running: Counter[int | None] = Counter()
@@ -109,7 +124,7 @@ class Queue:
             )  # fmt: skip
         if share is not None and self._held[key] + questions > share:
             raise self._full(f"this key has {self._held[key]} questions here already")
-        if self.waiting + self.running + questions > self.capacity:
+        if not self._fits(questions, key):
             raise self._full("the queue is full")
         self.waiting += questions
         self._held[key] += questions
@@ -201,6 +216,11 @@ class Queue:
             self._line.remove(following)
             self._begin(following.places)
             following.turn.set_result(None)
+
+    def _fits(self, questions: int, key: int | None) -> bool:
+        held = self._held + Counter({key: questions})
+        beyond = sum(max(0, number - self._first) for number in held.values())
+        return held.total() <= self.capacity and beyond <= self.capacity - self._kept
 
     def _full(self, why: str) -> RequestError:
         return RequestError(

@@ -13,6 +13,7 @@ import pytest
 from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.policy import Draw, Finish
+from executor.servers import pool
 from executor.servers.policy import HttpPolicy
 from executor.servers.probe import probe_policy
 from executor.servers.server import Patience
@@ -104,6 +105,36 @@ def test_a_server_that_falls_silent_is_given_up(servers: list[FakeServer]) -> No
     ledger = Ledger()
     assert_all_drawn(run(policy, ledger))
     assert ledger.discarded == 2 * STEP
+
+
+@pytest.mark.parametrize(("quiet", "stall"), [(1.0, 60.0), (60.0, 1.0)])
+def test_what_a_server_was_doing_when_it_went_down_is_given_up_once_it_is_silent(
+    servers: list[FakeServer], monkeypatch: pytest.MonkeyPatch, quiet: float, stall: float
+) -> None:
+    monkeypatch.setattr(pool, "_QUIET", quiet)
+    policy = policy_on(*servers, patience=replace(HASTY, stall=stall))
+    servers[0].faults.extend(["hang", "close"])  # the second finds out that it is not well
+    servers[0].well = False
+
+    async def drive() -> list[Draw]:
+        async with asyncio.timeout(10):
+            return await draw(policy, Ledger())
+
+    assert_all_drawn(asyncio.run(drive()))
+    assert len(servers[1].seeds) == 1 + 4
+
+
+def test_what_a_server_says_while_it_is_down_is_heard(
+    servers: list[FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_QUIET", 1.0)
+    policy = policy_on(*servers, patience=replace(HASTY, stall=60.0))
+    servers[0].faults.extend(["", "close"])
+    servers[0].well = False
+    servers[0].pause = 0.5  # three chunks take longer than it may be quiet
+    ledger = Ledger()
+    assert_all_drawn(run(policy, ledger))
+    assert ledger.discarded == STEP  # of the one whose connection was closed
 
 
 def test_a_slow_server_is_not_a_silent_one(servers: list[FakeServer]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openai
@@ -13,7 +14,7 @@ from executor.errors import InputError
 from planner.service.keys import OPEN, Keys
 from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
-from tests.planner.service.served import MODEL, chat, serving
+from tests.planner.service.served import MODEL, chat, serving, until
 
 FIRST, SECOND = "sk-first-0123456789", "sk-second-0123456789"
 
@@ -56,6 +57,26 @@ def test_every_path_but_the_open_ones_needs_a_key(make_answerer: Answering) -> N
         assert client.get("/").headers["www-authenticate"].startswith("Basic ")
         assert served.desk.answerer.policy.calls == 3
         assert FIRST not in served.text and SECOND not in served.text
+
+
+def test_a_busy_key_does_not_lock_another_out(make_answerer: Answering) -> None:
+    settings = Settings(keys=Keys([FIRST, SECOND, FIRST]), concurrency=1, queue=4)
+    with (
+        serving(make_answerer(latency=0.2), settings) as served,
+        served.client() as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+
+        def ask(key: str, prompts: int) -> int:
+            body = {"model": MODEL, "prompt": ["what is x?"] * prompts}
+            headers = {"Authorization": f"Bearer {key}"}
+            return client.post("/v1/completions", json=body, headers=headers).status_code
+
+        busy = threads.submit(ask, FIRST, 4)
+        until(lambda: served.desk.queue.waiting == 3)
+        assert ask(FIRST, 1) == 429
+        assert ask(SECOND, 1) == 200
+        assert busy.result() == 200
 
 
 def test_the_official_client_sends_its_key(make_answerer: Answering) -> None:

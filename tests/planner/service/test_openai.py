@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -409,6 +410,22 @@ def test_prompts_that_there_is_no_room_for_now_may_come_again(make_answerer: Ans
             told = client.post("/v1/completions", json=body)
             assert told.status_code == status
             assert ("retry-after" in told.headers) == (status == 429)
+
+
+def test_one_response_has_no_more_choices_than_it_may(make_answerer: Answering) -> None:
+    def ask(client: httpx.Client, prompts: int, n: int) -> httpx.Response:
+        body = {"model": MODEL, "prompt": ["what is x?"] * prompts, "n": n}
+        return client.post("/v1/completions", json=body)
+
+    with serving(make_answerer()) as served, served.client() as client:
+        assert len(ask(client, 4, 64).json()["choices"]) == 256
+        told = ask(client, 4, 65)
+        assert told.status_code == 400 and told.json()["error"]["param"] == "n"
+        assert "260" in told.json()["error"]["message"]
+    many = Settings(max_prompts=300, queue=400)
+    with serving(make_answerer(), many) as served, served.client() as client:
+        assert len(ask(client, 300, 1).json()["choices"]) == 300  # as it was told to
+        assert ask(client, 151, 2).json()["error"]["param"] == "n"
 
 
 def test_a_request_keeps_the_name_that_its_client_gave_it(served: Served) -> None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from typing import Any
 
 import httpx
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message
 
+from executor.ledger import Ledger
 from executor.simulated import SimulatedPolicy, reference_answer
+from executor.strategy import Greedy
 from planner.service.answerer import Answered, Progress, Query, Report
-from planner.service.forms import split
+from planner.service.forms import PLAIN, Writer, split
+from planner.service.protocol import MOST_CHOICES, CompletionRequest
 from planner.service.settings import Settings
 from planner.service.simulated import SimulatedAnswerer
+from planner.service.streaming import Latest, stream
+from planner.service.work import Attended
 from tests.planner.service.conftest import Answering
 from tests.planner.service.served import MODEL, chat, serving
 
@@ -134,3 +141,46 @@ def test_a_long_answer_arrives_whole(make_answerer: Answering) -> None:
     text = "".join(record["choices"][0]["delta"].get("content", "") for record in records)
     assert text == whole["choices"][0]["message"]["content"]
     assert len(text) > 7000
+
+
+def test_a_stream_of_many_chunks_holds_few_of_them_and_up_nobody() -> None:
+    texts = tuple(f"{index} " + "word " * 200 for index in range(MOST_CHOICES))
+    answered = Answered(
+        texts, ("stop",) * len(texts), None, Greedy(), "all", None, None, Ledger(), 0.0, {}, (), {}
+    )
+    asked = CompletionRequest(model=MODEL, prompt="what is x?", n=len(texts), stream=True)
+    parts: list[tuple[int, int]] = []
+    turns = 0
+
+    async def send(message: Message) -> None:
+        """As of a client that reads all at once: it waits for nothing."""
+        parts.append((len(message.get("body", b"")), turns))
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def answer() -> tuple[Answered, ...]:
+        return (answered,)
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        task = asyncio.create_task(others())
+        async with Attended(answer(), receive) as work:
+            tracemalloc.start()
+            await stream(
+                Writer(PLAIN, "id", asked), work, Latest(), send, heartbeat=60.0, failed=repr
+            )
+            assert tracemalloc.get_traced_memory()[1] < 2 << 20  # all of them are more
+            tracemalloc.stop()
+        task.cancel()
+
+    asyncio.run(main())
+    sizes, seen = zip(*parts, strict=True)
+    assert sum(sizes) > 4 << 20 and max(sizes) < 64 << 10
+    assert seen[-1] >= len(texts) * 200 // 64

@@ -225,6 +225,56 @@ def test_a_key_gets_its_share_of_the_places_and_no_more() -> None:
     asyncio.run(main())
 
 
+def test_a_busy_key_does_not_lock_another_out() -> None:
+    queue = Queue(lambda: 1, 4, keys=2)
+    with contextlib.ExitStack() as busy:
+        for _ in range(4):
+            busy.enter_context(queue.places(1, key=0))
+        with pytest.raises(RequestError) as refused, queue.places(1, key=0):
+            pass
+        assert (refused.value.status, refused.value.code) == (429, "queue_full")
+        with queue.places(1, key=1):
+            assert queue.waiting == 5
+            with pytest.raises(RequestError, match="the queue is full"), queue.places(1, key=1):
+                pass
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 8), st.booleans()), max_size=40),
+    st.integers(2, 6),
+    st.integers(1, 4),
+    st.integers(0, 60),
+)
+def test_every_key_gets_its_first_questions_in(
+    asked: list[tuple[int, int, bool]], keys: int, concurrency: int, room: int
+) -> None:
+    """Whatever others hold. Nobody holds more than there is, and one key alone half the room."""
+    queue = Queue(lambda: concurrency, room, keys=keys)
+    with contextlib.ExitStack() as alone:
+        for _ in range(concurrency + room // 2):
+            alone.enter_context(queue.places(1, key=0))
+    first = max(1, room // 2 // keys) if keys <= (room + 1) // 2 + 1 else 0
+    held: Counter[int] = Counter()
+    with contextlib.ExitStack() as all_of_them:
+        going: list[tuple[int, int, contextlib.ExitStack]] = []
+        for key, questions, ends in asked:
+            if ends and going:
+                one, number, stack = going.pop(0)
+                stack.close()
+                held[one] -= number
+            with contextlib.suppress(RequestError), contextlib.ExitStack() as stack:
+                stack.enter_context(queue.places(questions, key % keys))
+                going.append((key % keys, questions, stack.pop_all()))
+                all_of_them.push(going[-1][2])
+                held[key % keys] += questions
+            assert queue.waiting == held.total() <= queue.capacity
+            for one in range(keys):
+                if held[one] < first:
+                    with queue.places(first - held[one], one):
+                        pass
+    assert queue.waiting == 0
+
+
 def test_a_turn_that_does_not_come_in_time() -> None:
     async def main() -> None:
         queue, told = Queue(lambda: 1, 8), []  # type: ignore[var-annotated]
