@@ -93,8 +93,11 @@ def test_feedback_on_another_sampling_is_said_not_to_count(
     opened: Opened, session: Loading
 ) -> None:
     own = opened.answerer.plan.sampling.max_tokens
-    asked = {"cooler": {"temperature": 0.2}, "shorter": {"max_tokens": own - 1},
-             "longer": {"max_tokens": own + 1}}  # fmt: skip
+    asked: dict[str, dict[str, Any]] = {
+        "cooler": {"temperature": 0.2},
+        "shorter": {"max_tokens": own - 1},
+        "longer": {"max_tokens": own + 1},
+    }
     for name, options in asked.items():
         query = Query(name, PROBLEMS[0].text, (), Constraint(budget=20), None, **options)
         asyncio.run(opened.answerer.answer(query, lambda progress: None))
