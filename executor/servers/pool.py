@@ -28,6 +28,8 @@ _QUIET = 5.0
 _CLIENTS = 32
 # Who asks whether anything is well goes by what was heard so lately.
 _FRESH = 1.0
+# Seconds in which a server that is not too busy says that it is well.
+_PROMPT = 0.3
 
 
 class Pool:
@@ -124,16 +126,29 @@ class Pool:
             raise LostError(f"{server.url}: {reason_of(error)}") from None
 
     async def fault(self) -> str | None:
-        """Why nothing can be asked now; None where a server is well. The silent ones are asked."""
-        client, now = self.client, time.monotonic()
-        silent = [one for one in self.servers
-                  if one.fault is None and now - max(one.heard, one.asked) > _FRESH]  # fmt: skip
-        checks = await asyncio.gather(*(self._check(server, client) for server in silent))
-        for server, fault in zip(silent, checks, strict=True):
-            server.asked = now
-            if fault is not None and server.fault is None:
-                self.down(server, fault)
-        return self._faults() if all(server.fault is not None for server in self.servers) else None
+        """Why nothing can be asked now; None where a server is well. The silent ones are asked, and
+        one that is too busy to say so at once is well for as long as it was heard of lately."""
+        client = self.client
+        faults = await asyncio.gather(*(self._fault(server, client) for server in self.servers))
+        if any(fault is None for fault in faults):
+            return None
+        pairs = zip(self.servers, faults, strict=True)
+        return "; ".join(f"{server.url}: {fault}" for server, fault in pairs)
+
+    async def _fault(self, server: Server, client: httpx.AsyncClient) -> str | None:
+        """Why a server cannot be asked now; None where it is well."""
+        silent = time.monotonic() - max(server.heard, server.asked)
+        if server.fault is not None or silent <= _FRESH:
+            return server.fault
+        try:
+            async with asyncio.timeout(_PROMPT):
+                fault = await self._check(server, client)
+        except TimeoutError:
+            return f"has said nothing for {silent:.0f} s" if silent > _QUIET else None
+        server.asked = time.monotonic()
+        if fault is not None and server.fault is None:
+            self.down(server, fault)
+        return server.fault
 
     def down(self, server: Server, fault: str, *, rest: float = 0.0, losing: bool = False) -> None:
         """Give a server no requests until its health check is answered.
