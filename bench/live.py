@@ -30,7 +30,7 @@ from recommend import plan_of
 from routing import pools_of
 
 from executor.answers import MathGrader
-from executor.strategy import Sampling
+from executor.strategy import BestOfN, Majority, Sampling, Strategy
 from executor.templates import template_for
 from planner.plan import Plan, ProbeCost
 from profiling.fit_difficulty import DifficultyEstimator
@@ -39,7 +39,13 @@ from profiling.passrate import PassRate
 
 POLICY = "lab-0.8m"
 CHAT = "/v1/chat/completions"
-BUDGET = 20
+EACH = 16
+FIXED: Mapping[str, Strategy] = {
+    f"majority@{EACH}": Majority(EACH),
+    f"best_of_n@{EACH}": BestOfN(EACH),
+}
+"""What routing is compared with: one strategy for all questions."""
+BUDGET = EACH + 4
 """Most generations a question: a strategy of 16, and four probes."""
 _START_SECONDS = 240.0
 _DRAIN_SECONDS = 5

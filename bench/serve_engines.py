@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from common import LABORATORY, finish
-from live import CHAT, Connection, Live, body, recorded_plan, serving
+from live import CHAT, FIXED, Connection, Live, body, recorded_plan, serving
 
 from executor.ledger import Ledger
 from executor.problem import Problem, content_id
 from executor.runner import Executor
-from executor.strategy import BestOfN, Majority, Strategy, key
+from executor.strategy import Strategy, key
 from planner.cli import build_parser
 from planner.commands import common
 from planner.console import Silence
@@ -38,12 +38,7 @@ from planner.plan import Plan
 from planner.router import Ask, route
 from profiling.problems import load_problems
 
-BUDGET_OF_ONE = 16
-WAYS: Mapping[str, Strategy | None] = {
-    "by plan": None,
-    f"majority@{BUDGET_OF_ONE}": Majority(BUDGET_OF_ONE),
-    f"best_of_n@{BUDGET_OF_ONE}": BestOfN(BUDGET_OF_ONE),
-}
+WAYS: Mapping[str, Strategy | None] = {"by plan": None, **FIXED}
 _PATIENCE = 300.0
 
 

@@ -29,25 +29,20 @@ from typing import Any
 
 import numpy as np
 from common import LABORATORY, ROOT, apportion, finish
-from live import serving
+from live import BUDGET, EACH, FIXED, POLICY, serving
 
 sys.path.insert(0, str(ROOT))
 
 from executor.answers import MathGrader
 from executor.problem import Problem
-from executor.strategy import BestOfN, Majority, Strategy, key
+from executor.strategy import Strategy, key
 from planner.plan import Plan
 from planner.summary import paired_interval
 from profiling.passrate import PassRate
 from profiling.problems import load_problems
 
-POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
-BUDGET = 16
-FIXED: Mapping[str, Strategy | None] = {
-    "router": None,
-    f"majority@{BUDGET}": Majority(BUDGET),
-    f"best_of_n@{BUDGET}": BestOfN(BUDGET),
-}
+PRM = f"{POLICY}-prm"
+WAYS: Mapping[str, Strategy | None] = {"router": None, **FIXED}
 _LEVEL = 0.90
 
 
@@ -72,11 +67,11 @@ def make_plan(folder: Path) -> Path:
     models = ["--policy", POLICY, "--prm", PRM]
     asked = ["--problems", LABORATORY / "profile.jsonl", "--limit", "200", "--max-tokens", "256"]
     apportion("profile", *models, *asked, "--max-samples", "64", *store)
-    live = ["--strategies", "greedy,beam_search,dvts", "--budgets", f"4,{BUDGET}"]
+    live = ["--strategies", "greedy,beam_search,dvts", "--budgets", f"4,{EACH}"]
     apportion("measure", *models, *asked, *live, *store)
     apportion("fit", *store)
     plan = folder / "plan.json"
-    apportion("plan", *models, "--budget", str(BUDGET + 4), "--out", plan, *store)
+    apportion("plan", *models, "--budget", str(BUDGET), "--out", plan, *store)
     return plan
 
 
@@ -178,7 +173,7 @@ def run(ask: Ask, problems: Sequence[Problem], at_once: int) -> dict[str, Any]:
 
     async def every() -> dict[str, list[Told]]:
         found = {}
-        for name, strategy in FIXED.items():
+        for name, strategy in WAYS.items():
             started = time.perf_counter()
             found[name] = await ask_all(ask, problems, strategy, at_once)
             print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
