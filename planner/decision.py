@@ -6,9 +6,7 @@ Nothing here draws or waits: a decision is made from a loaded plan in well under
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,10 @@ from scipy.special import ndtr
 
 from executor.strategy import Strategy
 from planner.constraint import Constraint
-from planner.menu import Menu
 from planner.plan import DEFAULT, Entry, Plan
 from planner.selection import cheapest_sure, most_accurate
 from profiling.arrays import Floats
-from profiling.difficulty import Estimated, Head, Quality
+from profiling.difficulty import Estimated
 from profiling.passrate import Difficulty
 from profiling.probes import Probes, text_features
 
@@ -56,6 +53,7 @@ class Look:
         known: whether the question is one that the plan can tell anything of.
         estimate: by the text alone; None where the plan cannot tell anything from it.
         about: features of the text (`profiling.probes.text_features`); None where none were asked.
+        far: whether these are far from those of the profile; None where that was not asked.
         now, then: expected accuracy of choosing without probes, and of the best way to probe;
             None where that was not weighed.
         notes: what should be known about it, for people.
@@ -68,6 +66,7 @@ class Look:
     then: float | None = None
     notes: tuple[str, ...] = ()
     about: Floats | None = field(default=None, compare=False, repr=False)
+    far: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -105,14 +104,15 @@ def look(
     if classifier is None or (settled and not (weigh and plan.alternatives)):
         return Look(0, known=False, about=about)
     about = text_features(text) if about is None else about
-    if plan.reference is not None and plan.reference.outside(about):
+    far = None if plan.reference is None else plan.reference.outside(about)
+    if far:
         said = "the question is unlike those of the profile: it gets what is best for all of them"
-        return Look(0, known=False, notes=(said,), about=about)
-    heads = [head for head in classifier.heads if head.probes]
+        return Look(0, known=False, notes=(said,), about=about, far=far)
     estimate = by_text(plan, text, about)
     if not plan.alternatives:
-        return Look(classifier.probes, known=True, estimate=estimate, about=about)
-    return _weighed(plan, heads, estimate, constraint, about, scored=scored)
+        return Look(classifier.probes, known=True, estimate=estimate, about=about, far=far)
+    probes, now, then = _weighed(plan, estimate, constraint, scored=scored)
+    return Look(probes, known=True, estimate=estimate, now=now, then=then, about=about, far=far)
 
 
 def by_text(plan: Plan, text: str, about: Floats | None = None) -> Estimated | None:
@@ -170,87 +170,33 @@ def chances_of(estimate: Estimated) -> dict[str, float]:
 
 
 def _weighed(
-    plan: Plan,
-    heads: Sequence[Head],
-    estimate: Estimated | None,
-    constraint: Constraint,
-    about: Floats,
-    *,
-    scored: bool,
-) -> Look:
-    """The value of information: what choosing is expected to come to without and with probes.
+    plan: Plan, estimate: Estimated | None, constraint: Constraint, *, scored: bool
+) -> tuple[int, float | None, float | None]:
+    """How often to probe, and the expected accuracy of choosing without probes and of the best way
+    to probe; see `planner.weighing`. None where nothing would keep to the constraint.
 
     The chances of the difficulties before probing are those by the text alone, else the profile's
-    mix. What k probes will say is taken as the difficulty they name, which by the held-out
-    confusion of their head has a chance P(named | true); by Bayes' rule it changes the chances, and
-    the choice with them (preposterior analysis, Raiffa and Schlaifer 1961, ch. 4). What they cost
-    is in what is then left to choose from, and in its price. Text and probes are taken as
-    independent given the difficulty, and probes say more than a name: errors of opposite signs.
-
-    Not probing, and probing k times, are chosen between by the rule that strategies are.
+    mix. Not probing, and probing k times, are chosen between by the rule that strategies are.
     """
     prior = plan.menu(0, scored=scored).chances(
         plan.mix if estimate is None else chances_of(estimate)
     )
-    ways = [(0, _expected(plan.menu(0, scored=scored), np.ones(1), prior[None, :], constraint))]
-    for head in heads:
-        menu = plan.menu(head.probes, scored=scored)
-        chances, states = _after(prior, head, menu)
-        ways.append((head.probes, _expected(menu, chances, states, constraint)))
-    possible = [(probes, found) for probes, found in ways if found is not None]
-    if not possible:
-        return Look(0, known=True, estimate=estimate, about=about)  # and the choice will say why
-    values = np.array([found for _, found in possible])
+    probes = plan.weighed_probes
+    ways = plan.weighing(scored=scored).ways(prior, constraint)
+    possible = ~np.isnan(ways[:, 0])
+    if not possible.any():
+        return 0, None, None  # and the choice will say why
     # Rounded: of ways that are equal the one without probes, which is the first.
-    accuracy, price, spread = values.T
-    accuracy, price = accuracy.round(9), (price / max(price.max(), _NOTHING)).round(9)
+    accuracy, price = ways[:, 0].round(9), ways[:, 1]
+    price = (price / max(price[possible].max(), _NOTHING)).round(9)
+    means, prices = np.where(possible, accuracy, -np.inf), np.where(possible, price, np.inf)
     if constraint.target_accuracy is None:
-        best = most_accurate(accuracy[None, :], price)
+        best = most_accurate(means[None, :], prices)
     else:
-        sure = ndtr((accuracy - constraint.target_accuracy) / spread)
-        best = cheapest_sure(accuracy[None, :], sure[None, :], price, constraint.confidence)
-    probing = [float(a) for (probes, _), a in zip(possible, accuracy, strict=True) if probes]
-    return Look(
-        possible[int(best[0])][0],
-        known=True,
-        estimate=estimate,
-        now=None if ways[0][1] is None else ways[0][1][0],
-        then=max(probing, default=None),
-        about=about,
-    )
-
-
-def _after(prior: Floats, head: Head, menu: Menu) -> tuple[Floats, Floats]:
-    """The chance of each difficulty to be named, and the chances of all once it was."""
-    joint = prior[:, None] * _named(head.quality, menu.levels)
-    chances = joint.sum(axis=0)
-    told = chances > 0
-    return chances[told], (joint[:, told] / chances[told]).T
-
-
-@lru_cache(maxsize=64)
-def _named(quality: Quality, levels: tuple[str, ...]) -> Floats:
-    """P(difficulty named | true), a row each; any alike where nothing is known of the true one."""
-    named = quality.named()
-    anything = [1 / len(_LEVELS)] * len(_LEVELS)
-    return np.array([
-        list(named[level].values()) if level in named else anything for level in levels
-    ])  # fmt: skip
-
-
-def _expected(
-    menu: Menu, chances: Floats, states: Floats, constraint: Constraint
-) -> tuple[float, float, float] | None:
-    """Accuracy, price, and standard deviation of the accuracy, of choosing in each state.
-
-    States share what is not known of the strategies: their errors are added as if they went
-    together. None where in some state nothing keeps to the constraint.
-    """
-    worth = menu.worth(states, constraint)
-    if worth is None:
-        return None
-    return (
-        float(chances @ worth.accuracy),
-        float(chances @ worth.price),
-        float(chances @ np.sqrt(worth.variance)),
-    )
+        sure = ndtr((accuracy - constraint.target_accuracy) / ways[:, 2])
+        best = cheapest_sure(
+            means[None, :], sure[None, :], prices, constraint.confidence, possible[None, :]
+        )
+    now = float(ways[0, 0]) if possible[0] else None
+    then = means[1:].max(initial=-np.inf)
+    return probes[int(best[0])], now, float(then) if then > -np.inf else None

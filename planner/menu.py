@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from planner.recommend import Choice
 
 _TAILS = np.array([(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
-_COSTS = tuple(Cost.__dataclass_fields__)
+COSTS = tuple(Cost.__dataclass_fields__)
 # Limits on what a strategy is expected to cost, and the costs they are on.
-_LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
+LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ class Menu:
         found: by difficulty, what is expected of each strategy, the probes that were drawn before
             it in its cost; in one order of strategies.
         rates: that costs were counted by.
+
+    Attributes:
+        levels, strategies: rows and columns of what follows.
+        accuracy, variance, price: expected, shape `(levels, strategies)`; NaN where not known.
+        costs: `COSTS`, shape `(costs, levels, strategies)`.
+        n: generations, probes that a strategy cannot use included; shape `(strategies,)`.
     """
 
     def __init__(self, found: Mapping[str, Sequence[Choice]], rates: Rates = NO_RATES) -> None:
@@ -83,23 +89,23 @@ class Menu:
         every = {choice.strategy: choice.extra for known in found.values() for choice in known}
         self.strategies = tuple(every)
         self.unit = cost_unit([choice for known in found.values() for choice in known])
-        self._n = np.array([s.n + extra for s, extra in every.items()], dtype=np.float64)
+        self.n = np.array([s.n + extra for s, extra in every.items()], dtype=np.float64)
         self._extra = tuple(every.values())
         shape = len(self.levels), len(every)
         # Where a strategy is not known on a difficulty, nothing is.
-        self._accuracy, self._variance, self._price = (np.full(shape, np.nan) for _ in range(3))
-        self._costs = np.full((len(_COSTS), *shape), np.nan)
+        self.accuracy, self.variance, self.price = (np.full(shape, np.nan) for _ in range(3))
+        self.costs = np.full((len(COSTS), *shape), np.nan)
         at = {strategy: column for column, strategy in enumerate(self.strategies)}
         for row, known in enumerate(found.values()):
             for choice in known:
                 a, b = choice.beta
                 cell = row, at[choice.strategy]
-                self._accuracy[cell] = choice.predicted_accuracy
-                self._variance[cell] = a * b / ((a + b) ** 2 * (a + b + 1))
-                self._price[cell] = choice.price(self.unit)
-                for place, name in enumerate(_COSTS):
+                self.accuracy[cell] = choice.predicted_accuracy
+                self.variance[cell] = a * b / ((a + b) ** 2 * (a + b + 1))
+                self.price[cell] = choice.price(self.unit)
+                for place, name in enumerate(COSTS):
                     value = getattr(choice.cost, name)
-                    self._costs[place, *cell] = np.nan if value is None else value
+                    self.costs[place, *cell] = np.nan if value is None else value
 
     @classmethod
     def of(cls, plan: Plan, probes: int = 0, *, scored: bool = True) -> Menu:
@@ -153,7 +159,7 @@ class Menu:
         if strategy not in self.strategies:
             return None
         column = self.strategies.index(strategy)
-        known = not np.isnan(self._accuracy[used, column]).any()
+        known = not np.isnan(self.accuracy[used, column]).any()
         return self._pick(used, weights, column) if known else None
 
     def others(
@@ -166,7 +172,7 @@ class Menu:
         """The most accurate besides one that keep to a constraint, best first."""
         states = self.chances(given)[None, :]
         used, weights = self._used(states)
-        means = np.where(self.allowed(states, constraint), weights @ self._accuracy[used], -np.inf)
+        means = np.where(self.allowed(states, constraint), weights @ self.accuracy[used], -np.inf)
         ranked = [c for c in np.argsort(-means[0], kind="stable") if means[0, c] > -np.inf]
         others = [column for column in ranked if self.strategies[column] != strategy]
         return [self._pick(used, weights, int(column)) for column in others[:most]]
@@ -177,12 +183,12 @@ class Menu:
 
     def cheapest(self, cost: str) -> Strategy:
         """The strategy that needs least of a cost (a field of `Cost`) on any question."""
-        row = self._costs[_COSTS.index(cost), self.levels.index(ALL)]
+        row = self.costs[COSTS.index(cost), self.levels.index(ALL)]
         return self.strategies[int(np.nanargmin(row))]
 
     def _pick(self, used: NDArray[np.intp], weights: Floats, column: int) -> Pick:
-        mean = float((weights @ self._accuracy[used, column])[0])
-        a, b = _beta(mean, float((weights**2 @ self._variance[used, column])[0]))
+        mean = float((weights @ self.accuracy[used, column])[0])
+        a, b = _beta(mean, float((weights**2 @ self.variance[used, column])[0]))
         low, high = betaincinv(a, b, _TAILS).tolist()
         cost = self._priced(used, weights, np.array([column]))[0]
         return Pick(self.strategies[column], mean, (low, high), (a, b), cost)
@@ -191,18 +197,18 @@ class Menu:
         """Which strategies keep to the limits, for all that is known; shape
         `(states, strategies)`."""
         used, weights = self._used(states)
-        return self._allowed(used, weights, weights @ self._accuracy[used], constraint)
+        return self._allowed(used, weights, weights @ self.accuracy[used], constraint)
 
     def _allowed(
         self, used: NDArray[np.intp], weights: Floats, accuracy: Floats, constraint: Constraint
     ) -> NDArray[np.bool_]:
         allowed = ~np.isnan(accuracy)
         if constraint.budget is not None:
-            allowed &= self._n <= constraint.budget
-        for limit, name in _LIMITED.items():
+            allowed &= self.n <= constraint.budget
+        for limit, name in LIMITED.items():
             most = getattr(constraint, limit)
             if most is not None:
-                costs = weights @ self._costs[_COSTS.index(name), used]
+                costs = weights @ self.costs[COSTS.index(name), used]
                 allowed &= costs <= most  # NaN is not
         return np.asarray(allowed)
 
@@ -218,27 +224,13 @@ class Menu:
                 variance, as `recommend` has it, or of a normal one, for many states at once.
         """
         used, weights = self._used(states)
-        accuracy = weights @ self._accuracy[used]
+        accuracy = weights @ self.accuracy[used]
         allowed = self._allowed(used, weights, accuracy, constraint)
         if not allowed.any(axis=1).all():
             return None
-        variance = weights**2 @ self._variance[used]
-        price = weights @ self._price[used]
-        means, prices = np.where(allowed, accuracy, -np.inf), np.where(allowed, price, np.inf)
-        target = constraint.target_accuracy
-        if target is None:
-            chosen = most_accurate(means, prices)
-        else:
-            if exact:
-                a, b = _beta(accuracy, variance)
-                chances = probability_above(a, b, target)
-            else:
-                chances = ndtr((accuracy - target) / np.sqrt(variance))
-            chosen = cheapest_sure(means, chances, prices, constraint.confidence, allowed)
-        rows = np.arange(len(states))
-        return Worth(
-            chosen, accuracy[rows, chosen], variance[rows, chosen], price[rows, chosen]
-        )  # fmt: skip
+        variance = weights**2 @ self.variance[used]
+        price = weights @ self.price[used]
+        return chosen_of(accuracy, variance, price, allowed, constraint, exact=exact)
 
     def _used(self, states: Floats) -> tuple[NDArray[np.intp], Floats]:
         """The difficulties that have any chance, and their chances: of others nothing is asked."""
@@ -249,14 +241,46 @@ class Menu:
         self, used: NDArray[np.intp], weights: Floats, columns: NDArray[np.intp]
     ) -> list[Cost]:
         """The expected costs of some strategies."""
-        known = self._costs[:, used][:, :, columns]
+        known = self.costs[:, used][:, :, columns]
         expected = np.einsum("l,cls->sc", weights[0], known).tolist()
         unknown = dict.fromkeys(TOKENS, math.nan)
-        rows = (zip(_COSTS, row, strict=True) for row in expected)
+        rows = (zip(COSTS, row, strict=True) for row in expected)
         return [
             Cost(**unknown | {name: value for name, value in row if not math.isnan(value)})
             for row in rows
         ]
+
+
+def chosen_of(
+    accuracy: Floats,
+    variance: Floats,
+    price: Floats,
+    allowed: NDArray[np.bool_],
+    constraint: Constraint,
+    *,
+    exact: bool = False,
+) -> Worth:
+    """The choice in each state of knowledge, see `Menu.worth`.
+
+    Args:
+        accuracy, variance, price: expected, shape `(states, strategies)`.
+        allowed: of the same shape, what may be chosen.
+        constraint: whose target counts.
+        exact: see `Menu.worth`.
+    """
+    means, prices = np.where(allowed, accuracy, -np.inf), np.where(allowed, price, np.inf)
+    target = constraint.target_accuracy
+    if target is None:
+        chosen = most_accurate(means, prices)
+    else:
+        if exact:
+            a, b = _beta(accuracy, variance)
+            chances = probability_above(a, b, target)
+        else:
+            chances = ndtr((accuracy - target) / np.sqrt(variance))
+        chosen = cheapest_sure(means, chances, prices, constraint.confidence, allowed)
+    rows = np.arange(len(accuracy))
+    return Worth(chosen, accuracy[rows, chosen], variance[rows, chosen], price[rows, chosen])
 
 
 def charged(plan: Plan, probes: int = 0) -> dict[str, list[Choice]]:

@@ -30,6 +30,7 @@ from profiling.passrate import ALL, Difficulty
 if TYPE_CHECKING:
     from planner.menu import Menu, Pick
     from planner.recommend import Choice
+    from planner.weighing import Weighing
 
 FORMAT = "apportion-plan"
 VERSION = 3
@@ -149,6 +150,9 @@ class Plan:
     _menus: dict[tuple[int, bool], Menu] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+    _weighings: dict[bool, Weighing] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def entry(self, difficulty: str) -> Entry:
         """The entry for a difficulty, or the one for all."""
@@ -191,6 +195,30 @@ class Plan:
                 )
             self._menus[probes, scored] = Menu.of(self, probes, scored=scored)
         return self._menus[probes, scored]
+
+    @property
+    def weighed_probes(self) -> tuple[int, ...]:
+        """The numbers of probes that may be worth drawing, 0 first."""
+        heads = () if self.classifier is None else self.classifier.heads
+        return (0, *(head.probes for head in heads if head.probes))
+
+    def weighing(self, *, scored: bool = True) -> Weighing:
+        """What probes are worth; made once.
+
+        Args:
+            scored: whether there is a PRM.
+
+        Raises:
+            InputError: the plan keeps no alternatives.
+        """
+        if scored not in self._weighings:
+            from planner.weighing import Weighing
+
+            menus = [self.menu(probes, scored=scored) for probes in self.weighed_probes]
+            heads = () if self.classifier is None else self.classifier.heads
+            qualities = [head.quality for head in heads if head.probes]
+            self._weighings[scored] = Weighing(menus, qualities)
+        return self._weighings[scored]
 
     def choices(self) -> dict[str, Any]:
         """What shapes its answers, for the run it makes: predictions only where they decide between

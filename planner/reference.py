@@ -42,6 +42,7 @@ class Cloud:
     farthest: float
     reach: float = field(init=False, compare=False, repr=False)
     _axes: tuple[Floats, Floats] = field(init=False, compare=False, repr=False)
+    _centre: Floats = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         sizes = {len(self.mean), len(self.covariance), *map(len, self.covariance)}
@@ -49,6 +50,7 @@ class Cloud:
         if len(sizes) != 1 or self.points < 2 or not np.isfinite(numbers).all():
             raise ValueError("a cloud needs two points, a mean, and a covariance of its size")
         object.__setattr__(self, "_axes", _principal(np.array(self.covariance)))
+        object.__setattr__(self, "_centre", np.array(self.mean))
         reach = max(self.farthest, self.quantile(1 - 1 / _ONE_IN))
         object.__setattr__(self, "reach", reach)
 
@@ -70,8 +72,8 @@ class Cloud:
     def distance(self, point: Floats) -> float:
         """Squared Mahalanobis distance of a point from the mean."""
         variances, axes = self._axes
-        along = axes.T @ (point - np.array(self.mean))
-        return float((along**2 / variances).sum())
+        along = (point - self._centre) @ axes
+        return float((along * along / variances).sum())
 
     def quantile(self, level: float, drawn: int = 1) -> float:
         """What the squared distance of the mean of so many new normal points is below with a

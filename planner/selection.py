@@ -16,6 +16,8 @@ Number = TypeVar("Number", float, Floats)
 
 # Accuracies this close are the same for all that is known; then the cheaper one is chosen.
 INDIFFERENCE = 0.005
+# Prices this close, in proportion, are equal: they are sums in whatever order.
+_ROUNDING = 1e-9
 
 
 def most_accurate(means: Floats, prices: Floats) -> NDArray[np.intp]:
@@ -74,5 +76,5 @@ def cheapest_sure(
 def _cheapest(eligible: NDArray[np.bool_], means: Floats, prices: Floats) -> NDArray[np.intp]:
     """The cheapest eligible one of each row; of equally cheap ones the most accurate."""
     prices = np.where(eligible, prices, np.inf)
-    tied = eligible & (prices == prices.min(axis=1, keepdims=True))
+    tied = eligible & (prices <= prices.min(axis=1, keepdims=True) * (1 + _ROUNDING))
     return np.asarray(np.argmax(np.where(tied, means, -np.inf), axis=1))

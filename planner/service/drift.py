@@ -162,6 +162,7 @@ class Drift:
         estimate: Estimated | None,
         agreed: tuple[int, int] | None,
         about: Floats | None = None,
+        far: bool | None = None,
     ) -> list[Finding]:
         """Take in a question.
 
@@ -171,6 +172,7 @@ class Drift:
             agreed: how many of how many probes were of the largest class of equal answers; None
                 where it was not probed, or not with the plan's sampling.
             about: features of its text, where they are known already.
+            far: whether it is far from the profile's, where that is known already.
 
         Returns:
             What was found to have drifted, where a window is full with this question.
@@ -180,7 +182,7 @@ class Drift:
             return []
         at = text_features(text) if about is None else about
         self._texts.append(at)
-        self._far.append(reference.outside(at))
+        self._far.append(reference.outside(at) if far is None else far)
         estimate = estimate or by_text(self.plan, text, at)
         if estimate is not None:
             self._estimates.append(tuple(estimate.probabilities.values())[:-1])

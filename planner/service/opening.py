@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from executor.runner import Executor
 from planner.plan import Plan
@@ -84,13 +85,23 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
 
     template = plan.template.to_dict()
 
+    plain: tuple[Executor, dict[str, Any]] | None = None
+
+    def settings_of(executor: Executor) -> dict[str, Any]:
+        # One executor answers all queries but those with a sampling of their own.
+        nonlocal plain
+        if plain is None or plain[0] is not executor:
+            plain = executor, executor.settings(template)
+        return plain[1]
+
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
         looked = routed.looked
         # Of probes that were drawn otherwise than the profile's nothing follows.
         agreed = routed.agreement if executor.sampling == plan.sampling else None
-        for finding in drift.observe(query.text, looked.estimate, agreed, looked.about):
+        for finding in drift.observe(query.text, looked.estimate, agreed, looked.about, looked.far):
             say(finding.sentence())
-        settings = executor.settings(template)
-        feedback.remember(query, routed, executor.policy_name, executor.prm_name, settings)
+        feedback.remember(
+            query, routed, executor.policy_name, executor.prm_name, settings_of(executor)
+        )
 
     return watch
