@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from executor.ledger import Ledger
@@ -64,6 +64,8 @@ class Routed:
         agreement: of how many probes how many agreed; None where none were drawn.
         cut: whether time ran out before the strategy had ended.
         seen: what must be stored of the problem (`Executor.note`).
+        deciding: seconds that routing took: what the text and the probes say, and the choice. What
+            drawing and scoring the probes took is not in it.
     """
 
     outcome: Outcome
@@ -72,6 +74,7 @@ class Routed:
     agreement: tuple[int, int] | None
     cut: bool
     seen: Mapping[str, Any]
+    deciding: float = field(default=0.0, compare=False)
 
     @property
     def note(self) -> dict[str, Any]:
@@ -159,6 +162,7 @@ class _Routing:
                 plan, problem.text, self._constraint,
                 scored=self._scored, weigh=ask.weigh, about=about,
             )  # fmt: skip
+        self._deciding = time.perf_counter() - started
         # Until it is decided what to run: what the probes may take.
         self._context = executor.context(problem, max(1, self._looked.probes), ask.ledger)
         self._so_far = SoFar(self._context)
@@ -188,12 +192,16 @@ class _Routing:
             decision.strategy, self._context, responses, self._started
         )
         seen = executor.note(problem)
-        return Routed(outcome, decision, self._looked, self._agreement, cut, seen)
+        return Routed(
+            outcome, decision, self._looked, self._agreement, cut, seen, self._deciding
+        )  # fmt: skip
 
     async def _search(self) -> list[Response]:
         self._progress("probing", None, 0)
         probes = await self._probes()
+        began = time.perf_counter()
         decision = self._decision = await self._decide(probes)
+        self._deciding += time.perf_counter() - began
         strategy, context = decision.strategy, self._context
         self._progress("routed", decision, context.ledger.policy_generated)
         usable = uses_probes(strategy, len(probes))

@@ -109,6 +109,8 @@ class Answered:
         cost: `flops`, `usd`, `seconds`; None where it is not known.
         notes: fallbacks, deadlines that cut the search, what was not known.
         explain: the estimate, the alternatives considered, and why.
+        routing: seconds that routing added: what was known of the question, the choice, and what
+            is kept of the answer to learn from.
     """
 
     texts: tuple[str, ...]
@@ -123,6 +125,7 @@ class Answered:
     cost: Mapping[str, float | None]
     notes: tuple[str, ...]
     explain: Mapping[str, Any]
+    routing: float = 0.0
 
 
 Report = Callable[[Progress], None]

@@ -74,6 +74,7 @@ class Exchange:
                 "n": [answered.strategy.n for answered in shown],
                 "difficulty": [answered.difficulty for answered in shown],
                 "predicted": [answered.predicted_accuracy for answered in shown],
+                "routing_seconds": [round(answered.routing, 6) for answered in shown],
                 "generated_tokens": sum(a.ledger.policy_generated for a in self.answers),
                 "prm_tokens": sum(a.ledger.prm for a in self.answers),
             }

@@ -50,6 +50,11 @@ class Metrics:
             "apportion_own_seconds", "Of these, all but waiting in the queue and for the answer.",
             registry=registry, buckets=_OWN,
         )  # fmt: skip
+        self._routing = Histogram(
+            "apportion_routing_seconds",
+            "What routing took of a question's time: its difficulty, the choice, and its records.",
+            registry=registry, buckets=_OWN,
+        )  # fmt: skip
         self._waited = Histogram(
             "apportion_queue_seconds", "A question's wait for its turn.",
             registry=registry, buckets=(0.001, *_SECONDS),
@@ -104,6 +109,7 @@ class Metrics:
         self._answers.labels(name, answered.difficulty).inc()
         self._answering.labels(name).observe(seconds)
         self._waited.observe(waited)
+        self._routing.observe(answered.routing)
         _count(self._tokens, answered.ledger)
 
     def spent(self, ledger: Ledger) -> None:

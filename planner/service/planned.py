@@ -109,8 +109,6 @@ class PlanAnswerer:
             self._give_up(executor)
             raise
         self._admission.learn(routed.outcome)
-        if self._watch is not None:
-            self._watch(query, routed, mine)
         return answered
 
     async def _executor_within(self, seconds: float | None) -> Executor:
@@ -223,6 +221,10 @@ class PlanAnswerer:
             chosen = await asyncio.to_thread(
                 best, decision.strategy, samples, query.n, executor.grader
             )
+        began = time.perf_counter()
+        if self._watch is not None:
+            self._watch(query, routed, executor)
+        watching = time.perf_counter() - began
         texts = tuple(samples[index].text for index in chosen)
         finished = [samples[index].state == State.FINISHED.value for index in chosen]
         entry = decision.entry
@@ -243,6 +245,7 @@ class PlanAnswerer:
                 if query.explain
                 else {}
             ),
+            routing=routed.deciding + watching,
         )
 
     def _cost(self, ledger: Ledger) -> dict[str, float | None]:
@@ -318,18 +321,18 @@ def _told(stage: str, decision: Decision | None, tokens: int) -> Progress:
 
 def _with_sampling(executor: Executor, query: Query) -> Executor:
     """The models with the query's own sampling; InputError where that cannot be."""
-    sampling = executor.sampling
-    most = sampling.max_tokens if query.max_tokens is None else query.max_tokens
-    heat = sampling.temperature if query.temperature is None else query.temperature
-    return replace(
-        executor,
-        sampling=replace(
-            sampling, temperature=heat, max_tokens=min(most, sampling.max_tokens)
-        ),
-        seed=executor.seed if query.seed is None else query.seed,
-        # Where several answers are wanted, those behind the winner count.
-        early_stop=executor.early_stop and query.n == 1,
-    )  # fmt: skip
+    plain = executor.sampling
+    asked = replace(
+        plain,
+        temperature=plain.temperature if query.temperature is None else query.temperature,
+        max_tokens=min(query.max_tokens or plain.max_tokens, plain.max_tokens),
+    )
+    seed = executor.seed if query.seed is None else query.seed
+    # Where several answers are wanted, those behind the winner count.
+    early = executor.early_stop and query.n == 1
+    if (asked, seed, early) == (plain, executor.seed, executor.early_stop):
+        return executor
+    return replace(executor, sampling=asked, seed=seed, early_stop=early)
 
 
 def _problem(query: Query) -> Problem:

@@ -90,6 +90,7 @@ def test_what_a_line_says(make_answerer: Answering) -> None:
         "generated_tokens": usage["completion_tokens"], "prm_tokens": usage["ledger"]["prm"],
     }  # fmt: skip
     assert 0 < line["own_seconds"] < line["seconds"]
+    assert line["routing_seconds"] == [0.0]  # nothing is routed here
 
 
 def test_what_failed_is_told_without_its_message(make_answerer: Answering) -> None:

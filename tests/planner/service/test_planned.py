@@ -141,6 +141,8 @@ def test_every_query_is_routed_on_top_of_its_probes(grader: MathGrader) -> None:
     check_ledger(service, easy, hard)
     assert [one.stage for one in service.heard[:3]] == ["probing", "routed", "searching"]
     assert service.heard[1].strategy == "majority"
+    for one in (easy, hard):
+        assert 0 < one.routing < one.seconds
 
 
 def test_a_query_may_have_a_constraint_of_its_own(grader: MathGrader) -> None:
