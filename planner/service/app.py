@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -131,9 +132,19 @@ class _Silence(Response):
         """Nothing is sent."""
 
 
+class _Plain(APIRoute):
+    """A path whose endpoint reads the request and makes the response: what FastAPI does for others
+    (parameters, dependencies, validated results) would be done for nothing, at every question."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint itself."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
 def _api(desk: Desk) -> APIRouter:
     """OpenAI's paths."""
-    router = APIRouter(prefix="/v1")
+    router, asking = APIRouter(prefix="/v1"), APIRouter(route_class=_Plain)
 
     async def read(request: Request, kind: type[Asked]) -> Asked:
         if desk.closing:  # before a long body comes
@@ -143,7 +154,7 @@ def _api(desk: Desk) -> APIRouter:
             raise _no_model(desk, asked.model)
         return asked
 
-    @router.post(
+    @asking.post(
         "/chat/completions",
         response_model=responses.ChatCompletion,
         responses=_streamed(_ERRORS),
@@ -155,7 +166,7 @@ def _api(desk: Desk) -> APIRouter:
         asked = await read(request, ChatRequest)
         return Delivery(desk, exchange, asked, chat_queries(asked, exchange, desk.settings))
 
-    @router.post(
+    @asking.post(
         "/completions",
         response_model=responses.Completion,
         responses=_streamed(_ERRORS),
@@ -168,6 +179,7 @@ def _api(desk: Desk) -> APIRouter:
         queries = plain_queries(asked, exchange, desk.settings, desk.answerer)
         return Delivery(desk, exchange, asked, queries)
 
+    router.include_router(asking)
     started = int(time.time())
 
     def card() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from starlette.types import Receive
 from planner.service.faults import ClientGoneError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Attended(Generic[T]):
@@ -23,10 +24,10 @@ class Attended(Generic[T]):
     def __init__(self, work: Coroutine[Any, Any, T], receive: Receive) -> None:
         self._moved = asyncio.Event()
         self._stopped: Exception | None = None
-        self._work = asyncio.ensure_future(work)
-        self._client = asyncio.ensure_future(_gone(receive))
+        self._work = asyncio.create_task(self._noticed(work))
+        self._client = asyncio.create_task(self._noticed(_gone(receive)))
         for task in (self._work, self._client):
-            task.add_done_callback(lambda _: self._moved.set())
+            task.add_done_callback(lambda _: self._moved.set())  # even if it never began
 
     async def __aenter__(self) -> Attended[T]:
         return self
@@ -50,6 +51,13 @@ class Attended(Generic[T]):
         """Have whoever waits raise `error`, unless the work is done."""
         self._stopped = error
         self._moved.set()
+
+    async def _noticed(self, work: Coroutine[Any, Any, R]) -> R:
+        try:
+            return await work
+        finally:
+            # Whoever waits goes on in the next turn of the loop, and not in the one after that.
+            self._moved.set()
 
     async def moved(self, seconds: float | None = None) -> bool:
         """Wait until something happens; False where nothing did for so many seconds.
