@@ -44,6 +44,15 @@ def command(place: Path, name: str, asked: dict[str, Any], *further: str) -> Any
     return document(place, name, *options, *further)
 
 
+def shown(record: Any) -> Any:
+    """A document to twelve digits: the last bits of a sum may differ between two processes."""
+    if isinstance(record, dict):
+        return {name: shown(value) for name, value in record.items()}
+    if isinstance(record, list):
+        return [shown(value) for value in record]
+    return float(f"{record:.12g}") if isinstance(record, float) else record
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -59,7 +68,8 @@ def test_a_recommendation_is_the_commands_own_document(
 ) -> None:
     told = client.get("/api/recommend", params=asked)
     assert told.status_code == 200
-    assert told.json()["recommendation"] == command(tmp_path, "recommend", asked)
+    asked_by_command = command(tmp_path, "recommend", asked)
+    assert shown(told.json()["recommendation"]) == shown(asked_by_command)
 
 
 @pytest.mark.parametrize(
