@@ -13,16 +13,20 @@ Three figures, each within the next:
 - `routing`: what a question is routed by: its text's features, whether they are like the profile's,
   what probes are worth, what they say, the choice, drift, and what is kept for feedback. As the
   server's log has it (`routing_seconds`), of every question.
-- `service`: that, and what the server takes of a request besides its answer: reading, checking and
-  writing it, turns, log, metrics (`own_seconds`).
+- `service`: that, and what the server takes before and after a request's questions are answered:
+  reading, checking, writing (`own_seconds` of the log). Not in it: what it does after the response
+  (metrics, the log's line), and what the answerer does for each question besides routing (turns,
+  the strategy's context, costs and notes).
 - `own`: all that a client waits, less the sleep: the way to the server and back, and the search
   itself (responses cut into steps, scored, graded, voted on), and waiting for the other 49.
 
 What the search takes of the last is `alone`: the executor by itself, without a server and without
 routing, runs the strategies that were chosen as often as they were, its 50 questions in flight by
-the same sleep. And in `mixed` every other request, by chance, names its strategy, each one of those
-that `routed` ran: no probes are weighed and nothing is chosen, so that the difference between the
-medians of the halves is what routing adds, by another way of counting.
+the same sleep; it draws no probes first. And in `mixed` every other request, by chance, names its
+strategy, each one of those that `routed` ran: no probes are weighed or drawn first, and nothing is
+chosen, but its text is looked at, too, for drift and for what to expect. The difference between the
+medians of the halves is what probing and choosing add for a client, less the time that generating
+takes.
 
 `server` answers at once with a text made before; `routed` is the whole road of a question, with
 strategies of a plan under a budget of the request's own. The plan is made of the bundled samples of
@@ -351,27 +355,26 @@ async def solve(executor: Executor, mean: float, seconds: float, ran: Mapping[st
                 answers.append(Answer(took, len(slept), name, True))
 
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-    return Load(answers, seconds, 0.0, [])
+    return Load(answers, time.perf_counter() - counts_from, [])
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server: its port, its process, its log."""
+    """A server: its port, and its log."""
 
     port: int
-    pid: int
     log: Path
 
 
 @contextmanager
-def process(work: Callable[..., None], *arguments: Any) -> Iterator[tuple[Any, int]]:
-    """What a process of its own says first, the pipe to it, and its number."""
+def process(work: Callable[..., None], *arguments: Any) -> Iterator[Any]:
+    """The pipe to a process of its own."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     started = context.Process(target=work, args=(*arguments, theirs), daemon=True)
     started.start()
     try:
-        yield mine, int(started.pid or 0)
+        yield mine
     finally:
         started.kill()
         started.join()
@@ -381,22 +384,16 @@ def process(work: Callable[..., None], *arguments: Any) -> Iterator[tuple[Any, i
 def running(kind: str, mean: float, plan: Path, core: int) -> Iterator[Running]:
     """A server."""
     log = plan.with_name(f"{kind}-{mean:g}.log")
-    with process(serve, kind, mean, str(plan), str(log), core) as (pipe, pid):
-        yield Running(int(pipe.recv().rsplit(":", 1)[1]), pid, log)
+    with process(serve, kind, mean, str(plan), str(log), core) as pipe:
+        yield Running(int(pipe.recv().rsplit(":", 1)[1]), log)
 
 
 @contextmanager
 def running_alone(mean: float, plan: Path, core: int) -> Iterator[Any]:
     """The executor by itself: the pipe that it is told by."""
-    with process(alone, mean, str(plan), core) as (pipe, _):
+    with process(alone, mean, str(plan), core) as pipe:
         pipe.recv()
         yield pipe
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has computed so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def ask(
@@ -441,12 +438,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of one load: its answers, seconds, seconds that the server computed, and what its
+    """What came of one load: its answers, seconds until the last of them, and what the server's
     log says of each routed question: seconds of the server's own, and of routing."""
 
     answers: list[Answer]
     seconds: float
-    busy: float
     logged: list[tuple[float, float]]
 
 
@@ -461,7 +457,7 @@ async def load(server: Running, mean: float, seconds: float, forced: Mapping[str
     asked = cycle(list(islice(questions(2), ASKED)))
     begun = time.perf_counter()
     counts_from, ends = begun + seconds / 10, begun + 1.1 * seconds
-    busy, logged = 0.0, ""
+    logged = ""
 
     def named() -> str | None:
         if not forced or random.random() < 0.5:
@@ -478,17 +474,17 @@ async def load(server: Running, mean: float, seconds: float, forced: Mapping[str
                 answers.append(Answer(took, draws, ran, strategy is not None))
         writer.close()
 
-    async def count() -> None:
-        nonlocal busy, logged
+    async def read_log() -> None:
+        nonlocal logged
         await asyncio.sleep(seconds / 10)
-        before, written = cpu_seconds(server.pid), server.log.stat().st_size
+        written = server.log.stat().st_size
         await asyncio.sleep(seconds)
-        busy, logged = cpu_seconds(server.pid) - before, server.log.read_text()[written:]
+        logged = server.log.read_text()[written:]
 
-    await asyncio.gather(count(), *(worker() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(read_log(), *(worker() for _ in range(IN_FLIGHT)))
     lines = [json.loads(line) for line in logged.splitlines() if '"event": "request"' in line]
     told = [(line["own_seconds"], *line["routing_seconds"]) for line in lines]
-    return Load(answers, seconds, busy, told)
+    return Load(answers, time.perf_counter() - counts_from, told)
 
 
 def measure(
@@ -556,7 +552,7 @@ def main() -> None:
     for kind in ("server", "routed", "alone"):
         (full,) = saturated[kind]
         document[kind] = times([one.answers for one in loads[kind]]) | {
-            "saturated_requests_per_second": len(full.answers) / seconds,
+            "saturated_requests_per_second": len(full.answers) / full.seconds,
         }
     halves = {
         name: times([[a for a in one.answers if a.forced == forced] for one in loads["mixed"]])
@@ -564,7 +560,7 @@ def main() -> None:
     }
     # Of the medians alone: both halves share a loop, and its worst moments are those of both.
     adds = halves["routed"]["p50_ms"] - halves["forced"]["p50_ms"]
-    document["mixed"] = halves | {"routing_adds_p50_ms": adds}
+    document["mixed"] = halves | {"choosing_adds_p50_ms": adds}
     parts = [
         f"{name} {document[name]['p50_ms']:.2f} ms p50, {document[name]['p99_ms']:.2f} ms p99"
         for name in ("routing", "service")
@@ -581,7 +577,8 @@ def main() -> None:
     ]  # fmt: skip
     line = (
         f"{IN_FLIGHT} requests in flight, {rounds} rounds, {len(logged)} questions: "
-        f"{'; '.join(parts)}; routing adds {adds:+.2f} ms p50 to the same strategies forced"
+        f"{'; '.join(parts)}; probing and choosing add {adds:+.2f} ms p50 to the same strategies "
+        "forced"
     )
     finish(document, line, as_json=arguments.json)
 

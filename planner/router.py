@@ -64,8 +64,8 @@ class Routed:
         agreement: of how many probes how many agreed; None where none were drawn.
         cut: whether time ran out before the strategy had ended.
         seen: what must be stored of the problem (`Executor.note`).
-        deciding: seconds that routing took: what the text and the probes say, and the choice. What
-            drawing and scoring the probes took is not in it.
+        deciding: seconds that it took to find what the text says, to weigh probes, to find what
+            they say, and to choose; drawing and scoring them is not in it.
     """
 
     outcome: Outcome
@@ -156,7 +156,9 @@ class _Routing:
         self._decision: Decision | None = None
         self._agreement: tuple[int, int] | None = None
         if ask.strategy is not None:
-            self._looked = Look(0, known=False, about=about)
+            about = text_features(problem.text) if about is None else about
+            estimate = by_text(plan, problem.text, about)
+            self._looked = Look(0, known=False, estimate=estimate, about=about)
         else:
             self._looked = look(
                 plan, problem.text, self._constraint,
@@ -200,8 +202,10 @@ class _Routing:
         self._progress("probing", None, 0)
         probes = await self._probes()
         began = time.perf_counter()
-        decision = self._decision = await self._decide(probes)
-        self._deciding += time.perf_counter() - began
+        try:
+            decision = self._decision = await self._decide(probes)
+        finally:
+            self._deciding += time.perf_counter() - began
         strategy, context = decision.strategy, self._context
         self._progress("routed", decision, context.ledger.policy_generated)
         usable = uses_probes(strategy, len(probes))
@@ -262,7 +266,7 @@ class _Routing:
 
     def _forced(self, strategy: Strategy) -> Decision:
         """The strategy that was asked for, and what the plan knows of it."""
-        estimate = by_text(self._plan, self._problem.text, self._looked.about)
+        estimate = self._looked.estimate
         level = DEFAULT if estimate is None else estimate.difficulty.value
         entry: Entry | None = None
         if self._plan.alternatives:

@@ -19,6 +19,7 @@ from profiling.arrays import Floats
 from profiling.difficulty import Quality
 from profiling.passrate import Difficulty
 
+_LEAST = np.finfo(np.float64).tiny
 _LEVELS = tuple(level.value for level in Difficulty)
 
 
@@ -61,17 +62,12 @@ class Weighing:
         Returns:
             Shape `(ways, 3)`; NaN where in a state that may come nothing keeps to the constraint.
         """
-        joint = prior[None, :, None] * self._named
+        joint = (prior[None, :, None] * self._named).transpose(0, 2, 1).reshape(-1, len(prior))
         told = joint.sum(axis=1)
-        chances = np.concatenate([[1.0], told.ravel()])
-        states = np.concatenate(
-            [
-                prior[None, :],
-                (joint / np.where(told > 0, told, 1.0)[:, None, :])
-                .transpose(0, 2, 1)
-                .reshape(-1, len(prior)),
-            ]
-        )
+        chances = np.concatenate([[1.0], told])
+        # What is never named counts for nothing, whatever is known then.
+        after = np.where(told[:, None] > 0, joint / np.maximum(told, _LEAST)[:, None], prior)
+        states = np.concatenate([prior[None, :], after])
         used = prior.nonzero()[0]  # of the others nothing is asked
         states = states[:, used]
         accuracy = states @ self._accuracy[used]
@@ -82,6 +78,8 @@ class Weighing:
             most = getattr(constraint, limit)
             if most is not None:
                 allowed &= _rows(states, self._costs[COSTS.index(name)][:, used]) <= most
+        if not allowed.any():
+            return np.full((len(self._first), 3), np.nan)
         found = chosen_of(
             accuracy, states**2 @ self._variance[used], _rows(states, self._price[:, used]),
             allowed, constraint,

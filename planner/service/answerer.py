@@ -109,8 +109,8 @@ class Answered:
         cost: `flops`, `usd`, `seconds`; None where it is not known.
         notes: fallbacks, deadlines that cut the search, what was not known.
         explain: the estimate, the alternatives considered, and why.
-        routing: seconds that routing added: what was known of the question, the choice, and what
-            is kept of the answer to learn from.
+        routing: seconds of finding what is known of the question, of choosing, and of keeping what
+            is learnt from it; drawing and scoring probes is not in it.
     """
 
     texts: tuple[str, ...]

@@ -137,7 +137,8 @@ class _Plain(APIRoute):
     (parameters, dependencies, validated results) would be done for nothing, at every question."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint itself."""
+        """The endpoint itself; it takes the request, and depends on nothing."""
+        assert not self.dependant.dependencies and self.body_field is None
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return endpoint
 

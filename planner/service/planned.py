@@ -90,7 +90,9 @@ class PlanAnswerer:
         """
         started = time.perf_counter()
         executor = await self._executor_within(query.seconds_left())
+        began = time.perf_counter()
         choosing = self._choosing(_left_of(query))
+        bounding = time.perf_counter() - began
         ask = Ask(
             choosing.constraint, query.strategy, query.seconds_left(), weigh=True,
             ledger=query.ledger,
@@ -104,6 +106,7 @@ class PlanAnswerer:
         try:
             mine = _with_sampling(executor, query)
             routed = await route(mine, self.plan, _problem(query), ask, report)
+            routed = replace(routed, deciding=routed.deciding + bounding)
             answered = await self._answered(mine, query, routed, choosing, started)
         except EngineError:
             self._give_up(executor)
@@ -325,7 +328,9 @@ def _with_sampling(executor: Executor, query: Query) -> Executor:
     asked = replace(
         plain,
         temperature=plain.temperature if query.temperature is None else query.temperature,
-        max_tokens=min(query.max_tokens or plain.max_tokens, plain.max_tokens),
+        max_tokens=min(
+            plain.max_tokens if query.max_tokens is None else query.max_tokens, plain.max_tokens
+        ),
     )
     seed = executor.seed if query.seed is None else query.seed
     # Where several answers are wanted, those behind the winner count.

@@ -24,8 +24,9 @@ class Attended(Generic[T]):
     def __init__(self, work: Coroutine[Any, Any, T], receive: Receive) -> None:
         self._moved = asyncio.Event()
         self._stopped: Exception | None = None
-        self._work = asyncio.create_task(self._noticed(work))
-        self._client = asyncio.create_task(self._noticed(_gone(receive)))
+        self._within = work, _gone(receive)
+        self._work = asyncio.create_task(self._waking(work))
+        self._client = asyncio.create_task(self._waking(self._within[1]))
         for task in (self._work, self._client):
             task.add_done_callback(lambda _: self._moved.set())  # even if it never began
 
@@ -37,6 +38,8 @@ class Attended(Generic[T]):
             task.cancel()
         # What it raises has been raised to who waited, or nobody wants to know any more.
         await asyncio.gather(self._work, self._client, return_exceptions=True)
+        for within in self._within:
+            within.close()  # of a task that was cancelled before it began
 
     @property
     def done(self) -> bool:
@@ -52,7 +55,7 @@ class Attended(Generic[T]):
         self._stopped = error
         self._moved.set()
 
-    async def _noticed(self, work: Coroutine[Any, Any, R]) -> R:
+    async def _waking(self, work: Coroutine[Any, Any, R]) -> R:
         try:
             return await work
         finally:

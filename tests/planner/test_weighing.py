@@ -54,13 +54,13 @@ def plans(draw: st.DrawFn) -> Plan:
     )  # fmt: skip
 
 
-def alone(plan: Plan, prior: Any, constraint: Constraint) -> list[tuple[float, float, float]]:
+def alone(plan: Plan, prior: Any, constraint: Constraint) -> list[tuple[float, ...]]:
     """Each way by itself, a state at a time."""
     assert plan.classifier is not None
-    ways = []
+    ways: list[tuple[float, ...]] = []
     for probes, head in zip(plan.weighed_probes, [None, *plan.classifier.heads[1:]], strict=True):
         menu, total = plan.menu(probes), np.zeros(3)
-        for told in range(NAMED) if head is not None else [None]:
+        for told in range(NAMED) if head is not None else (0,):
             given = dict(zip(menu.levels, prior, strict=True))
             if head is not None:
                 for level, row in zip(LEVELS, head.quality.confusion, strict=True):
@@ -120,3 +120,36 @@ def test_without_heads_there_is_one_way() -> None:
     [[accuracy, _, spread]] = plan.weighing().ways(np.ones(1), Constraint())
     assert accuracy == pytest.approx(0.4)
     assert spread == pytest.approx(math.sqrt(0.4 * 0.6 / 11))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_difficulty_that_is_never_named_counts_for_nothing() -> None:
+    def entry(strategy: Strategy, p: float) -> Entry:
+        cost = RATES.price(100.0 * strategy.n, 20.0, 0.0).to_dict()
+        return Entry(strategy, p, (p, p), cost, (100 * p, 100 * (1 - p)))
+
+    made = {level: (entry(Greedy(), 0.3), entry(Majority(16), 0.6)) for level in (*LEVELS, "all")}
+    always = ((1.0, 0.0, 0.0),) * NAMED
+    quality = Quality(0.5, 1, 0.8, 0, 0.9, 0.3, always)
+    heads = tuple(
+        Head(k, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, quality) for k in (0, 4)
+    )
+    plan = Plan(
+        "policy", None, Sampling(), PromptTemplate(), {"all": made["all"][0]},
+        DifficultyModel(heads, 40), {}, {"mix": {"easy": 1}}, alternatives=made, rates=RATES,
+    )  # fmt: skip
+    prior = plan.menu().chances(dict.fromkeys(LEVELS, 1 / NAMED))
+    for constraint in (Constraint(), Constraint(target_accuracy=0.5)):
+        before, after = plan.weighing().ways(prior, constraint)
+        # What is always said says nothing: the same choice, for the price of the probes more.
+        assert after[0] == pytest.approx(before[0]) == pytest.approx(0.6)
+
+
+def test_where_nothing_can_be_run_no_way_is_worth_anything() -> None:
+    cost = RATES.price(100.0, 20.0, 50.0).to_dict()
+    made = Entry(BestOfN(8), 0.4, (0.3, 0.5), cost, (4.0, 6.0))
+    plan = Plan(
+        "policy", "prm", Sampling(), PromptTemplate(), {"all": made}, None, {}, {},
+        alternatives={"all": (made,)}, rates=RATES,
+    )  # fmt: skip
+    assert np.isnan(plan.weighing(scored=False).ways(np.ones(1), Constraint())).all()
