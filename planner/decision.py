@@ -181,8 +181,8 @@ def _weighed(
     prior = plan.menu(0, scored=scored).chances(
         plan.mix if estimate is None else chances_of(estimate)
     )
-    probes = plan.weighed_probes
-    ways = plan.weighing(scored=scored).ways(prior, constraint)
+    weighing = plan.weighing(scored=scored)
+    ways = weighing.ways(prior, constraint)
     possible = ~np.isnan(ways[:, 0])
     if not possible.any():
         return 0, None, None  # and the choice will say why
@@ -199,4 +199,4 @@ def _weighed(
         )
     now = float(ways[0, 0]) if possible[0] else None
     then = means[1:].max(initial=-np.inf)
-    return probes[int(best[0])], now, float(then) if then > -np.inf else None
+    return weighing.probes[int(best[0])], now, float(then) if then > -np.inf else None

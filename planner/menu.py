@@ -7,7 +7,7 @@ the chances of its difficulties: what is expected of a strategy is then the mean
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from planner.recommend import Choice
 
 _TAILS = np.array([(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
-COSTS = tuple(Cost.__dataclass_fields__)
+_COSTS = tuple(Cost.__dataclass_fields__)
 # Limits on what a strategy is expected to cost, and the costs they are on.
-LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
+_LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Menu:
     Attributes:
         levels, strategies: rows and columns of what follows.
         accuracy, variance, price: expected, shape `(levels, strategies)`; NaN where not known.
-        costs: `COSTS`, shape `(costs, levels, strategies)`.
+        costs: the fields of `Cost`, shape `(costs, levels, strategies)`.
         n: generations, probes that a strategy cannot use included; shape `(strategies,)`.
     """
 
@@ -94,7 +94,7 @@ class Menu:
         shape = len(self.levels), len(every)
         # Where a strategy is not known on a difficulty, nothing is.
         self.accuracy, self.variance, self.price = (np.full(shape, np.nan) for _ in range(3))
-        self.costs = np.full((len(COSTS), *shape), np.nan)
+        self.costs = np.full((len(_COSTS), *shape), np.nan)
         at = {strategy: column for column, strategy in enumerate(self.strategies)}
         for row, known in enumerate(found.values()):
             for choice in known:
@@ -103,7 +103,7 @@ class Menu:
                 self.accuracy[cell] = choice.predicted_accuracy
                 self.variance[cell] = a * b / ((a + b) ** 2 * (a + b + 1))
                 self.price[cell] = choice.price(self.unit)
-                for place, name in enumerate(COSTS):
+                for place, name in enumerate(_COSTS):
                     value = getattr(choice.cost, name)
                     self.costs[place, *cell] = np.nan if value is None else value
 
@@ -183,7 +183,7 @@ class Menu:
 
     def cheapest(self, cost: str) -> Strategy:
         """The strategy that needs least of a cost (a field of `Cost`) on any question."""
-        row = self.costs[COSTS.index(cost), self.levels.index(ALL)]
+        row = self.costs[_COSTS.index(cost), self.levels.index(ALL)]
         return self.strategies[int(np.nanargmin(row))]
 
     def _pick(self, used: NDArray[np.intp], weights: Floats, column: int) -> Pick:
@@ -202,15 +202,9 @@ class Menu:
     def _allowed(
         self, used: NDArray[np.intp], weights: Floats, accuracy: Floats, constraint: Constraint
     ) -> NDArray[np.bool_]:
-        allowed = ~np.isnan(accuracy)
-        if constraint.budget is not None:
-            allowed &= self.n <= constraint.budget
-        for limit, name in LIMITED.items():
-            most = getattr(constraint, limit)
-            if most is not None:
-                costs = weights @ self.costs[COSTS.index(name), used]
-                allowed &= costs <= most  # NaN is not
-        return np.asarray(allowed)
+        return allowed_by(
+            constraint, accuracy, self.n, lambda cost: weights @ self.costs[cost, used]
+        )
 
     def worth(self, states: Floats, constraint: Constraint, *, exact: bool = False) -> Worth | None:
         """What the choice is in each state of knowledge, and what it is expected to come to.
@@ -244,11 +238,33 @@ class Menu:
         known = self.costs[:, used][:, :, columns]
         expected = np.einsum("l,cls->sc", weights[0], known).tolist()
         unknown = dict.fromkeys(TOKENS, math.nan)
-        rows = (zip(COSTS, row, strict=True) for row in expected)
+        rows = (zip(_COSTS, row, strict=True) for row in expected)
         return [
             Cost(**unknown | {name: value for name, value in row if not math.isnan(value)})
             for row in rows
         ]
+
+
+def allowed_by(
+    constraint: Constraint, accuracy: Floats, n: Floats, costs: Callable[[int], Floats]
+) -> NDArray[np.bool_]:
+    """Which strategies keep to the limits in each state of knowledge, for all that is known.
+
+    Args:
+        constraint: whose limits count.
+        accuracy: expected, shape `(states, strategies)`; NaN where nothing is known.
+        n: generations, shape `(strategies,)` or of `accuracy`.
+        costs: makes the expected ones of a kind, by its place among `Cost`'s fields, of the shape
+            of `accuracy`; NaN where not known, and then nothing keeps to a limit on it.
+    """
+    allowed = ~np.isnan(accuracy)
+    if constraint.budget is not None:
+        allowed &= n <= constraint.budget
+    for limit, name in _LIMITED.items():
+        most = getattr(constraint, limit)
+        if most is not None:
+            allowed &= costs(_COSTS.index(name)) <= most
+    return np.asarray(allowed)
 
 
 def chosen_of(

@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,12 +197,6 @@ class Plan:
             self._menus[probes, scored] = Menu.of(self, probes, scored=scored)
         return self._menus[probes, scored]
 
-    @property
-    def weighed_probes(self) -> tuple[int, ...]:
-        """The numbers of probes that may be worth drawing, 0 first."""
-        heads = () if self.classifier is None else self.classifier.heads
-        return (0, *(head.probes for head in heads if head.probes))
-
     def weighing(self, *, scored: bool = True) -> Weighing:
         """What probes are worth; made once.
 
@@ -214,10 +209,10 @@ class Plan:
         if scored not in self._weighings:
             from planner.weighing import Weighing
 
-            menus = [self.menu(probes, scored=scored) for probes in self.weighed_probes]
             heads = () if self.classifier is None else self.classifier.heads
-            qualities = [head.quality for head in heads if head.probes]
-            self._weighings[scored] = Weighing(menus, qualities)
+            self._weighings[scored] = Weighing(
+                partial(self.menu, scored=scored), [head for head in heads if head.probes]
+            )
         return self._weighings[scored]
 
     def choices(self) -> dict[str, Any]:

@@ -9,14 +9,14 @@ given the difficulty, and probes say more than a name: errors of opposite signs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from planner.constraint import Constraint
-from planner.menu import COSTS, LIMITED, Menu, chosen_of
+from planner.menu import Menu, allowed_by, chosen_of
 from profiling.arrays import Floats
-from profiling.difficulty import Quality
+from profiling.difficulty import Head, Quality
 from profiling.passrate import Difficulty
 
 _LEAST = np.finfo(np.float64).tiny
@@ -30,19 +30,20 @@ class Weighing:
     probing, and one for each difficulty that each number of probes may name.
 
     Args:
-        menus: after 0 probes, and after those of each head; of the same strategies.
-        qualities: of the heads.
+        menu_after: what can be chosen after so many probes; always of the same strategies.
+        heads: that tell difficulties from probes.
 
     Attributes:
-        levels: of the menus; what is known before is a row of their chances.
+        probes: of each way, 0 first.
     """
 
-    def __init__(self, menus: Sequence[Menu], qualities: Sequence[Quality]) -> None:
+    def __init__(self, menu_after: Callable[[int], Menu], heads: Sequence[Head]) -> None:
+        self.probes = (0, *(head.probes for head in heads))
+        menus = [menu_after(probes) for probes in self.probes]
         plain = menus[0]
-        self.levels = plain.levels
         self._accuracy, self._variance = plain.accuracy, plain.variance
-        named = [_named(quality, self.levels) for quality in qualities]
-        self._named = np.array(named).reshape(-1, len(self.levels), len(_LEVELS))
+        named = [_named(head.quality, plain.levels) for head in heads]
+        self._named = np.array(named).reshape(-1, len(plain.levels), len(_LEVELS))
         of = [0, *(way for way in range(1, len(menus)) for _ in _LEVELS)]
         self._first = np.searchsorted(of, range(len(menus)))  # the first state of each way
         self._price = np.stack([menus[way].price for way in of])
@@ -56,7 +57,7 @@ class Weighing:
         together.
 
         Args:
-            prior: chances of the levels, known before.
+            prior: chances of the menus' levels, known before; shape `(levels,)`.
             constraint: what choices keep to.
 
         Returns:
@@ -71,13 +72,9 @@ class Weighing:
         used = prior.nonzero()[0]  # of the others nothing is asked
         states = states[:, used]
         accuracy = states @ self._accuracy[used]
-        allowed = ~np.isnan(accuracy)
-        if constraint.budget is not None:
-            allowed &= self._n <= constraint.budget
-        for limit, name in LIMITED.items():
-            most = getattr(constraint, limit)
-            if most is not None:
-                allowed &= _rows(states, self._costs[COSTS.index(name)][:, used]) <= most
+        allowed = allowed_by(
+            constraint, accuracy, self._n, lambda cost: _rows(states, self._costs[cost][:, used])
+        )
         if not allowed.any():
             return np.full((len(self._first), 3), np.nan)
         found = chosen_of(

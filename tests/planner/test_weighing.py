@@ -58,7 +58,9 @@ def alone(plan: Plan, prior: Any, constraint: Constraint) -> list[tuple[float, .
     """Each way by itself, a state at a time."""
     assert plan.classifier is not None
     ways: list[tuple[float, ...]] = []
-    for probes, head in zip(plan.weighed_probes, [None, *plan.classifier.heads[1:]], strict=True):
+    for probes, head in zip(
+        plan.weighing().probes, [None, *plan.classifier.heads[1:]], strict=True
+    ):
         menu, total = plan.menu(probes), np.zeros(3)
         for told in range(NAMED) if head is not None else (0,):
             given = dict(zip(menu.levels, prior, strict=True))
