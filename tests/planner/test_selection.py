@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from planner.posterior import probability_above
-from planner.selection import cheapest_sure, sure_enough
+from planner.selection import cheapest_sure, most_accurate, sure_enough
 
 
 def test_one_strategy_alone_must_be_as_sure_as_is_asked() -> None:
@@ -30,3 +30,10 @@ def test_the_rule_asks_it_of_each() -> None:
     chances = np.array([[0.96, 0.98]])
     assert cheapest_sure(means, chances, prices, 0.95).tolist() == [1]
     assert cheapest_sure(means[:, :1], chances[:, :1], prices[:1], 0.95).tolist() == [0]
+
+
+def test_prices_that_differ_by_rounding_alone_are_equal() -> None:
+    means = np.array([[0.601, 0.602]])
+    dearer = np.nextafter(1.0, 2.0)
+    assert most_accurate(means, np.array([1.0, dearer])).tolist() == [1]
+    assert most_accurate(means, np.array([1.0, 1.0 + 1e-6])).tolist() == [0]

@@ -163,7 +163,9 @@ def test_a_client_s_own_sampling_is_no_drift(
 ) -> None:
     agreed: list[tuple[int, int] | None] = []
 
-    def observe(_: Drift, text: str, estimate: Any, agreement: Any, *about: Any) -> list[Finding]:
+    def observe(
+        _: Drift, text: str, estimate: Any, agreement: Any, about: Any, far: Any
+    ) -> list[Finding]:
         agreed.append(agreement)
         return []
 
