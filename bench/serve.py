@@ -47,8 +47,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
-import dataclasses
 import gc
 import json
 import multiprocessing
@@ -60,239 +58,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from canned import MOST, Canned, Timed, executor_of, laboratory_plan, questions, routing, slept
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from recommend import POLICY, plan_of
-from routing import samples_of
 
-from executor.answers import MathGrader
-from executor.ledger import Ledger
-from executor.outcome import Outcome
-from executor.policy import Draw
 from executor.problem import Problem
 from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm
-from executor.store import Store
-from executor.strategy import BestOfN, Greedy, Majority, from_key, key
-from executor.tokens import Step
+from executor.strategy import from_key
 from planner.constraint import Constraint
 from planner.plan import Plan
-from planner.reference import Reference
-from planner.service.answerer import Answered, Query, Report
-from planner.service.opening import watching
-from planner.service.planned import PlanAnswerer
 from planner.service.settings import Settings
-from profiling.fit_difficulty import fit_difficulty
-from profiling.laboratory.catalog import prms_of
-from profiling.laboratory.task import Split
-from profiling.laboratory.task import generate as stories
-from profiling.passrate import PassRate
-from profiling.profiler import ProblemProfile
 
 IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
-BUDGET = 16
 ASKED = 1000  # questions that are asked in turn
-MADE = 50  # questions whose responses are ready
 KINDS = ("server", "routed", "mixed", "alone")
-_SAMPLING = (Greedy, Majority, BestOfN)
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_slept: ContextVar[list[float]] = ContextVar("slept")
-
-
-def questions(seed: int) -> Iterator[str]:
-    """Stories like those of the profile, without end."""
-    return (problem.problem for problem in stories(seed, Split.TRAIN))
-
-
-class Sleeping:
-    """An engine that takes time, and nothing else: half a second on average."""
-
-    def __init__(self, mean: float) -> None:
-        self._mean = mean
-        self._free: list[int] = []
-        self._ended: dict[int, asyncio.Future[None]] = {}
-
-    async def generate(self) -> None:
-        """Take the time that an engine would, and note it for the request."""
-        seconds = random.uniform(0.5, 1.5) * self._mean if self._mean else 0.0
-        _slept.get().append(seconds)
-        if not seconds:
-            await asyncio.sleep(0)
-            return
-        # An engine's answer comes by a descriptor when it is ready; the loop's own timers wake up
-        # to a millisecond after that.
-        loop = asyncio.get_running_loop()
-        if not self._free:
-            timer = _LIBC.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-            loop.add_reader(timer, self._rang, timer)
-            self._free.append(timer)
-        timer = self._free.pop()
-        whole, part = divmod(round(1e9 * seconds), 10**9)
-        self._ended[timer] = ended = loop.create_future()
-        _LIBC.timerfd_settime(timer, 0, (ctypes.c_long * 4)(0, 0, whole, part), None)
-        await ended
-        self._free.append(timer)
-
-    def _rang(self, timer: int) -> None:
-        os.read(timer, 8)
-        ended = self._ended.pop(timer)
-        if not ended.done():
-            ended.set_result(None)
-
-
-class CannedPolicy(SimulatedPolicy):
-    """Writes responses that were made before, all to one question of those of another one."""
-
-    def __init__(self, mean: float) -> None:
-        super().__init__(0.7, 2)
-        self._engine = Sleeping(mean)
-        self._made = [asyncio.run(self._make(text)) for text in islice(questions(1), MADE)]
-
-    async def _make(self, text: str) -> list[Draw]:
-        return await super().draw(
-            self.prompt(text), n=BUDGET, max_tokens=1000, temperature=1.0, top_p=1.0, seed=1,
-            stop=(), ledger=Ledger(),
-        )  # fmt: skip
-
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
-        """See `Policy.draw`."""
-        n, ledger, finished = options["n"], options["ledger"], options.get("finished")
-        await self._engine.generate()
-        made, first = self._made[sum(prompt_ids) % MADE], options["seed"]
-        draws = [made[(first + child) % BUDGET] for child in range(n)]
-        ledger.prompt += n * len(prompt_ids)
-        ledger.generated += sum(len(draw.token_ids) for draw in draws)
-        if finished is not None:
-            for child, draw in enumerate(draws):
-                finished(child, draw)
-        return draws
-
-
-class CannedPrm(SimulatedPrm):
-    """Rewards steps at once, with numbers that were drawn before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made = np.random.default_rng(0).random(1000).tolist()
-
-    async def score(
-        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
-    ) -> list[float]:
-        """See `Prm.score`."""
-        await asyncio.sleep(0)
-        written = sum(len(step.token_ids) for step in steps)
-        ledger.charge_prm(len(question) + written, 0)
-        return self._made[written : written + len(steps) - start]
-
-
-class Canned:
-    """An answerer that has its answer ready."""
-
-    model = "canned"
-    places = 2 * IN_FLIGHT
-
-    def __init__(self, mean: float) -> None:
-        self._engine = Sleeping(mean)
-        text = "\n\n".join(f"Step {k}: so x is {k}." for k in range(8))
-        self._answered = Answered(
-            (text,), ("stop",), "7", Majority(16), "medium", 0.5, (0.4, 0.6),
-            Ledger(prompt=900, generated=4000), 0.5, {"flops": 1e9, "usd": None, "seconds": 0.5},
-            (), {},
-        )  # fmt: skip
-
-    async def answer(self, query: Query, progress: Report) -> Answered:
-        """The answer, after some time."""
-        await self._engine.generate()
-        return self._answered
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """Not asked for."""
-        raise NotImplementedError
-
-    async def ready(self) -> None:
-        """It always is."""
-
-    async def close(self) -> None:
-        """Nothing to release."""
-
-
-class Timed:
-    """An answerer that tells with each answer how long was slept for it."""
-
-    def __init__(self, answerer: Any) -> None:
-        self._answerer = answerer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._answerer, name)
-
-    async def answer(self, query: Query, progress: Report) -> Answered:
-        """See `Answerer.answer`."""
-        slept: list[float] = []
-        _slept.set(slept)
-        answered = await self._answerer.answer(query, progress)
-        first, *others = answered.texts
-        told = f"{sum(slept)} {len(slept)} {key(answered.strategy)}\n{first}"
-        return dataclasses.replace(answered, texts=(told, *others))
-
-
-def laboratory_plan() -> Plan:
-    """A plan that routes, of strategies whose draws come one after another."""
-    prm = prms_of(POLICY)["strong"]
-    plan = plan_of(POLICY, prm)
-    profiles = [
-        ProblemProfile(
-            Outcome(Problem(uid, text), None, None, None, samples),
-            PassRate(sum(bool(sample.correct) for sample in samples), len(samples)),
-        )
-        for uid, (text, samples) in samples_of(POLICY, prm).items()
-    ]
-    with MathGrader() as grader:
-        classifier = fit_difficulty(profiles, grader)
-        reference = Reference.of(profiles, classifier, grader)
-    known = {
-        level: tuple(one for one in entries if isinstance(one.strategy, _SAMPLING))
-        for level, entries in plan.alternatives.items()
-    }
-    return dataclasses.replace(
-        plan,
-        alternatives=known,
-        entries={level: entries[0] for level, entries in known.items()},
-        classifier=classifier,
-        reference=reference,
-        rests_on={"mix": Counter(one.pass_rate.difficulty.value for one in profiles)},
-    )
-
-
-def executor_of(plan: Plan, mean: float) -> Executor:
-    """Models that have everything ready."""
-    return Executor(
-        CannedPolicy(mean), CannedPrm(), MathGrader(), plan.sampling,
-        early_stop=True,  # as `apportion serve` does
-    )  # fmt: skip
-
-
-def routing(plan: Plan, mean: float, store: str = "sqlite://") -> PlanAnswerer:
-    """The answerer that `planner.service.opening` makes, of models that have everything ready; what
-    may be told of its answers is written to a store."""
-    from planner.service.drift import Drift
-    from planner.service.feedback import Feedback
-
-    executor = executor_of(plan, mean)
-    drift, feedback = Drift(plan), Feedback(Store.open(store))
-    watch = watching(plan, drift, feedback, lambda line: None)
-    return PlanAnswerer(
-        plan, lambda: executor, watch=watch, close=feedback.close, model=Canned.model
-    )
 
 
 def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> None:
@@ -302,11 +89,11 @@ def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> 
     from planner.service.logs import Log
     from planner.service.server import Server
 
-    answerer: Any = Canned(mean)
+    answerer: Any = Canned(mean, 2 * IN_FLIGHT)
     if kind != "server":
         store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
         answerer = routing(Plan.load(Path(plan)), mean, store)
-    settings = Settings(constraint=Constraint(budget=BUDGET), concurrency=2 * IN_FLIGHT)
+    settings = Settings(constraint=Constraint(budget=MOST), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
         gc.collect()
@@ -346,13 +133,13 @@ async def solve(executor: Executor, mean: float, seconds: float, ran: Mapping[st
         while time.perf_counter() < ends:
             name = random.choices(list(ran), list(ran.values()))[0]
             number, text = next(asked)
-            slept: list[float] = []
-            _slept.set(slept)
+            noted: list[float] = []
+            slept.set(noted)
             began = time.perf_counter()
             await executor.solve(Problem(str(number), text), strategies[name])
-            took = time.perf_counter() - began - sum(slept)
+            took = time.perf_counter() - began - sum(noted)
             if time.perf_counter() >= counts_from:
-                answers.append(Answer(took, len(slept), name, True))
+                answers.append(Answer(took, len(noted), name, True))
 
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
     return Load(answers, time.perf_counter() - counts_from, [])
