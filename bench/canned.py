@@ -27,16 +27,16 @@ sys.path.insert(0, str(ROOT))
 from recommend import POLICY, plan_of
 from routing import samples_of
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
+from executor.models.tokens import Step
 from executor.outcome import Outcome
-from executor.policy import Draw
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
+from executor.policies.vllm import Draw
 from executor.problem import Problem
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm
-from executor.store import Store
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import BestOfN, Greedy, Majority, key
-from executor.tokens import Step
 from planner.plan import Plan
 from planner.reference import Reference
 from planner.service.answerer import Answered, Query, Report

@@ -15,9 +15,9 @@ from dataclasses import asdict
 
 from common import LABORATORY
 
-from executor.engine_options import EngineOptions
+from executor.engines.options import EngineOptions
 from executor.problem import Problem
-from executor.runner import Executor
+from executor.run.runner import Executor
 from executor.search import Response, search
 from executor.strategy import STRATEGIES, Sampling, make
 from planner.console import Output

@@ -17,16 +17,16 @@ from typing import Any
 from common import LABORATORY, MEASURED, MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.admission import Admission
-from executor.answers import MathGrader
-from executor.engine_options import EngineOptions
+from executor.answers.grader import MathGrader
+from executor.engines.options import EngineOptions
+from executor.models.templates import template_for
 from executor.outcome import Outcome
-from executor.policy import VllmPolicy
+from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem, problem_uid
-from executor.runner import Executor, run_problems
-from executor.store import RunSpec, Store
+from executor.run.admission import Admission
+from executor.run.runner import Executor, run_problems
+from executor.store.store import RunSpec, Store
 from executor.strategy import AdaptiveMajority, Majority, Sampling, Strategy
-from executor.templates import template_for
 from profiling.passrate import Difficulty, PassRate
 from profiling.pools import load_pools
 from profiling.problems import load_problems

@@ -23,11 +23,11 @@ from typing import Any
 
 from common import LABORATORY, PROBLEMS, ROOT, SHARED, apportion
 
-from executor.engine import EngineCounters
-from executor.engine_options import EngineOptions
+from executor.engines.base import EngineCounters
+from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.problem import Problem
-from executor.runner import Executor
+from executor.run.runner import Executor
 from executor.search import search
 from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
 from planner.console import Output

@@ -29,9 +29,9 @@ sys.path.insert(0, str(ROOT))
 from recommend import plan_of
 from routing import pools_of
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
+from executor.models.templates import template_for
 from executor.strategy import BestOfN, Majority, Sampling, Strategy
-from executor.templates import template_for
 from planner.plan import Plan, ProbeCost
 from profiling.fit_difficulty import DifficultyEstimator
 from profiling.laboratory.catalog import prms_of

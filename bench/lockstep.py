@@ -16,17 +16,17 @@ from dataclasses import dataclass, field, replace
 from common import ROOT
 
 sys.path.insert(0, str(ROOT))
-from executor.delivery import Delivery, post
-from executor.engine import Output
+from executor.engines.base import Output
+from executor.engines.delivery import Delivery, post
+from executor.models.tokens import Step
 from executor.outcome import Outcome, choose, grade
-from executor.prm.served import VllmPrm
 from executor.problem import Problem
-from executor.runner import Executor
+from executor.run.runner import Executor
+from executor.scorers.vllm import VllmPrm
 from executor.search import Context, Response, sample
 from executor.search.steps import unscored_children
 from executor.search.tree import Claim, select
 from executor.strategy import BeamSearch, BestOfN, Dvts, Strategy
-from executor.tokens import Step
 
 
 class WholeScores(Delivery):

@@ -20,13 +20,13 @@ from typing import Any
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.admission import Admission
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.outcome import Outcome
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem
-from executor.runner import Executor, run_problems
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import RunSpec, Store
+from executor.run.admission import Admission
+from executor.run.runner import Executor, run_problems
+from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, make
 
 

@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 from common import MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.engine_options import EngineOptions
+from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
-from executor.prm import Prm, load_prm
-from executor.tokens import Step, Tokens, load_tokenizer
+from executor.models.tokens import Step, Tokens, load_tokenizer
+from executor.scorers.prm import Prm, load_prm
 from profiling.laboratory.task import Level, draw_chain, tell
 
 T = TypeVar("T")

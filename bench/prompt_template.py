@@ -16,7 +16,7 @@ import numpy as np
 from common import PROBLEMS, ROOT, apportion, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.store import Store
+from executor.store.store import Store
 from profiling.profiler import KIND
 
 BUNDLED = ROOT / "executor" / "templates" / "smollm2-135m.json"

@@ -23,12 +23,12 @@ from typing import Any
 from common import LABORATORY, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.cluster import ClusterOptions
-from executor.engine_options import EngineOptions
+from executor.cluster.ray import ClusterOptions
+from executor.cluster.recipe import Spread
+from executor.engines.options import EngineOptions
 from executor.problem import Problem
-from executor.recipe import Spread
-from executor.runner import ByStrategy, Executor, Solved, run_problems
-from executor.store import RunSpec
+from executor.run.runner import ByStrategy, Executor, Solved, run_problems
+from executor.store.store import RunSpec
 from executor.strategy import Sampling, Strategy, make
 from planner.console import Output
 from planner.session import Session, Settings

@@ -17,7 +17,7 @@ from common import MODELS, ROOT, finish
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT))
-from executor.checkpoints import quiet_transformers
+from executor.models.checkpoint import quiet_transformers
 from profiling.laboratory.catalog import POLICIES
 from profiling.laboratory.prm import BEFORE_RESULTS, mistaken_rows
 from profiling.laboratory.train import batches

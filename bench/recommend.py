@@ -26,8 +26,8 @@ from common import ROOT, finish
 sys.path.insert(0, str(ROOT))
 
 from executor.errors import InputError
+from executor.models.templates import PromptTemplate
 from executor.strategy import Sampling
-from executor.templates import PromptTemplate
 from planner import evidence, tuning
 from planner.constraint import Constraint
 from planner.costs import Rates

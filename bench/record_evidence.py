@@ -14,8 +14,8 @@ import sys
 from common import MEASURED, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from executor.answers import MathGrader
-from executor.store import Store
+from executor.answers.grader import MathGrader
+from executor.store.store import Store
 from planner import evidence, noted
 from planner.catalog import load_catalog
 from profiling.pools import pools_of, save_pools

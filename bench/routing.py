@@ -22,7 +22,7 @@ import pandas as pd
 from common import LABORATORY, MEASURED, ROOT
 
 sys.path.insert(0, str(ROOT))
-from executor.answers import Grader, MathGrader
+from executor.answers.grader import Grader, MathGrader
 from executor.outcome import SampleRecord
 from executor.problem import problem_uid
 from planner.evaluate import Arena, Indices, best_own, best_single

@@ -96,7 +96,9 @@ def run(name: str, words: str) -> Any:
         store, out = place / "store.db", place / "out.json"
         store.write_bytes((RECORDED / "store.sqlite").read_bytes())
         filled = words.format(
-            store=f"sqlite:///{store}", out=out, plan=RECORDED / "plan.json",
+            store=f"sqlite:///{store}",
+            out=out,
+            plan=RECORDED / "plan.json",
             mix=RECORDED / "mix.json",
         )
         if "{store}" not in words:
@@ -135,7 +137,9 @@ def differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
 
 def main() -> int:
     """Record or compare; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--record", type=Path, metavar="FOLDER")
     what.add_argument("--against", type=Path, metavar="FOLDER")

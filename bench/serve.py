@@ -70,7 +70,7 @@ from common import ROOT, finish
 sys.path.insert(0, str(ROOT))
 
 from executor.problem import Problem
-from executor.runner import Executor
+from executor.run.runner import Executor
 from executor.strategy import from_key
 from planner.constraint import Constraint
 from planner.plan import Plan

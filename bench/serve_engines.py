@@ -29,7 +29,7 @@ from live import CHAT, FIXED, Connection, Live, body, recorded_plan, serving
 
 from executor.ledger import Ledger
 from executor.problem import Problem, content_id
-from executor.runner import Executor
+from executor.run.runner import Executor
 from executor.strategy import Strategy, key
 from planner.cli import build_parser
 from planner.commands import common

@@ -36,7 +36,7 @@ from typing import Any
 from common import LABORATORY, finish
 from live import CHAT, POLICY, Connection, Live, Reply, body, recorded_plan, serving
 
-from executor.engine_options import EngineOptions
+from executor.engines.options import EngineOptions
 from executor.problem import Problem
 from executor.servers.command import ServeCommand, serve_policy
 from executor.servers.launch import LaunchedServer, free_port, running
@@ -187,7 +187,7 @@ def answered(live: Live) -> int:
 def engine_of(live: Live) -> int:
     """The process of its policy's engine."""
     for pid in live.children():
-        if b"executor.engine_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"executor.engines.child_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return pid
     sys.exit("bench: the server has no engine process")
 

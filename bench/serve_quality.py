@@ -33,7 +33,7 @@ from live import BUDGET, EACH, FIXED, POLICY, serving
 
 sys.path.insert(0, str(ROOT))
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.problem import Problem
 from executor.strategy import Strategy, key
 from planner.plan import Plan

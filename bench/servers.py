@@ -21,24 +21,24 @@ from typing import Any
 
 from common import LABORATORY, finish
 
-from executor.admission import Admission
-from executor.answers import MathGrader
-from executor.checkpoints import resolve
-from executor.engine import EngineCounters
-from executor.engine_options import EngineOptions
+from executor.answers.grader import MathGrader
+from executor.engines.base import EngineCounters
+from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
+from executor.models.checkpoint import resolve
+from executor.models.templates import template_for
 from executor.outcome import Outcome
+from executor.policies.served import HttpPolicy
 from executor.problem import Problem
-from executor.runner import Executor, run_problems
+from executor.run.admission import Admission
+from executor.run.runner import Executor, run_problems
 from executor.servers.address import Address
 from executor.servers.command import serve_policy
 from executor.servers.connect import connect_policy
 from executor.servers.launch import LaunchedServer, free_port, running
-from executor.servers.policy import HttpPolicy
 from executor.servers.server import Patience
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import Majority, Sampling
-from executor.templates import template_for
 from profiling.problems import load_problems
 
 POLICY = "lab-0.8m"

@@ -34,21 +34,21 @@ from common import LABORATORY, MODELS, ROOT, finish
 from lockstep import lockstep
 
 sys.path.insert(0, str(ROOT))
-from executor.admission import Admission
-from executor.answers import MathGrader
-from executor.apart import divided, start_apart
-from executor.delivery import Delivery, post
-from executor.engine import Engine
-from executor.engine_options import EngineOptions
+from executor.answers.grader import MathGrader
+from executor.engines.base import Engine
+from executor.engines.delivery import Delivery, post
+from executor.engines.options import EngineOptions
+from executor.engines.subprocess_engine import divided, start_apart
+from executor.models.templates import template_for
 from executor.outcome import Outcome
-from executor.policy import Draw, VllmPolicy
-from executor.prm import load_prm
-from executor.prm.served import VllmPrm
+from executor.policies.vllm import Draw, VllmPolicy
 from executor.problem import Problem
-from executor.runner import Executor, run_problems
-from executor.store import RunSpec, Store
+from executor.run.admission import Admission
+from executor.run.runner import Executor, run_problems
+from executor.scorers.prm import load_prm
+from executor.scorers.vllm import VllmPrm
+from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy, make
-from executor.templates import template_for
 from profiling.problems import load_problems
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"

@@ -208,7 +208,7 @@ class Apportion:
             return known
 
     def _opened(self) -> Session:
-        from executor.engine_options import EngineOptions
+        from executor.engines.options import EngineOptions
         from planner.console import Silence
         from planner.session import Session, Settings
 

@@ -33,7 +33,7 @@ class PolicyEntry:
         family: whose data and training it shares.
         hub: its hub id, where it was released.
         active_parameters: those one token uses, where that is fewer.
-        template: name of its prompt template in `executor.templates`; None: the default one.
+        template: name of its prompt template in `executor.models.templates`; None: the default one.
     """
 
     name: str
@@ -59,7 +59,7 @@ class PrmEntry:
         hub: its hub id, where it was released.
         trained_on: families of the policies whose samples taught it; empty where none is known.
         process_bench_f1: percent, mean of ProcessBench's four parts (arXiv 2412.06559).
-        convention: module of `executor.prm` that reads its format; None: there is none.
+        convention: module of `executor.scorers.prm` that reads its format; None: there is none.
     """
 
     name: str
@@ -230,7 +230,7 @@ def _wrong(key: str, value: Any) -> str | None:
 
 
 def _conventions() -> list[str]:
-    """Modules of `executor.prm` that read formats a catalog can name."""
-    from executor.prm import CONVENTIONS
+    """Modules of `executor.scorers.prm` that read formats a catalog can name."""
+    from executor.scorers.prm import CONVENTIONS
 
     return [convention.__module__.rpartition(".")[2] for convention in CONVENTIONS]

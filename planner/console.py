@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from executor.plain import finite
+from executor.json_values import finite
 
 _PIPED_WIDTH = 1 << 15  # columns: a file has no edge that a line could be folded at
 _LINE_SECONDS = 15.0

@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from executor.answers import Grader, Vote
+from executor.answers.grader import Grader, Vote
 from executor.ledger import COLUMNS as LEDGER_COLUMNS
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.resources import data_folder
-from executor.runner import PRM_TRAINED_ON
-from executor.store import RunSpec, Store, StoredOutcome
+from executor.run.runner import PRM_TRAINED_ON
+from executor.store.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (
     BestOfN,
     Majority,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from executor.store import Store
+from executor.store.store import Store
 from planner import throughput
 from planner.catalog import Catalog
 from planner.costs import Rates

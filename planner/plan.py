@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.errors import InputError
-from executor.plain import finite
+from executor.json_values import finite
+from executor.models.templates import PromptTemplate
 from executor.problem import content_id
 from executor.strategy import Sampling, Strategy, from_dict, to_dict
-from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.reference import Reference

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from executor.answers import Vote
+from executor.answers.grader import Vote
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.constraint import Constraint
 from planner.evaluate import Arena, Indices

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtri
 
-from executor.answers import Grader
+from executor.answers.grader import Grader
 from profiling.arrays import Floats
 from profiling.difficulty import DifficultyModel
 from profiling.probes import TEXT, Probes, text_features

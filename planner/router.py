@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from executor.concurrency import promptly
 from executor.ledger import Ledger
 from executor.outcome import Outcome, grade
 from executor.problem import Problem
-from executor.promptly import promptly
-from executor.runner import LONG_GRADING, Executor, Solved
+from executor.run.runner import LONG_GRADING, Executor, Solved
 from executor.search import Response, State, sample, score_all, search
-from executor.so_far import SoFar
+from executor.search.partial_results import SoFar
 from executor.strategy import Majority, Strategy
 from planner.constraint import Constraint
 from planner.decision import Decision, Look, by_text, chances_of, decide, look

@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from executor.admission import CONCURRENCY, Admission
-from executor.answers import MathGrader
-from executor.apart import divided
-from executor.capacity import Capacity
-from executor.checkpoints import (
+from executor.answers.grader import MathGrader
+from executor.cluster.distributed import Workers
+from executor.cluster.ray import Cluster, ClusterOptions
+from executor.cluster.recipe import Recipe, Spread
+from executor.engines.base import EngineCounters
+from executor.engines.capacity import Capacity
+from executor.engines.options import EngineOptions
+from executor.engines.subprocess_engine import divided
+from executor.errors import InputError
+from executor.models.checkpoint import (
     Checkpoint,
     checkpoint_digest,
     parameter_count,
@@ -24,25 +29,20 @@ from executor.checkpoints import (
     read_config,
     resolve,
 )
-from executor.cluster import Cluster, ClusterOptions
-from executor.distributed import Workers
-from executor.engine import EngineCounters
-from executor.engine_options import EngineOptions
-from executor.errors import InputError
-from executor.policy import Policy, VllmPolicy
-from executor.prm import check_prm, find_prm, load_prm
-from executor.prm.base import Prm
+from executor.models.templates import PromptTemplate, load_template, template_for
+from executor.models.tokens import Tokens, load_tokenizer
+from executor.policies.served import HttpPolicy
+from executor.policies.vllm import Policy, VllmPolicy
 from executor.problem import Problem
-from executor.recipe import Recipe, Spread
-from executor.runner import Executor, Models, Solver, run_problems
+from executor.run.admission import CONCURRENCY, Admission
+from executor.run.runner import Executor, Models, Solver, run_problems
+from executor.scorers.base import Prm
+from executor.scorers.prm import check_prm, find_prm, load_prm
+from executor.scorers.served import HttpPrm
 from executor.servers.connect import connect_policy
-from executor.servers.policy import HttpPolicy
-from executor.servers.prm import HttpPrm
 from executor.servers.server import Patience
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
-from executor.templates import PromptTemplate, load_template, template_for
-from executor.tokens import Tokens, load_tokenizer
 from planner import noted, throughput
 from planner.catalog import load_catalog
 from planner.console import Output

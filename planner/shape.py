@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executor.checkpoints import read_config
+from executor.models.checkpoint import read_config
 from executor.resources import data_folder
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
-from executor.store import StoredOutcome
+from executor.store.store import StoredOutcome
 from profiling.passrate import LEVEL, PassRate
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from executor.store import Store
+from executor.store.store import Store
 
 _ARTEFACT = "speed/"
 # Of two columns, 1 - cos^2 of the angle between them: below this noise decides which took the time.

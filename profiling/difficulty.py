@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.answers import Grader
+from executor.answers.grader import Grader
 from executor.outcome import SampleRecord
 from profiling.passrate import EASY_FROM, MEDIUM_FROM, Difficulty
 from profiling.probes import NAMES, SCORED, SCORED_SEVERAL, Probes, features

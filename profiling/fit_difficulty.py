@@ -21,7 +21,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from executor.answers import Grader
+from executor.answers.grader import Grader
 from profiling.arrays import Ints
 from profiling.difficulty import (
     EDGES,

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.checkpoints import quiet_transformers, written_whole
 from executor.errors import InputError
+from executor.models.checkpoint import quiet_transformers, written_whole
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens
 from executor.outcome import SampleRecord
-from executor.policy import Policy
-from executor.prm.reward_head import HeadCard
+from executor.policies.vllm import Policy
 from executor.problem import Problem, question_id
-from executor.templates import PromptTemplate
-from executor.tokens import Tokens
+from executor.scorers.reward_head import HeadCard
 from profiling.rewards import RewardStatistics, reward_statistics
 
 Progress = Callable[[int], None]

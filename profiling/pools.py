@@ -13,12 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from executor.answers import Grader
+from executor.answers.grader import Grader
 from executor.ledger import COLUMNS, TOKEN_COLUMNS
 from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
-from executor.runner import PRM_TRAINED_ON
-from executor.store import RunSpec, Store
+from executor.run.runner import PRM_TRAINED_ON
+from executor.store.store import RunSpec, Store
 from profiling.passrate import PassRate
 from profiling.profiler import CONFIDENCE, KIND, ProblemProfile
 from profiling.replay import Pool

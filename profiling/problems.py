@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from executor.answer_text import last_boxed
+from executor.answers.extraction import last_boxed
 from executor.errors import InputError
 from executor.problem import Problem, content_id
 from profiling.json_text import decode, parse_json

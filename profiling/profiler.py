@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.admission import Admission
-from executor.answers import Grader, Vote, vote
+from executor.answers.grader import Grader, Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of
 from executor.problem import Problem, problem_uid
-from executor.runner import (
+from executor.run.admission import Admission
+from executor.run.runner import (
     PRM_TRAINED_ON,
     Executor,
     Models,
@@ -27,7 +27,7 @@ from executor.runner import (
     run_problems,
 )
 from executor.search import Context, Response, State, sample, sample_until, score_all
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import Score
 from profiling.passrate import RESOLVED_FROM, PassRate
 from profiling.reliability import Bin, reliability

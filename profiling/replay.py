@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from executor.answers import Grader, Vote, group
+from executor.answers.grader import Grader, Vote, group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
 from profiling.arrays import Bools, Floats, Ints

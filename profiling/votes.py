@@ -1,8 +1,8 @@
 """What a vote among k of a pool's samples is expected to be worth, for every k at once.
 
-Drawn are k of n samples without replacement. As in `executor.answers.vote`, samples without an
-answer never win, of classes of equal weight the larger wins, and equally large ones share (which of
-them is seen first is a matter of the draw); a draw without answers is wrong.
+Drawn are k of n samples without replacement. As in `executor.answers.grader.vote`, samples without
+an answer never win, of classes of equal weight the larger wins, and equally large ones share
+(which of them is seen first is a matter of the draw); a draw without answers is wrong.
 
 Majority is exact: the draws that a class wins are counted by multiplying polynomials. A weighted
 vote is exact where all subsets are few. Else the samples are put into random orders: the first k of

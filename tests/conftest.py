@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from executor.checkpoints import resolve
+from executor.models.checkpoint import resolve
 
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("unhurried", deadline=None)

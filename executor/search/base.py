@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from executor.answers import Grader
+from executor.answers.grader import Grader
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
-from executor.policy import Draw, Finished, Policy
-from executor.prm.base import Prm
+from executor.models.tokens import Step
+from executor.policies.vllm import Draw, Finished, Policy
 from executor.problem import Problem
+from executor.scorers.base import Prm
 from executor.strategy import Sampling, Score
-from executor.tokens import Step
 
 T = TypeVar("T")
 # Stands for the tokens of a response up to the place where a step's reward is read.
@@ -298,7 +298,7 @@ async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 def derive_seed(seed: int, *keys: str) -> int:
     """A 31-bit seed for one place of one problem, the same on every machine.
 
-    What equal seeds promise, and `tests/executor/test_determinism.py` tests:
+    What equal seeds promise, and `tests/executor/run/test_determinism.py` tests:
 
     - The requests a search sends follow from the seed and from what the engines answered, whatever
       else runs and in whatever order answers come. Only where a token cap is nearly spent do

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from executor.answers import Vote
-from executor.policy import Draw, Finish
+from executor.answers.grader import Vote
+from executor.policies.vllm import Draw, Finish
 from executor.search.base import Context, Response, State
 from executor.search.settle import Ballot, Confident, Fewest, Standing
 from executor.strategy import AdaptiveMajority, BestOfN

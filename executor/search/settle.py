@@ -2,8 +2,8 @@
 
 All rules look at the first m of n responses, in the order of their indices, and bound what the
 others can add. Votes put an answer into the first class it is equivalent to
-(`executor.answers.Classes`), so what the first m are sorted into never changes afterwards, even
-where equivalence is not transitive.
+(`executor.answers.grader.Classes`), so what the first m are sorted into never changes afterwards,
+even where equivalence is not transitive.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from executor.answers import Classes, Grader, Vote
-from executor.promptly import promptly
+from executor.answers.grader import Classes, Grader, Vote
+from executor.concurrency import promptly
 from executor.search.base import Response, State, aggregate
 from executor.strategy import Score
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from executor.policy import Draw, Finish
+from executor.models.tokens import with_tail
+from executor.policies.vllm import Draw, Finish
 from executor.search.base import Context, Response, State, together
 from executor.search.sampling import score_all
 from executor.strategy import STEP_DELIMITER
-from executor.tokens import with_tail
 
 
 async def children(context: Context, parent: Response, n: int, where: str) -> list[Response]:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from executor.checkpoints import Checkpoint, resolve
-from executor.engine_options import CORES, EngineOptions, engine_arguments, on_cpu, own_cores
-from executor.prm import find_convention
-from executor.tokens import Tokens, load_tokenizer
+from executor.engines.options import CORES, EngineOptions, engine_arguments, on_cpu, own_cores
+from executor.models.checkpoint import Checkpoint, resolve
+from executor.models.tokens import Tokens, load_tokenizer
+from executor.scorers.prm import find_convention
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from executor.errors import EngineError
+from executor.models.stopping import StopAt
 from executor.servers.address import first_line
 from executor.servers.server import Lease, LostError, refused
-from executor.stopping import StopAt
 
 # Tokens a chunk, besides the first, which comes at once: a chunk a token would cost more than
 # small models do.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from executor.checkpoints import Checkpoint
-from executor.prm.base import Convention
-from executor.servers.policy import HttpPolicy
-from executor.servers.prm import HttpPrm
+from executor.models.checkpoint import Checkpoint
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens, load_tokenizer
+from executor.policies.served import HttpPolicy
+from executor.scorers.base import Convention
+from executor.scorers.served import HttpPrm
 from executor.servers.probe import probe_policy, probe_prm
 from executor.servers.server import Patience
-from executor.templates import PromptTemplate
-from executor.tokens import Tokens, load_tokenizer
 
 
 def connect_policy(

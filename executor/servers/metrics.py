@@ -6,8 +6,8 @@ import re
 
 import httpx
 
-from executor.capacity import Capacity
-from executor.engine import EngineCounters
+from executor.engines.base import EngineCounters
+from executor.engines.capacity import Capacity
 
 # vLLM does not say how many sequences a server's batch holds; this is what most machines get, and
 # what `apportion serve-command` asks for.

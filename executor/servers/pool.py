@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from executor.errors import EngineError
-from executor.policy import to_the_end
+from executor.policies.vllm import to_the_end
 from executor.servers.metrics import SEQUENCES
 from executor.servers.prefixes import Prefixes
 from executor.servers.server import Lease, LostError, Patience, Server, allow_files, reason_of

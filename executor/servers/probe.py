@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from executor.capacity import Capacity
+from executor.engines.capacity import Capacity
 from executor.errors import InputError
+from executor.models.tokens import Tokens
 from executor.servers.address import first_line
 from executor.servers.metrics import read_capacity
 from executor.servers.server import reason_of
-from executor.tokens import Tokens
 
 # Words, numbers, signs and a blank line: models with different vocabularies cut it differently.
 _SAMPLE = "12 + 30 = 42.\n\nSo the café's answer is \\boxed{42}, isn't it?"
@@ -125,7 +125,7 @@ def _model(client: httpx.Client, url: str, role: str, name: str, location: str) 
 
 
 def _name_of(root: str) -> str:
-    from executor.checkpoints import name_of
+    from executor.models.checkpoint import name_of
 
     return name_of(Path(root))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from executor.answers import MathGrader
-from executor.store import Store
+from executor.answers.grader import MathGrader
+from executor.store.store import Store
 from planner import evidence, noted
 from planner.catalog import Catalog, load_catalog
 from planner.commands.common import store_exists, store_name

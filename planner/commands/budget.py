@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from executor.problem import Problem
-from executor.store import Store
+from executor.store.store import Store
 from executor.strategy import key
 from planner import evidence
 from planner.allocate import Division, difference

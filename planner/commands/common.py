@@ -10,17 +10,17 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from executor.checkpoints import resolve
-from executor.cluster import ClusterOptions
-from executor.engine_options import EngineOptions
+from executor.cluster.ray import ClusterOptions
+from executor.engines.options import EngineOptions
 from executor.errors import InputError
-from executor.prm import check_prm, find_prm
+from executor.models.checkpoint import resolve
+from executor.models.tokens import Tokens, load_tokenizer
 from executor.problem import Problem
+from executor.scorers.prm import check_prm, find_prm
 from executor.servers.address import read_address
 from executor.servers.server import Patience
-from executor.store import RunSpec
+from executor.store.store import RunSpec
 from executor.strategy import STRATEGIES, Sampling
-from executor.tokens import Tokens, load_tokenizer
 from planner.console import Output
 from planner.constraint import Constraint
 from planner.costs import Rates

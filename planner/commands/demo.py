@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from executor.checkpoints import resolve
 from executor.errors import InputError
+from executor.models.checkpoint import resolve
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner import evidence

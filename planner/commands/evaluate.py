@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.store import Store
+from executor.store.store import Store
 from planner import evidence, noted
 from planner.catalog import load_catalog
 from planner.commands import common

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.store import Store
+from executor.store.store import Store
 from planner import evidence, tuning
 from planner.console import Output
 from planner.outcome import OutcomeModel

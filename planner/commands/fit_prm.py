@@ -31,7 +31,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 def check_target(out: Path) -> None:
     """Refuse to overwrite what is not a reward head; before any work is done."""
-    from executor.prm.reward_head import CARD_FILE
+    from executor.scorers.reward_head import CARD_FILE
 
     if out.exists() and not (out / CARD_FILE).is_file():
         raise InputError(f"--out {out}: exists and is not a reward head; give a new folder")

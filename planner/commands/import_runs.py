@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.store import Store
+from executor.store.store import Store
 from executor.strategy import from_dict, key
 from planner.console import Output, share, table
 from profiling import importers

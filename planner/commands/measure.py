@@ -9,11 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from executor.errors import InputError
+from executor.models.templates import PromptTemplate
 from executor.problem import Problem
-from executor.runner import ByStrategy, Models
-from executor.store import RunSpec
+from executor.run.runner import ByStrategy, Models
+from executor.store.store import RunSpec
 from executor.strategy import STRATEGIES, Greedy, Strategy, key, make, parse_names, to_dict
-from executor.templates import PromptTemplate
 from planner.commands import common
 from planner.console import Output, count, share, table
 from planner.session import Session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executor.problem import problem_uid
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from planner import evidence, noted
 from planner.catalog import Catalog
 from planner.commands.common import store_exists, store_name

@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.store import RunSpec, Store
+from executor.models.templates import PromptTemplate
+from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, key
-from executor.templates import PromptTemplate
 from planner import evidence
 from planner.commands import common
 from planner.commands.basis import Basis, read_basis

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from executor.errors import InputError
-from executor.store import Store
+from executor.store.store import Store
 from planner import evidence
 from planner.answer import Answer, explain, of_choice
 from planner.catalog import Catalog, load_catalog

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.resources import data_folder
-from executor.store import Store
+from executor.store.store import Store
 from planner import evidence
 from planner.commands import common
 from planner.commands.common import model_name, store_exists

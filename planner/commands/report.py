@@ -6,10 +6,10 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.resources import data_folder
-from executor.store import Store
+from executor.store.store import Store
 from executor.strategy import from_key
 from planner import evidence
 from planner.answer import Answer

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from executor.errors import InputError
 from executor.problem import Problem
-from executor.store import RunSpec, StoredOutcome
+from executor.store.store import RunSpec, StoredOutcome
 from planner.commands import common
 from planner.commands.measure import measure, need_prm, parse_strategies, summary_table
 from planner.console import Output, table

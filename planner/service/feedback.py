@@ -4,8 +4,8 @@ An answer is a run of one strategy on one question; told to be right or wrong, i
 `apportion measure` is, but for one thing: which strategy a question got depends on the question. So
 it counts for the difficulty it was taken for, and not for all questions (`planner.evidence`).
 
-Until it is told of, an answer is kept in the store, too (`executor.pending`), so that a restart
-forgets none. A thread of its own writes, some times a second, all that was answered since.
+Until it is told of, an answer is kept in the store, too (`executor.store.pending`), so that a
+restart forgets none. A thread of its own writes, some times a second, all that was answered since.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from executor.errors import InputError
-from executor.pending import Bounds, Pending
 from executor.problem import Problem
-from executor.runner import PRM_TRAINED_ON
-from executor.store import RunSpec, Store
+from executor.run.runner import PRM_TRAINED_ON
+from executor.store.pending import Bounds, Pending
+from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, to_dict
 from planner.evidence import DIFFICULTY, FEEDBACK
 from planner.router import Routed

@@ -13,7 +13,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from executor.plain import finite
+from executor.json_values import finite
 
 LOGGER = "apportion.service"
 _DEEPEST = 8

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executor.runner import Executor
+from executor.run.runner import Executor
 from planner.plan import Plan
 from planner.router import Routed
 from planner.service.answerer import Query

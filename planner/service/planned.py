@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from executor.admission import Admission
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import best
+from executor.policies.served import HttpPolicy
 from executor.problem import Problem, content_id
-from executor.runner import Executor
+from executor.run.admission import Admission
+from executor.run.runner import Executor
+from executor.scorers.served import HttpPrm
 from executor.search import State
-from executor.servers.policy import HttpPolicy
-from executor.servers.prm import HttpPrm
 from executor.strategy import key
 from planner.constraint import Constraint
 from planner.decision import Decision, chances_of

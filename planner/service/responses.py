@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from executor.json_values import finite
 from executor.ledger import Ledger
-from executor.plain import finite
 from executor.strategy import to_dict
 from planner.service.answerer import Answered
 

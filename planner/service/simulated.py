@@ -11,14 +11,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from executor.admission import CONCURRENCY
-from executor.answers import Grader
+from executor.answers.grader import Grader
 from executor.errors import InputError
 from executor.outcome import Outcome
+from executor.policies.simulated import EOS_ID, SimulatedPolicy, SimulatedPrm
 from executor.problem import Problem, question_id
-from executor.runner import Executor
+from executor.run.admission import CONCURRENCY
+from executor.run.runner import Executor
 from executor.search import State
-from executor.simulated import EOS_ID, SimulatedPolicy, SimulatedPrm
 from executor.strategy import Majority, Sampling, Strategy
 from planner.service.answerer import Answered, NoRoomError, Progress, Query, Report
 

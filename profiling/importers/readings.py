@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from executor.answer_text import LONGEST_CLAUSE, last_boxed
+from executor.answers.extraction import LONGEST_CLAUSE, last_boxed
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import SampleRecord

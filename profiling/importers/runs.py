@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from executor.answers import Grader, Vote, vote
+from executor.answers.grader import Grader, Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, choose
 from executor.problem import problem_uid
 from executor.search import State
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import Strategy, to_dict
 from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
 from profiling.importers.readings import Given, Reading, named

@@ -10,12 +10,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from executor.checkpoints import checkpoint_digest
 from executor.errors import InputError
+from executor.models.checkpoint import checkpoint_digest
+from executor.models.tokens import Tokens, load_tokenizer
 from executor.outcome import SampleRecord
 from executor.problem import Problem
-from executor.store import Store
-from executor.tokens import Tokens, load_tokenizer
+from executor.store.store import Store
 from profiling.laboratory.catalog import BASES, POLICIES, PRMS
 from profiling.laboratory.prm import PrmRecipe, VerifierRecipe, train_prm, train_verifier
 from profiling.laboratory.task import read_problems

@@ -22,12 +22,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.checkpoints import checkpoint_digest, quiet_transformers
+from executor.models.checkpoint import checkpoint_digest, quiet_transformers
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens
 from executor.outcome import SampleRecord
-from executor.prm.reward_head import HeadCard
 from executor.problem import Problem, question_id
-from executor.templates import PromptTemplate
-from executor.tokens import Tokens
+from executor.scorers.reward_head import HeadCard
 from profiling.laboratory.mistakes import mistaken_solutions
 from profiling.laboratory.task import SOLUTION
 from profiling.laboratory.tokenizer import make_tokenizer

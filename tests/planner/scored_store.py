@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from executor.answers import MathGrader
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
+from executor.answers.grader import MathGrader
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Sampling
 from profiling.profiler import profile, profile_spec
 

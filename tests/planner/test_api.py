@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 import planner
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.plain import finite
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
+from executor.json_values import finite
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Greedy, Majority, Sampling
-from executor.templates import PromptTemplate
 from planner import Apportion
 from planner.commands.recommendation import document
 from planner.session import Session

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.runner import Executor, run_problems
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import RunSpec, Store
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor, run_problems
+from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
 from planner.allocate import difference
 from planner.budget import CHOSEN, DIVIDED, EQUAL, NAMED, Budget, Total

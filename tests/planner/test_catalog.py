@@ -9,10 +9,10 @@ from typing import Any
 import platformdirs
 import pytest
 
-from executor.checkpoints import Checkpoint
 from executor.errors import InputError
-from executor.prm import CONVENTIONS
-from executor.templates import load_template
+from executor.models.checkpoint import Checkpoint
+from executor.models.templates import load_template
+from executor.scorers.prm import CONVENTIONS
 from planner import session
 from planner.catalog import Catalog, load_catalog
 from planner.cli import build_parser

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.store import Store
+from executor.store.store import Store
 from tests.planner.command import apportion
 
 QUESTION = '{"question": "1 + 1?", "answer": "2"}\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from executor.store import RunSpec
+from executor.store.store import RunSpec
 from planner.evidence import current
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
+from executor.models.templates import PromptTemplate
 from executor.strategy import Dvts, Greedy, Majority, Sampling, Strategy
-from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.decision import by_text, decide, look

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from executor.answers import MathGrader, group
+from executor.answers.grader import MathGrader, group
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem, problem_uid, question_id
-from executor.runner import Executor, run_problems
+from executor.run.runner import Executor, run_problems
 from executor.search import State
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import (
     BestOfN,
     Dvts,

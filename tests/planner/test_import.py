@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.problem import Problem
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, key, to_dict
 from planner import evidence
 from planner.cli import build_parser

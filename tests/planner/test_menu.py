@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
+from executor.models.templates import PromptTemplate
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling
-from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.menu import Menu

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
+from executor.models.templates import PromptTemplate
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
@@ -26,7 +27,6 @@ from executor.strategy import (
     Sampling,
     Strategy,
 )
-from executor.templates import PromptTemplate
 from planner.costs import Rates
 from planner.plan import VERSION, Entry, Plan, ProbeCost, write_whole
 from planner.reference import Cloud, Reference

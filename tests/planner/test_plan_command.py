@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from executor.answers import MathGrader
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
+from executor.answers.grader import MathGrader
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Sampling
-from executor.templates import PromptTemplate
 from planner.commands.plan import make
 from planner.constraint import Constraint
 from planner.plan import Plan

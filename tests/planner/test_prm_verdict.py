@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from executor.answers import Vote
+from executor.answers.grader import Vote
 from executor.strategy import BestOfN, Majority, Score, Strategy
 from planner.comparable import for_pair
 from planner.evidence import bundled

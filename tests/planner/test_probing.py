@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from executor.answers import Vote
+from executor.answers.grader import Vote
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
 from planner.probing import Probed, tokens_for
 from profiling.replay import Pool, Rule, replay

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from executor.answers import MathGrader
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
+from executor.answers.grader import MathGrader
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Sampling
 from planner.commands.profile import coverage, document, show, unresolved
 from profiling.profiler import (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from executor.plain import finite
+from executor.json_values import finite
 from executor.strategy import from_dict, key
 from planner.answer import Answer
 from planner.catalog import load_catalog

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from executor.answers import MathGrader, Vote
+from executor.answers.grader import MathGrader, Vote
 from executor.errors import InputError
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.problem import question_id
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm
-from executor.store import Store
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Score, key
 from planner.commands.replay import (
     Samples,

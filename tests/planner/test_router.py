@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
+from executor.models.templates import PromptTemplate
 from executor.outcome import Outcome
-from executor.policy import Draw
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.policies.vllm import Draw
 from executor.problem import Problem, question_id
-from executor.runner import PRM_TRAINED_ON, Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import PRM_TRAINED_ON, Executor
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
@@ -30,7 +31,6 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from executor.templates import PromptTemplate
 from planner.plan import Entry, Plan
 from planner.router import Ask, route, solve_by_plan
 from profiling.difficulty import RANGES, DifficultyModel, Head, Quality

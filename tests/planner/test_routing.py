@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.store import RunSpec
+from executor.store.store import RunSpec
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.commands.basis import Basis
 from planner.commands.plan import _routed

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.problem import Problem
-from executor.store import RunSpec, StoredOutcome
+from executor.store.store import RunSpec, StoredOutcome
 from planner.summary import paired_difference, summarise_run
 from profiling.passrate import PassRate
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from planner.catalog import load_catalog
 from planner.noted import rates
 from planner.throughput import Timed, note, read, speeds

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor.models.templates import PromptTemplate
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Strategy
-from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.plan import Entry, Plan, ProbeCost

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.outcome import SampleRecord
 from profiling.difficulty import (
     EDGES,

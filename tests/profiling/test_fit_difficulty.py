@@ -20,12 +20,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils import estimator_checks
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.outcome import Outcome, SampleRecord
+from executor.policies.simulated import SimulatedPolicy, simulated_problems
 from executor.problem import Problem
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, simulated_problems
-from executor.store import Store
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Sampling
 from profiling import fit_difficulty as fitting
 from profiling.difficulty import EDGES, LEVEL, DifficultyModel, classes

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import problem_uid, question_id
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Sampling
 from profiling.pools import (
     load_pools,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import profiling.probes
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.outcome import SampleRecord
 from profiling.probes import (
     NAMES,

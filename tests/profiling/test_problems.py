@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.problem import Problem, content_id
 from profiling.problems import load_problems, problems_digest

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from executor.admission import Admission
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import EngineError, InputError
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.store import Store
+from executor.run.admission import Admission
+from executor.run.runner import Executor
+from executor.store.store import Store
 from executor.strategy import Sampling
 from profiling.passrate import LEAST_SAMPLES, PassRate
 from profiling.profiler import (

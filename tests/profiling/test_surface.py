@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from executor.answers import MathGrader, Vote
+from executor.answers.grader import MathGrader, Vote
 from executor.outcome import SampleRecord
 from executor.strategy import Score
 from profiling.replay import MAJORITY, PASS, Pool, Rule, replay, seed_of

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from executor.answers import MathGrader, Vote, group, vote
+from executor.answers.grader import MathGrader, Vote, group, vote
 from profiling.ballots import Ballots
 from profiling.vote_orders import shares_in
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from executor.plain import finite
-from executor.store import Store
+from executor.json_values import finite
+from executor.store.store import Store
 from planner import evidence
 from planner.answer import Answer
 from planner.catalog import load_catalog

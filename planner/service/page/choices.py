@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from planner import evidence
 from planner.catalog import Catalog
 from planner.commands.common import store_exists

@@ -8,10 +8,10 @@ import math
 import pytest
 from scipy.stats import binom
 
-from executor.answers import MathGrader, Vote
+from executor.answers.grader import MathGrader, Vote
 from executor.outcome import Outcome
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
 from executor.strategy import (
     BeamSearch,
     BestOfN,
@@ -22,7 +22,7 @@ from executor.strategy import (
     Sampling,
     Strategy,
 )
-from tests.executor.search.watched import (
+from tests.helpers.watched_policy import (
     Watched,
     context_of,
     run,
@@ -47,7 +47,7 @@ def margin(p: float, problems: int = 300) -> float:
 
 
 def beams_right(p: float, depth: int, n: int, width: int) -> float:
-    """P(a right one is among the beams) under a perfect PRM; see `executor.simulated`."""
+    """P(a right one is among the beams) under a perfect PRM; see `executor.policies.simulated`."""
     chance = {n // width: 1.0}
     for level in range(depth):
         after: dict[int, float] = {}

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.search import aggregate, sample
-from executor.simulated import SimulatedPolicy, SimulatedPrm
 from executor.strategy import (
     Score,
 )
-from tests.executor.search.watched import (
+from tests.helpers.watched_policy import (
     WatchedPrm,
     context_of,
 )

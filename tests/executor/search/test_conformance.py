@@ -7,11 +7,11 @@ import contextlib
 
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import EngineError, InputError
-from executor.runner import Executor
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
 from executor.search import Response, State, search
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
@@ -24,7 +24,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from tests.executor.search.watched import (
+from tests.helpers.watched_policy import (
     PROBLEM,
     Watched,
     WatchedPrm,

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from executor.ledger import TokenCap
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.search import Context, Response, State, search
 from executor.search.particles import logit, resample, softmax
-from executor.simulated import SimulatedPolicy, SimulatedPrm
 from executor.strategy import ParticleFilter, Sampling, Score
 from tests.executor.search.test_tree import Scripted
-from tests.executor.search.watched import (
+from tests.helpers.watched_policy import (
     PROBLEM,
     Watched,
     WatchedPrm,

@@ -13,7 +13,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from tests.executor.search.watched import (
+from tests.helpers.watched_policy import (
     Watched,
     WatchedPrm,
     check_ledger,

@@ -14,14 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from executor.answers import MathGrader, Vote, vote
+from executor.answers.grader import MathGrader, Vote, vote
 from executor.ledger import TokenCap
+from executor.models.tokens import Step
 from executor.outcome import Outcome
-from executor.policy import Draw
-from executor.runner import Executor
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.policies.vllm import Draw
+from executor.run.runner import Executor
 from executor.search import Context, Response, State, search
 from executor.search.settle import Ballot, Confident, Standing, could_reach, leads_with
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
@@ -33,9 +34,8 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from executor.tokens import Step
 from tests.executor.search.test_tree import Scripted
-from tests.executor.search.watched import PROBLEM, check_ledger
+from tests.helpers.watched_policy import PROBLEM, check_ledger
 
 N = 6
 LETTERS = ["1", "2", "3", None]

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.engine import EngineCounters
+from executor.engines.base import EngineCounters
 from executor.ledger import Ledger, TokenCap
-from executor.policy import Draw, Finish
+from executor.models.tokens import Step
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
+from executor.policies.vllm import Draw, Finish
 from executor.search import Context, Response, State
 from executor.search.tree import select
-from executor.simulated import SimulatedPolicy, SimulatedPrm
 from executor.strategy import (
     BeamSearch,
     Dvts,
@@ -22,8 +23,7 @@ from executor.strategy import (
     Score,
     Strategy,
 )
-from executor.tokens import Step
-from tests.executor.search.watched import (
+from tests.helpers.watched_policy import (
     PROBLEM,
     Watched,
     context_of,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from executor.engine_options import EngineOptions, engine_arguments
-from executor.prm import find_convention
+from executor.engines.options import EngineOptions, engine_arguments
+from executor.models.tokens import Tokens, load_tokenizer
+from executor.scorers.prm import find_convention
 from executor.servers.command import ServeCommand, serve_policy, serve_prm
-from executor.tokens import Tokens, load_tokenizer
 
 OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.25)
 

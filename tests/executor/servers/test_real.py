@@ -9,21 +9,23 @@ from typing import Any
 
 import pytest
 
-from executor.checkpoints import resolve
-from executor.engine import EngineCounters
-from executor.engine_options import EngineOptions
+from executor.engines.base import EngineCounters
+from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
-from executor.policy import Draw, Policy, VllmPolicy
-from executor.prm import load_prm
-from executor.prm.base import Prm
+from executor.models.checkpoint import resolve
+from executor.models.templates import template_for
+from executor.models.tokens import Step
+from executor.policies.served import HttpPolicy
+from executor.policies.vllm import Draw, Policy, VllmPolicy
 from executor.resources import data_folder
+from executor.scorers.base import Prm
+from executor.scorers.prm import load_prm
 from executor.search import Context, search
 from executor.servers.address import Address
 from executor.servers.command import serve_policy, serve_prm
 from executor.servers.connect import connect_policy
 from executor.servers.launch import free_port, running
-from executor.servers.policy import HttpPolicy
 from executor.servers.server import Patience
 from executor.strategy import (
     STEP_DELIMITER,
@@ -36,8 +38,6 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from executor.templates import template_for
-from executor.tokens import Step
 from profiling.problems import load_problems
 
 pytestmark = pytest.mark.vllm

@@ -20,7 +20,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.problem import Problem
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import Dvts, Greedy, Majority, from_dict, key, to_dict
 from planner import noted
 from planner.catalog import load_catalog

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from executor.answers import Vote
+from executor.answers.grader import Vote
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES, BeamSearch, BestOfN, Dvts, Majority, Score, key
 from planner import evidence

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from executor.store import Store
+from executor.store.store import Store
 from profiling.profiler import read_profile
 from tests.planner.chromium import BROWSER, Chromium
 from tests.planner.command import apportion

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from executor.answers import MathGrader
-from executor.simulated import SimulatedPolicy, SimulatedPrm
+from executor.answers.grader import MathGrader
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.strategy import Strategy
 from planner.service.simulated import SimulatedAnswerer
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from fastapi import APIRouter
 
-from executor.simulated import SimulatedPolicy
+from executor.policies.simulated import SimulatedPolicy
 from planner.service.answerer import Answerer
 from planner.service.app import create_app
 from planner.service.logs import Log

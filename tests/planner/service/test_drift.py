@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
-from executor.simulated import simulated_problems
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import simulated_problems
 from executor.strategy import Majority, Sampling
-from executor.templates import PromptTemplate
 from planner.plan import Entry, Plan
 from planner.reference import Cloud, Reference
 from planner.service.drift import WINDOW, Drift, agreement_shift, mean_shift

@@ -11,14 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome
-from executor.pending import Bounds
 from executor.problem import Problem
-from executor.runner import PRM_TRAINED_ON, run_settings
-from executor.store import Store
+from executor.run.runner import PRM_TRAINED_ON, run_settings
+from executor.store.pending import Bounds
+from executor.store.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Strategy, key
 from planner import evidence
 from planner.comparable import for_pair

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from executor.simulated import reference_answer
+from executor.policies.simulated import reference_answer
 from tests.planner.service.conftest import Answering
 from tests.planner.service.served import MODEL, Served, serving
 

@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from executor.apart import EngineApart
-from executor.engine_options import EngineOptions
-from executor.policy import VllmPolicy
+from executor.engines.options import EngineOptions
+from executor.engines.subprocess_engine import EngineApart
+from executor.models.templates import template_for
+from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import Majority, Sampling
-from executor.templates import template_for
 from planner.console import Silence
 from planner.plan import Plan
 from planner.service.opening import Opened, open_service

@@ -10,7 +10,7 @@ import pytest
 from fastapi import APIRouter
 
 from executor.errors import InputError
-from executor.store import Store
+from executor.store.store import Store
 from planner.service.feedback import Feedback
 from planner.service.feedback_route import feedback_router
 from planner.service.keys import Keys

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from executor.simulated import reference_answer
+from executor.policies.simulated import reference_answer
 from planner.service.desk import Exchange
 from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering

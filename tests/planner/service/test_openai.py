@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from executor.simulated import reference_answer
+from executor.policies.simulated import reference_answer
 from planner.service.settings import Settings
 from tests.planner.service.conftest import Answering
 from tests.planner.service.served import MODEL, QUESTION, Served, chat, serving, until

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from executor.errors import InputError
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
+from executor.run.runner import Executor
 from planner import evidence, tuning
 from planner.console import Silence
 from planner.constraint import Constraint

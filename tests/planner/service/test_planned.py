@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from executor.admission import CONCURRENCY
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import EngineError, InputError
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem
-from executor.runner import Executor
-from executor.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.admission import CONCURRENCY
+from executor.run.runner import Executor
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling, Strategy
-from executor.templates import PromptTemplate
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.plan import Entry, Plan, ProbeCost

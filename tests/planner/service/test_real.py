@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from executor.engine_options import EngineOptions
+from executor.engines.options import EngineOptions
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
-from executor.policy import VllmPolicy
+from executor.models.templates import template_for
+from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
-from executor.templates import template_for
 from planner.console import Silence
 from planner.constraint import Constraint
 from planner.plan import Entry, Plan, ProbeCost

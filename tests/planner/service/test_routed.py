@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.pending import Bounds
-from executor.store import Store
+from executor.store.pending import Bounds
+from executor.store.store import Store
 from planner.service.drift import Drift
 from planner.service.feedback import Feedback
 from planner.service.feedback_route import feedback_router

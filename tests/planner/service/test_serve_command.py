@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from executor.errors import InputError
-from executor.pending import Bounds
-from executor.store import Store
+from executor.store.pending import Bounds
+from executor.store.store import Store
 from planner.cli import build_parser
 from planner.commands import common, serve
 from planner.console import Silence
@@ -36,7 +36,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 # The command, with the simulated policy in place of the plan's checkpoint.
 PROGRAM = """
 import sys
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from planner.cli import main
 from planner.service import opening
 from planner.session import Session

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from executor.ledger import Ledger
-from executor.simulated import SimulatedPolicy, reference_answer
+from executor.policies.simulated import SimulatedPolicy, reference_answer
 from executor.strategy import Greedy
 from planner.service.answerer import Answered, Progress, Query, Report
 from planner.service.forms import PLAIN, Writer, split

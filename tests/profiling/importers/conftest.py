@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from executor.answers import MathGrader
+from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.ledger import Ledger
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import BeamSearch
 from profiling.importers import Given, Import, graded, read, store_import
 from profiling.importers.runs import Grading

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from executor.checkpoints import checkpoint_digest
 from executor.ledger import Ledger
+from executor.models.checkpoint import checkpoint_digest
 from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from profiling.laboratory.__main__ import _samples, main
 from profiling.laboratory.prm import PrmRecipe
 from profiling.profiler import KIND

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from executor.answers import MathGrader, Vote
-from executor.checkpoints import resolve
-from executor.engine_host import HostedEngine
-from executor.engine_options import EngineOptions
+from executor.answers.grader import MathGrader, Vote
+from executor.engines.host import HostedEngine
+from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
+from executor.models.checkpoint import resolve
+from executor.models.templates import template_for
 from executor.outcome import Outcome
-from executor.policy import Draw, Finish, VllmPolicy
-from executor.prm import Prm, load_prm
-from executor.runner import Executor
+from executor.policies.vllm import Draw, Finish, VllmPolicy
+from executor.run.runner import Executor
+from executor.scorers.prm import Prm, load_prm
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Score, Strategy
-from executor.templates import template_for
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import SOLUTION, read_problems
 from tests.profiling.laboratory.checker import right_steps

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens, load_tokenizer
 from executor.outcome import SampleRecord
-from executor.prm import check_prm
-from executor.prm.reward_head import HeadCard
 from executor.problem import Problem, question_id
-from executor.templates import PromptTemplate
-from executor.tokens import Tokens, load_tokenizer
+from executor.scorers.prm import check_prm
+from executor.scorers.reward_head import HeadCard
 from profiling.fit_prm import step_ends
 from profiling.laboratory.catalog import BASES, POLICIES, PRMS, prms_of
 from profiling.laboratory.mistakes import mistaken_solutions

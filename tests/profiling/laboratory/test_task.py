@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.answers import MathGrader
-from executor.tokens import Tokens
+from executor.answers.grader import MathGrader
+from executor.models.tokens import Tokens
 from profiling.laboratory.task import (
     LEVELS,
     SOLUTION,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from executor.templates import PromptTemplate, template_for
+from executor.models.templates import PromptTemplate, template_for
 from profiling.laboratory.catalog import POLICIES, PRMS
 from profiling.laboratory.task import Split, distinct, generate
 from profiling.laboratory.tokenizer import make_tokenizer

@@ -10,7 +10,7 @@ import pytest
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.problem import Problem
-from executor.store import RunSpec, Store
+from executor.store.store import RunSpec, Store
 from executor.strategy import Majority, to_dict
 from planner.commands import recommend
 from planner.constraint import Constraint

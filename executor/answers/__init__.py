@@ -1,0 +1,1 @@
+"""What an answer is: extraction from a response, equality, votes."""

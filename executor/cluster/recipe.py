@@ -1,0 +1,105 @@
+"""Models that are served by workers: how each loads its own, and how the driver sees them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from executor.answers.grader import MathGrader
+from executor.cluster.distributed import Workers
+from executor.engines.options import EngineOptions
+from executor.engines.subprocess_engine import divided
+from executor.errors import InputError
+from executor.models.checkpoint import checkpoint_digest, resolve
+from executor.models.templates import PromptTemplate
+from executor.policies.vllm import VllmPolicy
+from executor.problem import Problem
+from executor.run.runner import Executor, Job, Solved, run_settings
+from executor.scorers.prm import find_prm, load_prm
+from executor.strategy import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a worker makes its executor; picklable.
+
+    Attributes:
+        policy, prm: names that mean the same on every machine (`checkpoints.portable`).
+        template: how questions are put to the policy.
+        engine: sizes of both engines.
+        sampling, seed, token_cap, early_stop, digests: see `Executor`.
+    """
+
+    policy: str
+    prm: str | None
+    template: PromptTemplate
+    engine: EngineOptions
+    sampling: Sampling
+    seed: int = 0
+    token_cap: int | None = None
+    early_stop: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self) -> Executor:
+        """Load the models.
+
+        Raises:
+            InputError: one is not there, or is not what the driver has under the same name.
+            EngineError: vLLM cannot load one.
+        """
+        checkpoint = resolve(self.policy, "policy")
+        self._check("policy", self.policy, checkpoint.location)
+        if self.prm is not None:
+            self._check("prm", self.prm, find_prm(self.prm).location)
+        mine, others = divided(self.engine, with_prm=self.prm is not None)
+        policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
+        return Executor(
+            policy=policy,
+            prm=None if self.prm is None else load_prm(self.prm, policy.tokens, others),
+            grader=MathGrader(),
+            sampling=self.sampling,
+            seed=self.seed,
+            token_cap=self.token_cap,
+            early_stop=self.early_stop,
+            digests=self.digests,
+        )
+
+    def _check(self, role: str, name: str, location: str) -> None:
+        """A machine that has other weights would spoil the run."""
+        if checkpoint_digest(location) != self.digests[role]:
+            raise InputError(
+                f"{role} {name}: {platform.node()} has another model there than this machine"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Models that workers serve, as the driver sees them; see `runner.Models`."""
+
+    workers: Workers
+    policy_name: str
+    prm_name: str | None
+    recipe: Recipe
+
+    def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """See `run_settings`: those of the same run without workers."""
+        recipe = self.recipe
+        digests = {
+            role: digest
+            for role, digest in recipe.digests.items()
+            if role != "prm" or self.prm_name is not None
+        }
+        return run_settings(
+            recipe.sampling, recipe.seed, recipe.token_cap, recipe.early_stop, digests,
+            template, more,
+        )  # fmt: skip
+
+    def without_prm(self) -> Spread:
+        """The same without a PRM, for strategies that need none: their runs do not name it."""
+        return replace(self, prm_name=None)
+
+    async def run(self, job: Job, problem: Problem) -> Solved:
+        """Do a job in a worker; see `Workers.run`."""
+        return await self.workers.run(job, problem, with_prm=self.prm_name is not None)

@@ -1,0 +1,83 @@
+"""The process of an engine that runs apart; `executor.engines.subprocess_engine` starts it.
+
+It is handed the file descriptor of a pipe and reads from it, first, what `Stepped` is made with. It
+answers `(max_context, capacity)`, or the EngineError that says why there is no engine. From then on
+both sides send letters. One that comes in is a list of `("add", request id, prompt ids,
+parameters)` and `(method, ...)` of the engine, with None at the end of the last one. One that goes
+out holds the counters as they stand and a list of `("ended", request id, Output)`,
+`("failed", request id, EngineError)` and, in the order it was asked, `("answer", result)`, which
+may be an exception. When the process that started it ends, so does this one, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from executor.engines.vllm_engine import Stepped
+from executor.errors import EngineError
+
+
+def main() -> None:
+    """Load the engine, serve it, and end without taking the interpreter down, which is slow."""
+    pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    threading.Thread(target=_end_with, args=(pipe.fileno(),), daemon=True).start()
+    name, model, options, extra = pipe.recv()
+    try:
+        engine = Stepped(name, model, options, extra)
+    except EngineError as error:
+        pipe.send(error)
+        os._exit(1)
+    pipe.send((engine.max_context, engine.capacity))
+    serve(engine, pipe)
+    engine.release(last=True)
+    os._exit(0)
+
+
+def _end_with(pipe: int) -> None:
+    """End this process when nobody holds the other end of the pipe any more."""
+    hung_up = select.poll()
+    hung_up.register(pipe, select.POLLRDHUP)
+    hung_up.poll()
+    os._exit(1)
+
+
+def serve(engine: Stepped, pipe: Connection[Any, Any]) -> None:
+    """Step the engine until told to end; one letter out a step, however much there is to tell."""
+    told: list[tuple[Any, ...]] = []
+
+    def tell(kind: str, request_id: str, what: Any) -> None:
+        told.append((kind, request_id, what))
+
+    def do(kind: str, *arguments: Any) -> None:
+        if kind == "add":
+            request_id = arguments[0]
+            ways = (functools.partial(tell, way, request_id) for way in ("ended", "failed"))
+            engine.add(*arguments, *ways)
+            return
+        try:
+            told.append(("answer", getattr(engine, kind)(*arguments)))
+        except Exception as error:
+            told.append(("answer", error))
+
+    while True:
+        # All that has come is taken in before a step: it would wait for the next one.
+        while (not engine.busy and not told) or pipe.poll():
+            for letter in pipe.recv():
+                if letter is None:
+                    return
+                do(*letter)
+        if engine.busy:
+            engine.step()
+        if told:
+            pipe.send((engine.count(), told))
+            told = []
+
+
+if __name__ == "__main__":
+    main()

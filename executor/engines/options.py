@@ -1,0 +1,130 @@
+"""How an engine is set up: sizes, vLLM's arguments, and what it reads from the environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+CORES = "VLLM_CPU_OMP_THREADS_BIND"
+"""Names the cores that vLLM may use on a CPU, separated by commas."""
+# A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
+_CPU_CONTEXT = 8192
+# Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
+_CPU_BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine is set up; None leaves vLLM's own choice.
+
+    Attributes:
+        max_model_len: longest context in tokens.
+        max_num_seqs: most sequences in one batch.
+        kv_cache_gib: key-value cache on a CPU, in GiB (a GPU uses `gpu_memory_utilization`).
+        gpu_memory_utilization: share of a GPU's memory; two engines on one GPU must share it.
+        dtype: of weights and activations; `auto` is the checkpoint's own, but 16 bits for 32.
+        block_size: tokens of a prefix-cache block; only whole blocks are reused.
+        tensor_parallel_size: GPUs the model is split over.
+        apart: whether a policy's engine has a process of its own
+            (`executor.engines.subprocess_engine`).
+        cores: that an engine on a CPU keeps to; None: all that its process may use.
+    """
+
+    max_model_len: int | None = None
+    max_num_seqs: int = 256
+    kv_cache_gib: float = 2.0
+    gpu_memory_utilization: float = 0.45
+    dtype: str = "auto"
+    block_size: int | None = None
+    tensor_parallel_size: int = 1
+    apart: bool = False
+    cores: tuple[int, ...] | None = None
+
+    def within(self, model: str) -> EngineOptions:
+        """The same with no longer a context than a model was made for."""
+        if self.max_model_len is None:
+            return self
+        return replace(self, max_model_len=min(self.max_model_len, native_context(model)))
+
+
+def on_cpu() -> bool:
+    """Whether vLLM will run on the CPU here."""
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def prepare_environment() -> None:
+    """Set what vLLM reads from the environment; what the user has set stays."""
+    defaults = {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+        CORES: own_cores(),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    # vLLM speaks while it is imported, before it reads its own level.
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
+
+
+def cores() -> list[int]:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def own_cores() -> str:
+    """The same, as vLLM wants them."""
+    return ",".join(map(str, cores()))
+
+
+def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) -> dict[str, Any]:
+    """vLLM's arguments for a model, in this process and on a server alike.
+
+    Args:
+        model: checkpoint folder or hub id.
+        options: sizes and types.
+        extra: further arguments (`runner`, `convert`, `pooler_config`, ...).
+    """
+    arguments: dict[str, Any] = {
+        "model": model,
+        "dtype": options.dtype,
+        "max_model_len": options.max_model_len,
+        "max_num_seqs": options.max_num_seqs,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "enable_prefix_caching": True,
+    }
+    if options.block_size is not None:
+        arguments["block_size"] = options.block_size
+    if on_cpu():
+        context = options.max_model_len or min(native_context(model), _CPU_CONTEXT)
+        # Compiling takes over two minutes on two cores.
+        arguments |= {
+            "enforce_eager": True,
+            "distributed_executor_backend": "uni",
+            "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
+            # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
+            # chunks, which CPU generators cannot do: prompts go in whole.
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(context, _CPU_BATCH),
+            "max_model_len": context,
+        }
+        if extra.get("runner") == "pooling" and options.dtype == "auto":
+            # vLLM would take float16, for which CPUs have no fast multiplication: on two cores a
+            # PRM took six times as long. It takes bfloat16 for policies.
+            arguments["dtype"] = "bfloat16"
+    else:
+        arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
+    return arguments | extra
+
+
+def native_context(model: str) -> int:
+    """Longest context the model was made for; the CPU's own limit where its config names none."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model)
+    return int(getattr(config, "max_position_embeddings", None) or _CPU_CONTEXT)

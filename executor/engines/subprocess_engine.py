@@ -1,0 +1,290 @@
+"""An engine in a process of its own, beside this one's.
+
+In one process the policy, the PRM and this program take turns: on the engines' thread, and on the
+interpreter. Apart, a policy is stepped by a process that does nothing else, while its finished
+responses are scored and searched on here. On a CPU each of the
+two engines computes on half of the cores.
+
+The process is `executor.engines.child_process`; what is said between the two is described there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+from executor.engines.base import Cut, EngineCounters, Output
+from executor.engines.capacity import Capacity
+from executor.engines.delivery import OUTBOX
+from executor.engines.options import EngineOptions, cores
+from executor.errors import EngineError
+
+_END_SECONDS = 10.0
+
+
+def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: Any) -> EngineApart:
+    """Load `model` in a process of its own; blocks until it is ready.
+
+    Args:
+        name, model, options, extra: see `EngineHost.start`.
+
+    Raises:
+        EngineError: vLLM cannot load the model.
+    """
+    ours, its = Pipe()
+    # -P: a file of the user's, where he happens to be, must not hide a module.
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "executor.engines.child_process", str(its.fileno())],
+        pass_fds=[its.fileno()],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(each or os.getcwd() for each in sys.path)},
+        stdout=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C is this process's to handle
+    )
+    its.close()
+    try:
+        ours.send((name, str(model), options, extra))
+        hello = ours.recv()
+        if isinstance(hello, EngineError):
+            raise hello
+    except BaseException as error:
+        # Also when interrupted: nobody would end a process that is still loading.
+        child.kill()
+        ended = child.wait()
+        ours.close()
+        if isinstance(error, EOFError | OSError):
+            raise EngineError(f"vLLM cannot load {model}: {_said(ended)}") from error
+        raise
+    return EngineApart(name, child, ours, *hello)
+
+
+def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, EngineOptions]:
+    """Options of a policy's engine and of a PRM's in this process.
+
+    Where the policy is apart, each has half of the physical cores, a single one is shared; without
+    a PRM here the policy has all.
+    """
+    if not (options.apart and with_prm):
+        return options, options
+    groups = physical_cores()
+    at = (len(groups) + 1) // 2
+    first, second = groups[:at], groups[at:] or groups
+    mine, others = (tuple(core for group in half for core in group) for half in (first, second))
+    return replace(options, cores=mine), replace(options, cores=others)
+
+
+def physical_cores() -> list[tuple[int, ...]]:
+    """The cores this process may use, those together that are threads of one physical core."""
+    groups: dict[str, list[int]] = {}
+    for core in cores():
+        siblings = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        try:
+            named = siblings.read_text(encoding="ascii").strip()
+        except OSError:
+            named = str(core)
+        groups.setdefault(named, []).append(core)
+    return [tuple(group) for group in groups.values()]
+
+
+def _said(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is None:
+        return "its process hung up"
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"its process ended ({how})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Who waits for a request."""
+
+    deliver: Callable[[Output], None]
+    fail: Callable[[BaseException], None]
+
+
+class EngineApart:
+    """An engine in another process; see `executor.engines.base.Engine`."""
+
+    def __init__(
+        self,
+        name: str,
+        child: subprocess.Popen[bytes],
+        pipe: Connection,
+        max_context: int,
+        capacity: Capacity,
+    ) -> None:
+        self.name = name
+        self.max_context = max_context
+        self.capacity = capacity
+        self._child = child
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self._lost: str | None = None
+        self._requests: dict[str, _Waiting] = {}
+        self._asked: deque[Future[Any]] = deque()
+        self._counters = EngineCounters()
+        self._letters: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=work, name=f"{name} {work.__name__}", daemon=True)
+            for work in (self._send, self._receive)
+        ]
+        for thread in self._threads:
+            thread.start()
+        atexit.register(self.stop)
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._child.pid
+
+    def submit(
+        self,
+        request_id: str,
+        prompt_ids: list[int],
+        params: Any,
+        *,
+        deliver: Callable[[Output], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """See `Engine.submit`."""
+        with self._lock:
+            lost = self._lost
+            if lost is None:
+                self._requests[request_id] = _Waiting(deliver, fail)
+                self._letters.put(("add", request_id, prompt_ids, params))
+        if lost is not None:
+            fail(EngineError(lost))
+
+    async def cancel(self, request_id: str) -> list[Cut]:
+        """See `Engine.cancel`."""
+        cut = await asyncio.wrap_future(self._ask("abort", request_id))
+        with self._lock:
+            self._requests.pop(request_id, None)
+        return cut or []
+
+    @property
+    def lost(self) -> bool:
+        """See `Engine.lost`."""
+        return self._lost is not None
+
+    def count(self) -> EngineCounters:
+        """See `Engine.count`: as of the last thing it told, which is where requests end."""
+        return self._counters
+
+    def forget(self) -> None:
+        """See `Engine.forget`."""
+        self._ask("forget").result()
+
+    def stop(self) -> None:
+        """See `Engine.stop`."""
+        atexit.unregister(self.stop)
+        self._end(f"engine {self.name} was stopped")
+        self._letters.put(None)
+        try:
+            self._child.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        for thread in self._threads:
+            thread.join()
+        self._pipe.close()
+
+    def _ask(self, method: str, *arguments: Any) -> Future[Any]:
+        """The result of a method of the engine; None where it is lost."""
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # nobody may cancel it: answers come in turn
+        with self._lock:
+            if self._lost is None:
+                self._asked.append(future)
+                self._letters.put((method, *arguments))
+                return future
+        future.set_result(None)
+        return future
+
+    def _send(self) -> None:
+        """Send what is queued, all of it in one letter."""
+        ended = False
+        while not ended:
+            letters = [self._letters.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    letters.append(self._letters.get_nowait())
+            ended = None in letters
+            try:
+                self._pipe.send(letters)
+            except OSError:
+                return  # its process is gone: whoever receives finds out
+            except Exception as error:
+                self._end(f"engine {self.name} was lost: {error}")
+                return
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                self._counters, told = self._pipe.recv()
+                OUTBOX.open()
+                for kind, *what in told:
+                    if kind == "answer":
+                        # What was handed out before an answer reaches its loop before it.
+                        OUTBOX.flush()
+                        self._answer(*what)
+                        OUTBOX.open()
+                    else:
+                        self._hand_out(kind, *what)
+                OUTBOX.flush()
+        except (EOFError, OSError):
+            self._end(f"engine {self.name} was lost: {self._how_it_ended()}")
+        except Exception as error:
+            self._end(f"engine {self.name} was lost: {error}")
+        finally:
+            OUTBOX.flush()
+
+    def _how_it_ended(self) -> str:
+        try:
+            return _said(self._child.wait(_END_SECONDS))
+        except subprocess.TimeoutExpired:
+            return _said(None)
+
+    def _answer(self, result: Any) -> None:
+        with self._lock:
+            future = self._asked.popleft() if self._asked else None
+        if future is None:
+            return  # it was lost meanwhile, and whoever asked knows
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    def _hand_out(self, kind: str, request_id: str, what: Any) -> None:
+        with self._lock:
+            request = self._requests.get(request_id)
+            if request is not None and (kind == "failed" or what.last):
+                del self._requests[request_id]
+        if request is not None:
+            (request.fail if kind == "failed" else request.deliver)(what)
+
+    def _end(self, why: str) -> None:
+        """Fail what is under way and whatever is asked from here on; the first reason counts."""
+        with self._lock:
+            if self._lost is not None:
+                return
+            self._lost = why
+            requests, self._requests = self._requests, {}
+            asked, self._asked = self._asked, deque()
+        for request in requests.values():
+            request.fail(EngineError(why))
+        for future in asked:
+            future.set_result(None)

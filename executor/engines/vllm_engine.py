@@ -1,0 +1,264 @@
+"""A vLLM engine as it is stepped: by one thread, which takes requests in and hands outputs out."""
+
+from __future__ import annotations
+
+import gc
+import os
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from executor.engines.base import Completion, Cut, EngineCounters, Output
+from executor.engines.capacity import Capacity
+from executor.engines.options import (
+    EngineOptions,
+    engine_arguments,
+    on_cpu,
+    prepare_environment,
+)
+from executor.errors import EngineError
+
+# Children are reported when each finishes, not at every token: building an output object a token
+# costs a fifth of the throughput of a small model.
+_ONLY_WHEN_FINISHED = 1 << 30
+
+
+@dataclass(slots=True)
+class _Request:
+    """A request under way: where its finished outputs go."""
+
+    deliver: Callable[[Output], None]
+    fail: Callable[[BaseException], None]
+    open_children: int
+
+
+class Stepped:
+    """An engine and its requests. Everything here belongs to the one thread that steps it.
+
+    Attributes:
+        name: for messages and metrics.
+        writes: whether it generates; else it scores.
+        counters: what vLLM has counted.
+        lost: why it is not to be used any more.
+        open: sequences under way, those included that wait for a place in a batch.
+    """
+
+    def __init__(
+        self, name: str, model: Path | str, options: EngineOptions, extra: dict[str, Any]
+    ) -> None:
+        self.name = name
+        self.writes = extra.get("runner") != "pooling"
+        self.counters = EngineCounters()
+        self.lost: BaseException | None = None
+        self.open = 0
+        self._requests: dict[str, _Request] = {}
+        try:
+            self._llm = _build(name, self.counters, str(model), options, extra)
+        except Exception as error:
+            raise EngineError(f"vLLM cannot load {model}: {_first_line(error)}") from error
+
+    def add(
+        self,
+        request_id: str,
+        prompt_ids: list[int],
+        params: Any,
+        deliver: Callable[[Output], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """Take a request in; see `Engine.submit`."""
+        if self.lost is not None:
+            fail(EngineError(f"engine {self.name} was lost: {self.lost}"))
+            return
+        children = getattr(params, "n", 1)
+        self._requests[request_id] = _Request(deliver, fail, children)
+        self.open += children
+        try:
+            self._llm.add_request(request_id, {"prompt_token_ids": prompt_ids}, params)
+        except Exception as error:
+            del self._requests[request_id]
+            self.open -= children
+            fail(EngineError(f"engine {self.name} refused a request: {error}"))
+
+    def abort(self, request_id: str) -> list[Cut]:
+        """See `Engine.cancel`."""
+        request = self._requests.pop(request_id, None)
+        if request is None or self.lost is not None:
+            return []
+        self.open -= request.open_children
+        processor = self._llm.output_processor
+        cut: list[Cut] = []
+        for child in list(processor.external_req_ids.get(request_id, [])):
+            state = processor.request_states.get(child)
+            if state is None or state.detokenizer is None:
+                continue
+            generated = tuple(state.detokenizer.output_token_ids)
+            started = not state.is_prefilling
+            cut.append(
+                (generated, state.prompt_len, state.num_cached_tokens) if started else ((), 0, 0)
+            )
+        self._llm.abort_request([request_id])
+        return cut
+
+    def step(self) -> None:
+        """Run one engine step and hand out what finished; a failing engine fails its requests."""
+        try:
+            for output in self._llm.step():
+                self._hand_out(output)
+        except Exception as error:
+            self.fail_all(error)
+
+    def fail_all(self, error: BaseException) -> None:
+        """Count the engine as lost and fail its requests."""
+        self.lost = error
+        failed, self._requests, self.open = self._requests, {}, 0
+        for request in failed.values():
+            request.fail(EngineError(f"engine {self.name} was lost: {error}"))
+
+    def _hand_out(self, output: Any) -> None:
+        request = self._requests.get(output.request_id)
+        if request is None:
+            return
+        completions = _completions(output) if self.writes else ()
+        finished = len(completions) if self.writes else int(output.finished)
+        if not finished:
+            return
+        request.open_children -= finished
+        self.open -= finished
+        last = request.open_children <= 0
+        if last:
+            del self._requests[output.request_id]
+        values = () if self.writes else tuple(output.outputs.data[:, -1].tolist())
+        prompt, cached = len(output.prompt_token_ids), int(output.num_cached_tokens or 0)
+        request.deliver(Output(prompt, cached, last, completions, values))
+
+    def count(self) -> EngineCounters:
+        """A copy of the counters as they stand."""
+        return replace(self.counters)
+
+    def forget(self) -> None:
+        """Empty the prefix cache."""
+        self._llm.reset_prefix_cache()
+
+    @property
+    def max_context(self) -> int:
+        """See `Engine.max_context`."""
+        return int(self._llm.model_config.max_model_len)
+
+    @property
+    def capacity(self) -> Capacity:
+        """See `Engine.capacity`."""
+        config = self._llm.vllm_config
+        blocks = config.cache_config.num_gpu_blocks or 0
+        return Capacity(
+            config.scheduler_config.max_num_seqs, blocks * config.cache_config.block_size
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+        return self.lost is None and self._llm.has_unfinished_requests()
+
+    def release(self, *, last: bool) -> None:
+        """Free what it holds; requests under way fail.
+
+        vLLM's own shutdown, which also runs when an engine is collected, takes down the parallel
+        groups of the whole process. Other engines still use them: only the `last` one may go that
+        way.
+        """
+        self.fail_all(EngineError("stopped"))
+        llm, self._llm = self._llm, None
+        client = llm.engine_core
+        if last:
+            client.shutdown()
+        else:
+            client._finalizer.detach()
+            client.engine_core.model_executor.shutdown()
+            client.engine_core.scheduler.shutdown()
+            gc.unfreeze()
+        del llm, client
+        gc.collect()
+
+
+def _completions(output: Any) -> tuple[Completion, ...]:
+    """The children of a request that have ended."""
+    return tuple(
+        Completion(
+            one.index,
+            tuple(one.token_ids),
+            one.finish_reason,
+            one.stop_reason,
+            float(one.cumulative_logprob or 0.0),
+        )
+        for one in output.outputs
+        if one.finish_reason is not None
+    )
+
+
+def _build(
+    name: str,
+    counters: EngineCounters,
+    model: str,
+    options: EngineOptions,
+    extra: dict[str, Any],
+) -> Any:
+    prepare_environment()
+    # What vLLM's own imports deprecate is nothing a user of this program could mend.
+    warnings.filterwarnings("ignore", module=r"vllm\..*")
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.v1.engine.llm_engine import LLMEngine
+    from vllm.v1.metrics.loggers import StatLoggerBase
+
+    class Counter(StatLoggerBase):  # type: ignore[misc]
+        """Adds vLLM's per-step statistics to the engine's counters."""
+
+        def __init__(self, vllm_config: Any, engine_index: int = 0) -> None:
+            pass
+
+        def record(
+            self,
+            scheduler_stats: Any,
+            iteration_stats: Any,
+            mm_cache_stats: Any = None,
+            engine_idx: int = 0,
+        ) -> None:
+            if iteration_stats is not None:
+                prompts = iteration_stats.prompt_token_stats
+                counters.prompt += prompts.total
+                counters.cached += prompts.cached_tokens
+                counters.generated += iteration_stats.num_generation_tokens
+                counters.preemptions += iteration_stats.num_preempted_reqs
+
+        def log_engine_initialized(self) -> None:
+            pass
+
+    arguments = engine_arguments(model, options, extra) | {
+        "disable_log_stats": False,
+        "use_tqdm_on_load": False,
+        "served_model_name": name,
+    }
+    if extra.get("runner") != "pooling":
+        arguments["stream_interval"] = _ONLY_WHEN_FINISHED
+    if options.cores and on_cpu():
+        _keep_to(options.cores)
+    args = EngineArgs(**arguments)
+    return LLMEngine.from_engine_args(args, stat_loggers=[Counter])
+
+
+def _keep_to(cores: Collection[int]) -> None:
+    """Keep this thread, and those that compute for it, to some cores.
+
+    vLLM binds threads itself only where it starts a process for the model.
+    """
+    import torch
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    # Not torch.set_num_threads: a first engine replaces it by one that does nothing.
+    torch._C.set_num_threads(len(cores))
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""Models on disk: checkpoints, tokenizers, prompt templates, stop rules."""

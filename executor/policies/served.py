@@ -1,0 +1,207 @@
+"""A policy on `vllm serve` processes: the same draws as in-process, the same ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Sequence
+
+import httpx
+
+from executor.engines.base import EngineCounters
+from executor.engines.capacity import Capacity
+from executor.ledger import Ledger
+from executor.models.stopping import Stopping
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens
+from executor.policies.vllm import Draw, Finished, Unfinished, to_the_end
+from executor.servers.completion import Completion, Wanted
+from executor.servers.metrics import Tally, total
+from executor.servers.pool import Pool
+from executor.servers.probe import ServedModel, shortcomings
+from executor.servers.server import Lease, LostError, Patience
+
+# Seconds a server is given to say the rest of a request that it was told to end, before it is told
+# again: where it had not read the request yet, the first word went unheard.
+_ABORT_WAITS = (0.3, 1.0, 3.0)
+
+
+class HttpPolicy:
+    """A policy on one or several servers; a drop-in for `VllmPolicy`.
+
+    Every child of a draw is a request of its own, with its own seed: so several servers share a
+    draw, a child that had ended before a server was lost is not drawn again, and vLLM says of each
+    how much of its prompt was cached (of a request of several it says so for the first only).
+
+    What the ledger promises:
+
+    - Of requests that ended, all counts are the servers' own, to the token, given
+      `--enable-prompt-tokens-details`; without it, prompts count as forwarded whole.
+    - Of cancelled requests too, given `--enable-scale-out`: the server is told to end them and
+      says what they had come to. Without it the connection is closed, which ends them as surely,
+      and what had been streamed is charged: what was drawn after the last chunk (16 tokens, and
+      those until the server notices) is missing, and the prompt counts as forwarded whole.
+    - Of a lost server's requests, what had been streamed is charged as discarded.
+
+    `apportion serve-command` prints a command line with both options.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tokens: Tokens,
+        template: PromptTemplate,
+        served: Sequence[ServedModel],
+        patience: Patience,
+    ) -> None:
+        self.name = name
+        self.tokens = tokens
+        self.template = template
+        self.max_context = min(one.max_context for one in served)
+        self.capacity = sum((one.capacity for one in served), Capacity(0, 0))
+        self._stopping = Stopping(tokens, template)
+        self.shortcomings = shortcomings(served, "policy")
+        self._served = {one.url: one for one in served}
+        self._pool = Pool(f"policy {name}", list(self._served), patience)
+        self._tallies = [Tally(one.url, patience.connect) for one in served]
+        self._to_abort: dict[str, list[str]] = {}
+
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The token ids that ask `question` through the template and the model's chat template."""
+        return self.template.render(self.tokens.tokenizer, question, before)
+
+    async def draw(
+        self,
+        prompt_ids: Sequence[int],
+        *,
+        n: int,
+        max_tokens: int,
+        temperature: float,
+        top_p: float,
+        seed: int,
+        stop: Sequence[str],
+        ledger: Ledger,
+        finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
+    ) -> list[Draw]:
+        """See `Policy.draw`.
+
+        Raises:
+            EngineError: a server refused a child, or it failed on every try, or no server has
+                answered for `Patience.outage` seconds.
+        """
+        at = self._stopping.at(stop)
+
+        async def child(index: int) -> Completion:
+            wanted = Wanted(prompt_ids, max_tokens, temperature, top_p, seed + index, at)
+            ended = await self._complete(wanted, ledger, unfinished)
+            if finished is not None:
+                finished(index, self._to_draw(ended, stop))
+            return ended
+
+        tasks = [asyncio.ensure_future(child(index)) for index in range(n)]
+        try:
+            completions = await asyncio.gather(*tasks)
+        except BaseException:
+            # A second cancellation must not lose the charge of the first.
+            await to_the_end(_cancel(tasks))
+            for task in tasks:
+                if not task.cancelled() and task.exception() is None:
+                    _discard(task.result(), prompt_ids, ledger)
+            raise
+        for one in completions:
+            ledger.charge_prompt(len(prompt_ids), one.cached)
+            ledger.generated += len(one.token_ids)
+        return [self._to_draw(one, stop) for one in completions]
+
+    async def _complete(
+        self, wanted: Wanted, ledger: Ledger, unfinished: Unfinished | None
+    ) -> Completion:
+        """One continuation; what is lost or cancelled on the way is charged as discarded."""
+
+        async def send(lease: Lease) -> Completion:
+            request_id = f"apportion-{uuid.uuid4().hex}"
+            body = wanted.body(self._served[lease.server.url].id, request_id)
+            one = Completion()
+
+            async def stop(reading: asyncio.Task[None]) -> None:
+                await self._abort(lease, request_id, reading)
+
+            reading = one.read(self._pool.client, lease, body)
+            try:
+                await self._pool.attend(lease, reading, stop)
+                if one.reason == "abort":
+                    raise LostError(f"{lease.server.url}: it ended the request by itself")
+            except BaseException as error:
+                _discard(one, wanted.prompt, ledger)
+                if unfinished is not None and isinstance(error, asyncio.CancelledError):
+                    unfinished(tuple(one.token_ids))
+                raise
+            return one
+
+        return await self._pool.request(wanted.prompt, wanted.max_tokens, send)
+
+    async def _abort(self, lease: Lease, request_id: str, reading: asyncio.Task[None]) -> None:
+        """Have the server end a request and say what it had come to, where it can be told to.
+
+        Whatever still reads afterwards is closed, which ends the request, too.
+        """
+        url = lease.server.url
+        for wait in _ABORT_WAITS if self._served[url].aborts else ():
+            if reading.done():
+                return
+            await self._tell(url, f"cmpl-{request_id}-0")
+            await asyncio.wait({reading}, timeout=wait)
+
+    async def _tell(self, url: str, request_id: str) -> None:
+        """Add a request to those the server is told to end; once for all of this moment."""
+        ids = self._to_abort.setdefault(url, [])
+        ids.append(request_id)
+        await asyncio.sleep(0)
+        if self._to_abort.get(url) is not ids:
+            return  # another has sent it
+        del self._to_abort[url]
+        try:
+            await self._pool.client.post(
+                f"{url}/inference/v1/abort_requests", json={"request_ids": ids}, timeout=5.0
+            )
+        except httpx.HTTPError:
+            return  # the connection is closed in the end
+
+    def _to_draw(self, one: Completion, stop: Sequence[str]) -> Draw:
+        assert one.reason is not None
+        finish = self._stopping.finish(one.reason, one.met, stop)
+        return Draw(tuple(one.token_ids), finish, one.logprob)
+
+    @property
+    def lost(self) -> bool:
+        """Never: servers that are down are waited for, and may come back."""
+        return False
+
+    async def fault(self) -> str | None:
+        """Why nothing can be asked of its servers now; None where one is well."""
+        return await self._pool.fault()
+
+    def counters(self) -> EngineCounters:
+        """The servers' own token counts; of one that is gone, as it was last asked.
+
+        They count what all its clients have asked of a server.
+        """
+        return total(self._tallies)
+
+    def close(self) -> None:
+        """Nothing: the servers are somebody else's, and connections end with their loop."""
+
+
+def _discard(one: Completion, prompt: Sequence[int], ledger: Ledger) -> None:
+    """Charge a continuation nobody will read; vLLM counts a prompt with its first token."""
+    ledger.discarded += len(one.token_ids)
+    if one.token_ids:
+        ledger.charge_prompt(len(prompt), one.cached)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Completion]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,490 @@
+r"""A simulated policy and a simulated PRM: no model, but known probabilities and an exact ledger.
+
+They stand in for models in tests, in fault drills and in planning studies, since what a strategy
+is worth on them is known in closed form. With `p` the chance of a right step, `d` steps, `W` wrong
+answers and `q = p**d`:
+
+- pass@1 is `q`; each wrong answer has probability `(1 - q) / W`;
+- greedy is always right where `p >= 1/2`, else always wrong;
+- with a perfect PRM (`auc = 1`), best-of-N is right with `1 - (1 - q)**N`, a DVTS subtree of
+  width M with `s = (1 - (1 - p)**M)**d` and DVTS with `1 - (1 - s)**(N / M)`; of N beams, the
+  number of right ones is a Markov chain: of r right ones `min(r, N / M)` survive, and
+  Binomial(M * survivors, p) of their children are right; N particles are all resampled from the
+  right ones as long as there are any, so that all or none end up right, all with
+  `(1 - (1 - p)**N)**d`;
+- with a useless PRM (`auc = 1/2`), best-of-N and the best of N particles are right with `q`,
+  whatever N.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import math
+import random
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+
+from executor.engines.base import EngineCounters
+from executor.engines.capacity import Capacity
+from executor.errors import EngineError, InputError
+from executor.ledger import Ledger
+from executor.models.tokens import Step, Tokens
+from executor.policies.vllm import Draw, Finish, Finished, Unfinished
+from executor.problem import Problem
+from executor.strategy import STEP_DELIMITER
+
+EOS_ID = 0x110000
+ASK_ID = 0x110001
+"""Ends a prompt. The ids of both special tokens lie beyond Unicode."""
+
+_NORMAL = NormalDist()
+_SLICES = 8
+_OPENINGS = ("so", "hence", "this way", "from here", "adding up", "in turn", "thus", "as before")
+_VERBS = ("x is", "x becomes", "we get", "we have")
+_STEP = re.compile(r"Step (\d+): [a-z ]+ (\d+)\.")
+_ANSWER = re.compile(r"The answer is \\boxed\{(\d+)\}\.")
+
+
+class CharTokenizer:
+    """One token a character, its id the code point; the surface `executor.models.tokens` asks
+    for."""
+
+    chat_template = None
+    eos_token_id = EOS_ID
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
+        """The code points of `text`; there are no special tokens to add."""
+        return [ord(character) for character in text]
+
+    def decode(self, token_ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text; special tokens have none."""
+        return "".join(chr(token) for token in token_ids if token < EOS_ID)
+
+    def get_vocab(self) -> dict[str, int]:
+        """The special tokens and ASCII, which stand for all of Unicode."""
+        return {chr(code): code for code in range(128)} | {"<eos>": EOS_ID, "<ask>": ASK_ID}
+
+
+def reference_answer(question: str) -> str:
+    """The right answer of a simulated question."""
+    return str(_right_value(question, 0))
+
+
+def simulated_problems(n: int, prefix: str = "simulated") -> list[Problem]:
+    """`n` different problems with their right answers."""
+    texts = [f"{prefix} problem {index}: what is x?" for index in range(n)]
+    return [Problem(f"{prefix}-{i}", text, reference_answer(text)) for i, text in enumerate(texts)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paragraph:
+    """What the policy may write next: texts, and the probability of each."""
+
+    texts: tuple[str, ...]
+    weights: tuple[float, ...]
+    likely: int  # index of the text that is written at temperature 0
+    last: bool  # whether the response ends with it
+
+    def pick(self, begun: str, greedy: bool, rng: random.Random) -> str:
+        """A text that starts with `begun`, drawn by probability or the most probable one."""
+        if not begun:
+            return self.texts[self.likely] if greedy else rng.choices(self.texts, self.weights)[0]
+        fitting = [i for i, text in enumerate(self.texts) if text.startswith(begun)]
+        weights = [self.weights[i] for i in fitting]
+        if not any(weights):
+            raise ValueError(f"a simulated policy cannot go on from {begun!r}: not its own text")
+        if not greedy:
+            return self.texts[rng.choices(fitting, weights)[0]]
+        most = max(fitting, key=lambda i: self.weights[i])
+        return self.texts[self.likely if self.likely in fitting else most]
+
+    def logprob(self, begun: str, written: str, *, whole: bool) -> float:
+        """log P(the text is, or where not `whole` starts with, `written` | starts with `begun`)."""
+        chance = self.weights[self.texts.index(written)] if whole else self._mass(written)
+        return math.log(chance / self._mass(begun))
+
+    def _mass(self, begun: str) -> float:
+        pairs = zip(self.texts, self.weights, strict=True)
+        return math.fsum(weight for text, weight in pairs if text.startswith(begun))
+
+
+class SimulatedPolicy:
+    r"""A policy that solves every problem in `depth` steps, each right with probability `p`.
+
+    A response is `depth` paragraphs `Step k: ... VALUE.` and a last one
+    `The answer is \boxed{...}.`, right if and only if all steps are. What is written depends on the
+    text before only, so that drawing a response at once, step by step or cut anywhere between has
+    one distribution: see the module for what follows. Any temperature above 0 is the same.
+
+    Args:
+        p: chance that a step is right; one number, or by the question's text.
+        depth: steps.
+        wrong_answers: how many wrong answers there are, all equally likely.
+        name: of the policy.
+        max_context: tokens of prompt and response together.
+        blank_lines: how often a paragraph comes after a spare blank line, and how often the
+            response's end does; 0 is a policy with tidy habits.
+        block_size: tokens of a block of its prefix cache; None is no cache.
+        latency: seconds a request takes; its tokens come evenly over that time.
+        faults: which calls of `draw`, the first being 1, raise EngineError;
+            `range(5, sys.maxsize)` is an engine lost at the fifth.
+    """
+
+    def __init__(
+        self,
+        p: float | Mapping[str, float] | Callable[[str], float] = 0.8,
+        depth: int = 4,
+        *,
+        wrong_answers: int = 4,
+        name: str = "simulated-policy",
+        max_context: int = 8192,
+        blank_lines: float = 0.0,
+        block_size: int | None = None,
+        latency: float = 0.0,
+        faults: Container[int] = (),
+    ) -> None:
+        if depth < 1 or wrong_answers < 1 or not 0 <= blank_lines < 1:
+            raise ValueError(f"depth {depth}, wrong_answers {wrong_answers} must be at least 1, "
+                             f"blank_lines {blank_lines} in [0, 1)")  # fmt: skip
+        self.name = name
+        self.tokens = Tokens(CharTokenizer())
+        self.max_context = max_context
+        self.capacity = Capacity(sequences=256, tokens=256 * max_context)
+        self.depth = depth
+        self.wrong_answers = wrong_answers
+        self.blank_lines = blank_lines
+        self.latency = latency
+        self.faults = faults
+        self.calls = 0
+        self._p = p
+        self._counters = EngineCounters()
+        self._cache = _PrefixCache(block_size)
+        # Enough for what is in flight: a long run must not keep what it is done with.
+        self._paragraph = lru_cache(maxsize=512)(self._build_paragraph)
+
+    def step_chance(self, question: str) -> float:
+        """The chance that a step of `question` is right."""
+        if isinstance(self._p, Mapping):
+            p = self._p[question]
+        else:
+            p = self._p(question) if callable(self._p) else self._p
+        if not 0 <= p <= 1:
+            raise ValueError(f"p is {p} for {question!r}: must be in [0, 1]")
+        return p
+
+    def pass_at_1(self, question: str) -> float:
+        """The chance that a sample is right: `p ** depth`."""
+        return self.step_chance(question) ** self.depth
+
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The question and a token that ends it; it knows no conversations."""
+        if before:
+            raise InputError(f"policy {self.name}: it is asked one question at a time")
+        return [*self.tokens.encode(question), ASK_ID]
+
+    async def draw(
+        self,
+        prompt_ids: Sequence[int],
+        *,
+        n: int,
+        max_tokens: int,
+        temperature: float,
+        top_p: float,
+        seed: int,
+        stop: Sequence[str],
+        ledger: Ledger,
+        finished: Finished | None = None,
+        unfinished: Unfinished | None = None,
+    ) -> list[Draw]:
+        """See `Policy.draw`; the children end one after another, the shortest first."""
+        self.calls += 1
+        _fail_if(self.calls in self.faults, self.name, self.calls)
+        if len(prompt_ids) >= self.max_context:
+            raise EngineError(f"engine {self.name} refused a request: {len(prompt_ids)} tokens")
+        room = min(max_tokens, self.max_context - len(prompt_ids))
+        greedy = temperature == 0
+        question, before = self._split(prompt_ids)
+        draws = [
+            self._write(question, before, room, stop, greedy, random.Random(seed + child))
+            for child in range(n)
+        ]
+        for _ in range(n):
+            cached = self._cache.hits(prompt_ids)
+            self._cache.add(prompt_ids)
+            _count_prompt(self._counters, len(prompt_ids), cached)
+            ledger.charge_prompt(len(prompt_ids), cached)
+        generated = parts = 0
+        try:
+            for part in range(1, _SLICES + 1):
+                if part == 1 or self.latency:
+                    await asyncio.sleep(self.latency / _SLICES)
+                done = sum(len(draw.token_ids) * part // _SLICES for draw in draws)
+                self._counters.generated += done - generated
+                generated, parts = done, part
+        except asyncio.CancelledError:
+            ledger.discarded += generated
+            if unfinished is not None:
+                for draw in draws:
+                    unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
+            raise
+        for draw in draws:
+            self._cache.add([*prompt_ids, *draw.token_ids])
+        ledger.generated += generated
+        if finished is not None:
+            for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
+                finished(child, draws[child])
+        return draws
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault was injected at the last call."""
+        return self.calls in self.faults
+
+    def counters(self) -> EngineCounters:
+        """Token counts as an engine would keep them."""
+        return self._counters
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _split(self, prompt_ids: Sequence[int]) -> tuple[str, str]:
+        """The question, and the response so far."""
+        end = list(prompt_ids).index(ASK_ID)
+        return self.tokens.decode(prompt_ids[:end]), self.tokens.decode(prompt_ids[end:])
+
+    def _write(
+        self,
+        question: str,
+        before: str,
+        room: int,
+        stop: Sequence[str],
+        greedy: bool,
+        rng: random.Random,
+    ) -> Draw:
+        """Paragraph after paragraph, until a stop string, the end, or no room."""
+        written, logprob = "", 0.0
+        while True:
+            so_far = before + written
+            start = _paragraph_start(so_far)
+            begun = so_far[start:]
+            paragraph = self._next(question, so_far[:start])
+            text = paragraph.pick(begun, greedy, rng)
+            more, cut = _until(written, text[len(begun) :], stop, room)
+            written += more
+            logprob += paragraph.logprob(begun, begun + more, whole=cut is None)
+            if cut is None and paragraph.last and text != STEP_DELIMITER:
+                cut = Finish.EOS if len(written) < room else Finish.LENGTH
+            if cut is not None:
+                end = (EOS_ID,) if cut is Finish.EOS else ()
+                return Draw((*self.tokens.encode(written), *end), cut, logprob)
+
+    def _next(self, question: str, before: str) -> _Paragraph:
+        """What may follow the whole paragraphs `before`."""
+        wrong = 0
+        steps = 0
+        for number, value in _STEP.findall(before):
+            steps += 1
+            wrong += int(value) - _right_value(question, int(number))
+        ended = _ANSWER.search(before) is not None
+        any_wrong = judge(question, before) is False
+        return self._paragraph(question, steps, wrong if any_wrong else None, ended)
+
+    def _build_paragraph(
+        self, question: str, steps: int, wrong: int | None, ended: bool
+    ) -> _Paragraph:
+        if ended:
+            return _Paragraph(("",), (1.0,), 0, True)
+        if steps == self.depth:
+            # Offsets are uniform over 1..W, and so is their sum modulo W.
+            offset = 0 if wrong is None else (wrong - 1) % self.wrong_answers + 1
+            text = f"The answer is \\boxed{{{_right_value(question, 0) + offset}}}."
+            return self._untidy([text], [1.0], 0, last=True)
+        p = self.step_chance(question)
+        right = _right_value(question, steps + 1)
+        share = (1 - p) / self.wrong_answers
+        texts, weights = [], []
+        for offset in range(self.wrong_answers + 1):
+            for opening, verb in itertools.product(_OPENINGS, _VERBS):
+                texts.append(f"Step {steps + 1}: {opening} {verb} {right + offset}.")
+                weights.append((share if offset else p) / len(_OPENINGS) / len(_VERBS))
+        likely = 0 if p >= 0.5 else len(_OPENINGS) * len(_VERBS)
+        return self._untidy(texts, weights, likely, last=False)
+
+    def _untidy(
+        self, texts: list[str], weights: list[float], likely: int, *, last: bool
+    ) -> _Paragraph:
+        end = "" if last else STEP_DELIMITER
+        tidy = [text + end for text in texts]
+        b = self.blank_lines
+        if not b:
+            return _Paragraph(tuple(tidy), tuple(weights), likely, last)
+        # After a spare blank line the paragraph is still to come, with the same chances again.
+        spare = [*tidy, STEP_DELIMITER]
+        chances = [w * (1 - b) for w in weights] + [b]
+        if last:
+            spare = [*tidy, *(text + STEP_DELIMITER for text in texts), STEP_DELIMITER]
+            chances = [w * (1 - b) ** 2 for w in weights] + [w * (1 - b) * b for w in weights] + [b]
+        return _Paragraph(tuple(spare), tuple(chances), likely, last)
+
+
+class SimulatedPrm:
+    """A PRM that judges, with noise, whether all steps until here are right.
+
+    The judgement is binormal: z = noise + m * right with standard normal noise and
+    m = sqrt(2) * ndtri(auc), so that a right prefix outscores a wrong one with probability `auc`;
+    the reward is ndtr(z - m / 2). `auc` 1 is perfect (rewards 1 and 0), 0.5 useless, less misleads.
+    The noise is a function of seed, question and prefix, so that the same prefix has one reward.
+
+    Args:
+        auc: in [0, 1].
+        seed: of the noise.
+        name: of the PRM.
+        block_size: tokens of a block of its prefix cache; None is no cache.
+        latency: seconds a call takes.
+        faults: which calls of `score`, the first being 1, raise EngineError.
+        trained_on: ids (`question_id`) of questions that count as seen in its training.
+    """
+
+    def __init__(
+        self,
+        auc: float = 0.8,
+        *,
+        seed: int = 0,
+        name: str = "simulated-prm",
+        block_size: int | None = None,
+        latency: float = 0.0,
+        faults: Container[int] = (),
+        trained_on: Iterable[str] = (),
+    ) -> None:
+        if not 0 <= auc <= 1:
+            raise ValueError(f"auc is {auc}: must be in [0, 1]")
+        self.name = name
+        self.trained_on = frozenset(trained_on)
+        self.unjudged = 0
+        self.auc = auc
+        self.seed = seed
+        self.latency = latency
+        self.faults = faults
+        self.calls = 0
+        self._counters = EngineCounters()
+        self._cache = _PrefixCache(block_size)
+
+    async def score(
+        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
+    ) -> list[float]:
+        """See `Prm.score`; one request for each step."""
+        self.calls += 1
+        _fail_if(self.calls in self.faults, self.name, self.calls)
+        prefix, text, rewards = [*map(ord, question), ASK_ID], "", []
+        for index, step in enumerate(steps):
+            text += step.text
+            if index >= start:
+                self._charge([*prefix, *step.token_ids[: step.scored]], ledger)
+                rewards.append(self._reward(question, text))
+            prefix += step.token_ids
+        await asyncio.sleep(self.latency)
+        return rewards
+
+    def _reward(self, question: str, text: str) -> float:
+        right = judge(question, text)
+        if self.auc in (0, 1):
+            return float(right == bool(self.auc))
+        gap = math.sqrt(2) * _NORMAL.inv_cdf(self.auc)
+        digest = hashlib.sha256(repr((self.seed, question, text.strip())).encode()).digest()
+        noise = _NORMAL.inv_cdf((int.from_bytes(digest[:6], "big") + 0.5) / 2**48)
+        return _NORMAL.cdf(noise + gap * (right - 0.5))
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault was injected at the last call."""
+        return self.calls in self.faults
+
+    def _charge(self, token_ids: list[int], ledger: Ledger) -> None:
+        cached = self._cache.hits(token_ids)
+        self._cache.add(token_ids)
+        _count_prompt(self._counters, len(token_ids), cached)
+        ledger.charge_prm(len(token_ids), cached)
+
+    def counters(self) -> EngineCounters:
+        """Token counts as an engine would keep them."""
+        return self._counters
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def judge(question: str, text: str) -> bool:
+    """Whether all that `text` says of `question` so far is right; half a step says nothing."""
+    steps = all(int(value) == _right_value(question, int(k)) for k, value in _STEP.findall(text))
+    answers = all(int(value) == _right_value(question, 0) for value in _ANSWER.findall(text))
+    return steps and answers
+
+
+class _PrefixCache:
+    """Which whole blocks of tokens have been seen after the same past; nothing is ever evicted."""
+
+    def __init__(self, block_size: int | None) -> None:
+        if block_size is not None and block_size < 1:
+            raise ValueError(f"block_size is {block_size}: must be at least 1")
+        self._size = block_size
+        self._seen: set[int] = set()
+
+    def hits(self, token_ids: Sequence[int]) -> int:
+        """How many tokens of a prompt are spared; its last one is always forwarded."""
+        hit = 0
+        for end, block in self._blocks(token_ids):
+            if block not in self._seen or end == len(token_ids):
+                break
+            hit = end
+        return hit
+
+    def add(self, token_ids: Sequence[int]) -> None:
+        """Keep the whole blocks of a sequence."""
+        self._seen.update(block for _, block in self._blocks(token_ids))
+
+    def _blocks(self, token_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Where each whole block ends, and a digest of it and all before it."""
+        if self._size is not None:
+            digest = 0
+            for end in range(self._size, len(token_ids) + 1, self._size):
+                digest = hash((digest, *token_ids[end - self._size : end]))
+                yield end, digest
+
+
+def _count_prompt(counters: EngineCounters, prompt: int, cached: int) -> None:
+    counters.prompt += prompt
+    counters.cached += cached
+
+
+def _fail_if(fault: bool, name: str, call: int) -> None:
+    if fault:
+        raise EngineError(f"engine {name} was lost: fault injected at call {call}")
+
+
+@lru_cache(maxsize=65536)
+def _right_value(question: str, step: int) -> int:
+    """The right value of a step (from 1), or of the answer (0): three digits."""
+    digest = hashlib.sha256(repr((question, step)).encode()).digest()
+    return 100 + int.from_bytes(digest[:4], "big") % 800
+
+
+def _paragraph_start(text: str) -> int:
+    """Where the paragraph that is being written begins."""
+    delimiter = text.rfind(STEP_DELIMITER)
+    return 0 if delimiter < 0 else delimiter + len(STEP_DELIMITER)
+
+
+def _until(written: str, more: str, stop: Sequence[str], room: int) -> tuple[str, Finish | None]:
+    """`more` up to the first stop string it completes after `written`, or to where room ends."""
+    whole = written + more
+    ends = [at + len(s) for s in stop if (at := whole.find(s)) >= 0]
+    if ends and min(ends) <= room:
+        return whole[len(written) : min(ends)], Finish.STOP
+    if len(whole) > room:
+        return whole[len(written) : room], Finish.LENGTH
+    return more, None

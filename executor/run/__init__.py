@@ -1,0 +1,1 @@
+"""Running many problems: admission, the executor, the loop that stores outcomes."""

@@ -1,0 +1,1 @@
+"""Scorers: what says how good a response or a step is."""

@@ -1,0 +1,72 @@
+"""Process reward models: one module a convention, one way to load any of them."""
+
+from __future__ import annotations
+
+from executor.engines.options import EngineOptions
+from executor.errors import InputError
+from executor.models.checkpoint import Checkpoint, read_config, resolve
+from executor.models.tokens import Tokens
+from executor.scorers.base import Convention, Prm
+from executor.scorers.prm.math_shepherd import MathShepherd
+from executor.scorers.prm.qwen import QwenMath
+from executor.scorers.prm.rlhflow import RlhFlow
+from executor.scorers.prm.skywork import Skywork
+from executor.scorers.reward_head import RewardHead
+from executor.scorers.vllm import VllmPrm
+from executor.servers.server import Patience
+
+# The first that fits is taken.
+CONVENTIONS: tuple[type[Convention], ...] = (RewardHead, QwenMath, Skywork, MathShepherd, RlhFlow)
+
+
+def find_prm(name: str) -> Checkpoint:
+    """The checkpoint of the PRM called `name`, without loading it.
+
+    Raises:
+        InputError: there is no such model, or no convention fits it.
+    """
+    return find_convention(name)[0]
+
+
+def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
+    """The checkpoint of the PRM called `name` and what kind it is; InputError as `find_prm`."""
+    checkpoint = resolve(name, "PRM")
+    config = read_config(checkpoint.location)
+    for convention in CONVENTIONS:
+        if convention.fits(checkpoint, config):
+            return checkpoint, convention
+    raise InputError(
+        f"PRM {name}: no known PRM convention fits this model; "
+        f"known: {', '.join(convention.label for convention in CONVENTIONS)}"
+    )
+
+
+def check_prm(name: str, policy_tokens: Tokens) -> None:
+    """InputError where a PRM cannot be had or does not fit the policy; loads no weights."""
+    checkpoint, convention = find_convention(name)
+    convention.load(checkpoint, policy_tokens)
+
+
+def load_prm(
+    name: str,
+    policy_tokens: Tokens,
+    options: EngineOptions,
+    patience: Patience | None = None,
+) -> Prm:
+    """Load the PRM called `name`, or connect to it, for a policy with `policy_tokens`.
+
+    Raises:
+        InputError: there is no such model, or it does not fit.
+        EngineError: vLLM cannot load it.
+    """
+    checkpoint, kind = find_convention(name)
+    convention = kind.load(checkpoint, policy_tokens)
+    if checkpoint.servers:
+        # Not above: servers' PRMs import the conventions' base, and so this package.
+        from executor.servers.connect import connect_prm
+
+        return connect_prm(checkpoint, convention, patience or Patience())
+    return VllmPrm.load(checkpoint, convention, options)
+
+
+__all__ = ["CONVENTIONS", "Prm", "check_prm", "find_convention", "find_prm", "load_prm"]

@@ -1,0 +1,64 @@
+"""RLHFlow's PRMs: a chat in which every step is a user's turn and the verdict the assistant's.
+
+The first turn is the question, a space and the first step; each verdict is `+`. The score of a step
+is read before its verdict: the softmax of the logits of `+` and `-`. Both models, trained on
+samples of Mistral and of Deepseek, share it (github.com/RLHFlow/RLHF-Reward-Modeling, `math-rm`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from executor.models.checkpoint import Checkpoint
+from executor.models.tokens import Step
+from executor.scorers.base import Layout
+from executor.scorers.prm.public import (
+    PublicConvention,
+    chat,
+    classify_by_tokens,
+    names_of,
+    piece,
+    texts_of,
+    without,
+    writes,
+)
+
+# Stands for a verdict while the chat is made into tokens, so that its place can be told from a
+# `+` in a step.
+_VERDICT = "<|reserved_special_token_0|>"
+
+
+class RlhFlow(PublicConvention):
+    """The convention of RLHFlow's PRMs."""
+
+    label: ClassVar[str] = "RLHFlow (PRM-Mistral-Data or PRM-Deepseek-Data in its name)"
+
+    def __init__(self, tokenizer: Any, name: str) -> None:
+        super().__init__(tokenizer, name)
+        self._verdict, self._right, self._wrong = (
+            piece(tokenizer, text, name) for text in (_VERDICT, "+", "-")
+        )
+
+    @classmethod
+    def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
+        """See `Convention.fits`."""
+        names = names_of(checkpoint, config)
+        trained_on = ("prm-mistral-data", "prm-deepseek-data")
+        return writes(config) and any(data in name for name in names for data in trained_on)
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """See `Convention.engine_arguments`."""
+        return classify_by_tokens(self._tokenizer, self._right, self._wrong)
+
+    def layout(self, question: str, steps: Sequence[Step]) -> Layout:
+        """See `Convention.layout`."""
+        turns = []
+        for index, step in enumerate(texts_of(steps, _VERDICT)):
+            said = step if index else f"{without(question, _VERDICT)} {step}"
+            turns += [("user", said), ("assistant", _VERDICT)]
+        token_ids = chat(self._tokenizer, turns) if turns else []
+        ends = [place for place, token in enumerate(token_ids) if token == self._verdict]
+        for place in ends:
+            token_ids[place] = self._right
+        return Layout(token_ids[: ends[-1]] if ends else [], ends)

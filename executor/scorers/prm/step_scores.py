@@ -1,0 +1,48 @@
+"""A way into `vllm serve` to score the steps of one solution in one request, with its counts.
+
+vLLM's own `/classify` scores as well, but does not say what the prefix cache spared. Imported by
+vLLM alone (`executor.scorers.vllm_plugin`): `vllm serve --io-processor-plugin apportion_steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vllm import PoolingParams
+from vllm.plugins.io_processors.interface import IOProcessor
+
+
+class StepScores(IOProcessor):  # type: ignore[misc]
+    """Answers `/pooling` requests whose `data` is `{token_ids, ends}`.
+
+    `ends` are the places up to which a score is asked for, in tokens. The answer's `data` is
+    `{rewards, cached}`: for each place the probability that the step is right, and how many of its
+    tokens were cached.
+    """
+
+    def parse_data(self, data: object) -> list[list[int]]:
+        """The prompts of a request; ValueError where it is none of this form."""
+        if not isinstance(data, dict) or not {"token_ids", "ends"} <= data.keys():
+            raise ValueError("data must be an object with token_ids and ends")
+        token_ids, ends = data["token_ids"], data["ends"]
+        if not ends or not all(0 < end <= len(token_ids) for end in ends):
+            raise ValueError(f"ends must lie within the {len(token_ids)} token_ids")
+        return [token_ids[:end] for end in ends]
+
+    def merge_pooling_params(self, params: Any = None) -> Any:
+        """How steps are scored: at the last token of each prompt, which reads the prefix cache."""
+        return PoolingParams(task="classify", use_activation=True)
+
+    def pre_process(self, prompt: Any, request_id: str | None = None, **_: Any) -> Any:
+        """The prompts, as vLLM wants them."""
+        return [{"prompt_token_ids": token_ids} for token_ids in prompt]
+
+    def post_process(
+        self, model_output: Sequence[Any], request_id: str | None = None, **_: Any
+    ) -> dict[str, list[float] | list[int]]:
+        """What came out, in the order of `ends`."""
+        return {
+            "rewards": [float(one.outputs.data.flatten()[-1]) for one in model_output],
+            "cached": [int(one.num_cached_tokens or 0) for one in model_output],
+        }

@@ -1,0 +1,119 @@
+"""This project's own reward heads: a linear head on a policy's hidden states at step ends.
+
+A head's checkpoint is an ordinary `*ForSequenceClassification` folder (the policy's lower layers
+and one output) with a card `apportion_prm.json` beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from executor.errors import InputError
+from executor.json_values import finite
+from executor.models.checkpoint import Checkpoint
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Step, Tokens
+from executor.scorers.base import Layout, classify_last
+
+CARD_FILE = "apportion_prm.json"
+CARD_FORMAT = "apportion-reward-head"
+CARD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCard:
+    """What must be known of a reward head besides its weights.
+
+    Attributes:
+        policy: name of the policy whose samples and hidden states it was trained on.
+        tokenizer: fingerprint of that policy's tokenizer (`Tokens.fingerprint`).
+        template: the task template its prompts are rendered with.
+        intercept: of the logistic head; checkpoints have no room for it, the server adds it.
+        layers: how many of the policy's layers are kept.
+        trained_on: ids (`question_id`) of the questions whose samples it has seen.
+        metrics: held-out quality by problem, as `apportion fit-prm` printed it.
+    """
+
+    policy: str
+    tokenizer: str
+    template: dict[str, Any]
+    intercept: float
+    layers: int
+    trained_on: tuple[str, ...] = ()
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the card into a checkpoint folder."""
+        record = {"format": CARD_FORMAT, "version": CARD_VERSION} | asdict(self)
+        (folder / CARD_FILE).write_text(
+            json.dumps(finite(record), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> HeadCard:
+        """Read the card of a checkpoint folder; InputError where it is not one we can use."""
+        path = folder / CARD_FILE
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if (record.pop("format"), record.pop("version")) != (CARD_FORMAT, CARD_VERSION):
+                raise InputError(f"PRM card {path}: must be {CARD_FORMAT} version {CARD_VERSION}")
+            return cls(**(record | {"trained_on": tuple(record["trained_on"])}))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"PRM card {path}: cannot be read ({error})") from None
+
+    def check(self, name: str, tokens: Tokens) -> None:
+        """InputError where the head was trained on tokens of another tokenizer than `tokens`."""
+        if self.tokenizer != tokens.fingerprint:
+            raise InputError(
+                f"PRM {name}: its tokenizer does not fit the policy's; it scores tokens of "
+                f"{self.policy}; train one with: apportion fit-prm --policy POLICY"
+            )
+
+
+class RewardHead:
+    """The convention of a reward head: the policy's own prompt and tokens, nothing added."""
+
+    label: ClassVar[str] = "reward head (made by apportion fit-prm)"
+
+    def __init__(self, card: HeadCard, template: PromptTemplate, tokens: Tokens) -> None:
+        self.card = card
+        self.trained_on = frozenset(card.trained_on)
+        # Searches score one question many times in a row; rendering a chat costs milliseconds.
+        self._prompt = functools.lru_cache(maxsize=64)(
+            lambda question: template.render(tokens.tokenizer, question)
+        )
+
+    @classmethod
+    def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
+        """See `Convention.fits`: the card lies beside the weights."""
+        return checkpoint.folder is not None and (checkpoint.folder / CARD_FILE).is_file()
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> RewardHead:
+        """See `Convention.load`; InputError where it was trained on another tokenizer's tokens."""
+        assert checkpoint.folder is not None
+        card = HeadCard.load(checkpoint.folder)
+        card.check(checkpoint.name, policy_tokens)
+        template = PromptTemplate.from_dict(card.template, f"PRM {checkpoint.name}")
+        return cls(card, template, policy_tokens)
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """See `Convention.engine_arguments`."""
+        # sigmoid((w.h) - mean) with mean = -intercept is the logistic head.
+        return {"convert": "classify"} | classify_last(logit_mean=-self.card.intercept)
+
+    def layout(self, question: str, steps: Sequence[Step]) -> Layout:
+        """See `Convention.layout`."""
+        token_ids = list(self._prompt(question))
+        ends = []
+        for step in steps:
+            ends.append(len(token_ids) + step.scored)
+            token_ids += step.token_ids
+        return Layout(token_ids, ends)

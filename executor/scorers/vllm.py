@@ -1,0 +1,153 @@
+"""A PRM of any convention, served by vLLM inside this process.
+
+A solution is one `token_classify` request, of which the scores at the ends of its steps are read.
+vLLM keeps such requests from reading the prefix cache, since they then have scores for the tokens
+after the cached ones only. That is all that is wanted here, so they are let: a step that a search
+adds costs its own tokens, and those of the cache block it begins in, however long the solution is;
+a whole solution is one pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from executor.engines.base import Engine, EngineCounters, Output
+from executor.engines.delivery import Delivery, post
+from executor.engines.host import host
+from executor.engines.options import EngineOptions
+from executor.ledger import Ledger
+from executor.models.checkpoint import Checkpoint
+from executor.models.tokens import Step
+from executor.policies.vllm import to_the_end
+from executor.scorers.base import Convention, Places, at_every_token
+
+
+class VllmPrm:
+    """A PRM served by vLLM inside this process."""
+
+    def __init__(self, name: str, engine: Engine, convention: Convention) -> None:
+        self.name = name
+        self.trained_on = convention.trained_on
+        self._max_context = engine.max_context
+        self.unjudged = 0
+        self._engine = engine
+        self._convention = convention
+        self._ids = itertools.count()
+
+    @classmethod
+    def load(
+        cls, checkpoint: Checkpoint, convention: Convention, options: EngineOptions
+    ) -> VllmPrm:
+        """Serve a checkpoint; EngineError where vLLM cannot load it.
+
+        The options are the policy's too: where they ask for a longer context than the PRM was made
+        for, it has its own.
+        """
+        options = options.within(checkpoint.location)
+        arguments = at_every_token(convention.engine_arguments())
+        engine = host().start(
+            f"prm:{checkpoint.name}", checkpoint.location, options, runner="pooling", **arguments
+        )
+        return cls(checkpoint.name, engine, convention)
+
+    async def score(
+        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
+    ) -> list[float]:
+        """See `Prm.score`; one request, and one more for each step that lies in the cache.
+
+        All that were answered are charged, also where the caller is cancelled or one fails.
+        """
+        places = Places.of(self._convention, question, steps, start, self._max_context)
+        self.unjudged += places.beyond
+        rewards: dict[int, float] = {}
+        if places.within:
+            rewards = await self._ask(places.token_ids, places.within[-1:], ledger)
+        # Another search's request may have left a step in the cache: the last token of a request
+        # is always forwarded.
+        if cached := [end for end in places.within if end not in rewards]:
+            rewards |= await self._ask(places.token_ids, cached, ledger)
+        return [rewards.get(end, 0.0) for end in places.asked]
+
+    async def _ask(
+        self, token_ids: list[int], lengths: Sequence[int], ledger: Ledger
+    ) -> dict[int, float]:
+        """Rewards by place, of all places that beginnings of these lengths had forwarded."""
+        answers = _Answers(len(lengths), asyncio.get_running_loop())
+        for number, length in enumerate(lengths):
+            self._engine.submit(
+                f"{self._engine.name}-{next(self._ids)}",
+                token_ids[:length],
+                _parameters(),
+                deliver=functools.partial(answers.deliver, number),
+                fail=answers.fail,
+            )
+        try:
+            await asyncio.shield(answers.done)
+        except asyncio.CancelledError:
+            # A score takes one engine step: waiting for it is cheaper than calling it back.
+            await to_the_end(answers.settled())
+            raise
+        finally:
+            for output in answers.found.values():
+                ledger.charge_prm(output.prompt, output.cached)
+        return {
+            place: reward
+            for output in answers.found.values()
+            for place, reward in enumerate(output.values, start=output.cached + 1)
+        }
+
+    @property
+    def lost(self) -> bool:
+        """See `Prm.lost`."""
+        return self._engine.lost
+
+    def counters(self) -> EngineCounters:
+        """The engine's own token counts since it started."""
+        return self._engine.count()
+
+    def close(self) -> None:
+        """Release the engine's memory."""
+        self._engine.stop()
+
+
+@functools.cache
+def _pooling_params() -> Callable[..., Any]:
+    """vLLM's class, looked up once: its package finds names anew at each import."""
+    from vllm import PoolingParams
+
+    return PoolingParams  # type: ignore[no-any-return]
+
+
+def _parameters() -> Any:
+    return _pooling_params()(
+        task="token_classify", use_activation=True, skip_reading_prefix_cache=False
+    )
+
+
+class _Answers(Delivery):
+    """Gathers the outputs of several requests."""
+
+    def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.found: dict[int, Output] = {}
+        self._n = n
+        if not n:
+            self._end()
+
+    def deliver(self, place: int, output: Output) -> None:
+        """Take an output; called on the engine's thread."""
+        post(self._loop, self._take, place, output)
+
+    async def settled(self) -> None:
+        """Wait until all have been answered, or one has failed."""
+        await asyncio.wait([self.done])
+        self.done.exception()  # whoever was cancelled does not ask for it
+
+    def _take(self, place: int, output: Output) -> None:
+        self.found[place] = output
+        if len(self.found) == self._n:
+            self._end()

@@ -1,0 +1,100 @@
+"""What a search has come to when it is ended before its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from executor.policies.vllm import Draw, Finish
+from executor.search import Context, Response, State
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A draw, or what there was of it when it was cut.
+
+    Attributes:
+        before: tokens of the response that stood before it.
+        own: its tokens.
+        logprob: of them, in nats.
+    """
+
+    before: tuple[int, ...]
+    own: tuple[int, ...]
+    logprob: float = 0.0
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """All of the response."""
+        return self.before + self.own
+
+
+class SoFar:
+    """Watches the draws of a context, and keeps what could be answered with at any time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ended: list[_Written] = []
+        self._longest = _Written((), ())
+        self._aside: tuple[_Written, ...] = ()
+        context.watch = self
+
+    def ended(self, before: Sequence[int], draw: Draw) -> None:
+        """See `Watch.ended`."""
+        if draw.finish is Finish.EOS:
+            self._ended.append(_Written(tuple(before), tuple(draw.token_ids), draw.logprob))
+        else:
+            self.cut(before, draw.token_ids)
+
+    def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
+        """See `Watch.cut`."""
+        longest = self._longest
+        if len(before) + len(written) > len(longest.before) + len(longest.own):
+            self._longest = _Written(tuple(before), tuple(written))
+
+    def set_aside(self) -> None:
+        """What was drawn until now stays charged as it is, though it may be answered with."""
+        self._aside = (*self._ended, self._longest)
+
+    def responses(self, *, scored: bool) -> list[Response]:
+        """The responses that have ended, in the order they did; else the longest part of one.
+
+        Args:
+            scored: whether they are chosen from by their scores. Where some of them have one, only
+                these are then of use: an unscored one would count as worthless.
+        """
+        return [response for _, response in self._kept(scored)]
+
+    def charge(self, *, scored: bool) -> None:
+        """Charge what is in `responses` as generated, and all else but what was set aside as
+        discarded.
+
+        What a cancelled request had written was charged as discarded. Responses are charged as the
+        searches themselves do: each draw for itself, and what branches of a tree begin with once.
+        """
+        ledger = self._context.ledger
+        nodes: dict[tuple[int, int], int] = {}
+        tokens = 0
+        for written, _ in self._kept(scored):
+            if any(written is one for one in self._aside):
+                continue
+            at = 0
+            for token in written.before:
+                at = nodes.setdefault((at, token), len(nodes) + 1)
+            tokens += len(written.own)
+        written_in_all = ledger.generated + ledger.discarded
+        ledger.generated = min(tokens + len(nodes), written_in_all)
+        ledger.discarded = written_in_all - ledger.generated
+
+    def _kept(self, scored: bool) -> list[tuple[_Written, Response]]:
+        context = self._context
+
+        def response(written: _Written, state: State) -> tuple[_Written, Response]:
+            steps = tuple(context.policy.tokens.steps(written.token_ids))
+            rewards = context.scored(steps) or ()
+            return written, Response(steps, rewards, state, written.logprob)
+
+        ended = [response(written, State.FINISHED) for written in self._ended]
+        if ended or not self._longest.token_ids:
+            return [one for one in ended if scored and one[1].rewards] or ended
+        return [response(self._longest, State.CUT)]

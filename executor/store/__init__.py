@@ -1,0 +1,1 @@
+"""The store: runs, outcomes and artefacts in a database."""

@@ -1,0 +1,332 @@
+"""The store: runs, outcomes, samples and artefacts in one SQL database, a transaction a problem.
+
+SQLite (in WAL mode) by default, any SQLAlchemy URL otherwise. A run is named by what it does, not
+by when: the same command finds its run again and goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
+from executor.errors import InputError
+from executor.ledger import COLUMNS, Ledger
+from executor.outcome import Outcome, SampleRecord
+from executor.problem import Problem, problem_uid
+from executor.store.database import (
+    ARTEFACTS,
+    OUTCOMES,
+    PROBLEMS,
+    RUNS,
+    SAMPLES,
+    begin,
+    open_database,
+    reason,
+)
+from executor.store.pending import Bounds, Pending, find, keep, prune
+
+_UNKNOWN = "unknown"  # where a note says which counts are not known
+_SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What a run does; equal specs are the same run.
+
+    Attributes:
+        kind: `profile`, `measure` or `run`.
+        policy: name of the policy.
+        prm: name of the PRM, or None.
+        settings: everything else that shapes its outcomes (strategy, sampling, seed, template).
+    """
+
+    kind: str
+    policy: str
+    prm: str | None
+    settings: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """A digest of the spec."""
+        content = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutcome:
+    """An outcome as read back, with the run it belongs to."""
+
+    run: RunSpec
+    outcome: Outcome
+    note: dict[str, Any]
+
+
+class Store:
+    """One database. Use it as a context manager, or call `close`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Store:
+        """Open a store, and make its tables where `create`.
+
+        Raises:
+            InputError: not a database URL, cannot be reached, cannot be written, holds another
+                schema version, or does not exist while `create` is false.
+        """
+        return cls(open_database(url, create=create))
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def start(self, spec: RunSpec) -> set[str]:
+        """Register a run, or find it again.
+
+        Returns:
+            The uids of the problems it has finished already.
+        """
+        with self._transaction() as connection:
+            _register(connection, spec)
+            done = connection.execute(
+                select(OUTCOMES.c.problem_uid).where(OUTCOMES.c.run_id == spec.id)
+            )
+            return {row.problem_uid for row in done}
+
+    def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
+        """Write one finished problem: all of it, or nothing."""
+        with self._transaction() as connection:
+            _insert(connection, spec.id, outcome, note or {})
+
+    def save_runs(
+        self,
+        runs: Sequence[tuple[RunSpec, Sequence[Outcome]]],
+        *,
+        replacing: Sequence[RunSpec] = (),
+    ) -> None:
+        """Write whole runs that happened elsewhere, in place of others: all of it, or nothing."""
+        gone = [spec.id for spec in replacing]
+        with self._transaction() as connection:
+            for table in (SAMPLES, OUTCOMES):
+                connection.execute(table.delete().where(table.c.run_id.in_(gone)))
+            connection.execute(RUNS.delete().where(RUNS.c.id.in_(gone)))
+            for spec, outcomes in runs:
+                _register(connection, spec)
+                for outcome in outcomes:
+                    _insert(connection, spec.id, outcome, {})
+
+    def runs(self, kind: str | None = None) -> list[RunSpec]:
+        """The runs, oldest first."""
+        query = select(RUNS).order_by(RUNS.c.created, RUNS.c.id)
+        if kind is not None:
+            query = query.where(RUNS.c.kind == kind)
+        with self._reading() as connection:
+            return [
+                RunSpec(row.kind, row.policy, row.prm, row.spec)
+                for row in connection.execute(query)
+            ]
+
+    def outcomes(
+        self,
+        spec: RunSpec,
+        *,
+        problems: Sequence[Problem] | None = None,
+        samples: bool = True,
+    ) -> Iterator[StoredOutcome]:
+        """The finished problems of a run, in a fixed order.
+
+        Args:
+            spec: the run.
+            problems: only these, in this order and under the names they have here; another file
+                may have brought the same question into the store under another name.
+            samples: whether the responses are read too; without them `Outcome.samples` is empty.
+        """
+        query = (
+            select(OUTCOMES, PROBLEMS)
+            .join(PROBLEMS, PROBLEMS.c.uid == OUTCOMES.c.problem_uid)
+            .where(OUTCOMES.c.run_id == spec.id)
+            .order_by(OUTCOMES.c.problem_uid)
+        )
+        with self._reading() as connection:
+            by_problem = self._samples_of(connection, spec) if samples else {}
+            rows = {row["problem_uid"]: row for row in connection.execute(query).mappings()}
+        named = {uid: _problem(row) for uid, row in rows.items()}
+        if problems is not None:
+            named = {uid: p for p in problems if (uid := problem_uid(p)) in rows}
+        for uid, problem in named.items():
+            row = rows[uid]
+            outcome = Outcome(
+                problem=problem,
+                answer=row[OUTCOMES.c.answer],
+                correct=row["correct"],
+                chosen=row["chosen"],
+                samples=tuple(by_problem.get(uid, ())),
+                ledger=Ledger(**{name: row[column] for name, column in COLUMNS.items()}),
+                seconds=row["seconds"],
+                unknown=frozenset(row["note"].get(_UNKNOWN, ())),
+            )
+            yield StoredOutcome(spec, outcome, row["note"])
+
+    def put_artefact(self, name: str, content: bytes, meta: dict[str, Any]) -> None:
+        """Keep a named artefact (a fitted model); one of the same name is replaced."""
+        with self._transaction() as connection:
+            connection.execute(ARTEFACTS.delete().where(ARTEFACTS.c.name == name))
+            connection.execute(
+                ARTEFACTS.insert().values(
+                    name=name, created=datetime.now(UTC), meta=meta, content=content
+                )
+            )
+
+    def artefact(self, name: str) -> tuple[bytes, dict[str, Any]] | None:
+        """An artefact's content and description, or None."""
+        with self._reading() as connection:
+            row = connection.execute(select(ARTEFACTS).where(ARTEFACTS.c.name == name)).first()
+            return None if row is None else (row.content, row.meta)
+
+    def keep_pending(self, answers: Sequence[Pending], bounds: Bounds | None = None) -> None:
+        """Keep answers that may be told right or wrong; what is beyond the bounds, where they are
+        given, goes."""
+        with self._transaction() as connection:
+            keep(connection, answers)
+            if bounds is not None:
+                prune(connection, bounds)
+
+    def find_pending(self, name: str, bounds: Bounds) -> Pending | None:
+        """The answer kept under a name; None where there is none within the bounds."""
+        with self._reading() as connection:
+            return find(connection, name, bounds)
+
+    def state(self, kinds: Sequence[str]) -> str:
+        """A digest that changes when runs of these kinds finish problems or artefacts are put.
+
+        It is read from counts and times, not from what was written: it takes milliseconds where
+        reading everything takes seconds.
+        """
+        finished = (
+            select(RUNS.c.id, func.count(), func.max(OUTCOMES.c.created))
+            .join(OUTCOMES, OUTCOMES.c.run_id == RUNS.c.id)
+            .where(RUNS.c.kind.in_(kinds))
+            .group_by(RUNS.c.id)
+            .order_by(RUNS.c.id)
+        )
+        kept = select(ARTEFACTS.c.name, ARTEFACTS.c.created).order_by(ARTEFACTS.c.name)
+        with self._reading() as connection:
+            seen = [[tuple(row) for row in connection.execute(query)] for query in (finished, kept)]
+        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise InputError(f"store {self._engine.url}: {reason(error)}") from None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        try:
+            with begin(self._engine) as connection:
+                yield connection
+        except DBAPIError as error:
+            raise InputError(f"store {self._engine.url}: {reason(error)}") from None
+
+    @staticmethod
+    def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:
+        query = (
+            select(SAMPLES)
+            .where(SAMPLES.c.run_id == spec.id)
+            .order_by(SAMPLES.c.problem_uid, SAMPLES.c.position)
+        )
+        by_problem: dict[str, list[SampleRecord]] = {}
+        for row in connection.execute(query):
+            by_problem.setdefault(row.problem_uid, []).append(
+                SampleRecord(
+                    row.text,
+                    row.answer,
+                    row.correct,
+                    row.state,
+                    row.n_tokens,
+                    row.logprob,
+                    tuple(row.rewards),
+                    tuple(row.steps),
+                    tuple(row.token_ids),
+                )
+            )
+        return by_problem
+
+
+def _register(connection: Connection, spec: RunSpec) -> None:
+    """Make a run's row, unless it has one."""
+    if connection.execute(select(RUNS.c.id).where(RUNS.c.id == spec.id)).first() is None:
+        connection.execute(
+            RUNS.insert().values(
+                id=spec.id,
+                kind=spec.kind,
+                policy=spec.policy,
+                prm=spec.prm,
+                spec=spec.settings,
+                created=datetime.now(UTC),
+            )
+        )
+
+
+def _insert(connection: Connection, run_id: str, outcome: Outcome, note: Mapping[str, Any]) -> None:
+    """Make the rows of a finished problem, and of its samples."""
+    uid = problem_uid(outcome.problem)
+    ledger = {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
+    if not connection.execute(select(PROBLEMS.c.uid).where(PROBLEMS.c.uid == uid)).first():
+        problem = outcome.problem
+        connection.execute(
+            PROBLEMS.insert().values(
+                uid=uid,
+                id=problem.id,
+                text=problem.text,
+                answer=problem.answer,
+                meta=dict(problem.meta),
+            )
+        )
+    unknown = {_UNKNOWN: sorted(outcome.unknown)} if outcome.unknown else {}
+    connection.execute(
+        OUTCOMES.insert().values(
+            run_id=run_id,
+            problem_uid=uid,
+            answer=outcome.answer,
+            correct=outcome.correct,
+            chosen=outcome.chosen,
+            seconds=outcome.seconds,
+            note=dict(note) | unknown,
+            created=datetime.now(UTC),
+            **ledger,
+        )
+    )
+    rows = [
+        {"run_id": run_id, "problem_uid": uid, "position": position} | _sample_row(sample)
+        for position, sample in enumerate(outcome.samples)
+    ]
+    if rows:
+        connection.execute(SAMPLES.insert(), rows)
+
+
+def _problem(row: Any) -> Problem:
+    return Problem(row[PROBLEMS.c.id], row["text"], row[PROBLEMS.c.answer], row["meta"])
+
+
+def _sample_row(sample: SampleRecord) -> dict[str, Any]:
+    # Not asdict: it copies every token.
+    return {name: getattr(sample, name) for name in _SAMPLE}

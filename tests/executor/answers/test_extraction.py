@@ -1,0 +1,100 @@
+"""Answers are found in responses, and found fast."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from executor.answers.extraction import last_boxed
+from executor.answers.grader import MathGrader
+
+EXTRACTED = [
+    # boxed
+    (r"$\boxed{18}$ dollars", "18"),
+    (r"\boxed{\$18}", "18"),
+    (r"\boxed{18\text{ dollars}}", r"18\text{ dollars}"),
+    (r"\boxed{1,234}", "1,234"),
+    (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+    (r"\boxed {\{1,2\}}", r"\{1,2\}"),
+    (r"\fbox{7}", "7"),
+    (r"\boxed{$x^2$}.", "x^2"),
+    (r"\boxed{3} no, \boxed{4}", "4"),
+    (r"\boxed{3} and \boxed{ }", "3"),
+    (r"\boxed{\left\{ 1 \right.}", r"\left\{ 1 \right."),
+    (r"Hence {a \boxed{5}. The answer is 6", "5"),
+    # cut off inside a box: what is in it may be half an answer
+    (r"\boxed{12} then \boxed{13", "12"),
+    (r"5 + 7 = 12. The answer is \boxed{1", "12"),
+    (r"\boxed{\frac{1}{2", None),
+    # stated
+    ("The answer is 3.5 apples.", "3.5"),
+    ("The answer is 5 + 3 = 8.", "8"),
+    ("The answer is 5 x 3 = 15 apples. I am sure of 100%.", "15"),
+    ("The answer is $5 \\times 3 = 15$.", "15"),
+    ("The answer is 12 (not 13)", "12"),
+    ("The answer is 12, since 3 x 4 is 12 and 2 x 6 too", "12"),
+    ("The answer is that Tom has 5 apples. Is it 6?", "5"),
+    ("The final answer is: $\\frac{1}{2}$. I checked it 3 times.", r"\frac{1}{2}"),
+    ("The answer is $1,450,000 per year.", "1,450,000"),
+    ("The answer is -$5.", "-5"),
+    ("The answer is \u22125.", "-5"),
+    ("answer = 50%, twice 25%", "50"),
+    ("The answer is 2\\sqrt{3}.", r"2\sqrt{3}"),
+    ("The answer is \\(x=5\\).", "x=5"),
+    ("The answer is $2x + y = 0$.", "2x + y = 0"),
+    ("**Final Answer:** 42 (of 50)", "42"),
+    ("**Answer: 42** of 50", "42"),
+    ("The answer is Mrs. Hilt. She has 3.", "Mrs. Hilt"),
+    ("The answer is 3:30 p.m.", "3:30 p.m"),
+    ("The answer is 3:4.", "3:4"),
+    ("work 1+1=2\n#### 1,234", "1,234"),
+    ("The answer is 3.\nNo, the answer is 4.\nI had 9.", "4"),
+    ("The answer is 7. So what is the answer? The answer is", "7"),
+    # last number
+    ("so she has 10 - 3 = 7 left.", "7"),
+    ("that makes 10-3", "3"),
+    ("the temperature is -5 degrees", "-5"),
+    ("It costs $5.00.", "5.00"),
+    ("It is $-2$.", "-2"),
+    ("in total 1,234,567.", "1,234,567"),
+    ("that is 3/4 of it", "3/4"),
+    ("so x = \\frac{3}{4}", r"\frac{3}{4}"),
+    ("he eats 1, 2, 3", "3"),
+    ("model gpt2 says 8.", "8"),
+    # none
+    ("I do not know.", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("response", "answer"), EXTRACTED)
+def test_extract(response: str, answer: str | None) -> None:
+    assert MathGrader().extract(response) == answer
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\boxed{", "{", "answer ", "answer is ", "1,", "$", "a b ", "9", "\\frac{1}", "-"]
+)
+def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) -> None:
+    response = piece * (60_000 // len(piece))
+    start = time.process_time()
+    answer = MathGrader().extract(response)
+    if answer is not None:
+        assert MathGrader().equivalent(answer, answer)
+        assert not MathGrader().equivalent(answer, "7")
+    assert time.process_time() - start < 3
+
+
+PIECES = ["\\", "f", "boxed", "\\boxed{", "{", "}", "7", "x", " "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@example("{ 7 \\\\boxed{8}")
+@example("\\ffboxed{7} \\fboxed{8}")
+def test_what_stands_before_the_first_box_need_not_be_read(text: str) -> None:
+    content, unclosed = last_boxed(text)
+    read_whole = f"boxed {text}"
+    assert last_boxed(read_whole) == (content, unclosed + len("boxed "))

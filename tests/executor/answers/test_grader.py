@@ -1,0 +1,341 @@
+"""Answers: compared, grouped and voted on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.answers.extraction import parse_number
+from executor.answers.grader import MathGrader, Vote, group, vote
+
+ROOT = Path(__file__).parents[3]
+
+
+class Exact:
+    """Answers that are equal as strings; counts the comparisons."""
+
+    def __init__(self) -> None:
+        self.compared = 0
+
+    def extract(self, response: str) -> str | None:
+        return response or None
+
+    def equivalent(self, a: str, b: str) -> bool:
+        self.compared += 1
+        return a == b
+
+    def correct(self, answer: str | None, reference: str) -> bool:
+        return answer == reference
+
+
+EQUAL_IN_PROCESS = [
+    ("1/2", "0.5"),
+    ("1/2", r"\frac{1}{2}"),
+    (r"\frac43", "4/3"),
+    (r"-\dfrac{1}{2}", "-.5"),
+    (r"\frac{270}7\text{ degrees}", r"\frac{270}{7}"),
+    (r"1\frac{4}{5}", "1.8"),
+    (r"137 \frac{1}{2}", "137.5"),
+    ("1 4/5", "9/5"),
+    (r"50\%", "50"),
+    ("50%", "50"),
+    ("025", "25"),
+    ("18.00", "18"),
+    ("18.", "18"),
+    ("1,234", "1234"),
+    (r"10,\!080", "10080"),
+    (r"11,\! 111,\! 111,\! 100", "11111111100"),
+    (r"\$32,\!348", "$32348"),
+    (r"18\text{ dollars}", "18"),
+    ("18 dollars", "$18"),
+    (r"15\mbox{ cm}^2", "15"),
+    ("15 cm^2", "15"),
+    (r"5.4 \text{ cents}", "5.4"),
+    (r"90^\circ", "90"),
+    (r"90^{\circ}", "90 degrees"),
+    (r"\textbf{(315) }", "(315)"),
+    ("\u22123", "-3"),
+    ("0.6666666667", "2/3"),
+    ("3.33333", r"\frac{10}{3}"),
+    (r"\text{Evelyn}", "Evelyn"),
+    (r"\text{east}", "East."),
+    (r"\text{(C)}", "C"),
+    ("(C)", "C"),
+    (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\dfrac{\pi}{2})"),
+    ("4210_5", "4210_{5}"),
+    ("2pi", r"2 \pi"),
+]
+EQUAL_BY_MATH_VERIFY = [
+    ("x=5", "5"),
+    ("2k+2", "2(k+1)"),
+    (r"\sqrt{12}", r"2\sqrt{3}"),
+    ("sqrt(12)", r"2\sqrt{3}"),
+    (r"\frac{\sqrt{3}}{3}", r"\frac{1}{\sqrt{3}}"),
+    ("1,-2", "-2,1"),
+    (r"\{1,2\}", r"\{2,1\}"),
+    (r"x \in [-2,7]", "[-2,7]"),
+    (r"(3,\frac{\pi}{2})", "(3, 0.5pi)"),
+    (r"1 \pm \sqrt{19}", r"1-\sqrt{19}, 1+\sqrt{19}"),
+    (r"\begin{pmatrix} -2 \\ -14 \end{pmatrix}", r"\begin{pmatrix} -4/2 \\ -14 \end{pmatrix}"),
+    ("6 - 5i", "-5i + 6"),
+    (r"(-\infty, 2) \cup (3, \infty)", r"(3, \infty) \cup (-\infty, 2)"),
+]
+UNEQUAL = [
+    ("5", "6"),
+    ("0.33", "1/3"),
+    ("0.66668", "2/3"),
+    ("50%", "0.5"),
+    ("1,2", "12"),
+    ("1,234", "234"),
+    ("1 4/5", "14/5"),
+    ("1/0", "1"),
+    ("5 million", "5"),
+    ("528", "52_8"),
+    ("-3", "3"),
+    ("Evelyn", "Navin"),
+    ("even", "neve"),
+    ("Evelyn", "5"),
+    ("Yes", "No"),
+    ("52_8", "52_9"),
+    ("3:4", "4:3"),
+    ("2:4", "1:2"),
+    ("5 a.m.", "5 p.m."),
+    ("(3,4)", "(4,3)"),
+    ("(3,4)", "(3,4]"),
+    (r"\{1,2\}", r"\{1,3\}"),
+    ("x^2", "x^3"),
+    (r"\sqrt{2}", "1.41"),
+    ("p - q", "q - p"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
+    (r"\frac{1", "1"),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), EQUAL_IN_PROCESS)
+def test_equal_without_the_child_process(a: str, b: str) -> None:
+    fresh = MathGrader()
+    assert fresh.equivalent(a, b)
+    assert fresh.equivalent(b, a)
+    assert fresh.correct(a, b)
+    assert fresh.worker_pid is None
+
+
+@pytest.mark.parametrize(("a", "b"), EQUAL_BY_MATH_VERIFY)
+def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
+    assert grader.equivalent(a, b)
+    assert grader.equivalent(b, a)
+    assert grader.correct(b, a)
+    assert grader.worker_pid is not None
+
+
+@pytest.mark.parametrize(("a", "b"), UNEQUAL)
+def test_unequal(grader: MathGrader, a: str, b: str) -> None:
+    assert not grader.equivalent(a, b)
+    assert not grader.equivalent(b, a)
+    assert not grader.correct(a, b)
+
+
+def test_no_answer_is_never_correct(grader: MathGrader) -> None:
+    assert not grader.correct(None, "None")
+
+
+def test_very_long_answers_are_compared_as_strings_only() -> None:
+    fresh = MathGrader()
+    long = "9" * 5000
+    assert fresh.equivalent(long, long + " ")
+    assert not fresh.equivalent(long, "x+" + long)
+    assert parse_number(long) is None
+    assert fresh.worker_pid is None
+
+
+def written(value: Fraction) -> st.SearchStrategy[str]:
+    """Ways of writing one number."""
+    top, bottom = value.numerator, value.denominator
+    ways = [f"{top}/{bottom}", rf"\frac{{{top}}}{{{bottom}}}", f"{3 * top}/{3 * bottom} dollars"]
+    if bottom == 1:
+        ways += [str(top), f"{top:,}", f"{top}.0", rf"{top}\%", f"${top}$"]
+    if 10**4 % bottom == 0:
+        ways.append(f"{top * 10**4 // bottom / 10**4:.4f}")
+    return st.sampled_from(ways)
+
+
+numbers = st.builds(Fraction, st.integers(-5000, 5000), st.sampled_from([1, 2, 3, 4, 7, 25, 1000]))
+
+
+@given(st.data(), numbers, numbers)
+def test_numbers_are_equal_exactly_when_their_values_are(
+    data: st.DataObject, one: Fraction, two: Fraction
+) -> None:
+    fresh = MathGrader()
+    a, same, b = (data.draw(written(value)) for value in (one, one, two))
+    assert fresh.equivalent(a, a)
+    assert fresh.equivalent(a, same)
+    assert fresh.equivalent(a, b) == (one == two) == fresh.equivalent(b, a)
+    assert fresh.worker_pid is None
+
+
+@given(numbers)
+def test_decimals_of_many_places_equal_what_they_round(value: Fraction) -> None:
+    fraction = f"{value.numerator}/{value.denominator}"
+    off = value + Fraction(2, 10**8)
+    assert MathGrader().equivalent(f"{float(value):.8f}", fraction)
+    assert not MathGrader().equivalent(f"{float(off):.8f}", fraction)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
+    answer = MathGrader().extract(text)
+    assert MathGrader().equivalent(text, text)
+    assert answer is None or answer.strip() == answer != ""
+
+
+def test_neither_math_verify_nor_sympy_is_imported_by_the_parent() -> None:
+    code = (
+        "import sys, executor.answers.grader; "
+        "print({'sympy', 'math_verify', 'torch'} & {*sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("deadline", [0, -1, math.nan, math.inf])
+def test_deadline_must_be_positive(deadline: float) -> None:
+    with pytest.raises(ValueError, match="deadline"):
+        MathGrader(deadline=deadline)
+
+
+def test_group_names_the_first_member_and_skips_missing_answers(grader: MathGrader) -> None:
+    answers = [None, "1/2", "3", "0.5", None, r"\frac12", "3.0", "k+1", "1+k"]
+    assert group(answers, grader) == [-1, 1, 2, 1, -1, 1, 2, 7, 7]
+
+
+def test_group_compares_each_string_with_each_class_once() -> None:
+    exact = Exact()
+    assert group(["a", "b", "c"] * 100, exact) == [0, 1, 2] * 100
+    assert exact.compared == 3
+
+
+def test_group_of_thousands_of_numbers_is_fast() -> None:
+    source = random.Random(0)
+    answers = [
+        source.choice(["{}", "{}.0", "${}", "{} apples"]).format(i % 50) for i in range(5000)
+    ]
+    fresh = MathGrader()
+    start = time.process_time()
+    assert group(answers, fresh) == [i % 50 for i in range(5000)]
+    assert time.process_time() - start < 2
+    assert fresh.worker_pid is None
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "scores", "chosen"),
+    [
+        (Vote.MAJORITY, ["1", "2", "2.0"], None, 1),
+        (Vote.MAJORITY, ["1", "2", "2.0"], [0.9, 0.1, 0.2], 1),
+        (Vote.MAJORITY, ["1", "2", "2.0", "2"], [0.9, 0.1, 0.3, 0.2], 3),
+        (Vote.MAJORITY, ["1", "2", "2", "1"], [0.1, 0.9, 0.9, 0.2], 3),
+        (Vote.MAJORITY, [None, None, None, "7"], None, 3),
+        (Vote.MAX, ["1", "2", "2"], [0.9, 0.8, 0.8], 0),
+        (Vote.MAX, ["1", "2", "2"], [0.1, 0.8, 0.8], 1),
+        (Vote.MAX, [None, "2", "3"], [0.9, -3.0, -2.0], 2),
+        (Vote.WEIGHTED, ["1", "2", "2"], [0.9, 0.5, 0.6], 2),
+        (Vote.WEIGHTED, ["1", "2", "2"], [0.9, 0.2, 0.6], 0),
+        (Vote.WEIGHTED, ["1", "2", "3"], [0.4, 0.4, 0.4], 0),
+        (Vote.WEIGHTED, ["1", "2", "2"], [0.0, 0.0, 0.0], 1),
+        (Vote.WEIGHTED, [None, None, "2"], [0.9, 0.9, 0.1], 2),
+    ],
+)
+def test_vote(
+    method: Vote, answers: list[str | None], scores: list[float] | None, chosen: int
+) -> None:
+    assert vote(answers, scores, method, MathGrader()) == chosen
+
+
+@pytest.mark.parametrize("method", Vote)
+def test_vote_without_any_answer_takes_the_first_response(method: Vote) -> None:
+    assert vote([None, None], [0.1, 0.9], method, Exact()) == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "scores", "method", "message"),
+    [
+        ([], None, Vote.MAJORITY, "at least one"),
+        (["1"], [0.1, 0.2], Vote.MAJORITY, "1 answers but 2 scores"),
+        (["1"], [math.nan], Vote.MAX, "score 0 is nan"),
+        ([None], [math.nan], Vote.MAX, "score 0 is nan"),
+        (["1"], [math.inf], Vote.WEIGHTED, "score 0 is inf"),
+        (["1"], [-0.1], Vote.WEIGHTED, "0 or more"),
+        (["1"], None, Vote.MAX, "'max' needs scores"),
+        (["1"], None, Vote.WEIGHTED, "'weighted' needs scores"),
+    ],
+)
+def test_vote_refuses(
+    answers: list[str | None], scores: list[float] | None, method: Vote, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        vote(answers, scores, method, Exact())
+
+
+responses = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c", None]), st.floats(0, 1)), min_size=1, max_size=12
+)
+
+
+@given(responses, st.floats(0, 1))
+def test_weighted_with_equal_scores_is_majority(
+    pairs: list[tuple[str | None, float]], score: float
+) -> None:
+    answers = [answer for answer, _ in pairs]
+    equal = [score] * len(answers)
+    assert vote(answers, equal, Vote.WEIGHTED, Exact()) == vote(
+        answers, None, Vote.MAJORITY, Exact()
+    )
+
+
+@given(responses, st.randoms(use_true_random=False), st.sampled_from(Vote))
+def test_order_matters_only_between_ties(
+    pairs: list[tuple[str | None, float]], source: random.Random, method: Vote
+) -> None:
+    def winners(pairs: list[tuple[str | None, float]]) -> str | None:
+        answers, scores = [a for a, _ in pairs], [s for _, s in pairs]
+        return answers[vote(answers, scores, method, Exact())]
+
+    weights = {
+        answer: (
+            [len(scores)] if method is Vote.MAJORITY
+            else [max(scores)] if method is Vote.MAX
+            else [math.fsum(scores), len(scores)]
+        )
+        for answer in {a for a, _ in pairs if a is not None}
+        if (scores := [s for a, s in pairs if a == answer])
+    }  # fmt: skip
+    best = [answer for answer, weight in weights.items() if weight == max(weights.values())]
+    shuffled = source.sample(pairs, len(pairs))
+    assert winners(shuffled) in (best or {None})
+    if len(best) == 1:
+        assert winners(pairs) == winners(shuffled)
+    else:
+        assert winners(pairs) == next((a for a, s in pairs if a in best), None) or (
+            method is Vote.MAX
+        )
+
+
+def test_tied_majority_is_the_answer_seen_first_whatever_the_order() -> None:
+    for order in itertools.permutations(["a", "a", "b", "b", "c"]):
+        answers = list(order)
+        first = next(answer for answer in answers if answer != "c")
+        assert answers[vote(answers, None, Vote.MAJORITY, Exact())] == first
