@@ -44,11 +44,11 @@ from planner.service.drift import Drift
 from planner.service.feedback import Feedback
 from planner.service.opening import watching
 from planner.service.planned import PlanAnswerer
-from profiling.fit_difficulty import fit_difficulty
+from profiling.difficulty.fitting import fit_difficulty
+from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import Split
 from profiling.laboratory.task import generate as stories
-from profiling.passrate import PassRate
 from profiling.profiler import ProblemProfile
 
 MOST = 16  # responses to a question

@@ -22,7 +22,7 @@ from executor.search import Response, search
 from executor.strategy import STRATEGIES, Sampling, make
 from planner.console import Output
 from planner.session import Session, Settings
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 _POLICY, _PRM = "lab-0.4m", "lab-0.4m-prm"
 # What a run leaves of each problem, by strategy: its responses, and its ledger.

@@ -24,18 +24,18 @@ sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from executor.strategy import Score
 from planner.resampling import Problems
-from profiling.difficulty import LEVEL, DifficultyModel, intervals
-from profiling.fit_difficulty import (
+from profiling.difficulty.estimator import LEVEL, DifficultyModel, intervals
+from profiling.difficulty.fitting import (
     DifficultyEstimator,
     class_posterior,
     coverage,
     log_loss,
     quality,
 )
+from profiling.difficulty.probes import Probes
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.pools import load_pools, rewards_of
-from profiling.probes import Probes
-from profiling.problems import load_problems
+from profiling.pools.stored import load_pools, rewards_of
+from profiling.problems.files import load_problems
 
 FOLDS = 5
 COUNTS = (0, 1, 2, 4, 8, 16)

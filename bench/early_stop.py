@@ -27,9 +27,9 @@ from executor.run.admission import Admission
 from executor.run.runner import Executor, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import AdaptiveMajority, Majority, Sampling, Strategy
-from profiling.passrate import Difficulty, PassRate
-from profiling.pools import load_pools
-from profiling.problems import load_problems
+from profiling.difficulty.pass_rate import Difficulty, PassRate
+from profiling.pools.stored import load_pools
+from profiling.problems.files import load_problems
 
 
 def difficulties(policy: str) -> dict[str, Difficulty]:

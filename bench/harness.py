@@ -26,8 +26,8 @@ from live import POLICY, recorded_plan, serving
 
 sys.path.insert(0, str(ROOT))
 from planner.plan import Plan
-from profiling.passrate import PassRate
-from profiling.problems import load_problems
+from profiling.difficulty.pass_rate import PassRate
+from profiling.problems.files import load_problems
 
 VERSION = "0.4.13"
 TASK = "apportion_heldout"

@@ -32,7 +32,7 @@ from executor.search import search
 from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
 from planner.console import Output
 from planner.session import Session, Settings
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 _POLICY, _PRM = "lab-0.4m", "lab-0.4m-prm"
 _BUDGET, _PROBLEMS, _CANCELLED = 8, 40, 0.5

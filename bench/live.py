@@ -33,9 +33,9 @@ from executor.answers.grader import MathGrader
 from executor.models.templates import template_for
 from executor.strategy import BestOfN, Majority, Sampling, Strategy
 from planner.plan import Plan, ProbeCost
-from profiling.fit_difficulty import DifficultyEstimator
+from profiling.difficulty.fitting import DifficultyEstimator
+from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
-from profiling.passrate import PassRate
 
 POLICY = "lab-0.8m"
 CHAT = "/v1/chat/completions"

@@ -24,8 +24,8 @@ from planner.summary import paired_interval
 from profiling.arrays import Floats
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import read_problems
-from profiling.pools import load_pools, rewards_of
-from profiling.rewards import RewardStatistics, reward_statistics
+from profiling.pools.stored import load_pools, rewards_of
+from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
 PROFILE = LABORATORY / "profile.jsonl"
 MIN_PROBLEMS = 20  # a cell of fewer is left out: half of them choose, half judge

@@ -20,11 +20,11 @@ from scipy.optimize import minimize
 from scipy.special import betainc, betaln
 
 sys.path.insert(0, str(ROOT))
-from profiling.difficulty import EDGES, classes
-from profiling.fit_difficulty import class_posterior, log_loss
+from profiling.difficulty.estimator import EDGES, classes
+from profiling.difficulty.fitting import class_posterior, log_loss
+from profiling.difficulty.pass_rate import RESOLVED_FROM, PassRate
 from profiling.laboratory.catalog import POLICIES
-from profiling.passrate import RESOLVED_FROM, PassRate
-from profiling.pools import load_pools
+from profiling.pools.stored import load_pools
 
 
 def pools_of(policy: str) -> np.ndarray:

@@ -32,7 +32,7 @@ from executor.store.store import RunSpec
 from executor.strategy import Sampling, Strategy, make
 from planner.console import Output
 from planner.session import Session, Settings
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 _TICK = 0.1  # seconds
 

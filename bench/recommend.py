@@ -33,8 +33,8 @@ from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.plan import Entry, Plan
 from planner.recommend import candidates
+from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.passrate import LEVELS
 
 POLICY = "lab-0.8m"
 ROWS, TRIALS = 100_000, 50

@@ -18,7 +18,7 @@ from executor.answers.grader import MathGrader
 from executor.store.store import Store
 from planner import evidence, noted
 from planner.catalog import load_catalog
-from profiling.pools import pools_of, save_pools
+from profiling.pools.stored import pools_of, save_pools
 
 
 def main() -> None:

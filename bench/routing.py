@@ -29,12 +29,12 @@ from planner.evaluate import Arena, Indices, best_own, best_single
 from planner.probing import LEVELS, Estimator, Probed, tokens_for
 from planner.resampling import Interval, Problems
 from profiling.arrays import Floats
-from profiling.difficulty import Head, classes
-from profiling.fit_difficulty import PROBES, DifficultyEstimator
+from profiling.difficulty.estimator import Head, classes
+from profiling.difficulty.fitting import PROBES, DifficultyEstimator
+from profiling.difficulty.probes import Probes, features
 from profiling.laboratory.task import read_problems
-from profiling.pools import load_pools, rewards_of
-from profiling.probes import Probes, features
-from profiling.replay import Pool
+from profiling.pools.replay import Pool
+from profiling.pools.stored import load_pools, rewards_of
 
 DRAWS = 8
 PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 50))  # accuracy a token

@@ -30,6 +30,7 @@ from matrix import (
 sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Majority, Score, Strategy, key
+from profiling.difficulty.pass_rate import Difficulty
 from profiling.laboratory.catalog import (
     LIVE_BUDGETS,
     LIVE_KINDS,
@@ -38,8 +39,7 @@ from profiling.laboratory.catalog import (
 )
 from profiling.laboratory.task import LEVELS, SOLUTION, Split, generate, read_problems
 from profiling.laboratory.train import BARE_SHARE
-from profiling.passrate import Difficulty
-from profiling.wordproblems import STEP_DELIMITER
+from profiling.problems.wordproblems import STEP_DELIMITER
 
 N = max(LIVE_BUDGETS)
 SLACK = 0.01  # accuracy that a compute-optimal choice may give away

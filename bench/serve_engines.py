@@ -36,7 +36,7 @@ from planner.commands import common
 from planner.console import Silence
 from planner.plan import Plan
 from planner.router import Ask, route
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 WAYS: Mapping[str, Strategy | None] = {"by plan": None, **FIXED}
 _PATIENCE = 300.0

@@ -40,7 +40,7 @@ from executor.engines.options import EngineOptions
 from executor.problem import Problem
 from executor.servers.command import ServeCommand, serve_policy
 from executor.servers.launch import LaunchedServer, free_port, running
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 CLIENTS = 50
 BURST, BURSTS = 500, 3

@@ -38,8 +38,8 @@ from executor.problem import Problem
 from executor.strategy import Strategy, key
 from planner.plan import Plan
 from planner.summary import paired_interval
-from profiling.passrate import PassRate
-from profiling.problems import load_problems
+from profiling.difficulty.pass_rate import PassRate
+from profiling.problems.files import load_problems
 
 PRM = f"{POLICY}-prm"
 WAYS: Mapping[str, Strategy | None] = {"router": None, **FIXED}

@@ -39,7 +39,7 @@ from executor.servers.launch import LaunchedServer, free_port, running
 from executor.servers.server import Patience
 from executor.store.store import RunSpec, Store
 from executor.strategy import Majority, Sampling
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 POLICY = "lab-0.8m"
 OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.5)

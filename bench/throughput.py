@@ -49,7 +49,7 @@ from executor.scorers.prm import load_prm
 from executor.scorers.vllm import VllmPrm
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy, make
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
 # Majority has no PRM: what the executor itself costs.

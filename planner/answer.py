@@ -20,7 +20,7 @@ from planner.next_measurement import PROBLEMS, Measurement, next_measurement
 from planner.purchase import commands
 from planner.recommend import Choice, Recommendation
 from planner.runner_up import RunnerUp, runner_up, why
-from profiling.passrate import ALL
+from profiling.difficulty.pass_rate import ALL
 
 
 @dataclass(frozen=True, slots=True)

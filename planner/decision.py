@@ -17,9 +17,9 @@ from planner.constraint import Constraint
 from planner.plan import DEFAULT, Entry, Plan
 from planner.selection import cheapest_sure, most_accurate
 from profiling.arrays import Floats
-from profiling.difficulty import Estimated
-from profiling.passrate import Difficulty
-from profiling.probes import Probes, text_features
+from profiling.difficulty.estimator import Estimated
+from profiling.difficulty.pass_rate import Difficulty
+from profiling.difficulty.probes import Probes, text_features
 
 _LEVELS = tuple(level.value for level in Difficulty)
 _NOTHING = sys.float_info.min
@@ -52,7 +52,8 @@ class Look:
         probes: samples to draw before deciding; 0: what is known is enough, or all there is.
         known: whether the question is one that the plan can tell anything of.
         estimate: by the text alone; None where the plan cannot tell anything from it.
-        about: features of the text (`profiling.probes.text_features`); None where none were asked.
+        about: features of the text (`profiling.difficulty.probes.text_features`); None where none
+            were asked.
         far: whether these are far from those of the profile; None where that was not asked.
         now, then: expected accuracy of choosing without probes, and of the best way to probe;
             None where that was not weighed.

@@ -28,7 +28,7 @@ from planner.splits import problem_folds
 from planner.thumb import Account, rule_of_thumb
 from planner.tuning import pairs
 from profiling.arrays import Floats
-from profiling.passrate import ALL, LEVELS, Difficulty
+from profiling.difficulty.pass_rate import ALL, LEVELS, Difficulty
 
 Indices = NDArray[np.intp]
 _HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself

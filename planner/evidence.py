@@ -40,12 +40,12 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.passrate import ALL, MIN_SAMPLES, Difficulty, PassRate
+from profiling.difficulty.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
+from profiling.pools.replay import Pool, Rule, replay, seed_of
 from profiling.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
 from profiling.profiler import KIND as PROFILE
-from profiling.replay import Pool, Rule, replay, seed_of
-from profiling.rewards import auc
-from profiling.separation import rival_share, separation
+from profiling.scorers.rewards import auc
+from profiling.scorers.separation import rival_share, separation
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
@@ -62,7 +62,7 @@ _ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
 # `accuracy` is 0 or 1 for a live run and an expectation for
 # a replayed one; tokens are means of the same kind. `prm_auc` is of all samples of the policy that
 # the PRM scored; `prm_auc_within` and `prm_gap` are of the row's own problem and score, `rival` is
-# of its problem (`profiling.separation`); NaN where no pool says.
+# of its problem (`profiling.scorers.separation`); NaN where no pool says.
 COLUMNS = {
     "policy": "str", "prm": "str", "problem": "str", "benchmark": "str", "difficulty": "str",
     "pass_at_1": "float64", "strategy": "str", "name": "str", "n": "int64", "width": "int64",

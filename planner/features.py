@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 from executor.strategy import STRATEGIES, WIDTH
 from planner.evidence import UNKNOWN
 from profiling.arrays import Floats
-from profiling.passrate import ALL, LEVELS
+from profiling.difficulty.pass_rate import ALL, LEVELS
 
 _VOTES = ("majority", "max", "weighted")
 _SCORES = ("min", "last", "mean", "prod")
@@ -49,7 +49,7 @@ def describe(cells: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     Args:
         cells: columns `policy, prm, difficulty, name, n, score`.
         frame: evidence whose problems say what policy and PRM are like; their outcomes are not
-            looked at, only pass@1 and what `profiling.separation` found in pools.
+            looked at, only pass@1 and what `profiling.scorers.separation` found in pools.
 
     Returns:
         A copy with the columns `pass_at_1`, `prm_auc_within` and `prm_gap` (means over problems of

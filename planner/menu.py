@@ -22,7 +22,7 @@ from planner.costs import TOKENS, Cost, Rates
 from planner.posterior import LEVEL, probability_above
 from planner.selection import Number, cheapest_sure, most_accurate
 from profiling.arrays import Floats
-from profiling.passrate import ALL
+from profiling.difficulty.pass_rate import ALL
 
 if TYPE_CHECKING:
     from planner.plan import Entry, Plan

@@ -25,8 +25,8 @@ from executor.strategy import Sampling, Strategy, from_dict, to_dict
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.reference import Reference
-from profiling.difficulty import DifficultyModel
-from profiling.passrate import ALL, Difficulty
+from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.pass_rate import ALL, Difficulty
 
 if TYPE_CHECKING:
     from planner.menu import Menu, Pick

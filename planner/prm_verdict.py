@@ -11,7 +11,7 @@ import pandas as pd
 
 from executor.answers.grader import Vote
 from executor.strategy import BestOfN, Majority, Score, key
-from profiling.rewards import VOTES_AT, Estimate, Verdict, mean_over_problems, verdict_of
+from profiling.scorers.rewards import VOTES_AT, Estimate, Verdict, mean_over_problems, verdict_of
 
 LEAST_PROBLEMS = 10  # on fewer, resampling problems says nothing of how they vary
 

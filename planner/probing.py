@@ -19,9 +19,9 @@ from planner.constraint import Constraint
 from planner.evaluate import Arena, Indices
 from planner.recommend import choose, uses_probes
 from profiling.arrays import Floats
-from profiling.ballots import Ballots
-from profiling.passrate import ALL, Difficulty
-from profiling.replay import Pool
+from profiling.difficulty.pass_rate import ALL, Difficulty
+from profiling.pools.ballots import Ballots
+from profiling.pools.replay import Pool
 
 LEVELS = tuple(level.value for level in Difficulty)
 # P(easy), P(medium), P(hard) of a problem, shape `(draws, 3)`, by sets of samples of its pool, of

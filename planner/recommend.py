@@ -20,7 +20,7 @@ from planner.features import describe
 from planner.pareto import pareto_front
 from planner.posterior import probability_above, summarise
 from planner.selection import cheapest_sure, most_accurate, sure_enough
-from profiling.passrate import JEFFREYS
+from profiling.difficulty.pass_rate import JEFFREYS
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.outcome import OutcomeModel

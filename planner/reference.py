@@ -14,8 +14,8 @@ from scipy.special import fdtri
 
 from executor.answers.grader import Grader
 from profiling.arrays import Floats
-from profiling.difficulty import DifficultyModel
-from profiling.probes import TEXT, Probes, text_features
+from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.probes import TEXT, Probes, text_features
 from profiling.profiler import ProblemProfile
 
 # A question is far from the profile where fewer than one of so many like its questions would be.
@@ -111,7 +111,7 @@ class Reference:
     """What a profile's questions were like.
 
     Attributes:
-        text: of their texts, `profiling.probes.TEXT`.
+        text: of their texts, `profiling.difficulty.probes.TEXT`.
         estimates: of P(easy) and P(medium) by the text alone; None where the plan's classifier
             does not tell from it. They were trained on: what they say of others varies a little
             more.
@@ -155,7 +155,7 @@ class Reference:
         return self.outside(text_features(text))
 
     def outside(self, point: Floats) -> bool:
-        """The same of a question's features, `profiling.probes.TEXT`."""
+        """The same of a question's features, `profiling.difficulty.probes.TEXT`."""
         return self.text.distance(point) > self.text.reach
 
     def to_dict(self) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from planner.plan import DEFAULT, Entry, Plan
 from planner.recommend import uses_probes
 from planner.reference import agreeing
 from profiling.arrays import Floats
-from profiling.difficulty import Estimated
-from profiling.probes import Probes, text_features
+from profiling.difficulty.estimator import Estimated
+from profiling.difficulty.probes import Probes, text_features
 
 # Characters of a question: a longer one is looked through and cut into tokens in a thread, since
 # either takes more than a millisecond or two.

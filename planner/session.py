@@ -47,7 +47,7 @@ from planner import noted, throughput
 from planner.catalog import load_catalog
 from planner.console import Output
 from planner.shape import Shape
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 Served = TypeVar("Served")
 

@@ -22,7 +22,7 @@ from planner.evidence import UNKNOWN, cells, of_all
 from planner.features import describe
 from planner.outcome import variation
 from profiling.arrays import Floats
-from profiling.passrate import ALL
+from profiling.difficulty.pass_rate import ALL
 
 FOLDS = 5
 CELL = ["policy", "prm", "difficulty", "strategy"]

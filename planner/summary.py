@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.store.store import StoredOutcome
-from profiling.passrate import LEVEL, PassRate
+from profiling.difficulty.pass_rate import LEVEL, PassRate
 
 
 @dataclass(frozen=True, slots=True)

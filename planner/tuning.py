@@ -28,9 +28,9 @@ from planner.posterior import LEVEL
 from planner.splits import CELL, Kind, Split, problem_folds, splits
 from planner.trials import search
 from profiling.arrays import Floats
-from profiling.passrate import ALL
-from profiling.reliability import Bin, reliability
-from profiling.rewards import calibration_error
+from profiling.difficulty.pass_rate import ALL
+from profiling.difficulty.reliability import Bin, reliability
+from profiling.scorers.rewards import calibration_error
 
 # How much leaving out policies and PRMs counts in the score, where there are several.
 TRANSFER = 0.5

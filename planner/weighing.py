@@ -16,8 +16,8 @@ import numpy as np
 from planner.constraint import Constraint
 from planner.menu import Menu, allowed_by, chosen_of
 from profiling.arrays import Floats
-from profiling.difficulty import Head, Quality
-from profiling.passrate import Difficulty
+from profiling.difficulty.estimator import Head, Quality
+from profiling.difficulty.pass_rate import Difficulty
 
 _LEAST = np.finfo(np.float64).tiny
 _LEVELS = tuple(level.value for level in Difficulty)

@@ -13,8 +13,8 @@ from typing import Any
 
 from executor.errors import InputError
 from planner.toml_text import parse_toml
-from profiling.json_text import decode
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
+from profiling.problems.json_text import decode
 
 _NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
 _SUM = 1e-6

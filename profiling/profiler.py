@@ -29,10 +29,10 @@ from executor.run.runner import (
 from executor.search import Context, Response, State, sample, sample_until, score_all
 from executor.store.store import RunSpec, Store
 from executor.strategy import Score
-from profiling.passrate import RESOLVED_FROM, PassRate
-from profiling.reliability import Bin, reliability
-from profiling.replay import Pool
-from profiling.rewards import RewardStatistics, reward_statistics
+from profiling.difficulty.pass_rate import RESOLVED_FROM, PassRate
+from profiling.difficulty.reliability import Bin, reliability
+from profiling.pools.replay import Pool
+from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
 KIND = "profile"
 MEASURE = "measure"  # the kind of live runs of one strategy

@@ -25,8 +25,8 @@ from planner.plan import DEFAULT, Plan
 from planner.posterior import PERCENT
 from planner.provision import ASSUMPTION
 from planner.workload import Workload, read_mix
-from profiling.passrate import Difficulty
-from profiling.problems import load_problems
+from profiling.difficulty.pass_rate import Difficulty
+from profiling.problems.files import load_problems
 
 _LABELS = {DIVIDED: "divided", CHOSEN: "the plan's own", EQUAL: "the same for every query",
            NAMED: "divided by the difficulty named"}  # fmt: skip

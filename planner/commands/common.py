@@ -26,7 +26,7 @@ from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.pricing import Pricing
 from planner.session import Session, Settings, read_problems
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
 
 STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")

@@ -34,9 +34,9 @@ from planner.report import report
 from planner.report.formats import write
 from planner.session import Session
 from planner.summary import PairedDifference, RunSummary, paired_difference
-from profiling.fit_difficulty import PROBES
+from profiling.difficulty.fitting import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 from profiling.profiler import profile, profile_rewards, profile_spec, read_profile
 
 # The bundled problems are solved in a few dozen tokens; what runs on has lost its way.

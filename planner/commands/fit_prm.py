@@ -15,8 +15,8 @@ from planner.commands import common
 from planner.console import Output
 from planner.report import prm_words
 from planner.session import Session
-from profiling.fit_prm import FittedHead, hidden_states, save_head, train_head
 from profiling.profiler import profile, profile_spec, read_profile
+from profiling.scorers.fit_head import FittedHead, hidden_states, save_head, train_head
 
 
 def run(arguments: Namespace, output: Output) -> None:

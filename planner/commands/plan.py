@@ -31,9 +31,9 @@ from planner.reference import Reference
 from planner.report import words
 from planner.routing import Comparison, compare, expected
 from planner.tuning import fingerprint
-from profiling.difficulty import DifficultyModel
-from profiling.fit_difficulty import PROBES, fit_difficulty
-from profiling.passrate import LEVELS, Difficulty
+from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.fitting import PROBES, fit_difficulty
+from profiling.difficulty.pass_rate import LEVELS, Difficulty
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import STUDY, read_profile
 

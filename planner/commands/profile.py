@@ -13,7 +13,8 @@ from planner.commands import common
 from planner.console import Output, count, share, table
 from planner.evidence import BUDGETS
 from planner.report import prm_words
-from profiling.passrate import Difficulty
+from profiling.difficulty.pass_rate import Difficulty
+from profiling.pools.replay import pass_at_k
 from profiling.profiler import (
     ProblemProfile,
     profile,
@@ -22,8 +23,7 @@ from profiling.profiler import (
     read_profile,
     total_ledger,
 )
-from profiling.replay import pass_at_k
-from profiling.rewards import RewardStatistics
+from profiling.scorers.rewards import RewardStatistics
 
 _NAMED = 10  # unresolved problems named on the screen; --json has all
 

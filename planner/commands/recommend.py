@@ -28,7 +28,7 @@ from planner.prm_verdict import vote_gain
 from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
 from planner.recommend import Choice, candidates, choose
 from planner.report import prm_words
-from profiling.passrate import ALL
+from profiling.difficulty.pass_rate import ALL
 
 Reader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], Basis]
 

@@ -17,7 +17,7 @@ from planner.next_measurement import sentence as measurement_sentence
 from planner.posterior import PERCENT
 from planner.recommend import unit_name
 from planner.report.words import rests_on, sources
-from profiling.passrate import ALL
+from profiling.difficulty.pass_rate import ALL
 
 
 def document(answered: Answer, notes: list[str]) -> dict[str, Any]:

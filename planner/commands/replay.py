@@ -19,11 +19,11 @@ from planner import evidence
 from planner.commands import common
 from planner.commands.common import model_name, store_exists
 from planner.console import Output, count, table
-from profiling.passrate import LEVELS
-from profiling.pools import load_pools, prms_in, saved_policies, saved_pools, stored_pools
+from profiling.difficulty.pass_rate import LEVELS
+from profiling.pools.replay import ORDERS
+from profiling.pools.stored import load_pools, prms_in, saved_policies, saved_pools, stored_pools
+from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiler import KIND as PROFILE
-from profiling.replay import ORDERS
-from profiling.surface import Point, ProblemPool, Surface
 
 _SHOWN = 9  # columns of a table
 _LEAST_ERROR = 0.0005  # less would be printed as 0

@@ -23,9 +23,9 @@ from planner.recommend import candidates
 from planner.report import BasisRow, ReportData, report
 from planner.report.formats import write
 from planner.summary import PairedDifference, RunSummary
+from profiling.difficulty.pass_rate import ALL, LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.passrate import ALL, LEVELS
-from profiling.pools import load_pools, prms_in, saved_profiles
+from profiling.pools.stored import load_pools, prms_in, saved_profiles
 from profiling.profiler import KIND as PROFILE
 from profiling.profiler import (
     ProblemProfile,

@@ -20,7 +20,7 @@ from executor.resources import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
 from planner.costs import TOKENS
 from profiling.arrays import Floats
-from profiling.passrate import ALL
+from profiling.difficulty.pass_rate import ALL
 
 # A source that was seen only through others is shown and not built on.
 SECONDARY = "secondary"

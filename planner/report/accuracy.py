@@ -29,7 +29,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
 
 FRONT = "Pareto front"
 

@@ -12,7 +12,7 @@ from planner.next_measurement import sentence as measurement_sentence
 from planner.report import words
 from planner.report.data import ReportData
 from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
-from profiling.passrate import ALL, LEVELS
+from profiling.difficulty.pass_rate import ALL, LEVELS
 
 
 def section(data: ReportData) -> Section:

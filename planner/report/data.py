@@ -9,7 +9,7 @@ from typing import Any
 from planner.answer import Answer
 from planner.recommend import Choice
 from planner.summary import PairedDifference, RunSummary
-from profiling.reliability import Bin
+from profiling.difficulty.reliability import Bin
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from planner.report.words import count, decimal, finite, plural
-from profiling.rewards import Estimate, Verdict, verdict_of
+from profiling.scorers.rewards import Estimate, Verdict, verdict_of
 
 # From here on an AUC within problems is called fair, and good; below, an expected calibration
 # error is called small, and moderate. Rules of thumb, only for the choice of adjective.

@@ -22,7 +22,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
-from profiling.reliability import Bin
+from profiling.difficulty.reliability import Bin
 
 MODEL, SCORES = "outcome model", "PRM"
 

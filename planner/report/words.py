@@ -22,8 +22,8 @@ from planner.costs import Cost
 from planner.posterior import PERCENT
 from planner.recommend import Choice
 from planner.summary import PairedDifference, RunSummary
-from profiling.difficulty import LEVEL, Head
-from profiling.passrate import ALL
+from profiling.difficulty.estimator import LEVEL, Head
+from profiling.difficulty.pass_rate import ALL
 
 NOT_KNOWN = "not known"
 

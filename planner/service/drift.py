@@ -27,8 +27,8 @@ from planner.decision import by_text
 from planner.plan import Plan
 from planner.reference import Cloud
 from profiling.arrays import Floats
-from profiling.difficulty import Estimated
-from profiling.probes import text_features
+from profiling.difficulty.estimator import Estimated
+from profiling.difficulty.probes import text_features
 
 WINDOW = 200
 # The chance that a window of traffic like the profile's is called drift, by any measure.

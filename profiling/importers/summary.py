@@ -12,10 +12,10 @@ from scipy.special import betaincinv
 
 from executor.outcome import Outcome
 from executor.strategy import Score, to_dict
+from profiling.difficulty.pass_rate import PassRate
 from profiling.importers.runs import Family
-from profiling.passrate import PassRate
 from profiling.profiler import ProblemProfile, profile_rewards
-from profiling.rewards import Estimate
+from profiling.scorers.rewards import Estimate
 
 SCORES = (Score.MIN, Score.LAST)
 _PRIOR = 0.5
@@ -25,7 +25,7 @@ def summary(family: Family) -> dict[str, Any]:
     """The record `apportion import --json` prints of a family.
 
     `records` are samples of pools, or outcomes of a strategy. `rewards` are the statistics of
-    `profiling.rewards`, by score, of samples that a PRM scored.
+    `profiling.scorers.rewards`, by score, of samples that a PRM scored.
     """
     by_problem = [_correct(found) for found in family.outcomes.values()]
     accuracy = clustered_share(by_problem)

@@ -19,7 +19,7 @@ from profiling.laboratory.task import (
     step_text,
     tell,
 )
-from profiling.wordproblems import STEP_DELIMITER, WordProblem
+from profiling.problems.wordproblems import STEP_DELIMITER, WordProblem
 
 MISTAKEN = 0.45  # share of the steps that hold a mistake
 _NEAR = (1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 10, 20)  # how far off a wrong number often is

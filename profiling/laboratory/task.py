@@ -24,7 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from executor.problem import Problem, content_id
-from profiling.wordproblems import (
+from profiling.problems.wordproblems import (
     NAMES,
     STEP_DELIMITER,
     THINGS,
@@ -262,7 +262,7 @@ def distinct(n: int, seed: int, split: Split) -> list[WordProblem]:
 def read_problems(path: Path) -> list[Problem]:
     """The problems of one of the task's own files, each with its solution in `meta`.
 
-    `profiling.problems.load_problems` reads the same files; solutions are too long to be a
+    `profiling.problems.files.load_problems` reads the same files; solutions are too long to be a
     property of a problem there.
     """
     lines = path.read_text(encoding="utf-8").splitlines()

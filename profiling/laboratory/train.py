@@ -19,7 +19,7 @@ from executor.models.checkpoint import written_whole
 from executor.models.templates import TEMPLATE_FILE, PromptTemplate
 from profiling.laboratory.task import Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer
-from profiling.wordproblems import WordProblem
+from profiling.problems.wordproblems import WordProblem
 
 Report = Callable[[str], None]
 Row = tuple[list[int], list[int]]

@@ -31,8 +31,8 @@ from planner.constraint import Constraint
 from planner.costs import TOKENS, Cost, Rates
 from planner.plan import Plan
 from planner.workload import Workload
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
-from profiling.passrate import classify
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.pass_rate import classify
 from profiling.profiler import profile, profile_spec
 
 PROBLEMS = simulated_problems(18)

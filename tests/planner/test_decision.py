@@ -19,9 +19,9 @@ from planner.decision import by_text, decide, look
 from planner.plan import Entry, Plan, ProbeCost
 from planner.reference import Cloud, Reference
 from planner.selection import INDIFFERENCE
-from profiling.difficulty import RANGES, DifficultyModel, Estimated, Head, Quality
-from profiling.passrate import Difficulty
-from profiling.probes import text_features
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Estimated, Head, Quality
+from profiling.difficulty.pass_rate import Difficulty
+from profiling.difficulty.probes import text_features
 
 PROBES = 4
 RATES = Rates(1000, 500)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from planner.commands.demo import course_of
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 ROOT = Path(__file__).parents[2]
 

@@ -33,9 +33,9 @@ from executor.strategy import (
 from planner import evidence
 from planner.comparable import for_pair
 from planner.evidence import COLUMNS, cells, gather
+from profiling.pools.replay import Pool, replay
 from profiling.profiler import profile, profile_spec, read_profile
-from profiling.replay import Pool, replay
-from profiling.separation import rival_share, separation
+from profiling.scorers.separation import rival_share, separation
 from tests.planner.frames import frame_of
 
 PROFILED = simulated_problems(12)
@@ -370,7 +370,7 @@ def test_a_pair_takes_the_work_of_a_pair(
         return group(answers, by)
 
     monkeypatch.setattr("planner.evidence.replay", replayed)
-    monkeypatch.setattr("profiling.replay.group", grouping)
+    monkeypatch.setattr("profiling.pools.replay.group", grouping)
     gather(rescored, grader, "policy", ("one",))
     assert sum(by_score) == len(PROFILED)
     assert len(grouped) == len(PROFILED)

@@ -23,8 +23,8 @@ from planner import evidence
 from planner.cli import build_parser
 from planner.console import count
 from profiling.importers import FORMATS, Given, graded, read, store_import
+from tests.helpers.foreign_runs import lines
 from tests.planner.command import ROOT, apportion, document
-from tests.profiling.importers.foreign import lines
 
 SHARED = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared"))
 REAL = SHARED / "data" / "runs" / "compute-optimal-tts_qwen2.5-1.5b_math-shepherd.tar.gz"

@@ -10,8 +10,8 @@ import pytest
 from executor.ledger import TOKEN_COLUMNS
 from planner import evidence
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, TEACHER, prms_of
-from profiling.pools import load_pools, prms_in, rewards_of
-from profiling.rewards import auc
+from profiling.pools.stored import load_pools, prms_in, rewards_of
+from profiling.scorers.rewards import auc
 
 MEASURED = Path(__file__).parents[2] / "data" / "measured"
 

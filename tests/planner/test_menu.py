@@ -21,7 +21,7 @@ from planner.costs import Cost, Rates
 from planner.menu import Menu
 from planner.plan import Entry, Plan, ProbeCost
 from planner.recommend import Choice, Probing, candidates, choose
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
 from tests.planner.frames import simulated_frame
 
 RATES = Rates(1000, 500, tokens_per_second=50.0, prm_tokens_per_second=200.0, usd_per_hour=2.0)

@@ -31,8 +31,8 @@ from planner.costs import Rates
 from planner.plan import VERSION, Entry, Plan, ProbeCost, write_whole
 from planner.reference import Cloud, Reference
 from planner.shape import Shape
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
-from profiling.probes import TEXT
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.probes import TEXT
 
 HEAD = Head(
     probes=4,

@@ -19,7 +19,7 @@ from planner.commands.plan import make
 from planner.constraint import Constraint
 from planner.plan import Plan
 from planner.recommend import Recommendation
-from profiling.fit_difficulty import PROBES
+from profiling.difficulty.fitting import PROBES
 from profiling.profiler import profile, profile_spec
 
 PROBLEMS = simulated_problems(45)

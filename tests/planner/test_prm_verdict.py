@@ -12,7 +12,7 @@ from planner.evidence import bundled
 from planner.prm_verdict import LEAST_PROBLEMS, vote_gain
 from planner.report import prm_words
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.rewards import Verdict
+from profiling.scorers.rewards import Verdict
 
 from .frames import frame_of, row
 

@@ -10,7 +10,7 @@ import pytest
 from executor.answers.grader import Vote
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
 from planner.probing import Probed, tokens_for
-from profiling.replay import Pool, Rule, replay
+from profiling.pools.replay import Pool, Rule, replay
 from tests.planner.arena import arena_of
 
 PROBES, SIZE, TOKENS = 2, 8, 50

@@ -18,7 +18,7 @@ from planner.posterior import summarise
 from planner.recommend import Choice, candidates, choose
 from planner.selection import INDIFFERENCE
 from planner.tuning import fit
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
 from tests.planner.frames import frame_of, row, simulated_frame
 
 NO_LIMIT = Constraint()

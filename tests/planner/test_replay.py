@@ -31,10 +31,10 @@ from planner.commands.replay import (
     show,
 )
 from planner.evidence import gather
-from profiling.pools import pools_of, save_pools, stored_pools
+from profiling.pools.replay import Pool
+from profiling.pools.stored import pools_of, save_pools, stored_pools
+from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiler import profile, profile_spec
-from profiling.replay import Pool
-from profiling.surface import Point, ProblemPool, Surface
 from tests.planner.command import apportion
 from tests.planner.scored_store import CHANCE, POLICY, PRM, PROBLEMS, SAMPLES, fill
 

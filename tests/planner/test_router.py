@@ -33,7 +33,7 @@ from executor.strategy import (
 )
 from planner.plan import Entry, Plan
 from planner.router import Ask, route, solve_by_plan
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 
 PROBES = 4
 PROBLEMS = simulated_problems(6)

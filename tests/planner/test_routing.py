@@ -15,7 +15,7 @@ from planner.constraint import Constraint
 from planner.costs import Cost, Rates
 from planner.recommend import Choice, Recommendation
 from planner.routing import Comparison, Confusion, Expected, compare, expected
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.planner.frames import frame_of, row
 
 LEVELS = ("easy", "medium", "hard")

@@ -15,8 +15,8 @@ from executor.strategy import BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.constraint import Constraint
 from planner.costs import Rates
 from planner.plan import Entry, Plan, ProbeCost
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
-from profiling.passrate import Difficulty
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.pass_rate import Difficulty
 
 RATES = Rates(1000, 500)
 STRATEGIES: tuple[Strategy, ...] = (Greedy(), Majority(4), Majority(16), BestOfN(8))

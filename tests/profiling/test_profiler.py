@@ -17,7 +17,7 @@ from executor.run.admission import Admission
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
-from profiling.passrate import LEAST_SAMPLES, PassRate
+from profiling.difficulty.pass_rate import LEAST_SAMPLES, PassRate
 from profiling.profiler import (
     ProblemProfile,
     profile,
@@ -26,7 +26,7 @@ from profiling.profiler import (
     read_profile,
     total_ledger,
 )
-from profiling.rewards import Verdict
+from profiling.scorers.rewards import Verdict
 
 PROBLEMS = simulated_problems(10)
 N = 8

@@ -31,8 +31,8 @@ from planner.report.document import Block, Cards, Plots, Report, Section, Text
 from planner.report.html import to_fragment
 from planner.report.plain import to_dict
 from planner.service.page.choices import choices, evidence_name
-from profiling.difficulty import DifficultyModel
-from profiling.probes import Probes
+from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.probes import Probes
 
 _NO_STORE = ""
 

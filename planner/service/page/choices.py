@@ -12,8 +12,8 @@ from planner.catalog import Catalog
 from planner.commands.common import store_exists
 from planner.plan import Plan
 from planner.published import figures
+from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.passrate import LEVELS
 from profiling.profiler import BENCHMARK
 
 # Sources of what is known of a policy; the first that has it answers.

@@ -37,7 +37,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from profiling.fit_prm import FittedHead, hidden_states, save_head
+from profiling.scorers.fit_head import FittedHead, hidden_states, save_head
 
 pytestmark = pytest.mark.vllm
 

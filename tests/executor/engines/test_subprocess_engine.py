@@ -36,7 +36,7 @@ from executor.scorers.base import Prm
 from executor.scorers.prm import load_prm
 from executor.search import Context, search
 from executor.strategy import BeamSearch, BestOfN, Sampling, Strategy, key
-from profiling.fit_prm import FittedHead, save_head
+from profiling.scorers.fit_head import FittedHead, save_head
 
 HERE = EngineOptions(block_size=32, kv_cache_gib=0.25, dtype="float32", max_model_len=512)
 APART = EngineOptions(

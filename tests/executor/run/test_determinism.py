@@ -21,7 +21,7 @@ from executor.problem import Problem
 from executor.scorers.prm import load_prm
 from executor.search import Context, Response, search
 from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 MODELS = Path(__file__).parents[3] / "data" / "models"
 PROBLEMS = Path(__file__).parents[3] / "data" / "problems" / "laboratory" / "heldout.jsonl"

@@ -38,7 +38,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 
 pytestmark = pytest.mark.vllm
 

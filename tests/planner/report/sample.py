@@ -27,8 +27,8 @@ from planner.evidence import difficulty_counts
 from planner.recommend import candidates
 from planner.report import BasisRow, ReportData
 from planner.summary import PairedDifference, RunSummary
-from profiling.passrate import LEVELS
-from profiling.reliability import Bin
+from profiling.difficulty.pass_rate import LEVELS
+from profiling.difficulty.reliability import Bin
 from tests.planner.frames import simulated_frame
 
 STRATEGIES_RUN: tuple[Strategy, ...] = (

@@ -13,7 +13,7 @@ from planner.report import ReportData, plots, report
 from planner.report.document import Plots
 from planner.report.html import to_fragment, to_html
 from planner.summary import RunSummary
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
 from tests.planner.report.parsed import Page
 from tests.planner.report.sample import BARE, STRATEGIES_RUN, data
 

@@ -10,7 +10,7 @@ import pytest
 from executor.strategy import key
 from planner.report import BasisRow, report
 from planner.report.plain import to_dict
-from profiling.passrate import LEVELS
+from profiling.difficulty.pass_rate import LEVELS
 from tests.planner.report.sample import BINS, data, estimate
 
 

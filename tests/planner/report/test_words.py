@@ -6,7 +6,7 @@ import pytest
 
 from planner.report import prm_words, words
 from planner.summary import PairedDifference
-from profiling.difficulty import RANGES, Head, Quality
+from profiling.difficulty.estimator import RANGES, Head, Quality
 from tests.planner.report.sample import data, estimate, rewards
 
 NAN = float("nan")

@@ -16,8 +16,8 @@ from executor.strategy import Majority, Sampling
 from planner.plan import Entry, Plan
 from planner.reference import Cloud, Reference
 from planner.service.drift import WINDOW, Drift, agreement_shift, mean_shift
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
-from profiling.probes import Probes, text_features
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.probes import Probes, text_features
 
 ALARMS = 0.05  # so often that a few hundred windows tell
 QUALITY = Quality(0.5, 1.0, 0.7, 0.0, 0.9, 0.3, ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8)))

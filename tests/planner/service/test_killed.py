@@ -24,7 +24,7 @@ from planner.plan import Plan
 from planner.service.opening import Opened, open_service
 from planner.service.settings import Settings as ServiceSettings
 from planner.session import Session, Settings
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 from tests.planner.service.served import Served, chat, serving, until
 from tests.planner.service.test_planned import entry
 

@@ -25,7 +25,7 @@ from planner.costs import Rates
 from planner.plan import Entry, Plan, ProbeCost
 from planner.service.answerer import Answered, LateError, Progress, Query
 from planner.service.planned import PlanAnswerer
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 
 PROBES = 4
 PROBLEMS = simulated_problems(8)

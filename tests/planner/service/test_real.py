@@ -21,7 +21,7 @@ from planner.plan import Entry, Plan, ProbeCost
 from planner.service.answerer import Answered, Query
 from planner.service.opening import Opened, open_service
 from planner.session import Session, Settings
-from profiling.problems import load_problems
+from profiling.problems.files import load_problems
 from tests.planner.service.test_planned import CLASSIFIER, entry
 
 pytestmark = pytest.mark.vllm

@@ -14,7 +14,7 @@ from executor.ledger import Ledger
 from executor.strategy import BeamSearch, Dvts, Greedy, Score
 from profiling.importers.compute_optimal_tts import read
 from profiling.importers.readings import Given, Reading
-from tests.profiling.importers.foreign import (
+from tests.helpers.foreign_runs import (
     POLICY,
     PRM,
     config,

@@ -12,7 +12,7 @@ from executor.ledger import Ledger
 from executor.strategy import BeamSearch, Greedy, Majority, Score
 from profiling.importers.jsonl import read
 from profiling.importers.readings import Given
-from tests.profiling.importers.foreign import lines
+from tests.helpers.foreign_runs import lines
 
 MODELS = {"policy": "p", "prm": "r", "benchmark": "b"}
 SAMPLE = {"text": "So 5.", "answer": "5", "correct": True, "rewards": [1, 0.5], "tokens": 31}

@@ -14,7 +14,7 @@ from executor.store.store import RunSpec, Store
 from executor.strategy import BeamSearch
 from profiling.importers import Given, Import, graded, read, store_import
 from profiling.importers.runs import Grading
-from tests.profiling.importers.foreign import (
+from tests.helpers.foreign_runs import (
     POLICY,
     PRM,
     completions,

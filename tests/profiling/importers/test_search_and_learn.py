@@ -13,7 +13,7 @@ from executor.ledger import Ledger
 from executor.strategy import BeamSearch, Dvts, key
 from profiling.importers.readings import Given, Reading
 from profiling.importers.search_and_learn import read
-from tests.profiling.importers.foreign import POLICY, completions, lines
+from tests.helpers.foreign_runs import POLICY, completions, lines
 
 
 def place(root: Path, name: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from profiling.laboratory.train import train_policy
-from tests.profiling.laboratory.tiny import RECIPE, silent
+from tests.helpers.tiny_models import RECIPE, silent
 
 
 @pytest.fixture(scope="session")

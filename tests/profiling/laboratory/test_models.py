@@ -21,7 +21,7 @@ from executor.scorers.prm import Prm, load_prm
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Score, Strategy
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import SOLUTION, read_problems
-from tests.profiling.laboratory.checker import right_steps
+from tests.helpers.story_checker import right_steps
 
 pytestmark = pytest.mark.vllm
 

@@ -16,7 +16,6 @@ from executor.outcome import SampleRecord
 from executor.problem import Problem, question_id
 from executor.scorers.prm import check_prm
 from executor.scorers.reward_head import HeadCard
-from profiling.fit_prm import step_ends
 from profiling.laboratory.catalog import BASES, POLICIES, PRMS, prms_of
 from profiling.laboratory.mistakes import mistaken_solutions
 from profiling.laboratory.prm import (
@@ -31,9 +30,10 @@ from profiling.laboratory.prm import (
 from profiling.laboratory.task import SOLUTION, Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import BARE_SHARE, IGNORED
-from profiling.wordproblems import STEP_DELIMITER
-from tests.profiling.laboratory.checker import right_steps
-from tests.profiling.laboratory.tiny import silent
+from profiling.problems.wordproblems import STEP_DELIMITER
+from profiling.scorers.fit_head import step_ends
+from tests.helpers.story_checker import right_steps
+from tests.helpers.tiny_models import silent
 
 
 def sample(tokens: Tokens, text: str) -> SampleRecord:

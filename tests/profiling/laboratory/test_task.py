@@ -28,9 +28,9 @@ from profiling.laboratory.task import (
     tell,
 )
 from profiling.laboratory.tokenizer import UNKNOWN, make_tokenizer
-from profiling.problems import load_problems
-from profiling.wordproblems import WordProblem
-from tests.profiling.laboratory.checker import right_steps
+from profiling.problems.files import load_problems
+from profiling.problems.wordproblems import WordProblem
+from tests.helpers.story_checker import right_steps
 
 FILES = Path(__file__).parents[3] / "data" / "problems" / "laboratory"
 seeds = st.integers(0, 2**32)

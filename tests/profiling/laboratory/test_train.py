@@ -22,7 +22,7 @@ from profiling.laboratory.train import (
     solution_rows,
     train_policy,
 )
-from tests.profiling.laboratory.tiny import RECIPE, silent
+from tests.helpers.tiny_models import RECIPE, silent
 
 
 def weights(folder: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from planner.service.page import page_router
 from planner.service.snapshot import Shift, Snapshot
-from profiling.difficulty import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.planner.test_plan import plan_of
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"

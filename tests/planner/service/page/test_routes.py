@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from profiling.passrate import LEVELS
-from profiling.probes import Probes
+from profiling.difficulty.pass_rate import LEVELS
+from profiling.difficulty.probes import Probes
 from tests.planner.command import document
 from tests.planner.report.parsed import Page
 from tests.planner.service.page.sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app

@@ -1,0 +1,364 @@
+"""Training of the difficulty estimator on pools of samples whose answers were graded.
+
+Every problem's pool gives many random probe sets. What they are to tell is the problem's pass@1,
+which is known as a posterior only: each range of pass@1 counts with its posterior probability, so
+that 8 samples say less of a problem than 256, and one near a threshold is no wrong label.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import betainc
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import KFold
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+from executor.answers.grader import Grader
+from profiling.arrays import Ints
+from profiling.difficulty.estimator import (
+    EDGES,
+    LEVEL,
+    RANGES,
+    DifficultyModel,
+    Floats,
+    Head,
+    Quality,
+    classes,
+    intervals,
+    softmax,
+    standardise,
+)
+from profiling.difficulty.pass_rate import Difficulty, PassRate
+from profiling.difficulty.probes import NAMES, Probes, features
+from profiling.profiler import ProblemProfile
+from profiling.scorers.rewards import calibration_error
+
+PROBES = 4
+LEAST_PROBLEMS = 3
+_ITERATIONS = 150  # what further ones find is worth less than a thousandth of a nat held out
+_HOTTEST = math.log(10.0)  # no temperature is beyond a factor of ten either way
+_DIGITS = 6
+
+
+class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
+    """P(easy), P(medium), P(hard) and an interval on pass@1 of questions, label-free.
+
+    A row of X is a question with its samples (`Probes`); fitting needs the pool of a profile there,
+    and draws probe sets from it. A row of y is `(right samples, samples)`. As each problem is one
+    row, splitting rows splits problems. (`cross_val_predict` cannot be used with `predict_proba`:
+    it takes y for labels and renames them.)
+
+    Calibration: over folds of problems, a temperature is chosen by log loss, and the level of the
+    predicted distribution's intervals so that they cover `LEVEL` of held-out problems (nested
+    conformal sets, Gupta, Kuchibhotla and Ramdas 2022, arXiv 1910.10562, with out-of-fold
+    predictions instead of a split; so near `LEVEL`, not guaranteed to be above it). Its quality is
+    that of the whole procedure on problems that neither fitted nor calibrated it: each fold is
+    judged by a regression fitted to the others, calibrated by regressions that have seen neither it
+    nor the fold they predict.
+
+    Args:
+        probes: numbers of samples to learn a head for; 0 is the text alone.
+        sets: probe sets drawn from each problem's pool.
+        strength: inverse of the ridge penalty, a problem counting once however many its sets.
+        folds: of cross-validation.
+        random_state: of probe sets and folds; an int, so that fits repeat.
+
+    Attributes:
+        model_: the fitted `DifficultyModel`, plain numbers.
+        classes_: names of the classes, in the order of the columns of `predict_proba`.
+    """
+
+    def __init__(
+        self,
+        probes: Sequence[int] = (0, PROBES),
+        *,
+        sets: int = 16,
+        strength: float = 10.0,
+        folds: int = 5,
+        random_state: int = 0,
+    ) -> None:
+        self.probes = probes
+        self.sets = sets
+        self.strength = strength
+        self.folds = folds
+        self.random_state = random_state
+
+    def fit(self, X: Sequence[Probes], y: ArrayLike) -> Self:  # noqa: N803
+        """Learn a head for each number of probes.
+
+        Raises:
+            ValueError: fewer than three problems have so many samples, or counts that cannot be.
+        """
+        rates = _rates(X, y)
+        if not self.probes:
+            raise ValueError("probes: at least one number of samples is needed")
+        # One thread: sums of one order, so that equal evidence gives equal numbers.
+        with threadpool_limits(limits=1):
+            heads = tuple(self._fit_head(X, rates, k) for k in sorted(set(self.probes)))
+        self.model_ = DifficultyModel(heads, len(X))
+        self.classes_ = np.array([level.value for level in Difficulty])
+        return self
+
+    def predict_proba(self, X: Sequence[Probes]) -> Floats:  # noqa: N803
+        """P(class) of each question, shape `(questions, 3)`; as many first samples as a head can
+        use."""
+        check_is_fitted(self)
+        found = [list(self.model_.estimate_probes(x).probabilities.values()) for x in X]
+        return np.array(found).reshape(len(X), len(Difficulty))
+
+    def predict(self, X: Sequence[Probes]) -> NDArray[np.str_]:  # noqa: N803
+        """The most probable class of each question."""
+        named = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[named])
+
+    def predict_interval(self, X: Sequence[Probes]) -> Floats:  # noqa: N803
+        """The interval on pass@1 of each question, shape `(questions, 2)`."""
+        check_is_fitted(self)
+        return np.array([self.model_.estimate_probes(x).interval for x in X]).reshape(-1, 2)
+
+    def score(self, X: Sequence[Probes], y: ArrayLike) -> float:  # noqa: N803
+        """Minus the log loss against the posterior of the classes, nats: higher is better."""
+        return -log_loss(self.predict_proba(X), class_posterior(_rates(X, y)))
+
+    def _fit_head(self, questions: Sequence[Probes], rates: Ints, k: int) -> Head:
+        usable = [i for i, one in enumerate(questions) if len(one) >= k]
+        if len(usable) < LEAST_PROBLEMS:
+            raise ValueError(f"{k} probes: only {len(usable)} problems have so many samples")
+        chosen = [questions[i] for i in usable]
+        x, problem = self.probe_sets(chosen, k)
+        right, samples = rates[usable][problem].T
+        told = posterior(right, samples, EDGES)
+        fold = self._folds(len(chosen))[problem]
+        folds = range(fold.max() + 1)
+        base = np.empty((len(told), len(Difficulty)))
+        # logits[f] of sets in fold g: by a regression that has seen neither f nor g.
+        logits = np.empty((len(folds), *told.shape))
+        for f, g in itertools.combinations_with_replacement(folds, 2):
+            seen = (fold != f) & (fold != g)
+            fitted = _Regression.fit(x[seen], told[seen], self._ridge(problem[seen]))
+            for one, other in {(f, g), (g, f)}:
+                logits[one][fold == other] = fitted.logits(x[fold == other])
+            if f == g:
+                base[fold == f] = classes(told[seen].mean(axis=0, keepdims=True))
+        ranges, ends = np.empty_like(told), np.empty((len(told), 2))
+        for f in folds:
+            judged, others = fold == f, fold != f
+            problems = len(np.unique(problem[others]))
+            heat, nominal = _calibrated(logits[f][others], right[others], samples[others], problems)
+            ranges[judged] = softmax(logits[f][judged] / heat)
+            ends[judged] = intervals(ranges[judged], nominal)
+        own = logits[fold, np.arange(len(fold))]
+        heat, nominal = _calibrated(own, right, samples, len(chosen))
+        final = _Regression.fit(x, told, self._ridge(problem))
+        return final.head(k, heat, nominal, quality(ranges, base, ends, right, samples))
+
+    def probe_sets(self, questions: Sequence[Probes], k: int) -> tuple[Floats, Ints]:
+        """Features of random sets of `k` samples, and the index of the question of each."""
+        rng = np.random.default_rng([self.random_state, k])
+        # Where sampling stopped early, when it did depends on what came: only what every pool has
+        # is drawn from.
+        common = min(len(one) for one in questions)
+        found = []
+        for one in questions:
+            # All sets of no samples are one, and so are all sets of all samples.
+            sets = self.sets if 0 < k < common else 1
+            order = rng.random((sets, common)).argsort(axis=1)
+            found.append(features(one, order[:, :k]))
+        problem = np.repeat(np.arange(len(questions)), [len(each) for each in found])
+        return np.vstack(found), problem
+
+    def _folds(self, problems: int) -> Ints:
+        """The fold of each problem."""
+        splitter = KFold(min(self.folds, problems), shuffle=True, random_state=self.random_state)
+        fold = np.empty(problems, dtype=np.int64)
+        for number, (_, test) in enumerate(splitter.split(fold)):
+            fold[test] = number
+        return fold
+
+    def _ridge(self, problem: Ints) -> float:
+        return float(1 / (self.strength * len(np.unique(problem))))
+
+
+def fit_difficulty(
+    profiles: Sequence[ProblemProfile],
+    grader: Grader,
+    *,
+    probes: Sequence[int] = (0, PROBES),
+    random_state: int = 0,
+) -> DifficultyModel | None:
+    """The difficulty model of a profile; None where there is nothing to tell apart.
+
+    That is where fewer than three problems have enough samples, or all are of one class.
+    """
+    most = max(probes)
+    usable = [one for one in profiles if len(one.outcome.samples) >= most]
+    seen = {one.pass_rate.difficulty for one in usable}
+    if len(usable) < LEAST_PROBLEMS or len(seen) < 2:
+        return None
+    questions = [Probes.of(one.outcome.problem.text, one.outcome.samples, grader) for one in usable]
+    counts = [(one.pass_rate.successes, one.pass_rate.trials) for one in usable]
+    estimator = DifficultyEstimator(probes, random_state=random_state)
+    return estimator.fit(questions, counts).model_
+
+
+def posterior(right: ArrayLike, samples: ArrayLike, edges: Sequence[float]) -> Floats:
+    """P(range of pass@1) under `PassRate`'s posterior, shape `(problems, len(edges) - 1)`."""
+    a, b = PassRate.parameters(np.asarray(right, dtype=float), np.asarray(samples, dtype=float))
+    return np.diff(betainc(a[:, None], b[:, None], np.array(edges)[None, :]), axis=1)
+
+
+def class_posterior(rates: Ints) -> Floats:
+    """P(easy), P(medium), P(hard) of `(right, samples)` each, shape `(problems, 3)`."""
+    return classes(posterior(rates[:, 0], rates[:, 1], EDGES))
+
+
+def log_loss(predicted: Floats, told: Floats) -> float:
+    """Mean cross-entropy of rows of chances against rows of what is told, nats."""
+    return float(-(told * np.log(np.clip(predicted, 1e-12, 1))).sum(axis=1).mean())
+
+
+def quality(ranges: Floats, base: Floats, ends: Floats, right: Ints, samples: Ints) -> Quality:
+    """What held-out predictions are worth; see `Quality`.
+
+    Args:
+        ranges: predicted chances, shape `(sets, RANGES)`.
+        base: classes by the base rate alone, shape `(sets, 3)`.
+        ends: intervals on pass@1, shape `(sets, 2)`.
+        right, samples: of each set's problem, shape `(sets,)`.
+    """
+    predicted, told = classes(ranges), classes(posterior(right, samples, EDGES))
+    errors = [calibration_error(predicted[:, c], told[:, c]) for c in range(len(Difficulty))]
+    return Quality(
+        log_loss=log_loss(predicted, told),
+        base_log_loss=log_loss(base, told),
+        accuracy=float(np.mean(predicted.argmax(axis=1) == told.argmax(axis=1))),
+        calibration_error=float(np.mean(errors)),
+        coverage=coverage(ends, right, samples),
+        width=float((ends[:, 1] - ends[:, 0]).mean()),
+        confusion=confusion(predicted, told),
+    )
+
+
+def confusion(predicted: Floats, told: Floats) -> tuple[tuple[float, ...], ...]:
+    """P(class named | class): a question counts for each class with its chance to be of it."""
+    named = np.eye(len(Difficulty))[predicted.argmax(axis=1)]
+    counts = told.T @ named
+    rows = counts / counts.sum(axis=1, keepdims=True)
+    return tuple(_rounded(row) for row in rows)
+
+
+class _Regression:
+    """A multinomial logistic regression on soft labels; columns that say nothing are left out."""
+
+    def __init__(self, at: Ints, mean: Floats, scale: Floats, weights: Floats) -> None:
+        self._at, self._mean, self._scale = at, mean, scale
+        self._weights = weights  # shape (RANGES, features + 1); the intercepts come last
+
+    @classmethod
+    def fit(cls, x: Floats, told: Floats, ridge: float) -> _Regression:
+        """The minimum of the mean cross-entropy plus `ridge` / 2 times the squared weights."""
+        known = ~np.isnan(x).all(axis=0)
+        at = np.flatnonzero(known)
+        scale = np.nanstd(x[:, at], axis=0)
+        varied = scale > 1e-9
+        at, scale = at[varied], scale[varied]
+        mean = np.nanmean(x[:, at], axis=0) if len(at) else np.zeros(0)
+        design = np.hstack([standardise(x[:, at], mean, scale), np.ones((len(x), 1))])
+
+        def objective(flat: Floats) -> tuple[float, Floats]:
+            weights = flat.reshape(RANGES, -1)
+            logits = design @ weights.T
+            logits -= logits.max(axis=1, keepdims=True)
+            norms = np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            slope = (np.exp(logits - norms) - told).T @ design / len(x)
+            slope[:, :-1] += ridge * weights[:, :-1]
+            loss = -(told * (logits - norms)).sum() / len(x)
+            return float(loss + ridge / 2 * (weights[:, :-1] ** 2).sum()), slope.ravel()
+
+        start = np.zeros(RANGES * design.shape[1])
+        options = {"maxiter": _ITERATIONS}
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+        return cls(at, mean, scale, found.x.reshape(RANGES, -1))
+
+    def logits(self, x: Floats) -> Floats:
+        """Shape `(questions, RANGES)`."""
+        scaled = standardise(x[:, self._at], self._mean, self._scale)
+        return np.asarray(scaled @ self._weights[:, :-1].T + self._weights[:, -1])
+
+    def head(self, probes: int, heat: float, nominal: float, told: Quality) -> Head:
+        """As plain numbers of a few digits, the temperature in the weights."""
+        weights = self._weights / heat
+        return Head(
+            probes=probes,
+            features=tuple(NAMES[i] for i in self._at),
+            mean=_rounded(self._mean),
+            scale=_rounded(self._scale),
+            weights=tuple(_rounded(row) for row in weights[:, :-1]),
+            intercepts=_rounded(weights[:, -1]),
+            nominal=nominal,
+            quality=told,
+        )
+
+
+def _rounded(values: Floats) -> tuple[float, ...]:
+    return tuple(float(f"{value:.{_DIGITS}g}") for value in values)
+
+
+def _rates(questions: Sequence[Probes], y: ArrayLike) -> Ints:
+    counts = np.asarray(y)
+    if counts.shape != (len(questions), 2):
+        raise ValueError(
+            f"y has the shape {counts.shape}: a row (right samples, samples) is needed for each of "
+            f"{len(questions)} questions"
+        )
+    for right, samples in counts.tolist():
+        PassRate(right, samples)  # raises where they cannot be
+    return counts
+
+
+def _calibrated(logits: Floats, right: Ints, samples: Ints, problems: int) -> tuple[float, float]:
+    """Temperature, and level of intervals, by predictions for so many problems not fitted on."""
+    heat = _temperature(logits, class_posterior(np.column_stack([right, samples])))
+    return heat, _nominal(softmax(logits / heat), right, samples, problems)
+
+
+def _temperature(logits: Floats, told: Floats) -> float:
+    """The temperature of least held-out log loss of the classes (Guo et al. 2017, Sec. 4.2)."""
+
+    def loss(log_heat: float) -> float:
+        return log_loss(classes(softmax(logits / math.exp(log_heat))), told)
+
+    found: Any = minimize_scalar(loss, bounds=(-_HOTTEST, _HOTTEST), method="bounded")
+    return math.exp(float(found.x))
+
+
+def coverage(ends: Floats, right: Ints, samples: Ints) -> float:
+    """Mean posterior probability that pass@1 lies in its interval; arguments as of `quality`."""
+    a, b = PassRate.parameters(right.astype(float), samples.astype(float))
+    return float(np.mean(betainc(a, b, ends[:, 1]) - betainc(a, b, ends[:, 0])))
+
+
+def _nominal(ranges: Floats, right: Ints, samples: Ints, problems: int) -> float:
+    """The smallest level whose intervals cover as often as `LEVEL` asks, to three digits.
+
+    As in conformal prediction, of n problems ceil((n + 1) LEVEL) must be covered; where that is
+    more than there are, the interval is all of [0, 1].
+    """
+    asked = math.ceil((problems + 1) * LEVEL - 1e-9) / problems
+    grid = np.arange(1, 1001) / 1000
+    low, high = 0, len(grid) - 1  # what is covered grows with the level: bisection
+    while low < high:
+        middle = (low + high) // 2
+        if coverage(intervals(ranges, float(grid[middle])), right, samples) >= asked:
+            high = middle
+        else:
+            low = middle + 1
+    return float(grid[low])

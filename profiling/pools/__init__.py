@@ -1,0 +1,1 @@
+"""Pools of samples, and exact replay of votes from them."""

@@ -1,0 +1,104 @@
+"""Weighted votes among samples drawn at random: every k at once, from one random order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from profiling.arrays import Bools, Floats, Ints
+from profiling.pools.ballots import ROUNDING, Ballots
+
+_BLOCK = 64  # orders at a time: what they need stays in the processor's cache
+_BLOCK_CELLS = 2**21  # entries of a matrix of draws at a time
+
+
+def subsampled(
+    ballots: Ballots, weights: Floats, ks: Ints, orders: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """What right answers win, as means over random orders, and their squared standard errors.
+
+    Args:
+        ballots: the answers, right and wrong ones among them.
+        weights: shape `(rows, n)`, not negative.
+        ks: shape `(ks,)`.
+        orders: how many, at least 2.
+        rng: draws them.
+
+    Returns:
+        Two arrays of shape `(rows, ks)`.
+    """
+    total, squares = np.zeros((2, len(weights), len(ks)))
+    for first in range(0, orders, _BLOCK):
+        drawn = rng.random((min(_BLOCK, orders - first), len(ballots))).argsort(axis=1)
+        shares = shares_in(ballots, weights, ks, drawn)
+        total += shares.sum(axis=2)
+        squares += np.einsum("wko,wko->wk", shares, shares)
+    spread = np.maximum(squares - total**2 / orders, 0) / (orders - 1)
+    return total / orders, spread / orders
+
+
+def shares_in(ballots: Ballots, weights: Floats, ks: Ints, order: Ints) -> Floats:
+    """What right answers win among the first k samples of each order.
+
+    While samples come in, the weight of a class only grows. So that of the heaviest wrong class is
+    the running maximum, over the wrong samples that came, of what each brought its class to; the
+    time this takes does not depend on the number of classes. Ties are decided one by one.
+
+    Args:
+        ballots: the answers, right and wrong ones among them.
+        weights: shape `(rows, n)`, not negative.
+        ks: shape `(ks,)`.
+        order: shape `(orders, n)`, indices of samples.
+
+    Returns:
+        Shape `(rows, ks, orders)`, each from 0 to 1.
+    """
+    orders, n = order.shape
+    place, weight = _class_weights(ballots, weights, order)
+    cell = place * orders + np.arange(orders)
+    wrong_samples = int(ballots.sizes[~ballots.right].sum())
+    heaviest = np.full((2, len(weights), n * orders), -1.0)
+    for side, part in enumerate((slice(wrong_samples), slice(wrong_samples, None))):
+        heaviest[side][:, cell[part].ravel()] = weight[:, part].reshape(len(weights), -1)
+    heaviest = heaviest.reshape(2, len(weights), n, orders)
+    for now in range(1, n):  # much faster than `np.maximum.accumulate` along this axis
+        before = heaviest[:, :, now - 1]
+        np.maximum(before, heaviest[:, :, now], out=heaviest[:, :, now])
+    wrong, right = heaviest[:, :, ks - 1]
+    shares: Floats = (right > wrong).astype(np.float64)
+    tied = (wrong >= 0) & (np.abs(right - wrong) <= ROUNDING * wrong)
+    if tied.any():
+        _decide(ballots, weights, ks, order, tied, shares)
+    return shares
+
+
+def _class_weights(ballots: Ballots, weights: Floats, order: Ints) -> tuple[Ints, Floats]:
+    """Class by class, where its samples come in each order, and what each brings the class to.
+
+    Returns:
+        Places, shape `(answered, orders)`, ascending within a class; and weights, shape
+        `(rows, answered, orders)`.
+    """
+    # numpy sorts integers of so few bytes in linear time.
+    label = ballots.index.astype(np.min_scalar_type(len(ballots.sizes)))
+    place = label[order].argsort(axis=1, kind="stable")
+    sample = np.take_along_axis(order, place, axis=1)
+    ends = np.cumsum(ballots.sizes)
+    answered = int(ends[-1])
+    weight = weights[:, sample[:, :answered].T]
+    for now in np.setdiff1d(np.arange(1, answered), ends).tolist():
+        weight[:, now] += weight[:, now - 1]
+    return place[:, :answered].T, weight
+
+
+def _decide(
+    ballots: Ballots, weights: Floats, ks: Ints, order: Ints, tied: Bools, shares: Floats
+) -> None:
+    """Write what right answers win where they are as heavy as wrong ones."""
+    place = np.argsort(order, axis=1)
+    at_a_time = max(1, _BLOCK_CELLS // len(ballots))
+    for row, weight in enumerate(weights):
+        column, one = np.nonzero(tied[row])
+        for first in range(0, len(one), at_a_time):
+            part = slice(first, first + at_a_time)
+            drawn = (place[one[part]] < ks[column[part], None]).astype(np.float64)
+            shares[row, column[part], one[part]] = ballots.won(weight, drawn)

@@ -1,0 +1,1 @@
+"""Problem files: reading them, and making word problems."""

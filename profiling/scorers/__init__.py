@@ -1,0 +1,1 @@
+"""How well a scorer separates right from wrong answers, and training a reward head."""

@@ -1,0 +1,368 @@
+"""Trains a reward head: an on-policy PRM for the price of a profile.
+
+A linear head on the policy's own hidden states at step ends, labelled by whether the sample
+reached the right answer. Which layer to read is chosen with the regularisation, by problems held
+out; layers above it are cut off, so the PRM is cheaper to run than the policy.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from executor.errors import InputError
+from executor.models.checkpoint import quiet_transformers, written_whole
+from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens
+from executor.outcome import SampleRecord
+from executor.policies.vllm import Policy
+from executor.problem import Problem, question_id
+from executor.scorers.reward_head import HeadCard
+from profiling.scorers.rewards import RewardStatistics, reward_statistics
+
+Progress = Callable[[int], None]
+
+_FOLDS = 5
+_LARGEST_GAP = 0.25  # logits; bfloat16 alone costs a few hundredths
+_STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse regularisation on standardised features
+# Where to read the policy: correctness is often clearer below the last layer, which serves the
+# next token.
+_DEPTHS = (0.5, 0.67, 0.83, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StepStates:
+    """Hidden states at step ends.
+
+    Attributes:
+        states: for each layer count, shape `(steps, hidden)`, scaled to unit root mean square.
+        correct: shape `(steps,)`: whether the step's sample reached the right answer.
+        problem: shape `(steps,)`: index of the problem.
+        last: shape `(steps,)`: whether it is its sample's last step.
+    """
+
+    states: dict[int, NDArray[np.float32]]
+    correct: NDArray[np.bool_]
+    problem: NDArray[np.int64]
+    last: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHead:
+    """A trained head: `P(right) = sigmoid(weight . state + intercept)`."""
+
+    layers: int
+    weight: NDArray[np.float64]
+    intercept: float
+    statistics: RewardStatistics
+
+
+def hidden_states(
+    checkpoint: str,
+    policy: Policy,
+    samples: Sequence[tuple[Problem, Sequence[SampleRecord]]],
+    *,
+    progress: Progress = lambda finished: None,
+) -> StepStates:
+    """The policy's hidden states at the step ends of graded samples.
+
+    What all prompts share is forwarded once, the rest of a prompt once a problem, and its distinct
+    samples continue it as one padded batch.
+
+    Args:
+        checkpoint: folder or hub id of the policy.
+        policy: gives prompts and step ends exactly as the PRM will see them.
+        samples: graded samples by problem.
+        progress: called with 1 after every problem.
+    """
+    import torch
+
+    quiet_transformers()
+    from transformers import AutoModelForCausalLM
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").eval().to(device)
+    total = model.config.num_hidden_layers
+    layers = sorted({max(1, round(depth * total)) for depth in _DEPTHS})
+    # The model applies its final norm to the last entry of `hidden_states`; the raw state of the
+    # top layer is caught before it.
+    top: list[Any] = []
+    base = model.base_model
+    hook = base.layers[-1].register_forward_hook(
+        lambda module, args, output: top.append(output[0] if isinstance(output, tuple) else output)
+    )
+    prompts = [policy.prompt(problem.text) for problem, _ in samples]
+    shared = _common_prefix(prompts)
+    states: dict[int, list[NDArray[np.float32]]] = {layer: [] for layer in layers}
+    correct: list[bool] = []
+    problems: list[int] = []
+    last: list[bool] = []
+    try:
+        with torch.inference_mode():
+            start = None
+            if shared:
+                first = torch.tensor([shared], device=base.device)
+                start = base(first, use_cache=True).past_key_values
+            for number, (prompt, (_, records)) in enumerate(zip(prompts, samples, strict=True)):
+                responses = _distinct(policy, records)
+                if responses:
+                    by_layer = _forward(base, start, prompt[len(shared) :], responses, layers, top)
+                    repeats = [r.times for r in responses for _ in r.ends]
+                    for layer in layers:
+                        states[layer].append(np.repeat(by_layer[layer], repeats, axis=0))
+                for response in responses:
+                    for end in response.ends:
+                        correct += [response.correct] * response.times
+                        problems += [number] * response.times
+                        last += [end == response.ends[-1]] * response.times
+                progress(1)
+    finally:
+        hook.remove()
+    if not correct:
+        raise InputError("the policy's samples have no steps; there is nothing to train on")
+    return StepStates(
+        {layer: np.concatenate(parts) for layer, parts in states.items()},
+        np.array(correct),
+        np.array(problems),
+        np.array(last),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Distinct:
+    """A response, its step ends, and how many samples are exactly it."""
+
+    token_ids: tuple[int, ...]
+    ends: list[int]
+    correct: bool
+    times: int
+
+
+def _distinct(policy: Policy, records: Sequence[SampleRecord]) -> list[_Distinct]:
+    """The different responses that have steps; sure policies repeat themselves a lot."""
+    first = {record.token_ids: record for record in records}
+    times = Counter(record.token_ids for record in records)
+    found = [
+        _Distinct(ids, step_ends(policy.tokens, ids), bool(record.correct), times[ids])
+        for ids, record in first.items()
+    ]
+    return [response for response in found if response.ends]
+
+
+def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
+    """Longest common beginning, short of a whole prompt: something must be left to forward."""
+    shortest = min(len(prompt) for prompt in prompts) - 1
+    for length in range(shortest):
+        if len({prompt[length] for prompt in prompts}) > 1:
+            return prompts[0][:length]
+    return prompts[0][:shortest]
+
+
+def step_ends(tokens: Tokens, response: Sequence[int]) -> list[int]:
+    """Positions, within a response, of the tokens at which a step's reward is read."""
+    positions, start = [], 0
+    for step in tokens.steps(response):
+        if step.text.strip():
+            positions.append(start + step.scored - 1)
+        start += len(step.token_ids)
+    return positions
+
+
+def _forward(
+    base: Any,
+    start: Any,
+    prompt: list[int],
+    responses: Sequence[_Distinct],
+    layers: Sequence[int],
+    top: list[Any],
+) -> dict[int, NDArray[np.float32]]:
+    """States at the step ends of one problem's responses, shape `(steps, hidden)` a layer.
+
+    `start` is the key-value cache of what all prompts share, None where that is nothing; `prompt`
+    is the rest of this one.
+    """
+    import torch
+
+    cache = base(
+        torch.tensor([prompt], device=base.device),
+        past_key_values=copy.deepcopy(start),
+        use_cache=True,
+    ).past_key_values
+    past = cache.get_seq_length()
+    cache.batch_repeat_interleave(len(responses))
+    longest = max(len(response.token_ids) for response in responses)
+    ids = torch.zeros((len(responses), longest), dtype=torch.long, device=base.device)
+    for row, response in enumerate(responses):
+        ids[row, : len(response.token_ids)] = torch.tensor(response.token_ids)
+    # Pads stand on the right, where no real token attends to them.
+    mask = torch.ones((len(responses), past + longest), dtype=torch.long, device=base.device)
+    top.clear()
+    output = base(ids, attention_mask=mask, past_key_values=cache, output_hidden_states=True)
+    rows = torch.tensor([row for row, response in enumerate(responses) for _ in response.ends])
+    columns = torch.tensor([end for response in responses for end in response.ends])
+    by_layer = {}
+    for layer in layers:
+        raw = top[-1] if layer == len(output.hidden_states) - 1 else output.hidden_states[layer]
+        picked = raw[rows, columns].float()
+        scale = picked.pow(2).mean(-1, keepdim=True).add(_norm_eps(base.config)).rsqrt()
+        by_layer[layer] = (picked * scale).cpu().numpy()
+    return by_layer
+
+
+def _norm_eps(config: Any) -> float:
+    """What the model's RMS norm adds to the mean square."""
+    return float(getattr(config, "rms_norm_eps", 1e-5))
+
+
+def train_head(steps: StepStates, *, random_state: int = 0) -> FittedHead:
+    """Choose layer and regularisation by problems held out, then train on everything.
+
+    The statistics are those of the out-of-fold scores at last steps, by problem; every step
+    counts in training. The choice among a dozen settings was made on the same folds, which
+    flatters them slightly.
+
+    Raises:
+        InputError: fewer than two problems, or samples all right or all wrong.
+    """
+    if len(np.unique(steps.problem)) < 2 or len(np.unique(steps.correct)) < 2:
+        raise InputError(
+            "a reward head needs right and wrong samples of at least two problems; "
+            "profile more problems, or some that the policy sometimes solves"
+        )
+    best: tuple[float, int, float, NDArray[np.float64]] | None = None
+    for layer, states in steps.states.items():
+        for strength in _STRENGTHS:
+            scores = _out_of_fold(states, steps, strength, random_state)
+            loss = _log_loss(scores, steps.correct)
+            if best is None or loss < best[0]:
+                best = (loss, layer, strength, scores)
+    assert best is not None
+    _, layer, strength, scores = best
+    scaler, head = _fit(steps.states[layer], steps.correct, strength)
+    weight = head.coef_[0] / scaler.scale_
+    intercept = float(head.intercept_[0] - weight @ scaler.mean_)
+    statistics = reward_statistics(
+        scores[steps.last],
+        steps.correct[steps.last],
+        steps.problem[steps.last],
+        random_state=random_state,
+    )
+    return FittedHead(layer, weight, intercept, statistics)
+
+
+def _fit(states: NDArray[np.float32], correct: NDArray[np.bool_], strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(states)
+    head = LogisticRegression(C=strength, max_iter=500)
+    return scaler, head.fit(scaler.transform(states), correct)
+
+
+def _out_of_fold(
+    states: NDArray[np.float32], steps: StepStates, strength: float, random_state: int
+) -> NDArray[np.float64]:
+    from sklearn.model_selection import GroupKFold
+
+    scores = np.full(len(states), float(steps.correct.mean()))
+    folds = GroupKFold(
+        min(_FOLDS, len(np.unique(steps.problem))), shuffle=True, random_state=random_state
+    )
+    for train, test in folds.split(states, groups=steps.problem):
+        if len(np.unique(steps.correct[train])) == 2:
+            scaler, head = _fit(states[train], steps.correct[train], strength)
+            scores[test] = head.predict_proba(scaler.transform(states[test]))[:, 1]
+    return scores
+
+
+def _log_loss(scores: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
+    return float(-np.mean(np.where(correct, np.log(clipped), np.log(1 - clipped))))
+
+
+def _serving_gap(source: Any, model: Any, fitted: FittedHead, prompt: list[int]) -> float:
+    """How far the checkpoint's logit at a prompt's end is from the one the head was trained to."""
+    import torch
+
+    raw: list[Any] = []
+    hook = source.base_model.layers[fitted.layers - 1].register_forward_hook(
+        lambda module, args, output: raw.append(output[0] if isinstance(output, tuple) else output)
+    )
+    ids = torch.tensor([prompt])
+    try:
+        source.base_model(ids)
+    finally:
+        hook.remove()
+    state = raw[0][0, -1].float()
+    state = state * state.pow(2).mean().add(_norm_eps(source.config)).rsqrt()
+    served = float(model(ids).logits[0, 0])
+    return abs(served - float(state @ torch.tensor(fitted.weight, dtype=torch.float32)))
+
+
+def save_head(
+    fitted: FittedHead,
+    checkpoint: str,
+    target: Path,
+    *,
+    policy: Policy,
+    template: PromptTemplate,
+    problems: Sequence[Problem],
+) -> None:
+    """Save the head as a checkpoint that vLLM serves; `target` appears whole or not at all.
+
+    The policy's lower layers are kept, its final norm loses its gain (the head is trained on
+    states of unit root mean square), and the head's weight becomes the classifier.
+
+    Raises:
+        InputError: the policy's architecture has no sequence classifier of this shape.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    config = AutoConfig.from_pretrained(checkpoint)
+    config.num_hidden_layers = fitted.layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[: fitted.layers]
+    config.num_labels = 1
+    config.pad_token_id = config.pad_token_id or 0
+    source = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto")
+    try:
+        model = AutoModelForSequenceClassification.from_config(config, dtype=source.dtype)
+        kept = {
+            name: weight
+            for name, weight in source.base_model.state_dict().items()
+            if name in model.base_model.state_dict()
+        }
+        model.base_model.load_state_dict(kept)
+        with torch.no_grad():
+            model.base_model.norm.weight.fill_(1.0)
+            model.score.weight.copy_(torch.tensor(fitted.weight)[None])
+            gap = _serving_gap(source, model, fitted, policy.prompt(problems[0].text))
+    except (ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(
+            f"policy {checkpoint}: no reward head can be put on its architecture ({error})"
+        ) from None
+    if gap > _LARGEST_GAP:
+        raise InputError(
+            f"policy {checkpoint}: a reward head on its architecture would not score as trained "
+            f"(logits differ by {gap:.2f}); its final norm is not a plain RMS norm"
+        )
+    with written_whole(target) as scratch:
+        model.save_pretrained(scratch)
+        policy.tokens.tokenizer.save_pretrained(scratch)
+        HeadCard(
+            policy=policy.name,
+            tokenizer=policy.tokens.fingerprint,
+            template=template.to_dict(),
+            intercept=fitted.intercept,
+            layers=fitted.layers,
+            trained_on=tuple(sorted(question_id(problem.text) for problem in problems)),
+            metrics=fitted.statistics.to_dict(),
+        ).save(scratch)

@@ -1,0 +1,163 @@
+"""The accuracy surface: means, both errors apart, tokens, difficulties."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from executor.answers.grader import MathGrader, Vote
+from executor.outcome import SampleRecord
+from executor.strategy import Score
+from profiling.pools.replay import MAJORITY, PASS, Pool, Rule, replay, seed_of
+from profiling.pools.surface import Point, ProblemPool, Surface
+
+WEIGHTED = Rule(Vote.WEIGHTED, Score.LAST)
+N = 20
+KS = np.array([1, 4, 10, 20])
+
+
+def problem(number: int, right: int, prm_tokens: float = 300.0) -> ProblemPool:
+    """A pool with so many right samples; the wrong ones disagree, scores are random."""
+    rng = np.random.default_rng(number)
+    correct = np.arange(N) < right
+    pool = Pool(
+        correct=correct,
+        answer_class=np.where(correct, 0, 1 + rng.integers(4, size=N)),
+        scores={Score.LAST: rng.random(N)},
+        tokens=rng.integers(5, 50, size=N),
+        step_tokens=np.array([10, 30]),
+        step_samples=np.array([N, 1]),
+    )
+    return ProblemPool(f"{number:012x}", pool, float(pool.tokens.sum()), prm_tokens)
+
+
+PROBLEMS = [problem(number, right) for number, right in enumerate([0, 1, 4, 7, 9, 10, 14, 20])]
+
+
+def surface_of(problems: list[ProblemPool], orders: int = 50) -> dict[tuple[str, Rule, int], Point]:
+    surface = Surface(KS, orders)
+    for one in problems:
+        surface.add(one)
+    return {(point.difficulty, point.rule, point.k): point for point in surface.points()}
+
+
+def test_a_sample_without_steps_takes_no_problem_from_any_rule() -> None:
+    """An empty response has no step to score: to the executor it is worth 0, and here too."""
+
+    def sample(answer: str | None, *rewards: float) -> SampleRecord:
+        return SampleRecord("", answer, answer == "1", "finished", 7, 0.0, rewards)
+
+    empty = sample(None)
+    pools = [
+        Pool.of(samples, MathGrader(), scored=True)
+        for samples in (
+            (sample("1", 0.9), sample("2", 0.1)),
+            (sample("1", 0.9), empty),
+            (empty, empty),
+        )
+    ]
+    surface = Surface(np.array([1, 2]))
+    for number, pool in enumerate(pools):
+        surface.add(ProblemPool(f"{number:012x}", pool, 14.0))
+    points = list(surface.points())
+    assert {point.problems for point in points} == {3}
+    best = {p.k: p.accuracy for p in points if p.rule == Rule(Vote.MAX, Score.LAST)}
+    assert best == pytest.approx({1: (0.5 + 0.5 + 0) / 3, 2: (1 + 1 + 0) / 3})
+
+
+@pytest.fixture(scope="module")
+def points() -> dict[tuple[str, Rule, int], Point]:
+    return surface_of(PROBLEMS)
+
+
+def test_accuracies_are_means_over_problems(points: dict[tuple[str, Rule, int], Point]) -> None:
+    curves = [replay(one.pool, KS, orders=50, random_state=seed_of(one.problem))
+              for one in PROBLEMS]  # fmt: skip
+    for (level, rule, k), point in points.items():
+        members = [c for c, one in zip(curves, PROBLEMS, strict=True)
+                   if level in ("all", one.difficulty)]  # fmt: skip
+        values = [c[rule].accuracy[KS.tolist().index(k)] for c in members]
+        assert point.problems == len(members)
+        assert point.accuracy == pytest.approx(np.mean(values))
+
+
+def test_difficulties_are_those_of_the_pools(points: dict[tuple[str, Rule, int], Point]) -> None:
+    levels = {level: points[level, PASS, 1].problems for level in ("easy", "medium", "hard", "all")}
+    assert levels == {"easy": 3, "medium": 3, "hard": 2, "all": 8}
+
+
+def test_the_errors_are_kept_apart_and_add_up(points: dict[tuple[str, Rule, int], Point]) -> None:
+    """Of an exact rule all spread is the problems'; of a drawn one the draws' is taken off."""
+    values = [replay(one.pool, KS)[MAJORITY].accuracy for one in PROBLEMS]
+    for column, k in enumerate(KS.tolist()):
+        exact = points["all", MAJORITY, k]
+        spread = np.std([v[column] for v in values], ddof=1)
+        assert exact.standard_error == pytest.approx(spread / math.sqrt(8))
+        assert exact.subsampling_error == 0
+        drawn = points["all", WEIGHTED, k]
+        assert (drawn.subsampling_error > 0) == (k in (4, 10))
+    curves = [replay(one.pool, KS, orders=50, random_state=seed_of(one.problem))[WEIGHTED]
+              for one in PROBLEMS]  # fmt: skip
+    drawn = points["all", WEIGHTED, 4]
+    noise = sum(curve.variance[1] for curve in curves)
+    assert drawn.subsampling_error == pytest.approx(math.sqrt(noise) / 8)
+    both = drawn.standard_error**2 + drawn.subsampling_error**2
+    assert both == pytest.approx(np.var([c.accuracy[1] for c in curves], ddof=1) / 8)
+
+
+def test_more_orders_shrink_the_subsampling_error_alone() -> None:
+    few, many = (surface_of(PROBLEMS, orders)["all", WEIGHTED, 10] for orders in (30, 1920))
+    assert many.subsampling_error == pytest.approx(few.subsampling_error / 8, rel=0.3)
+    assert many.standard_error == pytest.approx(few.standard_error, rel=0.2)
+
+
+def test_tokens_are_those_expected_of_k_samples(points: dict[tuple[str, Rule, int], Point]) -> None:
+    mean = np.mean([one.pool.tokens.mean() for one in PROBLEMS])
+    for k in KS.tolist():
+        scored, plain = points["all", WEIGHTED, k], points["all", MAJORITY, k]
+        assert scored.generated_tokens == plain.generated_tokens == pytest.approx(k * mean)
+        assert plain.prm_tokens == 0
+        # Ten tokens that all samples begin with, thirty that one of twenty has.
+        assert scored.prm_tokens == pytest.approx(300 * (10 + 30 * k / N) / 40)
+
+
+def test_what_scoring_took_is_unknown_where_one_problem_does_not_say() -> None:
+    points = surface_of([*PROBLEMS[:2], replace(PROBLEMS[2], prm_tokens=math.nan)])
+    assert math.isnan(points["all", WEIGHTED, 4].prm_tokens)
+    assert points["all", MAJORITY, 4].prm_tokens == 0
+
+
+def test_few_samples_say_nothing_of_difficulty() -> None:
+    pool = Pool(np.arange(4) < 2, np.arange(4), {}, np.ones(4, int), *np.zeros((2, 0), int))
+    surface = Surface(np.array([1, 4]))
+    surface.add(ProblemPool("0a", pool, 4.0))
+    assert {point.difficulty for point in surface.points()} == {"all"}
+
+
+def test_one_problem_has_no_error_over_problems() -> None:
+    point = surface_of(PROBLEMS[4:5])["medium", WEIGHTED, 4]
+    assert math.isnan(point.standard_error)
+    assert point.subsampling_error > 0
+
+
+def test_a_problem_is_replayed_alike_whatever_is_beside_it() -> None:
+    alone = surface_of(PROBLEMS[4:5])["all", WEIGHTED, 4]
+    hard = [problem(number, 0) for number in (70, 71)]  # never right: adds nothing
+    beside = surface_of([*hard, PROBLEMS[4]])["medium", WEIGHTED, 4]
+    assert alone.accuracy == beside.accuracy
+
+
+def test_a_k_beyond_the_smallest_pool_is_refused() -> None:
+    surface = Surface(np.array([1, N + 1]))
+    with pytest.raises(ValueError, match="between 1 and the 20"):
+        surface.add(PROBLEMS[0])
+
+
+def test_a_point_as_a_record_names_its_rule() -> None:
+    points = surface_of(PROBLEMS)
+    record = points["all", WEIGHTED, 4].to_dict()
+    assert record["rule"] == {"name": "weighted last", "vote": "weighted", "score": "last"}
+    assert points["all", PASS, 4].to_dict()["rule"] == {"name": "pass", "vote": None, "score": None}
