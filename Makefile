@@ -29,10 +29,10 @@ demo: setup
 	$(BIN)/apportion demo
 
 # Tests run a core each: those without an engine, then those with real ones, which would take all
-# cores if they were not kept from it (tests/pinned.py), then what is about several cores.
+# cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.
 test: setup lint
 	$(BIN)/python -m pytest -m "not slow and not vllm" -n logical --dist loadfile --durations=10
-	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.pinned -n logical \
+	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.helpers.pinned -n logical \
 		--dist loadfile --durations=10
 	$(BIN)/python -m pytest -m "vllm and cores and not slow"
 

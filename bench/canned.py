@@ -37,13 +37,13 @@ from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import BestOfN, Greedy, Majority, key
-from planner.plan import Plan
-from planner.reference import Reference
-from planner.service.answerer import Answered, Query, Report
-from planner.service.drift import Drift
-from planner.service.feedback import Feedback
-from planner.service.opening import watching
-from planner.service.planned import PlanAnswerer
+from planner.plans.plan import Plan
+from planner.plans.reference import Reference
+from planner.service.answering.answerer import Answered, Query, Report
+from planner.service.answering.factory import watching
+from planner.service.answering.planned import PlanAnswerer
+from planner.service.feedback.feedback import Feedback
+from planner.service.monitoring.drift import Drift
 from profiling.difficulty.fitting import fit_difficulty
 from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
@@ -233,8 +233,8 @@ def executor_of(plan: Plan, mean: float) -> Executor:
 
 
 def routing(plan: Plan, mean: float, store: str = "sqlite://") -> PlanAnswerer:
-    """The answerer that `planner.service.opening` makes, of models that have everything ready; what
-    may be told of its answers is written to a store."""
+    """The answerer that `planner.service.answering.factory` makes, of models that have everything
+    ready; what may be told of its answers is written to a store."""
     executor = executor_of(plan, mean)
     drift, feedback = Drift(plan), Feedback(Store.open(store))
     watch = watching(plan, drift, feedback, lambda line: None)

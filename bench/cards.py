@@ -17,7 +17,7 @@ from common import MODELS, ROOT
 from matrix import Matrix, Quality, accuracy_of, pass_at_1_by_level, table
 
 sys.path.insert(0, str(ROOT))
-from planner import evidence
+from planner.evidence import gathering as evidence
 from profiling.laboratory.catalog import BASES, PRMS, head_of
 from profiling.laboratory.task import LEVELS
 from profiling.laboratory.train import TRAINING_FILE, write_json

@@ -20,7 +20,7 @@ SHARED = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared"))
 
 def apportion(*arguments: str | Path) -> Any:
     """Run `apportion ... --json`; progress stays hidden, an error ends the bench."""
-    command = [sys.executable, "-m", "planner.cli", *map(str, arguments), "--json"]
+    command = [sys.executable, "-m", "planner.cli.main", *map(str, arguments), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr[-2000:])

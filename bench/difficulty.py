@@ -23,7 +23,7 @@ from sklearn.model_selection import KFold
 sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from executor.strategy import Score
-from planner.resampling import Problems
+from planner.evaluation.bootstrap import Problems
 from profiling.difficulty.estimator import LEVEL, DifficultyModel, intervals
 from profiling.difficulty.fitting import (
     DifficultyEstimator,

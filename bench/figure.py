@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from sections import COMPARED
 
 from executor.strategy import Majority, Strategy, key
-from planner.evidence import BUDGETS
+from planner.evidence.gathering import BUDGETS
 from profiling.difficulty.pass_rate import Difficulty
 from profiling.laboratory.catalog import (
     LIVE_KINDS,

@@ -25,7 +25,7 @@ from common import LABORATORY, MODELS, ROOT, finish
 from live import POLICY, recorded_plan, serving
 
 sys.path.insert(0, str(ROOT))
-from planner.plan import Plan
+from planner.plans.plan import Plan
 from profiling.difficulty.pass_rate import PassRate
 from profiling.problems.files import load_problems
 

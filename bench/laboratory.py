@@ -110,7 +110,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         found.append(
             Job(
                 f"{policy} training samples",
-                (*python, "planner.cli", "profile", "--policy", MODELS / policy, "--problems",
+                (*python, "planner.cli.main", "profile", "--policy", MODELS / policy, "--problems",
                  training, "--max-samples", str(draws), "--store", samples, "--json"),
                 (policy, "training problems"),
             )
@@ -122,7 +122,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         found.append(
             Job(
                 head_of(policy),
-                (*python, "planner.cli", "fit-prm", "--policy", MODELS / policy, "--problems",
+                (*python, "planner.cli.main", "fit-prm", "--policy", MODELS / policy, "--problems",
                  LABORATORY / "train.jsonl", "--max-samples", str(HEAD_SAMPLES), "--store", samples,
                  "--out", MODELS / head_of(policy), "--json"),
                 (policy, "problems", f"{policy} training samples"),
@@ -135,7 +135,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         found.append(
             Job(
                 f"{policy} pool",
-                (*python, "planner.cli", "profile", "--policy", MODELS / policy,
+                (*python, "planner.cli.main", "profile", "--policy", MODELS / policy,
                  "--max-samples", str(pool), *asked),
                 (policy, "problems"),
             )
@@ -144,7 +144,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         found.append(
             Job(
                 f"{folder.name} greedy",
-                (*python, "planner.cli", "measure", "--policy", folder,
+                (*python, "planner.cli.main", "measure", "--policy", folder,
                  "--strategies", "greedy", *asked),
                 (folder.name, "problems"),
             )
@@ -154,7 +154,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
             found.append(
                 Job(
                     f"{policy} pool scored by {prm}",
-                    (*python, "planner.cli", "profile", "--policy", MODELS / policy,
+                    (*python, "planner.cli.main", "profile", "--policy", MODELS / policy,
                      "--prm", MODELS / prm, "--max-samples", str(pool), *asked),
                     (f"{policy} pool", prm),
                 )
@@ -163,7 +163,7 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
                 found.append(
                     Job(
                         f"{policy} search with {prm}",
-                        (*python, "planner.cli", "measure", "--policy", MODELS / policy,
+                        (*python, "planner.cli.main", "measure", "--policy", MODELS / policy,
                          "--prm", MODELS / prm, "--strategies", "beam_search,dvts",
                          "--budgets", ",".join(map(str, LIVE_BUDGETS)), *asked),
                         (policy, prm, "problems"),

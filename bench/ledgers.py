@@ -30,8 +30,8 @@ from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.search import search
 from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
-from planner.console import Output
-from planner.session import Session, Settings
+from planner.cli.console import Output
+from planner.runtime.session import Session, Settings
 from profiling.problems.files import load_problems
 
 _POLICY, _PRM = "lab-0.4m", "lab-0.4m-prm"

@@ -32,7 +32,7 @@ from routing import pools_of
 from executor.answers.grader import MathGrader
 from executor.models.templates import template_for
 from executor.strategy import BestOfN, Majority, Sampling, Strategy
-from planner.plan import Plan, ProbeCost
+from planner.plans.plan import Plan, ProbeCost
 from profiling.difficulty.fitting import DifficultyEstimator
 from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
@@ -121,8 +121,8 @@ def serving(plan: Path, *options: str) -> Iterator[Live]:
     """The command, ready; at the end it has been told to end."""
     log = plan.with_name("serve.log")
     store = f"sqlite:///{plan.with_name('served.db')}"
-    command = [sys.executable, "-m", "planner.cli", "serve", "--plan", str(plan), "--port", "0",
-               "--json", "--store", store, "--drain-seconds", f"{_DRAIN_SECONDS}",
+    command = [sys.executable, "-m", "planner.cli.main", "serve", "--plan", str(plan),
+               "--port", "0", "--json", "--store", store, "--drain-seconds", f"{_DRAIN_SECONDS}",
                *options]  # fmt: skip
     with log.open("w") as lines:
         process = subprocess.Popen(

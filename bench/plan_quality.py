@@ -9,7 +9,7 @@ folds of problems, and strategies are chosen with it for the fifth, at most N ge
   than a plan is (`honest`: a lower bound);
 - the plan beside the best single strategy in hindsight and the authors' rule of thumb;
 - coverage of the 90 % intervals: the mean over the problems held out, against its predictive
-  distribution (`planner.coverage`);
+  distribution (`planner.prediction.coverage`);
 - the same regret with a policy, or a PRM, left out. The model then knows pass@1 and what the PRM's
   rewards are like (a profile's worth), and no outcome of any strategy with it; one half of the
   problems is fitted, the other judged, both ways;
@@ -37,8 +37,10 @@ from common import ROOT, finish
 sys.path.insert(0, str(ROOT))
 from routing import route
 
-from planner import evidence
-from planner.comparison import (
+from planner.choice.recommend import Choice
+from planner.choice.rule_of_thumb import Account
+from planner.costs.cost import Rates
+from planner.evaluation.comparison import (
     RULE_OF_THUMB,
     Comparison,
     Rule,
@@ -48,13 +50,11 @@ from planner.comparison import (
     families,
     rules,
 )
-from planner.costs import Rates
-from planner.evaluate import Arena, arenas, expectations, regrets
-from planner.outcome import OutcomeModel
-from planner.recommend import Choice
-from planner.splits import FOLDS, hold_out, problem_folds
-from planner.thumb import Account
-from planner.tuning import tune
+from planner.evaluation.crossfit import Arena, arenas, expectations, regrets
+from planner.evidence import gathering as evidence
+from planner.prediction.outcome_model import OutcomeModel
+from planner.prediction.splits import FOLDS, hold_out, problem_folds
+from planner.prediction.tuning import tune
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, prms_of
 
 BUDGETS = (1, *LIVE_BUDGETS, 256)

@@ -20,7 +20,7 @@ from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from planner.catalog import Catalog, load_catalog
-from planner.posterior import summarise
+from planner.prediction.beta import summarise
 from planner.published import figures
 from planner.published.model import MODEL_FILE, PublishedModel, beta_of_logit, usable
 from planner.published.spreads import tune

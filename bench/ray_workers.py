@@ -30,8 +30,8 @@ from executor.problem import Problem
 from executor.run.runner import ByStrategy, Executor, Solved, run_problems
 from executor.store.store import RunSpec
 from executor.strategy import Sampling, Strategy, make
-from planner.console import Output
-from planner.session import Session, Settings
+from planner.cli.console import Output
+from planner.runtime.session import Session, Settings
 from profiling.problems.files import load_problems
 
 _TICK = 0.1  # seconds

@@ -28,11 +28,12 @@ sys.path.insert(0, str(ROOT))
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.strategy import Sampling
-from planner import evidence, tuning
-from planner.constraint import Constraint
-from planner.costs import Rates
-from planner.plan import Entry, Plan
-from planner.recommend import candidates
+from planner.choice.constraint import Constraint
+from planner.choice.recommend import candidates
+from planner.costs.cost import Rates
+from planner.evidence import gathering as evidence
+from planner.plans.plan import Entry, Plan
+from planner.prediction import tuning
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
 

@@ -16,8 +16,9 @@ from common import MEASURED, ROOT, finish
 sys.path.insert(0, str(ROOT))
 from executor.answers.grader import MathGrader
 from executor.store.store import Store
-from planner import evidence, noted
 from planner.catalog import load_catalog
+from planner.costs import measured as noted
+from planner.evidence import gathering as evidence
 from profiling.pools.stored import pools_of, save_pools
 
 

@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import MathGrader, Vote, group, vote
 from executor.search import aggregate
 from executor.strategy import Score
-from planner import evidence
+from planner.evidence import gathering as evidence
 from profiling.arrays import Floats
 from profiling.difficulty.pass_rate import ALL
 from profiling.laboratory.catalog import POLICIES, prms_of

@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Grader, MathGrader
 from executor.outcome import SampleRecord
 from executor.problem import problem_uid
-from planner.evaluate import Arena, Indices, best_own, best_single
-from planner.probing import LEVELS, Estimator, Probed, tokens_for
-from planner.resampling import Interval, Problems
+from planner.evaluation.bootstrap import Interval, Problems
+from planner.evaluation.crossfit import Arena, Indices, best_own, best_single
+from planner.evaluation.probing import LEVELS, Estimator, Probed, tokens_for
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Head, classes
 from profiling.difficulty.fitting import PROBES, DifficultyEstimator

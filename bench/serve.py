@@ -72,9 +72,9 @@ sys.path.insert(0, str(ROOT))
 from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.strategy import from_key
-from planner.constraint import Constraint
-from planner.plan import Plan
-from planner.service.settings import Settings
+from planner.choice.constraint import Constraint
+from planner.plans.plan import Plan
+from planner.service.http.settings import Settings
 
 IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
@@ -85,9 +85,9 @@ KINDS = ("server", "routed", "mixed", "alone")
 def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> None:
     """The server's process: tells its address, and ends when it is killed."""
     os.sched_setaffinity(0, {core})
-    from planner.service.app import create_app
-    from planner.service.logs import Log
-    from planner.service.server import Server
+    from planner.service.http.app import create_app
+    from planner.service.http.server import Server
+    from planner.service.monitoring.logs import Log
 
     answerer: Any = Canned(mean, 2 * IN_FLIGHT)
     if kind != "server":

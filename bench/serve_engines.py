@@ -31,11 +31,11 @@ from executor.ledger import Ledger
 from executor.problem import Problem, content_id
 from executor.run.runner import Executor
 from executor.strategy import Strategy, key
-from planner.cli import build_parser
-from planner.commands import common
-from planner.console import Silence
-from planner.plan import Plan
-from planner.router import Ask, route
+from planner.cli.commands import common
+from planner.cli.console import Silence
+from planner.cli.main import build_parser
+from planner.plans.plan import Plan
+from planner.runtime.router import Ask, route
 from profiling.problems.files import load_problems
 
 WAYS: Mapping[str, Strategy | None] = {"by plan": None, **FIXED}

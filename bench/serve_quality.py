@@ -36,8 +36,8 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import MathGrader
 from executor.problem import Problem
 from executor.strategy import Strategy, key
-from planner.plan import Plan
-from planner.summary import paired_interval
+from planner.evaluation.run_summary import paired_interval
+from planner.plans.plan import Plan
 from profiling.difficulty.pass_rate import PassRate
 from profiling.problems.files import load_problems
 

@@ -32,7 +32,7 @@ def main() -> None:
         for _ in range(arguments.runs):
             started = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "planner.cli", *command],
+                [sys.executable, "-m", "planner.cli.main", *command],
                 cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             seconds.append(time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Table 4 of arXiv 2502.06703 as a worked example of `planner.costs`.
+"""Table 4 of arXiv 2502.06703 as a worked example of `planner.costs.cost`.
 
 The table sets a 3B policy with compute-optimal test-time scaling against a 405B one that answers
 greedily, in FLOPs of pre-training and of inference. It prints no token counts, no budget, no
@@ -22,8 +22,8 @@ from typing import Any
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from planner.costs import Rates, training_flops
-from planner.shape import Shape
+from planner.costs.architecture import Shape
+from planner.costs.cost import Rates, training_flops
 
 FACTS = ROOT / "data" / "published" / "facts.csv"
 PAGE = ROOT / "docs" / "table-4.md"
@@ -179,8 +179,8 @@ def _sections(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
         larger ones that answer greedily, in FLOPs. It prints neither the tokens it counts, nor the
         budget N, nor the benchmark, nor whether the PRM is in it. (It was read from the authors'
         picture of the table; the paper's text, which may say more, was not at hand.) Here its
-        figures are computed by `planner/costs.py`: 6 FLOPs a parameter and token of training, 2 a
-        token forwarded (Kaplan et al., arXiv 2001.08361)."""
+        figures are computed by `planner/costs/cost.py`: 6 FLOPs a parameter and token of training,
+        2 a token forwarded (Kaplan et al., arXiv 2001.08361)."""
     )
     yield from _pretraining(printed)
     yield from _inference(printed)

@@ -24,17 +24,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from planner.constraint import Constraint
-from planner.options import DEFAULT_STORE
+from planner.choice.constraint import Constraint
+from planner.cli.options import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from executor.strategy import Strategy
-    from planner.answer import Answer
-    from planner.plan import Plan
-    from planner.pricing import Pricing
-    from planner.service.answerer import Answered, Query
-    from planner.service.planned import PlanAnswerer
-    from planner.session import Session, Settings
+    from planner.choice.answer import Answer
+    from planner.costs.pricing import Pricing
+    from planner.plans.plan import Plan
+    from planner.runtime.session import Session, Settings
+    from planner.service.answering.answerer import Answered, Query
+    from planner.service.answering.planned import PlanAnswerer
 
 
 class Apportion:
@@ -45,7 +45,7 @@ class Apportion:
 
     Args:
         store: SQLAlchemy URL of the store; it need not exist for recommendations.
-        settings: of the models that answer (`planner.session.Settings`).
+        settings: of the models that answer (`planner.runtime.session.Settings`).
     """
 
     def __init__(self, store: str = DEFAULT_STORE, settings: Settings | None = None) -> None:
@@ -86,14 +86,14 @@ class Apportion:
             difficulty: `easy`, `medium`, `hard` or `all`.
             benchmark: of published figures, where these are to answer.
             pricing: devices and prices.
-            limits: fields of `planner.constraint.Constraint`.
+            limits: fields of `planner.choice.constraint.Constraint`.
 
         Raises:
             InputError: no evidence, or nothing keeps to the limits.
         """
-        from planner.commands import common
-        from planner.commands.recommend import recommended
-        from planner.pricing import Pricing
+        from planner.cli.commands import common
+        from planner.cli.commands.recommend import recommended
+        from planner.costs.pricing import Pricing
 
         return recommended(
             self.store, policy, prm, common.difficulty(difficulty), Constraint(**limits),
@@ -108,7 +108,7 @@ class Apportion:
         Raises:
             InputError: no profile in the store, or nothing keeps to the limits.
         """
-        from planner.commands.plan import make
+        from planner.cli.commands.plan import make
 
         return make(self.store, policy, prm, Constraint(**limits), pricing)[0]
 
@@ -151,7 +151,7 @@ class Apportion:
             seed: equal seeds and questions give equal draws.
             max_tokens, temperature: of one response; the plan's by default.
             explain: whether the answer says what was estimated and what else was considered.
-            limits: fields of `planner.constraint.Constraint`, over the plan's own.
+            limits: fields of `planner.choice.constraint.Constraint`, over the plan's own.
         """
         options = {
             "strategy": strategy, "before": before, "n": n, "seed": seed,
@@ -182,7 +182,7 @@ class Apportion:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _query(self, question: str, plan: Plan, options: dict[str, Any]) -> Query:
-        from planner.service.answerer import Query
+        from planner.service.answering.answerer import Query
 
         before = tuple(options.pop("before", ()))
         mine = {name: options.pop(name) for name in tuple(options) if name in _QUERY}
@@ -195,8 +195,8 @@ class Apportion:
 
     def _answerer(self, plan: Plan | Path | str) -> PlanAnswerer:
         """That of a plan, made at first use; its engines are those of the session."""
-        from planner.plan import Plan
-        from planner.service.opening import open_service
+        from planner.plans.plan import Plan
+        from planner.service.answering.factory import open_service
 
         with self._lock:
             if not isinstance(plan, Plan):
@@ -209,8 +209,8 @@ class Apportion:
 
     def _opened(self) -> Session:
         from executor.engines.options import EngineOptions
-        from planner.console import Silence
-        from planner.session import Session, Settings
+        from planner.cli.console import Silence
+        from planner.runtime.session import Session, Settings
 
         if self._session is None:
             # Blocks of 32 tokens, as the command line has it: only whole blocks are reused.

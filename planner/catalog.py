@@ -16,7 +16,7 @@ import platformdirs
 
 from executor.errors import InputError
 from executor.resources import data_folder
-from planner.toml_text import read_toml
+from planner.toml_files import read_toml
 
 FILE = "catalog.toml"
 

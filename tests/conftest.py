@@ -62,6 +62,6 @@ def without_engines() -> str:
         "        if name.split('.')[0] in ('torch', 'vllm', 'transformers'):\n"
         "            raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, NotInstalled())\n"
-        "from planner.cli import main\n"
+        "from planner.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

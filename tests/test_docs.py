@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from planner import console
-from planner.cli import build_parser, main
-from planner.options import Parser
+from planner.cli import console
+from planner.cli.main import build_parser, main
+from planner.cli.options import Parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -218,7 +218,7 @@ def top_level(module: Path) -> set[str]:
 
 def test_extra_fields_of_examples_are_the_services() -> None:
     pytest.importorskip("fastapi")
-    from planner.service.protocol import ChatRequest
+    from planner.service.http.requests import ChatRequest
 
     given = {
         key.value
@@ -234,7 +234,7 @@ def test_extra_fields_of_examples_are_the_services() -> None:
 
 
 def test_metrics_named_are_the_services() -> None:
-    source = (ROOT / "planner/service/metrics.py").read_text(encoding="utf-8")
+    source = (ROOT / "planner/service/monitoring/metrics.py").read_text(encoding="utf-8")
     page = read(ROOT / "docs/route-a-service.md")
     named = {name for span in page.spans for name in _METRIC.findall(span)}
     assert len(named) > 5

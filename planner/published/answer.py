@@ -27,13 +27,13 @@ from executor.strategy import (
     to_dict,
 )
 from planner.catalog import Catalog
-from planner.contrast import Contrast
-from planner.costs import Rates
-from planner.evidence import BUDGETS
-from planner.posterior import summarise
+from planner.choice.paired import Contrast
+from planner.choice.recommend import PREDICTED, Choice
+from planner.costs.cost import Rates
+from planner.evidence.gathering import BUDGETS
+from planner.prediction.beta import summarise
 from planner.published import figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
-from planner.recommend import PREDICTED, Choice
 from profiling.arrays import Floats
 
 DEFAULT_BENCHMARK = "MATH-500"  # what most of the figures are of

@@ -2,7 +2,7 @@
 
 What the columns and codes mean is said in `data/published/README.md`. A figure is the accuracy of
 a whole benchmark, not of one problem: `cells` brings them into the layout of
-`planner.evidence.cells`, where measured, imported and published evidence meet.
+`planner.evidence.gathering.cells`, where measured, imported and published evidence meet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.special import chdtrc
 
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
-from planner.costs import TOKENS
+from planner.costs.cost import TOKENS
 from profiling.arrays import Floats
 from profiling.difficulty.pass_rate import ALL
 
@@ -68,7 +68,7 @@ def tokens_per_response() -> tuple[float, str]:
 
 @cache
 def cells() -> pd.DataFrame:
-    """Published accuracies in the layout of `planner.evidence.cells`, a row a figure.
+    """Published accuracies in the layout of `planner.evidence.gathering.cells`, a row a figure.
 
     Seeds are added up; a figure printed in two tables of one study counts once, two that disagree
     stay two rows. Further columns: `study`, `benchmark`, `runs`, `accuracy`, `reliability`, `note`,

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.strategy import STRATEGIES, key
-from planner.answer import Answer
-from planner.pareto import pareto_front
-from planner.posterior import PERCENT
-from planner.recommend import Choice, cost_unit, unit_name
-from planner.report import words
+from planner.choice.answer import Answer
+from planner.choice.pareto import pareto_front
+from planner.choice.recommend import Choice, cost_unit, unit_name
+from planner.prediction.beta import PERCENT
+from planner.report import wording as words
 from planner.report.data import ReportData
 from planner.report.document import (
     Block,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from executor.strategy import key
-from planner.answer import Answer
-from planner.cheaper import sentence as less_words
-from planner.next_measurement import sentence as measurement_sentence
-from planner.report import words
+from planner.choice.answer import Answer
+from planner.choice.cheaper import sentence as less_words
+from planner.choice.next_measurement import sentence as measurement_sentence
+from planner.report import wording as words
 from planner.report.data import ReportData
 from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
 from profiling.difficulty.pass_rate import ALL, LEVELS

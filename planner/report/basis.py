@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from planner.report import words
+from planner.evaluation.run_summary import RunSummary
+from planner.report import wording as words
 from planner.report.data import BasisRow, ReportData
 from planner.report.document import (
     Block,
@@ -19,7 +20,6 @@ from planner.report.document import (
     Text,
     Weight,
 )
-from planner.summary import RunSummary
 
 _SHOWN = 12  # rows of a table that is not folded
 _SOURCES = {

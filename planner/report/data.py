@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner.answer import Answer
-from planner.recommend import Choice
-from planner.summary import PairedDifference, RunSummary
+from planner.choice.answer import Answer
+from planner.choice.recommend import Choice
+from planner.evaluation.run_summary import PairedDifference, RunSummary
 from profiling.difficulty.reliability import Bin
 
 
@@ -49,7 +49,7 @@ class ReportData:
         basis: what it rests on.
         rewards: `RewardStatistics.to_dict()`, or None.
         scores: reliability of the PRM's scores, empty where they are not known.
-        fit: `planner.tuning.Fit.metrics()`, or None.
+        fit: `planner.prediction.tuning.Fit.metrics()`, or None.
         runs: held-out runs, the plan first.
         paired: accuracy of the first run minus that of others, which they are named by.
         notes: what was and was not measured.

@@ -8,7 +8,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from planner.report.document import Report, Section
-from planner.report.words import finite
+from planner.report.wording import finite
 
 FORMAT = "apportion-report"
 VERSION = 1

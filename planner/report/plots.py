@@ -19,7 +19,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from planner.report.document import Line, Plot, Point, Scale, Series
-from planner.report.words import superscript
+from planner.report.wording import superscript
 
 PANEL_INCHES = (4.6, 3.3)
 _SWATCH_INCHES = (0.5, 0.22)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from planner.report import prm_words, words
+from planner.report import scorer_wording as prm_words
+from planner.report import wording as words
 from planner.report.data import ReportData
 from planner.report.document import (
     Block,

@@ -7,19 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.strategy import key
-from planner.allocate import (
-    Class,
-    Division,
-    Option,
-    difference,
-    divide,
-    equal_division,
-    hull,
-)
-from planner.plan import Entry
-from planner.posterior import PERCENT
-from planner.recommend import Choice, cost_unit, unit_name
-from planner.report import words
+from planner.choice.recommend import Choice, cost_unit, unit_name
+from planner.plans.plan import Entry
+from planner.prediction.beta import PERCENT
+from planner.report import wording as words
 from planner.report.data import ReportData
 from planner.report.document import (
     Block,
@@ -36,6 +27,15 @@ from planner.report.document import (
     Series,
     Table,
     Text,
+)
+from planner.workloads.allocation import (
+    Class,
+    Division,
+    Option,
+    difference,
+    divide,
+    equal_division,
+    hull,
 )
 
 QUERIES = 1000

@@ -13,7 +13,7 @@ from scipy.special import betainc, betaincinv
 
 EASY_FROM = 0.50
 MEDIUM_FROM = 0.10
-LEVEL = 0.95  # of intervals on what was measured; predictions have `planner.posterior.LEVEL`
+LEVEL = 0.95  # of intervals on what was measured; predictions have `planner.prediction.beta.LEVEL`
 MIN_SAMPLES = 5  # of a problem; a class of difficulty from fewer is noise
 # A class less sure than this is called unresolved.
 RESOLVED_FROM = 0.95

@@ -4,7 +4,7 @@ One module a format; each turns files into `Reading`s (one record each), which `
 they have no label and makes into runs of the store. A record of samples becomes a pool, as if
 `apportion profile` had drawn it; a record of a strategy becomes a live outcome, as if `apportion
 measure` had run it. Both name their study: two studies
-never count as one (`planner.evidence`).
+never count as one (`planner.evidence.gathering`).
 """
 
 from profiling.importers.readings import Given

@@ -105,7 +105,7 @@ class RewardStatistics:
 
     @property
     def verdict(self) -> Verdict:
-        """In a word; in a sentence by `planner.report.words.verdict`."""
+        """In a word; in a sentence by `planner.report.wording.verdict`."""
         return verdict_of(self.auc_within, self.gain)
 
     def to_dict(self) -> dict[str, Any]:

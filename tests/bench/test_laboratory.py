@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from planner.cli import build_parser
+from planner.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
 CORES = sorted(os.sched_getaffinity(0))
@@ -105,7 +105,7 @@ def test_the_jobs_make_the_whole_matrix(laboratory: ModuleType, tmp_path: Path) 
     for job in todo:
         assert set(job.after) <= set(names), job
         assert job.name not in job.after
-        if job.command[1:3] == ("-m", "planner.cli"):
+        if job.command[1:3] == ("-m", "planner.cli.main"):
             build_parser().parse_args([str(part) for part in job.command[3:]])
     for policy in laboratory.POLICIES:
         scored = [name for name in names if name.startswith(f"{policy} pool scored by")]

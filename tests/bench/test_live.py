@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.cli import build_parser
-from planner.service.desk import LAST_WRITES
+from planner.cli.main import build_parser
+from planner.service.answering.request_handler import LAST_WRITES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import live

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planner.resampling import Problems
+from planner.evaluation.bootstrap import Problems
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from routing import foreseen, read, told

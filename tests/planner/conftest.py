@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from threadpoolctl import threadpool_limits
 
-import planner.outcome  # noqa: F401  only libraries that are loaded can be limited
+import planner.prediction.outcome_model  # noqa: F401  only libraries that are loaded can be limited
 
 
 @pytest.fixture(autouse=True, scope="session")

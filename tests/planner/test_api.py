@@ -23,8 +23,8 @@ from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Greedy, Majority, Sampling
 from planner import Apportion
-from planner.commands.recommendation import document
-from planner.session import Session
+from planner.cli.commands.recommendation import document
+from planner.runtime.session import Session
 from profiling.profiler import profile, profile_spec
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Session, "executor", models)
     monkeypatch.setattr(Session, "checkpoint", lambda *_: Named())
-    monkeypatch.setattr("planner.service.opening.find_plan_prm", lambda name: name)
+    monkeypatch.setattr("planner.service.answering.factory.find_plan_prm", lambda name: name)
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
@@ -87,7 +87,7 @@ def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
     with Apportion(url) as apportion:
         found = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
     command = [
-        sys.executable, "-m", "planner.cli", "recommend", "--policy", "lab-0.8m", "--prm",
+        sys.executable, "-m", "planner.cli.main", "recommend", "--policy", "lab-0.8m", "--prm",
         "lab-0.8m-prm", "--difficulty", "hard", "--budget", "16", "--store", url, "--json",
     ]  # fmt: skip
     printed = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -13,10 +13,10 @@ from executor.errors import InputError
 from executor.models.checkpoint import Checkpoint
 from executor.models.templates import load_template
 from executor.scorers.prm import CONVENTIONS
-from planner import session
 from planner.catalog import Catalog, load_catalog
-from planner.cli import build_parser
+from planner.cli.main import build_parser
 from planner.published import figures
+from planner.runtime import session
 
 # What the checkpoints of a convention say they are, in `config.json`.
 ARCHITECTURES = {

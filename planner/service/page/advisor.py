@@ -14,23 +14,24 @@ from typing import Any
 
 from executor.json_values import finite
 from executor.store.store import Store
-from planner import evidence
-from planner.answer import Answer
 from planner.catalog import load_catalog
-from planner.commands.basis import Basis, read_basis
-from planner.commands.common import store_exists
-from planner.commands.recommend import Measured, Published, look_up
-from planner.commands.recommendation import document
-from planner.commands.report import basis_rows, published_data
-from planner.constraint import Constraint
-from planner.plan import Plan
-from planner.pricing import Pricing
-from planner.report import ReportData, accuracy, basis, words
+from planner.choice.answer import Answer
+from planner.choice.constraint import Constraint
+from planner.cli.commands.common import store_exists
+from planner.cli.commands.recommend import Measured, Published, look_up
+from planner.cli.commands.recommendation import document
+from planner.cli.commands.report import basis_rows, published_data
+from planner.costs.pricing import Pricing
+from planner.evidence import gathering as evidence
+from planner.plans.plan import Plan
+from planner.report import ReportData, accuracy, basis
+from planner.report import wording as words
 from planner.report.advice import card
 from planner.report.document import Block, Cards, Plots, Report, Section, Text
 from planner.report.html import to_fragment
 from planner.report.plain import to_dict
 from planner.service.page.choices import choices, evidence_name
+from planner.usecases.evidence_bundle import Basis, read_basis
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.probes import Probes
 

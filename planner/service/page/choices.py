@@ -7,10 +7,10 @@ from pathlib import PurePath
 from typing import Any
 
 from executor.store.store import RunSpec, Store
-from planner import evidence
 from planner.catalog import Catalog
-from planner.commands.common import store_exists
-from planner.plan import Plan
+from planner.cli.commands.common import store_exists
+from planner.evidence import gathering as evidence
+from planner.plans.plan import Plan
 from planner.published import figures
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of

@@ -13,18 +13,18 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from executor.errors import InputError
-from planner.commands.common import difficulty
-from planner.constraint import Constraint
-from planner.plan import Plan
-from planner.pricing import Pricing
-from planner.service.faults import OVERLOADED, RequestError
-from planner.service.limits import bounded, read_json
+from planner.choice.constraint import Constraint
+from planner.cli.commands.common import difficulty
+from planner.costs.pricing import Pricing
+from planner.plans.plan import Plan
+from planner.service.http.faults import OVERLOADED, RequestError
+from planner.service.http.limits import bounded, read_json
+from planner.service.http.responses import ErrorResponse
+from planner.service.http.settings import Settings
+from planner.service.monitoring.snapshot import Snapshot
 from planner.service.page.advisor import Advisor, Asked, NotHereError
 from planner.service.page.static import Page
 from planner.service.page.worker import BusyError, Worker
-from planner.service.responses import ErrorResponse
-from planner.service.settings import Settings
-from planner.service.snapshot import Snapshot
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -1,7 +1,7 @@
 """Workers on a local Ray: the outcomes of one process, and what becomes of problems in lost ones.
 
 The models are simulated, so that what is seen is the workers' own; the whole road with vLLM is in
-tests/planner/test_ray.py.
+tests/planner/runtime/test_ray.py.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ from executor.outcome import Outcome
 from executor.problem import Problem
 from executor.store.store import RunSpec, Store
 from executor.strategy import Dvts, Greedy, Majority, from_dict, key, to_dict
-from planner import noted
 from planner.catalog import load_catalog
-from planner.cli import build_parser
-from planner.commands import recommend as command
-from planner.console import Output
-from planner.costs import Rates
+from planner.cli.commands import recommend as command
+from planner.cli.console import Output
+from planner.cli.main import build_parser
+from planner.costs import measured as noted
+from planner.costs.cost import Rates
 from planner.published import figures
 from planner.published.answer import ask
 

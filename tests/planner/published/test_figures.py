@@ -15,9 +15,9 @@ from scipy.stats import norm
 from executor.answers.grader import Vote
 from executor.resources import data_folder
 from executor.strategy import STRATEGIES, BeamSearch, BestOfN, Dvts, Majority, Score, key
-from planner import evidence
+from planner.evidence import gathering as evidence
 from planner.published import figures
-from tests.planner.frames import frame_of
+from tests.helpers.evidence_frames import frame_of
 
 PUBLISHED = data_folder() / "published"
 SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))

@@ -12,7 +12,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from planner.catalog import Catalog, PolicyEntry, load_catalog
-from planner.posterior import summarise
+from planner.prediction.beta import summarise
 from planner.published import figures
 from planner.published.model import (
     EFFECTS,

@@ -16,9 +16,9 @@ import pytest
 from planner.report import report
 from planner.report.formats import write
 from planner.report.html import to_html
-from tests.planner.chromium import BROWSER, Chromium
-from tests.planner.report.parsed import Page
-from tests.planner.report.sample import data
+from tests.helpers.chromium import BROWSER, Chromium
+from tests.helpers.parsed_report import Page
+from tests.helpers.report_sample import data
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
 

@@ -15,8 +15,8 @@ from planner.report.formats import FORMATS, write
 from planner.report.html import to_html
 from planner.report.markdown import to_markdown
 from planner.report.plain import to_dict, to_json
-from tests.planner.report.parsed import Page
-from tests.planner.report.sample import data
+from tests.helpers.parsed_report import Page
+from tests.helpers.report_sample import data
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import pytest
 
 from executor.ledger import Ledger
 from executor.strategy import STRATEGIES, key
+from planner.evaluation.run_summary import RunSummary
 from planner.report import ReportData, plots, report
 from planner.report.document import Plots
 from planner.report.html import to_fragment, to_html
-from planner.summary import RunSummary
 from profiling.difficulty.pass_rate import LEVELS
-from tests.planner.report.parsed import Page
-from tests.planner.report.sample import BARE, STRATEGIES_RUN, data
+from tests.helpers.parsed_report import Page
+from tests.helpers.report_sample import BARE, STRATEGIES_RUN, data
 
 HOSTILE = (
     "</script><script>alert(1)</script><img onerror='x' href=\"//evil\">&amp; url(#x) $\\frac{"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from planner.allocate import Class, Option
-from planner.plan import Entry
+from planner.plans.plan import Entry
 from planner.report import report
 from planner.report.plain import to_dict
 from planner.report.workload import QUERIES, TOTALS, splits
-from tests.planner.report.sample import data
+from planner.workloads.allocation import Class, Option
+from tests.helpers.report_sample import data
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from executor.answers.grader import MathGrader
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.strategy import Strategy
-from planner.service.simulated import SimulatedAnswerer
+from planner.service.answering.simulated import SimulatedAnswerer
 
 Answering = Callable[..., SimulatedAnswerer]
 

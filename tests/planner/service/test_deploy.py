@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from planner.cli import build_parser
+from planner.cli.main import build_parser
+from tests.helpers.served_app import chat, serving, until
 from tests.planner.service.conftest import Answering
-from tests.planner.service.served import chat, serving, until
 
 DEPLOY = Path(__file__).parents[3] / "docs" / "deploy"
 

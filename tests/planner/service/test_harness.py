@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from executor.policies.simulated import reference_answer
+from tests.helpers.served_app import MODEL, Served, serving
 from tests.planner.service.conftest import Answering
-from tests.planner.service.served import MODEL, Served, serving
 
 CONTEXTS = ["Question: what is x?\nAnswer:", "Question: what is y?\nAnswer:"]
 UNTIL = ["Question:", "</s>", "<|im_end|>", "\n\n\n\n", "<|endoftext|>"]

@@ -15,14 +15,14 @@ from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
-from planner.console import Silence
-from planner.constraint import Constraint
-from planner.plan import Entry, Plan, ProbeCost
-from planner.service.answerer import Answered, Query
-from planner.service.opening import Opened, open_service
-from planner.session import Session, Settings
+from planner.choice.constraint import Constraint
+from planner.cli.console import Silence
+from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.runtime.session import Session, Settings
+from planner.service.answering.answerer import Answered, Query
+from planner.service.answering.factory import Opened, open_service
 from profiling.problems.files import load_problems
-from tests.planner.service.test_planned import CLASSIFIER, entry
+from tests.planner.service.answering.test_planned import CLASSIFIER, entry
 
 pytestmark = pytest.mark.vllm
 

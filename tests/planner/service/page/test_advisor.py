@@ -12,11 +12,11 @@ from executor.outcome import Outcome
 from executor.problem import Problem
 from executor.store.store import RunSpec, Store
 from executor.strategy import Majority, to_dict
-from planner.commands import recommend
-from planner.constraint import Constraint
+from planner.choice.constraint import Constraint
+from planner.cli.commands import recommend
 from planner.service.page import advisor
 from planner.service.page.advisor import Advisor, Asked, NotHereError
-from tests.planner.service.page.sample import NOWHERE, PLAN, POLICY, PRM
+from tests.helpers.page_sample import NOWHERE, PLAN, POLICY, PRM
 
 SPEC = RunSpec("measure", "own-policy", None, {"strategy": to_dict(Majority(4))})
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from fastapi import Request, Response
 
-from tests.planner.chromium import BROWSER, Chromium
+from tests.helpers.chromium import BROWSER, Chromium
+from tests.helpers.page_sample import POLICY, PRM, page_app
+from tests.helpers.serving import serving
 from tests.planner.report.test_chromium import CONTRAST, MARKS, TOO_WIDE
-from tests.planner.service.page.sample import POLICY, PRM, page_app
-from tests.planner.service.serving import serving
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
 

@@ -15,10 +15,10 @@ import pytest
 
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.difficulty.probes import Probes
-from tests.planner.command import document
-from tests.planner.report.parsed import Page
-from tests.planner.service.page.sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app
-from tests.planner.service.serving import serving
+from tests.helpers.command import document
+from tests.helpers.page_sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app
+from tests.helpers.parsed_report import Page
+from tests.helpers.serving import serving
 
 PAIR = {"policy": POLICY, "prm": PRM}
 PUBLISHED = {"policy": "Llama-3.2-1B-Instruct", "prm": "RLHFlow-PRM-Deepseek-8B"}

@@ -1,0 +1,32 @@
+"""`apportion serve-command`: how to start a server of a policy or a PRM."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from executor.errors import InputError
+from executor.servers.address import read_address
+from executor.servers.command import serve_policy, serve_prm
+from planner.cli.commands import common
+from planner.cli.console import Output
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Print the command line."""
+    if not 0 < arguments.port < 1 << 16:
+        raise InputError(f"--port {arguments.port}: must be between 1 and 65535")
+    name = arguments.prm or arguments.policy
+    if read_address(name) is not None:
+        raise InputError(f"{name}: is served already; name the model itself")
+    options = common.engine_options(arguments)
+    make = serve_prm if arguments.prm else serve_policy
+    command = make(name, arguments.port, options)
+    document = {
+        "command": str(command),
+        "arguments": list(command.arguments),
+        "environment": dict(command.environment),
+    }
+    output.result(
+        document,
+        lambda console: console.print(str(command), soft_wrap=True, markup=False, highlight=False),
+    )

@@ -1,0 +1,184 @@
+"""What people see: progress bars with rate and remaining time, tables, and one JSON document."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from executor.json_values import finite
+
+_PIPED_WIDTH = 1 << 15  # columns: a file has no edge that a line could be folded at
+_LINE_SECONDS = 15.0
+
+
+class _Rate(ProgressColumn):
+    """Finished things a second or a minute, whichever reads better."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        unit, value = ("/s", speed) if speed >= 1 else ("/min", speed * 60)
+        return Text(f"{value:.1f}{unit}", style="progress.data.speed")
+
+
+class Output:
+    """Where a command's words go: results on stdout, progress and remarks on stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._stdout = _own_stdout()
+        # What is piped away is not folded: whoever reads it may look for whole lines.
+        width = None if self._stdout.isatty() else _PIPED_WIDTH
+        self.console = Console(file=self._stdout, width=width)
+        self.err = Console(stderr=True, quiet=as_json)
+
+    def say(self, text: str) -> None:
+        """A remark for people, on stderr; silent with `--json`."""
+        self.err.print(text, highlight=False)
+
+    def result(self, document: dict[str, Any], show: Callable[[Console], None]) -> None:
+        """End a command: the JSON document, or its form for people."""
+        if self.as_json:
+            self._stdout.write(json.dumps(finite(document), indent=2) + "\n")
+            self._stdout.flush()
+        else:
+            show(self.console)
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A progress bar; yields what to call with the number of things finished.
+
+        Where nobody watches a terminal, a line now and then takes its place.
+        """
+        if not self.err.is_terminal:
+            yield _Lines(self, label, total).advance
+            return
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.err,
+            disable=self.as_json,
+        )
+        with bar:
+            task = bar.add_task(label, total=total)
+            yield lambda finished: bar.advance(task, finished)
+
+    @contextmanager
+    def status(self, label: str) -> Iterator[None]:
+        """A spinner with elapsed time for work that cannot be counted."""
+        if self.as_json or not self.err.is_terminal:
+            self.say(f"{label} ...")
+            yield
+        else:
+            with self.err.status(f"{label} ..."):
+                yield
+
+
+class Silence(Output):
+    """Says nothing and leaves stdout alone: for programs that use this as a library."""
+
+    def __init__(self) -> None:
+        self.as_json = True
+        self.console = self.err = Console(file=io.StringIO(), quiet=True)
+        self._stdout = io.StringIO()
+
+
+def _own_stdout() -> Any:
+    """The real stdout, for results only: from here on, what libraries print goes to stderr.
+
+    Native code under vLLM and torch writes to file descriptor 1, so it is the descriptor that must
+    move, not `sys.stdout` alone.
+    """
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:
+        return sys.stdout
+    sys.stdout.flush()
+    stream = os.fdopen(kept, "w", encoding="utf-8", buffering=1)
+    sys.stdout = sys.stderr
+    return stream
+
+
+class _Lines:
+    """Progress as plain lines, for logs: one every `_LINE_SECONDS`, and one at the end."""
+
+    def __init__(self, output: Output, label: str, total: int) -> None:
+        self._output = output
+        self._label = label
+        self._total = total
+        self._finished = 0
+        self._started = self._said = time.monotonic()
+
+    def advance(self, finished: int) -> None:
+        """Count; say so where it is time."""
+        self._finished += finished
+        now = time.monotonic()
+        if self._finished >= self._total or now - self._said >= _LINE_SECONDS:
+            self._said = now
+            spent = now - self._started
+            self._output.say(f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s")
+
+
+EMPTY = "-"  # what is not known
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table; all columns but the first stand to the right, and their numbers are never folded."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        made.add_column(
+            column, justify="right" if number else "left", overflow="fold", no_wrap=number > 0
+        )
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def known_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table without the columns that nothing is known in (`planner.choice.constraint.unknown`
+    says why)."""
+    known = [i for i in range(len(columns)) if any(row[i] != EMPTY for row in rows)]
+    return table(title, [columns[i] for i in known], [[row[i] for i in known] for row in rows])
+
+
+def share(value: float | None, interval: Sequence[float] | None = None) -> str:
+    """An accuracy, never without its interval: `0.412 [0.301, 0.532]`."""
+    if value is None:
+        return EMPTY
+    if interval is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def count(value: float | None) -> str:
+    """A number of tokens or operations, readable; `-` where it is not known."""
+    if value is None or math.isnan(value):
+        return EMPTY
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.2e}"

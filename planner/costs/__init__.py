@@ -1,0 +1,1 @@
+"""Costs: FLOPs, seconds, money and energy of tokens."""

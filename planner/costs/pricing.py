@@ -1,0 +1,109 @@
+"""What a command's options say of devices and prices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from executor.errors import InputError
+from planner.costs.cost import Rates
+from planner.costs.prices import PriceBook
+from planner.costs.roofline import Roofline
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """Options; None where one was not given.
+
+    Attributes:
+        device: seconds are this device's, by its roofline; its price and power with it.
+        devices: of them, one engine is split over so many.
+        prices: the user's own file, over `data/prices.toml`.
+        usd_per_hour, watts: of the machine, or of one device.
+        context: tokens of a whole sequence; counts attention.
+    """
+
+    device: str | None = None
+    devices: int | None = None
+    prices: Path | None = None
+    usd_per_hour: float | None = None
+    watts: float | None = None
+    context: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.devices is not None and self.device is None:
+            raise InputError("--devices: says how many of one --device NAME; give that too")
+        if self.devices is not None and self.devices < 1:
+            raise InputError(f"--devices {self.devices}: must be at least 1")
+        for name in ("usd_per_hour", "watts", "context"):
+            value = getattr(self, name)
+            least = 0 if name == "usd_per_hour" else math.ulp(0.0)
+            if value is not None and not least <= value < math.inf:
+                raise InputError(
+                    f"--{name.replace('_', '-')} {value:g}: must be a number "
+                    f"{'of at least' if least == 0 else 'above'} 0"
+                )
+
+    def apply(self, rates: Rates, policy: str, prm: str | None) -> Rates:
+        """`rates` with what the options say instead.
+
+        Money is by the hour where a device or a price by the hour was given. Else it is what a host
+        bills for this policy, where the prices name it.
+
+        Raises:
+            InputError: an unknown device, one that the models do not fit in, a bad file of prices.
+        """
+        book = PriceBook.load(self.prices)
+        if self.device is not None:
+            rates = self._on_device(rates, book)
+        if self.usd_per_hour is not None:
+            rates = replace(rates, usd_per_hour=self.usd_per_hour)
+        if self.watts is not None:
+            rates = replace(rates, watts=self.watts)
+        if self.context is not None:
+            rates = self._with_context(rates, self.context)
+        if self.device is not None or self.usd_per_hour is not None:
+            return replace(rates, policy_price=None, prm_price=None)
+        if rates.usd_per_hour is not None and self.prices is None:
+            return rates
+        billed = book.tokens.get(policy)
+        if billed is None:
+            return rates
+        return replace(
+            rates, policy_price=billed, prm_price=None if prm is None else book.tokens.get(prm)
+        )
+
+    def _on_device(self, rates: Rates, book: PriceBook) -> Rates:
+        assert self.device is not None
+        device = book.device(self.device)
+        assumed = book.assumptions
+        if self.context is not None:
+            assumed = replace(assumed, context=self.context)
+        roofline = Roofline(device, self.devices or 1, assumed)
+        needed = sum(
+            roofline.memory_gb(parameters, shape)
+            for parameters, shape in (
+                (rates.held, rates.policy_shape),
+                (rates.prm_parameters, rates.prm_shape),
+            )
+            if parameters is not None
+        )
+        if needed > device.memory_gb * roofline.devices:
+            raise InputError(
+                f"--device {device.name}: policy and PRM need {needed:.0f} GB of memory, "
+                f"{roofline.devices} of it have {device.memory_gb * roofline.devices:g}; "
+                f"give --devices {math.ceil(needed / device.memory_gb)}, or a smaller batch or "
+                "bytes_per_parameter in a file with --prices"
+            )
+        return replace(
+            rates, roofline=roofline, usd_per_hour=device.usd_per_hour, watts=device.watts
+        )
+
+    @staticmethod
+    def _with_context(rates: Rates, context: float) -> Rates:
+        roofline = rates.roofline
+        if roofline is not None:
+            assumed = replace(roofline.assumptions, context=context)
+            roofline = replace(roofline, assumptions=assumed)
+        return replace(rates, roofline=roofline, context=context)

@@ -1,0 +1,1 @@
+"""Evaluation: plans judged on problems that did not make them."""

@@ -1,0 +1,255 @@
+"""A plan beside other ways to spend as much: paired differences, and areas between curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from executor.errors import InputError
+from executor.strategy import Greedy, Strategy, from_dict, from_key, key, to_dict
+from planner.choice.rule_of_thumb import Account
+from planner.evaluation.bootstrap import Interval, Problems
+from planner.evaluation.crossfit import (
+    Arena,
+    Indices,
+    baselines,
+    best_own,
+    best_single,
+    honest_oracle,
+)
+from profiling.arrays import Floats
+
+Picks = Sequence[Indices]
+RULE_OF_THUMB = "rule of thumb"
+_SAID = ("name", "n", "width")  # of a strategy, and not among the options that tell curves apart
+_GRID = 129  # costs at which curves are compared
+# What picks a strategy for every problem of an arena at a budget; None where it cannot.
+Rule = Callable[[Arena, int], Indices | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The plan and something else at the same number of generations, on the same problems.
+
+    Attributes:
+        against: what else.
+        budget: most generations a problem, of both.
+        arenas: how many policies and PRMs it could be run with.
+        plan, other: accuracies.
+        difference: of the plan minus the other, paired.
+        tokens: generated tokens a problem, of the plan and the other.
+        flops: the same; None where sizes are not known.
+    """
+
+    against: str
+    budget: int
+    arenas: int
+    plan: Interval
+    other: Interval
+    difference: Interval
+    tokens: tuple[float, float]
+    flops: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Mean height of the plan's accuracy above another curve's, over the tokens both span.
+
+    Attributes:
+        against: the other curve.
+        arenas: how many policies and PRMs it could be run with.
+        difference: mean over the logarithm of generated tokens.
+        tokens: from where to where.
+    """
+
+    against: str
+    arenas: int
+    difference: Interval
+    tokens: tuple[float, float]
+
+
+def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
+    """Everything that a plan is compared with at a budget, by name.
+
+    The best in hindsight are chosen on the very problems that they are judged by.
+    """
+
+    def always(strategy: str) -> Rule:
+        return lambda arena, _: arena.fixed(strategy)
+
+    named: dict[str, Rule] = {
+        "one strategy for all, chosen as the plan is": lambda arena, n: arena.planned(
+            n, by_difficulty=False
+        ),
+        f"{RULE_OF_THUMB} ({Account.REPLY})": lambda arena, n: arena.thumb(n, Account.REPLY),
+        f"{RULE_OF_THUMB} ({Account.PAPER})": lambda arena, n: arena.thumb(n, Account.PAPER),
+        **{name: always(strategy) for name, strategy in baselines(budget).items()},
+    }
+    try:
+        best = best_single(found, budget)
+        named[f"best in hindsight for everything: {best}"] = always(best)
+    except ValueError:
+        pass
+    named["best in hindsight for each policy and PRM"] = best_own
+    plain = set(baselines(budget).values())
+    for strategy in sorted({s for arena in found for s in arena.strategies} - plain):
+        if from_key(strategy).n == budget:
+            named.setdefault(strategy, always(strategy))
+    return named
+
+
+def compare(
+    found: Sequence[Arena], against: str, rule: Rule, budget: int, random_state: int = 0
+) -> Comparison | None:
+    """The plan against one rule, where that can be run; None where nowhere."""
+    usable = [(arena, picked) for arena in found if (picked := rule(arena, budget)) is not None]
+    if not usable:
+        return None
+    ours = [(arena, arena.planned(budget)) for arena, _ in usable]
+    problems = Problems([arena.problems for arena, _ in usable], random_state)
+    plan_scores = [arena.score(picked) for arena, picked in ours]
+    other_scores = [arena.score(picked) for arena, picked in usable]
+    differences = [one - other for one, other in zip(plan_scores, other_scores, strict=True)]
+    return Comparison(
+        against,
+        budget,
+        len(usable),
+        problems.mean(plan_scores),
+        problems.mean(other_scores),
+        problems.mean(differences),
+        (_mean_tokens(ours), _mean_tokens(usable)),
+        _mean_flops(ours, usable),
+    )
+
+
+def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -> Comparison:
+    """The plan against the best strategy of each difficulty, chosen on other problems than judged.
+
+    See `planner.evaluation.crossfit.honest_oracle`; its tokens are not counted.
+    """
+    rng = np.random.default_rng(random_state)
+    problems = Problems([arena.problems for arena in found], random_state)
+    ours, best = [], []
+    for arena in found:
+        picked, oracle = arena.planned(budget), np.empty(len(arena.problems))
+        for level in sorted(set(arena.levels)):  # the draws that follow are in this order
+            mine = np.flatnonzero(arena.levels == level)
+            accuracy = arena.accuracy[np.ix_(mine, arena.within(budget))]
+            # Of one problem alone nothing can be chosen by others: there the plan is its own match.
+            alone = len(mine) < 2
+            oracle[mine] = arena.score(picked)[mine] if alone else honest_oracle(accuracy, rng)
+        ours.append(arena.score(picked))
+        best.append(oracle)
+    return Comparison(
+        "best of each difficulty, chosen on half of the problems",
+        budget,
+        len(found),
+        problems.mean(ours),
+        problems.mean(best),
+        problems.mean([one - other for one, other in zip(ours, best, strict=True)]),
+        (_mean_tokens([(a, a.planned(budget)) for a in found]), float("nan")),
+        None,
+    )
+
+
+def _mean_tokens(picked: Sequence[tuple[Arena, Indices]]) -> float:
+    return float(np.concatenate([arena.spent(chosen) for arena, chosen in picked]).mean())
+
+
+def _mean_flops(*both: Sequence[tuple[Arena, Indices]]) -> tuple[float, float] | None:
+    means = []
+    for picked in both:
+        flops = [arena.forwarded(chosen) for arena, chosen in picked]
+        if any(one is None for one in flops):
+            return None
+        means.append(float(np.concatenate([one for one in flops if one is not None]).mean()))
+    return means[0], means[1]
+
+
+def families(found: Sequence[Arena]) -> dict[str, Rule]:
+    """What has a curve over the budget: every strategy with its options, and the rules of thumb."""
+    alike: dict[str, Strategy] = {}
+    for strategy in sorted({strategy for arena in found for strategy in arena.strategies}):
+        parsed = from_key(strategy)
+        if not isinstance(parsed, Greedy):
+            alike.setdefault(_family(parsed), parsed)
+
+    def at_budget(example: Strategy) -> Rule:
+        def rule(arena: Arena, budget: int) -> Indices | None:
+            try:
+                return arena.fixed(key(from_dict(to_dict(example) | {"n": budget})))
+            except InputError:  # a search of a width that does not divide it
+                return None
+
+        return rule
+
+    def thumb(account: Account) -> Rule:
+        return lambda arena, budget: arena.thumb(budget, account)
+
+    curves = {name: at_budget(example) for name, example in alike.items()}
+    return curves | {f"{RULE_OF_THUMB} ({account})": thumb(account) for account in Account}
+
+
+def _family(strategy: Strategy) -> str:
+    options = {name: value for name, value in to_dict(strategy).items() if name not in _SAID}
+    return " ".join([strategy.name, *(f"{name}={value}" for name, value in options.items())])
+
+
+def area(
+    found: Sequence[Arena], against: str, rule: Rule, budgets: Sequence[int], random_state: int = 0
+) -> Area | None:
+    """The area between the plan's curve of accuracy over cost and a rule's, per unit of log cost.
+
+    Both are drawn through their points at each budget, straight over the logarithm of generated
+    tokens. Policies and PRMs that the rule cannot be run with at two budgets or more are left out.
+
+    Returns:
+        None where there are none, or the curves span no cost together.
+    """
+    spans = {id(arena): [n for n in budgets if rule(arena, n) is not None] for arena in found}
+    usable = [arena for arena in found if len(spans[id(arena)]) > 1]
+    shared = sorted(set.intersection(*(set(spans[id(arena)]) for arena in usable), set(budgets))
+                    if usable else ())  # fmt: skip
+    if len(shared) < 2:
+        return None
+    problems = Problems([arena.problems for arena in usable], random_state)
+    ours = [[arena.planned(n) for arena in usable] for n in budgets]
+    others = [[picked for arena in usable if (picked := rule(arena, n)) is not None]
+              for n in shared]  # fmt: skip
+    curves = [_curve(usable, picks, problems) for picks in (ours, others)]
+    low = max(curve.cost[0].min() for curve in curves)
+    high = min(curve.cost[0].max() for curve in curves)
+    if not low < high:
+        return None
+    heights = [curve.heights(np.linspace(low, high, _GRID)) for curve in curves]
+    differences = (heights[0] - heights[1]).mean(axis=1)
+    interval = Interval.of(float(differences[0]), differences[1:])
+    return Area(against, len(usable), interval, (float(np.exp2(low)), float(np.exp2(high))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """Points of accuracy over log2 of tokens, shape `(1 + draws, points)`; first as observed."""
+
+    cost: Floats
+    accuracy: Floats
+
+    def heights(self, grid: Floats) -> Floats:
+        """Accuracy at each cost, shape `(1 + draws, len(grid))`."""
+        return np.array([
+            np.interp(grid, cost[(order := np.argsort(cost))], accuracy[order])
+            for cost, accuracy in zip(self.cost, self.accuracy, strict=True)
+        ])  # fmt: skip
+
+
+def _curve(found: Sequence[Arena], picks: Sequence[Picks], problems: Problems) -> _Curve:
+    cost, accuracy = [], []
+    for picked in picks:
+        both = list(zip(found, picked, strict=True))
+        scores = [arena.score(chosen) for arena, chosen in both]
+        spent = [arena.spent(chosen) for arena, chosen in both]
+        accuracy.append([np.concatenate(scores).mean(), *problems.means(scores)])
+        cost.append([np.concatenate(spent).mean(), *problems.means(spent)])
+    return _Curve(np.log2(np.array(cost).T), np.array(accuracy).T)

@@ -1,0 +1,363 @@
+"""How good plans are, on problems that were not used to make them.
+
+Problems are split into folds. The model is tuned and fitted, and strategies are chosen, on all
+folds but one; the choice is scored on that one. What every strategy did there is on record, so that
+the plan is compared with each of them on the same problems, at the same number of generations, and
+with the best in hindsight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from executor.errors import InputError
+from executor.strategy import Greedy, Majority, Strategy, from_key, key
+from planner.choice.constraint import Constraint
+from planner.choice.recommend import Choice, choices, choose
+from planner.choice.rule_of_thumb import Account, rule_of_thumb
+from planner.costs.cost import Rates
+from planner.evidence.comparable import MIN_SHARED, for_pair
+from planner.evidence.gathering import UNKNOWN, cells
+from planner.prediction.features import describe
+from planner.prediction.outcome_model import OutcomeModel
+from planner.prediction.splits import problem_folds
+from planner.prediction.tuning import pairs
+from profiling.arrays import Floats
+from profiling.difficulty.pass_rate import ALL, LEVELS, Difficulty
+
+Indices = NDArray[np.intp]
+_HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself
+_TOKENS = ("generated_tokens", "prompt_tokens", "prm_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """One policy and PRM: what each strategy did on each problem, and what plans made of it.
+
+    Attributes:
+        policy, prm: of which.
+        parameters: the policy's size; None if it is not known.
+        problems: shape `(problems,)`, their uids.
+        levels: shape `(problems,)`, their difficulty by profile, which has seen their labels.
+        folds: shape `(problems,)`, the fold each is held out in.
+        strategies: their keys, those that were run on all the problems.
+        n: shape `(strategies,)`, their budgets.
+        accuracy, tokens: shape `(problems, strategies)`; generated tokens.
+        flops: the same; None where sizes are not known.
+        found: for each fold, what is expected of each strategy, by difficulty and for all.
+    """
+
+    policy: str
+    prm: str | None
+    parameters: int | None
+    problems: tuple[str, ...]
+    levels: NDArray[np.str_]
+    folds: Indices
+    strategies: tuple[str, ...]
+    n: Indices
+    accuracy: Floats
+    tokens: Floats
+    flops: Floats | None
+    found: tuple[Mapping[str, list[Choice]], ...]
+
+    @property
+    def parsed(self) -> tuple[Strategy, ...]:
+        """The strategies themselves."""
+        return tuple(map(from_key, self.strategies))
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return self.policy if self.prm is None else f"{self.policy} with {self.prm}"
+
+    def planned(
+        self, budget: int, *, by_difficulty: bool = True, at_any_cost: bool = False
+    ) -> Indices:
+        """Which strategy the plan runs on each problem, shape `(problems,)`.
+
+        Args:
+            budget: most generations a problem.
+            by_difficulty: whether the problem's difficulty is known to it; else one for all.
+            at_any_cost: whether it takes what is predicted to be most accurate, and not, as plans
+                do, the cheapest of what is predicted to be within half a point of that.
+        """
+        column = {name: index for index, name in enumerate(self.strategies)}
+        chosen: dict[tuple[int, str], int] = {}
+        picked = np.empty(len(self.problems), dtype=np.intp)
+        for at, (fold, level) in enumerate(zip(self.folds, self.levels, strict=True)):
+            known = level if by_difficulty and self.found[fold].get(level) else ALL
+            if (fold, known) not in chosen:
+                limit, found = Constraint(budget=budget), self.found[fold][known]
+                if at_any_cost:
+                    best = max((c for c in found if limit.allows(c.strategy, c.cost)),
+                               key=lambda choice: choice.predicted_accuracy)  # fmt: skip
+                else:
+                    best = choose(known, found, limit).choice
+                chosen[fold, known] = column[key(best.strategy)]
+            picked[at] = chosen[fold, known]
+        return picked
+
+    def fixed(self, strategy: str) -> Indices | None:
+        """The same strategy for every problem; None if it is not known."""
+        if strategy not in self.strategies:
+            return None
+        return np.full(len(self.problems), self.strategies.index(strategy))
+
+    def thumb(self, budget: int, account: Account) -> Indices | None:
+        """What the authors' rule runs on each problem; None where that was not measured."""
+        if self.parameters is None:
+            return None
+        try:
+            named = {level: key(rule_of_thumb(self.parameters, level, budget, account))
+                     for level in set(self.levels)}  # fmt: skip
+        except InputError:
+            return None
+        if not set(named.values()) <= set(self.strategies):
+            return None
+        return np.array([self.strategies.index(named[level]) for level in self.levels])
+
+    def score(self, picked: Indices) -> Floats:
+        """Accuracy on each problem of the strategies picked for them."""
+        return np.asarray(self.accuracy[np.arange(len(picked)), picked])
+
+    def spent(self, picked: Indices) -> Floats:
+        """Generated tokens of the same."""
+        return np.asarray(self.tokens[np.arange(len(picked)), picked])
+
+    def forwarded(self, picked: Indices) -> Floats | None:
+        """FLOPs of the same."""
+        return None if self.flops is None else self.flops[np.arange(len(picked)), picked]
+
+    def within(self, budget: int) -> Indices:
+        """The strategies that generate at most so many responses."""
+        return np.flatnonzero(self.n <= budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Regret:
+    """What a plan loses to the best strategy of a cell, known afterwards.
+
+    Attributes:
+        arena: of which policy and PRM.
+        difficulty, budget: of the cell.
+        problems: how many.
+        plan: accuracy of the plan.
+        naive: accuracy of the strategy that was best on these very problems: by luck too, and the
+            more so the more strategies there are. So it is more than the best one's accuracy.
+        honest: accuracy, on one half of the problems, of the strategy that was best on the other;
+            mean over many halvings. Chosen from fewer problems than there are, it is less than the
+            best one's accuracy.
+    """
+
+    arena: str
+    difficulty: str
+    budget: int
+    problems: int
+    plan: float
+    naive: float
+    honest: float
+
+
+def held_out_arenas(
+    frame: pd.DataFrame,
+    fit: Callable[[pd.DataFrame], OutcomeModel],
+    sizes: Mapping[str, int],
+    random_state: int = 0,
+) -> list[Arena]:
+    """Plans made on all folds but one, for every fold.
+
+    Args:
+        frame: evidence.
+        fit: makes a model from the evidence of some problems; it is given nothing of the others.
+        sizes: parameters of policies and PRMs, as far as they are known.
+        random_state: of the folds.
+
+    Raises:
+        InputError: too few problems, or no policy whose strategies can be compared.
+    """
+    masks = list(problem_folds(frame["problem"], random_state))
+    seen = [frame[~mask] for mask in masks]
+    fold_of = {
+        problem: fold for fold, mask in enumerate(masks) for problem in frame["problem"][mask]
+    }
+    models = [fit(train.reset_index(drop=True)) for train in seen]
+
+    def expected(policy: str, prm: str | None, rates: Rates) -> list[dict[str, list[Choice]]]:
+        return [expectations(train, model, policy, prm, rates)
+                for train, model in zip(seen, models, strict=True)]  # fmt: skip
+
+    return arenas(frame, fold_of, expected, sizes)
+
+
+def arenas(
+    frame: pd.DataFrame,
+    fold_of: Mapping[str, int],
+    expected: Callable[[str, str | None, Rates], list[dict[str, list[Choice]]]],
+    sizes: Mapping[str, int],
+) -> list[Arena]:
+    """Every policy and PRM whose strategies were run on the same problems.
+
+    Args:
+        frame: evidence to score plans by.
+        fold_of: the fold a problem is held out in; problems without one are left out.
+        expected: for policy, PRM and what a token costs: for each fold, what the evidence besides
+            that fold lets expect (see `expectations`).
+        sizes: parameters of policies and PRMs.
+    """
+    found = []
+    for policy, prm in pairs(frame):
+        rows = for_pair(frame, policy, prm)
+        rows = rows[(rows["difficulty"] != UNKNOWN) & rows["problem"].isin(fold_of.keys())]
+        wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
+        wide = wide.dropna(axis="columns")
+        if len(wide) < MIN_SHARED or wide.shape[1] < 2:
+            continue
+        rates = Rates(sizes.get(policy), None if prm is None else sizes.get(prm))
+        strategies = tuple(map(str, wide.columns))
+        known = [
+            {level: [c for c in made if key(c.strategy) in strategies]
+             for level, made in by_level.items()}
+            for by_level in expected(policy, prm, rates)
+        ]  # fmt: skip
+        if any(not by_level.get(ALL) for by_level in known):
+            continue
+        costs = {
+            name: rows.pivot_table(index="problem", columns="strategy", values=name)
+            .reindex(index=wide.index, columns=wide.columns)  # nothing where nobody knows it
+            .to_numpy(float)
+            for name in _TOKENS
+        }
+        levels = rows.drop_duplicates("problem").set_index("problem")["difficulty"]
+        found.append(
+            Arena(
+                policy,
+                prm,
+                sizes.get(policy),
+                tuple(map(str, wide.index)),
+                levels.loc[wide.index].to_numpy(str),
+                np.array([fold_of[problem] for problem in wide.index]),
+                strategies,
+                np.array([from_key(strategy).n for strategy in strategies]),
+                wide.to_numpy(float),
+                costs["generated_tokens"],
+                _flops(costs, rates),
+                tuple(known),
+            )
+        )
+    if not found:
+        raise InputError(
+            f"evidence: no policy has two strategies that were run on the same {MIN_SHARED} "
+            "problems of known difficulty; run profile and measure on more"
+        )
+    return found
+
+
+def _flops(costs: Mapping[str, Floats], rates: Rates) -> Floats | None:
+    scored = float(costs["prm_tokens"].any())
+    if rates.price(1.0, 1.0, scored).flops is None:
+        return None
+    each = [rates.price(*unit).flops or 0.0 for unit in np.eye(3)]
+    return np.asarray(sum(one * costs[name] for one, name in zip(each, _TOKENS, strict=True)))
+
+
+def expectations(
+    frame: pd.DataFrame,
+    model: OutcomeModel,
+    policy: str,
+    prm: str | None,
+    rates: Rates,
+    *,
+    unseen: Callable[[pd.DataFrame], pd.Series] | None = None,
+) -> dict[str, list[Choice]]:
+    """What a plan made from this evidence would know, by difficulty and for all.
+
+    Args:
+        frame: evidence.
+        model: fitted to it.
+        policy, prm: of which.
+        rates: what a token costs.
+        unseen: of the cells, those whose outcomes are to count as not measured.
+    """
+    own = frame[frame["policy"] == policy]
+    table = describe(cells(for_pair(own, policy, prm)), own)
+    if unseen is not None:
+        table.loc[unseen(table), ["successes", "squares", "problems", "rows"]] = 0
+    by_level = {level: table[table["difficulty"] == level] for level in LEVELS}
+    return {
+        level: choices(part.reset_index(drop=True), model, rates)
+        for level, part in by_level.items()
+        if len(part)
+    }
+
+
+def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -> Iterator[Regret]:
+    """What a plan loses in each difficulty; cells of fewer than four problems are left out."""
+    rng = np.random.default_rng(random_state)
+    allowed, scored = arena.within(budget), arena.score(picked)
+    for level in (difficulty.value for difficulty in Difficulty):
+        mine = np.flatnonzero(arena.levels == level)
+        if len(mine) < 4:
+            continue
+        accuracy = arena.accuracy[np.ix_(mine, allowed)]
+        yield Regret(
+            arena.name,
+            level,
+            budget,
+            len(mine),
+            float(scored[mine].mean()),
+            float(accuracy.mean(axis=0).max()),
+            float(honest_oracle(accuracy, rng).mean()),
+        )
+
+
+def honest_oracle(accuracy: Floats, rng: np.random.Generator) -> Floats:
+    """On each problem, the accuracy of the strategy that was best on the half it is not in.
+
+    Args:
+        accuracy: shape `(problems, strategies)`.
+        rng: draws the halves; the result is the mean over all of them.
+
+    Returns:
+        Shape `(problems,)`.
+    """
+    problems = len(accuracy)
+    total = np.zeros(problems)
+    for _ in range(_HALVES):
+        order = rng.permutation(problems)
+        for judged, chosen in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+            total[judged] += accuracy[judged, accuracy[chosen].mean(axis=0).argmax()]
+    return np.asarray(total / _HALVES)
+
+
+def best_single(found: Sequence[Arena], budget: int) -> str:
+    """The strategy with the highest accuracy over all arenas, of those that all of them know.
+
+    Raises:
+        ValueError: they know none together.
+    """
+    shared = set.intersection(*({a.strategies[i] for i in a.within(budget)} for a in found))
+    if not shared:
+        raise ValueError("no strategy was run in all of them")
+
+    def mean(strategy: str) -> float:
+        values = [a.accuracy[:, a.strategies.index(strategy)] for a in found]
+        return float(np.concatenate(values).mean())
+
+    return str(max(sorted(shared), key=mean))
+
+
+def best_own(arena: Arena, budget: int) -> Indices:
+    """For every problem the strategy that was best over all of the arena's problems."""
+    allowed = arena.within(budget)
+    best = allowed[arena.accuracy[:, allowed].mean(axis=0).argmax()]
+    return np.full(len(arena.problems), best)
+
+
+def baselines(budget: int) -> dict[str, str]:
+    """Strategies that need no planning, by name."""
+    return {"greedy": key(Greedy()), f"majority of {budget}": key(Majority(budget))}

@@ -1,0 +1,1 @@
+"""Plans: the record, and what a router computes from it."""

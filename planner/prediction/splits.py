@@ -1,0 +1,172 @@
+"""What a model is judged by: problems it has not seen, and policies and PRMs it has not seen.
+
+Problems are split into folds. Where evidence is on several policies or PRMs, each of them is also
+left out in turn: a model of the first kind may know a cell by its own outcomes, one of the second
+must carry over from others. All of it is done on cells, since rows of one cell have one prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+
+from executor.errors import InputError
+from planner.evidence.gathering import UNKNOWN, cells, of_all
+from planner.prediction.coverage import covered
+from planner.prediction.features import describe
+from planner.prediction.outcome_model import variation
+from profiling.arrays import Floats
+from profiling.difficulty.pass_rate import ALL
+
+FOLDS = 5
+CELL = ["policy", "prm", "difficulty", "strategy"]
+_COUNTS = ["successes", "squares", "problems", "rows"]
+
+
+class Kind(StrEnum):
+    """What is left out."""
+
+    PROBLEMS = "problems"
+    POLICY = "policy"
+    PRM = "prm"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Cells to learn from, and cells to predict.
+
+    Attributes:
+        kind: what was left out.
+        train: cells of what was not left out, described by those problems alone.
+        test: the cells to predict, with the evidence on them that was not left out (none where a
+            policy or a PRM was); columns `asked`, `right` and `right_squares` say how many rows
+            were left out, how much of them was right, and the sum of its squares.
+    """
+
+    kind: Kind
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+    def held_out(self) -> pd.DataFrame:
+        """The outcomes left out, in the columns of `planner.evidence.gathering.cells`."""
+        names = {"right": "successes", "right_squares": "squares", "asked": "rows"}
+        return self.test[list(names)].rename(columns=names)
+
+    def covered(self, a: Floats, b: Floats) -> Floats:
+        """How much of each cell's held-out mean its interval covers, see
+        `planner.prediction.coverage`.
+
+        How far outcomes vary in a cell is taken from all of them: those left out may be few.
+        """
+        held_out = self.held_out()
+        varied = variation(held_out + self.test[list(held_out)], a / (a + b))
+        return covered(a, b, varied, held_out)
+
+
+def problem_folds(problems: pd.Series, random_state: int) -> Iterator[NDArray[np.bool_]]:
+    """For each fold, which rows it holds out, shape `(rows,)`: all rows of a problem together.
+
+    Raises:
+        InputError: fewer problems than folds.
+    """
+    if (count := problems.nunique()) < FOLDS:
+        raise InputError(
+            f"evidence on {count} problems: at least {FOLDS} are needed to fit; "
+            "run profile and measure on more"
+        )
+    return _held_out(problems, FOLDS, random_state)
+
+
+def splits(frame: pd.DataFrame, random_state: int) -> list[Split]:
+    """Every split of some evidence: over problems, then policies, then PRMs.
+
+    Policies are left out one by one, and so are PRMs, up to `FOLDS` of each; more go by groups.
+
+    Raises:
+        InputError: too few problems.
+    """
+    counts = _Counts(frame)
+    found = [
+        counts.by_problem(frame, held_out)
+        for held_out in problem_folds(frame["problem"], random_state)
+    ]
+    whole = describe(counts.cells, frame)
+    for kind in (Kind.POLICY, Kind.PRM):
+        names = whole[kind.value][whole[kind.value] != ""].drop_duplicates()
+        if len(names) < 2:
+            continue
+        for test in _held_out(names, min(len(names), FOLDS), random_state):
+            left_out = whole[kind.value].isin(names[test])
+            found.append(_transferred(kind, whole[~left_out], whole[left_out]))
+    return found
+
+
+def hold_out(frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> Split:
+    """The split that holds out the rows of a mask, shape `(rows,)`: all rows of a problem."""
+    return _Counts(frame).by_problem(frame, held_out)
+
+
+def _held_out(groups: pd.Series, folds: int, random_state: int) -> Iterator[NDArray[np.bool_]]:
+    splitter = GroupKFold(folds, shuffle=True, random_state=random_state)
+    for _, test in splitter.split(groups, groups=groups):
+        mask = np.zeros(len(groups), dtype=bool)
+        mask[test] = True
+        yield mask
+
+
+class _Counts:
+    """The outcomes of each cell on some of the problems.
+
+    Attributes:
+        cells: every cell of the evidence, over all problems.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.cells = cells(frame)
+        known = np.flatnonzero(frame["difficulty"] != UNKNOWN)
+        every = np.flatnonzero(of_all(frame))
+        # Rows count under `all`, and those of known difficulty under that too.
+        self._row = np.concatenate([every, known])
+        rows = frame.iloc[self._row][CELL].reset_index(drop=True)
+        rows.loc[: len(every) - 1, "difficulty"] = ALL
+        at = pd.MultiIndex.from_frame(self.cells[CELL])
+        self._cell = at.get_indexer(pd.MultiIndex.from_frame(rows))
+        self._accuracy = frame["accuracy"].to_numpy(float)[self._row]
+        problems = pd.factorize(frame["problem"])[0][self._row]
+        pairs = pd.DataFrame({"cell": self._cell, "problem": problems})
+        self._first = ~pairs.duplicated().to_numpy()
+
+    def over(self, rows: NDArray[np.bool_]) -> dict[str, Floats]:
+        """Sums over the rows of a mask, each of shape `(cells,)`."""
+        chosen = rows[self._row]
+        cell, accuracy = self._cell[chosen], self._accuracy[chosen]
+
+        def total(at: NDArray[np.intp], weights: Floats | None = None) -> Floats:
+            return np.bincount(at, weights, minlength=len(self.cells)).astype(float)
+
+        return {
+            "successes": total(cell, accuracy),
+            "squares": total(cell, accuracy**2),
+            "problems": total(self._cell[chosen & self._first]),
+            "rows": total(cell),
+        }
+
+    def by_problem(self, frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> Split:
+        """Learn from some problems, predict the others."""
+        described = describe(self.cells, frame[~held_out]).assign(**self.over(~held_out))
+        asked = self.over(held_out)
+        test = described.assign(
+            right=asked["successes"], right_squares=asked["squares"], asked=asked["rows"]
+        )
+        return Split(Kind.PROBLEMS, described[described["rows"] > 0], test[test["asked"] > 0])
+
+
+def _transferred(kind: Kind, train: pd.DataFrame, test: pd.DataFrame) -> Split:
+    asked = test.assign(right=test["successes"], right_squares=test["squares"], asked=test["rows"])
+    return Split(kind, train, asked.assign(**dict.fromkeys(_COUNTS, 0.0)))

@@ -1,0 +1,1 @@
+"""Runtime: models that are loaded, and the router that runs a plan."""

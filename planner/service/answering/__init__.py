@@ -1,0 +1,1 @@
+"""Answering a request by a plan."""

@@ -1,0 +1,1 @@
+"""Feedback: graded answers that clients send back."""

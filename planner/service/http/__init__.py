@@ -1,0 +1,1 @@
+"""HTTP: the app, requests, responses, limits and keys."""

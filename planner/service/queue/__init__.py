@@ -1,0 +1,1 @@
+"""The queue: fair turns for waiting requests."""

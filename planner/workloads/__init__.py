@@ -1,0 +1,1 @@
+"""Workloads: a total budget divided over difficulties."""

@@ -1,0 +1,129 @@
+"""A workload: how many queries of which difficulty, from a difficulty mix or a file of queries."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from executor.errors import InputError
+from planner.toml_files import parse_toml
+from profiling.difficulty.pass_rate import LEVELS
+from profiling.problems.json_text import decode
+
+_NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
+_SUM = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Queries by difficulty.
+
+    Attributes:
+        shares: of each difficulty that there is; they sum to 1.
+        queries: how many in all; None where only shares were given.
+        source: where the shares are from, in words.
+        counts: queries of each difficulty, where whole numbers of them were given.
+    """
+
+    shares: Mapping[str, float]
+    queries: int | None
+    source: str
+    counts: Mapping[str, int] | None = None
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, int], source: str) -> Workload:
+        """So many queries of each."""
+        given = {level: n for level, n in counts.items() if n}
+        total = sum(given.values())
+        return cls({level: n / total for level, n in given.items()}, total, source, given)
+
+    def split(self, queries: float) -> dict[str, float]:
+        """So many queries by difficulty; those that were counted as they are, not as shares of
+        their sum, which rounds."""
+        if self.counts is not None and queries == self.queries:
+            return {level: float(n) for level, n in self.counts.items()}
+        return {level: part * queries for level, part in self.shares.items()}
+
+
+def read_mix(path: Path) -> Workload | None:
+    """A difficulty mix; None where the file holds something else (queries, perhaps).
+
+    TOML or JSON: `easy`, `medium`, `hard` (or `all`, where nobody knows) and a number each. CSV:
+    columns `difficulty` and one of `queries`, `count` and `share`. Whole numbers are queries,
+    others shares that sum to 1.
+
+    Raises:
+        InputError: no such file, a difficulty or a number that makes no sense.
+    """
+    where = f"workload {path}"
+    try:
+        text = decode(path.read_bytes(), where)
+    except OSError as error:
+        raise InputError(f"{where}: {error.strerror or error}") from None
+    match path.suffix.lower():
+        case ".toml":
+            return _mix(parse_toml(text, where), where)
+        case ".json":
+            return _json(text, where)
+        case ".csv":
+            return _csv(text, where)
+    return None
+
+
+def _json(text: str, where: str) -> Workload | None:
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return None  # whoever reads queries says what is wrong with it
+    is_mix = isinstance(record, dict) and any(level in record for level in LEVELS)
+    return _mix(record, where) if is_mix else None
+
+
+def _csv(text: str, where: str) -> Workload | None:
+    reader = csv.DictReader(io.StringIO(text))
+    header = [name.strip().lower() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    numbers = [name for name in _NUMBERS if name in header]
+    if "difficulty" not in header or len(numbers) != 1 or len(header) != 2:
+        return None
+    record: dict[str, Any] = {}
+    for row in reader:
+        at = f"{where}, line {reader.line_num}"
+        level, number = (row["difficulty"] or "").strip(), (row[numbers[0]] or "").strip()
+        if level in record:
+            raise InputError(f"{at}: {level} is given twice")
+        try:
+            record[level] = int(number) if number.isdigit() else float(number)
+        except ValueError:
+            raise InputError(f"{at}: {numbers[0]} {number!r}: must be a number") from None
+        _check(level, record[level], at)
+    return _mix(record, where)
+
+
+def _check(level: str, given: object, where: str) -> None:
+    if level not in LEVELS:
+        raise InputError(f"{where}: difficulty {level!r}: must be one of {', '.join(LEVELS)}")
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not 0 <= float(str(given)) < math.inf:
+        raise InputError(f"{where}: {level} = {given!r}: must be a number of at least 0")
+
+
+def _mix(record: Mapping[str, Any], where: str) -> Workload:
+    for level, given in record.items():
+        _check(level, given, where)
+    total = sum(record.values())
+    if not total:
+        raise InputError(f"{where}: holds no queries; give numbers of queries, or shares")
+    if all(isinstance(given, int) for given in record.values()):
+        return Workload.of_counts(record, where)
+    if abs(total - 1) > _SUM:
+        raise InputError(
+            f"{where}: shares sum to {total:g}; must sum to 1, or be whole numbers of queries"
+        )
+    return Workload({level: n / total for level, n in record.items() if n}, None, where)

@@ -1,0 +1,98 @@
+"""`apportion plan` from a store of simulated runs: what tells difficulties travels in the plan."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.answers.grader import MathGrader
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.run.runner import Executor
+from executor.store.store import Store
+from executor.strategy import Sampling
+from planner.choice.constraint import Constraint
+from planner.choice.recommend import Recommendation
+from planner.cli.commands.plan import make
+from planner.plans.plan import Plan
+from profiling.difficulty.fitting import PROBES
+from profiling.profiler import profile, profile_spec
+
+PROBLEMS = simulated_problems(45)
+CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[MathGrader]:
+    with MathGrader() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def made(
+    grader: MathGrader, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Plan, list[Recommendation], str]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
+    policy = SimulatedPolicy(CHANCE, 1, wrong_answers=3)
+    executor = Executor(policy, SimulatedPrm(0.75), grader, Sampling())
+    spec = profile_spec(executor, 16, PromptTemplate().to_dict())
+    with Store.open(url) as store:
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+    plan, recommendations = make(url, policy.name, "simulated-prm", Constraint(budget=16))
+    return plan, recommendations, url
+
+
+def test_the_plan_holds_what_tells_a_questions_difficulty(
+    made: tuple[Plan, list[Recommendation], str], tmp_path: Path
+) -> None:
+    plan, _, _ = made
+    assert plan.routes and plan.classifier is not None
+    assert [head.probes for head in plan.classifier.heads] == [0, PROBES]
+    assert plan.classifier.problems == len(PROBLEMS)
+    plan.save(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json") == plan
+    # Small enough to be read, and to be sent along.
+    record = plan.to_dict()
+    assert len(json.dumps(record.pop("alternatives"))) < 100_000
+    assert len(json.dumps(record)) < 20_000
+
+
+def test_it_keeps_what_every_difficulty_was_chosen_from(
+    made: tuple[Plan, list[Recommendation], str],
+) -> None:
+    plan, recommendations, _ = made
+    assert plan.probe_cost is not None and plan.probe_cost.generated > 0
+    for one in recommendations:
+        probes = 0 if one.difficulty == "all" else PROBES
+        pick = plan.menu(probes).choose(one.difficulty, Constraint(budget=16))
+        assert pick.strategy == one.choice.strategy
+        assert pick.cost.to_dict() == pytest.approx(one.choice.cost.to_dict())
+
+
+def test_how_well_it_tells_is_said(made: tuple[Plan, list[Recommendation], str]) -> None:
+    plan, recommendations, _ = made
+    assert plan.classifier is not None
+    [said] = [note for note in recommendations[-1].notes if note.startswith("from 4 samples")]
+    assert f"{plan.classifier.heads[-1].quality.accuracy:.2f}" in said
+
+
+def test_the_same_store_gives_the_same_plan(
+    made: tuple[Plan, list[Recommendation], str],
+) -> None:
+    plan, _, url = made
+    assert make(url, plan.policy, plan.prm, Constraint(budget=16))[0] == plan
+
+
+def test_what_routing_was_decided_by_is_in_the_plan(
+    made: tuple[Plan, list[Recommendation], str],
+) -> None:
+    plan, recommendations, _ = made
+    routing = plan.rests_on["routing"]
+    assert routing["routes"] == plan.routes
+    assert routing["routed"]["accuracy"] >= routing["single"]["accuracy"]
+    [said] = [note for note in recommendations[-1].notes if note.startswith("routed: ")]
+    assert f"{routing['routed']['accuracy']:.3f} at {routing['routed']['price']:.3g}" in said

@@ -1,0 +1,162 @@
+"""`apportion recommend` on bundled evidence: what the document holds, and what people read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from executor.json_values import finite
+from executor.strategy import from_dict, key
+from planner.catalog import load_catalog
+from planner.choice.answer import Answer
+from planner.choice.constraint import Constraint
+from planner.choice.recommend import Choice
+from planner.cli.commands.recommend import answer, look_up
+from planner.cli.commands.recommendation import document, show
+from planner.costs.pricing import Pricing
+from planner.usecases.evidence_bundle import read_basis
+
+POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
+
+
+def asked(constraint: Constraint, level: str = "all") -> Answer:
+    basis = read_basis("sqlite:///no-such-store.db", POLICY, PRM, None)
+    return answer(basis, POLICY, PRM, level, constraint, 20)
+
+
+@pytest.fixture(scope="module")
+def answered() -> Answer:
+    return asked(Constraint(budget=64))
+
+
+@pytest.fixture(scope="module")
+def told(answered: Answer) -> Any:
+    return json.loads(json.dumps(finite(document(answered, ["a note"])), allow_nan=False))
+
+
+def words(answered: Answer) -> str:
+    console = Console(width=400)
+    with console.capture() as captured:
+        show(console, answered, ["a note"])
+    return captured.get()
+
+
+def test_the_front_holds_what_no_alternative_beats(told: Any) -> None:
+    everything = [told, *told["alternatives"]]
+    points = [(one["cost"]["flops"], one["predicted_accuracy"]) for one in everything]
+    front = [(one["cost"]["flops"], one["predicted_accuracy"]) for one in told["pareto"]]
+    assert told["cost_unit"] == "flops"
+    assert np.all(np.diff(np.array(front), axis=0) > 0)
+    for cost, accuracy in points:
+        assert any(c <= cost and a >= accuracy for c, a in front)
+
+
+def test_all_that_is_said_is_of_what_keeps_to_the_limit(told: Any) -> None:
+    said = ("alternatives", "pareto")
+    strategies = [one["strategy"] for name in said for one in told[name]]
+    assert {strategy["name"] for strategy in strategies} >= {"greedy", "beam_search"}
+    assert max(s.get("n", 1) for s in [*strategies, told["runner_up"]["strategy"]]) == 64
+
+
+def test_the_runner_up_is_compared_on_the_problems_both_were_run_on(told: Any) -> None:
+    second = told["runner_up"]
+    assert second["paired_problems"] == 400
+    assert 0 < second["probability_better"] < 1
+    assert second["strategy"]["name"] != told["strategy"]["name"]
+    gap = second["predicted_accuracy"] - told["predicted_accuracy"]
+    assert second["difference"] == pytest.approx(gap)
+    assert key(from_dict(second["strategy"])) in second["why"]
+
+
+def test_what_could_change_it_is_all_strategies_on_more_problems(told: Any) -> None:
+    """Only problems that all were run on count: those beyond the limit too."""
+    one = told["next_measurement"]
+    kept = [told["strategy"], *(other["strategy"] for other in told["alternatives"])]
+    assert len(one["strategies"]) > len(kept)
+    assert max(strategy.get("n", 1) for strategy in one["strategies"]) == 256
+    assert one["drawn_together"]
+    assert one["problems"] == 20
+    assert 0 < one["chance_of_change"] < 1
+    assert one["expected_gain"] > 0
+    assert one["cost"]["flops"] > 0
+
+
+def test_a_run_is_proposed_only_where_it_adds_to_what_the_answer_rests_on(
+    answered: Answer,
+) -> None:
+    """Of a policy with bundled evidence one run of one's own would take its place."""
+    assert answered.buy == ()
+    assert "apportion profile" not in words(answered)
+    own = replace(answered, own=True)
+    assert own.buy[0].startswith("apportion profile ")
+    assert all(line in words(own) for line in own.buy)
+
+
+def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
+    """Beam search at 64 beats majority at 256: beyond 4 times its generations."""
+    gains = told["efficiency_gain"]
+    assert set(gains) == {"generations", "flops"}
+    assert gains["generations"]["of_choice"]["relation"] == ">"
+    assert gains["generations"]["of_choice"]["gain"] == pytest.approx(4.0)
+    assert gains["generations"]["of_choice"]["interval"][1] is None
+    paper = gains["generations"]["at_majority_best"]
+    assert paper["relation"] == "="
+    assert 1 < paper["interval"][0] < paper["gain"] < paper["interval"][1]
+
+
+def test_people_read_the_answer_first(answered: Answer) -> None:
+    lines = words(answered).splitlines()
+    assert lines[0].startswith(f"{key(answered.made.choice.strategy)} for {POLICY} with {PRM}:")
+    assert lines[1].startswith("runner-up: ")
+    assert lines[2].startswith("majority vote is as accurate as the choice at no budget measured")
+    marked = [line for line in lines if " (recommended) " in line]
+    assert len(marked) == 1 and key(answered.made.choice.strategy) in marked[0]
+    assert lines[-1] == "note: a note"
+
+
+def test_what_is_named_beside_the_choice_is_a_row_of_the_table() -> None:
+    """63 medium problems do not tell the choice from what costs a third of it."""
+    answered = asked(Constraint(budget=64), "medium")
+    lines = words(answered).splitlines()
+    assert lines[2].startswith("cheaper: ")
+    rows = [line for line in lines if line.startswith("│")]
+    for one, mark in ((answered.second, "runner-up"), (answered.less, "cheaper")):
+        assert one is not None
+        [row] = [line for line in rows if f"({mark})" in line]
+        assert row.startswith(f"│ {key(one.choice.strategy)} ")
+    assert len(rows) == len(answered.shown)
+
+
+def test_costs_that_are_known_of_no_row_are_no_columns(answered: Answer) -> None:
+    assert "seconds" not in words(answered) and "USD" not in words(answered)
+
+    def timed(choice: Choice) -> Choice:
+        return replace(choice, cost=replace(choice.cost, seconds=1.25, usd=0.5))
+
+    made = replace(answered.made, choice=timed(answered.made.choice))
+    told = words(replace(answered, made=made))
+    assert " seconds " in told and " USD " in told and " 1.25 " in told
+
+
+def test_what_gives_them_is_said() -> None:
+    known = look_up("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
+                    catalog=load_catalog(), pricing=Pricing())  # fmt: skip
+    notes = known.answer(Constraint(budget=4))[1]
+    [said] = [note for note in notes if note.startswith("not known here: ")]
+    assert "seconds (" in said and "--device NAME" in said
+    assert "USD (" in said and "--usd-per-hour" in said
+    assert "FLOPs" not in said
+
+
+def test_under_a_target_the_chance_to_reach_it_is_told() -> None:
+    found = asked(Constraint(target_accuracy=0.5), "medium")
+    assert found.made.chance is not None and found.made.chance >= 0.95
+    first = words(found).splitlines()[0]
+    assert " on medium problems: " in first
+    assert first.endswith(f"reaches the target with a chance of {found.made.chance:.1%}")
+    assert document(found, [])["chance_of_target"] == found.made.chance

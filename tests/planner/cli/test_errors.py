@@ -1,0 +1,352 @@
+"""Bad input: one clear line, exit code 2, the store untouched. No model is loaded for any of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from executor.store.store import Store
+from tests.helpers.command import apportion
+
+QUESTION = '{"question": "1 + 1?", "answer": "2"}\n'
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a good problem file and an empty store."""
+    (tmp_path / "good.jsonl").write_text(QUESTION)
+    Store.open(f"sqlite:///{tmp_path}/store.db").close()
+    return tmp_path
+
+
+def digest(place: Path) -> str:
+    return hashlib.sha256((place / "store.db").read_bytes()).hexdigest()
+
+
+def profile(place: Path, file: str, *more: str) -> list[str]:
+    return ["profile", "--problems", file, "--policy", "smollm2-135m", *more]
+
+
+def _not_json(place: Path) -> list[str]:
+    (place / "bad.jsonl").write_text(QUESTION * 6 + "{oops\n" + QUESTION)
+    return profile(place, "bad.jsonl")
+
+
+def _no_answer(place: Path) -> list[str]:
+    (place / "bare.jsonl").write_text('{"question": "1 + 1?"}\n')
+    return profile(place, "bare.jsonl")
+
+
+def _old_plan(place: Path) -> list[str]:
+    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 99}))
+    return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
+
+
+def _damaged_plan(place: Path) -> list[str]:
+    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 1}))
+    return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
+
+
+def _not_a_plan(place: Path) -> list[str]:
+    (place / "plan.json").write_text("[1]")
+    return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
+
+
+def _read_only(place: Path) -> list[str]:
+    (place / "store.db").chmod(0o444)
+    return profile(place, "good.jsonl")
+
+
+def _classifier(place: Path) -> str:
+    (place / "model").mkdir()
+    config = {"architectures": ["LlamaForSequenceClassification"]}
+    (place / "model" / "config.json").write_text(json.dumps(config))
+    return "model"
+
+
+def _plan(place: Path, prm: str | None = None) -> str:
+    """A good plan."""
+    strategy = {"name": "majority", "n": 4}
+    entry = {"strategy": strategy, "predicted_accuracy": 0.5, "interval": [0.4, 0.6], "cost": {}}
+    sampling = {"temperature": 0.7, "top_p": 1.0, "max_steps": 4, "max_step_tokens": 64}
+    record = {
+        "format": "apportion-plan", "version": 1, "policy": "smollm2-135m", "prm": prm,
+        "entries": {"all": entry}, "constraint": {}, "rests_on": {}, "classifier": None,
+        "sampling": sampling | {"max_tokens": 64}, "template": {"user": "{problem}"},
+    }  # fmt: skip
+    (place / "plan.json").write_text(json.dumps(record))
+    return "plan.json"
+
+
+def _mix(place: Path, text: str) -> str:
+    (place / "mix.toml").write_text(text)
+    return "mix.toml"
+
+
+def _other_tokenizer(place: Path) -> list[str]:
+    head = place / "head"
+    head.mkdir()
+    (head / "config.json").write_text("{}")
+    card = {
+        "format": "apportion-reward-head", "version": 1, "policy": "another",
+        "tokenizer": "0123456789abcdef", "template": {"user": "{problem}"}, "intercept": 0.0,
+        "layers": 2, "trained_on": [], "metrics": {},
+    }  # fmt: skip
+    (head / "apportion_prm.json").write_text(json.dumps(card))
+    return _measure("--strategies", "dvts", "--budgets", "4", "--prm", "head")
+
+
+def _no_prm(place: Path) -> list[str]:
+    (place / "head").mkdir()
+    (place / "head" / "config.json").write_text("{}")
+    return _measure("--strategies", "dvts", "--budgets", "4", "--prm", "head")
+
+
+def _served(address: str) -> list[str]:
+    return ["profile", "--problems", "good.jsonl", "--policy", address]
+
+
+def _measure(*more: str) -> list[str]:
+    return ["measure", "--problems", "good.jsonl", "--policy", "smollm2-135m", *more]
+
+
+Case = Callable[[Path], list[str]]
+CASES: dict[str, tuple[Case, str]] = {
+    "missing file": (lambda p: profile(p, "none.jsonl"), "none.jsonl"),
+    "not JSON at line 7": (_not_json, "line 7"),
+    "no answer field": (_no_answer, "--answer-field"),
+    "budget 0": (lambda p: _measure("--strategies", "majority", "--budgets", "0"), "budget 0"),
+    "budget 6 with width 4": (
+        lambda p: _measure("--strategies", "dvts", "--budgets", "6", "--prm", "head"),
+        "multiple of the width",
+    ),
+    "unknown strategy": (lambda p: _measure("--strategies", "guess"), "beam_search"),
+    "an option the strategy does not have": (
+        lambda p: _measure("--strategies", "majority", "--score", "foo"),
+        "--score: majority does not have it",
+    ),
+    "servers and a cluster": (
+        lambda p: [
+            "profile",
+            "--problems",
+            "good.jsonl",
+            "--ray",
+            "--policy",
+            "http://127.0.0.1:9/v1",
+            "--policy-model",
+            "lab-0.4m",
+        ],
+        "is an address",
+    ),
+    "unknown policy": (
+        lambda p: ["profile", "--problems", "good.jsonl", "--policy", "nope"],
+        "smollm2-135m",
+    ),
+    "no PRM for a strategy that needs one": (
+        lambda p: _measure("--strategies", "dvts", "--budgets", "4"),
+        "--prm",
+    ),
+    "a classifier for a policy": (
+        lambda p: ["profile", "--problems", "good.jsonl", "--policy", _classifier(p)],
+        "PRMs go with --prm",
+    ),
+    "a PRM that has moved": (
+        lambda p: ["run", "--plan", _plan(p, prm="/gone/head"), "--problems", "good.jsonl"],
+        "say where it is now",
+    ),
+    "unknown PRM": (
+        lambda p: _measure("--strategies", "dvts", "--budgets", "4", "--prm", "nope"),
+        "PRM nope: no such model",
+    ),
+    "a model that is no PRM": (_no_prm, "no known PRM convention"),
+    "PRM whose tokenizer does not fit": (_other_tokenizer, "tokenizer does not fit"),
+    "plan of another version": (_old_plan, "version 99"),
+    "damaged plan": (_damaged_plan, "damaged"),
+    "not a plan": (_not_a_plan, "not a plan"),
+    "missing plan": (
+        lambda p: ["run", "--plan", "no.json", "--problems", "good.jsonl"],
+        "no.json",
+    ),
+    "read-only store": (_read_only, "read-only"),
+    "unknown difficulty": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--difficulty", "tricky"],
+        "easy, medium, hard",
+    ),
+    "policy without evidence": (lambda p: ["recommend", "--policy", "nobody"], "no evidence"),
+    "0 further problems": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--next-problems", "0"],
+        "next-problems 0: must be a whole number of at least 1",
+    ),
+    "limits that nothing keeps to": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "4", "--max-flops", "1e3"],
+        "difficulty all: no known strategy keeps to max-flops 1000; the nearest, greedy, needs",
+    ),
+    "budget 0 to recommend": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "0"],
+        "budget 0",
+    ),
+    "limit in seconds where none are known": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--max-seconds", "1"],
+        "--max-seconds: no throughput is measured: give --device NAME",
+    ),
+    "limit in money where nothing has a price": (
+        lambda p: [
+            "recommend",
+            "--policy",
+            "smollm2-135m",
+            "--max-usd",
+            "1",
+            "--device",
+            "rtx-4090-24gb",
+        ],
+        "--max-usd: nothing here has a price: give --usd-per-hour",
+    ),
+    "unknown device": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--device", "tpu"],
+        "--device tpu: must be one of a100-sxm-80gb",
+    ),
+    "wrong prices": (
+        lambda p: ["recommend", "--policy", "smollm2-135m", "--prices", "good.jsonl"],
+        "prices good.jsonl: not TOML",
+    ),
+    "budget of an old plan": (
+        lambda p: ["budget", "--workload", "good.jsonl", "--plan", _plan(p)],
+        "is of version 1",
+    ),
+    "workload of unknown difficulty": (
+        lambda p: ["budget", "--workload", _mix(p, "tricky = 3"), "--plan", _plan(p)],
+        "difficulty 'tricky': must be one of easy, medium, hard",
+    ),
+    "two totals": (
+        lambda p: [
+            "budget",
+            "--workload",
+            "good.jsonl",
+            "--plan",
+            _plan(p),
+            "--total-usd",
+            "1",
+            "--total-tokens",
+            "2",
+        ],
+        "not allowed with",
+    ),
+    "replaying no policy": (lambda p: ["replay"], "--policy: must be given"),
+    "replaying a policy without samples": (
+        lambda p: ["replay", "--policy", "nobody"],
+        "bundled are those of lab-0.4m",
+    ),
+    "replaying with a PRM that has not scored": (
+        lambda p: ["replay", "--policy", "lab-0.4m", "--prm", "nobody"],
+        "bundled are lab-0.4m-prm",
+    ),
+    "replaying 0 samples": (lambda p: ["replay", "--k", "0,4"], "--k 0"),
+    "replaying some samples": (lambda p: ["replay", "--k", "some"], "as in 4,16,64"),
+    "nothing to fit": (lambda p: ["fit"], "evidence"),
+    "not a number": (lambda p: profile(p, "good.jsonl", "--seed", "x"), "not a whole number"),
+    "sampling with a plan": (
+        lambda p: ["run", "--plan", _plan(p), "--problems", "good.jsonl", "--max-tokens", "9"],
+        "the plan says that",
+    ),
+    "temperature 9": (lambda p: profile(p, "good.jsonl", "--temperature", "9"), "temperature"),
+    "two limits for one file": (
+        lambda p: profile(p, "good.jsonl", "--limit", "1", "--limit", "2"),
+        "--limit",
+    ),
+    "plan without evidence": (
+        lambda p: ["plan", "--policy", "nobody", "--out", "plan.json"],
+        "apportion profile",
+    ),
+    "no server at the address": (
+        lambda p: [*_served("http://127.0.0.1:9/v1"), "--policy-model", "lab-0.4m"],
+        "no server answers there",
+    ),
+    "no server that tells its model": (
+        lambda p: _served("http://127.0.0.1:9/v1"),
+        "no server answers there",
+    ),
+    "not an address": (
+        lambda p: [*_served("http://"), "--policy-model", "lab-0.4m"],
+        "http://localhost:8000/v1",
+    ),
+    "a model's name without an address": (
+        lambda p: [*_served("lab-0.4m"), "--policy-model", "lab-0.4m"],
+        "--policy http://localhost:8000/v1",
+    ),
+    "an address of an unknown model": (
+        lambda p: [*_served("http://127.0.0.1:9/v1"), "--policy-model", "nope"],
+        "policy nope: no such model",
+    ),
+    "an impatient user": (
+        lambda p: profile(p, "good.jsonl", "--stall-timeout", "0"),
+        "--stall-timeout",
+    ),
+    "evidence of an address": (
+        lambda p: ["recommend", "--policy", "http://127.0.0.1:9/v1"],
+        "evidence goes by a model's name",
+    ),
+    "a command for what is served": (
+        lambda p: ["serve-command", "--prm", "http://127.0.0.1:9/v1"],
+        "is served already",
+    ),
+    "run without plan or strategy": (lambda p: ["run", "--problems", "good.jsonl"], "--plan"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_one_line_and_exit_code_2(case: str, place: Path) -> None:
+    make, clue = CASES[case]
+    arguments = make(place)
+    before = digest(place)
+    ended = apportion(place, *arguments, "--store", "sqlite:///store.db")
+    said = ended.stderr.strip().splitlines()
+    assert ended.returncode == 2, ended.stderr
+    assert clue in said[-1]
+    # Progress remarks may come before; the error itself is one line, and no traceback.
+    assert sum(line.startswith("apportion: ") for line in said) == 1
+    assert "Traceback" not in ended.stderr
+    assert digest(place) == before
+
+
+def test_bad_input_makes_no_store(tmp_path: Path) -> None:
+    (tmp_path / "good.jsonl").write_text(QUESTION)
+    for arguments in (["fit"], ["profile", "--problems", "good.jsonl", "--policy", "nope"]):
+        assert apportion(tmp_path, *arguments).returncode == 2
+        assert not (tmp_path / "apportion.db").exists()
+
+
+def test_a_bad_store_is_one_line(place: Path) -> None:
+    ended = apportion(place, "fit", "--store", "what is this")
+    assert ended.returncode == 2
+    assert "not a database URL" in ended.stderr
+
+
+def test_help_is_quick_and_imports_nothing_heavy(place: Path) -> None:
+    code = (
+        "import sys, planner.cli.main as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'vllm', 'transformers', 'optuna', 'pandas', 'sklearn', 'sqlalchemy'}\n"
+        "heavy |= {'httpx'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.rstrip().endswith("[]")
+    for command in (
+        "profile", "measure", "import", "replay", "fit", "plan", "run", "budget", "recommend",
+        "report", "demo",
+    ):  # fmt: skip
+        assert command in ended.stdout

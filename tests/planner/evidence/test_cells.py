@@ -1,0 +1,51 @@
+"""Cells of evidence: what rows of one policy, PRM, difficulty and strategy come to."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.strategy import (
+    AdaptiveMajority,
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Score,
+    Strategy,
+    key,
+)
+from planner.evidence.gathering import cells, level_pass_rates, strategy_of
+from tests.helpers.evidence_frames import frame_of, row
+
+
+def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
+    frame = frame_of(
+        [row(Majority(4), "a", 1.0), row(Majority(4), "a", 0.5, source="replayed"),
+         row(Majority(4), "b", 0.0)]
+    )  # fmt: skip
+    for cell in cells(frame).to_dict("records"):
+        assert (cell["problems"], cell["rows"], cell["successes"]) == (2, 3, 1.5)
+        assert cell["sources"] == "measured+replayed"
+
+
+STRATEGIES: list[Strategy] = [
+    Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
+    AdaptiveMajority(8), AdaptiveMajority(8, 0.6),
+    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
+def test_a_cell_knows_its_strategy(strategy: Strategy) -> None:
+    for cell in cells(frame_of([row(strategy, "a", 1.0)])).to_dict("records"):
+        assert strategy_of(cell) == strategy
+
+
+def test_pass_rates_of_a_level_are_means_over_problems_not_rows() -> None:
+    rows_of_one = [row(Majority(n), "a", 1.0, pass_at_1=0.9) for n in (1, 4, 16)]
+    frame = frame_of([*rows_of_one, row(Majority(1), "b", 0.0, pass_at_1=0.5)])
+    rates = level_pass_rates(frame)
+    assert rates["policy", "easy"] == pytest.approx(0.7)
+    assert rates["policy", "all"] == pytest.approx(0.7)

@@ -1,0 +1,41 @@
+"""Strategies are compared on the same problems, and not on a few because one was run on a few."""
+
+from __future__ import annotations
+
+from executor.strategy import BeamSearch, BestOfN, Majority, key
+from planner.evidence.comparable import comparable, for_pair, shared_problems
+from tests.helpers.evidence_frames import frame_of, row
+
+
+def test_strategies_are_compared_on_the_problems_all_of_them_were_run_on() -> None:
+    many = [row(Majority(4), f"p{i}", 0.0) for i in range(20)]
+    few = [row(BeamSearch(4), f"p{i}", 1.0) for i in range(8)]
+    usable = for_pair(frame_of(many + few), "policy", "prm")
+    assert shared_problems(usable) == {f"p{i}" for i in range(8)}
+    assert usable.groupby("strategy")["problem"].nunique().tolist() == [8, 8]
+
+
+def test_what_was_run_on_few_problems_does_not_make_all_others_rest_on_them() -> None:
+    many = [row(Majority(n), f"p{i}", 0.0) for n in (1, 4) for i in range(200)]
+    few = [row(Majority(16), f"p{i}", 1.0) for i in range(5)]
+    some = [row(Majority(16), f"p{i}", 1.0) for i in range(40)]
+    found = comparable(frame_of([*many, *few]), "policy", None)
+    assert found.left_out == {key(Majority(16)): 5}
+    assert found.rows["problem"].nunique() == 200
+    [said] = found.notes()
+    assert key(Majority(16)) in said
+    assert "5 of 200 problems" in said
+    found = comparable(frame_of([*many, *some]), "policy", None)
+    assert not found.left_out
+    assert found.rows["problem"].nunique() == 40
+    [said] = found.notes()
+    assert "40 of 200 problems" in said
+
+
+def test_a_prm_that_scored_next_to_nothing_does_not_take_away_what_needs_none() -> None:
+    many = [row(Majority(4), f"p{i}", 0.0) for i in range(100)]
+    few = [row(BestOfN(4), f"p{i}", 1.0) for i in range(5)]
+    found = comparable(frame_of([*many, *few]), "policy", "prm")
+    assert set(found.rows["strategy"]) == {key(Majority(4))}
+    assert found.left_out == {key(BestOfN(4)): 5}
+    assert found.rows["problem"].nunique() == 100

@@ -1,0 +1,55 @@
+"""Which runs of a store count as evidence: those that the newest profile is alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from executor.store.store import RunSpec
+from planner.evidence.gathering import current
+
+
+def spec_of(kind: str = "profile", prm: str | None = None, **settings: Any) -> RunSpec:
+    """A run of the policy `p`, asked in the plain way by models with digests `a` and `h`."""
+    models = {"policy": "a"} | ({} if prm is None else {"prm": "h"})
+    plain = {"sampling": {"temperature": 0.7}, "template": {"user": "{problem}"}, "models": models}
+    return RunSpec(kind, "p", prm, plain | settings)
+
+
+def test_runs_of_another_template_sampling_or_model_are_left_out() -> None:
+    newest = spec_of(seed=1)
+    others = [
+        spec_of(template={"user": "Q: {problem}"}),
+        spec_of(sampling={"temperature": 1.0}),
+        spec_of(models={"policy": "retrained"}),
+    ]
+    same = [spec_of("measure", seed=0), spec_of("measure", prm="head")]
+    assert current([*others, *same, newest]) == [*same, newest]
+
+
+def test_the_newest_profile_says_what_counts_not_a_newer_measurement() -> None:
+    profile_run = spec_of()
+    odd = spec_of("measure", template={"user": "Q: {problem}"})
+    assert current([profile_run, odd]) == [profile_run]
+
+
+def test_feedback_never_puts_measured_runs_aside() -> None:
+    measured = [spec_of("measure", seed=seed) for seed in range(3)]
+    cooler = spec_of("feedback", sampling={"temperature": 0.2})
+    assert current([*measured, cooler]) == measured
+    imported = spec_of("measure", study="theirs")
+    assert current([imported, cooler]) == [imported]
+    assert current([cooler]) == [cooler]
+    alike = spec_of("feedback")
+    assert current([*measured, alike]) == [*measured, alike]
+
+
+def test_feedback_on_another_head_of_one_name_puts_none_aside() -> None:
+    measured = spec_of("measure", prm="head")
+    served = spec_of("feedback", prm="head", models={"policy": "a", "prm": "served"})
+    assert current([measured, served]) == [measured]
+
+
+def test_of_two_heads_of_one_name_the_newer_counts() -> None:
+    old = spec_of("measure", prm="head", models={"policy": "a", "prm": "old"})
+    new = spec_of("measure", prm="head", models={"policy": "a", "prm": "new"})
+    assert current([old, spec_of(), new]) == [spec_of(), new]

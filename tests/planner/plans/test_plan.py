@@ -1,0 +1,357 @@
+"""Plan files: read back as written, refused in one line where damaged, never half written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.errors import InputError
+from executor.models.templates import PromptTemplate
+from executor.strategy import (
+    AdaptiveMajority,
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Sampling,
+    Strategy,
+)
+from planner.costs.architecture import Shape
+from planner.costs.cost import Rates
+from planner.plans.plan import VERSION, Entry, Plan, ProbeCost, write_whole
+from planner.plans.reference import Cloud, Reference
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.probes import TEXT
+
+HEAD = Head(
+    probes=4,
+    features=("log_words", "agreement"),
+    mean=(0.5, 0.5),
+    scale=(2.0, 2.0),
+    weights=((1.0, -0.25),) * RANGES,
+    intercepts=(0.1,) * RANGES,
+    nominal=0.9,
+    quality=Quality(0.4, 1.0, 0.75, 0.02, 0.91, 0.3, ((0.8, 0.1, 0.1),) * 3),
+)
+CLASSIFIER = DifficultyModel((HEAD,), 40)
+REFERENCE = Reference(
+    Cloud(40, (1.0,) * len(TEXT), tuple(map(tuple, np.eye(len(TEXT)))), 9.0),
+    Cloud(40, (0.5, 0.25), ((0.1, 0.0), (0.0, 0.1)), 4.0),
+    (1, 2, 3, 4, 5),
+)
+
+
+def entry(strategy: Strategy, accuracy: float = 0.7) -> Entry:
+    return Entry(strategy, accuracy, (0.6, 0.8), {"generated_tokens": 400.0, "flops": None})
+
+
+def known(strategy: Strategy) -> Entry:
+    return dataclasses.replace(entry(strategy), beta=(7.0, 3.0))
+
+
+def plan_of(**fields: Any) -> Plan:
+    plain: dict[str, Any] = {
+        "policy": "simulated-policy",
+        "prm": "simulated-prm",
+        "sampling": Sampling(temperature=0.9, max_tokens=512),
+        "template": PromptTemplate("Q: {problem}", "Think.", (("1+1", "2"),), ("END",)),
+        "entries": {"easy": entry(Majority(4)), "hard": entry(Dvts(16)), "all": entry(BestOfN(4))},
+        "classifier": CLASSIFIER,
+        "constraint": {"budget": 16},
+        "rests_on": {"rows": 12, "problems": 3, "evidence": "abc", "model": None},
+        "frontier": {"hard": (entry(Majority(4), 0.2), entry(Dvts(16))), "all": (entry(Greedy()),)},
+        "rates": Rates(1_000, 500, tokens_per_second=9.0, policy_shape=Shape(2, 64, 64)),
+        "alternatives": {
+            "easy": (known(Majority(4)),),
+            "all": (known(Majority(4)), known(Dvts(8))),
+        },
+        "probe_cost": ProbeCost(30.0, 12.5),
+        "reference": REFERENCE,
+    }
+    return Plan(**(plain | fields))
+
+
+def damaged(tmp_path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    record = plan_of().to_dict()
+    change(record)
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(record))
+    return path
+
+
+strategies = st.one_of(
+    st.just(Greedy()),
+    st.builds(Majority, st.integers(1, 256)),
+    st.builds(BestOfN, st.integers(1, 256)),
+    st.builds(lambda k, width: BeamSearch(k * width, width), st.integers(1, 9), st.integers(2, 9)),
+    st.builds(lambda k, width: Dvts(k * width, width), st.integers(1, 9), st.integers(2, 9)),
+    st.builds(AdaptiveMajority, st.integers(1, 64), st.floats(0.51, 0.99)),
+    st.builds(ParticleFilter, st.integers(1, 64), st.floats(0.1, 10)),
+)
+
+
+@given(
+    every=strategies, hard=strategies, accuracy=st.floats(0, 1),
+    classifier=st.sampled_from([None, CLASSIFIER]),
+)  # fmt: skip
+def test_a_plan_is_read_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    every: Strategy,
+    hard: Strategy,
+    accuracy: float,
+    classifier: DifficultyModel | None,
+) -> None:
+    path = tmp_path_factory.mktemp("plan") / "plan.json"
+    entries = {"all": entry(every, accuracy), "hard": entry(hard)}
+    kept = {"all": (entry(hard, accuracy), entry(every))}
+    plan = plan_of(entries=entries, classifier=classifier, frontier=kept)
+    plan.save(path)
+    assert Plan.load(path) == plan
+
+
+def test_the_file_is_the_document_and_the_same_each_time(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    plan_of().save(first)
+    plan_of().save(second)
+    assert first.read_bytes() == second.read_bytes()
+    record = json.loads(first.read_text())
+    assert record == plan_of().to_dict()
+    assert (record["format"], record["version"]) == ("apportion-plan", VERSION)
+
+
+def test_a_difficulty_without_an_entry_gets_the_one_for_all() -> None:
+    plan = plan_of()
+    assert plan.entry("hard").strategy == Dvts(16)
+    assert plan.entry("medium").strategy == plan.entry("all").strategy == BestOfN(4)
+
+
+def test_a_plan_may_keep_a_classifier_though_its_own_limits_are_not_worth_routing() -> None:
+    plan = plan_of(worth_routing=False)
+    assert not plan.routes
+    assert plan_of(worth_routing=False, entries={"all": entry(Majority(4))}).prm_in_use is None
+    assert plan_of().prm_in_use == plan.prm_in_use == "simulated-prm"
+
+
+def test_the_profiles_mix_is_in_shares() -> None:
+    assert plan_of(rests_on={"mix": {"easy": 3, "medium": 0, "hard": 1}}).mix == {
+        "easy": 0.75, "medium": 0.0, "hard": 0.25,
+    }  # fmt: skip
+    assert plan_of(rests_on={}).mix == {"all": 1.0}
+
+
+def test_what_decides_between_strategies_names_the_run() -> None:
+    plan = plan_of()
+    other = {"all": (dataclasses.replace(known(Dvts(8)), beta=(6.0, 4.0)),)}
+    assert plan_of(alternatives=other).choices() != plan.choices()
+    same = {"worth_routing": False}
+    assert plan_of(alternatives=other, **same).choices() == plan_of(**same).choices()
+
+
+def test_a_plan_routes_only_where_the_difficulty_would_change_anything() -> None:
+    assert plan_of().routes
+    assert not plan_of(classifier=None).routes
+    assert not plan_of(entries={"all": entry(Majority(4)), "easy": entry(Majority(4), 0.9)}).routes
+
+
+# Damage
+
+
+def drop(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda record: record.pop(name)
+
+
+def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
+    *path, last, value = path_and_value
+
+    def change(record: Any) -> None:
+        for name in path:
+            record = record[name]
+        record[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("version", 1), "its classifier is of version 1; make it again with: apportion plan"),
+        (put("version", 4), "is version 4; this apportion reads versions 1, 2 and 3"),
+        (drop("alternatives"), "damaged"),
+        (drop("probe_cost"), "damaged"),
+        (put("probe_cost", {"generated": 1.0}), "damaged"),
+        (put("reference", "text", "features", ["colour"]), "of other features"),
+        (put("reference", "text", "points", 1), "a cloud needs two points"),
+        (put("reference", "text", "mean", [1.0]), "a cloud needs two points"),
+        (put("reference", "agreement", ["many"]), "damaged"),
+        (drop("reference"), "damaged"),
+        (lambda record: record["alternatives"].pop("all"), "alternatives: must be of all too"),
+        (lambda record: record["alternatives"]["easy"][0].pop("beta"), "each needs its beta"),
+        (put("alternatives", "easy", 0, "beta", [1.0]), "damaged"),
+        (put("alternatives", "easy", 0, "beta", [0.0, 1.0]), "must be above 0"),
+        (drop("frontier"), "damaged"),
+        (put("frontier", "medium", []), "frontier: must be of difficulties that have an entry"),
+        (put("frontier", "hard", 0, "strategy", "n", 0), "budget 0 for majority"),
+        (put("frontier", "hard", 0, "interval", []), "damaged"),
+        (drop("rates"), "damaged"),
+        (put("rates", "watts", "many"), "damaged"),
+        (put("rates", "roofline", {}), "damaged"),
+        (drop("version"), "is version None"),
+        (put("format", "other"), "not a plan"),
+        (drop("entries"), "damaged"),
+        (drop("policy"), "damaged"),
+        (drop("template"), "damaged"),
+        (put("entries", []), "damaged"),
+        (put("entries", {}), "entries must be all, easy, hard, medium, and all among them"),
+        (lambda record: record["entries"].pop("all"), "and all among them"),
+        (put("entries", "harder", plan_of().entry("hard").to_dict()), "entries must be"),
+        (put("entries", "easy", None), "damaged"),
+        (put("entries", "easy", "strategy", {"name": "magic"}), "strategy 'magic': must be one of"),
+        (put("entries", "easy", "strategy", "n", 0), "budget 0 for majority"),
+        (put("entries", "easy", "interval", [0.5]), "damaged"),
+        (put("entries", "easy", "interval", 0.5), "damaged"),
+        (put("entries", "easy", "predicted_accuracy", "high"), "damaged"),
+        (put("prm", None), "a strategy needs a PRM, but the plan names none"),
+        (put("sampling", "temperature", 0), "temperature 0"),
+        (put("sampling", "heat", 1), "damaged"),
+        (put("template", {"user": "no question"}), "lacks {problem}"),
+        (put("template", "default"), "not a template"),
+        (put("classifier", {"probes": 4}), "damaged"),
+        (put("classifier", "heads", []), "damaged"),
+        (put("classifier", "heads", 0, "weights", [[1.0, 1.0]]), "damaged"),
+        (put("classifier", "heads", 0, "mean", [0.5]), "damaged"),
+        (put("classifier", "heads", 0, "intercepts", ["a"] * RANGES), "damaged"),
+        (put("classifier", "heads", 0, "probes", -1), "damaged"),
+        (put("classifier", "heads", 0, "features", ["log_words", "colour"]), "damaged"),
+    ],
+)
+def test_a_damaged_plan_is_one_line_that_names_the_file(
+    tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str
+) -> None:
+    path = damaged(tmp_path, change)
+    with pytest.raises(InputError) as caught:
+        Plan.load(path)
+    text = str(caught.value)
+    assert text.startswith(f"plan {path}: ")
+    assert message in text
+    assert "\n" not in text
+
+
+def test_the_damage_cases_start_from_a_plan_that_loads(tmp_path: Path) -> None:
+    assert Plan.load(damaged(tmp_path, lambda record: None)) == plan_of()
+
+
+def test_plans_of_version_1_that_do_not_route_are_read_and_have_no_frontier(
+    tmp_path: Path,
+) -> None:
+    def older(record: dict[str, Any]) -> None:
+        record |= {"version": 1, "classifier": None}
+        del (
+            record["frontier"],
+            record["rates"],
+            record["alternatives"],
+            record["probe_cost"],
+            record["reference"],
+        )
+
+    plan = Plan.load(damaged(tmp_path, older))
+    assert plan == plan_of(
+        classifier=None, frontier={}, rates=Rates(), alternatives={}, probe_cost=None,
+        reference=None,
+    )  # fmt: skip
+
+
+def test_plans_of_version_2_are_read_and_have_no_alternatives(tmp_path: Path) -> None:
+    def older(record: dict[str, Any]) -> None:
+        record["version"] = 2
+        del record["alternatives"], record["probe_cost"], record["reference"]
+
+    plan = Plan.load(damaged(tmp_path, older))
+    assert plan == plan_of(alternatives={}, probe_cost=None, reference=None)
+
+
+def test_what_else_could_be_chosen_is_no_part_of_the_run(tmp_path: Path) -> None:
+    assert plan_of(frontier={}, rates=Rates()).choices() == plan_of().choices()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "not JSON"), (b"{", "not JSON"), (b"\xff\xfe\xfa", "not JSON"), (b"[]", "not a plan"),
+     (b"null", "not a plan")],
+)  # fmt: skip
+def test_a_file_that_is_no_plan_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        Plan.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        Plan.load(tmp_path / "none.json")
+    with pytest.raises(InputError, match="Is a directory"):
+        Plan.load(tmp_path)
+
+
+def test_a_prm_is_needed_only_by_strategies_that_use_it(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    plan = plan_of(prm=None, entries={"all": entry(Majority(4))}, frontier={})
+    plan.save(path)
+    assert Plan.load(path) == plan
+
+
+# Writing
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "plan.json"
+    write_whole(path, "old")
+
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["plan.json"]
+
+
+def test_a_write_that_is_interrupted_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_whole(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["plan.json"]
+
+
+def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_whole(path, "a long old text")
+    write_whole(path, "π")
+    assert path.read_text(encoding="utf-8") == "π"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        plan_of().save(tmp_path / "none" / "plan.json")
+
+
+def test_plans_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plan_of().policy = "other"  # type: ignore[misc]

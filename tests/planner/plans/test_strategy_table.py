@@ -1,0 +1,179 @@
+"""Choices from a plan: those of `choose` where a difficulty is certain, closed forms where not."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.errors import InputError
+from executor.models.templates import PromptTemplate
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling
+from planner.choice.constraint import Constraint
+from planner.choice.recommend import Choice, Probing, candidates, choose
+from planner.costs.cost import Cost, Rates
+from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.plans.strategy_table import Menu
+from profiling.difficulty.pass_rate import LEVELS
+from tests.helpers.evidence_frames import simulated_frame
+
+RATES = Rates(1000, 500, tokens_per_second=50.0, prm_tokens_per_second=200.0, usd_per_hour=2.0)
+ACCURACIES = {
+    "easy": {Greedy(): 0.8, Majority(4): 0.85, Majority(16): 0.95, BestOfN(16): 0.9, Dvts(16): 0.9},
+    "medium": {Greedy(): 0.2, Majority(4): 0.3, Majority(16): 0.4, BestOfN(16): 0.6, Dvts(16): 0.7},
+    "hard": {Greedy(): 0.0, Majority(4): 0.0, Majority(16): 0.0, BestOfN(16): 0.1, Dvts(16): 0.3},
+}
+FRAME = simulated_frame(ACCURACIES, 40)
+FOUND = {level: candidates(FRAME, "policy", "prm", level, None, RATES) for level in LEVELS}
+
+
+def plan_of(found: dict[str, list[Choice]] | None = None, **fields: Any) -> Plan:
+    known = {level: tuple(map(Entry.of, each)) for level, each in (found or FOUND).items()}
+    plain: dict[str, Any] = {"alternatives": known, "rates": RATES, "probe_cost": ProbeCost(90, 50)}
+    return Plan(
+        "policy", "prm", Sampling(), PromptTemplate(), {"all": known["all"][0]}, None, {}, {},
+        **(plain | fields),
+    )  # fmt: skip
+
+
+PLAN = plan_of()
+
+constraints = st.builds(
+    Constraint,
+    budget=st.none() | st.integers(1, 20),
+    max_flops=st.none() | st.floats(1e5, 1e7),
+    max_seconds=st.none() | st.floats(0.1, 40),
+    max_usd=st.none() | st.floats(1e-4, 0.02),
+    target_accuracy=st.none() | st.floats(0.01, 1),
+    confidence=st.floats(0.5, 0.99),
+)
+
+
+@given(level=st.sampled_from(LEVELS), constraint=constraints, probes=st.sampled_from([0, 4]))
+def test_of_a_certain_difficulty_the_choice_is_that_of_the_evidence(
+    level: str, constraint: Constraint, probes: int
+) -> None:
+    menu = PLAN.menu(probes)
+    found = FOUND[level]
+    if probes:
+        found = [Probing(probes, 90, 50).charge(choice, RATES) for choice in found]
+    try:
+        made = choose(level, found, constraint, RATES).choice
+    except InputError as error:
+        with pytest.raises(InputError, match=re.escape(str(error))):
+            menu.choose(level, constraint)
+        return
+    pick = menu.choose(level, constraint)
+    assert pick.strategy == made.strategy
+    assert pick.predicted_accuracy == pytest.approx(made.predicted_accuracy)
+    assert pick.interval == pytest.approx(made.interval)
+    assert pick.cost.to_dict() == pytest.approx(made.cost.to_dict())
+    if not probes:
+        entry = PLAN.recommend(level, constraint)
+        assert (entry.strategy, entry.cost) == (pick.strategy, pick.cost.to_dict())
+
+
+def choice(strategy: Any, accuracy: float, weight: float = 1000.0, **costs: Any) -> Choice:
+    cost = Cost(10.0 * strategy.n, 0.0, 0.0, **costs)
+    beta = (weight * accuracy, weight * (1 - accuracy))
+    return Choice(strategy, accuracy, (accuracy, accuracy), cost, 10, "measured", beta)
+
+
+def test_between_difficulties_the_mean_over_their_chances_decides() -> None:
+    """Nobody's first choice may be best where the difficulty is not known."""
+    menu = Menu({
+        "easy": [choice(Majority(4), 0.9), choice(Majority(5), 0.8), choice(Majority(6), 0.1)],
+        "hard": [choice(Majority(4), 0.1), choice(Majority(5), 0.5), choice(Majority(6), 0.6)],
+    })  # fmt: skip
+    for easy, best in ((1.0, 4), (0.5, 5), (0.0, 6)):
+        chances = {"easy": easy, "hard": 1 - easy}
+        pick = menu.choose(chances, Constraint())
+        expected = {4: 0.1 + 0.8 * easy, 5: 0.5 + 0.3 * easy, 6: 0.6 - 0.5 * easy}
+        assert pick.strategy == Majority(best)
+        assert pick.predicted_accuracy == pytest.approx(expected[best])
+        assert pick.cost.generated_tokens == pytest.approx(10 * best)
+
+
+def test_what_is_believed_of_a_mixture_has_its_mean_and_its_variance() -> None:
+    easy, hard = choice(Majority(4), 0.9, 50), choice(Majority(4), 0.2, 20)
+    pick = Menu({"easy": [easy], "hard": [hard]}).choose({"easy": 0.25, "hard": 0.75}, Constraint())
+    a, b = pick.beta
+    variance = 0.25**2 * 0.9 * 0.1 / 51 + 0.75**2 * 0.2 * 0.8 / 21
+    assert a / (a + b) == pytest.approx(0.25 * 0.9 + 0.75 * 0.2)
+    assert a * b / ((a + b) ** 2 * (a + b + 1)) == pytest.approx(variance)
+    assert pick.interval[0] < pick.predicted_accuracy < pick.interval[1]
+
+
+def test_a_strategy_unknown_on_a_difficulty_that_may_be_met_is_not_chosen() -> None:
+    menu = Menu({
+        "easy": [choice(Majority(4), 0.5), choice(Dvts(4), 0.9)], "hard": [choice(Majority(4), 0.1)]
+    })  # fmt: skip
+    assert menu.choose("easy", Constraint()).strategy == Dvts(4)
+    assert menu.choose({"easy": 0.99, "hard": 0.01}, Constraint()).strategy == Majority(4)
+
+
+def test_a_difficulty_nothing_is_known_of_counts_as_all() -> None:
+    found = {level: FOUND[level] for level in ("easy", "all")}
+    plan = plan_of(found)
+    assert plan.recommend("hard", Constraint()) == plan.recommend("all", Constraint())
+
+
+def test_probes_are_part_of_the_budget_and_of_the_cost() -> None:
+    menu = PLAN.menu(4)
+    assert menu.choose("medium", Constraint(budget=20)).strategy == Dvts(16)
+    # Sixteen samples include the probes, a search does not.
+    assert menu.choose("medium", Constraint(budget=16)).strategy == BestOfN(16)
+    plain, probed = PLAN.menu().choose("medium", Constraint()), menu.choose("medium", Constraint())
+    assert plain.strategy == probed.strategy == Dvts(16)
+    added = probed.cost.generated_tokens - plain.cost.generated_tokens
+    assert added == pytest.approx(4 * 90)
+
+
+@given(chances=st.tuples(*[st.floats(0.01, 1)] * 3), target=st.none() | st.floats(0.1, 0.9))
+def test_many_states_at_once_are_each_what_they_are_alone(
+    chances: tuple[float, float, float], target: float | None
+) -> None:
+    menu, constraint = PLAN.menu(), Constraint(budget=16, target_accuracy=target)
+    rows = np.array([np.roll(chances, shift) / math.fsum(chances) for shift in range(3)])
+    states = np.hstack([rows, np.zeros((3, 1))])
+    together = menu.worth(states, constraint)
+    assert together is not None
+    for i, state in enumerate(states):
+        alone = menu.worth(state[None, :], constraint)
+        assert alone is not None
+        assert together.chosen[i] == alone.chosen[0]
+        assert together.accuracy[i] == pytest.approx(alone.accuracy[0])
+        assert together.price[i] == pytest.approx(alone.price[0])
+
+
+def test_a_plan_that_keeps_no_alternatives_says_so() -> None:
+    with pytest.raises(InputError, match="keeps no alternatives to choose from; make it again"):
+        plan_of(alternatives={}).recommend("easy", Constraint())
+
+
+def test_costs_that_are_not_known_or_damaged() -> None:
+    unknown = {"generated_tokens": None, "prompt_tokens": 1.0, "prm_tokens": 1.0}
+    entry = dataclasses.replace(PLAN.alternatives["all"][0], cost=unknown)
+    found = plan_of(alternatives={"all": (entry,)}).recommend("all", Constraint())
+    assert math.isnan(found.cost["generated_tokens"] or 0)
+    entry = dataclasses.replace(entry, cost={"tokens": 1.0})
+    with pytest.raises(InputError, match=r"plan: cost of .*: damaged"):
+        plan_of(alternatives={"all": (entry,)}).recommend("all", Constraint())
+
+
+def test_choosing_takes_less_than_a_millisecond() -> None:
+    PLAN.menu()
+    seconds = []
+    for n in range(300):
+        constraint = Constraint(budget=1 + n % 20, target_accuracy=0.5 if n % 2 else None)
+        started = time.perf_counter()
+        PLAN.recommend(LEVELS[n % 4], constraint)
+        seconds.append(time.perf_counter() - started)
+    assert np.median(seconds) < 0.001

@@ -1,0 +1,340 @@
+"""Queries answered by a plan, on a simulated policy: routed, bounded, deadlines, lost engines."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from executor.answers.grader import MathGrader
+from executor.errors import EngineError, InputError
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.problem import Problem
+from executor.run.admission import CONCURRENCY
+from executor.run.runner import Executor
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling, Strategy
+from planner.choice.constraint import Constraint
+from planner.costs.cost import Rates
+from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.service.answering.answerer import Answered, LateError, Progress, Query
+from planner.service.answering.planned import PlanAnswerer
+from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+
+PROBES = 4
+PROBLEMS = simulated_problems(8)
+CHANCE = {problem.text: 0.98 if i % 2 == 0 else 0.03 for i, problem in enumerate(PROBLEMS)}
+EASY, HARD = PROBLEMS[0], PROBLEMS[1]
+RATES = Rates(1000, 500)
+
+
+NAMED = ((0.98, 0.0, 0.02), (0.0, 1.0, 0.0), (0.02, 0.0, 0.98))
+
+
+def head(probes: int, feature: str, sharpness: float) -> Head:
+    """Easy where a feature is above its mean, hard where below; medium never."""
+    weights = [[0.0]] * RANGES
+    weights[0], weights[-1] = [-sharpness], [sharpness]
+    return Head(
+        probes=probes, features=(feature,), mean=(0.6,), scale=(1.0,),
+        weights=tuple(map(tuple, weights)), intercepts=(0.0, *[-30.0] * (RANGES - 2), 0.0),
+        nominal=0.9,
+        quality=Quality(0.1, 1.0, 1.0, 0.0, 0.9, 0.1, NAMED),
+    )  # fmt: skip
+
+
+# By the text nothing can be told; by the agreement of four samples nearly all.
+CLASSIFIER = DifficultyModel((head(0, "log_numbers", 0.0), head(PROBES, "agreement", 10.0)), 40)
+EXPECTED: dict[str, dict[Strategy, float]] = {
+    "easy": {Greedy(): 0.95, Majority(8): 0.98, BestOfN(16): 0.98, Dvts(16): 0.97},
+    "medium": {Greedy(): 0.2, Majority(8): 0.3, BestOfN(16): 0.5, Dvts(16): 0.5},
+    "hard": {Greedy(): 0.01, Majority(8): 0.02, BestOfN(16): 0.1, Dvts(16): 0.4},
+    "all": {Greedy(): 0.48, Majority(8): 0.5, BestOfN(16): 0.54, Dvts(16): 0.685},
+}
+
+
+def entry(strategy: Strategy, accuracy: float) -> Entry:
+    tokens = 100.0 * strategy.n
+    prm = tokens if strategy.needs_prm else 0.0
+    cost = RATES.price(tokens, 20.0, prm).to_dict()
+    beta = (400 * accuracy, 400 * (1 - accuracy))
+    return Entry(strategy, accuracy, (accuracy - 0.05, accuracy + 0.05), cost, beta)
+
+
+def plan_of(**changes: Any) -> Plan:
+    known = {
+        level: tuple(entry(s, p) for s, p in found.items()) for level, found in EXPECTED.items()
+    }
+    plain: dict[str, Any] = {
+        "policy": "simulated-policy", "prm": "simulated-prm", "sampling": Sampling(max_tokens=400),
+        "template": PromptTemplate(), "classifier": CLASSIFIER, "constraint": {"budget": 20},
+        "entries": {"easy": known["easy"][1], "hard": known["hard"][3], "all": known["all"][3]},
+        "rests_on": {"mix": {"easy": 20, "medium": 0, "hard": 20}}, "alternatives": known,
+        "rates": RATES, "probe_cost": ProbeCost(100.0, 100.0),
+    }  # fmt: skip
+    return Plan(**(plain | changes))
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[MathGrader]:
+    with MathGrader() as shared:
+        yield shared
+
+
+@dataclasses.dataclass
+class Service:
+    """An answerer with what it was made of."""
+
+    answerer: PlanAnswerer
+    executors: list[Executor]
+    heard: list[Progress] = dataclasses.field(default_factory=list)
+
+    def ask(
+        self, problem: Problem, constraint: Constraint | None = None, **options: Any
+    ) -> Answered:
+        query = Query(
+            "request", problem.text, options.pop("messages", ()),
+            constraint or Constraint(budget=20), options.pop("strategy", None), **options,
+        )  # fmt: skip
+        return asyncio.run(self.answerer.answer(query, self.heard.append))
+
+
+def service_of(grader: MathGrader, plan: Plan | None = None, **options: Any) -> Service:
+    executors: list[Executor] = []
+    plan = plan or plan_of()
+
+    def load() -> Executor:
+        # A fresh engine is a sound one.
+        mine = {k: v for k, v in options.items() if not (k == "faults" and executors)}
+        policy = SimulatedPolicy(CHANCE, 2, wrong_answers=50, **mine)
+        executors.append(
+            Executor(policy, SimulatedPrm(0.95), grader, plan.sampling, early_stop=True)
+        )
+        return executors[-1]
+
+    return Service(PlanAnswerer(plan, load), executors)
+
+
+def check_ledger(service: Service, *answered: Answered) -> None:
+    total = sum((one.ledger for one in answered), start=type(answered[0].ledger)())
+    counted = service.executors[-1].policy.counters()
+    assert total.policy_generated == counted.generated
+    assert total.prompt + total.cached == counted.prompt
+
+
+def test_every_query_is_routed_on_top_of_its_probes(grader: MathGrader) -> None:
+    service = service_of(grader)
+    easy, hard = service.ask(EASY), service.ask(HARD)
+    assert (easy.difficulty, hard.difficulty) == ("easy", "hard")
+    assert (easy.strategy, hard.strategy) == (Majority(8), Dvts(16))
+    assert easy.answer == EASY.answer
+    assert easy.ledger.probe == 0 and hard.ledger.probe > 0
+    assert easy.predicted_accuracy == pytest.approx(0.98, abs=0.01)
+    assert hard.predicted_accuracy == pytest.approx(0.4, abs=0.02)
+    assert easy.finish == hard.finish == ("stop",)
+    check_ledger(service, easy, hard)
+    assert [one.stage for one in service.heard[:3]] == ["probing", "routed", "searching"]
+    assert service.heard[1].strategy == "majority"
+    for one in (easy, hard):
+        assert 0 < one.routing < one.seconds
+
+
+def test_a_query_may_have_a_constraint_of_its_own(grader: MathGrader) -> None:
+    service = service_of(grader)
+    assert service.ask(HARD, Constraint(budget=1)).strategy == Greedy()
+    assert service.ask(HARD, Constraint(budget=8)).strategy == Majority(8)
+    cheap = service.ask(EASY, Constraint(target_accuracy=0.9, confidence=0.5))
+    assert cheap.strategy == Greedy()
+    with pytest.raises(InputError, match="max-flops"):
+        service.ask(EASY, Constraint(max_flops=1.0))
+
+
+def test_a_strategy_may_be_forced(grader: MathGrader) -> None:
+    service = service_of(grader)
+    answered = service.ask(EASY, strategy=BestOfN(16))
+    assert answered.strategy == BestOfN(16)
+    assert answered.ledger.probe == 0
+    assert answered.predicted_accuracy is not None
+    unknown = service.ask(EASY, strategy=Majority(3))
+    assert unknown.predicted_accuracy is None
+    assert "what to expect of this strategy is not known" in unknown.notes
+
+
+def test_the_best_different_answers_come_first(grader: MathGrader) -> None:
+    answered = service_of(grader).ask(HARD, strategy=Majority(8), n=3)
+    found = [grader.extract(text) for text in answered.texts]
+    assert len(found) == 3 and found[0] == answered.answer
+    assert len(set(answered.texts)) == 3
+
+
+def test_when_time_runs_out_the_vote_of_what_has_ended_is_given(grader: MathGrader) -> None:
+    service = service_of(grader, latency=0.25)
+    answered = service.ask(EASY, Constraint(budget=20, max_seconds=30), strategy=Majority(8))
+    assert answered.answer == EASY.answer and not answered.notes[1:]
+    late = service.ask(EASY, Constraint(budget=20, max_seconds=0.1), strategy=Majority(8))
+    assert (late.finish, late.answer) == (("length",), None)
+    assert late.texts[0].startswith("Step 1")
+    assert any(note.startswith("time ran out after 0.1 s") for note in late.notes)
+    check_ledger(service, answered, late)
+
+
+def test_time_waited_before_is_part_of_the_time_for_the_answer(grader: MathGrader) -> None:
+    service = service_of(grader, latency=0.2)
+    service.ask(EASY)  # loads the models
+    limit = Constraint(budget=20, max_seconds=30)
+    assert len(service.ask(EASY, limit, strategy=Majority(8)).notes) == 1  # no seconds are known
+    waited = time.perf_counter() - 29.9
+    late = service.ask(EASY, limit, strategy=Majority(8), arrived=waited)
+    assert any(note.startswith("time ran out after 30 s") for note in late.notes)
+    with pytest.raises(LateError, match="before anything was written"):
+        service.ask(EASY, limit, arrived=time.perf_counter() - 31)
+
+
+def test_models_that_are_not_loaded_in_time(grader: MathGrader) -> None:
+    service = service_of(grader)
+    loaded = service.answerer._load
+    service.answerer._load = lambda: time.sleep(0.3) or loaded()  # type: ignore[func-returns-value]
+
+    async def two() -> Answered:
+        limit = Constraint(budget=20, max_seconds=0.05)
+        one = Query("request", EASY.text, (), limit, None)
+        with pytest.raises(LateError, match="not loaded in time"):
+            await service.answerer.answer(one, service.heard.append)
+        # Who has the time waits for the same models.
+        patient = Query("request", EASY.text, (), Constraint(budget=20), None)
+        return await service.answerer.answer(patient, service.heard.append)
+
+    assert asyncio.run(two()).answer == EASY.answer
+    assert len(service.executors) == 1
+
+
+def test_nothing_is_told_before_the_models_are_there(grader: MathGrader) -> None:
+    service = service_of(grader)
+    loaded, heard = service.answerer._load, []  # type: ignore[var-annotated]
+
+    def load() -> Executor:
+        heard.extend(service.heard)
+        return loaded()
+
+    service.answerer._load = load
+    service.ask(EASY)
+    assert heard == [] != service.heard
+
+
+def test_the_ledger_of_a_query_is_known_though_it_is_not_answered(grader: MathGrader) -> None:
+    service = service_of(grader, latency=0.2)
+    service.ask(EASY)
+    before = service.executors[0].policy.counters().generated
+    query = Query("request", EASY.text, (), Constraint(budget=20), Majority(8))
+
+    async def cancelled() -> None:
+        async with asyncio.timeout(0.1):
+            await service.answerer.answer(query, service.heard.append)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+    spent = service.executors[0].policy.counters().generated - before
+    assert query.ledger.policy_generated == query.ledger.discarded == spent
+
+
+def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) -> None:
+    # Eight could settle the vote of sixteen, and are drawn first; they do not, and time runs out.
+    service = service_of(grader, latency=0.5)
+    answered = service.ask(HARD, Constraint(budget=20, max_seconds=0.9), strategy=Majority(16))
+    assert answered.finish == ("stop",)
+    assert any("the vote of 8 that had ended is given" in note for note in answered.notes)
+    check_ledger(service, answered)
+    assert 0 < answered.ledger.generated < answered.ledger.policy_generated
+
+
+def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
+    grader: MathGrader,
+) -> None:
+    # Four probes, then those that could settle the vote of sixteen; they do not, and time runs out.
+    easy = (entry(Greedy(), 0.98), entry(Majority(16), 0.5))
+    others = (entry(Greedy(), 0.02), entry(Majority(16), 0.4))
+    known = {"easy": easy} | dict.fromkeys(("medium", "hard", "all"), others)
+    service = service_of(grader, plan_of(alternatives=known), latency=0.4)
+    first = service.ask(EASY)  # loads the models
+    answered = service.ask(HARD, Constraint(budget=20, max_seconds=1.0))
+    assert answered.strategy == Majority(16)
+    assert any("the vote of 10 that had ended is given" in note for note in answered.notes)
+    check_ledger(service, first, answered)
+
+
+def test_of_a_search_cut_short_the_longest_part_is_given(grader: MathGrader) -> None:
+    service = service_of(grader, latency=0.2)
+    answered = service.ask(EASY, Constraint(budget=20, max_seconds=0.5), strategy=Dvts(4))
+    assert answered.finish == ("length",)
+    assert answered.texts[0].startswith("Step 1") and "boxed" not in answered.texts[0]
+    check_ledger(service, answered)
+    assert 0 < answered.ledger.generated < answered.ledger.policy_generated
+
+
+def test_a_lost_engine_is_said_and_the_next_query_gets_another(grader: MathGrader) -> None:
+    service = service_of(grader, faults=range(1, sys.maxsize))
+    with pytest.raises(EngineError):
+        service.ask(EASY)
+    assert service.ask(EASY).answer == EASY.answer
+    assert len(service.executors) == 2
+
+
+def test_as_many_are_answered_at_once_as_the_engines_hold(grader: MathGrader) -> None:
+    service = service_of(grader)
+    before = service.answerer.places
+    service.ask(EASY, strategy=Greedy())
+    sequences = service.executors[0].policy.capacity.sequences
+    # Until it is known what questions take: as many as the plan's largest strategy lets in.
+    assert before == CONCURRENCY and service.answerer.places == 2 * sequences
+    for _ in range(200):
+        service.ask(HARD, strategy=Majority(8))
+    assert 2 * sequences // 8 <= service.answerer.places <= 2 * sequences // 8 + 10
+
+
+def test_equal_seeds_give_equal_answers_whatever_the_request_is_called(grader: MathGrader) -> None:
+    def texts(**options: Any) -> tuple[str, ...]:
+        return service_of(grader).ask(HARD, strategy=Majority(8), n=3, **options).texts
+
+    assert texts(seed=7) == texts(seed=7) != texts(seed=8)
+
+
+def test_a_limit_on_tokens_is_kept(grader: MathGrader) -> None:
+    answered = service_of(grader).ask(EASY, strategy=Majority(8), max_tokens=20)
+    assert answered.finish == ("length",)
+    assert answered.ledger.policy_generated <= 8 * 20
+
+
+def test_probes_cut_by_a_query_s_own_limit_say_nothing_of_difficulty(grader: MathGrader) -> None:
+    service = service_of(grader)
+    short = service.ask(EASY, max_tokens=5, explain=True)
+    assert short.explain["probing"]["probes"] == PROBES
+    assert short.explain["estimate"] == short.explain["probing"]["by_text"]
+    assert "predicted for 400 tokens a response, not 5" in short.notes
+    # Long enough for all of them: they are what the plan's limit gives.
+    long = service.ask(EASY, max_tokens=399, explain=True)
+    assert (long.difficulty, long.explain["estimate"]["probes"]) == ("easy", PROBES)
+    assert "predicted for 400 tokens a response, not 399" in long.notes
+    assert not any("predicted for" in note for note in service.ask(EASY, max_tokens=400).notes)
+
+
+def test_a_policy_that_is_asked_one_question_at_a_time_says_so(grader: MathGrader) -> None:
+    messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": EASY.text})
+    with pytest.raises(InputError, match="one question at a time"):
+        service_of(grader).ask(EASY, messages=messages)
+
+
+def test_an_explanation_is_made_where_it_is_asked_for(grader: MathGrader) -> None:
+    service = service_of(grader)
+    assert service.ask(EASY).explain == {}
+    told = service.ask(EASY, explain=True).explain
+    assert json.loads(json.dumps(told)) == told
+    assert told["probing"]["probes"] == told["estimate"]["probes"] == PROBES
+    assert told["probing"]["by_text"]["probes"] == 0
+    others = [one["strategy"] for one in told["alternatives"]]
+    assert others[0] == "best_of_n(n=16,score=last,vote=max)" and "majority(n=8)" not in others

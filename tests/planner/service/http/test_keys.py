@@ -1,0 +1,152 @@
+"""No request without a key gets in."""
+
+from __future__ import annotations
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import openai
+import pytest
+from fastapi import APIRouter
+
+from executor.errors import InputError
+from planner.service.http.keys import OPEN, Keys
+from planner.service.http.settings import Settings
+from tests.helpers.served_app import MODEL, chat, serving, until
+from tests.planner.service.conftest import Answering
+
+FIRST, SECOND = "sk-first-0123456789", "sk-second-0123456789"
+
+
+def basic(key: str) -> str:
+    return "Basic " + base64.b64encode(f"anybody:{key}".encode()).decode()
+
+
+def test_every_path_but_the_open_ones_needs_a_key(make_answerer: Answering) -> None:
+    page = APIRouter()
+
+    @page.get("/")
+    async def index() -> str:
+        return "the page"
+
+    settings = Settings(keys=Keys([FIRST, SECOND]))
+    with serving(make_answerer(), settings, (page,)) as served, served.client() as client:
+        paths = client.get("/openapi.json", headers={"Authorization": f"Bearer {FIRST}"}).json()
+        assert set(paths["paths"]) > OPEN
+        for path in [*paths["paths"], "/openapi.json", "/nowhere", "//healthz", "/healthz/"]:
+            for method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD"):
+                status = client.request(method, path.replace("{model}", MODEL)).status_code
+                if path in OPEN:
+                    assert status == (200 if method == "GET" else 405), (method, path)
+                else:
+                    assert status == 401, (method, path)
+        for wrong in ("", "Bearer", "Bearer ", f"Bearer {FIRST}x", f"Bearer {FIRST[:-1]}", FIRST,
+                      "Basic !", f"Basic {FIRST}", basic("wrong-key-0"), "Digest a=b"):  # fmt: skip
+            headers = {"Authorization": wrong.rstrip()}
+            told = client.post("/v1/chat/completions", json=chat(), headers=headers)
+            assert told.status_code == 401, wrong
+            assert told.json()["error"]["code"] == "invalid_api_key"
+            assert told.headers["www-authenticate"] == "Bearer"
+        two = [("Authorization", f"Bearer {FIRST}"), ("Authorization", "Bearer wrong-key-0")]
+        assert client.get("/v1/models", headers=two).status_code == 401
+        for right in (f"Bearer {FIRST}", f"bearer {SECOND}", basic(SECOND)):
+            headers = {"Authorization": right}
+            assert client.post("/v1/chat/completions", json=chat(), headers=headers).is_success
+        # A browser is asked for it by the page, and by nothing that programs use.
+        assert client.get("/").headers["www-authenticate"].startswith("Basic ")
+        assert served.desk.answerer.policy.calls == 3
+        assert FIRST not in served.text and SECOND not in served.text
+
+
+def test_a_busy_key_does_not_lock_another_out(make_answerer: Answering) -> None:
+    settings = Settings(keys=Keys([FIRST, SECOND, FIRST]), concurrency=1, queue=4)
+    with (
+        serving(make_answerer(latency=0.2), settings) as served,
+        served.client() as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+
+        def ask(key: str, prompts: int) -> int:
+            body = {"model": MODEL, "prompt": ["what is x?"] * prompts}
+            headers = {"Authorization": f"Bearer {key}"}
+            return client.post("/v1/completions", json=body, headers=headers).status_code
+
+        busy = threads.submit(ask, FIRST, 4)
+        until(lambda: served.desk.queue.waiting == 3)
+        assert ask(FIRST, 1) == 429
+        assert ask(SECOND, 1) == 200
+        assert busy.result() == 200
+
+
+def test_the_official_client_sends_its_key(make_answerer: Answering) -> None:
+    with serving(make_answerer(), Settings(keys=Keys([FIRST]))) as served:
+        right = openai.OpenAI(base_url=f"{served.url}/v1", api_key=FIRST, max_retries=0)
+        wrong = openai.OpenAI(base_url=f"{served.url}/v1", api_key=SECOND, max_retries=0)
+        with right, wrong:
+            assert right.models.list().data
+            with pytest.raises(openai.AuthenticationError):
+                wrong.models.list()
+
+
+def test_keys_of_a_file_go_before_those_of_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"# of the team\n\n  {FIRST}\n{SECOND}  \n")
+    environment = {"APPORTION_API_KEYS": "sk-other-0123, sk-another-0123,"}
+    of_file = Keys.find(file, environment)
+    of_environment = Keys.find(None, environment)
+    assert of_file is not None and of_environment is not None
+    assert of_file.admit(f"Bearer {SECOND}".encode())
+    assert not of_file.admit(b"Bearer sk-other-0123")
+    assert of_environment.admit(b"Bearer sk-another-0123")
+    assert not of_environment.admit(b"Bearer ")
+    assert Keys.find(None, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [("", "no key"), ("# none\n", "no key"), ("short\n", "key 1 must be"),
+     (f"{FIRST}\nwith a space in it\n", "key 2 must be"), ("schlüssel-0123\n", "key 1 must be")],
+)  # fmt: skip
+def test_files_that_hold_no_keys(tmp_path: Path, text: str, match: str) -> None:
+    (tmp_path / "keys").write_text(text)
+    with pytest.raises(InputError, match=match):
+        Keys.find(tmp_path / "keys", {})
+
+
+def test_a_variable_set_to_nothing_lets_nobody_in() -> None:
+    with pytest.raises(InputError, match="APPORTION_API_KEYS"):
+        Keys.find(None, {"APPORTION_API_KEYS": ""})
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        Keys.find(tmp_path / "keys", {})
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:8080", 200), ("127.0.0.1", 200), ("[::1]:9", 200), ("evil.example:8080", 403),
+     ("127.0.0.1.evil.example", 403), ("", 403)],
+)  # fmt: skip
+def test_without_keys_a_name_that_others_lead_here_is_kept_out(
+    make_answerer: Answering, host: str, status: int
+) -> None:
+    """DNS rebinding: a page of another site would be of the same origin as this server."""
+    here = Settings(only_here=True)
+    with serving(make_answerer(), here) as served, served.client() as client:
+        asked = client.post("/v1/chat/completions", json=chat(), headers={"Host": host})
+        assert asked.status_code == status
+        assert client.get("/metrics", headers={"Host": host}).status_code == status
+
+
+def test_readiness_tells_who_has_no_key_nothing_of_the_models(make_answerer: Answering) -> None:
+    answerer = make_answerer()
+    answerer.fault = "http://10.0.0.7:8000/v1: lost"
+    with (
+        serving(answerer, Settings(keys=Keys(["a-long-key"]))) as served,
+        served.client() as client,
+    ):
+        told = client.get("/readyz")
+    assert told.status_code == 503
+    assert "10.0.0.7" not in told.text

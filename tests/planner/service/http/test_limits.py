@@ -1,0 +1,85 @@
+"""The body's limits, and settings that cannot be."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter
+
+from executor.errors import InputError
+from executor.store.store import Store
+from planner.service.feedback.feedback import Feedback
+from planner.service.feedback.route import feedback_router
+from planner.service.http.keys import Keys
+from planner.service.http.settings import Settings
+from planner.service.page import page_router
+from tests.helpers.served_app import chat, serving
+from tests.planner.service.conftest import Answering
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("concurrency", 0), ("queue", -1), ("max_body", 0), ("drain_seconds", -1)]
+)
+def test_settings_that_cannot_be(field: str, value: int) -> None:
+    with pytest.raises(InputError, match=field.replace("_", "-")):
+        Settings(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("keys", "match"), [(None, "there are no keys"), (Keys(["sk-one-0123"]), "at least 1")]
+)
+def test_a_share_of_the_places_is_a_key_s(keys: Keys | None, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        Settings(keys=keys, max_per_key=0)
+
+
+def test_a_body_that_is_too_large(make_answerer: Answering) -> None:
+    with serving(make_answerer(), Settings(max_body=1000)) as served, served.client() as client:
+        told = client.post("/v1/chat/completions", json=chat("x" * 1000))
+        assert told.status_code == 413 and told.json()["error"]["code"] == "request_too_large"
+
+        def pieces() -> object:
+            for _ in range(100):
+                yield b" " * 100
+
+        headers = {"content-type": "application/json"}
+        chunked = client.post("/v1/chat/completions", content=pieces(), headers=headers)  # type: ignore[arg-type]
+        assert chunked.status_code == 413
+        assert client.post("/v1/chat/completions", json=chat("x" * 100)).status_code == 200
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Iterator[tuple[APIRouter, ...]]:
+    """What reads bodies besides OpenAI's paths."""
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+        asked = Settings(body_seconds=0.1)
+        yield (
+            feedback_router(Feedback(store), asked),
+            page_router("sqlite:///nowhere.db", settings=asked),
+        )
+
+
+BODIES = ("/v1/completions", "/v1/chat/completions", "/v1/feedback", "/api/difficulty")
+
+
+def test_a_body_that_does_not_come(make_answerer: Answering, doors: tuple[APIRouter, ...]) -> None:
+    with serving(make_answerer(), Settings(body_seconds=0.1), doors) as served:
+        host, port = served.url.removeprefix("http://").split(":")
+        for path in BODIES:
+            with socket.create_connection((host, int(port)), timeout=5) as client:
+                client.sendall(
+                    f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                    "content-length: 100\r\n\r\n{".encode()
+                )
+                assert client.recv(4096).startswith(b"HTTP/1.1 408 "), path
+
+
+def test_only_json_is_read(make_answerer: Answering, doors: tuple[APIRouter, ...]) -> None:
+    with serving(make_answerer(), routers=doors) as served, served.client() as client:
+        for path in BODIES:
+            for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+                told = client.post(path, content=b"{}", headers={"content-type": kind})
+                assert told.status_code == 415 and told.json()["error"]["message"], path
