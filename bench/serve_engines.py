@@ -32,9 +32,9 @@ from executor.problem import Problem, content_id
 from executor.run.runner import Executor
 from executor.strategy import Strategy, key
 from planner.cli.commands import common
-from planner.cli.console import Silence
 from planner.cli.main import build_parser
 from planner.plans.plan import Plan
+from planner.runtime.reporter import SilentReporter
 from planner.runtime.router import Ask, route
 from profiling.problems.files import load_problems
 
@@ -209,7 +209,7 @@ def main() -> None:
         live = stack.enter_context(serving(path, *options))
         command = ["serve", "--plan", str(path), "--store", f"sqlite:///{scratch}/own.db"]
         parsed = build_parser().parse_args([*command, *options])
-        session = stack.enter_context(common.session(parsed, Silence()))
+        session = stack.enter_context(common.session(parsed, SilentReporter()))
         executor = session.executor(
             plan.policy, plan.prm, template=plan.template, sampling=plan.sampling
         )

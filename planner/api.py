@@ -91,12 +91,12 @@ class Apportion:
         Raises:
             InputError: no evidence, or nothing keeps to the limits.
         """
-        from planner.cli.commands import common
         from planner.cli.commands.recommend import recommended
         from planner.costs.pricing import Pricing
+        from planner.usecases import stored_models
 
         return recommended(
-            self.store, policy, prm, common.difficulty(difficulty), Constraint(**limits),
+            self.store, policy, prm, stored_models.difficulty(difficulty), Constraint(**limits),
             pricing or Pricing(), benchmark=benchmark,
         )  # fmt: skip
 
@@ -209,7 +209,7 @@ class Apportion:
 
     def _opened(self) -> Session:
         from executor.engines.options import EngineOptions
-        from planner.cli.console import Silence
+        from planner.runtime.reporter import SilentReporter
         from planner.runtime.session import Session, Settings
 
         if self._session is None:
@@ -217,7 +217,7 @@ class Apportion:
             settings = self._settings or Settings(
                 early_stop=True, engine=EngineOptions(block_size=32)
             )
-            self._session = Session(Silence(), self.store, settings)
+            self._session = Session(SilentReporter(), self.store, settings)
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(
                 target=self._loop.run_forever, name="apportion", daemon=True

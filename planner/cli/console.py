@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
@@ -98,15 +97,6 @@ class Output:
         else:
             with self.err.status(f"{label} ..."):
                 yield
-
-
-class Silence(Output):
-    """Says nothing and leaves stdout alone: for programs that use this as a library."""
-
-    def __init__(self) -> None:
-        self.as_json = True
-        self.console = self.err = Console(file=io.StringIO(), quiet=True)
-        self._stdout = io.StringIO()
 
 
 def _own_stdout() -> Any:

@@ -44,10 +44,10 @@ from executor.servers.server import Patience
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
 from planner.catalog import load_catalog
-from planner.cli.console import Output
 from planner.costs import measured as noted
 from planner.costs import throughput
 from planner.costs.architecture import Shape
+from planner.runtime.reporter import Reporter
 from profiling.problems.files import load_problems
 
 Served = TypeVar("Served")
@@ -98,15 +98,15 @@ class Work:
 class Session:
     """Models and store of one command; a context manager. Models load when first asked for."""
 
-    def __init__(self, output: Output, store_url: str, settings: Settings) -> None:
-        self.output = output
+    def __init__(self, reporter: Reporter, store_url: str, settings: Settings) -> None:
+        self.reporter = reporter
         self.settings = settings
         self.store_url = store_url
         self._stack = ExitStack()
         self._cluster: Cluster | None = None
         if settings.cluster is not None:
             # Before a store is made: the cluster may not be there.
-            with output.status("starting Ray"):
+            with reporter.status("starting Ray"):
                 self._cluster = self._stack.enter_context(
                     Cluster.connect(settings.cluster, settings.engine.tensor_parallel_size)
                 )
@@ -134,12 +134,12 @@ class Session:
             self._note_unjudged(report.unjudged, self._spread.prm_name)
             timeouts += report.timeouts
         if timeouts:
-            self.output.say(f"note: {timeouts} answers took too long to compare")
+            self.reporter.say(f"note: {timeouts} answers took too long to compare")
         self._stack.close()
 
     def _note_unjudged(self, steps: int, prm: str | None) -> None:
         if steps:
-            self.output.say(
+            self.reporter.say(
                 f"note: {steps} steps ended beyond the context of PRM {prm} "
                 "and are worth 0; --max-tokens keeps responses shorter"
             )
@@ -176,7 +176,7 @@ class Session:
         checkpoint = self.checkpoint(name)
         wanted = template or self.template(name)
         if checkpoint not in self._policies:
-            with self.output.status(f"loading policy {name}"):
+            with self.reporter.status(f"loading policy {name}"):
                 options, _ = divided(self.settings.engine, with_prm=with_prm)
                 self._policies[checkpoint] = self._start(checkpoint, wanted, options)
             self._note_size(checkpoint)
@@ -198,7 +198,7 @@ class Session:
         """What servers do not tell is said once."""
         if isinstance(served, HttpPolicy | HttpPrm):
             for note in served.shortcomings:
-                self.output.say(f"note: {note}")
+                self.reporter.say(f"note: {note}")
         return served
 
     def prm(self, name: str, policy: Policy) -> Prm:
@@ -206,7 +206,7 @@ class Session:
         checkpoint = find_prm(name)
         at = (checkpoint, policy.name)
         if at not in self._prms:
-            with self.output.status(f"loading PRM {name}"):
+            with self.reporter.status(f"loading PRM {name}"):
                 _, options = divided(self.settings.engine, with_prm=True)
                 loaded = load_prm(name, policy.tokens, options, self.settings.patience)
             self._prms[at] = self._noted(loaded)
@@ -283,10 +283,10 @@ class Session:
                 recipe,
                 self._cluster,
                 concurrency=self.settings.concurrency or CONCURRENCY,
-                say=self.output.say,
+                say=self.reporter.say,
             )
         )
-        with self.output.status(f"loading {policy} in {workers.count} workers"):
+        with self.reporter.status(f"loading {policy} in {workers.count} workers"):
             workers.load()
         for model in filter(None, (checkpoint, scorer)):
             self._note_size(model)
@@ -346,7 +346,7 @@ class Session:
         """Run a coroutine of problems with a progress bar, and note the throughput it had."""
         before, prm_before = self._counters(spec)
         started = time.perf_counter()
-        with self.output.progress(label, total) as progress:
+        with self.reporter.progress(label, total) as progress:
             solved: int = asyncio.run(work(progress))
         seconds = time.perf_counter() - started
         after, prm_after = self._counters(spec)

@@ -10,13 +10,13 @@ import pandas as pd
 from executor.answers.grader import MathGrader
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
-from planner.cli.commands.common import store_exists, store_name
 from planner.costs import measured as noted
 from planner.costs.architecture import Shape
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
+from planner.usecases.stored_models import store_exists, store_name
 
 if TYPE_CHECKING:
     from planner.prediction.outcome_model import OutcomeModel

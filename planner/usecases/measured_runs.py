@@ -5,9 +5,9 @@ from __future__ import annotations
 from executor.problem import problem_uid
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
-from planner.cli.commands.common import store_exists, store_name
 from planner.costs import measured as noted
 from planner.evidence import gathering as evidence
+from planner.usecases.stored_models import store_exists, store_name
 from profiling.profiler import BENCHMARK
 
 

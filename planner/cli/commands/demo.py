@@ -131,19 +131,19 @@ def _road(
 
     head = course.prm
     if head is None:
-        session.output.say("[bold]1. A reward head from the policy's own samples[/bold]")
+        session.reporter.say("[bold]1. A reward head from the policy's own samples[/bold]")
         # It is trained on problems of its own: rewards on those it has seen would flatter it.
         training = load_problems(folder / course.profile, limit=n)
         head = str(out / f"{Path(policy).name}-head")
         if not Path(head).exists():
             fit_prm.fit(session, policy, training, arguments.samples, Path(head))
     else:
-        session.output.say(f"[bold]1. The PRM {head}, which comes with the policy[/bold]")
+        session.reporter.say(f"[bold]1. The PRM {head}, which comes with the policy[/bold]")
     executor = session.executor(policy, head)
     template = session.template(policy)
     plain = executor.without_prm()
 
-    session.output.say("[bold]2. A profile: pass@1 and difficulty[/bold]")
+    session.reporter.say("[bold]2. A profile: pass@1 and difficulty[/bold]")
     spec = profile_spec(executor, arguments.samples, template.to_dict())
     session.timed(
         "profiling", n, spec,
@@ -153,24 +153,24 @@ def _road(
         ),
     )  # fmt: skip
 
-    session.output.say("[bold]3. Strategies measured live[/bold]")
+    session.reporter.say("[bold]3. Strategies measured live[/bold]")
     live: list[Strategy] = [Greedy()]
     live += [kind(budget) for kind in (BeamSearch, Dvts) for budget in course.budgets]
     for strategy in live:
         runner = executor if strategy.needs_prm else plain
         measure(session, runner, template, profiled, strategy)
 
-    session.output.say("[bold]4. The outcome model and the plan[/bold]")
+    session.reporter.say("[bold]4. The outcome model and the plan[/bold]")
     frame = evidence.gather(session.store, session.grader)
     fit_command.fit(
-        session.store, frame, arguments.trials, arguments.seed, session.output, arguments.store
+        session.store, frame, arguments.trials, arguments.seed, session.reporter, arguments.store
     )
     # A question is probed before its strategy is chosen: that is part of the budget.
     constraint = Constraint(budget=max(course.budgets) + PROBES)
     plan, made = plan_command.make(arguments.store, policy, head, constraint)
     plan.save(out / "plan.json")
 
-    session.output.say("[bold]5. The plan on problems it has never seen[/bold]")
+    session.reporter.say("[bold]5. The plan on problems it has never seen[/bold]")
     planned = run_plan(session, plan, unseen)
     runs = [planned.summary]
     paired: list[PairedDifference] = []

@@ -16,7 +16,6 @@ from executor.errors import InputError
 from executor.store.store import Store
 from planner.catalog import load_catalog
 from planner.cli.commands import common
-from planner.cli.commands.common import store_exists
 from planner.cli.console import Output, count, share, table
 from planner.costs import measured as noted
 from planner.evaluation.comparison import Comparison, against_oracle, area, compare, families, rules
@@ -25,6 +24,7 @@ from planner.evidence import gathering as evidence
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS
 from planner.prediction.tuning import pairs, tune
+from planner.usecases.stored_models import store_exists
 
 _NOTES = (
     "a problem's difficulty is that of its profile, which has seen its label; "

@@ -15,6 +15,7 @@ from planner.cli.console import Output
 from planner.evidence import gathering as evidence
 from planner.prediction import tuning
 from planner.prediction.outcome_model import OutcomeModel
+from planner.runtime.reporter import Reporter
 
 ARTEFACT = "outcome-model"
 
@@ -38,13 +39,13 @@ def fit(
     frame: pd.DataFrame,
     trials: int,
     seed: int,
-    output: Output,
+    reporter: Reporter,
     storage: str,
     *,
     transfer: float = tuning.TRANSFER,
 ) -> tuning.Fit:
     """Fit to a frame and keep the model in the store."""
-    with output.progress("tuning the outcome model", trials) as progress:
+    with reporter.progress("tuning the outcome model", trials) as progress:
         fitted = tuning.fit(
             frame,
             trials=trials,

@@ -58,9 +58,9 @@ def fit(
         for one in read_profile(session.store, spec, problems)
     ]
     location = session.checkpoint(policy_name).location
-    with session.output.progress("reading hidden states", len(graded)) as progress:
+    with session.reporter.progress("reading hidden states", len(graded)) as progress:
         steps = hidden_states(location, executor.policy, graded, progress=progress)
-    with session.output.status("training the head"):
+    with session.reporter.status("training the head"):
         fitted = train_head(steps, random_state=session.settings.seed)
         save_head(
             fitted, location, out, policy=executor.policy, template=template, problems=problems

@@ -18,7 +18,6 @@ from planner.choice.constraint import Constraint
 from planner.choice.frontier import frontier
 from planner.choice.recommend import Probing, Recommendation, candidates, choose, cost_unit
 from planner.cli.commands import common
-from planner.cli.commands.common import model_name
 from planner.cli.console import Output, count, share, table
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
@@ -29,7 +28,9 @@ from planner.plans.routing_value import Comparison, compare, expected
 from planner.prediction.beta import PERCENT
 from planner.prediction.tuning import fingerprint
 from planner.report import wording as words
+from planner.usecases import stored_models
 from planner.usecases.evidence_bundle import Basis, read_basis
+from planner.usecases.stored_models import model_name
 from planner.workloads.misclassification import Confusion
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.fitting import PROBES, fit_difficulty
@@ -70,7 +71,7 @@ def make(
     """
     name, prm_name = model_name(policy), model_name(prm)
     basis = read_basis(store_url, name, prm_name, pricing)
-    common.check_known(constraint, basis.rates)
+    stored_models.check_known(constraint, basis.rates)
     with Store.open(store_url, create=False) as store, MathGrader() as grader:
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]

@@ -18,7 +18,6 @@ from planner.choice.next_measurement import PROBLEMS
 from planner.choice.recommend import Choice, candidates, choose
 from planner.choice.scorer_verdict import vote_gain
 from planner.cli.commands import common
-from planner.cli.commands.common import model_name, store_exists
 from planner.cli.commands.recommendation import document, show
 from planner.cli.console import Output
 from planner.costs.cost import Rates
@@ -27,8 +26,9 @@ from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
 from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
 from planner.report import scorer_wording as prm_words
-from planner.usecases import measured_runs
+from planner.usecases import measured_runs, stored_models
 from planner.usecases.evidence_bundle import Basis, measured_names, read_basis
+from planner.usecases.stored_models import model_name, store_exists
 from profiling.difficulty.pass_rate import ALL
 
 Reader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], Basis]
@@ -62,7 +62,7 @@ class Measured:
         Raises:
             InputError: nothing keeps to the constraint.
         """
-        common.check_known(constraint, self.basis.rates)
+        stored_models.check_known(constraint, self.basis.rates)
         made = choose(self.level, list(self.found), constraint, self.basis.rates)
         answered = explain(
             self.rows,
@@ -111,7 +111,7 @@ class Published:
         Raises:
             InputError: nothing keeps to the constraint.
         """
-        common.check_known(constraint, self.rates)
+        stored_models.check_known(constraint, self.rates)
         made = choose(ALL, list(self.found), constraint, self.rates)
         answered = of_choice(
             self.policy,
@@ -137,7 +137,7 @@ def run(arguments: Namespace, output: Output) -> None:
         arguments.store,
         arguments.policy,
         arguments.prm,
-        common.difficulty(arguments.difficulty),
+        stored_models.difficulty(arguments.difficulty),
         common.constraint(arguments),
         common.pricing(arguments),
         benchmark=arguments.benchmark,

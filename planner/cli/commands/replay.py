@@ -16,9 +16,10 @@ from executor.errors import InputError
 from executor.resources import data_folder
 from executor.store.store import Store
 from planner.cli.commands import common
-from planner.cli.commands.common import model_name, store_exists
 from planner.cli.console import Output, count, table
 from planner.evidence import gathering as evidence
+from planner.usecases import stored_models
+from planner.usecases.stored_models import model_name, store_exists
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.pools.replay import ORDERS
 from profiling.pools.stored import load_pools, prms_in, saved_policies, saved_pools, stored_pools
@@ -90,8 +91,8 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
         specs = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
         if not any(policy in (None, spec.policy) for spec in specs):
             return None
-        policy = common.only_policy(specs, policy)
-        prms = common.prms_of(specs, policy)
+        policy = stored_models.only_policy(specs, policy)
+        prms = stored_models.prms_of(specs, policy)
         if prm is None and len(prms) == 1:
             (prm,) = prms
         of_policy = [spec for spec in specs if spec.policy == policy]

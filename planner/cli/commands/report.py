@@ -15,14 +15,15 @@ from planner.catalog import load_catalog
 from planner.choice.answer import Answer
 from planner.choice.recommend import candidates
 from planner.cli.commands import common
-from planner.cli.commands.common import model_name, store_exists
 from planner.cli.commands.recommend import answer, asks_published, published, unknown_costs
 from planner.cli.console import Output
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence import gathering as evidence
 from planner.report import BasisRow, ReportData, report
 from planner.report.formats import write
+from planner.usecases import stored_models
 from planner.usecases.evidence_bundle import Basis, measured_names, read_basis
+from planner.usecases.stored_models import model_name, store_exists
 from profiling.difficulty.pass_rate import ALL, LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.pools.stored import load_pools, prms_in, saved_profiles
@@ -58,7 +59,7 @@ def _pair(arguments: Namespace) -> tuple[str, str | None]:
         with Store.open(arguments.store, create=False) as store:
             runs = store.runs()
     if policy is None or policy in {spec.policy for spec in runs}:
-        return common.pair(runs, policy, prm)
+        return stored_models.pair(runs, policy, prm)
     return policy, prm or _bundled_prm(policy)
 
 
@@ -87,7 +88,7 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
         return published_data(*known.answer(constraint))
     policy, prm = measured or (policy, prm)
     basis = read_basis(arguments.store, policy, prm, pricing, benchmark, catalog)
-    common.check_known(constraint, basis.rates)
+    stored_models.check_known(constraint, basis.rates)
     answers = [
         answer(basis, policy, prm, level, constraint)
         for level in LEVELS

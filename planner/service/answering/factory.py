@@ -58,7 +58,7 @@ def open_service(
     given = policy or plan.policy
     name = session.checkpoint(given).name
     scorer = prm or (None if plan.prm is None else find_plan_prm(plan.prm))
-    say = warn or session.output.say
+    say = warn or session.reporter.say
     drift, feedback = (
         Drift(plan),
         Feedback(session.store, warn=unkept or say, sampling=plan.sampling),

@@ -17,7 +17,6 @@ from executor.store.store import Store
 from planner.catalog import load_catalog
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
-from planner.cli.commands.common import store_exists
 from planner.cli.commands.recommend import Measured, Published, look_up
 from planner.cli.commands.recommendation import document
 from planner.cli.commands.report import basis_rows, published_data
@@ -32,6 +31,7 @@ from planner.report.html import to_fragment
 from planner.report.plain import to_dict
 from planner.service.page.choices import choices, evidence_name
 from planner.usecases.evidence_bundle import Basis, read_basis
+from planner.usecases.stored_models import store_exists
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.probes import Probes
 

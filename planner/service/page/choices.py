@@ -8,10 +8,10 @@ from typing import Any
 
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
-from planner.cli.commands.common import store_exists
 from planner.evidence import gathering as evidence
 from planner.plans.plan import Plan
 from planner.published import figures
+from planner.usecases.stored_models import store_exists
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.profiler import BENCHMARK

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from executor.errors import InputError
 from planner.choice.constraint import Constraint
-from planner.cli.commands.common import difficulty
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
 from planner.service.http.faults import OVERLOADED, RequestError
@@ -25,6 +24,7 @@ from planner.service.monitoring.snapshot import Snapshot
 from planner.service.page.advisor import Advisor, Asked, NotHereError
 from planner.service.page.static import Page
 from planner.service.page.worker import BusyError, Worker
+from planner.usecases.stored_models import difficulty
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]

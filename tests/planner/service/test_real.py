@@ -16,8 +16,8 @@ from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
-from planner.cli.console import Silence
 from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings
 from planner.service.answering.answerer import Answered, Query
 from planner.service.answering.factory import Opened, open_service
@@ -54,7 +54,7 @@ def plan() -> Plan:
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25)
-    with Session(Silence(), url, Settings(engine=options, early_stop=True)) as opened:
+    with Session(SilentReporter(), url, Settings(engine=options, early_stop=True)) as opened:
         yield opened
 
 

@@ -23,8 +23,8 @@ from executor.errors import InputError
 from executor.store.pending import Bounds
 from executor.store.store import Store
 from planner.cli.commands import common, serve
-from planner.cli.console import Silence
 from planner.cli.main import build_parser
+from planner.runtime.reporter import SilentReporter
 from planner.service.monitoring.drift import Finding
 from planner.service.monitoring.traffic import Traffic
 from planner.service.queue.fair_queue import Queue
@@ -85,7 +85,7 @@ def running(place: Path, latency: float, *options: str) -> Iterator[tuple[Any, d
 
 def start(*options: str) -> None:
     """The command in this process, for what it refuses."""
-    serve.run(build_parser().parse_args(["serve", *options]), Silence())
+    serve.run(build_parser().parse_args(["serve", *options]), SilentReporter())
 
 
 def ask(document: dict[str, Any]) -> httpx.Response:

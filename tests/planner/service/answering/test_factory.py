@@ -13,9 +13,9 @@ from executor.errors import InputError
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.run.runner import Executor
 from planner.choice.constraint import Constraint
-from planner.cli.console import Silence
 from planner.evidence import gathering as evidence
 from planner.prediction import tuning
+from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings, find_plan_prm
 from planner.service.answering.answerer import Answered, Query
 from planner.service.answering.factory import Opened, open_service
@@ -47,7 +47,7 @@ class Loading(Session):
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Loading]:
-    with Loading(Silence(), f"sqlite:///{tmp_path}/store.db", Settings()) as opened:
+    with Loading(SilentReporter(), f"sqlite:///{tmp_path}/store.db", Settings()) as opened:
         yield opened
 
 

@@ -19,8 +19,8 @@ from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import Majority, Sampling
-from planner.cli.console import Silence
 from planner.plans.plan import Plan
+from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings
 from planner.service.answering.factory import Opened, open_service
 from planner.service.http.settings import Settings as ServiceSettings
@@ -47,7 +47,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     )  # fmt: skip
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25, apart=True)
-    with Session(Silence(), url, Settings(engine=options, early_stop=True)) as session:
+    with Session(SilentReporter(), url, Settings(engine=options, early_stop=True)) as session:
         yield open_service(session, plan)
 
 
