@@ -209,7 +209,7 @@ def laboratory_plan() -> Plan:
     ]
     with MathGrader() as grader:
         classifier = fit_difficulty(profiles, grader)
-        reference = Reference.of(profiles, classifier, grader)
+        reference = Reference.from_profiles(profiles, classifier, grader)
     known = {
         level: tuple(one for one in entries if isinstance(one.strategy, _SAMPLING))
         for level, entries in plan.alternatives.items()

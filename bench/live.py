@@ -32,7 +32,8 @@ from routing import pools_of
 from executor.answers.grader import MathGrader
 from executor.models.templates import template_for
 from executor.strategy import BestOfN, Majority, Sampling, Strategy
-from planner.plans.plan import Plan, ProbeCost
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
 from profiling.difficulty.fitting import DifficultyEstimator
 from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of

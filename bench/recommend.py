@@ -29,10 +29,11 @@ from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import candidates
+from planner.choice.candidates import candidates
 from planner.costs.cost import Rates
 from planner.evidence import gathering as evidence
-from planner.plans.plan import Entry, Plan
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
 from planner.prediction import tuning
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
@@ -47,7 +48,7 @@ def plan_of(policy: str, prm: str) -> Plan:
     frame, sizes = evidence.bundled(), evidence.bundled_sizes()
     rates = Rates(policy_parameters=sizes[policy], prm_parameters=sizes[prm])
     known = {
-        level: tuple(map(Entry.of, candidates(frame, policy, prm, level, None, rates)))
+        level: tuple(map(StrategyEstimate.of, candidates(frame, policy, prm, level, None, rates)))
         for level in LEVELS
     }
     first = {level: entries[0] for level, entries in known.items()}

@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import MathGrader
 from executor.problem import Problem
 from executor.strategy import Strategy, key
-from planner.evaluation.run_summary import paired_interval
+from planner.prediction.paired_statistics import paired_interval
 from planner.plans.plan import Plan
 from profiling.difficulty.pass_rate import PassRate
 from profiling.problems.files import load_problems

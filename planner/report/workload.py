@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.strategy import key
-from planner.choice.recommend import Choice, cost_unit, unit_name
-from planner.plans.plan import Entry
+from planner.choice.estimate import StrategyEstimate, cost_unit
+from planner.choice.recommend import unit_name
 from planner.prediction.beta import PERCENT
 from planner.report import wording as words
 from planner.report.data import ReportData
@@ -132,8 +132,8 @@ def _classes(data: ReportData, unit: str) -> dict[str, Class]:
     }
 
 
-def _option(choice: Choice, unit: str) -> Option:
-    return Option(Entry.of(choice), choice.price(unit))
+def _option(choice: StrategyEstimate, unit: str) -> Option:
+    return Option(StrategyEstimate.of(choice), choice.price(unit))
 
 
 def _right(division: Division) -> tuple[float, float, float]:

@@ -72,7 +72,7 @@ def _of_queries(arguments: Namespace, plan: Plan) -> Workload:
         counts, source = found, f"of {told} of {len(problems)} queries, as runs of plans took them"
     if not sum(counts.values()):
         return Workload({DEFAULT: 1.0}, len(problems), "not known; all queries are taken as all")
-    counted = Workload.of_counts(counts, source)
+    counted = Workload.from_counts(counts, source)
     if counted.queries == len(problems):
         return counted
     return Workload(counted.shares, len(problems), source)

@@ -29,7 +29,7 @@ from planner.cli.console import Output
 from planner.evaluation.run_summary import PairedDifference, RunSummary, paired_difference
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
-from planner.plans.plan import write_whole
+from planner.plans.serialization import write_whole
 from planner.report import report
 from planner.report.formats import write
 from planner.runtime.session import Session

@@ -14,24 +14,26 @@ from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, key
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.frontier import frontier
-from planner.choice.recommend import Probing, Recommendation, candidates, choose, cost_unit
+from planner.choice.probe_cost import ProbeCost, Probing
+from planner.choice.recommend import Recommendation, choose
 from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
-from planner.plans.plan import DEFAULT, Entry, Plan, ProbeCost
+from planner.plans.plan import DEFAULT, Plan
 from planner.plans.reference import Reference
-from planner.plans.routing_value import Comparison, compare, expected
+from planner.plans.routing_value import compare, expected
 from planner.prediction.beta import PERCENT
 from planner.prediction.tuning import fingerprint
 from planner.report import wording as words
 from planner.usecases import stored_models
 from planner.usecases.evidence_bundle import Basis, read_basis
 from planner.usecases.stored_models import model_name
-from planner.workloads.misclassification import Confusion
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.fitting import PROBES, fit_difficulty
 from profiling.difficulty.pass_rate import LEVELS, Difficulty
@@ -76,7 +78,7 @@ def make(
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
-        reference = Reference.of(held_out, classifier, grader)
+        reference = Reference.from_profiles(held_out, classifier, grader)
     made, routes, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
     compared = comparable(basis.frame, name, prm_name)
     usable = compared.rows
@@ -85,13 +87,13 @@ def make(
     alternatives = _alternatives(basis, name, prm_name)
     known = (entry for entries in alternatives.values() for entry in entries)
     needs_prm = any(entry.strategy.needs_prm for entry in known) or _scores(classifier, spec)
-    a_probe = Probing.of(usable, PROBES, scored=spec.prm is not None)
+    a_probe = ProbeCost.from_evidence(usable, PROBES, scored=spec.prm is not None)
     plan = Plan(
         policy=_lasting(policy),
         prm=_lasting(prm) if prm and needs_prm else None,
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
-        entries={r.difficulty: Entry.of(r.choice) for r in made},
+        entries={r.difficulty: StrategyEstimate.of(r.choice) for r in made},
         classifier=classifier,
         constraint={k: v for k, v in asdict(constraint).items() if v is not None},
         rests_on={
@@ -104,7 +106,8 @@ def make(
             "routing": None if routing is None else routing.to_dict(),
         },
         frontier={
-            r.difficulty: tuple(map(Entry.of, frontier((r.choice, *r.alternatives)))) for r in made
+            r.difficulty: tuple(map(StrategyEstimate.of, frontier((r.choice, *r.alternatives))))
+            for r in made
         },
         rates=basis.rates,
         alternatives=alternatives,
@@ -115,13 +118,15 @@ def make(
     return plan, made
 
 
-def _alternatives(basis: Basis, policy: str, prm: str | None) -> dict[str, tuple[Entry, ...]]:
+def _alternatives(
+    basis: Basis, policy: str, prm: str | None
+) -> dict[str, tuple[StrategyEstimate, ...]]:
     """All that is known of each difficulty, whatever it costs."""
     found = (
         (level, candidates(basis.frame, policy, prm, level, basis.model, basis.rates))
         for level in LEVELS
     )
-    return {level: tuple(map(Entry.of, known)) for level, known in found if known}
+    return {level: tuple(map(StrategyEstimate.of, known)) for level, known in found if known}
 
 
 def _routed(
@@ -139,7 +144,7 @@ def _routed(
     """
     if classifier is not None:
         usable = for_pair(basis.frame, policy, prm)
-        probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
+        probing = ProbeCost.from_evidence(usable, classifier.probes, scored=spec.prm is not None)
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]

@@ -25,7 +25,8 @@ from planner.choice.next_measurement import (
     next_measurement,
     sentence,
 )
-from planner.choice.recommend import Choice, choose
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.recommend import choose
 from planner.costs.cost import Cost
 from planner.prediction.beta import summarise
 
@@ -36,15 +37,15 @@ PRIOR = 4.0
 FOUR_ERRORS = 4 * 0.5 / sqrt(DRAWS)
 
 
-def cell(number: int, beta: tuple[float, float], price: float, problems: int = 10) -> Choice:
+def cell(number: int, beta: tuple[float, float], price: float, problems: int = 10) -> StrategyEstimate:
     mean, low, high = (float(x) for x in summarise(*map(np.array, beta)))
     cost = Cost(10 * price, 1.0, 0.0, flops=price)
-    return Choice(
+    return StrategyEstimate(
         STRATEGIES[number], mean, (low, high), cost, problems, "measured", beta, prior=PRIOR
     )
 
 
-def of(table: Sequence[Sequence[float]], *prices: float, mean: float = 0.5) -> list[Choice]:
+def of(table: Sequence[Sequence[float]], *prices: float, mean: float = 0.5) -> list[StrategyEstimate]:
     """Strategies, a column each, on problems, a row each; a prior of 4 problems at `mean`."""
     outcomes = np.array(table, dtype=float)
     right, seen = outcomes.sum(axis=0), len(outcomes)
@@ -63,7 +64,7 @@ def rows_of(table: Sequence[Sequence[float]]) -> pd.DataFrame:
 
 
 def measured(
-    found: list[Choice],
+    found: list[StrategyEstimate],
     table: Sequence[Sequence[float]] = (),
     constraint: Constraint = NO_LIMIT,
     problems: int = 5,

@@ -13,7 +13,9 @@ from scipy.stats import beta
 from executor.errors import InputError
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, candidates, choose
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.candidates import candidates
+from planner.choice.recommend import choose
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Cost, Rates
 from planner.prediction.beta import summarise
@@ -25,14 +27,14 @@ NO_LIMIT = Constraint()
 RATES = Rates(1_000, 500, tokens_per_second=100.0, usd_per_hour=3.6)
 
 
-def choice(strategy: Strategy, accuracy: float, cost: Cost | float, weight: float = 1000) -> Choice:
+def choice(strategy: Strategy, accuracy: float, cost: Cost | float, weight: float = 1000) -> StrategyEstimate:
     """A choice that is sure of its accuracy up to `weight` problems; a number is its FLOPs."""
     a, b = weight * accuracy, weight * (1 - accuracy)
     _, low, high = summarise(a, b)
     if not isinstance(cost, Cost):
         cost = Cost(cost, 0.0, 0.0, flops=cost, seconds=cost / 10, usd=cost / 100)
     interval = (float(low), float(high))
-    return Choice(strategy, accuracy, interval, cost, int(weight), "measured", (a, b))
+    return StrategyEstimate(strategy, accuracy, interval, cost, int(weight), "measured", (a, b))
 
 
 FOUND = [
@@ -43,7 +45,7 @@ FOUND = [
 ]
 
 
-def picked(constraint: Constraint, found: list[Choice] = FOUND) -> Strategy:
+def picked(constraint: Constraint, found: list[StrategyEstimate] = FOUND) -> Strategy:
     return choose("all", found, constraint).choice.strategy
 
 
@@ -227,7 +229,7 @@ CHANCES = {
 FRAME = simulated_frame(CHANCES, 25)
 
 
-def by_strategy(found: list[Choice]) -> dict[Strategy, Choice]:
+def by_strategy(found: list[StrategyEstimate]) -> dict[Strategy, StrategyEstimate]:
     return {one.strategy: one for one in found}
 
 

@@ -29,7 +29,10 @@ from executor.strategy import (
 )
 from planner.costs.architecture import Shape
 from planner.costs.cost import Rates
-from planner.plans.plan import VERSION, Entry, Plan, ProbeCost, write_whole
+from planner.plans.serialization import VERSION, write_whole
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
 from planner.plans.reference import Cloud, Reference
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.probes import TEXT

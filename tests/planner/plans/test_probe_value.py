@@ -14,7 +14,9 @@ from executor.models.templates import PromptTemplate
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.costs.cost import Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.pass_rate import Difficulty
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from executor.store.store import RunSpec
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, Recommendation
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.recommend import Recommendation
 from planner.cli.commands.plan import _routed
 from planner.costs.cost import Cost, Rates
-from planner.plans.routing_value import Comparison, Confusion, Expected, compare, expected
+from planner.plans.routing_value import RoutingComparison, MisclassificationRates, RoutingExpectation, compare, expected
 from planner.usecases.evidence_bundle import Basis
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.evidence_frames import frame_of, row

@@ -17,10 +17,15 @@ from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, Probing, candidates, choose
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import Probing
+from planner.choice.candidates import candidates
+from planner.choice.recommend import choose
 from planner.costs.cost import Cost, Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
-from planner.plans.strategy_table import Menu
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
+from planner.plans.strategy_table import StrategyTable
 from profiling.difficulty.pass_rate import LEVELS
 from tests.helpers.evidence_frames import simulated_frame
 

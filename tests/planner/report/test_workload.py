@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner.plans.plan import Entry
+from planner.choice.estimate import StrategyEstimate
 from planner.report import report
 from planner.report.plain import to_dict
 from planner.report.workload import QUERIES, TOTALS, splits
@@ -26,7 +26,7 @@ def _class(queries: float, *options: tuple[float, float]) -> Class:
     return Class(
         queries,
         tuple(
-            Option(Entry(Majority(n + 1), accuracy, (accuracy, accuracy), {}), price)
+            Option(StrategyEstimate(Majority(n + 1), accuracy, (accuracy, accuracy), {}), price)
             for n, (price, accuracy) in enumerate(options)
         ),
     )

@@ -16,9 +16,11 @@ from executor.strategy import Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
 from planner.plans.reference import Cloud, Reference
-from planner.runtime.decision import by_text, decide, look
+from planner.runtime.decision import by_text, decide, decide_probing
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Estimated, Head, Quality
 from profiling.difficulty.pass_rate import Difficulty
 from profiling.difficulty.probes import text_features
@@ -43,10 +45,10 @@ def head(probes: int, right: float, weight: float = 0.0) -> Head:
     )  # fmt: skip
 
 
-def entry(strategy: Strategy, accuracy: float, weight: float = 1e6) -> Entry:
+def entry(strategy: Strategy, accuracy: float, weight: float = 1e6) -> StrategyEstimate:
     cost = RATES.price(100.0 * strategy.n, 20.0, 0.0).to_dict()
     beta = (weight * accuracy, weight * (1 - accuracy))
-    return Entry(strategy, accuracy, (accuracy, accuracy), cost, beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy, accuracy), cost, beta)
 
 
 def plan_of(
@@ -145,7 +147,7 @@ def test_the_choice_is_by_expected_accuracy_not_by_the_most_probable_class() -> 
 
 
 def reference(texts: list[str]) -> Reference:
-    return Reference(Cloud.of(np.array([text_features(t) for t in texts])), None, ())
+    return Reference(Cloud.from_points(np.array([text_features(t) for t in texts])), None, ())
 
 
 def test_a_question_far_from_the_profile_gets_the_default_and_it_is_said() -> None:

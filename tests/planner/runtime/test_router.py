@@ -31,7 +31,8 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from planner.plans.plan import Entry, Plan
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
 from planner.runtime.router import Ask, route, solve_by_plan
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 
@@ -60,7 +61,7 @@ def by_agreement() -> DifficultyModel:
 
 def plan_of(classifier: DifficultyModel | None = None, **strategies: Strategy) -> Plan:
     entries = {
-        level: Entry(strategy, 0.5, (0.4, 0.6), {}) for level, strategy in strategies.items()
+        level: StrategyEstimate(strategy, 0.5, (0.4, 0.6), {}) for level, strategy in strategies.items()
     }
     return Plan(
         "simulated-policy", "simulated-prm", Sampling(), PromptTemplate(), entries, classifier,

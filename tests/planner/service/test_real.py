@@ -16,7 +16,9 @@ from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings
 from planner.service.answering.answerer import Answered, Query
@@ -38,7 +40,7 @@ EXPECTED: dict[str, dict[Strategy, float]] = {
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    known: dict[str, tuple[Entry, ...]] = {
+    known: dict[str, tuple[StrategyEstimate, ...]] = {
         level: tuple(entry(s, p) for s, p in found.items()) for level, found in EXPECTED.items()
     }
     entries = {"easy": known["easy"][1], "hard": known["hard"][2], "all": known["all"][2]}

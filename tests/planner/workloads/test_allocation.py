@@ -13,7 +13,7 @@ from scipy.optimize import linprog
 
 from executor.errors import InputError
 from executor.strategy import Majority
-from planner.plans.plan import Entry
+from planner.choice.estimate import StrategyEstimate
 from planner.workloads.allocation import (
     Class,
     Division,

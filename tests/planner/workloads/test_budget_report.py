@@ -38,7 +38,7 @@ from profiling.profiler import profile, profile_spec
 PROBLEMS = simulated_problems(18)
 CHANCE = {problem.text: index / 17 for index, problem in enumerate(PROBLEMS)}
 MIX = {"easy": 60, "medium": 25, "hard": 15}
-WORKLOAD = Workload.of_counts(MIX, "mix.toml")
+WORKLOAD = Workload.from_counts(MIX, "mix.toml")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_division_beats_equal_division_within_the_total(plan: Plan) -> None:
 
 def test_no_query_is_lost_to_rounding(plan: Plan) -> None:
     counts = {"easy": 1, "hard": 48}
-    made = Budget.of(plan, Workload.of_counts(counts, ""), plan.rates, Total("tokens", 1e12))
+    made = Budget.of(plan, Workload.from_counts(counts, ""), plan.rates, Total("tokens", 1e12))
     assert {part.level: part.queries for part in made.divisions[DIVIDED].parts} == counts
 
 
@@ -271,7 +271,7 @@ def test_what_divisions_differ_by_is_what_their_right_answers_say(plan: Plan, ol
 def test_easier_queries_are_expected_to_be_answered_better(plan: Plan) -> None:
     single = replace(plan, classifier=None)
     easy, hard = (
-        Budget.of(single, Workload.of_counts({level: 10}, ""), Rates()).divisions[CHOSEN].correct
+        Budget.of(single, Workload.from_counts({level: 10}, ""), Rates()).divisions[CHOSEN].correct
         for level in ("easy", "hard")
     )
     assert easy > hard
@@ -353,7 +353,7 @@ def test_queries_have_the_evidences_mix_until_a_plan_was_run_on_them(
     before = budget.read(arguments(place, workload="queries.jsonl"))
     assert before.queries == 10
     assert before.workload.source == "as in the plan's evidence"
-    assert before.workload.shares == Workload.of_counts(plan.rests_on["mix"], "").shares
+    assert before.workload.shares == Workload.from_counts(plan.rests_on["mix"], "").shares
     url = f"sqlite:///{place}/apportion.db"
     with MathGrader() as grader, Store.open(url) as store:
         [spec] = store.runs("profile")

@@ -10,9 +10,9 @@ from scipy.optimize import linprog
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy
-from planner.plans.plan import Entry
+from planner.choice.estimate import StrategyEstimate
 from planner.workloads.allocation import Class, Option, divide
-from planner.workloads.misclassification import divide_by_name
+from planner.workloads.misclassification import divide_by_assigned_difficulty
 
 LEVELS = ("easy", "medium", "hard")
 STRATEGIES: tuple[Strategy, ...] = (Greedy(), Majority(4), Majority(16))

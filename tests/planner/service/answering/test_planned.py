@@ -22,7 +22,9 @@ from executor.run.runner import Executor
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.costs.cost import Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.choice.estimate import StrategyEstimate
+from planner.plans.plan import Plan
+from planner.choice.probe_cost import ProbeCost
 from planner.service.answering.answerer import Answered, LateError, Progress, Query
 from planner.service.answering.planned import PlanAnswerer
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
@@ -59,12 +61,12 @@ EXPECTED: dict[str, dict[Strategy, float]] = {
 }
 
 
-def entry(strategy: Strategy, accuracy: float) -> Entry:
+def entry(strategy: Strategy, accuracy: float) -> StrategyEstimate:
     tokens = 100.0 * strategy.n
     prm = tokens if strategy.needs_prm else 0.0
     cost = RATES.price(tokens, 20.0, prm).to_dict()
     beta = (400 * accuracy, 400 * (1 - accuracy))
-    return Entry(strategy, accuracy, (accuracy - 0.05, accuracy + 0.05), cost, beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy - 0.05, accuracy + 0.05), cost, beta)
 
 
 def plan_of(**changes: Any) -> Plan:

@@ -23,7 +23,7 @@ from executor.strategy import BestOfN, Majority, Sampling, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
-from planner.runtime.decision import Decision, Look
+from planner.runtime.decision import Decision, ProbeDecision
 from planner.runtime.router import Routed
 from planner.service.answering.answerer import Query
 from planner.service.feedback.feedback import Feedback, UnknownAnswerError
