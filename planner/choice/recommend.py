@@ -105,8 +105,10 @@ def unit_name(unit: str) -> str:
 def _left_out(found: list[StrategyEstimate], constraint: Constraint) -> list[str]:
     """A note where a limit keeps strategies out only because their need of it is not known."""
     unknown = [
-        c for c in found if None in constraint.needs(c.strategy, c.cost, c.probe_generations).values()
-    ]  # fmt: skip
+        c
+        for c in found
+        if None in constraint.needs(c.strategy, c.cost, c.probe_generations).values()
+    ]
     if not unknown:
         return []
     some = "1 strategy is" if len(unknown) == 1 else f"{len(unknown)} strategies are"

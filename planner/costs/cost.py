@@ -65,9 +65,11 @@ class Cost:
         Raises:
             TypeError: a field that no cost has, one that is missing, or one that is no number.
         """
-        read = {name: value if value is None else _number(value) for name, value in record.items()}
+        read: dict[str, Any] = {
+            name: value if value is None else _number(value) for name, value in record.items()
+        }
         unknown = {kind: math.nan for kind in TOKENS if kind in read and read[kind] is None}
-        return cls(**read | unknown)
+        return cls(**(read | unknown))
 
 
 def forward_flops(parameters: float, tokens: float, attention: float = 0.0) -> float:

@@ -215,10 +215,10 @@ def _choices(
                 strategy,
                 float(means[i]),
                 (float(lows[i]), float(highs[i])),
+                (float(a[i]), float(b[i])),
                 rates.price(drawn, 0.0, drawn if strategy.needs_prm else 0.0),
                 problems if is_known else 0,
                 "published" if is_known else PREDICTED,
-                (float(a[i]), float(b[i])),
             )
         )
     return found
