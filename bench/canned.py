@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from common import ROOT
 
+from planner.plans.plan import PlanBasis
+
 sys.path.insert(0, str(ROOT))
 from recommend import POLICY, plan_of
 from routing import samples_of
@@ -220,7 +222,7 @@ def laboratory_plan() -> Plan:
         entries={level: entries[0] for level, entries in known.items()},
         classifier=classifier,
         reference=reference,
-        rests_on={"mix": Counter(one.pass_rate.difficulty.value for one in profiles)},
+        rests_on=PlanBasis(mix=Counter(one.pass_rate.difficulty.value for one in profiles)),
     )
 
 

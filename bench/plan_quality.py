@@ -106,7 +106,9 @@ def fold_arenas(models: Sequence[OutcomeModel]) -> list[Arena]:
     fold_of = {p: fold for fold, mask in enumerate(masks) for p in frame()["problem"][mask]}
     seen = [frame()[~mask] for mask in masks]
 
-    def expected(policy: str, prm: str | None, rates: Rates) -> list[dict[str, list[StrategyEstimate]]]:
+    def expected(
+        policy: str, prm: str | None, rates: Rates
+    ) -> list[dict[str, list[StrategyEstimate]]]:
         return [expectations(train, model, policy, prm, rates)
                 for train, model in zip(seen, models, strict=True)]  # fmt: skip
 

@@ -18,7 +18,7 @@ def expectation(strategy: Strategy, accuracy: float) -> StrategyEstimate:
     """What is expected of a strategy; a sample has 100 tokens."""
     cost = Cost(100.0 * strategy.n, 20.0, 0.0, flops=100.0 * strategy.n)
     beta = (20 * accuracy + 0.5, 20 * (1 - accuracy) + 0.5)
-    return StrategyEstimate(strategy, accuracy, (accuracy, accuracy), cost, 20, "measured", beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy, accuracy), beta, cost, 20, "measured")
 
 
 def arena_of(

@@ -55,7 +55,7 @@ def remember(
         Problem(name, text), "7", None, 0, (), ledger=Ledger(prompt=9, generated=40, prm=8)
     )
     routed = Routed(
-        outcome, Decision(strategy, level, None), Look(0, known=True), None,
+        outcome, Decision(strategy, level, None), ProbeDecision(0, classifies=True), None,
         options.pop("cut", False), options.pop("note", {}),
     )  # fmt: skip
     messages = options.pop("messages", ())

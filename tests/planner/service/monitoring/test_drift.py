@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
-from executor.models.templates import PromptTemplate
 from executor.policies.simulated import simulated_problems
-from executor.strategy import Majority, Sampling
+from executor.strategy import Majority
 from planner.choice.estimate import StrategyEstimate
+from planner.costs.cost import Cost
 from planner.plans.plan import Plan
 from planner.plans.reference import Cloud, Reference
 from planner.service.monitoring.drift import WINDOW, Drift, agreement_shift, mean_shift
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.probes import Probes, text_features
+from tests.helpers.plans import plan_with
 
 ALARMS = 0.05  # so often that a few hundred windows tell
 QUALITY = Quality(0.5, 1.0, 0.7, 0.0, 0.9, 0.3, ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8)))
@@ -32,7 +33,7 @@ CLASSIFIER = DifficultyModel(
 )
 
 
-ENTRIES = {"all": StrategyEstimate(Majority(4), 0.5, (0.4, 0.6), {})}
+KNOWN = {"all": [StrategyEstimate(Majority(4), 0.5, (0.4, 0.6), (5.0, 5.0), Cost(4.0, 1.0, 0.0))]}
 
 
 def question(rng: np.random.Generator, mean: float = 20.0) -> str:
@@ -55,13 +56,11 @@ def plan_of(rng: np.random.Generator) -> Plan:
     estimates = np.array([list(chances.values())[:-1] for chances in told])
     counts = np.bincount([agreeing(rng) for _ in texts], minlength=5)
     reference = Reference(
-        Cloud.from_points(np.array([text_features(text) for text in texts])), Cloud.of(estimates),
+        Cloud.from_points(np.array([text_features(text) for text in texts])),
+        Cloud.from_points(estimates),
         tuple(counts.tolist()),
     )  # fmt: skip
-    return Plan(
-        "policy", None, Sampling(), PromptTemplate(), ENTRIES,
-        CLASSIFIER, {}, {}, reference=reference,
-    )  # fmt: skip
+    return plan_with(KNOWN, prm=None, classifier=CLASSIFIER, reference=reference)
 
 
 @pytest.fixture(scope="module")
@@ -205,10 +204,7 @@ def test_of_two_rows_of_counts_the_statistic_is_pearson_s() -> None:
 
 
 def test_a_plan_without_a_reference_watches_nothing() -> None:
-    plain = Plan(
-        "policy", None, Sampling(), PromptTemplate(), ENTRIES,
-        None, {}, {},
-    )  # fmt: skip
+    plain = plan_with(KNOWN, prm=None)
     drift = Drift(plain)
     assert not any(
         drift.observe(problem.text, None, None) for problem in simulated_problems(WINDOW)
