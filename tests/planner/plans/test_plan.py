@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
-from executor.models.bundled import data_folder
 from executor.models.templates import PromptTemplate
+from executor.resources import data_folder
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
