@@ -23,8 +23,8 @@ from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Greedy, Majority, Sampling
 from planner import Apportion
-from planner.cli.commands.recommendation import document
 from planner.runtime.session import Session
+from planner.usecases.recommend import to_dict
 from profiling.profiler import profile, profile_spec
 
 ROOT = Path(__file__).parents[2]
@@ -91,9 +91,7 @@ def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
         "lab-0.8m-prm", "--difficulty", "hard", "--budget", "16", "--store", url, "--json",
     ]  # fmt: skip
     printed = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == json.loads(
-        json.dumps(finite(document(found, list(found.notes))))
-    )
+    assert json.loads(printed.stdout) == json.loads(json.dumps(finite(to_dict(found))))
     assert not (tmp_path / "none.db").exists()
 
 

@@ -23,6 +23,7 @@ from executor.strategy import BestOfN, Greedy, Majority
 from planner.evidence.gathering import cells
 from planner.prediction import study as trials_module
 from planner.prediction.features import describe
+from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel
 from planner.prediction.persistence import save_model
 from planner.prediction.splits import Kind
 from planner.prediction.tuning import (
