@@ -1,6 +1,6 @@
-"""The planner in a program of one's own: what the command line does, with the same objects.
+"""The planner in a program of your own, with engines that stay loaded between questions.
 
-    from planner import Apportion
+    from apportion import Apportion
 
     with Apportion("sqlite:///apportion.db") as apportion:
         advice = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)

@@ -52,10 +52,7 @@ def budget(
 
     Example:
         >>> from apportion import Total, budget
-        >>> divided = budget(
-        ...     "data/plans/lab-0.8m.json", "tests/data/before_move/mix.json",
-        ...     total=Total("tokens", 1e6),
-        ... )
+        >>> divided = budget("plan.json", "mix.json", total=Total("tokens", 4e4))
         >>> sorted(divided.divisions)
         ['division', 'equal', 'plan']
     """

@@ -122,9 +122,9 @@ def evaluate(
 
     Example:
         >>> from apportion import evaluate
-        >>> found = evaluate("smollm2-135m", budgets=[16], trials=1)
+        >>> found = evaluate("lab-0.4m", budgets=[4], trials=1)
         >>> {one.budget for one in found.comparisons}
-        {16}
+        {4}
     """
     if trials < 1:
         raise InputError(f"--trials {trials}: must be at least 1")

@@ -77,9 +77,10 @@ def plan(
     Example:
         >>> from pathlib import Path
         >>> from apportion import Constraint, plan
-        >>> made = plan("my-model", "heads/mine", constraint=Constraint(budget=16))
-        ... # doctest: +SKIP
-        >>> made.plan.save(Path("plan.json"))  # doctest: +SKIP
+        >>> made = plan("lab-0.4m", "lab-0.4m-prm", constraint=Constraint(budget=8))
+        >>> sorted(made.plan.entries)
+        ['all', 'easy', 'hard', 'medium']
+        >>> made.plan.save(Path("plan.json"))
     """
     with reporter.status("planning"):
         return _plan(policy, prm, constraint, pricing, store)

@@ -105,8 +105,8 @@ def report(
     Example:
         >>> from pathlib import Path
         >>> from apportion import report
-        >>> report("smollm2-135m", out=Path("report.html")).content.policy  # doctest: +SKIP
-        'smollm2-135m'
+        >>> report("lab-0.4m", "lab-0.4m-prm", out=Path("report.html")).content.policy
+        'lab-0.4m'
     """
     if form not in FORMATS:
         raise InputError(f"--format {form!r}: must be one of {', '.join(FORMATS)}")
