@@ -86,7 +86,7 @@ def test_the_same_store_gives_the_same_plan(
     first, url = made
     again = plan(first.plan.policy, first.plan.prm, constraint=Constraint(budget=16), store=url)
     assert again == first
-    assert plan_to_dict(again) == plan_to_dict(first.plan)
+    assert again.to_dict() == plan_to_dict(first.plan)
 
 
 def test_what_routing_was_decided_by_is_in_the_plan(
