@@ -25,14 +25,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from planner.choice.constraint import Constraint
-from planner.cli.options import DEFAULT_STORE
+from planner.runtime.default_store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from executor.strategy import Strategy
     from planner.choice.answer import Answer
     from planner.costs.pricing import Pricing
     from planner.plans.plan import Plan
-    from planner.runtime.session import Session, Settings
+    from planner.runtime.session import Session
+    from planner.runtime.settings import SessionSettings
     from planner.service.answering.answerer import Answered, Query
     from planner.service.answering.planned import PlanAnswerer
 
@@ -45,10 +46,10 @@ class Apportion:
 
     Args:
         store: SQLAlchemy URL of the store; it need not exist for recommendations.
-        settings: of the models that answer (`planner.runtime.session.Settings`).
+        settings: of the models that answer (`planner.runtime.settings.SessionSettings`).
     """
 
-    def __init__(self, store: str = DEFAULT_STORE, settings: Settings | None = None) -> None:
+    def __init__(self, store: str = DEFAULT_STORE, settings: SessionSettings | None = None) -> None:
         self.store = store
         self._settings = settings
         self._lock = threading.Lock()
@@ -208,15 +209,12 @@ class Apportion:
             return known
 
     def _opened(self) -> Session:
-        from executor.engines.options import EngineOptions
         from planner.runtime.reporter import SilentReporter
-        from planner.runtime.session import Session, Settings
+        from planner.runtime.session import Session
+        from planner.runtime.settings import SessionSettings
 
         if self._session is None:
-            # Blocks of 32 tokens, as the command line has it: only whole blocks are reused.
-            settings = self._settings or Settings(
-                early_stop=True, engine=EngineOptions(block_size=32)
-            )
+            settings = self._settings or SessionSettings(early_stop=True)
             self._session = Session(SilentReporter(), self.store, settings)
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(

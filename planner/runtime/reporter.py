@@ -43,3 +43,7 @@ class SilentReporter:
     def status(self, label: str) -> Iterator[None]:
         """Do nothing until the context ends."""
         yield
+
+
+SILENT = SilentReporter()
+"""The reporter of library functions that are given none."""

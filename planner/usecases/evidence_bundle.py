@@ -82,7 +82,7 @@ def read_basis(
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
-        from planner.cli.commands.fit import stored_model
+        from planner.usecases.fit import stored_model
 
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader, policy, () if prm is None else (prm,))

@@ -14,13 +14,13 @@ from executor.problem import Problem
 from executor.store.store import Store
 from executor.strategy import key
 from planner.cli.commands import common
-from planner.cli.commands.run import KIND as RUN_KIND
 from planner.cli.console import EMPTY, Output, count, known_table, share, table
 from planner.costs.capacity import ASSUMPTION
 from planner.costs.cost import TOKENS, Cost
 from planner.evidence import gathering as evidence
 from planner.plans.plan import DEFAULT, Plan
 from planner.prediction.beta import PERCENT
+from planner.usecases.run import KIND as RUN_KIND
 from planner.usecases.stored_models import store_exists
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, UNITS, Budget, Total

@@ -5,27 +5,24 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.store.store import RunSpec, Store
-from executor.strategy import Sampling, key
+from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
 from planner.choice.frontier import frontier
 from planner.choice.recommend import Probing, Recommendation, candidates, choose, cost_unit
 from planner.cli.commands import common
-from planner.cli.console import Output, count, share, table
+from planner.cli.console import Output
+from planner.cli.tables import show_plan
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
 from planner.plans.plan import DEFAULT, Entry, Plan, ProbeCost
 from planner.plans.reference import Reference
 from planner.plans.routing_value import Comparison, compare, expected
-from planner.prediction.beta import PERCENT
 from planner.prediction.tuning import fingerprint
 from planner.report import wording as words
 from planner.usecases import stored_models
@@ -54,7 +51,7 @@ def run(arguments: Namespace, output: Output) -> None:
         )
     plan.save(arguments.out)
     document = plan.to_dict() | {"out": str(arguments.out)}
-    output.result(document, lambda console: show(console, made, arguments.out))
+    output.result(document, lambda console: show_plan(console, made, arguments.out))
 
 
 def make(
@@ -240,24 +237,3 @@ def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
 def _lasting(model: str) -> str:
     """A folder by its full path: plans are run from anywhere."""
     return str(Path(model).resolve()) if Path(model).is_dir() else model
-
-
-def show(console: Console, made: list[Recommendation], out: Path) -> None:
-    """The plan for people."""
-    rows: list[list[Any]] = [
-        [
-            r.difficulty,
-            key(r.choice.strategy),
-            share(r.choice.predicted_accuracy, r.choice.interval),
-            str(r.choice.problems),
-            count(r.choice.cost.generated_tokens),
-            count(r.choice.cost.prm_tokens),
-        ]
-        for r in made
-    ]
-    columns = ["difficulty", "strategy", f"accuracy [{PERCENT}]", "problems", "generated", "PRM"]
-    console.print(table("plan", columns, rows))
-    for r in made:
-        for note in r.notes:
-            console.print(f"{r.difficulty}: {note}", highlight=False, markup=False)
-    console.print(f"written to {out}")

@@ -12,15 +12,14 @@ from planner.cli.console import Output
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Print the command line."""
+    """Print the command line that starts the server."""
     if not 0 < arguments.port < 1 << 16:
-        raise InputError(f"--port {arguments.port}: must be between 1 and 65535")
+        raise InputError(f"--port is {arguments.port}; expected 1 to 65535")
     name = arguments.prm or arguments.policy
     if read_address(name) is not None:
         raise InputError(f"{name}: is served already; name the model itself")
-    options = common.engine_options(arguments)
     make = serve_prm if arguments.prm else serve_policy
-    command = make(name, arguments.port, options)
+    command = make(name, arguments.port, common.engine_options(arguments))
     document = {
         "command": str(command),
         "arguments": list(command.arguments),

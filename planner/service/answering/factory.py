@@ -8,8 +8,9 @@ from typing import Any
 
 from executor.run.runner import Executor
 from planner.plans.plan import Plan
+from planner.runtime.model_ref import ModelRef
 from planner.runtime.router import Routed
-from planner.runtime.session import Session, find_plan_prm
+from planner.runtime.session import Session
 from planner.service.answering.answerer import Query
 from planner.service.answering.planned import PlanAnswerer, Watcher
 from planner.service.feedback.feedback import Feedback
@@ -55,9 +56,12 @@ def open_service(
     Raises:
         InputError: a model is not there, or does not fit.
     """
-    given = policy or plan.policy
-    name = session.checkpoint(given).name
-    scorer = prm or (None if plan.prm is None else find_plan_prm(plan.prm))
+    model = session.find_policy(policy or plan.policy)
+    scorer: ModelRef | None = None
+    if prm is not None:
+        scorer = session.find_prm(prm)
+    elif plan.prm is not None:
+        scorer = session.find_plan_prm(plan.prm)
     say = warn or session.reporter.say
     drift, feedback = (
         Drift(plan),
@@ -66,11 +70,11 @@ def open_service(
 
     def load() -> Executor:
         with session.loading:
-            session.give_up_lost()
-            return session.executor(given, scorer, template=plan.template, sampling=plan.sampling)
+            session.release_lost()
+            return session.executor(model, scorer, template=plan.template, sampling=plan.sampling)
 
     watch = watching(plan, drift, feedback, say)
-    answerer = PlanAnswerer(plan, load, watch=watch, close=feedback.close, model=name)
+    answerer = PlanAnswerer(plan, load, watch=watch, close=feedback.close, model=model.name)
     return Opened(answerer, drift.gauges, feedback, drift)
 
 
