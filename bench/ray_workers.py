@@ -31,7 +31,8 @@ from executor.run.runner import ByStrategy, Executor, Solved, run_problems
 from executor.store.store import RunSpec
 from executor.strategy import Sampling, Strategy, make
 from planner.cli.console import Output
-from planner.runtime.session import Session, Settings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
 
 _TICK = 0.1  # seconds
@@ -115,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     problems = load_problems(LABORATORY / "heldout.jsonl", limit=arguments.problems)
     strategy = make(arguments.strategy, arguments.budget)
-    settings = Settings(
+    settings = SessionSettings(
         sampling=Sampling(max_tokens=256),
         concurrency=arguments.concurrency,
         engine=EngineOptions(block_size=32, kv_cache_gib=0.5),
@@ -126,7 +127,9 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         Session(output, f"sqlite:///{folder}/bench.db", settings) as session,
     ):
-        models = session.models(arguments.policy, arguments.prm)
+        models = session.models(
+            session.find_policy(arguments.policy), session.find_prm(arguments.prm)
+        )
         assert isinstance(models, Spread)
         undisturbed, killed = (
             run(session, models, strategy, problems, seed=seed, kill=bool(seed)) for seed in (0, 1)

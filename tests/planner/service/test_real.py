@@ -18,7 +18,8 @@ from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, S
 from planner.choice.constraint import Constraint
 from planner.plans.plan import Entry, Plan, ProbeCost
 from planner.runtime.reporter import SilentReporter
-from planner.runtime.session import Session, Settings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from planner.service.answering.answerer import Answered, Query
 from planner.service.answering.factory import Opened, open_service
 from profiling.problems.files import load_problems
@@ -54,7 +55,7 @@ def plan() -> Plan:
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25)
-    with Session(SilentReporter(), url, Settings(engine=options, early_stop=True)) as opened:
+    with Session(SilentReporter(), url, SessionSettings(engine=options, early_stop=True)) as opened:
         yield opened
 
 

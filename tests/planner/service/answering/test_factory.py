@@ -15,13 +15,16 @@ from executor.run.runner import Executor
 from planner.choice.constraint import Constraint
 from planner.evidence import gathering as evidence
 from planner.prediction import tuning
+from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import SilentReporter
-from planner.runtime.session import Session, Settings, find_plan_prm
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from planner.service.answering.answerer import Answered, Query
 from planner.service.answering.factory import Opened, open_service
 from planner.service.feedback.route import feedback_router
 from planner.service.monitoring.drift import Drift, Finding
 from tests.helpers.evidence_frames import simulated_frame
+from tests.helpers.model_refs import policy_ref, prm_ref
 from tests.helpers.served_app import serving
 from tests.planner.service.answering.test_planned import CHANCE, EXPECTED, PROBLEMS, plan_of
 
@@ -31,13 +34,13 @@ class Loading(Session):
 
     loads = 0
 
-    def checkpoint(self, policy: str) -> Any:
-        class Named:
-            name = policy
+    def find_policy(self, name: str) -> ModelRef:
+        return policy_ref(name)
 
-        return Named()
+    def find_prm(self, name: str) -> ModelRef:
+        return prm_ref(name)
 
-    def executor(self, policy: str, prm: str | None, **options: Any) -> Executor:
+    def executor(self, policy: ModelRef, prm: ModelRef | None = None, **options: Any) -> Executor:
         self.loads += 1
         return Executor(
             SimulatedPolicy(CHANCE, 2, wrong_answers=50), SimulatedPrm(0.95), self.grader,
@@ -47,13 +50,12 @@ class Loading(Session):
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Loading]:
-    with Loading(SilentReporter(), f"sqlite:///{tmp_path}/store.db", Settings()) as opened:
+    with Loading(SilentReporter(), f"sqlite:///{tmp_path}/store.db", SessionSettings()) as opened:
         yield opened
 
 
 @pytest.fixture
-def opened(session: Loading, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    monkeypatch.setattr("planner.service.answering.factory.find_plan_prm", lambda name: name)
+def opened(session: Loading) -> Opened:
     return open_service(session, plan_of())
 
 
@@ -151,7 +153,6 @@ def test_drift_is_said_in_a_line_and_shown_in_gauges(
 ) -> None:
     said: list[str] = []
     found = Finding("text", 30.0, 10.0)
-    monkeypatch.setattr("planner.service.answering.factory.find_plan_prm", lambda name: name)
     monkeypatch.setattr("planner.service.monitoring.drift.Drift.observe", lambda *_: [found])
     opened = open_service(session, plan_of(), warn=said.append)
     ask(opened, 0)
@@ -182,5 +183,5 @@ def test_a_prm_that_is_gone_is_said_before_anything_is_loaded(session: Loading) 
     with pytest.raises(InputError, match="its PRM lay at /gone/prm, which is gone"):
         open_service(session, plan_of(prm="/gone/prm"))
     with pytest.raises(InputError):
-        find_plan_prm("/gone/prm")
+        session.find_plan_prm("/gone/prm")
     assert session.loads == 0

@@ -21,7 +21,8 @@ from executor.resources import data_folder
 from executor.strategy import Majority, Sampling
 from planner.plans.plan import Plan
 from planner.runtime.reporter import SilentReporter
-from planner.runtime.session import Session, Settings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from planner.service.answering.factory import Opened, open_service
 from planner.service.http.settings import Settings as ServiceSettings
 from profiling.problems.files import load_problems
@@ -47,7 +48,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     )  # fmt: skip
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25, apart=True)
-    with Session(SilentReporter(), url, Settings(engine=options, early_stop=True)) as session:
+    with Session(
+        SilentReporter(), url, SessionSettings(engine=options, early_stop=True)
+    ) as session:
         yield open_service(session, plan)
 
 
