@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
         print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
         return ENGINE_ERROR
     except SQLAlchemyError as error:
-        print(f"apportion: store {arguments.store}: {_one_line(error)}", file=sys.stderr)
+        store = arguments.store or "of the demo"
+        print(f"apportion: store {store}: {_one_line(error)}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         print("apportion: interrupted; the same command goes on", file=sys.stderr)

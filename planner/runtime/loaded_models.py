@@ -63,7 +63,10 @@ class LoadedModels:
             self.note_size(model)
         policy = self._policies[checkpoint]
         if policy.template != template:
-            raise InputError(f"policy {model.given}: the plan was made with another template")
+            raise InputError(
+                f"policy {model.given} is loaded with another template than the plan's; "
+                "close the session, and open one for the plan"
+            )
         return policy
 
     def _start(

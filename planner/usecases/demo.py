@@ -148,7 +148,9 @@ def demo(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be made ({error.strerror})") from None
+        raise InputError(
+            f"--out {out} cannot be made ({error.strerror}); give another folder"
+        ) from None
     settings = dataclasses.replace(
         settings or SessionSettings(), sampling=Sampling(max_tokens=MAX_TOKENS)
     )
@@ -169,7 +171,7 @@ def _remember(out: Path, policy: str, problems: int, samples: int, seed: int) ->
     if before != options:
         known = ", ".join(f"--{name} {value}" for name, value in before.items())
         raise InputError(
-            f"--out {out}: holds a demo made with {known}; give another folder, or delete it"
+            f"--out {out} holds a demo made with {known}; give another folder, or delete it"
         )
 
 

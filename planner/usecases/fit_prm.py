@@ -86,7 +86,7 @@ def _check_target(out: Path) -> None:
     from executor.scorers.reward_head import CARD_FILE
 
     if out.exists() and not (out / CARD_FILE).is_file():
-        raise InputError(f"--out {out}: exists and is not a reward head; give a new folder")
+        raise InputError(f"--out {out} exists and is not a reward head; give a new folder")
 
 
 def _train(

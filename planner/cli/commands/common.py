@@ -51,7 +51,7 @@ def cluster(arguments: Namespace) -> ClusterOptions | None:
         return options
     for name, value in (("address", options.address), ("workers", options.workers)):
         if value is not None:
-            raise InputError(f"--ray-{name}: goes with --ray")
+            raise InputError(f"--ray-{name} needs --ray; give --ray too, or leave it out")
     return None
 
 

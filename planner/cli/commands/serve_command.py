@@ -17,7 +17,7 @@ def run(arguments: Namespace, output: Output) -> None:
         raise InputError(f"--port is {arguments.port}; expected 1 to 65535")
     name = arguments.prm or arguments.policy
     if read_address(name) is not None:
-        raise InputError(f"{name}: is served already; name the model itself")
+        raise InputError(f"{name} is served already; name the model itself")
     make = serve_prm if arguments.prm else serve_policy
     command = make(name, arguments.port, common.engine_options(arguments))
     document = {
