@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from executor.errors import InputError
 from executor.strategy import WIDTH
-from planner.runtime.default_store import DEFAULT_STORE
+from planner.usecases import DEFAULT_STORE
 
 USAGE_ERROR = 2
 

@@ -43,7 +43,3 @@ class SilentReporter:
     def status(self, label: str) -> Iterator[None]:
         """Do nothing until the context ends."""
         yield
-
-
-SILENT = SilentReporter()
-"""The reporter of library functions that are given none."""

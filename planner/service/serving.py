@@ -14,12 +14,12 @@ from executor.errors import InputError
 from executor.servers.server import Patience
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
-from planner.runtime.default_store import DEFAULT_STORE
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.settings import SessionSettings
 from planner.service.http.keys import Keys
 from planner.service.http.settings import Settings, is_loopback
 from planner.service.monitoring.snapshot import Shift, Snapshot
+from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def serve(
     pricing: Pricing | None = None,
     store: str = DEFAULT_STORE,
     session_settings: SessionSettings | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
     on_listening: Callable[[Listening], None] = lambda listening: None,
 ) -> None:
     """Answer queries over HTTP by a plan, until SIGTERM or SIGINT.

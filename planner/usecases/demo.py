@@ -20,15 +20,17 @@ from planner.evidence.comparable import for_pair
 from planner.plans.plan import Plan, write_whole
 from planner.report import report
 from planner.report.formats import write
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
-from planner.usecases.evidence_bundle import read_basis
+from planner.usecases.evidence_bundle import read_evidence_bundle
 from planner.usecases.fit import fit
 from planner.usecases.fit_prm import fit_prm
 from planner.usecases.measure import measure
 from planner.usecases.open_session import find_models
+from planner.usecases.plan import plan
 from planner.usecases.profile import Profile, profile
+from planner.usecases.report import report_data
 from planner.usecases.run import Answers, run
 from profiling.difficulty.fitting import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
@@ -118,7 +120,7 @@ def demo(
     trials: int = 25,
     store: str | None = None,
     settings: SessionSettings | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> Demo:
     """Profile, get a PRM, measure, fit, plan, run the plan on problems not seen before, report.
 
@@ -206,18 +208,18 @@ class _Road:
         fit(trials=trials, seed=seed, session=session, reporter=session.reporter)
         # A question is probed before its strategy is chosen: that is part of the budget.
         constraint = Constraint(budget=max(self.course.budgets) + PROBES)
-        plan, made = _make_plan(session.store_url, policy, prm, constraint)
+        made = plan(policy, prm, constraint=constraint, store=session.store_url)
         plan_file = self.out / "plan.json"
-        plan.save(plan_file)
+        made.plan.save(plan_file)
 
         session.reporter.say("[bold]5. The plan on problems it has never seen[/bold]")
         baselines = (Greedy(), Majority(max(self.course.budgets)))
-        planned = run(unseen, plan=plan, session=session)
+        planned = run(unseen, plan=made.plan, session=session)
         others = run(unseen, strategies=baselines, policy=policy, session=session)
         runs = tuple(one.summary for one in (*planned.runs, *others.runs))
         paired = _differences(planned, others)
-        page = self._report(prm, constraint, made, runs, paired)
-        return Demo(found, plan, tuple(made), runs, paired, plan_file, page)
+        page = self._report(prm, constraint, made.recommendations, runs, paired)
+        return Demo(found, made.plan, made.recommendations, runs, paired, plan_file, page)
 
     def _read(self, file: str, limit: int | None = None) -> list[Problem]:
         return load_problems(data_folder() / "problems" / file, limit=limit)
@@ -250,27 +252,15 @@ class _Road:
     ) -> Path:
         """Write the report; its file."""
         pair = self.session.find_policy(self.policy).name, self.session.find_prm(prm).name
-        basis = read_basis(self.session.store_url, *pair)
-        rows = for_pair(basis.frame, *pair)
+        bundle = read_evidence_bundle(self.session.store_url, *pair)
+        rows = for_pair(bundle.frame, *pair)
         answers = [
-            explain(rows, *pair, one, (one.choice, *one.alternatives), constraint, own=basis.own)
+            explain(rows, *pair, one, (one.choice, *one.alternatives), constraint, own=bundle.own)
             for one in made
         ]
-        # Still a command's: `planner.usecases.report` takes its place.
-        from planner.cli.commands.report import data
-
         page = self.out / "report.html"
-        write(report(data(self.session.store_url, basis, answers, runs, paired)), page)
+        write(report(report_data(self.session.store_url, bundle, answers, runs, paired)), page)
         return page
-
-
-def _make_plan(
-    store: str, policy: str, prm: str, constraint: Constraint
-) -> tuple[Plan, list[Recommendation]]:
-    # Still a command's: `planner.usecases.plan` takes its place.
-    from planner.cli.commands.plan import make
-
-    return make(store, policy, prm, constraint)
 
 
 def _differences(planned: Answers, others: Answers) -> tuple[PairedDifference, ...]:

@@ -11,15 +11,13 @@ from executor.errors import InputError
 from executor.store.store import Store
 from planner.evidence import gathering
 from planner.prediction import tuning
-from planner.prediction.outcome_model import OutcomeModel
-from planner.runtime.default_store import DEFAULT_STORE
-from planner.runtime.reporter import SILENT, Reporter
+from planner.prediction.persistence import store_model
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.usecases import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    # It imports engines, and whoever reads a stored model needs none.
+    # It imports engines, and a fit needs none.
     from planner.runtime.session import Session
-
-ARTEFACT = "outcome-model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def fit(
     seed: int = 0,
     transfer: float = tuning.TRANSFER,
     session: Session | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> FittedModel:
     """Fit the outcome model to all evidence in a store, and keep it there.
 
@@ -78,11 +76,5 @@ def fit(
                 transfer=transfer,
                 progress=progress,
             )
-        opened.put_artefact(ARTEFACT, *tuning.save_model(fitted, frame))
+        store_model(opened, fitted, frame)
     return FittedModel(fitted)
-
-
-def stored_model(store: Store) -> tuple[OutcomeModel, dict[str, Any]] | None:
-    """The model last fitted in a store, with its figures; None if there is none."""
-    kept = store.artefact(ARTEFACT)
-    return None if kept is None else (tuning.load_model(*kept), kept[1])

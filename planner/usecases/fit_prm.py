@@ -8,10 +8,10 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.problem import Problem
-from planner.runtime.default_store import DEFAULT_STORE
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
 from profiling import profiler
@@ -51,7 +51,7 @@ def fit_prm(
     store: str = DEFAULT_STORE,
     settings: SessionSettings | None = None,
     session: Session | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> TrainedPrm:
     """Sample a policy, train a reward head on the samples, and save it as a checkpoint.
 

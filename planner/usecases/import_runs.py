@@ -10,8 +10,8 @@ from typing import Any
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.store.store import Store
-from planner.runtime.default_store import DEFAULT_STORE
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.usecases import DEFAULT_STORE
 from profiling import importers
 from profiling.importers.summary import summary
 
@@ -58,7 +58,7 @@ def import_runs(
     width: int | None = None,
     study: str | None = None,
     store: str = DEFAULT_STORE,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> ImportedRuns:
     """Read, grade and store what another program recorded; stores nothing unless it reads all.
 

@@ -14,10 +14,10 @@ from executor.run.runner import ByStrategy, Models
 from executor.store.store import RunSpec
 from executor.strategy import Strategy, key, to_dict
 from planner.evaluation.run_summary import RunSummary, summarise_run
-from planner.runtime.default_store import DEFAULT_STORE
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
 from profiling.profiler import MEASURE
@@ -55,7 +55,7 @@ def measure(
     store: str = DEFAULT_STORE,
     settings: SessionSettings | None = None,
     session: Session | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> Measurement:
     """Run strategies on problems with known answers; problems that are done are not done again.
 

@@ -11,10 +11,10 @@ import numpy as np
 from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
 from planner.evidence.gathering import BUDGETS
-from planner.runtime.default_store import DEFAULT_STORE
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
 from profiling import profiler
@@ -104,7 +104,7 @@ def profile(
     store: str = DEFAULT_STORE,
     settings: SessionSettings | None = None,
     session: Session | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> Profile:
     """Sample a policy on problems with known answers; problems that are done are not done again.
 

@@ -14,12 +14,12 @@ from executor.store.store import RunSpec, StoredOutcome
 from executor.strategy import Strategy
 from planner.evaluation.run_summary import RunSummary, summarise_run
 from planner.plans.plan import Plan
-from planner.runtime.default_store import DEFAULT_STORE
 from planner.runtime.model_ref import check_plan_prm
-from planner.runtime.reporter import SILENT, Reporter
+from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.router import ByPlan
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.usecases import DEFAULT_STORE
 from planner.usecases.measure import check_prm_given, run_strategy
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
@@ -85,7 +85,7 @@ def run(
     store: str = DEFAULT_STORE,
     settings: SessionSettings | None = None,
     session: Session | None = None,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = SilentReporter(),
 ) -> Answers:
     """Answer problems by a plan, or by strategies; problems that are done are not done again.
 

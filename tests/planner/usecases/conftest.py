@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.runtime.reporter import SILENT
+from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from tests.helpers.simulated_session import SimulatedSession
 
@@ -15,5 +15,7 @@ from tests.helpers.simulated_session import SimulatedSession
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[SimulatedSession]:
     """An open session on a store in a file."""
-    with SimulatedSession(SILENT, f"sqlite:///{tmp_path}/store.db", SessionSettings()) as opened:
+    with SimulatedSession(
+        SilentReporter(), f"sqlite:///{tmp_path}/store.db", SessionSettings()
+    ) as opened:
         yield opened

@@ -10,7 +10,8 @@ import pytest
 from executor.errors import InputError
 from executor.policies.simulated import simulated_problems
 from executor.strategy import Greedy, Majority
-from planner.usecases.fit import fit, stored_model
+from planner.prediction.persistence import stored_model
+from planner.usecases.fit import fit
 from planner.usecases.measure import measure
 from planner.usecases.profile import profile
 from tests.helpers.simulated_session import SimulatedSession

@@ -9,7 +9,7 @@ import pytest
 from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
-from planner.runtime.reporter import SILENT
+from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from planner.usecases.open_session import find_models, open_session
 from tests.helpers.simulated_session import SimulatedSession
@@ -18,7 +18,9 @@ ADDRESS = "lab-0.4m@http://127.0.0.1:9/v1"
 
 
 def test_a_caller_s_session_stays_open(session: SimulatedSession) -> None:
-    with open_session(session, "sqlite://", SessionSettings(), SILENT, policy="any") as opened:
+    with open_session(
+        session, "sqlite://", SessionSettings(), SilentReporter(), policy="any"
+    ) as opened:
         assert opened is session
     assert session.store.runs() == []
 
@@ -36,7 +38,7 @@ def test_a_wrong_name_makes_no_store(
     url = f"sqlite:///{tmp_path}/store.db"
     with (
         pytest.raises(InputError, match=message),
-        open_session(None, url, SessionSettings(), SILENT, policy=policy, prm=prm),
+        open_session(None, url, SessionSettings(), SilentReporter(), policy=policy, prm=prm),
     ):
         pass
     assert not list(tmp_path.iterdir())
@@ -53,13 +55,13 @@ def test_settings_that_load_models_here_take_no_address(
     settings: SessionSettings, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        find_models(ADDRESS, None, settings, SILENT)
+        find_models(ADDRESS, None, settings, SilentReporter())
 
 
 def test_models_are_found_once_and_kept_by_the_session(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     with open_session(
-        None, url, SessionSettings(), SILENT, policy="lab-0.4m", prm="lab-0.4m-prm"
+        None, url, SessionSettings(), SilentReporter(), policy="lab-0.4m", prm="lab-0.4m-prm"
     ) as opened:
         found = opened.find_policy("lab-0.4m"), opened.find_prm("lab-0.4m-prm")
         assert found[0] is opened.find_policy("lab-0.4m")
