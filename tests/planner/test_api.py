@@ -65,7 +65,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Session, "executor", models)
     monkeypatch.setattr(Session, "checkpoint", lambda *_: Named())
-    monkeypatch.setattr("planner.service.answering.factory.find_plan_prm", lambda name: name)
+    monkeypatch.setattr("planner.service.factory.find_plan_prm", lambda name: name)
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

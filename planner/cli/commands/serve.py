@@ -13,11 +13,11 @@ from executor.errors import InputError
 from planner.cli.commands import common
 from planner.cli.console import Output
 from planner.plans.plan import Plan
-from planner.service.monitoring.snapshot import Shift, Snapshot
+from planner.service.monitoring.snapshot import DriftReading, TrafficSnapshot
 
 if TYPE_CHECKING:
-    from planner.service.http.settings import Settings
-    from planner.service.monitoring.drift import Finding
+    from planner.service.http.settings import ServiceSettings
+    from planner.service.monitoring.drift import DriftFinding
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -27,27 +27,27 @@ def run(arguments: Namespace, output: Output) -> None:
     pricing.apply(plan.rates, plan.policy, plan.prm)  # what cannot be is said now
     _check_installed()
     # These and what they import are not there without the extra.
-    from planner.service.answering.factory import open_service
-    from planner.service.feedback.route import feedback_router
+    from planner.service.factory import create_plan_service
     from planner.service.http.app import create_app
-    from planner.service.http.server import Server
-    from planner.service.monitoring.logs import Log
+    from planner.service.http.feedback_route import feedback_router
+    from planner.service.http.server import DrainingServer
+    from planner.service.monitoring.logs import ServiceLog
     from planner.service.page.routes import page_router
 
-    log = Log(prompts=settings.log_prompts)
-    if settings.keys is None and not settings.only_here:
+    log = ServiceLog(prompts=settings.log_prompts)
+    if settings.keys is None and not settings.local_only:
         log.warning("open_to_all", host=arguments.host, advice="--api-keys lets in who has one")
     with common.session(arguments, output) as session:
-        opened = open_service(
+        opened = create_plan_service(
             session,
             plan,
             arguments.policy,
             arguments.prm,
-            warn=lambda line: log.warning("drift", finding=line),
-            unkept=lambda line: log.warning("feedback", trouble=line),
+            on_drift=lambda line: log.warning("drift", finding=line),
+            on_feedback_failure=lambda line: log.warning("feedback", trouble=line),
         )
 
-        def passing() -> Snapshot:
+        def passing() -> TrafficSnapshot:
             return snapshot(app.state.traffic.to_dict(), plan, opened.drift.findings)
 
         page = page_router(
@@ -57,7 +57,7 @@ def run(arguments: Namespace, output: Output) -> None:
             opened.answerer,
             settings,
             routers=(feedback_router(opened.feedback, settings), page),
-            gauges=opened.watch_gauges,
+            gauges=opened.drift.gauges,
             log=log,
         )
 
@@ -70,13 +70,13 @@ def run(arguments: Namespace, output: Output) -> None:
                 f"{document['model']} at {document['address']}", highlight=False
             ))  # fmt: skip
 
-        Server(app, arguments.host, arguments.port, listening).run()
+        DrainingServer(app, arguments.host, arguments.port, listening).run()
 
 
-def server_settings(arguments: Namespace, plan: Plan) -> Settings:
+def server_settings(arguments: Namespace, plan: Plan) -> ServiceSettings:
     """What the arguments and the plan say of the server; InputError where they cannot be."""
-    from planner.service.http.keys import Keys
-    from planner.service.http.settings import Settings, is_loopback
+    from planner.service.http.keys import ApiKeys
+    from planner.service.http.settings import ServiceSettings, is_loopback
 
     if not 0 <= arguments.port < 1 << 16:
         raise InputError(f"--port {arguments.port}: must be between 0 and 65535")
@@ -86,16 +86,18 @@ def server_settings(arguments: Namespace, plan: Plan) -> Settings:
                      "max_budget", "drain_seconds", "log_prompts")
         if getattr(arguments, name) is not None
     }  # fmt: skip
-    keys = Keys.find(arguments.api_keys, os.environ)
-    return Settings(
+    keys = ApiKeys.load(arguments.api_keys, os.environ)
+    return ServiceSettings(
         constraint=plan.own_constraint,
         keys=keys,
-        only_here=keys is None and is_loopback(arguments.host),
+        local_only=keys is None and is_loopback(arguments.host),
         **given,
     )
 
 
-def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Finding]) -> Snapshot:
+def snapshot(
+    counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, DriftFinding]
+) -> TrafficSnapshot:
     """What the page shows of the traffic.
 
     Args:
@@ -106,10 +108,10 @@ def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Find
     known = [one for one in dict(findings).values() if math.isfinite(one.limit)]
     mix = plan.rests_on.get("mix", {})
     total = sum(mix.values())
-    return Snapshot.of(
+    return TrafficSnapshot.from_counts(
         counted,
         expected={level: times / total for level, times in mix.items()} if total else {},
-        drift={one.measure: Shift(one.statistic, one.limit) for one in known},
+        drift={one.measure: DriftReading(one.statistic, one.limit) for one in known},
         warnings=tuple(one.sentence() for one in known if one.drifted),
     )
 

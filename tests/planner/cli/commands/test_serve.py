@@ -25,9 +25,9 @@ from executor.store.store import Store
 from planner.cli.commands import common, serve
 from planner.cli.main import build_parser
 from planner.runtime.reporter import SilentReporter
-from planner.service.monitoring.drift import Finding
-from planner.service.monitoring.traffic import Traffic
-from planner.service.queue.fair_queue import Queue
+from planner.service.monitoring.drift import DriftFinding
+from planner.service.monitoring.traffic import TrafficCounter
+from planner.service.queue.fair_queue import FairQueue
 from tests.helpers.served_app import chat, until
 from tests.planner.service.answering.test_planned import EASY, plan_of
 
@@ -38,7 +38,7 @@ PROGRAM = """
 import sys
 from executor.answers.grader import MathGrader
 from planner.cli.main import main
-from planner.service.answering import factory as opening
+from planner.service import factory as opening
 from planner.runtime.session import Session
 from tests.planner.service.answering.test_planned import service_of
 
@@ -158,12 +158,12 @@ def test_the_page_counts_by_the_prices_that_are_given(place: Path) -> None:
 
 def test_what_the_page_shows_of_drift() -> None:
     findings = {
-        "difficulty": Finding("difficulty", 30.0, 10.0),
-        "agreement": Finding("agreement", 1.0, 10.0),
-        "text": Finding("text", 1.0, math.inf),
+        "difficulty": DriftFinding("difficulty", 30.0, 10.0),
+        "agreement": DriftFinding("agreement", 1.0, 10.0),
+        "text": DriftFinding("text", 1.0, math.inf),
     }
-    queue = Queue(lambda: 1, 1)
-    shown = serve.snapshot(Traffic(queue).to_dict(), plan_of(), findings)
+    queue = FairQueue(lambda: 1, 1)
+    shown = serve.snapshot(TrafficCounter(queue).to_dict(), plan_of(), findings)
     assert set(shown.drift) == {"difficulty", "agreement"}
     (warning,) = shown.warnings
     assert "difficulty 30" in warning
