@@ -39,11 +39,11 @@ from executor.store.store import Store
 from executor.strategy import BestOfN, Greedy, Majority, key
 from planner.plans.plan import Plan
 from planner.plans.reference import Reference
-from planner.service.answering.answerer import Answered, Query, Report
-from planner.service.answering.factory import watching
+from planner.service.answering.answerer import Query, QueryResult, ReportProgress
 from planner.service.answering.planned import PlanAnswerer
-from planner.service.feedback.feedback import Feedback
-from planner.service.monitoring.drift import Drift
+from planner.service.factory import create_observer
+from planner.service.feedback.recorder import FeedbackRecorder
+from planner.service.monitoring.drift import DriftMonitor
 from profiling.difficulty.fitting import fit_difficulty
 from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
@@ -151,17 +151,17 @@ class Canned:
 
     model = "canned"
 
-    def __init__(self, mean: float, places: int) -> None:
-        self.places = places
+    def __init__(self, mean: float, concurrency: int) -> None:
+        self.concurrency = concurrency
         self._engine = Sleeping(mean)
         text = "\n\n".join(f"Step {k}: so x is {k}." for k in range(8))
-        self._answered = Answered(
+        self._answered = QueryResult(
             (text,), ("stop",), "7", Majority(16), "medium", 0.5, (0.4, 0.6),
             Ledger(prompt=900, generated=4000), 0.5, {"flops": 1e9, "usd": None, "seconds": 0.5},
             (), {},
         )  # fmt: skip
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """The answer, after some time."""
         await self._engine.generate()
         return self._answered
@@ -186,7 +186,7 @@ class Timed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._answerer, name)
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """See `Answerer.answer`."""
         noted: list[float] = []
         slept.set(noted)
@@ -233,11 +233,11 @@ def executor_of(plan: Plan, mean: float) -> Executor:
 
 
 def routing(plan: Plan, mean: float, store: str = "sqlite://") -> PlanAnswerer:
-    """The answerer that `planner.service.answering.factory` makes, of models that have everything
+    """The answerer that `planner.service.factory` makes, of models that have everything
     ready; what may be told of its answers is written to a store."""
     executor = executor_of(plan, mean)
-    drift, feedback = Drift(plan), Feedback(Store.open(store))
-    watch = watching(plan, drift, feedback, lambda line: None)
+    drift, feedback = DriftMonitor(plan), FeedbackRecorder(Store.open(store))
+    observer = create_observer(plan, drift, feedback, lambda line: None)
     return PlanAnswerer(
-        plan, lambda: executor, watch=watch, close=feedback.close, model=Canned.model
+        plan, lambda: executor, observer=observer, close=feedback.close, model=Canned.model
     )

@@ -74,7 +74,7 @@ from executor.run.runner import Executor
 from executor.strategy import from_key
 from planner.choice.constraint import Constraint
 from planner.plans.plan import Plan
-from planner.service.http.settings import Settings
+from planner.service.http.settings import ServiceSettings
 
 IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
@@ -86,14 +86,14 @@ def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> 
     """The server's process: tells its address, and ends when it is killed."""
     os.sched_setaffinity(0, {core})
     from planner.service.http.app import create_app
-    from planner.service.http.server import Server
-    from planner.service.monitoring.logs import Log
+    from planner.service.http.server import DrainingServer
+    from planner.service.monitoring.logs import ServiceLog
 
     answerer: Any = Canned(mean, 2 * IN_FLIGHT)
     if kind != "server":
         store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
         answerer = routing(Plan.load(Path(plan)), mean, store)
-    settings = Settings(constraint=Constraint(budget=MOST), concurrency=2 * IN_FLIGHT)
+    settings = ServiceSettings(constraint=Constraint(budget=MOST), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
         gc.collect()
@@ -101,8 +101,8 @@ def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> 
         pipe.send(address)
 
     with open(log, "w") as lines:
-        app = create_app(Timed(answerer), settings, log=Log(lines))
-        Server(app, "127.0.0.1", 0, listening).run()
+        app = create_app(Timed(answerer), settings, log=ServiceLog(lines))
+        DrainingServer(app, "127.0.0.1", 0, listening).run()
 
 
 def alone(mean: float, plan: str, core: int, pipe: Any) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from planner.plans.plan import Plan
     from planner.runtime.session import Session
     from planner.runtime.settings import SessionSettings
-    from planner.service.answering.answerer import Answered, Query
+    from planner.service.answering.answerer import Query, QueryResult
     from planner.service.answering.planned import PlanAnswerer
 
 
@@ -122,7 +122,7 @@ class Apportion:
         )
         return made.plan
 
-    def answer(self, question: str, plan: Plan | Path | str, **options: Any) -> Answered:
+    def answer(self, question: str, plan: Plan | Path | str, **options: Any) -> QueryResult:
         """Answer a question by a plan, as the service does; waits for the answer.
 
         Args:
@@ -149,7 +149,7 @@ class Apportion:
         temperature: float | None = None,
         explain: bool = False,
         **limits: Any,
-    ) -> Answered:
+    ) -> QueryResult:
         """Answer a question; cancelling ends its work in the engines.
 
         Args:
@@ -184,7 +184,7 @@ class Apportion:
 
     def _submit(
         self, question: str, plan: Plan | Path | str, options: Mapping[str, Any]
-    ) -> Future[Answered]:
+    ) -> Future[QueryResult]:
         answerer = self._answerer(plan)
         query = self._query(question, answerer.plan, dict(options))
         assert self._loop is not None
@@ -206,14 +206,14 @@ class Apportion:
     def _answerer(self, plan: Plan | Path | str) -> PlanAnswerer:
         """That of a plan, made at first use; its engines are those of the session."""
         from planner.plans.plan import Plan
-        from planner.service.answering.factory import open_service
+        from planner.service.factory import create_plan_service
 
         with self._lock:
             if not isinstance(plan, Plan):
                 plan = Plan.load(Path(plan))
             known = next((answerer for one, answerer in self._answerers if one == plan), None)
             if known is None:
-                known = open_service(self._opened(), plan).answerer
+                known = create_plan_service(self._opened(), plan).answerer
                 self._answerers.append((plan, known))
             return known
 

@@ -16,14 +16,14 @@ from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.settings import SessionSettings
-from planner.service.http.keys import Keys
-from planner.service.http.settings import Settings, is_loopback
-from planner.service.monitoring.snapshot import Shift, Snapshot
+from planner.service.http.keys import ApiKeys
+from planner.service.http.settings import ServiceSettings, is_loopback
+from planner.service.monitoring.snapshot import DriftReading, TrafficSnapshot
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 
 if TYPE_CHECKING:
-    from planner.service.monitoring.drift import Finding
+    from planner.service.monitoring.drift import DriftFinding
 
 OUTAGE_SECONDS = 5.0
 """How long servers of models may be down: clients hear it soon, and may ask again."""
@@ -51,7 +51,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
-    settings: Settings | None = None,
+    settings: ServiceSettings | None = None,
     policy: str | None = None,
     prm: str | None = None,
     pricing: Pricing | None = None,
@@ -88,40 +88,40 @@ def serve(
     pricing.apply(plan.rates, plan.policy, plan.prm)  # a wrong price is an error before any work
     _check_installed()
     # These import what only the extra installs.
-    from planner.service.answering.factory import open_service
-    from planner.service.feedback.route import feedback_router
+    from planner.service.factory import create_plan_service
     from planner.service.http.app import create_app
-    from planner.service.http.server import Server
-    from planner.service.monitoring.logs import Log
+    from planner.service.http.feedback_route import feedback_router
+    from planner.service.http.server import DrainingServer
+    from planner.service.monitoring.logs import ServiceLog
     from planner.service.page.routes import page_router
 
-    log = Log(prompts=settings.log_prompts)
-    if settings.keys is None and not settings.only_here:
+    log = ServiceLog(prompts=settings.log_prompts)
+    if settings.keys is None and not settings.local_only:
         log.warning("open_to_all", host=host, advice="--api-keys lets in who has one")
     session_settings = session_settings or SessionSettings(
         early_stop=True, patience=Patience(outage=OUTAGE_SECONDS)
     )
     with open_session(None, store, session_settings, reporter, policy=policy, prm=prm) as session:
-        opened = open_service(
+        service = create_plan_service(
             session,
             plan,
             policy,
             prm,
-            warn=lambda line: log.warning("drift", finding=line),
-            unkept=lambda line: log.warning("feedback", trouble=line),
+            on_drift=lambda line: log.warning("drift", finding=line),
+            on_feedback_failure=lambda line: log.warning("feedback", trouble=line),
         )
         page = page_router(
             store,
             plan=plan,
-            traffic=lambda: snapshot(app.state.traffic.to_dict(), plan, opened.drift.findings),
+            traffic=lambda: snapshot(app.state.traffic.to_dict(), plan, service.drift.findings),
             pricing=pricing,
             settings=settings,
         )
         app = create_app(
-            opened.answerer,
+            service.answerer,
             settings,
-            routers=(feedback_router(opened.feedback, settings), page),
-            gauges=opened.watch_gauges,
+            routers=(feedback_router(service.feedback, settings), page),
+            gauges=service.drift.gauges,
             log=log,
         )
 
@@ -129,14 +129,14 @@ def serve(
             # What has been imported stays: no collection between two answers need look at it.
             gc.collect()
             gc.freeze()
-            on_listening(Listening(f"{address}/v1", opened.answerer.model))
+            on_listening(Listening(f"{address}/v1", service.answerer.model))
 
-        Server(app, host, port, listening).run()
+        DrainingServer(app, host, port, listening).run()
 
 
 def service_settings(
     plan: Plan, host: str, keys_file: Path | None = None, **limits: Any
-) -> Settings:
+) -> ServiceSettings:
     """The settings of a server that answers by a plan.
 
     Args:
@@ -144,21 +144,23 @@ def service_settings(
         host: without keys, a server at a loopback address answers only this machine's names.
         keys_file: API keys, one a line; None: those of `APPORTION_API_KEYS`, separated by commas;
             without either everybody may ask.
-        limits: other fields of `Settings`.
+        limits: other fields of `ServiceSettings`.
 
     Raises:
         InputError: the keys cannot be read, or a limit is out of range.
     """
-    keys = Keys.find(keys_file, os.environ)
-    return Settings(
+    keys = ApiKeys.load(keys_file, os.environ)
+    return ServiceSettings(
         constraint=plan.own_constraint,
         keys=keys,
-        only_here=keys is None and is_loopback(host),
+        local_only=keys is None and is_loopback(host),
         **limits,
     )
 
 
-def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Finding]) -> Snapshot:
+def snapshot(
+    counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, DriftFinding]
+) -> TrafficSnapshot:
     """What the page shows of the traffic.
 
     Args:
@@ -169,10 +171,10 @@ def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Find
     known = [one for one in dict(findings).values() if math.isfinite(one.limit)]
     mix = plan.rests_on.get("mix", {})
     total = sum(mix.values())
-    return Snapshot.of(
+    return TrafficSnapshot.from_counts(
         counted,
         expected={level: times / total for level, times in mix.items()} if total else {},
-        drift={one.measure: Shift(one.statistic, one.limit) for one in known},
+        drift={one.measure: DriftReading(one.statistic, one.limit) for one in known},
         warnings=tuple(one.sentence() for one in known if one.drifted),
     )
 

@@ -28,9 +28,9 @@ from planner.cli.commands import serve as command
 from planner.cli.console import Output
 from planner.cli.main import build_parser
 from planner.service import serving
-from planner.service.monitoring.drift import Finding
-from planner.service.monitoring.traffic import Traffic
-from planner.service.queue.fair_queue import Queue
+from planner.service.monitoring.drift import DriftFinding
+from planner.service.monitoring.traffic import TrafficCounter
+from planner.service.queue.fair_queue import FairQueue
 from tests.helpers.served_app import chat, until
 from tests.planner.service.answering.test_planned import EASY, plan_of
 
@@ -159,12 +159,12 @@ def test_the_page_counts_by_the_prices_that_are_given(place: Path) -> None:
 
 def test_what_the_page_shows_of_drift() -> None:
     findings = {
-        "difficulty": Finding("difficulty", 30.0, 10.0),
-        "agreement": Finding("agreement", 1.0, 10.0),
-        "text": Finding("text", 1.0, math.inf),
+        "difficulty": DriftFinding("difficulty", 30.0, 10.0),
+        "agreement": DriftFinding("agreement", 1.0, 10.0),
+        "text": DriftFinding("text", 1.0, math.inf),
     }
-    queue = Queue(lambda: 1, 1)
-    shown = serving.snapshot(Traffic(queue).to_dict(), plan_of(), findings)
+    queue = FairQueue(lambda: 1, 1)
+    shown = serving.snapshot(TrafficCounter(queue).to_dict(), plan_of(), findings)
     assert set(shown.drift) == {"difficulty", "agreement"}
     (warning,) = shown.warnings
     assert "difficulty 30" in warning

@@ -23,8 +23,8 @@ from planner.plans.plan import Plan
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
-from planner.service.answering.factory import Opened, open_service
-from planner.service.http.settings import Settings as ServiceSettings
+from planner.service.factory import PlanService, create_plan_service
+from planner.service.http.settings import ServiceSettings
 from profiling.problems.files import load_problems
 from tests.helpers.served_app import Served, chat, serving, until
 from tests.planner.service.answering.test_planned import entry
@@ -40,7 +40,7 @@ PROBLEMS = load_problems(
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlanService]:
     plan = Plan(
         POLICY, None, Sampling(max_tokens=256),
         template_for(POLICY, data_folder() / "models" / POLICY),
@@ -48,10 +48,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     )  # fmt: skip
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25, apart=True)
-    with Session(
-        SilentReporter(), url, SessionSettings(engine=options, early_stop=True)
-    ) as session:
-        yield open_service(session, plan)
+    settings = SessionSettings(engine=options, early_stop=True)
+    with Session(SilentReporter(), url, settings) as session:
+        yield create_plan_service(session, plan)
 
 
 class Clients:
@@ -83,7 +82,7 @@ class Clients:
             list(threads.map(self.ask, range(QUESTIONS)))
 
 
-def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
+def test_a_killed_engine_is_replaced_while_clients_ask(opened: PlanService) -> None:
     limits = ServiceSettings(constraint=opened.answerer.plan.own_constraint)
     with serving(opened.answerer, limits) as served:
         plain, disturbed = Clients(served), Clients(served)
@@ -110,4 +109,4 @@ def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
         assert served.metric(answered) == 2 * QUESTIONS
         lost = served.metric("apportion_engine_failures_total")
         assert lost == disturbed.statuses.count(503) > 0
-        assert served.desk.queue.running == served.desk.queue.waiting == 0
+        assert served.handler.queue.running == served.handler.queue.waiting == 0

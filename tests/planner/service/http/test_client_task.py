@@ -9,7 +9,7 @@ import warnings
 import pytest
 from starlette.types import Message
 
-from planner.service.answering.client_task import Attended
+from planner.service.http.client_task import ClientTask
 from planner.service.http.faults import ClientGoneError
 
 
@@ -35,7 +35,7 @@ def test_the_result_is_what_the_work_returns() -> None:
         return 7
 
     async def main() -> int:
-        async with Attended(work(), silent) as attended:
+        async with ClientTask(work(), silent) as attended:
             return await attended.result()
 
     assert asyncio.run(main()) == 7
@@ -46,7 +46,7 @@ def test_what_the_work_raises_is_raised() -> None:
         raise LookupError
 
     async def main() -> None:
-        async with Attended(work(), silent) as attended:
+        async with ClientTask(work(), silent) as attended:
             await attended.result()
 
     with pytest.raises(LookupError):
@@ -63,7 +63,7 @@ def test_when_the_client_has_gone_the_work_is_cancelled() -> None:
             ended.append(True)
 
     async def main() -> None:
-        async with Attended(work(), gone) as attended:
+        async with ClientTask(work(), gone) as attended:
             await attended.result()
 
     with pytest.raises(ClientGoneError):
@@ -73,7 +73,7 @@ def test_when_the_client_has_gone_the_work_is_cancelled() -> None:
 
 def test_nothing_is_left_of_work_that_never_began() -> None:
     async def main() -> None:
-        async with Attended(never(), silent):
+        async with ClientTask(never(), silent):
             raise LookupError
 
     with warnings.catch_warnings(record=True) as told:
@@ -98,7 +98,7 @@ def test_who_waits_goes_on_in_the_turn_after_the_work_has_ended() -> None:
             loop.call_soon(count)
             return 0
 
-        async with Attended(work(), silent) as attended:
+        async with ClientTask(work(), silent) as attended:
             await attended.result()
             return turns
 

@@ -26,7 +26,7 @@ from planner.evidence.comparable import for_pair
 from planner.runtime.decision import Decision, Look
 from planner.runtime.router import Routed
 from planner.service.answering.answerer import Query
-from planner.service.feedback.feedback import Feedback, UnknownAnswerError
+from planner.service.feedback.recorder import FeedbackRecorder, UnknownAnswerError
 from tests.helpers.served_app import until
 
 SETTINGS = run_settings(
@@ -47,7 +47,7 @@ def grader() -> Iterator[MathGrader]:
 
 
 def remember(
-    feedback: Feedback, name: str, strategy: Strategy = Majority(4), level: str = "hard",  # noqa: B008
+    feedback: FeedbackRecorder, name: str, strategy: Strategy = Majority(4), level: str = "hard",  # noqa: B008
     **options: Any,
 ) -> None:  # fmt: skip
     text = options.pop("text", f"What is {name}?")
@@ -70,12 +70,12 @@ def rows(store: Store, grader: MathGrader) -> pd.DataFrame:
 def test_what_is_told_is_evidence_of_the_strategy_and_the_difficulty(
     store: Store, grader: MathGrader
 ) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     remember(feedback, "one")
     remember(feedback, "two", BestOfN(16), "easy")
     assert rows(store, grader).empty
-    feedback.tell("one", right=True)
-    feedback.tell("two", right=False)
+    feedback.record_verdict("one", right=True)
+    feedback.record_verdict("two", right=False)
     found = rows(store, grader).set_index("strategy")
     one, two = found.loc[key(Majority(4))], found.loc[key(BestOfN(16))]
     assert (one["accuracy"], one["difficulty"], one["source"]) == (1.0, "hard", "feedback")
@@ -85,50 +85,50 @@ def test_what_is_told_is_evidence_of_the_strategy_and_the_difficulty(
 
 
 def test_the_last_word_counts_once(store: Store, grader: MathGrader) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     remember(feedback, "one")
     for right in (True, True, False, False):
-        feedback.tell("one", right=right)
+        feedback.record_verdict("one", right=right)
     found = rows(store, grader)
     assert found["accuracy"].tolist() == [0.0]
     assert len(store.runs()) == 1
 
 
 def test_the_same_question_asked_twice_counts_twice(store: Store, grader: MathGrader) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     for name, right in (("one", True), ("two", False)):
         remember(feedback, name, text="What is x?")
-        feedback.tell(name, right=right)
+        feedback.record_verdict(name, right=right)
     found = rows(store, grader)
     assert found["accuracy"].mean() == 0.5
     assert len(store.runs()) == 2
 
 
 def test_what_was_not_answered_here_is_refused(store: Store) -> None:
-    feedback = Feedback(store, Bounds(answers=2))
+    feedback = FeedbackRecorder(store, Bounds(answers=2))
     remember(feedback, "cut", cut=True)
     for name in ("oldest", "older", "new"):
         remember(feedback, name)
     feedback.flush()
     for name in ("unheard of", "oldest", "cut"):
-        with pytest.raises(UnknownAnswerError, match=f"request '{name}': was not answered here"):
-            feedback.tell(name, right=True)
+        with pytest.raises(UnknownAnswerError, match=f"request '{name}': it was not answered here"):
+            feedback.record_verdict(name, right=True)
     assert store.runs() == []
 
 
 def test_answers_outlast_a_restart(tmp_path: Path, grader: MathGrader) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     with Store.open(url) as first:
-        feedback = Feedback(first)
+        feedback = FeedbackRecorder(first)
         remember(feedback, "one", BestOfN(16), "easy", text="What is x?")
         remember(feedback, "two")
-        feedback.tell("two", right=True)
+        feedback.record_verdict("two", right=True)
         feedback.close()
         assert evidence.gather(first, grader)["accuracy"].tolist() == [1.0]
     with Store.open(url) as second:
-        again = Feedback(second)
-        again.tell("one", right=True)
-        again.tell("two", right=False)
+        again = FeedbackRecorder(second)
+        again.record_verdict("one", right=True)
+        again.record_verdict("two", right=False)
         found = rows(second, grader).set_index("strategy")
         [spec] = [run for run in second.runs() if run.settings["request"] == "one"]
         [stored] = second.outcomes(spec)
@@ -139,7 +139,7 @@ def test_answers_outlast_a_restart(tmp_path: Path, grader: MathGrader) -> None:
 
 
 def test_what_is_answered_is_written_without_being_asked_to(store: Store) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     remember(feedback, "one")
     until(lambda: store.find_pending("one", Bounds()) is not None)
     until(lambda: not feedback._unwritten and feedback._size == 0)
@@ -147,8 +147,8 @@ def test_what_is_answered_is_written_without_being_asked_to(store: Store) -> Non
 
 
 def test_an_answer_does_not_wait_for_the_store(store: Store) -> None:
-    feedback = Feedback(store)
-    with feedback._writing:  # as while a write takes long
+    feedback = FeedbackRecorder(store)
+    with feedback._store_lock:  # as while a write takes long
         began = time.perf_counter()
         for number in range(200):
             remember(feedback, f"{number}")
@@ -160,10 +160,10 @@ def test_an_answer_does_not_wait_for_the_store(store: Store) -> None:
 def test_what_is_told_does_not_wait_long_for_the_writer(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planner.service.feedback.feedback._PATIENCE", 0.05)
-    feedback = Feedback(store)
+    monkeypatch.setattr("planner.service.feedback.recorder._LOCK_SECONDS", 0.05)
+    feedback = FeedbackRecorder(store)
     remember(feedback, "one")
-    with feedback._writing, pytest.raises(InputError, match="is being written"):
+    with feedback._store_lock, pytest.raises(InputError, match="is being written"):
         feedback.submit("one", right=True).result(5)
     feedback.submit("one", right=True).result(5)
     assert len(store.runs()) == 1
@@ -177,7 +177,9 @@ def test_memory_is_bounded_while_the_store_cannot_be_written(
         raise InputError("store: database or disk is full")
 
     said: list[str] = []
-    feedback = Feedback(store, unwritten=Bounds(answers=100, size=1 << 20), warn=said.append)
+    feedback = FeedbackRecorder(
+        store, unwritten=Bounds(answers=100, size=1 << 20), on_failure=said.append
+    )
     with monkeypatch.context() as patched:
         patched.setattr(store, "keep_pending", full)
         for number in range(150):
@@ -198,12 +200,12 @@ def test_memory_is_bounded_while_the_store_cannot_be_written(
 def test_it_says_nothing_of_all_questions_nor_in_comparisons(
     store: Store, grader: MathGrader
 ) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     for number in range(8):
         remember(feedback, f"{number}")
-        feedback.tell(f"{number}", right=True)
+        feedback.record_verdict(f"{number}", right=True)
     remember(feedback, "unknown", level="all")
-    feedback.tell("unknown", right=True)
+    feedback.record_verdict("unknown", right=True)
     frame = rows(store, grader)
     assert len(frame) == 9
     [cell] = evidence.cells(frame).to_dict("records")
@@ -214,26 +216,26 @@ def test_it_says_nothing_of_all_questions_nor_in_comparisons(
 def test_rewards_on_questions_the_prm_was_trained_on_are_no_evidence(
     store: Store, grader: MathGrader
 ) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     remember(feedback, "one", BestOfN(4), note={PRM_TRAINED_ON: True})
-    feedback.tell("one", right=True)
+    feedback.record_verdict("one", right=True)
     assert rows(store, grader).empty
 
 
 def test_a_conversation_is_a_question_of_its_own(store: Store) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     said = ({"role": "user", "content": "Tom has 3."}, {"role": "assistant", "content": "Yes."})
     last = {"role": "user", "content": "And twice that?"}
     remember(feedback, "one", text="And twice that?", messages=(*said, last))
-    feedback.tell("one", right=True)
+    feedback.record_verdict("one", right=True)
     [stored] = store.outcomes(store.runs()[0])
     assert stored.outcome.problem.text == "user: Tom has 3.\n\nassistant: Yes.\n\nAnd twice that?"
 
 
 def test_other_sampling_is_not_of_one_kind_with_the_profile(store: Store) -> None:
-    feedback = Feedback(store)
+    feedback = FeedbackRecorder(store)
     remember(feedback, "one")
-    feedback.tell("one", right=True)
+    feedback.record_verdict("one", right=True)
     [spec] = store.runs()
     assert evidence.current([spec]) == [spec]
     warmer = spec.settings | {"sampling": spec.settings["sampling"] | {"temperature": 1.0}}

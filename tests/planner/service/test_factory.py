@@ -19,13 +19,13 @@ from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
-from planner.service.answering.answerer import Answered, Query
-from planner.service.answering.factory import Opened, open_service
-from planner.service.feedback.route import feedback_router
-from planner.service.monitoring.drift import Drift, Finding
+from planner.service.answering.answerer import Query, QueryResult
+from planner.service.factory import PlanService, create_plan_service
+from planner.service.http.feedback_route import feedback_router
+from planner.service.monitoring.drift import DriftFinding, DriftMonitor
 from tests.helpers.evidence_frames import simulated_frame
 from tests.helpers.model_refs import policy_ref, prm_ref
-from tests.helpers.served_app import serving
+from tests.helpers.served_app import in_process
 from tests.planner.service.answering.test_planned import CHANCE, EXPECTED, PROBLEMS, plan_of
 
 
@@ -55,12 +55,12 @@ def session(tmp_path: Path) -> Iterator[Loading]:
 
 
 @pytest.fixture
-def opened(session: Loading) -> Opened:
-    return open_service(session, plan_of())
+def opened(session: Loading) -> PlanService:
+    return create_plan_service(session, plan_of())
 
 
-def ask(opened: Opened, *numbers: int, **options: Any) -> list[Answered]:
-    async def run() -> list[Answered]:
+def ask(opened: PlanService, *numbers: int, **options: Any) -> list[QueryResult]:
+    async def run() -> list[QueryResult]:
         queries = (
             Query(f"query-{n}", PROBLEMS[n].text, (), Constraint(budget=20), None, **options)
             for n in numbers
@@ -72,7 +72,7 @@ def ask(opened: Opened, *numbers: int, **options: Any) -> list[Answered]:
 
 
 def test_queries_that_come_together_wait_for_the_same_models(
-    opened: Opened, session: Loading
+    opened: PlanService, session: Loading
 ) -> None:
     assert opened.answerer.model == "simulated-policy"
     assert session.loads == 0
@@ -88,12 +88,12 @@ def test_models_that_cannot_be_loaded_are_why_it_is_not_ready(session: Loading) 
 
     session.executor = missing  # type: ignore[method-assign]
     plan = plan_of(prm=None, alternatives={}, entries={"all": plan_of().entry("easy")})
-    answerer = open_service(session, plan).answerer
+    answerer = create_plan_service(session, plan).answerer
     assert asyncio.run(answerer.ready()) == "policy gone: no such model"
 
 
 def test_feedback_on_another_sampling_is_said_not_to_count(
-    opened: Opened, session: Loading
+    opened: PlanService, session: Loading
 ) -> None:
     own = opened.answerer.plan.sampling.max_tokens
     asked: dict[str, dict[str, Any]] = {
@@ -105,7 +105,7 @@ def test_feedback_on_another_sampling_is_said_not_to_count(
         query = Query(name, PROBLEMS[0].text, (), Constraint(budget=20), None, **options)
         asyncio.run(opened.answerer.answer(query, lambda progress: None))
     with (
-        serving(opened.answerer, routers=(feedback_router(opened.feedback),)) as served,
+        in_process(opened.answerer, routers=(feedback_router(opened.feedback),)) as served,
         served.client() as client,
     ):
         told = {
@@ -120,11 +120,11 @@ def test_feedback_on_another_sampling_is_said_not_to_count(
 
 
 def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
-    opened: Opened, session: Loading
+    opened: PlanService, session: Loading
 ) -> None:
     router = feedback_router(opened.feedback)
-    with serving(opened.answerer, routers=(router,)) as served, served.client() as client:
-        ask(opened, 0, 1)
+    ask(opened, 0, 1)
+    with in_process(opened.answerer, routers=(router,)) as served, served.client() as client:
         for name, right in (("query-0", True), ("query-1", False), ("query-1", False)):
             reply = client.post("/v1/feedback", json={"id": name, "right": right})
             assert (reply.status_code, reply.json()) == (
@@ -135,7 +135,7 @@ def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
                      {"id": "query-0", "right": True, "why": "so"}):  # fmt: skip
             assert client.post("/v1/feedback", json=body).status_code == 400
         unknown = client.post("/v1/feedback", json={"id": "query-7", "right": True})
-        assert "'query-7': was not answered here" in unknown.json()["error"]["message"]
+        assert "'query-7': it was not answered here" in unknown.json()["error"]["message"]
 
     told = evidence.gather(session.store, session.grader)
     assert sorted(zip(told["difficulty"], told["accuracy"], strict=True)) == [
@@ -152,26 +152,26 @@ def test_drift_is_said_in_a_line_and_shown_in_gauges(
     session: Loading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    found = Finding("text", 30.0, 10.0)
-    monkeypatch.setattr("planner.service.monitoring.drift.Drift.observe", lambda *_: [found])
-    opened = open_service(session, plan_of(), warn=said.append)
+    found = DriftFinding("text", 30.0, 10.0)
+    monkeypatch.setattr("planner.service.monitoring.drift.DriftMonitor.observe", lambda *_: [found])
+    opened = create_plan_service(session, plan_of(), on_drift=said.append)
     ask(opened, 0)
     assert said == [found.sentence()]
-    assert dict(opened.watch_gauges()) == {}
+    assert dict(opened.drift.gauges()) == {}
 
 
 def test_a_client_s_own_sampling_is_no_drift(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
+    opened: PlanService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agreed: list[tuple[int, int] | None] = []
 
     def observe(
-        _: Drift, text: str, estimate: Any, agreement: Any, about: Any, far: Any
-    ) -> list[Finding]:
+        _: DriftMonitor, text: str, estimate: Any, agreement: Any, about: Any, far: Any
+    ) -> list[DriftFinding]:
         agreed.append(agreement)
         return []
 
-    monkeypatch.setattr(Drift, "observe", observe)
+    monkeypatch.setattr(DriftMonitor, "observe", observe)
     ask(opened, 0)
     for options in ({"temperature": 2.0}, {"max_tokens": 399}):
         ask(opened, 0, **options)
@@ -181,7 +181,7 @@ def test_a_client_s_own_sampling_is_no_drift(
 
 def test_a_prm_that_is_gone_is_said_before_anything_is_loaded(session: Loading) -> None:
     with pytest.raises(InputError, match="its PRM lay at /gone/prm, which is gone"):
-        open_service(session, plan_of(prm="/gone/prm"))
+        create_plan_service(session, plan_of(prm="/gone/prm"))
     with pytest.raises(InputError):
         session.find_plan_prm("/gone/prm")
     assert session.loads == 0
