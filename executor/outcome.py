@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from executor.answers.grader import Grader, Vote, group, vote
+from executor.answers.grader import Grader
+from executor.answers.voting import Vote, group, vote
 from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.search import Response, State, aggregate

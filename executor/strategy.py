@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.errors import InputError
 
 STEP_DELIMITER = "\n\n"

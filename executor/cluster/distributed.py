@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from executor.cluster.ray import Cluster
-from executor.cluster.worker import MOST_CALLS, Build, Handle, LostError, Report
+from executor.cluster.worker import MOST_CALLS, Build, WorkerHandle, WorkerLostError, WorkerReport
 from executor.engines.capacity import Capacity
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
@@ -31,7 +31,7 @@ class _Place:
     """Where one worker is after another."""
 
     number: int
-    worker: Handle | None = None
+    worker: WorkerHandle | None = None
     ready: bool = False
     starting: asyncio.Task[None] | None = None
     losses: int = 0  # since a problem was finished
@@ -73,7 +73,7 @@ class Workers:
         self._say = say
         self._pause = pause
         self._places = [_Place(number) for number in range(1, cluster.workers + 1)]
-        self._ever: list[Handle] = []
+        self._ever: list[WorkerHandle] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._fatal: Exception | None = None
         self._begun = False
@@ -108,12 +108,12 @@ class Workers:
         """Their processes on their machines; None: not started, or lost."""
         return [place.worker.pid if place.worker else None for place in self._places]
 
-    def report(self) -> Report:
+    def report(self) -> WorkerReport:
         """What all have counted, as of the last problem each has handed back.
 
         Of a worker that was lost, what it did after that is not known.
         """
-        return sum((worker.report for worker in self._ever), Report())
+        return sum((worker.report for worker in self._ever), WorkerReport())
 
     def load(self) -> None:
         """Start all workers that are missing, and load their models.
@@ -145,7 +145,7 @@ class Workers:
             place, worker = await self._free()
             try:
                 reply = await worker.run(job, problem, with_prm)
-            except LostError as error:
+            except WorkerLostError as error:
                 why = str(error)
             else:
                 if reply.solved is not None:
@@ -164,7 +164,7 @@ class Workers:
             f"problem {problem.id}: {LIVES} workers were lost over it; the last: {why}"
         )
 
-    async def _free(self) -> tuple[_Place, Handle]:
+    async def _free(self) -> tuple[_Place, WorkerHandle]:
         """A worker with room for one more problem, which it then has."""
         while True:
             self._check()
@@ -212,7 +212,7 @@ class Workers:
                     await asyncio.sleep(self._pause * 2 ** (place.losses - 1))
                 try:
                     await self._load(place)
-                except LostError as error:
+                except WorkerLostError as error:
                     self._lose(place, place.worker, str(error))
         except Exception as error:
             self._fatal = error
@@ -222,7 +222,7 @@ class Workers:
     async def _load(self, place: _Place) -> None:
         """Start a worker, or go on starting it."""
         if place.worker is None:
-            place.worker = Handle.start(self._cluster.share)
+            place.worker = WorkerHandle.start(self._cluster.share)
             self._ever.append(place.worker)
         worker = place.worker
         if worker.place is None:
@@ -237,12 +237,12 @@ class Workers:
         if isinstance(failure, InputError) or (failure is not None and not self._begun):
             raise failure
         if failure is not None:
-            raise LostError(str(failure))
+            raise WorkerLostError(str(failure))
         place.ready = True
         if place.losses:
             self._say(f"worker {place.number} is back")
 
-    def _lose(self, place: _Place, worker: Handle | None, why: str) -> None:
+    def _lose(self, place: _Place, worker: WorkerHandle | None, why: str) -> None:
         """Empty a place whose worker is of no use any more."""
         if worker is None or place.worker is not worker:
             return  # the place has been emptied already

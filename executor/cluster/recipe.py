@@ -12,7 +12,8 @@ from executor.cluster.distributed import Workers
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
-from executor.models.checkpoint import checkpoint_digest, resolve
+from executor.loading import resolve
+from executor.models.checkpoint import checkpoint_digest
 from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
@@ -22,11 +23,11 @@ from executor.strategy import Sampling
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class WorkerRecipe:
     """How a worker makes its executor; picklable.
 
     Attributes:
-        policy, prm: names that mean the same on every machine (`checkpoints.portable`).
+        policy, prm: names that mean the same on every machine (`executor.loading.portable`).
         template: how questions are put to the policy.
         engine: sizes of both engines.
         sampling, seed, token_cap, early_stop, digests: see `Executor`.
@@ -75,13 +76,13 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class DistributedModels:
     """Models that workers serve, as the driver sees them; see `runner.Models`."""
 
     workers: Workers
     policy_name: str
     prm_name: str | None
-    recipe: Recipe
+    recipe: WorkerRecipe
 
     def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """See `run_settings`: those of the same run without workers."""
@@ -96,7 +97,7 @@ class Spread:
             template, more,
         )  # fmt: skip
 
-    def without_prm(self) -> Spread:
+    def without_prm(self) -> DistributedModels:
         """The same without a PRM, for strategies that need none: their runs do not name it."""
         return replace(self, prm_name=None)
 

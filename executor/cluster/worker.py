@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.answers.grader import MathGrader
 from executor.cluster.ray import Share, keep_to
 from executor.engines.base import EngineCounters
 from executor.errors import EngineError, InputError
@@ -28,7 +27,7 @@ _SPARE_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WorkerReport:
     """What a worker's models have counted since they were loaded; reports of workers add up.
 
     Attributes:
@@ -44,8 +43,8 @@ class Report:
     timeouts: int = 0
     number: int = 0
 
-    def __add__(self, other: Report) -> Report:
-        return Report(
+    def __add__(self, other: WorkerReport) -> WorkerReport:
+        return WorkerReport(
             self.policy + other.policy,
             self.prm + other.prm,
             self.unjudged + other.unjudged,
@@ -59,7 +58,7 @@ class Reply:
 
     solved: Solved | None
     failure: InputError | EngineError | None
-    report: Report
+    report: WorkerReport
 
 
 class Worker:
@@ -96,26 +95,28 @@ class Worker:
             return Reply(None, error, self._report())
         return Reply(solved, None, self._report())
 
-    def _report(self) -> Report:
+    def _report(self) -> WorkerReport:
         assert self._executor is not None
         prm, grader = self._executor.prm, self._executor.grader
         self._replies += 1
-        return Report(
+        return WorkerReport(
             policy=self._executor.policy.counters(),
             prm=EngineCounters() if prm is None else prm.counters(),
             unjudged=0 if prm is None else prm.unjudged,
-            timeouts=grader.timeouts if isinstance(grader, MathGrader) else 0,
+            timeouts=grader.timeouts,
             number=self._replies,
         )
 
 
-class LostError(Exception):
+class WorkerLostError(Exception):
     """A worker's process is gone, or cannot be reached."""
 
 
 @dataclass(eq=False, slots=True)
-class Handle:
-    """A worker from its start to its loss, as the driver has it. All calls may raise LostError.
+class WorkerHandle:
+    """The driver's handle on a worker, from its start to its loss.
+
+    Every call may raise WorkerLostError.
 
     Attributes:
         machine, pid: where it runs.
@@ -130,10 +131,10 @@ class Handle:
     pid: int | None = None
     place: int | None = None
     in_flight: int = 0
-    report: Report = field(default_factory=Report)
+    report: WorkerReport = field(default_factory=WorkerReport)
 
     @classmethod
-    def start(cls, share: Share) -> Handle:
+    def start(cls, share: Share) -> WorkerHandle:
         """Have one started, without waiting for it."""
         import ray
 
@@ -154,7 +155,7 @@ class Handle:
                 _result(self.actor.where.remote()), START_SECONDS
             )
         except TimeoutError:
-            raise LostError(f"the cluster had no room for {START_SECONDS:.0f} s") from None
+            raise WorkerLostError(f"the cluster had no room for {START_SECONDS:.0f} s") from None
 
     async def load(self, build: Build) -> InputError | EngineError | None:
         """Have the models loaded, if they are not; what went wrong."""
@@ -193,4 +194,4 @@ async def _result(reference: Any) -> Any:
         raise  # a bug, with the worker's traceback
     except RayError as error:
         died = isinstance(error, ActorDiedError)
-        raise LostError("its process died" if died else type(error).__name__) from error
+        raise WorkerLostError("its process died" if died else type(error).__name__) from error

@@ -36,7 +36,7 @@ Cut = tuple[tuple[int, ...], int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class EndedChild:
     """One child of a request that has ended.
 
     Attributes:
@@ -54,7 +54,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class EngineOutput:
     """What has ended of a request.
 
     Attributes:
@@ -67,7 +67,7 @@ class Output:
     prompt: int
     cached: int
     last: bool
-    completions: tuple[Completion, ...] = ()
+    children: tuple[EndedChild, ...] = ()
     values: tuple[float, ...] = ()
 
 
@@ -86,7 +86,7 @@ class Engine(Protocol):
         prompt_ids: list[int],
         params: Any,
         *,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         """Queue a request with vLLM's parameters; `deliver` is called, on a thread of the engine's,

@@ -11,7 +11,7 @@ from executor.engines.capacity import Capacity
 LONGEST_HELD = 32
 
 
-class Working(Protocol):
+class BatchedEngine(Protocol):
     """An engine, as far as it is looked at here."""
 
     @property
@@ -25,7 +25,7 @@ class Working(Protocol):
         ...
 
 
-class Held:
+class PrmBatching:
     """Decides for how long a scorer's requests are gathered before they are worth a step.
 
     A step takes nearly as long for one request as for hundreds, and meanwhile nobody writes. While
@@ -35,10 +35,10 @@ class Held:
     """
 
     def __init__(self) -> None:
-        self._empty: dict[Working, float] = {}
-        self._steps: dict[Working, int] = {}
+        self._empty: dict[BatchedEngine, float] = {}
+        self._steps: dict[BatchedEngine, int] = {}
 
-    def long_enough(self, scorer: Working, writers: Sequence[Working]) -> bool:
+    def long_enough(self, scorer: BatchedEngine, writers: Sequence[BatchedEngine]) -> bool:
         """Whether the scorer should step now; asked once a step of the writers."""
         places = sum(engine.capacity.sequences for engine in writers)
         free = places - sum(min(engine.open, engine.capacity.sequences) for engine in writers)

@@ -1,12 +1,16 @@
-"""The process of an engine that runs apart; `executor.engines.subprocess_engine` starts it.
+"""The child process of `executor.engines.subprocess_engine`, which holds one engine.
 
-It is handed the file descriptor of a pipe and reads from it, first, what `Stepped` is made with. It
-answers `(max_context, capacity)`, or the EngineError that says why there is no engine. From then on
-both sides send letters. One that comes in is a list of `("add", request id, prompt ids,
-parameters)` and `(method, ...)` of the engine, with None at the end of the last one. One that goes
-out holds the counters as they stand and a list of `("ended", request id, Output)`,
-`("failed", request id, EngineError)` and, in the order it was asked, `("answer", result)`, which
-may be an exception. When the process that started it ends, so does this one, whatever it is doing.
+Its argument is the file descriptor of a pipe. The first message it reads holds the arguments of
+`VllmEngine`. It answers `(max_context, capacity)`, or the EngineError that says why there is no
+engine. From then on each message is a batch:
+
+- In: a list of `("add", request id, prompt ids, parameters)` and `(method, ...)` of the engine;
+  None at the end of the last batch.
+- Out: the current counters, and a list of `("ended", request id, EngineOutput)`,
+  `("failed", request id, EngineError)` and, in the order of the calls, `("answer", result)`; a
+  result may be an exception.
+
+When the parent process ends, so does this one, whatever it is doing.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from executor.engines.vllm_engine import Stepped
+from executor.engines.vllm_engine import VllmEngine
 from executor.errors import EngineError
 
 
@@ -29,7 +33,7 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(pipe.fileno(),), daemon=True).start()
     name, model, options, extra = pipe.recv()
     try:
-        engine = Stepped(name, model, options, extra)
+        engine = VllmEngine(name, model, options, extra)
     except EngineError as error:
         pipe.send(error)
         os._exit(1)
@@ -47,7 +51,7 @@ def _end_with(pipe: int) -> None:
     os._exit(1)
 
 
-def serve(engine: Stepped, pipe: Connection[Any, Any]) -> None:
+def serve(engine: VllmEngine, pipe: Connection[Any, Any]) -> None:
     """Step the engine until told to end; one letter out a step, however much there is to tell."""
     told: list[tuple[Any, ...]] = []
 

@@ -18,11 +18,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from executor.engines.base import Cut, EngineCounters, Output
-from executor.engines.batching import Held
+from executor.engines.base import Cut, EngineCounters, EngineOutput
+from executor.engines.batching import PrmBatching
 from executor.engines.delivery import OUTBOX
 from executor.engines.options import EngineOptions
-from executor.engines.vllm_engine import Stepped
+from executor.engines.vllm_engine import VllmEngine
 from executor.errors import EngineError
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ _SHUT_DOWN = "the engines of this process were shut down"
 class HostedEngine:
     """An engine of the host; see `executor.engines.base.Engine`."""
 
-    def __init__(self, host: EngineHost, stepped: Stepped) -> None:
+    def __init__(self, host: EngineHost, stepped: VllmEngine) -> None:
         self.host = host
         self.stepped = stepped
         self.name = stepped.name
@@ -46,7 +46,7 @@ class HostedEngine:
         prompt_ids: list[int],
         params: Any,
         *,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         """See `Engine.submit`."""
@@ -84,7 +84,7 @@ class EngineHost:
 
     def __init__(self) -> None:
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._engines: list[Stepped] = []
+        self._engines: list[VllmEngine] = []
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="vllm-engines", daemon=True)
         self._thread.start()
@@ -128,14 +128,14 @@ class EngineHost:
             EngineError: vLLM cannot load the model.
         """
 
-        def build() -> Stepped:
-            stepped = Stepped(name, model, options, extra)
+        def build() -> VllmEngine:
+            stepped = VllmEngine(name, model, options, extra)
             self._engines.append(stepped)
             return stepped
 
         return HostedEngine(self, self.call(build).result())
 
-    def stop(self, engine: Stepped) -> None:
+    def stop(self, engine: VllmEngine) -> None:
         """Release an engine's memory; requests under way fail."""
 
         def release() -> None:
@@ -159,7 +159,7 @@ class EngineHost:
             engine.fail_all(EngineError(f"engine {engine.name} was stopped"))
 
     def _run(self) -> None:
-        held = Held()
+        held = PrmBatching()
         while True:
             busy = [engine for engine in self._engines if engine.busy]
             if not self._drain(block=not busy):

@@ -27,7 +27,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-from executor.engines.base import Cut, EngineCounters, Output
+from executor.engines.base import Cut, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.delivery import OUTBOX
 from executor.engines.options import EngineOptions, cores
@@ -36,7 +36,9 @@ from executor.errors import EngineError
 _END_SECONDS = 10.0
 
 
-def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: Any) -> EngineApart:
+def start_subprocess_engine(
+    name: str, model: Path | str, options: EngineOptions, **extra: Any
+) -> SubprocessEngine:
     """Load `model` in a process of its own; blocks until it is ready.
 
     Args:
@@ -68,7 +70,7 @@ def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: A
         if isinstance(error, EOFError | OSError):
             raise EngineError(f"vLLM cannot load {model}: {_said(ended)}") from error
         raise
-    return EngineApart(name, child, ours, *hello)
+    return SubprocessEngine(name, child, ours, *hello)
 
 
 def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, EngineOptions]:
@@ -111,11 +113,11 @@ def _said(code: int | None) -> str:
 class _Waiting:
     """Who waits for a request."""
 
-    deliver: Callable[[Output], None]
+    deliver: Callable[[EngineOutput], None]
     fail: Callable[[BaseException], None]
 
 
-class EngineApart:
+class SubprocessEngine:
     """An engine in another process; see `executor.engines.base.Engine`."""
 
     def __init__(
@@ -156,7 +158,7 @@ class EngineApart:
         prompt_ids: list[int],
         params: Any,
         *,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         """See `Engine.submit`."""

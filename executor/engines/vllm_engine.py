@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from executor.engines.base import Completion, Cut, EngineCounters, Output
+from executor.engines.base import Cut, EndedChild, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.options import (
     EngineOptions,
@@ -29,12 +29,12 @@ _ONLY_WHEN_FINISHED = 1 << 30
 class _Request:
     """A request under way: where its finished outputs go."""
 
-    deliver: Callable[[Output], None]
+    deliver: Callable[[EngineOutput], None]
     fail: Callable[[BaseException], None]
     open_children: int
 
 
-class Stepped:
+class VllmEngine:
     """An engine and its requests. Everything here belongs to the one thread that steps it.
 
     Attributes:
@@ -64,7 +64,7 @@ class Stepped:
         request_id: str,
         prompt_ids: list[int],
         params: Any,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         """Take a request in; see `Engine.submit`."""
@@ -131,7 +131,7 @@ class Stepped:
             del self._requests[output.request_id]
         values = () if self.writes else tuple(output.outputs.data[:, -1].tolist())
         prompt, cached = len(output.prompt_token_ids), int(output.num_cached_tokens or 0)
-        request.deliver(Output(prompt, cached, last, completions, values))
+        request.deliver(EngineOutput(prompt, cached, last, completions, values))
 
     def count(self) -> EngineCounters:
         """A copy of the counters as they stand."""
@@ -181,10 +181,10 @@ class Stepped:
         gc.collect()
 
 
-def _completions(output: Any) -> tuple[Completion, ...]:
+def _completions(output: Any) -> tuple[EndedChild, ...]:
     """The children of a request that have ended."""
     return tuple(
-        Completion(
+        EndedChild(
             one.index,
             tuple(one.token_ids),
             one.finish_reason,

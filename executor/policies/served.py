@@ -8,25 +8,27 @@ from collections.abc import Iterable, Sequence
 
 import httpx
 
+from executor.concurrency import to_the_end
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
+from executor.models.checkpoint import Checkpoint
 from executor.models.stopping import Stopping
 from executor.models.templates import PromptTemplate
-from executor.models.tokens import Tokens
-from executor.policies.vllm import Draw, Finished, Unfinished, to_the_end
-from executor.servers.completion import Completion, Wanted
+from executor.models.tokens import Tokens, load_tokenizer
+from executor.policies.base import Draw, DrawRequest, Unfinished
+from executor.servers.completion import CompletionRequest, StreamedCompletion
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
-from executor.servers.probe import ServedModel, shortcomings
-from executor.servers.server import Lease, LostError, Patience
+from executor.servers.probe import ServedModel, probe_policy, shortcomings
+from executor.servers.server import Lease, Patience, ServerLostError
 
 # Seconds a server is given to say the rest of a request that it was told to end, before it is told
 # again: where it had not read the request yet, the first word went unheard.
 _ABORT_WAITS = (0.3, 1.0, 3.0)
 
 
-class HttpPolicy:
+class ServedPolicy:
     """A policy on one or several servers; a drop-in for `VllmPolicy`.
 
     Every child of a draw is a request of its own, with its own seed: so several servers share a
@@ -66,40 +68,45 @@ class HttpPolicy:
         self._tallies = [Tally(one.url, patience.connect) for one in served]
         self._to_abort: dict[str, list[str]] = {}
 
+    @classmethod
+    def connect(
+        cls, checkpoint: Checkpoint, template: PromptTemplate, patience: Patience
+    ) -> ServedPolicy:
+        """Connect to the policy on `checkpoint.servers`.
+
+        Raises:
+            InputError: one of the servers does not answer, or has another model.
+        """
+        name, location = checkpoint.name, checkpoint.location
+        tokens = Tokens(load_tokenizer(location))
+        served = [probe_policy(url, name, location, tokens) for url in checkpoint.servers]
+        return cls(name, tokens, template, served, patience)
+
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """The token ids that ask `question` through the template and the model's chat template."""
         return self.template.render(self.tokens.tokenizer, question, before)
 
-    async def draw(
-        self,
-        prompt_ids: Sequence[int],
-        *,
-        n: int,
-        max_tokens: int,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        stop: Sequence[str],
-        ledger: Ledger,
-        finished: Finished | None = None,
-        unfinished: Unfinished | None = None,
-    ) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`.
 
         Raises:
-            EngineError: a server refused a child, or it failed on every try, or no server has
-                answered for `Patience.outage` seconds.
+            EngineError: a server refused a child, or every try of a child failed, or no server
+                has answered for `Patience.outage` seconds.
         """
-        at = self._stopping.at(stop)
+        at = self._stopping.at(request.stop)
+        prompt, ledger = request.prompt_ids, request.ledger
 
-        async def child(index: int) -> Completion:
-            wanted = Wanted(prompt_ids, max_tokens, temperature, top_p, seed + index, at)
-            ended = await self._complete(wanted, ledger, unfinished)
-            if finished is not None:
-                finished(index, self._to_draw(ended, stop))
+        async def child(index: int) -> StreamedCompletion:
+            wanted = CompletionRequest(
+                prompt, request.max_tokens, request.temperature, request.top_p,
+                request.seed + index, at,
+            )  # fmt: skip
+            ended = await self._complete(wanted, ledger, request.unfinished)
+            if request.finished is not None:
+                request.finished(index, self._to_draw(ended, request.stop))
             return ended
 
-        tasks = [asyncio.ensure_future(child(index)) for index in range(n)]
+        tasks = [asyncio.ensure_future(child(index)) for index in range(request.n)]
         try:
             completions = await asyncio.gather(*tasks)
         except BaseException:
@@ -107,22 +114,22 @@ class HttpPolicy:
             await to_the_end(_cancel(tasks))
             for task in tasks:
                 if not task.cancelled() and task.exception() is None:
-                    _discard(task.result(), prompt_ids, ledger)
+                    _discard(task.result(), prompt, ledger)
             raise
         for one in completions:
-            ledger.charge_prompt(len(prompt_ids), one.cached)
+            ledger.charge_prompt(len(prompt), one.cached)
             ledger.generated += len(one.token_ids)
-        return [self._to_draw(one, stop) for one in completions]
+        return [self._to_draw(one, request.stop) for one in completions]
 
     async def _complete(
-        self, wanted: Wanted, ledger: Ledger, unfinished: Unfinished | None
-    ) -> Completion:
+        self, wanted: CompletionRequest, ledger: Ledger, unfinished: Unfinished | None
+    ) -> StreamedCompletion:
         """One continuation; what is lost or cancelled on the way is charged as discarded."""
 
-        async def send(lease: Lease) -> Completion:
+        async def send(lease: Lease) -> StreamedCompletion:
             request_id = f"apportion-{uuid.uuid4().hex}"
             body = wanted.body(self._served[lease.server.url].id, request_id)
-            one = Completion()
+            one = StreamedCompletion()
 
             async def stop(reading: asyncio.Task[None]) -> None:
                 await self._abort(lease, request_id, reading)
@@ -131,7 +138,7 @@ class HttpPolicy:
             try:
                 await self._pool.attend(lease, reading, stop)
                 if one.reason == "abort":
-                    raise LostError(f"{lease.server.url}: it ended the request by itself")
+                    raise ServerLostError(f"{lease.server.url}: it ended the request by itself")
             except BaseException as error:
                 _discard(one, wanted.prompt, ledger)
                 if unfinished is not None and isinstance(error, asyncio.CancelledError):
@@ -168,7 +175,7 @@ class HttpPolicy:
         except httpx.HTTPError:
             return  # the connection is closed in the end
 
-    def _to_draw(self, one: Completion, stop: Sequence[str]) -> Draw:
+    def _to_draw(self, one: StreamedCompletion, stop: Sequence[str]) -> Draw:
         assert one.reason is not None
         finish = self._stopping.finish(one.reason, one.met, stop)
         return Draw(tuple(one.token_ids), finish, one.logprob)
@@ -193,14 +200,14 @@ class HttpPolicy:
         """Nothing: the servers are somebody else's, and connections end with their loop."""
 
 
-def _discard(one: Completion, prompt: Sequence[int], ledger: Ledger) -> None:
+def _discard(one: StreamedCompletion, prompt: Sequence[int], ledger: Ledger) -> None:
     """Charge a continuation nobody will read; vLLM counts a prompt with its first token."""
     ledger.discarded += len(one.token_ids)
     if one.token_ids:
         ledger.charge_prompt(len(prompt), one.cached)
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[Completion]]) -> None:
+async def _cancel(tasks: Iterable[asyncio.Task[StreamedCompletion]]) -> None:
     tasks = list(tasks)
     for task in tasks:
         task.cancel()

@@ -33,8 +33,9 @@ from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
+from executor.models.stopping import Finish
 from executor.models.tokens import Step, Tokens
-from executor.policies.vllm import Draw, Finish, Finished, Unfinished
+from executor.policies.base import Draw, DrawRequest
 from executor.problem import Problem
 from executor.strategy import STEP_DELIMITER
 
@@ -187,30 +188,20 @@ class SimulatedPolicy:
             raise InputError(f"policy {self.name}: it is asked one question at a time")
         return [*self.tokens.encode(question), ASK_ID]
 
-    async def draw(
-        self,
-        prompt_ids: Sequence[int],
-        *,
-        n: int,
-        max_tokens: int,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        stop: Sequence[str],
-        ledger: Ledger,
-        finished: Finished | None = None,
-        unfinished: Unfinished | None = None,
-    ) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`; the children end one after another, the shortest first."""
         self.calls += 1
         _fail_if(self.calls in self.faults, self.name, self.calls)
+        prompt_ids, n, ledger = request.prompt_ids, request.n, request.ledger
         if len(prompt_ids) >= self.max_context:
             raise EngineError(f"engine {self.name} refused a request: {len(prompt_ids)} tokens")
-        room = min(max_tokens, self.max_context - len(prompt_ids))
-        greedy = temperature == 0
+        room = min(request.max_tokens, self.max_context - len(prompt_ids))
+        greedy = request.temperature == 0
         question, before = self._split(prompt_ids)
         draws = [
-            self._write(question, before, room, stop, greedy, random.Random(seed + child))
+            self._write(
+                question, before, room, request.stop, greedy, random.Random(request.seed + child)
+            )
             for child in range(n)
         ]
         for _ in range(n):
@@ -228,16 +219,16 @@ class SimulatedPolicy:
                 generated, parts = done, part
         except asyncio.CancelledError:
             ledger.discarded += generated
-            if unfinished is not None:
+            if request.unfinished is not None:
                 for draw in draws:
-                    unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
+                    request.unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
             raise
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])
         ledger.generated += generated
-        if finished is not None:
+        if request.finished is not None:
             for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
-                finished(child, draws[child])
+                request.finished(child, draws[child])
         return draws
 
     @property

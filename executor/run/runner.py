@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from executor.answers.grader import Grader
-from executor.concurrency import promptly
+from executor.concurrency import inline_or_thread
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.vllm import Policy
+from executor.policies.base import Policy
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
@@ -92,7 +92,7 @@ class Executor:
     """The models, the grader and the settings that every problem of a run shares."""
 
     policy: Policy
-    prm: Prm | None
+    prm: StepScorer | None
     grader: Grader
     sampling: Sampling
     seed: int = 0
@@ -100,7 +100,7 @@ class Executor:
     early_stop: bool = False
     """Whether what cannot change the answer any more is left undrawn; the answer is the same."""
     digests: Mapping[str, str] = field(default_factory=dict)
-    """`policy` and `prm`: names of the models' content (`checkpoints.checkpoint_digest`)."""
+    """Digests of the models' content (`checkpoint_digest`), by role: `policy`, `prm`."""
 
     @property
     def policy_name(self) -> str:
@@ -201,7 +201,7 @@ class Executor:
 
         # Grading may wait for the grader's process; the engines go on meanwhile.
         long = context.ledger.policy_generated > LONG_GRADING
-        samples, chosen = await promptly(judge, long=long)
+        samples, chosen = await inline_or_thread(judge, long=long)
         seconds = time.perf_counter() - started
         return Outcome(
             problem=problem,

@@ -13,7 +13,7 @@ from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step, Tokens
 
 
-class Prm(Protocol):
+class StepScorer(Protocol):
     """A step scorer."""
 
     name: str
@@ -70,7 +70,7 @@ class Convention(Protocol):
     label: ClassVar[str]
     """What messages call the kind."""
     trained_on: frozenset[str]
-    """See `Prm.trained_on`."""
+    """See `StepScorer.trained_on`."""
 
     @classmethod
     def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:

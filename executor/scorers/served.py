@@ -16,16 +16,17 @@ import httpx
 from executor.engines.base import EngineCounters
 from executor.errors import EngineError
 from executor.ledger import Ledger
+from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step
 from executor.scorers.base import Convention, Places
 from executor.servers.address import first_line
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
-from executor.servers.probe import ServedModel, shortcomings
+from executor.servers.probe import ServedModel, probe_prm, shortcomings
 from executor.servers.server import Lease, Patience, refused
 
 
-class HttpPrm:
+class ServedScorer:
     """A PRM of any convention on one or several servers; a drop-in for `VllmPrm`.
 
     The steps of a solution are scored by one request, so that one server has them in its prefix
@@ -51,6 +52,19 @@ class HttpPrm:
         self._served = {one.url: one for one in served}
         self._pool = Pool(f"PRM {name}", list(self._served), patience)
         self._tallies = [Tally(one.url, patience.connect) for one in served]
+
+    @classmethod
+    def connect(
+        cls, checkpoint: Checkpoint, convention: Convention, patience: Patience
+    ) -> ServedScorer:
+        """Connect to the PRM on `checkpoint.servers`.
+
+        Raises:
+            InputError: one of the servers does not answer, or has another model.
+        """
+        name, location = checkpoint.name, checkpoint.location
+        served = [probe_prm(url, name, location) for url in checkpoint.servers]
+        return cls(name, convention, served, patience)
 
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger

@@ -15,18 +15,18 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from executor.engines.base import Engine, EngineCounters, Output
+from executor.concurrency import to_the_end
+from executor.engines.base import Engine, EngineCounters, EngineOutput
 from executor.engines.delivery import Delivery, post
 from executor.engines.host import host
 from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step
-from executor.policies.vllm import to_the_end
 from executor.scorers.base import Convention, Places, at_every_token
 
 
-class VllmPrm:
+class VllmScorer:
     """A PRM served by vLLM inside this process."""
 
     def __init__(self, name: str, engine: Engine, convention: Convention) -> None:
@@ -41,7 +41,7 @@ class VllmPrm:
     @classmethod
     def load(
         cls, checkpoint: Checkpoint, convention: Convention, options: EngineOptions
-    ) -> VllmPrm:
+    ) -> VllmScorer:
         """Serve a checkpoint; EngineError where vLLM cannot load it.
 
         The options are the policy's too: where they ask for a longer context than the PRM was made
@@ -133,12 +133,12 @@ class _Answers(Delivery):
 
     def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.found: dict[int, Output] = {}
+        self.found: dict[int, EngineOutput] = {}
         self._n = n
         if not n:
             self._end()
 
-    def deliver(self, place: int, output: Output) -> None:
+    def deliver(self, place: int, output: EngineOutput) -> None:
         """Take an output; called on the engine's thread."""
         post(self._loop, self._take, place, output)
 
@@ -147,7 +147,7 @@ class _Answers(Delivery):
         await asyncio.wait([self.done])
         self.done.exception()  # whoever was cancelled does not ask for it
 
-    def _take(self, place: int, output: Output) -> None:
+    def _take(self, place: int, output: EngineOutput) -> None:
         self.found[place] = output
         if len(self.found) == self._n:
             self._end()

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -15,9 +15,9 @@ from executor.answers.grader import Grader
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
-from executor.policies.vllm import Draw, Finished, Policy
+from executor.policies.base import Draw, DrawRequest, Finished, Policy
 from executor.problem import Problem
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.strategy import Sampling, Score
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Response:
         return "".join(step.text for step in self.steps)
 
 
-class Watch(Protocol):
+class DrawWatcher(Protocol):
     """Whoever is told of what is drawn, with the tokens of the response that stood before it."""
 
     def ended(self, before: Sequence[int], draw: Draw) -> None:
@@ -86,7 +86,7 @@ class Context:
 
     problem: Problem
     policy: Policy
-    prm: Prm | None
+    prm: StepScorer | None
     sampling: Sampling
     seed: int
     cap: TokenCap
@@ -94,8 +94,8 @@ class Context:
     """Counts votes on the way, for what needs it."""
     early_stop: bool = False
     """Whether what cannot change the answer any more is left undrawn; needs the grader."""
-    watch: Watch | None = None
-    """Told of all that is drawn."""
+    watcher: DrawWatcher | None = None
+    """Receives every draw."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -140,31 +140,24 @@ class Context:
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
-        watch = self.watch
-        told: dict[str, Any] = {"finished": finished}
-        if watch is not None:
-
-            def ended(index: int, draw: Draw) -> None:
-                watch.ended(so_far, draw)
-                if finished is not None:
-                    finished(index, draw)
-
-            told = {"finished": ended, "unfinished": lambda written: watch.cut(so_far, written)}
+        request = DrawRequest(
+            [*self.prompt, *so_far],
+            n=n,
+            max_tokens=each,
+            temperature=self.sampling.temperature if temperature is None else temperature,
+            top_p=1.0 if temperature == 0 else self.sampling.top_p,
+            seed=derive_seed(self.seed, self.problem.id, where) + first,
+            ledger=self.ledger,
+            stop=stop,
+            finished=finished,
+        )
+        if self.watcher is not None:
+            request = _watched(request, so_far, self.watcher)
         # Cancelled or lost draws keep their reservation: the problem is over, and a cap that gave
         # back too much would not be one.
         used = n * each
         try:
-            draws = await self.policy.draw(
-                [*self.prompt, *so_far],
-                n=n,
-                max_tokens=each,
-                temperature=self.sampling.temperature if temperature is None else temperature,
-                top_p=1.0 if temperature == 0 else self.sampling.top_p,
-                seed=derive_seed(self.seed, self.problem.id, where) + first,
-                stop=stop,
-                ledger=self.ledger,
-                **told,
-            )
+            draws = await self.policy.draw(request)
             used = sum(len(draw.token_ids) for draw in draws)
         finally:
             self.cap.settle(n * each, used)
@@ -255,6 +248,19 @@ class Context:
             if self._asked.get(key) is one:
                 del self._asked[key]
         one.release()
+
+
+def _watched(request: DrawRequest, before: Sequence[int], watcher: DrawWatcher) -> DrawRequest:
+    """Return the same request, reported to a watcher as well."""
+
+    def finished(index: int, draw: Draw) -> None:
+        watcher.ended(before, draw)
+        if request.finished is not None:
+            request.finished(index, draw)
+
+    return replace(
+        request, finished=finished, unfinished=lambda written: watcher.cut(before, written)
+    )
 
 
 @dataclass(eq=False, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from executor.policies.vllm import Draw, Finish
+from executor.models.stopping import Finish
+from executor.policies.base import Draw
 from executor.search import Context, Response, State
 
 
@@ -29,7 +30,7 @@ class _Written:
         return self.before + self.own
 
 
-class SoFar:
+class PartialResults:
     """Watches the draws of a context, and keeps what could be answered with at any time."""
 
     def __init__(self, context: Context) -> None:
@@ -37,7 +38,7 @@ class SoFar:
         self._ended: list[_Written] = []
         self._longest = _Written((), ())
         self._aside: tuple[_Written, ...] = ()
-        context.watch = self
+        context.watcher = self
 
     def ended(self, before: Sequence[int], draw: Draw) -> None:
         """See `Watch.ended`."""

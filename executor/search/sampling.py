@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from executor.answers.grader import Vote
-from executor.policies.vllm import Draw, Finish
+from executor.answers.voting import Vote
+from executor.models.stopping import Finish
+from executor.policies.base import Draw
 from executor.search.base import Context, Response, State
-from executor.search.settle import Ballot, Confident, Fewest, Standing
+from executor.search.settle import Ballot, ConfidenceRule, Fewest, Standing
 from executor.strategy import AdaptiveMajority, BestOfN
 
 # What becomes of responses that have ended.
@@ -87,7 +88,7 @@ async def adaptive_majority(
 ) -> list[Response]:
     """Samples until the leading answer leads surely enough, at most `n`; `given` come first."""
     ballot = Ballot(context.grader, Vote.MAJORITY)
-    rule = Confident(strategy.confidence)
+    rule = ConfidenceRule(strategy.confidence)
 
     def fewest(standing: Standing, left: int) -> int:
         return min(rule.fewest(standing, left), ballot.fewest(standing, left))

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from executor.answers.grader import Classes, Grader, Vote
-from executor.concurrency import promptly
+from executor.answers.grader import Grader
+from executor.answers.voting import Classes, Vote
+from executor.concurrency import inline_or_thread
 from executor.search.base import Response, State, aggregate
 from executor.strategy import Score
 
@@ -67,7 +68,7 @@ class Ballot:
             done = response.state is State.FINISHED
             answer = self._extract(response.text) if done else None
             # A new answer may have to be compared in the grader's process.
-            leader = await promptly(partial(self._classes.add, index, answer))
+            leader = await inline_or_thread(partial(self._classes.add, index, answer))
             if leader >= 0:
                 self._weights.setdefault(leader, []).append(self._weight(response))
         self._counted = len(responses)
@@ -118,7 +119,7 @@ def could_reach(response: Response, score: Score) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Confident:
+class ConfidenceRule:
     """Adaptive consistency (Aggarwal et al., arXiv 2305.11860, Sec. 3): sure enough, not certain.
 
     Of the two leading answers with counts a and b, the first one's share has the posterior

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from executor.models.stopping import Finish
 from executor.models.tokens import with_tail
-from executor.policies.vllm import Draw, Finish
+from executor.policies.base import Draw
 from executor.search.base import Context, Response, State, together
 from executor.search.sampling import score_all
 from executor.strategy import STEP_DELIMITER

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.search.base import Context, Response, State, aggregate, together
 from executor.search.settle import Ballot, could_reach
 from executor.search.steps import children, discard_dropped

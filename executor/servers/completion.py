@@ -12,7 +12,7 @@ import httpx
 from executor.errors import EngineError
 from executor.models.stopping import StopAt
 from executor.servers.address import first_line
-from executor.servers.server import Lease, LostError, refused
+from executor.servers.server import Lease, ServerLostError, refused
 
 # Tokens a chunk, besides the first, which comes at once: a chunk a token would cost more than
 # small models do.
@@ -29,7 +29,7 @@ _PLAIN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CompletionRequest:
     """A continuation that is asked for; `seed` is the child's own."""
 
     prompt: Sequence[int]
@@ -65,7 +65,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Completion:
+class StreamedCompletion:
     """What has come of a continuation so far.
 
     Attributes:
@@ -88,7 +88,7 @@ class Completion:
         """Send the request and take what comes, until the server has said all.
 
         Raises:
-            LostError: the server failed, or broke off.
+            ServerLostError: the server failed, or broke off.
             EngineError: it refused the request.
             httpx.HTTPError: the connection failed.
         """
@@ -102,7 +102,7 @@ class Completion:
                     self._take(line[6:], url)
                 lease.heard(len(self.token_ids) - before)
         if not self.complete:
-            raise LostError(f"{url}: the answer broke off")
+            raise ServerLostError(f"{url}: the answer broke off")
 
     def _take(self, data: str, url: str) -> None:
         """Take one event of the stream."""

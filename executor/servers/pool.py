@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from executor.concurrency import to_the_end
 from executor.errors import EngineError
-from executor.policies.vllm import to_the_end
 from executor.servers.metrics import SEQUENCES
 from executor.servers.prefixes import Prefixes
-from executor.servers.server import Lease, LostError, Patience, Server, allow_files, reason_of
+from executor.servers.server import Lease, Patience, Server, ServerLostError, allow_files, reason_of
 
 T = TypeVar("T")
 
@@ -62,7 +62,8 @@ class Pool:
         Args:
             prompt: the request's prompt; servers that have seen its beginning need not forward it.
             tokens: most tokens it may cost besides.
-            send: sends it and awaits the answer; raises `LostError` for what may be tried again.
+            send: function that sends it and awaits the answer; it raises `ServerLostError` for a
+                failure that another server may not have.
 
         Raises:
             EngineError: it failed on every try, or all servers stayed down.
@@ -72,7 +73,7 @@ class Pool:
             async with self._lease(prompt, tokens, avoid) as lease:
                 try:
                     return await send(lease)
-                except LostError as error:
+                except ServerLostError as error:
                     avoid, reason = lease.server, str(error)
                     if avoid.fault is None:  # its health check will tell
                         self.down(avoid, reason)
@@ -97,7 +98,7 @@ class Pool:
             stop: ends the request where the caller is cancelled; awaited to its end.
 
         Raises:
-            LostError: the server or the connection was lost, or the server failed.
+            ServerLostError: the server or the connection was lost, or the server failed.
             EngineError: the server refused the request.
         """
         task = asyncio.ensure_future(self._read(lease.server, reading))
@@ -111,7 +112,7 @@ class Pool:
             raise
         if not task.done():
             await end(task)
-            raise LostError(gone.result())
+            raise ServerLostError(gone.result())
         task.result()
 
     async def _read(self, server: Server, reading: Coroutine[Any, Any, None]) -> None:
@@ -119,11 +120,11 @@ class Pool:
             await reading
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self.down(server, reason_of(error))
-            raise LostError(f"{server.url}: {reason_of(error)}") from None
+            raise ServerLostError(f"{server.url}: {reason_of(error)}") from None
         except (httpx.TransportError, httpx.StreamError) as error:
             # The process may have died, or only this connection: its health check will tell.
             self.down(server, reason_of(error))
-            raise LostError(f"{server.url}: {reason_of(error)}") from None
+            raise ServerLostError(f"{server.url}: {reason_of(error)}") from None
 
     async def fault(self) -> str | None:
         """Why nothing can be asked now; None where a server is well. The silent ones are asked, and

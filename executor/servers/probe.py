@@ -11,6 +11,7 @@ import httpx
 
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
+from executor.models.checkpoint import name_of
 from executor.models.tokens import Tokens
 from executor.servers.address import first_line
 from executor.servers.metrics import read_capacity
@@ -125,8 +126,6 @@ def _model(client: httpx.Client, url: str, role: str, name: str, location: str) 
 
 
 def _name_of(root: str) -> str:
-    from executor.models.checkpoint import name_of
-
     return name_of(Path(root))
 
 

@@ -38,7 +38,7 @@ class Patience:
         return float(longest * random.uniform(0.5, 1.0))
 
 
-class LostError(Exception):
+class ServerLostError(Exception):
     """A request came to nothing through no fault of its own: it may be tried elsewhere."""
 
 
@@ -112,10 +112,10 @@ class Lease:
 
 
 def refused(status: int, body: bytes, url: str) -> Exception:
-    """What an answer of this HTTP status is: `LostError` where another try may do better."""
+    """What an answer of this HTTP status is: `ServerLostError` where another try may do better."""
     words = first_line(body.decode(errors="replace"))
     if status >= 500:
-        return LostError(f"{url}: status {status}, {words}")
+        return ServerLostError(f"{url}: status {status}, {words}")
     return EngineError(f"{url} refused a request: status {status}, {words}")
 
 

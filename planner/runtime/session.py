@@ -15,31 +15,25 @@ from typing import Any, TypeVar
 from executor.answers.grader import MathGrader
 from executor.cluster.distributed import Workers
 from executor.cluster.ray import Cluster, ClusterOptions
-from executor.cluster.recipe import Recipe, Spread
+from executor.cluster.recipe import DistributedModels, WorkerRecipe
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
-from executor.models.checkpoint import (
-    Checkpoint,
-    checkpoint_digest,
-    parameter_count,
-    portable,
-    read_config,
-    resolve,
-)
+from executor.loading import portable, resolve
+from executor.models.checkpoint import Checkpoint, checkpoint_digest, parameter_count, read_config
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.served import HttpPolicy
-from executor.policies.vllm import Policy, VllmPolicy
+from executor.policies.base import Policy
+from executor.policies.served import ServedPolicy
+from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Executor, Models, Solver, run_problems
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.scorers.prm import check_prm, find_prm, load_prm
-from executor.scorers.served import HttpPrm
-from executor.servers.connect import connect_policy
+from executor.scorers.served import ServedScorer
 from executor.servers.server import Patience
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
@@ -113,9 +107,9 @@ class Session:
         self.store = self._stack.enter_context(Store.open(store_url))
         self.grader = self._stack.enter_context(MathGrader())
         self._checkpoints: dict[str, Checkpoint] = {}
-        self._policies: dict[Checkpoint, VllmPolicy | HttpPolicy] = {}
-        self._prms: dict[tuple[Checkpoint, str], Prm] = {}
-        self._spread: Spread | None = None
+        self._policies: dict[Checkpoint, VllmPolicy | ServedPolicy] = {}
+        self._prms: dict[tuple[Checkpoint, str], StepScorer] = {}
+        self._spread: DistributedModels | None = None
         # Held by whoever loads models from a thread of its own.
         self.loading = threading.Lock()
 
@@ -162,7 +156,7 @@ class Session:
 
     def policy(
         self, name: str, template: PromptTemplate | None = None, *, with_prm: bool = False
-    ) -> VllmPolicy | HttpPolicy:
+    ) -> VllmPolicy | ServedPolicy:
         """The policy, served; loaded once, by whatever path it is named.
 
         Args:
@@ -187,21 +181,21 @@ class Session:
 
     def _start(
         self, checkpoint: Checkpoint, template: PromptTemplate, options: EngineOptions
-    ) -> VllmPolicy | HttpPolicy:
+    ) -> VllmPolicy | ServedPolicy:
         """The policy in this process, or on the servers that have it."""
         if not checkpoint.servers:
             name, location = checkpoint.name, checkpoint.location
             return VllmPolicy.load(name, location, template, options)
-        return self._noted(connect_policy(checkpoint, template, self.settings.patience))
+        return self._noted(ServedPolicy.connect(checkpoint, template, self.settings.patience))
 
     def _noted(self, served: Served) -> Served:
         """What servers do not tell is said once."""
-        if isinstance(served, HttpPolicy | HttpPrm):
+        if isinstance(served, ServedPolicy | ServedScorer):
             for note in served.shortcomings:
                 self.reporter.say(f"note: {note}")
         return served
 
-    def prm(self, name: str, policy: Policy) -> Prm:
+    def prm(self, name: str, policy: Policy) -> StepScorer:
         """The PRM, served for a policy; loaded once, by whatever path it is named."""
         checkpoint = find_prm(name)
         at = (checkpoint, policy.name)
@@ -267,7 +261,7 @@ class Session:
                 )
         if prm is not None:
             check_prm(prm, Tokens(load_tokenizer(checkpoint.location)))
-        recipe = Recipe(
+        recipe = WorkerRecipe(
             policy=portable(policy),
             prm=None if prm is None else portable(prm),
             template=template or self.template(policy),
@@ -290,7 +284,8 @@ class Session:
             workers.load()
         for model in filter(None, (checkpoint, scorer)):
             self._note_size(model)
-        self._spread = Spread(workers, checkpoint.name, scorer.name if scorer else None, recipe)
+        scorer_name = scorer.name if scorer else None
+        self._spread = DistributedModels(workers, checkpoint.name, scorer_name, recipe)
         return self._spread
 
     def _digests(self, policy: str, prm: str | None) -> dict[str, str]:
@@ -310,7 +305,7 @@ class Session:
             return Admission(most=workers.concurrency)
         return Admission(sequences, self._served(spec).capacity, self.settings.concurrency)
 
-    def _served(self, spec: RunSpec) -> VllmPolicy | HttpPolicy:
+    def _served(self, spec: RunSpec) -> VllmPolicy | ServedPolicy:
         """The policy of a run."""
         return next(p for p in self._policies.values() if p.name == spec.policy)
 

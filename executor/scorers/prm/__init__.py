@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
-from executor.models.checkpoint import Checkpoint, read_config, resolve
+from executor.loading import resolve
+from executor.models.checkpoint import Checkpoint, read_config
 from executor.models.tokens import Tokens
-from executor.scorers.base import Convention, Prm
+from executor.scorers.base import Convention, StepScorer
 from executor.scorers.prm.math_shepherd import MathShepherd
 from executor.scorers.prm.qwen import QwenMath
 from executor.scorers.prm.rlhflow import RlhFlow
 from executor.scorers.prm.skywork import Skywork
 from executor.scorers.reward_head import RewardHead
-from executor.scorers.vllm import VllmPrm
+from executor.scorers.served import ServedScorer
+from executor.scorers.vllm import VllmScorer
 from executor.servers.server import Patience
 
 # The first that fits is taken.
@@ -52,7 +54,7 @@ def load_prm(
     policy_tokens: Tokens,
     options: EngineOptions,
     patience: Patience | None = None,
-) -> Prm:
+) -> StepScorer:
     """Load the PRM called `name`, or connect to it, for a policy with `policy_tokens`.
 
     Raises:
@@ -62,11 +64,8 @@ def load_prm(
     checkpoint, kind = find_convention(name)
     convention = kind.load(checkpoint, policy_tokens)
     if checkpoint.servers:
-        # Not above: servers' PRMs import the conventions' base, and so this package.
-        from executor.servers.connect import connect_prm
-
-        return connect_prm(checkpoint, convention, patience or Patience())
-    return VllmPrm.load(checkpoint, convention, options)
+        return ServedScorer.connect(checkpoint, convention, patience or Patience())
+    return VllmScorer.load(checkpoint, convention, options)
 
 
-__all__ = ["CONVENTIONS", "Prm", "check_prm", "find_convention", "find_prm", "load_prm"]
+__all__ = ["CONVENTIONS", "check_prm", "find_convention", "find_prm", "load_prm"]

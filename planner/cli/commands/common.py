@@ -10,7 +10,7 @@ from typing import Any
 from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
-from executor.models.checkpoint import resolve
+from executor.loading import resolve
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.problem import Problem
 from executor.scorers.prm import check_prm, find_prm

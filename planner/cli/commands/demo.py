@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from executor.errors import InputError
-from executor.models.checkpoint import resolve
-from executor.resources import data_folder
+from executor.files import data_folder
+from executor.loading import resolve
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.answer import explain
 from planner.choice.constraint import Constraint

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.resources import data_folder
+from executor.files import data_folder
 from executor.store.store import Store
 from planner.cli.commands import common
 from planner.cli.console import Output, count, table

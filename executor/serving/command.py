@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from executor.engines.options import CORES, EngineOptions, engine_arguments, on_cpu, own_cores
-from executor.models.checkpoint import Checkpoint, resolve
+from executor.loading import resolve
+from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import find_convention
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from executor.errors import EngineError
-from executor.servers.command import ServeCommand
+from executor.serving.command import ServeCommand
 
 # Several servers share the cores: bound to them, or with a thread each, they would mostly wait.
 _SHARED = {
