@@ -167,9 +167,10 @@ def _served(
     try:
         metrics = client.get(f"{url}/metrics")
         metrics.raise_for_status()
-    except httpx.HTTPError as error:
-        raise InputError(f"{role} {url}: it has no /metrics ({reason_of(error)})") from None
-    return ServedModel(url, model["id"], context, read_capacity(metrics.text, context), **knows)
+        capacity = read_capacity(metrics.text, context)
+    except (httpx.HTTPError, ValueError) as error:
+        raise InputError(f"{role} {url}: /metrics cannot be read ({reason_of(error)})") from None
+    return ServedModel(url, model["id"], context, capacity, **knows)
 
 
 def _post(
