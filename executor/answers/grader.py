@@ -41,19 +41,19 @@ class Grader(Protocol):
 
 
 class MathGrader:
-    r"""Mathematical answers, compared as strings, as exact numbers and then by math-verify.
+    r"""The grader of mathematical answers: strings, exact numbers, and then math-verify.
 
-    Plain numbers and words are settled in this process (see `answer_text`). Other expressions go
-    to one child process that is killed at the deadline; the pair then counts as not equivalent.
-    So does a pair on which the child crashes twice. Results are cached, those of a time-out too.
+    Plain numbers and words are compared in this process (`executor.answers.extraction`). Other
+    expressions go to one child process, which is killed at the deadline; the pair then counts as
+    not equivalent. So does a pair on which the child crashes twice. All results are cached.
 
     Conventions: 50% is 50, as in the benchmarks' own graders, and not 0.5; currency signs and
     units are dropped; a decimal of five places or more equals what rounds to it; words are
     compared without regard to case.
 
     Args:
-        deadline: seconds for one comparison, without the start of the child.
-        cache_size: pairs whose result is kept.
+        deadline: most seconds of one comparison, not counting the start of the child.
+        cache_size: number of pairs whose result is kept.
 
     Raises:
         ValueError: `deadline` is not a positive number.
@@ -61,25 +61,24 @@ class MathGrader:
 
     def __init__(self, deadline: float = 5.0, cache_size: int = 65536) -> None:
         if not (math.isfinite(deadline) and deadline > 0):
-            raise ValueError(f"deadline is {deadline}: it must be a positive number of seconds")
+            raise ValueError(f"deadline is {deadline}; expected a positive number of seconds")
         self.deadline = deadline
         self._worker = KillableWorker(Path(__file__).with_name("worker.py"))
         self._ask = lru_cache(maxsize=cache_size)(self._ask_worker)
 
     @property
     def timeouts(self) -> int:
-        """Comparisons given up so far, because of the deadline or crashes of the child."""
+        """Comparisons given up so far because of the deadline or crashes of the child."""
         return self._worker.lost
 
     @property
     def worker_pid(self) -> int | None:
-        """Process id of the child, or None while none was needed."""
+        """Process id of the child, or None if it is not running."""
         return self._worker.pid
 
     def extract(self, response: str) -> str | None:
-        r"""The last `\boxed{}`, else what "the answer is" or `####` states, else the last number.
-
-        None where there is none of these. Never raises, and never needs the child.
+        r"""Return the last `\boxed{}`, else the answer after "the answer is" or `####`, else the
+        last number; None if there is none of these. Never raises, and never needs the child.
         """
         return find_answer(response)
 
@@ -87,17 +86,17 @@ class MathGrader:
         """Whether two answers mean the same; reflexive and symmetric, not always transitive.
 
         Raises:
-            WorkerError: the child process was needed and does not start.
+            WorkerError: the child process is needed and does not start.
         """
         first, second = sorted((a, b))
         settled = _settle(first, second)
         return self._ask(first, second, True) if settled is None else settled
 
     def correct(self, answer: str | None, reference: str) -> bool:
-        """Whether `answer` is right by the reference, in math-verify's direction for references.
+        """Whether `answer` is right; math-verify compares it in its direction for references.
 
         Raises:
-            WorkerError: the child process was needed and does not start.
+            WorkerError: the child process is needed and does not start.
         """
         if answer is None:
             return False
@@ -105,7 +104,7 @@ class MathGrader:
         return self._ask(reference, answer, False) if settled is None else settled
 
     def close(self) -> None:
-        """Ends the child process; a later comparison starts a new one."""
+        """End the child process; a later comparison starts a new one."""
         self._worker.close()
 
     def __enter__(self) -> Self:
@@ -131,7 +130,7 @@ class MathGrader:
 
 
 def _settle(a: str, b: str) -> bool | None:
-    """Whether two answers are equal as far as plain string work can tell; None: it cannot."""
+    """Compare two answers by plain string work; None if it cannot decide."""
     left, right = read(a), read(b)
     if left.canonical == right.canonical:
         return True
@@ -142,7 +141,7 @@ def _settle(a: str, b: str) -> bool | None:
     # Ratios and times of day: as expressions 3:30 would be a division, and 5 a.m. equal 5 p.m.
     if _CLOCK.search(a) and _CLOCK.search(b):
         return False
-    # math-verify drops the base of 52_8: good for an answer that leaves it out, not for 52_9.
+    # math-verify drops the base of 52_8: right if one answer leaves it out, wrong for 52_9.
     if _BASED.fullmatch(left.canonical) and _BASED.fullmatch(right.canonical):
         return False
     return False if max(len(a), len(b)) > LONGEST_ANSWER else None

@@ -10,11 +10,10 @@ from executor.answers.grader import Grader
 
 
 class Classes:
-    """Sorts answers into classes of equivalent ones, one after another.
+    """Classes of equivalent answers, filled one answer after another.
 
-    Each new string is compared with the first member of each class only, so that n answers in c
-    classes take at most (distinct strings) x c comparisons, and what comes later never changes
-    where an answer went.
+    A new string is compared only with the first member of each class. So c classes take at most
+    (distinct strings) x c comparisons, and later answers never change the class of earlier ones.
     """
 
     def __init__(self, grader: Grader) -> None:
@@ -23,11 +22,14 @@ class Classes:
         self._leaders: list[tuple[int, str]] = []
 
     def add(self, index: int, answer: str | None) -> int:
-        """The index of the first member of the answer's class, which may be its own; -1 for None.
+        """Add an answer to its class.
 
         Args:
-            index: of the answer; increasing from call to call.
-            answer: the answer.
+            index: index of the answer; it increases from call to call.
+            answer: the answer, or None.
+
+        Returns:
+            Index of the first member of the class, which may be its own; -1 for None.
         """
         if answer is None:
             return -1
@@ -40,24 +42,24 @@ class Classes:
 
 
 def group(answers: Sequence[str | None], grader: Grader) -> list[int]:
-    """Sorts answers into classes of equivalent ones (`Classes`).
+    """Sort answers into classes of equivalent ones (`Classes`).
 
     Returns:
-        One number an answer: the index in `answers` of its class's first member; -1 for None.
+        For each answer the index in `answers` of its class's first member; -1 for None.
     """
     classes = Classes(grader)
     return [classes.add(index, answer) for index, answer in enumerate(answers)]
 
 
 class Vote(StrEnum):
-    """How one response is chosen among many."""
+    """A rule that chooses one response among many."""
 
     MAJORITY = "majority"
-    """The answer given most often."""
+    """Chooses the most frequent answer."""
     MAX = "max"
-    """The response with the highest score."""
+    """Chooses the response with the highest score."""
     WEIGHTED = "weighted"
-    """The answer whose responses' scores add up to most."""
+    """Chooses the answer with the largest sum of scores."""
 
 
 def vote(
@@ -66,23 +68,23 @@ def vote(
     method: Vote,
     grader: Grader,
 ) -> int:
-    """Chooses a response.
+    """Choose a response.
 
-    For `majority` and `weighted` the answer is the winning class's, spelt as its first member
-    spells it; the response returned is the highest scored one that does, ties to the earliest. So
-    what comes after a vote is settled cannot change the answer's spelling either. Between classes
-    of equal weight the larger wins, then the one seen first, so `weighted` with equal scores is
-    `majority`. A response without an answer wins only where none has one.
+    `majority` and `weighted` choose a class of equivalent answers and keep the spelling of its
+    first member. Of the responses with that spelling they return the one with the highest score,
+    or the earliest of several. So responses after a settled vote cannot change the spelling. If
+    classes have equal weight, the larger wins, then the earlier; `weighted` with equal scores is
+    therefore `majority`. A response without an answer wins only if no response has one.
 
     Args:
-        answers: one a response, None where it has none; at least one.
-        scores: one a response, finite, and for `weighted` not negative; None (or any scores, used
-            within the winning class only) for `majority`.
-        method: how to choose.
-        grader: decides which answers are the same.
+        answers: answer of each response, None if it has none; shape `(n,)`, n at least 1.
+        scores: score of each response, finite, and not negative for `weighted`; shape `(n,)`.
+            `majority` needs none, and uses scores only within the winning class.
+        method: rule of choice.
+        grader: grader that decides which answers are equivalent.
 
     Returns:
-        Index of the chosen response; 0 where no response has an answer.
+        Index of the chosen response; 0 if no response has an answer.
 
     Raises:
         ValueError: no responses, lengths that differ, or scores that are missing or unusable.

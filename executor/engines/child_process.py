@@ -28,7 +28,7 @@ from executor.errors import EngineError
 
 
 def main() -> None:
-    """Load the engine, serve it, and end without taking the interpreter down, which is slow."""
+    """Load the engine, serve it, and exit without the interpreter's slow shutdown."""
     pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
     threading.Thread(target=_end_with, args=(pipe.fileno(),), daemon=True).start()
     name, model, options, extra = pipe.recv()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _end_with(pipe: int) -> None:
-    """End this process when nobody holds the other end of the pipe any more."""
+    """End this process when the other end of the pipe is closed."""
     hung_up = select.poll()
     hung_up.register(pipe, select.POLLRDHUP)
     hung_up.poll()
@@ -52,35 +52,37 @@ def _end_with(pipe: int) -> None:
 
 
 def serve(engine: VllmEngine, pipe: Connection[Any, Any]) -> None:
-    """Step the engine until told to end; one letter out a step, however much there is to tell."""
-    told: list[tuple[Any, ...]] = []
+    """Step the engine until the parent ends it; send at most one message per step."""
+    events: list[tuple[Any, ...]] = []
 
-    def tell(kind: str, request_id: str, what: Any) -> None:
-        told.append((kind, request_id, what))
+    def report(kind: str, request_id: str, content: Any) -> None:
+        events.append((kind, request_id, content))
 
     def do(kind: str, *arguments: Any) -> None:
         if kind == "add":
             request_id = arguments[0]
-            ways = (functools.partial(tell, way, request_id) for way in ("ended", "failed"))
-            engine.add(*arguments, *ways)
+            callbacks = (
+                functools.partial(report, kind, request_id) for kind in ("ended", "failed")
+            )
+            engine.add(*arguments, *callbacks)
             return
         try:
-            told.append(("answer", getattr(engine, kind)(*arguments)))
+            events.append(("answer", getattr(engine, kind)(*arguments)))
         except Exception as error:
-            told.append(("answer", error))
+            events.append(("answer", error))
 
     while True:
-        # All that has come is taken in before a step: it would wait for the next one.
-        while (not engine.busy and not told) or pipe.poll():
-            for letter in pipe.recv():
-                if letter is None:
+        # All pending messages are read before a step; otherwise they would wait for the next one.
+        while (not engine.busy and not events) or pipe.poll():
+            for command in pipe.recv():
+                if command is None:
                     return
-                do(*letter)
+                do(*command)
         if engine.busy:
             engine.step()
-        if told:
-            pipe.send((engine.count(), told))
-            told = []
+        if events:
+            pipe.send((engine.count(), events))
+            events = []
 
 
 if __name__ == "__main__":

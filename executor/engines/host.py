@@ -1,10 +1,10 @@
-"""vLLM engines inside this process, stepped in turn by one thread that resolves futures.
+"""vLLM engines inside this process, stepped in turn by one thread.
 
-`AsyncLLM` always starts a process of its own; on few cores its busy-waiting costs a third of the
-speed and twenty seconds of loading. An `LLMEngine` stepped in a thread gives the same asynchronous
-interface without it. Two engines may only ever be stepped from one and the same thread (the CPU
-attention kernel crashes otherwise), so engines are built and stepped by the one `EngineHost` of
-the process and nothing else holds a reference to them.
+vLLM's `AsyncLLM` always starts a process of its own; on few cores its busy-waiting costs a third of
+the speed and twenty seconds of loading. An `LLMEngine` that a thread steps gives the same
+asynchronous interface without that. All engines must be stepped from the same thread (otherwise the
+CPU attention kernel crashes), so the one `EngineHost` of the process builds and steps them, and
+nothing else holds a reference to them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SHUT_DOWN = "the engines of this process were shut down"
 
 
 class HostedEngine:
-    """An engine of the host; see `executor.engines.base.Engine`."""
+    """An engine in this process; see `executor.engines.base.Engine`."""
 
     def __init__(self, host: EngineHost, stepped: VllmEngine) -> None:
         self.host = host
@@ -80,7 +80,7 @@ class HostedEngine:
 
 
 class EngineHost:
-    """The one thread of this process that builds and steps vLLM engines. Use `host()`."""
+    """The thread of this process that builds and steps vLLM engines; `host()` returns it."""
 
     def __init__(self) -> None:
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -91,9 +91,13 @@ class EngineHost:
         atexit.register(self.close)
 
     def call(self, action: Callable[[], T]) -> Future[T]:
-        """Run `action` on the host's thread before its next step; the future holds its result."""
+        """Run `action` on the host's thread before its next step.
+
+        Returns:
+            A future of its result.
+        """
         future: Future[T] = Future()
-        # Whoever waits may be cancelled; the future may not, or its result would have no place.
+        # A waiting task may be cancelled; the future may not, or it could not take its result.
         future.set_running_or_notify_cancel()
 
         def run() -> None:
@@ -107,7 +111,7 @@ class EngineHost:
         return future
 
     def send(self, action: Callable[[], None]) -> bool:
-        """Run `action`, which must not raise, before the next step; False: it never will be."""
+        """Run `action`, which must not raise, before the next step; False if it never will run."""
         if self._closed:
             return False
         self._commands.put(action)
@@ -119,7 +123,7 @@ class EngineHost:
         """Load `model` into a new engine; blocks until it is ready.
 
         Args:
-            name: for messages and metrics.
+            name: name of the engine in messages and metrics.
             model: checkpoint folder or hub id.
             options: sizes and types.
             extra: further vLLM engine arguments (`runner`, `convert`, `pooler_config`, ...).
@@ -136,7 +140,7 @@ class EngineHost:
         return HostedEngine(self, self.call(build).result())
 
     def stop(self, engine: VllmEngine) -> None:
-        """Release an engine's memory; requests under way fail."""
+        """Release an engine's memory; unfinished requests fail."""
 
         def release() -> None:
             if engine not in self._engines:
@@ -147,7 +151,7 @@ class EngineHost:
         self.call(release).result()
 
     def close(self) -> None:
-        """End the thread and fail what is under way; called at exit."""
+        """End the thread and fail unfinished requests; runs at exit."""
         if not self._closed:
             self.call(self._fail_all)
             self._closed = True
@@ -174,7 +178,7 @@ class EngineHost:
                         OUTBOX.flush()
 
     def _drain(self, *, block: bool) -> bool:
-        """Run queued commands; waits for the first where `block`. False when told to end."""
+        """Run queued commands, after waiting for the first if `block`; False if the thread ends."""
         try:
             command = self._commands.get(block=block)
             while True:
@@ -191,7 +195,7 @@ _host_lock = threading.Lock()
 
 
 def host() -> EngineHost:
-    """The engine host of this process, started at first use."""
+    """Return the engine host of this process; it starts at first use."""
     global _host
     with _host_lock:
         if _host is None:

@@ -1,4 +1,4 @@
-"""Process reward models: one module a convention, one way to load any of them."""
+"""Process reward models: one module per convention, and functions that load any of them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from executor.scorers.served import ServedScorer
 from executor.scorers.vllm import VllmScorer
 from executor.servers.server import Patience
 
-# The first that fits is taken.
+# The first convention that fits a checkpoint is used.
 CONVENTIONS: tuple[type[Convention], ...] = (RewardHead, QwenMath, Skywork, MathShepherd, RlhFlow)
 
 
 def find_prm(name: str) -> Checkpoint:
-    """The checkpoint of the PRM called `name`, without loading it.
+    """Return the checkpoint of the PRM called `name`, without loading it.
 
     Raises:
         InputError: there is no such model, or no convention fits it.
@@ -31,7 +31,11 @@ def find_prm(name: str) -> Checkpoint:
 
 
 def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
-    """The checkpoint of the PRM called `name` and what kind it is; InputError as `find_prm`."""
+    """Return the checkpoint of the PRM called `name`, and its convention.
+
+    Raises:
+        InputError: there is no such model, or no convention fits it.
+    """
     checkpoint = resolve(name, "PRM")
     config = read_config(checkpoint.location)
     for convention in CONVENTIONS:
@@ -44,7 +48,11 @@ def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
 
 
 def check_prm(name: str, policy_tokens: Tokens) -> None:
-    """InputError where a PRM cannot be had or does not fit the policy; loads no weights."""
+    """Check a PRM without loading its weights.
+
+    Raises:
+        InputError: there is no such model, or it does not fit the policy.
+    """
     checkpoint, convention = find_convention(name)
     convention.load(checkpoint, policy_tokens)
 
@@ -55,7 +63,13 @@ def load_prm(
     options: EngineOptions,
     patience: Patience | None = None,
 ) -> StepScorer:
-    """Load the PRM called `name`, or connect to it, for a policy with `policy_tokens`.
+    """Load the PRM called `name`, or connect to its servers.
+
+    Args:
+        name: name of the PRM, or its address.
+        policy_tokens: tokenizer of the policy whose steps it scores.
+        options: settings of its engine in this process.
+        patience: time limits of its servers; the defaults if None.
 
     Raises:
         InputError: there is no such model, or it does not fit.
