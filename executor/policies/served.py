@@ -161,7 +161,7 @@ class ServedPolicy:
             await asyncio.wait({reading}, timeout=wait)
 
     async def _send_abort(self, url: str, request_id: str) -> None:
-        """Abort a request, together with the others that are aborted in the same turn of the loop."""
+        """Abort a request, together with all others of the same turn of the loop."""
         ids = self._to_abort.setdefault(url, [])
         ids.append(request_id)
         await asyncio.sleep(0)

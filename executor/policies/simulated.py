@@ -94,7 +94,7 @@ class _Paragraph:
     last: bool  # whether the response ends with it
 
     def pick(self, begun: str, greedy: bool, rng: random.Random) -> str:
-        """Return a text that starts with `begun`: drawn by probability, or the most probable one."""
+        """Return a text that starts with `begun`, drawn by probability or the most probable."""
         if not begun:
             return self.texts[self.likely] if greedy else rng.choices(self.texts, self.weights)[0]
         fitting = [i for i, text in enumerate(self.texts) if text.startswith(begun)]
@@ -107,7 +107,10 @@ class _Paragraph:
         return self.texts[self.likely if self.likely in fitting else most]
 
     def logprob(self, begun: str, written: str, *, whole: bool) -> float:
-        """Return log P(the text is `written` | it starts with `begun`); starts with if not `whole`."""
+        """Return log P(the text is `written` | it starts with `begun`).
+
+        If not `whole`, it is log P(the text starts with `written` | it starts with `begun`).
+        """
         chance = self.weights[self.texts.index(written)] if whole else self._mass(written)
         return math.log(chance / self._mass(begun))
 

@@ -27,13 +27,13 @@ from executor.servers.server import Lease, Patience, refused
 
 
 class ServedScorer:
-    """A PRM of any convention on one or several servers; a drop-in for `VllmPrm`.
+    """A PRM of any convention on one or several servers; it can replace a `VllmScorer`.
 
-    The steps of a solution are scored by one request, so that one server has them in its prefix
-    cache. The ledger is the servers' own count to the token, cancellations included, where they
-    run with `--io-processor-plugin apportion_steps` (this project must be installed there); of
-    others nothing tells what their cache spared, and tokens count as forwarded whole. Requests
-    that a server did not answer before it was lost are not charged: nobody knows what they cost.
+    One request scores all steps of a solution, so that one server has them in its prefix cache. The
+    ledger holds the servers' own counts, to the token, also after cancellations, if they run with
+    `--io-processor-plugin apportion_steps` (with this project installed). Other servers do not
+    report cached tokens; all tokens then count as forwarded. Requests that a lost server did not
+    answer are not charged: their cost is unknown.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Math-Shepherd (arXiv 2312.08935): a language model that writes `+` or `-` at each step's tag.
 
-The input is `{question} {step 1} ки\\n{step 2} ки ...`; at every `ки` the softmax of the logits of `+`
-and `-` is read. In `peiyi9979/math-shepherd-mistral-7b-prm` the three tokens are 12902, 648 and 387.
+The input is `{question} {step 1} ки\\n{step 2} ки ...`; at every `ки` the softmax of the logits of
+`+` and `-` is read. In `peiyi9979/math-shepherd-mistral-7b-prm` these tokens are 12902, 648, 387.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MathShepherd(PublicConvention):
 
     def __init__(self, tokenizer: Any, name: str) -> None:
         super().__init__(tokenizer, name)
-        # By piece: the spelling of a lone marker depends on the tokenizer's treatment of text starts.
+        # By piece: the spelling of a lone marker depends on how the tokenizer begins a text.
         tag, self._right, self._wrong = (
             piece(tokenizer, f"▁{text}", name) for text in (TAG, "+", "-")
         )

@@ -1,8 +1,9 @@
 """RLHFlow's PRMs: a chat in which each step is a user turn and each verdict an assistant turn.
 
-The first turn is the question, a space and the first step; every verdict is `+`. The score of a step
-is the softmax of the logits of `+` and `-` before its verdict. The two models, trained on samples of
-Mistral and of Deepseek, share the convention (github.com/RLHFlow/RLHF-Reward-Modeling, `math-rm`).
+The first turn is the question, a space and the first step; every verdict is `+`. The score of a
+step is the softmax of the logits of `+` and `-` before its verdict. The two models, trained on
+samples of Mistral and of Deepseek, share the convention
+(github.com/RLHFlow/RLHF-Reward-Modeling, `math-rm`).
 """
 
 from __future__ import annotations

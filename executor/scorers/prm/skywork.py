@@ -2,8 +2,8 @@
 
 The input is the beginning-of-sequence token, the question and a line end, then each line of each
 step and a line end, tokenised line by line (github.com/SkyworkAI/skywork-o1-prm-inference). There
-each line is a step; here a step of several lines is read at its last line. The reward is the sigmoid
-of the value.
+each line is a step; here a step of several lines is read at its last line. The reward is the
+sigmoid of the value.
 """
 
 from __future__ import annotations
