@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from executor.answers.grader import Grader as Grader
     from executor.errors import EngineError as EngineError
     from executor.errors import InputError as InputError
-    from executor.policies.vllm import Policy as Policy
+    from executor.policies.base import Policy as Policy
     from executor.problem import Problem as Problem
-    from executor.scorers.base import Prm as Scorer
+    from executor.scorers.base import StepScorer as Scorer
     from executor.store.store import Store as Store
     from executor.strategy import AdaptiveMajority as AdaptiveMajority
     from executor.strategy import BeamSearch as BeamSearch
@@ -130,8 +130,8 @@ _HOMES = {
     "Strategy": "executor.strategy",
     # Axes that a caller may implement
     "Grader": "executor.answers.grader",
-    "Policy": "executor.policies.vllm",
-    "Scorer": "executor.scorers.base:Prm",
+    "Policy": "executor.policies.base",
+    "Scorer": "executor.scorers.base:StepScorer",
     # Errors
     "EngineError": "executor.errors",
     "InputError": "executor.errors",

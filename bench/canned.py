@@ -31,8 +31,8 @@ from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
 from executor.models.tokens import Step
 from executor.outcome import Outcome
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
-from executor.policies.vllm import Draw
 from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.store.store import Store
@@ -110,18 +110,19 @@ class CannedPolicy(SimulatedPolicy):
         self._made = [asyncio.run(self._make(text)) for text in islice(questions(1), _MADE)]
 
     async def _make(self, text: str) -> list[Draw]:
-        return await super().draw(
+        request = DrawRequest(
             self.prompt(text), n=MOST, max_tokens=1000, temperature=1.0, top_p=1.0, seed=1,
-            stop=(), ledger=Ledger(),
+            ledger=Ledger(),
         )  # fmt: skip
+        return await super().draw(request)
 
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`."""
-        n, ledger, finished = options["n"], options["ledger"], options.get("finished")
+        n, ledger, finished = request.n, request.ledger, request.finished
         await self._engine.generate()
-        made, first = self._made[sum(prompt_ids) % _MADE], options["seed"]
+        made, first = self._made[sum(request.prompt_ids) % _MADE], request.seed
         draws = [made[(first + child) % MOST] for child in range(n)]
-        ledger.prompt += n * len(prompt_ids)
+        ledger.prompt += n * len(request.prompt_ids)
         ledger.generated += sum(len(draw.token_ids) for draw in draws)
         if finished is not None:
             for child, draw in enumerate(draws):
@@ -139,7 +140,7 @@ class CannedPrm(SimulatedPrm):
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`."""
+        """See `StepScorer.score`."""
         await asyncio.sleep(0)
         written = sum(len(step.token_ids) for step in steps)
         ledger.charge_prm(len(question) + written, 0)

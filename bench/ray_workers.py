@@ -24,7 +24,7 @@ from common import LABORATORY, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.cluster.ray import ClusterOptions
-from executor.cluster.recipe import Spread
+from executor.cluster.recipe import DistributedModels
 from executor.engines.options import EngineOptions
 from executor.problem import Problem
 from executor.run.runner import ByStrategy, Executor, Solved, run_problems
@@ -52,7 +52,7 @@ class Seeded:
 
 
 def run(
-    session: Session, models: Spread, strategy: Strategy, problems: Sequence[Problem],
+    session: Session, models: DistributedModels, strategy: Strategy, problems: Sequence[Problem],
     *, seed: int, kill: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Run all problems; times in seconds."""
@@ -130,7 +130,7 @@ def main() -> None:
         models = session.models(
             session.find_policy(arguments.policy), session.find_prm(arguments.prm)
         )
-        assert isinstance(models, Spread)
+        assert isinstance(models, DistributedModels)
         undisturbed, killed = (
             run(session, models, strategy, problems, seed=seed, kill=bool(seed)) for seed in (0, 1)
         )

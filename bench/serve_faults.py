@@ -38,8 +38,8 @@ from live import CHAT, POLICY, Connection, Live, Reply, body, recorded_plan, ser
 
 from executor.engines.options import EngineOptions
 from executor.problem import Problem
-from executor.servers.command import ServeCommand, serve_policy
-from executor.servers.launch import LaunchedServer, free_port, running
+from executor.serving.command import ServeCommand, serve_policy
+from executor.serving.launch import LaunchedServer, free_port, running
 from profiling.problems.files import load_problems
 
 CLIENTS = 50

@@ -9,12 +9,12 @@ from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
 from executor.models.checkpoint import Checkpoint, parameter_count, read_config
 from executor.models.templates import PromptTemplate
-from executor.policies.served import HttpPolicy
-from executor.policies.vllm import Policy, VllmPolicy
-from executor.scorers.base import Prm
+from executor.policies.base import Policy
+from executor.policies.served import ServedPolicy
+from executor.policies.vllm import VllmPolicy
+from executor.scorers.base import StepScorer
 from executor.scorers.prm import load_prm
-from executor.scorers.served import HttpPrm
-from executor.servers.connect import connect_policy
+from executor.scorers.served import ServedScorer
 from executor.store.store import Store
 from planner.costs.architecture import Shape
 from planner.costs.measured import note_model
@@ -38,12 +38,12 @@ class LoadedModels:
         self._settings = settings
         self._store = store
         self._reporter = reporter
-        self._policies: dict[Checkpoint, VllmPolicy | HttpPolicy] = {}
-        self._prms: dict[tuple[Checkpoint, str], Prm] = {}
+        self._policies: dict[Checkpoint, VllmPolicy | ServedPolicy] = {}
+        self._prms: dict[tuple[Checkpoint, str], StepScorer] = {}
 
     def policy(
         self, model: ModelRef, template: PromptTemplate, *, with_prm: bool = False
-    ) -> VllmPolicy | HttpPolicy:
+    ) -> VllmPolicy | ServedPolicy:
         """Load a policy, or return it if it is loaded.
 
         Args:
@@ -71,13 +71,13 @@ class LoadedModels:
 
     def _start(
         self, checkpoint: Checkpoint, template: PromptTemplate, options: EngineOptions
-    ) -> VllmPolicy | HttpPolicy:
+    ) -> VllmPolicy | ServedPolicy:
         """Load a policy in this process, or connect to the servers that have it."""
         if not checkpoint.servers:
             return VllmPolicy.load(checkpoint.name, checkpoint.location, template, options)
-        return self._with_notes(connect_policy(checkpoint, template, self._settings.patience))
+        return self._with_notes(ServedPolicy.connect(checkpoint, template, self._settings.patience))
 
-    def prm(self, model: ModelRef, policy: Policy) -> Prm:
+    def prm(self, model: ModelRef, policy: Policy) -> StepScorer:
         """Load a PRM for a policy, or return it if it is loaded.
 
         Raises:
@@ -95,16 +95,16 @@ class LoadedModels:
 
     def _with_notes(self, model: ServedModel) -> ServedModel:
         """Report what the servers of a model cannot do."""
-        if isinstance(model, HttpPolicy | HttpPrm):
+        if isinstance(model, ServedPolicy | ServedScorer):
             for note in model.shortcomings:
                 self._reporter.say(f"note: {note}")
         return model
 
-    def policy_named(self, name: str) -> VllmPolicy | HttpPolicy:
+    def policy_named(self, name: str) -> VllmPolicy | ServedPolicy:
         """The loaded policy of a name in evidence."""
         return next(policy for policy in self._policies.values() if policy.name == name)
 
-    def prm_named(self, name: str | None) -> Prm | None:
+    def prm_named(self, name: str | None) -> StepScorer | None:
         """The loaded PRM of a name in evidence; None if none is loaded."""
         return next((prm for prm in self._prms.values() if prm.name == name), None)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from executor.errors import InputError
-from executor.models.checkpoint import Checkpoint, checkpoint_digest, portable, resolve
+from executor.loading import portable, resolve
+from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import check_prm

@@ -13,7 +13,7 @@ from typing import Any
 from executor.answers.grader import MathGrader
 from executor.cluster.distributed import Workers
 from executor.cluster.ray import Cluster
-from executor.cluster.recipe import Recipe, Spread
+from executor.cluster.recipe import DistributedModels, WorkerRecipe
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
@@ -75,7 +75,7 @@ class Session:
         self.grader = self._stack.enter_context(MathGrader())
         self._refs: dict[tuple[Role, str], ModelRef] = {(ref.role, ref.given): ref for ref in known}
         self._loaded = LoadedModels(settings, self.store, reporter)
-        self._spread: Spread | None = None
+        self._distributed: DistributedModels | None = None
         self.loading = threading.Lock()
 
     def __enter__(self) -> Session:
@@ -89,9 +89,9 @@ class Session:
         for prm, steps in self._loaded.close().items():
             self._report_unjudged(steps, prm)
         timeouts = self.grader.timeouts
-        if self._spread is not None:
-            report = self._spread.workers.report()
-            self._report_unjudged(report.unjudged, self._spread.prm_name)
+        if self._distributed is not None:
+            report = self._distributed.workers.report()
+            self._report_unjudged(report.unjudged, self._distributed.prm_name)
             timeouts += report.timeouts
         if timeouts:
             self.reporter.say(f"note: {timeouts} answers took too long to compare")
@@ -193,7 +193,7 @@ class Session:
                 )
         if prm is not None:
             check_fit(policy, prm)
-        recipe = Recipe(
+        recipe = WorkerRecipe(
             policy=policy.lasting,
             prm=None if prm is None else prm.lasting,
             template=template or self.template(policy),
@@ -216,8 +216,9 @@ class Session:
             workers.load()
         for model in models:
             self._loaded.note_size(model)
-        self._spread = Spread(workers, policy.name, prm.name if prm else None, recipe)
-        return self._spread
+        prm_name = prm.name if prm else None
+        self._distributed = DistributedModels(workers, policy.name, prm_name, recipe)
+        return self._distributed
 
     def admission(self, spec: RunSpec, sequences: int) -> Admission:
         """How many problems of a run may be in flight.
@@ -226,8 +227,8 @@ class Session:
             spec: the run, whose policy is loaded.
             sequences: most sequences of one problem at once.
         """
-        if self._spread is not None:
-            workers = self._spread.workers
+        if self._distributed is not None:
+            workers = self._distributed.workers
             if self.settings.concurrency is None:
                 # Caches differ from machine to machine; what a batch holds does not.
                 batch = self.settings.engine.max_num_seqs
@@ -288,14 +289,14 @@ class Session:
         scored = prm_after - prm_before if prm_before and prm_after else None
         done = EngineWork(solved, after - before, scored)
         # Costs are counted in seconds of one engine, however many there are.
-        engines = self._spread.workers.count if self._spread else 1
+        engines = self._distributed.workers.count if self._distributed else 1
         note_throughput(self.store, spec, done, seconds * engines)
         return done
 
     def _counters(self, spec: RunSpec) -> tuple[EngineCounters, EngineCounters | None]:
         """What a run's engines have counted so far, those of all workers together."""
-        if self._spread is not None:
-            report = self._spread.workers.report()
+        if self._distributed is not None:
+            report = self._distributed.workers.report()
             return report.policy, None if spec.prm is None else report.prm
         prm = self._loaded.prm_named(spec.prm)
         return self._loaded.policy_named(spec.policy).counters(), prm.counters() if prm else None

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.files import data_folder
 from executor.problem import Problem
-from executor.resources import data_folder
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.answer import explain
 from planner.choice.constraint import Constraint

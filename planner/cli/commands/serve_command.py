@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from executor.errors import InputError
 from executor.servers.address import read_address
-from executor.servers.command import serve_policy, serve_prm
+from executor.serving.command import serve_policy, serve_prm
 from planner.cli.commands import common
 from planner.cli.console import Output
 

@@ -12,11 +12,11 @@ from typing import Any
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import best
-from executor.policies.served import HttpPolicy
+from executor.policies.served import ServedPolicy
 from executor.problem import Problem, content_id
 from executor.run.admission import Admission
 from executor.run.runner import Executor
-from executor.scorers.served import HttpPrm
+from executor.scorers.served import ServedScorer
 from executor.search import State
 from executor.strategy import key
 from planner.choice.constraint import Constraint
@@ -186,7 +186,7 @@ class PlanAnswerer:
         except (EngineError, InputError) as error:
             return str(error)
         for model in (executor.policy, executor.prm):
-            if isinstance(model, HttpPolicy | HttpPrm) and (why := await model.fault()):
+            if isinstance(model, ServedPolicy | ServedScorer) and (why := await model.fault()):
                 return why
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from executor.errors import InputError
-from executor.resources import data_folder
+from executor.files import data_folder
 from planner.runtime.model_ref import check_fit, check_plan_prm, find_policy, find_prm, template_of
 
 LAB = data_folder() / "models" / "lab-0.4m"

@@ -10,10 +10,10 @@ import pytest
 
 from executor.engines.options import EngineOptions
 from executor.errors import EngineError, InputError
+from executor.files import data_folder
 from executor.ledger import Ledger
 from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
-from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.plans.plan import Entry, Plan, ProbeCost

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from executor.engines.options import EngineOptions
-from executor.engines.subprocess_engine import EngineApart
+from executor.engines.subprocess_engine import SubprocessEngine
+from executor.files import data_folder
 from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
-from executor.resources import data_folder
 from executor.strategy import Majority, Sampling
 from planner.plans.plan import Plan
 from planner.runtime.reporter import SilentReporter
@@ -91,7 +91,7 @@ def test_a_killed_engine_is_replaced_while_clients_ask(opened: PlanService) -> N
         executor = opened.answerer._executor
         assert executor is not None and isinstance(executor.policy, VllmPolicy)
         engine = executor.policy._engine
-        assert isinstance(engine, EngineApart)
+        assert isinstance(engine, SubprocessEngine)
         asking = threading.Thread(target=disturbed.ask_all)
         asking.start()
         until(lambda: len(disturbed.answers) >= QUESTIONS // 4, 60)

@@ -12,21 +12,21 @@ import pytest
 from executor.engines.base import EngineCounters
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
+from executor.files import data_folder
 from executor.ledger import Ledger, TokenCap
-from executor.models.checkpoint import resolve
+from executor.loading import resolve
 from executor.models.templates import template_for
 from executor.models.tokens import Step
-from executor.policies.served import HttpPolicy
-from executor.policies.vllm import Draw, Policy, VllmPolicy
-from executor.resources import data_folder
-from executor.scorers.base import Prm
+from executor.policies.base import Draw, DrawRequest, Policy
+from executor.policies.served import ServedPolicy
+from executor.policies.vllm import VllmPolicy
+from executor.scorers.base import StepScorer
 from executor.scorers.prm import load_prm
 from executor.search import Context, search
 from executor.servers.address import Address
-from executor.servers.command import serve_policy, serve_prm
-from executor.servers.connect import connect_policy
-from executor.servers.launch import free_port, running
 from executor.servers.server import Patience
+from executor.serving.command import serve_policy, serve_prm
+from executor.serving.launch import free_port, running
 from executor.strategy import (
     STEP_DELIMITER,
     BeamSearch,
@@ -67,13 +67,13 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ad
 
 
 @pytest.fixture(scope="module")
-def served(addresses: dict[str, Address]) -> HttpPolicy:
+def served(addresses: dict[str, Address]) -> ServedPolicy:
     checkpoint = resolve(str(addresses[POLICY]), "policy")
-    return connect_policy(checkpoint, template_for(POLICY, checkpoint.folder), Patience())
+    return ServedPolicy.connect(checkpoint, template_for(POLICY, checkpoint.folder), Patience())
 
 
 @pytest.fixture(scope="module")
-def served_prm(addresses: dict[str, Address], served: HttpPolicy) -> Prm:
+def served_prm(addresses: dict[str, Address], served: ServedPolicy) -> StepScorer:
     return load_prm(str(addresses[PRM]), served.tokens, OPTIONS)
 
 
@@ -87,7 +87,7 @@ def local() -> Iterator[VllmPolicy]:
 
 
 @pytest.fixture(scope="module")
-def local_prm(local: VllmPolicy) -> Iterator[Prm]:
+def local_prm(local: VllmPolicy) -> Iterator[StepScorer]:
     prm = load_prm(PRM, local.tokens, OPTIONS)
     yield prm
     prm.close()
@@ -97,23 +97,24 @@ def draw(policy: Policy, ledger: Ledger, **changes: Any) -> Awaitable[list[Draw]
     options: dict[str, Any] = {
         "n": 4, "max_tokens": 40, "temperature": 2.0, "top_p": 0.9, "seed": 5, "stop": (),
     }  # fmt: skip
-    return policy.draw(policy.prompt(PROBLEMS[0].text), ledger=ledger, **(options | changes))
+    prompt = policy.prompt(PROBLEMS[0].text)
+    return policy.draw(DrawRequest(prompt, ledger=ledger, **(options | changes)))
 
 
-async def steps_of(policy: HttpPolicy) -> list[Step]:
+async def steps_of(policy: ServedPolicy) -> list[Step]:
     """The steps of the longest of some responses."""
     room = policy.max_context - len(policy.prompt(PROBLEMS[0].text))
     draws = await draw(policy, Ledger(), n=8, max_tokens=room)
     return max((policy.tokens.steps(one.token_ids) for one in draws), key=len)
 
 
-def counted(model: Policy | Prm, before: EngineCounters) -> EngineCounters:
+def counted(model: Policy | StepScorer, before: EngineCounters) -> EngineCounters:
     return model.counters() - before
 
 
 @pytest.mark.parametrize("stop", [(), (STEP_DELIMITER,), ("=",), ("7", "no token at all")])
 def test_a_server_draws_what_the_engine_in_process_draws(
-    stop: tuple[str, ...], served: HttpPolicy, local: VllmPolicy
+    stop: tuple[str, ...], served: ServedPolicy, local: VllmPolicy
 ) -> None:
     async def drive(policy: Policy) -> list[Draw]:
         return await draw(policy, Ledger(), stop=stop, n=8)
@@ -127,9 +128,13 @@ def test_a_server_draws_what_the_engine_in_process_draws(
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
 def test_strategies_find_the_same_and_their_ledgers_equal_the_servers_counters(
-    strategy: Strategy, served: HttpPolicy, served_prm: Prm, local: VllmPolicy, local_prm: Prm
+    strategy: Strategy,
+    served: ServedPolicy,
+    served_prm: StepScorer,
+    local: VllmPolicy,
+    local_prm: StepScorer,
 ) -> None:
-    def solve(policy: Policy, prm: Prm) -> tuple[list[Any], Ledger]:
+    def solve(policy: Policy, prm: StepScorer) -> tuple[list[Any], Ledger]:
         async def drive() -> list[Any]:
             return list(await asyncio.gather(*(search(strategy, one) for one in contexts)))
 
@@ -155,9 +160,9 @@ def test_strategies_find_the_same_and_their_ledgers_equal_the_servers_counters(
 
 
 def test_rewards_are_those_of_the_engine_in_process(
-    served: HttpPolicy, served_prm: Prm, local_prm: Prm
+    served: ServedPolicy, served_prm: StepScorer, local_prm: StepScorer
 ) -> None:
-    async def drive(prm: Prm) -> list[float]:
+    async def drive(prm: StepScorer) -> list[float]:
         steps = await steps_of(served)
         return await prm.score(PROBLEMS[0].text, steps, start=0, ledger=Ledger())
 
@@ -166,7 +171,7 @@ def test_rewards_are_those_of_the_engine_in_process(
     assert there == pytest.approx(here, abs=1e-4)
 
 
-def long_draw(policy: HttpPolicy, ledger: Ledger, n: int) -> Awaitable[list[Draw]]:
+def long_draw(policy: ServedPolicy, ledger: Ledger, n: int) -> Awaitable[list[Draw]]:
     """Noise up to the context's end."""
     room = policy.max_context - len(policy.prompt(PROBLEMS[0].text))
     return draw(policy, ledger, n=n, max_tokens=room, temperature=2.0, top_p=1.0)
@@ -182,7 +187,7 @@ async def under_way(task: asyncio.Future[Any], condition: Callable[[], bool]) ->
 
 
 def test_a_cancelled_draw_stops_on_the_server_and_is_charged_to_the_token(
-    served: HttpPolicy,
+    served: ServedPolicy,
 ) -> None:
     before = served.counters()
     ledger = Ledger()
@@ -205,10 +210,11 @@ def test_a_cancelled_draw_stops_on_the_server_and_is_charged_to_the_token(
 
 
 def test_a_closed_connection_stops_the_server_too(
-    served: HttpPolicy, addresses: dict[str, Address]
+    served: ServedPolicy, addresses: dict[str, Address]
 ) -> None:
     """What a server without --enable-scale-out offers: charged is what had been streamed."""
-    deaf = connect_policy(resolve(str(addresses[POLICY]), "policy"), served.template, Patience())
+    checkpoint = resolve(str(addresses[POLICY]), "policy")
+    deaf = ServedPolicy.connect(checkpoint, served.template, Patience())
     (known,) = deaf._served.values()
     deaf._served[known.url] = dataclasses.replace(known, aborts=False)
     before = served.counters()
@@ -231,7 +237,7 @@ def test_a_closed_connection_stops_the_server_too(
     assert counted(served, before).generated == spent
 
 
-def test_a_cancelled_score_is_charged(served: HttpPolicy, served_prm: Prm) -> None:
+def test_a_cancelled_score_is_charged(served: ServedPolicy, served_prm: StepScorer) -> None:
     before = served_prm.counters()
     ledger = Ledger()
 
@@ -250,7 +256,7 @@ def test_a_cancelled_score_is_charged(served: HttpPolicy, served_prm: Prm) -> No
     assert (ledger.prm + ledger.prm_cached, ledger.prm_cached) == (spent.prompt, spent.cached)
 
 
-def test_a_server_says_what_it_holds(served: HttpPolicy, local: VllmPolicy) -> None:
+def test_a_server_says_what_it_holds(served: ServedPolicy, local: VllmPolicy) -> None:
     assert served.capacity == local.capacity
     assert served.max_context == local.max_context
     assert served.shortcomings == []
@@ -266,7 +272,7 @@ def test_a_server_says_what_it_holds(served: HttpPolicy, local: VllmPolicy) -> N
     ],
 )
 def test_another_server_than_it_was_taken_for_is_one_line(
-    name: str, role: str, says: str, served: HttpPolicy, addresses: dict[str, Address]
+    name: str, role: str, says: str, served: ServedPolicy, addresses: dict[str, Address]
 ) -> None:
     (policy,), (prm,) = addresses[POLICY].urls, addresses[PRM].urls
     name = name.format(policy=policy, prm=prm)
@@ -275,7 +281,7 @@ def test_another_server_than_it_was_taken_for_is_one_line(
         if role == "PRM":
             load_prm(name, served.tokens, OPTIONS)
         else:
-            connect_policy(resolve(name, role), served.template, Patience())
+            ServedPolicy.connect(resolve(name, role), served.template, Patience())
 
     with pytest.raises(InputError, match=says) as caught:
         connect()

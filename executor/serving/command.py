@@ -1,4 +1,4 @@
-"""The command line that serves a model as this program would run it in its own process."""
+"""Command lines that serve a model with the settings of this program's own engines."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from executor.engines.options import CORES, EngineOptions, engine_arguments, on_cpu, own_cores
-from executor.models.checkpoint import Checkpoint, resolve
+from executor.loading import resolve
+from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import find_convention
 
 
 @dataclass(frozen=True, slots=True)
 class ServeCommand:
-    """How to start a server.
+    """The command that starts a server.
 
     Attributes:
-        arguments: the program and its arguments.
-        environment: variables it needs besides the user's own.
-        port: where it will listen.
+        arguments: program and arguments.
+        environment: environment variables besides the user's own.
+        port: port of the server.
     """
 
     arguments: tuple[str, ...]
@@ -38,16 +39,24 @@ class ServeCommand:
 
 
 def serve_policy(name: str, port: int, options: EngineOptions) -> ServeCommand:
-    """How to serve the policy `name`; InputError where there is no such model."""
+    """Return the command that serves the policy `name`.
+
+    Raises:
+        InputError: there is no such model.
+    """
     checkpoint = resolve(name, "policy")
     exact = {"enable_prompt_tokens_details": True, "enable_scale_out": True}
     return _command(checkpoint, port, options, {}, exact)
 
 
 def serve_prm(name: str, port: int, options: EngineOptions) -> ServeCommand:
-    """How to serve the PRM `name`; InputError where there is none, or no convention fits it."""
+    """Return the command that serves the PRM `name`.
+
+    Raises:
+        InputError: there is no such model, or no convention fits it.
+    """
     checkpoint, kind = find_convention(name)
-    # A reward head's checkpoint has its policy's tokenizer.
+    # The checkpoint of a reward head holds its policy's tokenizer.
     convention = kind.load(checkpoint, Tokens(load_tokenizer(checkpoint.location)))
     options = options.within(checkpoint.location)
     exact = {"io_processor_plugin": "apportion_steps"}
@@ -62,7 +71,7 @@ def _command(
     extra: dict[str, Any],
     exact: dict[str, Any],
 ) -> ServeCommand:
-    """The command line; `exact` are the options with which the server tells what it counted."""
+    """Return the command; the options `exact` make the server report its counts."""
     arguments = engine_arguments(checkpoint.location, options, extra) | exact
     arguments |= {"served_model_name": checkpoint.name, "port": port}
     del arguments["model"]
@@ -76,7 +85,7 @@ def _command(
 
 
 def _program() -> list[str]:
-    """The words before a model's name that start a server."""
+    """Return the words of the command before the model's location."""
     try:
         importlib.metadata.version("vllm")
     except importlib.metadata.PackageNotFoundError:
@@ -87,7 +96,7 @@ def _program() -> list[str]:
 
 
 def _option(name: str, value: Any) -> list[str]:
-    """An argument of vLLM's as words of its command line; none for what is left to vLLM."""
+    """Return one of vLLM's arguments as words of its command line; none if it is None."""
     flag = name.replace("_", "-")
     match value:
         case None:
@@ -104,13 +113,13 @@ def _option(name: str, value: Any) -> list[str]:
 
 
 def _given(settings: Any) -> dict[str, Any]:
-    """The fields of one of vLLM's settings that are not its defaults."""
+    """Return the fields of one of vLLM's settings that differ from its defaults."""
     plain = type(settings)()
     given = {
         one.name: getattr(settings, one.name)
         for one in fields(settings)
         if getattr(settings, one.name) != getattr(plain, one.name)
     }
-    # vLLM makes this of `pooling_type`, and will not be told both.
+    # vLLM derives this from `pooling_type`, and refuses both together.
     given.pop("seq_pooling_type", None)
     return given

@@ -1,4 +1,4 @@
-"""Servers on this machine that live as long as a block: for tests and benches, not for service."""
+"""Servers on this machine that run during a `with` block, for tests and benches."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pathlib import Path
 import httpx
 
 from executor.errors import EngineError
-from executor.servers.command import ServeCommand
+from executor.serving.command import ServeCommand
 
-# Several servers share the cores: bound to them, or with a thread each, they would mostly wait.
+# Several servers share the cores; threads that are bound to cores would mostly wait.
 _SHARED = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1", "VLLM_LOGGING_LEVEL": "WARNING",
 }  # fmt: skip
 
 
 class LaunchedServer:
-    """A server that was started here, in a process group of its own."""
+    """A server in a child process, in a process group of its own."""
 
     def __init__(self, command: ServeCommand, log: Path) -> None:
         self.url = f"http://127.0.0.1:{command.port}"
@@ -38,7 +38,11 @@ class LaunchedServer:
             )
 
     def wait(self, seconds: float) -> None:
-        """Wait until it is well; EngineError where it ends, or is not in time."""
+        """Wait until it is well.
+
+        Raises:
+            EngineError: it ends, or takes longer than `seconds`.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self._process.poll() is None:
             with suppress(httpx.HTTPError):
@@ -48,13 +52,13 @@ class LaunchedServer:
         raise EngineError(f"a server did not start: {self._log.read_text()[-2000:]}")
 
     def kill(self) -> None:
-        """End it and its workers at once, as a crash would."""
+        """Kill it and its child processes at once, as a crash would."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
-        """Let it end."""
+        """End it, with SIGTERM first."""
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=20)
@@ -65,7 +69,13 @@ class LaunchedServer:
 def running(
     commands: Sequence[ServeCommand], folder: Path, *, seconds: float = 300
 ) -> Iterator[list[LaunchedServer]]:
-    """The servers of `commands`, all well; their logs go to `folder`."""
+    """Run the servers of `commands`, and yield them when all are well.
+
+    Args:
+        commands: commands of the servers.
+        folder: folder of their logs.
+        seconds: most seconds that each may take to start.
+    """
     servers = []
     try:
         for command in commands:
@@ -79,7 +89,7 @@ def running(
 
 
 def free_port() -> int:
-    """A port of this machine nobody listens at."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ import pytest
 from executor.engines.options import EngineOptions, engine_arguments
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import find_convention
-from executor.servers.command import ServeCommand, serve_policy, serve_prm
+from executor.serving.command import ServeCommand, serve_policy, serve_prm
 
 OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.25)
 
