@@ -19,20 +19,12 @@ import importlib
 
 TYPE_CHECKING = False  # True to type checkers; importing `typing` would take longer than the rest
 if TYPE_CHECKING:
-    from planner.service.serving import serve as serve  # type: ignore[import-untyped, unused-ignore]
-    from planner.usecases.fit import fit as fit  # type: ignore[import-untyped, unused-ignore]
-    from planner.usecases.fit_prm import fit_prm as fit_prm  # type: ignore[import-untyped, unused-ignore]
-    from planner.usecases.import_runs import import_runs as import_runs  # type: ignore[import-untyped, unused-ignore]
-    from planner.usecases.measure import measure as measure  # type: ignore[import-untyped, unused-ignore]
-    from planner.usecases.profile import profile as profile  # type: ignore[import-untyped, unused-ignore]
-    from planner.usecases.run import run as run  # type: ignore[import-untyped, unused-ignore]
-
     from executor.answers.grader import Grader as Grader
     from executor.errors import EngineError as EngineError
     from executor.errors import InputError as InputError
-    from executor.policies.vllm import Policy as Policy
+    from executor.policies.base import Policy as Policy
     from executor.problem import Problem as Problem
-    from executor.scorers.base import Prm as Scorer
+    from executor.scorers.base import StepScorer as Scorer
     from executor.store.store import Store as Store
     from executor.strategy import AdaptiveMajority as AdaptiveMajority
     from executor.strategy import BeamSearch as BeamSearch
@@ -50,12 +42,19 @@ if TYPE_CHECKING:
     from planner.plans.plan import Plan as Plan
     from planner.plans.serialization import load_plan as load_plan
     from planner.plans.serialization import save_plan as save_plan
+    from planner.service.serving import serve as serve
     from planner.usecases.budget import budget as budget
     from planner.usecases.evaluate import evaluate as evaluate
+    from planner.usecases.fit import fit as fit
+    from planner.usecases.fit_prm import fit_prm as fit_prm
+    from planner.usecases.import_runs import import_runs as import_runs
+    from planner.usecases.measure import measure as measure
     from planner.usecases.plan import plan as plan
+    from planner.usecases.profile import profile as profile
     from planner.usecases.recommend import recommend as recommend
     from planner.usecases.replay import replay as replay
     from planner.usecases.report import report as report
+    from planner.usecases.run import run as run
     from planner.workloads.budget_report import Total as Total
     from profiling.difficulty.pass_rate import Difficulty as Difficulty
 
@@ -140,8 +139,8 @@ _HOMES = {
     "Strategy": "executor.strategy",
     # Axes that a caller may implement
     "Grader": "executor.answers.grader",
-    "Policy": "executor.policies.vllm",
-    "Scorer": "executor.scorers.base:Prm",
+    "Policy": "executor.policies.base",
+    "Scorer": "executor.scorers.base:StepScorer",
     # Errors
     "EngineError": "executor.errors",
     "InputError": "executor.errors",

@@ -33,19 +33,19 @@ from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
 from executor.models.tokens import Step
 from executor.outcome import Outcome
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
-from executor.policies.vllm import Draw
 from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import BestOfN, Greedy, Majority, key
 from planner.plans.plan import Plan
 from planner.plans.reference import Reference
-from planner.service.answering.answerer import Answered, Query, Report
-from planner.service.answering.factory import watching
+from planner.service.answering.answerer import Query, QueryResult, ReportProgress
 from planner.service.answering.planned import PlanAnswerer
-from planner.service.feedback.feedback import Feedback
-from planner.service.monitoring.drift import Drift
+from planner.service.factory import create_observer
+from planner.service.feedback.recorder import FeedbackRecorder
+from planner.service.monitoring.drift import DriftMonitor
 from profiling.difficulty.fitting import fit_difficulty
 from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
@@ -112,18 +112,19 @@ class CannedPolicy(SimulatedPolicy):
         self._made = [asyncio.run(self._make(text)) for text in islice(questions(1), _MADE)]
 
     async def _make(self, text: str) -> list[Draw]:
-        return await super().draw(
+        request = DrawRequest(
             self.prompt(text), n=MOST, max_tokens=1000, temperature=1.0, top_p=1.0, seed=1,
-            stop=(), ledger=Ledger(),
+            ledger=Ledger(),
         )  # fmt: skip
+        return await super().draw(request)
 
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`."""
-        n, ledger, finished = options["n"], options["ledger"], options.get("finished")
+        n, ledger, finished = request.n, request.ledger, request.finished
         await self._engine.generate()
-        made, first = self._made[sum(prompt_ids) % _MADE], options["seed"]
+        made, first = self._made[sum(request.prompt_ids) % _MADE], request.seed
         draws = [made[(first + child) % MOST] for child in range(n)]
-        ledger.prompt += n * len(prompt_ids)
+        ledger.prompt += n * len(request.prompt_ids)
         ledger.generated += sum(len(draw.token_ids) for draw in draws)
         if finished is not None:
             for child, draw in enumerate(draws):
@@ -141,7 +142,7 @@ class CannedPrm(SimulatedPrm):
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`."""
+        """See `StepScorer.score`."""
         await asyncio.sleep(0)
         written = sum(len(step.token_ids) for step in steps)
         ledger.charge_prm(len(question) + written, 0)
@@ -153,17 +154,17 @@ class Canned:
 
     model = "canned"
 
-    def __init__(self, mean: float, places: int) -> None:
-        self.places = places
+    def __init__(self, mean: float, concurrency: int) -> None:
+        self.concurrency = concurrency
         self._engine = Sleeping(mean)
         text = "\n\n".join(f"Step {k}: so x is {k}." for k in range(8))
-        self._answered = Answered(
+        self._answered = QueryResult(
             (text,), ("stop",), "7", Majority(16), "medium", 0.5, (0.4, 0.6),
             Ledger(prompt=900, generated=4000), 0.5, {"flops": 1e9, "usd": None, "seconds": 0.5},
             (), {},
         )  # fmt: skip
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """The answer, after some time."""
         await self._engine.generate()
         return self._answered
@@ -188,7 +189,7 @@ class Timed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._answerer, name)
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """See `Answerer.answer`."""
         noted: list[float] = []
         slept.set(noted)
@@ -235,11 +236,11 @@ def executor_of(plan: Plan, mean: float) -> Executor:
 
 
 def routing(plan: Plan, mean: float, store: str = "sqlite://") -> PlanAnswerer:
-    """The answerer that `planner.service.answering.factory` makes, of models that have everything
+    """The answerer that `planner.service.factory` makes, of models that have everything
     ready; what may be told of its answers is written to a store."""
     executor = executor_of(plan, mean)
-    drift, feedback = Drift(plan), Feedback(Store.open(store))
-    watch = watching(plan, drift, feedback, lambda line: None)
+    drift, feedback = DriftMonitor(plan), FeedbackRecorder(Store.open(store))
+    observer = create_observer(plan, drift, feedback, lambda line: None)
     return PlanAnswerer(
-        plan, lambda: executor, watch=watch, close=feedback.close, model=Canned.model
+        plan, lambda: executor, observer=observer, close=feedback.close, model=Canned.model
     )

@@ -21,7 +21,8 @@ from executor.run.runner import Executor
 from executor.search import Response, search
 from executor.strategy import STRATEGIES, Sampling, make
 from planner.cli.console import Output
-from planner.runtime.session import Session, Settings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
 
 _POLICY, _PRM = "lab-0.4m", "lab-0.4m-prm"
@@ -90,12 +91,12 @@ def runs(
     times: int,
 ) -> list[Run]:
     """Every strategy on all problems on fresh engines, `times` in a row."""
-    settings = Settings(
+    settings = SessionSettings(
         Sampling(max_tokens=256),
         engine=EngineOptions(kv_cache_gib=0.5, block_size=32, dtype=dtype),
     )
     with Session(output, "sqlite://", settings) as session:
-        executor = session.executor(_POLICY, _PRM)
+        executor = session.executor(session.find_policy(_POLICY), session.find_prm(_PRM))
         return [
             {
                 name: asyncio.run(answers(executor, name, budget, problems, concurrency))

@@ -31,7 +31,8 @@ from executor.run.runner import Executor
 from executor.search import search
 from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
 from planner.cli.console import Output
-from planner.runtime.session import Session, Settings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
 
 _POLICY, _PRM = "lab-0.4m", "lab-0.4m-prm"
@@ -89,13 +90,13 @@ def whole_words(prm: Path, max_tokens: int) -> Sequence[Any]:
 def in_process(output: Output, seed: int) -> list[dict[str, Any]]:
     """Every strategy with the laboratory's models: whole, and with problems cancelled midway."""
     problems = load_problems(LABORATORY / "heldout.jsonl")[:_PROBLEMS]
-    settings = Settings(
+    settings = SessionSettings(
         Sampling(max_tokens=256), seed=seed, engine=EngineOptions(kv_cache_gib=0.5, block_size=32)
     )
     rng = random.Random(seed)
     runs = []
     with Session(output, "sqlite://", settings) as session:
-        executor = session.executor(_POLICY, _PRM)
+        executor = session.executor(session.find_policy(_POLICY), session.find_prm(_PRM))
         for name in STRATEGIES:
             strategy = make(name, _BUDGET)
             whole = charged(executor, strategy, problems, {})

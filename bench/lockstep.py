@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from common import ROOT
 
 sys.path.insert(0, str(ROOT))
-from executor.engines.base import Output
+from executor.engines.base import EngineOutput
 from executor.engines.delivery import Delivery, post
 from executor.models.tokens import Step
 from executor.outcome import Outcome, choose, grade
 from executor.problem import Problem
 from executor.run.runner import Executor
-from executor.scorers.vllm import VllmPrm
+from executor.scorers.vllm import VllmScorer
 from executor.search import Context, Response, sample
 from executor.search.steps import unscored_children
 from executor.search.tree import Claim, select
@@ -32,7 +32,7 @@ from executor.strategy import BeamSearch, BestOfN, Dvts, Strategy
 class WholeScores(Delivery):
     """Scores of whole solutions, nothing cached, all at once."""
 
-    def __init__(self, prm: VllmPrm, solutions: Sequence[tuple[str, Sequence[Step]]]) -> None:
+    def __init__(self, prm: VllmScorer, solutions: Sequence[tuple[str, Sequence[Step]]]) -> None:
         from vllm import PoolingParams
 
         super().__init__(asyncio.get_running_loop())
@@ -50,7 +50,7 @@ class WholeScores(Delivery):
                 fail=self.fail,
             )
 
-    def _take(self, at: int, ends: list[int], output: Output) -> None:
+    def _take(self, at: int, ends: list[int], output: EngineOutput) -> None:
         self.rewards[at] = tuple(output.values[end - 1] for end in ends)
         self._left -= 1
         if not self._left:
@@ -79,7 +79,7 @@ def trees_of(context: Context, strategy: BeamSearch | Dvts) -> list[Tree]:
     ]
 
 
-async def rescored(prm: VllmPrm, found: Sequence[tuple[Context, Response]]) -> list[Response]:
+async def rescored(prm: VllmScorer, found: Sequence[tuple[Context, Response]]) -> list[Response]:
     """Every response with rewards for all its steps."""
     solutions = [(context.problem.text, response.steps) for context, response in found]
     scores = WholeScores(prm, solutions)
@@ -91,7 +91,7 @@ async def lockstep(
     executor: Executor, problems: Sequence[Problem], strategy: Strategy
 ) -> list[Outcome]:
     """Solve a batch of problems together."""
-    assert isinstance(executor.prm, VllmPrm)
+    assert isinstance(executor.prm, VllmScorer)
     contexts = [executor.context(problem, strategy.n) for problem in problems]
     if isinstance(strategy, BestOfN):
         drawn = await asyncio.gather(*(sample(context, strategy.n) for context in contexts))
@@ -109,7 +109,7 @@ async def lockstep(
     ]
 
 
-async def grow(prm: VllmPrm, trees: Sequence[Tree], strategy: BeamSearch | Dvts) -> None:
+async def grow(prm: VllmScorer, trees: Sequence[Tree], strategy: BeamSearch | Dvts) -> None:
     """Round by round, until all places of all trees hold ended responses."""
     depth = 0
     while any(tree.claims for tree in trees):

@@ -22,7 +22,8 @@ sys.path.insert(0, str(ROOT))
 from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.models.tokens import Step, Tokens, load_tokenizer
-from executor.scorers.prm import Prm, load_prm
+from executor.scorers.base import StepScorer
+from executor.scorers.prm import load_prm
 from profiling.laboratory.task import Level, draw_chain, tell
 
 T = TypeVar("T")
@@ -41,7 +42,9 @@ def solutions(n: int, steps: int, tokens: Tokens) -> list[tuple[str, list[Step]]
 Rewards = list[list[float]]
 
 
-async def step_by_step(prm: Prm, told: Sequence[tuple[str, list[Step]]]) -> tuple[Ledger, Rewards]:
+async def step_by_step(
+    prm: StepScorer, told: Sequence[tuple[str, list[Step]]]
+) -> tuple[Ledger, Rewards]:
     """What a search's scoring of the solutions is charged, and their rewards."""
     ledger, rewards = Ledger(), []
     for question, steps in told:
@@ -52,14 +55,14 @@ async def step_by_step(prm: Prm, told: Sequence[tuple[str, list[Step]]]) -> tupl
     return ledger, rewards
 
 
-async def at_once(prm: Prm, told: Sequence[tuple[str, list[Step]]]) -> Rewards:
+async def at_once(prm: StepScorer, told: Sequence[tuple[str, list[Step]]]) -> Rewards:
     """The rewards of whole solutions."""
     ledger = Ledger()
     return [await prm.score(question, steps, start=0, ledger=ledger) for question, steps in told]
 
 
 def on_a_fresh_engine(
-    tokens: Tokens, size: int, work: Callable[[Prm], Coroutine[Any, Any, T]]
+    tokens: Tokens, size: int, work: Callable[[StepScorer], Coroutine[Any, Any, T]]
 ) -> T:
     """The result of `work`; nothing is cached when it begins."""
     prm = load_prm(PRM, tokens, EngineOptions(block_size=size, kv_cache_gib=0.5))

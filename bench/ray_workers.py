@@ -24,14 +24,15 @@ from common import LABORATORY, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.cluster.ray import ClusterOptions
-from executor.cluster.recipe import Spread
+from executor.cluster.recipe import DistributedModels
 from executor.engines.options import EngineOptions
 from executor.problem import Problem
 from executor.run.runner import ByStrategy, Executor, Solved, run_problems
 from executor.store.store import RunSpec
 from executor.strategy import Sampling, Strategy, make
 from planner.cli.console import Output
-from planner.runtime.session import Session, Settings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
 
 _TICK = 0.1  # seconds
@@ -51,7 +52,7 @@ class Seeded:
 
 
 def run(
-    session: Session, models: Spread, strategy: Strategy, problems: Sequence[Problem],
+    session: Session, models: DistributedModels, strategy: Strategy, problems: Sequence[Problem],
     *, seed: int, kill: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Run all problems; times in seconds."""
@@ -115,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     problems = load_problems(LABORATORY / "heldout.jsonl", limit=arguments.problems)
     strategy = make(arguments.strategy, arguments.budget)
-    settings = Settings(
+    settings = SessionSettings(
         sampling=Sampling(max_tokens=256),
         concurrency=arguments.concurrency,
         engine=EngineOptions(block_size=32, kv_cache_gib=0.5),
@@ -126,8 +127,10 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         Session(output, f"sqlite:///{folder}/bench.db", settings) as session,
     ):
-        models = session.models(arguments.policy, arguments.prm)
-        assert isinstance(models, Spread)
+        models = session.models(
+            session.find_policy(arguments.policy), session.find_prm(arguments.prm)
+        )
+        assert isinstance(models, DistributedModels)
         undisturbed, killed = (
             run(session, models, strategy, problems, seed=seed, kill=bool(seed)) for seed in (0, 1)
         )

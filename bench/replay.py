@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(ROOT))
-from executor.answers.grader import MathGrader, Vote, group, vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote, group, vote
 from executor.search import aggregate
 from executor.strategy import Score
 from planner.evidence import gathering as evidence

@@ -28,7 +28,7 @@ from matrix import (
 )
 
 sys.path.insert(0, str(ROOT))
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Majority, Score, Strategy, key
 from profiling.difficulty.pass_rate import Difficulty
 from profiling.laboratory.catalog import (

@@ -67,15 +67,14 @@ import numpy as np
 from canned import MOST, Canned, Timed, executor_of, laboratory_plan, questions, routing, slept
 from common import ROOT, finish
 
-from planner.plans.serialization import load_plan, save_plan
-
 sys.path.insert(0, str(ROOT))
 
 from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.strategy import from_key
 from planner.choice.constraint import Constraint
-from planner.service.http.settings import Settings
+from planner.plans.serialization import load_plan
+from planner.service.http.settings import ServiceSettings
 
 IN_FLIGHT = 50
 MEAN_SLEEP = 0.5
@@ -87,14 +86,14 @@ def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> 
     """The server's process: tells its address, and ends when it is killed."""
     os.sched_setaffinity(0, {core})
     from planner.service.http.app import create_app
-    from planner.service.http.server import Server
-    from planner.service.monitoring.logs import Log
+    from planner.service.http.server import DrainingServer
+    from planner.service.monitoring.logs import ServiceLog
 
     answerer: Any = Canned(mean, 2 * IN_FLIGHT)
     if kind != "server":
         store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
         answerer = routing(load_plan(Path(plan)), mean, store)
-    settings = Settings(constraint=Constraint(budget=MOST), concurrency=2 * IN_FLIGHT)
+    settings = ServiceSettings(constraint=Constraint(budget=MOST), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
         gc.collect()
@@ -102,8 +101,8 @@ def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> 
         pipe.send(address)
 
     with open(log, "w") as lines:
-        app = create_app(Timed(answerer), settings, log=Log(lines))
-        Server(app, "127.0.0.1", 0, listening).run()
+        app = create_app(Timed(answerer), settings, log=ServiceLog(lines))
+        DrainingServer(app, "127.0.0.1", 0, listening).run()
 
 
 def alone(mean: float, plan: str, core: int, pipe: Any) -> None:
@@ -330,7 +329,7 @@ def main() -> None:
     gc.disable()
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
-        save_plan(laboratory_plan(), plan)
+        laboratory_plan().save(plan)
         loads = measure(MEAN_SLEEP, rounds, seconds, plan, core)
         saturated = measure(0.0, 1, seconds, plan, core)
     document: dict[str, Any] = {"in_flight": IN_FLIGHT, "mean_sleep": MEAN_SLEEP}

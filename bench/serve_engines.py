@@ -38,6 +38,7 @@ from planner.plans.plan import Plan
 from planner.plans.serialization import load_plan, save_plan
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.router import Ask, route
+from planner.runtime.session import Session
 from profiling.problems.files import load_problems
 
 WAYS: Mapping[str, Strategy | None] = {"by plan": None, **FIXED}
@@ -212,9 +213,14 @@ def main() -> None:
         live = stack.enter_context(serving(path, *options))
         command = ["serve", "--plan", str(path), "--store", f"sqlite:///{scratch}/own.db"]
         parsed = build_parser().parse_args([*command, *options])
-        session = stack.enter_context(common.session(parsed, SilentReporter()))
+        session = stack.enter_context(
+            Session(SilentReporter(), parsed.store, common.settings(parsed))
+        )
         executor = session.executor(
-            plan.policy, plan.prm, template=plan.template, sampling=plan.sampling
+            session.find_policy(plan.policy),
+            None if plan.prm is None else session.find_plan_prm(plan.prm),
+            template=plan.template,
+            sampling=plan.sampling,
         )
         found = compare(Alone(executor, plan), Served(live), problems, arguments)
     words = "; ".join(line(name, each) for name, each in found.items())

@@ -38,9 +38,8 @@ from live import CHAT, POLICY, Connection, Live, Reply, body, recorded_plan, ser
 
 from executor.engines.options import EngineOptions
 from executor.problem import Problem
-from executor.servers.command import ServeCommand, serve_policy
-from executor.servers.launch import LaunchedServer, free_port, running
-from planner.plans.serialization import save_plan
+from executor.serving.command import ServeCommand, serve_policy
+from executor.serving.launch import LaunchedServer, free_port, running
 from profiling.problems.files import load_problems
 
 CLIENTS = 50
@@ -347,7 +346,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plan = Path(scratch) / "plan.json"
         if arguments.plan is None:
-            save_plan(recorded_plan(), plan)
+            recorded_plan().save(plan)
         else:
             plan.write_bytes(arguments.plan.read_bytes())
         for case in arguments.cases:

@@ -25,18 +25,17 @@ from executor.answers.grader import MathGrader
 from executor.engines.base import EngineCounters
 from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
-from executor.models.checkpoint import resolve
+from executor.loading import resolve
 from executor.models.templates import template_for
 from executor.outcome import Outcome
-from executor.policies.served import HttpPolicy
+from executor.policies.served import ServedPolicy
 from executor.problem import Problem
 from executor.run.admission import Admission
 from executor.run.runner import Executor, run_problems
 from executor.servers.address import Address
-from executor.servers.command import serve_policy
-from executor.servers.connect import connect_policy
-from executor.servers.launch import LaunchedServer, free_port, running
 from executor.servers.server import Patience
+from executor.serving.command import serve_policy
+from executor.serving.launch import LaunchedServer, free_port, running
 from executor.store.store import RunSpec, Store
 from executor.strategy import Majority, Sampling
 from profiling.problems.files import load_problems
@@ -76,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made, running(commands, Path(made)) as servers:
         checkpoint = resolve(str(Address(POLICY, tuple(one.url for one in servers))), "policy")
         template = template_for(POLICY, checkpoint.folder)
-        policy = connect_policy(checkpoint, template, Patience())
+        policy = ServedPolicy.connect(checkpoint, template, Patience())
         run(policy, problems, 1, None)  # fills the prefix caches, so that both others find them
         whole = run(policy, problems, arguments.budget, None)
         broken = run(policy, problems, arguments.budget, servers[0])
@@ -93,7 +92,7 @@ def main() -> None:
 
 
 def run(
-    policy: HttpPolicy, problems: Sequence[Problem], budget: int, victim: LaunchedServer | None
+    policy: ServedPolicy, problems: Sequence[Problem], budget: int, victim: LaunchedServer | None
 ) -> Run:
     """Solve the problems in a store of their own; the victim dies at a third of them."""
     strategy, solved, killed_after = Majority(budget), 0, None

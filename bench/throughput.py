@@ -38,15 +38,16 @@ from executor.answers.grader import MathGrader
 from executor.engines.base import Engine
 from executor.engines.delivery import Delivery, post
 from executor.engines.options import EngineOptions
-from executor.engines.subprocess_engine import divided, start_apart
+from executor.engines.subprocess_engine import divided, start_subprocess_engine
 from executor.models.templates import template_for
 from executor.outcome import Outcome
-from executor.policies.vllm import Draw, VllmPolicy
+from executor.policies.base import Draw, DrawRequest
+from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.admission import Admission
 from executor.run.runner import Executor, run_problems
 from executor.scorers.prm import load_prm
-from executor.scorers.vllm import VllmPrm
+from executor.scorers.vllm import VllmScorer
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy, make
 from profiling.problems.files import load_problems
@@ -64,11 +65,13 @@ class RecordingPolicy(VllmPolicy):
 
     recorded: list[tuple[list[int], list[int]]] | None = None
 
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`."""
-        draws = await super().draw(prompt_ids, **options)
+        draws = await super().draw(request)
         if self.recorded is not None:
-            self.recorded.append((list(prompt_ids), [len(draw.token_ids) for draw in draws]))
+            self.recorded.append(
+                (list(request.prompt_ids), [len(draw.token_ids) for draw in draws])
+            )
         return draws
 
 
@@ -115,7 +118,7 @@ class Bench:
 
     policy: RecordingPolicy
     alone: Engine
-    prm: VllmPrm
+    prm: VllmScorer
     executor: Executor
     problems: Sequence[Problem]
     store: Store
@@ -223,9 +226,9 @@ def main() -> None:
     policy = RecordingPolicy.load(POLICY, MODELS / POLICY, template, of_policy)
     alone = policy._engine
     if options.apart:
-        alone = start_apart(POLICY, MODELS / POLICY, options)
+        alone = start_subprocess_engine(POLICY, MODELS / POLICY, options)
     prm = load_prm(PRM, policy.tokens, of_prm)
-    assert isinstance(prm, VllmPrm)
+    assert isinstance(prm, VllmScorer)
     problems = load_problems(LABORATORY / "profile.jsonl", limit=arguments.problems)
     found = {}
     with (

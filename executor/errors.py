@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one clear line each, exit code 2 at the command line."""
+"""Errors that a user can fix: one clear line each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 class InputError(ValueError):
     """Bad input: a wrong file, field, name, budget or version.
 
-    The message is one line that says what is wrong, where (file and line when there is one)
-    and what would be right. The command line prints it as it is and exits with code 2.
+    The message is one line that says what is wrong, where (file and line if there is one) and what
+    would be right. The command line prints it as it is and exits with code 2.
     """
 
 

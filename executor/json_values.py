@@ -1,4 +1,4 @@
-"""Plain values for JSON, which knows neither NaN nor infinity."""
+"""Plain values for JSON, which has neither NaN nor infinity."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def finite(value: Any) -> Any:
-    """`value` with null for NaN and infinities, in mappings and sequences too."""
+    """Return `value` with NaN and infinities replaced by None, in mappings and sequences too."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What a run is charged: every token the policy and the PRM forwarded, and the hard token cap."""
+"""The ledger of a run: every token that the policy and the PRM forwarded, and the token cap."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class Ledger:
-    """Token counts of one problem under one strategy; all but the last are tokens.
+    """Counts of one problem under one strategy; all are tokens, except `spared`.
 
-    For one engine, `generated + discarded + probe` equals vLLM's own count of generated tokens and
-    `prompt + cached` its count of prompt tokens, since the engine's answers are the only source.
+    `generated + discarded + probe` equals vLLM's own count of generated tokens, and
+    `prompt + cached` its count of prompt tokens: all counts come from the engine's answers.
 
     Attributes:
         prompt: policy prompt tokens that were forwarded (not found in the prefix cache).
         cached: policy prompt tokens that the prefix cache spared.
-        generated: tokens of responses that were kept to the end.
-        discarded: tokens generated and then dropped: pruned beams, cancelled requests.
+        generated: tokens of responses that were kept.
+        discarded: tokens that were generated and dropped: pruned beams, cancelled requests.
         prm: tokens the PRM forwarded.
         prm_cached: PRM tokens that its prefix cache spared.
-        probe: tokens generated only to estimate difficulty.
-        spared: responses (not tokens: nobody knows how long they would have been) that were not
-            written to their end, because the answer was settled (or, for an adaptive vote, sure
-            enough) without them.
+        probe: tokens that were generated only to estimate difficulty.
+        spared: responses that were not finished because the vote was settled (or, in an adaptive
+            vote, sure enough) without them. Not tokens: their length is unknown.
     """
 
     prompt: int = 0
@@ -35,17 +34,21 @@ class Ledger:
     spared: int = 0
 
     def charge_prompt(self, prompt_tokens: int, cached_tokens: int) -> None:
-        """Charge one engine request: its prompt length, of which `cached_tokens` were cached."""
+        """Charge the prompt of one request, of which `cached_tokens` were in the cache."""
         self.prompt += prompt_tokens - cached_tokens
         self.cached += cached_tokens
 
     def charge_prm(self, prompt_tokens: int, cached_tokens: int) -> None:
-        """Charge one PRM request in the same way."""
+        """Charge the prompt of one PRM request in the same way."""
         self.prm += prompt_tokens - cached_tokens
         self.prm_cached += cached_tokens
 
     def discard(self, tokens: int) -> None:
-        """Move tokens that were charged as generated to discarded: their branch was dropped."""
+        """Move tokens from generated to discarded, since their branch was dropped.
+
+        Raises:
+            ValueError: fewer tokens were generated.
+        """
         if tokens > self.generated:
             raise ValueError(f"cannot discard {tokens} of {self.generated} generated tokens")
         self.generated -= tokens
@@ -60,22 +63,22 @@ class Ledger:
         return Ledger(*(getattr(self, name) + getattr(other, name) for name in _COUNTS))
 
     def to_dict(self) -> dict[str, int]:
-        """The counts by name, as stored and printed."""
+        """Return the counts by name, as they are stored and printed."""
         return {name: getattr(self, name) for name in _COUNTS}
 
 
 _COUNTS = tuple(f.name for f in fields(Ledger))
 _TOKENS = tuple(name for name in _COUNTS if name != "spared")
-# What the counts are called in tables.
+# Names of the counts in tables.
 COLUMNS = {name: f"{name}_tokens" for name in _TOKENS} | {"spared": "spared_responses"}
 TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS)
 
 
 class TokenCap:
-    """A hard cap on the tokens one problem may generate, safe for concurrent branches.
+    """A hard cap on the tokens that one problem may generate, safe for concurrent branches.
 
-    A branch reserves its worst case before it generates and gives back what it did not use, so
-    the sum of what was generated and what is still reserved never exceeds `limit`.
+    A branch reserves its worst case before it generates, and gives back the tokens it did not use.
+    So generated and reserved tokens together never exceed `limit`.
     """
 
     def __init__(self, limit: int) -> None:
@@ -84,17 +87,25 @@ class TokenCap:
 
     @property
     def left(self) -> int:
-        """Tokens that are neither spent nor reserved."""
+        """Number of tokens that are neither spent nor reserved."""
         return self.limit - self._held
 
     def reserve(self, n: int, max_tokens: int) -> int:
-        """Reserve room for `n` draws; returns the tokens each may generate, 0 if none are left."""
+        """Reserve room for `n` draws of at most `max_tokens`.
+
+        Returns:
+            Most tokens that each may generate; 0 if none are left.
+        """
         each = max(0, min(max_tokens, self.left // n))
         self._held += n * each
         return each
 
     def settle(self, reserved: int, used: int) -> None:
-        """Give back what a reservation of `reserved` tokens in all did not use."""
+        """Give back the unused tokens of a reservation of `reserved` tokens in total.
+
+        Raises:
+            ValueError: more tokens were used than reserved.
+        """
         if used > reserved:
             raise ValueError(f"{used} tokens were generated on a reservation of {reserved}")
         self._held -= reserved - used

@@ -1,11 +1,12 @@
-"""What is known of a problem after a strategy ran: its responses graded, its answer, its ledger."""
+"""Outcomes: the answer of a strategy to a problem, its graded responses and its ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from executor.answers.grader import Grader, Vote, group, vote
+from executor.answers.grader import Grader
+from executor.answers.voting import Vote, group, vote
 from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.search import Response, State, aggregate
@@ -24,17 +25,18 @@ from executor.strategy import (
 
 @dataclass(frozen=True, slots=True)
 class SampleRecord:
-    """One response as stored.
+    """One graded response, as stored.
 
     Attributes:
-        text: the response.
-        answer: the answer extracted from it; None where it has none or was cut by a limit.
-        correct: whether the answer is the reference; None where no reference is known.
+        text: text of the response.
+        answer: extracted answer; None if it has none or a limit cut the response.
+        correct: whether the answer is right; None without a reference.
         state: `finished` or `cut`.
-        n_tokens: its length in tokens.
+        n_tokens: number of tokens.
         logprob: log-probability of its tokens, in nats.
-        rewards: the PRM's reward of each step, empty where it was not scored.
-        steps: how many tokens each step has.
+        rewards: the PRM's reward of each step; empty if it was not scored.
+        steps: number of tokens of each step.
+        token_ids: its tokens.
     """
 
     text: str
@@ -50,18 +52,18 @@ class SampleRecord:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished problem.
+    """The outcome of a strategy on one problem.
 
     Attributes:
         problem: the problem.
-        answer: the answer given; None where no response has one.
-        correct: whether it is the reference answer; None where no reference is known.
-        chosen: index of the response the answer was taken from; None without responses.
-        samples: the final responses.
-        ledger: the tokens it was charged.
-        seconds: from its start to its answer, other problems running beside it.
-        unknown: counts that nobody knows, though they stand as 0: names of the ledger's, and
-            `n_tokens` and `logprob` of the samples. Other programs' runs have them, ours none.
+        answer: chosen answer; None if no response has one.
+        correct: whether it is right; None without a reference.
+        chosen: index of the chosen response; None without responses.
+        samples: final responses.
+        ledger: charged tokens.
+        seconds: time from start to answer, with other problems in flight.
+        unknown: names of counts that are 0 because they are unknown: counts of the ledger, and
+            `n_tokens` and `logprob` of samples. Only runs of other programs have them.
     """
 
     problem: Problem
@@ -75,9 +77,9 @@ class Outcome:
 
 
 def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> list[SampleRecord]:
-    """The responses as records; a response cut by a limit has no answer."""
+    """Grade responses; one that a limit cut has no answer."""
     records = []
-    # Of hundreds of samples many are equal, and their answers more so.
+    # Many of hundreds of samples are equal, and even more of their answers.
     answers: dict[str, str | None] = {}
     verdicts: dict[str | None, bool | None] = {}
     for response in responses:
@@ -107,7 +109,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
 
 
 def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) -> int | None:
-    """Index of the response whose answer the strategy gives; None without responses."""
+    """Return the index of the response that the strategy's vote chooses; None without responses."""
     if not samples:
         return None
     answers = [sample.answer for sample in samples]
@@ -122,23 +124,23 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
 
 
 def best(strategy: Strategy, samples: Sequence[SampleRecord], n: int, grader: Grader) -> list[int]:
-    """Indices of the `n` best responses by a strategy's own vote, the first as `choose` has it.
+    """Return the indices of the `n` best responses by a strategy's vote; the first is `choose`'s.
 
-    Each next one is chosen from those that give another answer. Where there are no more, what is
-    left is chosen from by its wording; fewer than `n` come out where all that is left was said.
+    Each further one is chosen among those with another answer and, when there are none, among those
+    with another text. Fewer than `n` come out if there are not that many different texts.
     """
-    found: list[int] = []
-    for told in (group([one.answer for one in samples], grader), [one.text for one in samples]):
-        said = {told[index] for index in found}
-        left = [index for index in range(len(samples)) if told[index] not in said]
-        while left and len(found) < n:
+    chosen_so_far: list[int] = []
+    for labels in (group([one.answer for one in samples], grader), [one.text for one in samples]):
+        used = {labels[index] for index in chosen_so_far}
+        left = [index for index in range(len(samples)) if labels[index] not in used]
+        while left and len(chosen_so_far) < n:
             chosen = choose(strategy, [samples[index] for index in left], grader)
             assert chosen is not None
-            found.append(left[chosen])
-            left = [index for index in left if told[index] != told[found[-1]]]
-    return found
+            chosen_so_far.append(left[chosen])
+            left = [index for index in left if labels[index] != labels[chosen_so_far[-1]]]
+    return chosen_so_far
 
 
 def scores_of(samples: Sequence[SampleRecord], score: Score) -> list[float]:
-    """One score a sample."""
+    """Return the score of each sample."""
     return [aggregate(sample.rewards, score) for sample in samples]

@@ -1,4 +1,4 @@
-"""The unit of work: a question and, where it is known, its answer."""
+"""The unit of work: a question and its answer, if known."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Problem:
     """One question put to a policy.
 
     Attributes:
-        id: stable name, unique within its file; `content_id` of the text where the file gives none.
-        text: the question as the policy is asked it.
-        answer: the reference answer as text, or None where it is not known.
-        meta: whatever else the file says of the problem (level, kind, subject), as plain strings.
-        before: `(role, text)` of what was said before the question, where it ends a conversation:
-            a system prompt, earlier questions and answers.
+        id: stable name, unique within its file; `content_id` of the text if the file has none.
+        text: text of the question.
+        answer: reference answer as text, or None if it is unknown.
+        meta: further fields of the file (level, kind, subject), as plain strings.
+        before: `(role, text)` of earlier turns if the question ends a conversation: a system
+            prompt, earlier questions and answers.
     """
 
     id: str
@@ -29,18 +29,18 @@ class Problem:
 
 
 def content_id(text: str) -> str:
-    """Twelve hex digits that name a problem by its text, the same on every machine."""
+    """Return twelve hex digits that name a text, the same on every machine."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def question_id(text: str) -> str:
-    """Names a question by its words alone: case and spacing differ from file to file."""
+    """Name a question by its words alone: case and spacing differ from file to file."""
     return content_id(" ".join(text.lower().split()))
 
 
 def problem_uid(problem: Problem) -> str:
-    """Names a problem by what is asked and what is right, whatever file it came from.
+    """Name a problem by its question and reference answer, whatever file it came from.
 
-    Benchmarks repeat each other's questions with other answers, so the text alone will not do.
+    Benchmarks repeat each other's questions with other answers, so the text alone is not enough.
     """
     return content_id(json.dumps([problem.text, problem.answer]))

@@ -1,4 +1,4 @@
-"""The test-time strategies as a tagged union: the one home of their names and parameters."""
+"""The test-time strategies, as a tagged union of their names and parameters."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.errors import InputError
 
 STEP_DELIMITER = "\n\n"
-WIDTH = 4  # branches of a beam or subtree, unless it is said
+WIDTH = 4  # default number of branches of a beam or subtree
 
 _E = TypeVar("_E", bound=StrEnum)
 
 
 class Score(StrEnum):
-    """How the step rewards of a response become one number."""
+    """A rule that turns the step rewards of a response into one number."""
 
     MIN = "min"
     LAST = "last"
@@ -29,10 +29,10 @@ class Score(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the policy writes; the defaults are those of arXiv 2502.06703, Sec. 4.1.
+    """Sampling settings of the policy; the defaults are those of arXiv 2502.06703, Sec. 4.1.
 
     Attributes:
-        temperature: of every strategy but greedy, which is always at 0.
+        temperature: temperature of every strategy except greedy, which has 0.
         top_p: nucleus mass.
         max_steps: most steps of a searched response.
         max_step_tokens: most tokens of one searched step.
@@ -77,20 +77,20 @@ def _check_tree(name: str, n: int, width: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Greedy:
-    """One response at temperature 0 (chain of thought)."""
+    """Greedy decoding: one response at temperature 0 (chain of thought)."""
 
     name: ClassVar[str] = "greedy"
     needs_prm: ClassVar[bool] = False
 
     @property
     def n(self) -> int:
-        """The budget: always one response."""
+        """The budget: one response."""
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class Majority:
-    """`n` samples and a plain vote."""
+    """Majority vote over `n` samples."""
 
     n: int
     name: ClassVar[str] = "majority"
@@ -102,15 +102,15 @@ class Majority:
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveMajority:
-    """At most `n` samples and a plain vote that ends once the leading answer leads surely enough.
+    """Majority vote over at most `n` samples that ends when the leading answer is sure enough.
 
-    Adaptive consistency (arXiv 2305.11860), whose threshold is the default: between the two leading
-    answers, the posterior probability that the first is the more likely one. Unlike `Majority`
-    that stops early, it may give another answer than all `n` samples would.
+    This is adaptive consistency (arXiv 2305.11860), with its threshold as the default: the
+    posterior probability that the leading answer is more likely than the second. Its answer may
+    differ from that of all `n` samples, unlike that of a `Majority` that stops early.
 
     Attributes:
         n: most samples.
-        confidence: how sure, above 1/2 and below 1.
+        confidence: posterior probability that ends the vote, in (1/2, 1).
     """
 
     n: int
@@ -129,7 +129,7 @@ class AdaptiveMajority:
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
-    """`n` samples, each scored by the PRM, and a vote that uses the scores."""
+    """Best of N: a vote over `n` samples that the PRM scored."""
 
     n: int
     score: Score = Score.LAST
@@ -143,7 +143,7 @@ class BestOfN:
 
 @dataclass(frozen=True, slots=True)
 class BeamSearch:
-    """`n` beams over steps; the best `n / width` survive each step and branch `width` ways."""
+    """Beam search over steps: the best `n / width` of `n` beams branch `width` ways each."""
 
     n: int
     width: int = WIDTH
@@ -158,7 +158,7 @@ class BeamSearch:
 
 @dataclass(frozen=True, slots=True)
 class Dvts:
-    """Diverse verifier tree search: `n / width` independent subtrees; each keeps its best child."""
+    """Diverse verifier tree search: `n / width` independent subtrees that keep their best child."""
 
     n: int
     width: int = WIDTH
@@ -173,18 +173,18 @@ class Dvts:
 
 @dataclass(frozen=True, slots=True)
 class ParticleFilter:
-    """`n` particles that take a step each round and are then resampled by their scores.
+    """Particle filter: `n` particles take a step each round and are resampled by their scores.
 
-    The defaults are those that arXiv 2502.01618 ran with: temperature 1 and the best particle's
-    answer. Its text names the product of step rewards, its ablation and its released runs the
-    PRM's last reward on all that is written so far, which did best there and is the default here.
+    The defaults are those of the runs of arXiv 2502.01618: temperature 1 and the best particle's
+    answer. Its text names the product of step rewards; its ablation and its released runs use the
+    PRM's last reward, which did best there and is the default here.
 
     Attributes:
-        n: particles.
-        softmax_temperature: divides the scores' logits before the softmax; below 1 the resampling
-            trusts the PRM more, far above 1 not at all.
-        score: how step rewards become a particle's score.
-        vote: how the answer is chosen.
+        n: number of particles.
+        softmax_temperature: divisor of the scores' logits before the softmax; below 1 the
+            resampling trusts the PRM more, far above 1 not at all.
+        score: rule that turns step rewards into a particle's score.
+        vote: rule that chooses the answer.
     """
 
     n: int
@@ -212,12 +212,16 @@ STRATEGIES: Mapping[str, type[Strategy]] = {
 
 
 def to_dict(strategy: Strategy) -> dict[str, Any]:
-    """A JSON object that `from_dict` turns back into the same strategy."""
+    """Return a JSON object that `from_dict` turns back into the same strategy."""
     return {"name": strategy.name, "n": strategy.n} | asdict(strategy)
 
 
 def from_dict(record: Mapping[str, Any]) -> Strategy:
-    """The strategy a JSON object describes; InputError where it describes none."""
+    """Return the strategy that a JSON object describes.
+
+    Raises:
+        InputError: it describes none.
+    """
     options = dict(record)
     name = options.pop("name", None)
     kind = STRATEGIES.get(name) if isinstance(name, str) else None
@@ -237,7 +241,11 @@ def from_dict(record: Mapping[str, Any]) -> Strategy:
 
 
 def parse_choice(enum: type[_E], value: object, what: str) -> _E:
-    """The member of `enum` that `value` names; InputError with the names known."""
+    """Return the member of `enum` called `value`.
+
+    Raises:
+        InputError: there is none; the message lists the members.
+    """
     try:
         return enum(str(value))
     except ValueError:
@@ -245,23 +253,31 @@ def parse_choice(enum: type[_E], value: object, what: str) -> _E:
 
 
 def make(name: str, n: int, **options: Any) -> Strategy:
-    """The strategy called `name` at budget `n`; options that it does not have are an error."""
+    """Return the strategy called `name` at budget `n`.
+
+    Raises:
+        InputError: there is no such strategy, or it has no such option.
+    """
     return from_dict({"name": name, "n": n, **options})
 
 
 def key(strategy: Strategy) -> str:
-    """One line that names a strategy and its parameters, for instance `dvts(n=16,width=4,...)`."""
+    """Return one line that names a strategy and its parameters, as in `dvts(n=16,width=4,...)`."""
     options = ",".join(f"{k}={v}" for k, v in asdict(strategy).items())
     return f"{strategy.name}({options})" if options else strategy.name
 
 
 def from_key(text: str) -> Strategy:
-    """The strategy that `key` made `text` of; InputError where it made it of none."""
-    found = re.fullmatch(r"(\w+)(?:\((.*)\))?", text)
-    if found is None:
+    """Return the strategy whose `key` is `text`.
+
+    Raises:
+        InputError: it is the key of none.
+    """
+    match = re.fullmatch(r"(\w+)(?:\((.*)\))?", text)
+    if match is None:
         raise InputError(f"strategy {text!r}: must read like name(option=value,...)")
-    record: dict[str, Any] = {"name": found[1]}
-    for option in filter(None, (found[2] or "").split(",")):
+    record: dict[str, Any] = {"name": match[1]}
+    for option in filter(None, (match[2] or "").split(",")):
         name, _, value = option.partition("=")
         try:
             record[name] = float(value) if "." in value or "e" in value else int(value)
@@ -271,7 +287,11 @@ def from_key(text: str) -> Strategy:
 
 
 def parse_names(text: str) -> list[str]:
-    """Names of strategies as given on a command line: `all`, or a comma-separated list."""
+    """Read names of strategies from a command line: `all`, or a comma-separated list.
+
+    Raises:
+        InputError: there is no such strategy.
+    """
     if text == "all":
         return list(STRATEGIES)
     names = [name for name in re.split(r"[,\s]+", text) if name]

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from planner.choice.answer import Answer
     from planner.costs.pricing import Pricing
     from planner.plans.plan import Plan
-    from planner.runtime.session import Session, Settings
-    from planner.service.answering.answerer import Answered, Query
+    from planner.runtime.session import Session
+    from planner.runtime.settings import SessionSettings
+    from planner.service.answering.answerer import Query, QueryResult
     from planner.service.answering.planned import PlanAnswerer
 
 
@@ -45,10 +46,10 @@ class Apportion:
 
     Args:
         store: SQLAlchemy URL of the store; it need not exist for recommendations.
-        settings: of the models that answer (`planner.runtime.session.Settings`).
+        settings: of the models that answer (`planner.runtime.settings.SessionSettings`).
     """
 
-    def __init__(self, store: str = DEFAULT_STORE, settings: Settings | None = None) -> None:
+    def __init__(self, store: str = DEFAULT_STORE, settings: SessionSettings | None = None) -> None:
         self.store = store
         self._settings = settings
         self._lock = threading.Lock()
@@ -107,7 +108,7 @@ class Apportion:
     def plan(
         self, policy: str, prm: str | None = None, *, pricing: Pricing | None = None, **limits: Any
     ) -> Plan:
-        """What `apportion plan` writes; `planner.plans.serialization.save_plan` does.
+        """What `apportion plan` writes; `Plan.save` does.
 
         Raises:
             InputError: no profile in the store, or nothing keeps to the limits.
@@ -121,7 +122,7 @@ class Apportion:
         )
         return made.plan
 
-    def answer(self, question: str, plan: Plan | Path | str, **options: Any) -> Answered:
+    def answer(self, question: str, plan: Plan | Path | str, **options: Any) -> QueryResult:
         """Answer a question by a plan, as the service does; waits for the answer.
 
         Args:
@@ -148,7 +149,7 @@ class Apportion:
         temperature: float | None = None,
         explain: bool = False,
         **limits: Any,
-    ) -> Answered:
+    ) -> QueryResult:
         """Answer a question; cancelling ends its work in the engines.
 
         Args:
@@ -183,7 +184,7 @@ class Apportion:
 
     def _submit(
         self, question: str, plan: Plan | Path | str, options: Mapping[str, Any]
-    ) -> Future[Answered]:
+    ) -> Future[QueryResult]:
         answerer = self._answerer(plan)
         query = self._query(question, answerer.plan, dict(options))
         assert self._loop is not None
@@ -206,27 +207,24 @@ class Apportion:
         """That of a plan, made at first use; its engines are those of the session."""
         from planner.plans.plan import Plan
         from planner.plans.serialization import load_plan
-        from planner.service.answering.factory import open_service
+        from planner.service.factory import create_plan_service
 
         with self._lock:
             if not isinstance(plan, Plan):
                 plan = load_plan(Path(plan))
             known = next((answerer for one, answerer in self._answerers if one == plan), None)
             if known is None:
-                known = open_service(self._opened(), plan).answerer
+                known = create_plan_service(self._opened(), plan).answerer
                 self._answerers.append((plan, known))
             return known
 
     def _opened(self) -> Session:
-        from executor.engines.options import EngineOptions
         from planner.runtime.reporter import SilentReporter
-        from planner.runtime.session import Session, Settings
+        from planner.runtime.session import Session
+        from planner.runtime.settings import SessionSettings
 
         if self._session is None:
-            # Blocks of 32 tokens, as the command line has it: only whole blocks are reused.
-            settings = self._settings or Settings(
-                early_stop=True, engine=EngineOptions(block_size=32)
-            )
+            settings = self._settings or SessionSettings(early_stop=True)
             self._session = Session(SilentReporter(), self.store, settings)
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(

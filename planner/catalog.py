@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from executor.errors import InputError
-from executor.resources import data_folder
+from executor.files import data_folder
 from planner.toml_files import read_toml
 
 FILE = "catalog.toml"

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.answers.grader import Grader, Vote, vote
+from executor.answers.grader import Grader
+from executor.answers.voting import Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of

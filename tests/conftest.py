@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from executor.models.checkpoint import resolve
+from executor.loading import resolve
+
+pytest.register_assert_rewrite("executor.testing")
 
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("unhurried", deadline=None)

@@ -1,1 +1,1 @@
-"""What an answer is: extraction from a response, equality, votes."""
+"""Answers: extraction from a response, comparison, votes."""

@@ -1,8 +1,8 @@
-r"""Reads final answers out of text: where the answer stands, and which number it is.
+r"""Extraction of final answers from text, and of numbers from answers.
 
-Everything here is plain string work in the caller's process. It settles nearly every answer of
-a word-problem run, so that the slow symbolic comparison (see `answers.MathGrader`) only sees
-what needs it.
+All of this is plain string work in the caller's process. It decides nearly every comparison of
+word-problem answers, so the slow symbolic comparison (`executor.answers.grader.MathGrader`) sees
+only the rest.
 """
 
 from __future__ import annotations
@@ -73,29 +73,29 @@ _NOT_UNITS = frozenset(
 _NOT_WORDS = frozenset({"inf", "infinity", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc", "log"})
 
 LONGEST_ANSWER = 1000
-"""Characters; of a longer answer only the string is compared."""
+"""Longest answer in characters that is parsed; longer ones are compared as strings."""
 
 LONGEST_CLAUSE = 100
-"""Characters; "the answer is" followed by more than that is an explanation, not an answer."""
+"""Longest answer in characters after "the answer is"; longer text is an explanation."""
 
 ROUNDED_PLACES = 5
-"""A decimal with at least this many places is taken for a rounded figure (0.66667 for 2/3)."""
+"""Decimals with at least this many places count as rounded (0.66667 for 2/3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An exact number as it was written.
+    """An exact number, with the precision it was written in.
 
     Attributes:
-        value: the number.
-        places: digits after the decimal point as written; 0 for whole numbers and fractions.
+        value: exact value.
+        places: digits after the decimal point; 0 for whole numbers and fractions.
     """
 
     value: Fraction
     places: int = 0
 
     def same_as(self, other: Number) -> bool:
-        """Exact equality, except that a long decimal equals whatever rounds to it.
+        """Whether two numbers are equal; a long decimal equals every number that rounds to it.
 
         A decimal of `ROUNDED_PLACES` or more places is a rounded figure in the benchmarks
         (`0.6666666667`): it equals every number within half a unit of its last place.
@@ -112,13 +112,13 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What plain string work makes of an answer.
+    """The reading of an answer by plain string work.
 
     Attributes:
-        canonical: the answer without what does not change its meaning: spaces, dollar and per
-            cent signs, degrees, sizes of brackets and fractions, `\\text{}`, a final full stop.
-        number: the number it is, or None where it is not a plain number.
-        word: True for words ("Evelyn", "no solution"), where letters are not symbols.
+        canonical: the answer without parts that do not change its meaning: spaces, dollar and
+            per cent signs, degrees, sizes of brackets and fractions, `\\text{}`, a full stop.
+        number: the number, or None if the answer is not a plain number.
+        word: whether it is words ("Evelyn", "no solution"), where letters are not symbols.
     """
 
     canonical: str
@@ -128,7 +128,7 @@ class Reading:
 
 @lru_cache(maxsize=65536)
 def read(answer: str) -> Reading:
-    """The reading of one answer; cached, since a run repeats the same few answers."""
+    """Read one answer; cached, since a run repeats the same few answers."""
     if len(answer) > LONGEST_ANSWER:
         return Reading(_canonical(answer), None, False)
     text = symbolic(answer)
@@ -142,7 +142,7 @@ def read(answer: str) -> Reading:
 
 
 def parse_number(text: str) -> Number | None:
-    r"""The number that `text` is as a whole, or None.
+    r"""Return the number that `text` as a whole spells, or None.
 
     Reads whole numbers, decimals, thousands commas, `a/b`, `\frac{a}{b}`, `\frac43` and mixed
     numbers (`1\frac{4}{5}`, `1 4/5`). Currency, per cent and degree signs and a unit after the
@@ -169,11 +169,11 @@ def parse_number(text: str) -> Number | None:
 
 
 def find_answer(response: str) -> str | None:
-    r"""The final answer of a response, or None where it has none.
+    r"""Return the final answer of a response, or None if it has none.
 
-    In this order: the last non-empty `\boxed{}`; what follows the last "answer is", "answer:" or
-    `####`; the last number. A `\boxed{` that is never closed belongs to a response that was cut
-    off: what is in it may be half an answer, so it is not read at all.
+    It is the first of these that exists: the last non-empty `\boxed{}`; the text after the last
+    "answer is", "answer:" or `####`; the last number. A `\boxed{` that is never closed belongs to
+    a response that was cut off and may hold half an answer, so its content is not read.
     """
     boxed, end = last_boxed(response)
     if boxed is not None:
@@ -183,16 +183,16 @@ def find_answer(response: str) -> str | None:
 
 
 def last_boxed(text: str) -> tuple[str | None, int]:
-    r"""Content of the last non-empty `\boxed{}` with balanced braces, and the end of whole text.
+    r"""Return the content of the last non-empty `\boxed{}` with balanced braces.
 
     Returns:
-        The content, tidied, or None; and the offset at which an unclosed `\boxed{` begins
-        (`len(text)` where there is none).
+        The tidied content, or None; and the offset at which an unclosed `\boxed{` begins
+        (`len(text)` if there is none).
     """
     first = text.find("boxed")
     if first < 0:
         return None, len(text)
-    # What stands before cannot change what is in a box, but for backslashes just before it.
+    # Only backslashes directly before a box can change how its content is read.
     first = len(text[:first].removesuffix("f").rstrip("\\"))
     content = None
     opened: list[re.Match[str]] = []
@@ -207,7 +207,7 @@ def last_boxed(text: str) -> tuple[str | None, int]:
 
 
 def _stated_answer(text: str) -> str | None:
-    """What follows the last lead such as "the answer is", or None."""
+    """Return the answer after the last lead such as "the answer is", or None."""
     for lead in reversed(list(_ANSWER_LEAD.finditer(text))):
         clause = text[lead.end() :].partition("\n")[0]
         clause = _SENTENCE_END.split(clause, maxsplit=1)[0].strip()
@@ -218,7 +218,7 @@ def _stated_answer(text: str) -> str | None:
 
 
 def _answer_in_clause(clause: str) -> str | None:
-    """The answer that a clause states: its formula, its leading number, or all of it if short."""
+    """Return the answer in a clause: its formula, its leading number, or all of it if short."""
     math = _INLINE_MATH.match(clause)
     if math:
         return _tidy(_right_side(next(g for g in math.groups() if g)))
@@ -233,7 +233,7 @@ def _answer_in_clause(clause: str) -> str | None:
 
 
 def _right_side(text: str) -> str:
-    """What a worked sum ends with ("5 + 3 = 8"); an equation in symbols stays whole."""
+    """Return the result of a worked sum ("5 + 3 = 8"); an equation in symbols stays whole."""
     left, equals, right = text.rpartition("=")
     sums = re.sub(r"(?<=\d) ?x ?(?=\d)", "*", left)
     symbols = re.search(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])", sums)
@@ -247,7 +247,7 @@ def _last_number(text: str) -> str | None:
 
 
 def _tidy(answer: str) -> str:
-    """Without the dollar signs, spaces and full stop around an answer; the rest as written."""
+    """Strip dollar signs, spaces and the full stop around an answer."""
     answer = answer.strip().strip("*").strip()
     if answer.isalnum():
         return answer
@@ -261,7 +261,7 @@ def _tidy(answer: str) -> str:
 
 
 def symbolic(text: str) -> str:
-    """An answer without dollar, per cent and degree signs and thin spaces; pi and sqrt in LaTeX."""
+    """Drop dollar, per cent and degree signs and thin spaces; spell pi and sqrt in LaTeX."""
     text = re.sub(r",\\!\s*", ",", text.replace("\u2212", "-"))
     text = re.sub(r"(?<!\\)\\[()!;:]|\\?[$%]", "", text)
     text = re.sub(r"(?<!\\)\\[, ]|~", " ", text)
@@ -271,7 +271,7 @@ def symbolic(text: str) -> str:
 
 
 def _without_unit(text: str) -> str:
-    """Without a unit after a number: `18\\text{ dollars}`, `15\\mbox{ cm}^2`, `18 dollars`."""
+    """Drop a unit after a number: `18\\text{ dollars}`, `15\\mbox{ cm}^2`, `18 dollars`."""
     text = text.strip().rstrip(".").rstrip()
     for pattern in (_UNIT_MACRO, _UNIT_WORDS):
         unit = pattern.search(text)
@@ -286,7 +286,7 @@ def _words(text: str) -> list[str]:
 
 
 def _is_word(text: str, *, wrapped: bool) -> bool:
-    """Whether letters are words: three in a row, or any two that LaTeX set as text."""
+    """Whether the letters form words: three in a row, or two that LaTeX sets as text."""
     if not re.fullmatch(r"[^\W\d_][^\W\d_' .]*(?:[ .'][^\W\d_' .]*)*", text):
         return False
     shortest = 2 if wrapped else 3

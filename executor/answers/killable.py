@@ -1,7 +1,11 @@
-"""A child process that is asked one question at a time and can be killed in the middle of one.
+"""A child process that answers one question at a time and can be killed in the middle of one.
 
-For library calls that may never return and cannot be interrupted in a thread. The child is a new
-interpreter (never a fork: the parent may hold the threads of torch or vLLM).
+It is for library calls that may never return and cannot be interrupted in a thread. The child is a
+new interpreter (never a fork: the parent may hold the threads of torch or vLLM).
+
+pebble's ProcessPool was tried instead. Its children import the parent's `__main__` again, which
+runs a user's script twice; it finds crashes and time-outs by polling every 0.1 s; and a round trip
+takes 0.15 ms against 0.03 ms here.
 """
 
 from __future__ import annotations
@@ -23,11 +27,11 @@ from executor.concurrency import must_not_wait_here
 from executor.errors import EngineError
 
 START_SECONDS = 60.0
-"""How long a child may take to start; importing is not counted against a question's deadline."""
+"""Most seconds that a child may take to start; a question's deadline begins afterwards."""
 
 
 class WorkerError(EngineError):
-    """The child process cannot be started at all; what was finished before is kept."""
+    """The child process cannot be started; finished problems are kept."""
 
 
 class _ChildDiedError(Exception):
@@ -35,13 +39,14 @@ class _ChildDiedError(Exception):
 
 
 class KillableWorker:
-    """A script in a child process, started when first asked; one JSON object a line each way.
+    """A script in a child process that starts with the first question.
 
-    The script writes one line `{"ready": true}` or `{"error": str}` first, then one line per
-    request, and ends when its stdin does. Safe to use from many threads; questions wait in turn.
+    Requests and replies are JSON objects, one per line. The script first writes `{"ready": true}`
+    or `{"error": str}`, then one line per request, and ends when its stdin does. Many threads may
+    ask; their questions wait in turn.
 
     Args:
-        script: the Python file to run. It must not write more than its replies to stdout.
+        script: Python file to run. It must write nothing but its replies to stdout.
     """
 
     def __init__(self, script: Path) -> None:
@@ -53,24 +58,24 @@ class KillableWorker:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the child, or None while there is none."""
+        """Process id of the child, or None if it is not running."""
         child = self._child
         return child.pid if child is not None else None
 
     @property
     def lost(self) -> int:
-        """Questions that got no reply so far."""
+        """Number of questions without a reply so far."""
         return self._lost
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-        """The child's reply, or None where it took longer than `seconds` or crashed twice.
+        """Return the child's reply, or None if it took longer than `seconds` or crashed twice.
 
-        One crash is not held against the question: the child may have been killed from outside
-        before it read it.
+        After one crash the question is asked again: the child may have been killed from outside.
 
         Args:
-            request: at most 64 KiB as JSON: it has to fit the pipe, so that sending never waits.
-            seconds: deadline for an attempt, counted from when the child is ready.
+            request: request of at most 64 KiB as JSON; it must fit the pipe, so that sending never
+                waits.
+            seconds: deadline of an attempt, from the moment the child is ready.
 
         Raises:
             WorkerError: the child does not start.
@@ -90,7 +95,7 @@ class KillableWorker:
             return None
 
     def close(self) -> None:
-        """Ends the child; a later question starts a new one."""
+        """End the child; a later question starts a new one."""
         with self._lock:
             self._kill()
 
@@ -111,7 +116,7 @@ class KillableWorker:
         try:
             reply = _exchange(child, line, seconds)
         finally:
-            # Also when interrupted: a late reply would be read as that of the next question.
+            # Also after an interrupt: a late reply would be read as the next question's.
             if reply is None:
                 self._kill()
         return reply
@@ -151,7 +156,7 @@ class KillableWorker:
 
 
 def _exchange(child: subprocess.Popen[bytes], line: bytes, seconds: float) -> dict[str, Any] | None:
-    """Sends a line and waits for one; None after `seconds`."""
+    """Send a line and wait for a reply; None after `seconds`."""
     assert child.stdin is not None and child.stdout is not None
     try:
         child.stdin.write(line)

@@ -1,11 +1,11 @@
 """The child process that compares mathematical expressions with math-verify.
 
-Run by `answers.MathGrader` as a script of its own, never imported by it: the child holds neither
-the parent's modules nor its locks. One JSON request a line on stdin, one JSON reply a line on
-stdout; it ends when stdin does.
+`executor.answers.grader.MathGrader` runs it as a script and never imports it, so the child holds
+neither the parent's modules nor its locks. Each line of stdin is a JSON request, each line of
+stdout a JSON reply; the process ends when stdin does.
 
 Request: `{"gold": str, "target": str, "both": bool, "seconds": float}`. Reply: `{"equal": bool}`.
-The first line it writes is `{"ready": true}`, or `{"error": str}` where it cannot work.
+The first line it writes is `{"ready": true}`, or `{"error": str}` if it cannot work.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import sys
 from typing import IO, Any
 
 MEMORY_BYTES = 2 << 30
-"""Address space of the child: a tower of powers must not take the machine's memory."""
+"""Largest address space of the child; a tower of powers must not take all memory."""
 
 
 def equal(gold: str, target: str, *, both: bool) -> bool:
-    """Whether math-verify accepts `target` for `gold`, or with `both` in either direction.
+    """Whether math-verify accepts `target` for `gold`, or if `both`, in either direction.
 
-    Its own time-outs are off: the parent holds the deadline. An expression that it cannot read
+    Its own time-outs are off, since the parent has a deadline. An expression that it cannot read
     is equal to nothing.
     """
     from math_verify import parse, verify
@@ -39,7 +39,7 @@ def equal(gold: str, target: str, *, both: bool) -> bool:
 
 
 def serve(requests: IO[bytes], replies: IO[str]) -> None:
-    """Answers requests until there are no more; what math-verify does not catch ends the child."""
+    """Answer requests until stdin ends; an error that math-verify does not catch ends the child."""
     for line in requests:
         request: dict[str, Any] = json.loads(line)
         _arm(math.ceil(request["seconds"]) + 1)
@@ -49,10 +49,10 @@ def serve(requests: IO[bytes], replies: IO[str]) -> None:
 
 
 def _arm(seconds: int) -> None:
-    """Lets the kernel end this process after `seconds` (0: never).
+    """Make the kernel end this process after `seconds` (0: never).
 
-    A parent that dies cannot kill a child that is deep in one long multiplication, and the child
-    does not see the end of its stdin there. The default action needs no Python code to run.
+    If the parent dies, nothing else ends a child that is deep in one long multiplication and does
+    not read its stdin. The signal's default action needs no Python code.
     """
     if hasattr(signal, "alarm"):
         signal.alarm(seconds)
@@ -74,14 +74,14 @@ def _send(replies: IO[str], message: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Sets the child up, says that it is ready, and serves."""
-    # What a library prints must not end up between the replies.
+    """Set the child up, report that it is ready, and serve."""
+    # A library's prints must not end up between the replies.
     replies = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     logging.disable(logging.CRITICAL)
     _limit_memory()
     try:
-        equal("x", "x", both=False)  # the imports, and the first parse, are not on a caller's clock
+        equal("x", "x", both=False)  # imports and the first parse, before a deadline runs
     except ImportError as error:
         _send(replies, {"error": str(error)})
         return

@@ -1,1 +1,1 @@
-"""Running problems on the workers of a Ray cluster."""
+"""Workers on a Ray cluster."""

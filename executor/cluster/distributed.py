@@ -1,7 +1,7 @@
-"""Engines side by side: Ray actors, each with models of its own, and one queue over them.
+"""Engines on several workers: Ray actors, each with models of its own, and one queue.
 
-The driver keeps the runner and the store. It sends each problem to the worker that has fewest, and
-where a worker is lost, what it had is run again while another worker takes its place.
+The driver holds the runner and the store. It sends each problem to the worker with the fewest
+problems. If a worker is lost, its problems run again while another worker takes its place.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from types import TracebackType
 from typing import Self
 
 from executor.cluster.ray import Cluster
-from executor.cluster.worker import MOST_CALLS, Build, Handle, LostError, Report
+from executor.cluster.worker import MOST_CALLS, Build, WorkerHandle, WorkerLostError, WorkerReport
 from executor.engines.capacity import Capacity
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Job, Solved
 
-# A place whose workers are lost this often without having finished a problem stays empty; a
-# problem that was under way in as many lost workers is not tried again: it may be the reason.
+# A place that loses this many workers without a finished problem stays empty. A problem that was
+# running in as many lost workers is not tried again, since it may be the reason.
 LIVES = 3
 
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    """Where one worker is after another."""
+    """The place of a worker and of its successors."""
 
     number: int
-    worker: Handle | None = None
+    worker: WorkerHandle | None = None
     ready: bool = False
     starting: asyncio.Task[None] | None = None
     losses: int = 0  # since a problem was finished
@@ -39,19 +39,19 @@ class _Place:
 
     @property
     def empty(self) -> bool:
-        """Whether it is given up."""
+        """Whether the place is given up."""
         return self.losses >= LIVES
 
 
 class Workers:
-    """Workers of a cluster; a context manager. Use it from one thread.
+    """The workers of a cluster; a context manager for use in one thread.
 
     Args:
-        build: makes a worker's models.
-        cluster: where they run.
-        concurrency: most problems in flight in a worker.
-        say: told in a line what becomes of workers.
-        pause: seconds before a lost worker's place is taken; doubled each time in a row.
+        build: function that makes a worker's models.
+        cluster: the cluster.
+        concurrency: most problems in flight per worker.
+        say: callback for one-line messages about lost workers.
+        pause: seconds before a lost worker is replaced; doubles with each loss in a row.
     """
 
     def __init__(
@@ -64,62 +64,62 @@ class Workers:
         pause: float = 1.0,
     ) -> None:
         self.lost = 0
-        """Workers lost so far."""
+        """Number of workers lost so far."""
         self.rerun = 0
-        """How often a problem was under way in one of them."""
+        """Number of times that a problem was running in a lost worker."""
         self._build = build
         self._cluster = cluster
         self._concurrency = concurrency
         self._say = say
         self._pause = pause
         self._places = [_Place(number) for number in range(1, cluster.workers + 1)]
-        self._ever: list[Handle] = []
+        self._ever: list[WorkerHandle] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._fatal: Exception | None = None
         self._begun = False
 
     def expect(self, sequences: int, capacity: Capacity) -> None:
-        """Let in as many problems a worker as keep its engine full.
+        """Set the concurrency to as many problems per worker as keep its engine full.
 
         Args:
-            sequences: most sequences a problem has under way at once.
-            capacity: of a worker's policy.
+            sequences: most concurrent sequences of a problem.
+            capacity: capacity of a worker's policy.
         """
         admission = Admission(sequences, capacity)
         self._concurrency = next(n for n in range(1, MOST_CALLS + 1) if not admission.room(n))
 
     @property
     def concurrency(self) -> int:
-        """Most problems in flight in all of them."""
+        """Most problems in flight in all workers."""
         return self._concurrency * len(self._places)
 
     @property
     def count(self) -> int:
-        """How many there are, lost ones with their successors."""
+        """Number of workers; a lost one and its successors count once."""
         return len(self._places)
 
     @property
     def ready(self) -> int:
-        """How many can take problems."""
+        """Number of workers that can take problems."""
         return sum(place.ready for place in self._places)
 
     @property
     def pids(self) -> list[int | None]:
-        """Their processes on their machines; None: not started, or lost."""
+        """Process ids on the workers' machines; None for one that is not started or lost."""
         return [place.worker.pid if place.worker else None for place in self._places]
 
-    def report(self) -> Report:
-        """What all have counted, as of the last problem each has handed back.
+    def report(self) -> WorkerReport:
+        """Return the counts of all workers, as of the last problem that each finished.
 
-        Of a worker that was lost, what it did after that is not known.
+        The counts of a lost worker after that are unknown.
         """
-        return sum((worker.report for worker in self._ever), Report())
+        return sum((worker.report for worker in self._ever), WorkerReport())
 
     def load(self) -> None:
-        """Start all workers that are missing, and load their models.
+        """Start all missing workers and load their models.
 
         Raises:
-            InputError: the models cannot be had, or do not fit.
+            InputError: a model does not exist or does not fit.
             EngineError: no worker can load them.
         """
 
@@ -134,18 +134,19 @@ class Workers:
         asyncio.run(all_ready())
 
     async def run(self, job: Job, problem: Problem, *, with_prm: bool = True) -> Solved:
-        """Do a job in the worker that has fewest; again in another one where it is lost.
+        """Do a job in the worker with the fewest problems; if it is lost, in another one.
 
         Raises:
-            InputError: the job's own.
-            EngineError: every worker is lost time and again, or all that had this problem were.
+            InputError: the job raised it.
+            EngineError: every place is given up, or the problem was running in `LIVES` lost
+                workers.
         """
         why = ""
         for _ in range(LIVES):
             place, worker = await self._free()
             try:
                 reply = await worker.run(job, problem, with_prm)
-            except LostError as error:
+            except WorkerLostError as error:
                 why = str(error)
             else:
                 if reply.solved is not None:
@@ -164,8 +165,8 @@ class Workers:
             f"problem {problem.id}: {LIVES} workers were lost over it; the last: {why}"
         )
 
-    async def _free(self) -> tuple[_Place, Handle]:
-        """A worker with room for one more problem, which it then has."""
+    async def _free(self) -> tuple[_Place, WorkerHandle]:
+        """Wait for a worker with room, and reserve a place for one more problem there."""
         while True:
             self._check()
             self._refill()
@@ -182,14 +183,14 @@ class Workers:
             await self._waiting[-1]
 
     def _wake(self) -> None:
-        """Let those who wait for a worker look again."""
+        """Wake the jobs that wait for a worker."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
     def _check(self) -> None:
-        """Raise what ends the run, if anything does."""
+        """Raise the error that ends the run, if there is one."""
         if self._fatal is not None:
             raise self._fatal
         if all(place.empty for place in self._places):
@@ -198,7 +199,7 @@ class Workers:
             )
 
     def _refill(self) -> None:
-        """Have a worker started wherever one is missing."""
+        """Start a worker in every place that lacks one."""
         for place in self._places:
             # A task may have ended with the event loop of an earlier run.
             idle = place.starting is None or place.starting.done()
@@ -212,7 +213,7 @@ class Workers:
                     await asyncio.sleep(self._pause * 2 ** (place.losses - 1))
                 try:
                     await self._load(place)
-                except LostError as error:
+                except WorkerLostError as error:
                     self._lose(place, place.worker, str(error))
         except Exception as error:
             self._fatal = error
@@ -220,9 +221,9 @@ class Workers:
             self._wake()
 
     async def _load(self, place: _Place) -> None:
-        """Start a worker, or go on starting it."""
+        """Start the worker of a place, or continue its start."""
         if place.worker is None:
-            place.worker = Handle.start(self._cluster.share)
+            place.worker = WorkerHandle.start(self._cluster.share)
             self._ever.append(place.worker)
         worker = place.worker
         if worker.place is None:
@@ -237,15 +238,15 @@ class Workers:
         if isinstance(failure, InputError) or (failure is not None and not self._begun):
             raise failure
         if failure is not None:
-            raise LostError(str(failure))
+            raise WorkerLostError(str(failure))
         place.ready = True
         if place.losses:
             self._say(f"worker {place.number} is back")
 
-    def _lose(self, place: _Place, worker: Handle | None, why: str) -> None:
-        """Empty a place whose worker is of no use any more."""
+    def _lose(self, place: _Place, worker: WorkerHandle | None, why: str) -> None:
+        """Kill the worker of a place and empty the place."""
         if worker is None or place.worker is not worker:
-            return  # the place has been emptied already
+            return  # the place is empty already
         worker.kill()
         place.worker, place.ready = None, False
         place.losses += 1

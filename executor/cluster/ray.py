@@ -1,4 +1,4 @@
-"""A Ray cluster: joined or started on this machine, and what each of its workers may take."""
+"""A Ray cluster, joined or started on this machine, and the share of each worker."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from typing import Any, Self
 from executor.engines.options import CORES, cores
 from executor.errors import InputError
 
-# Where there is no GPU: fewer would spread nothing.
+# Fewest workers without GPUs: a single one would spread nothing.
 _FEWEST = 2
-# Ray takes a third of the memory otherwise; outcomes are small and pass through.
+# Bytes. By default Ray takes a third of the memory; outcomes are small.
 _OBJECT_STORE = 256 << 20
 _KNOCK_SECONDS = 10.0
 _SILENCE = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray's way of hiding GPUs from workers that take none will change, and it says so every time.
+    # Silences a warning that Ray's way to hide GPUs from workers will change.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """Which cluster, and how much of it.
+    """Which cluster to use, and how much of it.
 
     Attributes:
-        address: of a cluster to join, `auto` for one that runs on this machine. None: the one that
-            RAY_ADDRESS names, else a new one on this machine, for as long as it is needed.
-        workers: None: one for every GPU (for as many as a model is split over); without GPUs one a
-            machine, but at least two.
+        address: address of a cluster to join; `auto` is one that runs on this machine. None is the
+            one in RAY_ADDRESS, or else a new one on this machine that ends with the program.
+        workers: number of workers. None is one per GPU (per group of GPUs that share a model);
+            without GPUs one per machine, but at least two.
     """
 
     address: str | None = None
@@ -46,14 +46,14 @@ class ClusterOptions:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What each worker takes of its machine."""
+    """The part of a machine that one worker takes."""
 
     cores: int
     gpus: int
 
 
 class Cluster:
-    """A connection to Ray; a context manager that ends it, and what it started, if it made it."""
+    """A connection to Ray; as a context manager it ends what it started itself."""
 
     def __init__(self, workers: int, share: Share, *, ours: bool) -> None:
         self.workers = workers
@@ -62,14 +62,14 @@ class Cluster:
 
     @classmethod
     def connect(cls, options: ClusterOptions, gpus: int) -> Cluster:
-        """Join or start Ray; where this process is connected already, that is used.
+        """Join or start Ray, or use the existing connection of this process.
 
         Args:
-            options: which, and how many workers.
-            gpus: how many a worker takes where there are any.
+            options: cluster and number of workers.
+            gpus: number of GPUs per worker, if the cluster has any.
 
         Raises:
-            InputError: Ray is not installed, no cluster is at the address, or it is too small.
+            InputError: Ray is not installed, no cluster answers, or it is too small.
         """
         if gpus < 1:
             raise InputError(f"--tensor-parallel-size {gpus}: must be at least 1")
@@ -116,7 +116,7 @@ def _start(options: ClusterOptions) -> None:
     if address == "local":
         wanted = {
             "address": "local",
-            # On a single core two workers are slow, but they are what was asked for.
+            # Two workers on a single core are slow, but the user asked for them.
             "num_cpus": max(len(cores()), _FEWEST),
             "object_store_memory": _OBJECT_STORE,
             "include_dashboard": False,
@@ -131,7 +131,11 @@ def _start(options: ClusterOptions) -> None:
 
 
 def knock(address: str) -> None:
-    """InputError where nobody listens: Ray would try for minutes."""
+    """Check that a cluster answers; Ray itself would try for minutes.
+
+    Raises:
+        InputError: none answers, or the address is malformed.
+    """
     host, _, port = address.rpartition(":")
     if address == "auto" or "://" in address:
         return
@@ -146,15 +150,18 @@ def knock(address: str) -> None:
 def divide(
     machines: Sequence[Mapping[str, float]], wanted: int | None, gpus: int
 ) -> tuple[int, Share]:
-    """How many workers there are, and what each takes: as many cores as fit them all.
+    """Divide a cluster among workers; each gets as many cores as fit for all.
 
     Args:
-        machines: `CPU` and `GPU` of each.
-        wanted: workers asked for.
-        gpus: how many a worker takes where there are any.
+        machines: `CPU` and `GPU` counts of each machine.
+        wanted: requested number of workers, or None.
+        gpus: number of GPUs per worker, if there are any.
+
+    Returns:
+        Number of workers, and the share of each.
 
     Raises:
-        InputError: they do not fit.
+        InputError: the workers do not fit.
     """
     cores = [int(machine.get("CPU", 0)) for machine in machines]
     places = sum(int(machine.get("GPU", 0)) // gpus for machine in machines)
@@ -176,16 +183,18 @@ def divide(
 
 
 def keep_to(share: Share, place: int) -> None:
-    """Bind this process to the cores of one of the machine's shares, before anything is imported
-    that counts them; workers of one machine would wait for each other on the same ones.
+    """Bind this process to the cores of one share of its machine.
+
+    It must come before any import that counts cores. Workers of one machine that share cores would
+    wait for each other.
     """
     available = cores()
     shares = max(1, len(available) // share.cores)
     first = place % shares * share.cores
     mine = available[first : first + share.cores]
     if hasattr(os, "sched_setaffinity"):
-        # Threads that Ray has started would hand the old cores on to theirs.
+        # Existing threads of Ray would pass the old cores on to threads that they start.
         for thread in os.listdir("/proc/self/task"):
             os.sched_setaffinity(int(thread), mine)
-    # A binding that was inherited is that of one engine for the whole machine.
+    # An inherited binding is that of one engine for the whole machine.
     os.environ[CORES] = ",".join(map(str, mine))

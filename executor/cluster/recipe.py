@@ -1,4 +1,4 @@
-"""Models that are served by workers: how each loads its own, and how the driver sees them."""
+"""Models on workers: how a worker loads them, and how the driver uses them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from executor.cluster.distributed import Workers
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
-from executor.models.checkpoint import checkpoint_digest, resolve
+from executor.loading import resolve
+from executor.models.checkpoint import checkpoint_digest
 from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
@@ -22,13 +23,13 @@ from executor.strategy import Sampling
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a worker makes its executor; picklable.
+class WorkerRecipe:
+    """The recipe from which a worker makes its executor; picklable.
 
     Attributes:
-        policy, prm: names that mean the same on every machine (`checkpoints.portable`).
-        template: how questions are put to the policy.
-        engine: sizes of both engines.
+        policy, prm: names that mean the same on every machine (`executor.loading.portable`).
+        template: task template of the policy.
+        engine: settings of both engines.
         sampling, seed, token_cap, early_stop, digests: see `Executor`.
     """
 
@@ -46,7 +47,7 @@ class Recipe:
         """Load the models.
 
         Raises:
-            InputError: one is not there, or is not what the driver has under the same name.
+            InputError: a model is missing here, or differs from the driver's of the same name.
             EngineError: vLLM cannot load one.
         """
         checkpoint = resolve(self.policy, "policy")
@@ -67,7 +68,7 @@ class Recipe:
         )
 
     def _check(self, role: str, name: str, location: str) -> None:
-        """A machine that has other weights would spoil the run."""
+        """Check that this machine has the driver's weights; others would spoil the run."""
         if checkpoint_digest(location) != self.digests[role]:
             raise InputError(
                 f"{role} {name}: {platform.node()} has another model there than this machine"
@@ -75,16 +76,16 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Models that workers serve, as the driver sees them; see `runner.Models`."""
+class DistributedModels:
+    """The models of all workers, for the driver; see `executor.run.runner.Models`."""
 
     workers: Workers
     policy_name: str
     prm_name: str | None
-    recipe: Recipe
+    recipe: WorkerRecipe
 
     def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        """See `run_settings`: those of the same run without workers."""
+        """See `run_settings`: the settings of the same run without workers."""
         recipe = self.recipe
         digests = {
             role: digest
@@ -96,8 +97,8 @@ class Spread:
             template, more,
         )  # fmt: skip
 
-    def without_prm(self) -> Spread:
-        """The same without a PRM, for strategies that need none: their runs do not name it."""
+    def without_prm(self) -> DistributedModels:
+        """Return the same without a PRM; runs of strategies that need none do not name it."""
         return replace(self, prm_name=None)
 
     async def run(self, job: Job, problem: Problem) -> Solved:

@@ -9,33 +9,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.answers.grader import MathGrader
 from executor.cluster.ray import Share, keep_to
 from executor.engines.base import EngineCounters
 from executor.errors import EngineError, InputError
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved
 
-# Makes a worker's models, in the worker; picklable.
+# Makes a worker's models inside the worker; picklable.
 Build = Callable[[], Executor]
 
-# How long a worker may wait for a free place in the cluster, which may be growing.
+# Most seconds that a worker may wait for a free place in the cluster, which may be growing.
 START_SECONDS = 600.0
-# Most jobs at once; how many there are, the driver says.
+# Most concurrent jobs; the driver decides how many there are.
 MOST_CALLS = 1000
-# Besides the jobs: loading, and jobs that are being cancelled.
+# Further concurrent calls: loading, and jobs that are being cancelled.
 _SPARE_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a worker's models have counted since they were loaded; reports of workers add up.
+class WorkerReport:
+    """The counts of a worker's models since they were loaded; reports of workers add up.
 
     Attributes:
-        policy, prm: tokens.
-        unjudged: see `Prm.unjudged`.
-        timeouts: answers that took too long to compare.
-        number: of the report; a later one says more.
+        policy, prm: token counts.
+        unjudged: see `StepScorer.unjudged`.
+        timeouts: see `Grader.timeouts`.
+        number: serial number of the worker's report; later reports include earlier ones.
     """
 
     policy: EngineCounters = field(default_factory=EngineCounters)
@@ -44,8 +43,8 @@ class Report:
     timeouts: int = 0
     number: int = 0
 
-    def __add__(self, other: Report) -> Report:
-        return Report(
+    def __add__(self, other: WorkerReport) -> WorkerReport:
+        return WorkerReport(
             self.policy + other.policy,
             self.prm + other.prm,
             self.unjudged + other.unjudged,
@@ -55,28 +54,28 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a worker answers: a problem solved, or what its user can mend."""
+    """The reply of a worker: a solved problem, or an error, and a report."""
 
     solved: Solved | None
     failure: InputError | EngineError | None
-    report: Report
+    report: WorkerReport
 
 
 class Worker:
-    """A worker's process: models, and jobs that run beside each other on them."""
+    """A worker's process, with models and concurrent jobs."""
 
     def __init__(self) -> None:
         self._executor: Executor | None = None
         self._replies = 0
 
     async def where(self) -> tuple[str, int]:
-        """The machine, and the process."""
+        """Return the id of the machine, and the process id."""
         import ray
 
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
     async def load(self, build: Build, share: Share, place: int) -> InputError | EngineError | None:
-        """Load the models, unless they are loaded; what went wrong."""
+        """Load the models, unless they are loaded; return the error, if any."""
         if self._executor is None:
             if not share.gpus:
                 keep_to(share, place)
@@ -87,7 +86,7 @@ class Worker:
         return None
 
     async def run(self, job: Job, problem: Problem, with_prm: bool) -> Reply:
-        """Do a job; errors that are no bugs come back as they are."""
+        """Do a job; InputError and EngineError are returned in the reply."""
         assert self._executor is not None
         executor = self._executor if with_prm else self._executor.without_prm()
         try:
@@ -96,32 +95,34 @@ class Worker:
             return Reply(None, error, self._report())
         return Reply(solved, None, self._report())
 
-    def _report(self) -> Report:
+    def _report(self) -> WorkerReport:
         assert self._executor is not None
         prm, grader = self._executor.prm, self._executor.grader
         self._replies += 1
-        return Report(
+        return WorkerReport(
             policy=self._executor.policy.counters(),
             prm=EngineCounters() if prm is None else prm.counters(),
             unjudged=0 if prm is None else prm.unjudged,
-            timeouts=grader.timeouts if isinstance(grader, MathGrader) else 0,
+            timeouts=grader.timeouts,
             number=self._replies,
         )
 
 
-class LostError(Exception):
-    """A worker's process is gone, or cannot be reached."""
+class WorkerLostError(Exception):
+    """A worker's process ended or cannot be reached."""
 
 
 @dataclass(eq=False, slots=True)
-class Handle:
-    """A worker from its start to its loss, as the driver has it. All calls may raise LostError.
+class WorkerHandle:
+    """The driver's handle on a worker, from its start to its loss.
+
+    Every call may raise WorkerLostError.
 
     Attributes:
-        machine, pid: where it runs.
-        place: which of its machine's shares it has; no two workers of a machine have the same.
-        in_flight: jobs it has.
-        report: its latest.
+        machine, pid: its machine and process id.
+        place: number of its share of the machine; different for all workers of a machine.
+        in_flight: number of its jobs.
+        report: its latest report.
     """
 
     actor: Any
@@ -130,11 +131,11 @@ class Handle:
     pid: int | None = None
     place: int | None = None
     in_flight: int = 0
-    report: Report = field(default_factory=Report)
+    report: WorkerReport = field(default_factory=WorkerReport)
 
     @classmethod
-    def start(cls, share: Share) -> Handle:
-        """Have one started, without waiting for it."""
+    def start(cls, share: Share) -> WorkerHandle:
+        """Start a worker without waiting for it."""
         import ray
 
         options = {
@@ -142,28 +143,28 @@ class Handle:
             "num_gpus": share.gpus,
             "max_concurrency": MOST_CALLS + _SPARE_CALLS,
             "scheduling_strategy": "SPREAD",
-            # The driver starts another one: its place may be on a machine with other cores free.
+            # The driver starts another one, whose machine may have other cores free.
             "max_restarts": 0,
         }
         return cls(ray.remote(Worker).options(**options).remote(), share)
 
     async def find(self) -> None:
-        """Wait for the process to be there."""
+        """Wait until the process has started."""
         try:
             self.machine, self.pid = await asyncio.wait_for(
                 _result(self.actor.where.remote()), START_SECONDS
             )
         except TimeoutError:
-            raise LostError(f"the cluster had no room for {START_SECONDS:.0f} s") from None
+            raise WorkerLostError(f"the cluster had no room for {START_SECONDS:.0f} s") from None
 
     async def load(self, build: Build) -> InputError | EngineError | None:
-        """Have the models loaded, if they are not; what went wrong."""
+        """Load the models, unless they are loaded; return the error, if any."""
         failure = await _result(self.actor.load.remote(build, self.share, self.place))
         assert failure is None or isinstance(failure, (InputError, EngineError))
         return failure
 
     async def run(self, job: Job, problem: Problem, with_prm: bool) -> Reply:
-        """Have a job done."""
+        """Do a job in the worker."""
         reply: Reply = await _result(self.actor.run.remote(job, problem, with_prm))
         if reply.report.number > self.report.number:
             self.report = reply.report
@@ -179,7 +180,7 @@ class Handle:
 
 
 async def _result(reference: Any) -> Any:
-    """What a remote call returns; cancelling the awaiting task cancels the call."""
+    """Await the result of a remote call; cancelling the awaiting task cancels the call."""
     import ray
     from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
@@ -190,7 +191,7 @@ async def _result(reference: Any) -> Any:
             ray.cancel(reference)
         raise
     except RayTaskError:
-        raise  # a bug, with the worker's traceback
+        raise  # a bug; it holds the worker's traceback
     except RayError as error:
         died = isinstance(error, ActorDiedError)
-        raise LostError("its process died" if died else type(error).__name__) from error
+        raise WorkerLostError("its process died" if died else type(error).__name__) from error

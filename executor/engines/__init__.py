@@ -1,1 +1,1 @@
-"""vLLM engines: in this process, in a process of their own, and what both have in common."""
+"""vLLM engines, in this process or in a child process."""

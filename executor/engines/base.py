@@ -1,4 +1,4 @@
-"""What an engine is to those who ask it, wherever it runs: requests, outputs, counters."""
+"""The interface of an engine, in whatever process it runs: requests, outputs, counters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from executor.engines.capacity import Capacity
 
 @dataclass(slots=True)
 class EngineCounters:
-    """vLLM's own counts of one engine since it started, in tokens, as its metrics see them."""
+    """vLLM's own counts of one engine since it started.
+
+    Attributes:
+        prompt: prompt tokens, cached ones included.
+        cached: prompt tokens found in the prefix cache.
+        generated: generated tokens.
+        preemptions: sequences that were preempted.
+    """
 
     prompt: int = 0
     cached: int = 0
@@ -29,20 +36,20 @@ class EngineCounters:
         )
 
 
-# What a child had come to when it was cancelled: the tokens it had generated, how many its prompt
-# has, and how many of these the cache spared. All are none where it had not been scheduled: the
-# engine then forwarded nothing.
+# State of a child when it was cancelled: the tokens it had generated, the number of its prompt
+# tokens, and how many of these were cached. All are empty or 0 if it had not been scheduled, since
+# the engine then forwarded nothing.
 Cut = tuple[tuple[int, ...], int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class EndedChild:
     """One child of a request that has ended.
 
     Attributes:
-        index: of the child.
-        token_ids: what was generated.
-        finish_reason, stop_reason: vLLM's.
+        index: index of the child in its request.
+        token_ids: generated tokens.
+        finish_reason, stop_reason: vLLM's reasons.
         logprob: sum of the log-probabilities of its tokens, in nats.
     """
 
@@ -54,31 +61,32 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What has ended of a request.
+class EngineOutput:
+    """The part of a request that has ended now.
 
     Attributes:
-        prompt, cached: tokens of its prompt, and how many of them the prefix cache spared.
-        completions: children that have ended now, where the engine writes.
-        values: the last score of each token after the cached ones, where it scores.
-        last: whether nothing of the request is left.
+        prompt: number of prompt tokens.
+        cached: how many of them were in the prefix cache.
+        last: whether the whole request has ended.
+        children: children that have ended, if the engine writes.
+        values: last score of each token after the cached ones, if the engine scores.
     """
 
     prompt: int
     cached: int
     last: bool
-    completions: tuple[Completion, ...] = ()
+    children: tuple[EndedChild, ...] = ()
     values: tuple[float, ...] = ()
 
 
 class Engine(Protocol):
-    """A vLLM engine; its methods may be called from any thread or event loop."""
+    """A vLLM engine; any thread and any event loop may call its methods."""
 
     name: str
     max_context: int
     """Longest context in tokens, prompt and continuation together."""
     capacity: Capacity
-    """What it can hold at once."""
+    """Sequences and tokens that it holds at once."""
 
     def submit(
         self,
@@ -86,28 +94,35 @@ class Engine(Protocol):
         prompt_ids: list[int],
         params: Any,
         *,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
-        """Queue a request with vLLM's parameters; `deliver` is called, on a thread of the engine's,
-        with whatever has ended of it, `fail` with the EngineError that ends it."""
+        """Queue a request.
+
+        Args:
+            request_id: unique name of the request.
+            prompt_ids: tokens of the prompt.
+            params: vLLM's parameters.
+            deliver: callback for each part that ends, on a thread of the engine.
+            fail: callback for the EngineError that ends the request, on such a thread.
+        """
         ...
 
     async def cancel(self, request_id: str) -> list[Cut]:
-        """Stop what still runs of a request.
+        """Stop the unfinished children of a request.
 
         Returns:
-            What each unfinished child had come to.
+            The state of each of them.
         """
         ...
 
     @property
     def lost(self) -> bool:
-        """Whether it has failed: it will answer nothing any more."""
+        """Whether it has failed and will never answer again."""
         ...
 
     def count(self) -> EngineCounters:
-        """The counters as they stand."""
+        """Return the current counters."""
         ...
 
     def forget(self) -> None:
@@ -115,5 +130,5 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> None:
-        """Release its memory; requests under way fail."""
+        """Release its memory; unfinished requests fail."""
         ...

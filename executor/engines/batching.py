@@ -1,4 +1,4 @@
-"""For how long a PRM's requests are gathered beside a policy that writes."""
+"""The rule for how long a PRM's requests are batched while a policy in the same process writes."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ from typing import Protocol
 
 from executor.engines.capacity import Capacity
 
-# Most steps of the policy over which they are.
+# Most steps of the policy during which requests are held.
 LONGEST_HELD = 32
 
 
-class Working(Protocol):
-    """An engine, as far as it is looked at here."""
+class BatchedEngine(Protocol):
+    """The properties of an engine that the rule needs."""
 
     @property
     def open(self) -> int:
-        """Sequences under way, those included that wait for a place in a batch."""
+        """Number of unfinished sequences, including those that wait for a place in a batch."""
         ...
 
     @property
     def capacity(self) -> Capacity:
-        """What it can hold at once."""
+        """Sequences and tokens that it holds at once."""
         ...
 
 
-class Held:
-    """Decides for how long a scorer's requests are gathered before they are worth a step.
+class PrmBatching:
+    """Decides how long a scorer's requests are held before the scorer steps.
 
-    A step takes nearly as long for one request as for hundreds, and meanwhile nobody writes. While
-    the writers' batches are full, scores are of no use: what they let go on would have to wait.
-    Else every score that is waited for leaves a place empty. So scores are held until the empty
-    places of all steps add up to half a batch: the wait has then cost about as much as a step.
+    A step takes nearly as long for one request as for hundreds, and no policy writes meanwhile.
+    While the policies' batches are full, scores are of no use, since the responses that wait for
+    them would find no place. Otherwise each pending score leaves a place empty. So requests are
+    held until the empty places of all steps add up to half a batch: the wait has then cost about
+    as much as a step.
     """
 
     def __init__(self) -> None:
-        self._empty: dict[Working, float] = {}
-        self._steps: dict[Working, int] = {}
+        self._empty: dict[BatchedEngine, float] = {}
+        self._steps: dict[BatchedEngine, int] = {}
 
-    def long_enough(self, scorer: Working, writers: Sequence[Working]) -> bool:
-        """Whether the scorer should step now; asked once a step of the writers."""
+    def long_enough(self, scorer: BatchedEngine, writers: Sequence[BatchedEngine]) -> bool:
+        """Whether the scorer should step now; to be called once per step of the writers."""
         places = sum(engine.capacity.sequences for engine in writers)
         free = places - sum(min(engine.open, engine.capacity.sequences) for engine in writers)
         empty = self._empty.get(scorer, 0.0) + min(scorer.open, free)

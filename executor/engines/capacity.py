@@ -1,4 +1,4 @@
-"""What engines can hold at once."""
+"""The capacity of engines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What an engine, or several together, can hold at once.
+    """Sequences and tokens that an engine, or several together, hold at once.
 
     Attributes:
         sequences: most sequences in its batches.
-        tokens: tokens its key-value cache has room for.
+        tokens: most tokens in the key-value cache.
     """
 
     sequences: int

@@ -1,12 +1,16 @@
-"""The process of an engine that runs apart; `executor.engines.subprocess_engine` starts it.
+"""The child process of `executor.engines.subprocess_engine`, which holds one engine.
 
-It is handed the file descriptor of a pipe and reads from it, first, what `Stepped` is made with. It
-answers `(max_context, capacity)`, or the EngineError that says why there is no engine. From then on
-both sides send letters. One that comes in is a list of `("add", request id, prompt ids,
-parameters)` and `(method, ...)` of the engine, with None at the end of the last one. One that goes
-out holds the counters as they stand and a list of `("ended", request id, Output)`,
-`("failed", request id, EngineError)` and, in the order it was asked, `("answer", result)`, which
-may be an exception. When the process that started it ends, so does this one, whatever it is doing.
+Its argument is the file descriptor of a pipe. The first message it reads holds the arguments of
+`VllmEngine`. It answers `(max_context, capacity)`, or the EngineError that says why there is no
+engine. From then on each message is a batch:
+
+- In: a list of `("add", request id, prompt ids, parameters)` and `(method, ...)` of the engine;
+  None at the end of the last batch.
+- Out: the current counters, and a list of `("ended", request id, EngineOutput)`,
+  `("failed", request id, EngineError)` and, in the order of the calls, `("answer", result)`; a
+  result may be an exception.
+
+When the parent process ends, so does this one, whatever it is doing.
 """
 
 from __future__ import annotations
@@ -19,17 +23,17 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from executor.engines.vllm_engine import Stepped
+from executor.engines.vllm_engine import VllmEngine
 from executor.errors import EngineError
 
 
 def main() -> None:
-    """Load the engine, serve it, and end without taking the interpreter down, which is slow."""
+    """Load the engine, serve it, and exit without the interpreter's slow shutdown."""
     pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
     threading.Thread(target=_end_with, args=(pipe.fileno(),), daemon=True).start()
     name, model, options, extra = pipe.recv()
     try:
-        engine = Stepped(name, model, options, extra)
+        engine = VllmEngine(name, model, options, extra)
     except EngineError as error:
         pipe.send(error)
         os._exit(1)
@@ -40,43 +44,45 @@ def main() -> None:
 
 
 def _end_with(pipe: int) -> None:
-    """End this process when nobody holds the other end of the pipe any more."""
+    """End this process when the other end of the pipe is closed."""
     hung_up = select.poll()
     hung_up.register(pipe, select.POLLRDHUP)
     hung_up.poll()
     os._exit(1)
 
 
-def serve(engine: Stepped, pipe: Connection[Any, Any]) -> None:
-    """Step the engine until told to end; one letter out a step, however much there is to tell."""
-    told: list[tuple[Any, ...]] = []
+def serve(engine: VllmEngine, pipe: Connection[Any, Any]) -> None:
+    """Step the engine until the parent ends it; send at most one message per step."""
+    events: list[tuple[Any, ...]] = []
 
-    def tell(kind: str, request_id: str, what: Any) -> None:
-        told.append((kind, request_id, what))
+    def report(kind: str, request_id: str, content: Any) -> None:
+        events.append((kind, request_id, content))
 
     def do(kind: str, *arguments: Any) -> None:
         if kind == "add":
             request_id = arguments[0]
-            ways = (functools.partial(tell, way, request_id) for way in ("ended", "failed"))
-            engine.add(*arguments, *ways)
+            callbacks = (
+                functools.partial(report, kind, request_id) for kind in ("ended", "failed")
+            )
+            engine.add(*arguments, *callbacks)
             return
         try:
-            told.append(("answer", getattr(engine, kind)(*arguments)))
+            events.append(("answer", getattr(engine, kind)(*arguments)))
         except Exception as error:
-            told.append(("answer", error))
+            events.append(("answer", error))
 
     while True:
-        # All that has come is taken in before a step: it would wait for the next one.
-        while (not engine.busy and not told) or pipe.poll():
-            for letter in pipe.recv():
-                if letter is None:
+        # All pending messages are read before a step; otherwise they would wait for the next one.
+        while (not engine.busy and not events) or pipe.poll():
+            for command in pipe.recv():
+                if command is None:
                     return
-                do(*letter)
+                do(*command)
         if engine.busy:
             engine.step()
-        if told:
-            pipe.send((engine.count(), told))
-            told = []
+        if events:
+            pipe.send((engine.count(), events))
+            events = []
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How what the engines' thread finds out reaches the event loops that wait for it."""
+"""Delivery of results from the engines' threads to the event loops that wait for them."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Any
 
 
 class Outbox(threading.local):
-    """What a thread of the engines wants run on event loops; each thread has its own.
+    """Actions that a thread of the engines runs on event loops; each thread has its own outbox.
 
-    Between `open` and `flush` it is gathered, so that a loop is woken once a step and not once an
-    output: with small models that costs as much as the step.
+    Between `open` and `flush` actions are collected, so that a loop is woken once per step and not
+    once per output: with small models that would cost as much as the step.
     """
 
     def __init__(self) -> None:
         self._held: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] | None = None
 
     def open(self) -> None:
-        """Gather from here on what this thread puts."""
+        """Start to collect the actions of this thread."""
         self._held = {}
 
     def put(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
-        """Run `action` on a loop, now or at the next flush; a closed loop wants no answers."""
+        """Run `action` on a loop, now or at the next flush; a closed loop ignores it."""
         if self._held is None:
             self._wake(loop, [action])
         else:
             self._held.setdefault(loop, []).append(action)
 
     def flush(self) -> None:
-        """Send what was gathered."""
+        """Send the collected actions."""
         held, self._held = self._held or {}, None
         for loop, actions in held.items():
             self._wake(loop, actions)
@@ -43,7 +43,7 @@ class Outbox(threading.local):
             for action in actions:
                 action()
 
-        # RuntimeError says that the loop is closed: whoever waited is gone, the thread goes on.
+        # RuntimeError means that the loop is closed and nothing waits there; the thread goes on.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(run)
 
@@ -57,18 +57,18 @@ def post(loop: asyncio.AbstractEventLoop, action: Callable[..., None], *argument
 
 
 class Delivery:
-    """What a caller awaits of its requests; filled from the engines' thread, lives on one loop."""
+    """The result that a caller on one event loop awaits, filled from the engines' thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.done: asyncio.Future[None] = loop.create_future()
         self._loop = loop
 
     def fail(self, error: BaseException) -> None:
-        """End with an error; called from any thread."""
+        """End with an error; any thread may call it."""
         post(self._loop, self._end, error)
 
     def _end(self, error: BaseException | None = None) -> None:
-        """End once, well or not; later ends change nothing. On the loop only."""
+        """End once, with or without an error; later calls change nothing. On the loop only."""
         if self.done.done():
             return
         if error is None:

@@ -1,10 +1,10 @@
-"""vLLM engines inside this process, stepped in turn by one thread that resolves futures.
+"""vLLM engines inside this process, stepped in turn by one thread.
 
-`AsyncLLM` always starts a process of its own; on few cores its busy-waiting costs a third of the
-speed and twenty seconds of loading. An `LLMEngine` stepped in a thread gives the same asynchronous
-interface without it. Two engines may only ever be stepped from one and the same thread (the CPU
-attention kernel crashes otherwise), so engines are built and stepped by the one `EngineHost` of
-the process and nothing else holds a reference to them.
+vLLM's `AsyncLLM` always starts a process of its own; on few cores its busy-waiting costs a third of
+the speed and twenty seconds of loading. An `LLMEngine` that a thread steps gives the same
+asynchronous interface without that. All engines must be stepped from the same thread (otherwise the
+CPU attention kernel crashes), so the one `EngineHost` of the process builds and steps them, and
+nothing else holds a reference to them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from executor.engines.base import Cut, EngineCounters, Output
-from executor.engines.batching import Held
+from executor.engines.base import Cut, EngineCounters, EngineOutput
+from executor.engines.batching import PrmBatching
 from executor.engines.delivery import OUTBOX
 from executor.engines.options import EngineOptions
-from executor.engines.vllm_engine import Stepped
+from executor.engines.vllm_engine import VllmEngine
 from executor.errors import EngineError
 
 T = TypeVar("T")
@@ -31,9 +31,9 @@ _SHUT_DOWN = "the engines of this process were shut down"
 
 
 class HostedEngine:
-    """An engine of the host; see `executor.engines.base.Engine`."""
+    """An engine in this process; see `executor.engines.base.Engine`."""
 
-    def __init__(self, host: EngineHost, stepped: Stepped) -> None:
+    def __init__(self, host: EngineHost, stepped: VllmEngine) -> None:
         self.host = host
         self.stepped = stepped
         self.name = stepped.name
@@ -46,7 +46,7 @@ class HostedEngine:
         prompt_ids: list[int],
         params: Any,
         *,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         """See `Engine.submit`."""
@@ -80,20 +80,24 @@ class HostedEngine:
 
 
 class EngineHost:
-    """The one thread of this process that builds and steps vLLM engines. Use `host()`."""
+    """The thread of this process that builds and steps vLLM engines; `host()` returns it."""
 
     def __init__(self) -> None:
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._engines: list[Stepped] = []
+        self._engines: list[VllmEngine] = []
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="vllm-engines", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
     def call(self, action: Callable[[], T]) -> Future[T]:
-        """Run `action` on the host's thread before its next step; the future holds its result."""
+        """Run `action` on the host's thread before its next step.
+
+        Returns:
+            A future of its result.
+        """
         future: Future[T] = Future()
-        # Whoever waits may be cancelled; the future may not, or its result would have no place.
+        # A waiting task may be cancelled; the future may not, or it could not take its result.
         future.set_running_or_notify_cancel()
 
         def run() -> None:
@@ -107,7 +111,7 @@ class EngineHost:
         return future
 
     def send(self, action: Callable[[], None]) -> bool:
-        """Run `action`, which must not raise, before the next step; False: it never will be."""
+        """Run `action`, which must not raise, before the next step; False if it never will run."""
         if self._closed:
             return False
         self._commands.put(action)
@@ -119,7 +123,7 @@ class EngineHost:
         """Load `model` into a new engine; blocks until it is ready.
 
         Args:
-            name: for messages and metrics.
+            name: name of the engine in messages and metrics.
             model: checkpoint folder or hub id.
             options: sizes and types.
             extra: further vLLM engine arguments (`runner`, `convert`, `pooler_config`, ...).
@@ -128,15 +132,15 @@ class EngineHost:
             EngineError: vLLM cannot load the model.
         """
 
-        def build() -> Stepped:
-            stepped = Stepped(name, model, options, extra)
+        def build() -> VllmEngine:
+            stepped = VllmEngine(name, model, options, extra)
             self._engines.append(stepped)
             return stepped
 
         return HostedEngine(self, self.call(build).result())
 
-    def stop(self, engine: Stepped) -> None:
-        """Release an engine's memory; requests under way fail."""
+    def stop(self, engine: VllmEngine) -> None:
+        """Release an engine's memory; unfinished requests fail."""
 
         def release() -> None:
             if engine not in self._engines:
@@ -147,7 +151,7 @@ class EngineHost:
         self.call(release).result()
 
     def close(self) -> None:
-        """End the thread and fail what is under way; called at exit."""
+        """End the thread and fail unfinished requests; runs at exit."""
         if not self._closed:
             self.call(self._fail_all)
             self._closed = True
@@ -159,7 +163,7 @@ class EngineHost:
             engine.fail_all(EngineError(f"engine {engine.name} was stopped"))
 
     def _run(self) -> None:
-        held = Held()
+        held = PrmBatching()
         while True:
             busy = [engine for engine in self._engines if engine.busy]
             if not self._drain(block=not busy):
@@ -174,7 +178,7 @@ class EngineHost:
                         OUTBOX.flush()
 
     def _drain(self, *, block: bool) -> bool:
-        """Run queued commands; waits for the first where `block`. False when told to end."""
+        """Run queued commands, after waiting for the first if `block`; False if the thread ends."""
         try:
             command = self._commands.get(block=block)
             while True:
@@ -191,7 +195,7 @@ _host_lock = threading.Lock()
 
 
 def host() -> EngineHost:
-    """The engine host of this process, started at first use."""
+    """Return the engine host of this process; it starts at first use."""
     global _host
     with _host_lock:
         if _host is None:

@@ -1,4 +1,4 @@
-"""How an engine is set up: sizes, vLLM's arguments, and what it reads from the environment."""
+"""Settings of engines: sizes, vLLM's arguments, and its environment variables."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 CORES = "VLLM_CPU_OMP_THREADS_BIND"
-"""Names the cores that vLLM may use on a CPU, separated by commas."""
-# A whole prompt is one batch on a CPU, and the cache is small: longer contexts must be asked for.
+"""Variable that lists the cores that vLLM may use on a CPU, separated by commas."""
+# Longest context on a CPU unless the user asks for more: a whole prompt is one batch there, and the
+# cache is small.
 _CPU_CONTEXT = 8192
-# Tokens of one batch: models of short contexts must not be kept to one prompt at a time.
+# Fewest tokens of a batch, so that models with short contexts batch several prompts.
 _CPU_BATCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How an engine is set up; None leaves vLLM's own choice.
+    """Settings of an engine; None leaves vLLM's own choice.
 
     Attributes:
         max_model_len: longest context in tokens.
         max_num_seqs: most sequences in one batch.
         kv_cache_gib: key-value cache on a CPU, in GiB (a GPU uses `gpu_memory_utilization`).
         gpu_memory_utilization: share of a GPU's memory; two engines on one GPU must share it.
-        dtype: of weights and activations; `auto` is the checkpoint's own, but 16 bits for 32.
+        dtype: type of weights and activations; `auto` is the checkpoint's, but 16 bits for 32.
         block_size: tokens of a prefix-cache block; only whole blocks are reused.
-        tensor_parallel_size: GPUs the model is split over.
-        apart: whether a policy's engine has a process of its own
+        tensor_parallel_size: number of GPUs that share the model.
+        apart: whether a policy's engine runs in a child process
             (`executor.engines.subprocess_engine`).
-        cores: that an engine on a CPU keeps to; None: all that its process may use.
+        cores: cores of an engine on a CPU; None is all that its process may use.
     """
 
     max_model_len: int | None = None
@@ -43,7 +44,7 @@ class EngineOptions:
     cores: tuple[int, ...] | None = None
 
     def within(self, model: str) -> EngineOptions:
-        """The same with no longer a context than a model was made for."""
+        """Return the same settings, with a context no longer than the model was made for."""
         if self.max_model_len is None:
             return self
         return replace(self, max_model_len=min(self.max_model_len, native_context(model)))
@@ -57,7 +58,7 @@ def on_cpu() -> bool:
 
 
 def prepare_environment() -> None:
-    """Set what vLLM reads from the environment; what the user has set stays."""
+    """Set the environment variables that vLLM reads, except those that the user has set."""
     defaults = {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_LOGGING_LEVEL": "ERROR",
@@ -66,24 +67,24 @@ def prepare_environment() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    # vLLM speaks while it is imported, before it reads its own level.
+    # vLLM logs during its import, before it reads its own level.
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
 
 
 def cores() -> list[int]:
-    """The cores this process may use."""
+    """Return the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def own_cores() -> str:
-    """The same, as vLLM wants them."""
+    """Return the same cores as vLLM reads them, separated by commas."""
     return ",".join(map(str, cores()))
 
 
 def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) -> dict[str, Any]:
-    """vLLM's arguments for a model, in this process and on a server alike.
+    """Return vLLM's arguments for a model, in this process and on a server alike.
 
     Args:
         model: checkpoint folder or hub id.
@@ -102,20 +103,20 @@ def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) 
         arguments["block_size"] = options.block_size
     if on_cpu():
         context = options.max_model_len or min(native_context(model), _CPU_CONTEXT)
-        # Compiling takes over two minutes on two cores.
+        # Eager, since compiling takes over two minutes on two cores.
         arguments |= {
             "enforce_eager": True,
             "distributed_executor_backend": "uni",
             "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
-            # vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into
-            # chunks, which CPU generators cannot do: prompts go in whole.
+            # Whole prompts: vLLM 0.32 rewinds the generator of a seeded request whose prefill
+            # was cut into chunks, which CPU generators cannot do.
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(context, _CPU_BATCH),
             "max_model_len": context,
         }
         if extra.get("runner") == "pooling" and options.dtype == "auto":
             # vLLM would take float16, for which CPUs have no fast multiplication: on two cores a
-            # PRM took six times as long. It takes bfloat16 for policies.
+            # PRM took six times as long. For policies it takes bfloat16 itself.
             arguments["dtype"] = "bfloat16"
     else:
         arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
@@ -123,7 +124,10 @@ def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) 
 
 
 def native_context(model: str) -> int:
-    """Longest context the model was made for; the CPU's own limit where its config names none."""
+    """Return the longest context that the model was made for, in tokens.
+
+    If its config names none, it is the default on a CPU.
+    """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(model)

@@ -1,11 +1,10 @@
-"""An engine in a process of its own, beside this one's.
+"""An engine in a child process.
 
-In one process the policy, the PRM and this program take turns: on the engines' thread, and on the
-interpreter. Apart, a policy is stepped by a process that does nothing else, while its finished
-responses are scored and searched on here. On a CPU each of the
-two engines computes on half of the cores.
+In one process the policy, the PRM and this program take turns on the engines' thread and on the
+interpreter. In a child process a policy is stepped without a pause, while this process scores and
+searches its finished responses. On a CPU each of the two engines has half of the cores.
 
-The process is `executor.engines.child_process`; what is said between the two is described there.
+The child runs `executor.engines.child_process`, which describes the messages between the two.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-from executor.engines.base import Cut, EngineCounters, Output
+from executor.engines.base import Cut, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.delivery import OUTBOX
 from executor.engines.options import EngineOptions, cores
@@ -36,8 +35,10 @@ from executor.errors import EngineError
 _END_SECONDS = 10.0
 
 
-def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: Any) -> EngineApart:
-    """Load `model` in a process of its own; blocks until it is ready.
+def start_subprocess_engine(
+    name: str, model: Path | str, options: EngineOptions, **extra: Any
+) -> SubprocessEngine:
+    """Load `model` in a child process; blocks until it is ready.
 
     Args:
         name, model, options, extra: see `EngineHost.start`.
@@ -46,13 +47,13 @@ def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: A
         EngineError: vLLM cannot load the model.
     """
     ours, its = Pipe()
-    # -P: a file of the user's, where he happens to be, must not hide a module.
+    # -P: a file in the working folder must not hide a module.
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "executor.engines.child_process", str(its.fileno())],
         pass_fds=[its.fileno()],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(each or os.getcwd() for each in sys.path)},
         stdout=subprocess.DEVNULL,
-        process_group=0,  # Ctrl-C is this process's to handle
+        process_group=0,  # only this process handles Ctrl-C
     )
     its.close()
     try:
@@ -61,21 +62,21 @@ def start_apart(name: str, model: Path | str, options: EngineOptions, **extra: A
         if isinstance(hello, EngineError):
             raise hello
     except BaseException as error:
-        # Also when interrupted: nobody would end a process that is still loading.
+        # Also after an interrupt: nothing else would end a process that is still loading.
         child.kill()
         ended = child.wait()
         ours.close()
         if isinstance(error, EOFError | OSError):
-            raise EngineError(f"vLLM cannot load {model}: {_said(ended)}") from error
+            raise EngineError(f"vLLM cannot load {model}: {_describe_end(ended)}") from error
         raise
-    return EngineApart(name, child, ours, *hello)
+    return SubprocessEngine(name, child, ours, *hello)
 
 
 def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, EngineOptions]:
-    """Options of a policy's engine and of a PRM's in this process.
+    """Return the options of a policy's engine and of a PRM's in this process.
 
-    Where the policy is apart, each has half of the physical cores, a single one is shared; without
-    a PRM here the policy has all.
+    If the policy has a child process, each engine gets half of the physical cores; they share a
+    single one. Without a PRM the policy has all cores.
     """
     if not (options.apart and with_prm):
         return options, options
@@ -87,7 +88,7 @@ def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, E
 
 
 def physical_cores() -> list[tuple[int, ...]]:
-    """The cores this process may use, those together that are threads of one physical core."""
+    """Return the cores that this process may use, grouped by physical core."""
     groups: dict[str, list[int]] = {}
     for core in cores():
         siblings = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
@@ -99,8 +100,8 @@ def physical_cores() -> list[tuple[int, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _said(code: int | None) -> str:
-    """How a process ended, in words."""
+def _describe_end(code: int | None) -> str:
+    """Describe how a process ended."""
     if code is None:
         return "its process hung up"
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -108,15 +109,15 @@ def _said(code: int | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Who waits for a request."""
+class _Callbacks:
+    """The callbacks of a request."""
 
-    deliver: Callable[[Output], None]
+    deliver: Callable[[EngineOutput], None]
     fail: Callable[[BaseException], None]
 
 
-class EngineApart:
-    """An engine in another process; see `executor.engines.base.Engine`."""
+class SubprocessEngine:
+    """An engine in a child process; see `executor.engines.base.Engine`."""
 
     def __init__(
         self,
@@ -133,10 +134,10 @@ class EngineApart:
         self._pipe = pipe
         self._lock = threading.Lock()
         self._lost: str | None = None
-        self._requests: dict[str, _Waiting] = {}
+        self._requests: dict[str, _Callbacks] = {}
         self._asked: deque[Future[Any]] = deque()
         self._counters = EngineCounters()
-        self._letters: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=work, name=f"{name} {work.__name__}", daemon=True)
             for work in (self._send, self._receive)
@@ -147,7 +148,7 @@ class EngineApart:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Process id of the child."""
         return self._child.pid
 
     def submit(
@@ -156,15 +157,15 @@ class EngineApart:
         prompt_ids: list[int],
         params: Any,
         *,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         """See `Engine.submit`."""
         with self._lock:
             lost = self._lost
             if lost is None:
-                self._requests[request_id] = _Waiting(deliver, fail)
-                self._letters.put(("add", request_id, prompt_ids, params))
+                self._requests[request_id] = _Callbacks(deliver, fail)
+                self._messages.put(("add", request_id, prompt_ids, params))
         if lost is not None:
             fail(EngineError(lost))
 
@@ -181,7 +182,7 @@ class EngineApart:
         return self._lost is not None
 
     def count(self) -> EngineCounters:
-        """See `Engine.count`: as of the last thing it told, which is where requests end."""
+        """See `Engine.count`: the counters when a request ended last."""
         return self._counters
 
     def forget(self) -> None:
@@ -192,7 +193,7 @@ class EngineApart:
         """See `Engine.stop`."""
         atexit.unregister(self.stop)
         self._end(f"engine {self.name} was stopped")
-        self._letters.put(None)
+        self._messages.put(None)
         try:
             self._child.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -203,30 +204,31 @@ class EngineApart:
         self._pipe.close()
 
     def _ask(self, method: str, *arguments: Any) -> Future[Any]:
-        """The result of a method of the engine; None where it is lost."""
+        """Return a future of the result of one of the engine's methods; None if it is lost."""
         future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()  # nobody may cancel it: answers come in turn
+        # Not to be cancelled: answers come in the order of the calls.
+        future.set_running_or_notify_cancel()
         with self._lock:
             if self._lost is None:
                 self._asked.append(future)
-                self._letters.put((method, *arguments))
+                self._messages.put((method, *arguments))
                 return future
         future.set_result(None)
         return future
 
     def _send(self) -> None:
-        """Send what is queued, all of it in one letter."""
+        """Send all that is queued in one message."""
         ended = False
         while not ended:
-            letters = [self._letters.get()]
+            messages = [self._messages.get()]
             with contextlib.suppress(queue.Empty):
                 while True:
-                    letters.append(self._letters.get_nowait())
-            ended = None in letters
+                    messages.append(self._messages.get_nowait())
+            ended = None in messages
             try:
-                self._pipe.send(letters)
+                self._pipe.send(messages)
             except OSError:
-                return  # its process is gone: whoever receives finds out
+                return  # the child is gone, which `_receive` finds out
             except Exception as error:
                 self._end(f"engine {self.name} was lost: {error}")
                 return
@@ -234,16 +236,16 @@ class EngineApart:
     def _receive(self) -> None:
         try:
             while True:
-                self._counters, told = self._pipe.recv()
+                self._counters, events = self._pipe.recv()
                 OUTBOX.open()
-                for kind, *what in told:
+                for kind, *content in events:
                     if kind == "answer":
-                        # What was handed out before an answer reaches its loop before it.
+                        # Events before an answer must reach their loop before it.
                         OUTBOX.flush()
-                        self._answer(*what)
+                        self._answer(*content)
                         OUTBOX.open()
                     else:
-                        self._hand_out(kind, *what)
+                        self._hand_out(kind, *content)
                 OUTBOX.flush()
         except (EOFError, OSError):
             self._end(f"engine {self.name} was lost: {self._how_it_ended()}")
@@ -254,30 +256,30 @@ class EngineApart:
 
     def _how_it_ended(self) -> str:
         try:
-            return _said(self._child.wait(_END_SECONDS))
+            return _describe_end(self._child.wait(_END_SECONDS))
         except subprocess.TimeoutExpired:
-            return _said(None)
+            return _describe_end(None)
 
     def _answer(self, result: Any) -> None:
         with self._lock:
             future = self._asked.popleft() if self._asked else None
         if future is None:
-            return  # it was lost meanwhile, and whoever asked knows
+            return  # the engine was lost meanwhile, and the caller has been told
         if isinstance(result, Exception):
             future.set_exception(result)
         else:
             future.set_result(result)
 
-    def _hand_out(self, kind: str, request_id: str, what: Any) -> None:
+    def _hand_out(self, kind: str, request_id: str, content: Any) -> None:
         with self._lock:
             request = self._requests.get(request_id)
-            if request is not None and (kind == "failed" or what.last):
+            if request is not None and (kind == "failed" or content.last):
                 del self._requests[request_id]
         if request is not None:
-            (request.fail if kind == "failed" else request.deliver)(what)
+            (request.fail if kind == "failed" else request.deliver)(content)
 
     def _end(self, why: str) -> None:
-        """Fail what is under way and whatever is asked from here on; the first reason counts."""
+        """Fail unfinished and later requests; the first reason counts."""
         with self._lock:
             if self._lost is not None:
                 return

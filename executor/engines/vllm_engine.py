@@ -1,4 +1,4 @@
-"""A vLLM engine as it is stepped: by one thread, which takes requests in and hands outputs out."""
+"""A vLLM engine that one thread steps: it takes requests and hands out what has ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from executor.engines.base import Completion, Cut, EngineCounters, Output
+from executor.engines.base import Cut, EndedChild, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.options import (
     EngineOptions,
@@ -20,29 +20,29 @@ from executor.engines.options import (
 )
 from executor.errors import EngineError
 
-# Children are reported when each finishes, not at every token: building an output object a token
-# costs a fifth of the throughput of a small model.
+# Children are reported when they end, not at every token: an output object per token costs a fifth
+# of the throughput of a small model.
 _ONLY_WHEN_FINISHED = 1 << 30
 
 
 @dataclass(slots=True)
 class _Request:
-    """A request under way: where its finished outputs go."""
+    """The callbacks of an unfinished request, and its number of unfinished children."""
 
-    deliver: Callable[[Output], None]
+    deliver: Callable[[EngineOutput], None]
     fail: Callable[[BaseException], None]
     open_children: int
 
 
-class Stepped:
-    """An engine and its requests. Everything here belongs to the one thread that steps it.
+class VllmEngine:
+    """An engine and its requests; only the thread that steps it may use it.
 
     Attributes:
-        name: for messages and metrics.
-        writes: whether it generates; else it scores.
-        counters: what vLLM has counted.
-        lost: why it is not to be used any more.
-        open: sequences under way, those included that wait for a place in a batch.
+        name: name in messages and metrics.
+        writes: whether it generates; otherwise it scores.
+        counters: vLLM's counts.
+        lost: error that ended it; None while it runs.
+        open: number of unfinished sequences, including those that wait for a place in a batch.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Stepped:
         request_id: str,
         prompt_ids: list[int],
         params: Any,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
-        """Take a request in; see `Engine.submit`."""
+        """Take a request; see `Engine.submit`."""
         if self.lost is not None:
             fail(EngineError(f"engine {self.name} was lost: {self.lost}"))
             return
@@ -102,7 +102,7 @@ class Stepped:
         return cut
 
     def step(self) -> None:
-        """Run one engine step and hand out what finished; a failing engine fails its requests."""
+        """Run one engine step and hand out what has ended; an error fails all requests."""
         try:
             for output in self._llm.step():
                 self._hand_out(output)
@@ -110,7 +110,7 @@ class Stepped:
             self.fail_all(error)
 
     def fail_all(self, error: BaseException) -> None:
-        """Count the engine as lost and fail its requests."""
+        """Mark the engine as lost and fail its requests."""
         self.lost = error
         failed, self._requests, self.open = self._requests, {}, 0
         for request in failed.values():
@@ -120,8 +120,8 @@ class Stepped:
         request = self._requests.get(output.request_id)
         if request is None:
             return
-        completions = _completions(output) if self.writes else ()
-        finished = len(completions) if self.writes else int(output.finished)
+        children = _ended_children(output) if self.writes else ()
+        finished = len(children) if self.writes else int(output.finished)
         if not finished:
             return
         request.open_children -= finished
@@ -131,10 +131,10 @@ class Stepped:
             del self._requests[output.request_id]
         values = () if self.writes else tuple(output.outputs.data[:, -1].tolist())
         prompt, cached = len(output.prompt_token_ids), int(output.num_cached_tokens or 0)
-        request.deliver(Output(prompt, cached, last, completions, values))
+        request.deliver(EngineOutput(prompt, cached, last, children, values))
 
     def count(self) -> EngineCounters:
-        """A copy of the counters as they stand."""
+        """Return a copy of the current counters."""
         return replace(self.counters)
 
     def forget(self) -> None:
@@ -157,15 +157,15 @@ class Stepped:
 
     @property
     def busy(self) -> bool:
-        """Whether a step would do anything."""
+        """Whether a step would do any work."""
         return self.lost is None and self._llm.has_unfinished_requests()
 
     def release(self, *, last: bool) -> None:
-        """Free what it holds; requests under way fail.
+        """Free its memory; unfinished requests fail.
 
-        vLLM's own shutdown, which also runs when an engine is collected, takes down the parallel
-        groups of the whole process. Other engines still use them: only the `last` one may go that
-        way.
+        vLLM's own shutdown, which also runs when an engine is garbage-collected, takes down the
+        parallel groups of the whole process, which other engines still use. So only the `last`
+        engine may shut down that way.
         """
         self.fail_all(EngineError("stopped"))
         llm, self._llm = self._llm, None
@@ -181,10 +181,10 @@ class Stepped:
         gc.collect()
 
 
-def _completions(output: Any) -> tuple[Completion, ...]:
-    """The children of a request that have ended."""
+def _ended_children(output: Any) -> tuple[EndedChild, ...]:
+    """Return the children of a request that have ended."""
     return tuple(
-        Completion(
+        EndedChild(
             one.index,
             tuple(one.token_ids),
             one.finish_reason,
@@ -204,7 +204,7 @@ def _build(
     extra: dict[str, Any],
 ) -> Any:
     prepare_environment()
-    # What vLLM's own imports deprecate is nothing a user of this program could mend.
+    # A user of this program cannot fix deprecations inside vLLM.
     warnings.filterwarnings("ignore", module=r"vllm\..*")
     from vllm.engine.arg_utils import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
@@ -247,15 +247,15 @@ def _build(
 
 
 def _keep_to(cores: Collection[int]) -> None:
-    """Keep this thread, and those that compute for it, to some cores.
+    """Bind this thread, and those that compute for it, to some cores.
 
-    vLLM binds threads itself only where it starts a process for the model.
+    vLLM itself binds threads only if it starts a process for the model.
     """
     import torch
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    # Not torch.set_num_threads: a first engine replaces it by one that does nothing.
+    # Not torch.set_num_threads: the first engine replaces it with a function that does nothing.
     torch._C.set_num_threads(len(cores))
 
 

@@ -1,1 +1,1 @@
-"""Models on disk: checkpoints, tokenizers, prompt templates, stop rules."""
+"""Models: checkpoints, tokenizers, prompt templates, stop rules."""

@@ -1,4 +1,4 @@
-"""Where a draw stops: what vLLM is told, and what its answer means; the same on every engine."""
+"""Stop rules of draws: what vLLM looks for, and what its reason for stopping means."""
 
 from __future__ import annotations
 
@@ -11,33 +11,41 @@ from executor.models.tokens import Tokens
 
 
 class Finish(StrEnum):
-    """Why a draw ended."""
+    """The reason why a draw ended."""
 
     EOS = "eos"  # the policy ended its response
-    STOP = "stop"  # a stop string: the end of a step
-    LENGTH = "length"  # cut at the token limit: not a finished response
+    STOP = "stop"  # the draw reached a stop string: the end of a step
+    LENGTH = "length"  # the token limit cut the response, which is not finished
 
 
 @dataclass(frozen=True, slots=True)
 class StopAt:
-    """What ends a draw besides the end-of-sequence token; `strings` is empty where tokens do."""
+    """Stops of a draw besides the end-of-sequence token: either strings or tokens.
+
+    Attributes:
+        strings: strings that end it; empty if tokens do.
+        token_ids: tokens that end it.
+    """
 
     strings: tuple[str, ...]
     token_ids: tuple[int, ...]
 
 
 class Stopping:
-    """The stop strings of a policy's draws."""
+    """The stop rules of one policy."""
 
     def __init__(self, tokens: Tokens, template: PromptTemplate) -> None:
         self._tokens = tokens
         self._template = template
 
     def at(self, stop: Sequence[str]) -> StopAt:
-        """What vLLM must look for.
+        """Return what vLLM must look for.
 
-        Where only single tokens can spell the stop strings, it looks for those and is spared the
-        text: detokenising takes a quarter of the time of a small model.
+        If only single tokens can spell the stop strings, vLLM looks for those tokens and need not
+        detokenise, which takes a quarter of the time of a small model.
+
+        Args:
+            stop: stop strings of the draw, besides those of the template.
         """
         strings = (*stop, *self._template.stop)
         tokens = [self._tokens.single_tokens(text) for text in strings]
@@ -47,11 +55,15 @@ class Stopping:
         return StopAt((), tuple(ids))
 
     def finish(self, reason: str, met: int | str | None, stop: Sequence[str]) -> Finish:
-        """Why a draw ended, by vLLM's `finish_reason` and `stop_reason`.
+        """Return why a draw ended, by vLLM's `finish_reason` and `stop_reason`.
 
-        vLLM names the stop string or stop token it met; None means the end-of-sequence token. A
-        stop string of the template (an end-of-turn marker) ends the response like that token does,
-        and so do further end tokens of the model's own.
+        A stop string of the template (an end-of-turn marker) ends the response, like the
+        end-of-sequence token and the model's further end tokens.
+
+        Args:
+            reason: vLLM's `finish_reason`.
+            met: vLLM's `stop_reason`: the stop string or token; None is the end-of-sequence token.
+            stop: stop strings of the draw.
         """
         if reason == "length":
             return Finish.LENGTH

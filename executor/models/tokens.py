@@ -1,4 +1,4 @@
-"""Tokens and text: loading tokenizers, and cutting a response into steps at token boundaries."""
+"""Tokenizers, and steps: pieces of a response that end at token boundaries."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Step:
     """A piece of a response that ends at the step delimiter, or at the response's end.
 
     Attributes:
-        token_ids: its tokens; the last step of a finished response holds its end tokens too.
-        text: their text, special tokens left out.
-        scored: how many of its tokens lie before the place where a PRM reads the step's reward:
-            up to the delimiter, or up to the end tokens.
+        token_ids: its tokens, including the end tokens in the last step of a finished response.
+        text: its text without special tokens.
+        scored: number of its tokens before the place where a PRM reads the step's reward: up to
+            the delimiter, or up to the end tokens.
     """
 
     token_ids: tuple[int, ...]
@@ -36,7 +36,7 @@ class Step:
 
 
 class _Known(dict[int, T]):
-    """What is known of each token; found out when it is first asked for."""
+    """A mapping from tokens that computes each value at its first use."""
 
     def __init__(self, find: Callable[[int], T]) -> None:
         super().__init__()
@@ -47,11 +47,11 @@ class _Known(dict[int, T]):
 
 
 class Tokens:
-    """A tokenizer as the executor uses it.
+    """A tokenizer, and the rule that cuts responses into steps.
 
-    Steps are cut by one rule for whole samples and for step-by-step search: a step ends with the
-    token that completes the delimiter after something that is not blank. So a step is never empty,
-    and a response cut afterwards has the same steps as one searched step by step.
+    One rule holds for whole samples and for step-by-step search: a step ends with the token that
+    completes the delimiter after text that is not blank. So a step is never empty, and a response
+    that is cut afterwards has the same steps as one that was searched step by step.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -63,11 +63,11 @@ class Tokens:
         self._single: dict[str, tuple[int, ...] | None] = {}
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`, without special tokens added."""
+        """Return the token ids of `text`, without added special tokens."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of `token_ids`, special tokens left out."""
+        """Return the text of `token_ids` without special tokens."""
         return str(self.tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
@@ -77,12 +77,12 @@ class Tokens:
         """Cut a response into its steps; their tokens joined are `token_ids` again."""
         steps: list[Step] = []
         start = 0
-        # Only a line's end completes the delimiter.
+        # Only the end of a line completes the delimiter.
         ends = map(self._ends_line.__getitem__, token_ids)
         for position in compress(range(1, len(token_ids) + 1), ends):
             if position - start > 1 and self._one_line_end(*token_ids[position - 2 : position]):
                 continue
-            # Not the pieces joined: a character may be spelt by several tokens.
+            # Joined pieces would not do: several tokens may spell one character.
             text = self._text(piece := tuple(token_ids[start:position]))
             if self.ends_step(text):
                 steps.append(Step(piece, text, position - start))
@@ -95,17 +95,17 @@ class Tokens:
         return [*steps[:-1], with_tail(steps[-1], rest)]
 
     def _one_line_end(self, before: int, token: int) -> bool:
-        """Whether a token surely ends but one line: its own piece has no delimiter, and nothing of
-        one stands before it."""
+        """Whether a token surely ends only one line: it holds no delimiter, and no beginning of one
+        precedes it."""
         piece = self._pieces[before]
         return (
-            bool(piece)  # a special token has no text: what stands before it counts
+            bool(piece)  # a special token has no text: the tokens before it count
             and not self._ends_line[before]
             and STEP_DELIMITER not in self._pieces[token]
         )
 
     def last_step(self, token_ids: tuple[int, ...]) -> Step:
-        """The step that `token_ids`, without a delimiter at their end, make."""
+        """Return `token_ids`, which end without a delimiter, as a step."""
         scored = len(token_ids)
         while scored > 1 and not self._pieces[token_ids[scored - 1]].strip():
             scored -= 1
@@ -117,10 +117,10 @@ class Tokens:
         return STEP_DELIMITER in text.lstrip()
 
     def single_tokens(self, text: str) -> tuple[int, ...] | None:
-        """The tokens that contain `text`, where no other tokens can spell it together; else None.
+        """Return the tokens that contain `text`, or None if several tokens can spell it together.
 
-        A token that ends in the beginning of `text` could be gone on with by another. Beyond ASCII
-        a character may be spelt by several tokens, so nothing is said there.
+        A token that ends in the beginning of `text` could be continued by another. Beyond ASCII
+        several tokens may spell one character, so the answer is always None.
         """
         if text not in self._single:
             self._single[text] = self._find_single(text) if text.isascii() else None
@@ -139,7 +139,7 @@ class Tokens:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of vocabulary and merges: equal where two models share their token ids."""
+        """Digest of vocabulary and merges, equal for models that share their token ids."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is not None:
             model = json.loads(backend.to_str())["model"]
@@ -150,12 +150,16 @@ class Tokens:
 
 
 def with_tail(step: Step, tail: tuple[int, ...]) -> Step:
-    """`step` with blank or end tokens appended: no step of their own, and never scored."""
+    """Append blank or end tokens to a step; they are no step of their own and are never scored."""
     return replace(step, token_ids=step.token_ids + tail)
 
 
 def load_tokenizer(checkpoint: Path | str) -> Any:
-    """The tokenizer of a checkpoint folder or hub id; InputError where there is none."""
+    """Load the tokenizer of a checkpoint folder or hub id.
+
+    Raises:
+        InputError: there is none, or the engine is not installed.
+    """
     try:
         from transformers import AutoTokenizer
     except ImportError:

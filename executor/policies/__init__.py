@@ -1,1 +1,1 @@
-"""Policies: what writes. In-process vLLM, vLLM servers, and the simulated policy of tests."""
+"""Policies: the models that write."""

@@ -1,4 +1,4 @@
-"""A policy on `vllm serve` processes: the same draws as in-process, the same ledger."""
+"""A policy on `vllm serve` processes, with the same draws and ledger as in this process."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ from collections.abc import Iterable, Sequence
 
 import httpx
 
+from executor.concurrency import to_the_end
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
+from executor.models.checkpoint import Checkpoint
 from executor.models.stopping import Stopping
 from executor.models.templates import PromptTemplate
-from executor.models.tokens import Tokens
-from executor.policies.vllm import Draw, Finished, Unfinished, to_the_end
-from executor.servers.completion import Completion, Wanted
+from executor.models.tokens import Tokens, load_tokenizer
+from executor.policies.base import Draw, DrawRequest, Unfinished
+from executor.servers.completion import CompletionRequest, StreamedCompletion
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
-from executor.servers.probe import ServedModel, shortcomings
-from executor.servers.server import Lease, LostError, Patience
+from executor.servers.probe import ServedModel, probe_policy, shortcomings
+from executor.servers.server import Lease, Patience, ServerLostError
 
-# Seconds a server is given to say the rest of a request that it was told to end, before it is told
-# again: where it had not read the request yet, the first word went unheard.
+# Seconds to wait for the end of an aborted request, before each further abort: a server ignores an
+# abort of a request that it has not read yet.
 _ABORT_WAITS = (0.3, 1.0, 3.0)
 
 
-class HttpPolicy:
-    """A policy on one or several servers; a drop-in for `VllmPolicy`.
+class ServedPolicy:
+    """A policy on one or several servers; it can replace a `VllmPolicy`.
 
-    Every child of a draw is a request of its own, with its own seed: so several servers share a
-    draw, a child that had ended before a server was lost is not drawn again, and vLLM says of each
-    how much of its prompt was cached (of a request of several it says so for the first only).
+    Each child of a draw is a request of its own, with its own seed. So several servers share a
+    draw, a child that ended before a server was lost is not drawn again, and vLLM reports the
+    cached prompt tokens of each child (for a request of several children only those of the first).
 
-    What the ledger promises:
+    Promises of the ledger:
 
-    - Of requests that ended, all counts are the servers' own, to the token, given
-      `--enable-prompt-tokens-details`; without it, prompts count as forwarded whole.
-    - Of cancelled requests too, given `--enable-scale-out`: the server is told to end them and
-      says what they had come to. Without it the connection is closed, which ends them as surely,
-      and what had been streamed is charged: what was drawn after the last chunk (16 tokens, and
-      those until the server notices) is missing, and the prompt counts as forwarded whole.
-    - Of a lost server's requests, what had been streamed is charged as discarded.
+    - Requests that ended: all counts are the servers' own, to the token, if the servers run with
+      `--enable-prompt-tokens-details`. Otherwise whole prompts count as forwarded.
+    - Cancelled requests: the same, if the servers run with `--enable-scale-out`; the policy then
+      aborts a request and reads its final counts. Otherwise it closes the connection, which also
+      ends the request, and charges the streamed tokens. The tokens after the last chunk (up to 16,
+      and those until the server notices) are then missing, and whole prompts count as forwarded.
+    - Requests of a lost server: the streamed tokens are charged as discarded.
 
     `apportion serve-command` prints a command line with both options.
     """
@@ -66,40 +68,45 @@ class HttpPolicy:
         self._tallies = [Tally(one.url, patience.connect) for one in served]
         self._to_abort: dict[str, list[str]] = {}
 
+    @classmethod
+    def connect(
+        cls, checkpoint: Checkpoint, template: PromptTemplate, patience: Patience
+    ) -> ServedPolicy:
+        """Connect to the policy on `checkpoint.servers`.
+
+        Raises:
+            InputError: one of the servers does not answer, or has another model.
+        """
+        name, location = checkpoint.name, checkpoint.location
+        tokens = Tokens(load_tokenizer(location))
+        served = [probe_policy(url, name, location, tokens) for url in checkpoint.servers]
+        return cls(name, tokens, template, served, patience)
+
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
-        """The token ids that ask `question` through the template and the model's chat template."""
+        """See `Policy.prompt`: the task template within the model's own chat template."""
         return self.template.render(self.tokens.tokenizer, question, before)
 
-    async def draw(
-        self,
-        prompt_ids: Sequence[int],
-        *,
-        n: int,
-        max_tokens: int,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        stop: Sequence[str],
-        ledger: Ledger,
-        finished: Finished | None = None,
-        unfinished: Unfinished | None = None,
-    ) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`.
 
         Raises:
-            EngineError: a server refused a child, or it failed on every try, or no server has
-                answered for `Patience.outage` seconds.
+            EngineError: a server refused a child, or every try of a child failed, or no server
+                has answered for `Patience.outage` seconds.
         """
-        at = self._stopping.at(stop)
+        at = self._stopping.at(request.stop)
+        prompt, ledger = request.prompt_ids, request.ledger
 
-        async def child(index: int) -> Completion:
-            wanted = Wanted(prompt_ids, max_tokens, temperature, top_p, seed + index, at)
-            ended = await self._complete(wanted, ledger, unfinished)
-            if finished is not None:
-                finished(index, self._to_draw(ended, stop))
+        async def child(index: int) -> StreamedCompletion:
+            wanted = CompletionRequest(
+                prompt, request.max_tokens, request.temperature, request.top_p,
+                request.seed + index, at,
+            )  # fmt: skip
+            ended = await self._complete(wanted, ledger, request.unfinished)
+            if request.finished is not None:
+                request.finished(index, self._to_draw(ended, request.stop))
             return ended
 
-        tasks = [asyncio.ensure_future(child(index)) for index in range(n)]
+        tasks = [asyncio.ensure_future(child(index)) for index in range(request.n)]
         try:
             completions = await asyncio.gather(*tasks)
         except BaseException:
@@ -107,22 +114,22 @@ class HttpPolicy:
             await to_the_end(_cancel(tasks))
             for task in tasks:
                 if not task.cancelled() and task.exception() is None:
-                    _discard(task.result(), prompt_ids, ledger)
+                    _discard(task.result(), prompt, ledger)
             raise
         for one in completions:
-            ledger.charge_prompt(len(prompt_ids), one.cached)
+            ledger.charge_prompt(len(prompt), one.cached)
             ledger.generated += len(one.token_ids)
-        return [self._to_draw(one, stop) for one in completions]
+        return [self._to_draw(one, request.stop) for one in completions]
 
     async def _complete(
-        self, wanted: Wanted, ledger: Ledger, unfinished: Unfinished | None
-    ) -> Completion:
-        """One continuation; what is lost or cancelled on the way is charged as discarded."""
+        self, wanted: CompletionRequest, ledger: Ledger, unfinished: Unfinished | None
+    ) -> StreamedCompletion:
+        """Draw one continuation; lost or cancelled tries are charged as discarded."""
 
-        async def send(lease: Lease) -> Completion:
+        async def send(lease: Lease) -> StreamedCompletion:
             request_id = f"apportion-{uuid.uuid4().hex}"
             body = wanted.body(self._served[lease.server.url].id, request_id)
-            one = Completion()
+            one = StreamedCompletion()
 
             async def stop(reading: asyncio.Task[None]) -> None:
                 await self._abort(lease, request_id, reading)
@@ -131,7 +138,7 @@ class HttpPolicy:
             try:
                 await self._pool.attend(lease, reading, stop)
                 if one.reason == "abort":
-                    raise LostError(f"{lease.server.url}: it ended the request by itself")
+                    raise ServerLostError(f"{lease.server.url}: the server aborted the request")
             except BaseException as error:
                 _discard(one, wanted.prompt, ledger)
                 if unfinished is not None and isinstance(error, asyncio.CancelledError):
@@ -142,65 +149,65 @@ class HttpPolicy:
         return await self._pool.request(wanted.prompt, wanted.max_tokens, send)
 
     async def _abort(self, lease: Lease, request_id: str, reading: asyncio.Task[None]) -> None:
-        """Have the server end a request and say what it had come to, where it can be told to.
+        """Abort a request, if the server can, and wait for its final counts.
 
-        Whatever still reads afterwards is closed, which ends the request, too.
+        The caller closes a connection that is still open afterwards, which also ends the request.
         """
         url = lease.server.url
         for wait in _ABORT_WAITS if self._served[url].aborts else ():
             if reading.done():
                 return
-            await self._tell(url, f"cmpl-{request_id}-0")
+            await self._send_abort(url, f"cmpl-{request_id}-0")
             await asyncio.wait({reading}, timeout=wait)
 
-    async def _tell(self, url: str, request_id: str) -> None:
-        """Add a request to those the server is told to end; once for all of this moment."""
+    async def _send_abort(self, url: str, request_id: str) -> None:
+        """Abort a request, together with all others of the same turn of the loop."""
         ids = self._to_abort.setdefault(url, [])
         ids.append(request_id)
         await asyncio.sleep(0)
         if self._to_abort.get(url) is not ids:
-            return  # another has sent it
+            return  # another task has sent the list
         del self._to_abort[url]
         try:
             await self._pool.client.post(
                 f"{url}/inference/v1/abort_requests", json={"request_ids": ids}, timeout=5.0
             )
         except httpx.HTTPError:
-            return  # the connection is closed in the end
+            return  # the caller closes the connection
 
-    def _to_draw(self, one: Completion, stop: Sequence[str]) -> Draw:
+    def _to_draw(self, one: StreamedCompletion, stop: Sequence[str]) -> Draw:
         assert one.reason is not None
         finish = self._stopping.finish(one.reason, one.met, stop)
         return Draw(tuple(one.token_ids), finish, one.logprob)
 
     @property
     def lost(self) -> bool:
-        """Never: servers that are down are waited for, and may come back."""
+        """Always False: the pool waits for servers that are down."""
         return False
 
     async def fault(self) -> str | None:
-        """Why nothing can be asked of its servers now; None where one is well."""
+        """Return why no server can answer now, or None if one can."""
         return await self._pool.fault()
 
     def counters(self) -> EngineCounters:
-        """The servers' own token counts; of one that is gone, as it was last asked.
+        """Return the servers' own token counts; of a lost server, those of its last answer.
 
-        They count what all its clients have asked of a server.
+        A server counts the requests of all its clients.
         """
         return total(self._tallies)
 
     def close(self) -> None:
-        """Nothing: the servers are somebody else's, and connections end with their loop."""
+        """Do nothing: others own the servers, and connections end with their loop."""
 
 
-def _discard(one: Completion, prompt: Sequence[int], ledger: Ledger) -> None:
-    """Charge a continuation nobody will read; vLLM counts a prompt with its first token."""
+def _discard(one: StreamedCompletion, prompt: Sequence[int], ledger: Ledger) -> None:
+    """Charge a dropped continuation; vLLM counts a prompt with its first token."""
     ledger.discarded += len(one.token_ids)
     if one.token_ids:
         ledger.charge_prompt(len(prompt), one.cached)
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[Completion]]) -> None:
+async def _cancel(tasks: Iterable[asyncio.Task[StreamedCompletion]]) -> None:
     tasks = list(tasks)
     for task in tasks:
         task.cancel()

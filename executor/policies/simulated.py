@@ -1,11 +1,11 @@
-r"""A simulated policy and a simulated PRM: no model, but known probabilities and an exact ledger.
+r"""A simulated policy and a simulated PRM with known probabilities and an exact ledger.
 
-They stand in for models in tests, in fault drills and in planning studies, since what a strategy
-is worth on them is known in closed form. With `p` the chance of a right step, `d` steps, `W` wrong
-answers and `q = p**d`:
+They replace models in tests, fault drills and planning studies, since the accuracy of a strategy on
+them is known in closed form. With probability `p` of a right step, `d` steps, `W` wrong answers and
+`q = p**d`:
 
 - pass@1 is `q`; each wrong answer has probability `(1 - q) / W`;
-- greedy is always right where `p >= 1/2`, else always wrong;
+- greedy is always right if `p >= 1/2`, else always wrong;
 - with a perfect PRM (`auc = 1`), best-of-N is right with `1 - (1 - q)**N`, a DVTS subtree of
   width M with `s = (1 - (1 - p)**M)**d` and DVTS with `1 - (1 - s)**(N / M)`; of N beams, the
   number of right ones is a Markov chain: of r right ones `min(r, N / M)` survive, and
@@ -33,8 +33,9 @@ from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
+from executor.models.stopping import Finish
 from executor.models.tokens import Step, Tokens
-from executor.policies.vllm import Draw, Finish, Finished, Unfinished
+from executor.policies.base import Draw, DrawRequest
 from executor.problem import Problem
 from executor.strategy import STEP_DELIMITER
 
@@ -51,39 +52,41 @@ _ANSWER = re.compile(r"The answer is \\boxed\{(\d+)\}\.")
 
 
 class CharTokenizer:
-    """One token a character, its id the code point; the surface `executor.models.tokens` asks
-    for."""
+    """A tokenizer with one token per character, whose id is the code point.
+
+    It has the methods that `executor.models.tokens` needs.
+    """
 
     chat_template = None
     eos_token_id = EOS_ID
 
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
-        """The code points of `text`; there are no special tokens to add."""
+        """Return the code points of `text`; there are no special tokens to add."""
         return [ord(character) for character in text]
 
     def decode(self, token_ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """The text; special tokens have none."""
+        """Return the text; special tokens have none."""
         return "".join(chr(token) for token in token_ids if token < EOS_ID)
 
     def get_vocab(self) -> dict[str, int]:
-        """The special tokens and ASCII, which stand for all of Unicode."""
+        """Return the special tokens and ASCII, which stands for all of Unicode."""
         return {chr(code): code for code in range(128)} | {"<eos>": EOS_ID, "<ask>": ASK_ID}
 
 
 def reference_answer(question: str) -> str:
-    """The right answer of a simulated question."""
+    """Return the right answer of a simulated question."""
     return str(_right_value(question, 0))
 
 
 def simulated_problems(n: int, prefix: str = "simulated") -> list[Problem]:
-    """`n` different problems with their right answers."""
+    """Return `n` different problems with their right answers."""
     texts = [f"{prefix} problem {index}: what is x?" for index in range(n)]
     return [Problem(f"{prefix}-{i}", text, reference_answer(text)) for i, text in enumerate(texts)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Paragraph:
-    """What the policy may write next: texts, and the probability of each."""
+    """The possible next paragraphs: texts, and the probability of each."""
 
     texts: tuple[str, ...]
     weights: tuple[float, ...]
@@ -91,20 +94,23 @@ class _Paragraph:
     last: bool  # whether the response ends with it
 
     def pick(self, begun: str, greedy: bool, rng: random.Random) -> str:
-        """A text that starts with `begun`, drawn by probability or the most probable one."""
+        """Return a text that starts with `begun`, drawn by probability or the most probable."""
         if not begun:
             return self.texts[self.likely] if greedy else rng.choices(self.texts, self.weights)[0]
         fitting = [i for i, text in enumerate(self.texts) if text.startswith(begun)]
         weights = [self.weights[i] for i in fitting]
         if not any(weights):
-            raise ValueError(f"a simulated policy cannot go on from {begun!r}: not its own text")
+            raise ValueError(f"a simulated policy cannot continue {begun!r}: it did not write that")
         if not greedy:
             return self.texts[rng.choices(fitting, weights)[0]]
         most = max(fitting, key=lambda i: self.weights[i])
         return self.texts[self.likely if self.likely in fitting else most]
 
     def logprob(self, begun: str, written: str, *, whole: bool) -> float:
-        """log P(the text is, or where not `whole` starts with, `written` | starts with `begun`)."""
+        """Return log P(the text is `written` | it starts with `begun`).
+
+        If not `whole`, it is log P(the text starts with `written` | it starts with `begun`).
+        """
         chance = self.weights[self.texts.index(written)] if whole else self._mass(written)
         return math.log(chance / self._mass(begun))
 
@@ -117,22 +123,22 @@ class SimulatedPolicy:
     r"""A policy that solves every problem in `depth` steps, each right with probability `p`.
 
     A response is `depth` paragraphs `Step k: ... VALUE.` and a last one
-    `The answer is \boxed{...}.`, right if and only if all steps are. What is written depends on the
-    text before only, so that drawing a response at once, step by step or cut anywhere between has
-    one distribution: see the module for what follows. Any temperature above 0 is the same.
+    `The answer is \boxed{...}.`, right if and only if all steps are. The next text depends only on
+    the text before it, so a response has the same distribution whether it is drawn at once, step by
+    step, or cut anywhere in between. All temperatures above 0 are equal.
 
     Args:
-        p: chance that a step is right; one number, or by the question's text.
-        depth: steps.
-        wrong_answers: how many wrong answers there are, all equally likely.
-        name: of the policy.
-        max_context: tokens of prompt and response together.
-        blank_lines: how often a paragraph comes after a spare blank line, and how often the
-            response's end does; 0 is a policy with tidy habits.
+        p: probability of a right step: one number, or a mapping or function of the question.
+        depth: number of steps.
+        wrong_answers: number of wrong answers, all equally likely.
+        name: name of the policy.
+        max_context: most tokens of prompt and response together.
+        blank_lines: probability of a spare blank line before a paragraph, and before the
+            response's end; 0 is a tidy policy.
         block_size: tokens of a block of its prefix cache; None is no cache.
-        latency: seconds a request takes; its tokens come evenly over that time.
-        faults: which calls of `draw`, the first being 1, raise EngineError;
-            `range(5, sys.maxsize)` is an engine lost at the fifth.
+        latency: seconds per request; its tokens come evenly over that time.
+        faults: numbers, from 1, of the calls of `draw` that raise EngineError;
+            `range(5, sys.maxsize)` is an engine that is lost at the fifth call.
     """
 
     def __init__(
@@ -164,53 +170,45 @@ class SimulatedPolicy:
         self._p = p
         self._counters = EngineCounters()
         self._cache = _PrefixCache(block_size)
-        # Enough for what is in flight: a long run must not keep what it is done with.
+        # Enough for unfinished responses; a long run must not keep finished ones.
         self._paragraph = lru_cache(maxsize=512)(self._build_paragraph)
 
     def step_chance(self, question: str) -> float:
-        """The chance that a step of `question` is right."""
+        """Return the probability that a step of `question` is right."""
         if isinstance(self._p, Mapping):
             p = self._p[question]
         else:
             p = self._p(question) if callable(self._p) else self._p
         if not 0 <= p <= 1:
-            raise ValueError(f"p is {p} for {question!r}: must be in [0, 1]")
+            raise ValueError(f"p is {p} for {question!r}; expected a number in [0, 1]")
         return p
 
     def pass_at_1(self, question: str) -> float:
-        """The chance that a sample is right: `p ** depth`."""
+        """Return the probability that a sample is right: `p ** depth`."""
         return self.step_chance(question) ** self.depth
 
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
-        """The question and a token that ends it; it knows no conversations."""
+        """See `Policy.prompt`: the question and a token that ends it, without earlier turns."""
         if before:
-            raise InputError(f"policy {self.name}: it is asked one question at a time")
+            raise InputError(
+                f"policy {self.name}: takes one question at a time, without earlier turns"
+            )
         return [*self.tokens.encode(question), ASK_ID]
 
-    async def draw(
-        self,
-        prompt_ids: Sequence[int],
-        *,
-        n: int,
-        max_tokens: int,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        stop: Sequence[str],
-        ledger: Ledger,
-        finished: Finished | None = None,
-        unfinished: Unfinished | None = None,
-    ) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`; the children end one after another, the shortest first."""
         self.calls += 1
         _fail_if(self.calls in self.faults, self.name, self.calls)
+        prompt_ids, n, ledger = request.prompt_ids, request.n, request.ledger
         if len(prompt_ids) >= self.max_context:
             raise EngineError(f"engine {self.name} refused a request: {len(prompt_ids)} tokens")
-        room = min(max_tokens, self.max_context - len(prompt_ids))
-        greedy = temperature == 0
+        room = min(request.max_tokens, self.max_context - len(prompt_ids))
+        greedy = request.temperature == 0
         question, before = self._split(prompt_ids)
         draws = [
-            self._write(question, before, room, stop, greedy, random.Random(seed + child))
+            self._write(
+                question, before, room, request.stop, greedy, random.Random(request.seed + child)
+            )
             for child in range(n)
         ]
         for _ in range(n):
@@ -228,16 +226,16 @@ class SimulatedPolicy:
                 generated, parts = done, part
         except asyncio.CancelledError:
             ledger.discarded += generated
-            if unfinished is not None:
+            if request.unfinished is not None:
                 for draw in draws:
-                    unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
+                    request.unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
             raise
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])
         ledger.generated += generated
-        if finished is not None:
+        if request.finished is not None:
             for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
-                finished(child, draws[child])
+                request.finished(child, draws[child])
         return draws
 
     @property
@@ -246,14 +244,14 @@ class SimulatedPolicy:
         return self.calls in self.faults
 
     def counters(self) -> EngineCounters:
-        """Token counts as an engine would keep them."""
+        """Return the token counts that an engine would keep."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is no engine."""
 
     def _split(self, prompt_ids: Sequence[int]) -> tuple[str, str]:
-        """The question, and the response so far."""
+        """Return the question, and the response so far."""
         end = list(prompt_ids).index(ASK_ID)
         return self.tokens.decode(prompt_ids[:end]), self.tokens.decode(prompt_ids[end:])
 
@@ -266,7 +264,7 @@ class SimulatedPolicy:
         greedy: bool,
         rng: random.Random,
     ) -> Draw:
-        """Paragraph after paragraph, until a stop string, the end, or no room."""
+        """Write paragraphs until a stop string, the end, or the token limit."""
         written, logprob = "", 0.0
         while True:
             so_far = before + written
@@ -284,7 +282,7 @@ class SimulatedPolicy:
                 return Draw((*self.tokens.encode(written), *end), cut, logprob)
 
     def _next(self, question: str, before: str) -> _Paragraph:
-        """What may follow the whole paragraphs `before`."""
+        """Return what may follow the whole paragraphs `before`."""
         wrong = 0
         steps = 0
         for number, value in _STEP.findall(before):
@@ -323,7 +321,7 @@ class SimulatedPolicy:
         b = self.blank_lines
         if not b:
             return _Paragraph(tuple(tidy), tuple(weights), likely, last)
-        # After a spare blank line the paragraph is still to come, with the same chances again.
+        # After a spare blank line the paragraph follows with the same probabilities.
         spare = [*tidy, STEP_DELIMITER]
         chances = [w * (1 - b) for w in weights] + [b]
         if last:
@@ -333,21 +331,21 @@ class SimulatedPolicy:
 
 
 class SimulatedPrm:
-    """A PRM that judges, with noise, whether all steps until here are right.
+    """A PRM that judges, with noise, whether all steps so far are right.
 
     The judgement is binormal: z = noise + m * right with standard normal noise and
     m = sqrt(2) * ndtri(auc), so that a right prefix outscores a wrong one with probability `auc`;
-    the reward is ndtr(z - m / 2). `auc` 1 is perfect (rewards 1 and 0), 0.5 useless, less misleads.
-    The noise is a function of seed, question and prefix, so that the same prefix has one reward.
+    the reward is ndtr(z - m / 2). An `auc` of 1 is perfect (rewards 1 and 0), 0.5 is useless, less
+    is misleading. The noise depends on seed, question and prefix, so a prefix has one reward.
 
     Args:
-        auc: in [0, 1].
-        seed: of the noise.
-        name: of the PRM.
+        auc: probability in [0, 1] that a right prefix scores higher than a wrong one.
+        seed: seed of the noise.
+        name: name of the PRM.
         block_size: tokens of a block of its prefix cache; None is no cache.
-        latency: seconds a call takes.
-        faults: which calls of `score`, the first being 1, raise EngineError.
-        trained_on: ids (`question_id`) of questions that count as seen in its training.
+        latency: seconds per call.
+        faults: numbers, from 1, of the calls of `score` that raise EngineError.
+        trained_on: ids (`question_id`) of questions that count as seen in training.
     """
 
     def __init__(
@@ -377,7 +375,7 @@ class SimulatedPrm:
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`; one request for each step."""
+        """See `StepScorer.score`; one request for each step."""
         self.calls += 1
         _fail_if(self.calls in self.faults, self.name, self.calls)
         prefix, text, rewards = [*map(ord, question), ASK_ID], "", []
@@ -411,31 +409,31 @@ class SimulatedPrm:
         ledger.charge_prm(len(token_ids), cached)
 
     def counters(self) -> EngineCounters:
-        """Token counts as an engine would keep them."""
+        """Return the token counts that an engine would keep."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is no engine."""
 
 
 def judge(question: str, text: str) -> bool:
-    """Whether all that `text` says of `question` so far is right; half a step says nothing."""
+    """Whether all steps and answers in `text` are right; an unfinished step does not count."""
     steps = all(int(value) == _right_value(question, int(k)) for k, value in _STEP.findall(text))
     answers = all(int(value) == _right_value(question, 0) for value in _ANSWER.findall(text))
     return steps and answers
 
 
 class _PrefixCache:
-    """Which whole blocks of tokens have been seen after the same past; nothing is ever evicted."""
+    """A prefix cache: whole blocks of tokens after equal beginnings; nothing is evicted."""
 
     def __init__(self, block_size: int | None) -> None:
         if block_size is not None and block_size < 1:
-            raise ValueError(f"block_size is {block_size}: must be at least 1")
+            raise ValueError(f"block_size is {block_size}; expected at least 1")
         self._size = block_size
         self._seen: set[int] = set()
 
     def hits(self, token_ids: Sequence[int]) -> int:
-        """How many tokens of a prompt are spared; its last one is always forwarded."""
+        """Return how many tokens of a prompt are cached; the last one is always forwarded."""
         hit = 0
         for end, block in self._blocks(token_ids):
             if block not in self._seen or end == len(token_ids):
@@ -444,11 +442,11 @@ class _PrefixCache:
         return hit
 
     def add(self, token_ids: Sequence[int]) -> None:
-        """Keep the whole blocks of a sequence."""
+        """Add the whole blocks of a sequence."""
         self._seen.update(block for _, block in self._blocks(token_ids))
 
     def _blocks(self, token_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Where each whole block ends, and a digest of it and all before it."""
+        """Yield the end of each whole block, and a digest of all tokens up to there."""
         if self._size is not None:
             digest = 0
             for end in range(self._size, len(token_ids) + 1, self._size):
@@ -468,19 +466,19 @@ def _fail_if(fault: bool, name: str, call: int) -> None:
 
 @lru_cache(maxsize=65536)
 def _right_value(question: str, step: int) -> int:
-    """The right value of a step (from 1), or of the answer (0): three digits."""
+    """Return the right value, of three digits, of a step (from 1) or of the answer (0)."""
     digest = hashlib.sha256(repr((question, step)).encode()).digest()
     return 100 + int.from_bytes(digest[:4], "big") % 800
 
 
 def _paragraph_start(text: str) -> int:
-    """Where the paragraph that is being written begins."""
+    """Return where the unfinished paragraph begins."""
     delimiter = text.rfind(STEP_DELIMITER)
     return 0 if delimiter < 0 else delimiter + len(STEP_DELIMITER)
 
 
 def _until(written: str, more: str, stop: Sequence[str], room: int) -> tuple[str, Finish | None]:
-    """`more` up to the first stop string it completes after `written`, or to where room ends."""
+    """Cut `more` after the first stop string that it completes, or at the token limit."""
     whole = written + more
     ends = [at + len(s) for s in stop if (at := whole.find(s)) >= 0]
     if ends and min(ends) <= room:

@@ -1,1 +1,1 @@
-"""Running many problems: admission, the executor, the loop that stores outcomes."""
+"""Runs over many problems: admission, the executor, the loop that stores outcomes."""

@@ -1,4 +1,4 @@
-"""How many problems are in flight: as many as keep the engines full, and no more."""
+"""Admission of problems: as many in flight as keep the engines full, and no more."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import math
 from executor.engines.capacity import Capacity
 from executor.outcome import Outcome
 
-# Batches of work in flight: while one is written, the sequences of another are scored, graded or
-# selected from. More would only wait, and hold memory.
+# Batches of work in flight: while one is written, another is scored, graded or selected from. More
+# would only wait and hold memory.
 _BATCHES = 2
-# Where nothing is known of the engines.
+# Problems in flight if the engines' capacity is unknown.
 CONCURRENCY = 32
 
 
 class Admission:
-    """Lets problems in while the policy's engines have use for them.
+    """Admits problems while the policy's engines have room for them.
 
-    A problem counts as many responses as those that are finished had on average, and those as long
-    as theirs were; the first ones count as their budgets, without length.
+    A problem is expected to have as many and as long responses as finished problems had on average;
+    before any has finished, as many as its budget, of unknown length.
 
     Args:
-        sequences: most sequences a problem has under way at once: its budget.
-        capacity: of the policy's engines together; None where it is not known.
-        most: most problems in flight, whatever the engines hold; None: no such limit, or
-            `CONCURRENCY` where the capacity is not known.
-        recent: how many finished problems it goes by, the newest; None: by all.
+        sequences: most concurrent sequences of a problem: its budget.
+        capacity: capacity of the policy's engines together; None if unknown.
+        most: most problems in flight, whatever the engines hold; None is no limit, or
+            `CONCURRENCY` if the capacity is unknown.
+        recent: number of finished problems, the newest, that averages cover; None is all.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Admission:
 
     @property
     def places(self) -> int:
-        """Problems that are of use beside each other: at least one."""
+        """Number of problems that the engines have room for: at least one."""
         most = math.inf if self._most is None else self._most
         if self._capacity is not None:
             each = self._responses / self._finished if self._responses else self._sequences
@@ -56,11 +56,11 @@ class Admission:
         return max(1, math.ceil(most))
 
     def room(self, in_flight: int) -> bool:
-        """Whether one more problem is of use beside those in flight; the first always is."""
+        """Whether the engines have room for one more problem; the first always has it."""
         return in_flight < self.places
 
     def learn(self, outcome: Outcome) -> None:
-        """Take note of how many responses a finished problem has, and of their lengths."""
+        """Update the averages with the number and lengths of a finished problem's responses."""
         self._finished = self._kept * self._finished + 1
         self._responses = self._kept * self._responses + len(outcome.samples)
         self._tokens = self._kept * self._tokens + sum(one.n_tokens for one in outcome.samples)

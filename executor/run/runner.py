@@ -1,4 +1,4 @@
-"""Runs problems through strategies: a coroutine a problem, each saved as soon as it is finished."""
+"""Runs of strategies on problems: one coroutine per problem, each saved when it finishes."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from executor.answers.grader import Grader
-from executor.concurrency import promptly
+from executor.concurrency import inline_or_thread
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.vllm import Policy
+from executor.policies.base import Policy
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
 
 Progress = Callable[[int], None]
-# A problem's outcome, and a note that is stored beside it.
+# A problem's outcome, and a note that is stored with it.
 Solved = tuple[Outcome, dict[str, Any]]
 Solver = Callable[[Problem], Awaitable[Solved]]
-# Solves a problem with the models it is given; picklable, since they may be those of a worker.
+# Solves a problem with the given models; picklable, since these may be a worker's.
 Job = Callable[["Executor", Problem], Awaitable[Solved]]
 
-# Tokens of responses that are graded in a thread: it takes more than a millisecond or two.
+# Tokens of responses above which they are graded in a thread: it takes over two milliseconds.
 LONG_GRADING = 10_000
-# In an outcome's note: the PRM saw this problem in its training, its rewards are not held out.
+# Key in an outcome's note: the PRM was trained on this problem, so its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
 
 
@@ -52,14 +52,14 @@ class Models(Protocol):
         ...
 
     def without_prm(self) -> Models:
-        """The same without a PRM, for strategies that need none: their runs do not name it."""
+        """Return the same without a PRM; runs of strategies that need none do not name it."""
         ...
 
     async def run(self, job: Job, problem: Problem) -> Solved:
-        """Do a job where the models are.
+        """Do a job in the process that holds the models.
 
         Raises:
-            EngineError: an engine was lost, or all that could take its place.
+            EngineError: an engine was lost, and so were all that could replace it.
         """
         ...
 
@@ -73,7 +73,17 @@ def run_settings(
     template: Mapping[str, Any],
     more: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What shapes the outcomes of a run besides its models' names, for its `RunSpec`."""
+    """Return all that shapes the outcomes of a run besides its models' names, for its `RunSpec`.
+
+    Args:
+        sampling: sampling settings.
+        seed: base seed.
+        token_cap: most tokens generated per problem, or None.
+        early_stop: whether settled votes end early.
+        digests: digests of the models' content by role.
+        template: task template of the policy.
+        more: further settings.
+    """
     return (
         {
             "sampling": asdict(sampling),
@@ -92,15 +102,15 @@ class Executor:
     """The models, the grader and the settings that every problem of a run shares."""
 
     policy: Policy
-    prm: Prm | None
+    prm: StepScorer | None
     grader: Grader
     sampling: Sampling
     seed: int = 0
     token_cap: int | None = None
     early_stop: bool = False
-    """Whether what cannot change the answer any more is left undrawn; the answer is the same."""
+    """Whether to skip draws that cannot change the answer."""
     digests: Mapping[str, str] = field(default_factory=dict)
-    """`policy` and `prm`: names of the models' content (`checkpoints.checkpoint_digest`)."""
+    """Digests of the models' content (`checkpoint_digest`), by role: `policy`, `prm`."""
 
     @property
     def policy_name(self) -> str:
@@ -119,26 +129,26 @@ class Executor:
         )
 
     async def run(self, job: Job, problem: Problem) -> Solved:
-        """Do a job here."""
+        """Do a job in this process."""
         return await job(self, problem)
 
     def without_prm(self) -> Executor:
-        """The same without a PRM, for strategies that need none: their runs do not name it."""
+        """Return the same without a PRM; runs of strategies that need none do not name it."""
         digests = {role: digest for role, digest in self.digests.items() if role != "prm"}
         return replace(self, prm=None, digests=digests)
 
     def note(self, problem: Problem) -> dict[str, Any]:
-        """What must be stored beside an outcome of this problem for its evidence to be honest."""
+        """Return the note to store with an outcome: whether the PRM was trained on the problem."""
         seen = self.prm is not None and question_id(problem.text) in self.prm.trained_on
         return {PRM_TRAINED_ON: True} if seen else {}
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
-        """A fresh context for one problem, capped by `token_limit`.
+        """Return a fresh context for one problem, capped by `token_limit`.
 
         Args:
             problem: the problem.
             budget: most generations.
-            ledger: that what is spent is charged to, as it is spent; a fresh one by default.
+            ledger: ledger that tokens are charged to at once; a fresh one by default.
         """
         limit = self.token_limit(budget)
         return Context(
@@ -148,7 +158,7 @@ class Executor:
         )  # fmt: skip
 
     def token_limit(self, budget: int) -> int:
-        """Most tokens generated for one problem: `token_cap`, or `budget` full responses."""
+        """Return the token limit of one problem: `token_cap`, or `budget` full responses."""
         return self.token_cap or budget * self.sampling.max_tokens
 
     async def solve(
@@ -159,13 +169,17 @@ class Executor:
         context: Context | None = None,
         probes: Sequence[Response] = (),
     ) -> Outcome:
-        """Run one strategy on one problem and grade what came out.
+        """Run one strategy on one problem and grade its responses.
 
         Args:
             problem: the problem.
             strategy: the strategy.
-            context: one in which probes were drawn already; a fresh one by default.
-            probes: the samples drawn in it.
+            context: context in which probes were drawn; a fresh one by default.
+            probes: samples that were drawn in it.
+
+        Raises:
+            InputError: the strategy cannot run with these models.
+            EngineError: an engine was lost.
         """
         self.check(strategy)
         started = time.perf_counter()
@@ -174,7 +188,11 @@ class Executor:
         return await self.conclude(strategy, context, responses, started)
 
     def check(self, strategy: Strategy) -> None:
-        """InputError where a strategy cannot be run with these models."""
+        """Check that a strategy can run with these models.
+
+        Raises:
+            InputError: it needs a PRM, and there is none.
+        """
         if strategy.needs_prm and self.prm is None:
             raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
 
@@ -185,13 +203,13 @@ class Executor:
         responses: Sequence[Response],
         started: float,
     ) -> Outcome:
-        """Grade a strategy's responses and choose between them.
+        """Grade responses and choose one by the strategy's vote.
 
         Args:
-            strategy: whose vote counts.
-            context: that they were drawn in.
-            responses: in the order they count in.
-            started: when, by `time.perf_counter`.
+            strategy: the strategy.
+            context: context of the responses.
+            responses: responses, in the order of the vote.
+            started: start of the search, by `time.perf_counter`.
         """
         problem = context.problem
 
@@ -199,9 +217,9 @@ class Executor:
             graded = grade(responses, problem, self.grader)
             return graded, choose(strategy, graded, self.grader)
 
-        # Grading may wait for the grader's process; the engines go on meanwhile.
+        # Grading may wait for the grader's child process; the engines go on meanwhile.
         long = context.ledger.policy_generated > LONG_GRADING
-        samples, chosen = await promptly(judge, long=long)
+        samples, chosen = await inline_or_thread(judge, long=long)
         seconds = time.perf_counter() - started
         return Outcome(
             problem=problem,
@@ -217,12 +235,12 @@ class Executor:
 
 @dataclass(frozen=True, slots=True)
 class ByStrategy:
-    """The job of running one strategy."""
+    """The job that runs one strategy."""
 
     strategy: Strategy
 
     async def __call__(self, executor: Executor, problem: Problem) -> Solved:
-        """The outcome, and what must be noted of the problem."""
+        """Run the strategy; return the outcome and its note."""
         return await executor.solve(problem, self.strategy), executor.note(problem)
 
 
@@ -235,21 +253,22 @@ async def run_problems(
     progress: Progress = lambda finished: None,
     admission: Admission | None = None,
 ) -> int:
-    """Solve what a run has not finished yet; every finished problem is one transaction.
+    """Solve the unfinished problems of a run; each finished one is saved in one transaction.
 
     Args:
-        problems: all problems of the run, finished ones included.
-        solver: solves one.
-        store: where outcomes go.
+        problems: all problems of the run, including finished ones.
+        solver: function that solves one problem.
+        store: store of the outcomes.
         spec: the run.
-        progress: called with the number of problems newly finished (first with those found).
-        admission: how many problems are in flight; by default a fixed number.
+        progress: callback for the number of newly finished problems; the first call counts those
+            that the store already has.
+        admission: limit of problems in flight; a fixed number by default.
 
     Returns:
-        How many problems were solved now.
+        Number of problems that were solved now.
 
     Raises:
-        EngineError: an engine was lost; what was finished before is stored.
+        EngineError: an engine was lost; problems that finished before are stored.
     """
     done = store.start(spec)
     by_uid = {problem_uid(problem): problem for problem in problems}
@@ -268,7 +287,7 @@ async def run_problems(
         outcome, note = await solver(problem)
         admission.learn(outcome)
         saves.add(task := asyncio.create_task(save(outcome, note)))
-        # What is solved is saved, even where another problem ends the run meanwhile.
+        # A solved problem is saved even if another one ends the run meanwhile.
         await asyncio.shield(task)
         saves.discard(task)
 
@@ -289,7 +308,7 @@ async def run_problems(
 
 
 async def _some_done(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Those that still run once some have ended; raises what one of these raised."""
+    """Wait until some tasks have ended, and return the others; raise an ended task's error."""
     done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()

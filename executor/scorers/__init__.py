@@ -1,1 +1,1 @@
-"""Scorers: what says how good a response or a step is."""
+"""Scorers: models that judge a response or a step."""

@@ -1,4 +1,4 @@
-"""The process reward model: what a strategy needs of it, and what serving one needs to know."""
+"""Step scorers: what a strategy needs of them, and what serving a PRM needs to know."""
 
 from __future__ import annotations
 
@@ -13,23 +13,32 @@ from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step, Tokens
 
 
-class Prm(Protocol):
-    """A step scorer."""
+class StepScorer(Protocol):
+    """A model that scores the steps of a response: a process reward model or a reward head.
+
+    `executor.testing.step_scorer_conformance` tests that an implementation keeps these promises.
+    """
 
     name: str
+    """Short name, which evidence goes by."""
     trained_on: frozenset[str]
-    """Ids (`executor.problem.question_id`) of questions it was trained on, where that is known."""
+    """Ids (`executor.problem.question_id`) of its training questions, as far as known."""
     unjudged: int
-    """How many steps it was asked for so far that end beyond its context."""
+    """Number of steps so far that ended beyond its context."""
 
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """Rewards in [0, 1] of `steps[start:]`, each given the question and the steps before it.
+        """Return rewards in [0, 1] of `steps[start:]`, each given the question and earlier steps.
 
-        Steps before `start` were scored earlier; the engine's prefix cache spares what it can.
-        All tokens forwarded are charged to `ledger`. A step that ends beyond the PRM's context
-        cannot be judged and is worth 0: nothing may be preferred for it.
+        A step that ends beyond the scorer's context cannot be judged; its reward is 0, so that no
+        response is preferred for it.
+
+        Args:
+            question: text of the question.
+            steps: all steps of the response so far; none is blank.
+            start: index of the first step to score; earlier steps may be in the prefix cache.
+            ledger: ledger that all forwarded tokens are charged to.
 
         Raises:
             EngineError: the engine was lost.
@@ -38,11 +47,11 @@ class Prm(Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether its engine will answer nothing any more, so that another must be loaded."""
+        """Whether its engine will never answer again, so that another must be loaded."""
         ...
 
     def counters(self) -> EngineCounters:
-        """The engine's own token counts since it started."""
+        """Return the engine's own token counts since it started."""
         ...
 
     def close(self) -> None:
@@ -55,8 +64,8 @@ class Layout:
     """A question and steps as a PRM reads them.
 
     Attributes:
-        token_ids: all of it.
-        ends: for each step, how many of the tokens lie up to and with the place where its score is
+        token_ids: tokens of the question and all steps.
+        ends: for each step, the number of tokens up to and including the place where its score is
             read; increasing. Tokens before a place do not depend on the steps after it.
     """
 
@@ -65,12 +74,15 @@ class Layout:
 
 
 class Convention(Protocol):
-    """How a kind of PRM expects its input, where its score is read, and how vLLM serves it."""
+    """The convention of a kind of PRM: its input, the places of its scores, and vLLM's settings.
+
+    `executor.testing.step_scorer_conformance` tests that an implementation keeps these promises.
+    """
 
     label: ClassVar[str]
-    """What messages call the kind."""
+    """Name of the kind in messages."""
     trained_on: frozenset[str]
-    """See `Prm.trained_on`."""
+    """See `StepScorer.trained_on`."""
 
     @classmethod
     def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
@@ -79,7 +91,7 @@ class Convention(Protocol):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> Self:
-        """What must be known of a checkpoint besides its weights.
+        """Read what a checkpoint holds besides its weights.
 
         Raises:
             InputError: it cannot be read, or does not fit the policy.
@@ -87,27 +99,27 @@ class Convention(Protocol):
         ...
 
     def engine_arguments(self) -> dict[str, Any]:
-        """vLLM's arguments beyond those of any PRM (`executor.scorers.vllm`).
+        """Return vLLM's arguments beyond those of every PRM (`executor.scorers.vllm`).
 
-        With them `classify` yields, at the last token of a prompt, the probability that the step
-        is right, as its only or last value; so does `token_classify` at every token
+        With them, `classify` returns at the last token of a prompt the probability that the step
+        is right, as its only or last value; `token_classify` returns it at every token
         (`at_every_token`).
         """
         ...
 
     def layout(self, question: str, steps: Sequence[Step]) -> Layout:
-        """The question and the steps as tokens; no step is blank."""
+        """Return the question and the steps as tokens; no step is blank."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the scores of a solution's new steps are read.
+    """The places where the scores of a solution's new steps are read.
 
     Attributes:
-        token_ids: the question and the solution.
-        asked: the place of every step asked for, in tokens.
-        within: those that lie within the PRM's context.
+        token_ids: tokens of the question and the solution.
+        asked: places of all new steps, in tokens.
+        within: places within the PRM's context.
     """
 
     token_ids: list[int]
@@ -115,13 +127,13 @@ class Places:
     within: list[int]
 
     @classmethod
-    def of(
+    def from_convention(
         cls, convention: Convention, question: str, steps: Sequence[Step], start: int, longest: int
     ) -> Self:
-        """The places of `steps[start:]`.
+        """Return the places of `steps[start:]`.
 
         Raises:
-            EngineError: the convention finds another number of places than there are steps.
+            EngineError: the convention does not find one place per step.
         """
         layout = convention.layout(question, steps)
         if len(layout.ends) != len(steps):
@@ -133,19 +145,19 @@ class Places:
 
     @property
     def beyond(self) -> int:
-        """How many steps cannot be judged."""
+        """Number of steps beyond the context, which cannot be judged."""
         return len(self.asked) - len(self.within)
 
 
 def classify_last(**calibration: Any) -> dict[str, Any]:
-    """vLLM's settings for a score at the last token of a prompt."""
+    """Return vLLM's settings for a score at the last token of a prompt."""
     from vllm.config import PoolerConfig
 
     return {"pooler_config": PoolerConfig(task="classify", pooling_type="LAST", **calibration)}
 
 
 def at_every_token(arguments: dict[str, Any]) -> dict[str, Any]:
-    """A convention's arguments of an engine, with scores at all tokens in place of the last."""
+    """Change a convention's engine arguments to scores at all tokens, not only the last."""
     from vllm.config import PoolerConfig
 
     last = arguments["pooler_config"]

@@ -1,7 +1,7 @@
-"""This project's own reward heads: a linear head on a policy's hidden states at step ends.
+"""Reward heads of this project: linear heads on a policy's hidden states at step ends.
 
-A head's checkpoint is an ordinary `*ForSequenceClassification` folder (the policy's lower layers
-and one output) with a card `apportion_prm.json` beside it.
+The checkpoint of a head is a `*ForSequenceClassification` folder (the policy's lower layers and one
+output) with a card `apportion_prm.json`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ CARD_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class HeadCard:
-    """What must be known of a reward head besides its weights.
+    """The facts about a reward head besides its weights.
 
     Attributes:
         policy: name of the policy whose samples and hidden states it was trained on.
         tokenizer: fingerprint of that policy's tokenizer (`Tokens.fingerprint`).
-        template: the task template its prompts are rendered with.
-        intercept: of the logistic head; checkpoints have no room for it, the server adds it.
-        layers: how many of the policy's layers are kept.
-        trained_on: ids (`question_id`) of the questions whose samples it has seen.
-        metrics: held-out quality by problem, as `apportion fit-prm` printed it.
+        template: task template of its prompts.
+        intercept: intercept of the logistic head; the server adds it, since checkpoints have no
+            place for it.
+        layers: number of the policy's layers that it keeps.
+        trained_on: ids (`question_id`) of the questions that it was trained on.
+        metrics: held-out quality by problem, as printed by `apportion fit-prm`.
     """
 
     policy: str
@@ -56,7 +57,11 @@ class HeadCard:
 
     @classmethod
     def load(cls, folder: Path) -> HeadCard:
-        """Read the card of a checkpoint folder; InputError where it is not one we can use."""
+        """Read the card of a checkpoint folder.
+
+        Raises:
+            InputError: it cannot be read, or has another format or version.
+        """
         path = folder / CARD_FILE
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -69,7 +74,11 @@ class HeadCard:
             raise InputError(f"PRM card {path}: cannot be read ({error})") from None
 
     def check(self, name: str, tokens: Tokens) -> None:
-        """InputError where the head was trained on tokens of another tokenizer than `tokens`."""
+        """Check that the head was trained on tokens of this tokenizer.
+
+        Raises:
+            InputError: it was trained on another one's.
+        """
         if self.tokenizer != tokens.fingerprint:
             raise InputError(
                 f"PRM {name}: its tokenizer does not fit the policy's; it scores tokens of "
@@ -78,26 +87,26 @@ class HeadCard:
 
 
 class RewardHead:
-    """The convention of a reward head: the policy's own prompt and tokens, nothing added."""
+    """The convention of a reward head: the policy's own prompt and tokens."""
 
     label: ClassVar[str] = "reward head (made by apportion fit-prm)"
 
     def __init__(self, card: HeadCard, template: PromptTemplate, tokens: Tokens) -> None:
         self.card = card
         self.trained_on = frozenset(card.trained_on)
-        # Searches score one question many times in a row; rendering a chat costs milliseconds.
+        # Searches score one question many times in a row, and rendering a chat takes milliseconds.
         self._prompt = functools.lru_cache(maxsize=64)(
             lambda question: template.render(tokens.tokenizer, question)
         )
 
     @classmethod
     def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
-        """See `Convention.fits`: the card lies beside the weights."""
+        """See `Convention.fits`: the folder holds a card."""
         return checkpoint.folder is not None and (checkpoint.folder / CARD_FILE).is_file()
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> RewardHead:
-        """See `Convention.load`; InputError where it was trained on another tokenizer's tokens."""
+        """See `Convention.load`; InputError if it was trained on another tokenizer's tokens."""
         assert checkpoint.folder is not None
         card = HeadCard.load(checkpoint.folder)
         card.check(checkpoint.name, policy_tokens)

@@ -1,7 +1,7 @@
-"""A PRM on `vllm serve` processes: the same scores as in-process, another ledger.
+"""A PRM on `vllm serve` processes, with the same scores as in this process and another ledger.
 
-In-process a solution is one pass (`executor.scorers.vllm`); over HTTP vLLM does not let the scores
-of all tokens read the prefix cache, so each step is a prompt of its own, in one request.
+In this process a solution is one pass (`executor.scorers.vllm`). Over HTTP, vLLM does not let the
+scores of all tokens read the prefix cache, so each step is a prompt of its own, in one request.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ import httpx
 from executor.engines.base import EngineCounters
 from executor.errors import EngineError
 from executor.ledger import Ledger
+from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step
 from executor.scorers.base import Convention, Places
 from executor.servers.address import first_line
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
-from executor.servers.probe import ServedModel, shortcomings
+from executor.servers.probe import ServedModel, probe_prm, shortcomings
 from executor.servers.server import Lease, Patience, refused
 
 
-class HttpPrm:
-    """A PRM of any convention on one or several servers; a drop-in for `VllmPrm`.
+class ServedScorer:
+    """A PRM of any convention on one or several servers; it can replace a `VllmScorer`.
 
-    The steps of a solution are scored by one request, so that one server has them in its prefix
-    cache. The ledger is the servers' own count to the token, cancellations included, where they
-    run with `--io-processor-plugin apportion_steps` (this project must be installed there); of
-    others nothing tells what their cache spared, and tokens count as forwarded whole. Requests
-    that a server did not answer before it was lost are not charged: nobody knows what they cost.
+    One request scores all steps of a solution, so that one server has them in its prefix cache. The
+    ledger holds the servers' own counts, to the token, also after cancellations, if they run with
+    `--io-processor-plugin apportion_steps` (with this project installed). Other servers do not
+    report cached tokens; all tokens then count as forwarded. Requests that a lost server did not
+    answer are not charged: their cost is unknown.
     """
 
     def __init__(
@@ -52,16 +53,29 @@ class HttpPrm:
         self._pool = Pool(f"PRM {name}", list(self._served), patience)
         self._tallies = [Tally(one.url, patience.connect) for one in served]
 
+    @classmethod
+    def connect(
+        cls, checkpoint: Checkpoint, convention: Convention, patience: Patience
+    ) -> ServedScorer:
+        """Connect to the PRM on `checkpoint.servers`.
+
+        Raises:
+            InputError: one of the servers does not answer, or has another model.
+        """
+        name, location = checkpoint.name, checkpoint.location
+        served = [probe_prm(url, name, location) for url in checkpoint.servers]
+        return cls(name, convention, served, patience)
+
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`.
+        """See `StepScorer.score`.
 
         Raises:
-            EngineError: a server refused, or failed on every try, or none has answered for
+            EngineError: a server refused, or every try failed, or no server has answered for
                 `Patience.outage` seconds.
         """
-        places = Places.of(self._convention, question, steps, start, self._max_context)
+        places = Places.from_convention(self._convention, question, steps, start, self._max_context)
         self.unjudged += places.beyond
         within = places.within
         rewards = await self._ask(places.token_ids, within, ledger) if within else []
@@ -77,7 +91,7 @@ class HttpPrm:
             )
             try:
                 await self._pool.attend(lease, reading, _await_answer)
-            finally:  # what was answered is charged, also where the caller is cancelled
+            finally:  # answers are charged even if the caller is cancelled
                 for end, cached in zip(ends, scores.cached, strict=False):
                     ledger.charge_prm(end, cached)
             return scores
@@ -86,29 +100,29 @@ class HttpPrm:
 
     @property
     def lost(self) -> bool:
-        """Never: servers that are down are waited for, and may come back."""
+        """Always False: the pool waits for servers that are down."""
         return False
 
     async def fault(self) -> str | None:
-        """Why nothing can be asked of its servers now; None where one is well."""
+        """Return why no server can answer now, or None if one can."""
         return await self._pool.fault()
 
     def counters(self) -> EngineCounters:
-        """The servers' own token counts; of one that is gone, as it was last asked."""
+        """Return the servers' own token counts; of a lost server, those of its last answer."""
         return total(self._tallies)
 
     def close(self) -> None:
-        """Nothing: the servers are somebody else's, and connections end with their loop."""
+        """Do nothing: others own the servers, and connections end with their loop."""
 
 
 async def _await_answer(reading: asyncio.Task[None]) -> None:
-    # A score takes one engine step: waiting for it is cheaper than calling it back.
+    # A score takes one engine step, so waiting for it is cheaper than cancelling it.
     await asyncio.wait({reading})
 
 
 @dataclass(slots=True)
 class _Scores:
-    """A server's answer: for each step its reward and how many of its tokens were cached."""
+    """A server's answer: for each step its reward and its number of cached tokens."""
 
     rewards: list[float] = field(default_factory=list)
     cached: list[int] = field(default_factory=list)
@@ -121,7 +135,7 @@ class _Scores:
         token_ids: Sequence[int],
         ends: list[int],
     ) -> None:
-        """Ask for the scores at `ends` and take them."""
+        """Request and read the scores at `ends`."""
         if served.scores_steps:
             path, asked = "/pooling", {"data": {"token_ids": list(token_ids), "ends": ends}}
         else:

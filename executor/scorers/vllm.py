@@ -1,10 +1,9 @@
-"""A PRM of any convention, served by vLLM inside this process.
+"""A PRM of any convention on a vLLM engine in this process.
 
-A solution is one `token_classify` request, of which the scores at the ends of its steps are read.
-vLLM keeps such requests from reading the prefix cache, since they then have scores for the tokens
-after the cached ones only. That is all that is wanted here, so they are let: a step that a search
-adds costs its own tokens, and those of the cache block it begins in, however long the solution is;
-a whole solution is one pass.
+A solution is one `token_classify` request; the scores at the ends of its steps are read. By default
+vLLM does not let such requests read the prefix cache, since they then have no scores for the cached
+tokens. Those are not needed here, so the requests read it: a new step of a search costs its own
+tokens and those of the cache block in which it begins, and a whole solution is one pass.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from executor.engines.base import Engine, EngineCounters, Output
+from executor.concurrency import to_the_end
+from executor.engines.base import Engine, EngineCounters, EngineOutput
 from executor.engines.delivery import Delivery, post
 from executor.engines.host import host
 from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step
-from executor.policies.vllm import to_the_end
 from executor.scorers.base import Convention, Places, at_every_token
 
 
-class VllmPrm:
-    """A PRM served by vLLM inside this process."""
+class VllmScorer:
+    """A PRM on a vLLM engine in this process."""
 
     def __init__(self, name: str, engine: Engine, convention: Convention) -> None:
         self.name = name
@@ -41,11 +40,13 @@ class VllmPrm:
     @classmethod
     def load(
         cls, checkpoint: Checkpoint, convention: Convention, options: EngineOptions
-    ) -> VllmPrm:
-        """Serve a checkpoint; EngineError where vLLM cannot load it.
+    ) -> VllmScorer:
+        """Load a checkpoint into a new engine.
 
-        The options are the policy's too: where they ask for a longer context than the PRM was made
-        for, it has its own.
+        Its context is the shorter one of that in the options and that the PRM was made for.
+
+        Raises:
+            EngineError: vLLM cannot load it.
         """
         options = options.within(checkpoint.location)
         arguments = at_every_token(convention.engine_arguments())
@@ -57,17 +58,17 @@ class VllmPrm:
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
     ) -> list[float]:
-        """See `Prm.score`; one request, and one more for each step that lies in the cache.
+        """See `StepScorer.score`: one request, and one more for each step that was in the cache.
 
-        All that were answered are charged, also where the caller is cancelled or one fails.
+        All answers are charged, even if the caller is cancelled or a request fails.
         """
-        places = Places.of(self._convention, question, steps, start, self._max_context)
+        places = Places.from_convention(self._convention, question, steps, start, self._max_context)
         self.unjudged += places.beyond
         rewards: dict[int, float] = {}
         if places.within:
             rewards = await self._ask(places.token_ids, places.within[-1:], ledger)
-        # Another search's request may have left a step in the cache: the last token of a request
-        # is always forwarded.
+        # Another search may have left the end of a step in the cache. The last token of a request
+        # is always forwarded, so a request that ends there returns its score.
         if cached := [end for end in places.within if end not in rewards]:
             rewards |= await self._ask(places.token_ids, cached, ledger)
         return [rewards.get(end, 0.0) for end in places.asked]
@@ -75,7 +76,7 @@ class VllmPrm:
     async def _ask(
         self, token_ids: list[int], lengths: Sequence[int], ledger: Ledger
     ) -> dict[int, float]:
-        """Rewards by place, of all places that beginnings of these lengths had forwarded."""
+        """Return rewards by place, for all tokens that prompts of these lengths forwarded."""
         answers = _Answers(len(lengths), asyncio.get_running_loop())
         for number, length in enumerate(lengths):
             self._engine.submit(
@@ -88,25 +89,25 @@ class VllmPrm:
         try:
             await asyncio.shield(answers.done)
         except asyncio.CancelledError:
-            # A score takes one engine step: waiting for it is cheaper than calling it back.
+            # A score takes one engine step, so waiting for it is cheaper than cancelling it.
             await to_the_end(answers.settled())
             raise
         finally:
-            for output in answers.found.values():
+            for output in answers.outputs.values():
                 ledger.charge_prm(output.prompt, output.cached)
         return {
             place: reward
-            for output in answers.found.values()
+            for output in answers.outputs.values()
             for place, reward in enumerate(output.values, start=output.cached + 1)
         }
 
     @property
     def lost(self) -> bool:
-        """See `Prm.lost`."""
+        """See `StepScorer.lost`."""
         return self._engine.lost
 
     def counters(self) -> EngineCounters:
-        """The engine's own token counts since it started."""
+        """See `StepScorer.counters`."""
         return self._engine.count()
 
     def close(self) -> None:
@@ -116,7 +117,7 @@ class VllmPrm:
 
 @functools.cache
 def _pooling_params() -> Callable[..., Any]:
-    """vLLM's class, looked up once: its package finds names anew at each import."""
+    """Return vLLM's class, looked up once: its package searches names at each import."""
     from vllm import PoolingParams
 
     return PoolingParams  # type: ignore[no-any-return]
@@ -129,25 +130,25 @@ def _parameters() -> Any:
 
 
 class _Answers(Delivery):
-    """Gathers the outputs of several requests."""
+    """Collects the outputs of several requests."""
 
     def __init__(self, n: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.found: dict[int, Output] = {}
+        self.outputs: dict[int, EngineOutput] = {}
         self._n = n
         if not n:
             self._end()
 
-    def deliver(self, place: int, output: Output) -> None:
+    def deliver(self, place: int, output: EngineOutput) -> None:
         """Take an output; called on the engine's thread."""
         post(self._loop, self._take, place, output)
 
     async def settled(self) -> None:
-        """Wait until all have been answered, or one has failed."""
+        """Wait until all requests have ended, or one has failed."""
         await asyncio.wait([self.done])
-        self.done.exception()  # whoever was cancelled does not ask for it
+        self.done.exception()  # retrieved, so that asyncio does not log it
 
-    def _take(self, place: int, output: Output) -> None:
-        self.found[place] = output
-        if len(self.found) == self._n:
+    def _take(self, place: int, output: EngineOutput) -> None:
+        self.outputs[place] = output
+        if len(self.outputs) == self._n:
             self._end()

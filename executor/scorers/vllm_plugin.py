@@ -1,9 +1,9 @@
-"""What vLLM lacks for PRMs, and how it learns of it: this project's entry points in its groups.
+"""vLLM plugins of this project: model classes and score requests that vLLM lacks for PRMs.
 
-`register` names model classes, so that workers in processes of their own know them; `steps` names
-the way servers are asked for scores (`executor.scorers.prm.step_scores`). Where `VLLM_PLUGINS`
-lists others, it must list `apportion_prms` and `apportion_steps` too. Names begin with the
-project's: another plugin, or vLLM one day, may have classes for these models.
+`register` registers the model classes in every process of vLLM; `steps` names the class of score
+requests to servers (`executor.scorers.prm.step_scores`). If the variable `VLLM_PLUGINS` is set, it
+must list `apportion_prms` and `apportion_steps`. Class names begin with the project's name, since
+other plugins or vLLM itself may have classes for these models.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ SKYWORK = "ApportionQwen2ForPrmModel"
 
 
 def register() -> None:
-    """Tell vLLM of the classes; none is imported before it is used."""
-    # vLLM calls this in every process it starts, with this project or without.
+    """Register the classes with vLLM; each is imported at its first use."""
+    # vLLM calls this in every process that it starts.
     with contextlib.suppress(ImportError):
         from vllm import ModelRegistry
 
@@ -26,5 +26,5 @@ def register() -> None:
 
 
 def steps() -> str:
-    """The class that `vllm serve --io-processor-plugin apportion_steps` asks for."""
+    """Return the class for `vllm serve --io-processor-plugin apportion_steps`."""
     return "executor.scorers.prm.step_scores.StepScores"

@@ -1,4 +1,4 @@
-"""Search strategies: one module a kind, one function that runs any of them."""
+"""Search strategies: one module per kind, and one function that runs any of them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from executor.strategy import (
 async def search(
     strategy: Strategy, context: Context, *, probes: Sequence[Response] = ()
 ) -> list[Response]:
-    """The final responses of `strategy`, charged to the context's ledger.
+    """Run a strategy and return its final responses, charged to the context's ledger.
 
     Args:
-        strategy: what to run.
+        strategy: the strategy.
         context: the problem and its models.
-        probes: samples drawn before to estimate difficulty; strategies that sample whole
-            responses count them towards their budget, the others cannot use them.
+        probes: samples that were drawn earlier to estimate difficulty; strategies that sample
+            whole responses count them towards their budget, the others cannot use them.
     """
     match strategy:
         case Greedy():

@@ -1,4 +1,4 @@
-"""What all strategies share: partial responses, and the context a problem is searched in."""
+"""Shared parts of all strategies: responses, and the context in which a problem is searched."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -15,35 +15,35 @@ from executor.answers.grader import Grader
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
-from executor.policies.vllm import Draw, Finished, Policy
+from executor.policies.base import Draw, DrawRequest, Finished, Policy
 from executor.problem import Problem
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.strategy import Sampling, Score
 
 T = TypeVar("T")
-# Stands for the tokens of a response up to the place where a step's reward is read.
+# Key of the tokens of a response up to the place where a step's reward is read.
 Prefix = int
 
 
 class State(StrEnum):
-    """Where a response stands."""
+    """The state of a response."""
 
     LIVE = "live"  # more steps may follow
     FINISHED = "finished"  # the policy ended it
-    CUT = "cut"  # it ran into a limit; it has no answer
+    CUT = "cut"  # a limit ended it; it has no answer
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response, or the part of one that has been written so far.
+    """A response, or its part so far.
 
     Attributes:
         steps: its steps.
-        rewards: the PRM's reward of each step; empty where nothing was scored.
-        state: whether it may go on, was finished by the policy, or was cut by a limit.
+        rewards: the PRM's reward of each step; empty if it was not scored.
+        state: whether it may go on, or was ended by the policy or by a limit.
         logprob: log-probability of its tokens under the policy, in nats.
-        branches: `(serial, tokens)` of the draws it is made of in a tree search; responses with a
-            common past share their first ones, so that each token is charged once.
+        branches: `(serial, tokens)` of its draws in a tree search; responses with a common
+            beginning share its draws, so that each token is charged once.
     """
 
     steps: tuple[Step, ...] = ()
@@ -54,48 +54,48 @@ class Response:
 
     @property
     def token_ids(self) -> list[int]:
-        """All its tokens in order."""
+        """All its tokens, in order."""
         return list(itertools.chain.from_iterable(step.token_ids for step in self.steps))
 
     @property
     def n_tokens(self) -> int:
-        """How many tokens it has."""
+        """Its number of tokens."""
         return sum(len(step.token_ids) for step in self.steps)
 
     @property
     def text(self) -> str:
-        """Its text, special tokens left out."""
+        """Its text without special tokens."""
         return "".join(step.text for step in self.steps)
 
 
-class Watch(Protocol):
-    """Whoever is told of what is drawn, with the tokens of the response that stood before it."""
+class DrawWatcher(Protocol):
+    """An observer of draws; `before` holds the tokens of the response before the draw."""
 
     def ended(self, before: Sequence[int], draw: Draw) -> None:
-        """A draw has ended."""
+        """Take a draw that has ended."""
         ...
 
     def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
-        """A draw was cancelled when so much was written."""
+        """Take the tokens of a draw that was cancelled."""
         ...
 
 
 @dataclass(slots=True)
 class Context:
-    """One problem being solved: its models, its settings, its ledger and its token cap."""
+    """The context of one problem: its models, settings, ledger and token cap."""
 
     problem: Problem
     policy: Policy
-    prm: Prm | None
+    prm: StepScorer | None
     sampling: Sampling
     seed: int
     cap: TokenCap
     grader: Grader | None = None
-    """Counts votes on the way, for what needs it."""
+    """Grader that counts votes during the search, if the strategy needs that."""
     early_stop: bool = False
-    """Whether what cannot change the answer any more is left undrawn; needs the grader."""
-    watch: Watch | None = None
-    """Told of all that is drawn."""
+    """Whether to skip draws that cannot change the answer; needs the grader."""
+    watcher: DrawWatcher | None = None
+    """Receives every draw."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -105,7 +105,7 @@ class Context:
 
     @property
     def prompt(self) -> list[int]:
-        """The token ids that ask the problem."""
+        """Token ids that ask the problem."""
         if self._prompt is None:
             self._prompt = self.policy.prompt(self.problem.text, self.problem.before)
         return self._prompt
@@ -122,73 +122,73 @@ class Context:
         first: int = 0,
         finished: Finished | None = None,
     ) -> list[Draw]:
-        """`n` continuations of a response; none where the token cap or the context is full.
+        """Draw `n` continuations of a response; none if the token cap or the context is full.
 
         Args:
-            so_far: the response's tokens until here.
-            n: draws.
-            max_tokens: most tokens a draw.
-            where: names the place in the search; with the problem and the seed it makes the
-                draws' seed, whatever order branches run in.
-            temperature: overrides the sampling temperature.
+            so_far: tokens of the response so far.
+            n: number of draws.
+            max_tokens: most tokens per draw.
+            where: name of the place in the search. With the problem and the base seed it gives the
+                seed of the draws, in whatever order branches run.
+            temperature: temperature in place of the sampling temperature.
             stop: strings that end a draw.
-            first: index of the first one, where the draws of one place are asked for bit by bit;
-                draw `i` has the same seed however they are.
-            finished: see `Policy.draw`; its indices begin at 0.
+            first: index of the first draw, if the draws of one place are split into several
+                requests; draw `i` has the same seed in all splits.
+            finished: callback of `DrawRequest`; its indices begin at 0.
         """
         room = self.policy.max_context - len(self.prompt) - len(so_far)
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
-        watch = self.watch
-        told: dict[str, Any] = {"finished": finished}
-        if watch is not None:
-
-            def ended(index: int, draw: Draw) -> None:
-                watch.ended(so_far, draw)
-                if finished is not None:
-                    finished(index, draw)
-
-            told = {"finished": ended, "unfinished": lambda written: watch.cut(so_far, written)}
-        # Cancelled or lost draws keep their reservation: the problem is over, and a cap that gave
-        # back too much would not be one.
+        request = DrawRequest(
+            [*self.prompt, *so_far],
+            n=n,
+            max_tokens=each,
+            temperature=self.sampling.temperature if temperature is None else temperature,
+            top_p=1.0 if temperature == 0 else self.sampling.top_p,
+            seed=derive_seed(self.seed, self.problem.id, where) + first,
+            ledger=self.ledger,
+            stop=stop,
+            finished=finished,
+        )
+        if self.watcher is not None:
+            request = _watched(request, so_far, self.watcher)
+        # Cancelled or lost draws keep their reservation: the problem is over, and giving back too
+        # much would break the cap.
         used = n * each
         try:
-            draws = await self.policy.draw(
-                [*self.prompt, *so_far],
-                n=n,
-                max_tokens=each,
-                temperature=self.sampling.temperature if temperature is None else temperature,
-                top_p=1.0 if temperature == 0 else self.sampling.top_p,
-                seed=derive_seed(self.seed, self.problem.id, where) + first,
-                stop=stop,
-                ledger=self.ledger,
-                **told,
-            )
+            draws = await self.policy.draw(request)
             used = sum(len(draw.token_ids) for draw in draws)
         finally:
             self.cap.settle(n * each, used)
         return draws
 
     def scored(self, steps: Sequence[Step]) -> tuple[float, ...] | None:
-        """The rewards of a response's steps, as `score` has them; None where some are missing."""
+        """Return the rewards of a response's steps (see `score`), or None if some are unknown."""
         keys = self._keys(steps)
         if any(key not in self._rewards for key in keys):
             return None
         return tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
 
     async def score(self, responses: Sequence[Sequence[Step]]) -> list[tuple[float, ...]]:
-        """Rewards of every step of every response; what was scored before is not scored again.
+        """Return the rewards of every step of every response; no step is scored twice.
 
-        A step's reward depends on what is written up to it, so responses that begin alike share
-        the rewards of their beginning, and equal ones are scored once. A last step in which
-        nothing is written is worth 0.
+        The reward of a step depends only on the text up to it. So responses with a common
+        beginning share its rewards, and equal responses are scored once. Blank steps at the end
+        have the reward 0.
+
+        Args:
+            responses: steps of each response.
+
+        Raises:
+            InputError: the context has no PRM.
+            EngineError: the PRM's engine was lost.
         """
         if self.prm is None:
             raise InputError("this strategy needs a PRM; give one with --prm")
         prefixes = [self._keys(steps) for steps in responses]
-        # Whoever asks first, asks for all: other branches of the search wait for its answer, and
-        # ask for themselves only where it was cancelled.
+        # The first branch asks for all: other branches wait for its answer, and ask themselves only
+        # if it was cancelled.
         while not all(key in self._rewards for keys in prefixes for key in keys):
             others = {self._asked[key] for keys in prefixes for key in keys if key in self._asked}
             questions = self._claim(responses, prefixes)
@@ -197,7 +197,7 @@ class Context:
                 for other in others:
                     await other.answered()
             finally:
-                for one in questions:  # those too that were cancelled before they began
+                for one in questions:  # including those that were cancelled before they began
                     self._release(one)
         return [
             tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
@@ -205,10 +205,10 @@ class Context:
         ]
 
     def _keys(self, steps: Sequence[Step]) -> list[Prefix]:
-        """A key for what is written up to the place of each step's reward.
+        """Return a key of the tokens up to the place of each step's reward.
 
-        Keys are nodes of a tree whose edges are pieces of tokens, so that long beginnings are kept
-        once. Blank steps at the end have none.
+        Keys are nodes of a tree whose edges are pieces of tokens, so that long beginnings are
+        stored once. Blank steps at the end have no key.
         """
         keys: list[Prefix] = []
         written: Prefix = 0
@@ -225,7 +225,7 @@ class Context:
     def _claim(
         self, responses: Sequence[Sequence[Step]], prefixes: Sequence[Sequence[Prefix]]
     ) -> list[_Question]:
-        """What nobody has asked the PRM yet; it counts as asked from here on."""
+        """Return the questions that no branch has asked the PRM yet, and mark them as asked."""
         questions = []
         for steps, keys in zip(responses, prefixes, strict=True):
             start = 0
@@ -257,9 +257,22 @@ class Context:
         one.release()
 
 
+def _watched(request: DrawRequest, before: Sequence[int], watcher: DrawWatcher) -> DrawRequest:
+    """Return the same request, reported to a watcher as well."""
+
+    def finished(index: int, draw: Draw) -> None:
+        watcher.ended(before, draw)
+        if request.finished is not None:
+            request.finished(index, draw)
+
+    return replace(
+        request, finished=finished, unfinished=lambda written: watcher.cut(before, written)
+    )
+
+
 @dataclass(eq=False, slots=True)
 class _Question:
-    """Steps the PRM is asked for: `steps[start:]`, known by `keys`."""
+    """A request for the rewards of `steps[start:]`, whose keys are `keys`."""
 
     steps: Sequence[Step]
     start: int
@@ -268,20 +281,20 @@ class _Question:
     _event: asyncio.Event | None = None
 
     async def answered(self) -> None:
-        """Wait until it was answered, or given up."""
+        """Wait until it is answered or given up."""
         if not self.released:
             self._event = self._event or asyncio.Event()
             await self._event.wait()
 
     def release(self) -> None:
-        """It was answered, or given up."""
+        """Mark it as answered or given up."""
         self.released = True
         if self._event is not None:
             self._event.set()
 
 
 async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of branches run at once; where one fails, the others are cancelled first."""
+    """Run branches concurrently and return their results; if one fails, cancel the others."""
     given = list(branches)
     if len(given) <= 1:
         return [await branch for branch in given]
@@ -296,28 +309,28 @@ async def together(branches: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def derive_seed(seed: int, *keys: str) -> int:
-    """A 31-bit seed for one place of one problem, the same on every machine.
+    """Return a 31-bit seed for one place of one problem, the same on every machine.
 
-    What equal seeds promise, and `tests/executor/run/test_determinism.py` tests:
+    Equal seeds promise the following, which `tests/executor/run/test_determinism.py` tests:
 
-    - The requests a search sends follow from the seed and from what the engines answered, whatever
-      else runs and in whatever order answers come. Only where a token cap is nearly spent do
-      branches share what is left in the order they come.
-    - One problem at a time, on engines just started: the same tokens and ledger, and rewards up to
-      rounding.
-    - Problems beside each other share batches, which are made up as requests come, and the last
-      bits of what vLLM computes depend on the batch. Rewards differ by rounding, and so may a draw
-      that hangs on it, with all that follows: there is no promise. vLLM's batch-invariant mode
-      (`VLLM_BATCH_INVARIANT`) is made for GPUs; on a CPU no step works under it.
-    - A prefix cache filled before changes the ledger (what is cached is not forwarded), and samples
-      no more than by rounding.
+    - The requests of a search depend only on the seed and on the engines' answers, whatever else
+      runs and in whatever order answers come. The exception is a token cap that is nearly spent:
+      branches share the rest in the order they come.
+    - One problem at a time, on fresh engines, gives the same tokens and ledger, and the same
+      rewards up to rounding.
+    - Concurrent problems share batches, and the last bits of vLLM's results depend on the batch. So
+      rewards differ by rounding, a draw that depends on the last bits may differ, and so may all
+      that follows: there is no promise. vLLM's batch-invariant mode (`VLLM_BATCH_INVARIANT`) is
+      made for GPUs; on a CPU no step works with it.
+    - A prefix cache with earlier contents changes the ledger (cached tokens are not forwarded), and
+      changes samples at most by rounding.
     """
     digest = hashlib.sha256(repr((seed, *keys)).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
 
 def aggregate(rewards: Sequence[float], score: Score) -> float:
-    """Step rewards as one number; a response without steps is worth 0."""
+    """Return step rewards as one number; 0 for a response without steps."""
     if not rewards:
         return 0.0
     match score:

@@ -1,22 +1,23 @@
-"""What a search has come to when it is ended before its end."""
+"""Partial results of a search that is cancelled before its end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from executor.policies.vllm import Draw, Finish
+from executor.models.stopping import Finish
+from executor.policies.base import Draw
 from executor.search import Context, Response, State
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A draw, or what there was of it when it was cut.
+    """A draw, or its part when it was cancelled.
 
     Attributes:
-        before: tokens of the response that stood before it.
+        before: tokens of the response before it.
         own: its tokens.
-        logprob: of them, in nats.
+        logprob: log-probability of its tokens, in nats.
     """
 
     before: tuple[int, ...]
@@ -25,52 +26,51 @@ class _Written:
 
     @property
     def token_ids(self) -> tuple[int, ...]:
-        """All of the response."""
+        """All tokens of the response."""
         return self.before + self.own
 
 
-class SoFar:
-    """Watches the draws of a context, and keeps what could be answered with at any time."""
+class PartialResults:
+    """Watches the draws of a context, and keeps the responses that could be answered with."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._ended: list[_Written] = []
         self._longest = _Written((), ())
         self._aside: tuple[_Written, ...] = ()
-        context.watch = self
+        context.watcher = self
 
     def ended(self, before: Sequence[int], draw: Draw) -> None:
-        """See `Watch.ended`."""
+        """See `DrawWatcher.ended`."""
         if draw.finish is Finish.EOS:
             self._ended.append(_Written(tuple(before), tuple(draw.token_ids), draw.logprob))
         else:
             self.cut(before, draw.token_ids)
 
     def cut(self, before: Sequence[int], written: Sequence[int]) -> None:
-        """See `Watch.cut`."""
+        """See `DrawWatcher.cut`."""
         longest = self._longest
         if len(before) + len(written) > len(longest.before) + len(longest.own):
             self._longest = _Written(tuple(before), tuple(written))
 
     def set_aside(self) -> None:
-        """What was drawn until now stays charged as it is, though it may be answered with."""
+        """Keep the charge of all draws so far as it is, even if one of them is answered with."""
         self._aside = (*self._ended, self._longest)
 
     def responses(self, *, scored: bool) -> list[Response]:
-        """The responses that have ended, in the order they did; else the longest part of one.
+        """Return the ended responses, in the order they ended, or else the longest part of one.
 
         Args:
-            scored: whether they are chosen from by their scores. Where some of them have one, only
-                these are then of use: an unscored one would count as worthless.
+            scored: whether a vote will use their scores. If some responses have a score, only these
+                are returned: the others would count as worthless.
         """
         return [response for _, response in self._kept(scored)]
 
     def charge(self, *, scored: bool) -> None:
-        """Charge what is in `responses` as generated, and all else but what was set aside as
-        discarded.
+        """Charge the tokens in `responses` as generated, and others as discarded.
 
-        What a cancelled request had written was charged as discarded. Responses are charged as the
-        searches themselves do: each draw for itself, and what branches of a tree begin with once.
+        Draws that were set aside keep their charge. Responses are charged as in the searches: each
+        draw by itself, and the common beginnings of branches once.
         """
         ledger = self._context.ledger
         nodes: dict[tuple[int, int], int] = {}

@@ -1,8 +1,8 @@
-"""Whole responses: greedy, majority and best-of-N differ only in what follows.
+"""Strategies that sample whole responses: greedy, majority, best-of-N.
 
-Responses are drawn in one request, or, where a vote may be settled before the last of them, as many
-at a time as could settle it: each is graded (and scored) as soon as it has ended, and more are
-asked for as soon as those under way cannot do. Response i is drawn with the same seed either way.
+Responses are drawn in one request. If a vote may be settled early, they are drawn in several: each
+request asks for the fewest responses that could settle it, and each response is graded (and scored)
+as soon as it has ended. Response i has the same seed in both cases.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from executor.answers.grader import Vote
-from executor.policies.vllm import Draw, Finish
+from executor.answers.voting import Vote
+from executor.models.stopping import Finish
+from executor.policies.base import Draw
 from executor.search.base import Context, Response, State
-from executor.search.settle import Ballot, Confident, Fewest, Standing
+from executor.search.settle import Ballot, ConfidenceRule, Fewest, Standing
 from executor.strategy import AdaptiveMajority, BestOfN
 
-# What becomes of responses that have ended.
+# Processes responses that have ended, for instance scores them.
 Finishing = Callable[[Sequence[Response]], Awaitable[Sequence[Response]]]
-# Of the first responses and how many may still come: the fewest further ones that could be enough;
-# 0 where those are.
+# Returns, for the first responses and the number of those still possible, the fewest further
+# responses that could be enough; 0 if no more are needed.
 Missing = Callable[[Sequence[Response], int], Awaitable[int]]
 
 
 async def greedy(context: Context) -> list[Response]:
-    """One response at temperature 0."""
+    """Draw one response at temperature 0."""
     draws = await context.draw(
         (), 1, max_tokens=context.sampling.max_tokens, where="greedy", temperature=0.0
     )
@@ -34,19 +35,19 @@ async def greedy(context: Context) -> list[Response]:
 
 
 async def sample(context: Context, n: int, *, where: str = "sample") -> list[Response]:
-    """`n` sampled responses, in one request."""
+    """Draw `n` samples in one request."""
     return await _Flight(context, where, (), n, None).all()
 
 
 async def sample_until(
     context: Context, n: int, missing: Missing, *, where: str = "sample"
 ) -> list[Response]:
-    """The first of `n` sampled responses, as many as `missing` needs; see `_Flight.until`."""
+    """Draw the first of `n` samples, as many as `missing` asks for; see `_Flight.until`."""
     return await _Flight(context, where, (), n, None).until(missing)
 
 
 async def score_all(context: Context, responses: Sequence[Response]) -> list[Response]:
-    """The responses with a reward for every step, scored concurrently."""
+    """Score the steps of all responses concurrently and return the responses with rewards."""
     rewards = await context.score([response.steps for response in responses])
     return [
         Response(one.steps, given, one.state, one.logprob, one.branches)
@@ -57,7 +58,7 @@ async def score_all(context: Context, responses: Sequence[Response]) -> list[Res
 async def best_of_n(
     context: Context, strategy: BestOfN, *, given: Sequence[Response] = ()
 ) -> list[Response]:
-    """`n` scored responses, of which `given` were drawn before; fewer where the vote is settled."""
+    """Draw and score `n` samples, including those `given`; fewer if the vote is settled early."""
 
     given = given[: strategy.n]
     unscored = [response for response in given if not response.rewards]
@@ -71,9 +72,9 @@ async def best_of_n(
 
 
 async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) -> list[Response]:
-    """`n` sampled responses, of which `given` were drawn before; fewer where the vote is settled.
+    """Draw `n` samples, including those `given`; fewer if the vote is settled early.
 
-    Those drawn before go by the name `probe`.
+    The earlier samples were drawn at the place `probe`.
     """
     flight = _Flight(context, "sample", given[:n], n, None)
     if not context.early_stop:
@@ -85,9 +86,9 @@ async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) 
 async def adaptive_majority(
     context: Context, strategy: AdaptiveMajority, *, given: Sequence[Response] = ()
 ) -> list[Response]:
-    """Samples until the leading answer leads surely enough, at most `n`; `given` come first."""
+    """Draw samples, `given` ones first, until the leading answer is sure enough; at most `n`."""
     ballot = Ballot(context.grader, Vote.MAJORITY)
-    rule = Confident(strategy.confidence)
+    rule = ConfidenceRule(strategy.confidence)
 
     def fewest(standing: Standing, left: int) -> int:
         return min(rule.fewest(standing, left), ballot.fewest(standing, left))
@@ -104,15 +105,15 @@ def _by_vote(ballot: Ballot, fewest: Fewest) -> Missing:
 
 
 class _Flight:
-    """Responses under way: drawn, finished as they end, and kept in the order of their indices.
+    """Responses that are being drawn; each is processed when it ends, and kept in its place.
 
     Args:
-        context: of the problem.
-        where: names the draws, for their seed.
-        given: responses that come before them.
-        n: most responses in all.
-        finishing: what becomes of them as soon as they have ended, of those that end in one turn of
-            the loop together; None: nothing.
+        context: context of the problem.
+        where: place of the draws, for their seed.
+        given: earlier responses, which come first.
+        n: most responses in total.
+        finishing: function that processes the responses that ended in one turn of the loop; None
+            leaves them as they are.
     """
 
     def __init__(
@@ -134,23 +135,22 @@ class _Flight:
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._over = False
-        # What each may take must not depend on how many are asked for at a time.
+        # The room of each response must not depend on how the draws are split into requests.
         share = context.cap.left // self._left if self._left > 0 else 0
         self._most_tokens = min(context.sampling.max_tokens, share)
         if self._most_tokens < 1:
             self._left = 0
 
     async def all(self) -> list[Response]:
-        """All of them."""
+        """Draw all responses."""
         return await self._run(self._ask_for_all)
 
     async def until(self, missing: Missing) -> list[Response]:
-        """The first ones, as many as it takes for nothing to be missing, however they come in.
+        """Draw the first responses, until none is missing, in whatever order they end.
 
-        Those are looked at that came before all that are still out, and at every time as many are
-        asked for beyond them as it takes at the least. No rule that looks at the responses one
-        after another could end before those have come: so no more are drawn than by drawing one
-        at a time, in whatever order they end.
+        Only the responses before the first unfinished one count. Beyond them, the fewest responses
+        that could be enough are requested at any time. A rule that looks at the responses one after
+        another could not end before those have ended, so no more are drawn than one at a time.
         """
         known = list(self._given)
 
@@ -184,7 +184,7 @@ class _Flight:
                     task.result()
                 await ask()
         finally:
-            self._over = True  # what ends while its request is being cancelled is not scored
+            self._over = True  # responses that end during the cancellation are not scored
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

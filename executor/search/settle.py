@@ -1,9 +1,9 @@
-"""When a vote is settled: whatever is still to come, the answer stays what it is.
+"""Rules that tell when a vote is settled: no further response can change its answer.
 
-All rules look at the first m of n responses, in the order of their indices, and bound what the
-others can add. Votes put an answer into the first class it is equivalent to
-(`executor.answers.grader.Classes`), so what the first m are sorted into never changes afterwards,
-even where equivalence is not transitive.
+All rules look at the first m of n responses, in the order of their indices, and bound the weight
+that the others can add. An answer goes into the first class that it is equivalent to
+(`executor.answers.voting.Classes`), so the classes of the first m never change afterwards, even if
+equivalence is not transitive.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from executor.answers.grader import Classes, Grader, Vote
-from executor.concurrency import promptly
+from executor.answers.grader import Grader
+from executor.answers.voting import Classes, Vote
+from executor.concurrency import inline_or_thread
 from executor.search.base import Response, State, aggregate
 from executor.strategy import Score
 
-# Sums of scores are compared with room for their rounding.
+# Relative tolerance in comparisons of sums of scores.
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the votes stand.
+    """The standing of a vote.
 
     Attributes:
-        leads: weight of the leading class of equal answers; 0 where there is no answer yet.
-        follows: weight of the class behind it; 0 where there is none.
-        first: whether the leading class was seen before every class of the weight `follows`, and
-            so wins when they draw level.
+        leads: weight of the leading class of equivalent answers; 0 without an answer.
+        follows: weight of the second class; 0 if there is none.
+        first: whether the leading class was seen before every class of weight `follows`, so that
+            it wins a tie.
     """
 
     leads: float
@@ -39,20 +40,20 @@ class Standing:
 
 
 class Ballot:
-    """The vote of one strategy, counted while responses come in.
+    """The vote of one strategy, counted while responses end.
 
     Args:
-        grader: extracts answers and says which are the same; a context's may be missing.
+        grader: grader that extracts and compares answers.
         vote: `majority` or `weighted`; `max` is never settled early.
-        score: of the responses, for `weighted`.
+        score: rule for the scores of responses, for `weighted`.
 
     Raises:
-        ValueError: there is no grader.
+        ValueError: the grader is None, as in a context without one.
     """
 
     def __init__(self, grader: Grader | None, vote: Vote, score: Score | None = None) -> None:
         if grader is None:
-            raise ValueError("votes cannot be counted on the way without a grader")
+            raise ValueError("counting votes during a search needs a grader")
         self.vote = vote
         self._score = score
         self._extract = lru_cache(maxsize=None)(grader.extract)
@@ -61,13 +62,13 @@ class Ballot:
         self._counted = 0
 
     async def count(self, responses: Sequence[Response]) -> Standing:
-        """How the votes stand with these responses, of which the first ones were counted before."""
+        """Return the standing with these responses; those counted before come first."""
         for index in range(self._counted, len(responses)):
             response = responses[index]
             done = response.state is State.FINISHED
             answer = self._extract(response.text) if done else None
-            # A new answer may have to be compared in the grader's process.
-            leader = await promptly(partial(self._classes.add, index, answer))
+            # The grader may need its child process to compare a new answer.
+            leader = await inline_or_thread(partial(self._classes.add, index, answer))
             if leader >= 0:
                 self._weights.setdefault(leader, []).append(self._weight(response))
         self._counted = len(responses)
@@ -79,11 +80,11 @@ class Ballot:
         return Standing(-totals[0][0], follows, first=all(totals[0][1] < one for one in level))
 
     def settled(self, standing: Standing, bound: float) -> bool:
-        """Whether the leading class wins whatever comes.
+        """Whether the leading class wins in any case.
 
         Args:
-            standing: of the first responses.
-            bound: the most weight that all others together can add to one class.
+            standing: standing of the first responses.
+            bound: most weight that all other responses together can add to one class.
         """
         lead = standing.leads - standing.follows
         if self.vote is Vote.WEIGHTED:
@@ -91,9 +92,13 @@ class Ballot:
         return lead > bound or (lead == bound and standing.first and standing.leads > 0)
 
     def fewest(self, standing: Standing, left: int) -> int:
-        """The fewest further responses that could settle the vote, `left` being to come; 0: it is.
+        """Return the fewest further responses that could settle the vote; 0 if it is settled.
 
-        With all of j further ones for the leader, it leads by j more, and j fewer can follow.
+        If j further responses all go to the leader, it leads by j more, and j fewer can follow.
+
+        Args:
+            standing: standing of the first responses.
+            left: number of responses that may follow.
         """
         if self.settled(standing, left):
             return 0
@@ -106,10 +111,10 @@ class Ballot:
 
 
 def could_reach(response: Response, score: Score) -> float:
-    """The most that the score of anything that begins with `response` can be.
+    """Return an upper bound of the score of any response that begins with `response`.
 
-    Rewards are at most 1, so the smallest and the product only ever fall; but a blank last step is
-    worth 0 only as long as nothing follows it.
+    Rewards are at most 1, so the minimum and the product only fall. A blank last step, however, is
+    worth 0 only as long as no text follows it.
     """
     falls = score in (Score.MIN, Score.PROD)
     if not falls or any(not step.text.strip() for step in response.steps):
@@ -118,30 +123,30 @@ def could_reach(response: Response, score: Score) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Confident:
-    """Adaptive consistency (Aggarwal et al., arXiv 2305.11860, Sec. 3): sure enough, not certain.
+class ConfidenceRule:
+    """The rule of adaptive consistency (Aggarwal et al., arXiv 2305.11860, Sec. 3).
 
-    Of the two leading answers with counts a and b, the first one's share has the posterior
-    Beta(a + 1, b + 1) under a flat prior; the vote ends where that share is above one half with at
-    least `confidence`.
+    If the two leading answers have the counts a and b, the share of the first has the posterior
+    Beta(a + 1, b + 1) under a flat prior. The vote ends when P(share > 1/2) is at least
+    `confidence`.
     """
 
     confidence: float
 
     def fewest(self, standing: Standing, left: int) -> int:
-        """The fewest further responses for the leader that would do; `left` where none would."""
+        """Return the fewest further responses for the leader that end the vote; at most `left`."""
         a, b = int(standing.leads), int(standing.follows)
         return next((j for j in range(left) if leads_with(a + j, b) >= self.confidence), left)
 
 
 def leads_with(a: int, b: int) -> float:
-    """P(theta > 1/2), theta ~ Beta(a + 1, b + 1).
+    """Return P(theta > 1/2) for theta ~ Beta(a + 1, b + 1).
 
-    For whole numbers that is P(X <= a), X ~ Binomial(a + b + 1, 1/2).
+    For whole numbers it equals P(X <= a) for X ~ Binomial(a + b + 1, 1/2).
     """
     n = a + b + 1
     return float(sum(math.comb(n, k) for k in range(a + 1)) / 2**n)
 
 
-# The fewest further responses that could end a vote: of how it stands, and how many are to come.
+# Returns, for a standing and the number of responses left, the fewest that could end the vote.
 Fewest = Callable[[Standing, int], int]

@@ -1,29 +1,30 @@
-"""The next step of a response, drawn and scored: what every search over steps grows by."""
+"""The next steps of a response, drawn and scored, for searches over steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from executor.models.stopping import Finish
 from executor.models.tokens import with_tail
-from executor.policies.vllm import Draw, Finish
+from executor.policies.base import Draw
 from executor.search.base import Context, Response, State, together
 from executor.search.sampling import score_all
 from executor.strategy import STEP_DELIMITER
 
 
 async def children(context: Context, parent: Response, n: int, where: str) -> list[Response]:
-    """`n` different next steps of `parent`, scored; a parent that may not go on is cut."""
+    """Draw and score `n` next steps of `parent`; without room, return the parent as cut."""
     return await score_all(context, await unscored_children(context, parent, n, where))
 
 
 async def unscored_children(
     context: Context, parent: Response, n: int, where: str
 ) -> list[Response]:
-    """The same without the rewards of what is new."""
+    """Draw `n` next steps of `parent` without scoring them; see `children`."""
     draws = await _draw_step(context, parent, n, where)
     if not draws:
-        # The token cap is spent: the parent itself stands for all its children.
+        # The token cap is spent: the parent itself represents all its children.
         return [replace(parent, state=State.CUT)] if parent.steps else []
     return [_append(context, parent, draw) for draw in draws]
 
@@ -43,13 +44,13 @@ async def _draw_step(context: Context, parent: Response, n: int, where: str) -> 
 
 
 def _blank(context: Context, draw: Draw) -> bool:
-    """Whether the stop string came before anything was written."""
+    """Whether the stop string came before any text."""
     tokens = context.policy.tokens
     return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids))
 
 
 async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: str) -> Draw:
-    """Draw on until something is written: a step is never blank."""
+    """Continue a blank draw until it has text, since a step is never blank."""
     while _blank(context, draw):
         limits = context.sampling
         written = len(so_far) + len(draw.token_ids)
@@ -69,7 +70,7 @@ async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: st
 
 
 def _append(context: Context, parent: Response, draw: Draw) -> Response:
-    """`parent` with one more step; blank or end tokens alone join the step before."""
+    """Append a draw to `parent` as a step; blank or end tokens alone join the step before."""
     step = context.policy.tokens.last_step(draw.token_ids)
     if draw.finish is Finish.STOP:
         step = replace(step, scored=len(step.token_ids))
@@ -90,6 +91,12 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
 
 
 def discard_dropped(context: Context, before: int, responses: Sequence[Response]) -> None:
-    """Charge as discarded what was generated since `before` and is in none of the responses."""
+    """Charge as discarded the tokens that no response holds.
+
+    Args:
+        context: context of the search.
+        before: generated tokens in the ledger when the search began.
+        responses: final responses of the search.
+    """
     kept = dict(branch for response in responses for branch in response.branches)
     context.ledger.discard(context.ledger.generated - before - sum(kept.values()))

@@ -1,4 +1,4 @@
-"""Beam search and DVTS: step by step, each step scored once, the best branches kept."""
+"""Beam search and DVTS: searches step by step that keep the best branches."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.search.base import Context, Response, State, aggregate, together
 from executor.search.settle import Ballot, could_reach
 from executor.search.steps import children, discard_dropped
 from executor.strategy import BeamSearch, Dvts, Score
 
-# A live response and how many children it gets.
+# A live response and its number of children.
 Claim = tuple[Response, int]
-# Whether the answer is settled, with these ended responses and these claims still to be grown.
+# Tells whether the answer is settled, by the ended responses and the claims that would grow.
 Over = Callable[[Sequence[Response], Sequence[Claim]], Awaitable[bool]]
 
 
 async def beam_search(context: Context, strategy: BeamSearch) -> list[Response]:
-    """`n` finished beams, each a draw of its own; fewer where the vote is settled before."""
+    """Return `n` ended beams, each a draw of its own; fewer if the vote is settled early."""
     ballot = _ballot(context, strategy)
 
     async def over(ended: Sequence[Response], claims: Sequence[Claim]) -> bool:
         if ballot is None or not ended or not claims:
             return False
-        # Children of the best may take the places of all the others.
+        # Children of the best parent may take all places.
         most = max(could_reach(parent, strategy.score) for parent, _ in claims)
         each = 1.0 if ballot.vote is Vote.MAJORITY else most
         bound = (strategy.n - len(ended)) * each
@@ -41,9 +41,9 @@ async def beam_search(context: Context, strategy: BeamSearch) -> list[Response]:
 
 
 async def dvts(context: Context, strategy: Dvts) -> list[Response]:
-    """`n / width` subtrees that know nothing of each other; each is a beam search one beam wide.
+    """Search `n / width` independent subtrees, each a beam search with one beam.
 
-    Where the first of them settle the vote, those that are left are cancelled.
+    If the first subtrees settle the vote, the others are cancelled.
     """
     subtrees = (
         _grow(context, strategy.width, strategy.width, strategy.score, f"subtree {index}")
@@ -55,12 +55,12 @@ async def dvts(context: Context, strategy: Dvts) -> list[Response]:
     everything = asyncio.gather(*tasks)
     ended: list[Response] = []
     try:
-        # In their order, not as they end: so what comes later comes later in the vote too.
+        # In their order, not as they end, which is also their order in the vote.
         for number, task in enumerate(tasks, start=1):
             either: list[asyncio.Future[Any]] = [task, everything]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if everything.done():
-                everything.result()  # where one has failed, so has the search
+                everything.result()  # if one has failed, so has the search
             ended += task.result()
             left = (len(tasks) - number) * strategy.width
             if left and ballot and ballot.settled(await ballot.count(ended), left):
@@ -76,7 +76,7 @@ async def dvts(context: Context, strategy: Dvts) -> list[Response]:
 
 
 def _ballot(context: Context, strategy: BeamSearch | Dvts) -> Ballot | None:
-    """What counts the votes on the way, where the vote can be settled early."""
+    """Return the ballot of the search; None if its vote cannot be settled early."""
     if not context.early_stop or strategy.vote is Vote.MAX:
         return None
     return Ballot(context.grader, strategy.vote, strategy.score)
@@ -89,12 +89,11 @@ async def _never(ended: Sequence[Response], claims: Sequence[Claim]) -> bool:
 async def _grow(
     context: Context, n: int, width: int, score: Score, where: str, over: Over = _never
 ) -> list[Response]:
-    """Search until `n` places hold ended responses, or it is `over`.
+    """Search until `n` places hold ended responses, or the search is `over`.
 
-    Every step, candidates claim places in the order of their scores: an ended response takes one
-    and keeps it, a live one takes `width` and fills them with children. What ended so frees places
-    for others, no branch is copied, and exactly `n` responses come out (fewer only where the token
-    cap runs out on the way).
+    In every step, candidates claim places in the order of their scores: an ended response takes and
+    keeps one, a live one takes `width` and fills them with children. So no branch is copied, and
+    exactly `n` responses come out (fewer only if the token cap is spent before).
     """
     ended: list[Response] = []
     candidates = await children(context, Response(), n, f"{where}/0")
@@ -116,10 +115,13 @@ async def _grow(
 def select(
     candidates: Sequence[Response], places: int, width: int, score: Score
 ) -> tuple[list[Response], list[Claim]]:
-    """Which candidates stay: `(ended ones, [(live one, its places)])`, `places` in all.
+    """Choose the candidates that stay, for a total of `places` places.
 
-    Ties go to the earlier candidate. Where fewer live ones are left than places, the places are
-    shared as evenly as they go, the better first.
+    Ties go to the earlier candidate. If live candidates would leave places empty, they share all
+    places as evenly as possible, the better ones first.
+
+    Returns:
+        The ended candidates, and the live ones with their numbers of places.
     """
     ranked = sorted(candidates, key=lambda r: -aggregate(r.rewards, score))
     kept: list[Response] = []
@@ -131,7 +133,7 @@ def select(
     share = places - len(kept)
     claims = []
     for index, parent in enumerate(live):
-        # With all candidates taken the shares may exceed the width; else only the last is less.
+        # If all candidates stay, shares may exceed the width; otherwise only the last is smaller.
         even = -(-share // (len(live) - index))
         mine = min(share, max(width, even))
         claims.append((parent, mine))

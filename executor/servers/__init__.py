@@ -1,1 +1,1 @@
-"""Policies and PRMs that run as `vllm serve` processes somewhere, one or several of a model."""
+"""Clients of model servers: addresses, health, load balancing, metrics."""

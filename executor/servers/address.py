@@ -1,4 +1,4 @@
-"""How a model on servers is named: `http://host:port/v1`, several with commas, `NAME@` before."""
+"""Addresses of served models: `http://host:port/v1`, or several as `NAME@http://...,http://...`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _SCHEMES = ("http://", "https://")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a model is served.
+    """The address of a served model.
 
     Attributes:
-        model: what its tokenizer, template and evidence go by: a catalog name, a checkpoint
-            folder or a hub id; empty where the servers must be asked.
-        urls: of the servers, without `/v1` at the end.
+        model: name of the model, which its tokenizer, template and evidence go by: a catalog name,
+            a checkpoint folder or a hub id; empty if the servers must be asked.
+        urls: URLs of the servers, without `/v1`.
     """
 
     model: str
     urls: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The form `read_address` reads."""
+        """The form that `read_address` reads."""
         at = f"{self.model}@" if self.model else ""
         return at + ",".join(f"{url}/v1" for url in self.urls)
 
 
 def read_address(name: str) -> Address | None:
-    """The address that `name` spells; None where it names a model that is not served.
+    """Return the address that `name` spells, or None if it is another kind of name.
 
     Raises:
-        InputError: it begins like one, and is none.
+        InputError: it begins like an address and is none.
     """
     model, urls = "", name
     if not name.startswith(_SCHEMES):
@@ -60,11 +60,11 @@ def _root(url: str) -> str:
 
 
 def located(name: str | None, model: str | None, option: str) -> str | None:
-    """What `--policy NAME --policy-model MODEL` name together (or the same of a PRM).
+    """Combine the options `--policy NAME --policy-model MODEL`, or those of a PRM, into one name.
 
     Args:
-        name: a model or an address.
-        model: whose address it is.
+        name: name of a model, or an address.
+        model: name of the model at the address.
         option: `policy` or `prm`, for messages.
 
     Raises:
@@ -82,5 +82,5 @@ def located(name: str | None, model: str | None, option: str) -> str | None:
 
 
 def first_line(text: Any) -> str:
-    """A server's words on one line, not too long a one."""
+    """Return a server's words on one line of at most 200 characters."""
     return " ".join(str(text).split())[:200]

@@ -1,4 +1,4 @@
-"""One streamed `/v1/completions` request for one continuation: what is asked, what has come."""
+"""A streamed `/v1/completions` request for one continuation, and its answer so far."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import httpx
 from executor.errors import EngineError
 from executor.models.stopping import StopAt
 from executor.servers.address import first_line
-from executor.servers.server import Lease, LostError, refused
+from executor.servers.server import Lease, ServerLostError, refused
 
-# Tokens a chunk, besides the first, which comes at once: a chunk a token would cost more than
-# small models do.
+# Tokens per chunk, except the first, which comes at once: a chunk per token would cost more time
+# than a small model.
 STREAM_INTERVAL = 16
 
-# What vLLM would take from the model's generation_config where a request is silent.
+# Settings that vLLM would otherwise take from the model's generation_config.
 _PLAIN = {
     "top_k": 0,
     "min_p": 0.0,
@@ -29,8 +29,8 @@ _PLAIN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A continuation that is asked for; `seed` is the child's own."""
+class CompletionRequest:
+    """A request for one continuation; `seed` is the child's own."""
 
     prompt: Sequence[int]
     max_tokens: int
@@ -40,7 +40,7 @@ class Wanted:
     stop: StopAt
 
     def body(self, model: str, request_id: str) -> dict[str, Any]:
-        """The JSON of the request."""
+        """Return the JSON of the request."""
         stop: dict[str, Any] = (
             {"stop": list(self.stop.strings), "include_stop_str_in_output": True}
             if self.stop.strings
@@ -65,16 +65,16 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Completion:
-    """What has come of a continuation so far.
+class StreamedCompletion:
+    """The part of a continuation that a server has sent so far.
 
     Attributes:
-        token_ids: the generated tokens.
+        token_ids: generated tokens.
         logprob: sum of their log-probabilities, in nats.
-        reason: vLLM's `finish_reason`; None while it goes on.
+        reason: vLLM's `finish_reason`; None until the continuation ends.
         met: vLLM's `stop_reason`.
-        cached: prompt tokens the prefix cache spared; 0 where the server does not say.
-        complete: whether the server has said all.
+        cached: cached prompt tokens; 0 if the server does not report them.
+        complete: whether the server has sent everything.
     """
 
     token_ids: list[int] = field(default_factory=list)
@@ -85,11 +85,11 @@ class Completion:
     complete: bool = False
 
     async def read(self, client: httpx.AsyncClient, lease: Lease, body: dict[str, Any]) -> None:
-        """Send the request and take what comes, until the server has said all.
+        """Send the request and read the stream to its end.
 
         Raises:
-            LostError: the server failed, or broke off.
-            EngineError: it refused the request.
+            ServerLostError: the server failed, or the stream broke off.
+            EngineError: the server refused the request.
             httpx.HTTPError: the connection failed.
         """
         url = lease.server.url
@@ -102,7 +102,7 @@ class Completion:
                     self._take(line[6:], url)
                 lease.heard(len(self.token_ids) - before)
         if not self.complete:
-            raise LostError(f"{url}: the answer broke off")
+            raise ServerLostError(f"{url}: the answer broke off")
 
     def _take(self, data: str, url: str) -> None:
         """Take one event of the stream."""

@@ -1,52 +1,75 @@
-"""A server's own token counts, from its `/metrics`."""
+"""Token counts and capacity of a server, read from its `/metrics`."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import httpx
 
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 
-# vLLM does not say how many sequences a server's batch holds; this is what most machines get, and
-# what `apportion serve-command` asks for.
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
+
+# vLLM does not report how many sequences a server's batch holds; this is what most machines get,
+# and what `apportion serve-command` asks for.
 SEQUENCES = 256
 
-_SAMPLE = re.compile(r"^(vllm:\w+)\{(.*)\} (\S+)$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
 _COUNTERS = {
     "vllm:prompt_tokens_total": "prompt",
     "vllm:prompt_tokens_cached_total": "cached",
     "vllm:generation_tokens_total": "generated",
     "vllm:num_preemptions_total": "preemptions",
 }
+_CACHE = "vllm:cache_config_info"
 
 
 def read_counters(text: str) -> EngineCounters:
-    """The token counts in the text of `/metrics`, all engines of the server together."""
+    """Return the token counts in the text of `/metrics`, of all engines of the server together.
+
+    Raises:
+        ValueError: a line of these metrics is not in the Prometheus format.
+    """
     counters = EngineCounters()
-    for name, _, value in _SAMPLE.findall(text):
-        if name in _COUNTERS:
-            attribute = _COUNTERS[name]
-            setattr(counters, attribute, getattr(counters, attribute) + int(float(value)))
+    for sample in _samples(text, *_COUNTERS):
+        attribute = _COUNTERS[sample.name]
+        setattr(counters, attribute, getattr(counters, attribute) + int(sample.value))
     return counters
 
 
 def read_capacity(text: str, max_context: int) -> Capacity:
-    """What the server holds at once; as many contexts as sequences where it does not say."""
+    """Return what the server holds at once; if it does not report that, as many full contexts.
+
+    Args:
+        text: text of `/metrics`.
+        max_context: longest context in tokens.
+
+    Raises:
+        ValueError: a line of these metrics is not in the Prometheus format.
+    """
     tokens = 0
-    for name, labels, _ in _SAMPLE.findall(text):
-        if name == "vllm:cache_config_info":
-            known = dict(_LABEL.findall(labels))
-            blocks, size = known.get("num_gpu_blocks", ""), known.get("block_size", "")
-            if blocks.isdigit() and size.isdigit():
-                tokens += int(blocks) * int(size)
+    for sample in _samples(text, _CACHE):
+        blocks = sample.labels.get("num_gpu_blocks", "")
+        size = sample.labels.get("block_size", "")
+        if blocks.isdigit() and size.isdigit():
+            tokens += int(blocks) * int(size)
     return Capacity(SEQUENCES, tokens or SEQUENCES * max_context)
 
 
+def _samples(text: str, *names: str) -> Iterator[Sample]:
+    """Yield the samples of these names; a server has hundreds of others, which are not parsed."""
+    from prometheus_client.parser import text_string_to_metric_families  # imports an HTTP server
+
+    starts = tuple(f"{name}{after}" for name in names for after in "{ ")
+    lines = (line for line in text.splitlines() if line.startswith(starts))
+    for family in text_string_to_metric_families("\n".join(lines)):
+        yield from family.samples
+
+
 class Tally:
-    """The counts of one server that may be started again, or be gone, while it is counted."""
+    """The counts of one server, which may restart or go away while it is counted."""
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url = url
@@ -55,34 +78,23 @@ class Tally:
         self._last = EngineCounters()
 
     def read(self) -> EngineCounters:
-        """What all lives of the server have counted so far, as far as it was asked in time.
+        """Return what the server has counted so far, including its counts before a restart.
 
-        A server that does not answer keeps the counts it had when it was asked last.
+        A server that does not answer keeps the counts of its last answer. Tokens that a server
+        counted between its last answer and its restart are missing.
         """
         try:
             answer = httpx.get(f"{self._url}/metrics", timeout=self._timeout)
             answer.raise_for_status()
-        except httpx.HTTPError:
-            return _sum(self._before, self._last)
-        now = read_counters(answer.text)
+            now = read_counters(answer.text)
+        except (httpx.HTTPError, ValueError):
+            return self._before + self._last
         if now.prompt < self._last.prompt or now.generated < self._last.generated:
-            self._before = _sum(self._before, self._last)
+            self._before += self._last
         self._last = now
-        return _sum(self._before, now)
+        return self._before + now
 
 
 def total(tallies: list[Tally]) -> EngineCounters:
-    """The counts of several servers together."""
-    counters = EngineCounters()
-    for tally in tallies:
-        counters = _sum(counters, tally.read())
-    return counters
-
-
-def _sum(one: EngineCounters, other: EngineCounters) -> EngineCounters:
-    return EngineCounters(
-        one.prompt + other.prompt,
-        one.cached + other.cached,
-        one.generated + other.generated,
-        one.preemptions + other.preemptions,
-    )
+    """Return the counts of several servers together."""
+    return sum((tally.read() for tally in tallies), EngineCounters())

@@ -1,4 +1,4 @@
-"""Several servers of one model: which one takes a request, which are well, what is tried again."""
+"""A pool of servers of one model: load balancing, health checks and retries."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Any, TypeVar
 
 import httpx
 
+from executor.concurrency import to_the_end
 from executor.errors import EngineError
-from executor.policies.vllm import to_the_end
 from executor.servers.metrics import SEQUENCES
 from executor.servers.prefixes import Prefixes
-from executor.servers.server import Lease, LostError, Patience, Server, allow_files, reason_of
+from executor.servers.server import Lease, Patience, Server, ServerLostError, allow_files, reason_of
 
 T = TypeVar("T")
 
 _TICK = 0.2
-# A server that says nothing for so long is asked whether it is well.
+# Seconds of silence after which a server's health is checked.
 _QUIET = 5.0
-# HTTP clients, in turn: whenever a request begins or ends, one of httpx looks at every pair of its
-# connections, which with hundreds of them takes more time than the answers.
+# Number of HTTP clients, used in turn: whenever a request begins or ends, httpx looks at every pair
+# of a client's connections, which with hundreds of them takes longer than the answers.
 _CLIENTS = 32
-# Who asks whether anything is well goes by what was heard so lately.
+# Seconds for which a sign of life counts as a health check.
 _FRESH = 1.0
-# Seconds in which a server that is not too busy says that it is well.
+# Seconds in which a server that is not too busy answers a health check.
 _PROMPT = 0.3
 
 
 class Pool:
     """The servers of one model, used from one event loop at a time.
 
-    Each `asyncio.run` has clients of its own, which a task of that loop closes in the end; the
-    same task asks for the health of servers that are down or silent.
+    Each event loop has clients of its own. A keeper task of the loop checks the health of servers
+    that are down or silent, and closes the clients in the end.
     """
 
     def __init__(self, label: str, urls: Sequence[str], patience: Patience | None = None) -> None:
@@ -50,31 +50,33 @@ class Pool:
 
     @property
     def client(self) -> httpx.AsyncClient:
-        """The HTTP client of the running loop whose turn it is."""
+        """The running loop's next HTTP client, in turn."""
         self._attach()
         return next(self._clients)
 
     async def request(
         self, prompt: Sequence[int], tokens: int, send: Callable[[Lease], Awaitable[T]]
     ) -> T:
-        """Run `send` on the server that has least to do, again elsewhere where it was lost.
+        """Run `send` on the server with the least work, and on another one if that is lost.
 
         Args:
-            prompt: the request's prompt; servers that have seen its beginning need not forward it.
-            tokens: most tokens it may cost besides.
-            send: sends it and awaits the answer; raises `LostError` for what may be tried again.
+            prompt: prompt of the request; a server that has seen its beginning need not forward
+                that part.
+            tokens: most further tokens that the request may cost.
+            send: function that sends it and awaits the answer; it raises `ServerLostError` for a
+                failure that another server may not have.
 
         Raises:
-            EngineError: it failed on every try, or all servers stayed down.
+            EngineError: every try failed, or all servers stayed down.
         """
         avoid: Server | None = None
         for failures in range(1, self.patience.attempts + 1):
             async with self._lease(prompt, tokens, avoid) as lease:
                 try:
                     return await send(lease)
-                except LostError as error:
+                except ServerLostError as error:
                     avoid, reason = lease.server, str(error)
-                    if avoid.fault is None:  # its health check will tell
+                    if avoid.fault is None:  # down until a health check succeeds
                         self.down(avoid, reason)
             if failures < self.patience.attempts:
                 await asyncio.sleep(self.patience.pause(failures))
@@ -92,12 +94,12 @@ class Pool:
         """Await `reading` of an answer until it ends or its server is given up.
 
         Args:
-            lease: the request's place.
-            reading: reads the answer.
-            stop: ends the request where the caller is cancelled; awaited to its end.
+            lease: place of the request.
+            reading: coroutine that reads the answer.
+            stop: function that ends the request if the caller is cancelled; awaited to its end.
 
         Raises:
-            LostError: the server or the connection was lost, or the server failed.
+            ServerLostError: the server or the connection was lost, or the server failed.
             EngineError: the server refused the request.
         """
         task = asyncio.ensure_future(self._read(lease.server, reading))
@@ -111,7 +113,7 @@ class Pool:
             raise
         if not task.done():
             await end(task)
-            raise LostError(gone.result())
+            raise ServerLostError(gone.result())
         task.result()
 
     async def _read(self, server: Server, reading: Coroutine[Any, Any, None]) -> None:
@@ -119,15 +121,18 @@ class Pool:
             await reading
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self.down(server, reason_of(error))
-            raise LostError(f"{server.url}: {reason_of(error)}") from None
+            raise ServerLostError(f"{server.url}: {reason_of(error)}") from None
         except (httpx.TransportError, httpx.StreamError) as error:
-            # The process may have died, or only this connection: its health check will tell.
+            # The process may have died, or only this connection: a health check will show.
             self.down(server, reason_of(error))
-            raise LostError(f"{server.url}: {reason_of(error)}") from None
+            raise ServerLostError(f"{server.url}: {reason_of(error)}") from None
 
     async def fault(self) -> str | None:
-        """Why nothing can be asked now; None where a server is well. The silent ones are asked, and
-        one that is too busy to say so at once is well for as long as it was heard of lately."""
+        """Return why no server can answer now, or None if one can.
+
+        Silent servers are checked. One that is too busy to answer the check at once counts as well
+        if it gave a sign of life lately.
+        """
         client = self.client
         faults = await asyncio.gather(*(self._fault(server, client) for server in self.servers))
         if any(fault is None for fault in faults):
@@ -136,7 +141,7 @@ class Pool:
         return "; ".join(f"{server.url}: {fault}" for server, fault in pairs)
 
     async def _fault(self, server: Server, client: httpx.AsyncClient) -> str | None:
-        """Why a server cannot be asked now; None where it is well."""
+        """Return why a server cannot answer now, or None if it can."""
         silent = time.monotonic() - max(server.heard, server.asked)
         if server.fault is not None or silent <= _FRESH:
             return server.fault
@@ -144,20 +149,20 @@ class Pool:
             async with asyncio.timeout(_PROMPT):
                 fault = await self._check(server, client)
         except TimeoutError:
-            return f"has said nothing for {silent:.0f} s" if silent > _QUIET else None
+            return f"silent for {silent:.0f} s" if silent > _QUIET else None
         server.asked = time.monotonic()
         if fault is not None and server.fault is None:
             self.down(server, fault)
         return server.fault
 
     def down(self, server: Server, fault: str, *, rest: float = 0.0, losing: bool = False) -> None:
-        """Give a server no requests until its health check is answered.
+        """Give a server no requests until a health check succeeds.
 
         Args:
             server: the server.
-            fault: what is wrong.
-            rest: seconds before it is asked.
-            losing: whether what it is doing is given up, too.
+            fault: reason, for messages.
+            rest: seconds before its health is checked.
+            losing: whether its unfinished requests are given up.
         """
         now = time.monotonic()
         if server.fault is None:
@@ -187,13 +192,13 @@ class Pool:
         try:
             yield lease
         finally:
-            if loop is self._loop:  # else all was forgotten with that loop
+            if loop is self._loop:  # otherwise the request was forgotten with its loop
                 server.outstanding -= lease.left
                 server.requests -= 1
                 self._wake()
 
     async def _free(self, chain: Sequence[int], length: int, avoid: Server | None) -> Server:
-        """The server to give a request to, once one has room; first come, first served."""
+        """Wait for a server with room, first come, first served, and return the best one."""
         first = False
         while True:
             server = self._best(chain, length, avoid) if first or not self._waiting else None
@@ -207,7 +212,7 @@ class Pool:
                 if place in self._waiting:
                     self._waiting.remove(place)
                 else:
-                    self._wake()  # it was this one's turn
+                    self._wake()  # pass the turn on
                 raise
             first = True
 
@@ -222,7 +227,7 @@ class Pool:
         return min(free, key=cost, default=None)
 
     def _wake(self) -> None:
-        """Let the first who waits look again."""
+        """Wake the first request that waits for a server."""
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
@@ -230,7 +235,7 @@ class Pool:
                 return
 
     def _attach(self) -> None:
-        """Make the running loop the pool's; what another loop left under way is forgotten."""
+        """Make the running loop the pool's, and forget the requests of an earlier one."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
@@ -251,22 +256,22 @@ class Pool:
         self._keeper = loop.create_task(self._keep(clients))
 
     async def _keep(self, clients: Sequence[httpx.AsyncClient]) -> None:
-        """Look after the servers until the loop ends, then close its clients."""
+        """Watch the servers until the loop ends, then close its clients."""
         client = clients[0]
         try:
             while True:
                 await asyncio.sleep(_TICK)
-                await asyncio.gather(*(self._look_after(server, client) for server in self.servers))
+                await asyncio.gather(*(self._watch(server, client) for server in self.servers))
                 self._give_up()
         finally:
             await asyncio.gather(*(one.aclose() for one in clients))
 
-    async def _look_after(self, server: Server, client: httpx.AsyncClient) -> None:
+    async def _watch(self, server: Server, client: httpx.AsyncClient) -> None:
         now, stall = time.monotonic(), self.patience.stall
         silent = now - server.heard if server.requests else 0.0
         if silent > stall:
-            # Such servers may call themselves well: they get a rest before they get requests.
-            self.down(server, f"said nothing for {stall:g} s", rest=stall, losing=True)
+            # Its health check may succeed all the same, so it rests before it gets requests again.
+            self.down(server, f"silent for {stall:g} s", rest=stall, losing=True)
         elif server.fault is not None:
             if now >= server.retry_at:
                 await self._try_again(server, client, quiet=silent > _QUIET)
@@ -277,7 +282,7 @@ class Pool:
                 self.down(server, fault, losing=True)
 
     async def _try_again(self, server: Server, client: httpx.AsyncClient, *, quiet: bool) -> None:
-        """Ask a server that is down whether it is well; if not, one that is quiet is given up."""
+        """Check a server that is down; give up a quiet server if the check fails."""
         fault = await self._check(server, client)
         if fault is None:
             server.fault = None
@@ -289,15 +294,15 @@ class Pool:
             self.down(server, fault, rest=self.patience.pause(server.failures), losing=quiet)
 
     async def _check(self, server: Server, client: httpx.AsyncClient) -> str | None:
-        """What is wrong with a server; None where it is well."""
+        """Check a server's health; None if it is well, else the fault."""
         try:
             answer = await client.get(f"{server.url}/health", timeout=self.patience.connect)
         except httpx.HTTPError as error:
             return reason_of(error)
-        return None if answer.status_code == 200 else f"/health says {answer.status_code}"
+        return None if answer.status_code == 200 else f"/health has status {answer.status_code}"
 
     def _give_up(self) -> None:
-        """Fail those who wait where no server has been up for too long."""
+        """Fail the requests that wait if all servers have been down for too long."""
         if any(server.fault is None for server in self.servers):
             return
         since = max(server.down_since for server in self.servers)
@@ -318,7 +323,7 @@ class Pool:
 
 
 async def _first(work: Coroutine[Any, Any, None], gone: asyncio.Future[str]) -> None:
-    """Await `work`, but no longer than its server is there."""
+    """Await `work` until its server is given up."""
     task = asyncio.ensure_future(work)
     either: list[asyncio.Future[Any]] = [task, gone]
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -326,8 +331,8 @@ async def _first(work: Coroutine[Any, Any, None], gone: asyncio.Future[str]) -> 
 
 
 async def end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait until it is over, however it ends."""
+    """Cancel a task and wait for its end."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():
-        task.exception()  # nobody else asks for it
+        task.exception()  # retrieved, so that asyncio does not log it

@@ -1,4 +1,4 @@
-"""Which beginnings of prompts a server has seen lately: its prefix cache likely holds them."""
+"""Beginnings of prompts that a server has seen lately and likely holds in its prefix cache."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MOST = 1 << 14
 
 
 class Prefixes:
-    """The blocks of tokens a server has been sent, each known by all tokens up to its end."""
+    """The token blocks that a server has seen; a block's key covers all tokens up to its end."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, None] = OrderedDict()
+        self._seen: OrderedDict[int, None] = OrderedDict()
 
     @staticmethod
     def chain(prompt: Sequence[int]) -> list[int]:
-        """A key for each whole block of a prompt."""
+        """Return the key of each whole block of a prompt."""
         keys, last = [], 0
         for start in range(0, len(prompt) - BLOCK + 1, BLOCK):
             last = hash((last, tuple(prompt[start : start + BLOCK])))
@@ -25,22 +25,22 @@ class Prefixes:
         return keys
 
     def overlap(self, chain: Sequence[int]) -> int:
-        """How many tokens of a prompt's beginning were seen."""
-        seen = 0
+        """Return how many tokens at a prompt's beginning the server has seen."""
+        tokens = 0
         for key in chain:
-            if key not in self._known:
+            if key not in self._seen:
                 break
-            seen += BLOCK
-        return seen
+            tokens += BLOCK
+        return tokens
 
     def add(self, chain: Sequence[int]) -> None:
-        """Remember a prompt; the longest unused blocks are forgotten."""
+        """Remember a prompt, and forget the least recently used blocks."""
         for key in chain:
-            self._known[key] = None
-            self._known.move_to_end(key)
-        while len(self._known) > _MOST:
-            self._known.popitem(last=False)
+            self._seen[key] = None
+            self._seen.move_to_end(key)
+        while len(self._seen) > _MOST:
+            self._seen.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget all: the server may have been started again."""
-        self._known.clear()
+        """Forget everything, since the server may have restarted."""
+        self._seen.clear()

@@ -1,4 +1,4 @@
-"""Is a server what the user takes it for? Asked before anything runs, one clear line if not."""
+"""Checks, before anything runs, that a server serves the model that the user expects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import httpx
 
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
+from executor.models.checkpoint import name_of
 from executor.models.tokens import Tokens
 from executor.servers.address import first_line
 from executor.servers.metrics import read_capacity
 from executor.servers.server import reason_of
 
-# Words, numbers, signs and a blank line: models with different vocabularies cut it differently.
+# Models with different vocabularies tokenise these words, numbers, signs and line ends differently.
 _SAMPLE = "12 + 30 = 42.\n\nSo the café's answer is \\boxed{42}, isn't it?"
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
@@ -26,13 +27,13 @@ class ServedModel:
     """A model on a server.
 
     Attributes:
-        url: of the server, without `/v1`.
-        id: what the server calls it.
+        url: URL of the server, without `/v1`.
+        id: name of the model on the server.
         max_context: longest context in tokens.
-        capacity: what the server holds at once.
-        cached: whether it says how much of a prompt was cached.
-        aborts: whether it can be told to end a request.
-        scores_steps: whether it has this project's way to score steps (PRMs).
+        capacity: sequences and tokens that the server holds at once.
+        cached: whether it reports cached prompt tokens.
+        aborts: whether it takes requests to end another request.
+        scores_steps: whether it has this project's plugin that scores steps (PRMs).
     """
 
     url: str
@@ -45,31 +46,38 @@ class ServedModel:
 
 
 def served_root(url: str, role: str) -> str:
-    """The folder or hub id that a server says its model was loaded from."""
+    """Return the folder or hub id that a server loaded its model from."""
     with httpx.Client(timeout=_TIMEOUT) as client:
         return str(_models(client, url, role)[0].get("root") or "")
 
 
 def check_served(url: str, role: str, name: str, location: str) -> None:
-    """InputError where no server answers, or it has not the model `name`, loaded from `location`.
+    """Check that a server has the model `name`, loaded from `location`.
 
-    `role` is `policy` or `PRM`, for messages.
+    Args:
+        url: URL of the server.
+        role: `policy` or `PRM`, for messages.
+        name: short name of the model.
+        location: folder or hub id of its checkpoint.
+
+    Raises:
+        InputError: no server answers, or it has another model.
     """
     with httpx.Client(timeout=_TIMEOUT) as client:
         _model(client, url, role, name, location)
 
 
 def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedModel:
-    """What a server of the policy `name` is; nothing but one token is generated.
+    """Ask a server about the policy `name`; it generates one token.
 
     Args:
-        url: of the server.
-        name: the policy's short name.
-        location: its checkpoint.
-        tokens: its tokenizer.
+        url: URL of the server.
+        name: short name of the policy.
+        location: folder or hub id of its checkpoint.
+        tokens: tokenizer of the policy.
 
     Raises:
-        InputError: no server answers, or it is one of another model or of none that writes.
+        InputError: no server answers, or its model is another one or does not write.
     """
     with httpx.Client(timeout=_TIMEOUT) as client:
         model = _model(client, url, "policy", name, location)
@@ -91,10 +99,10 @@ def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedMo
 
 
 def probe_prm(url: str, name: str, location: str) -> ServedModel:
-    """What a server of the PRM `name` is; one token is scored.
+    """Ask a server about the PRM `name`; it scores one token.
 
     Raises:
-        InputError: no server answers, or it is one of another model or of none that scores.
+        InputError: no server answers, or its model is another one or does not score.
     """
     with httpx.Client(timeout=_TIMEOUT) as client:
         model = _model(client, url, "PRM", name, location)
@@ -111,7 +119,7 @@ def probe_prm(url: str, name: str, location: str) -> ServedModel:
 
 
 def _model(client: httpx.Client, url: str, role: str, name: str, location: str) -> dict[str, Any]:
-    """The entry of `/v1/models` that is the model `name`."""
+    """Return the entry of `/v1/models` for the model `name`."""
     models = _models(client, url, role)
     for model in models:
         root = str(model.get("root") or "")
@@ -125,8 +133,6 @@ def _model(client: httpx.Client, url: str, role: str, name: str, location: str) 
 
 
 def _name_of(root: str) -> str:
-    from executor.models.checkpoint import name_of
-
     return name_of(Path(root))
 
 
@@ -153,7 +159,7 @@ def _same_tokenizer(client: httpx.Client, url: str, model: str, name: str, token
     body = {"model": model, "prompt": _SAMPLE, "add_special_tokens": False}
     answer = _post(client, url, "/tokenize", body, "policy")
     if answer.status_code != 200:
-        return  # turned off there; the model's name has been compared
+        return  # the endpoint is turned off; the model's name has been compared
     if _json(answer, url, "policy").get("tokens") != tokens.encode(_SAMPLE):
         raise InputError(
             f"policy {url}: its tokenizer is another than {name}'s; "
@@ -168,9 +174,10 @@ def _served(
     try:
         metrics = client.get(f"{url}/metrics")
         metrics.raise_for_status()
-    except httpx.HTTPError as error:
-        raise InputError(f"{role} {url}: it has no /metrics ({reason_of(error)})") from None
-    return ServedModel(url, model["id"], context, read_capacity(metrics.text, context), **knows)
+        capacity = read_capacity(metrics.text, context)
+    except (httpx.HTTPError, ValueError) as error:
+        raise InputError(f"{role} {url}: /metrics cannot be read ({reason_of(error)})") from None
+    return ServedModel(url, model["id"], context, capacity, **knows)
 
 
 def _post(
@@ -193,7 +200,7 @@ def _json(answer: httpx.Response, url: str, role: str) -> dict[str, Any]:
 
 
 def shortcomings(served: Sequence[ServedModel], role: str) -> list[str]:
-    """What the servers do not say, for whoever reads the ledger."""
+    """Describe the counts that the servers do not report, for readers of the ledger."""
     notes = []
     silent = [one.url for one in served if not one.cached]
     if silent:
@@ -202,13 +209,13 @@ def shortcomings(served: Sequence[ServedModel], role: str) -> list[str]:
             else "--io-processor-plugin apportion_steps"
         )  # fmt: skip
         notes.append(
-            f"{role} on {', '.join(silent)}: started without {option}, it does not say what its "
-            "prefix cache spares; prompts count as forwarded whole"
+            f"{role} on {', '.join(silent)}: started without {option}, it does not report "
+            "cached tokens; whole prompts count as forwarded"
         )
     deaf = [one.url for one in served if role == "policy" and not one.aborts]
     if deaf:
         notes.append(
-            f"policy on {', '.join(deaf)}: started without --enable-scale-out, it does not say "
-            "what cancelled requests had come to; what had been streamed counts"
+            f"policy on {', '.join(deaf)}: started without --enable-scale-out, it does not report "
+            "the tokens of cancelled requests; streamed tokens count"
         )
     return notes

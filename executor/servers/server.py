@@ -1,4 +1,4 @@
-"""One server as its pool sees it, what waiting for servers means, and what their failures are."""
+"""The state of one server in a pool, its failures, and how long the pool waits for servers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from executor.servers.prefixes import Prefixes
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long servers are waited for, in seconds.
+    """Time limits of requests to servers, in seconds unless stated otherwise.
 
     Attributes:
-        connect: until a connection stands, or a health check is answered.
-        stall: that a server may say nothing, on any of its requests, before it counts as lost.
-        outage: that all servers may be down before the run ends.
-        attempts: how often one request is tried at most.
-        back_off: before the first new try; it doubles from try to try, up to `back_off_most`.
+        connect: longest wait for a connection or a health check.
+        stall: longest silence of a server, on all its requests, before it counts as lost.
+        outage: longest time that all servers may be down before the run ends.
+        attempts: most tries of one request (a number).
+        back_off: wait before the second try; it doubles with each try, up to `back_off_most`.
+        back_off_most: longest wait before a try.
     """
 
     connect: float = 5.0
@@ -33,30 +34,33 @@ class Patience:
     back_off_most: float = 10.0
 
     def pause(self, failures: int) -> float:
-        """Seconds before the next try after so many failures, with jitter."""
+        """Return the seconds before the next try after so many failures, with jitter."""
+        # Not tenacity or stamina: they own the loop, and here a try may change the server, and the
+        # health checks of a keeper task share the schedule.
         longest = min(self.back_off_most, self.back_off * 2 ** max(0, failures - 1))
         return float(longest * random.uniform(0.5, 1.0))
 
 
-class LostError(Exception):
-    """A request came to nothing through no fault of its own: it may be tried elsewhere."""
+class ServerLostError(Exception):
+    """The server or connection of a request was lost; another server may answer it."""
 
 
 @dataclass(eq=False)
 class Server:
-    """One server as its pool sees it.
+    """The state of one server in a pool; times are those of `time.monotonic`.
 
     Attributes:
-        url: without `/v1`.
-        outstanding: tokens that requests under way may still cost it.
-        requests: requests under way.
-        taken: requests it was ever given.
-        heard: when it last said anything (`time.monotonic`).
-        fault: why it is taken to be down; None while it is up.
-        down_since, retry_at, failures: while down: since when, when its health is asked for
-            next, and how often it was in vain.
-        asked: when its health was asked for last, while up.
-        prefixes: which prompts it has seen.
+        url: URL without `/v1`.
+        outstanding: tokens that unfinished requests may still cost it.
+        requests: number of unfinished requests.
+        taken: number of requests that it has ever taken.
+        heard: time of its last sign of life.
+        fault: reason why it counts as down; None while it is up.
+        down_since: time when it went down.
+        retry_at: time of the next health check while it is down.
+        failures: failed health checks since it went down.
+        asked: time of the last health check while it was up.
+        prefixes: beginnings of prompts that it has seen.
     """
 
     url: str
@@ -74,18 +78,18 @@ class Server:
 
     @property
     def gone(self) -> asyncio.Future[str]:
-        """Done, with a reason, once what the server is doing is given up."""
+        """A future that gets a reason when the server's requests are given up."""
         if self._gone is None or self._gone.done():
             self._gone = asyncio.get_running_loop().create_future()
         return self._gone
 
     def give_up(self, reason: str) -> None:
-        """Tell whoever awaits something of it that nothing will come."""
+        """Give up the server's requests; their tasks get the reason."""
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(reason)
 
     def start_over(self, now: float) -> None:
-        """Forget what was under way on a loop that is over; ask soon whether it is well."""
+        """Forget the requests of an event loop that has ended; check the server's health soon."""
         self.outstanding = self.requests = 0
         self._gone = None
         self.down_since = self.retry_at = now
@@ -93,18 +97,18 @@ class Server:
 
 @dataclass(eq=False)
 class Lease:
-    """A request's place on a server.
+    """The place of one request on a server.
 
     Attributes:
         server: the server.
-        left: tokens it may still cost.
+        left: tokens that the request may still cost.
     """
 
     server: Server
     left: int
 
     def heard(self, tokens: int = 0) -> None:
-        """The server has said something: `tokens` of what was outstanding are done."""
+        """Note a sign of life of the server, with `tokens` of its outstanding work done."""
         self.server.heard = time.monotonic()
         done = min(tokens, self.left)
         self.left -= done
@@ -112,20 +116,20 @@ class Lease:
 
 
 def refused(status: int, body: bytes, url: str) -> Exception:
-    """What an answer of this HTTP status is: `LostError` where another try may do better."""
+    """Return the error of an HTTP status: `ServerLostError` if another try may succeed."""
     words = first_line(body.decode(errors="replace"))
     if status >= 500:
-        return LostError(f"{url}: status {status}, {words}")
+        return ServerLostError(f"{url}: status {status}, {words}")
     return EngineError(f"{url} refused a request: status {status}, {words}")
 
 
 def reason_of(error: Exception) -> str:
-    """An error of httpx in words, which it does not always have."""
+    """Describe an error of httpx, some of which have no message."""
     return first_line(error) or type(error).__name__
 
 
 def allow_files(more: int) -> None:
-    """Let this process open so many files beyond the usual thousand, as far as it may."""
+    """Raise this process's limit of open files by `more`, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 4096 + more
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,1 +1,1 @@
-"""The store: runs, outcomes and artefacts in a database."""
+"""The store of runs: a SQL database."""

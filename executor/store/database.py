@@ -1,4 +1,4 @@
-"""The database of a store: its tables, and how it is opened, made and brought up to date."""
+"""The database of a store: its tables, how it is opened and created, and upgrades."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from executor.errors import InputError
 from executor.ledger import COLUMNS
 
 SCHEMA_VERSION = 2
-_LOCK_TIMEOUT = 30.0  # seconds a writer waits for another
+_LOCK_TIMEOUT = 30.0  # seconds that a writer waits for another
 
 _metadata = MetaData()
 
@@ -110,7 +110,7 @@ ARTEFACTS = Table(
 
 
 def open_database(url: str, *, create: bool) -> Engine:
-    """Connect to a store's database, its tables brought up to date; made where `create`.
+    """Connect to a store's database, upgrade its tables, and if `create`, create them.
 
     Raises:
         InputError: see `Store.open`.
@@ -119,13 +119,13 @@ def open_database(url: str, *, create: bool) -> Engine:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: the port is not a number
         raise InputError(
-            f"store {url}: not a database URL; right would be for instance sqlite:///apportion.db"
+            f"store {url}: not a database URL; expected for instance sqlite:///apportion.db"
         ) from None
     options: dict[str, Any] = {}
     if parsed.get_backend_name() == "sqlite":
         path = _sqlite_file(parsed)
         if path is None:
-            # A memory belongs to its connection: all threads must share one.
+            # A database in memory belongs to its connection, so all threads must share one.
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         else:
             _check_sqlite_file(url, path, create)
@@ -142,7 +142,7 @@ def open_database(url: str, *, create: bool) -> Engine:
 
 
 def _sqlite_file(url: URL) -> Path | None:
-    """The file a SQLite URL names, be it as a `file:` URI; None for a store in memory."""
+    """Return the file of a SQLite URL, which may be a `file:` URI; None for a store in memory."""
     name = url.database or ""
     if name in ("", ":memory:", "file::memory:") or url.query.get("mode") == "memory":
         return None
@@ -150,7 +150,7 @@ def _sqlite_file(url: URL) -> Path | None:
 
 
 def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
-    """Say plainly what SQLite would only fail on at the first write."""
+    """Check early, with clear messages, what SQLite would find only at the first write."""
     if not path.exists():
         if not create:
             raise InputError(f"store {url}: there is no such file; profile or measure makes one")
@@ -158,8 +158,8 @@ def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
             raise InputError(f"store {url}: the folder {path.parent} does not exist")
         return
     if path.is_dir():
-        raise InputError(f"store {url}: is a folder; right would be a file in it")
-    # Root may write what is marked read-only; the mark is meant all the same.
+        raise InputError(f"store {url}: is a folder; expected a file in it")
+    # Root could write a read-only file; the mark holds for root too.
     writable = path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
     if create and not (writable and os.access(path, os.W_OK)):
         raise InputError(f"store {url}: the file is read-only; make it writable or use --store")
@@ -169,7 +169,7 @@ def _sqlite_settings(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_LOCK_TIMEOUT * 1000:.0f}")
     _use_wal(cursor)
-    # A commit reaches the disk before it is called done: a kill or a power cut loses nothing.
+    # A commit reaches the disk before it returns: a kill or a power cut loses nothing.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
@@ -178,8 +178,8 @@ def _sqlite_settings(connection: Any, _: Any) -> None:
 def _use_wal(cursor: Any) -> None:
     """Turn on the write-ahead log.
 
-    SQLite does not wait for a lock here, whatever the time-out: two connections that make the
-    switch at once would wait for each other for ever. So the loser tries again.
+    SQLite does not wait for a lock here, whatever the time-out, since two connections that switch
+    at once would wait for each other forever. So the loser tries again.
     """
     give_up = time.monotonic() + _LOCK_TIMEOUT
     while True:
@@ -187,7 +187,7 @@ def _use_wal(cursor: Any) -> None:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            # The low byte: the code proper, without what kind of busy it is.
+            # The low byte is the primary code, without the kind of busy.
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > give_up:
                 raise
@@ -195,7 +195,7 @@ def _use_wal(cursor: Any) -> None:
 
 
 def _prepare(engine: Engine, url: str, create: bool) -> None:
-    """Make the tables, or check that they are those of this version."""
+    """Create the tables, or check that they are those of this version."""
     tables = set(inspect(engine).get_table_names())
     if _schema.name not in tables and create:
         tables = _make_tables(engine, url)
@@ -212,35 +212,35 @@ def _prepare(engine: Engine, url: str, create: bool) -> None:
 
 @contextmanager
 def begin(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes, all of it or nothing, with no other writer in between."""
+    """Open a transaction that writes everything or nothing, with no other writer in between."""
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            # The driver would begin none before a SELECT or a CREATE: another process could write
-            # between our look and our insert, and a kill could leave half of the tables.
+            # The driver begins no transaction before a SELECT or a CREATE: another process could
+            # write between our look and our insert, and a kill could leave half of the tables.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
 
 
 def _make_tables(engine: Engine, url: str) -> set[str]:
-    """Make all tables or none, unless another process has just done so; the tables there now."""
+    """Create all tables or none, unless another process just did; return all tables' names."""
     with begin(engine) as connection:
         tables = set(inspect(connection).get_table_names())
         if _schema.name not in tables:
             if tables & set(_metadata.tables):
-                raise InputError(f"store {url}: has tables of another program under our names")
+                raise InputError(f"store {url}: has tables of another program with the same names")
             _metadata.create_all(connection)
             connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
         return tables | set(_metadata.tables)
 
 
 def _upgraded(engine: Engine) -> int | None:
-    """The schema's version, after tables of the last one have been brought up to this one."""
+    """Upgrade tables of the previous version, and return the schema's version."""
     with engine.connect() as connection:
         version = connection.execute(select(_schema.c.version)).scalar()
     if version != 1:
         return version
     with begin(engine) as connection:
-        # Another process may have been quicker.
+        # Another process may have upgraded them meanwhile.
         version = connection.execute(select(_schema.c.version)).scalar()
         if version == 1:
             name = COLUMNS["spared"]
@@ -253,7 +253,7 @@ def _upgraded(engine: Engine) -> int | None:
 
 
 def reason(error: SQLAlchemyError) -> str:
-    """What the driver says went wrong, in one line."""
+    """Return the driver's message in one line."""
     cause = getattr(error, "orig", None) or error
     lines = str(cause).splitlines()
     return lines[0] if lines else type(cause).__name__

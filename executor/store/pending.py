@@ -1,8 +1,7 @@
-"""Answers that may still be told right or wrong, kept in a store within bounds of size and age.
+"""Pending answers, for which feedback may still come, kept within bounds of size and age.
 
-They are no evidence: nothing reads them but who is told of one. Their table is made when the first
-is kept, by whoever keeps it; a program that does not know it is not disturbed by it, so it belongs
-to no version of the schema.
+They are no evidence; only feedback on an answer reads it. The first answer creates their table. The
+table belongs to no version of the schema, since programs that do not know it can ignore it.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ _AT_ONCE = 8  # answers; about a millisecond
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is kept; of more the oldest goes.
+    """Bounds of the pending answers; beyond them the oldest are deleted.
 
     Attributes:
-        answers: most of them.
-        size: most bytes of what is known of them.
-        days: how long one is kept.
+        answers: most answers.
+        size: most bytes of their records.
+        days: longest time that an answer is kept.
     """
 
     answers: int = 100_000
@@ -63,18 +62,18 @@ class Bounds:
 
     @property
     def since(self) -> datetime:
-        """What was kept before is too old now."""
+        """Time before which answers are too old."""
         return datetime.now(UTC) - timedelta(days=self.days)
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An answer, as the run that it is once somebody has said whether it was right.
+    """An answer without feedback, and the run that it becomes part of with feedback.
 
     Attributes:
-        id: it is told of by.
-        run: what `RunSpec` is made of: kind, policy, prm, settings.
-        outcome: without samples, references or what was said before the question.
+        id: name of the answer in feedback.
+        run: fields of its `RunSpec`: kind, policy, prm, settings.
+        outcome: its outcome without samples, reference and earlier turns.
     """
 
     id: str
@@ -93,12 +92,12 @@ def keep(connection: Connection, answers: Sequence[Pending]) -> None:
             size = len(content)  # JSON is ASCII
             rows.append({"id": answer.id, "created": now, "size": size, "content": content})
         connection.execute(_PENDING.insert(), rows)
-        # Beside an event loop that waits for the interpreter, it would wait for all of them.
+        # Gives an event loop in another thread its turn at the interpreter.
         time.sleep(0)
 
 
 def prune(connection: Connection, bounds: Bounds) -> None:
-    """Delete what is beyond the bounds; looks at every row: some tens of milliseconds of many."""
+    """Delete the answers beyond the bounds; this reads every row."""
     _PENDING.create(connection, checkfirst=True)
     at, newest_first = _PENDING.c.position, _PENDING.c.position.desc()
     ranked = select(
@@ -114,7 +113,7 @@ def prune(connection: Connection, bounds: Bounds) -> None:
 
 
 def find(connection: Connection, name: str, bounds: Bounds) -> Pending | None:
-    """The answer of a name; None where none is kept."""
+    """Return the answer of that name, or None."""
     if not inspect(connection).has_table(_PENDING.name):
         return None
     query = (

@@ -1,7 +1,7 @@
-"""The store: runs, outcomes, samples and artefacts in one SQL database, a transaction a problem.
+"""The store: runs, outcomes, samples and artefacts in one SQL database.
 
-SQLite (in WAL mode) by default, any SQLAlchemy URL otherwise. A run is named by what it does, not
-by when: the same command finds its run again and goes on where it stopped.
+It is SQLite (in WAL mode) by default, or any SQLAlchemy URL. Each problem is one transaction. A run
+is identified by what it does, not by when, so the same command finds its run again and resumes it.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from executor.store.database import (
 )
 from executor.store.pending import Bounds, Pending, find, keep, prune
 
-_UNKNOWN = "unknown"  # where a note says which counts are not known
+_UNKNOWN = "unknown"  # key of a note that lists unknown counts
 _SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
 
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What a run does; equal specs are the same run.
+    """The specification of a run; equal specifications are the same run.
 
     Attributes:
         kind: `profile`, `measure` or `run`.
         policy: name of the policy.
         prm: name of the PRM, or None.
-        settings: everything else that shapes its outcomes (strategy, sampling, seed, template).
+        settings: all other settings that shape its outcomes (strategy, sampling, seed, template).
     """
 
     kind: str
@@ -56,14 +56,14 @@ class RunSpec:
 
     @property
     def id(self) -> str:
-        """A digest of the spec."""
+        """Digest of the specification, in hex digits."""
         content = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOutcome:
-    """An outcome as read back, with the run it belongs to."""
+    """An outcome from a store, with its run and its note."""
 
     run: RunSpec
     outcome: Outcome
@@ -71,18 +71,21 @@ class StoredOutcome:
 
 
 class Store:
-    """One database. Use it as a context manager, or call `close`."""
+    """A store on one database; use it as a context manager, or call `close`.
+
+    `executor.testing.store_conformance` tests it on a database.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
-        """Open a store, and make its tables where `create`.
+        """Open a store; if `create`, create missing tables.
 
         Raises:
-            InputError: not a database URL, cannot be reached, cannot be written, holds another
-                schema version, or does not exist while `create` is false.
+            InputError: the URL is none of a database, or the database cannot be reached or
+                written, has another schema version, or does not exist and `create` is false.
         """
         return cls(open_database(url, create=create))
 
@@ -100,7 +103,7 @@ class Store:
         """Register a run, or find it again.
 
         Returns:
-            The uids of the problems it has finished already.
+            Uids of its finished problems.
         """
         with self._transaction() as connection:
             _register(connection, spec)
@@ -110,7 +113,11 @@ class Store:
             return {row.problem_uid for row in done}
 
     def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
-        """Write one finished problem: all of it, or nothing."""
+        """Write one finished problem in one transaction.
+
+        Raises:
+            InputError: the run already has this problem, or the database cannot be written.
+        """
         with self._transaction() as connection:
             _insert(connection, spec.id, outcome, note or {})
 
@@ -120,7 +127,12 @@ class Store:
         *,
         replacing: Sequence[RunSpec] = (),
     ) -> None:
-        """Write whole runs that happened elsewhere, in place of others: all of it, or nothing."""
+        """Write whole runs of other programs, and delete others, in one transaction.
+
+        Args:
+            runs: runs with their outcomes.
+            replacing: runs to delete.
+        """
         gone = [spec.id for spec in replacing]
         with self._transaction() as connection:
             for table in (SAMPLES, OUTCOMES):
@@ -132,7 +144,7 @@ class Store:
                     _insert(connection, spec.id, outcome, {})
 
     def runs(self, kind: str | None = None) -> list[RunSpec]:
-        """The runs, oldest first."""
+        """Return the runs, of one kind if given, oldest first."""
         query = select(RUNS).order_by(RUNS.c.created, RUNS.c.id)
         if kind is not None:
             query = query.where(RUNS.c.kind == kind)
@@ -149,13 +161,13 @@ class Store:
         problems: Sequence[Problem] | None = None,
         samples: bool = True,
     ) -> Iterator[StoredOutcome]:
-        """The finished problems of a run, in a fixed order.
+        """Yield the finished problems of a run, in a fixed order.
 
         Args:
             spec: the run.
-            problems: only these, in this order and under the names they have here; another file
-                may have brought the same question into the store under another name.
-            samples: whether the responses are read too; without them `Outcome.samples` is empty.
+            problems: problems to read, in this order and with these names; the store may have the
+                same question under a name from another file. None reads all.
+            samples: whether to read the responses; otherwise `Outcome.samples` is empty.
         """
         query = (
             select(OUTCOMES, PROBLEMS)
@@ -184,7 +196,7 @@ class Store:
             yield StoredOutcome(spec, outcome, row["note"])
 
     def put_artefact(self, name: str, content: bytes, meta: dict[str, Any]) -> None:
-        """Keep a named artefact (a fitted model); one of the same name is replaced."""
+        """Write a named artefact, such as a fitted model, in place of one of the same name."""
         with self._transaction() as connection:
             connection.execute(ARTEFACTS.delete().where(ARTEFACTS.c.name == name))
             connection.execute(
@@ -194,29 +206,27 @@ class Store:
             )
 
     def artefact(self, name: str) -> tuple[bytes, dict[str, Any]] | None:
-        """An artefact's content and description, or None."""
+        """Return an artefact's content and description, or None."""
         with self._reading() as connection:
             row = connection.execute(select(ARTEFACTS).where(ARTEFACTS.c.name == name)).first()
             return None if row is None else (row.content, row.meta)
 
     def keep_pending(self, answers: Sequence[Pending], bounds: Bounds | None = None) -> None:
-        """Keep answers that may be told right or wrong; what is beyond the bounds, where they are
-        given, goes."""
+        """Keep answers that may still get feedback; delete those beyond the bounds, if given."""
         with self._transaction() as connection:
             keep(connection, answers)
             if bounds is not None:
                 prune(connection, bounds)
 
     def find_pending(self, name: str, bounds: Bounds) -> Pending | None:
-        """The answer kept under a name; None where there is none within the bounds."""
+        """Return the answer of that name, or None if there is none within the bounds."""
         with self._reading() as connection:
             return find(connection, name, bounds)
 
     def state(self, kinds: Sequence[str]) -> str:
-        """A digest that changes when runs of these kinds finish problems or artefacts are put.
+        """Return a digest that changes when runs of these kinds finish problems, or with artefacts.
 
-        It is read from counts and times, not from what was written: it takes milliseconds where
-        reading everything takes seconds.
+        It depends on counts and times, which take milliseconds to read; contents take seconds.
         """
         finished = (
             select(RUNS.c.id, func.count(), func.max(OUTCOMES.c.created))
@@ -227,8 +237,8 @@ class Store:
         )
         kept = select(ARTEFACTS.c.name, ARTEFACTS.c.created).order_by(ARTEFACTS.c.name)
         with self._reading() as connection:
-            seen = [[tuple(row) for row in connection.execute(query)] for query in (finished, kept)]
-        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+            rows = [[tuple(row) for row in connection.execute(query)] for query in (finished, kept)]
+        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
@@ -272,7 +282,7 @@ class Store:
 
 
 def _register(connection: Connection, spec: RunSpec) -> None:
-    """Make a run's row, unless it has one."""
+    """Insert a run, unless it exists."""
     if connection.execute(select(RUNS.c.id).where(RUNS.c.id == spec.id)).first() is None:
         connection.execute(
             RUNS.insert().values(
@@ -287,7 +297,7 @@ def _register(connection: Connection, spec: RunSpec) -> None:
 
 
 def _insert(connection: Connection, run_id: str, outcome: Outcome, note: Mapping[str, Any]) -> None:
-    """Make the rows of a finished problem, and of its samples."""
+    """Insert the rows of a finished problem and of its samples."""
     uid = problem_uid(outcome.problem)
     ledger = {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
     if not connection.execute(select(PROBLEMS.c.uid).where(PROBLEMS.c.uid == uid)).first():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Score, key
 from profiling.scorers.rewards import VOTES_AT, Estimate, Verdict, mean_over_problems, verdict_of
 

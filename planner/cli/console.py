@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -43,11 +43,16 @@ class _Rate(ProgressColumn):
 
 
 class Output:
-    """Where a command's words go: results on stdout, progress and remarks on stderr."""
+    """Where a command's words go: results on stdout, progress and remarks on stderr.
 
-    def __init__(self, *, as_json: bool) -> None:
+    Args:
+        as_json: whether the result is a JSON document.
+        stdout: where results go; None: the process's standard output, which is kept for them.
+    """
+
+    def __init__(self, *, as_json: bool, stdout: TextIO | None = None) -> None:
         self.as_json = as_json
-        self._stdout = _own_stdout()
+        self._stdout = _own_stdout() if stdout is None else stdout
         # What is piped away is not folded: whoever reads it may look for whole lines.
         width = None if self._stdout.isatty() else _PIPED_WIDTH
         self.console = Console(file=self._stdout, width=width)

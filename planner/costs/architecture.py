@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from executor.files import data_folder
 from executor.models.checkpoint import read_config
-from executor.resources import data_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from executor.errors import InputError
-from executor.resources import data_folder
+from executor.files import data_folder
 from planner.toml_files import read_toml
 
 _T = TypeVar("_T", "Device", "TokenPrice", "Assumptions")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import uses_probes

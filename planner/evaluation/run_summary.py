@@ -27,8 +27,8 @@ class RunSummary:
         accuracy, interval: share right and its 95 % interval (Jeffreys); None if none is graded.
         ledger: all tokens.
         seconds: mean time from a problem's start to its answer.
-        engine: what the engines' own counters say of the work done now (`Work` as a record); it
-            equals the ledger where no problem was finished before.
+        engine: what the engines' own counters say of the work done now (`EngineWork` as a
+            record); it equals the ledger if no problem was finished before.
     """
 
     name: str

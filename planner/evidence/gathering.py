@@ -23,11 +23,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from executor.answers.grader import Grader, Vote
+from executor.answers.grader import Grader
+from executor.answers.voting import Vote
+from executor.files import data_folder
 from executor.ledger import COLUMNS as LEDGER_COLUMNS
 from executor.ledger import Ledger
 from executor.problem import problem_uid
-from executor.resources import data_folder
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import RunSpec, Store, StoredOutcome
 from executor.strategy import (

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.strategy import (
     BeamSearch,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from executor.resources import data_folder
+from executor.files import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
 from planner.costs.cost import TOKENS
 from profiling.arrays import Floats

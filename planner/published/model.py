@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.linalg import solve_triangular
 from scipy.special import expit
 
-from executor.resources import data_folder
+from executor.files import data_folder
 from executor.strategy import STRATEGIES
 from planner.catalog import Catalog, family_of_its_own
 from planner.published.figures import SECONDARY, benchmarks

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,

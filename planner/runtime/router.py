@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.concurrency import promptly
+from executor.concurrency import inline_or_thread
 from executor.ledger import Ledger
 from executor.outcome import Outcome, grade
 from executor.problem import Problem
 from executor.run.runner import LONG_GRADING, Executor, Solved
 from executor.search import Response, State, sample, score_all, search
-from executor.search.partial_results import SoFar
+from executor.search.partial_results import PartialResults
 from executor.strategy import Majority, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import uses_probes
@@ -172,7 +172,7 @@ class _Routing:
         self._deciding = time.perf_counter() - started
         # Its token limit is that of the probes until a strategy is chosen.
         self._context = executor.context(problem, max(1, self._probing.probes), ask.ledger)
-        self._so_far = SoFar(self._context)
+        self._so_far = PartialResults(self._context)
 
     def read(self) -> None:
         """Compute the question's tokens, which the context keeps."""
@@ -266,7 +266,7 @@ class _Routing:
             return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader, features)
 
         long = self._context.ledger.policy_generated > LONG_GRADING
-        seen = await promptly(see, long=long)
+        seen = await inline_or_thread(see, long=long)
         self._agreement = agreeing(seen), len(seen)
         return classifier.estimate_probes(seen)
 

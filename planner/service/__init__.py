@@ -1,5 +1,6 @@
 """The service: an OpenAI-compatible server that routes every query to its own strategy.
 
-`answerer` is the seam: what is behind it answers queries, what is before it speaks HTTP. Only the
-modules here and `planner.cli.commands.serve` may import FastAPI.
+`answering` answers queries and knows nothing of HTTP; `queue`, `monitoring` and `feedback` stand
+beside it; `http` and `page` speak to clients. Only the modules here
+may import FastAPI.
 """

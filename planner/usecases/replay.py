@@ -11,7 +11,7 @@ import numpy as np
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.resources import data_folder
+from executor.files import data_folder
 from executor.store.store import Store
 from planner.evidence import gathering as evidence
 from planner.runtime.reporter import Reporter, SilentReporter

@@ -9,7 +9,7 @@ from typing import Any
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.resources import data_folder
+from executor.files import data_folder
 from executor.store.store import Store
 from executor.strategy import from_key
 from planner.catalog import load_catalog

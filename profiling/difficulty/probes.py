@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from executor.answers.grader import Grader, group
+from executor.answers.grader import Grader
+from executor.answers.voting import group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
 from profiling.arrays import Floats, Ints

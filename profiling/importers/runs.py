@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from executor.answers.grader import Grader, Vote, vote
+from executor.answers.grader import Grader
+from executor.answers.voting import Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, choose

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.models.checkpoint import written_whole
+from executor.files import written_whole
 from executor.models.templates import TEMPLATE_FILE, PromptTemplate
 from profiling.laboratory.task import Split, generate
 from profiling.laboratory.tokenizer import make_tokenizer

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from executor.answers.grader import Grader, Vote, group
+from executor.answers.grader import Grader
+from executor.answers.voting import Vote, group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
 from profiling.arrays import Bools, Floats, Ints

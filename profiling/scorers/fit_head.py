@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from executor.errors import InputError
-from executor.models.checkpoint import quiet_transformers, written_whole
+from executor.files import written_whole
+from executor.models.checkpoint import quiet_transformers
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
 from executor.outcome import SampleRecord
-from executor.policies.vllm import Policy
+from executor.policies.base import Policy
 from executor.problem import Problem, question_id
 from executor.scorers.reward_head import HeadCard
 from profiling.scorers.rewards import RewardStatistics, reward_statistics

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import Score
 from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.replay import MAJORITY, Pool, Rule, replay

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from planner.cli.main import build_parser
-from planner.service.answering.request_handler import LAST_WRITES
+from planner.service.http.request_handler import LAST_WRITES_SECONDS
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import live
@@ -52,4 +52,4 @@ def test_it_drains_for_less_than_its_end_is_awaited(
         assert served.port == 9
     words = plan.with_name("words").read_text().split()
     serve = build_parser().parse_args(words[2:])
-    assert serve.drain_seconds + LAST_WRITES < live._END_SECONDS
+    assert serve.drain_seconds + LAST_WRITES_SECONDS < live._END_SECONDS

@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
-from executor.answers.grader import MathGrader, group
-from executor.concurrency import must_not_wait_here, promptly
+from executor.answers.grader import MathGrader
+from executor.answers.voting import group
+from executor.concurrency import inline_or_thread, must_not_wait_here
 
 
 def where() -> int:
@@ -21,12 +22,12 @@ def waiting() -> int:
 
 
 def test_what_need_not_wait_is_done_on_the_loop() -> None:
-    assert asyncio.run(promptly(where)) == where()
+    assert asyncio.run(inline_or_thread(where)) == where()
 
 
 def test_what_would_wait_or_is_long_is_done_in_a_thread() -> None:
-    assert asyncio.run(promptly(waiting)) != where()
-    assert asyncio.run(promptly(where, long=True)) != where()
+    assert asyncio.run(inline_or_thread(waiting)) != where()
+    assert asyncio.run(inline_or_thread(where, long=True)) != where()
 
 
 def test_errors_of_the_work_are_raised() -> None:
@@ -34,7 +35,7 @@ def test_errors_of_the_work_are_raised() -> None:
         raise ValueError("7")
 
     with pytest.raises(ValueError, match="7"):
-        asyncio.run(promptly(fails))
+        asyncio.run(inline_or_thread(fails))
     must_not_wait_here()  # nothing is left of it
 
 
@@ -44,10 +45,11 @@ def test_only_answers_that_need_the_child_are_compared_in_a_thread() -> None:
         def sort(*answers: str) -> tuple[list[int], int]:
             return group(answers, grader), where()
 
-        plain = asyncio.run(promptly(lambda: sort("1/2", "0.5", "7")))
+        plain = asyncio.run(inline_or_thread(lambda: sort("1/2", "0.5", "7")))
         assert plain == ([0, 0, 2], where()) and grader.worker_pid is None
-        symbolic, thread = asyncio.run(promptly(lambda: sort("x + y", "y + x", "7")))
+        symbolic, thread = asyncio.run(inline_or_thread(lambda: sort("x + y", "y + x", "7")))
         assert symbolic == [0, 0, 2]
         assert thread != where() and grader.worker_pid is not None
         # What was compared before is known.
-        assert asyncio.run(promptly(lambda: sort("x + y", "y + x", "7"))) == (symbolic, where())
+        again = asyncio.run(inline_or_thread(lambda: sort("x + y", "y + x", "7")))
+        assert again == (symbolic, where())

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.answers.grader import MathGrader, Vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote
 from executor.outcome import SampleRecord, best, choose
 from executor.strategy import BestOfN, Greedy, Majority, Score, Strategy
 

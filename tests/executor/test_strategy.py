@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.strategy import (
     STRATEGIES,

@@ -37,6 +37,8 @@ class FakeServer(ThreadingHTTPServer):
         pause: seconds between chunks.
         seeds: seeds of the completions that were asked for, in order.
         generated: tokens sent.
+        prompts: tokens of the prompts that were answered; of each, `cached` count as cached.
+        prompts_cached: how many of them count as cached.
         plugin: whether it scores steps as `--io-processor-plugin apportion_steps` does.
         scored: places that scores were asked for, a request each.
         cached: what it says was cached of each prompt.
@@ -53,6 +55,8 @@ class FakeServer(ThreadingHTTPServer):
         self.cached = 2
         self.seeds: list[int] = []
         self.generated = 0
+        self.prompts = 0
+        self.prompts_cached = 0
         self.aborted: set[str] = set()
         self.aborts = True
         self.plugin = True
@@ -89,6 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
             text = (
                 'vllm:cache_config_info{block_size="32",num_gpu_blocks="10"} 1.0\n'
                 f'vllm:generation_tokens_total{{engine="0"}} {float(self.server.generated)}\n'
+                f'vllm:prompt_tokens_total{{engine="0"}} {float(self.server.prompts)}\n'
+                'vllm:prompt_tokens_cached_total{engine="0"} '
+                f"{float(self.server.prompts_cached)}\n"
             )
             self._say_text(200, text)
         else:
@@ -118,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _score(self, ends: list[int], record: dict[str, Any]) -> None:
         server = self.server
         with server.lock:
+            server.prompts += sum(ends)
+            server.prompts_cached += len(ends)
             server.scored.append(ends)
             fault = server.faults.popleft() if server.faults else ""
         if fault == "hang":
@@ -153,7 +162,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        tokens = drawn(body["seed"], body["max_tokens"])
+        tokens, met = _stopped(drawn(body["seed"], body["max_tokens"]), body.get("stop") or [])
+        with server.lock:
+            server.prompts += len(body["prompt"])
+            server.prompts_cached += server.cached
         request = f"cmpl-{body['request_id']}-0"
         reason = None
         for start in range(0, len(tokens), STEP):
@@ -162,8 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._event(_chunk([], reason))
                 break
             piece = tokens[start : start + STEP]
-            reason = "length" if start + STEP >= len(tokens) else None
-            self._event(_chunk(piece, reason))
+            if start + STEP >= len(tokens):
+                reason = "length" if met is None else "stop"
+            self._event(_chunk(piece, reason, met if reason == "stop" else None))
             server.generated += len(piece)
             if fault == "close":
                 self.connection.close()
@@ -198,10 +211,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
 
-def _chunk(tokens: list[int], reason: str | None) -> dict[str, Any]:
+def _stopped(tokens: list[int], stops: list[str]) -> tuple[list[int], str | None]:
+    """The tokens up to the end of the first stop string, and that string."""
+    text = "".join(map(chr, tokens))
+    ends = [(at + len(stop), stop) for stop in stops if (at := text.find(stop)) >= 0]
+    end, met = min(ends, default=(len(tokens), None))
+    return tokens[:end], met
+
+
+def _chunk(tokens: list[int], reason: str | None, met: str | None = None) -> dict[str, Any]:
     logprobs = {"token_logprobs": [-0.5] * len(tokens)}
     choice = {
-        "token_ids": tokens, "logprobs": logprobs, "finish_reason": reason, "stop_reason": None,
+        "token_ids": tokens, "logprobs": logprobs, "finish_reason": reason, "stop_reason": met,
     }  # fmt: skip
     return {"choices": [choice]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from planner.service.monitoring.snapshot import Shift, Snapshot
+from planner.service.monitoring.snapshot import DriftReading, TrafficSnapshot
 from planner.service.page import page_router
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.planner.plans.test_plan import plan_of
@@ -29,7 +29,7 @@ BY_LENGTH = DifficultyModel(
     40,
 )
 PLAN = plan_of(policy=POLICY, prm=PRM, classifier=BY_LENGTH)
-TRAFFIC = Snapshot(
+TRAFFIC = TrafficSnapshot(
     started="2026-01-02T03:04:05.678+00:00",
     running=3,
     waiting=1,
@@ -42,7 +42,7 @@ TRAFFIC = Snapshot(
     answers_last_minute=38,
     seconds={"p50": 1.42, "p90": 4.1},
     expected={"easy": 0.3, "medium": 0.3, "hard": 0.4},
-    drift={"difficulty": Shift(21.4, 13.8)},
+    drift={"difficulty": DriftReading(21.4, 13.8)},
     warnings=("Traffic no longer looks like the profile: 49 % of queries are easy, 30 % there.",),
 )
 

@@ -6,7 +6,7 @@ import dataclasses
 from functools import cache
 from typing import Any
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.ledger import Ledger
 from executor.strategy import (
     AdaptiveMajority,

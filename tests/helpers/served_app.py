@@ -1,4 +1,9 @@
-"""A server of the real application on a free port of this machine, over the simulated policy."""
+"""The real application over the simulated policy: in process, or on a free port of this machine.
+
+Tests use `in_process` unless a socket is at stake (slow or vanishing clients, time limits on what
+arrives, draining, load): it starts no server, and a request has ended in the server once its
+response is there.
+"""
 
 from __future__ import annotations
 
@@ -11,62 +16,72 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from fastapi import APIRouter
+import openai
+from anyio.from_thread import BlockingPortal
+from fastapi import APIRouter, FastAPI
+from starlette.testclient import TestClient
 
 from executor.policies.simulated import SimulatedPolicy
 from planner.service.answering.answerer import Answerer
 from planner.service.http.app import create_app
-from planner.service.http.server import Server
-from planner.service.http.settings import Settings
-from planner.service.monitoring.logs import Log
-from planner.service.monitoring.metrics import Gauges
+from planner.service.http.server import DrainingServer
+from planner.service.http.settings import ServiceSettings
+from planner.service.monitoring.logs import ServiceLog
+from planner.service.monitoring.metrics import ReadGauges
 
 MODEL = SimulatedPolicy().name
 QUESTION = "simulated problem: what is x?"
 
 
-class Served:
-    """A server that runs in a thread of its own."""
+class ObservedApp:
+    """An application whose log and metrics can be read."""
 
     def __init__(
         self,
         answerer: Answerer,
-        settings: Settings | None = None,
+        settings: ServiceSettings | None = None,
         routers: tuple[APIRouter, ...] = (),
-        gauges: Gauges | None = None,
+        gauges: ReadGauges | None = None,
     ) -> None:
-        settings = settings or Settings()
+        settings = settings or ServiceSettings()
         self._lines = io.StringIO()
-        log = Log(self._lines, prompts=settings.log_prompts)
+        log = ServiceLog(self._lines, prompts=settings.log_prompts)
         self.app = create_app(answerer, settings, routers=routers, gauges=gauges, log=log)
-        self.desk = self.app.state.desk
-        self.server = Server(self.app, "127.0.0.1", 0)
+        self.handler = self.app.state.request_handler
+
+    @property
+    def text(self) -> str:
+        """The whole log."""
+        return self._lines.getvalue()
+
+    def events(self, name: str = "request") -> list[dict[str, Any]]:
+        """The lines of one event in the log."""
+        lines = [json.loads(line) for line in self.text.splitlines()]
+        return [line for line in lines if line["event"] == name]
+
+    def metric(self, line: str) -> float:
+        """The value of a metric, by its name and labels; 0 if it has none yet."""
+        for one in self.handler.metrics.text().decode().splitlines():
+            name, _, value = one.rpartition(" ")
+            if name == line:
+                return float(value)
+        return 0.0
+
+
+class Served(ObservedApp):
+    """An application behind a server that runs in a thread of its own."""
+
+    def __init__(self, *options: Any) -> None:
+        super().__init__(*options)
+        self.server = DrainingServer(self.app, "127.0.0.1", 0)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
 
     @property
     def url(self) -> str:
         return self.server.address
 
-    @property
-    def text(self) -> str:
-        """All that was logged."""
-        return self._lines.getvalue()
-
-    def events(self, name: str = "request") -> list[dict[str, Any]]:
-        """What was logged, by event."""
-        lines = [json.loads(line) for line in self.text.splitlines()]
-        return [line for line in lines if line["event"] == name]
-
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, **options)
-
-    def metric(self, line: str) -> float:
-        """The value of a metric, by its name and labels; 0 where it has none yet."""
-        for one in self.desk.metrics.text().decode().splitlines():
-            name, _, value = one.rpartition(" ")
-            if name == line:
-                return float(value)
-        return 0.0
 
     def stop(self) -> None:
         self.server.drain()
@@ -74,14 +89,43 @@ class Served:
         assert not self.thread.is_alive()
 
 
+class InProcess(ObservedApp):
+    """An application that is called without a server; its requests share one event loop."""
+
+    url = "http://localhost"
+    portal: BlockingPortal
+
+    def client(self) -> TestClient:
+        return _Client(self.app, self.portal)
+
+    def openai_client(self, **options: Any) -> openai.OpenAI:
+        """OpenAI's own client, which calls the application in process."""
+        given = {"api_key": "any", "max_retries": 0} | options
+        return openai.OpenAI(base_url=f"{self.url}/v1", http_client=self.client(), **given)
+
+
+class _Client(TestClient):
+    """A client in the event loop of an application that has started already."""
+
+    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+        super().__init__(app, InProcess.url, follow_redirects=False)
+        self.portal = portal
+
+    def __enter__(self) -> _Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 @contextmanager
 def serving(
     answerer: Answerer,
-    settings: Settings | None = None,
+    settings: ServiceSettings | None = None,
     routers: tuple[APIRouter, ...] = (),
-    gauges: Gauges | None = None,
+    gauges: ReadGauges | None = None,
 ) -> Iterator[Served]:
-    """A server that listens; at the end it has ended in order."""
+    """A server that listens; at the end it has shut down in order."""
     served = Served(answerer, settings, routers, gauges)
     served.thread.start()
     until(lambda: served.server.started)
@@ -91,8 +135,23 @@ def serving(
         served.stop()
 
 
+@contextmanager
+def in_process(
+    answerer: Answerer,
+    settings: ServiceSettings | None = None,
+    routers: tuple[APIRouter, ...] = (),
+    gauges: ReadGauges | None = None,
+) -> Iterator[InProcess]:
+    """An application that has started, without a server; at the end it has ended."""
+    served = InProcess(answerer, settings, routers, gauges)
+    with TestClient(served.app, InProcess.url) as running:
+        assert running.portal is not None
+        served.portal = running.portal
+        yield served
+
+
 def until(met: Any, seconds: float = 10.0) -> None:
-    """Wait for a condition; an error where it does not come."""
+    """Wait for a condition; fail if it does not hold in time."""
     end = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < end, "waited in vain"
@@ -100,5 +159,5 @@ def until(met: Any, seconds: float = 10.0) -> None:
 
 
 def chat(text: str = QUESTION, **more: Any) -> dict[str, Any]:
-    """A request."""
+    """The body of a request."""
     return {"model": MODEL, "messages": [{"role": "user", "content": text}], **more}

@@ -26,6 +26,7 @@ from planner.plans.serialization import save_plan
 from planner.runtime.session import Session
 from planner.usecases.recommend import to_dict
 from profiling.profiler import profile, profile_spec
+from tests.helpers.model_refs import policy_ref, prm_ref
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = simulated_problems(45)
@@ -59,13 +60,9 @@ def models(*_: Any, **__: Any) -> Executor:
 @pytest.fixture
 def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sessions whose models are simulated ones."""
-
-    class Named:
-        name = "simulated-policy"
-
     monkeypatch.setattr(Session, "executor", models)
-    monkeypatch.setattr(Session, "checkpoint", lambda *_: Named())
-    monkeypatch.setattr("planner.service.answering.factory.find_plan_prm", lambda name: name)
+    monkeypatch.setattr(Session, "find_policy", lambda _, name: policy_ref(name))
+    monkeypatch.setattr(Session, "find_prm", lambda _, name: prm_ref(name))
 
 
 def test_importing_the_client_imports_nothing_heavy() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 import pytest
@@ -16,7 +15,7 @@ from executor.scorers.prm import CONVENTIONS
 from planner.catalog import Catalog, load_catalog
 from planner.cli.main import build_parser
 from planner.published import figures
-from planner.runtime import session
+from planner.runtime import model_ref
 
 # What the checkpoints of a convention say they are, in `config.json`.
 ARCHITECTURES = {
@@ -203,9 +202,7 @@ def test_a_broken_catalog_of_the_users_is_an_error_of_the_command_line(
 def test_a_policy_from_the_hub_is_asked_with_its_template(
     name: str, system: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "resolve", lambda name, role: Checkpoint(name, name))
-    opened: Any = session.Session.__new__(session.Session)
-    opened.settings, opened._checkpoints = session.Settings(), {}
-    template = opened.template(name)
+    monkeypatch.setattr(model_ref, "resolve", lambda name, role: Checkpoint(name, name))
+    template = model_ref.template_of(model_ref.find_policy(name))
     assert (template.system or "")[: len(system or "")] == (system or "")
     assert (template.system is None) == (system is None)

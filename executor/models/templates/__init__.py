@@ -1,4 +1,4 @@
-"""Task templates: how a question is put to a policy, on top of the model's own chat template."""
+"""Task templates: the wording of a question, inside the model's own chat template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jinja2.exceptions import TemplateError
 
 from executor.errors import InputError
 
-# A checkpoint trained for one task brings the way to ask it along under this name.
+# A checkpoint that was trained for one task holds its template in a file of this name.
 TEMPLATE_FILE = "apportion_template.json"
 
 
@@ -22,9 +22,9 @@ class PromptTemplate:
     """A task template.
 
     Attributes:
-        user: format of the question's turn, with `{problem}` where the question goes.
+        user: format of the question's turn; `{problem}` stands for the question.
         system: system turn, or None for the chat template's own default.
-        turns: worked (user, assistant) turns put before the question.
+        turns: worked (user, assistant) turns before the question.
         stop: strings that end a response besides the end-of-sequence token.
     """
 
@@ -36,18 +36,18 @@ class PromptTemplate:
     def render(
         self, tokenizer: Any, question: str, before: Sequence[tuple[str, str]] = ()
     ) -> list[int]:
-        """Token ids that ask `question`; plain text where the model has no chat template.
+        """Return the token ids that ask `question`; plain text if the model has no chat template.
 
-        What was said before comes after the worked turns; its questions are put as the last one is,
-        and its system prompt follows the template's own.
+        Earlier turns follow the worked turns. Their questions get the same format as the last one,
+        and their system prompt follows the template's own.
 
         Args:
-            tokenizer: the model's.
-            question: the last of the conversation.
-            before: `(role, text)` with the roles `system`, `user` and `assistant`.
+            tokenizer: tokenizer of the model.
+            question: last question of the conversation.
+            before: earlier turns `(role, text)`; the roles are `system`, `user` and `assistant`.
 
         Raises:
-            InputError: the model's chat template cannot carry what was said before.
+            InputError: the model's chat template cannot hold the earlier turns.
         """
         systems = [text for role, text in before if role == "system"]
         if self.system is not None:
@@ -81,7 +81,7 @@ class PromptTemplate:
         return self.user.replace("{problem}", question)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object that `from_dict` reads."""
+        """Return the JSON object that `from_dict` reads."""
         turns = [{"user": user, "assistant": assistant} for user, assistant in self.turns]
         return {
             "system": self.system,
@@ -92,7 +92,11 @@ class PromptTemplate:
 
     @classmethod
     def from_dict(cls, record: Any, where: str) -> PromptTemplate:
-        """Read the JSON object; InputError that names `where` if it is not a template."""
+        """Read the JSON object.
+
+        Raises:
+            InputError: it is not a template; the message names `where`.
+        """
         try:
             template = cls(
                 user=record["user"],
@@ -110,7 +114,11 @@ class PromptTemplate:
 
 
 def load_template(name: str) -> PromptTemplate:
-    """The template called `name` in this package, or a JSON file's; `default` fits most models."""
+    """Load the template called `name` from this package, or from a JSON file.
+
+    Raises:
+        InputError: there is none. `default` fits most models.
+    """
     bundled = resources.files(__name__) / f"{name}.json"
     source = bundled if bundled.is_file() else Path(name)
     try:
@@ -123,10 +131,7 @@ def load_template(name: str) -> PromptTemplate:
 
 
 def template_for(policy: str, folder: Path | None = None) -> PromptTemplate:
-    """The template a checkpoint folder brings along, else the one tuned for a catalog policy.
-
-    Where there is neither, the default one.
-    """
+    """Return the template in a checkpoint folder, or of a catalog policy, or the default one."""
     if folder is not None and (folder / TEMPLATE_FILE).is_file():
         return load_template(str(folder / TEMPLATE_FILE))
     tuned = resources.files(__name__) / f"{policy}.json"

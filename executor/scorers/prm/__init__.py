@@ -1,26 +1,28 @@
-"""Process reward models: one module a convention, one way to load any of them."""
+"""Process reward models: one module per convention, and functions that load any of them."""
 
 from __future__ import annotations
 
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
-from executor.models.checkpoint import Checkpoint, read_config, resolve
+from executor.loading import resolve
+from executor.models.checkpoint import Checkpoint, read_config
 from executor.models.tokens import Tokens
-from executor.scorers.base import Convention, Prm
+from executor.scorers.base import Convention, StepScorer
 from executor.scorers.prm.math_shepherd import MathShepherd
 from executor.scorers.prm.qwen import QwenMath
 from executor.scorers.prm.rlhflow import RlhFlow
 from executor.scorers.prm.skywork import Skywork
 from executor.scorers.reward_head import RewardHead
-from executor.scorers.vllm import VllmPrm
+from executor.scorers.served import ServedScorer
+from executor.scorers.vllm import VllmScorer
 from executor.servers.server import Patience
 
-# The first that fits is taken.
+# The first convention that fits a checkpoint is used.
 CONVENTIONS: tuple[type[Convention], ...] = (RewardHead, QwenMath, Skywork, MathShepherd, RlhFlow)
 
 
 def find_prm(name: str) -> Checkpoint:
-    """The checkpoint of the PRM called `name`, without loading it.
+    """Return the checkpoint of the PRM called `name`, without loading it.
 
     Raises:
         InputError: there is no such model, or no convention fits it.
@@ -29,7 +31,11 @@ def find_prm(name: str) -> Checkpoint:
 
 
 def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
-    """The checkpoint of the PRM called `name` and what kind it is; InputError as `find_prm`."""
+    """Return the checkpoint of the PRM called `name`, and its convention.
+
+    Raises:
+        InputError: there is no such model, or no convention fits it.
+    """
     checkpoint = resolve(name, "PRM")
     config = read_config(checkpoint.location)
     for convention in CONVENTIONS:
@@ -42,7 +48,11 @@ def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
 
 
 def check_prm(name: str, policy_tokens: Tokens) -> None:
-    """InputError where a PRM cannot be had or does not fit the policy; loads no weights."""
+    """Check a PRM without loading its weights.
+
+    Raises:
+        InputError: there is no such model, or it does not fit the policy.
+    """
     checkpoint, convention = find_convention(name)
     convention.load(checkpoint, policy_tokens)
 
@@ -52,8 +62,14 @@ def load_prm(
     policy_tokens: Tokens,
     options: EngineOptions,
     patience: Patience | None = None,
-) -> Prm:
-    """Load the PRM called `name`, or connect to it, for a policy with `policy_tokens`.
+) -> StepScorer:
+    """Load the PRM called `name`, or connect to its servers.
+
+    Args:
+        name: name of the PRM, or its address.
+        policy_tokens: tokenizer of the policy whose steps it scores.
+        options: settings of its engine in this process.
+        patience: time limits of its servers; the defaults if None.
 
     Raises:
         InputError: there is no such model, or it does not fit.
@@ -62,11 +78,8 @@ def load_prm(
     checkpoint, kind = find_convention(name)
     convention = kind.load(checkpoint, policy_tokens)
     if checkpoint.servers:
-        # Not above: servers' PRMs import the conventions' base, and so this package.
-        from executor.servers.connect import connect_prm
-
-        return connect_prm(checkpoint, convention, patience or Patience())
-    return VllmPrm.load(checkpoint, convention, options)
+        return ServedScorer.connect(checkpoint, convention, patience or Patience())
+    return VllmScorer.load(checkpoint, convention, options)
 
 
-__all__ = ["CONVENTIONS", "Prm", "check_prm", "find_convention", "find_prm", "load_prm"]
+__all__ = ["CONVENTIONS", "check_prm", "find_convention", "find_prm", "load_prm"]

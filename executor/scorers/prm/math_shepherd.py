@@ -1,7 +1,7 @@
 """Math-Shepherd (arXiv 2312.08935): a language model that writes `+` or `-` at each step's tag.
 
-Input `{question} {step 1} ки\\n{step 2} ки ...`; at every `ки` the softmax of the logits of `+` and
-`-` is read. Of `peiyi9979/math-shepherd-mistral-7b-prm` the tokens are 12902, 648 and 387.
+The input is `{question} {step 1} ки\\n{step 2} ки ...`; at every `ки` the softmax of the logits of
+`+` and `-` is read. In `peiyi9979/math-shepherd-mistral-7b-prm` these tokens are 12902, 648, 387.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MathShepherd(PublicConvention):
 
     def __init__(self, tokenizer: Any, name: str) -> None:
         super().__init__(tokenizer, name)
-        # By piece: how a marker alone is spelt depends on how the tokenizer treats a text's start.
+        # By piece: the spelling of a lone marker depends on how the tokenizer begins a text.
         tag, self._right, self._wrong = (
             piece(tokenizer, f"▁{text}", name) for text in (TAG, "+", "-")
         )
@@ -46,7 +46,7 @@ class MathShepherd(PublicConvention):
     @classmethod
     def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
         """See `Convention.fits`."""
-        # The same authors' policies are math-shepherds too.
+        # Policies of the same authors also have math-shepherd in their names.
         names = names_of(checkpoint, config)
         return writes(config) and any("math-shepherd" in name and "prm" in name for name in names)
 
@@ -60,7 +60,7 @@ class MathShepherd(PublicConvention):
         for index, step in enumerate(texts_of(steps)):
             text += "\n" * (index > 0) + f"{step} {TAG}"
             tags.append(len(text))
-        # By place, not by id: a policy may write the tag's letters itself.
+        # By place, not by id: a policy may write the letters of the tag itself.
         encoded = self._tokenizer(text, return_offsets_mapping=True)
         after = {end: index for index, (_, end) in enumerate(encoded["offset_mapping"], start=1)}
         ends = [after[tag] for tag in tags]

@@ -1,7 +1,7 @@
 """Qwen2.5-Math-PRM (arXiv 2501.07301): a chat whose answer has a tag after every step.
 
-The system turn is always the same; the assistant's is `{step 1}<extra_0>{step 2}<extra_0>...`. At
-every tag a head of two labels is read, the second being "right".
+The system turn is fixed; the assistant's turn is `{step 1}<extra_0>{step 2}<extra_0>...`. A head
+with two labels, of which the second means "right", is read at every tag.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class QwenMath(PublicConvention):
     def engine_arguments(self) -> dict[str, Any]:
         """See `Convention.engine_arguments`."""
         vllm_plugin.register()
-        # vLLM's own class scores all tags of a prompt at once, without its cache.
+        # vLLM's own class scores all tags of a prompt at once and cannot use the prefix cache.
         return {"hf_overrides": {"architectures": [vllm_plugin.QWEN_MATH]}} | classify_last()
 
     def layout(self, question: str, steps: Sequence[Step]) -> Layout:
         """See `Convention.layout`."""
-        said = "".join(f"{step}{TAG}" for step in texts_of(steps, TAG))
-        turns = [("system", SYSTEM), ("user", without(question, TAG)), ("assistant", said)]
+        answer = "".join(f"{step}{TAG}" for step in texts_of(steps, TAG))
+        turns = [("system", SYSTEM), ("user", without(question, TAG)), ("assistant", answer)]
         token_ids = chat(self._tokenizer, turns)
         ends = [end for end, token in enumerate(token_ids, start=1) if token == self._tag]
         return Layout(token_ids[: ends[-1]] if ends else [], ends)

@@ -1,6 +1,6 @@
-"""vLLM models: Qwen2 with the heads of public PRMs, read at the last or at every token.
+"""vLLM model classes: Qwen2 with the heads of public PRMs, read at the last or at every token.
 
-Imported by vLLM alone (`executor.scorers.vllm_plugin`).
+Only vLLM imports this module (`executor.scorers.vllm_plugin`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vllm.model_executor.models.qwen2_rm import Qwen2RewardBaseModel
 
 
 class _ScoredAtTheEnd(Qwen2RewardBaseModel):  # type: ignore[misc]
-    """The head is applied by the pooler, to the tokens that are read."""
+    """A model whose pooler applies the head to the tokens that are read."""
 
     def forward(
         self,
@@ -26,7 +26,7 @@ class _ScoredAtTheEnd(Qwen2RewardBaseModel):  # type: ignore[misc]
         intermediate_tensors: Any = None,
         inputs_embeds: torch.Tensor | None = None,
     ) -> Any:
-        """Hidden states, (tokens, hidden size)."""
+        """Return hidden states of shape (tokens, hidden size)."""
         return self.model(input_ids, positions, intermediate_tensors, inputs_embeds)
 
 

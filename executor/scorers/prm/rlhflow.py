@@ -1,8 +1,9 @@
-"""RLHFlow's PRMs: a chat in which every step is a user's turn and the verdict the assistant's.
+"""RLHFlow's PRMs: a chat in which each step is a user turn and each verdict an assistant turn.
 
-The first turn is the question, a space and the first step; each verdict is `+`. The score of a step
-is read before its verdict: the softmax of the logits of `+` and `-`. Both models, trained on
-samples of Mistral and of Deepseek, share it (github.com/RLHFlow/RLHF-Reward-Modeling, `math-rm`).
+The first turn is the question, a space and the first step; every verdict is `+`. The score of a
+step is the softmax of the logits of `+` and `-` before its verdict. The two models, trained on
+samples of Mistral and of Deepseek, share the convention
+(github.com/RLHFlow/RLHF-Reward-Modeling, `math-rm`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from executor.scorers.prm.public import (
     writes,
 )
 
-# Stands for a verdict while the chat is made into tokens, so that its place can be told from a
-# `+` in a step.
+# Stands for a verdict while the chat is tokenised, to distinguish its place from a `+` in a step.
 _VERDICT = "<|reserved_special_token_0|>"
 
 
@@ -55,8 +55,8 @@ class RlhFlow(PublicConvention):
         """See `Convention.layout`."""
         turns = []
         for index, step in enumerate(texts_of(steps, _VERDICT)):
-            said = step if index else f"{without(question, _VERDICT)} {step}"
-            turns += [("user", said), ("assistant", _VERDICT)]
+            text = step if index else f"{without(question, _VERDICT)} {step}"
+            turns += [("user", text), ("assistant", _VERDICT)]
         token_ids = chat(self._tokenizer, turns) if turns else []
         ends = [place for place, token in enumerate(token_ids) if token == self._verdict]
         for place in ends:

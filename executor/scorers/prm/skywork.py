@@ -1,8 +1,9 @@
 """Skywork-o1-Open-PRM: plain text with a value head, read at the line end of every step.
 
-Input is the beginning-of-sequence token, the question and a line end, then each line of each step
-and a line end, tokenised line by line (github.com/SkyworkAI/skywork-o1-prm-inference). There every
-line is a step; a step of several lines is read at its last. The reward is the sigmoid of the value.
+The input is the beginning-of-sequence token, the question and a line end, then each line of each
+step and a line end, tokenised line by line (github.com/SkyworkAI/skywork-o1-prm-inference). There
+each line is a step; here a step of several lines is read at its last line. The reward is the
+sigmoid of the value.
 """
 
 from __future__ import annotations

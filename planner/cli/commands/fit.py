@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 
-import pandas as pd
 from rich.console import Console
 
-from executor.answers.grader import MathGrader
-from executor.errors import InputError
-from executor.store.store import Store
 from planner.cli.console import Output
-from planner.evidence import gathering as evidence
-from planner.prediction import persistence, tuning
-from planner.runtime.reporter import Reporter
+from planner.prediction.tuning import Fit
+from planner.usecases.fit import fit
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Gather, tune, fit, keep."""
-    if arguments.trials < 1:
-        raise InputError(f"--trials {arguments.trials}: must be at least 1")
-    with Store.open(arguments.store, create=False) as store, MathGrader() as grader:
-        with output.status("gathering evidence"):
-            frame = evidence.gather(store, grader)
-        fitted = fit(
-            store, frame, arguments.trials, arguments.seed, output, arguments.store,
-            transfer=arguments.transfer,
-        )  # fmt: skip
-    output.result(fitted.metrics(), lambda console: show(console, fitted))
+    """Fit, and print the figures."""
+    found = fit(
+        store=arguments.store,
+        trials=arguments.trials,
+        seed=arguments.seed,
+        transfer=arguments.transfer,
+        reporter=output,
+    )
+    output.result(found.to_dict(), lambda console: show(console, found.fit))
 
 
-def fit(
-    store: Store,
-    frame: pd.DataFrame,
-    trials: int,
-    seed: int,
-    reporter: Reporter,
-    storage: str,
-    *,
-    transfer: float = tuning.TRANSFER,
-) -> tuning.Fit:
-    """Fit to a frame and keep the model in the store."""
-    with reporter.progress("tuning the outcome model", trials) as progress:
-        fitted = tuning.fit(
-            frame,
-            trials=trials,
-            storage=storage,
-            random_state=seed,
-            transfer=transfer,
-            progress=progress,
-        )
-    persistence.store_model(store, fitted, frame)
-    return fitted
-
-
-def show(console: Console, fitted: tuning.Fit) -> None:
-    """The metrics for people."""
+def show(console: Console, fitted: Fit) -> None:
+    """Print the model, and its figures on problems held out."""
     console.print(
         f"outcome model: {fitted.hyperparameters.family}, "
         f"prior worth {fitted.hyperparameters.prior_weight:.0f} problems; "
@@ -65,7 +35,7 @@ def show(console: Console, fitted: tuning.Fit) -> None:
     console.print(
         f"  log loss     {fitted.log_loss:.4f} (predicting the mean: {fitted.base_log_loss:.4f})"
     )
-    if fitted.transfer_log_loss == fitted.transfer_log_loss:
+    if not math.isnan(fitted.transfer_log_loss):
         console.print(
             f"               {fitted.transfer_log_loss:.4f} on policies and PRMs left out"
         )

@@ -3,50 +3,35 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
-from executor.answers.grader import MathGrader
-from executor.errors import InputError
-from executor.store.store import Store
 from executor.strategy import from_dict, key
 from planner.cli.console import Output, share, table
-from profiling import importers
-from profiling.importers.summary import summary
+from planner.usecases.import_runs import ImportedRuns, import_runs
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Read, grade, store; nothing is stored unless all of it can be read."""
-    if arguments.width is not None and arguments.width < 2:
-        raise InputError(f"--width {arguments.width}: must be at least 2")
-    given = importers.Given(
+    """Import, and print what was imported."""
+    found = import_runs(
+        arguments.path,
+        format=arguments.format,
         policy=arguments.policy,
         prm=arguments.prm,
         benchmark=arguments.benchmark,
         strategy=arguments.strategy,
         width=arguments.width,
         study=arguments.study,
+        store=arguments.store,
+        reporter=output,
     )
-    with MathGrader() as grader:
-        with output.status(f"reading {arguments.path}"):
-            readings = importers.read(arguments.format, arguments.path, given)
-        with output.progress(f"grading {arguments.path}", len(readings)) as progress:
-            made = importers.graded(readings, given.study or arguments.format, grader, progress)
-    with Store.open(arguments.store) as store:
-        stored = importers.store_import(store, made)
-    document = {
-        "format": arguments.format,
-        "path": str(arguments.path),
-        "study": made.study,
-        "runs": stored,
-        "imported": [summary(family) for family in made.families],
-    }
-    output.result(document, lambda console: show(console, document))
+    output.result(found.to_dict(), lambda console: show(console, found))
 
 
-def show(console: Console, document: dict[str, Any]) -> None:
-    """The same for people."""
+def show(console: Console, found: ImportedRuns) -> None:
+    """Print accuracies and rewards of what was imported, and who graded it."""
     rows = [
         [
             _label(one),
@@ -56,37 +41,37 @@ def show(console: Console, document: dict[str, Any]) -> None:
             f"{one['problems']:,}",
             share(one["accuracy"], one["interval"]),
         ]
-        for one in document["imported"]
+        for one in found.imported
     ]
     columns = ["what", "PRM", "benchmark", "records", "problems", "accuracy [95 %]"]
-    console.print(table(f"imported as study {document['study']}", columns, rows))
-    for one in document["imported"]:
-        for score, found in (one["rewards"] or {}).items():
+    console.print(table(f"imported as study {found.study}", columns, rows))
+    for one in found.imported:
+        for score, figures in (one["rewards"] or {}).items():
             console.print(
                 f"PRM {one['prm']} on samples of {one['policy']}, {score} step: AUC "
-                f"{_estimate(found['auc'])}, within a problem {_estimate(found['auc_within'])} "
-                f"({found['mixed_problems']} problems)",
+                f"{_estimate(figures['auc'])}, within a problem {_estimate(figures['auc_within'])} "
+                f"({figures['mixed_problems']} problems)",
                 highlight=False,
             )
-    for note in _notes(document):
+    for note in _notes(found):
         console.print(f"note: {note}", highlight=False, markup=False)
-    counts = ", ".join(f"{count} {what}" for what, count in document["runs"].items() if count)
+    counts = ", ".join(f"{count} {change}" for change, count in found.runs.items() if count)
     console.print(f"runs in the store: {counts}")
 
 
-def _label(one: dict[str, Any]) -> str:
-    what = "samples" if one["strategy"] is None else key(from_dict(one["strategy"]))
-    return f"{one['policy']}: {what}"
+def _label(one: Mapping[str, Any]) -> str:
+    strategy = "samples" if one["strategy"] is None else key(from_dict(one["strategy"]))
+    return f"{one['policy']}: {strategy}"
 
 
-def _estimate(found: dict[str, float]) -> str:
-    return share(found["value"], (found["low"], found["high"]))
+def _estimate(figure: Mapping[str, float]) -> str:
+    return share(figure["value"], (figure["low"], figure["high"]))
 
 
-def _notes(document: dict[str, Any]) -> list[str]:
-    """Who graded, and what is not known."""
-    found = document["imported"]
-    total = {name: sum(one["grading"][name] for one in found) for name in found[0]["grading"]}
+def _notes(found: ImportedRuns) -> list[str]:
+    """Who graded, and which counts the files do not give."""
+    records = found.imported
+    total = {name: sum(one["grading"][name] for one in records) for name in records[0]["grading"]}
     notes = []
     if total["compared"]:
         differ = total["right_by_file"] + total["right_here"]
@@ -97,7 +82,7 @@ def _notes(document: dict[str, Any]) -> list[str]:
         )
     if total["here"]:
         notes.append(f"{total['here']} records have no label and were graded by this program")
-    if unknown := sorted({name for one in found for name in one["unknown"]}):
+    if unknown := sorted({name for one in records for name in one["unknown"]}):
         notes.append(
             f"the files do not say: {', '.join(unknown)}; costs that need them are unknown"
         )

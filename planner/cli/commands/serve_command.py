@@ -6,21 +6,20 @@ from argparse import Namespace
 
 from executor.errors import InputError
 from executor.servers.address import read_address
-from executor.servers.command import serve_policy, serve_prm
+from executor.serving.command import serve_policy, serve_prm
 from planner.cli.commands import common
 from planner.cli.console import Output
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Print the command line."""
+    """Print the command line that starts the server."""
     if not 0 < arguments.port < 1 << 16:
-        raise InputError(f"--port {arguments.port}: must be between 1 and 65535")
+        raise InputError(f"--port is {arguments.port}; expected 1 to 65535")
     name = arguments.prm or arguments.policy
     if read_address(name) is not None:
-        raise InputError(f"{name}: is served already; name the model itself")
-    options = common.engine_options(arguments)
+        raise InputError(f"{name} is served already; name the model itself")
     make = serve_prm if arguments.prm else serve_policy
-    command = make(name, arguments.port, options)
+    command = make(name, arguments.port, common.engine_options(arguments))
     document = {
         "command": str(command),
         "arguments": list(command.arguments),

@@ -1,1 +1,1 @@
-"""Answering a request by a plan."""
+"""Answering: the interface of what answers queries, by a plan or simulated."""

@@ -1,4 +1,4 @@
-"""What answers queries: the seam between the server and the router."""
+"""The interface between the server and what answers queries."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from executor.strategy import Strategy
 from planner.choice.constraint import Constraint
 
 
-class LateError(TimeoutError):
-    """A query's time ran out before anything was written to answer it with."""
+class DeadlineExceededError(TimeoutError):
+    """The time of a query ran out before any response was written."""
 
 
-class NoRoomError(InputError):
-    """A question fills the policy's context: there is no room for an answer.
+class ContextExceededError(InputError):
+    """A question fills the policy's context, so that there is no room for an answer.
 
     Args:
-        query: that asks it.
-        context: tokens of question and answer together.
+        query: the query that asks the question.
+        context: context length of the policy, in tokens.
 
     Attributes:
         param: the field of the request that is at fault.
@@ -30,7 +30,7 @@ class NoRoomError(InputError):
 
     def __init__(self, query: Query, context: int) -> None:
         self.param = "messages" if query.messages else "prompt"
-        # As OpenAI has it: some clients know it by these words.
+        # OpenAI's own words: some clients recognise the error by them.
         super().__init__(
             f"{self.param}: this model's maximum context length is {context} tokens, which leaves "
             "no room for an answer"
@@ -42,19 +42,19 @@ class Query:
     """One question of a request.
 
     Attributes:
-        id: of the response; of several questions of one request `-0`, `-1`, ... follow it.
+        id: id of the response; if a request has several questions, `-0`, `-1`, ... follow it.
         text: the question: the last user message, or the prompt.
         messages: the whole conversation, `role` and `content` each; empty for completions.
-        constraint: what the choice must keep to; `max_seconds` counts from `arrived`.
-        strategy: forced by the request; None: the router chooses.
-        n: answers wanted: the n best different responses by the strategy's own vote.
-        stop: strings that end an answer; the server cuts at them, whatever is drawn.
+        constraint: limits on the choice of a strategy; `max_seconds` counts from `arrived`.
+        strategy: the strategy that the request forces; None: the router chooses.
+        n: number of answers wanted: the n best different responses by the strategy's own vote.
+        stop: strings that end an answer; the server cuts the answer at them after it was drawn.
         seed: equal seeds and texts give equal draws; None: draws differ from query to query.
         max_tokens: most tokens of one response; None: as the plan says.
         temperature: above 0 and at most 2; None: as the plan says.
-        explain: whether `Answered.explain` is asked for; it may be empty where it is not.
-        arrived: when its request came, by `time.perf_counter`.
-        ledger: what is spent on it, as it is spent: known also where no answer comes of it.
+        explain: whether the client wants `QueryResult.explain`, which may be empty otherwise.
+        arrived: time at which the request came, by `time.perf_counter`.
+        ledger: tokens spent on the query so far, also if it gets no answer.
     """
 
     id: str
@@ -72,18 +72,18 @@ class Query:
     ledger: Ledger = field(default_factory=Ledger, compare=False)
 
     def seconds_left(self) -> float | None:
-        """Until its time runs out; None: it has all the time."""
+        """Return the seconds until the query's time runs out; None if it has no limit."""
         most = self.constraint.max_seconds
         return None if most is None else most - (time.perf_counter() - self.arrived)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the search for an answer is.
+class QueryProgress:
+    """Progress of the search for an answer.
 
     Attributes:
         stage: `probing`, `routed` or `searching`.
-        generated_tokens: so far.
+        generated_tokens: number of tokens generated so far.
         strategy, difficulty: None until they are chosen.
     """
 
@@ -94,23 +94,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What came out.
+class QueryResult:
+    """The answers to one query, and what they took.
 
     Attributes:
         texts: up to n full responses of the policy, the best first.
-        finish: `stop` or `length`, one a text.
-        answer: extracted from the first text; None where it has none.
-        strategy: what was run.
-        difficulty: `easy`, `medium`, `hard`, or `all` where it was not estimated.
-        predicted_accuracy, interval: None where nothing is known of such questions.
-        ledger: all tokens that were spent, probes and dropped ones too.
-        seconds: from the query to the answer.
-        cost: `flops`, `usd`, `seconds`; None where it is not known.
-        notes: fallbacks, deadlines that cut the search, what was not known.
-        explain: the estimate, the alternatives considered, and why.
-        routing: seconds of finding what is known of the question, of choosing, and of keeping what
-            is learnt from it; drawing and scoring probes is not in it.
+        finish: `stop` or `length` for each text.
+        answer: the answer in the first text; None if it has none.
+        strategy: the strategy that was run.
+        difficulty: `easy`, `medium`, `hard`, or `all` if it was not estimated.
+        predicted_accuracy, interval: None if there is no evidence on such questions.
+        ledger: all tokens that were spent, including probes and dropped responses.
+        seconds: time from the query to the answer.
+        cost: `flops`, `usd`, `seconds`; None for each that is not known.
+        notes: fallbacks, a deadline that cut the search, what was not known.
+        explain: the estimate, the alternatives considered, and why the strategy was chosen.
+        routing: seconds spent on estimating, choosing, and recording the answer; drawing and
+            scoring probes is not included.
     """
 
     texts: tuple[str, ...]
@@ -128,41 +128,47 @@ class Answered:
     routing: float = 0.0
 
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[QueryProgress], None]
 
 
 class Answerer(Protocol):
-    """Answers queries; many at once, on one event loop."""
+    """Answers many queries at once, on one event loop."""
 
     @property
     def model(self) -> str:
-        """The name under which clients ask for it."""
+        """Name under which clients ask for the model."""
         ...
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """Answer a query; cancelling the awaiting task ends its work in the engines.
 
-        The first report comes once its models are there.
+        Args:
+            query: the question and its limits.
+            progress: called with the progress; the first call comes once the models are loaded.
 
         Raises:
-            InputError: the query cannot be answered as it stands; a NoRoomError where it fills the
-                policy's context.
+            InputError: the query cannot be answered as it stands; a ContextExceededError if it
+                fills the policy's context.
             EngineError: an engine is lost; a later query may find it again.
-            LateError: its time ran out before anything was written.
+            DeadlineExceededError: the query's time ran out before any response was written.
         """
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of a prompt that came as token ids; InputError for ids that are none."""
+        """Return the text of a prompt that came as token ids.
+
+        Raises:
+            InputError: an id is not a token of the model.
+        """
         ...
 
     @property
-    def places(self) -> int:
-        """Questions that the engines have use for beside each other, now."""
+    def concurrency(self) -> int:
+        """Number of questions that the engines can usefully work on at once, now."""
         ...
 
     async def ready(self) -> str | None:
-        """None where queries can be answered now, else why not, in one line."""
+        """Return None if queries can be answered now, else the reason in one line."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Queries answered by a plan: each is routed to a strategy of its own under its own constraint."""
+"""Answers queries by a plan: each query gets its own strategy under its own constraint."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import best
-from executor.policies.served import HttpPolicy
+from executor.policies.served import ServedPolicy
 from executor.problem import Problem, content_id
 from executor.run.admission import Admission
 from executor.run.runner import Executor
-from executor.scorers.served import HttpPrm
+from executor.scorers.served import ServedScorer
 from executor.search import State
 from executor.strategy import key
 from planner.choice.constraint import Constraint
@@ -24,58 +24,64 @@ from planner.plans.plan import DEFAULT, Plan
 from planner.runtime.decision import Decision, chances_of
 from planner.runtime.router import Ask, Routed, route
 from planner.service.answering.answerer import (
-    Answered,
-    LateError,
-    NoRoomError,
-    Progress,
+    ContextExceededError,
+    DeadlineExceededError,
     Query,
-    Report,
+    QueryProgress,
+    QueryResult,
+    ReportProgress,
 )
 
-# Share of the time asked for that is not worth another choice: seconds are not known so well.
-_NO_TIME = 0.02
+# A wait for less than this share of `max_seconds` does not change the choice: predicted seconds are
+# not that exact.
+_NEGLIGIBLE_WAIT = 0.02
 _CONSIDERED = 5  # alternatives that an explanation names
-_RECENT = 64  # questions that tell how many more are of use beside each other
-_ROLES = {"developer": "system"}  # what OpenAI calls a system prompt now
-# Gives up what is lost of the models, and loads all that is not there; blocks.
-Load = Callable[[], Executor]
-# Told of every answer, and of the models and settings it came from.
-Watcher = Callable[[Query, Routed, Executor], None]
+_RECENT = 64  # the concurrency is estimated from so many recent questions
+_ROLES = {"developer": "system"}  # OpenAI's present name of the system role
+# Drops models that are lost, and loads all models that are missing; blocks.
+LoadExecutor = Callable[[], Executor]
+# Receives every answer, and the executor that it came from.
+AnswerObserver = Callable[[Query, Routed, Executor], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Choosing:
-    """The constraint a query's strategy is chosen by, and what had to be left aside for it."""
+class AppliedConstraint:
+    """The constraint by which a query's strategy is chosen.
+
+    Attributes:
+        constraint: the query's constraint, without the limits that cannot be kept.
+        notes: the limits that were left out.
+    """
 
     constraint: Constraint
     notes: tuple[str, ...] = ()
 
 
 class PlanAnswerer:
-    """See `planner.service.answering.answerer.Answerer`.
+    """An `Answerer` that follows a plan.
 
     Args:
-        plan: what to run on what.
-        load: makes the executor, and makes it again once an engine was lost; called in a thread,
-            one call at a time.
-        watch: told of every answer.
+        plan: names the strategy for each difficulty.
+        load: builds the executor, and builds it again after an engine was lost; called in a
+            thread, one call at a time.
+        observer: receives every answer.
         close: releases the models.
-        model: name for clients; the policy's by default.
+        model: name for clients; None: the policy's.
     """
 
     def __init__(
         self,
         plan: Plan,
-        load: Load,
+        load: LoadExecutor,
         *,
-        watch: Watcher | None = None,
+        observer: AnswerObserver | None = None,
         close: Callable[[], None] = lambda: None,
         model: str | None = None,
     ) -> None:
         self.plan = plan
         self._compiled = CompiledPlan(plan)
         self._load = load
-        self._watch = watch
+        self._observer = observer
         self._close = close
         self._model = model
         self._executor: Executor | None = None
@@ -90,68 +96,68 @@ class PlanAnswerer:
             return self._model
         return self.plan.policy if self._executor is None else self._executor.policy_name
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """See `Answerer.answer`.
 
-        What is left of `max_seconds` is a deadline, and what a strategy is expected to take keeps
-        to it. Sampling is the plan's but for what the query says.
+        The rest of `max_seconds` is a deadline; strategies that are expected to miss it are not
+        chosen. The query's own sampling settings replace the plan's.
         """
         started = time.perf_counter()
-        executor = await self._executor_within(query.seconds_left())
+        executor = await self._wait_for_executor(query.seconds_left())
         began = time.perf_counter()
-        choosing = self._choosing(_left_of(query))
-        bounding = time.perf_counter() - began
+        applied = self._apply_constraint(_remaining_constraint(query))
+        applying = time.perf_counter() - began
         ask = Ask(
-            choosing.constraint, query.strategy, query.seconds_left(), weigh=True,
+            applied.constraint, query.strategy, query.seconds_left(), weigh=True,
             ledger=query.ledger,
         )  # fmt: skip
 
         def report(stage: str, decision: Decision | None, tokens: int) -> None:
-            progress(_told(stage, decision, tokens))
+            progress(_query_progress(stage, decision, tokens))
             if stage == "routed":
-                progress(_told("searching", decision, tokens))
+                progress(_query_progress("searching", decision, tokens))
 
         try:
             mine = _with_sampling(executor, query)
             routed = await route(mine, self._compiled, _problem(query), ask, report)
-            routed = replace(routed, deciding=routed.deciding + bounding)
-            answered = await self._answered(mine, query, routed, choosing, started)
+            routed = replace(routed, deciding=routed.deciding + applying)
+            result = await self._result(mine, query, routed, applied, started)
         except EngineError:
-            self._give_up(executor)
+            self._drop_if_lost(executor)
             raise
         self._admission.learn(routed.outcome)
-        return answered
+        return result
 
-    async def _executor_within(self, seconds: float | None) -> Executor:
-        """The models; LateError where they are not loaded in time."""
+    async def _wait_for_executor(self, seconds: float | None) -> Executor:
+        """Return the models, or raise DeadlineExceededError if they are not loaded in time."""
         if self._executor is not None:
             return self._executor
         try:
             async with asyncio.timeout(seconds):
                 return await self.executor()
         except TimeoutError:
-            raise LateError("the models were not loaded in time") from None
+            raise DeadlineExceededError("the models were not loaded in time") from None
 
     async def executor(self) -> Executor:
-        """The models, loaded at first use and again after they were lost."""
+        """Return the models, which are loaded at first use and again after they were lost."""
         if self._executor is not None:
             return self._executor
         if self._loading is None:
             self._loading = asyncio.create_task(asyncio.to_thread(self._load))
         loading = self._loading
         try:
-            # Whoever waits may go: the others wait for the same models.
-            self._take(await asyncio.shield(loading))
+            # Other queries wait for the same models: loading goes on if this query is cancelled.
+            self._use(await asyncio.shield(loading))
         finally:
             if loading.done() and self._loading is loading:
                 self._loading = None
         assert self._executor is not None
         return self._executor
 
-    def _take(self, executor: Executor) -> None:
-        """Answer with these models from now on, as many questions at once as they hold."""
+    def _use(self, executor: Executor) -> None:
+        """Answer with these models from now on, and adapt the concurrency to them."""
         if self._executor is executor:
-            return  # another question has waited for them, too
+            return  # another query waited for the same models and came first
         self._executor = executor
         most = max(entry.strategy.n for entry in self.plan.entries.values())
         self._admission = Admission(most, executor.policy.capacity, recent=_RECENT)
@@ -164,24 +170,24 @@ class PlanAnswerer:
         if not self._vocabulary:
             self._vocabulary = frozenset(tokens.tokenizer.get_vocab().values())
         if unknown := [token for token in token_ids if token not in self._vocabulary]:
-            raise InputError(f"prompt: {unknown[0]} is no token of {self.model}")
+            raise InputError(f"prompt: {unknown[0]} is not a token of {self.model}")
         return tokens.decode(token_ids)
 
     @property
-    def places(self) -> int:
-        """See `Answerer.places`."""
+    def concurrency(self) -> int:
+        """See `Answerer.concurrency`."""
         return self._admission.places
 
     async def ready(self) -> str | None:
         """See `Answerer.ready`."""
         if self._executor is not None:
-            self._give_up(self._executor)  # lost since the last question
+            self._drop_if_lost(self._executor)  # an engine may be lost since the last question
         try:
             executor = await self.executor()
         except (EngineError, InputError) as error:
             return str(error)
         for model in (executor.policy, executor.prm):
-            if isinstance(model, HttpPolicy | HttpPrm) and (why := await model.fault()):
+            if isinstance(model, ServedPolicy | ServedScorer) and (why := await model.fault()):
                 return why
         return None
 
@@ -192,54 +198,54 @@ class PlanAnswerer:
         self._executor = None
         await asyncio.to_thread(self._close)
 
-    def _give_up(self, executor: Executor) -> None:
-        """Models of which an engine is lost are loaded again for the next query."""
+    def _drop_if_lost(self, executor: Executor) -> None:
+        """Have the models loaded again for the next query if one of their engines is lost."""
         prm = executor.prm
         if self._executor is executor and (executor.policy.lost or (prm and prm.lost)):
             self._executor = None
 
-    def _choosing(self, asked: Constraint) -> Choosing:
-        """Where seconds are not known or too few for anything, the deadline alone holds."""
+    def _apply_constraint(self, asked: Constraint) -> AppliedConstraint:
+        """Leave `max_seconds` to the deadline alone if seconds are unknown or nothing fits."""
         if asked.max_seconds is None:
-            return Choosing(asked)
+            return AppliedConstraint(asked)
         free = replace(asked, max_seconds=None)
         if why := self.plan.rates.missing("seconds", scored=False):
             said = f"what would end within {asked.max_seconds:g} s is not known ({why})"
-            return Choosing(free, (f"{said}; the best so far is given then",))
+            return AppliedConstraint(free, (f"{said}; the best so far is given then",))
         table = self._compiled.strategy_table()
         if table.reaches(asked) or not table.reaches(free):
-            return Choosing(asked)
+            return AppliedConstraint(asked)
         quickest = replace(free, budget=table.cheapest("seconds").n)
         said = f"nothing is expected to end within {asked.max_seconds:g} s; the quickest is run"
-        return Choosing(quickest, (f"{said}, and the best so far is given then",))
+        return AppliedConstraint(quickest, (f"{said}, and the best so far is given then",))
 
-    async def _answered(
+    async def _result(
         self,
         executor: Executor,
         query: Query,
         routed: Routed,
-        choosing: Choosing,
+        applied: AppliedConstraint,
         started: float,
-    ) -> Answered:
+    ) -> QueryResult:
         outcome, decision = routed.outcome, routed.decision
         samples = outcome.samples
         if routed.cut and not samples:
-            raise LateError("time ran out before anything was written")
+            raise DeadlineExceededError("time ran out before anything was written")
         if not samples:
-            raise NoRoomError(query, executor.policy.max_context)
+            raise ContextExceededError(query, executor.policy.max_context)
         chosen = [] if outcome.chosen is None else [outcome.chosen]
         if query.n > 1:
             chosen = await asyncio.to_thread(
                 best, decision.strategy, samples, query.n, executor.grader
             )
         began = time.perf_counter()
-        if self._watch is not None:
-            self._watch(query, routed, executor)
-        watching = time.perf_counter() - began
+        if self._observer is not None:
+            self._observer(query, routed, executor)
+        observing = time.perf_counter() - began
         texts = tuple(samples[index].text for index in chosen)
         finished = [samples[index].state == State.FINISHED.value for index in chosen]
         expected = decision.expected
-        return Answered(
+        return QueryResult(
             texts=texts or ("",),
             finish=tuple("stop" if done else "length" for done in finished) or ("length",),
             answer=outcome.answer,
@@ -250,17 +256,17 @@ class PlanAnswerer:
             ledger=outcome.ledger,
             seconds=time.perf_counter() - started,
             cost=self._cost(outcome.ledger),
-            notes=(*choosing.notes, *decision.notes, *self._notes(query, routed, len(texts))),
+            notes=(*applied.notes, *decision.notes, *self._notes(query, routed, len(texts))),
             explain=(
-                self._explained(routed, choosing.constraint, scored=executor.prm is not None)
+                self._explanation(routed, applied.constraint, scored=executor.prm is not None)
                 if query.explain
                 else {}
             ),
-            routing=routed.deciding + watching,
+            routing=routed.deciding + observing,
         )
 
     def _cost(self, ledger: Ledger) -> dict[str, float | None]:
-        """What the tokens of a ledger cost by the plan's rates."""
+        """Return the cost of the tokens of a ledger at the plan's rates."""
         cost = self.plan.rates.price(
             ledger.policy_generated, ledger.prompt, ledger.prm, ledger.cached, ledger.prm_cached
         )
@@ -289,7 +295,9 @@ class PlanAnswerer:
             said.append("what to expect of this strategy is not known")
         return said
 
-    def _explained(self, routed: Routed, constraint: Constraint, *, scored: bool) -> dict[str, Any]:
+    def _explanation(
+        self, routed: Routed, constraint: Constraint, *, scored: bool
+    ) -> dict[str, Any]:
         decision, estimate = routed.decision, routed.decision.difficulty_estimate
         drawn = 0 if estimate is None else estimate.probes
         table = self._compiled.strategy_table(drawn, scored=scored)
@@ -307,25 +315,30 @@ class PlanAnswerer:
         }  # fmt: skip
 
 
-def _left_of(query: Query) -> Constraint:
-    """The constraint with the seconds that are left, where waiting has taken any that count.
+def _remaining_constraint(query: Query) -> Constraint:
+    """Return the query's constraint with the seconds that are left.
 
-    Otherwise as it was asked: what is expected to take just as long as allowed keeps to it.
+    A negligible wait is ignored, so that a strategy that is expected to take exactly `max_seconds`
+    can still be chosen.
     """
     asked, left = query.constraint, query.seconds_left()
-    if left is None or asked.max_seconds is None or left > (1 - _NO_TIME) * asked.max_seconds:
+    if (
+        left is None
+        or asked.max_seconds is None
+        or left > (1 - _NEGLIGIBLE_WAIT) * asked.max_seconds
+    ):
         return asked
-    return replace(asked, max_seconds=max(left, _NO_TIME * asked.max_seconds))
+    return replace(asked, max_seconds=max(left, _NEGLIGIBLE_WAIT * asked.max_seconds))
 
 
-def _told(stage: str, decision: Decision | None, tokens: int) -> Progress:
+def _query_progress(stage: str, decision: Decision | None, tokens: int) -> QueryProgress:
     if decision is None:
-        return Progress(stage, tokens, None, None)
-    return Progress(stage, tokens, decision.strategy.name, decision.difficulty)
+        return QueryProgress(stage, tokens, None, None)
+    return QueryProgress(stage, tokens, decision.strategy.name, decision.difficulty)
 
 
 def _with_sampling(executor: Executor, query: Query) -> Executor:
-    """The models with the query's own sampling; InputError where that cannot be."""
+    """Return the models with the query's own sampling settings."""
     plain = executor.sampling
     asked = replace(
         plain,
@@ -335,7 +348,7 @@ def _with_sampling(executor: Executor, query: Query) -> Executor:
         ),
     )
     seed = executor.seed if query.seed is None else query.seed
-    # Where several answers are wanted, those behind the winner count.
+    # If several answers are wanted, those after the winner count too: sampling must not stop early.
     early = executor.early_stop and query.n == 1
     if (asked, seed, early) == (plain, executor.seed, executor.early_stop):
         return executor
@@ -343,8 +356,11 @@ def _with_sampling(executor: Executor, query: Query) -> Executor:
 
 
 def _problem(query: Query) -> Problem:
-    """The question, and what was said before it; draws are named by the text where a seed is given,
-    else by the query."""
+    """Return the question with the earlier messages.
+
+    The problem's id decides the draws: it comes from the text if the query has a seed, else from
+    the query's own id.
+    """
     before = tuple(
         (_ROLES.get(one["role"], one["role"]), one["content"]) for one in query.messages[:-1]
     )

@@ -1,7 +1,7 @@
-"""An answerer over a simulated policy: the real executor, search, votes and ledger, and no router.
+"""An answerer over a simulated policy, with the real executor, search, votes and ledger.
 
-For tests, fault drills and the bench of the server's own time. It runs the strategy that a query
-forces, or else always the same, and knows no difficulty.
+For tests, fault drills and the benchmark of the server's own time. It has no router and estimates
+no difficulty: it runs the strategy that a query forces, or else always the same one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,22 @@ from executor.run.admission import CONCURRENCY
 from executor.run.runner import Executor
 from executor.search import State
 from executor.strategy import Majority, Sampling, Strategy
-from planner.service.answering.answerer import Answered, NoRoomError, Progress, Query, Report
+from planner.service.answering.answerer import (
+    ContextExceededError,
+    Query,
+    QueryProgress,
+    QueryResult,
+    ReportProgress,
+)
 
 
 class SimulatedAnswerer:
     """Answers every query by one strategy.
 
     Args:
-        policy, prm: that answer; a PRM is only needed by strategies that do.
-        grader: of their answers.
-        strategy: where a query forces none.
+        policy, prm: the simulated models; only some strategies need a PRM.
+        grader: grades the answers.
+        strategy: strategy of queries that force none.
     """
 
     def __init__(
@@ -48,10 +54,10 @@ class SimulatedAnswerer:
 
     @property
     def model(self) -> str:
-        """The policy's name."""
+        """See `Answerer.model`: the policy's name."""
         return self.policy.name
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """See `Answerer.answer`."""
         strategy = query.strategy or self._strategy
         sampling = self._executor.sampling
@@ -62,26 +68,26 @@ class SimulatedAnswerer:
         seed = secrets.randbits(31) if query.seed is None else query.seed
         executor = replace(self._executor, sampling=sampling, seed=seed)
         problem = Problem(question_id(query.text), query.text, None)
-        progress(Progress("searching", 0, strategy.name, None))
+        progress(QueryProgress("searching", 0, strategy.name, None))
         context = executor.context(problem, strategy.n, query.ledger)
         outcome = await executor.solve(problem, strategy, context=context)
         if not outcome.samples:
-            raise NoRoomError(query, self.policy.max_context)
-        return _answered(outcome, strategy, query.n)
+            raise ContextExceededError(query, self.policy.max_context)
+        return _result(outcome, strategy, query.n)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """See `Answerer.decode`; a token is a character."""
+        """See `Answerer.decode`; each token is one character."""
         if max(token_ids) >= EOS_ID or any(0xD800 <= token < 0xE000 for token in token_ids):
-            raise InputError(f"prompt: token ids must be characters' below {EOS_ID}")
+            raise InputError(f"prompt: token ids must be code points of characters below {EOS_ID}")
         return self.policy.tokens.decode(token_ids)
 
     @property
-    def places(self) -> int:
-        """See `Answerer.places`."""
+    def concurrency(self) -> int:
+        """See `Answerer.concurrency`."""
         return CONCURRENCY
 
     async def ready(self) -> str | None:
-        """`fault`, which drills set."""
+        """Return `fault`, which fault drills set."""
         await asyncio.sleep(0)
         return self.fault
 
@@ -91,12 +97,12 @@ class SimulatedAnswerer:
         self.policy.close()
 
 
-def _answered(outcome: Outcome, strategy: Strategy, n: int) -> Answered:
-    """The chosen response, then others that differ from it, in the order they were drawn."""
+def _result(outcome: Outcome, strategy: Strategy, n: int) -> QueryResult:
+    """Return the chosen response, then different ones in the order in which they were drawn."""
     chosen = [] if outcome.chosen is None else [outcome.samples[outcome.chosen]]
     best = {sample.text: sample for sample in [*chosen, *outcome.samples]}
     shown = list(best.values())[:n]
-    return Answered(
+    return QueryResult(
         texts=tuple(sample.text for sample in shown),
         finish=tuple("stop" if s.state == State.FINISHED.value else "length" for s in shown),
         answer=outcome.answer,

@@ -1,1 +1,1 @@
-"""Feedback: graded answers that clients send back."""
+"""Feedback: clients' verdicts on answers, kept as evidence."""

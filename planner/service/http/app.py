@@ -1,4 +1,4 @@
-"""The application: its paths, what stands before them, and the document that describes them."""
+"""The application: its paths, its middleware, and its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,72 +18,71 @@ from starlette.exceptions import HTTPException
 
 from executor.errors import EngineError, InputError
 from planner.service.answering.answerer import Answerer
-from planner.service.answering.request_handler import Desk, Exchange
-from planner.service.http import requests as protocol
 from planner.service.http import responses
-from planner.service.http.completions import Delivery, chat_queries, plain_queries
-from planner.service.http.faults import ClientGoneError, RequestError, ending, not_ready
+from planner.service.http.completions import AnswerResponse, chat_queries, completion_queries
+from planner.service.http.faults import ClientGoneError, RequestError, not_ready, shutting_down
 from planner.service.http.limits import read_json
-from planner.service.http.middleware import EXCHANGE, Door
-from planner.service.http.requests import ChatRequest, CompletionRequest
-from planner.service.http.settings import Settings
-from planner.service.monitoring.logs import Log
-from planner.service.monitoring.metrics import Gauges
+from planner.service.http.middleware import EXCHANGE_KEY, ServiceMiddleware
+from planner.service.http.request_handler import Exchange, RequestHandler
+from planner.service.http.requests import ChatRequest, CompletionRequest, RequestT, parse_request
+from planner.service.http.settings import ServiceSettings
+from planner.service.monitoring.logs import ServiceLog
+from planner.service.monitoring.metrics import ReadGauges
+from planner.service.queue.fair_queue import QueueError
 
-# Whoever asks whether it is ready will not wait: a second is what Kubernetes gives a probe.
+# A readiness probe does not wait long: the limit of Kubernetes is one second by default.
 _READY_SECONDS = 0.5
 _SCHEMAS = "#/components/schemas/{model}"
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": responses.ErrorResponse, "description": words}
-    for status, words in {
+    status: {"model": responses.ErrorResponse, "description": description}
+    for status, description in {
         400: "a field is wrong or not supported",
-        401: "no valid key",
-        404: "no such model",
+        401: "there is no valid key",
+        404: "there is no such model",
         408: "the body took too long",
         413: "the body is too large",
         415: "the body is not JSON by its content type",
         429: "the queue is full; Retry-After says when to ask again",
         500: "the server failed",
-        503: "the engine is lost or the server ends; Retry-After says when to ask again",
+        503: "the engine is lost or the server shuts down; Retry-After says when to ask again",
     }.items()
 }
-_HANDLED = (
-    RequestError, InputError, EngineError, ClientGoneError, HTTPException, RequestValidationError,
+_HANDLED_ERRORS = (
+    RequestError, InputError, EngineError, QueueError, ClientGoneError, HTTPException,
+    RequestValidationError,
 )  # fmt: skip
-_REFUSED: dict[int | str, dict[str, Any]] = {401: _ERRORS[401]}
-
-Asked = TypeVar("Asked", ChatRequest, CompletionRequest)
+_KEY_ERROR: dict[int | str, dict[str, Any]] = {401: _ERRORS[401]}
 
 
 def create_app(
     answerer: Answerer,
-    settings: Settings | None = None,
+    settings: ServiceSettings | None = None,
     *,
     routers: Sequence[APIRouter] = (),
-    gauges: Gauges | None = None,
-    log: Log | None = None,
+    gauges: ReadGauges | None = None,
+    log: ServiceLog | None = None,
 ) -> FastAPI:
-    """The application that serves an answerer.
+    """Return the application that serves an answerer.
 
-    Its state has `desk` (`planner.service.answering.request_handler.Desk`) and `traffic`, for
-    routers to read.
+    Its state has `request_handler` (`planner.service.http.request_handler.RequestHandler`) and
+    `traffic` (`planner.service.monitoring.traffic.TrafficCounter`), for routers to read.
 
     Args:
-        answerer: answers questions; closed when the application ends.
-        settings: limits and keys.
+        answerer: answers questions; the application closes it when it ends.
+        settings: limits and keys; None: the defaults.
         routers: further paths, behind the same keys.
-        gauges: further metrics, see `planner.service.monitoring.metrics.Metrics`.
-        log: of the service; None: on stderr.
+        gauges: reads further metrics, see `planner.service.monitoring.metrics.ServiceMetrics`.
+        log: log of the service; None: one that writes to stderr.
     """
-    desk = Desk(answerer, settings or Settings(), log, gauges)
+    handler = RequestHandler(answerer, settings or ServiceSettings(), log, gauges)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(_load(desk))
+        loading = asyncio.create_task(_load(handler))
         try:
             yield
         finally:
-            desk.close()
+            handler.close()
             loading.cancel()
             await asyncio.gather(loading, return_exceptions=True)
             await answerer.close()
@@ -92,111 +91,115 @@ def create_app(
         title="apportion",
         summary="An OpenAI-compatible server that routes every query to its own strategy.",
         lifespan=lifespan,
-        docs_url=None,  # both load scripts from elsewhere
+        docs_url=None,  # these pages load scripts from other sites
         redoc_url=None,
-        redirect_slashes=False,  # to where the Host header says
+        redirect_slashes=False,  # a redirect would go to any host that the Host header names
     )
-    app.state.desk = desk
-    app.state.traffic = desk.traffic
+    app.state.request_handler = handler
+    app.state.traffic = handler.traffic
 
-    async def failed(request: Request, error: Exception) -> Response:
-        fault = desk.failed(request.scope[EXCHANGE], error)
-        return _Silence() if fault is None else fault.response()
+    async def respond_to_error(request: Request, error: Exception) -> Response:
+        fault = handler.record_failure(request.scope[EXCHANGE_KEY], error)
+        return _NoResponse() if fault is None else fault.response()
 
-    for kind in _HANDLED:
-        app.add_exception_handler(kind, failed)
-    app.add_middleware(Door, desk=desk)
-    app.include_router(_api(desk))
-    app.include_router(_operation(desk))
+    for kind in _HANDLED_ERRORS:
+        app.add_exception_handler(kind, respond_to_error)
+    app.add_middleware(ServiceMiddleware, handler=handler)
+    app.include_router(_openai_router(handler))
+    app.include_router(_operations_router(handler))
     for router in routers:
         app.include_router(router)
-    _describe(app, answerer)
+    _set_openapi_document(app, answerer)
     return app
 
 
-async def _load(desk: Desk) -> None:
-    """Have the models loaded before the first question comes; /readyz tells when they are."""
+async def _load(handler: RequestHandler) -> None:
+    """Load the models before the first question comes; /readyz says when they are loaded."""
     try:
-        why = await desk.answerer.ready()
+        reason = await handler.answerer.ready()
     except Exception as error:
-        desk.log.error("not_ready", error)
+        handler.log.error("not_ready", error)
     else:
-        if why is None:
-            desk.log.info("ready", model=desk.answerer.model)
+        if reason is None:
+            handler.log.info("ready", model=handler.answerer.model)
         else:
-            desk.log.warning("not_ready", why=why)
+            handler.log.warning("not_ready", why=reason)
 
 
-class _Silence(Response):
-    """Says nothing: nobody is there."""
+class _NoResponse(Response):
+    """No response at all: the client has gone."""
 
     async def __call__(self, *_: object) -> None:
-        """Nothing is sent."""
+        """Send nothing."""
 
 
-class _Plain(APIRoute):
-    """A path whose endpoint reads the request and makes the response: what FastAPI does for others
-    (parameters, dependencies, validated results) would be done for nothing, at every question."""
+class _DirectRoute(APIRoute):
+    """A route whose endpoint reads the request and makes the response itself.
+
+    FastAPI's own work for each request (parameters, dependencies, validated results) would have no
+    use here.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint itself; it takes the request, and depends on nothing."""
+        """Return the endpoint itself, which takes the request and has no dependencies."""
         assert not self.dependant.dependencies and self.body_field is None
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return endpoint
 
 
-def _api(desk: Desk) -> APIRouter:
-    """OpenAI's paths."""
-    router, asking = APIRouter(prefix="/v1"), APIRouter(route_class=_Plain)
+def _openai_router(handler: RequestHandler) -> APIRouter:
+    """Return the paths of OpenAI's protocol."""
+    router, questions = APIRouter(prefix="/v1"), APIRouter(route_class=_DirectRoute)
 
-    async def read(request: Request, kind: type[Asked]) -> Asked:
-        if desk.closing:  # before a long body comes
-            raise ending()
-        asked = protocol.read(kind, await read_json(request, desk.settings.body_seconds))
-        if asked.model != desk.answerer.model:
-            raise _no_model(desk, asked.model)
-        return asked
+    async def read(request: Request, kind: type[RequestT]) -> RequestT:
+        if handler.closing:  # before a long body is read
+            raise shutting_down()
+        parsed = parse_request(kind, await read_json(request, handler.settings.body_seconds))
+        if parsed.model != handler.answerer.model:
+            raise _model_not_found(handler, parsed.model)
+        return parsed
 
-    @asking.post(
+    @questions.post(
         "/chat/completions",
         response_model=responses.ChatCompletion,
-        responses=_streamed(_ERRORS),
-        openapi_extra=_takes(ChatRequest),
+        responses=_with_event_stream(_ERRORS),
+        openapi_extra=_request_body(ChatRequest),
     )
     async def chat(request: Request) -> Response:
         """Answer the last message of a conversation."""
-        exchange: Exchange = request.scope[EXCHANGE]
-        asked = await read(request, ChatRequest)
-        return Delivery(desk, exchange, asked, chat_queries(asked, exchange, desk.settings))
+        exchange: Exchange = request.scope[EXCHANGE_KEY]
+        parsed = await read(request, ChatRequest)
+        queries = chat_queries(parsed, exchange, handler.settings)
+        return AnswerResponse(handler, exchange, parsed, queries)
 
-    @asking.post(
+    @questions.post(
         "/completions",
-        response_model=responses.Completion,
-        responses=_streamed(_ERRORS),
-        openapi_extra=_takes(CompletionRequest),
+        response_model=responses.TextCompletion,
+        responses=_with_event_stream(_ERRORS),
+        openapi_extra=_request_body(CompletionRequest),
     )
     async def complete(request: Request) -> Response:
         """Answer a prompt, or several."""
-        exchange: Exchange = request.scope[EXCHANGE]
-        asked = await read(request, CompletionRequest)
-        queries = plain_queries(asked, exchange, desk.settings, desk.answerer)
-        return Delivery(desk, exchange, asked, queries)
+        exchange: Exchange = request.scope[EXCHANGE_KEY]
+        parsed = await read(request, CompletionRequest)
+        queries = completion_queries(parsed, exchange, handler.settings, handler.answerer)
+        return AnswerResponse(handler, exchange, parsed, queries)
 
-    router.include_router(asking)
+    router.include_router(questions)
     started = int(time.time())
 
-    def card() -> dict[str, Any]:
+    def model_card() -> dict[str, Any]:
         return {
-            "id": desk.answerer.model,
+            "id": handler.answerer.model,
             "object": "model",
             "created": started,
             "owned_by": "apportion",
         }
 
-    @router.get("/models", response_model=responses.ModelList, responses=_REFUSED)
+    @router.get("/models", response_model=responses.ModelList, responses=_KEY_ERROR)
     async def models() -> dict[str, Any]:
         """The model that is served."""
-        return {"object": "list", "data": [card()]}
+        return {"object": "list", "data": [model_card()]}
 
     @router.get(
         "/models/{model:path}",
@@ -204,16 +207,16 @@ def _api(desk: Desk) -> APIRouter:
         responses={status: _ERRORS[status] for status in (401, 404)},
     )
     async def model(model: str) -> dict[str, Any]:
-        """The model of a name."""
-        if model != desk.answerer.model:
-            raise _no_model(desk, model)
-        return card()
+        """The model of this name."""
+        if model != handler.answerer.model:
+            raise _model_not_found(handler, model)
+        return model_card()
 
     return router
 
 
-def _operation(desk: Desk) -> APIRouter:
-    """Paths for those who run the server."""
+def _operations_router(handler: RequestHandler) -> APIRouter:
+    """Return the paths for those who run the server."""
     router = APIRouter()
 
     @router.get("/healthz", response_model=responses.Health)
@@ -224,67 +227,66 @@ def _operation(desk: Desk) -> APIRouter:
     @router.get("/readyz", response_model=responses.Health, responses={503: _ERRORS[503]})
     async def readyz() -> dict[str, str]:
         """Whether questions can be answered now. Needs no key."""
-        if desk.closing:
-            raise ending()
+        if handler.closing:
+            raise shutting_down()
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                why = await desk.answerer.ready()
+                reason = await handler.answerer.ready()
         except TimeoutError:
-            why = "the models are being loaded, or their servers do not answer"
-        if why is not None:
-            # Who has no key need not know where the models run.
-            raise not_ready(
-                why if desk.settings.keys is None else "see the log for what is missing"
-            )
+            reason = "the models are being loaded, or their servers do not answer"
+        if reason is not None:
+            # The path needs no key, and the reason may name the addresses of the models.
+            public = handler.settings.keys is None
+            raise not_ready(reason if public else "see the log for what is missing")
         return {"status": "ready"}
 
     @router.get(
         "/metrics",
         response_class=Response,
-        responses=_REFUSED | {200: {"content": {CONTENT_TYPE_LATEST: {}}}},
+        responses=_KEY_ERROR | {200: {"content": {CONTENT_TYPE_LATEST: {}}}},
     )
     async def metrics() -> Response:
-        """For Prometheus."""
-        return Response(desk.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        """Metrics for Prometheus."""
+        return Response(handler.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router
 
 
-def _no_model(desk: Desk, name: str) -> RequestError:
+def _model_not_found(handler: RequestHandler, name: str) -> RequestError:
     return RequestError(
-        404, f"model {name[:80]!r} does not exist here; this server has {desk.answerer.model!r}",
+        404, f"model {name[:80]!r} does not exist here; this server has {handler.answerer.model!r}",
         param="model", code="model_not_found",
     )  # fmt: skip
 
 
-def _takes(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
-    """The body of a request, for the document: bodies are read here, and not by FastAPI."""
+def _request_body(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
+    """Return the OpenAPI description of a body, which FastAPI does not read here."""
     schema = {"$ref": _SCHEMAS.format(model=kind.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _streamed(errors: dict[int | str, dict[str, Any]]) -> dict[int | str, Any]:
+def _with_event_stream(errors: dict[int | str, dict[str, Any]]) -> dict[int | str, Any]:
     events: dict[str, Any] = {"text/event-stream": {}}
     return {200: {"content": events, "description": "the answer, whole or as events"}, **errors}
 
 
-def _describe(app: FastAPI, answerer: Answerer) -> None:
-    """Make the OpenAPI document, with the requests' schemas and the name of the model."""
+def _set_openapi_document(app: FastAPI, answerer: Answerer) -> None:
+    """Have the OpenAPI document include the requests' schemas and the name of the model."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = get_openapi(
+            description = get_openapi(
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
             _, requests = models_json_schema(
                 [(ChatRequest, "validation"), (CompletionRequest, "validation")],
                 ref_template=_SCHEMAS,
             )
-            schemas = made.setdefault("components", {}).setdefault("schemas", {})
+            schemas = description.setdefault("components", {}).setdefault("schemas", {})
             schemas |= requests["$defs"]
             for kind in (ChatRequest, CompletionRequest):
                 schemas[kind.__name__]["properties"]["model"]["enum"] = [answerer.model]
-            app.openapi_schema = made
+            app.openapi_schema = description
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]

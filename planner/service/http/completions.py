@@ -1,4 +1,4 @@
-"""From a request to its questions, and from their answers to a response."""
+"""Turns a request into queries, and the results of the queries into a response."""
 
 from __future__ import annotations
 
@@ -12,136 +12,145 @@ from starlette.types import Receive, Scope, Send
 from executor.ledger import Ledger
 from executor.strategy import Greedy
 from planner.service.answering.answerer import Answerer, Query
-from planner.service.answering.request_handler import Desk, Exchange
 from planner.service.http.faults import RequestError
+from planner.service.http.request_handler import Exchange, RequestHandler
 from planner.service.http.requests import ChatRequest, CompletionRequest
-from planner.service.http.response_formats import CHAT, PLAIN, Writer
-from planner.service.http.responses import header
-from planner.service.http.settings import Settings
-from planner.service.http.streaming import Latest, stream
+from planner.service.http.response_formats import CHAT_FORMAT, TEXT_FORMAT, ResponseWriter
+from planner.service.http.responses import summary_header
+from planner.service.http.settings import ServiceSettings
+from planner.service.http.streaming import LatestProgress, send_events
 
-HEADER = "X-Apportion"
-MOST_WRITTEN = 256
-"""Choices of one response, those of all its prompts; more only where more prompts are allowed."""
-
-
-def chat_queries(asked: ChatRequest, exchange: Exchange, settings: Settings) -> tuple[Query, ...]:
-    """The one question of a conversation: the user's last message."""
-    messages = tuple({"role": one.role, "content": one.text} for one in asked.messages)
-    name = f"{CHAT.prefix}-{exchange.id}"
-    return _queries(asked, name, exchange, settings, [messages[-1]["content"]], messages)
+SUMMARY_HEADER = "X-Apportion"
+MAX_CHOICES = 256
+"""Most choices of one response, over all its prompts, unless more prompts are allowed."""
 
 
-def plain_queries(
-    asked: CompletionRequest, exchange: Exchange, settings: Settings, answerer: Answerer
+def chat_queries(
+    request: ChatRequest, exchange: Exchange, settings: ServiceSettings
 ) -> tuple[Query, ...]:
-    """A question for each prompt."""
-    name = f"{PLAIN.prefix}-{exchange.id}"
-    return _queries(asked, name, exchange, settings, _prompts(asked, answerer), ())
+    """Return the one query of a conversation: its question is the user's last message."""
+    messages = tuple({"role": one.role, "content": one.text} for one in request.messages)
+    name = f"{CHAT_FORMAT.id_prefix}-{exchange.id}"
+    return _queries(request, name, exchange, settings, [messages[-1]["content"]], messages)
 
 
-def _prompts(asked: CompletionRequest, answerer: Answerer) -> list[str]:
-    prompt = asked.prompt
+def completion_queries(
+    request: CompletionRequest, exchange: Exchange, settings: ServiceSettings, answerer: Answerer
+) -> tuple[Query, ...]:
+    """Return one query for each prompt."""
+    name = f"{TEXT_FORMAT.id_prefix}-{exchange.id}"
+    return _queries(request, name, exchange, settings, _prompts(request, answerer), ())
+
+
+def _prompts(request: CompletionRequest, answerer: Answerer) -> list[str]:
+    prompt = request.prompt
     if isinstance(prompt, str):
         return [prompt]
-    # One prompt of token ids reads as several prompts of a token each.
-    several = [prompt] if isinstance(prompt[0], int) else prompt
-    return [one if isinstance(one, str) else answerer.decode(one) for one in several]
+    # A list of integers is one prompt of token ids.
+    prompts = [prompt] if isinstance(prompt[0], int) else prompt
+    return [one if isinstance(one, str) else answerer.decode(one) for one in prompts]
 
 
 def _queries(
-    asked: ChatRequest | CompletionRequest,
+    request: ChatRequest | CompletionRequest,
     name: str,
     exchange: Exchange,
-    settings: Settings,
+    settings: ServiceSettings,
     texts: Sequence[str],
     messages: tuple[dict[str, str], ...],
 ) -> tuple[Query, ...]:
-    if len(texts) > settings.most_questions:
+    if len(texts) > settings.max_questions:
         raise RequestError(
             400,
-            f"prompt: {len(texts)} of them; this server takes at most {settings.most_questions} "
-            "in one request",
+            f"prompt: the request has {len(texts)} prompts; this server takes at most "
+            f"{settings.max_questions} in one request",
             param="prompt", code="too_many_prompts",
         )  # fmt: skip
-    written, room = len(texts) * (asked.n or 1), max(MOST_WRITTEN, settings.max_prompts)
-    if written > room:
-        raise RequestError(
-            400, f"n: {asked.n} choices of each of {len(texts)} prompts are {written}; this server "
-            f"writes at most {room} in one response",
-            param="n", code="invalid_value",
-        )  # fmt: skip
-    most = asked.most_tokens
-    if most is not None and most > settings.max_tokens:
-        field = "max_completion_tokens" if asked.max_tokens is None else "max_tokens"
-        raise RequestError(
-            400, f"{field}: {most} is more than the {settings.max_tokens} this server allows",
-            param=field, code="invalid_value",
-        )  # fmt: skip
-    if asked.budget is not None and asked.budget > settings.max_budget:
+    choices, most_choices = len(texts) * (request.n or 1), max(MAX_CHOICES, settings.max_prompts)
+    if choices > most_choices:
         raise RequestError(
             400,
-            f"budget: {asked.budget} is more than the {settings.max_budget} this server allows",
+            f"n: {request.n} choices for each of {len(texts)} prompts are {choices}; this server "
+            f"writes at most {most_choices} in one response",
+            param="n", code="invalid_value",
+        )  # fmt: skip
+    max_tokens = request.token_limit
+    if max_tokens is not None and max_tokens > settings.max_tokens:
+        field = "max_completion_tokens" if request.max_tokens is None else "max_tokens"
+        raise RequestError(
+            400, f"{field}: {max_tokens} is more than the {settings.max_tokens} this server allows",
+            param=field, code="invalid_value",
+        )  # fmt: skip
+    if request.budget is not None and request.budget > settings.max_budget:
+        raise RequestError(
+            400,
+            f"budget: {request.budget} is more than the {settings.max_budget} this server allows",
             param="budget", code="invalid_value",
         )  # fmt: skip
-    strategy = asked.forced(settings.max_budget)
-    one = Query(
+    strategy = request.forced_strategy(settings.max_budget)
+    query = Query(
         id=name,
         text="",
         messages=messages,
-        constraint=replace(settings.constraint, **asked.limits()),
+        constraint=replace(settings.constraint, **request.limits()),
         strategy=strategy,
-        n=asked.n or 1,
-        stop=asked.stops(),
-        seed=asked.seed,
-        max_tokens=most,
-        temperature=None if isinstance(strategy, Greedy) else asked.temperature,
-        explain=bool(asked.explain),
-        arrived=exchange.began,
+        n=request.n or 1,
+        stop=request.stop_strings(),
+        seed=request.seed,
+        max_tokens=max_tokens,
+        temperature=None if isinstance(strategy, Greedy) else request.temperature,
+        explain=bool(request.explain),
+        arrived=exchange.started_at,
     )
     if len(texts) == 1:
-        return (replace(one, text=texts[0]),)
+        return (replace(query, text=texts[0]),)
     return tuple(
-        replace(one, id=f"{one.id}-{index}", text=text, ledger=Ledger())
+        replace(query, id=f"{query.id}-{index}", text=text, ledger=Ledger())
         for index, text in enumerate(texts)
     )
 
 
-class Delivery(Response):
-    """The response to a request: its questions are answered while it is being sent."""
+class AnswerResponse(Response):
+    """The response to a request; its queries are answered while the response is being sent.
+
+    Args:
+        handler: passes the queries to the answerer.
+        exchange: receives the queries and the results.
+        request: the request.
+        queries: its questions.
+    """
 
     def __init__(
         self,
-        desk: Desk,
+        handler: RequestHandler,
         exchange: Exchange,
-        asked: ChatRequest | CompletionRequest,
+        request: ChatRequest | CompletionRequest,
         queries: tuple[Query, ...],
     ) -> None:
         super().__init__()
-        self._desk = desk
+        self._handler = handler
         self._exchange = exchange
-        form = CHAT if isinstance(asked, ChatRequest) else PLAIN
-        self._writer = Writer(form, exchange.id, asked)
+        response_format = CHAT_FORMAT if isinstance(request, ChatRequest) else TEXT_FORMAT
+        self._writer = ResponseWriter(response_format, exchange.id, request)
         exchange.queries = queries
-        exchange.stream = bool(asked.stream)
+        exchange.stream = bool(request.stream)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; what goes wrong before anything is sent is raised."""
-        latest = Latest()
-        work = self._desk.answer(self._exchange, latest.report)
-        async with self._desk.attend(work, receive) as attended:
+        """Answer and send; errors before the first byte are raised."""
+        progress = LatestProgress()
+        work = self._handler.answer(self._exchange, progress.report)
+        async with self._handler.run_for_client(work, receive) as task:
             if self._exchange.stream:
-                await stream(
-                    self._writer, attended, latest, send,
-                    heartbeat=self._desk.settings.heartbeat, failed=self._failed,
+                await send_events(
+                    self._writer, task, progress, send,
+                    heartbeat=self._handler.settings.heartbeat, on_failure=self._record_failure,
                 )  # fmt: skip
                 return
-            answers = await attended.result()
-            body = json.dumps(self._writer.whole(answers)).encode()
-            response = Response(
-                body, media_type="application/json", headers={HEADER: header(answers)}
-            )
+            results = await task.result()
+            body = json.dumps(self._writer.whole(results)).encode()
+            headers = {SUMMARY_HEADER: summary_header(results)}
+            response = Response(body, media_type="application/json", headers=headers)
             await response(scope, receive, send)
 
-    def _failed(self, error: Exception) -> None:
-        self._desk.failed(self._exchange, error)
+    def _record_failure(self, error: Exception) -> None:
+        self._handler.record_failure(self._exchange, error)

@@ -13,26 +13,32 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.errors import EngineError, InputError
-from planner.service.answering.answerer import LateError, NoRoomError
+from planner.service.answering.answerer import ContextExceededError, DeadlineExceededError
+from planner.service.queue.fair_queue import (
+    QueueFullError,
+    TooManyQuestionsError,
+    TurnTimeoutError,
+)
 
 INVALID = "invalid_request_error"
 OVERLOADED = "rate_limit_error"
 SERVER = "server_error"
 
-ENGINE_RETRY = 5
-"""Seconds after which a client may ask again when an engine was lost."""
+ENGINE_RETRY_SECONDS = 5
+"""Seconds after which a client may ask again if an engine was lost."""
 
 
 class RequestError(Exception):
-    """A request that is not answered.
+    """A request that gets an error as its response.
 
     Args:
-        status: of the response.
+        status: HTTP status of the response.
         message: one line.
         param: the field of the request that is at fault.
-        code: a word for programs.
-        retry_after: seconds after which it is worth asking again.
-        headers: further ones.
+        code: identifier for programs.
+        kind: OpenAI's `type` of the error.
+        retry_after: seconds after which the client should ask again.
+        headers: further headers of the response.
     """
 
     def __init__(
@@ -57,12 +63,12 @@ class RequestError(Exception):
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
 
     def record(self) -> dict[str, Any]:
-        """The body."""
+        """Return the body of the response."""
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return {"error": error}
 
     def response(self) -> Response:
-        """The response."""
+        """Return the response."""
         return Response(
             json.dumps(self.record()).encode(),
             self.status,
@@ -75,46 +81,64 @@ class ClientGoneError(Exception):
     """The client has closed its connection; nobody is left to answer."""
 
 
-def fault_of(error: Exception) -> RequestError:
-    """What is said of an error; of one that is not expected nothing that it may quote."""
+def to_request_error(error: Exception) -> RequestError:
+    """Return the response to an error; that of an unexpected error quotes nothing of it."""
     match error:
         case RequestError():
             return error
-        case NoRoomError():
+        case QueueFullError():
+            return RequestError(
+                429, str(error),
+                kind=OVERLOADED, code="queue_full", retry_after=error.retry_after,
+            )  # fmt: skip
+        case TooManyQuestionsError():
+            return RequestError(400, str(error), param="prompt", code="too_many_prompts")
+        case ContextExceededError():
             return RequestError(400, str(error), param=error.param, code="context_length_exceeded")
         case InputError():
             return RequestError(400, str(error), code="invalid_value")
         case EngineError():
             return RequestError(
                 503, "the engine is not available; ask again later",
-                kind=SERVER, code="engine_unavailable", retry_after=ENGINE_RETRY,
+                kind=SERVER, code="engine_unavailable", retry_after=ENGINE_RETRY_SECONDS,
             )  # fmt: skip
-        case LateError():
-            return late()
+        case TurnTimeoutError():
+            return _deadline_exceeded(error.retry_after)
+        case DeadlineExceededError():
+            return _deadline_exceeded(ENGINE_RETRY_SECONDS)
         case HTTPException():
-            return _http(error)
+            return _from_http_exception(error)
         case RequestValidationError():
-            return invalid(error.errors()[0])
+            return from_validation_error(error.errors()[0])
         case _:
             return RequestError(
                 500, "the server failed on this request", kind=SERVER, code="internal"
             )
 
 
-def ending() -> RequestError:
-    """What is said while the server ends."""
+def shutting_down() -> RequestError:
+    """Return the response to a request that comes while the server shuts down."""
     return RequestError(
         503, "the server is shutting down", kind=SERVER, code="shutting_down", retry_after=5,
         headers={"Connection": "close"},
     )  # fmt: skip
 
 
-def invalid(error: Mapping[str, Any], param: str | None = None) -> RequestError:
-    """What is said of pydantic's finding, which quotes the input only where it is a field's name.
+def not_ready(reason: str) -> RequestError:
+    """Return the response to a readiness probe if questions cannot be answered now."""
+    return RequestError(
+        503, reason, kind=SERVER, code="not_ready", retry_after=ENGINE_RETRY_SECONDS
+    )
+
+
+def from_validation_error(error: Mapping[str, Any], param: str | None = None) -> RequestError:
+    """Return the response to an error that pydantic found.
+
+    It quotes nothing of the input except the name of an unknown field.
 
     Args:
-        error: one of its `errors()`.
-        param: the field, where its path does not name it as clients know it.
+        error: one of pydantic's `errors()`.
+        param: the field as clients know it; None: the path of the error names it.
     """
     where, message = error["loc"], str(error["msg"]).removeprefix("Value error, ")
     if param is None:
@@ -123,33 +147,27 @@ def invalid(error: Mapping[str, Any], param: str | None = None) -> RequestError:
         case "json_invalid":
             return RequestError(400, f"the body is not JSON: {message}", code="invalid_json")
         case "extra_forbidden":
-            said = f"unrecognized request argument supplied: {param}"
-            return RequestError(400, said, param=param, code="unknown_parameter")
+            unknown = f"unrecognized request argument supplied: {param}"
+            return RequestError(400, unknown, param=param, code="unknown_parameter")
     if not param:
         return RequestError(400, message, code="invalid_value")
     return RequestError(400, f"{param}: {message}", param=param, code="invalid_value")
 
 
-def late(retry_after: float = ENGINE_RETRY) -> RequestError:
-    """What is said where a request's own time ran out before there was anything to answer with."""
+def _deadline_exceeded(retry_after: float) -> RequestError:
     return RequestError(
-        503, "max_seconds: time ran out before anything was written",
+        503, "max_seconds: the time ran out before any answer was written",
         param="max_seconds", kind=SERVER, code="deadline_exceeded", retry_after=retry_after,
-        # OpenAI's clients ask again on a 503 unless told otherwise; who set a deadline decides.
+        # OpenAI's clients repeat a request after a 503 by default; here the client set the limit.
         headers={"X-Should-Retry": "false"},
     )  # fmt: skip
 
 
-def not_ready(why: str) -> RequestError:
-    """What is said where questions cannot be answered now."""
-    return RequestError(503, why, kind=SERVER, code="not_ready", retry_after=ENGINE_RETRY)
-
-
-def _http(error: HTTPException) -> RequestError:
-    words = {
-        404: "there is nothing at this path; GET /openapi.json says what there is",
-        405: "this path does not take this method",
+def _from_http_exception(error: HTTPException) -> RequestError:
+    messages = {
+        404: "there is nothing at this path; GET /openapi.json lists the paths",
+        405: "this path does not allow this method",
     }
-    message = words.get(error.status_code, HTTPStatus(error.status_code).phrase)
+    message = messages.get(error.status_code, HTTPStatus(error.status_code).phrase)
     code = HTTPStatus(error.status_code).name.lower()
     return RequestError(error.status_code, message, code=code, headers=error.headers)

@@ -1,4 +1,4 @@
-"""API keys: who may ask. Compared in constant time, kept as digests only."""
+"""API keys: compared in constant time, and kept as digests only."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from pathlib import Path
 
 from executor.errors import InputError
 
-VARIABLE = "APPORTION_API_KEYS"
-OPEN = frozenset({"/healthz", "/readyz"})
-"""What is answered without a key: whether the process lives and can answer, and nothing else."""
-_SHORTEST = 8
+KEYS_VARIABLE = "APPORTION_API_KEYS"
+KEYLESS_PATHS = frozenset({"/healthz", "/readyz"})
+"""Paths that need no key: they only say whether the process lives and can answer."""
+_MIN_LENGTH = 8
 
 
-class Keys:
-    """The keys that are let in.
+class ApiKeys:
+    """The keys that are accepted.
 
     Args:
         keys: at least one.
-        where: they come from, for errors.
+        source: name of the file or variable that they come from, for errors.
 
     Raises:
-        InputError: there is none, or one is too short to be a secret or not printable ASCII.
+        InputError: there is no key, or one is too short to be a secret or not printable ASCII.
     """
 
-    def __init__(self, keys: Iterable[str], where: str = "keys") -> None:
+    def __init__(self, keys: Iterable[str], source: str = "keys") -> None:
         known = list(keys)
         if not known:
-            raise InputError(f"{where}: no key in it; give one a line, or leave it out")
+            raise InputError(
+                f"{source}: no key in it; expected one key a line (or leave the option out)"
+            )
         for number, key in enumerate(known, 1):
-            if len(key) < _SHORTEST or not (key.isascii() and key.isprintable()) or " " in key:
+            if len(key) < _MIN_LENGTH or not (key.isascii() and key.isprintable()) or " " in key:
                 raise InputError(
-                    f"{where}: key {number} must be {_SHORTEST} or more printable ASCII characters"
+                    f"{source}: key {number} must be {_MIN_LENGTH} or more printable ASCII "
+                    "characters without spaces"
                 )
         self._digests = tuple(_digest(key.encode()) for key in known)
 
@@ -43,12 +46,18 @@ class Keys:
         return len(set(self._digests))
 
     @classmethod
-    def find(cls, file: Path | None, environment: Mapping[str, str]) -> Keys | None:
-        """The keys of a file, one a line, `#` for comments; else those of `APPORTION_API_KEYS`,
-        separated by commas; None where neither is given.
+    def load(cls, file: Path | None, environment: Mapping[str, str]) -> ApiKeys | None:
+        """Read the keys from a file, or from the variable APPORTION_API_KEYS.
+
+        Args:
+            file: has one key a line, and comments after `#`; if given, the variable is ignored.
+            environment: variables; keys in APPORTION_API_KEYS are separated by commas.
+
+        Returns:
+            The keys; None if neither file nor variable is given.
 
         Raises:
-            InputError: the file cannot be read, or see `Keys`.
+            InputError: the file cannot be read, or see `ApiKeys`.
         """
         if file is not None:
             try:
@@ -58,27 +67,27 @@ class Keys:
                 raise InputError(f"--api-keys {file}: {reason}") from None
             stripped = (line.strip() for line in lines)
             return cls((key for key in stripped if key and not key.startswith("#")), str(file))
-        if VARIABLE not in environment:
+        if KEYS_VARIABLE not in environment:
             return None
-        parts = (part.strip() for part in environment[VARIABLE].split(","))
-        return cls((part for part in parts if part), VARIABLE)
+        parts = (part.strip() for part in environment[KEYS_VARIABLE].split(","))
+        return cls((part for part in parts if part), KEYS_VARIABLE)
 
-    def admit(self, authorization: bytes) -> int | None:
-        """Which of the keys an Authorization header names, by its place; None where it is none.
+    def match(self, authorization: bytes) -> int | None:
+        """Return the index of the key in an Authorization header; None if it is not accepted.
 
-        It may be `Bearer KEY`, or `Basic` with the key as the password and any name, which is what
-        a browser sends. The time taken does not depend on how much of a key is right.
+        The header is `Bearer KEY`, or `Basic` with the key as the password and any user name, as a
+        browser sends it. The time taken does not depend on how much of a key is right.
         """
-        given = _digest(_presented(authorization))
-        found = None
-        for place, digest in enumerate(self._digests):
+        given = _digest(_key_in(authorization))
+        index = None
+        for number, digest in enumerate(self._digests):
             if hmac.compare_digest(given, digest):
-                found = place
-        return found
+                index = number
+        return index
 
 
-def _presented(authorization: bytes) -> bytes:
-    """The key in a header; empty, which no key is, where it holds none."""
+def _key_in(authorization: bytes) -> bytes:
+    """Return the key in a header; if there is none, an empty one, which is never accepted."""
     scheme, _, rest = authorization.partition(b" ")
     match scheme.lower():
         case b"bearer":

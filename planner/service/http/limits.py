@@ -1,4 +1,4 @@
-"""What the body of a request may take: bytes and time."""
+"""Limits on the body of a request: its size, its time, and its content type."""
 
 from __future__ import annotations
 
@@ -10,37 +10,42 @@ from starlette.types import Message, Receive, Scope
 from planner.service.http.faults import ClientGoneError, RequestError
 
 
-def bounded(scope: Scope, receive: Receive, most: int) -> Receive:
-    """What a request's body is received by, up to so many bytes.
+def limit_body(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
+    """Return a `receive` that refuses a body of more than `max_bytes`.
 
     Raises:
-        RequestError: 413, at once where the head says that it is longer, else when it is.
+        RequestError: 413; at once if the head of the request gives a larger size, else when too
+            many bytes have come.
     """
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > most:
-            raise _too_large(most)
-    read = 0
+        if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
+            raise _too_large(max_bytes)
+    received = 0
 
-    async def receiving() -> Message:
-        nonlocal read
+    async def limited() -> Message:
+        nonlocal received
         message = await receive()
-        read += len(message.get("body", b""))
-        if read > most:
-            raise _too_large(most)
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise _too_large(max_bytes)
         return message
 
-    return receiving
+    return limited
 
 
 async def read_json(request: Request, seconds: float) -> bytes:
-    """The body of a request, of bounded length (see `bounded`).
+    """Return the body of a request; `limit_body` limits its size.
+
+    Args:
+        request: the request.
+        seconds: most seconds that the body may take to arrive.
 
     Raises:
-        RequestError: it is not JSON by its content type (415), or too slow (408).
-        ClientGoneError: the client went before it had sent all.
+        RequestError: the content type is not JSON (415), or the body is too slow (408).
+        ClientGoneError: the client closed the connection before the body was complete.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    # Nothing else may do: a page of another site can send plain text here, but not JSON.
+    # A page of another site can make a browser send plain text here, but not JSON.
     if kind != "application/json":
         raise RequestError(
             415, "the content type must be application/json", code="unsupported_media_type"
@@ -50,15 +55,15 @@ async def read_json(request: Request, seconds: float) -> bytes:
             return await request.body()
     except TimeoutError:
         raise RequestError(
-            408, "the body took too long to come",
+            408, "the body took too long to arrive",
             code="request_timeout", headers={"Connection": "close"},
         ) from None  # fmt: skip
     except ClientDisconnect:
         raise ClientGoneError from None
 
 
-def _too_large(most: int) -> RequestError:
+def _too_large(max_bytes: int) -> RequestError:
     return RequestError(
-        413, f"the body must have at most {most} bytes",
+        413, f"the body must have at most {max_bytes} bytes",
         code="request_too_large", headers={"Connection": "close"},
     )  # fmt: skip

@@ -1,10 +1,11 @@
-"""Requests in OpenAI's protocol: what is honoured, what may be ignored, what is refused.
+"""Requests in OpenAI's protocol: which fields the server honours, ignores and refuses.
 
-Three kinds of fields besides the question. Those that are honoured have types of their own. Those
-that change no answer (`user`, `metadata`) are taken and ignored. Those that cannot be honoured
-(`tools`, `logprobs`, ...) are taken only where they ask for nothing; any other value is refused by
-name, since an answer that ignores them would not be the one asked for. So are unknown fields, and
-fields that another one leaves without effect.
+Besides the question there are three kinds of fields. Fields that the server honours have types of
+their own. Fields that change no answer (`user`, `metadata`) are accepted and ignored. Fields that
+the server cannot honour (`tools`, `logprobs`, ...) are accepted only if they ask for nothing; any
+other value is refused with the field's name, because an answer that ignores it would not be the one
+that the client asked for. Unknown fields are refused too, and so are fields that have no effect
+beside another field.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from pydantic_core import ErrorDetails
 
 from executor.errors import InputError
 from executor.strategy import STRATEGIES, Greedy, Strategy, from_dict, from_key
-from planner.service.http.faults import RequestError, invalid
+from planner.service.http.faults import RequestError, from_validation_error
 
-MOST_CHOICES = 128
-_MOST_STOPS = 16
+MAX_N = 128
+_MAX_STOPS = 16
 _INT64 = 1 << 63
 
 
 def _off(value: object) -> object:
-    if value is not False:  # 0 equals it, but is no boolean
+    if value is not False:  # 0 == False, but 0 is not a boolean
         raise ValueError("must be false")
     return value
 
 
-# Asks for nothing: the only values that fields have which cannot be honoured.
+# Values that ask for nothing: the only ones accepted in fields that cannot be honoured.
 Zero = Annotated[float, Field(ge=0, le=0)] | None
 One = Annotated[float, Field(ge=1, le=1)] | None
 Nothing = Annotated[list[Any], Field(max_length=0)] | None
@@ -54,20 +55,20 @@ class _Strict(BaseModel):
 
 
 class TextPart(_Strict):
-    """A part of a message."""
+    """One part of a message."""
 
     type: Literal["text"]
     text: str
 
 
 class TextFormat(_Strict):
-    """The only format of responses."""
+    """The only supported format of responses."""
 
     type: Literal["text"]
 
 
 class StreamOptions(_Strict):
-    """Of a stream."""
+    """Options of a stream."""
 
     include_usage: bool = False
     include_obfuscation: Off = None
@@ -76,8 +77,8 @@ class StreamOptions(_Strict):
 class Message(_Strict):
     """A message of a conversation.
 
-    Besides role and content, what the server's own messages have may come back with them; `type`
-    is what lm-evaluation-harness adds.
+    Besides role and content, it may have the fields of the server's own messages, which clients
+    send back; `type` is a field that lm-evaluation-harness adds.
     """
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -92,7 +93,7 @@ class Message(_Strict):
 
     @property
     def text(self) -> str:
-        """The content as plain text."""
+        """The content, as plain text."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content)
@@ -105,29 +106,31 @@ class StrategySpec(BaseModel):
     name: str
 
 
-class Common(_Strict):
-    """What chat and plain completions share.
+class CommonRequest(_Strict):
+    """The fields that chat and plain completions share.
 
-    `budget` to `progress` are this server's own; in OpenAI's client they go into `extra_body`.
+    The fields from `budget` to `progress` are this server's own; in OpenAI's client they go into
+    `extra_body`.
     """
 
-    model: str = Field(description="as GET /v1/models names it")
+    model: str = Field(description="name of the model, as in GET /v1/models")
     max_tokens: int | None = Field(
         None, ge=1, description="most tokens of one response (default: as the plan says)"
     )
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = Field(
-        None, description="the n best different responses; repeated where there are fewer"
+    n: Annotated[int, Field(ge=1, le=MAX_N)] | None = Field(
+        None, description="the n best different responses; repeated if there are fewer"
     )
     seed: Annotated[int, Field(ge=-_INT64, lt=_INT64)] | None = Field(
         None, description="equal seeds and questions give equal draws"
     )
-    stop: Stop | Annotated[list[Stop], Field(max_length=_MOST_STOPS)] | None = Field(
+    stop: Stop | Annotated[list[Stop], Field(max_length=_MAX_STOPS)] | None = Field(
         None, description="answers end before the first of these"
     )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
-        None, description="of every sample; 0 is one greedy response (default: as the plan says)"
+        None,
+        description="of every sample; 0: one greedy response (default: as the plan says)",
     )
     user: str | None = None
 
@@ -143,14 +146,14 @@ class Common(_Strict):
         None, description="the cheapest strategy that reaches it, rather than the best"
     )
     max_seconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="most seconds; then the best answer so far"
+        None, description="most seconds; after them the best answer so far is returned"
     )
     max_usd: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="most money a question, expected"
+        None, description="most US dollars that a question is expected to cost"
     )
     strategy: str | StrategySpec | None = Field(
         None,
-        description=f"forces one: {', '.join(STRATEGIES)}, with `budget` as its n; "
+        description=f"forces a strategy: {', '.join(STRATEGIES)}, with `budget` as its n; "
         "dvts(n=16,width=4); or an object with name, n, width, score, vote",
     )
     explain: bool | None = Field(
@@ -158,82 +161,88 @@ class Common(_Strict):
     )
     progress: bool | None = Field(
         None,
-        description="of a stream: how far the search is, in chunks without choices; without it in "
-        "comments, which clients skip",
+        description="in a stream: send progress in chunks without choices (default: in comments, "
+        "which clients skip)",
     )
 
     def limits(self) -> dict[str, Any]:
-        """The limits that the request sets, by their names in `Constraint`."""
+        """Return the limits that the request sets, by their names in `Constraint`."""
         names = ("budget", "target_accuracy", "max_seconds", "max_usd")
         given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value is not None}
 
-    def stops(self) -> tuple[str, ...]:
-        """The strings that end an answer."""
+    def stop_strings(self) -> tuple[str, ...]:
+        """Return the strings that end an answer."""
         if self.stop is None:
             return ()
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
-    def forced(self, most: int) -> Strategy | None:
-        """The strategy that the request forces; temperature 0 forces greedy.
+    def forced_strategy(self, max_budget: int) -> Strategy | None:
+        """Return the strategy that the request forces, if any; temperature 0 forces greedy.
 
         Args:
-            most: generations that it may ask for.
+            max_budget: most generations that the strategy may have.
 
         Raises:
-            RequestError: no such strategy, beyond the limit, or a field beside it that it would
-                leave without effect.
+            RequestError: there is no such strategy, it needs too many generations, or another field
+                would have no effect beside it.
         """
-        strategy = _parse(self.strategy, self.budget)
+        strategy = _parse_strategy(self.strategy, self.budget)
         if strategy is not None:
-            self._check_beside(strategy, most)
+            self._check_other_fields(strategy, max_budget)
         elif self.temperature == 0:
             strategy = Greedy()
         if strategy is not None:
             for name in ("target_accuracy", "max_usd"):
                 if getattr(self, name) is not None:
                     forcing = "temperature 0" if self.strategy is None else "strategy"
-                    raise _wrong(
+                    raise _invalid(
                         name,
-                        f"chooses among strategies, and {forcing} forces one; leave one of the two "
+                        f"it chooses among strategies, and {forcing} forces one; leave one of them "
                         "out",
                     )
         return strategy
 
-    def _check_beside(self, strategy: Strategy, most: int) -> None:
-        if strategy.n > most:
-            raise _wrong("strategy", f"n {strategy.n} is more than the {most} this server allows")
+    def _check_other_fields(self, strategy: Strategy, max_budget: int) -> None:
+        if strategy.n > max_budget:
+            raise _invalid(
+                "strategy", f"n {strategy.n} is more than the {max_budget} this server allows"
+            )
         if self.budget is not None and strategy.n > self.budget:
-            raise _wrong("budget", f"{self.budget} is less than the {strategy.n} of the strategy")
+            raise _invalid(
+                "budget", f"{self.budget} is less than the n of the strategy, {strategy.n}"
+            )
         if self.temperature == 0 and strategy != Greedy():
-            raise _wrong(
+            raise _invalid(
                 "temperature",
-                "0 draws the same response every time, and a strategy of several needs different "
-                "ones; leave it out, or ask for strategy greedy",
+                "at 0 every response is the same, and this strategy needs different ones; leave it "
+                "out, or ask for strategy greedy",
             )
         if self.temperature and strategy == Greedy():
-            raise _wrong("temperature", "greedy draws at 0; leave it out, or the strategy")
+            raise _invalid(
+                "temperature", "strategy greedy has temperature 0; leave one of them out"
+            )
 
     def check(self) -> None:
-        """RequestError where fields contradict each other, or ask something of no stream."""
+        """Raise RequestError if fields contradict each other, or one needs a stream."""
         if self.stream:
             return
         if self.stream_options is not None:
-            raise _wrong("stream_options", "goes with stream")
+            raise _invalid("stream_options", "it needs stream")
         if self.progress:
-            raise _wrong("progress", "goes with stream")
+            raise _invalid("progress", "it needs stream")
 
 
-def _questioning(messages: list[Message]) -> list[Message]:
+def _ends_with_question(messages: list[Message]) -> list[Message]:
     if messages[-1].role != "user" or not messages[-1].text.strip():
-        raise ValueError("the last message must be a question of the user's")
+        raise ValueError("the last message must be a question from the user")
     return messages
 
 
-class ChatRequest(Common):
+class ChatRequest(CommonRequest):
     """POST /v1/chat/completions."""
 
-    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_questioning)]
+    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_ends_with_question)]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = Field(
         None, description="the same as max_tokens"
     )
@@ -260,19 +269,21 @@ class ChatRequest(Common):
     web_search_options: None = None
 
     def check(self) -> None:
-        """See `Common.check`."""
+        """See `CommonRequest.check`."""
         super().check()
         if len({self.max_tokens, self.max_completion_tokens} - {None}) > 1:
-            raise _wrong("max_completion_tokens", "differs from max_tokens; give one of them")
+            raise _invalid(
+                "max_completion_tokens", "it differs from max_tokens; give only one of them"
+            )
 
     @property
-    def most_tokens(self) -> int | None:
-        """Tokens that a response may have; None: as the plan says."""
+    def token_limit(self) -> int | None:
+        """Most tokens of a response; None: as the plan says."""
         return self.max_tokens or self.max_completion_tokens
 
 
-class CompletionRequest(Common):
-    """POST /v1/completions: a prompt, or several that are answered apart, as texts or token ids."""
+class CompletionRequest(CommonRequest):
+    """POST /v1/completions: one or more prompts, as texts or token ids; each is answered alone."""
 
     prompt: (
         Text
@@ -287,17 +298,17 @@ class CompletionRequest(Common):
     suffix: Literal[""] | None = None
 
     @property
-    def most_tokens(self) -> int | None:
-        """Tokens that a response may have; None: as the plan says."""
+    def token_limit(self) -> int | None:
+        """Most tokens of a response; None: as the plan says."""
         return self.max_tokens
 
 
-Asked = TypeVar("Asked", ChatRequest, CompletionRequest)
+RequestT = TypeVar("RequestT", ChatRequest, CompletionRequest)
 
 _INSTEAD = {
-    "best_of": "budget says how many are drawn",
-    "reasoning_effort": "budget and max_seconds say how much is spent",
-    "top_p": "the plan says it",
+    "best_of": "set budget, the number of responses drawn",
+    "reasoning_effort": "set budget or max_seconds",
+    "top_p": "the plan sets it",
 }
 _REFUSED = frozenset(
     ("frequency_penalty", "presence_penalty", "logit_bias", "top_p", "audio", "function_call",
@@ -312,23 +323,28 @@ _FIELDS = frozenset(
 )
 
 
-def read(kind: type[Asked], body: bytes) -> Asked:
-    """The request in a body; RequestError 400 that names the field at fault."""
+def parse_request(kind: type[RequestT], body: bytes) -> RequestT:
+    """Return the request in a body.
+
+    Raises:
+        RequestError: 400; names the field at fault.
+    """
     try:
-        asked = kind.model_validate_json(body)
+        request = kind.model_validate_json(body)
     except ValidationError as error:
-        # An error's input is the client's question: only the message goes back.
-        raise _fault(error.errors(include_url=False, include_context=False)) from None
-    asked.check()
-    return asked
+        # The input in an error is the client's question: only the message is sent back.
+        raise _from_errors(error.errors(include_url=False, include_context=False)) from None
+    request.check()
+    return request
 
 
-def _wrong(param: str, why: str) -> RequestError:
-    return RequestError(400, f"{param}: {why}", param=param, code="invalid_value")
+def _invalid(param: str, reason: str) -> RequestError:
+    return RequestError(400, f"{param}: {reason}", param=param, code="invalid_value")
 
 
-def _fault(errors: Sequence[ErrorDetails]) -> RequestError:
-    # What fits no member of a union has an error of each: the deepest is of the one that was meant.
+def _from_errors(errors: Sequence[ErrorDetails]) -> RequestError:
+    # A value that fits no member of a union has one error for each member; the error with the
+    # longest path belongs to the member that the client most likely meant.
     same = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
     error = max(same, key=lambda one: len(one["loc"]))
     where = error["loc"]
@@ -340,14 +356,14 @@ def _fault(errors: Sequence[ErrorDetails]) -> RequestError:
             param=first, code="unsupported_parameter",
         )  # fmt: skip
     if error["type"] == "extra_forbidden":
-        return invalid(error)
-    # Of a union, the path also names the member that did not fit.
+        return from_validation_error(error)
+    # The path of an error also names the member of a union: keep the names of fields only.
     known = (str(part) for part in where if isinstance(part, int) or part in _FIELDS)
-    return invalid(error, ".".join(known))
+    return from_validation_error(error, ".".join(known))
 
 
-def _parse(given: str | StrategySpec | None, budget: int | None) -> Strategy | None:
-    """A forced strategy; a bare name takes its n from `budget`."""
+def _parse_strategy(given: str | StrategySpec | None, budget: int | None) -> Strategy | None:
+    """Return the forced strategy; if only its name is given, `budget` is its n."""
     if given is None:
         return None
     try:
@@ -355,9 +371,11 @@ def _parse(given: str | StrategySpec | None, budget: int | None) -> Strategy | N
             return from_dict(given.model_dump())
         if given in STRATEGIES and given != Greedy.name:
             if budget is None:
-                raise InputError(f"strategy {given}: give budget, the number of generations")
+                raise InputError(f"strategy {given}: it needs budget, the number of generations")
             return from_dict({"name": given, "n": budget})
         return from_key(given)
     except (TypeError, ValueError, ArithmeticError) as error:
-        message = str(error) if isinstance(error, InputError) else "strategy: a bad parameter"
+        message = (
+            str(error) if isinstance(error, InputError) else "strategy: a parameter is not valid"
+        )
         raise RequestError(400, message, param="strategy", code="invalid_value") from None

@@ -1,4 +1,4 @@
-"""How answers are written: whole or as the chunks of a stream, for chat and for completions."""
+"""The two formats of answers, chat and plain completions, each whole or as chunks of a stream."""
 
 from __future__ import annotations
 
@@ -8,140 +8,142 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from planner.service.answering.answerer import Answered, Progress
+from planner.service.answering.answerer import QueryProgress, QueryResult
 from planner.service.http.requests import ChatRequest, CompletionRequest
-from planner.service.http.responses import Finish, choices, told, usage
+from planner.service.http.responses import FinishReason, explanation, select_choices, usage
 
-Record = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
-_PIECE = re.compile(r"\s*\S+|\s+$")
+_WORD = re.compile(r"\s*\S+|\s+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How an endpoint writes what it says.
+class ResponseFormat:
+    """The format of an endpoint's responses.
 
     Attributes:
-        prefix: of ids.
-        whole, chunk: the `object` of a whole response, and of a piece of a stream.
-        choice: a choice, from its index, text and finish.
-        opening: the first piece of a choice in a stream, if there is one.
-        piece: some of a choice's text.
-        closing: the last one, which says why the choice ends.
+        id_prefix: prefix of the ids of responses.
+        whole_object, chunk_object: `object` of a whole response, and of a chunk of a stream.
+        choice: makes a choice from its index, text and finish reason.
+        first_piece: makes the first piece of a choice in a stream; None: there is none.
+        text_piece: makes a piece with some of a choice's text.
+        last_piece: makes the last piece of a choice, with its finish reason.
     """
 
-    prefix: str
-    whole: str
-    chunk: str
-    choice: Callable[[int, str, Finish], Record]
-    opening: Callable[[int], Record] | None
-    piece: Callable[[int, str], Record]
-    closing: Callable[[int, Finish], Record]
+    id_prefix: str
+    whole_object: str
+    chunk_object: str
+    choice: Callable[[int, str, FinishReason], JsonObject]
+    first_piece: Callable[[int], JsonObject] | None
+    text_piece: Callable[[int, str], JsonObject]
+    last_piece: Callable[[int, FinishReason], JsonObject]
 
 
-def _message(index: int, text: str, finish: Finish) -> Record:
+def _message(index: int, text: str, finish: FinishReason) -> JsonObject:
     message = {"role": "assistant", "content": text, "refusal": None}
     return {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
 
 
-def _delta(index: int, delta: Record, finish: Finish | None = None) -> Record:
+def _delta(index: int, delta: JsonObject, finish: FinishReason | None = None) -> JsonObject:
     return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
 
 
-def _text(index: int, text: str, finish: Finish | None = None) -> Record:
+def _text(index: int, text: str, finish: FinishReason | None = None) -> JsonObject:
     return {"index": index, "text": text, "logprobs": None, "finish_reason": finish}
 
 
-CHAT = Form(
-    prefix="chatcmpl",
-    whole="chat.completion",
-    chunk="chat.completion.chunk",
+CHAT_FORMAT = ResponseFormat(
+    id_prefix="chatcmpl",
+    whole_object="chat.completion",
+    chunk_object="chat.completion.chunk",
     choice=_message,
-    opening=lambda index: _delta(index, {"role": "assistant", "content": ""}),
-    piece=lambda index, text: _delta(index, {"content": text}),
-    closing=lambda index, finish: _delta(index, {}, finish),
+    first_piece=lambda index: _delta(index, {"role": "assistant", "content": ""}),
+    text_piece=lambda index, text: _delta(index, {"content": text}),
+    last_piece=lambda index, finish: _delta(index, {}, finish),
 )
-PLAIN = Form(
-    prefix="cmpl",
-    whole="text_completion",
-    chunk="text_completion",
+TEXT_FORMAT = ResponseFormat(
+    id_prefix="cmpl",
+    whole_object="text_completion",
+    chunk_object="text_completion",
     choice=_text,
-    opening=None,
-    piece=_text,
-    closing=lambda index, finish: _text(index, "", finish),
+    first_piece=None,
+    text_piece=_text,
+    last_piece=lambda index, finish: _text(index, "", finish),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """Writes the answers to one request.
+class ResponseWriter:
+    """Writes the response to one request.
 
     Attributes:
-        form: of the endpoint.
-        id: of the request.
-        asked: the request.
-        created: when, in seconds since the epoch.
+        format: format of the endpoint.
+        id: id of the exchange.
+        request: the request.
+        created: time of the response, in seconds since the epoch.
     """
 
-    form: Form
+    format: ResponseFormat
     id: str
-    asked: ChatRequest | CompletionRequest
+    request: ChatRequest | CompletionRequest
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, answers: Sequence[Answered]) -> dict[str, Any]:
-        """All of it."""
+    def whole(self, results: Sequence[QueryResult]) -> dict[str, Any]:
+        """Return the whole response."""
         written = [
-            self.form.choice(index, text, finish)
-            for index, (text, finish) in enumerate(self._choices(answers))
+            self.format.choice(index, text, finish)
+            for index, (text, finish) in enumerate(self._choices(results))
         ]
-        record = self._record(self.form.whole, written)
-        explained = self._told(answers) if self.asked.explain else {}
-        return record | {"usage": usage(answers)} | explained
+        record = self._record(self.format.whole_object, written)
+        explanations = self._explanations(results) if self.request.explain else {}
+        return record | {"usage": usage(results)} | explanations
 
-    def chunks(self, answers: Sequence[Answered]) -> Iterator[dict[str, Any]]:
-        """The chunks of a stream, made as they are asked for: all at once may take a gigabyte.
+    def chunks(self, results: Sequence[QueryResult]) -> Iterator[dict[str, Any]]:
+        """Yield the chunks of a stream, one by one: all of them together may take a gigabyte.
 
-        The last that has a choice says what was run, whether or not that was asked for: a stream
-        begins before it is known, so no header can. Usage, where it is asked for, comes after it in
-        a chunk without choices, as OpenAI sends it.
+        The last chunk with a choice always has the field `apportion`: the header of a stream is
+        sent too early to have it. If usage is asked for, it comes afterwards in a chunk without
+        choices, as OpenAI sends it.
         """
-        options = self.asked.stream_options
-        counted = options is not None and options.include_usage
-        null = {"usage": None} if counted else {}
-        texts = self._choices(answers)
+        options = self.request.stream_options
+        with_usage = options is not None and options.include_usage
+        no_usage = {"usage": None} if with_usage else {}
+        kind = self.format.chunk_object
+        texts = self._choices(results)
         for index, (text, finish) in enumerate(texts):
-            if self.form.opening is not None:
-                yield self._record(self.form.chunk, [self.form.opening(index)]) | null
-            for piece in split(text):
-                yield self._record(self.form.chunk, [self.form.piece(index, piece)]) | null
-            closing = self._record(self.form.chunk, [self.form.closing(index, finish)]) | null
-            yield closing | (self._told(answers) if index == len(texts) - 1 else {})
-        if counted:
-            yield self._record(self.form.chunk, []) | {"usage": usage(answers)}
+            if self.format.first_piece is not None:
+                yield self._record(kind, [self.format.first_piece(index)]) | no_usage
+            for word in split_words(text):
+                yield self._record(kind, [self.format.text_piece(index, word)]) | no_usage
+            last = self._record(kind, [self.format.last_piece(index, finish)]) | no_usage
+            yield last | (self._explanations(results) if index == len(texts) - 1 else {})
+        if with_usage:
+            yield self._record(kind, []) | {"usage": usage(results)}
 
-    def progress(self, progress: Progress) -> dict[str, Any]:
-        """A chunk without choices that says how far the search is."""
-        return self._record(self.form.chunk, []) | {"apportion": {"progress": asdict(progress)}}
+    def progress(self, progress: QueryProgress) -> dict[str, Any]:
+        """Return a chunk without choices that has the progress of the search."""
+        record = self._record(self.format.chunk_object, [])
+        return record | {"apportion": {"progress": asdict(progress)}}
 
-    def _record(self, kind: str, written: Sequence[Record]) -> dict[str, Any]:
+    def _record(self, kind: str, choices: Sequence[JsonObject]) -> dict[str, Any]:
         return {
-            "id": f"{self.form.prefix}-{self.id}",
+            "id": f"{self.format.id_prefix}-{self.id}",
             "object": kind,
             "created": self.created,
-            "model": self.asked.model,
-            "choices": list(written),
+            "model": self.request.model,
+            "choices": list(choices),
         }
 
-    def _choices(self, answers: Sequence[Answered]) -> list[tuple[str, Finish]]:
-        return choices(answers, self.asked.n or 1, self.asked.stops())
+    def _choices(self, results: Sequence[QueryResult]) -> list[tuple[str, FinishReason]]:
+        return select_choices(results, self.request.n or 1, self.request.stop_strings())
 
-    def _told(self, answers: Sequence[Answered]) -> dict[str, Any]:
-        name = f"{self.form.prefix}-{self.id}"
-        names = [name] if len(answers) == 1 else [f"{name}-{i}" for i in range(len(answers))]
-        pairs = zip(names, answers, strict=True)
-        return {"apportion": [{"id": one, **told(answered)} for one, answered in pairs]}
+    def _explanations(self, results: Sequence[QueryResult]) -> dict[str, Any]:
+        name = f"{self.format.id_prefix}-{self.id}"
+        names = [name] if len(results) == 1 else [f"{name}-{i}" for i in range(len(results))]
+        pairs = zip(names, results, strict=True)
+        return {"apportion": [{"id": one, **explanation(result)} for one, result in pairs]}
 
 
-def split(text: str) -> list[str]:
-    """A text as the words it is streamed by, each with the space before it."""
-    return _PIECE.findall(text)
+def split_words(text: str) -> list[str]:
+    """Return the words of a text, each with the space before it; a stream sends word by word."""
+    return _WORD.findall(text)

@@ -1,4 +1,4 @@
-"""Responses in OpenAI's protocol, and this server's own field in them."""
+"""Responses in OpenAI's protocol, with this server's own field `apportion`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from executor.json_values import finite
 from executor.ledger import Ledger
 from executor.strategy import to_dict
-from planner.service.answering.answerer import Answered
+from planner.service.answering.answerer import QueryResult
 
-Finish = Literal["stop", "length"]
+FinishReason = Literal["stop", "length"]
 
 
 class PromptTokens(BaseModel):
@@ -22,12 +22,12 @@ class PromptTokens(BaseModel):
 
 
 class Usage(BaseModel):
-    """The true ledger: all that the policy read and wrote, probes and dropped responses included.
+    """All tokens that the policy read and wrote, including probes and dropped responses.
 
     Attributes:
-        prompt_tokens: of all requests to the policy, those its cache spared included.
-        completion_tokens: all that it generated, shown or not.
-        ledger: every count of `executor.ledger.Ledger`, the PRM's too.
+        prompt_tokens: prompt tokens of all requests to the policy, including cached ones.
+        completion_tokens: all tokens that the policy generated, whether shown or not.
+        ledger: every count of `executor.ledger.Ledger`, including the PRM's.
     """
 
     prompt_tokens: int
@@ -38,10 +38,10 @@ class Usage(BaseModel):
 
 
 class Apportion(BaseModel):
-    """What was run for one question, and why; where `explain` asks for it, and in every stream.
+    """The strategy that was run for one question, and why; with `explain`, and in every stream.
 
-    `id` is what feedback on this answer is given under; of a single question the response's own.
-    The field `explain` in it is empty where it was not asked for.
+    Feedback on the answer names its `id`; that of a single question is the response's own. The
+    field `explain` is empty if the request did not ask for it.
     """
 
     id: str
@@ -56,8 +56,8 @@ class Apportion(BaseModel):
     explain: dict[str, Any]
 
 
-class Reply(BaseModel):
-    """The message of a choice."""
+class ChatMessage(BaseModel):
+    """Message of a choice."""
 
     role: Literal["assistant"]
     content: str
@@ -65,25 +65,25 @@ class Reply(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    """A response of the policy."""
+    """One response of the policy."""
 
     index: int
-    message: Reply
+    message: ChatMessage
     logprobs: None
-    finish_reason: Finish
+    finish_reason: FinishReason
 
 
-class Choice(BaseModel):
-    """A response of the policy."""
+class TextChoice(BaseModel):
+    """One response of the policy."""
 
     index: int
     text: str
     logprobs: None
-    finish_reason: Finish
+    finish_reason: FinishReason
 
 
 class ChatCompletion(BaseModel):
-    """Of POST /v1/chat/completions."""
+    """Response of POST /v1/chat/completions."""
 
     id: str
     object: Literal["chat.completion"]
@@ -94,20 +94,20 @@ class ChatCompletion(BaseModel):
     apportion: list[Apportion] | None = None
 
 
-class Completion(BaseModel):
-    """Of POST /v1/completions."""
+class TextCompletion(BaseModel):
+    """Response of POST /v1/completions."""
 
     id: str
     object: Literal["text_completion"]
     created: int
     model: str
-    choices: list[Choice]
+    choices: list[TextChoice]
     usage: Usage
     apportion: list[Apportion] | None = None
 
 
 class ModelCard(BaseModel):
-    """A model that can be asked for."""
+    """The model that is served."""
 
     id: str
     object: Literal["model"]
@@ -116,14 +116,14 @@ class ModelCard(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Of GET /v1/models."""
+    """Response of GET /v1/models."""
 
     object: Literal["list"]
     data: list[ModelCard]
 
 
 class ErrorBody(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     message: str
     type: str
@@ -132,20 +132,20 @@ class ErrorBody(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """Of every request that fails."""
+    """Response to every request that fails."""
 
     error: ErrorBody
 
 
 class Health(BaseModel):
-    """Of /healthz and /readyz."""
+    """Response of /healthz and /readyz."""
 
     status: str
 
 
-def usage(answers: Sequence[Answered]) -> dict[str, Any]:
-    """The ledgers of all questions of a request, as `Usage`."""
-    ledger = sum((answered.ledger for answered in answers), Ledger())
+def usage(results: Sequence[QueryResult]) -> dict[str, Any]:
+    """Return the sum of the ledgers of all questions of a request, as `Usage`."""
+    ledger = sum((result.ledger for result in results), Ledger())
     prompt, completion = ledger.prompt + ledger.cached, ledger.policy_generated
     return {
         "prompt_tokens": prompt,
@@ -156,63 +156,65 @@ def usage(answers: Sequence[Answered]) -> dict[str, Any]:
     }
 
 
-def told(answered: Answered) -> dict[str, Any]:
-    """What was run, as `Apportion` but for its id."""
+def explanation(result: QueryResult) -> dict[str, Any]:
+    """Return the fields of `Apportion`, without its id."""
     record: dict[str, Any] = finite(
         {
-            "strategy": to_dict(answered.strategy),
-            "difficulty": answered.difficulty,
-            "predicted_accuracy": answered.predicted_accuracy,
-            "interval": answered.interval,
-            "answer": answered.answer,
-            "cost": answered.cost,
-            "seconds": answered.seconds,
-            "notes": answered.notes,
-            "explain": answered.explain,
+            "strategy": to_dict(result.strategy),
+            "difficulty": result.difficulty,
+            "predicted_accuracy": result.predicted_accuracy,
+            "interval": result.interval,
+            "answer": result.answer,
+            "cost": result.cost,
+            "seconds": result.seconds,
+            "notes": result.notes,
+            "explain": result.explain,
         }
     )
     return record
 
 
-def header(answers: Sequence[Answered]) -> str:
-    """The header X-Apportion, for instance
+def summary_header(results: Sequence[QueryResult]) -> str:
+    """Return the value of the header X-Apportion.
 
+    For instance
     `strategy=majority; n=16; difficulty=hard; predicted=0.412; flops=1.23e+12; notes=0`.
-
-    `predicted` and `flops` are left out where they are not known; `notes` counts what `explain`
-    would tell. Of several questions it has their number and the sum of FLOPs only.
+    `predicted` and `flops` are left out if they are not known; `notes` is the number of notes. If
+    there are several questions, the header has their number, the sum of FLOPs and the notes only.
     """
     parts: dict[str, str] = {}
-    if len(answers) == 1:
-        (answered,) = answers
-        parts |= {"strategy": answered.strategy.name, "n": str(answered.strategy.n)}
-        parts["difficulty"] = answered.difficulty
-        if answered.predicted_accuracy is not None:
-            parts["predicted"] = f"{answered.predicted_accuracy:.3f}"
+    if len(results) == 1:
+        (result,) = results
+        parts |= {"strategy": result.strategy.name, "n": str(result.strategy.n)}
+        parts["difficulty"] = result.difficulty
+        if result.predicted_accuracy is not None:
+            parts["predicted"] = f"{result.predicted_accuracy:.3f}"
     else:
-        parts["answers"] = str(len(answers))
-    flops = [answered.cost.get("flops") for answered in answers]
-    known = [one for one in flops if one is not None]
-    if len(known) == len(flops):
-        parts["flops"] = f"{sum(known):.3g}"
-    parts["notes"] = str(sum(len(answered.notes) for answered in answers))
+        parts["answers"] = str(len(results))
+    flops = [result.cost.get("flops") for result in results]
+    known_flops = [one for one in flops if one is not None]
+    if len(known_flops) == len(flops):
+        parts["flops"] = f"{sum(known_flops):.3g}"
+    parts["notes"] = str(sum(len(result.notes) for result in results))
     return "; ".join(f"{name}={value}" for name, value in parts.items())
 
 
-def choices(answers: Sequence[Answered], n: int, stops: Sequence[str]) -> list[tuple[str, Finish]]:
-    """`n` texts a question, each cut before the first stop string, and why each ends.
+def select_choices(
+    results: Sequence[QueryResult], n: int, stops: Sequence[str]
+) -> list[tuple[str, FinishReason]]:
+    """Return n texts for each question, cut before the first stop string, and their finish reasons.
 
-    Who asks for n gets n: fewer different responses are repeated, the best first.
+    If there are fewer than n different responses, they are repeated, the best first.
     """
-    found = []
-    for answered in answers:
+    choices = []
+    for result in results:
         for index in range(n):
-            at = index % len(answered.texts)
-            found.append(_cut(answered.texts[at], answered.finish[at], stops))
-    return found
+            at = index % len(result.texts)
+            choices.append(_cut(result.texts[at], result.finish[at], stops))
+    return choices
 
 
-def _cut(text: str, finish: str, stops: Sequence[str]) -> tuple[str, Finish]:
+def _cut(text: str, finish: str, stops: Sequence[str]) -> tuple[str, FinishReason]:
     ends = [at for stop in stops if (at := text.find(stop)) >= 0]
     if ends:
         return text[: min(ends)], "stop"

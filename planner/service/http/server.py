@@ -1,4 +1,4 @@
-"""Runs the application: uvicorn, and an orderly end."""
+"""Runs the application with uvicorn, and shuts it down in order."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ import uvicorn
 from fastapi import FastAPI
 
 from executor.errors import InputError
-from planner.service.answering.request_handler import LAST_WRITES, Desk
-from planner.service.http.slow_clients import impatient
+from planner.service.http.request_handler import LAST_WRITES_SECONDS, RequestHandler
+from planner.service.http.slow_clients import protocol_with_write_timeout
 
-Listening = Callable[[str], None]
+OnListening = Callable[[str], None]
 
 
-class Server(uvicorn.Server):
-    """A server that finishes what runs before it ends.
+class DrainingServer(uvicorn.Server):
+    """A server that finishes running requests before it ends.
 
-    The first signal has new questions refused with 503, while what runs goes on for at most
-    `drain_seconds`; then the rest is cancelled. The second signal ends it at once.
+    After the first signal, new questions are refused with 503, and running requests may go on for
+    `drain_seconds`; then they are cancelled. After the second signal the server ends at once.
 
     Args:
-        app: made by `create_app`.
-        host, port: where it listens; port 0 is any that is free.
-        listening: told of the address when it does.
+        app: an application made by `create_app`.
+        host: the address to listen at.
+        port: the port to listen at; 0: any free port.
+        on_listening: called with the server's address once it listens.
     """
 
     def __init__(
-        self, app: FastAPI, host: str, port: int, listening: Listening = lambda _: None
+        self, app: FastAPI, host: str, port: int, on_listening: OnListening = lambda _: None
     ) -> None:
-        self._desk: Desk = app.state.desk
-        self._listening = listening
-        self._ending: asyncio.Task[None] | None = None
+        self._handler: RequestHandler = app.state.request_handler
+        self._on_listening = on_listening
+        self._drain_task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        protocol = protocol_with_write_timeout(
+            self._handler.settings.write_seconds, self._handler.record_write_timeout
+        )
         super().__init__(
             uvicorn.Config(
                 app,
@@ -47,45 +51,51 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 ws="none",
-                http=impatient(self._desk.settings.write_seconds, self._desk.unread),
-                timeout_graceful_shutdown=LAST_WRITES,
+                http=protocol,
+                timeout_graceful_shutdown=LAST_WRITES_SECONDS,
             )
         )
-        self._desk.log.adopt("uvicorn.error")
+        self._handler.log.adopt("uvicorn.error")
 
     @property
     def address(self) -> str:
-        """Where it listens, once it has started."""
+        """URL of the server, once it has started."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen; InputError where that cannot be."""
+        """Begin to listen.
+
+        Raises:
+            InputError: the server cannot listen at this host and port.
+        """
         self._loop = asyncio.get_running_loop()
         try:
             await super().startup(sockets)
         except SystemExit:
             where = f"--host {self.config.host} --port {self.config.port}"
-            raise InputError(f"{where}: cannot listen there; is the port taken?") from None
-        self._desk.log.info("listening", address=self.address)
-        self._listening(self.address)
+            raise InputError(
+                f"{where}: the server cannot listen there; is the port taken?"
+            ) from None
+        self._handler.log.info("listening", address=self.address)
+        self._on_listening(self.address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal has come."""
-        if self._loop is None or self._desk.closing:
+        """Drain after the first signal, and end at once after the second."""
+        if self._loop is None or self._handler.closing:
             self.should_exit = self.force_exit = True
             return
-        self._desk.close()
-        self._loop.call_soon_threadsafe(self._end, signal.Signals(sig).name)
+        self._handler.close()
+        self._loop.call_soon_threadsafe(self._start_drain, signal.Signals(sig).name)
 
     def drain(self) -> None:
-        """Do as on the first signal; may be called from any thread."""
+        """Act as on the first signal; may be called from any thread."""
         self.handle_exit(signal.SIGTERM, None)
 
-    def _end(self, why: str) -> None:
-        self._desk.log.info("draining", signal=why, running=self._desk.queue.running)
-        self._ending = asyncio.create_task(self._finish())
+    def _start_drain(self, signal_name: str) -> None:
+        self._handler.log.info("draining", signal=signal_name, running=self._handler.queue.running)
+        self._drain_task = asyncio.create_task(self._drain())
 
-    async def _finish(self) -> None:
-        await self._desk.finish(self._desk.settings.drain_seconds)
+    async def _drain(self) -> None:
+        await self._handler.drain(self._handler.settings.drain_seconds)
         self.should_exit = True

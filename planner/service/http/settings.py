@@ -1,4 +1,4 @@
-"""What the server is told: limits, keys, and what it may write down."""
+"""Settings of the server: limits, keys, and what it may log."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from dataclasses import dataclass, field
 
 from executor.errors import InputError
 from planner.choice.constraint import Constraint
-from planner.service.http.keys import Keys
+from planner.service.http.keys import ApiKeys
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServiceSettings:
     """Settings of a server.
 
     Attributes:
-        constraint: what choices keep to where a request does not say otherwise.
-        keys: who may ask; None: everybody.
-        only_here: whether only requests to a name of this machine itself are answered. A page of
-            another site that has its own name lead here (DNS rebinding) is then kept out, where no
-            key does that.
-        concurrency: most questions answered at once; None: as many as fill the engines.
-        queue: questions that may wait besides.
-        max_per_key: most questions of one key that may wait or run; None: as many as there are
-            places that are not kept for other keys.
+        constraint: limits on the choice of a strategy if a request does not set its own.
+        keys: accepted API keys; None: everybody may ask.
+        local_only: whether only requests whose Host header names this machine are answered. So a
+            page of another site whose name is made to lead here (DNS rebinding) is refused if there
+            are no keys to refuse it.
+        concurrency: most questions answered at once; None: as many as the engines can work on.
+        queue: most questions that may wait.
+        max_per_key: most questions of one key that may wait or run; None: all places that are not
+            kept for other keys.
         max_prompts: most questions of one request.
-        max_body: most bytes of a request's body.
+        max_body: most bytes of the body of a request.
         max_tokens: most tokens of one response that a request may ask for.
         max_budget: most generations a question that a request may ask for.
-        body_seconds: how long a body may take to come.
-        write_seconds: after which a client that reads nothing of what it is sent is let go.
-        drain_seconds: how long what runs may go on when the server is told to end.
-        heartbeat: seconds of silence after which a stream says that it is alive.
+        body_seconds: most seconds that a body may take to arrive.
+        write_seconds: seconds without reading after which a client's connection is closed.
+        drain_seconds: most seconds that running requests may take when the server shuts down.
+        heartbeat: seconds of silence after which a stream sends a comment.
         log_prompts: whether questions and answers are written to the log.
     """
 
     constraint: Constraint = field(default_factory=Constraint)
-    keys: Keys | None = None
-    only_here: bool = False
+    keys: ApiKeys | None = None
+    local_only: bool = False
     concurrency: int | None = None
     queue: int = 128
     max_per_key: int | None = None
@@ -52,8 +52,8 @@ class Settings:
     log_prompts: bool = False
 
     @property
-    def most_questions(self) -> int:
-        """Most questions of one request that there can be places for, however few others come."""
+    def max_questions(self) -> int:
+        """Most questions of one request that find room if no other request is there."""
         if self.concurrency is None:
             return self.max_prompts
         return min(self.max_prompts, self.concurrency + self.queue)
@@ -74,7 +74,7 @@ class Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is of this machine itself."""
+    """Return whether a host name or address is one of this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

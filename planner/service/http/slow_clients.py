@@ -1,4 +1,4 @@
-"""Connections whose client does not read: they are closed, so that they hold no place for ever."""
+"""Closes connections whose client does not read, so that they hold no resources for ever."""
 
 from __future__ import annotations
 
@@ -8,51 +8,53 @@ from collections.abc import Callable
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 
-def impatient(seconds: float, let_go: Callable[[], None]) -> type[asyncio.Protocol]:
-    """The protocol by which uvicorn speaks HTTP, closing a connection where writing stands still.
+def protocol_with_write_timeout(
+    seconds: float, on_timeout: Callable[[], None]
+) -> type[asyncio.Protocol]:
+    """Return uvicorn's HTTP protocol with a limit on how long writing may stand still.
 
-    What is sent beyond a transport's buffer waits until the client has read of it. A client that
-    reads slowly may take as long as it likes, one that reads nothing for so many seconds is gone:
-    the application learns of it as of any other that has gone.
+    Data beyond the transport's buffer waits until the client has read some of it. A client that
+    reads slowly may take as long as it likes. If it reads nothing for `seconds`, its connection is
+    closed, which the application sees as any other disconnection.
 
     Args:
-        seconds: without a byte that could be written.
-        let_go: told of each connection that is closed for it.
+        seconds: longest time without a byte written.
+        on_timeout: called for each connection that is closed for this reason.
     """
 
-    class Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-        _watch: asyncio.TimerHandle | None = None
-        _unread = 0
+    class WriteTimeoutProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        _timer: asyncio.TimerHandle | None = None
+        _unread_bytes = 0
 
         def pause_writing(self) -> None:
-            """The buffer is full."""
+            """Start the timer: the buffer is full."""
             super().pause_writing()
-            self._look()
+            self._start_timer()
 
         def resume_writing(self) -> None:
-            """There is room in it."""
-            self._stop()
+            """Stop the timer: there is room in the buffer."""
+            self._stop_timer()
             super().resume_writing()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            """The connection has ended."""
-            self._stop()
+            """Stop the timer: the connection has ended."""
+            self._stop_timer()
             super().connection_lost(exc)
 
-        def _look(self) -> None:
-            self._unread = self.transport.get_write_buffer_size()
-            self._watch = self.loop.call_later(seconds, self._judge)
+        def _start_timer(self) -> None:
+            self._unread_bytes = self.transport.get_write_buffer_size()
+            self._timer = self.loop.call_later(seconds, self._check)
 
-        def _judge(self) -> None:
-            if self.transport.get_write_buffer_size() < self._unread:
-                self._look()
+        def _check(self) -> None:
+            if self.transport.get_write_buffer_size() < self._unread_bytes:
+                self._start_timer()
             else:
                 self.transport.abort()
-                let_go()
+                on_timeout()
 
-        def _stop(self) -> None:
-            if self._watch is not None:
-                self._watch.cancel()
-                self._watch = None
+        def _stop_timer(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
-    return Impatient
+    return WriteTimeoutProtocol

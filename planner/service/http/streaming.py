@@ -1,12 +1,19 @@
-"""Server-sent events: how far the search is, then the answer that was chosen.
+"""Server-sent events: the progress of the search, then the chosen answer.
 
-Nothing of an answer is sent before it is chosen: what a client has read cannot be taken back.
-While the search goes on, progress comes as comments (`: apportion {"stage": ...}`), which every
-client of server-sent events skips. Only who asks for `progress` gets it as chunks, since they have
-no choices: a loop over `chunk.choices[0]`, which most programs have, fails on them. With the first
-event the status is 200, whatever happens: a fault then comes as an event with `error`, and the
-stream ends without `[DONE]`. So the first event waits a little: an engine that is lost already is a
-plain 503.
+Nothing of an answer is sent before the answer is chosen: the client could not unread it. While the
+search goes on, progress is sent in comments (`: apportion {"stage": ...}`), which every client of
+server-sent events skips. If a request asks for `progress`, it is sent in chunks instead. Such
+chunks have no choices, and most programs read `chunk.choices[0]`, which would fail on them; so they
+are sent on request only.
+
+The first event fixes the status at 200. A later error is sent as an event with `error`, and the
+stream ends without `[DONE]`. So the first event is held back for a moment: if an engine is already
+lost, the client gets a plain 503.
+
+The framing is ours and not sse-starlette's: its `EventSourceResponse` sends the status before the
+first event is there, which rules out the plain 503; it watches for disconnection and sends pings in
+tasks of its own beside `ClientTask`; and it sends chunks one by one, which costs more than all
+other work on them (see `_BATCH`).
 """
 
 from __future__ import annotations
@@ -21,104 +28,106 @@ from typing import Any
 
 from starlette.types import Send
 
-from planner.service.answering.answerer import Answered, Progress
-from planner.service.answering.client_task import Attended
-from planner.service.http.faults import ClientGoneError, fault_of
-from planner.service.http.response_formats import Writer
+from planner.service.answering.answerer import QueryProgress, QueryResult
+from planner.service.http.client_task import ClientTask
+from planner.service.http.faults import ClientGoneError, to_request_error
+from planner.service.http.response_formats import ResponseWriter
 
 _DONE = b"data: [DONE]\n\n"
-_ALIVE = b": alive\n\n"
-# Seconds: before the first event, and between two of one stage.
-_HOLD = 0.2
-_PACE = 0.1
-# Events that are sent at once: one by one they cost more than all else.
+_HEARTBEAT = b": alive\n\n"
+# Seconds for which the first event is held back.
+_HOLD_SECONDS = 0.2
+# Seconds between two progress events of one stage.
+_PROGRESS_SECONDS = 0.1
+# Chunks of the answer that are sent together.
 _BATCH = 64
 
-Failed = Callable[[Exception], None]
+OnFailure = Callable[[Exception], None]
 
 
-class Latest:
-    """The newest progress that was not told yet: a slow client gets less of it, not later."""
+class LatestProgress:
+    """Keeps the newest progress that was not sent: slow clients get less of it, and none late."""
 
     def __init__(self) -> None:
-        self.notice: Callable[[], None] = lambda: None
-        self._progress: Progress | None = None
+        self.wake: Callable[[], None] = lambda: None
+        self._progress: QueryProgress | None = None
         self._stage: str | None = None
-        self._next = time.perf_counter() + _HOLD
+        self._next_at = time.perf_counter() + _HOLD_SECONDS
 
-    def report(self, progress: Progress) -> None:
-        """Keep it, in place of what was not told."""
+    def report(self, progress: QueryProgress) -> None:
+        """Keep the progress in place of the last one, if that was not sent, and call `wake`."""
         self._progress = progress
-        self.notice()
+        self.wake()
 
-    def due(self) -> float | None:
-        """Seconds until there is something to tell; None: there is nothing."""
+    def seconds_until_due(self) -> float | None:
+        """Return the seconds until there is progress to send; None: there is none to send."""
         if self._progress is None:
             return None
         if self._stage is not None and self._progress.stage != self._stage:
             return 0.0
-        return max(0.0, self._next - time.perf_counter())
+        return max(0.0, self._next_at - time.perf_counter())
 
-    def take(self) -> Progress:
-        """What is to be told now."""
+    def take(self) -> QueryProgress:
+        """Return the progress that is due, and forget it."""
         progress, self._progress = self._progress, None
         assert progress is not None
-        self._stage, self._next = progress.stage, time.perf_counter() + _PACE
+        self._stage, self._next_at = progress.stage, time.perf_counter() + _PROGRESS_SECONDS
         return progress
 
 
-async def stream(
-    writer: Writer,
-    work: Attended[tuple[Answered, ...]],
-    latest: Latest,
+async def send_events(
+    writer: ResponseWriter,
+    task: ClientTask[tuple[QueryResult, ...]],
+    latest: LatestProgress,
     send: Send,
     *,
     heartbeat: float,
-    failed: Failed,
+    on_failure: OnFailure,
 ) -> None:
     """Send the events of one request.
 
     Args:
-        writer: writes its chunks.
-        work: answers it.
-        latest: its progress.
-        send: of the application.
-        heartbeat: seconds of silence after which a comment says that the stream is alive.
-        failed: told of what goes wrong after the first event; what does before is raised.
+        writer: writes the chunks.
+        task: answers the request.
+        latest: progress of the task.
+        send: the ASGI channel to the client.
+        heartbeat: seconds of silence after which a comment is sent.
+        on_failure: called with an error after the first event; an earlier error is raised.
     """
-    latest.notice = work.notice
-    events = _Events(send)
+    latest.wake = task.wake
+    events = _EventStream(send)
     try:
-        while not work.done:
-            due = latest.due()
+        while not task.done:
+            due = latest.seconds_until_due()
             if due == 0.0:
-                await events.send(_progress(writer, latest.take()))
-            elif not await work.moved(heartbeat if due is None else due) and due is None:
-                await events.send(_ALIVE)
-        answers = await work.result()
-        chunks = writer.chunks(answers)
+                await events.send(_progress_event(writer, latest.take()))
+            elif not await task.wait(heartbeat if due is None else due) and due is None:
+                await events.send(_HEARTBEAT)
+        results = await task.result()
+        chunks = writer.chunks(results)
         while batch := list(itertools.islice(chunks, _BATCH)):
             await events.send(b"".join(map(_event, batch)))
-            await asyncio.sleep(0)  # sending waits for slow clients only: others get their turn
+            # `send` only waits if the client is slow; this lets other tasks run in any case.
+            await asyncio.sleep(0)
         await events.end(_DONE)
     except Exception as error:
-        if not events.begun:
+        if not events.started:
             raise
-        failed(error)
+        on_failure(error)
         if not isinstance(error, ClientGoneError):
-            await events.end(_event(fault_of(error).record()))
+            await events.end(_event(to_request_error(error).record()))
 
 
-class _Events:
-    """The body of a response that begins with its first event."""
+class _EventStream:
+    """The body of a response that starts with its first event."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.begun = False
+        self.started = False
 
     async def send(self, data: bytes) -> None:
-        if not self.begun:
-            self.begun = True
+        if not self.started:
+            self.started = True
             headers = [
                 (b"content-type", b"text/event-stream; charset=utf-8"),
                 (b"cache-control", b"no-cache"),
@@ -132,8 +141,8 @@ class _Events:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _progress(writer: Writer, progress: Progress) -> bytes:
-    if writer.asked.progress:
+def _progress_event(writer: ResponseWriter, progress: QueryProgress) -> bytes:
+    if writer.request.progress:
         return _event(writer.progress(progress))
     return b": apportion " + json.dumps(asdict(progress)).encode() + b"\n\n"
 

@@ -1,1 +1,1 @@
-"""Monitoring: logs, metrics, traffic and drift."""
+"""Monitoring: logs, metrics, traffic counts and drift."""

@@ -1,16 +1,17 @@
-"""Whether live traffic still looks like the profile that the plan was made from.
+"""Tests whether live traffic still looks like the profile that the plan was made from.
 
-Three things are watched, none of which needs a label: the difficulties that questions' texts
-suggest, the texts themselves, and how far the probes of one question agree. Each is tested on
-windows of traffic that do not overlap, against the profile's own questions; a window in which it
-goes beyond what chance does once in so many windows is drift.
+Three measures are tested, and none needs a label: the difficulties estimated from the texts of
+questions, the texts themselves, and the agreement of the probes of one question. Each measure is
+tested on windows of traffic that do not overlap, against the questions of the profile. A window is
+called drift if its statistic is above the limit that chance alone exceeds in only one of so many
+windows (`FALSE_ALARMS`).
 
-That rate is of one window of one profile, neither of which is known beforehand. The windows of a
-service share its profile, and what chance did to that is in all of them: false alarms come
-together, many with some profiles and none with most. Whatever they share, in m windows the chance
-of any is at most m times the rate. It holds as far as means of a window's features are normal; and
-estimates by the text are compared with those of questions that they were learnt from, which says a
-little less for them than for others.
+This rate is an average over windows and profiles. All windows of a service share its profile, and
+so they share the sampling error of the profile: false alarms come in groups, many with some
+profiles and none with most. In any case the chance of a false alarm in m windows is at most m times
+the rate. The rate assumes that the means of a window's features are normal. Estimates from the text
+are compared with those of the profile's questions, from which the estimator was learnt; so the rate
+of `difficulty` is a little less exact than the others.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ from profiling.difficulty.estimator import Estimated
 from profiling.difficulty.probes import text_features
 
 WINDOW = 200
-# The chance that a window of traffic like the profile's is called drift, by any measure.
+# Chance that a window of traffic like the profile's is called drift, by any measure.
 FALSE_ALARMS = 0.001
-_LEAST = 5.0  # expected in each cell of a chi-square test
+_MIN_EXPECTED = 5.0  # questions in each cell of a chi-square test
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a window of traffic said of one measure.
+class DriftFinding:
+    """The test of one measure on one window of traffic.
 
     Attributes:
         measure: `difficulty`, `text` or `agreement`.
-        statistic: how far it was from the profile.
-        limit: what the statistic stays below but for a false alarm.
+        statistic: distance of the window from the profile.
+        limit: the statistic of traffic like the profile's is below it, except for false alarms.
     """
 
     measure: str
@@ -52,7 +53,7 @@ class Finding:
 
     @property
     def drifted(self) -> bool:
-        """Whether that is more than chance."""
+        """Whether the statistic is above the limit."""
         return self.statistic > self.limit
 
     def sentence(self) -> str:
@@ -63,45 +64,48 @@ class Finding:
         )
 
 
-def mean_shift(measure: str, cloud: Cloud, points: Floats, false_alarms: float) -> Finding:
-    """Hotelling's T-squared of a window's mean against the profile's, see `Cloud.quantile`.
+def mean_shift(measure: str, cloud: Cloud, points: Floats, false_alarms: float) -> DriftFinding:
+    """Test the mean of a window against the profile's by Hotelling's T-squared.
+
+    See `Cloud.quantile` for the limit.
 
     Args:
-        measure: its name.
-        cloud: the profile's questions.
-        points: the window's, shape `(questions, dimensions)`.
-        false_alarms: chance of an alarm where both are of one kind.
+        measure: name of the measure.
+        cloud: features of the profile's questions.
+        points: features of the window's questions, shape `(questions, dimensions)`.
+        false_alarms: chance of an alarm if the window is like the profile.
     """
     statistic = cloud.distance(points.mean(axis=0))
-    return Finding(measure, statistic, cloud.quantile(1 - false_alarms, len(points)))
+    return DriftFinding(measure, statistic, cloud.quantile(1 - false_alarms, len(points)))
 
 
 def agreement_shift(
     reference: Sequence[int], live: Sequence[int], false_alarms: float, unknown: int = 0
-) -> Finding:
-    """Pearson's chi-square test that two rows of counts are of one distribution.
+) -> DriftFinding:
+    """Test by Pearson's chi-square that two rows of counts have the same distribution.
 
-    Neighbouring counts are put together until the reference has enough in each for the test.
+    Neighbouring counts are added up until the reference has enough questions in each cell.
 
-    Which questions are probed hangs on what is known of them: those that were not (or less often
-    than the profile's) are not left out, for the others alone are not like the profile's. They
-    count as would look most like it: had they been probed, the statistic would be no less.
+    The router does not probe every question, and which ones it probes depends on the question. So
+    the probed questions alone are not like the profile's, and the others must not be left out. They
+    are distributed such that the statistic is as small as possible: if they had been probed, it
+    could not be smaller.
 
     Args:
-        reference, live: how many questions had 0, 1, ... agreeing probes.
-        false_alarms: chance of an alarm where both are of one kind, whatever is unknown.
-        unknown: further live questions, of which that is not known.
+        reference, live: number of questions with 0, 1, ... agreeing probes.
+        false_alarms: highest chance of an alarm if both have the same distribution.
+        unknown: number of further live questions, whose agreement is unknown.
 
     Returns:
-        Statistic and limit, both 0 where too few are there to be tested.
+        The finding; statistic and limit are 0 if there are too few questions for the test.
     """
     asked, drawn = sum(reference), sum(live) + unknown
     table = _merged(np.array([reference, live], dtype=np.float64), asked, drawn)
     if table.shape[1] < 2:
-        return Finding("agreement", 0.0, 0.0)
-    # Each column's part of the statistic, with r of the reference and l live ones in it, is
-    # (r / asked - l / drawn)^2 asked drawn / (r + l): convex in l, so that to give one question
-    # after another to the column where it adds least makes the sum least.
+        return DriftFinding("agreement", 0.0, 0.0)
+    # A column with r questions of the reference and l live ones adds
+    # (r / asked - l / drawn)^2 asked drawn / (r + l) to the statistic. This is convex in l, so that
+    # the sum is smallest if each question goes to the column where it adds least.
     expected, counted = table
 
     def parts(counted: Floats) -> Floats:
@@ -111,13 +115,16 @@ def agreement_shift(
     for _ in range(unknown):
         counted[np.argmin(parts(counted + 1) - parts(counted))] += 1
     limit = float(chdtri(table.shape[1] - 1, false_alarms))
-    return Finding("agreement", float(parts(counted).sum()), limit)
+    return DriftFinding("agreement", float(parts(counted).sum()), limit)
 
 
 def _merged(table: Floats, asked: int, drawn: int) -> Floats:
-    """Columns put together from the first on, until the reference (the first row, of `asked`) has
-    `_LEAST` in each, and would have of `drawn`."""
-    least = _LEAST * max(1.0, asked / drawn) if drawn else math.inf
+    """Add up neighbouring columns until each has `_MIN_EXPECTED` questions of the reference.
+
+    The reference is the first row and has `asked` questions; scaled to `drawn` questions it must
+    have enough in each column too.
+    """
+    least = _MIN_EXPECTED * max(1.0, asked / drawn) if drawn else math.inf
     kept: list[Floats] = []
     open_column = np.zeros(2)
     for column in table.T:
@@ -131,23 +138,23 @@ def _merged(table: Floats, asked: int, drawn: int) -> Floats:
 
 
 @dataclass
-class Drift:
-    """Watches traffic; not to be shared between threads.
+class DriftMonitor:
+    """Tests windows of traffic for drift; for use in one thread only.
 
     Args:
-        plan: whose profile counts.
-        window: questions a test looks at.
+        plan: the plan with the profile.
+        window: number of questions of a window.
         false_alarms: chance that a window of traffic like the profile's is called drift, over all
             measures (Bonferroni).
 
     Attributes:
-        findings: of the last whole window, by measure.
+        findings: findings of the last full window, by measure.
     """
 
     plan: Plan
     window: int = WINDOW
     false_alarms: float = FALSE_ALARMS
-    findings: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, DriftFinding] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._texts: deque[Floats] = deque(maxlen=self.window)
@@ -163,19 +170,19 @@ class Drift:
         agreed: tuple[int, int] | None,
         about: Floats | None = None,
         far: bool | None = None,
-    ) -> list[Finding]:
-        """Take in a question.
+    ) -> list[DriftFinding]:
+        """Add a question to the window.
 
         Args:
-            text: of the question.
-            estimate: by its text alone, where that is known already.
-            agreed: how many of how many probes were of the largest class of equal answers; None
-                where it was not probed, or not with the plan's sampling.
-            about: features of its text, where they are known already.
-            far: whether it is far from the profile's, where that is known already.
+            text: text of the question.
+            estimate: estimate of its difficulty from the text alone; None: it is made here.
+            agreed: number of probes in the largest class of equal answers, and number of probes;
+                None if it was not probed, or not with the plan's sampling settings.
+            about: features of the text; None: they are computed here.
+            far: whether the text is far from the profile's; None: it is computed here.
 
         Returns:
-            What was found to have drifted, where a window is full with this question.
+            The findings that are drift, if this question fills a window; else nothing.
         """
         reference = self.plan.reference
         if reference is None:
@@ -191,39 +198,43 @@ class Drift:
         self._seen += 1
         if self._seen % self.window:
             return []
-        self.findings = {one.measure: one for one in self._tested()}
+        self.findings = {one.measure: one for one in self._test_window()}
         return [one for one in self.findings.values() if one.drifted]
 
-    def _tested(self) -> list[Finding]:
+    def _test_window(self) -> list[DriftFinding]:
         reference, each = self.plan.reference, self.false_alarms / 3
         assert reference is not None
-        found = [mean_shift("text", reference.text, np.array(self._texts), each)]
+        findings = [mean_shift("text", reference.text, np.array(self._texts), each)]
         if reference.estimates is not None:
             points = np.array(self._estimates)
-            found.append(mean_shift("difficulty", reference.estimates, points, each))
+            findings.append(mean_shift("difficulty", reference.estimates, points, each))
         if reference.agreement:
             known = [agreed for agreed in self._agreement if agreed is not None]
             live = np.bincount(known, minlength=len(reference.agreement)).tolist()
             unknown = self.window - len(known)
-            found.append(agreement_shift(reference.agreement, live, each, unknown))
-        return found
+            findings.append(agreement_shift(reference.agreement, live, each, unknown))
+        return findings
 
     def gauges(self) -> Mapping[str, float]:
-        """By measure, the last window's statistic over its limit (above 1 is drift); the share of
-        questions far from the profile, and of those whose agreement is known (of few `agreement`
-        says little); and the mix that texts suggest now."""
-        made = {
+        """Return the gauges for Prometheus.
+
+        By measure, the last window's statistic divided by its limit (above 1 is drift);
+        `far_from_profile`, the share of questions far from the profile; `agreement_known`, the
+        share of questions whose agreement is known (if it is small, `agreement` says little);
+        `share_easy`, `share_medium` and `share_hard`, estimated from the texts.
+        """
+        gauges = {
             name: one.statistic / one.limit if one.limit else 0.0
             for name, one in self.findings.items()
             if math.isfinite(one.limit)
         }
         if self._far:
-            made["far_from_profile"] = float(np.mean(self._far))
+            gauges["far_from_profile"] = float(np.mean(self._far))
             if self.plan.reference is not None and self.plan.reference.agreement:
                 known = [agreed is not None for agreed in self._agreement]
-                made["agreement_known"] = float(np.mean(known))
+                gauges["agreement_known"] = float(np.mean(known))
         if self._estimates:
             easy, medium = np.mean(self._estimates, axis=0)
-            made |= {"share_easy": float(easy), "share_medium": float(medium),
+            gauges |= {"share_easy": float(easy), "share_medium": float(medium),
                      "share_hard": float(1 - easy - medium)}  # fmt: skip
-        return made
+        return gauges

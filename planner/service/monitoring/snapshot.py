@@ -1,4 +1,4 @@
-"""What passes through a server just now, as the page shows it."""
+"""A snapshot of a server's traffic, as the page shows it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
-    """How far traffic is from the profile that the plan was made from, by one measure.
+class DriftReading:
+    """Distance of the traffic from the plan's profile, by one measure.
 
     Attributes:
-        statistic: how far.
-        limit: beyond this it is more than chance.
+        statistic: the distance.
+        limit: above this the distance is called drift.
     """
 
     statistic: float
@@ -21,23 +21,23 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class TrafficSnapshot:
     """Counts since a server started, and what it is doing now.
 
     Attributes:
-        started: when, ISO 8601.
-        running, waiting: queries being answered, and queries in the queue.
-        places: in the queue.
-        requests: ended, by HTTP status (`"200"`).
-        cancelled: those whose client went before the answer came.
-        strategies: answers, by the name of the strategy that was run.
-        difficulties: answers, by estimated difficulty.
-        tokens: by kind, as in `executor.ledger.Ledger`.
-        answers_last_minute: how many.
-        seconds: `p50` and `p90` of the last answers; None without any.
-        expected: shares of difficulties in the profile; empty where they are not known.
-        drift: by measure; empty while too little has passed to say.
-        warnings: in words; empty while traffic looks like the profile.
+        started: start of the server, ISO 8601.
+        running, waiting: number of queries being answered, and in the queue.
+        places: number of queries that may run or wait.
+        requests: number of finished requests by HTTP status (`"200"`).
+        cancelled: number of requests whose client went before the answer came.
+        strategies: number of answers by the name of the strategy.
+        difficulties: number of answers by estimated difficulty.
+        tokens: number of tokens by kind, as in `executor.ledger.Ledger`.
+        answers_last_minute: number of answers.
+        seconds: `p50` and `p90` of the time of the last answers; None if there are none.
+        expected: shares of difficulties in the profile; empty if they are not known.
+        drift: distance from the profile by measure; empty until a window of traffic is full.
+        warnings: sentences; empty while traffic looks like the profile.
     """
 
     started: str
@@ -52,15 +52,20 @@ class Snapshot:
     answers_last_minute: int = 0
     seconds: Mapping[str, float | None] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
-    drift: Mapping[str, Shift] = field(default_factory=dict)
+    drift: Mapping[str, DriftReading] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, counted: Mapping[str, Any], **further: Any) -> Self:
-        """What a server has counted, as plain values by these names, and what it has not."""
-        known = {one.name: counted[one.name] for one in fields(cls) if one.name in counted}
-        return cls(**(known | further))
+    def from_counts(cls, counts: Mapping[str, Any], **others: Any) -> Self:
+        """Return a snapshot of a server's counts.
+
+        Args:
+            counts: values by attribute, see `TrafficCounter.to_dict`; other keys are ignored.
+            others: the attributes that the counts do not have.
+        """
+        values = {one.name: counts[one.name] for one in fields(cls) if one.name in counts}
+        return cls(**(values | others))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Live traffic for people: a bounded summary of what was asked lately, without any text."""
+"""Counts of live traffic for people: a bounded summary of recent answers, without any text."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from typing import Any
 import numpy as np
 
 from executor.ledger import Ledger
-from planner.service.answering.answerer import Answered
-from planner.service.queue.fair_queue import Queue
+from planner.service.answering.answerer import QueryResult
+from planner.service.queue.fair_queue import FairQueue
 
-_KEPT = 1000
-_SHOWN = 50
+_MAX_KEPT = 1000
+_MAX_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RecentAnswer:
     """An answered question, without its text.
 
     Attributes:
-        at: when, in seconds since the epoch.
-        seconds: from its turn to its answer.
-        strategy, n, difficulty, predicted: what was run, and what was expected of it.
-        generated_tokens: all of them.
+        at: time of the answer, in seconds since the epoch.
+        seconds: time from the question's turn to its answer.
+        strategy, n: the strategy that was run, and its number of generations.
+        difficulty: the estimated difficulty.
+        predicted: predicted accuracy; None if it is not known.
+        generated_tokens: all generated tokens.
     """
 
     at: float
@@ -39,15 +41,15 @@ class Answer:
     generated_tokens: int
 
 
-class Traffic:
-    """Counts since the start, and the last answers.
+class TrafficCounter:
+    """Counts requests and answers since the start, and keeps the last answers.
 
     Args:
-        queue: whose length is shown.
-        clock: seconds since the epoch.
+        queue: the queue whose length is shown.
+        clock: returns seconds since the epoch.
     """
 
-    def __init__(self, queue: Queue, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, queue: FairQueue, clock: Callable[[], float] = time.time) -> None:
         self._queue = queue
         self._clock = clock
         self._started = clock()
@@ -56,38 +58,38 @@ class Traffic:
         self._difficulties: Counter[str] = Counter()
         self._ledger = Ledger()
         self._cancelled = 0
-        self._last: deque[Answer] = deque(maxlen=_KEPT)
+        self._last: deque[RecentAnswer] = deque(maxlen=_MAX_KEPT)
 
-    def request(self, status: int) -> None:
+    def count_request(self, status: int) -> None:
         """Count a finished request."""
         self._statuses[status] += 1
 
-    def cancelled(self) -> None:
+    def count_cancelled(self) -> None:
         """Count a request that ended before its answer."""
         self._cancelled += 1
 
-    def answer(self, answered: Answered, seconds: float) -> None:
+    def count_answer(self, result: QueryResult, seconds: float) -> None:
         """Count an answered question."""
-        name = answered.strategy.name
+        name = result.strategy.name
         self._strategies[name] += 1
-        self._difficulties[answered.difficulty] += 1
-        self._ledger += answered.ledger
+        self._difficulties[result.difficulty] += 1
+        self._ledger += result.ledger
         self._last.append(
-            Answer(
+            RecentAnswer(
                 at=self._clock(),
                 seconds=seconds,
                 strategy=name,
-                n=answered.strategy.n,
-                difficulty=answered.difficulty,
-                predicted=answered.predicted_accuracy,
-                generated_tokens=answered.ledger.policy_generated,
+                n=result.strategy.n,
+                difficulty=result.difficulty,
+                predicted=result.predicted_accuracy,
+                generated_tokens=result.ledger.policy_generated,
             )
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The summary, for JSON; percentiles are of the last answers kept, null without any.
+        """Return the summary, for JSON; may be called from any thread.
 
-        May be called from any thread.
+        Percentiles are of the last answers; they are null if there are none.
         """
         now = self._clock()
         last = list(self._last)
@@ -116,7 +118,7 @@ class Traffic:
                     "predicted": answer.predicted,
                     "generated_tokens": answer.generated_tokens,
                 }
-                for answer in last[-_SHOWN:]
+                for answer in last[-_MAX_SHOWN:]
             ],
         }
 

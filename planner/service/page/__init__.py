@@ -1,4 +1,4 @@
-"""The page for people: which strategy to use, with how much compute, and what passes just now."""
+"""The page for people: which strategy to use with how much compute, and the live traffic."""
 
 from __future__ import annotations
 

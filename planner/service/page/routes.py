@@ -17,13 +17,13 @@ from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
 from planner.service.http.faults import OVERLOADED, RequestError
-from planner.service.http.limits import bounded, read_json
+from planner.service.http.limits import limit_body, read_json
 from planner.service.http.responses import ErrorResponse
-from planner.service.http.settings import Settings
-from planner.service.monitoring.snapshot import Snapshot
+from planner.service.http.settings import ServiceSettings
+from planner.service.monitoring.snapshot import TrafficSnapshot
 from planner.service.page.advisor import Advisor, Asked, NotHereError
-from planner.service.page.static import Page
-from planner.service.page.worker import BusyError, Worker
+from planner.service.page.static import StaticPage
+from planner.service.page.worker import BusyError, SerialWorker
 from planner.usecases.recommend import check_difficulty
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
@@ -88,10 +88,10 @@ def page_router(
     store_url: str,
     *,
     plan: Plan | None = None,
-    traffic: Callable[[], Snapshot] | None = None,
+    traffic: Callable[[], TrafficSnapshot] | None = None,
     catalog: Path | None = None,
     pricing: Pricing | None = None,
-    settings: Settings | None = None,
+    settings: ServiceSettings | None = None,
 ) -> APIRouter:
     """The page and what it asks for.
 
@@ -106,10 +106,10 @@ def page_router(
         pricing: what costs are counted by.
         settings: of the server: how long a body may take.
     """
-    seconds = (settings or Settings()).body_seconds
+    seconds = (settings or ServiceSettings()).body_seconds
     advisor = Advisor(store_url, plan, catalog, pricing)
-    worker = Worker()
-    page = Page.read()
+    worker = SerialWorker()
+    page = StaticPage.read()
     router = APIRouter(route_class=_InWords, tags=["page"])
 
     @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -142,7 +142,7 @@ def page_router(
             "schema": Problem.model_json_schema()}}}},
     )  # fmt: skip
     async def post_difficulty(request: Request) -> JSONResponse:
-        bounds = bounded(request.scope, request.receive, _MOST_BYTES)
+        bounds = limit_body(request.scope, request.receive, _MOST_BYTES)
         body = await read_json(Request(request.scope, bounds), seconds)
         problem = Problem.model_validate_json(body)
         return JSONResponse(await worker.ask(advisor.difficulty, problem.text))

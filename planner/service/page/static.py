@@ -1,4 +1,4 @@
-"""The page itself: one file made of its parts, under a policy that lets nothing else run."""
+"""The page itself: one HTML file, with a security policy that lets no other code run."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from fastapi.responses import Response
 
 from planner.report.html import environment
 
-# One script, in this order: later parts call earlier ones.
+# The parts of the script, in this order: later parts call earlier ones.
 _SCRIPTS = ("requests.js", "controls.js", "answer.js", "traffic.js", "start.js")
 _FOLDER = Path(__file__).parent / "parts"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StaticPage:
     """The page as it is sent.
 
     Attributes:
         content: HTML.
-        etag: changes with the content.
-        policy: of content security: its own style and script, by their digests, and requests to
-            where it came from; no inline style, no frames, no forms.
+        etag: entity tag; it changes with the content.
+        policy: content security policy: it allows the page's own style and script, by their
+            digests, and requests to its own server; no inline style, no frames, no forms.
     """
 
     content: bytes
@@ -32,8 +32,8 @@ class Page:
     policy: str
 
     @classmethod
-    def read(cls) -> Page:
-        """Put together from the files of this package."""
+    def read(cls) -> StaticPage:
+        """Build the page from the files of this package."""
         shared = environment()
         style, _, _ = shared.loader.get_source(shared, "style.css")  # type: ignore[union-attr]
         style += (_FOLDER / "page.css").read_text(encoding="utf-8")
@@ -47,8 +47,12 @@ class Page:
         )
         return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"', policy)
 
-    def response(self, known: str | None) -> Response:
-        """The page, or 304 where the browser's own copy is still right."""
+    def response(self, if_none_match: str | None) -> Response:
+        """Return the page, or status 304 if the browser's copy is up to date.
+
+        Args:
+            if_none_match: header of the request; None: it has none.
+        """
         headers = {
             "ETag": self.etag,
             "Cache-Control": "no-cache",
@@ -56,12 +60,12 @@ class Page:
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }
-        tags = {tag.strip().removeprefix("W/") for tag in (known or "").split(",")}
+        tags = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
         if self.etag in tags or "*" in tags:
             return Response(status_code=304, headers=headers)
         return Response(self.content, media_type="text/html", headers=headers)
 
 
 def _digest(text: str) -> str:
-    """As a policy of content security names what may stand in the page."""
+    """Return the digest of a style or script as a content security policy names it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""One thread that works out what is asked, beside the event loop."""
+"""Runs the page's work in one thread beside the event loop."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_MOST_WAITING = 32  # some seconds of work: who comes then had better come again
+_MAX_WAITING = 32  # calls; they take some seconds, after which a client may ask again
 
 
 class BusyError(Exception):
-    """Too many questions wait already."""
+    """Too many calls wait already."""
 
 
-class Worker:
-    """Questions are answered one after the other, in a thread that starts with the first.
+class SerialWorker:
+    """Runs calls one after the other, in a thread that starts with the first call.
 
-    Plots are drawn under settings that are the process's, and equal questions that come together
-    are worked out once: the second finds the answer of the first.
+    Calls must not run side by side, because plots are drawn with global settings. One thread also
+    saves work: if two equal questions come together, the second finds the cached answer.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Worker:
         self._waiting = 0
 
     async def ask(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """The result of `work`.
+        """Return the result of `work`.
 
         Raises:
-            BusyError: too many wait already.
+            BusyError: too many calls wait already.
         """
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             raise BusyError("too many questions at once; ask again in a second")
         self._waiting += 1
         try:

@@ -1,1 +1,1 @@
-"""The queue: fair turns for waiting requests."""
+"""The queue of questions: fair turns for the requests that wait."""

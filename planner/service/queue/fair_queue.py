@@ -1,4 +1,4 @@
-"""Whose turn it is: a bounded queue that is fair between keys, and between requests of one key."""
+"""A bounded queue that is fair between API keys, and between the requests of one key."""
 
 from __future__ import annotations
 
@@ -9,225 +9,267 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from planner.service.http.faults import OVERLOADED, RequestError, late
-
 _LONGEST_RETRY = 60.0
-# Weight of the newest answer in the mean time an answer takes.
-_NEWEST = 0.1
+# Weight of the newest answer in the moving average of an answer's time.
+_NEWEST_WEIGHT = 0.1
+
+
+class QueueError(Exception):
+    """The queue does not take a request, or gives up on it."""
+
+
+class QueueFullError(QueueError):
+    """There is no room for a request now.
+
+    Args:
+        reason: what is full.
+        retry_after: seconds until there is likely to be room.
+    """
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(f"{reason}; ask again later")
+        self.retry_after = retry_after
+
+
+class TooManyQuestionsError(QueueError):
+    """A request has more questions than its key may ever have in the queue."""
+
+
+class TurnTimeoutError(QueueError):
+    """The turn of a question did not come in time.
+
+    Args:
+        retry_after: seconds until a place is likely to be free.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("the question's turn did not come in time")
+        self.retry_after = retry_after
 
 
 @dataclass(slots=True)
-class Places:
-    """The places of one request.
+class Reservation:
+    """The places that one request holds in the queue.
 
     Attributes:
-        key: which key it came with; None where no keys are asked for.
-        left: questions that wait for their turn, or for being asked.
-        running: questions whose turn it is.
+        key: index of the API key of the request; None if the server has no keys.
+        waiting: number of questions whose turn has not come yet.
+        running: number of questions whose turn it is.
     """
 
     key: int | None
-    left: int
+    waiting: int
     running: int = 0
 
 
 @dataclass(slots=True)
 class Turn:
-    """A question's turn.
+    """The turn of one question.
 
     Attributes:
-        waited: seconds, before it came.
-        began: when it began, by `time.perf_counter`.
-        at_work: whether its models were there then.
+        waited: seconds that the question waited for its turn.
+        started_at: start of its work, by `time.perf_counter`.
+        work_started: whether `FairQueue.start_work` was called for it.
     """
 
     waited: float
-    began: float
-    at_work: bool = False
+    started_at: float
+    work_started: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    places: Places
+class _Waiter:
+    reservation: Reservation
     turn: asyncio.Future[None]
 
 
-class Queue:
-    """Bounds what is under way: so many questions are answered at once, `room` more may wait.
+class FairQueue:
+    """Lets a bounded number of questions run at once, and a bounded number wait.
 
-    The next turn goes to the key that has the fewest questions running, of its requests to the one
-    that has the fewest, and of equals to the one that came first (max-min fairness): a request of
-    many questions gets all turns that nobody else wants, and holds up nobody. Whoever finds no room
-    is refused at once, and told when there is likely to be some.
+    The next turn goes to the key that has the fewest questions running; of its requests, to the one
+    that has the fewest questions running; among equals, to the one that came first (max-min
+    fairness). So a request of many questions gets every turn that nobody else wants, and delays
+    nobody. A request that finds no room is refused at once, with an estimate of when to ask again.
 
-    Who comes first must not take all the room: half of it is kept for the first questions of every
-    key, as many of each as it holds, but at least one. What a key has beyond those stands where
-    nothing is kept. So every key gets its first ones in, whatever others do, as long as there are
-    not more keys than half the room and one; of more keys those that come first do.
+    The first keys to come must not take all the room. Half of the room is kept for the first
+    questions of every key: each key has an equal share of that half, and at least one place.
+    Further questions of a key may only use the room that is not kept. So every key gets its first
+    questions in, whatever the others do, if there are at most half as many keys as places to wait,
+    plus one. If there are more keys, the first ones to come get in.
 
     Args:
-        concurrency: tells how many questions may be answered at once, now.
-        room: questions that may wait besides.
-        per_key: most questions of one key that may wait or run; None: as many as there are places
-            that are not kept for others.
-        keys: how many there are.
+        concurrency: returns how many questions may run at once, now.
+        max_waiting: most questions that may wait.
+        max_per_key: most questions of one key that may wait or run; None: all places that are not
+            kept for other keys.
+        keys: number of API keys.
 
     Attributes:
-        waiting, running: questions, now.
+        waiting, running: current number of questions.
     """
 
     def __init__(
         self,
         concurrency: Callable[[], int],
-        room: int,
-        per_key: int | None = None,
+        max_waiting: int,
+        max_per_key: int | None = None,
         keys: int = 1,
     ) -> None:
         self._concurrency = concurrency
-        self.room = room
+        self.max_waiting = max_waiting
         self.waiting = 0
         self.running = 0
-        self._per_key = per_key
-        half = (room + 1) // 2
-        # Of one key alone nothing need be kept.
-        self._first = max(1, half // keys) if keys > 1 else 0
-        self._kept = min(keys * self._first, half + 1)
-        self._line: list[_Waiting] = []
+        self._max_per_key = max_per_key
+        half = (max_waiting + 1) // 2
+        # A single key shares with nobody: nothing is kept.
+        self._kept_per_key = max(1, half // keys) if keys > 1 else 0
+        self._kept = min(keys * self._kept_per_key, half + 1)
+        self._line: list[_Waiter] = []
         self._held: Counter[int | None] = Counter()
         self._running: Counter[int | None] = Counter()
         self._seconds: float | None = None
 
     @property
     def concurrency(self) -> int:
-        """Questions that may be answered at once, now."""
+        """Number of questions that may run at once, now."""
         return self._concurrency()
 
     @property
     def capacity(self) -> int:
-        """Questions that it holds in all."""
-        return self.concurrency + self.room
+        """Number of questions that may wait or run, now."""
+        return self.concurrency + self.max_waiting
 
     @contextmanager
-    def places(self, questions: int, key: int | None = None) -> Iterator[Places]:
-        """Places for the questions of one request, all or none; each is given back when its
-        question's turn ends.
+    def reserve(self, questions: int, key: int | None = None) -> Iterator[Reservation]:
+        """Reserve places for all questions of one request, or for none.
 
-        Raises:
-            RequestError: 429 where there are not as many now, 400 where a key may never have as
-                many.
-        """
-        share = None if key is None else self._per_key
-        if share is not None and questions > share:
-            raise RequestError(
-                400, f"prompt: {questions} of them; this server takes at most {share}",
-                param="prompt", code="too_many_prompts",
-            )  # fmt: skip
-        if share is not None and self._held[key] + questions > share:
-            raise self._full(f"this key has {self._held[key]} questions here already")
-        if not self._fits(questions, key):
-            raise self._full("the queue is full")
-        self.waiting += questions
-        self._held[key] += questions
-        places = Places(key, questions)
-        try:
-            yield places
-        finally:
-            self.waiting -= places.left
-            self._held[key] -= places.left
-
-    @asynccontextmanager
-    async def turn(self, places: Places, within: float | None = None) -> AsyncIterator[Turn]:
-        """A question's turn, for which it has a place; see `work` for when its work begins.
+        The place of a question is given back when its turn ends.
 
         Args:
-            places: of its request.
-            within: seconds after which it is worth nothing any more.
+            questions: number of places.
+            key: index of the API key of the request; None if the server has no keys.
 
         Raises:
-            RequestError: 503, its turn did not come in time.
+            QueueFullError: there are not enough places now.
+            TooManyQuestionsError: the key may never have as many.
         """
-        came = time.perf_counter()
+        share = None if key is None else self._max_per_key
+        if share is not None and questions > share:
+            raise TooManyQuestionsError(
+                f"prompt: the request has {questions} prompts; this server takes at most {share}"
+            )
+        if share is not None and self._held[key] + questions > share:
+            raise QueueFullError(
+                f"this key has {self._held[key]} questions here already", self.retry_after()
+            )
+        if not self._fits(questions, key):
+            raise QueueFullError("the queue is full", self.retry_after())
+        self.waiting += questions
+        self._held[key] += questions
+        reservation = Reservation(key, questions)
+        try:
+            yield reservation
+        finally:
+            self.waiting -= reservation.waiting
+            self._held[key] -= reservation.waiting
+
+    @asynccontextmanager
+    async def turn(
+        self, reservation: Reservation, timeout: float | None = None
+    ) -> AsyncIterator[Turn]:
+        """Wait for the turn of one question, and hold it; see also `start_work`.
+
+        Args:
+            reservation: places of the request.
+            timeout: seconds after which an answer is of no use any more; None: no limit.
+
+        Raises:
+            TurnTimeoutError: the turn did not come in time.
+        """
+        arrived = time.perf_counter()
         if not self._line and self.running < self.concurrency:
-            self._begin(places)
+            self._begin(reservation)
         else:
-            await self._wait(places, within)
-        began = time.perf_counter()
-        turn = Turn(began - came, began)
+            await self._wait(reservation, timeout)
+        started = time.perf_counter()
+        turn = Turn(started - arrived, started)
         try:
             yield turn
         finally:
-            self._end(places)
-        # Of what failed the time says nothing: an engine that is lost fails at once.
-        self._learn(time.perf_counter() - turn.began)
+            self._end(reservation)
+        # Only successes are averaged: if an engine is lost, its questions fail at once.
+        self._record_duration(time.perf_counter() - turn.started_at)
 
-    def work(self, turn: Turn) -> None:
-        """Note, at the first call, that the models of a turn are there: it has begun only now, and
-        there may be more turns than before they were."""
-        if not turn.at_work:
-            turn.at_work, turn.began = True, time.perf_counter()
-            self._let_in()
+    def start_work(self, turn: Turn) -> None:
+        """Record, at the first call for a turn, that the models are loaded and its work starts.
+
+        The turn counts from now on. Now that the models are loaded, more questions may run at once
+        than before.
+        """
+        if not turn.work_started:
+            turn.work_started, turn.started_at = True, time.perf_counter()
+            self._admit()
 
     def retry_after(self) -> float:
-        """Seconds until a place is likely to be free: a turn of all that wait before it."""
+        """Return the seconds until a place is likely to be free."""
         if self._seconds is None:
             return 1.0
         rounds = (self.waiting + 1) / self.concurrency
         return min(_LONGEST_RETRY, rounds * self._seconds)
 
-    async def _wait(self, places: Places, within: float | None) -> None:
-        waiting = _Waiting(places, asyncio.get_running_loop().create_future())
-        self._line.append(waiting)
-        self._let_in()  # there may be more turns than when the last one ended
+    async def _wait(self, reservation: Reservation, timeout: float | None) -> None:
+        waiter = _Waiter(reservation, asyncio.get_running_loop().create_future())
+        self._line.append(waiter)
+        self._admit()  # the concurrency may have grown since the last turn ended
         try:
-            async with asyncio.timeout(within):
-                await waiting.turn
+            async with asyncio.timeout(timeout):
+                await waiter.turn
         except BaseException as error:
-            if waiting.turn.done() and not waiting.turn.cancelled():
-                self._end(places)  # its turn came in the moment in which it gave up
+            if waiter.turn.done() and not waiter.turn.cancelled():
+                self._end(reservation)  # the turn came at the moment at which the waiter gave up
             else:
-                self._line.remove(waiting)
+                self._line.remove(waiter)
             if isinstance(error, TimeoutError):
-                raise late(self.retry_after()) from None
+                raise TurnTimeoutError(self.retry_after()) from None
             raise
 
-    def _begin(self, places: Places) -> None:
-        places.left -= 1
-        places.running += 1
+    def _begin(self, reservation: Reservation) -> None:
+        reservation.waiting -= 1
+        reservation.running += 1
         self.waiting -= 1
         self.running += 1
-        self._running[places.key] += 1
+        self._running[reservation.key] += 1
 
-    def _end(self, places: Places) -> None:
-        places.running -= 1
+    def _end(self, reservation: Reservation) -> None:
+        reservation.running -= 1
         self.running -= 1
-        self._running[places.key] -= 1
-        self._held[places.key] -= 1
-        self._let_in()
+        self._running[reservation.key] -= 1
+        self._held[reservation.key] -= 1
+        self._admit()
 
-    def _let_in(self) -> None:
-        # Who has given up leaves the line itself, as soon as it comes to that.
-        line = [one for one in self._line if not one.turn.done()]
+    def _admit(self) -> None:
+        """Give the free turns to waiters."""
+        # A waiter that has given up removes itself from the line as soon as it runs.
+        line = [waiter for waiter in self._line if not waiter.turn.done()]
         while line and self.running < self.concurrency:
-            # The first of equals: they stand in the order they came.
-            following = min(
-                line, key=lambda one: (self._running[one.places.key], one.places.running)
+            # `min` returns the first of equals, and the line is in order of arrival.
+            first = min(
+                line,
+                key=lambda waiter: (
+                    self._running[waiter.reservation.key],
+                    waiter.reservation.running,
+                ),
             )
-            line.remove(following)
-            self._line.remove(following)
-            self._begin(following.places)
-            following.turn.set_result(None)
+            line.remove(first)
+            self._line.remove(first)
+            self._begin(first.reservation)
+            first.turn.set_result(None)
 
     def _fits(self, questions: int, key: int | None) -> bool:
         held = self._held + Counter({key: questions})
-        beyond = sum(max(0, number - self._first) for number in held.values())
+        beyond = sum(max(0, number - self._kept_per_key) for number in held.values())
         return held.total() <= self.capacity and beyond <= self.capacity - self._kept
 
-    def _full(self, why: str) -> RequestError:
-        return RequestError(
-            429, f"{why}; ask again later",
-            kind=OVERLOADED, code="queue_full", retry_after=self.retry_after(),
-        )  # fmt: skip
-
-    def _learn(self, seconds: float) -> None:
+    def _record_duration(self, seconds: float) -> None:
         before = seconds if self._seconds is None else self._seconds
-        self._seconds = before + _NEWEST * (seconds - before)
+        self._seconds = before + _NEWEST_WEIGHT * (seconds - before)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from executor.engines.batching import LONGEST_HELD, Held
+from executor.engines.batching import LONGEST_HELD, PrmBatching
 from executor.engines.capacity import Capacity
 
 
@@ -20,7 +20,7 @@ class FakeEngine:
 
 
 def steps_until_scored(scorer: Any, *writers: Any) -> int:
-    held = Held()
+    held = PrmBatching()
     return next(step for step in range(1, 1000) if held.long_enough(scorer, writers))
 
 
@@ -49,6 +49,6 @@ def test_scores_wait_until_the_places_they_leave_empty_add_up(
 
 
 def test_the_count_begins_again_after_each_step() -> None:
-    held, scorer, writers = Held(), FakeEngine(64), [FakeEngine(128)]
+    held, scorer, writers = PrmBatching(), FakeEngine(64), [FakeEngine(128)]
     asked: Any = (scorer, writers)
     assert [held.long_enough(*asked) for _ in range(6)] == [False, True] * 3

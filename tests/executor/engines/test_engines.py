@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 
 from executor.answers.grader import MathGrader
-from executor.engines.base import EngineCounters
 from executor.engines.host import HostedEngine, host
 from executor.engines.options import EngineOptions
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger, TokenCap
+from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.outcome import grade
-from executor.policies.vllm import Draw, Finish, VllmPolicy
+from executor.policies.base import Draw, DrawRequest
+from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.scorers.prm import check_prm, load_prm
 from executor.search import Context, sample, search
 from executor.strategy import (
@@ -37,6 +38,9 @@ from executor.strategy import (
     Strategy,
     key,
 )
+from executor.testing.policy_conformance import PolicyConformance
+from executor.testing.step_scorer_conformance import StepScorerConformance
+from executor.testing.watched import check_charged
 from profiling.scorers.fit_head import FittedHead, hidden_states, save_head
 
 pytestmark = pytest.mark.vllm
@@ -76,13 +80,13 @@ _NO_STATISTICS: Any = _NoStatistics()
 
 
 @pytest.fixture(scope="module")
-def prm(head: Path, policy: VllmPolicy) -> Iterator[Prm]:
+def prm(head: Path, policy: VllmPolicy) -> Iterator[StepScorer]:
     served = load_prm(str(head), policy.tokens, OPTIONS)
     yield served
     served.close()
 
 
-def context(policy: VllmPolicy, prm: Prm | None, problem: Problem = PROBLEMS[0]) -> Context:
+def context(policy: VllmPolicy, prm: StepScorer | None, problem: Problem = PROBLEMS[0]) -> Context:
     return Context(problem, policy, prm, SAMPLING, seed=7, cap=TokenCap(10_000))
 
 
@@ -91,7 +95,19 @@ def draw(policy: VllmPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
         "n": 3, "max_tokens": 12, "temperature": 0.7, "top_p": 1.0, "seed": 5, "stop": (),
     }  # fmt: skip
     prompt = policy.prompt(PROBLEMS[0].text)
-    return asyncio.run(policy.draw(prompt, ledger=ledger, **(options | changes)))
+    return asyncio.run(policy.draw(DrawRequest(prompt, ledger=ledger, **(options | changes))))
+
+
+class TestVllmPolicy(PolicyConformance):
+    @pytest.fixture
+    def policy(self, policy: VllmPolicy) -> VllmPolicy:
+        return policy
+
+
+class TestVllmScorer(StepScorerConformance):
+    @pytest.fixture
+    def scorer(self, prm: StepScorer) -> StepScorer:
+        return prm
 
 
 STRATEGIES: Sequence[Strategy] = [
@@ -101,7 +117,7 @@ STRATEGIES: Sequence[Strategy] = [
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
 def test_ledgers_equal_the_engines_own_counters(
-    strategy: Strategy, policy: VllmPolicy, prm: Prm
+    strategy: Strategy, policy: VllmPolicy, prm: StepScorer
 ) -> None:
     before, prm_before = policy.counters(), prm.counters()
     contexts = [context(policy, prm, problem) for problem in PROBLEMS]
@@ -116,16 +132,9 @@ def test_ledgers_equal_the_engines_own_counters(
     assert (total.prm > 0) == strategy.needs_prm
 
 
-def check_charged(total: Ledger, policy: EngineCounters, prm: EngineCounters) -> None:
-    """What was charged is what the engines counted meanwhile, to the token."""
-    assert total.policy_generated == policy.generated
-    assert (total.prompt + total.cached, total.cached) == (policy.prompt, policy.cached)
-    assert (total.prm + total.prm_cached, total.prm_cached) == (prm.prompt, prm.cached)
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
 def test_ledgers_equal_the_counters_where_problems_are_cancelled_midway(
-    strategy: Strategy, policy: VllmPolicy, prm: Prm
+    strategy: Strategy, policy: VllmPolicy, prm: StepScorer
 ) -> None:
     before, prm_before = policy.counters(), prm.counters()
     contexts = [context(policy, prm, problem) for problem in PROBLEMS * 2]
@@ -156,10 +165,10 @@ def test_a_cancelled_request_stops_and_is_charged_to_the_token(policy: VllmPolic
 
     async def cancel_midway() -> None:
         task = asyncio.create_task(
-            policy.draw(
+            policy.draw(DrawRequest(
                 policy.prompt(PROBLEMS[0].text),
                 n=8, max_tokens=400, temperature=0.7, top_p=1.0, seed=1, stop=(), ledger=ledger,
-            )
+            ))
         )  # fmt: skip
         while policy.counters().generated < before.generated + 40:
             await asyncio.sleep(0.005)
@@ -192,10 +201,10 @@ def test_continuing_token_by_token_is_the_same_as_going_on(policy: VllmPolicy) -
     so_far: tuple[int, ...] = ()
     for _ in range(4):
         (piece,) = asyncio.run(
-            policy.draw(
+            policy.draw(DrawRequest(
                 [*prompt, *so_far],
                 n=1, max_tokens=2, temperature=0.0, top_p=1.0, seed=0, stop=(), ledger=Ledger(),
-            )
+            ))
         )  # fmt: skip
         so_far += piece.token_ids
     assert so_far == whole.token_ids
@@ -228,7 +237,7 @@ def test_log_probabilities_are_the_models_own(policy: VllmPolicy, tiny_llama: Pa
 
 
 def test_rewards_served_are_the_heads_own(
-    policy: VllmPolicy, prm: Prm, head: Path, tiny_llama: Path
+    policy: VllmPolicy, prm: StepScorer, head: Path, tiny_llama: Path
 ) -> None:
     responses = asyncio.run(sample(context(policy, None), 3))
     with MathGrader() as grader:
@@ -243,7 +252,7 @@ def test_rewards_served_are_the_heads_own(
     assert served == pytest.approx(expected.tolist(), abs=2e-3)
 
 
-def test_a_whole_solution_is_one_pass(policy: VllmPolicy, prm: Prm) -> None:
+def test_a_whole_solution_is_one_pass(policy: VllmPolicy, prm: StepScorer) -> None:
     problem = Problem("whole", "What is nobody asked before?")
     (response,) = asyncio.run(search(BeamSearch(8), context(policy, prm, problem)))[:1]
     assert len(response.steps) == 3
@@ -261,7 +270,7 @@ def test_a_whole_solution_is_one_pass(policy: VllmPolicy, prm: Prm) -> None:
     assert length - 2 <= spent.prompt <= length
 
 
-def test_a_step_is_scored_once_and_its_past_is_cached(policy: VllmPolicy, prm: Prm) -> None:
+def test_a_step_is_scored_once_and_its_past_is_cached(policy: VllmPolicy, prm: StepScorer) -> None:
     ctx = context(policy, prm, Problem("long", "word " * 120))
     asyncio.run(search(BeamSearch(8), ctx))
     # Prompts of over 120 tokens, scored again at every step of every beam, were they not cached.
@@ -319,10 +328,10 @@ def test_a_failing_engine_fails_its_requests_and_refuses_new_ones(tiny_llama: Pa
 def test_the_engine_thread_outlives_a_loop_that_was_closed(policy: VllmPolicy) -> None:
     loop = asyncio.new_event_loop()
     abandoned = loop.create_task(
-        policy.draw(
+        policy.draw(DrawRequest(
             policy.prompt(PROBLEMS[0].text),
             n=2, max_tokens=60, temperature=0.7, top_p=1.0, seed=1, stop=(), ledger=Ledger(),
-        )
+        ))
     )  # fmt: skip
     loop.run_until_complete(asyncio.sleep(0.05))
     loop.close()

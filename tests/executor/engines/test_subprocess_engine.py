@@ -20,22 +20,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from executor.engines.base import Completion, Cut, EngineCounters, Output
+from executor.engines.base import Cut, EndedChild, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.child_process import serve
 from executor.engines.host import host
 from executor.engines.options import EngineOptions, cores
-from executor.engines.subprocess_engine import EngineApart, divided, physical_cores, start_apart
+from executor.engines.subprocess_engine import (
+    SubprocessEngine,
+    divided,
+    physical_cores,
+    start_subprocess_engine,
+)
 from executor.errors import EngineError
 from executor.ledger import Ledger, TokenCap
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.vllm import Draw, VllmPolicy
+from executor.policies.base import Draw, DrawRequest
+from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
-from executor.scorers.base import Prm
+from executor.scorers.base import StepScorer
 from executor.scorers.prm import load_prm
 from executor.search import Context, search
 from executor.strategy import BeamSearch, BestOfN, Sampling, Strategy, key
+from executor.testing.policy_conformance import PolicyConformance
 from profiling.scorers.fit_head import FittedHead, save_head
 
 HERE = EngineOptions(block_size=32, kv_cache_gib=0.25, dtype="float32", max_model_len=512)
@@ -63,7 +70,7 @@ class _NoStatistics:
 @pytest.fixture(scope="module")
 def prm(
     tiny_llama: Path, policy: VllmPolicy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Prm]:
+) -> Iterator[StepScorer]:
     statistics: Any = _NoStatistics()
     weight = np.random.default_rng(0).normal(size=64) * 0.3
     folder = tmp_path_factory.mktemp("heads") / "tiny-head"
@@ -92,7 +99,14 @@ def draw(policy: VllmPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
         "n": 3, "max_tokens": 12, "temperature": 0.7, "top_p": 1.0, "seed": 5, "stop": (),
     }  # fmt: skip
     prompt = policy.prompt(PROBLEMS[0].text)
-    return asyncio.run(policy.draw(prompt, ledger=ledger, **(options | changes)))
+    return asyncio.run(policy.draw(DrawRequest(prompt, ledger=ledger, **(options | changes))))
+
+
+@pytest.mark.vllm
+class TestPolicyOnSubprocessEngine(PolicyConformance):
+    @pytest.fixture
+    def policy(self, policy: VllmPolicy) -> VllmPolicy:
+        return policy
 
 
 @pytest.mark.vllm
@@ -113,7 +127,7 @@ def test_it_writes_what_an_engine_in_this_process_writes(
 @pytest.mark.vllm
 @pytest.mark.parametrize("strategy", [BestOfN(4), BeamSearch(8)], ids=key)
 def test_ledgers_equal_its_counters_where_problems_are_cancelled_midway(
-    strategy: Strategy, policy: VllmPolicy, prm: Prm
+    strategy: Strategy, policy: VllmPolicy, prm: StepScorer
 ) -> None:
     before, prm_before = policy.counters(), prm.counters()
     contexts = [
@@ -153,10 +167,10 @@ def test_what_it_forgets_is_forwarded_again(policy: VllmPolicy) -> None:
     long, first, again = "word " * 80, Ledger(), Ledger()
     for ledger in (first, again):
         asyncio.run(
-            policy.draw(
+            policy.draw(DrawRequest(
                 policy.prompt(long), n=1, max_tokens=1, temperature=0.7, top_p=1.0, seed=1,
                 stop=(), ledger=ledger,
-            )
+            ))
         )  # fmt: skip
         policy._engine.forget()
     assert first.cached == again.cached == 0
@@ -165,9 +179,9 @@ def test_what_it_forgets_is_forwarded_again(policy: VllmPolicy) -> None:
 @pytest.mark.vllm
 @pytest.mark.cores
 @pytest.mark.skipif(len(cores()) < 2, reason="one core")
-def test_each_engine_keeps_to_its_cores(policy: VllmPolicy, prm: Prm) -> None:
+def test_each_engine_keeps_to_its_cores(policy: VllmPolicy, prm: StepScorer) -> None:
     mine, others = divided(APART, with_prm=True)
-    assert isinstance(policy._engine, EngineApart)
+    assert isinstance(policy._engine, SubprocessEngine)
     # The thread that steps an engine, and computes for it.
     assert os.sched_getaffinity(policy._engine.pid) == set(mine.cores or ())
     here = host().call(lambda: (os.sched_getaffinity(0), torch_threads())).result()
@@ -178,17 +192,17 @@ def test_each_engine_keeps_to_its_cores(policy: VllmPolicy, prm: Prm) -> None:
 def test_a_process_that_dies_fails_its_requests_and_refuses_new_ones(policy: VllmPolicy) -> None:
     # The last one with this engine.
     engine = policy._engine
-    assert isinstance(engine, EngineApart)
+    assert isinstance(engine, SubprocessEngine)
     draw(policy, Ledger())
     spent = policy.counters()
     assert spent.generated > 0
 
     async def killed() -> None:
         work = asyncio.create_task(
-            policy.draw(
+            policy.draw(DrawRequest(
                 policy.prompt("What?"), n=2, max_tokens=400, temperature=0.7, top_p=1.0, seed=1,
                 stop=(), ledger=Ledger(),
-            )
+            ))
         )  # fmt: skip
         await asyncio.sleep(0.1)
         os.kill(engine.pid, signal.SIGKILL)
@@ -208,20 +222,22 @@ def test_a_process_that_dies_fails_its_requests_and_refuses_new_ones(policy: Vll
 def test_a_model_that_cannot_be_loaded_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EngineError, match="cannot load") as caught:
-        start_apart("broken", tmp_path, APART)
+        start_subprocess_engine("broken", tmp_path, APART)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.vllm
 @pytest.mark.slow
 def test_a_stopped_engine_leaves_no_process(tiny_llama: Path) -> None:
-    engine = start_apart("brief", tiny_llama, APART)
+    engine = start_subprocess_engine("brief", tiny_llama, APART)
     os.kill(engine.pid, 0)
     engine.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(engine.pid, 0)
     with pytest.raises(EngineError, match="was stopped"):
-        asyncio.run(VllmPolicy("brief", engine, *_reading(tiny_llama)).draw([1], **_FEW))
+        asyncio.run(
+            VllmPolicy("brief", engine, *_reading(tiny_llama)).draw(DrawRequest([1], **_FEW))
+        )
 
 
 def torch_threads() -> int:
@@ -246,7 +262,7 @@ class SlowEngine:
     def __init__(self, seconds: float = 0.02) -> None:
         self.seconds = seconds
         self.left: dict[str, int] = {}
-        self.deliver: dict[str, Callable[[Output], None]] = {}
+        self.deliver: dict[str, Callable[[EngineOutput], None]] = {}
         self.admitted: list[int] = []
         self.counters = EngineCounters()
         self._new = 0
@@ -260,7 +276,7 @@ class SlowEngine:
         request_id: str,
         prompt_ids: list[int],
         params: Any,
-        deliver: Callable[[Output], None],
+        deliver: Callable[[EngineOutput], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         if params == "bad":
@@ -278,8 +294,8 @@ class SlowEngine:
             self.counters.generated += 1
             if not self.left[request_id]:
                 del self.left[request_id]
-                done = Completion(0, (1, 2, 3), "length", None, -1.0)
-                self.deliver[request_id](Output(1, 0, True, (done,)))
+                done = EndedChild(0, (1, 2, 3), "length", None, -1.0)
+                self.deliver[request_id](EngineOutput(1, 0, True, (done,)))
 
     def abort(self, request_id: str) -> list[Cut]:
         if request_id == "unheard of":
@@ -293,7 +309,7 @@ class SlowEngine:
 
 
 @contextlib.contextmanager
-def served(engine: Any) -> Iterator[EngineApart]:
+def served(engine: Any) -> Iterator[SubprocessEngine]:
     """An engine behind a pipe; its process is a thread here, the one that is waited for sleeps."""
     ours, its = Pipe()
 
@@ -303,7 +319,7 @@ def served(engine: Any) -> Iterator[EngineApart]:
 
     threading.Thread(target=process, daemon=True).start()
     child = subprocess.Popen(["sleep", "60"])
-    apart = EngineApart("slow", child, ours, 100, Capacity(4, 100))
+    apart = SubprocessEngine("slow", child, ours, 100, Capacity(4, 100))
     try:
         yield apart
     finally:
@@ -311,7 +327,7 @@ def served(engine: Any) -> Iterator[EngineApart]:
         apart.stop()
 
 
-def ask(apart: EngineApart, request_id: str, params: str = "good") -> Future[Any]:
+def ask(apart: SubprocessEngine, request_id: str, params: str = "good") -> Future[Any]:
     future: Future[Any] = Future()
     apart.submit(request_id, [1], params, deliver=future.set_result, fail=future.set_exception)
     return future
@@ -323,7 +339,7 @@ def test_requests_that_come_during_a_step_are_all_in_the_next_one() -> None:
         for number in range(60):
             asked.append(ask(apart, str(number)))
             time.sleep(0.002)
-        assert all(future.result(10).completions[0].token_ids == (1, 2, 3) for future in asked)
+        assert all(future.result(10).children[0].token_ids == (1, 2, 3) for future in asked)
         assert apart.count().generated == 180
     # 60 requests in at least .12 s, steps of .02 s.
     assert len(engine.admitted) <= 30

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from jinja2 import Environment
 from jinja2.exceptions import TemplateError
 
 from executor.errors import InputError
-from executor.models.templates import PromptTemplate
+from executor.models.templates import PromptTemplate, load_template, template_for
 
 TEMPLATE = PromptTemplate("Q: {problem}", "Think.", (("1+1", "2"),))
 
@@ -66,3 +68,11 @@ def test_a_policy_that_cannot_be_told_what_was_said_before_is_not_asked() -> Non
         rendered(STRICT, PromptTemplate(), *BEFORE)
     with pytest.raises(TemplateError):  # the template's own system prompt is the plan's mistake
         rendered(STRICT, TEMPLATE)
+
+
+def test_a_checkpoint_brings_its_own_template_along(tmp_path: Path) -> None:
+    asked = PromptTemplate(user="Solve: {problem}")
+    (tmp_path / "apportion_template.json").write_text(json.dumps(asked.to_dict()))
+    assert template_for("writer", tmp_path) == asked
+    assert template_for("judge", tmp_path / "none") == load_template("default")
+    assert template_for("smollm2-135m") == load_template("smollm2-135m")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from executor.engines.base import EngineCounters
 from executor.ledger import Ledger, TokenCap
+from executor.models.stopping import Finish
 from executor.models.tokens import Tokens
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import EOS_ID, CharTokenizer
-from executor.policies.vllm import Draw, Finish
 from executor.problem import Problem
 from executor.search import Context, Response, State
 from executor.search.steps import children
@@ -97,21 +98,20 @@ class Fixed:
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         return []
 
-    async def draw(
-        self, prompt_ids: Sequence[int], *, n: int, max_tokens: int, stop: Sequence[str], **_: Any
-    ) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
+        prompt_ids = request.prompt_ids
         assert list(prompt_ids) == self.response[: len(prompt_ids)]
         written: list[int] = []
         finish = Finish.LENGTH
-        for token in self.response[len(prompt_ids) :][:max_tokens]:
+        for token in self.response[len(prompt_ids) :][: request.max_tokens]:
             written.append(token)
             if token == EOS_ID:
                 finish = Finish.EOS
                 break
-            if any(s in self.tokens.decode(written) for s in stop):
+            if any(s in self.tokens.decode(written) for s in request.stop):
                 finish = Finish.STOP
                 break
-        return [Draw(tuple(written), finish, 0.0)] * n
+        return [Draw(tuple(written), finish, 0.0)] * request.n
 
     def counters(self) -> EngineCounters:
         return EngineCounters()

@@ -12,14 +12,16 @@ import pytest
 
 from executor.errors import EngineError
 from executor.ledger import Ledger
+from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
-from executor.policies.served import HttpPolicy
+from executor.policies.base import Draw, DrawRequest
+from executor.policies.served import ServedPolicy
 from executor.policies.simulated import CharTokenizer
-from executor.policies.vllm import Draw, Finish
 from executor.servers import pool
 from executor.servers.probe import probe_policy
 from executor.servers.server import Patience
+from executor.testing.policy_conformance import PolicyConformance
 from tests.helpers.fake_server import MODEL, STEP, FakeServer, drawn, serving, stop
 
 HASTY = Patience(connect=1.0, stall=0.6, outage=1.5, attempts=4, back_off=0.02, back_off_most=0.1)
@@ -33,20 +35,20 @@ def servers() -> Iterator[list[FakeServer]]:
         yield [stack.enter_context(serving()) for _ in range(2)]
 
 
-def policy_on(*servers: FakeServer, patience: Patience = HASTY) -> HttpPolicy:
+def policy_on(*servers: FakeServer, patience: Patience = HASTY) -> ServedPolicy:
     tokens = Tokens(CharTokenizer())
     served = [probe_policy(server.url, MODEL, "nowhere", tokens) for server in servers]
-    return HttpPolicy(MODEL, tokens, PromptTemplate(), served, patience)
+    return ServedPolicy(MODEL, tokens, PromptTemplate(), served, patience)
 
 
-def draw(policy: HttpPolicy, ledger: Ledger, **changes: Any) -> Awaitable[list[Draw]]:
+def draw(policy: ServedPolicy, ledger: Ledger, **changes: Any) -> Awaitable[list[Draw]]:
     options: dict[str, Any] = {
         "n": 4, "max_tokens": LENGTH, "temperature": 0.7, "top_p": 1.0, "seed": 5, "stop": (),
     }  # fmt: skip
-    return policy.draw(PROMPT, ledger=ledger, **(options | changes))
+    return policy.draw(DrawRequest(PROMPT, ledger=ledger, **(options | changes)))
 
 
-def run(policy: HttpPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
+def run(policy: ServedPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
     async def drive() -> list[Draw]:
         return await draw(policy, ledger, **changes)
 
@@ -308,10 +310,18 @@ def test_a_prompt_goes_where_its_beginning_is_known(servers: list[FakeServer]) -
 
     async def drive() -> None:
         for longer in range(6):
-            await policy.draw(
+            await policy.draw(DrawRequest(
                 question + [97] * longer, n=1, max_tokens=4, temperature=0.7, top_p=1.0, seed=0,
                 stop=(), ledger=Ledger(),
-            )  # fmt: skip
+            ))  # fmt: skip
 
     asyncio.run(drive())
     assert sorted(len(server.seeds) - 1 for server in servers) == [0, 6]
+
+
+class TestServedPolicy(PolicyConformance):
+    @pytest.fixture
+    def policy(self, servers: list[FakeServer]) -> ServedPolicy:
+        for server in servers:
+            server.pause = 0.02
+        return policy_on(*servers)

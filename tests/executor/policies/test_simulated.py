@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from executor.ledger import Ledger, TokenCap
+from executor.models.stopping import Finish
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, judge, simulated_problems
-from executor.policies.vllm import Draw, Finish
 from executor.search import Context, derive_seed, sample
 from executor.strategy import Sampling
+from executor.testing.policy_conformance import PolicyConformance
+from executor.testing.step_scorer_conformance import StepScorerConformance
 
 PROBLEM = simulated_problems(1)[0]
 
@@ -24,10 +27,10 @@ def test_a_draw_may_be_cut_anywhere_and_stays_as_likely_to_be_right() -> None:
         ids, logprob = list(policy.prompt(PROBLEM.text)), 0.0
         start = len(ids)
         for number in range(100):
-            [draw] = await policy.draw(
+            [draw] = await policy.draw(DrawRequest(
                 ids, n=1, max_tokens=1 + (seed + number) % 23, temperature=0.7, top_p=1.0,
                 seed=derive_seed(seed, str(number)), stop=(), ledger=Ledger(),
-            )  # fmt: skip
+            ))  # fmt: skip
             ids += draw.token_ids
             logprob += draw.logprob
             if draw.finish is Finish.EOS:
@@ -49,14 +52,18 @@ def test_the_pieces_of_a_response_are_as_likely_as_the_whole() -> None:
 
     async def logprobs(seed: int) -> tuple[float, float]:
         options: dict[str, Any] = {"temperature": 0.7, "top_p": 1.0, "stop": (), "seed": seed}
-        [whole] = await policy.draw(prompt, n=1, max_tokens=999, ledger=Ledger(), **options)
-        [first] = await policy.draw(prompt, n=1, max_tokens=40, ledger=Ledger(), **options)
+        [whole] = await policy.draw(
+            DrawRequest(prompt, n=1, max_tokens=999, ledger=Ledger(), **options)
+        )
+        [first] = await policy.draw(
+            DrawRequest(prompt, n=1, max_tokens=40, ledger=Ledger(), **options)
+        )
         assert first.token_ids == whole.token_ids[:40]
         for other in range(3000):
-            [rest] = await policy.draw(
+            [rest] = await policy.draw(DrawRequest(
                 [*prompt, *first.token_ids], n=1, max_tokens=999, ledger=Ledger(),
                 **(options | {"seed": other}),
-            )  # fmt: skip
+            ))  # fmt: skip
             if rest.token_ids == whole.token_ids[40:]:
                 return whole.logprob, first.logprob + rest.logprob
         raise AssertionError("the rest never came again")
@@ -98,9 +105,18 @@ def test_children_are_handed_over_as_they_end_and_a_request_may_be_cut_in_two() 
 
     async def draw() -> tuple[list[Draw], list[Draw]]:
         whole = await policy.draw(
-            prompt, n=8, seed=3, finished=lambda child, one: ended.update({child: one}), **options
+            DrawRequest(
+                prompt,
+                n=8,
+                seed=3,
+                finished=lambda child, one: ended.update({child: one}),
+                **options,
+            )
         )
-        halves = [await policy.draw(prompt, n=4, seed=3 + first, **options) for first in (0, 4)]
+        halves = [
+            await policy.draw(DrawRequest(prompt, n=4, seed=3 + first, **options))
+            for first in (0, 4)
+        ]
         return whole, [*halves[0], *halves[1]]
 
     whole, halves = asyncio.run(draw())
@@ -108,3 +124,15 @@ def test_children_are_handed_over_as_they_end_and_a_request_may_be_cut_in_two() 
     assert [ended[child] for child in range(8)] == whole
     lengths = [len(one.token_ids) for one in ended.values()]
     assert lengths == sorted(lengths)
+
+
+class TestSimulatedPolicy(PolicyConformance):
+    @pytest.fixture(params=[None, 16])
+    def policy(self, request: pytest.FixtureRequest) -> SimulatedPolicy:
+        return SimulatedPolicy(0.6, 12, block_size=request.param, latency=0.05)
+
+
+class TestSimulatedPrm(StepScorerConformance):
+    @pytest.fixture(params=[None, 16])
+    def scorer(self, request: pytest.FixtureRequest) -> SimulatedPrm:
+        return SimulatedPrm(0.8, block_size=request.param)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,8 +16,9 @@ from executor.answers.grader import MathGrader
 from executor.engines.options import EngineOptions
 from executor.ledger import TokenCap
 from executor.models.templates import template_for
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.policies.vllm import Draw, VllmPolicy
+from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.scorers.prm import load_prm
 from executor.search import Context, Response, search
@@ -55,7 +57,7 @@ async def at_once(contexts: Sequence[Context], strategy: Strategy, limit: int) -
 
 
 # What a request is given to answer with.
-HANDLES = ("ledger", "finished")
+HANDLES = ("ledger", "finished", "unfinished")
 
 
 class Unsteady(SimulatedPolicy):
@@ -66,11 +68,13 @@ class Unsteady(SimulatedPolicy):
         self.requests: list[tuple[Any, ...]] = []
         self._chaos = random.Random(chaos)
 
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
-        sent = sorted((name, value) for name, value in options.items() if name not in HANDLES)
-        self.requests.append((tuple(prompt_ids), *((name, str(value)) for name, value in sent)))
+    async def draw(self, request: DrawRequest) -> list[Draw]:
+        sent = ((one.name, getattr(request, one.name)) for one in dataclasses.fields(request))
+        self.requests.append(
+            tuple((name, str(value)) for name, value in sent if name not in HANDLES)
+        )
         await asyncio.sleep(self._chaos.uniform(0, 0.003))
-        return await super().draw(prompt_ids, **options)
+        return await super().draw(request)
 
 
 @every_strategy

@@ -13,9 +13,10 @@ from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.models.tokens import Step
 from executor.scorers.base import Layout
-from executor.scorers.served import HttpPrm
+from executor.scorers.served import ServedScorer
 from executor.servers.probe import probe_prm
 from executor.servers.server import Patience
+from executor.testing.step_scorer_conformance import StepScorerConformance
 from tests.helpers.fake_server import MODEL, FakeServer, reward, serving, stop
 
 HASTY = Patience(connect=1.0, stall=0.6, outage=1.5, attempts=4, back_off=0.02, back_off_most=0.1)
@@ -42,13 +43,13 @@ def servers() -> Iterator[list[FakeServer]]:
         yield [stack.enter_context(serving()) for _ in range(2)]
 
 
-def prm_on(*servers: FakeServer) -> HttpPrm:
+def prm_on(*servers: FakeServer) -> ServedScorer:
     convention: Any = _Convention()
     served = [probe_prm(server.url, MODEL, "nowhere") for server in servers]
-    return HttpPrm(MODEL, convention, served, HASTY)
+    return ServedScorer(MODEL, convention, served, HASTY)
 
 
-def score(prm: HttpPrm, ledger: Ledger, *, start: int = 0) -> list[float]:
+def score(prm: ServedScorer, ledger: Ledger, *, start: int = 0) -> list[float]:
     return asyncio.run(prm.score("q", STEPS, start=start, ledger=ledger))
 
 
@@ -143,3 +144,9 @@ def test_a_server_that_does_not_score_is_one_line(servers: list[FakeServer]) -> 
     with pytest.raises(InputError, match="does not score; start one with") as caught:
         prm_on(servers[0])
     assert "\n" not in str(caught.value)
+
+
+class TestServedScorer(StepScorerConformance):
+    @pytest.fixture
+    def scorer(self, servers: list[FakeServer]) -> ServedScorer:
+        return prm_on(*servers)

@@ -8,7 +8,8 @@ import math
 import pytest
 from scipy.stats import binom
 
-from executor.answers.grader import MathGrader, Vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote
 from executor.outcome import Outcome
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.run.runner import Executor
@@ -22,11 +23,7 @@ from executor.strategy import (
     Sampling,
     Strategy,
 )
-from tests.helpers.watched_policy import (
-    Watched,
-    context_of,
-    run,
-)
+from executor.testing.watched import WatchedPolicy, context_of, run_search
 
 
 def accuracy(
@@ -61,10 +58,10 @@ def beams_right(p: float, depth: int, n: int, width: int) -> float:
 
 
 def test_greedy_is_one_draw_at_temperature_0(grader: MathGrader) -> None:
-    policy = Watched(0.55, 3)
-    run(Greedy(), context_of(policy))
+    policy = WatchedPolicy(0.55, 3)
+    run_search(Greedy(), context_of(policy))
     [request] = policy.requests
-    assert (request["n"], request["temperature"], request["top_p"]) == (1, 0.0, 1.0)
+    assert (request.n, request.temperature, request.top_p) == (1, 0.0, 1.0)
     assert accuracy(Greedy(), SimulatedPolicy(0.55, 3), None, grader, 40) == 1.0
     assert accuracy(Greedy(), SimulatedPolicy(0.45, 3), None, grader, 40) == 0.0
 

@@ -13,10 +13,7 @@ from executor.search import aggregate, sample
 from executor.strategy import (
     Score,
 )
-from tests.helpers.watched_policy import (
-    WatchedPrm,
-    context_of,
-)
+from executor.testing.watched import WatchedPrm, context_of
 
 
 def test_a_score_is_asked_for_again_where_whoever_asked_first_was_cancelled() -> None:

@@ -9,19 +9,20 @@ import dataclasses
 import pytest
 
 from executor.ledger import TokenCap
+from executor.models.stopping import Finish
+from executor.policies.base import Draw
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.policies.vllm import Draw, Finish
 from executor.search import Context, Response, State, search
-from executor.search.partial_results import SoFar
+from executor.search.partial_results import PartialResults
 from executor.strategy import BestOfN, Dvts, Majority, Sampling, Strategy
 
 [PROBLEM] = simulated_problems(1)
 
 
-def cut(strategy: Strategy, seconds: float, latency: float) -> tuple[Context, SoFar]:
+def cut(strategy: Strategy, seconds: float, latency: float) -> tuple[Context, PartialResults]:
     policy = SimulatedPolicy(0.9, 2, latency=latency)
     context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
-    so_far = SoFar(context)
+    so_far = PartialResults(context)
 
     async def run() -> None:
         with contextlib.suppress(TimeoutError):
@@ -36,7 +37,7 @@ def test_what_has_ended_is_kept_as_the_search_itself_would_have_it() -> None:
     for strategy in (Majority(4), BestOfN(4)):
         policy = SimulatedPolicy(0.9, 2)
         context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
-        so_far = SoFar(context)
+        so_far = PartialResults(context)
         whole = asyncio.run(search(strategy, context))
         found = so_far.responses(scored=False)
         assert sorted(r.text for r in found) == sorted(r.text for r in whole)
@@ -73,7 +74,7 @@ def test_what_branches_of_a_tree_begin_with_is_charged_once() -> None:
         return Draw(tokens, Finish.EOS, -1.0)
 
     context = Context(PROBLEM, SimulatedPolicy(), None, Sampling(), 0, TokenCap(100_000))
-    so_far = SoFar(context)
+    so_far = PartialResults(context)
     context.ledger.generated, context.ledger.discarded = 12, 5
     for before, ended in (((1, 2), draw(3, 4)), ((1, 2), draw(3, 4)), ((1, 5), draw(6))):
         so_far.ended(before, ended)
@@ -84,7 +85,7 @@ def test_what_branches_of_a_tree_begin_with_is_charged_once() -> None:
 def test_what_was_set_aside_is_no_part_of_what_is_kept() -> None:
     policy = SimulatedPolicy(0.9, 2)
     context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
-    so_far = SoFar(context)
+    so_far = PartialResults(context)
     probes = asyncio.run(search(Majority(2), context))
     so_far.set_aside()
     # Still there to answer with.
@@ -100,7 +101,7 @@ def test_what_was_set_aside_is_no_part_of_what_is_kept() -> None:
 def test_scored_responses_come_before_unscored_ones(ended: int) -> None:
     policy = SimulatedPolicy(0.9, 1)
     context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
-    so_far = SoFar(context)
+    so_far = PartialResults(context)
     responses = asyncio.run(search(Majority(4), context))
     if ended:
         asyncio.run(_score(context, responses[:ended]))
@@ -113,7 +114,7 @@ def test_scored_responses_come_before_unscored_ones(ended: int) -> None:
 def test_where_responses_vote_unscored_ones_count_too() -> None:
     policy = SimulatedPolicy(0.9, 1)
     context = Context(PROBLEM, policy, SimulatedPrm(1.0), Sampling(), 0, TokenCap(100_000))
-    so_far = SoFar(context)
+    so_far = PartialResults(context)
     responses = asyncio.run(search(Majority(4), context))
     asyncio.run(_score(context, responses[:2]))
     assert len(so_far.responses(scored=False)) == 4

@@ -13,19 +13,20 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from executor.ledger import TokenCap
+from executor.policies.base import DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.search import Context, Response, State, search
 from executor.search.particles import logit, resample, softmax
 from executor.strategy import ParticleFilter, Sampling, Score
-from tests.executor.search.test_tree import Scripted
-from tests.helpers.watched_policy import (
+from executor.testing.watched import (
     PROBLEM,
-    Watched,
+    WatchedPolicy,
     WatchedPrm,
     check_ledger,
     context_of,
-    run,
+    run_search,
 )
+from tests.executor.search.test_tree import Scripted
 
 inside = st.floats(1e-6, 1 - 1e-6)
 
@@ -78,26 +79,26 @@ def test_every_draw_follows_the_chances_and_none_the_other() -> None:
 
 
 def test_children_of_one_particle_share_one_request() -> None:
-    policy, prm = Watched(0.5, 4), WatchedPrm(0.9)
-    responses = run(ParticleFilter(16), context_of(policy, prm))
-    asked = Counter(request["prompt_ids"] for request in policy.requests)
+    policy, prm = WatchedPolicy(0.5, 4), WatchedPrm(0.9)
+    responses = run_search(ParticleFilter(16), context_of(policy, prm))
+    asked = Counter(tuple(request.prompt_ids) for request in policy.requests)
     rounds = itertools.groupby(policy.requests, key=lambda r: len(policy_steps(policy, r)))
-    assert [sum(request["n"] for request in group) for _, group in rounds] == [16] * 5
+    assert [sum(request.n for request in group) for _, group in rounds] == [16] * 5
     assert max(asked.values()) == 1, "a particle was resampled into several requests"
-    assert max(request["n"] for request in policy.requests[1:]) > 1
-    assert len({request["seed"] for request in policy.requests}) == len(policy.requests)
+    assert max(request.n for request in policy.requests[1:]) > 1
+    assert len({request.seed for request in policy.requests}) == len(policy.requests)
     assert len(responses) == 16
 
 
-def policy_steps(policy: Watched, request: dict[str, tuple[int, ...]]) -> list[str]:
-    written = request["prompt_ids"][len(policy.prompt(PROBLEM.text)) :]
+def policy_steps(policy: WatchedPolicy, request: DrawRequest) -> list[str]:
+    written = request.prompt_ids[len(policy.prompt(PROBLEM.text)) :]
     return policy.tokens.decode(written).split("\n\n")
 
 
 def test_with_a_perfect_prm_all_particles_are_right_or_none_is() -> None:
     for seed in range(40):
         context = context_of(SimulatedPolicy(0.4, 3), SimulatedPrm(1.0), seed=seed)
-        last = {response.rewards[-1] for response in run(ParticleFilter(4), context)}
+        last = {response.rewards[-1] for response in run_search(ParticleFilter(4), context)}
         assert len(last) == 1
 
 
@@ -166,14 +167,14 @@ def test_the_score_asked_for_is_what_weighs(score: Score, most: str) -> None:
 @pytest.mark.parametrize("cap", [30, 150, 400, 800])
 def test_a_spent_cap_cuts_particles_and_keeps_their_number(cap: int) -> None:
     context = context_of(SimulatedPolicy(0.7, 4), SimulatedPrm(0.8), cap=cap)
-    responses = run(ParticleFilter(6), context)
+    responses = run_search(ParticleFilter(6), context)
     assert len(responses) == 6
     assert any(response.state is State.CUT for response in responses)
     check_ledger(context)
 
 
 def test_one_particle_is_one_sample() -> None:
-    context = context_of(Watched(0.7, 3), SimulatedPrm(0.8))
-    [response] = run(ParticleFilter(1), context)
+    context = context_of(WatchedPolicy(0.7, 3), SimulatedPrm(0.8))
+    [response] = run_search(ParticleFilter(1), context)
     assert isinstance(response, Response)
     assert context.ledger.discarded == 0

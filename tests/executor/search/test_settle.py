@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import random
 from collections import Counter
@@ -14,15 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from executor.answers.grader import MathGrader, Vote, vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote, vote
 from executor.ledger import TokenCap
 from executor.models.tokens import Step
 from executor.outcome import Outcome
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.policies.vllm import Draw
 from executor.run.runner import Executor
 from executor.search import Context, Response, State, search
-from executor.search.settle import Ballot, Confident, Standing, could_reach, leads_with
+from executor.search.settle import Ballot, ConfidenceRule, Standing, could_reach, leads_with
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
@@ -34,8 +36,8 @@ from executor.strategy import (
     Strategy,
     key,
 )
+from executor.testing.watched import PROBLEM, check_ledger
 from tests.executor.search.test_tree import Scripted
-from tests.helpers.watched_policy import PROBLEM, check_ledger
 
 N = 6
 LETTERS = ["1", "2", "3", None]
@@ -51,6 +53,8 @@ VOTERS: list[Strategy] = [
 
 class Plain:
     """A grader of answers that are their own text; `same` makes more of them equal."""
+
+    timeouts = 0
 
     def __init__(self, *same: set[str]) -> None:
         self._same = same
@@ -136,7 +140,7 @@ def test_how_surely_an_answer_leads(a: int, b: int) -> None:
 
 
 def test_a_confident_vote_waits_for_the_fewest_that_could_convince() -> None:
-    rule = Confident(0.95)
+    rule = ConfidenceRule(0.95)
     assert rule.fewest(Standing(0, 0, True), 64) == 4  # 1 - 1/2^5 is the first above 0.95
     assert rule.fewest(Standing(4, 0, True), 60) == 0
     assert rule.fewest(Standing(4, 1, True), 59) == 2
@@ -157,10 +161,10 @@ class Unordered(SimulatedPolicy):
         self._rng = random.Random(seed)
         self.asked = 0
 
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
-        finished = options.pop("finished", None)
-        self.asked += options["n"]
-        draws = await super().draw(prompt_ids, **options)
+    async def draw(self, request: DrawRequest) -> list[Draw]:
+        finished = request.finished
+        self.asked += request.n
+        draws = await super().draw(dataclasses.replace(request, finished=None))
         for child in self._rng.sample(range(len(draws)), len(draws)):
             if finished is not None:
                 finished(child, draws[child])
@@ -303,9 +307,9 @@ def test_subtrees_that_cannot_change_the_answer_are_cancelled(grader: MathGrader
     class Slow(SimulatedPolicy):
         """Its later subtrees take long."""
 
-        async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
+        async def draw(self, request: DrawRequest) -> list[Draw]:
             self.latency = 0.3 if self.calls >= 3 * 5 else 0.0
-            return await super().draw(prompt_ids, **options)
+            return await super().draw(request)
 
     policy = Slow(1.0, 4)
     executor = stopping(policy, SimulatedPrm(1.0), grader)

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.engines.base import EngineCounters
-from executor.ledger import Ledger, TokenCap
+from executor.ledger import TokenCap
+from executor.models.stopping import Finish
 from executor.models.tokens import Step
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
-from executor.policies.vllm import Draw, Finish
 from executor.search import Context, Response, State
 from executor.search.tree import select
 from executor.strategy import (
@@ -23,13 +24,13 @@ from executor.strategy import (
     Score,
     Strategy,
 )
-from tests.helpers.watched_policy import (
+from executor.testing.watched import (
     PROBLEM,
-    Watched,
+    WatchedPolicy,
     context_of,
-    every_tree,
-    run,
+    run_search,
 )
+from tests.helpers.searches import every_tree
 
 scored = st.builds(
     lambda reward, ended: Response(rewards=(reward,), state=ended),
@@ -98,13 +99,11 @@ class Scripted:
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         return []
 
-    async def draw(
-        self, prompt_ids: Sequence[int], *, n: int, ledger: Ledger, **_: Any
-    ) -> list[Draw]:
-        before = self.tokens.decode(prompt_ids)
-        self.asked.append((before, n))
-        texts = [self._script(before, child) for child in range(n)]
-        ledger.generated += sum(map(len, texts))
+    async def draw(self, request: DrawRequest) -> list[Draw]:
+        before = self.tokens.decode(request.prompt_ids)
+        self.asked.append((before, request.n))
+        texts = [self._script(before, child) for child in range(request.n)]
+        request.ledger.generated += sum(map(len, texts))
         return [
             Draw(
                 tuple(self.tokens.encode(text)),
@@ -127,7 +126,7 @@ class Scripted:
 
 def search_scripted(strategy: Strategy, both: Any) -> list[Response]:
     context = Context(PROBLEM, both, both, Sampling(), 0, TokenCap(10**6))
-    return run(strategy, context)
+    return run_search(strategy, context)
 
 
 def test_a_finished_beam_keeps_its_place_and_frees_the_others() -> None:
@@ -169,7 +168,7 @@ def test_beams_expand_the_best_and_dvts_the_best_of_each_subtree() -> None:
 def test_dvts_subtrees_know_nothing_of_each_other() -> None:
     def texts(n: int) -> list[str]:
         context = context_of(SimulatedPolicy(0.6, 4), SimulatedPrm(0.8), seed=3)
-        return [response.text for response in run(Dvts(n, 4), context)]
+        return [response.text for response in run_search(Dvts(n, 4), context)]
 
     assert texts(16)[:4] == texts(4)
     assert texts(16)[:8] == texts(8)
@@ -179,12 +178,12 @@ def test_dvts_subtrees_know_nothing_of_each_other() -> None:
 
 @every_tree
 def test_no_step_of_a_search_is_drawn_wider_than_the_budget(strategy: Strategy) -> None:
-    policy = Watched(0.7, 4)
-    run(strategy, context_of(policy, SimulatedPrm(0.8)))
+    policy = WatchedPolicy(0.7, 4)
+    run_search(strategy, context_of(policy, SimulatedPrm(0.8)))
     width = strategy.width if isinstance(strategy, BeamSearch | Dvts) else 1
     first = strategy.n if isinstance(strategy, BeamSearch) else width
     for request in policy.requests:
-        at_root = len(request["prompt_ids"]) == len(policy.prompt(PROBLEM.text))
-        assert request["n"] == (first if at_root else width)
-        assert tuple(request["stop"]) == ("\n\n",)
-    assert len({request["seed"] for request in policy.requests}) == len(policy.requests)
+        at_root = len(request.prompt_ids) == len(policy.prompt(PROBLEM.text))
+        assert request.n == (first if at_root else width)
+        assert tuple(request.stop) == ("\n\n",)
+    assert len({request.seed for request in policy.requests}) == len(policy.requests)

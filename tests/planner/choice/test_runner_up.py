@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Score, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Score, Strategy
 from planner.choice.scorer_verdict import LEAST_PROBLEMS, vote_gain
 from planner.evidence.comparable import for_pair

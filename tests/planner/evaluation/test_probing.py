@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
 from planner.evaluation.probing import Probed, tokens_for
 from profiling.pools.replay import Pool, Rule, replay

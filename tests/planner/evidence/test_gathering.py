@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from executor.answers.grader import MathGrader, group
+from executor.answers.grader import MathGrader
+from executor.answers.voting import group
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from executor.answers.grader import Vote
-from executor.resources import data_folder
+from executor.answers.voting import Vote
+from executor.files import data_folder
 from executor.strategy import STRATEGIES, BeamSearch, BestOfN, Dvts, Majority, Score, key
 from planner.evidence import gathering as evidence
 from planner.published import figures

@@ -62,8 +62,8 @@ def test_profiles_measures_and_plans_run_on_workers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "clue"),
     [
-        (["--ray-workers", "2"], "--ray-workers: goes with --ray"),
-        (["--ray-address", "auto"], "--ray-address: goes with --ray"),
+        (["--ray-workers", "2"], "--ray-workers needs --ray; give --ray too, or leave it out"),
+        (["--ray-address", "auto"], "--ray-address needs --ray; give --ray too, or leave it out"),
         (["--ray", "--ray-workers", "0"], "--ray-workers 0: must be at least 1"),
     ],
 )

@@ -14,8 +14,8 @@ import pytest
 from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
 from executor.outcome import Outcome
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
-from executor.policies.vllm import Draw
 from executor.problem import Problem, question_id
 from executor.run.runner import PRM_TRAINED_ON, Executor
 from executor.strategy import (
@@ -169,9 +169,9 @@ def test_probes_that_cannot_be_used_are_charged_as_probes(
 class SlowAfterProbes(SimulatedPolicy):
     """Answers its first request at once, and all others when time has run out."""
 
-    async def draw(self, prompt_ids: Sequence[int], **options: Any) -> list[Draw]:
+    async def draw(self, request: DrawRequest) -> list[Draw]:
         self.latency = 0.8 if self.calls else 0.0
-        return await super().draw(prompt_ids, **options)
+        return await super().draw(request)
 
 
 def slow_after_probes(grader: MathGrader) -> Executor:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from planner.cli.main import build_parser
-from tests.helpers.served_app import chat, serving, until
+from tests.helpers.served_app import chat, in_process, until
 from tests.planner.service.conftest import Answering
 
 DEPLOY = Path(__file__).parents[3] / "docs" / "deploy"
@@ -26,7 +26,7 @@ def expressions() -> list[str]:
 
 def test_the_dashboard_shows_every_metric_and_no_other(make_answerer: Answering) -> None:
     with (
-        serving(make_answerer(), gauges=lambda: {"text": 0.5}) as served,
+        in_process(make_answerer(), gauges=lambda: {"text": 0.5}) as served,
         served.client() as client,
     ):
         client.post("/v1/chat/completions", json=chat())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from executor.policies.simulated import reference_answer
-from tests.helpers.served_app import MODEL, Served, serving
+from tests.helpers.served_app import MODEL, InProcess, in_process
 from tests.planner.service.conftest import Answering
 
 CONTEXTS = ["Question: what is x?\nAnswer:", "Question: what is y?\nAnswer:"]
@@ -20,12 +20,12 @@ UNTIL = ["Question:", "</s>", "<|im_end|>", "\n\n\n\n", "<|endoftext|>"]
 
 
 @pytest.fixture(scope="module")
-def served(make_answerer: Answering) -> Iterator[Served]:
-    with serving(make_answerer(p=1.0)) as running:
+def served(make_answerer: Answering) -> Iterator[InProcess]:
+    with in_process(make_answerer(p=1.0)) as running:
         yield running
 
 
-def ask(served: Served, path: str, body: dict[str, Any]) -> Any:
+def ask(served: InProcess, path: str, body: dict[str, Any]) -> Any:
     with served.client() as client:
         return client.post(path, json=body)
 
@@ -39,7 +39,7 @@ def generate(prompt: Any, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("tokenized", [True, False], ids=["token ids", "texts"])
-def test_a_batch_of_completions(served: Served, tokenized: bool) -> None:
+def test_a_batch_of_completions(served: InProcess, tokenized: bool) -> None:
     prompt: Any = [[*map(ord, context)] for context in CONTEXTS] if tokenized else CONTEXTS
     done = ask(served, "/v1/completions", generate(prompt))
     choices = done.json()["choices"]
@@ -49,13 +49,13 @@ def test_a_batch_of_completions(served: Served, tokenized: bool) -> None:
         assert reference_answer(CONTEXTS[choice["index"]]) in choice["text"]
 
 
-def test_sampling_is_searched(served: Served) -> None:
+def test_sampling_is_searched(served: InProcess) -> None:
     """Its default temperature is greedy; `--gen_kwargs temperature=0.7` gets the search."""
     done = ask(served, "/v1/completions", generate(CONTEXTS[0], temperature=0.7))
     assert done.headers["x-apportion"].startswith("strategy=majority; n=4")
 
 
-def test_a_chat(served: Served) -> None:
+def test_a_chat(served: InProcess) -> None:
     messages = json.loads(json.dumps([{"role": "user", "content": CONTEXTS[0], "type": "text"}]))
     body = {
         "messages": messages, "model": MODEL, "max_tokens": 256, "temperature": 0,
@@ -66,11 +66,11 @@ def test_a_chat(served: Served) -> None:
     assert reference_answer(CONTEXTS[0]) in choice["message"]["content"]
 
 
-def test_no_stop_is_an_empty_list(served: Served) -> None:
+def test_no_stop_is_an_empty_list(served: InProcess) -> None:
     assert ask(served, "/v1/completions", generate(CONTEXTS[0], stop=[])).status_code == 200
 
 
-def test_likelihoods_are_refused_by_name(served: Served) -> None:
+def test_likelihoods_are_refused_by_name(served: InProcess) -> None:
     body = {
         "model": MODEL, "prompt": [[*map(ord, CONTEXTS[0])]], "temperature": 0, "max_tokens": 1,
         "logprobs": 1, "seed": 1234, "echo": True,

@@ -10,19 +10,20 @@ import pytest
 
 from executor.engines.options import EngineOptions
 from executor.errors import EngineError, InputError
+from executor.files import data_folder
 from executor.ledger import Ledger
 from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
-from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
 from planner.plans.plan import Plan, PlanBasis
 from planner.runtime.reporter import SilentReporter
-from planner.runtime.session import Session, Settings
-from planner.service.answering.answerer import Answered, Query
-from planner.service.answering.factory import Opened, open_service
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
+from planner.service.answering.answerer import Query, QueryResult
+from planner.service.factory import PlanService, create_plan_service
 from profiling.problems.files import load_problems
 from tests.helpers.plans import plan_with
 from tests.planner.service.answering.test_planned import CLASSIFIER, entry
@@ -58,13 +59,13 @@ def plan() -> Plan:
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25)
-    with Session(SilentReporter(), url, Settings(engine=options, early_stop=True)) as opened:
+    with Session(SilentReporter(), url, SessionSettings(engine=options, early_stop=True)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def opened(session: Session, plan: Plan) -> Opened:
-    return open_service(session, plan)
+def opened(session: Session, plan: Plan) -> PlanService:
+    return create_plan_service(session, plan)
 
 
 def query(number: int, **options: Any) -> Query:
@@ -75,15 +76,15 @@ def query(number: int, **options: Any) -> Query:
     return Query(**(plain | options))
 
 
-def ask(opened: Opened, *queries: Query) -> list[Answered]:
-    async def run() -> list[Answered]:
+def ask(opened: PlanService, *queries: Query) -> list[QueryResult]:
+    async def run() -> list[QueryResult]:
         asked = (opened.answerer.answer(one, lambda progress: None) for one in queries)
         return list(await asyncio.gather(*asked))
 
     return asyncio.run(run())
 
 
-def test_what_is_charged_is_what_the_engines_counted(opened: Opened) -> None:
+def test_what_is_charged_is_what_the_engines_counted(opened: PlanService) -> None:
     forced = [query(4, strategy=BestOfN(4)), query(5, strategy=Greedy())]
     found = ask(opened, *(query(number) for number in range(4)), *forced)
     executor = asyncio.run(opened.answerer.executor())
@@ -102,7 +103,7 @@ def test_what_is_charged_is_what_the_engines_counted(opened: Opened) -> None:
         opened.feedback.tell("query-99", right=True)
 
 
-def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: Opened) -> None:
+def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: PlanService) -> None:
     limits = Constraint(budget=256, max_seconds=0.25)
     [found] = ask(opened, query(3, constraint=limits, strategy=Majority(256)))
     assert found.seconds < 2
@@ -111,12 +112,12 @@ def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: Opened)
     assert found.texts[0]
 
 
-def test_a_lost_engine_is_said_and_the_next_query_gets_a_new_one(opened: Opened) -> None:
+def test_a_lost_engine_is_said_and_the_next_query_gets_a_new_one(opened: PlanService) -> None:
     before = asyncio.run(opened.answerer.executor())
     assert isinstance(before.policy, VllmPolicy)
     engine: Any = before.policy._engine
 
-    async def lose() -> Answered:
+    async def lose() -> QueryResult:
         asked = asyncio.create_task(
             opened.answerer.answer(query(1, strategy=Majority(64)), lambda progress: None)
         )
@@ -132,7 +133,7 @@ def test_a_lost_engine_is_said_and_the_next_query_gets_a_new_one(opened: Opened)
     assert after.policy is not before.policy and after.prm is before.prm
 
 
-def test_decoding_a_prompt_of_tokens(opened: Opened) -> None:
+def test_decoding_a_prompt_of_tokens(opened: PlanService) -> None:
     executor = asyncio.run(opened.answerer.executor())
     ids = executor.policy.tokens.encode(PROBLEMS[0].text)
     assert opened.answerer.decode(ids) == PROBLEMS[0].text

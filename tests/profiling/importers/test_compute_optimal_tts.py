@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.strategy import BeamSearch, Dvts, Greedy, Score

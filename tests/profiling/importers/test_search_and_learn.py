@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.strategy import BeamSearch, Dvts, key

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from executor.answers.grader import MathGrader, Vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote
 from executor.engines.host import HostedEngine
 from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
-from executor.models.checkpoint import resolve
+from executor.loading import resolve
+from executor.models.stopping import Finish
 from executor.models.templates import template_for
 from executor.outcome import Outcome
-from executor.policies.vllm import Draw, Finish, VllmPolicy
+from executor.policies.base import Draw, DrawRequest
+from executor.policies.vllm import VllmPolicy
 from executor.run.runner import Executor
-from executor.scorers.prm import Prm, load_prm
+from executor.scorers.base import StepScorer
+from executor.scorers.prm import load_prm
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Score, Strategy
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import SOLUTION, read_problems
@@ -41,7 +45,7 @@ def policy() -> Iterator[VllmPolicy]:
 
 
 def solve(
-    policy: VllmPolicy, strategy: Strategy, levels: set[str], prm: Prm | None = None
+    policy: VllmPolicy, strategy: Strategy, levels: set[str], prm: StepScorer | None = None
 ) -> list[Outcome]:
     problems = [problem for problem in PROBLEMS if problem.meta["level"] in levels][:100]
     with MathGrader() as grader:
@@ -96,10 +100,10 @@ def test_looking_for_stop_tokens_draws_what_looking_for_text_does(
         async def all_at_once() -> list[list[Draw]]:
             return await asyncio.gather(
                 *(
-                    policy.draw(
+                    policy.draw(DrawRequest(
                         prompt, n=4, max_tokens=60, temperature=0.7, top_p=1.0, seed=3,
                         stop=["\n\n"], ledger=Ledger(),
-                    )
+                    ))
                     for prompt in prompts
                 )
             )  # fmt: skip

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from executor.answers.grader import MathGrader, Vote, vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote, vote
 from executor.outcome import SampleRecord
 from executor.strategy import Score
 from profiling.pools.replay import MAJORITY, PASS, Pool, Rule, best_of_k, pass_at_k, replay

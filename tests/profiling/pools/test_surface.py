@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from executor.answers.grader import MathGrader, Vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote
 from executor.outcome import SampleRecord
 from executor.strategy import Score
 from profiling.pools.replay import MAJORITY, PASS, Pool, Rule, replay, seed_of

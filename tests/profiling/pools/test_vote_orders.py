@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from executor.answers.grader import MathGrader, Vote, group, vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote, group, vote
 from profiling.pools.ballots import Ballots
 from profiling.pools.vote_orders import shares_in
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import Score
 from profiling.pools.replay import MAJORITY, Pool, Rule, replay
 from profiling.scorers.rewards import (

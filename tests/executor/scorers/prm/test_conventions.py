@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
-from executor.models.checkpoint import Checkpoint, bundled, read_config, resolve
+from executor.loading import resolve
+from executor.models.bundled import bundled
+from executor.models.checkpoint import Checkpoint, read_config
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Step, Tokens, load_tokenizer
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.scorers import vllm_plugin
-from executor.scorers.base import Convention
+from executor.scorers.base import Convention, StepScorer
 from executor.scorers.prm import CONVENTIONS, check_prm, find_prm, load_prm
 from executor.scorers.prm.math_shepherd import MathShepherd
 from executor.scorers.prm.qwen import QwenMath
@@ -31,16 +33,16 @@ from executor.scorers.prm.rlhflow import RlhFlow
 from executor.scorers.prm.skywork import Skywork
 from executor.search import Context, search
 from executor.strategy import BeamSearch, BestOfN, Sampling
+from executor.testing.step_scorer_conformance import (
+    QUESTION,
+    TEXTS,
+    ConventionConformance,
+    StepScorerConformance,
+    steps_of,
+)
 from tests.helpers.public_prms import MAKERS, PublicPrm
 
-QUESTION = "What is 3 + 4?"
-TEXTS = ("Add 3  + 4.\n\n", "It is 7.\n  So - that is all.\n\n", "\\boxed{7}")
 OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.25, dtype="float32", max_model_len=1024)
-
-
-def steps_of(*texts: str) -> list[Step]:
-    """Steps as a policy of another tokenizer would have written them."""
-    return [Step(tuple(text.encode()), text, len(text)) for text in texts]
 
 
 STEPS = steps_of(*TEXTS)
@@ -136,13 +138,10 @@ def test_math_shepherd_reads_its_tag_in_the_real_vocabulary(made: PublicPrm) -> 
     assert [vocabulary.piece_to_id(token) for token in (wrong, right)] == [387, 648]
 
 
-def test_steps_after_a_place_change_nothing_before_it(convention: Convention) -> None:
-    whole = convention.layout(QUESTION, STEPS)
-    assert len(whole.ends) == len(STEPS) and whole.ends == sorted(set(whole.ends))
-    for n in range(1, len(STEPS) + 1):
-        begun = convention.layout(QUESTION, STEPS[:n])
-        assert begun.ends == whole.ends[:n]
-        assert begun.token_ids[: begun.ends[-1]] == whole.token_ids[: whole.ends[n - 1]]
+class TestPublicConventions(ConventionConformance):
+    @pytest.fixture
+    def convention(self, convention: Convention) -> Convention:
+        return convention
 
 
 @given(data=st.data())
@@ -158,15 +157,6 @@ def test_whatever_is_written_every_step_has_one_place(
     assert len(whole.ends) == len(texts) and whole.ends == sorted(set(whole.ends))
     first = convention.layout(question, steps_of(texts[0]))
     assert first.token_ids[: first.ends[0]] == whole.token_ids[: whole.ends[0]]
-
-
-def test_blanks_and_delimiters_around_a_step_are_not_part_of_it(convention: Convention) -> None:
-    bare = convention.layout(QUESTION, steps_of(*(text.strip() for text in TEXTS)))
-    assert convention.layout(QUESTION, STEPS) == bare
-
-
-def test_no_steps_have_no_places(convention: Convention) -> None:
-    assert convention.layout(QUESTION, []).ends == []
 
 
 def test_a_public_prm_is_no_policy(prm: PublicPrm) -> None:
@@ -275,6 +265,13 @@ def served(prm: PublicPrm, policy: VllmPolicy) -> Iterator[Any]:
     loaded = load_prm(str(prm.folder), policy.tokens, OPTIONS)
     yield loaded
     loaded.close()
+
+
+@pytest.mark.vllm
+class TestPublicPrms(StepScorerConformance):
+    @pytest.fixture
+    def scorer(self, served: StepScorer) -> StepScorer:
+        return served
 
 
 @pytest.mark.vllm

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from executor.answers.grader import MathGrader, Vote
+from executor.answers.grader import MathGrader
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.problem import question_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -22,13 +23,15 @@ import pytest
 from executor.errors import InputError
 from executor.store.pending import Bounds
 from executor.store.store import Store
-from planner.cli.commands import common, serve
+from planner.cli.commands import common
+from planner.cli.commands import serve as command
+from planner.cli.console import Output
 from planner.cli.main import build_parser
 from planner.plans.serialization import save_plan
-from planner.runtime.reporter import SilentReporter
-from planner.service.monitoring.drift import Finding
-from planner.service.monitoring.traffic import Traffic
-from planner.service.queue.fair_queue import Queue
+from planner.service import serving
+from planner.service.monitoring.drift import DriftFinding
+from planner.service.monitoring.traffic import TrafficCounter
+from planner.service.queue.fair_queue import FairQueue
 from tests.helpers.served_app import chat, until
 from tests.planner.service.answering.test_planned import EASY, plan_of
 
@@ -39,19 +42,16 @@ PROGRAM = """
 import sys
 from executor.answers.grader import MathGrader
 from planner.cli.main import main
-from planner.service.answering import factory as opening
 from planner.runtime.session import Session
+from tests.helpers.model_refs import policy_ref, prm_ref
 from tests.planner.service.answering.test_planned import service_of
 
-def executor(session, policy, prm, template=None, sampling=None):
+def executor(session, policy, prm=None, *, template=None, sampling=None):
     return service_of(session.grader, latency=float(sys.argv[1])).answerer._load()
 
-class Named:
-    name = "simulated-policy"
-
-Session.checkpoint = lambda session, policy: Named()
+Session.find_policy = lambda session, name: policy_ref(name)
+Session.find_prm = lambda session, name: prm_ref(name)
 Session.executor = executor
-opening.find_plan_prm = lambda prm: prm
 sys.exit(main(["serve", *sys.argv[2:]]))
 """
 
@@ -86,7 +86,8 @@ def running(place: Path, latency: float, *options: str) -> Iterator[tuple[Any, d
 
 def start(*options: str) -> None:
     """The command in this process, for what it refuses."""
-    serve.run(build_parser().parse_args(["serve", *options]), SilentReporter())
+    output = Output(as_json=True, stdout=io.StringIO())
+    command.run(build_parser().parse_args(["serve", *options]), output)
 
 
 def ask(document: dict[str, Any]) -> httpx.Response:
@@ -159,12 +160,12 @@ def test_the_page_counts_by_the_prices_that_are_given(place: Path) -> None:
 
 def test_what_the_page_shows_of_drift() -> None:
     findings = {
-        "difficulty": Finding("difficulty", 30.0, 10.0),
-        "agreement": Finding("agreement", 1.0, 10.0),
-        "text": Finding("text", 1.0, math.inf),
+        "difficulty": DriftFinding("difficulty", 30.0, 10.0),
+        "agreement": DriftFinding("agreement", 1.0, 10.0),
+        "text": DriftFinding("text", 1.0, math.inf),
     }
-    queue = Queue(lambda: 1, 1)
-    shown = serve.snapshot(Traffic(queue).to_dict(), plan_of(), findings)
+    queue = FairQueue(lambda: 1, 1)
+    shown = serving.snapshot(TrafficCounter(queue).to_dict(), plan_of(), findings)
     assert set(shown.drift) == {"difficulty", "agreement"}
     (warning,) = shown.warnings
     assert "difficulty 30" in warning
@@ -204,7 +205,7 @@ def test_keys_of_a_file(place: Path) -> None:
     ("options", "says"),
     [
         (["--plan", "nowhere.json"], "plan nowhere.json: No such file"),
-        (["--plan", "plan.json", "--port", "70000"], "--port 70000: must be between 0 and 65535"),
+        (["--plan", "plan.json", "--port", "70000"], "--port is 70000; expected 0 to 65535"),
         (["--plan", "plan.json", "--queue", "-1"], "--queue -1: must be at least 0"),
         (["--plan", "plan.json", "--concurrency", "0"], "--concurrency 0: must be at least 1"),
         (["--plan", "plan.json", "--usd-per-hour", "-1"], "--usd-per-hour -1: must be a number"),

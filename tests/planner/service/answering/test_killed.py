@@ -14,16 +14,17 @@ import httpx
 import pytest
 
 from executor.engines.options import EngineOptions
-from executor.engines.subprocess_engine import EngineApart
+from executor.engines.subprocess_engine import SubprocessEngine
+from executor.files import data_folder
 from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
-from executor.resources import data_folder
 from executor.strategy import Majority, Sampling
 from planner.choice.constraint import Constraint
 from planner.runtime.reporter import SilentReporter
-from planner.runtime.session import Session, Settings
-from planner.service.answering.factory import Opened, open_service
-from planner.service.http.settings import Settings as ServiceSettings
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
+from planner.service.factory import PlanService, create_plan_service
+from planner.service.http.settings import ServiceSettings
 from profiling.problems.files import load_problems
 from tests.helpers.plans import plan_with
 from tests.helpers.served_app import Served, chat, serving, until
@@ -40,7 +41,7 @@ PROBLEMS = load_problems(
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlanService]:
     plan = plan_with(
         {"all": [entry(Majority(16), 0.46)]}, policy=POLICY, prm=None,
         sampling=Sampling(max_tokens=256),
@@ -49,8 +50,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     )  # fmt: skip
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25, apart=True)
-    with Session(SilentReporter(), url, Settings(engine=options, early_stop=True)) as session:
-        yield open_service(session, plan)
+    settings = SessionSettings(engine=options, early_stop=True)
+    with Session(SilentReporter(), url, settings) as session:
+        yield create_plan_service(session, plan)
 
 
 class Clients:
@@ -82,7 +84,7 @@ class Clients:
             list(threads.map(self.ask, range(QUESTIONS)))
 
 
-def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
+def test_a_killed_engine_is_replaced_while_clients_ask(opened: PlanService) -> None:
     limits = ServiceSettings(constraint=opened.answerer.plan.constraint)
     with serving(opened.answerer, limits) as served:
         plain, disturbed = Clients(served), Clients(served)
@@ -91,7 +93,7 @@ def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
         executor = opened.answerer._executor
         assert executor is not None and isinstance(executor.policy, VllmPolicy)
         engine = executor.policy._engine
-        assert isinstance(engine, EngineApart)
+        assert isinstance(engine, SubprocessEngine)
         asking = threading.Thread(target=disturbed.ask_all)
         asking.start()
         until(lambda: len(disturbed.answers) >= QUESTIONS // 4, 60)
@@ -109,4 +111,4 @@ def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
         assert served.metric(answered) == 2 * QUESTIONS
         lost = served.metric("apportion_engine_failures_total")
         assert lost == disturbed.statuses.count(503) > 0
-        assert served.desk.queue.running == served.desk.queue.waiting == 0
+        assert served.handler.queue.running == served.handler.queue.waiting == 0

@@ -25,7 +25,12 @@ from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
 from planner.costs.cost import Rates
 from planner.plans.plan import Plan, PlanBasis
-from planner.service.answering.answerer import Answered, LateError, Progress, Query
+from planner.service.answering.answerer import (
+    DeadlineExceededError,
+    Query,
+    QueryProgress,
+    QueryResult,
+)
 from planner.service.answering.planned import PlanAnswerer
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.plans import plan_with
@@ -96,11 +101,11 @@ class Service:
 
     answerer: PlanAnswerer
     executors: list[Executor]
-    heard: list[Progress] = dataclasses.field(default_factory=list)
+    heard: list[QueryProgress] = dataclasses.field(default_factory=list)
 
     def ask(
         self, problem: Problem, constraint: Constraint | None = None, **options: Any
-    ) -> Answered:
+    ) -> QueryResult:
         query = Query(
             "request", problem.text, options.pop("messages", ()),
             constraint or Constraint(budget=20), options.pop("strategy", None), **options,
@@ -124,7 +129,7 @@ def service_of(grader: MathGrader, plan: Plan | None = None, **options: Any) -> 
     return Service(PlanAnswerer(plan, load), executors)
 
 
-def check_ledger(service: Service, *answered: Answered) -> None:
+def check_ledger(service: Service, *answered: QueryResult) -> None:
     total = sum((one.ledger for one in answered), start=type(answered[0].ledger)())
     counted = service.executors[-1].policy.counters()
     assert total.policy_generated == counted.generated
@@ -195,7 +200,7 @@ def test_time_waited_before_is_part_of_the_time_for_the_answer(grader: MathGrade
     waited = time.perf_counter() - 29.9
     late = service.ask(EASY, limit, strategy=Majority(8), arrived=waited)
     assert any(note.startswith("time ran out after 30 s") for note in late.notes)
-    with pytest.raises(LateError, match="before anything was written"):
+    with pytest.raises(DeadlineExceededError, match="before anything was written"):
         service.ask(EASY, limit, arrived=time.perf_counter() - 31)
 
 
@@ -204,10 +209,10 @@ def test_models_that_are_not_loaded_in_time(grader: MathGrader) -> None:
     loaded = service.answerer._load
     service.answerer._load = lambda: time.sleep(0.3) or loaded()  # type: ignore[func-returns-value]
 
-    async def two() -> Answered:
+    async def two() -> QueryResult:
         limit = Constraint(budget=20, max_seconds=0.05)
         one = Query("request", EASY.text, (), limit, None)
-        with pytest.raises(LateError, match="not loaded in time"):
+        with pytest.raises(DeadlineExceededError, match="not loaded in time"):
             await service.answerer.answer(one, service.heard.append)
         # Who has the time waits for the same models.
         patient = Query("request", EASY.text, (), Constraint(budget=20), None)
@@ -290,14 +295,14 @@ def test_a_lost_engine_is_said_and_the_next_query_gets_another(grader: MathGrade
 
 def test_as_many_are_answered_at_once_as_the_engines_hold(grader: MathGrader) -> None:
     service = service_of(grader)
-    before = service.answerer.places
+    before = service.answerer.concurrency
     service.ask(EASY, strategy=Greedy())
     sequences = service.executors[0].policy.capacity.sequences
     # Until it is known what questions take: as many as the plan's largest strategy lets in.
-    assert before == CONCURRENCY and service.answerer.places == 2 * sequences
+    assert before == CONCURRENCY and service.answerer.concurrency == 2 * sequences
     for _ in range(200):
         service.ask(HARD, strategy=Majority(8))
-    assert 2 * sequences // 8 <= service.answerer.places <= 2 * sequences // 8 + 10
+    assert 2 * sequences // 8 <= service.answerer.concurrency <= 2 * sequences // 8 + 10
 
 
 def test_equal_seeds_give_equal_answers_whatever_the_request_is_called(grader: MathGrader) -> None:

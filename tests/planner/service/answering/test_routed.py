@@ -18,15 +18,15 @@ from executor.errors import InputError
 from executor.store.pending import Bounds
 from executor.store.store import Store
 from planner.service.answering.planned import PlanAnswerer
-from planner.service.feedback.feedback import Feedback
-from planner.service.feedback.route import feedback_router
-from planner.service.http.settings import Settings
-from planner.service.monitoring.drift import Drift
-from tests.helpers.served_app import MODEL, Served, chat, serving, until
+from planner.service.feedback.recorder import FeedbackRecorder
+from planner.service.http.feedback_route import feedback_router
+from planner.service.http.settings import ServiceSettings
+from planner.service.monitoring.drift import DriftMonitor
+from tests.helpers.served_app import MODEL, InProcess, chat, in_process, serving, until
 from tests.planner.service.answering.test_planned import EASY, HARD, Service, plan_of, service_of
 
 PATH = "/v1/chat/completions"
-SETTINGS = Settings(constraint=plan_of().constraint)
+SETTINGS = ServiceSettings(constraint=plan_of().constraint)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,13 @@ def service(grader: MathGrader) -> Service:
 
 
 @pytest.fixture(scope="module")
-def served(service: Service) -> Iterator[Served]:
-    with serving(service.answerer, SETTINGS) as running:
+def served(service: Service) -> Iterator[InProcess]:
+    with in_process(service.answerer, SETTINGS) as running:
         until(lambda: running.events("ready"))
         yield running
 
 
-def test_each_question_gets_its_own_strategy(served: Served) -> None:
+def test_each_question_gets_its_own_strategy(served: InProcess) -> None:
     with served.client() as client:
         easy = client.post(PATH, json=chat(EASY.text, seed=1))
         hard = client.post(PATH, json=chat(HARD.text, seed=1))
@@ -52,7 +52,7 @@ def test_each_question_gets_its_own_strategy(served: Served) -> None:
     assert hard.json()["usage"]["ledger"]["probe"] > 0
 
 
-def test_a_request_has_limits_of_its_own(served: Served) -> None:
+def test_a_request_has_limits_of_its_own(served: InProcess) -> None:
     body = {"budget": 4, "explain": True}
     with served.client() as client:
         (told,) = client.post(PATH, json=chat(HARD.text, **body)).json()["apportion"]
@@ -62,7 +62,7 @@ def test_a_request_has_limits_of_its_own(served: Served) -> None:
 
 def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
     slow = service_of(grader, latency=1.0)
-    with serving(slow.answerer, SETTINGS) as served, served.client() as client:
+    with in_process(slow.answerer, SETTINGS) as served, served.client() as client:
         until(lambda: served.events("ready"))
         told = client.post(PATH, json=chat(EASY.text, max_seconds=0.3, explain=True))
     assert told.status_code == 200 and told.elapsed.total_seconds() < 0.9
@@ -72,11 +72,11 @@ def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
 def test_a_deadline_counts_from_when_the_request_came(grader: MathGrader) -> None:
     slow = service_of(grader, latency=0.5)
     settings = replace(SETTINGS, concurrency=1)
-    with serving(slow.answerer, settings) as served, served.client() as client:
+    with in_process(slow.answerer, settings) as served, served.client() as client:
         until(lambda: served.events("ready"))
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(client.post, PATH, json=chat(EASY.text))
-            until(lambda: served.desk.queue.running == 1)
+            until(lambda: served.handler.queue.running == 1)
             told = client.post(PATH, json=chat(EASY.text, max_seconds=0.2))
             assert first.result().status_code == 200
     assert told.status_code == 503 and told.elapsed.total_seconds() < 0.4
@@ -102,7 +102,7 @@ def test_tokens_of_questions_without_an_answer_are_counted(grader: MathGrader) -
 
 def test_a_stream_says_what_was_chosen(grader: MathGrader) -> None:
     slow = service_of(grader, latency=0.3)
-    with serving(slow.answerer, SETTINGS) as served, served.client() as client:
+    with in_process(slow.answerer, SETTINGS) as served, served.client() as client:
         until(lambda: served.events("ready"))
         text = client.post(PATH, json=chat(HARD.text, stream=True)).text
     comments = [line for line in text.splitlines() if line.startswith(": apportion ")]
@@ -112,7 +112,7 @@ def test_a_stream_says_what_was_chosen(grader: MathGrader) -> None:
 def test_a_question_that_fills_the_context_is_said_by_its_code(grader: MathGrader) -> None:
     small = service_of(grader, max_context=1000)
     long = "x" * 1000
-    with serving(small.answerer, SETTINGS) as served, served.client() as client:
+    with in_process(small.answerer, SETTINGS) as served, served.client() as client:
         until(lambda: served.events("ready"))
         forced = {"strategy": "majority", "budget": 4}
         told = [
@@ -133,15 +133,15 @@ def test_when_to_ask_again_does_not_count_loading_the_models(grader: MathGrader)
     loaded = service.answerer._load
     service.answerer._load = lambda: time.sleep(1.0) or loaded()  # type: ignore[func-returns-value]
     settings = replace(SETTINGS, concurrency=1)
-    with serving(service.answerer, settings) as served, served.client() as client:
+    with in_process(service.answerer, settings) as served, served.client() as client:
         told = client.post(PATH, json=chat(EASY.text))
         assert told.status_code == 200 and told.elapsed.total_seconds() > 0.5
-        assert served.desk.queue.retry_after() < 0.5
+        assert served.handler.queue.retry_after() < 0.5
 
 
 def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:
     service = service_of(grader, faults=range(1, 10**6))
-    with serving(service.answerer, SETTINGS) as served, served.client() as client:
+    with in_process(service.answerer, SETTINGS) as served, served.client() as client:
         until(lambda: served.events("ready"))
         statuses = [client.post(PATH, json=chat(EASY.text)).status_code for _ in range(3)]
     assert statuses == [503, 200, 200]
@@ -149,20 +149,20 @@ def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:
 
 
 @contextmanager
-def telling(grader: MathGrader, url: str) -> Iterator[tuple[Served, Store]]:
+def telling(grader: MathGrader, url: str) -> Iterator[tuple[InProcess, Store]]:
     """A server that takes feedback, over a store."""
     plan = plan_of()
     with Store.open(url) as store:
-        feedback, drift = Feedback(store), Drift(plan)
+        feedback, drift = FeedbackRecorder(store), DriftMonitor(plan)
 
         def watch(query: object, routed: object, executor: object) -> None:
             settings = executor.settings(plan.template.to_dict())  # type: ignore[attr-defined]
             feedback.remember(query, routed, "simulated-policy", "simulated-prm", settings)  # type: ignore[arg-type]
 
         load = service_of(grader, plan).answerer._load
-        answerer = PlanAnswerer(plan, load, watch=watch, close=feedback.close)
+        answerer = PlanAnswerer(plan, load, observer=watch, close=feedback.close)
         router = feedback_router(feedback)
-        with serving(answerer, SETTINGS, (router,), drift.gauges) as served:
+        with in_process(answerer, SETTINGS, (router,), drift.gauges) as served:
             until(lambda: served.events("ready"))
             yield served, store
 
@@ -189,7 +189,7 @@ def test_each_prompt_s_answer_has_an_id_and_all_choices_of_one_share_it(
         telling(grader, f"sqlite:///{tmp_path}/store.db") as (served, store),
         served.client() as client,
     ):
-        body = {"model": served.desk.answerer.model, "n": 2, "seed": 1}
+        body = {"model": served.handler.answerer.model, "n": 2, "seed": 1}
         one = client.post("/v1/completions", json=body | {"prompt": EASY.text}).json()
         assert len(one["choices"]) == 2
 

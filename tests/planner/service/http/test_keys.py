@@ -11,9 +11,9 @@ import pytest
 from fastapi import APIRouter
 
 from executor.errors import InputError
-from planner.service.http.keys import OPEN, Keys
-from planner.service.http.settings import Settings
-from tests.helpers.served_app import MODEL, chat, serving, until
+from planner.service.http.keys import KEYLESS_PATHS, ApiKeys
+from planner.service.http.settings import ServiceSettings
+from tests.helpers.served_app import MODEL, chat, in_process, until
 from tests.planner.service.conftest import Answering
 
 FIRST, SECOND = "sk-first-0123456789", "sk-second-0123456789"
@@ -30,14 +30,14 @@ def test_every_path_but_the_open_ones_needs_a_key(make_answerer: Answering) -> N
     async def index() -> str:
         return "the page"
 
-    settings = Settings(keys=Keys([FIRST, SECOND]))
-    with serving(make_answerer(), settings, (page,)) as served, served.client() as client:
+    settings = ServiceSettings(keys=ApiKeys([FIRST, SECOND]))
+    with in_process(make_answerer(), settings, (page,)) as served, served.client() as client:
         paths = client.get("/openapi.json", headers={"Authorization": f"Bearer {FIRST}"}).json()
-        assert set(paths["paths"]) > OPEN
+        assert set(paths["paths"]) > KEYLESS_PATHS
         for path in [*paths["paths"], "/openapi.json", "/nowhere", "//healthz", "/healthz/"]:
             for method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD"):
                 status = client.request(method, path.replace("{model}", MODEL)).status_code
-                if path in OPEN:
+                if path in KEYLESS_PATHS:
                     assert status == (200 if method == "GET" else 405), (method, path)
                 else:
                     assert status == 401, (method, path)
@@ -55,14 +55,14 @@ def test_every_path_but_the_open_ones_needs_a_key(make_answerer: Answering) -> N
             assert client.post("/v1/chat/completions", json=chat(), headers=headers).is_success
         # A browser is asked for it by the page, and by nothing that programs use.
         assert client.get("/").headers["www-authenticate"].startswith("Basic ")
-        assert served.desk.answerer.policy.calls == 3
+        assert served.handler.answerer.policy.calls == 3
         assert FIRST not in served.text and SECOND not in served.text
 
 
 def test_a_busy_key_does_not_lock_another_out(make_answerer: Answering) -> None:
-    settings = Settings(keys=Keys([FIRST, SECOND, FIRST]), concurrency=1, queue=4)
+    settings = ServiceSettings(keys=ApiKeys([FIRST, SECOND, FIRST]), concurrency=1, queue=4)
     with (
-        serving(make_answerer(latency=0.2), settings) as served,
+        in_process(make_answerer(latency=0.2), settings) as served,
         served.client() as client,
         ThreadPoolExecutor(1) as threads,
     ):
@@ -73,16 +73,16 @@ def test_a_busy_key_does_not_lock_another_out(make_answerer: Answering) -> None:
             return client.post("/v1/completions", json=body, headers=headers).status_code
 
         busy = threads.submit(ask, FIRST, 4)
-        until(lambda: served.desk.queue.waiting == 3)
+        until(lambda: served.handler.queue.waiting == 3)
         assert ask(FIRST, 1) == 429
         assert ask(SECOND, 1) == 200
         assert busy.result() == 200
 
 
 def test_the_official_client_sends_its_key(make_answerer: Answering) -> None:
-    with serving(make_answerer(), Settings(keys=Keys([FIRST]))) as served:
-        right = openai.OpenAI(base_url=f"{served.url}/v1", api_key=FIRST, max_retries=0)
-        wrong = openai.OpenAI(base_url=f"{served.url}/v1", api_key=SECOND, max_retries=0)
+    with in_process(make_answerer(), ServiceSettings(keys=ApiKeys([FIRST]))) as served:
+        right = served.openai_client(api_key=FIRST)
+        wrong = served.openai_client(api_key=SECOND)
         with right, wrong:
             assert right.models.list().data
             with pytest.raises(openai.AuthenticationError):
@@ -93,14 +93,14 @@ def test_keys_of_a_file_go_before_those_of_the_environment(tmp_path: Path) -> No
     file = tmp_path / "keys"
     file.write_text(f"# of the team\n\n  {FIRST}\n{SECOND}  \n")
     environment = {"APPORTION_API_KEYS": "sk-other-0123, sk-another-0123,"}
-    of_file = Keys.find(file, environment)
-    of_environment = Keys.find(None, environment)
+    of_file = ApiKeys.load(file, environment)
+    of_environment = ApiKeys.load(None, environment)
     assert of_file is not None and of_environment is not None
-    assert of_file.admit(f"Bearer {SECOND}".encode())
-    assert not of_file.admit(b"Bearer sk-other-0123")
-    assert of_environment.admit(b"Bearer sk-another-0123")
-    assert not of_environment.admit(b"Bearer ")
-    assert Keys.find(None, {}) is None
+    assert of_file.match(f"Bearer {SECOND}".encode())
+    assert not of_file.match(b"Bearer sk-other-0123")
+    assert of_environment.match(b"Bearer sk-another-0123")
+    assert not of_environment.match(b"Bearer ")
+    assert ApiKeys.load(None, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ def test_keys_of_a_file_go_before_those_of_the_environment(tmp_path: Path) -> No
 def test_files_that_hold_no_keys(tmp_path: Path, text: str, match: str) -> None:
     (tmp_path / "keys").write_text(text)
     with pytest.raises(InputError, match=match):
-        Keys.find(tmp_path / "keys", {})
+        ApiKeys.load(tmp_path / "keys", {})
 
 
 def test_a_variable_set_to_nothing_lets_nobody_in() -> None:
     with pytest.raises(InputError, match="APPORTION_API_KEYS"):
-        Keys.find(None, {"APPORTION_API_KEYS": ""})
+        ApiKeys.load(None, {"APPORTION_API_KEYS": ""})
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
-        Keys.find(tmp_path / "keys", {})
+        ApiKeys.load(tmp_path / "keys", {})
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_without_keys_a_name_that_others_lead_here_is_kept_out(
     make_answerer: Answering, host: str, status: int
 ) -> None:
     """DNS rebinding: a page of another site would be of the same origin as this server."""
-    here = Settings(only_here=True)
-    with serving(make_answerer(), here) as served, served.client() as client:
+    here = ServiceSettings(local_only=True)
+    with in_process(make_answerer(), here) as served, served.client() as client:
         asked = client.post("/v1/chat/completions", json=chat(), headers={"Host": host})
         assert asked.status_code == status
         assert client.get("/metrics", headers={"Host": host}).status_code == status
@@ -144,7 +144,7 @@ def test_readiness_tells_who_has_no_key_nothing_of_the_models(make_answerer: Ans
     answerer = make_answerer()
     answerer.fault = "http://10.0.0.7:8000/v1: lost"
     with (
-        serving(answerer, Settings(keys=Keys(["a-long-key"]))) as served,
+        in_process(answerer, ServiceSettings(keys=ApiKeys(["a-long-key"]))) as served,
         served.client() as client,
     ):
         told = client.get("/readyz")

@@ -11,8 +11,8 @@ import httpx
 import openai
 import pytest
 
-from planner.service.http.settings import Settings
-from tests.helpers.served_app import MODEL, Served, chat, serving, until
+from planner.service.http.settings import ServiceSettings
+from tests.helpers.served_app import MODEL, chat, in_process, serving, until
 from tests.planner.service.conftest import Answering
 
 GONE = 'apportion_cancelled_total{reason="client"}'
@@ -45,9 +45,9 @@ def test_a_client_that_goes_ends_its_work(make_answerer: Answering, stream: bool
                 client.post(PATH, json=chat(stream=stream), timeout=httpx.Timeout(5, read=0.1))
 
         asking = background(ask)
-        until(lambda: served.desk.queue.running == 1)
+        until(lambda: served.handler.queue.running == 1)
         asking.join()
-        until(lambda: served.desk.queue.running == 0, 2)
+        until(lambda: served.handler.queue.running == 0, 2)
         until(lambda: served.events())
         assert served.metric(GONE) == 1
         assert served.events()[0]["status"] == 499
@@ -59,28 +59,28 @@ def test_a_client_that_goes_in_the_middle_of_a_stream(make_answerer: Answering) 
         with client.stream("POST", PATH, json=chat(stream=True)) as stream:
             lines = stream.iter_lines()
             assert next(lines).startswith(": apportion {")
-            assert served.desk.queue.running == 1
-        until(lambda: served.desk.queue.running == 0, 2)
+            assert served.handler.queue.running == 1
+        until(lambda: served.handler.queue.running == 0, 2)
         until(lambda: served.metric(GONE) == 1)
 
 
 def test_a_client_that_goes_while_it_waits_its_turn(make_answerer: Answering) -> None:
-    settings = Settings(concurrency=1, queue=1)
+    settings = ServiceSettings(concurrency=1, queue=1)
     with serving(make_answerer(latency=1.0), settings) as served, served.client() as client:
         first = background(lambda: client.post(PATH, json=chat()))
-        until(lambda: served.desk.queue.running == 1)
+        until(lambda: served.handler.queue.running == 1)
         with served.client() as other, pytest.raises(httpx.ReadTimeout):
             other.post(PATH, json=chat(), timeout=httpx.Timeout(5, read=0.1))
-        until(lambda: served.desk.queue.waiting == 0, 0.8)
+        until(lambda: served.handler.queue.waiting == 0, 0.8)
         first.join()
-        assert served.desk.answerer.policy.calls == 1
+        assert served.handler.answerer.policy.calls == 1
 
 
 def test_an_engine_that_is_lost_and_comes_back(make_answerer: Answering) -> None:
     outage = Outage()
     answerer = make_answerer(faults=outage, latency=0.02)
     with (
-        serving(answerer) as served,
+        in_process(answerer) as served,
         served.client() as client,
         ThreadPoolExecutor(8) as threads,
     ):
@@ -102,7 +102,7 @@ def test_an_engine_that_is_lost_and_comes_back(make_answerer: Answering) -> None
         assert all(found[index] == 200 for index in [*range(20), *range(75, 100)])
         lost = sum(status == 503 for status in found.values())
         assert served.metric("apportion_engine_failures_total") == lost >= 10
-        assert served.desk.queue.running == 0
+        assert served.handler.queue.running == 0
 
 
 def test_an_engine_lost_in_the_middle_of_a_stream(make_answerer: Answering) -> None:
@@ -110,8 +110,8 @@ def test_an_engine_lost_in_the_middle_of_a_stream(make_answerer: Answering) -> N
     # Two draws, one after another: the second is the third call.
     body = {"strategy": "beam_search(n=4,width=4)"}
     with (
-        serving(answerer) as served,
-        openai.OpenAI(base_url=f"{served.url}/v1", api_key="any", max_retries=0) as client,
+        in_process(answerer) as served,
+        served.openai_client() as client,
         pytest.raises(openai.APIError, match="engine is not available"),
     ):
         list(
@@ -126,7 +126,7 @@ def test_an_engine_lost_in_the_middle_of_a_stream(make_answerer: Answering) -> N
 
 def test_readiness_follows_the_answerer(make_answerer: Answering) -> None:
     answerer = make_answerer()
-    with serving(answerer) as served, served.client() as client:
+    with in_process(answerer) as served, served.client() as client:
         assert client.get("/readyz").json() == {"status": "ready"}
         answerer.fault = "the policy is being loaded"
         told = client.get("/readyz")
@@ -147,7 +147,7 @@ def test_the_end_finishes_what_runs_and_refuses_what_is_new(make_answerer: Answe
             return client.post(PATH, json=chat(stream=stream))
 
         running = [threads.submit(ask, stream) for stream in (False, True)]
-        until(lambda: served.desk.queue.running == 2)
+        until(lambda: served.handler.queue.running == 2)
         served.server.drain()
         refused = ask(False)
         assert refused.status_code == 503
@@ -165,9 +165,12 @@ def test_the_end_finishes_what_runs_and_refuses_what_is_new(make_answerer: Answe
 
 def test_what_does_not_end_in_time_is_cancelled(make_answerer: Answering) -> None:
     answerer = make_answerer(latency=60.0)
-    with serving(answerer, Settings(drain_seconds=0.2)) as served, ThreadPoolExecutor(2) as threads:
+    with (
+        serving(answerer, ServiceSettings(drain_seconds=0.2)) as served,
+        ThreadPoolExecutor(2) as threads,
+    ):
         running = threads.submit(lambda: httpx.post(served.url + PATH, json=chat()))
-        until(lambda: served.desk.queue.running == 1)
+        until(lambda: served.handler.queue.running == 1)
         began = time.monotonic()
         served.stop()
         assert time.monotonic() - began < 5
@@ -188,8 +191,7 @@ def test_two_servers_of_one_process_keep_apart(make_answerer: Answering) -> None
 
 
 def test_what_is_known_without_the_log(make_answerer: Answering) -> None:
-    served: Served
-    with serving(make_answerer()) as served, served.client() as client:
+    with in_process(make_answerer()) as served, served.client() as client:
         client.post(PATH, json=chat(strategy="best_of_n(n=4)"))
         client.post(PATH, json=chat(tools=[{}]))
         until(lambda: len(served.events()) == 2)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import APIRouter
 
 from executor.errors import InputError
 from executor.store.store import Store
-from planner.service.feedback.feedback import Feedback
-from planner.service.feedback.route import feedback_router
-from planner.service.http.keys import Keys
-from planner.service.http.settings import Settings
+from planner.service.feedback.recorder import FeedbackRecorder
+from planner.service.http.app import create_app
+from planner.service.http.feedback_route import feedback_router
+from planner.service.http.keys import ApiKeys
+from planner.service.http.settings import ServiceSettings
+from planner.service.monitoring.logs import ServiceLog
 from planner.service.page import page_router
-from tests.helpers.served_app import chat, serving
+from tests.helpers.served_app import chat, in_process, serving
 from tests.planner.service.conftest import Answering
 
 
@@ -25,39 +30,52 @@ from tests.planner.service.conftest import Answering
 )
 def test_settings_that_cannot_be(field: str, value: int) -> None:
     with pytest.raises(InputError, match=field.replace("_", "-")):
-        Settings(**{field: value})  # type: ignore[arg-type]
+        ServiceSettings(**{field: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("keys", "match"), [(None, "there are no keys"), (Keys(["sk-one-0123"]), "at least 1")]
+    ("keys", "match"), [(None, "there are no keys"), (ApiKeys(["sk-one-0123"]), "at least 1")]
 )
-def test_a_share_of_the_places_is_a_key_s(keys: Keys | None, match: str) -> None:
+def test_a_share_of_the_places_is_a_key_s(keys: ApiKeys | None, match: str) -> None:
     with pytest.raises(InputError, match=match):
-        Settings(keys=keys, max_per_key=0)
+        ServiceSettings(keys=keys, max_per_key=0)
 
 
 def test_a_body_that_is_too_large(make_answerer: Answering) -> None:
-    with serving(make_answerer(), Settings(max_body=1000)) as served, served.client() as client:
+    with (
+        in_process(make_answerer(), ServiceSettings(max_body=1000)) as served,
+        served.client() as client,
+    ):
         told = client.post("/v1/chat/completions", json=chat("x" * 1000))
         assert told.status_code == 413 and told.json()["error"]["code"] == "request_too_large"
-
-        def pieces() -> object:
-            for _ in range(100):
-                yield b" " * 100
-
-        headers = {"content-type": "application/json"}
-        chunked = client.post("/v1/chat/completions", content=pieces(), headers=headers)  # type: ignore[arg-type]
-        assert chunked.status_code == 413
         assert client.post("/v1/chat/completions", json=chat("x" * 100)).status_code == 200
 
 
+def test_a_body_that_grows_too_large(make_answerer: Answering) -> None:
+    """Its head gives no length, and no part of it is too large."""
+    app = create_app(make_answerer(), ServiceSettings(max_body=1000), log=ServiceLog(io.StringIO()))
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 100
+
+    async def main() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            headers = {"content-type": "application/json"}
+            return await client.post("/v1/chat/completions", content=parts(), headers=headers)
+
+    told = asyncio.run(main())
+    assert told.status_code == 413 and told.json()["error"]["code"] == "request_too_large"
+
+
 @pytest.fixture
-def doors(tmp_path: Path) -> Iterator[tuple[APIRouter, ...]]:
-    """What reads bodies besides OpenAI's paths."""
+def readers(tmp_path: Path) -> Iterator[tuple[APIRouter, ...]]:
+    """The routers that read bodies besides OpenAI's paths."""
     with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
-        asked = Settings(body_seconds=0.1)
+        asked = ServiceSettings(body_seconds=0.1)
         yield (
-            feedback_router(Feedback(store), asked),
+            feedback_router(FeedbackRecorder(store), asked),
             page_router("sqlite:///nowhere.db", settings=asked),
         )
 
@@ -65,8 +83,10 @@ def doors(tmp_path: Path) -> Iterator[tuple[APIRouter, ...]]:
 BODIES = ("/v1/completions", "/v1/chat/completions", "/v1/feedback", "/api/difficulty")
 
 
-def test_a_body_that_does_not_come(make_answerer: Answering, doors: tuple[APIRouter, ...]) -> None:
-    with serving(make_answerer(), Settings(body_seconds=0.1), doors) as served:
+def test_a_body_that_does_not_come(
+    make_answerer: Answering, readers: tuple[APIRouter, ...]
+) -> None:
+    with serving(make_answerer(), ServiceSettings(body_seconds=0.1), readers) as served:
         host, port = served.url.removeprefix("http://").split(":")
         for path in BODIES:
             with socket.create_connection((host, int(port)), timeout=5) as client:
@@ -77,8 +97,8 @@ def test_a_body_that_does_not_come(make_answerer: Answering, doors: tuple[APIRou
                 assert client.recv(4096).startswith(b"HTTP/1.1 408 "), path
 
 
-def test_only_json_is_read(make_answerer: Answering, doors: tuple[APIRouter, ...]) -> None:
-    with serving(make_answerer(), routers=doors) as served, served.client() as client:
+def test_only_json_is_read(make_answerer: Answering, readers: tuple[APIRouter, ...]) -> None:
+    with in_process(make_answerer(), routers=readers) as served, served.client() as client:
         for path in BODIES:
             for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
                 told = client.post(path, content=b"{}", headers={"content-type": kind})

@@ -13,8 +13,8 @@ import openai
 import pytest
 
 from executor.policies.simulated import reference_answer
-from planner.service.http.settings import Settings
-from tests.helpers.served_app import MODEL, QUESTION, Served, chat, serving, until
+from planner.service.http.settings import ServiceSettings
+from tests.helpers.served_app import MODEL, QUESTION, InProcess, chat, in_process, serving, until
 from tests.planner.service.conftest import Answering
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
@@ -22,21 +22,21 @@ MESSAGES: Any = [{"role": "user", "content": QUESTION}]
 
 
 @pytest.fixture(scope="module")
-def served(make_answerer: Answering) -> Iterator[Served]:
-    with serving(make_answerer(p=1.0)) as running:
+def served(make_answerer: Answering) -> Iterator[InProcess]:
+    with in_process(make_answerer(p=1.0)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def doubtful(make_answerer: Answering) -> Iterator[Served]:
+def doubtful(make_answerer: Answering) -> Iterator[InProcess]:
     """Its policy's responses differ."""
-    with serving(make_answerer(p=0.7)) as running:
+    with in_process(make_answerer(p=0.7)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{served.url}/v1", api_key="any", max_retries=0) as made:
+def client(served: InProcess) -> Iterator[openai.OpenAI]:
+    with served.openai_client() as made:
         yield made
 
 
@@ -61,8 +61,8 @@ def test_the_server_takes_back_its_own_message(client: openai.OpenAI) -> None:
     assert again.choices[0].message.content
 
 
-def test_usage_is_the_true_ledger(served: Served, client: openai.OpenAI) -> None:
-    policy = served.desk.answerer.policy.counters()
+def test_usage_is_the_true_ledger(served: InProcess, client: openai.OpenAI) -> None:
+    policy = served.handler.answerer.policy.counters()
     before = (policy.prompt + policy.cached, policy.generated)
     done = client.chat.completions.create(
         model=MODEL, messages=MESSAGES, extra_body={"strategy": "dvts(n=8,width=4)"}
@@ -76,9 +76,8 @@ def test_usage_is_the_true_ledger(served: Served, client: openai.OpenAI) -> None
     assert done.usage.total_tokens == done.usage.prompt_tokens + done.usage.completion_tokens
 
 
-def test_a_stream_has_the_text_of_the_whole(doubtful: Served) -> None:
-    url = f"{doubtful.url}/v1"
-    with openai.OpenAI(base_url=url, api_key="any", max_retries=0) as client:
+def test_a_stream_has_the_text_of_the_whole(doubtful: InProcess) -> None:
+    with doubtful.openai_client() as client:
         whole = client.chat.completions.create(model=MODEL, messages=MESSAGES, seed=3, n=2)
         texts, roles, ends = ["", ""], [], []
         for chunk in client.chat.completions.create(
@@ -109,8 +108,8 @@ def test_a_loop_over_first_choices_survives_a_slow_stream(
 ) -> None:
     """Most programs, LangChain's too, read `chunk.choices[0]` of whatever comes."""
     with (
-        serving(make_answerer(p=1.0, latency=0.6)) as slow,
-        openai.OpenAI(base_url=f"{slow.url}/v1", api_key="any", max_retries=0) as client,
+        in_process(make_answerer(p=1.0, latency=0.6)) as slow,
+        slow.openai_client() as client,
     ):
         text, told = "", None
         for chunk in client.chat.completions.create(
@@ -122,9 +121,11 @@ def test_a_loop_over_first_choices_survives_a_slow_stream(
     assert told is not None and told[0]["strategy"]["name"] == "majority"
 
 
-def test_an_async_client_streams_and_asks_at_once(served: Served) -> None:
-    async def main() -> list[str]:
-        async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key="any") as client:
+def test_an_async_client_streams_and_asks_at_once(make_answerer: Answering) -> None:
+    """End to end, over a socket."""
+
+    async def main(url: str) -> list[str]:
+        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="any") as client:
 
             async def one(index: int) -> str:
                 text = ""
@@ -138,7 +139,9 @@ def test_an_async_client_streams_and_asks_at_once(served: Served) -> None:
 
             return await asyncio.gather(*map(one, range(8)))
 
-    for index, text in enumerate(asyncio.run(main())):
+    with serving(make_answerer(p=1.0)) as served:
+        texts = asyncio.run(main(served.url))
+    for index, text in enumerate(texts):
         assert f"\\boxed{{{reference_answer(f'{index}: what is x?')}}}" in text
 
 
@@ -166,7 +169,7 @@ def test_a_stream_of_completions(client: openai.OpenAI) -> None:
     assert texts == [choice.text for choice in whole.choices]
 
 
-def test_n_different_responses(doubtful: Served) -> None:
+def test_n_different_responses(doubtful: InProcess) -> None:
     with doubtful.client() as client:
         done = client.post("/v1/chat/completions", json=chat(n=3)).json()
     texts = [choice["message"]["content"] for choice in done["choices"]]
@@ -199,7 +202,7 @@ def test_max_tokens_cut_a_response(client: openai.OpenAI) -> None:
         assert done.choices[0].finish_reason == "length"
 
 
-def test_a_seed_gives_the_same_answer_and_none_another(doubtful: Served) -> None:
+def test_a_seed_gives_the_same_answer_and_none_another(doubtful: InProcess) -> None:
     def ask(client: Any, **more: Any) -> str:
         return str(client.post("/v1/chat/completions", json=chat(**more)).json()["choices"])
 
@@ -208,7 +211,7 @@ def test_a_seed_gives_the_same_answer_and_none_another(doubtful: Served) -> None
         assert len({ask(client) for _ in range(3)}) > 1
 
 
-def test_temperature_0_is_greedy(doubtful: Served) -> None:
+def test_temperature_0_is_greedy(doubtful: InProcess) -> None:
     with doubtful.client() as client:
         asked = [client.post("/v1/chat/completions", json=chat(temperature=0)) for _ in range(2)]
     assert {one.headers["x-apportion"].split(";")[0] for one in asked} == {"strategy=greedy"}
@@ -256,7 +259,7 @@ def test_models(client: openai.OpenAI) -> None:
     ],
     ids=str,
 )
-def test_what_changes_no_answer_is_taken(served: Served, more: dict[str, Any]) -> None:
+def test_what_changes_no_answer_is_taken(served: InProcess, more: dict[str, Any]) -> None:
     with served.client() as client:
         assert client.post("/v1/chat/completions", json=chat(**more)).status_code == 200
 
@@ -289,7 +292,7 @@ def test_what_changes_no_answer_is_taken(served: Served, more: dict[str, Any]) -
     ids=str,
 )
 def test_what_cannot_be_honoured_is_refused_by_name(
-    served: Served, param: str, value: object
+    served: InProcess, param: str, value: object
 ) -> None:
     with served.client() as client:
         refused = client.post("/v1/chat/completions", json=chat() | {param: value})
@@ -310,7 +313,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(
     ids=str,
 )
 def test_what_is_wrong_is_named_where_it_is(
-    served: Served, param: str, body: dict[str, Any]
+    served: InProcess, param: str, body: dict[str, Any]
 ) -> None:
     with served.client() as client:
         refused = client.post("/v1/chat/completions", json=chat() | body)
@@ -319,7 +322,7 @@ def test_what_is_wrong_is_named_where_it_is(
     assert refused.json()["error"]["message"].startswith(f"{param}: ")
 
 
-def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served: Served) -> None:
+def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served: InProcess) -> None:
     with served.client() as client:
         refused = client.post(
             "/v1/chat/completions", json=chat(temperature=0, strategy="majority(n=4)")
@@ -344,7 +347,7 @@ def test_greedy_temperature_and_a_strategy_of_several_do_not_go_together(served:
     ids=str,
 )
 def test_what_another_field_would_leave_without_effect_is_refused(
-    served: Served, param: str, body: dict[str, Any]
+    served: InProcess, param: str, body: dict[str, Any]
 ) -> None:
     with served.client() as client:
         refused = client.post("/v1/chat/completions", json=chat(**body))
@@ -363,7 +366,7 @@ def test_what_another_field_would_leave_without_effect_is_refused(
     ],
     ids=str,
 )
-def test_what_goes_together_is_taken(served: Served, body: dict[str, Any]) -> None:
+def test_what_goes_together_is_taken(served: InProcess, body: dict[str, Any]) -> None:
     with served.client() as client:
         assert client.post("/v1/chat/completions", json=chat(**body)).status_code == 200
 
@@ -371,14 +374,14 @@ def test_what_goes_together_is_taken(served: Served, body: dict[str, Any]) -> No
 def test_a_client_does_not_ask_again_when_its_own_time_has_run_out(
     make_answerer: Answering,
 ) -> None:
-    settings = Settings(concurrency=1)
+    settings = ServiceSettings(concurrency=1)
     with (
-        serving(make_answerer(latency=2.0), settings) as busy,
-        openai.OpenAI(base_url=f"{busy.url}/v1", api_key="any", max_retries=2) as client,
+        in_process(make_answerer(latency=2.0), settings) as busy,
+        busy.openai_client(max_retries=2) as client,
         ThreadPoolExecutor(1) as threads,
     ):
         first = threads.submit(client.chat.completions.create, model=MODEL, messages=MESSAGES)
-        until(lambda: busy.desk.queue.running == 1)
+        until(lambda: busy.handler.queue.running == 1)
         began = time.monotonic()
         with pytest.raises(openai.InternalServerError) as raised:
             client.chat.completions.create(
@@ -391,7 +394,7 @@ def test_a_client_does_not_ask_again_when_its_own_time_has_run_out(
 
 
 def test_one_request_takes_no_more_prompts_than_it_may(make_answerer: Answering) -> None:
-    with serving(make_answerer(), Settings(max_prompts=3)) as few, few.client() as client:
+    with in_process(make_answerer(), ServiceSettings(max_prompts=3)) as few, few.client() as client:
         for prompts, status in ((3, 200), (4, 400)):
             body = {"model": MODEL, "prompt": [f"{index}?" for index in range(prompts)]}
             told = client.post("/v1/completions", json=body)
@@ -405,8 +408,11 @@ def test_one_request_takes_no_more_prompts_than_it_may(make_answerer: Answering)
 def test_prompts_that_there_is_no_room_for_now_may_come_again(make_answerer: Answering) -> None:
     body = {"model": MODEL, "prompt": [f"{index}?" for index in range(40)]}
     # Of what fills the engines nobody knows how it moves; of what was set it is known.
-    for settings, status in ((Settings(queue=2), 429), (Settings(queue=2, concurrency=32), 400)):
-        with serving(make_answerer(), settings) as few, few.client() as client:
+    for settings, status in (
+        (ServiceSettings(queue=2), 429),
+        (ServiceSettings(queue=2, concurrency=32), 400),
+    ):
+        with in_process(make_answerer(), settings) as few, few.client() as client:
             told = client.post("/v1/completions", json=body)
             assert told.status_code == status
             assert ("retry-after" in told.headers) == (status == 429)
@@ -417,18 +423,18 @@ def test_one_response_has_no_more_choices_than_it_may(make_answerer: Answering) 
         body = {"model": MODEL, "prompt": ["what is x?"] * prompts, "n": n}
         return client.post("/v1/completions", json=body)
 
-    with serving(make_answerer()) as served, served.client() as client:
+    with in_process(make_answerer()) as served, served.client() as client:
         assert len(ask(client, 4, 64).json()["choices"]) == 256
         told = ask(client, 4, 65)
         assert told.status_code == 400 and told.json()["error"]["param"] == "n"
         assert "260" in told.json()["error"]["message"]
-    many = Settings(max_prompts=300, queue=400)
-    with serving(make_answerer(), many) as served, served.client() as client:
+    many = ServiceSettings(max_prompts=300, queue=400)
+    with in_process(make_answerer(), many) as served, served.client() as client:
         assert len(ask(client, 300, 1).json()["choices"]) == 300  # as it was told to
         assert ask(client, 151, 2).json()["error"]["param"] == "n"
 
 
-def test_a_request_keeps_the_name_that_its_client_gave_it(served: Served) -> None:
+def test_a_request_keeps_the_name_that_its_client_gave_it(served: InProcess) -> None:
     with served.client() as client:
         names = ("trace-0af7651916cd43dd", "a" * 128, "", "two words", "a" * 129, "what is x?")
         told = [
@@ -444,7 +450,7 @@ def test_a_request_keeps_the_name_that_its_client_gave_it(served: Served) -> Non
     assert done.json()["id"] == f"chatcmpl-{line['request']}"
 
 
-def test_what_a_path_does_not_take(served: Served) -> None:
+def test_what_a_path_does_not_take(served: InProcess) -> None:
     with served.client() as client:
         for method, path in (("GET", "/v1/chat/completions"), ("POST", "/v1/models")):
             told = client.request(method, path)

@@ -12,8 +12,8 @@ import pytest
 
 from executor.ledger import Ledger
 from executor.strategy import Majority
-from planner.service.answering.answerer import Answered, Query, Report
-from planner.service.http.settings import Settings
+from planner.service.answering.answerer import Query, QueryResult, ReportProgress
+from planner.service.http.settings import ServiceSettings
 from tests.helpers.served_app import MODEL, Served, chat, serving, until
 
 # Bytes: more than the buffers between a server and its client hold.
@@ -24,13 +24,13 @@ class Flood:
     """An answerer of more text than lies between a server and its client."""
 
     model = MODEL
-    places = 1
+    concurrency = 1
 
     def __init__(self, characters: int) -> None:
         self._text = "x" * characters
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
-        return Answered(
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
+        return QueryResult(
             (self._text,), ("stop",), None, Majority(1), "all", None, None, Ledger(), 0.0,
             {"flops": None, "usd": None, "seconds": None}, (), {},
         )  # fmt: skip
@@ -73,7 +73,7 @@ def received(client: socket.socket) -> int:
 def test_a_client_that_reads_nothing_is_let_go(stream: bool) -> None:
     body = json.dumps(chat(stream=stream)).encode()
     with (
-        serving(Flood(SIZE), Settings(write_seconds=0.3)) as served,
+        serving(Flood(SIZE), ServiceSettings(write_seconds=0.3)) as served,
         asking(served, body) as client,
     ):
         connections = served.server.server_state.connections
@@ -82,7 +82,7 @@ def test_a_client_that_reads_nothing_is_let_go(stream: bool) -> None:
         until(lambda: not connections, seconds=20)
         assert time.monotonic() - began >= 0.25
         until(lambda: served.events())
-        assert served.desk.queue.running == 0
+        assert served.handler.queue.running == 0
         assert served.metric('apportion_cancelled_total{reason="unread"}') == 1
         (line,) = served.events("unread")
         assert line["seconds"] == 0.3
@@ -92,7 +92,7 @@ def test_a_client_that_reads_nothing_is_let_go(stream: bool) -> None:
 
 def test_a_client_that_reads_slowly_gets_it_all() -> None:
     with (
-        serving(Flood(SIZE), Settings(write_seconds=0.5)) as served,
+        serving(Flood(SIZE), ServiceSettings(write_seconds=0.5)) as served,
         asking(served, json.dumps(chat()).encode()) as client,
     ):
         client.settimeout(10)

@@ -15,14 +15,14 @@ from starlette.types import Message
 from executor.ledger import Ledger
 from executor.policies.simulated import SimulatedPolicy, reference_answer
 from executor.strategy import Greedy
-from planner.service.answering.answerer import Answered, Progress, Query, Report
-from planner.service.answering.client_task import Attended
+from planner.service.answering.answerer import Query, QueryProgress, QueryResult, ReportProgress
 from planner.service.answering.simulated import SimulatedAnswerer
-from planner.service.http.requests import MOST_CHOICES, CompletionRequest
-from planner.service.http.response_formats import PLAIN, Writer, split
-from planner.service.http.settings import Settings
-from planner.service.http.streaming import Latest, stream
-from tests.helpers.served_app import MODEL, chat, serving
+from planner.service.http.client_task import ClientTask
+from planner.service.http.requests import MAX_N, CompletionRequest
+from planner.service.http.response_formats import TEXT_FORMAT, ResponseWriter, split_words
+from planner.service.http.settings import ServiceSettings
+from planner.service.http.streaming import LatestProgress, send_events
+from tests.helpers.served_app import MODEL, chat, in_process
 from tests.planner.service.conftest import Answering
 
 PATH = "/v1/chat/completions"
@@ -31,10 +31,10 @@ PATH = "/v1/chat/completions"
 class Talkative(SimulatedAnswerer):
     """Reports a thousand times on the way."""
 
-    async def answer(self, query: Query, progress: Report) -> Answered:
+    async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         for stage in ("probing", "searching"):
             for tokens in range(500):
-                progress(Progress(stage, tokens, None, None))
+                progress(QueryProgress(stage, tokens, None, None))
                 await asyncio.sleep(0.001)
         return await super().answer(query, progress)
 
@@ -52,13 +52,13 @@ def events(response: httpx.Response) -> tuple[list[str], list[Any]]:
 
 @given(st.text())
 def test_pieces_make_up_the_text(text: str) -> None:
-    pieces = split(text)
+    pieces = split_words(text)
     assert "".join(pieces) == text
     assert all(pieces)
 
 
 def test_progress_is_told_in_comments(make_answerer: Answering) -> None:
-    with serving(make_answerer(latency=0.5)) as served, served.client() as client:
+    with in_process(make_answerer(latency=0.5)) as served, served.client() as client:
         comments, records = events(client.post(PATH, json=chat(stream=True)))
     progress = json.loads(comments[0].removeprefix("apportion "))
     assert progress == {
@@ -68,7 +68,7 @@ def test_progress_is_told_in_comments(make_answerer: Answering) -> None:
 
 
 def test_a_stream_says_what_was_run_whether_asked_or_not(make_answerer: Answering) -> None:
-    with serving(make_answerer(p=1.0)) as served, served.client() as client:
+    with in_process(make_answerer(p=1.0)) as served, served.client() as client:
         for more in ({}, {"explain": True}, {"stream_options": {"include_usage": True}}):
             body = chat("what is x?", stream=True, n=2, **more)
             _, records = events(client.post(PATH, json=body))
@@ -84,7 +84,7 @@ def test_a_stream_says_what_was_run_whether_asked_or_not(make_answerer: Answerin
 
 
 def test_of_several_prompts_a_stream_says_what_was_run_for_each(make_answerer: Answering) -> None:
-    with serving(make_answerer(p=1.0)) as served, served.client() as client:
+    with in_process(make_answerer(p=1.0)) as served, served.client() as client:
         body = {"model": MODEL, "prompt": ["what is x?", "what is y?"], "stream": True}
         _, records = events(client.post("/v1/completions", json=body))
     told = records[-1]["apportion"]
@@ -93,7 +93,7 @@ def test_of_several_prompts_a_stream_says_what_was_run_for_each(make_answerer: A
 
 
 def test_only_who_asks_gets_progress_as_chunks(make_answerer: Answering) -> None:
-    with serving(make_answerer(latency=0.5)) as served, served.client() as client:
+    with in_process(make_answerer(latency=0.5)) as served, served.client() as client:
         comments, records = events(client.post(PATH, json=chat(stream=True, progress=True)))
         explained, others = events(client.post(PATH, json=chat(stream=True, explain=True)))
     assert not comments
@@ -106,7 +106,7 @@ def test_only_who_asks_gets_progress_as_chunks(make_answerer: Answering) -> None
 def test_a_search_that_reports_much_is_told_of_little(make_answerer: Answering) -> None:
     answerer = make_answerer()
     talkative = Talkative(answerer.policy, answerer._executor.grader)
-    with serving(talkative) as served, served.client() as client:
+    with in_process(talkative) as served, served.client() as client:
         comments, _ = events(client.post(PATH, json=chat(stream=True)))
     told = [json.loads(comment.removeprefix("apportion ")) for comment in comments]
     assert {one["stage"] for one in told} >= {"probing", "searching"}
@@ -118,14 +118,14 @@ def test_a_search_that_reports_much_is_told_of_little(make_answerer: Answering) 
 
 def test_a_silent_stream_says_that_it_is_alive(make_answerer: Answering) -> None:
     answerer = make_answerer(latency=1.0)
-    with serving(answerer, Settings(heartbeat=0.2)) as served, served.client() as client:
+    with in_process(answerer, ServiceSettings(heartbeat=0.2)) as served, served.client() as client:
         comments, records = events(client.post(PATH, json=chat(stream=True)))
     assert 2 <= comments.count("alive") <= 5
     assert records
 
 
 def test_a_fault_before_the_first_event_is_a_plain_response(make_answerer: Answering) -> None:
-    with serving(make_answerer(faults={1})) as served, served.client() as client:
+    with in_process(make_answerer(faults={1})) as served, served.client() as client:
         told = client.post(PATH, json=chat(stream=True))
     assert told.status_code == 503
     assert told.headers["content-type"] == "application/json"
@@ -134,7 +134,7 @@ def test_a_fault_before_the_first_event_is_a_plain_response(make_answerer: Answe
 def test_a_long_answer_arrives_whole(make_answerer: Answering) -> None:
     policy = SimulatedPolicy(depth=300, p=1.0, max_context=200_000)
     answerer = SimulatedAnswerer(policy, make_answerer()._executor.grader)
-    with serving(answerer) as served, served.client() as client:
+    with in_process(answerer) as served, served.client() as client:
         body = chat("long?", strategy="greedy", max_tokens=8192)
         whole = client.post(PATH, json=body).json()
         _, records = events(client.post(PATH, json=body | {"stream": True}))
@@ -144,8 +144,8 @@ def test_a_long_answer_arrives_whole(make_answerer: Answering) -> None:
 
 
 def test_a_stream_of_many_chunks_holds_few_of_them_and_up_nobody() -> None:
-    texts = tuple(f"{index} " + "word " * 200 for index in range(MOST_CHOICES))
-    answered = Answered(
+    texts = tuple(f"{index} " + "word " * 200 for index in range(MAX_N))
+    answered = QueryResult(
         texts, ("stop",) * len(texts), None, Greedy(), "all", None, None, Ledger(), 0.0, {}, (), {}
     )
     asked = CompletionRequest(model=MODEL, prompt="what is x?", n=len(texts), stream=True)
@@ -160,7 +160,7 @@ def test_a_stream_of_many_chunks_holds_few_of_them_and_up_nobody() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def answer() -> tuple[Answered, ...]:
+    async def answer() -> tuple[QueryResult, ...]:
         return (answered,)
 
     async def others() -> None:
@@ -171,10 +171,15 @@ def test_a_stream_of_many_chunks_holds_few_of_them_and_up_nobody() -> None:
 
     async def main() -> None:
         task = asyncio.create_task(others())
-        async with Attended(answer(), receive) as work:
+        async with ClientTask(answer(), receive) as work:
             tracemalloc.start()
-            await stream(
-                Writer(PLAIN, "id", asked), work, Latest(), send, heartbeat=60.0, failed=repr
+            await send_events(
+                ResponseWriter(TEXT_FORMAT, "id", asked),
+                work,
+                LatestProgress(),
+                send,
+                heartbeat=60.0,
+                on_failure=repr,
             )
             assert tracemalloc.get_traced_memory()[1] < 2 << 20  # all of them are more
             tracemalloc.stop()

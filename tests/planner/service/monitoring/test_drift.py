@@ -16,7 +16,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.plans.plan import Plan
 from planner.plans.reference import Cloud, Reference
-from planner.service.monitoring.drift import WINDOW, Drift, agreement_shift, mean_shift
+from planner.service.monitoring.drift import WINDOW, DriftMonitor, agreement_shift, mean_shift
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.probes import Probes, text_features
 from tests.helpers.plans import plan_with
@@ -74,7 +74,7 @@ def test_traffic_like_the_profile_raises_no_more_alarms_than_are_stated() -> Non
     size, windows = 50, 4
     shares = []
     for _ in range(14):
-        drift = Drift(plan_of(rng), window=size, false_alarms=ALARMS)
+        drift = DriftMonitor(plan_of(rng), window=size, false_alarms=ALARMS)
         found = [
             drift.observe(question(rng), None, (agreeing(rng), 4)) for _ in range(windows * size)
         ]
@@ -134,7 +134,7 @@ def test_counts_are_called_different_as_often_as_stated_where_they_are_not() -> 
 
 def test_harder_questions_are_drift_of_text_and_difficulty(plan: Plan) -> None:
     rng = np.random.default_rng(2)
-    drift = Drift(plan)
+    drift = DriftMonitor(plan)
     found = [
         drift.observe(question(rng, mean=35.0), None, (agreeing(rng), 4)) for _ in range(WINDOW)
     ]
@@ -148,7 +148,7 @@ def test_harder_questions_are_drift_of_text_and_difficulty(plan: Plan) -> None:
 
 def test_probes_that_agree_less_are_drift_of_agreement(plan: Plan) -> None:
     rng = np.random.default_rng(3)
-    drift = Drift(plan)
+    drift = DriftMonitor(plan)
     found = [drift.observe(question(rng), None, (agreeing(rng, 0.35), 4)) for _ in range(WINDOW)]
     assert [one.measure for one in found[-1]] == ["agreement"]
 
@@ -156,7 +156,7 @@ def test_probes_that_agree_less_are_drift_of_agreement(plan: Plan) -> None:
 def test_questions_left_unprobed_for_what_is_known_of_them_are_no_drift(plan: Plan) -> None:
     """Those that would agree are not probed: of the others few do, and that says nothing."""
     rng = np.random.default_rng(4)
-    drift = Drift(plan, window=100, false_alarms=ALARMS)
+    drift = DriftMonitor(plan, window=100, false_alarms=ALARMS)
     for _ in range(1000):
         agreed = agreeing(rng)
         drift.observe(question(rng), None, (agreed, 4) if agreed < 3 else None)
@@ -169,7 +169,7 @@ def test_probes_that_agree_less_are_drift_though_some_questions_were_not_probed(
     plan: Plan,
 ) -> None:
     rng = np.random.default_rng(8)
-    drift = Drift(plan)
+    drift = DriftMonitor(plan)
     for number in range(WINDOW):
         drift.observe(question(rng), None, (1, 4) if number % 4 else None)
     assert drift.findings["agreement"].drifted
@@ -205,7 +205,7 @@ def test_of_two_rows_of_counts_the_statistic_is_pearson_s() -> None:
 
 def test_a_plan_without_a_reference_watches_nothing() -> None:
     plain = plan_with(KNOWN, prm=None)
-    drift = Drift(plain)
+    drift = DriftMonitor(plain)
     assert not any(
         drift.observe(problem.text, None, None) for problem in simulated_problems(WINDOW)
     )

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from planner.service.http.settings import Settings
-from tests.helpers.served_app import MODEL, Served, chat, serving, until
+from planner.service.http.settings import ServiceSettings
+from tests.helpers.served_app import MODEL, Served, chat, in_process, serving, until
 from tests.planner.service.conftest import Answering
 
 SECRET = "the gardener did it"
@@ -75,7 +75,7 @@ def test_prompts_appear_in_no_log(
 
 
 def test_what_a_line_says(make_answerer: Answering) -> None:
-    with serving(make_answerer()) as served, served.client() as client:
+    with in_process(make_answerer()) as served, served.client() as client:
         told = client.post(PATH, json=chat(strategy="best_of_n(n=8)"))
         until(served.events)
     (line,) = served.events()
@@ -94,7 +94,7 @@ def test_what_a_line_says(make_answerer: Answering) -> None:
 
 
 def test_what_failed_is_told_without_its_message(make_answerer: Answering) -> None:
-    with serving(make_answerer(p=quoting)) as served, served.client() as client:
+    with in_process(make_answerer(p=quoting)) as served, served.client() as client:
         client.post(PATH, json=chat("broken"))
         until(served.events)
     (failed,) = served.events("failed")
@@ -104,8 +104,8 @@ def test_what_failed_is_told_without_its_message(make_answerer: Answering) -> No
 
 
 def test_prompts_are_logged_where_told_to(make_answerer: Answering) -> None:
-    settings = Settings(log_prompts=True)
-    with serving(make_answerer(), settings) as served, served.client() as client:
+    settings = ServiceSettings(log_prompts=True)
+    with in_process(make_answerer(), settings) as served, served.client() as client:
         told = client.post(PATH, json=chat(SECRET)).json()
         until(served.events)
     (line,) = served.events()
@@ -115,7 +115,7 @@ def test_prompts_are_logged_where_told_to(make_answerer: Answering) -> None:
 
 def test_health_and_metrics_are_not_logged_while_they_are_well(make_answerer: Answering) -> None:
     answerer = make_answerer()
-    with serving(answerer) as served, served.client() as client:
+    with in_process(answerer) as served, served.client() as client:
         for path in ("/healthz", "/readyz", "/metrics"):
             assert client.get(path).status_code == 200
         answerer.fault = "loading"

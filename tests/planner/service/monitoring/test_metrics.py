@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 
-from tests.helpers.served_app import Served, chat, serving, until
+from tests.helpers.served_app import InProcess, chat, in_process, until
 from tests.planner.service.conftest import Answering
 
 ENDS = {"counter": ("_total",), "histogram": ("_seconds",)}
 
 
-def families(served: Served) -> dict[str, str]:
+def families(served: InProcess) -> dict[str, str]:
     """The kind of each metric, by name."""
-    found = re.findall(r"^# TYPE (\S+) (\S+)$", served.desk.metrics.text().decode(), re.MULTILINE)
+    found = re.findall(
+        r"^# TYPE (\S+) (\S+)$", served.handler.metrics.text().decode(), re.MULTILINE
+    )
     return {name: kind for name, kind in found if not name.endswith("_created")}
 
 
-def series(served: Served) -> set[str]:
+def series(served: InProcess) -> set[str]:
     """Every metric with its labels."""
-    lines = served.desk.metrics.text().decode().splitlines()
+    lines = served.handler.metrics.text().decode().splitlines()
     return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
 
 
 def test_names_keep_to_the_conventions(make_answerer: Answering) -> None:
-    with serving(make_answerer()) as served:
+    with in_process(make_answerer()) as served:
         found = families(served)
     assert found
     for name, kind in found.items():
@@ -33,7 +35,7 @@ def test_names_keep_to_the_conventions(make_answerer: Answering) -> None:
 
 
 def test_no_client_makes_up_a_label(make_answerer: Answering) -> None:
-    with serving(make_answerer()) as served, served.client() as client:
+    with in_process(make_answerer()) as served, served.client() as client:
 
         def disturb(word: str) -> None:
             client.get(f"/{word}")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from planner.service.monitoring.snapshot import Shift, Snapshot
+from planner.service.monitoring.snapshot import DriftReading, TrafficSnapshot
 
 COUNTED = {
     "started": "2026-01-02T03:04:05.678+00:00", "running": 1, "waiting": 0, "places": 8,
@@ -16,7 +16,9 @@ COUNTED = {
 
 
 def test_it_takes_what_it_shows_and_leaves_the_rest() -> None:
-    made = Snapshot.of(COUNTED | {"last": [1, 2]}, drift={"text": Shift(3.0, 2.0)}, warnings=("w",))
+    made = TrafficSnapshot.from_counts(
+        COUNTED | {"last": [1, 2]}, drift={"text": DriftReading(3.0, 2.0)}, warnings=("w",)
+    )
     told = json.loads(json.dumps(made.to_dict()))
     assert {name: told[name] for name in COUNTED} == COUNTED
     assert told["drift"] == {"text": {"statistic": 3.0, "limit": 2.0}}
@@ -25,4 +27,6 @@ def test_it_takes_what_it_shows_and_leaves_the_rest() -> None:
 
 def test_a_count_that_is_missing_is_an_error() -> None:
     with pytest.raises(TypeError, match="tokens"):
-        Snapshot.of({name: value for name, value in COUNTED.items() if name != "tokens"})
+        TrafficSnapshot.from_counts(
+            {name: value for name, value in COUNTED.items() if name != "tokens"}
+        )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.difficulty.probes import Probes
 from tests.helpers.command import document
 from tests.helpers.page_sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app
 from tests.helpers.parsed_report import Page
-from tests.helpers.serving import serving
 
 PAIR = {"policy": POLICY, "prm": PRM}
 PUBLISHED = {"policy": "Llama-3.2-1B-Instruct", "prm": "RLHFlow-PRM-Deepseek-8B"}
@@ -26,7 +27,7 @@ PUBLISHED = {"policy": "Llama-3.2-1B-Instruct", "prm": "RLHFlow-PRM-Deepseek-8B"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with serving(page_app()) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with TestClient(page_app(), follow_redirects=False) as client:
         yield client
 
 
@@ -34,7 +35,7 @@ def client() -> Iterator[httpx.Client]:
 def bare() -> Iterator[httpx.Client]:
     """Where nothing is served but the page."""
     app = page_app(plan=False, traffic=False)
-    with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with TestClient(app, follow_redirects=False) as client:
         yield client
 
 
@@ -177,13 +178,18 @@ def test_a_text_that_is_none_is_refused_in_words(client: httpx.Client, body: byt
 def test_a_text_without_end_is_not_read_to_its_end(client: httpx.Client) -> None:
     sent = 0
 
-    def pieces() -> Iterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
         nonlocal sent
         for _ in range(1000):
             sent += 1
             yield b"a" * 65536
 
-    told = client.post("/api/difficulty", content=pieces(), headers=JSON)
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(page_app())
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as streaming:
+            return await streaming.post("/api/difficulty", content=pieces(), headers=JSON)
+
+    told = asyncio.run(post())
     assert told.status_code == 413 and "at most" in told.json()["error"]["message"]
     assert sent < 1000
     told = client.post("/api/difficulty", content=b"a" * 1_000_000, headers=JSON)

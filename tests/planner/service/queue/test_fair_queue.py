@@ -11,26 +11,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.service.http.faults import RequestError
-from planner.service.queue.fair_queue import Queue
+from planner.service.queue.fair_queue import (
+    FairQueue,
+    QueueError,
+    QueueFullError,
+    TooManyQuestionsError,
+    TurnTimeoutError,
+)
 
 
-async def work(queue: Queue, index: int, done: list[int], seconds: float = 0.0) -> None:
-    with queue.places(1) as places:
-        async with queue.turn(places):
+async def work(queue: FairQueue, index: int, done: list[int], seconds: float = 0.0) -> None:
+    with queue.reserve(1) as reservation:
+        async with queue.turn(reservation):
             await asyncio.sleep(seconds)
             done.append(index)
 
 
 def test_turns_come_in_order_and_so_many_at_once() -> None:
     async def main() -> list[int]:
-        queue, done = Queue(lambda: 2, 10), []  # type: ignore[var-annotated]
+        queue, done = FairQueue(lambda: 2, 10), []  # type: ignore[var-annotated]
         tasks = [asyncio.create_task(work(queue, i, done, 0.001)) for i in range(12)]
         await asyncio.sleep(0)
         assert (queue.running, queue.waiting) == (2, 10)
-        with pytest.raises(RequestError) as refused, queue.places(1):
+        with pytest.raises(QueueFullError), queue.reserve(1):
             pass
-        assert refused.value.status == 429
         await asyncio.gather(*tasks)
         assert (queue.running, queue.waiting) == (0, 0)
         return done
@@ -40,7 +44,7 @@ def test_turns_come_in_order_and_so_many_at_once() -> None:
 
 def test_who_gives_up_while_waiting_leaves_its_place() -> None:
     async def main() -> None:
-        queue, done = Queue(lambda: 1, 2), []  # type: ignore[var-annotated]
+        queue, done = FairQueue(lambda: 1, 2), []  # type: ignore[var-annotated]
         tasks = [asyncio.create_task(work(queue, i, done, 0.01)) for i in range(3)]
         await asyncio.sleep(0)
         tasks[1].cancel()
@@ -54,14 +58,14 @@ def test_who_gives_up_while_waiting_leaves_its_place() -> None:
 
 def test_a_place_is_given_back_when_its_own_question_ends() -> None:
     async def main() -> None:
-        queue = Queue(lambda: 1, 3)
-        with queue.places(3) as places:
-            async with queue.turn(places):
+        queue = FairQueue(lambda: 1, 3)
+        with queue.reserve(3) as reservation:
+            async with queue.turn(reservation):
                 assert (queue.running, queue.waiting) == (1, 2)
             assert (queue.running, queue.waiting) == (0, 2)
-            with queue.places(2):
+            with queue.reserve(2):
                 assert queue.waiting == 4
-                with pytest.raises(RequestError), queue.places(1):
+                with pytest.raises(QueueFullError), queue.reserve(1):
                     pass
         assert (queue.running, queue.waiting) == (0, 0)
 
@@ -71,7 +75,7 @@ def test_a_place_is_given_back_when_its_own_question_ends() -> None:
 def test_how_many_have_a_turn_is_asked_anew() -> None:
     async def main() -> None:
         most = 1
-        queue, done = Queue(lambda: most, 20), []  # type: ignore[var-annotated]
+        queue, done = FairQueue(lambda: most, 20), []  # type: ignore[var-annotated]
         tasks = [asyncio.create_task(work(queue, i, done, 0.01 * (i + 1))) for i in range(12)]
         await asyncio.sleep(0)
         assert (queue.running, queue.waiting, queue.capacity) == (1, 11, 21)
@@ -94,10 +98,10 @@ def test_how_many_have_a_turn_is_asked_anew() -> None:
 
 def test_failures_do_not_say_how_long_an_answer_takes() -> None:
     async def main() -> None:
-        queue = Queue(lambda: 1, 10)
+        queue = FairQueue(lambda: 1, 10)
         for fails in (False, True):
-            with contextlib.suppress(OSError), queue.places(1) as places:
-                async with queue.turn(places):
+            with contextlib.suppress(OSError), queue.reserve(1) as reservation:
+                async with queue.turn(reservation):
                     if fails:
                         raise OSError
                     await asyncio.sleep(0.05)
@@ -108,12 +112,12 @@ def test_failures_do_not_say_how_long_an_answer_takes() -> None:
 
 def test_when_to_ask_again_grows_with_the_queue() -> None:
     async def main() -> None:
-        queue, done = Queue(lambda: 1, 100), []  # type: ignore[var-annotated]
+        queue, done = FairQueue(lambda: 1, 100), []  # type: ignore[var-annotated]
         assert queue.retry_after() == 1.0
         await work(queue, 0, done, 0.02)
         alone = queue.retry_after()
         assert 0.02 <= alone < 0.1
-        with queue.places(9):
+        with queue.reserve(9):
             assert queue.retry_after() == pytest.approx(10 * alone)
 
     asyncio.run(main())
@@ -121,25 +125,24 @@ def test_when_to_ask_again_grows_with_the_queue() -> None:
 
 def test_what_finds_no_room_now_may_come_again_whatever_there_was_room_for() -> None:
     most = 1
-    queue = Queue(lambda: most, 2)
+    queue = FairQueue(lambda: most, 2)
     for key in (None, 0):
-        with pytest.raises(RequestError) as refused, queue.places(4, key):
+        with pytest.raises(QueueFullError), queue.reserve(4, key):
             pass
-        assert (refused.value.status, refused.value.code) == (429, "queue_full")
     most = 2
-    with queue.places(4):
+    with queue.reserve(4):
         pass
 
 
 def test_loading_the_models_is_no_part_of_what_an_answer_takes() -> None:
     async def main() -> None:
-        queue = Queue(lambda: 1, 8)
-        with queue.places(1) as places:
-            async with queue.turn(places) as turn:
+        queue = FairQueue(lambda: 1, 8)
+        with queue.reserve(1) as reservation:
+            async with queue.turn(reservation) as turn:
                 await asyncio.sleep(0.2)  # they are loaded
-                queue.work(turn)
+                queue.start_work(turn)
                 await asyncio.sleep(0.02)
-                queue.work(turn)
+                queue.start_work(turn)
         assert 0.02 <= queue.retry_after() < 0.2
 
     asyncio.run(main())
@@ -148,14 +151,14 @@ def test_loading_the_models_is_no_part_of_what_an_answer_takes() -> None:
 def test_once_models_are_there_those_in_line_are_let_in() -> None:
     async def main() -> None:
         most = 1
-        queue, done = Queue(lambda: most, 8), []  # type: ignore[var-annotated]
-        with queue.places(1) as places:
-            async with queue.turn(places) as turn:
+        queue, done = FairQueue(lambda: most, 8), []  # type: ignore[var-annotated]
+        with queue.reserve(1) as reservation:
+            async with queue.turn(reservation) as turn:
                 others = [asyncio.create_task(work(queue, i, done)) for i in range(3)]
                 await asyncio.sleep(0)
                 assert (queue.running, queue.waiting) == (1, 3)
                 most = 4
-                queue.work(turn)
+                queue.start_work(turn)
                 assert (queue.running, queue.waiting) == (4, 0)
                 await asyncio.gather(*others)
         assert done == [0, 1, 2]
@@ -164,22 +167,22 @@ def test_once_models_are_there_those_in_line_are_let_in() -> None:
 
 
 async def request(
-    queue: Queue, name: str, questions: int, told: list[str], key: int | None = None
+    queue: FairQueue, name: str, questions: int, told: list[str], key: int | None = None
 ) -> None:
     """One request of some questions, each of which takes a moment."""
 
     async def one() -> None:
-        async with queue.turn(places):
+        async with queue.turn(reservation):
             told.append(name)
             await asyncio.sleep(0.001)
 
-    with queue.places(questions, key) as places:
+    with queue.reserve(questions, key) as reservation:
         await asyncio.gather(*(one() for _ in range(questions)))
 
 
 def test_a_request_of_many_questions_holds_up_nobody() -> None:
     async def main() -> list[str]:
-        queue, told = Queue(lambda: 2, 100), []  # type: ignore[var-annotated]
+        queue, told = FairQueue(lambda: 2, 100), []  # type: ignore[var-annotated]
         many = asyncio.create_task(request(queue, "many", 40, told))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -196,7 +199,7 @@ def test_a_request_of_many_questions_holds_up_nobody() -> None:
 
 def test_a_key_of_many_requests_holds_up_no_other_key() -> None:
     async def main() -> list[str]:
-        queue, told = Queue(lambda: 2, 100), []  # type: ignore[var-annotated]
+        queue, told = FairQueue(lambda: 2, 100), []  # type: ignore[var-annotated]
         busy = [asyncio.create_task(request(queue, "busy", 1, told, 0)) for _ in range(40)]
         await asyncio.sleep(0)
         other = asyncio.create_task(request(queue, "other", 3, told, 1))
@@ -209,33 +212,30 @@ def test_a_key_of_many_requests_holds_up_no_other_key() -> None:
 
 def test_a_key_gets_its_share_of_the_places_and_no_more() -> None:
     async def main() -> None:
-        queue = Queue(lambda: 2, 8, per_key=4)
-        with queue.places(3, key=0):
-            with pytest.raises(RequestError) as refused, queue.places(2, key=0):
+        queue = FairQueue(lambda: 2, 8, max_per_key=4)
+        with queue.reserve(3, key=0):
+            with pytest.raises(QueueFullError), queue.reserve(2, key=0):
                 pass
-            assert (refused.value.status, refused.value.code) == (429, "queue_full")
-            with queue.places(4, key=1):
+            with queue.reserve(4, key=1):
                 assert queue.waiting == 7
-        with pytest.raises(RequestError) as refused, queue.places(5, key=0):
+        with pytest.raises(TooManyQuestionsError), queue.reserve(5, key=0):
             pass
-        assert refused.value.status == 400  # never
-        with queue.places(4, key=0):
+        with queue.reserve(4, key=0):
             pass
 
     asyncio.run(main())
 
 
 def test_a_busy_key_does_not_lock_another_out() -> None:
-    queue = Queue(lambda: 1, 4, keys=2)
+    queue = FairQueue(lambda: 1, 4, keys=2)
     with contextlib.ExitStack() as busy:
         for _ in range(4):
-            busy.enter_context(queue.places(1, key=0))
-        with pytest.raises(RequestError) as refused, queue.places(1, key=0):
+            busy.enter_context(queue.reserve(1, key=0))
+        with pytest.raises(QueueFullError), queue.reserve(1, key=0):
             pass
-        assert (refused.value.status, refused.value.code) == (429, "queue_full")
-        with queue.places(1, key=1):
+        with queue.reserve(1, key=1):
             assert queue.waiting == 5
-            with pytest.raises(RequestError, match="the queue is full"), queue.places(1, key=1):
+            with pytest.raises(QueueFullError, match="the queue is full"), queue.reserve(1, key=1):
                 pass
 
 
@@ -249,10 +249,10 @@ def test_every_key_gets_its_first_questions_in(
     asked: list[tuple[int, int, bool]], keys: int, concurrency: int, room: int
 ) -> None:
     """Whatever others hold. Nobody holds more than there is, and one key alone half the room."""
-    queue = Queue(lambda: concurrency, room, keys=keys)
+    queue = FairQueue(lambda: concurrency, room, keys=keys)
     with contextlib.ExitStack() as alone:
         for _ in range(concurrency + room // 2):
-            alone.enter_context(queue.places(1, key=0))
+            alone.enter_context(queue.reserve(1, key=0))
     first = max(1, room // 2 // keys) if keys <= (room + 1) // 2 + 1 else 0
     held: Counter[int] = Counter()
     with contextlib.ExitStack() as all_of_them:
@@ -262,30 +262,29 @@ def test_every_key_gets_its_first_questions_in(
                 one, number, stack = going.pop(0)
                 stack.close()
                 held[one] -= number
-            with contextlib.suppress(RequestError), contextlib.ExitStack() as stack:
-                stack.enter_context(queue.places(questions, key % keys))
+            with contextlib.suppress(QueueError), contextlib.ExitStack() as stack:
+                stack.enter_context(queue.reserve(questions, key % keys))
                 going.append((key % keys, questions, stack.pop_all()))
                 all_of_them.push(going[-1][2])
                 held[key % keys] += questions
             assert queue.waiting == held.total() <= queue.capacity
             for one in range(keys):
                 if held[one] < first:
-                    with queue.places(first - held[one], one):
+                    with queue.reserve(first - held[one], one):
                         pass
     assert queue.waiting == 0
 
 
 def test_a_turn_that_does_not_come_in_time() -> None:
     async def main() -> None:
-        queue, told = Queue(lambda: 1, 8), []  # type: ignore[var-annotated]
+        queue, told = FairQueue(lambda: 1, 8), []  # type: ignore[var-annotated]
         first = asyncio.create_task(work(queue, 0, told, 0.2))
         await asyncio.sleep(0)
-        with queue.places(1) as places:
-            with pytest.raises(RequestError) as refused:
-                async with queue.turn(places, within=0.01):
+        with queue.reserve(1) as reservation:
+            with pytest.raises(TurnTimeoutError) as refused:
+                async with queue.turn(reservation, timeout=0.01):
                     told.append(1)
-            assert (refused.value.status, refused.value.code) == (503, "deadline_exceeded")
-            assert int(refused.value.headers["Retry-After"]) >= 1
+            assert refused.value.retry_after > 0
         await first
         assert told == [0]
         assert (queue.running, queue.waiting) == (0, 0)
@@ -304,7 +303,7 @@ def test_whatever_comes_and_goes_nothing_is_left(
     """Never more turns than allowed; all that stays is answered once; all places come back."""
 
     async def main() -> None:
-        queue, told = Queue(lambda: concurrency, 100), []  # type: ignore[var-annotated]
+        queue, told = FairQueue(lambda: concurrency, 100), []  # type: ignore[var-annotated]
         tasks = [
             asyncio.create_task(request(queue, str(index), questions, told, key))
             for index, (questions, key) in enumerate(requests)
@@ -320,7 +319,7 @@ def test_whatever_comes_and_goes_nothing_is_left(
             if not task.cancelled():
                 assert counted[str(index)] == questions
         assert (queue.running, queue.waiting) == (0, 0)
-        with queue.places(queue.capacity):  # all of them are free
+        with queue.reserve(queue.capacity):  # all of them are free
             pass
 
     asyncio.run(main())

@@ -1,0 +1,74 @@
+"""The project's folders, and files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from executor.errors import InputError
+
+
+def data_folder() -> Path:
+    """Return the project's folder `data/`, in the source tree or inside an installed wheel."""
+    root = Path(__file__).resolve().parent.parent
+    installed = root / "planner" / "data"
+    return installed if installed.is_dir() else root / "data"
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder of this project; the variable APPORTION_CACHE moves it."""
+    chosen = os.environ.get("APPORTION_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("apportion"))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it appears whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(scratch, 0o644)
+            os.replace(scratch, path)
+        except BaseException:
+            os.unlink(scratch)
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def written_whole(target: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Yield a scratch folder that becomes `target` at the end, so `target` is never half written.
+
+    Args:
+        target: path of the finished folder. If the block fails, an existing folder stays.
+        replace: whether the new folder takes the place of one that exists by then.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch, old = (
+        Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)) for _ in range(2)
+    )
+    try:
+        yield scratch
+        # Only its owner may read a scratch folder; a checkpoint follows the umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        scratch.chmod(0o777 & ~umask)
+        if replace and target.exists():
+            target.rename(old / target.name)
+        if not target.exists():
+            scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,22 @@
+"""Options of `apportion plan`."""
+
+from pathlib import Path
+
+from planner.cli.options import Command, Parser, add_constraint, add_models, add_prices
+
+
+def add_arguments(parser: Parser) -> None:
+    """Models, limits, prices and the plan's file."""
+    add_models(parser, served=False)
+    add_constraint(parser)
+    add_prices(parser)
+    parser.add_argument("--out", type=Path, required=True, help="file of the plan")
+
+
+COMMAND = Command(
+    name="plan",
+    module="plan",
+    summary="choose a strategy and budget for every difficulty, and write them down",
+    examples="apportion plan --policy smollm2-135m --prm ./head --budget 16 --out plan.json",
+    add_arguments=add_arguments,
+)

@@ -1,0 +1,29 @@
+"""Options of `apportion replay`."""
+
+from planner.cli.options import Command, Parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Models, and how many samples each vote draws."""
+    parser.add_argument("--policy", help="policy (default: the only one in the store)")
+    parser.add_argument(
+        "--prm",
+        help="PRM (default: the only one in the store; if there are several, none, and only rules "
+        "without a score are replayed)",
+    )
+    parser.add_argument(
+        "--k",
+        metavar="K",
+        help="numbers of samples to draw, as in 4,16,64, or all (default: the powers of two)",
+    )
+
+
+COMMAND = Command(
+    name="replay",
+    module="replay",
+    summary="show the accuracy of every vote at every number of samples, from stored ones; runs "
+    "no model",
+    examples="apportion replay\n"
+    "apportion replay --policy lab-0.8m --prm lab-0.8m-prm --k all --json",
+    add_arguments=add_arguments,
+)

@@ -1,0 +1,38 @@
+"""Options of `apportion report`."""
+
+from pathlib import Path
+
+from planner.cli.options import Command, Parser, add_constraint, add_prices, add_published
+
+
+def add_arguments(parser: Parser) -> None:
+    """Models, file and format, published figures, limits and prices."""
+    parser.add_argument("--policy", help="policy (default: the only one in the store)")
+    parser.add_argument(
+        "--prm",
+        help="PRM (default: the only one there is evidence with; that of a bundled policy)",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="file of the report"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("html", "md", "json"),
+        default="html",
+        help="format of the report: a page, Markdown, or all of it as JSON (default: %(default)s)",
+    )
+    add_published(parser)
+    add_constraint(parser)
+    add_prices(parser)
+
+
+COMMAND = Command(
+    name="report",
+    module="report",
+    summary="write one self-contained page: the recommendation, the plots, what it rests on",
+    examples="apportion report --policy smollm2-135m --out report.html\n"
+    "apportion report --policy lab-0.8m --prm lab-0.8m-prm-weak --format md --out report.md\n"
+    "apportion report --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
+    "--out first.html",
+    add_arguments=add_arguments,
+)

@@ -1,0 +1,55 @@
+"""Tables that several commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from executor.strategy import key
+from planner.choice.recommend import Recommendation
+from planner.cli.console import count, share, table
+from planner.evaluation.run_summary import RunSummary
+from planner.prediction.beta import PERCENT
+
+
+def summary_table(title: str, summaries: Sequence[RunSummary]) -> Table:
+    """Runs for people: accuracy, interval and problems, tokens and latency."""
+    columns = [
+        "strategy", "accuracy [95 %]", "problems", "generated/problem", "PRM/problem", "latency, s",
+    ]  # fmt: skip
+    rows = [
+        [
+            s.name,
+            share(s.accuracy, s.interval),
+            str(s.problems),
+            count(s.tokens_per_problem),
+            count(s.prm_tokens_per_problem),
+            f"{s.seconds:.1f}",
+        ]
+        for s in summaries
+    ]
+    return table(title, columns, rows)
+
+
+def show_plan(console: Console, made: Sequence[Recommendation], out: Path) -> None:
+    """Print a plan: a strategy for each difficulty, notes, and the plan's file."""
+    rows = [
+        [
+            r.difficulty,
+            key(r.choice.strategy),
+            share(r.choice.predicted_accuracy, r.choice.interval),
+            str(r.choice.problems),
+            count(r.choice.cost.generated_tokens),
+            count(r.choice.cost.prm_tokens),
+        ]
+        for r in made
+    ]
+    columns = ["difficulty", "strategy", f"accuracy [{PERCENT}]", "problems", "generated", "PRM"]
+    console.print(table("plan", columns, rows))
+    for r in made:
+        for note in r.notes:
+            console.print(f"{r.difficulty}: {note}", highlight=False, markup=False)
+    console.print(f"written to {out}")

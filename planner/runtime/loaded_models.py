@@ -1,0 +1,133 @@
+"""The policies and PRMs of one session: each loads when first asked for, and once."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from executor.engines.options import EngineOptions
+from executor.engines.subprocess_engine import divided
+from executor.errors import InputError
+from executor.models.checkpoint import Checkpoint, parameter_count, read_config
+from executor.models.templates import PromptTemplate
+from executor.policies.base import Policy
+from executor.policies.served import ServedPolicy
+from executor.policies.vllm import VllmPolicy
+from executor.scorers.base import StepScorer
+from executor.scorers.prm import load_prm
+from executor.scorers.served import ServedScorer
+from executor.store.store import Store
+from planner.costs.architecture import Shape
+from planner.costs.measured import note_model
+from planner.runtime.model_ref import ModelRef
+from planner.runtime.reporter import Reporter
+from planner.runtime.settings import SessionSettings
+
+ServedModel = TypeVar("ServedModel")
+
+
+class LoadedModels:
+    """Policies and PRMs that are loaded in this process, or connected to on servers.
+
+    Args:
+        settings: of the engines and servers.
+        store: where the sizes of loaded models are kept.
+        reporter: told while a model loads, and of what a server cannot do.
+    """
+
+    def __init__(self, settings: SessionSettings, store: Store, reporter: Reporter) -> None:
+        self._settings = settings
+        self._store = store
+        self._reporter = reporter
+        self._policies: dict[Checkpoint, VllmPolicy | ServedPolicy] = {}
+        self._prms: dict[tuple[Checkpoint, str], StepScorer] = {}
+
+    def policy(
+        self, model: ModelRef, template: PromptTemplate, *, with_prm: bool = False
+    ) -> VllmPolicy | ServedPolicy:
+        """Load a policy, or return it if it is loaded.
+
+        Args:
+            model: the policy.
+            template: its prompt template.
+            with_prm: whether a PRM is loaded in this process too; the engines then share it.
+
+        Raises:
+            InputError: the policy was loaded with another template.
+            EngineError: vLLM cannot load it, or no server answers.
+        """
+        checkpoint = model.checkpoint
+        if checkpoint not in self._policies:
+            with self._reporter.status(f"loading policy {model.given}"):
+                options, _ = divided(self._settings.engine, with_prm=with_prm)
+                self._policies[checkpoint] = self._start(checkpoint, template, options)
+            self.note_size(model)
+        policy = self._policies[checkpoint]
+        if policy.template != template:
+            raise InputError(
+                f"policy {model.given} is loaded with another template than the plan's; "
+                "close the session, and open one for the plan"
+            )
+        return policy
+
+    def _start(
+        self, checkpoint: Checkpoint, template: PromptTemplate, options: EngineOptions
+    ) -> VllmPolicy | ServedPolicy:
+        """Load a policy in this process, or connect to the servers that have it."""
+        if not checkpoint.servers:
+            return VllmPolicy.load(checkpoint.name, checkpoint.location, template, options)
+        return self._with_notes(ServedPolicy.connect(checkpoint, template, self._settings.patience))
+
+    def prm(self, model: ModelRef, policy: Policy) -> StepScorer:
+        """Load a PRM for a policy, or return it if it is loaded.
+
+        Raises:
+            InputError: the PRM does not fit the policy.
+            EngineError: vLLM cannot load it, or no server answers.
+        """
+        at = (model.checkpoint, policy.name)
+        if at not in self._prms:
+            with self._reporter.status(f"loading PRM {model.given}"):
+                _, options = divided(self._settings.engine, with_prm=True)
+                prm = load_prm(model.given, policy.tokens, options, self._settings.patience)
+            self._prms[at] = self._with_notes(prm)
+            self.note_size(model)
+        return self._prms[at]
+
+    def _with_notes(self, model: ServedModel) -> ServedModel:
+        """Report what the servers of a model cannot do."""
+        if isinstance(model, ServedPolicy | ServedScorer):
+            for note in model.shortcomings:
+                self._reporter.say(f"note: {note}")
+        return model
+
+    def policy_named(self, name: str) -> VllmPolicy | ServedPolicy:
+        """The loaded policy of a name in evidence."""
+        return next(policy for policy in self._policies.values() if policy.name == name)
+
+    def prm_named(self, name: str | None) -> StepScorer | None:
+        """The loaded PRM of a name in evidence; None if none is loaded."""
+        return next((prm for prm in self._prms.values() if prm.name == name), None)
+
+    def release_lost(self) -> None:
+        """Release models whose engines were lost; they load again when they are asked for."""
+        for policy in [at for at, model in self._policies.items() if model.lost]:
+            self._policies.pop(policy).close()
+        for prm in [at for at, model in self._prms.items() if model.lost]:
+            self._prms.pop(prm).close()
+
+    def note_size(self, model: ModelRef) -> None:
+        """Keep a model's number of parameters and architecture in the store."""
+        size = None if model.folder is None else parameter_count(model.folder)
+        if size is not None:
+            shape = Shape.of(read_config(model.location))
+            note_model(self._store, model.name, size, shape)
+
+    def close(self) -> dict[str, int]:
+        """Release all models; the number of steps that each PRM could not score, by its name."""
+        unjudged: dict[str, int] = {}
+        for prm in self._prms.values():
+            unjudged[prm.name] = unjudged.get(prm.name, 0) + prm.unjudged
+            prm.close()
+        for policy in self._policies.values():
+            policy.close()
+        return unjudged

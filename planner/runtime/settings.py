@@ -1,0 +1,53 @@
+"""Settings of a session: how models are loaded and how the policy samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from executor.cluster.ray import ClusterOptions
+from executor.engines.options import EngineOptions
+from executor.errors import InputError
+from executor.servers.server import Patience
+from executor.strategy import Sampling
+
+PREFIX_BLOCK = 32
+"""Tokens of a prefix-cache block: a step is a few dozen tokens long, and engines reuse only whole
+blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Settings of every use case that runs models.
+
+    Attributes:
+        sampling: how the policy samples.
+        seed: base seed of all sampling.
+        concurrency: most problems in flight; None: as many as fill the engines.
+        engine: sizes of the policy's engine; the PRM's engine has the same.
+        template: name or file of a prompt template; None: the policy's own.
+        token_cap: most tokens generated for one problem; None: its budget of full responses.
+        early_stop: whether draws that cannot change the answer are left out; see `Executor`.
+        cluster: Ray cluster whose workers run the models, each with at most `concurrency`
+            problems; None: this process runs them.
+        patience: how long to wait for servers, in seconds.
+
+    Raises:
+        InputError: `concurrency` or `token_cap` is below 1.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    concurrency: int | None = None
+    engine: EngineOptions = field(default_factory=lambda: EngineOptions(block_size=PREFIX_BLOCK))
+    template: str | None = None
+    token_cap: int | None = None
+    early_stop: bool = False
+    cluster: ClusterOptions | None = None
+    patience: Patience = field(default_factory=Patience)
+
+    def __post_init__(self) -> None:
+        for option in ("concurrency", "token_cap"):
+            value = getattr(self, option)
+            if value is not None and value < 1:
+                name = option.replace("_", "-")
+                raise InputError(f"--{name} is {value}; expected at least 1")

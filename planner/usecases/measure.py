@@ -1,0 +1,135 @@
+"""Measure strategies: run them live on problems with known answers; the outcomes are evidence."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from executor.errors import InputError
+from executor.models.templates import PromptTemplate
+from executor.problem import Problem
+from executor.run.runner import ByStrategy, Models
+from executor.store.store import RunSpec
+from executor.strategy import Strategy, key, to_dict
+from planner.evaluation.run_summary import RunSummary, summarise_run
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
+from planner.usecases import DEFAULT_STORE
+from planner.usecases.open_session import open_session
+from planner.usecases.problem_files import Problems, read_problems
+from profiling.profiler import MEASURE
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What strategies reached on a set of problems.
+
+    Attributes:
+        policy: its name in evidence.
+        prm: name of the PRM; None without one.
+        runs: accuracy and tokens of each strategy.
+    """
+
+    policy: str
+    prm: str | None
+    runs: tuple[RunSummary, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "policy": self.policy,
+            "prm": self.prm,
+            "runs": [summary.to_dict() for summary in self.runs],
+        }
+
+
+def measure(
+    problems: Problems,
+    strategies: Sequence[Strategy],
+    *,
+    policy: str,
+    prm: str | None = None,
+    store: str = DEFAULT_STORE,
+    settings: SessionSettings | None = None,
+    session: Session | None = None,
+    reporter: Reporter = SilentReporter(),
+) -> Measurement:
+    """Run strategies on problems with known answers; problems that are done are not done again.
+
+    The outcomes stay in the store as evidence.
+
+    Args:
+        problems: a file of problems, several files, or the problems themselves, with answers.
+        strategies: to run, each with its budget.
+        policy: catalog name, checkpoint folder, hub id or address of a server.
+        prm: the same of a PRM, for the strategies that need one.
+        store: SQLAlchemy URL of the store, which is made if it does not exist.
+        settings: of sampling, engines, servers and cluster.
+        session: an open session, whose store and settings count; None: one for this call.
+        reporter: receives progress and remarks.
+
+    Raises:
+        InputError: a file or a model is missing or unfit, or a strategy needs a PRM.
+        EngineError: an engine was lost; the same call goes on from what is stored.
+    """
+    check_prm_given(strategies, prm)
+    found = read_problems(problems)
+    settings = settings or SessionSettings()
+    with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
+        model = opened.find_policy(policy)
+        models = opened.models(model, None if prm is None else opened.find_prm(prm))
+        template = opened.template(model)
+        runs = tuple(
+            run_strategy(opened, models, template, found, strategy)[0] for strategy in strategies
+        )
+    return Measurement(models.policy_name, models.prm_name, runs)
+
+
+def check_prm_given(strategies: Sequence[Strategy], prm: str | None) -> None:
+    """Check that strategies that need a PRM have one.
+
+    Raises:
+        InputError: a strategy needs a PRM, and none is given.
+    """
+    if prm is None:
+        for strategy in strategies:
+            if strategy.needs_prm:
+                raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+
+
+def run_strategy(
+    session: Session,
+    models: Models,
+    template: PromptTemplate,
+    problems: Sequence[Problem],
+    strategy: Strategy,
+    kind: str = MEASURE,
+) -> tuple[RunSummary, RunSpec]:
+    """Run one strategy on the problems that it has not been run on, and sum all of them up.
+
+    Args:
+        session: the open session.
+        models: loaded models; the PRM is left out if the strategy needs none.
+        template: prompt template of the policy.
+        problems: to solve.
+        strategy: to run.
+        kind: kind of the run in the store.
+
+    Returns:
+        The summary over all problems, and the run in the store.
+    """
+    if not strategy.needs_prm:
+        models = models.without_prm()
+    spec = RunSpec(
+        kind,
+        models.policy_name,
+        models.prm_name,
+        models.settings(template.to_dict(), strategy=to_dict(strategy)),
+    )
+    solve = functools.partial(models.run, ByStrategy(strategy))
+    work = session.run(f"{strategy.name}@{strategy.n}", problems, solve, spec, sequences=strategy.n)
+    outcomes = session.store.outcomes(spec, problems=problems, samples=False)
+    return summarise_run(key(strategy), outcomes, asdict(work)), spec

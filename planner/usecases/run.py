@@ -1,0 +1,177 @@
+"""Answer problems by a plan, or by strategies of the caller's own choice."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from executor.errors import InputError
+from executor.problem import Problem
+from executor.store.store import RunSpec, StoredOutcome
+from executor.strategy import Strategy
+from planner.evaluation.run_summary import RunSummary, summarise_run
+from planner.plans.compiled import CompiledPlan
+from planner.plans.plan import Plan
+from planner.plans.serialization import load_plan, run_settings
+from planner.runtime.model_ref import check_plan_prm
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.runtime.router import ByPlan
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
+from planner.usecases import DEFAULT_STORE
+from planner.usecases.measure import check_prm_given, run_strategy
+from planner.usecases.open_session import open_session
+from planner.usecases.problem_files import Problems, read_problems
+
+KIND = "run"
+"""Kind of these runs in a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredRun:
+    """One run with its answers.
+
+    Attributes:
+        summary: accuracy and tokens.
+        outcomes: one a problem, in the problems' order.
+        spec: the run in the store.
+    """
+
+    summary: RunSummary
+    outcomes: tuple[StoredOutcome, ...]
+    spec: RunSpec
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        answers = [
+            {
+                "id": stored.outcome.problem.id,
+                "answer": stored.outcome.answer,
+                "correct": stored.outcome.correct,
+                "difficulty": stored.note.get("difficulty"),
+                "estimate": stored.note.get("estimate"),
+                "strategy": stored.note.get("strategy"),
+                "ledger": stored.outcome.ledger.to_dict(),
+                "seconds": stored.outcome.seconds,
+            }
+            for stored in self.outcomes
+        ]
+        return self.summary.to_dict() | {"answers": answers}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers to problems.
+
+    Attributes:
+        runs: one by a plan, or one for each strategy.
+    """
+
+    runs: tuple[AnsweredRun, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"runs": [one.to_dict() for one in self.runs]}
+
+
+def run(
+    problems: Problems,
+    *,
+    plan: Plan | Path | str | None = None,
+    strategies: Sequence[Strategy] = (),
+    policy: str | None = None,
+    prm: str | None = None,
+    store: str = DEFAULT_STORE,
+    settings: SessionSettings | None = None,
+    session: Session | None = None,
+    reporter: Reporter = SilentReporter(),
+) -> Answers:
+    """Answer problems by a plan, or by strategies; problems that are done are not done again.
+
+    Args:
+        problems: a file of problems, several files, or the problems themselves.
+        plan: a plan, or its file; its sampling and template take the place of the settings'.
+        strategies: without a plan: to run, each with its budget.
+        policy: with strategies: the policy (catalog name, folder, hub id or address of a server).
+            With a plan: where its policy lies now; None: where the plan says.
+        prm: the same of the PRM; None with strategies: no PRM.
+        store: SQLAlchemy URL of the store, which is made if it does not exist.
+        settings: of sampling, engines, servers and cluster; None: the defaults, and draws that
+            cannot change an answer are left out.
+        session: an open session, whose store and settings count; None: one for this call.
+        reporter: receives progress and remarks.
+
+    Raises:
+        InputError: not one of plan and strategies is given, a file or a model is missing or unfit,
+            or a strategy needs a PRM.
+        EngineError: an engine was lost; the same call goes on from what is stored.
+    """
+    if (plan is None) == (not strategies):
+        raise InputError("run: give either --plan FILE, or --strategy NAME with --budget N")
+    settings = settings or SessionSettings(early_stop=True)
+    if plan is not None:
+        plan = plan if isinstance(plan, Plan) else load_plan(Path(plan))
+        policy = policy or plan.policy
+        if prm is None and plan.prm_in_use is not None:
+            prm = plan.prm_in_use
+            check_plan_prm(prm)
+    if policy is None:
+        raise InputError("--strategy needs a policy; give one with --policy")
+    check_prm_given(strategies, prm)
+    found = read_problems(problems, require_answers=False)
+    with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
+        if plan is not None:
+            return Answers((_run_plan(opened, plan, found, policy, prm),))
+        return Answers(_run_strategies(opened, strategies, found, policy, prm))
+
+
+def _run_plan(
+    session: Session, plan: Plan, problems: Sequence[Problem], policy: str, prm: str | None
+) -> AnsweredRun:
+    models = session.models(
+        session.find_policy(policy),
+        None if prm is None else session.find_prm(prm),
+        template=plan.template,
+        sampling=plan.sampling,
+    )
+    spec = RunSpec(
+        KIND,
+        models.policy_name,
+        models.prm_name,
+        models.settings(plan.template.to_dict(), plan=run_settings(plan)),
+    )
+    solve = functools.partial(models.run, ByPlan(CompiledPlan(plan)))
+    most = max(entry.strategy.n for entry in plan.entries.values())
+    work = session.run("running the plan", problems, solve, spec, sequences=most)
+    return _answered(session, spec, "plan", problems, asdict(work))
+
+
+def _run_strategies(
+    session: Session,
+    strategies: Sequence[Strategy],
+    problems: Sequence[Problem],
+    policy: str,
+    prm: str | None,
+) -> tuple[AnsweredRun, ...]:
+    model = session.find_policy(policy)
+    models = session.models(model, None if prm is None else session.find_prm(prm))
+    template = session.template(model)
+    answered = []
+    for strategy in strategies:
+        summary, spec = run_strategy(session, models, template, problems, strategy, kind=KIND)
+        answered.append(_answered(session, spec, summary.name, problems, summary.engine))
+    return tuple(answered)
+
+
+def _answered(
+    session: Session,
+    spec: RunSpec,
+    name: str,
+    problems: Sequence[Problem],
+    engine: Mapping[str, Any] | None,
+) -> AnsweredRun:
+    outcomes = tuple(session.store.outcomes(spec, problems=problems, samples=False))
+    return AnsweredRun(summarise_run(name, outcomes, engine), outcomes, spec)
