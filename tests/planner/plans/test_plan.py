@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
-from executor.resources import data_folder
+from executor.files import data_folder
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
