@@ -1,4 +1,4 @@
-"""Model names: what a name that the user gave stands for on this machine or on servers."""
+"""Resolution of model names: from a name to a checkpoint on this machine or on servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 def resolve(name: str, role: str) -> Checkpoint:
     """Return the checkpoint that `name` stands for: a catalog name, folder, hub id or address.
 
-    An address (`executor.servers.address`) says where a model is served. Its tokenizer and template
+    An address (`executor.servers.address`) names servers of a model. Its tokenizer and template
     come from the model that the address names, or else from the model that the first server names.
 
     Args:

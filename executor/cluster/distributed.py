@@ -252,7 +252,7 @@ class Workers:
         place.losses += 1
         place.why = why
         self.lost += 1
-        self._say(f"worker {place.number} was lost ({why}): what it had is run again")
+        self._say(f"worker {place.number} was lost ({why}); its problems run again")
         self._wake()
 
     def __enter__(self) -> Self:

@@ -264,7 +264,7 @@ class SubprocessEngine:
         with self._lock:
             future = self._asked.popleft() if self._asked else None
         if future is None:
-            return  # the engine was lost meanwhile, and the caller has been told
+            return  # the engine was lost meanwhile; the caller knows
         if isinstance(result, Exception):
             future.set_exception(result)
         else:

@@ -75,7 +75,7 @@ def located(name: str | None, model: str | None, option: str) -> str | None:
     address = None if name is None else read_address(name)
     if address is None:
         raise InputError(
-            f"--{option}-model {model}: goes with the address of a server, "
+            f"--{option}-model {model}: needs the address of a server, "
             f"as in --{option} http://localhost:8000/v1"
         )
     return str(Address(model, address.urls))

@@ -90,11 +90,11 @@ def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedMo
                 f"(status {answer.status_code}: {first_line(answer.text)}); PRMs go with --prm"
             )
         usage = _json(answer, url, "policy").get("usage") or {}
-        told = _post(client, url, "/inference/v1/abort_requests", {"request_ids": []}, "policy")
+        aborted = _post(client, url, "/inference/v1/abort_requests", {"request_ids": []}, "policy")
         return _served(
             client, url, model, "policy",
             cached=usage.get("prompt_tokens_details") is not None,
-            aborts=told.status_code == 200,
+            aborts=aborted.status_code == 200,
         )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _models(client: httpx.Client, url: str, role: str) -> list[dict[str, Any]]:
         models = _json(answer, url, role).get("data")
     if not isinstance(models, list) or not models or not all("id" in one for one in models):
         raise InputError(
-            f"{role} {url}: what answers there is no `vllm serve` "
+            f"{role} {url}: the answer is not that of a `vllm serve` "
             f"(/v1/models: status {answer.status_code})"
         )
     return models
@@ -195,7 +195,7 @@ def _json(answer: httpx.Response, url: str, role: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise InputError(f"{role} {url}: what answers there is no `vllm serve`")
+        raise InputError(f"{role} {url}: the answer is not that of a `vllm serve`")
     return found
 
 

@@ -129,11 +129,11 @@ class StoreConformance:
         assert [stored.outcome for stored in store.outcomes(EXAMPLE_RUN)] == [example_outcome(1)]
 
     def test_counts_that_nobody_knows_are_read_back_as_such(self, store: Store) -> None:
-        told = dataclasses.replace(example_outcome(1), unknown=frozenset({"prm", "prompt"}))
+        partly_known = dataclasses.replace(example_outcome(1), unknown=frozenset({"prm", "prompt"}))
         store.start(EXAMPLE_RUN)
-        store.save(EXAMPLE_RUN, told, {"seen": True})
+        store.save(EXAMPLE_RUN, partly_known, {"seen": True})
         (stored,) = store.outcomes(EXAMPLE_RUN)
-        assert stored.outcome == told
+        assert stored.outcome == partly_known
         assert stored.note["seen"] is True
 
     def test_whole_runs_take_the_place_of_others_at_once(self, store: Store) -> None:

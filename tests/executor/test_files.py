@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from executor.files import written_whole
+from executor.errors import InputError
+from executor.files import write_whole, written_whole
 
 
 def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -31,3 +34,24 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         (scratch / "b").write_text("4")
     assert [path.name for path in target.iterdir()] == ["b"]
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "plan.json"
+    write_whole(path, "a long old text")
+    write_whole(path, "π")
+    assert path.read_text(encoding="utf-8") == "π"
+    assert path.stat().st_mode & 0o777 == 0o644
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "new \ud800")
+
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+        write_whole(path, "new")
+    assert path.read_text(encoding="utf-8") == "π"
+    assert os.listdir(tmp_path) == ["plan.json"]

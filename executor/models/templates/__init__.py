@@ -66,7 +66,7 @@ class PromptTemplate:
             except TemplateError as error:
                 if not before:
                     raise
-                raise InputError(f"messages: the policy's chat template says: {error}") from None
+                raise InputError(f"messages: the chat template refuses them: {error}") from None
             return list(tokenizer.encode(text, add_special_tokens=False))
         if before:
             raise InputError(

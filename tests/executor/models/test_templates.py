@@ -64,7 +64,7 @@ def test_a_question_alone_is_asked_as_ever() -> None:
 def test_a_policy_that_cannot_be_told_what_was_said_before_is_not_asked() -> None:
     with pytest.raises(InputError, match="messages: the policy has no chat template; it takes one"):
         rendered(PLAIN, PromptTemplate(), *BEFORE)
-    with pytest.raises(InputError, match="template says: System role not supported"):
+    with pytest.raises(InputError, match="template refuses them: System role not supported"):
         rendered(STRICT, PromptTemplate(), *BEFORE)
     with pytest.raises(TemplateError):  # the template's own system prompt is the plan's mistake
         rendered(STRICT, TEMPLATE)

@@ -38,5 +38,5 @@ def test_two_options_make_one_name() -> None:
     assert located("http://a:1", "lab-0.8m", "policy") == "lab-0.8m@http://a:1/v1"
     assert located("lab-0.8m", None, "policy") == "lab-0.8m"
     for name in (None, "lab-0.8m"):
-        with pytest.raises(InputError, match="--prm-model x: goes with the address"):
+        with pytest.raises(InputError, match="--prm-model x: needs the address"):
             located(name, "x", "prm")
