@@ -101,7 +101,7 @@ def snapshot(
     """What the page shows of the traffic.
 
     Args:
-        counted: by the server, see `planner.service.monitoring.traffic.Traffic.to_dict`.
+        counted: by the server, see `planner.service.monitoring.traffic.TrafficCounter.to_dict`.
         plan: whose profile traffic is compared with.
         findings: of the last window of traffic, by measure.
     """
