@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -148,6 +149,20 @@ def in_process(
         assert running.portal is not None
         served.portal = running.portal
         yield served
+
+
+@contextmanager
+def asking(served: Served, body: dict[str, Any]) -> Iterator[socket.socket]:
+    """A connection on which a question was asked; the client goes when the block ends."""
+    content = json.dumps(body).encode()
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        head = (
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        )
+        client.sendall(head.encode() + content)
+        yield client
 
 
 def until(met: Any, seconds: float = 10.0) -> None:

@@ -1,1 +1,1 @@
-"""HTTP: the app, requests, responses, limits and keys."""
+"""HTTP: the application, requests, responses, limits, keys, and the server that runs it."""

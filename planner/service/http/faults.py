@@ -140,9 +140,9 @@ def from_validation_error(error: Mapping[str, Any], param: str | None = None) ->
         error: one of pydantic's `errors()`.
         param: the field as clients know it; None: the path of the error names it.
     """
-    where, message = error["loc"], str(error["msg"]).removeprefix("Value error, ")
+    path, message = error["loc"], str(error["msg"]).removeprefix("Value error, ")
     if param is None:
-        param = ".".join(str(part)[:64] for part in where if part != "body")
+        param = ".".join(str(part)[:64] for part in path if part != "body")
     match error["type"]:
         case "json_invalid":
             return RequestError(400, f"the body is not JSON: {message}", code="invalid_json")

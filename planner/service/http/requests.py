@@ -347,8 +347,8 @@ def _from_errors(errors: Sequence[ErrorDetails]) -> RequestError:
     # longest path belongs to the member that the client most likely meant.
     same = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
     error = max(same, key=lambda one: len(one["loc"]))
-    where = error["loc"]
-    first = str(where[0]) if where else ""
+    path = error["loc"]
+    first = str(path[0]) if path else ""
     if first in _REFUSED:
         more = f"; {_INSTEAD[first]}" if first in _INSTEAD else ""
         return RequestError(
@@ -358,8 +358,8 @@ def _from_errors(errors: Sequence[ErrorDetails]) -> RequestError:
     if error["type"] == "extra_forbidden":
         return from_validation_error(error)
     # The path of an error also names the member of a union: keep the names of fields only.
-    known = (str(part) for part in where if isinstance(part, int) or part in _FIELDS)
-    return from_validation_error(error, ".".join(known))
+    fields = (str(part) for part in path if isinstance(part, int) or part in _FIELDS)
+    return from_validation_error(error, ".".join(fields))
 
 
 def _parse_strategy(given: str | StrategySpec | None, budget: int | None) -> Strategy | None:

@@ -73,9 +73,9 @@ class DrainingServer(uvicorn.Server):
         try:
             await super().startup(sockets)
         except SystemExit:
-            where = f"--host {self.config.host} --port {self.config.port}"
+            address = f"--host {self.config.host} --port {self.config.port}"
             raise InputError(
-                f"{where}: the server cannot listen there; is the port taken?"
+                f"{address}: the server cannot listen there; is the port taken?"
             ) from None
         self._handler.log.info("listening", address=self.address)
         self._on_listening(self.address)

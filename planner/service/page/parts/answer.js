@@ -1,9 +1,9 @@
-// The recommendation and its figures, asked for anew whenever something else is chosen.
+// Requests and shows the recommendation and its figures whenever the choice changes.
 
-const FIGURES_AFTER = 150; // ms without another move: plots take longer than words
-const SPOKEN_AFTER = 600; // a screen reader is not to read every step of the slider
+const FIGURES_AFTER = 150; // ms without another change: plots take longer than text
+const SPOKEN_AFTER = 600; // ms: a screen reader must not read every step of the slider
 
-let wanted = null; // what is under way: an AbortController
+let wanted = null; // AbortController of the running request
 let figuresTimer = 0;
 let spokenTimer = 0;
 
@@ -12,9 +12,9 @@ function speak(words) {
   spokenTimer = setTimeout(() => (byId("spoken").textContent = words), SPOKEN_AFTER);
 }
 
-/** Say what is wrong where the answer would be, and show nothing that does not belong to it. */
+/** Show an error in place of the answer, and hide all that belongs to an earlier answer. */
 function showProblem(message) {
-  const parts = sentence(message).split(/(--[\w-]+)/); // options do not break at their hyphens
+  const parts = sentence(message).split(/(--[\w-]+)/); // an option must not be broken at its hyphens
   byId("problem").replaceChildren(
     ...parts.map((part, i) => (i % 2 ? element("span", { class: "whole" }, part) : part)),
   );
@@ -22,12 +22,12 @@ function showProblem(message) {
   byId("answer-body").replaceChildren();
   byId("figures").replaceChildren();
   byId("same").hidden = true;
-  clearTimeout(spokenTimer); // an alert speaks for itself
+  clearTimeout(spokenTimer); // a screen reader reads the alert anyway
 }
 
 function showAnswer(html, asked) {
   byId("problem").hidden = true;
-  byId("answer-body").innerHTML = html; // made by the server, which escapes all names
+  byId("answer-body").innerHTML = html; // the server made it, and escapes all names
   byId("command").replaceChildren(...commandLine(asked));
   byId("as-json").href = `api/recommend?${asked}`;
   byId("same").hidden = false;
@@ -35,7 +35,7 @@ function showAnswer(html, asked) {
   speak(said.map((one) => one.textContent).join(" "));
 }
 
-/** The tables and plots; what was unfolded stays so, and a table keeps the focus. */
+/** Show the tables and plots; unfolded parts stay unfolded, and a table keeps the focus. */
 function showFigures(html) {
   const figures = byId("figures");
   const open = [...figures.querySelectorAll("details[open]")].map((one) => one.querySelector("summary").id);
@@ -47,7 +47,7 @@ function showFigures(html) {
   figures.classList.remove("stale");
 }
 
-/** Ask for what is chosen; an answer that was overtaken is dropped. */
+/** Request the answer to the present choice; drop an answer to an earlier choice. */
 async function refresh() {
   const asked = question();
   history.replaceState(null, "", `?${asked}`);
@@ -84,7 +84,7 @@ async function draw(asked, own) {
   }
 }
 
-/** The difficulty of a pasted problem; choosing it is choosing that difficulty. */
+/** Estimate the difficulty of a pasted problem, and offer to choose it. */
 async function estimate() {
   const text = byId("text").value.trim();
   const told = byId("estimated");

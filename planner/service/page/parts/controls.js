@@ -1,4 +1,4 @@
-// What is chosen: filled from what the server knows, written to the address, read from it.
+// The controls: filled from the server's choices, and kept in the page's address.
 
 const SOURCES = {
   measured: ["Measured here", "Measured in this server's own store."],
@@ -12,14 +12,14 @@ const LEVELS = {
   hard: "Hard (below 0.10)",
 };
 
-let known = null; // the answer of api/choices
+let known = null; // the response of api/choices
 
 const policyRecord = () =>
   known.policies.find((one) => one.name === byId("policy").value) ??
   { name: byId("policy").value, source: "unknown", prms: known.prms, benchmarks: [] };
 const budget = () => 2 ** Number(byId("budget").value);
 
-/** A list of options, the chosen one kept even where the server does not know it. */
+/** Fill a list of options; keep the chosen one even if the server does not know it. */
 function fill(select, options, chosen) {
   if (!options.some(([value]) => value === chosen)) {
     if (chosen) options.push([chosen, chosen]);
@@ -29,7 +29,7 @@ function fill(select, options, chosen) {
   select.value = chosen;
 }
 
-/** The policies, those of one source together. */
+/** Fill the policies, grouped by source. */
 function fillPolicies(chosen) {
   const groups = Object.entries(SOURCES).map(([source, [label]]) => {
     const own = known.policies.filter((one) => one.source === source);
@@ -44,10 +44,10 @@ function fillPolicies(chosen) {
   select.value = chosen;
 }
 
-/** What goes with the policy: its PRMs, its evidence, and the difficulties that is told by. */
+/** Fill what depends on the policy: its PRMs, its evidence, and the difficulties. */
 function follow({ prm, benchmark, difficulty }) {
   const { source, prms } = policyRecord();
-  byId("policy-hint").textContent = SOURCES[source]?.[1] ?? "Of this policy nothing is known here.";
+  byId("policy-hint").textContent = SOURCES[source]?.[1] ?? "There is no evidence on this policy here.";
   fill(byId("prm"), [["", "None"], ...prms.map((name) => [name, name])], prm);
   const own = source === "published" ? [] : [["", "What was measured"]];
   const run = policyRecord().benchmarks;
@@ -59,7 +59,7 @@ function follow({ prm, benchmark, difficulty }) {
   followEvidence();
 }
 
-/** Published figures are of whole benchmarks: there is no difficulty to choose then. */
+/** Hide the difficulty for published figures, which are of whole benchmarks. */
 function followEvidence() {
   const benchmark = byId("benchmark").value;
   const printed = benchmark !== "" && !policyRecord().benchmarks.includes(benchmark);
@@ -76,7 +76,7 @@ function showBudget() {
   byId("budget").setAttribute("aria-valuetext", `${words} a problem`);
 }
 
-/** The slider's ends and ticks, and where it stands. */
+/** Set the slider's ends, ticks and position. */
 function setBudget({ least, most }, chosen) {
   const slider = byId("budget");
   slider.min = Math.log2(least);
@@ -90,13 +90,13 @@ function setBudget({ least, most }, chosen) {
   showBudget();
 }
 
-/** The target as a share, "" where none is wanted, NaN where it is no number. */
+/** The target as a share; "" if there is none, NaN if it is not a number. */
 function target() {
   const given = byId("target").value.trim().replace("%", "").replace(",", ".");
   return given === "" ? "" : Number(given) / 100;
 }
 
-/** What is asked, as the server takes it. */
+/** The parameters of a request to the server. */
 function question() {
   const asked = new URLSearchParams({ policy: byId("policy").value });
   for (const name of ["prm", "benchmark"]) {
@@ -108,7 +108,7 @@ function question() {
   return asked;
 }
 
-/** The command that answers the same, which breaks between its options. */
+/** The command that gives the same answer; its line may break between options. */
 function commandLine(asked) {
   const quoted = (value) => (/^[\w.\/:@+-]+$/.test(value) ? value : `'${value}'`);
   const options = [...asked].map(([name, value]) => `--${name.replace("_", "-")} ${quoted(value)}`);
@@ -117,7 +117,7 @@ function commandLine(asked) {
   ]);
 }
 
-/** Set everything as the address says, else as the server proposes. */
+/** Set all controls from the address, or from the server's proposal. */
 function setControls(choices, address) {
   known = choices;
   const policy = address.get("policy") || known.default.policy;

@@ -1,8 +1,8 @@
-// What is asked of the server, and how its errors are told.
+// Requests to the server, and their errors.
 
 const byId = (id) => document.getElementById(id);
 
-/** An answer that is an error: what the server said of it. */
+/** A response that is an error, with the server's message. */
 class Refused extends Error {
   constructor(message, status) {
     super(message);
@@ -10,14 +10,14 @@ class Refused extends Error {
   }
 }
 
-/** An address of this server; without a password that may stand in the page's own. */
+/** An address of this server, without a password that the page's own address may have. */
 function addressOf(path) {
   const address = new URL(path, document.baseURI);
   address.username = address.password = "";
   return address;
 }
 
-/** An answer of the server; throws Refused, and AbortError where it is no longer wanted. */
+/** The response of the server; throws Refused, and AbortError if the request was aborted. */
 async function ask(path, options = {}) {
   let response;
   try {
@@ -31,16 +31,16 @@ async function ask(path, options = {}) {
   try {
     message = (await response.json()).error.message;
   } catch {
-    // not one of this program's own errors: the status is all there is to say
+    // not an error in this program's own format: only the status is known
   }
   throw new Refused(message, response.status);
 }
 
-/** What the server said, with a capital and a full stop. */
+/** The message as a sentence, with a capital and a full stop. */
 const sentence = (words) =>
   `${words[0].toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 
-/** A new element with its attributes and what it holds; texts are texts, never markup. */
+/** A new element with attributes and children; a string is text, never markup. */
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);

@@ -1,4 +1,4 @@
-// What happens when: the page's events, and its beginning.
+// The page's event handlers, and its start.
 
 let typing = 0;
 

@@ -1,4 +1,4 @@
-// What passes through the server just now, asked for every few seconds while somebody looks.
+// The live traffic, requested every few seconds while the page is visible.
 
 const EVERY = 3000; // ms
 let trafficTimer = 0;
@@ -12,7 +12,7 @@ function duration(seconds) {
   return seconds < 172800 ? `${whole(seconds / 3600)} h` : `${whole(seconds / 86400)} days`;
 }
 
-/** A table of counts with their shares as bars; further columns are by name. */
+/** A table of counts with bars for their shares; further columns have names. */
 function counted(caption, heading, counts, further = {}) {
   const rows = Object.entries(counts);
   const total = rows.reduce((sum, [, count]) => sum + count, 0);
@@ -32,7 +32,7 @@ function counted(caption, heading, counts, further = {}) {
     element("tbody", {}, ...body));
 }
 
-/** Both mixes by all levels of either, in the order the server names difficulties in. */
+/** The live mix beside the profile's, by all levels of either, in the server's order. */
 function difficulties({ difficulties: live, expected }) {
   const order = [...known.difficulties, ...Object.keys(live)];
   const levels = [...new Set(order)].filter((one) => one in live || one in expected);
@@ -41,7 +41,7 @@ function difficulties({ difficulties: live, expected }) {
   return counted("Difficulty of queries", "Difficulty", counts, profiled);
 }
 
-/** What is going on, in a sentence or two. */
+/** A summary of the traffic in a sentence or two. */
 function inWords(now) {
   const up = (Date.now() - Date.parse(now.started)) / 1000;
   const { p50, p90 } = now.seconds;
@@ -78,7 +78,7 @@ async function followTraffic() {
   } catch (error) {
     byId("traffic-state").textContent = sentence(error.message);
     byId("traffic-body").replaceChildren();
-    if (error.status === 404) return; // nor will there be any later
+    if (error.status === 404) return; // this server has no traffic
   }
   trafficTimer = setTimeout(followTraffic, EVERY);
 }

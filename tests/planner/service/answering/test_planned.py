@@ -254,6 +254,7 @@ def test_the_ledger_of_a_query_is_known_though_it_is_not_answered(grader: MathGr
 def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) -> None:
     # Eight could settle the vote of sixteen, and are drawn first; they do not, and time runs out.
     service = service_of(grader, latency=0.5)
+    asyncio.run(service.answerer.ready())  # loading takes none of the question's time
     answered = service.ask(HARD, Constraint(budget=20, max_seconds=0.9), strategy=Majority(16))
     assert answered.finish == ("stop",)
     assert any("the vote of 8 that had ended is given" in note for note in answered.notes)
@@ -278,6 +279,7 @@ def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
 
 def test_of_a_search_cut_short_the_longest_part_is_given(grader: MathGrader) -> None:
     service = service_of(grader, latency=0.2)
+    asyncio.run(service.answerer.ready())
     answered = service.ask(EASY, Constraint(budget=20, max_seconds=0.5), strategy=Dvts(4))
     assert answered.finish == ("length",)
     assert answered.texts[0].startswith("Step 1") and "boxed" not in answered.texts[0]

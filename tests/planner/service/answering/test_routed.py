@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from executor.answers.grader import MathGrader
@@ -18,11 +17,12 @@ from executor.errors import InputError
 from executor.store.pending import Bounds
 from executor.store.store import Store
 from planner.service.answering.planned import PlanAnswerer
+from planner.service.feedback import recorder
 from planner.service.feedback.recorder import FeedbackRecorder
 from planner.service.http.feedback_route import feedback_router
 from planner.service.http.settings import ServiceSettings
 from planner.service.monitoring.drift import DriftMonitor
-from tests.helpers.served_app import MODEL, InProcess, chat, in_process, serving, until
+from tests.helpers.served_app import MODEL, InProcess, asking, chat, in_process, serving, until
 from tests.planner.service.answering.test_planned import EASY, HARD, Service, plan_of, service_of
 
 PATH = "/v1/chat/completions"
@@ -61,16 +61,16 @@ def test_a_request_has_limits_of_its_own(served: InProcess) -> None:
 
 
 def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
-    slow = service_of(grader, latency=1.0)
+    slow = service_of(grader, latency=5.0)
     with in_process(slow.answerer, SETTINGS) as served, served.client() as client:
         until(lambda: served.events("ready"))
-        told = client.post(PATH, json=chat(EASY.text, max_seconds=0.3, explain=True))
-    assert told.status_code == 200 and told.elapsed.total_seconds() < 0.9
+        told = client.post(PATH, json=chat(EASY.text, max_seconds=1.5, explain=True))
+    assert told.status_code == 200 and told.elapsed.total_seconds() < 4.0
     assert any("time ran out" in note for note in told.json()["apportion"][0]["notes"])
 
 
 def test_a_deadline_counts_from_when_the_request_came(grader: MathGrader) -> None:
-    slow = service_of(grader, latency=0.5)
+    slow = service_of(grader, latency=2.0)
     settings = replace(SETTINGS, concurrency=1)
     with in_process(slow.answerer, settings) as served, served.client() as client:
         until(lambda: served.events("ready"))
@@ -78,19 +78,19 @@ def test_a_deadline_counts_from_when_the_request_came(grader: MathGrader) -> Non
             first = pool.submit(client.post, PATH, json=chat(EASY.text))
             until(lambda: served.handler.queue.running == 1)
             told = client.post(PATH, json=chat(EASY.text, max_seconds=0.2))
+            assert not first.done()
             assert first.result().status_code == 200
-    assert told.status_code == 503 and told.elapsed.total_seconds() < 0.4
+    assert told.status_code == 503
     assert told.json()["error"]["code"] == "deadline_exceeded"
     assert int(told.headers["retry-after"]) >= 1
 
 
 def test_tokens_of_questions_without_an_answer_are_counted(grader: MathGrader) -> None:
-    slow = service_of(grader, latency=0.3)
-    with serving(slow.answerer, SETTINGS) as served, served.client() as client:
+    slow = service_of(grader, latency=60.0)
+    with serving(slow.answerer, SETTINGS) as served:
         until(lambda: served.events("ready"))
-        body = chat(EASY.text, strategy="majority", budget=8)
-        with pytest.raises(httpx.ReadTimeout):
-            client.post(PATH, json=body, timeout=httpx.Timeout(5, read=0.15))
+        with asking(served, chat(EASY.text, strategy="majority", budget=8)):
+            until(lambda: slow.executors[0].policy.calls)
         until(lambda: served.events())
         spent = slow.executors[0].policy.counters().generated
         (event,) = served.events()
@@ -242,7 +242,9 @@ def test_a_store_that_another_writes_holds_up_no_question(
             replies = [pool.submit(client.post, "/v1/feedback", json=told) for _ in range(48)]
             until(lambda: any(one.done() for one in replies))
             asked = client.post(PATH, json=chat(EASY.text, seed=2, n=2))  # needs a thread
-            assert asked.status_code == 200 and asked.elapsed.total_seconds() < 1
+            # To wait for the store would take as long as this.
+            assert asked.status_code == 200
+            assert asked.elapsed.total_seconds() < recorder._LOCK_SECONDS
             other.execute("ROLLBACK")
             answered = [one.result() for one in replies]
         refused = [one for one in answered if one.status_code == 503]

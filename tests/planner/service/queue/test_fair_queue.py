@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.service.queue import fair_queue
 from planner.service.queue.fair_queue import (
     FairQueue,
     QueueError,
@@ -18,6 +19,23 @@ from planner.service.queue.fair_queue import (
     TooManyQuestionsError,
     TurnTimeoutError,
 )
+
+
+class Clock:
+    """A clock in place of `time`, which a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(fair_queue, "time", clock)
+    return clock
 
 
 async def work(queue: FairQueue, index: int, done: list[int], seconds: float = 0.0) -> None:
@@ -96,7 +114,7 @@ def test_how_many_have_a_turn_is_asked_anew() -> None:
     asyncio.run(main())
 
 
-def test_failures_do_not_say_how_long_an_answer_takes() -> None:
+def test_failures_do_not_say_how_long_an_answer_takes(clock: Clock) -> None:
     async def main() -> None:
         queue = FairQueue(lambda: 1, 10)
         for fails in (False, True):
@@ -104,21 +122,22 @@ def test_failures_do_not_say_how_long_an_answer_takes() -> None:
                 async with queue.turn(reservation):
                     if fails:
                         raise OSError
-                    await asyncio.sleep(0.05)
-        assert queue.retry_after() >= 0.05
+                    clock.now += 0.05
+        assert queue.retry_after() == pytest.approx(0.05)
 
     asyncio.run(main())
 
 
-def test_when_to_ask_again_grows_with_the_queue() -> None:
+def test_when_to_ask_again_grows_with_the_queue(clock: Clock) -> None:
     async def main() -> None:
-        queue, done = FairQueue(lambda: 1, 100), []  # type: ignore[var-annotated]
+        queue = FairQueue(lambda: 1, 100)
         assert queue.retry_after() == 1.0
-        await work(queue, 0, done, 0.02)
-        alone = queue.retry_after()
-        assert 0.02 <= alone < 0.1
+        with queue.reserve(1) as reservation:
+            async with queue.turn(reservation):
+                clock.now += 0.02
+        assert queue.retry_after() == pytest.approx(0.02)
         with queue.reserve(9):
-            assert queue.retry_after() == pytest.approx(10 * alone)
+            assert queue.retry_after() == pytest.approx(0.2)
 
     asyncio.run(main())
 
@@ -134,16 +153,16 @@ def test_what_finds_no_room_now_may_come_again_whatever_there_was_room_for() -> 
         pass
 
 
-def test_loading_the_models_is_no_part_of_what_an_answer_takes() -> None:
+def test_loading_the_models_is_no_part_of_what_an_answer_takes(clock: Clock) -> None:
     async def main() -> None:
         queue = FairQueue(lambda: 1, 8)
         with queue.reserve(1) as reservation:
             async with queue.turn(reservation) as turn:
-                await asyncio.sleep(0.2)  # they are loaded
+                clock.now += 0.2  # they are loaded
                 queue.start_work(turn)
-                await asyncio.sleep(0.02)
+                clock.now += 0.02
                 queue.start_work(turn)
-        assert 0.02 <= queue.retry_after() < 0.2
+        assert queue.retry_after() == pytest.approx(0.02)
 
     asyncio.run(main())
 
