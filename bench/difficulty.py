@@ -23,7 +23,7 @@ from sklearn.model_selection import KFold
 sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from executor.strategy import Score
-from planner.evaluation.bootstrap import Problems
+from planner.evaluation.bootstrap import ProblemBootstrap
 from profiling.difficulty.estimator import LEVEL, DifficultyModel, intervals
 from profiling.difficulty.fitting import (
     DifficultyEstimator,
@@ -89,7 +89,7 @@ def judge(questions: Sequence[Probes], rates: np.ndarray, k: int) -> dict[str, A
     found = quality(ranges, base, ends, *counts.T)
     told = class_posterior(counts)
     names = [str(at) for at in range(len(rates))]
-    interval = Problems([names]).mean([covered])
+    interval = ProblemBootstrap([names]).mean([covered])
     return {
         "log_loss": found.log_loss,
         "base_log_loss": found.base_log_loss,

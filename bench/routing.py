@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Grader, MathGrader
 from executor.outcome import SampleRecord
 from executor.problem import problem_uid
-from planner.evaluation.bootstrap import Interval, Problems
+from planner.evaluation.bootstrap import Interval, ProblemBootstrap
 from planner.evaluation.crossfit import Arena, Indices, best_own, best_single
-from planner.evaluation.probing import LEVELS, Estimator, Probed, tokens_for
+from planner.evaluation.probing import LEVELS, Estimator, ProbedArena, tokens_for
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Head, classes
 from profiling.difficulty.fitting import PROBES, DifficultyEstimator
@@ -89,12 +89,12 @@ def estimators(
 Curve = list[tuple[list[Floats], list[Floats]]]
 
 
-def curves(probed: Sequence[Probed]) -> dict[str, Curve]:
+def curves(probed: Sequence[ProbedArena]) -> dict[str, Curve]:
     """Every way of routing, at every price."""
     ways = {
         "by four probes": lambda one, price: one.outcomes(one.by_expectation(price)),
         "by four probes, the most probable difficulty taken for certain":
-            lambda one, price: one.outcomes(one.by_name(price)),
+            lambda one, price: one.outcomes(one.by_most_probable(price)),
         "by the true difficulty, probes paid": lambda one, price: one.outcomes(one.by_truth(price)),
         "by the true difficulty": lambda one, price: _plainly(one, price, by_difficulty=True),
         "one strategy for all": lambda one, price: _plainly(one, price, by_difficulty=False),
@@ -107,7 +107,7 @@ def curves(probed: Sequence[Probed]) -> dict[str, Curve]:
     return found
 
 
-def _plainly(one: Probed, price: float, *, by_difficulty: bool) -> tuple[Floats, Floats]:
+def _plainly(one: ProbedArena, price: float, *, by_difficulty: bool) -> tuple[Floats, Floats]:
     """Without probes: the best of a problem's difficulty, or of all."""
     arena, strategies = one.arena, one.arena.parsed
     picked = np.empty(len(arena.problems), dtype=np.intp)
@@ -123,14 +123,14 @@ def _plainly(one: Probed, price: float, *, by_difficulty: bool) -> tuple[Floats,
     return arena.score(picked), arena.spent(picked)
 
 
-def _clairvoyant(one: Probed, price: float) -> tuple[Floats, Floats]:
+def _clairvoyant(one: ProbedArena, price: float) -> tuple[Floats, Floats]:
     arena = one.arena
     worth = arena.accuracy[:, one.allowed] - price * arena.tokens[:, one.allowed]
     picked = one.allowed[worth.argmax(axis=1)]
     return arena.score(picked), arena.spent(picked)
 
 
-def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: Problems) -> Any:
+def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: ProblemBootstrap) -> Any:
     """A curve where it is as accurate as a fixed strategy, and where it takes half the tokens.
 
     `tokens` is the ratio at equal accuracy, infinite where the curve does not reach it; `reached`
@@ -163,7 +163,7 @@ def foreseen(
     curve: Curve,
     fixed: tuple[list[Floats], list[Floats]],
     folds: Sequence[Indices],
-    problems: Problems,
+    problems: ProblemBootstrap,
 ) -> dict[str, Any]:
     """The same at a price that is chosen for each fold on all others.
 
@@ -195,9 +195,9 @@ def route(found: Sequence[Arena], budget: int) -> dict[str, Any]:
             pools, probes = pools_of(arena.policy, str(arena.prm), grader)
             trained = estimators(arena, pools, probes)
             probed.append(
-                Probed.draw(arena, pools, trained, probes=PROBES, draws=DRAWS, budget=budget)
+                ProbedArena.draw(arena, pools, trained, probes=PROBES, draws=DRAWS, budget=budget)
             )
-    problems = Problems([arena.problems for arena in found])
+    problems = ProblemBootstrap([arena.problems for arena in found])
     single = best_single(found, budget)
     targets = {
         f"best single strategy in hindsight, {single}":

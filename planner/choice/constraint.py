@@ -17,13 +17,15 @@ _LIMITS = ("budget", "max_flops", "max_seconds", "max_usd")
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What a choice must keep to; None where there is no limit.
+    """Limits and target of a choice; None if there is no limit.
 
     Attributes:
         budget: most generations a problem.
-        max_flops, max_seconds, max_usd: most of each a problem, expected.
-        target_accuracy: rather than the best, the cheapest that reaches this accuracy...
-        confidence: ...with at least this probability, chosen among others as it is.
+        max_flops, max_seconds, max_usd: highest expected cost of a problem.
+        target_accuracy: accuracy to reach; the choice is then the cheapest strategy that does, not
+            the best.
+        confidence: probability with which the chosen strategy must reach the target, although it
+            was chosen among others.
     """
 
     budget: int | None = None
@@ -60,9 +62,12 @@ class Constraint:
         return cls(**record)
 
     def needs(self, strategy: Strategy, cost: Cost, extra: int = 0) -> dict[str, float | None]:
-        """What a strategy needs of each limit that is set; None where that is not known.
+        """The need of a strategy by limit that is set; None if it is not known.
 
-        `extra` are generations besides its own: probes that it cannot use.
+        Args:
+            strategy: the strategy.
+            cost: its expected cost.
+            extra: generations besides its own: probes that it cannot use.
         """
         known: dict[str, float | None] = {
             "budget": strategy.n + extra,
@@ -73,7 +78,7 @@ class Constraint:
         return {name: known[name] for name in _LIMITS if getattr(self, name) is not None}
 
     def allows(self, strategy: Strategy, cost: Cost, extra: int = 0) -> bool:
-        """Whether a strategy of this expected cost keeps to the limits, for all that is known."""
+        """Whether a strategy of this expected cost keeps to the limits, as far as is known."""
         needs = self.needs(strategy, cost, extra)
         return all(need is not None and need <= getattr(self, name) for name, need in needs.items())
 

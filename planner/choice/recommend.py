@@ -15,22 +15,22 @@ from planner.choice.pareto import pareto_front
 from planner.choice.rules import cheapest_sure, most_accurate, sure_enough
 from planner.costs.cost import Rates
 
-_WIDE = 0.2  # an interval that is remarked upon
+_WIDE = 0.2  # width of an interval from which on a note says so
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A choice for one difficulty, what else there was, and what should be known about it.
+    """The strategy chosen for one difficulty, with its alternatives.
 
     Attributes:
-        difficulty: of the problems it is for.
-        choice: what to run.
-        alternatives: all else within the limits, the most accurate first.
-        notes: for people.
-        pareto: of the choice and its alternatives, those that no other beats in both cost and
-            accuracy, from the cheapest on.
-        cost_unit: what costs were compared by, see `cost_unit`.
-        chance: P(accuracy >= target) of the choice, taken alone; None where there is no target.
+        difficulty: difficulty of the problems that it is for.
+        choice: the strategy to run, with its estimate.
+        alternatives: all other strategies within the limits, the most accurate first.
+        notes: remarks for people.
+        pareto: the choice and the alternatives that no other beats in both cost and accuracy, the
+            cheapest first.
+        cost_unit: unit that costs were compared in, see `planner.choice.estimate.cost_unit`.
+        chance: P(accuracy >= target) of the choice, taken alone; None if there is no target.
     """
 
     difficulty: str
@@ -45,15 +45,20 @@ class Recommendation:
 def choose(
     difficulty: str, found: list[StrategyEstimate], constraint: Constraint, rates: Rates = NO_RATES
 ) -> Recommendation:
-    """The best of `found` under `constraint`.
+    """Choose the best of `found` under `constraint`; see `planner.choice.rules`.
 
-    Without a target: the highest predicted accuracy; among those within half a point of it, the
-    cheapest. With a target: the cheapest that is sure enough to reach it, the more so the more
-    there are to choose from, else the surest with a note. See `planner.choice.rules`. `rates` are
-    those that `found` was priced by, to say what is missing where a limit is on what is not known.
+    Without a target: the cheapest within half a point of the highest predicted accuracy. With a
+    target: the cheapest that is sure enough to reach it, else the surest with a note. The more
+    strategies there are to choose from, the surer each must be.
+
+    Args:
+        difficulty: difficulty of the problems.
+        found: estimates of all strategies.
+        constraint: limits and target.
+        rates: prices that `found` was priced by; a refusal names what they lack.
 
     Raises:
-        InputError: nothing keeps to the constraint.
+        InputError: no strategy keeps to the constraint.
     """
     allowed = [c for c in found if constraint.allows(c.strategy, c.cost, c.probe_generations)]
     if not allowed:
@@ -103,7 +108,7 @@ def unit_name(unit: str) -> str:
 
 
 def _left_out(found: list[StrategyEstimate], constraint: Constraint) -> list[str]:
-    """A note where a limit keeps strategies out only because their need of it is not known."""
+    """A note if a limit excludes strategies only because their need of it is not known."""
     unknown = [
         c
         for c in found

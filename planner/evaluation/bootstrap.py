@@ -1,4 +1,4 @@
-"""Intervals by resampling whole problems: everything that was done on a problem goes together."""
+"""Intervals by resampling whole problems, each with all that was run on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DRAWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its interval."""
+    """A value with its 95 % interval."""
 
     value: float
     low: float
@@ -26,11 +26,14 @@ class Interval:
     def from_draws(cls, value: float, draws: Floats) -> Interval:
         """The percentile interval of resampled values.
 
-        Draws that are NaN do not count; infinite ones do, and may be an end of it.
+        Args:
+            value: the value as observed.
+            draws: resampled values, shape `(draws,)`. NaN do not count; infinite values do, and may
+                be an end of the interval.
         """
         known = draws[~np.isnan(draws)]
         tail = (1 - LEVEL) / 2
-        # Between an infinite value and another there is nothing to interpolate.
+        # There is no interpolation between an infinite value and another.
         method: Literal["linear", "nearest"] = "linear" if np.isfinite(known).all() else "nearest"
         ends = [tail, 1 - tail]
         low, high = np.quantile(known, ends, method=method) if len(known) else (np.nan, np.nan)
@@ -41,13 +44,13 @@ class Interval:
         return asdict(self)
 
 
-class Problems:
+class ProblemBootstrap:
     """Resamples the problems that some policies and PRMs were asked.
 
     Args:
-        asked: for each policy and PRM, the problems it was asked; one problem may be in several,
-            and is drawn with all of them.
-        random_state: of the draws.
+        asked: for each policy and PRM, the problems it was asked. A problem may be in several, and
+            is drawn with all of them.
+        random_state: seed of the draws.
     """
 
     def __init__(self, asked: Sequence[Sequence[str]], random_state: int = 0) -> None:
@@ -59,7 +62,7 @@ class Problems:
         self._times = rng.multinomial(self._count, np.full(self._count, 1 / self._count), _DRAWS)
 
     def mean(self, values: Sequence[Floats]) -> Interval:
-        """Of values by policy and PRM, then problem, in the order of `asked`."""
+        """Mean and interval of values by policy and PRM, then problem, in the order of `asked`."""
         return Interval.from_draws(float(np.concatenate(values).mean()), self.means(values))
 
     def means(self, values: Sequence[Floats]) -> Floats:

@@ -1,4 +1,4 @@
-"""A plan beside other ways to spend as much: paired differences, and areas between curves."""
+"""Compare a plan with other rules of the same budget: paired differences, areas of curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from executor.errors import InputError
 from executor.strategy import Greedy, Strategy, from_dict, from_key, key, to_dict
 from planner.choice.rule_of_thumb import Account
-from planner.evaluation.bootstrap import Interval, Problems
+from planner.evaluation.bootstrap import Interval, ProblemBootstrap
 from planner.evaluation.crossfit import (
     Arena,
     Indices,
@@ -23,24 +23,24 @@ from profiling.arrays import Floats
 
 Picks = Sequence[Indices]
 RULE_OF_THUMB = "rule of thumb"
-_SAID = ("name", "n", "width")  # of a strategy, and not among the options that tell curves apart
+_NO_OPTIONS = ("name", "n", "width")  # fields that do not distinguish curves of one strategy
 _GRID = 129  # costs at which curves are compared
-# What picks a strategy for every problem of an arena at a budget; None where it cannot.
+# Picks a strategy for every problem of an arena at a budget; None if it cannot.
 Rule = Callable[[Arena, int], Indices | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The plan and something else at the same number of generations, on the same problems.
+    """The plan and another rule at the same number of generations, on the same problems.
 
     Attributes:
-        against: what else.
+        against: name of the other rule.
         budget: most generations a problem, of both.
-        arenas: how many policies and PRMs it could be run with.
+        arenas: number of policies and PRMs that the rule could be run with.
         plan, other: accuracies.
-        difference: of the plan minus the other, paired.
-        tokens: generated tokens a problem, of the plan and the other.
-        flops: the same; None where sizes are not known.
+        difference: accuracy of the plan minus the other's, paired.
+        tokens: generated tokens a problem, of the plan and of the other.
+        flops: the same in FLOPs; None if sizes are not known.
     """
 
     against: str
@@ -58,10 +58,10 @@ class Area:
     """Mean height of the plan's accuracy above another curve's, over the tokens both span.
 
     Attributes:
-        against: the other curve.
-        arenas: how many policies and PRMs it could be run with.
-        difference: mean over the logarithm of generated tokens.
-        tokens: from where to where.
+        against: name of the other curve's rule.
+        arenas: number of policies and PRMs that the rule could be run with.
+        difference: mean difference over the logarithm of generated tokens.
+        tokens: first and last cost of the comparison.
     """
 
     against: str
@@ -71,7 +71,7 @@ class Area:
 
 
 def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
-    """Everything that a plan is compared with at a budget, by name.
+    """All rules that a plan is compared with at a budget, by name.
 
     The best in hindsight are chosen on the very problems that they are judged by.
     """
@@ -103,12 +103,12 @@ def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
 def compare(
     found: Sequence[Arena], against: str, rule: Rule, budget: int, random_state: int = 0
 ) -> Comparison | None:
-    """The plan against one rule, where that can be run; None where nowhere."""
+    """The plan against one rule in the arenas where it can be run; None if there are none."""
     usable = [(arena, picked) for arena in found if (picked := rule(arena, budget)) is not None]
     if not usable:
         return None
     ours = [(arena, arena.planned(budget)) for arena, _ in usable]
-    problems = Problems([arena.problems for arena, _ in usable], random_state)
+    problems = ProblemBootstrap([arena.problems for arena, _ in usable], random_state)
     plan_scores = [arena.score(picked) for arena, picked in ours]
     other_scores = [arena.score(picked) for arena, picked in usable]
     differences = [one - other for one, other in zip(plan_scores, other_scores, strict=True)]
@@ -130,14 +130,14 @@ def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -
     See `planner.evaluation.crossfit.honest_oracle`; its tokens are not counted.
     """
     rng = np.random.default_rng(random_state)
-    problems = Problems([arena.problems for arena in found], random_state)
+    problems = ProblemBootstrap([arena.problems for arena in found], random_state)
     ours, best = [], []
     for arena in found:
         picked, oracle = arena.planned(budget), np.empty(len(arena.problems))
         for level in sorted(set(arena.levels)):  # the draws that follow are in this order
             mine = np.flatnonzero(arena.levels == level)
             accuracy = arena.accuracy[np.ix_(mine, arena.within(budget))]
-            # Of one problem alone nothing can be chosen by others: there the plan is its own match.
+            # For a single problem there are no others to choose by: the plan counts as the best.
             alone = len(mine) < 2
             oracle[mine] = arena.score(picked)[mine] if alone else honest_oracle(accuracy, rng)
         ours.append(arena.score(picked))
@@ -169,7 +169,7 @@ def _mean_flops(*both: Sequence[tuple[Arena, Indices]]) -> tuple[float, float] |
 
 
 def families(found: Sequence[Arena]) -> dict[str, Rule]:
-    """What has a curve over the budget: every strategy with its options, and the rules of thumb."""
+    """The rules that have a curve over the budget: strategies with options, and rules of thumb."""
     alike: dict[str, Strategy] = {}
     for strategy in sorted({strategy for arena in found for strategy in arena.strategies}):
         parsed = from_key(strategy)
@@ -193,7 +193,7 @@ def families(found: Sequence[Arena]) -> dict[str, Rule]:
 
 
 def _family(strategy: Strategy) -> str:
-    options = {name: value for name, value in to_dict(strategy).items() if name not in _SAID}
+    options = {name: value for name, value in to_dict(strategy).items() if name not in _NO_OPTIONS}
     return " ".join([strategy.name, *(f"{name}={value}" for name, value in options.items())])
 
 
@@ -202,11 +202,12 @@ def area(
 ) -> Area | None:
     """The area between the plan's curve of accuracy over cost and a rule's, per unit of log cost.
 
-    Both are drawn through their points at each budget, straight over the logarithm of generated
-    tokens. Policies and PRMs that the rule cannot be run with at two budgets or more are left out.
+    Both curves are straight lines between their points at each budget, over the logarithm of
+    generated tokens. Policies and PRMs that the rule cannot be run with at two budgets or more are
+    left out.
 
     Returns:
-        None where there are none, or the curves span no cost together.
+        None if there are none, or if the curves share no cost.
     """
     spans = {id(arena): [n for n in budgets if rule(arena, n) is not None] for arena in found}
     usable = [arena for arena in found if len(spans[id(arena)]) > 1]
@@ -214,7 +215,7 @@ def area(
                     if usable else ())  # fmt: skip
     if len(shared) < 2:
         return None
-    problems = Problems([arena.problems for arena in usable], random_state)
+    problems = ProblemBootstrap([arena.problems for arena in usable], random_state)
     ours = [[arena.planned(n) for arena in usable] for n in budgets]
     others = [[picked for arena in usable if (picked := rule(arena, n)) is not None]
               for n in shared]  # fmt: skip
@@ -244,7 +245,7 @@ class _Curve:
         ])  # fmt: skip
 
 
-def _curve(found: Sequence[Arena], picks: Sequence[Picks], problems: Problems) -> _Curve:
+def _curve(found: Sequence[Arena], picks: Sequence[Picks], problems: ProblemBootstrap) -> _Curve:
     cost, accuracy = [], []
     for picked in picks:
         both = list(zip(found, picked, strict=True))

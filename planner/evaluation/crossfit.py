@@ -1,9 +1,9 @@
-"""How good plans are, on problems that were not used to make them.
+"""Score plans on problems that were not used to make them.
 
 Problems are split into folds. The model is tuned and fitted, and strategies are chosen, on all
-folds but one; the choice is scored on that one. What every strategy did there is on record, so that
-the plan is compared with each of them on the same problems, at the same number of generations, and
-with the best in hindsight.
+folds but one; the choice is scored on that one. The outcomes of every strategy there are recorded,
+so the plan is compared with each strategy on the same problems, at the same number of generations,
+and with the best one in hindsight.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _TOKENS = ("generated_tokens", "prompt_tokens", "prm_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """One policy and PRM: what each strategy did on each problem, and what plans made of it.
+    """One policy and PRM: the outcome of each strategy on each problem, and the plans' estimates.
 
     Attributes:
-        policy, prm: of which.
+        policy, prm: names.
         parameters: the policy's size; None if it is not known.
-        problems: shape `(problems,)`, their uids.
-        levels: shape `(problems,)`, their difficulty by profile, which has seen their labels.
-        folds: shape `(problems,)`, the fold each is held out in.
-        strategies: their keys, those that were run on all the problems.
-        n: shape `(strategies,)`, their budgets.
-        accuracy, tokens: shape `(problems, strategies)`; generated tokens.
-        flops: the same; None where sizes are not known.
-        found: for each fold, what is expected of each strategy, by difficulty and for all.
+        problems: uids of the problems, shape `(problems,)`.
+        levels: their difficulties by profile, which has seen their labels; shape `(problems,)`.
+        folds: the fold that each is held out in, shape `(problems,)`.
+        strategies: keys of the strategies that were run on all the problems.
+        n: their budgets, shape `(strategies,)`.
+        accuracy, tokens: accuracy and generated tokens, shape `(problems, strategies)`.
+        flops: FLOPs, of the same shape; None if sizes are not known.
+        found: for each fold, the estimates made without it, by difficulty and for all.
     """
 
     policy: str
@@ -74,19 +74,20 @@ class Arena:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name of the policy and PRM, for tables."""
         return self.policy if self.prm is None else f"{self.policy} with {self.prm}"
 
     def planned(
         self, budget: int, *, by_difficulty: bool = True, at_any_cost: bool = False
     ) -> Indices:
-        """Which strategy the plan runs on each problem, shape `(problems,)`.
+        """Index of the strategy that the plan runs on each problem, shape `(problems,)`.
 
         Args:
             budget: most generations a problem.
-            by_difficulty: whether the problem's difficulty is known to it; else one for all.
-            at_any_cost: whether it takes what is predicted to be most accurate, and not, as plans
-                do, the cheapest of what is predicted to be within half a point of that.
+            by_difficulty: whether the plan knows the problem's difficulty; else it runs one
+                strategy on all.
+            at_any_cost: whether it takes the strategy with the highest predicted accuracy; else, as
+                plans do, the cheapest within half a point of it.
         """
         column = {name: index for index, name in enumerate(self.strategies)}
         chosen: dict[tuple[int, str], int] = {}
@@ -111,7 +112,7 @@ class Arena:
         return np.full(len(self.problems), self.strategies.index(strategy))
 
     def thumb(self, budget: int, account: Account) -> Indices | None:
-        """What the authors' rule runs on each problem; None where that was not measured."""
+        """Index of the rule of thumb's strategy on each problem; None if it was not measured."""
         if self.parameters is None:
             return None
         try:
@@ -128,32 +129,32 @@ class Arena:
         return np.asarray(self.accuracy[np.arange(len(picked)), picked])
 
     def spent(self, picked: Indices) -> Floats:
-        """Generated tokens of the same."""
+        """Generated tokens on each problem of the strategies picked for them."""
         return np.asarray(self.tokens[np.arange(len(picked)), picked])
 
     def forwarded(self, picked: Indices) -> Floats | None:
-        """FLOPs of the same."""
+        """FLOPs on each problem of the strategies picked for them; None if not known."""
         return None if self.flops is None else self.flops[np.arange(len(picked)), picked]
 
     def within(self, budget: int) -> Indices:
-        """The strategies that generate at most so many responses."""
+        """Indices of the strategies with at most this budget."""
         return np.flatnonzero(self.n <= budget)
 
 
 @dataclass(frozen=True, slots=True)
 class Regret:
-    """What a plan loses to the best strategy of a cell, known afterwards.
+    """Accuracy that a plan loses to the best strategy of a cell in hindsight.
 
     Attributes:
-        arena: of which policy and PRM.
+        arena: name of the policy and PRM.
         difficulty, budget: of the cell.
-        problems: how many.
+        problems: number of problems.
         plan: accuracy of the plan.
-        naive: accuracy of the strategy that was best on these very problems: by luck too, and the
-            more so the more strategies there are. So it is more than the best one's accuracy.
-        honest: accuracy, on one half of the problems, of the strategy that was best on the other;
-            mean over many halvings. Chosen from fewer problems than there are, it is less than the
-            best one's accuracy.
+        naive: accuracy of the strategy that was best on these very problems. It was best by luck
+            too, the more so the more strategies there are, so this overestimates the best one.
+        honest: accuracy, on one half of the problems, of the strategy that was best on the other
+            half; mean over many halvings. Chosen from fewer problems, it underestimates the best
+            one.
     """
 
     arena: str
@@ -171,13 +172,13 @@ def held_out_arenas(
     sizes: Mapping[str, int],
     random_state: int = 0,
 ) -> list[Arena]:
-    """Plans made on all folds but one, for every fold.
+    """Make plans on all folds but one, for every fold, and score them on that fold.
 
     Args:
         frame: evidence.
-        fit: makes a model from the evidence of some problems; it is given nothing of the others.
+        fit: fits a model to the evidence of some problems; it never sees the others.
         sizes: parameters of policies and PRMs, as far as they are known.
-        random_state: of the folds.
+        random_state: seed of the folds.
 
     Raises:
         InputError: too few problems, or no policy whose strategies can be compared.
@@ -204,13 +205,13 @@ def arenas(
     expected: Callable[[str, str | None, Rates], list[dict[str, list[StrategyEstimate]]]],
     sizes: Mapping[str, int],
 ) -> list[Arena]:
-    """Every policy and PRM whose strategies were run on the same problems.
+    """One arena for every policy and PRM whose strategies were run on the same problems.
 
     Args:
         frame: evidence to score plans by.
-        fold_of: the fold a problem is held out in; problems without one are left out.
-        expected: for policy, PRM and what a token costs: for each fold, what the evidence besides
-            that fold lets expect (see `expectations`).
+        fold_of: the fold that a problem is held out in; problems without one are left out.
+        expected: makes the estimates for a policy, a PRM and prices of tokens: for each fold, those
+            of the evidence without it (see `expectations`).
         sizes: parameters of policies and PRMs.
     """
     found = []
@@ -232,7 +233,7 @@ def arenas(
             continue
         costs = {
             name: rows.pivot_table(index="problem", columns="strategy", values=name)
-            .reindex(index=wide.index, columns=wide.columns)  # nothing where nobody knows it
+            .reindex(index=wide.index, columns=wide.columns)  # NaN if they were not counted
             .to_numpy(float)
             for name in _TOKENS
         }
@@ -278,14 +279,14 @@ def expectations(
     *,
     unseen: Callable[[pd.DataFrame], pd.Series] | None = None,
 ) -> dict[str, list[StrategyEstimate]]:
-    """What a plan made from this evidence would know, by difficulty and for all.
+    """The estimates of a plan made from this evidence, by difficulty and for all.
 
     Args:
         frame: evidence.
-        model: fitted to it.
-        policy, prm: of which.
-        rates: what a token costs.
-        unseen: of the cells, those whose outcomes are to count as not measured.
+        model: the model fitted to it.
+        policy, prm: names.
+        rates: prices of tokens.
+        unseen: selects the cells whose outcomes count as not measured.
     """
     own = frame[frame["policy"] == policy]
     table = describe(cells(for_pair(own, policy, prm)), own)
@@ -300,7 +301,7 @@ def expectations(
 
 
 def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -> Iterator[Regret]:
-    """What a plan loses in each difficulty; cells of fewer than four problems are left out."""
+    """The regret of a plan in each difficulty; cells of fewer than four problems are left out."""
     rng = np.random.default_rng(random_state)
     allowed, scored = arena.within(budget), arena.score(picked)
     for level in (difficulty.value for difficulty in Difficulty):
@@ -320,11 +321,11 @@ def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -
 
 
 def honest_oracle(accuracy: Floats, rng: np.random.Generator) -> Floats:
-    """On each problem, the accuracy of the strategy that was best on the half it is not in.
+    """On each problem, the accuracy of the strategy that was best on the other half.
 
     Args:
         accuracy: shape `(problems, strategies)`.
-        rng: draws the halves; the result is the mean over all of them.
+        rng: draws the halvings; the result is the mean over all of them.
 
     Returns:
         Shape `(problems,)`.
@@ -339,10 +340,10 @@ def honest_oracle(accuracy: Floats, rng: np.random.Generator) -> Floats:
 
 
 def best_single(found: Sequence[Arena], budget: int) -> str:
-    """The strategy with the highest accuracy over all arenas, of those that all of them know.
+    """The strategy with the highest accuracy over all arenas, among those run in all of them.
 
     Raises:
-        ValueError: they know none together.
+        ValueError: no strategy was run in all of them.
     """
     shared = set.intersection(*({a.strategies[i] for i in a.within(budget)} for a in found))
     if not shared:
@@ -356,7 +357,7 @@ def best_single(found: Sequence[Arena], budget: int) -> str:
 
 
 def best_own(arena: Arena, budget: int) -> Indices:
-    """For every problem the strategy that was best over all of the arena's problems."""
+    """For every problem the index of the strategy that was best over all problems of the arena."""
     allowed = arena.within(budget)
     best = allowed[arena.accuracy[:, allowed].mean(axis=0).argmax()]
     return np.full(len(arena.problems), best)

@@ -1,8 +1,8 @@
-"""What routing each question by a few probes would have done, replayed from pools of samples.
+"""Routing each question by a few probes, replayed from pools of samples.
 
-Probes are drawn from a problem's pool. A vote that can use them goes on from them with further
-samples of the pool; a search or a greedy answer starts anew and pays for them. So probes that
-mislead also mislead the vote that counts them, as they would online.
+Probes are drawn from a problem's pool. A vote that can use them adds further samples of the pool; a
+search or a greedy answer starts anew and pays for them. So misleading probes also mislead the vote
+that counts them, as they would online.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ Estimator = Callable[[str, Indices], Floats]
 
 
 @dataclass
-class Probed:
-    """The questions of an arena, each probed some times.
+class ProbedArena:
+    """An arena whose questions are each probed several times.
 
     Attributes:
-        arena: of which policy and PRM.
-        pools: of its problems, in their order.
-        probes: samples that are looked at.
-        order: shape `(problems, draws, pool)`, the order in which samples are drawn.
-        chances: shape `(problems, draws, 3)`, of each difficulty by the probes.
-        allowed: the strategies that may be run, indices into the arena's.
+        arena: the arena.
+        pools: pools of samples of its problems, in their order.
+        probes: number of samples in one probing.
+        order: the order in which samples are drawn, shape `(problems, draws, pool)`.
+        chances: chances of the difficulties by the probes, shape `(problems, draws, 3)`.
+        allowed: indices of the arena's strategies that may be run.
     """
 
     arena: Arena
@@ -68,17 +68,17 @@ class Probed:
         draws: int,
         budget: int,
         random_state: int = 0,
-    ) -> Probed:
+    ) -> ProbedArena:
         """Probe every question.
 
         Args:
-            arena: of which policy and PRM.
-            pools: by problem, all of one size.
-            estimators: for each fold, one that has seen nothing of its problems.
-            probes: samples to look at.
-            draws: how often each question is probed.
-            budget: most generations of what is then run.
-            random_state: of the draws.
+            arena: the arena.
+            pools: pools of samples by problem, all of one size.
+            estimators: for each fold, one that was trained without its problems.
+            probes: number of samples in one probing.
+            draws: number of probings of each question.
+            budget: most generations of the strategy that is then run.
+            random_state: seed of the draws.
         """
         rng = np.random.default_rng(random_state)
         mine = [pools[problem] for problem in arena.problems]
@@ -92,9 +92,11 @@ class Probed:
         return cls(arena, mine, probes, order, chances, allowed)
 
     def expected(self, fold: int) -> tuple[Floats, Floats]:
-        """Accuracy and generated tokens expected in each difficulty, probes included.
+        """Expected accuracy and generated tokens in each difficulty, probes included.
 
-        Shapes `(3, allowed)`; a difficulty that a fold's evidence has nothing on counts as all.
+        Returns:
+            Two arrays of shape `(3, allowed)`. A difficulty without evidence in a fold counts as
+            all.
         """
         strategies = [self._strategies[s] for s in self.allowed]
         accuracy = np.empty((len(LEVELS), len(strategies)))
@@ -111,10 +113,12 @@ class Probed:
         return accuracy, tokens
 
     def options(self, fold: int) -> Indices:
-        """Between which strategies is routed: for each budget, the one planned for all problems.
+        """The strategies that the router chooses between: for each budget, the plan's for all.
 
-        The more of them, the likelier the one that looks best for some probes does so by luck.
-        Indices into `allowed`.
+        The more there are, the likelier one looks best for some probes by luck.
+
+        Returns:
+            Indices into `allowed`.
         """
         found = self.arena.found[fold][ALL]
         at = {self._strategies[s]: index for index, s in enumerate(self.allowed)}
@@ -124,19 +128,24 @@ class Probed:
         return np.array(sorted({at[strategy] for strategy in best}))
 
     def by_expectation(self, price: float) -> Indices:
-        """For each probing the option of most expected accuracy, less a price for its tokens.
+        """For each probing the option with the highest expected accuracy less its tokens' price.
 
-        What is expected is the mean over difficulties by their chances. Shape `(problems, draws)`,
-        indices into `allowed`.
+        The expectation is the mean over the difficulties by their chances.
+
+        Args:
+            price: accuracy that one token must bring.
+
+        Returns:
+            Indices into `allowed`, shape `(problems, draws)`.
         """
         return self._routed(self.chances, price)
 
-    def by_name(self, price: float) -> Indices:
-        """The same with the most probable difficulty taken for certain."""
+    def by_most_probable(self, price: float) -> Indices:
+        """The same if the most probable difficulty is taken as certain."""
         return self._routed(np.eye(len(LEVELS))[self.chances.argmax(axis=2)], price)
 
     def by_truth(self, price: float) -> Indices:
-        """The same with the profile's difficulty, which has seen labels."""
+        """The same if the profile's difficulty, which has seen labels, is taken as certain."""
         true = np.array([LEVELS.index(level) for level in self.arena.levels])
         known = np.eye(len(LEVELS))[true]
         return self._routed(np.repeat(known[:, None, :], self.order.shape[1], axis=1), price)
@@ -151,7 +160,7 @@ class Probed:
         return picked
 
     def outcomes(self, picked: Indices) -> tuple[Floats, Floats]:
-        """Accuracy and generated tokens on each problem, means over probings.
+        """Mean accuracy and generated tokens on each problem over its probings.
 
         Args:
             picked: shape `(problems, draws)`, indices into `allowed`.
@@ -163,7 +172,7 @@ class Probed:
         return both[..., 0].mean(axis=1), both[..., 1].mean(axis=1)
 
     def _outcome(self, problem: int, draw: int, strategy: int) -> tuple[float, float]:
-        """What a strategy solves and generates after these probes, probes included."""
+        """Accuracy and generated tokens of a strategy after these probes, probes included."""
         at = problem, draw, strategy
         if at not in self._seen:
             self._seen[at] = self._run(*at)
@@ -183,7 +192,7 @@ class Probed:
 
 
 def _part(pool: Pool, chosen: Indices) -> Pool:
-    """Some samples of a pool; what its steps cost is not asked of it."""
+    """Some samples of a pool, without the cost of their steps."""
     nothing = np.zeros(0, dtype=np.int64)
     return Pool(
         correct=pool.correct[chosen],

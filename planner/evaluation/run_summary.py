@@ -1,4 +1,4 @@
-"""What a run came to: accuracy with its interval and its number of problems, tokens beside it."""
+"""Summaries of runs: accuracy with its interval, number of problems, and tokens."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from profiling.difficulty.pass_rate import PassRate
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run.
+    """The summary of one run.
 
     Attributes:
-        name: what was run: a strategy's key, or `plan`.
-        problems: finished problems.
-        graded: those whose answer is known.
-        correct: right answers among them.
+        name: key of the strategy that was run, or `plan`.
+        problems: number of finished problems.
+        graded: number of those whose reference answer is known.
+        correct: number of right answers among them.
         accuracy, interval: share right and its 95 % interval (Jeffreys); None if none is graded.
-        ledger: all tokens.
+        ledger: tokens of all problems.
         seconds: mean time from a problem's start to its answer.
-        engine: what the engines' own counters say of the work done now (`EngineWork` as a
-            record); it equals the ledger if no problem was finished before.
+        engine: the engines' own counters of this run (`EngineWork` as a record); they equal the
+            ledger if no problem was finished before.
     """
 
     name: str
@@ -62,7 +62,13 @@ class RunSummary:
 def summarise_run(
     name: str, outcomes: Iterable[StoredOutcome], engine: Mapping[str, Any] | None = None
 ) -> RunSummary:
-    """Add a run's outcomes up."""
+    """Summarise a run's outcomes.
+
+    Args:
+        name: of the summary.
+        outcomes: the finished problems.
+        engine: the engines' own counters.
+    """
     found = [stored.outcome for stored in outcomes]
     graded = [outcome for outcome in found if outcome.correct is not None]
     right = sum(bool(outcome.correct) for outcome in graded)
@@ -87,7 +93,7 @@ class PairedDifference:
     Attributes:
         against: name of the other run.
         difference, interval: mean difference and its 95 % interval (Agresti-Min).
-        problems: graded by both.
+        problems: number of problems that are graded in both runs.
     """
 
     against: str
@@ -99,7 +105,7 @@ class PairedDifference:
 def paired_difference(
     one: Iterable[StoredOutcome], other: Iterable[StoredOutcome], against: str
 ) -> PairedDifference | None:
-    """Compare two runs problem by problem; None where they share no graded problem."""
+    """Compare two runs problem by problem; None if they share no graded problem."""
     first, second = _correct_by_problem(one), _correct_by_problem(other)
     shared = sorted(first.keys() & second.keys())
     if not shared:

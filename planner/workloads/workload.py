@@ -1,4 +1,4 @@
-"""A workload: how many queries of which difficulty, from a difficulty mix or a file of queries."""
+"""A workload: numbers of queries by difficulty, from a difficulty mix or a file of queries."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Workload:
     """Queries by difficulty.
 
     Attributes:
-        shares: of each difficulty that there is; they sum to 1.
-        queries: how many in all; None where only shares were given.
-        source: where the shares are from, in words.
-        counts: queries of each difficulty, where whole numbers of them were given.
+        shares: share of each difficulty that has queries; they sum to 1.
+        queries: number of all queries; None if only shares were given.
+        source: origin of the shares, in words.
+        counts: queries of each difficulty; None if no whole numbers were given.
     """
 
     shares: Mapping[str, float]
@@ -38,28 +38,35 @@ class Workload:
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], source: str) -> Workload:
-        """So many queries of each."""
+        """A workload of so many queries of each difficulty.
+
+        Args:
+            counts: number of queries by difficulty.
+            source: origin of the counts, in words.
+        """
         given = {level: n for level, n in counts.items() if n}
         total = sum(given.values())
         return cls({level: n / total for level, n in given.items()}, total, source, given)
 
     def split(self, queries: float) -> dict[str, float]:
-        """So many queries by difficulty; those that were counted as they are, not as shares of
-        their sum, which rounds."""
+        """Divide a number of queries over the difficulties.
+
+        If it is the workload's own number, the counts are returned: shares of it would be rounded.
+        """
         if self.counts is not None and queries == self.queries:
             return {level: float(n) for level, n in self.counts.items()}
         return {level: part * queries for level, part in self.shares.items()}
 
 
 def read_mix(path: Path) -> Workload | None:
-    """A difficulty mix; None where the file holds something else (queries, perhaps).
+    """Read a difficulty mix; None if the file holds something else (queries, perhaps).
 
-    TOML or JSON: `easy`, `medium`, `hard` (or `all`, where nobody knows) and a number each. CSV:
-    columns `difficulty` and one of `queries`, `count` and `share`. Whole numbers are queries,
-    others shares that sum to 1.
+    TOML or JSON: `easy`, `medium`, `hard` (or `all` for unknown difficulty), each with a number.
+    CSV: columns `difficulty` and one of `queries`, `count` and `share`. Whole numbers are numbers
+    of queries; others are shares that sum to 1.
 
     Raises:
-        InputError: no such file, a difficulty or a number that makes no sense.
+        InputError: no such file, an unknown difficulty, or a number that is out of range.
     """
     where = f"workload {path}"
     try:
@@ -80,7 +87,7 @@ def _json(text: str, where: str) -> Workload | None:
     try:
         record = json.loads(text)
     except ValueError:
-        return None  # whoever reads queries says what is wrong with it
+        return None  # the reader of queries will say what is wrong with the file
     is_mix = isinstance(record, dict) and any(level in record for level in LEVELS)
     return _mix(record, where) if is_mix else None
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planner.evaluation.bootstrap import Problems
+from planner.evaluation.bootstrap import ProblemBootstrap
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from routing import foreseen, read, told
 
 NAMES = [f"p{i}" for i in range(40)]
-PROBLEMS = Problems([NAMES])
+PROBLEMS = ProblemBootstrap([NAMES])
 FOLDS = [np.arange(40) % 5]
 RIGHT = (np.arange(40) % 4 > 0).astype(float)  # 30 of 40
 FIXED = ([RIGHT], [np.full(40, 100.0)])

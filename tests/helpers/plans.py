@@ -23,7 +23,7 @@ def plan_with(alternatives: Mapping[str, Sequence[StrategyEstimate]], **fields: 
     plain: dict[str, Any] = {
         "policy": "policy", "prm": "prm", "sampling": Sampling(), "template": PromptTemplate(),
         "entries": {level: each[0] for level, each in known.items()}, "classifier": None,
-        "constraint": Constraint(), "rests_on": PlanBasis(), "frontier": known,
-        "alternatives": known,
-    }  # fmt: skip
-    return Plan(**(plain | fields))
+        "constraint": Constraint(), "rests_on": PlanBasis(), "alternatives": known,
+    } | fields  # fmt: skip
+    frontier = {level: known[level] for level in plain["entries"]}
+    return Plan(**({"frontier": frontier} | plain))

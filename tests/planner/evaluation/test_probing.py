@@ -9,7 +9,7 @@ import pytest
 
 from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
-from planner.evaluation.probing import Probed, tokens_for
+from planner.evaluation.probing import ProbedArena, tokens_for
 from profiling.pools.replay import Pool, Rule, replay
 from tests.helpers.arena import arena_of
 
@@ -51,8 +51,8 @@ POOLS = {
 }
 
 
-def probed(draws: int = 1000, budget: int = 4) -> Probed:
-    return Probed.draw(ARENA, POOLS, [seen, seen], probes=PROBES, draws=draws, budget=budget)
+def probed(draws: int = 1000, budget: int = 4) -> ProbedArena:
+    return ProbedArena.draw(ARENA, POOLS, [seen, seen], probes=PROBES, draws=draws, budget=budget)
 
 
 ONE = probed()
@@ -126,7 +126,7 @@ def test_routing_takes_what_is_expected_to_be_worth_most() -> None:
 
 def test_naming_takes_the_most_probable_difficulty_and_truth_the_profiles() -> None:
     price = 1e-3  # a search is worth it where it is hard, and not where it is easy
-    named, true = ONE.by_name(price), ONE.by_truth(price)
+    named, true = ONE.by_most_probable(price), ONE.by_truth(price)
     search = at(BeamSearch(4))
     assert (named[ONE.chances[..., 2] > 0.5] == search).all()
     assert (named[ONE.chances[..., 0] > 0.5] != search).all()
