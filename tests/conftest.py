@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from executor.models.checkpoint import resolve
 
+pytest_plugins = ["tests.helpers.guard"]
+
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -26,6 +26,7 @@ from planner import Apportion
 from planner.cli.commands.recommendation import document
 from planner.runtime.session import Session
 from profiling.profiler import profile, profile_spec
+from tests.helpers.command import document as document_of
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = simulated_problems(45)
@@ -68,6 +69,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planner.service.answering.factory.find_plan_prm", lambda name: name)
 
 
+@pytest.mark.process
 def test_importing_the_package_imports_nothing_heavy() -> None:
     program = (
         "import sys, planner; from planner import Apportion; "
@@ -86,14 +88,11 @@ def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/none.db"
     with Apportion(url) as apportion:
         found = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
-    command = [
-        sys.executable, "-m", "planner.cli.main", "recommend", "--policy", "lab-0.8m", "--prm",
-        "lab-0.8m-prm", "--difficulty", "hard", "--budget", "16", "--store", url, "--json",
-    ]  # fmt: skip
-    printed = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == json.loads(
-        json.dumps(finite(document(found, list(found.notes))))
-    )
+    printed = document_of(
+        tmp_path, "recommend", "--policy", "lab-0.8m", "--prm", "lab-0.8m-prm",
+        "--difficulty", "hard", "--budget", "16", "--store", url,
+    )  # fmt: skip
+    assert printed == json.loads(json.dumps(finite(document(found, list(found.notes)))))
     assert not (tmp_path / "none.db").exists()
 
 
