@@ -1,6 +1,6 @@
-"""What is believed of an accuracy: a Beta posterior, its summaries, and what it says will be seen.
+"""Beta posteriors of an accuracy: summaries, comparisons and predictive distributions.
 
-All of it is in closed form; nothing here fits anything.
+Every function is a closed form or a quadrature; nothing here is fitted.
 """
 
 from __future__ import annotations
@@ -12,35 +12,44 @@ from scipy.special import betaincc, betaincinv, betaln, gammaln
 
 from profiling.arrays import Floats
 
-LEVEL = 0.90  # of all intervals on predicted accuracy
-PERCENT = f"{100 * LEVEL:g} %"  # as people read it
+LEVEL = 0.90  # coverage of every interval on a predicted accuracy
+PERCENT = f"{100 * LEVEL:g} %"  # for people
 
 # Gauss-Legendre nodes of `probability_greater`: its integrand is monotone and bounded.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 
 
 def summarise(a: Floats, b: Floats, level: float = LEVEL) -> tuple[Floats, Floats, Floats]:
-    """Mean and equal-tailed interval of Beta(a, b)."""
+    """Return mean, lower and upper bound of the equal-tailed interval of Beta(a, b).
+
+    Args:
+        a, b: parameters, any equal shapes.
+        level: coverage of the interval.
+
+    Returns:
+        Three arrays of the shape of `a`.
+    """
     tail = (1 - level) / 2
     return a / (a + b), betaincinv(a, b, tail), betaincinv(a, b, 1 - tail)
 
 
 def deviation(a: float, b: float) -> float:
-    """Standard deviation of Beta(a, b)."""
+    """Return the standard deviation of Beta(a, b)."""
     return math.sqrt(a * b / (a + b + 1)) / (a + b)
 
 
 def probability_above(a: Floats, b: Floats, target: float) -> Floats:
-    """P(accuracy >= target) under Beta(a, b)."""
+    """Return P(accuracy >= target) under Beta(a, b), in the shape of `a`."""
     return np.asarray(betaincc(a, b, target))
 
 
 def probability_greater(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """P(X > Y) for independent X ~ Beta(*one) and Y ~ Beta(*other).
+    """Return P(X > Y) for independent X ~ Beta(*one) and Y ~ Beta(*other).
 
-    The mean over Y's quantiles u in (0, 1) of P(X > F^-1(u)), by Gauss-Legendre quadrature; and the
-    same of P(Y > X), so that both are as wrong as each other and sum to 1 where densities are
-    infinite at an end.
+    The value is the mean over u in (0, 1) of P(X > F_Y^-1(u)), by Gauss-Legendre quadrature. P(Y >
+    X)
+    is computed too and both are rescaled to sum to 1: their errors then cancel if a density is
+    infinite at 0 or 1.
     """
 
     def greater(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -51,12 +60,15 @@ def probability_greater(one: tuple[float, float], other: tuple[float, float]) ->
 
 
 def predictive(a: float, b: float, trials: int) -> Floats:
-    """Beta-binomial: P(k right of so many more problems) under Beta(a, b), k = 0 ... trials.
+    """Return the beta-binomial distribution of correct answers among `trials` new problems.
 
-    C(m, k) B(a + k, b + m - k) / B(a, b) (Gelman et al., Bayesian Data Analysis, App. A).
-    Shape `(trials + 1,)`.
+    P(k) = C(m, k) B(a + k, b + m - k) / B(a, b) with m = trials (Gelman et al., Bayesian Data
+    Analysis, App. A).
+
+    Returns:
+        Shape `(trials + 1,)`: P(k) for k = 0 ... trials.
     """
     right = np.arange(trials + 1)
     ways = gammaln(trials + 1) - gammaln(right + 1) - gammaln(trials - right + 1)
     chances = np.exp(ways + betaln(a + right, b + trials - right) - betaln(a, b))
-    return np.asarray(chances / chances.sum())  # they sum to 1 but for rounding
+    return np.asarray(chances / chances.sum())  # removes the rounding error of the sum

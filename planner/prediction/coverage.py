@@ -1,7 +1,8 @@
-"""Whether intervals hold what they say: outcomes of problems left out against what was predicted.
+"""Coverage of intervals, measured on held-out problems.
 
-A cell's accuracy is never seen, only its mean over some problems. So what is covered is that mean:
-its predictive distribution has the posterior's spread and that of drawing so many problems.
+The true accuracy of a cell is unknown; its mean over some held-out problems is known. Coverage is
+therefore that of this mean, whose predictive distribution has two sources of spread: the posterior,
+and the draw of the problems.
 """
 
 from __future__ import annotations
@@ -13,28 +14,29 @@ from scipy.special import betainc
 from planner.prediction.beta import LEVEL
 from profiling.arrays import Floats
 
-# Expectations are replayed from some hundred subsets: a mean of them is known to about a tenth of a
-# percentage point.
+# Replay averages over some hundred subsets, so a replayed mean is known to about 0.1 points.
 _REPLAY_RESOLUTION = 1e-3
 
 
 def covered(
     a: Floats, b: Floats, varied: Floats, held_out: pd.DataFrame, level: float = LEVEL
 ) -> Floats:
-    """How much of each held-out mean lies in its central predictive interval, in [0, 1].
+    """Return the covered share of each held-out mean, in [0, 1].
 
-    The predictive distribution is the Beta of the mean and variance that follow from the posterior
-    Beta(a, b) of the accuracy and the variance of a mean of so many outcomes. A mean of m outcomes
-    of 0 and 1 stands for all within half an outcome of it (a replayed one within its resolution):
-    the part of that range's predicted mass that is inside the interval counts, which on average is
-    `level` where predictions are right, and does not depend on luck (the expectation of the
-    randomised probability integral transform; Czado et al. 2009).
+    The predictive distribution is the Beta whose mean and variance follow from the posterior
+    Beta(a, b) and from the variance of a mean of `rows` outcomes. A mean of m outcomes of 0 and 1
+    is discrete, so it stands for the range within half an outcome of it (a replayed mean for the
+    range within its resolution). The result is the share of that range's predicted mass inside the
+    central
+    interval: the expectation of the randomised probability integral transform (Czado et al. 2009).
+    If the predictions are right its average is `level`.
 
     Args:
-        a, b: of the posterior of each cell, shape `(cells,)`.
-        varied: how much outcomes vary in each cell (`planner.prediction.outcome_model.variation`).
-        held_out: columns `successes`, `squares` and `rows` of the outcomes that it has not seen.
-        level: of the interval.
+        a, b: posterior parameters, shape `(cells,)`.
+        varied: relative variance of outcomes in each cell, shape `(cells,)`
+            (`planner.prediction.outcome_model.variation`).
+        held_out: columns `successes`, `squares` and `rows` of the held-out outcomes.
+        level: coverage of the interval.
     """
     mean = a / (a + b)
     plain = mean * (1 - mean)

@@ -1,8 +1,8 @@
-"""Features of a cell: what the outcome model knows of a policy, a PRM and a strategy.
+"""Features of a cell: the inputs of the outcome model for a policy, a PRM and a strategy.
 
-Structural features say what theory expects of the problems at hand; the learned model corrects
-them rather than starting from nothing. Theory is asked of every problem and then averaged: a cell
-whose problems differ is not a cell of equal problems of the same mean.
+The structural features are closed-form predictions (coverage, majority, best-of-N); the learned
+model corrects them. Each is computed per problem and then averaged, because a mix of easy and hard
+problems behaves differently from equal problems of the same mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _VOTES = ("majority", "max", "weighted")
 _SCORES = ("min", "last", "mean", "prod")
 _THEORY = ("expected_coverage", "expected_majority", "expected_best_of_n")
 
-# Features that a model may do without; the others it always has.
+# Optional features, by group; every model has the others.
 GROUPS = {"reward": ("prm_signal", "prm_gap"), "theory": _THEORY}
 NAMES = (
     "log2_n", "log2_width", "logit_pass_at_1", *GROUPS["reward"], *_THEORY, "expected",
@@ -29,27 +29,28 @@ NAMES = (
     *(f"vote_{vote}" for vote in _VOTES),
     *(f"score_{score}" for score in _SCORES),
 )  # fmt: skip
-# Log odds of the accuracy that theory expects of the cell's own strategy.
+# Column of the log odds of the structural prediction for the cell's own strategy.
 OFFSET = NAMES.index("expected")
-# Accuracy cannot fall where these rise and all else stays; of the families only `boosting` is held
-# to that (`planner.prediction.outcome_model`). The budget is not among them: with a PRM that
-# misleads, or a search that goes wrong, more of it is worse.
+# Accuracy cannot fall if one of these rises and the others stay; only the family `boosting`
+# enforces it (`planner.prediction.outcome_model`). The budget is not among them: with a misleading
+# PRM a larger budget lowers accuracy.
 RISING = ("logit_pass_at_1", *GROUPS["reward"], *_THEORY, "expected")
 
 # Gauss-Hermite nodes: exact enough for the smooth integrand at budgets up to 256.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
-# Where nothing is known: even odds, half of what is wrong agrees, and a PRM that tells nothing.
+# Defaults without evidence: pass@1 of a half, half of the wrong answers agree, a PRM without
+# signal.
 _EVEN, _AGREEING, _USELESS = 0.5, 0.5, 0.5
-_FAR = 0.003  # no expected accuracy is nearer to 0 or 1
+_FAR = 0.003  # least distance of a structural prediction from 0 and 1
 
 
 def describe(cells: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with what `features` wants to know of their policies and PRMs.
+    """Add to `cells` the columns about policy and PRM that `features` reads.
 
     Args:
         cells: columns `policy, prm, difficulty, name, n, score`.
-        frame: evidence whose problems say what policy and PRM are like; their outcomes are not
-            looked at, only pass@1 and what `profiling.scorers.separation` found in pools.
+        frame: evidence that describes policy and PRM; only pass@1 and the separation of scores
+            (`profiling.scorers.separation`) are read, never an outcome.
 
     Returns:
         A copy with the columns `pass_at_1`, `prm_auc_within` and `prm_gap` (means over problems of
@@ -81,7 +82,7 @@ _NOTHING = (np.empty(0), np.empty(0), np.empty(0))
 
 
 def _problems(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[Floats, Floats, Floats]]:
-    """By policy and difficulty (and `all`): distinct pass@1 and rival shares, and their weights."""
+    """Return, by policy and difficulty (and `all`), distinct pass@1, rival shares and weights."""
     known = frame[(frame["difficulty"] != UNKNOWN) & frame["pass_at_1"].notna()]
     known = known.drop_duplicates(["policy", "problem"])
     both = pd.concat([known, known.assign(difficulty=ALL)], ignore_index=True)
@@ -94,7 +95,7 @@ def _problems(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[Floats, Floats
 
 
 def _separations(frame: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """By policy, PRM and score: means over problems of the AUC within them, and of the gap."""
+    """Return, by policy, PRM and score, the mean AUC within a problem and the mean gap."""
     keys = ["policy", "prm", "score"]
     scored = frame[frame["prm"] != ""].drop_duplicates([*keys, "problem"])
     means = scored.groupby(keys)[["prm_auc_within", "prm_gap"]].mean()
@@ -102,7 +103,7 @@ def _separations(frame: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float,
 
 
 def _signal(cells: pd.DataFrame) -> Floats:
-    """Distance d' of each cell's scores; 0 where no PRM is asked or nothing is known of it."""
+    """Return d' of each cell's scores; 0 without a PRM or without evidence on it."""
     signal = binormal_signal(cells["prm_auc_within"].fillna(_USELESS).to_numpy(float))
     return np.where(cells["score"].to_numpy() == "", 0.0, signal)
 
@@ -110,7 +111,7 @@ def _signal(cells: pd.DataFrame) -> Floats:
 def _expected(
     rates: Floats, rivals: Floats, weights: Floats, signal: Floats, n: Floats
 ) -> dict[str, Floats]:
-    """What theory expects of so many problems: coverage, majority and best-of-n, by cell."""
+    """Return the structural predictions (coverage, majority, best-of-N) of each cell."""
     result = {name: np.empty(len(n)) for name in _THEORY}
     kinds, cells = np.unique(np.column_stack([signal, n]), axis=0, return_inverse=True)
     for index, (distance, size) in enumerate(kinds):
@@ -124,17 +125,17 @@ def _expected(
 
 
 def features(cells: pd.DataFrame) -> Floats:
-    """Shape `(cells, len(NAMES))`.
+    """Return the feature matrix, shape `(cells, len(NAMES))`.
 
     Args:
-        cells: as `describe` returns them, with `vote` and `width` besides; options that no column
-            has (a softmax's temperature, a vote's confidence) are not seen.
+        cells: result of `describe`, with columns `vote` and `width`. Options without a column
+            (softmax temperature, confidence of an adaptive majority) have no feature.
     """
     rate = cells["pass_at_1"].fillna(_EVEN).to_numpy(float)
     name, score = cells["name"].to_numpy(), cells["score"].to_numpy()
-    width = cells["width"].to_numpy(float)  # 0 of what is no search
+    width = cells["width"].to_numpy(float)  # 0 for strategies that do not search
     theory = {what: _log_odds(cells[what].to_numpy(float)) for what in _THEORY}
-    # A search is expected to do as well as choosing the best whole response with its PRM.
+    # The structural prediction of a search is that of best-of-N with the same PRM.
     expected = np.select(
         [name == "greedy", score == ""],
         [_log_odds(rate), theory["expected_majority"]],
@@ -163,15 +164,24 @@ def _log_odds(accuracy: Floats) -> Floats:
 
 
 def binormal_signal(auc: Floats) -> Floats:
-    """Distance d' of right and wrong scores, in standard deviations: AUC = Phi(d' / sqrt(2))."""
+    """Return d', the distance of right and wrong scores in standard deviations.
+
+    Inverts AUC = Phi(d' / sqrt(2)).
+    """
     return np.asarray(np.sqrt(2.0) * ndtri(np.clip(auc, 0.01, 0.99)))
 
 
 def best_of_n_accuracy(rate: Floats, signal: Floats, n: Floats) -> Floats:
-    """Expected accuracy of best-of-n where scores are N(d', 1) if right and N(0, 1) if wrong.
+    """Return the expected accuracy of best-of-N under a binormal reward model.
 
-    The best is right with probability n p E[(p Phi(Z) + (1-p) Phi(Z + d'))^(n-1)], Z ~ N(0, 1)
-    being the standardised score of a right sample. All arguments of shape `(problems,)`.
+    Scores are N(d', 1) for right and N(0, 1) for wrong samples. The best-scored of n samples is
+    right with probability n p E[(p Phi(Z) + (1-p) Phi(Z + d'))^(n-1)], where Z ~ N(0, 1) is the
+    standardised score of a right sample.
+
+    Args:
+        rate: pass@1, shape `(problems,)`.
+        signal: d', shape `(problems,)`.
+        n: samples, shape `(problems,)`.
     """
     z = _NODES[None, :]
     below = rate[:, None] * ndtr(z) + (1 - rate[:, None]) * ndtr(z + signal[:, None])
@@ -181,12 +191,16 @@ def best_of_n_accuracy(rate: Floats, signal: Floats, n: Floats) -> Floats:
 
 
 def majority_accuracy(rate: Floats, rival: Floats, n: Floats) -> Floats:
-    """Expected accuracy of a majority of n: the right answer against its strongest rival.
+    """Return the expected accuracy of a majority of n samples.
 
-    Their votes differ by a sum of n independent terms of mean p - q and variance
-    p + q - (p - q)^2, taken as normal; third answers are left out. Exact for n = 1 (p), and where
-    nothing is answered (p = q = 0).
-    All arguments of shape `(problems,)`.
+    The right answer (share p) competes with its strongest rival (share q) alone. The difference of
+    their votes is a sum of n independent terms of mean p - q and variance p + q - (p - q)^2, taken
+    as normal. The result is exact for n = 1 and for p = q = 0.
+
+    Args:
+        rate: p, shape `(problems,)`.
+        rival: q, shape `(problems,)`.
+        n: samples, shape `(problems,)`.
     """
     lead = rate - rival
     spread = np.sqrt(np.maximum(rate + rival - lead**2, 1e-12))

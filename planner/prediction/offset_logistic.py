@@ -1,4 +1,4 @@
-"""A logistic regression that starts from a known answer and learns only how to correct it."""
+"""Logistic regression with an offset: learns a correction to given log odds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from profiling.arrays import Floats
 
 
 def interactions() -> Pipeline:
-    """Inputs and all their products in pairs, but for those that never vary, standardised."""
+    """Return a pipeline of inputs and pairwise products, standardised; constant columns are
+    dropped."""
     return make_pipeline(
         PolynomialFeatures(2, interaction_only=True, include_bias=False),
         VarianceThreshold(),
@@ -23,13 +24,13 @@ def interactions() -> Pipeline:
 
 
 class OffsetLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """log odds = a column of the input + intercept + weights on all pairwise interactions.
+    """Model log odds as an input column + intercept + weights on all pairwise interactions.
 
-    The weights are pulled towards 0 (L2), so that without evidence the column alone speaks; in a
-    plain regression they would be pulled towards a constant.
+    L2 regularisation shrinks the weights to 0, so without evidence the prediction is the column
+    itself; a plain logistic regression would shrink to a constant.
 
     Args:
-        offset: which column holds the log odds to start from; it is a feature besides.
+        offset: index of the column that holds the initial log odds; it is a feature too.
         C: inverse regularisation strength, as in scikit-learn's logistic regression.
     """
 
@@ -65,7 +66,7 @@ class OffsetLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
-        """Shape `(rows, 2)`: P(0), P(1)."""
+        """Return P(0) and P(1), shape `(rows, 2)`."""
         odds = X[:, self.offset] + self.intercept_ + self.inputs_.transform(X) @ self.coef_
         right = expit(odds)
         return np.column_stack([1 - right, right])

@@ -1,10 +1,10 @@
-"""The outcome model: P(correct) of a strategy in a cell, with an honest interval.
+"""The outcome model: P(correct) of a strategy in a cell, with its interval.
 
-Two layers. A classifier learns from all cells at once and gives every cell, measured or not, a
-prior mean. The cell's own outcomes then update a Beta prior of that mean whose weight (in problems)
-is tuned too: cells with little evidence lean on the model, well measured ones on themselves. A
-policy or PRM that nothing was measured with has a lighter prior, of the weight that left out ones
-had: its intervals are wider.
+The model has two layers. A classifier learns from all cells and gives each cell, measured or not, a
+prior mean. The outcomes of the cell then update a Beta prior with that mean; the weight of the
+prior (in problems) is tuned. Cells with little evidence stay close to the classifier, cells with
+much evidence close to their own outcomes. A policy or PRM without evidence gets a lighter prior,
+tuned on policies and PRMs that were left out, and so a wider interval.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from planner.prediction.offset_logistic import OffsetLogistic, interactions
 from profiling.arrays import Floats
 
 FAMILIES = ("structural", "logistic", "boosting")
-EDGE = 1e-3  # no prior mean is nearer to 0 or 1
-_LEAST = 0.1  # right or wrong problems in any prior; with less, intervals close on 0 or 1 at once
-_PLAIN = 3.0  # problems' worth of belief that outcomes vary as right-or-wrong ones do
+EDGE = 1e-3  # least distance of a prior mean from 0 and 1
+_LEAST = (
+    0.1  # least pseudo-count on either side of a prior; less would collapse intervals onto 0 or 1
+)
+_PLAIN = 3.0  # weight, in problems, of the prior belief that outcomes are 0 or 1
 
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What tuning chooses.
+    """Hyperparameters of the outcome model, chosen by tuning.
 
     Attributes:
-        family: `structural` (corrects the log odds that theory expects), `logistic` (both with
-            pairwise interactions), or `boosting` (monotone where theory says so).
+        family: `structural` (corrects the log odds of the structural prediction), `logistic` (both
+            with pairwise interactions), or `boosting` (monotone in the features of `RISING`).
         strength: inverse regularisation of `structural` and `logistic`.
         learning_rate, leaves: of `boosting`.
-        reward, theory: whether the model looks at these groups of features; the structural one
-            starts from what theory expects either way.
-        prior_weight: problems' worth of evidence the classifier's prediction counts for.
-        transfer_weight: the same where policy or PRM are new to the model.
+        reward, theory: whether the model uses these groups of features; the structural family uses
+            its offset in either case.
+        prior_weight: weight of the classifier's prediction, in problems.
+        transfer_weight: the same for a policy or PRM that the model was not fitted on.
     """
 
     family: str = "structural"
@@ -55,13 +57,13 @@ class Hyperparameters:
 
 
 class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Predicts P(correct) for cells; fits on cells or on one row a strategy and problem.
+    """Predict P(correct) of cells; fit on cells, or on one row per strategy and problem.
 
-    Parameters are those of `Hyperparameters`, and `random_state`.
+    The parameters are the fields of `Hyperparameters`, and `random_state`.
 
     Attributes:
         classifier_: the fitted scikit-learn estimator.
-        pairs_: the policies and PRMs it was fitted on.
+        pairs_: pairs of policy and PRM in the training data.
     """
 
     def __init__(
@@ -95,16 +97,16 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Fit on evidence.
 
         Args:
-            X: columns as `features` wants them, one row a cell, or a strategy and problem.
-            y: shape `(rows,)`, expected correctness in [0, 1]; a fraction counts as both outcomes
-                with their weights.
-            sample_weight: shape `(rows,)`, how many outcomes each row stands for; None: one.
+            X: columns that `features` reads; one row per cell, or per strategy and problem.
+            y: expected correctness in [0, 1], shape `(rows,)`; a fraction counts as both outcomes,
+                weighted.
+            sample_weight: number of outcomes of each row, shape `(rows,)`; None means one.
         """
         inputs = features(X)[:, self._columns()]
         y = np.asarray(y, dtype=float)
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
         if y.min() == y.max():
-            # All right or all wrong: a classifier needs both outcomes, however light one is.
+            # A classifier needs both outcomes, however small the weight of one.
             y = y.clip(EDGE, 1 - EDGE)
         self.classifier_ = self._estimator()
         if self.family == "structural":
@@ -123,30 +125,30 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:  # noqa: N803
-        """Shape `(rows, 2)`: P(wrong), P(correct), from the classifier alone."""
+        """Return P(wrong) and P(correct) by the classifier alone, shape `(rows, 2)`."""
         return np.asarray(self.classifier_.predict_proba(features(X)[:, self._columns()]))
 
     def posterior(self, cells: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Beta parameters of each cell's accuracy, shapes `(cells,)`.
+        """Return the Beta parameters of each cell's accuracy, two arrays of shape `(cells,)`.
 
-        Outcomes count for as many problems as right-or-wrong ones would have to be to say as much:
-        replayed expectations vary less from problem to problem (see `variation`).
+        Replayed expectations vary less between problems than outcomes of 0 and 1, so each counts
+        for more than one problem (see `variation`).
 
         Args:
-            cells: as `planner.evidence.gathering.cells` gives them and
-                `planner.prediction.features.describe` adds to them; `successes`, `squares` and
-                `problems` may be 0.
+            cells: result of `planner.evidence.gathering.cells` with the columns that
+                `planner.prediction.features.describe` adds; `successes`, `squares` and `problems`
+                may be 0.
         """
         return updated(self.predict_proba(cells)[:, 1], self.prior_weights(cells), cells)
 
     def prior_weights(self, cells: pd.DataFrame) -> Floats:
-        """Right-or-wrong problems that a prediction weighs in `posterior`, shape `(cells,)`."""
+        """Return the prior weight of each cell in problems, shape `(cells,)`."""
         known = set(self.pairs_)
         seen = [pair in known for pair in zip(cells["policy"], cells["prm"], strict=True)]
         return np.where(seen, self.prior_weight, self.transfer_weight).astype(float)
 
     def _columns(self) -> list[int]:
-        """Which features it looks at."""
+        """Return the indices of the features in use."""
         left_out = {name for group in GROUPS if not getattr(self, group) for name in GROUPS[group]}
         if not self.theory and self.family != "structural":
             left_out.add(NAMES[OFFSET])
@@ -162,7 +164,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.leaves,
             max_iter=100,
-            # Rows are cells, each of many outcomes: a few make a leaf.
+            # A row is a cell of many outcomes, so few rows make a leaf.
             min_samples_leaf=5,
             monotonic_cst=[int(NAMES[index] in RISING) for index in self._columns()],
             early_stopping=False,
@@ -171,15 +173,19 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def updated(mean: Floats, weight: Floats, cells: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Beta parameters of a prior of this mean and weight, and a cell's own outcomes.
+    """Update a Beta prior with the outcomes of each cell.
 
     Args:
-        mean, weight: of each prior, shape `(cells,)`.
-        cells: as of `OutcomeModel.posterior`.
+        mean: prior mean, shape `(cells,)`.
+        weight: prior weight in problems, shape `(cells,)`.
+        cells: see `OutcomeModel.posterior`.
+
+    Returns:
+        The posterior parameters a and b, each of shape `(cells,)`.
     """
     edge = np.minimum(0.5, np.maximum(EDGE, _LEAST / weight))
     mean = np.clip(mean, edge, 1 - edge)
-    # Several live runs of one problem are not several problems: the interval must not shrink.
+    # Several live runs of one problem count as one problem: they must not narrow the interval.
     problems = cells["problems"].to_numpy(float)
     share = problems / np.maximum(cells["rows"].to_numpy(float), 1)
     right = cells["successes"].to_numpy(float) * share
@@ -189,14 +195,14 @@ def updated(mean: Floats, weight: Floats, cells: pd.DataFrame) -> tuple[Floats, 
 
 
 def variation(cells: pd.DataFrame, mean: Floats) -> Floats:
-    """How much accuracies vary over a cell's problems, the variance of right-or-wrong ones being 1.
+    """Return the variance of accuracies over a cell's problems, relative to that of 0/1 outcomes.
 
-    1 for outcomes of 0 and 1; less for expectations, of which each says more. The estimate is drawn
-    towards 1 by a few problems' worth, since a small cell may look alike by chance.
+    The value is 1 for outcomes of 0 and 1, and less for replayed expectations. It is shrunk toward
+    1 with the weight of a few problems, because a small cell may look uniform by chance.
 
     Args:
         cells: columns `successes`, `squares` and `rows`.
-        mean: shape `(cells,)`, what the accuracy is believed to be.
+        mean: believed accuracy, shape `(cells,)`.
     """
     rows = cells["rows"].to_numpy(float)
     successes, squares = (cells[name].to_numpy(float) for name in ("successes", "squares"))

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import profiling.difficulty.probes
 from executor.answers.grader import MathGrader
 from executor.outcome import SampleRecord
+from profiling.difficulty import probes as probes_module
 from profiling.difficulty.probes import (
     NAMES,
     ONE,
@@ -59,7 +59,7 @@ def logit(p: float) -> float:
 def test_a_text_looked_through_in_pieces_is_what_it_is_as_a_whole(text: str, piece: int) -> None:
     whole = text_features(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiling.probes, "_PIECE", piece)
+        patch.setattr(probes_module, "_PIECE", piece)
         np.testing.assert_array_equal(text_features(text), whole)
 
 
