@@ -131,6 +131,7 @@ def test_equal_without_the_child_process(a: str, b: str) -> None:
     assert fresh.worker_pid is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("a", "b"), EQUAL_BY_MATH_VERIFY)
 def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
     assert grader.equivalent(a, b)
@@ -139,6 +140,7 @@ def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
     assert grader.worker_pid is not None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("a", "b"), UNEQUAL)
 def test_unequal(grader: MathGrader, a: str, b: str) -> None:
     assert not grader.equivalent(a, b)
@@ -200,6 +202,7 @@ def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
     assert answer is None or answer.strip() == answer != ""
 
 
+@pytest.mark.process
 def test_neither_math_verify_nor_sympy_is_imported_by_the_parent() -> None:
     code = (
         "import sys, executor.answers.grader; "
@@ -218,6 +221,7 @@ def test_deadline_must_be_positive(deadline: float) -> None:
         MathGrader(deadline=deadline)
 
 
+@pytest.mark.process
 def test_group_names_the_first_member_and_skips_missing_answers(grader: MathGrader) -> None:
     answers = [None, "1/2", "3", "0.5", None, r"\frac12", "3.0", "k+1", "1+k"]
     assert group(answers, grader) == [-1, 1, 2, 1, -1, 1, 2, 7, 7]
