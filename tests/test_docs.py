@@ -279,9 +279,7 @@ def printed(page: Path) -> list[tuple[list[str], str]]:
 
 
 @pytest.mark.parametrize("page", ["choose-a-strategy.md", "plan-a-budget.md"])
-def test_what_pages_show_is_what_commands_print(
-    page: str, tmp_path: Path
-) -> None:
+def test_what_pages_show_is_what_commands_print(page: str, tmp_path: Path) -> None:
     """In a folder with the project's data and with what the page has written before."""
     (tmp_path / "data").symlink_to(ROOT / "data")
     for kind, block, _ in read(ROOT / "docs" / page).blocks:

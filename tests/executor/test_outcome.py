@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.answers.grader import MathGrader, Vote
 from executor.outcome import SampleRecord, best, choose
 from executor.strategy import BestOfN, Greedy, Majority, Score, Strategy
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def sample(answer: str | None, reward: float = 0.5, text: str | None = None) -> SampleRecord:

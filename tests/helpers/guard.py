@@ -15,6 +15,7 @@ is raised at the call, and again at the end of the test in case the code under t
 
 from __future__ import annotations
 
+import _posixsubprocess  # type: ignore[import-not-found]
 import inspect
 import subprocess
 import sys
@@ -25,7 +26,6 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-import _posixsubprocess  # type: ignore[import-not-found]
 import pytest
 
 _EVENTS = {
@@ -53,7 +53,7 @@ _OPENERS = {
 """Helpers that need a mark."""
 
 
-class Unmarked(Exception):
+class UnmarkedError(Exception):
     """A test does what only tests with a certain mark may do."""
 
 
@@ -76,12 +76,12 @@ class _Guard:
             self.refuse(mark, event, arguments)
 
     def refuse(self, mark: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """Record a call and raise `Unmarked`."""
+        """Record a call and raise `UnmarkedError`."""
         place = "".join(traceback.format_stack(limit=8)[:-2])
         thread = threading.current_thread().name
         message = f"{event}{arguments!r:.200} needs the mark {mark!r} ({thread}):\n{place}"
         self.found.append(message)
-        raise Unmarked(message)
+        raise UnmarkedError(message)
 
 
 _guard = _Guard()

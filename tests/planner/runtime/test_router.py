@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -70,12 +70,6 @@ def plan_of(classifier: DifficultyModel | None = None, **strategies: Strategy) -
 
 def routed(easy: Strategy, hard: Strategy, every: Strategy = Greedy()) -> Plan:  # noqa: B008
     return plan_of(by_agreement(), easy=easy, hard=hard, all=every)
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def executor_of(grader: MathGrader, **options: Any) -> Executor:

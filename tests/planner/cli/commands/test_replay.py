@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +41,6 @@ from tests.helpers.scored_store import CHANCE, POLICY, PRM, PROBLEMS, SAMPLES, f
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """See `tests.helpers.scored_store`."""
     return fill(tmp_path_factory.mktemp("replay"))
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 @pytest.fixture(scope="module")
