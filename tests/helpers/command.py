@@ -76,7 +76,7 @@ def apportion_process(place: Path, *arguments: str | Path, code: str | None = No
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=540,
         check=False,
     )
 
