@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from common import ROOT
 
+from planner.plans.plan import PlanBasis
+
 sys.path.insert(0, str(ROOT))
 from recommend import POLICY, plan_of
 from routing import samples_of
@@ -209,7 +211,7 @@ def laboratory_plan() -> Plan:
     ]
     with MathGrader() as grader:
         classifier = fit_difficulty(profiles, grader)
-        reference = Reference.of(profiles, classifier, grader)
+        reference = Reference.from_profiles(profiles, classifier, grader)
     known = {
         level: tuple(one for one in entries if isinstance(one.strategy, _SAMPLING))
         for level, entries in plan.alternatives.items()
@@ -220,7 +222,7 @@ def laboratory_plan() -> Plan:
         entries={level: entries[0] for level, entries in known.items()},
         classifier=classifier,
         reference=reference,
-        rests_on={"mix": Counter(one.pass_rate.difficulty.value for one in profiles)},
+        rests_on=PlanBasis(mix=Counter(one.pass_rate.difficulty.value for one in profiles)),
     )
 
 

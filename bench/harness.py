@@ -24,8 +24,9 @@ from typing import Any
 from common import LABORATORY, MODELS, ROOT, finish
 from live import POLICY, recorded_plan, serving
 
+from planner.plans.serialization import load_plan, save_plan
+
 sys.path.insert(0, str(ROOT))
-from planner.plans.plan import Plan
 from profiling.difficulty.pass_rate import PassRate
 from profiling.problems.files import load_problems
 
@@ -116,8 +117,8 @@ def main() -> None:
         (folder / "problems.jsonl").write_text("\n".join(lines))
         data = {"dataset_kwargs": {"data_files": {"train": str(folder / "problems.jsonl")}}}
         (folder / f"{TASK}.yaml").write_text(json.dumps(_TASK | data))  # JSON is YAML
-        plan = recorded_plan() if arguments.plan is None else Plan.load(arguments.plan)
-        plan.save(folder / "plan.json")
+        plan = recorded_plan() if arguments.plan is None else load_plan(arguments.plan)
+        save_plan(plan, folder / "plan.json")
         with serving(folder / "plan.json") as server:
             for way in WAYS:
                 before = len(server.events("request"))

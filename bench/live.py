@@ -25,6 +25,8 @@ import httpx
 import numpy as np
 from common import MODELS, ROOT
 
+from planner.choice.constraint import Constraint
+
 sys.path.insert(0, str(ROOT))
 from recommend import plan_of
 from routing import pools_of
@@ -32,7 +34,8 @@ from routing import pools_of
 from executor.answers.grader import MathGrader
 from executor.models.templates import template_for
 from executor.strategy import BestOfN, Majority, Sampling, Strategy
-from planner.plans.plan import Plan, ProbeCost
+from planner.choice.probe_cost import ProbeCost
+from planner.plans.plan import Plan, PlanBasis
 from profiling.difficulty.fitting import DifficultyEstimator
 from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
@@ -66,8 +69,8 @@ def recorded_plan() -> Plan:
         sampling=Sampling(max_tokens=256),
         template=template_for(POLICY, MODELS / POLICY),
         classifier=fitted.model_,
-        constraint={"budget": BUDGET},
-        rests_on={"mix": dict(mix)},
+        constraint=Constraint(budget=BUDGET),
+        rests_on=PlanBasis(mix=dict(mix)),
         probe_cost=ProbeCost(tokens, tokens),
     )
 

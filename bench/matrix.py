@@ -19,8 +19,8 @@ from common import LABORATORY, MEASURED, ROOT
 sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from planner.costs.cost import Rates
-from planner.evaluation.run_summary import paired_interval
 from planner.evidence import gathering as evidence
+from planner.prediction.paired_statistics import paired_interval
 from profiling.arrays import Floats
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import read_problems

@@ -37,7 +37,7 @@ from common import ROOT, finish
 sys.path.insert(0, str(ROOT))
 from routing import route
 
-from planner.choice.recommend import Choice
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.rule_of_thumb import Account
 from planner.costs.cost import Rates
 from planner.evaluation.comparison import (
@@ -106,7 +106,9 @@ def fold_arenas(models: Sequence[OutcomeModel]) -> list[Arena]:
     fold_of = {p: fold for fold, mask in enumerate(masks) for p in frame()["problem"][mask]}
     seen = [frame()[~mask] for mask in masks]
 
-    def expected(policy: str, prm: str | None, rates: Rates) -> list[dict[str, list[Choice]]]:
+    def expected(
+        policy: str, prm: str | None, rates: Rates
+    ) -> list[dict[str, list[StrategyEstimate]]]:
         return [expectations(train, model, policy, prm, rates)
                 for train, model in zip(seen, models, strict=True)]  # fmt: skip
 
@@ -127,7 +129,7 @@ def left_out_arenas(models: Mapping[Left, OutcomeModel]) -> dict[str, list[Arena
 
         def expected(
             policy: str, prm: str | None, rates: Rates, kind: str = kind, name: str = name
-        ) -> list[dict[str, list[Choice]]]:
+        ) -> list[dict[str, list[StrategyEstimate]]]:
             return [
                 expectations(
                     rows[half != judged], models[kind, name, judged], policy, prm, rates,

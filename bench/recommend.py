@@ -28,11 +28,13 @@ sys.path.insert(0, str(ROOT))
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.strategy import Sampling
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import candidates
 from planner.costs.cost import Rates
 from planner.evidence import gathering as evidence
-from planner.plans.plan import Entry, Plan
+from planner.plans.compiled import CompiledPlan
+from planner.plans.plan import Plan, PlanBasis
+from planner.plans.serialization import load_plan, save_plan
 from planner.prediction import tuning
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
@@ -47,13 +49,15 @@ def plan_of(policy: str, prm: str) -> Plan:
     frame, sizes = evidence.bundled(), evidence.bundled_sizes()
     rates = Rates(policy_parameters=sizes[policy], prm_parameters=sizes[prm])
     known = {
-        level: tuple(map(Entry.of, candidates(frame, policy, prm, level, None, rates)))
+        level: tuple(
+            one.as_recorded() for one in candidates(frame, policy, prm, level, None, rates)
+        )
         for level in LEVELS
     }
     first = {level: entries[0] for level, entries in known.items()}
     return Plan(
-        policy, prm, Sampling(), PromptTemplate(), first, None, {}, {}, rates=rates,
-        alternatives=known,
+        policy, prm, Sampling(), PromptTemplate(), first, None, Constraint(), PlanBasis(),
+        frontier=known, alternatives=known, rates=rates,
     )  # fmt: skip
 
 
@@ -61,10 +65,10 @@ def choices(questions: int) -> dict[str, Any]:
     """Times of so many choices, in milliseconds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
-        plan_of(POLICY, prms_of(POLICY)["strong"]).save(path)
+        save_plan(plan_of(POLICY, prms_of(POLICY)["strong"]), path)
         size = path.stat().st_size
         started = time.perf_counter()
-        plan = Plan.load(path)
+        plan = CompiledPlan(load_plan(path))
         loading = time.perf_counter() - started
     random = np.random.default_rng(0)
     seconds, refused = [], 0
@@ -85,7 +89,7 @@ def choices(questions: int) -> dict[str, Any]:
         seconds.append(time.perf_counter() - started)
     p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
     return {
-        "strategies": len(plan.alternatives["all"]),
+        "strategies": len(plan.plan.alternatives["all"]),
         "plan_bytes": size,
         "load_ms": 1e3 * loading,
         "questions": questions,

@@ -152,9 +152,9 @@ def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: Probl
         order = np.argsort(tokens[i])
         halves[i] = np.interp(budget[i] / 2, tokens[i][order], accuracy[i][order]) - target[i]
     return {
-        "tokens": Interval.of(ratios[0], ratios[1:]).to_dict(),
+        "tokens": Interval.from_draws(ratios[0], ratios[1:]).to_dict(),
         "reached": float(np.isfinite(ratios[1:]).mean()),
-        "at_half": Interval.of(halves[0], halves[1:]).to_dict(),
+        "at_half": Interval.from_draws(halves[0], halves[1:]).to_dict(),
         "most_accurate": float(accuracy[0].max() - target[0]),
     }
 
@@ -182,7 +182,7 @@ def foreseen(
         got[mine], used[mine] = accuracy[price, mine], tokens[price, mine]
     ratios = problems.means([used]) / problems.means([spent])
     return {
-        "tokens": Interval.of(used.mean() / spent.mean(), ratios).to_dict(),
+        "tokens": Interval.from_draws(used.mean() / spent.mean(), ratios).to_dict(),
         "accuracy": problems.mean([got - aim]).to_dict(),
     }
 

@@ -67,13 +67,14 @@ import numpy as np
 from canned import MOST, Canned, Timed, executor_of, laboratory_plan, questions, routing, slept
 from common import ROOT, finish
 
+from planner.plans.serialization import load_plan, save_plan
+
 sys.path.insert(0, str(ROOT))
 
 from executor.problem import Problem
 from executor.run.runner import Executor
 from executor.strategy import from_key
 from planner.choice.constraint import Constraint
-from planner.plans.plan import Plan
 from planner.service.http.settings import Settings
 
 IN_FLIGHT = 50
@@ -92,7 +93,7 @@ def serve(kind: str, mean: float, plan: str, log: str, core: int, pipe: Any) -> 
     answerer: Any = Canned(mean, 2 * IN_FLIGHT)
     if kind != "server":
         store = f"sqlite:///{Path(plan).with_name(f'{kind}-{mean:g}.db')}"
-        answerer = routing(Plan.load(Path(plan)), mean, store)
+        answerer = routing(load_plan(Path(plan)), mean, store)
     settings = Settings(constraint=Constraint(budget=MOST), concurrency=2 * IN_FLIGHT)
 
     def listening(address: str) -> None:
@@ -110,7 +111,7 @@ def alone(mean: float, plan: str, core: int, pipe: Any) -> None:
     os.sched_setaffinity(0, {core})
     import uvloop  # as the server does
 
-    executor = executor_of(Plan.load(Path(plan)), mean)
+    executor = executor_of(load_plan(Path(plan)), mean)
     gc.collect()
     gc.freeze()
     pipe.send("ready")
@@ -329,7 +330,7 @@ def main() -> None:
     gc.disable()
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
-        laboratory_plan().save(plan)
+        save_plan(laboratory_plan(), plan)
         loads = measure(MEAN_SLEEP, rounds, seconds, plan, core)
         saturated = measure(0.0, 1, seconds, plan, core)
     document: dict[str, Any] = {"in_flight": IN_FLIGHT, "mean_sleep": MEAN_SLEEP}

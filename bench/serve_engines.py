@@ -33,7 +33,9 @@ from executor.run.runner import Executor
 from executor.strategy import Strategy, key
 from planner.cli.commands import common
 from planner.cli.main import build_parser
+from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import Plan
+from planner.plans.serialization import load_plan, save_plan
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.router import Ask, route
 from profiling.problems.files import load_problems
@@ -67,7 +69,8 @@ class Alone:
         self, problems: Sequence[Problem], strategy: Strategy | None, seed: int, in_flight: int
     ) -> Round:
         """Answer all problems; the ledgers are what the engine counted."""
-        ask = Ask(self.plan.own_constraint, strategy, weigh=True)
+        ask = Ask(self.plan.constraint, strategy, weigh=True)
+        compiled = CompiledPlan(self.plan)
         executor = dataclasses.replace(self.executor, seed=seed)
         room = asyncio.Semaphore(in_flight)
 
@@ -75,7 +78,7 @@ class Alone:
             async with room:
                 # The name that a request with a seed gives to a question: it names its draws.
                 named = Problem(content_id(repr((problem.text, ()))), problem.text)
-                found = await route(executor, self.plan, named, ask)
+                found = await route(executor, compiled, named, ask)
             outcome, strategy = found.outcome, found.decision.strategy
             text = "" if outcome.chosen is None else outcome.samples[outcome.chosen].text
             return (text, f"strategy={strategy.name}; n={strategy.n}"), outcome.ledger
@@ -204,8 +207,8 @@ def main() -> None:
     options = ["--kv-cache-gib", "0.5", *(["--apart"] if arguments.apart else [])]
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         path = Path(scratch) / "plan.json"
-        plan = Plan.load(arguments.plan) if arguments.plan else recorded_plan()
-        plan.save(path)
+        plan = load_plan(arguments.plan) if arguments.plan else recorded_plan()
+        save_plan(plan, path)
         live = stack.enter_context(serving(path, *options))
         command = ["serve", "--plan", str(path), "--store", f"sqlite:///{scratch}/own.db"]
         parsed = build_parser().parse_args([*command, *options])

@@ -40,6 +40,7 @@ from executor.engines.options import EngineOptions
 from executor.problem import Problem
 from executor.servers.command import ServeCommand, serve_policy
 from executor.servers.launch import LaunchedServer, free_port, running
+from planner.plans.serialization import save_plan
 from profiling.problems.files import load_problems
 
 CLIENTS = 50
@@ -346,7 +347,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plan = Path(scratch) / "plan.json"
         if arguments.plan is None:
-            recorded_plan().save(plan)
+            save_plan(recorded_plan(), plan)
         else:
             plan.write_bytes(arguments.plan.read_bytes())
         for case in arguments.cases:

@@ -31,13 +31,14 @@ import numpy as np
 from common import LABORATORY, ROOT, apportion, finish
 from live import BUDGET, EACH, FIXED, POLICY, serving
 
+from planner.plans.serialization import load_plan, save_plan
+
 sys.path.insert(0, str(ROOT))
 
 from executor.answers.grader import MathGrader
 from executor.problem import Problem
 from executor.strategy import Strategy, key
-from planner.evaluation.run_summary import paired_interval
-from planner.plans.plan import Plan
+from planner.prediction.paired_statistics import paired_interval
 from profiling.difficulty.pass_rate import PassRate
 from profiling.problems.files import load_problems
 
@@ -207,7 +208,7 @@ def main() -> None:
         else:
             made = arguments.plan or make_plan(Path(scratch))
             plan = Path(scratch) / "served.json"
-            Plan.load(made).save(plan)
+            save_plan(load_plan(made), plan)
             with serving(plan) as live:
                 found = run(by_http(f"{live.url}/v1"), problems, arguments.at_once)
     told = "; ".join(line(name, each) for name, each in found.items())

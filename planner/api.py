@@ -103,7 +103,7 @@ class Apportion:
     def plan(
         self, policy: str, prm: str | None = None, *, pricing: Pricing | None = None, **limits: Any
     ) -> Plan:
-        """What `apportion plan` writes; `Plan.save` does.
+        """What `apportion plan` writes; `planner.plans.serialization.save_plan` does.
 
         Raises:
             InputError: no profile in the store, or nothing keeps to the limits.
@@ -187,7 +187,7 @@ class Apportion:
         before = tuple(options.pop("before", ()))
         mine = {name: options.pop(name) for name in tuple(options) if name in _QUERY}
         messages = (*before, {"role": "user", "content": question}) if before else ()
-        constraint = replace(plan.own_constraint, **options)
+        constraint = replace(plan.constraint, **options)
         return Query(
             id=f"question-{next(self._ids)}", text=question, messages=messages,
             constraint=constraint, strategy=mine.pop("strategy", None), **mine,
@@ -196,11 +196,12 @@ class Apportion:
     def _answerer(self, plan: Plan | Path | str) -> PlanAnswerer:
         """That of a plan, made at first use; its engines are those of the session."""
         from planner.plans.plan import Plan
+        from planner.plans.serialization import load_plan
         from planner.service.answering.factory import open_service
 
         with self._lock:
             if not isinstance(plan, Plan):
-                plan = Plan.load(Path(plan))
+                plan = load_plan(Path(plan))
             known = next((answerer for one, answerer in self._answerers if one == plan), None)
             if known is None:
                 known = open_service(self._opened(), plan).answerer

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from executor.strategy import STRATEGIES
-from planner.plans.plan import Plan
+from planner.plans.serialization import load_plan, plan_to_dict
 from tests.helpers.command import ROOT, apportion, document, document_process, environment
 
 pytestmark = pytest.mark.vllm
@@ -68,8 +68,8 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_demo_ends_with_a_plan_its_accuracy_and_a_report(demo: Made) -> None:
     place, asked, document = demo
-    plan = Plan.load(place / "out" / "plan.json")
-    assert json.loads(json.dumps(plan.to_dict())) == document["plan"]
+    plan = load_plan(place / "out" / "plan.json")
+    assert json.loads(json.dumps(plan_to_dict(plan))) == document["plan"]
     assert "all" in plan.entries
     assert len(document["profile"]["problems"]) == PROBLEMS_EACH
     assert document["profile"]["rewards"]["samples"] == PROBLEMS_EACH * asked.samples

@@ -12,12 +12,13 @@ from executor.strategy import key
 from planner.choice.cheaper import Cheaper, cheaper
 from planner.choice.cheaper import sentence as less_words
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.majority_equivalent import Efficiency, efficiency
 from planner.choice.majority_equivalent import sentences as gain_words
 from planner.choice.measurement_commands import commands
 from planner.choice.next_measurement import PROBLEMS, Measurement, next_measurement
 from planner.choice.paired import Compare, measured
-from planner.choice.recommend import Choice, Recommendation
+from planner.choice.recommend import Recommendation
 from planner.choice.runner_up import RunnerUp, runner_up, why
 from planner.choice.shrinkage import drawn
 from profiling.difficulty.pass_rate import ALL
@@ -54,7 +55,7 @@ class Answer:
     notes: tuple[str, ...] = ()
 
     @property
-    def shown(self) -> tuple[Choice, ...]:
+    def shown(self) -> tuple[StrategyEstimate, ...]:
         """What is worth a row of a table, the cheapest first: the choice, the Pareto front, and
         whatever else is named beside the choice."""
         made = self.made
@@ -63,7 +64,7 @@ class Answer:
         once = {key(one.strategy): one for one in rows}.values()
         return tuple(sorted(once, key=lambda one: one.price(made.cost_unit)))
 
-    def marks(self, choice: Choice) -> tuple[str, ...]:
+    def marks(self, choice: StrategyEstimate) -> tuple[str, ...]:
         """What a strategy is in this answer, in words."""
         named = (
             ("recommended", self.made.choice),
@@ -94,7 +95,7 @@ def explain(
     policy: str,
     prm: str | None,
     made: Recommendation,
-    found: Sequence[Choice],
+    found: Sequence[StrategyEstimate],
     constraint: Constraint,
     next_problems: int = PROBLEMS,
     *,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.strategy import key, to_dict
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Compare, Contrast
-from planner.choice.recommend import Choice, Recommendation, unit_name
+from planner.choice.recommend import Recommendation, unit_name
 from planner.prediction.beta import PERCENT
 
 CLOSE = 0.01  # an accuracy this much lower is nearly as good, however surely it is lower
@@ -25,7 +26,7 @@ class Cheaper:
         cost_ratio: its cost over that of the recommended one, below 1.
     """
 
-    choice: Choice
+    choice: StrategyEstimate
     contrast: Contrast
     cost_ratio: float
 

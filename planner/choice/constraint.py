@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from executor.errors import InputError
 from executor.strategy import Strategy, key
@@ -43,6 +44,20 @@ class Constraint:
             raise InputError(f"target-accuracy {self.target_accuracy}: must be in (0, 1]")
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence {self.confidence}: must be between 0 and 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The limits that are set, for JSON."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Constraint:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            TypeError: an unknown field, or a limit that is no number.
+            InputError: a limit out of range.
+        """
+        return cls(**record)
 
     def needs(self, strategy: Strategy, cost: Cost, extra: int = 0) -> dict[str, float | None]:
         """What a strategy needs of each limit that is set; None where that is not known.

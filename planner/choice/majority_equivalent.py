@@ -19,7 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from executor.strategy import Majority
-from planner.choice.recommend import Choice, cost_unit, unit_name
+from planner.choice.estimate import StrategyEstimate, cost_unit
+from planner.choice.recommend import unit_name
 from planner.evidence.comparable import MIN_SHARED, paired_accuracies
 from planner.prediction.beta import LEVEL
 from profiling.arrays import Floats
@@ -81,7 +82,11 @@ class Efficiency:
 
 
 def efficiency(
-    choice: Choice, found: Sequence[Choice], rows: pd.DataFrame, *, random_state: int = 0
+    choice: StrategyEstimate,
+    found: Sequence[StrategyEstimate],
+    rows: pd.DataFrame,
+    *,
+    random_state: int = 0,
 ) -> dict[str, Efficiency]:
     """Gains over majority vote, by unit; empty where it is the choice, or was not measured.
 
@@ -102,7 +107,7 @@ def efficiency(
     accuracy = _accuracies(found, rows, random_state)
     price = cost_unit(found)
     units = {
-        "generations": np.array([float(cell.strategy.n + cell.extra) for cell in found]),
+        "generations": np.array([float(cell.generations) for cell in found]),
         price: np.array([cell.price(price) for cell in found]),
     }
     made = {}
@@ -125,7 +130,7 @@ def efficiency(
     return made
 
 
-def _accuracies(found: Sequence[Choice], rows: pd.DataFrame, random_state: int) -> Floats:
+def _accuracies(found: Sequence[StrategyEstimate], rows: pd.DataFrame, random_state: int) -> Floats:
     """Shape `(1 + draws, strategies)`: as measured first, then as it might have come out."""
     rng = np.random.default_rng(random_state)
     outcomes = paired_accuracies(rows, [cell.strategy for cell in found])

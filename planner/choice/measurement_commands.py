@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 
 from executor.strategy import BestOfN, Majority, Strategy, to_dict
-from planner.choice.recommend import Choice
+from planner.choice.estimate import StrategyEstimate
 
 
-def pooled(cell: Choice) -> bool:
+def pooled(cell: StrategyEstimate) -> bool:
     """Whether one profile's samples say what the strategy would have answered.
 
     They do for every smaller budget, score and vote; not for a strategy that only ever ran live.
@@ -18,7 +18,7 @@ def pooled(cell: Choice) -> bool:
     return isinstance(cell.strategy, Majority | BestOfN) and cell.sources != "measured"
 
 
-def whole_cost(cells: Sequence[Choice], problems: int) -> dict[str, float | None]:
+def whole_cost(cells: Sequence[StrategyEstimate], problems: int) -> dict[str, float | None]:
     """What so many problems cost with every strategy, by name; None where one is not known.
 
     Of strategies that a pool answers for the dearest pays for all; live runs each pay their own.
@@ -34,7 +34,7 @@ def whole_cost(cells: Sequence[Choice], problems: int) -> dict[str, float | None
     return found
 
 
-def words(cells: Sequence[Choice]) -> str:
+def words(cells: Sequence[StrategyEstimate]) -> str:
     """What is bought, in words."""
     pool = [cell.strategy.n for cell in cells if pooled(cell)]
     live = [cell.strategy for cell in cells if not pooled(cell)]
@@ -46,7 +46,7 @@ def words(cells: Sequence[Choice]) -> str:
 
 
 def commands(
-    cells: Sequence[Choice], problems: int, policy: str, prm: str | None, difficulty: str
+    cells: Sequence[StrategyEstimate], problems: int, policy: str, prm: str | None, difficulty: str
 ) -> tuple[str, ...]:
     """The command lines that buy them: one of the pool, then one a kind of live strategy.
 

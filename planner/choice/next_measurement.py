@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from executor.errors import InputError
 from executor.strategy import to_dict
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.measurement_commands import whole_cost, words
-from planner.choice.recommend import Choice, Recommendation, unit_name
+from planner.choice.recommend import Recommendation, unit_name
 from planner.choice.rules import cheapest_sure, most_accurate
 from planner.evidence.comparable import paired_accuracies
 from planner.prediction.beta import probability_above
@@ -59,7 +60,7 @@ class Measurement:
             are taken as independent.
     """
 
-    cells: tuple[Choice, ...]
+    cells: tuple[StrategyEstimate, ...]
     problems: int
     chance: float
     gain: float
@@ -83,7 +84,7 @@ class Measurement:
 
 def next_measurement(
     made: Recommendation,
-    found: Sequence[Choice],
+    found: Sequence[StrategyEstimate],
     constraint: Constraint,
     rows: pd.DataFrame,
     problems: int = PROBLEMS,
@@ -112,11 +113,11 @@ def next_measurement(
     a, b = np.array([cell.beta for cell in cells]).T
     table = paired_accuracies(rows, [cell.strategy for cell in cells])
     together = len(table) > 0 and all(
-        cell.problems == len(table) and cell.prior is not None for cell in cells
+        cell.problems == len(table) and cell.prior_weight is not None for cell in cells
     )
     rng = np.random.default_rng(random_state)
     if together:
-        prior = np.array([cell.prior for cell in cells], dtype=float)
+        prior = np.array([cell.prior_weight for cell in cells], dtype=float)
         worth = (a + b - prior) / len(table)
         right = drawn_together(table, a / (a + b), prior / worth, problems, draws, rng)
     else:

@@ -13,10 +13,10 @@ import pandas as pd
 from scipy.special import ndtr
 
 from executor.strategy import Strategy, key
-from planner.choice.recommend import Choice
-from planner.evaluation.run_summary import paired_moments
+from planner.choice.estimate import StrategyEstimate
 from planner.evidence.comparable import MIN_SHARED
 from planner.prediction.beta import LEVEL, deviation, probability_greater
+from planner.prediction.paired_statistics import paired_moments
 from profiling.arrays import Floats
 
 
@@ -61,7 +61,7 @@ class Contrast:
 
 
 # Of the first choice against the second.
-Compare = Callable[[Choice, Choice], Contrast]
+Compare = Callable[[StrategyEstimate, StrategyEstimate], Contrast]
 
 
 def measured(rows: pd.DataFrame) -> Compare:
@@ -73,7 +73,7 @@ def measured(rows: pd.DataFrame) -> Compare:
     """
     by_problem = rows.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
 
-    def compare(one: Choice, other: Choice) -> Contrast:
+    def compare(one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
         difference = one.predicted_accuracy - other.predicted_accuracy
         paired = _paired(by_problem, one.strategy, other.strategy)
         if len(paired) < MIN_SHARED:

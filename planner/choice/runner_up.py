@@ -7,8 +7,9 @@ from typing import Any
 
 from executor.strategy import Strategy, key, to_dict
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Compare, Contrast
-from planner.choice.recommend import Choice, Recommendation, choose, unit_name
+from planner.choice.recommend import Recommendation, choose, unit_name
 from planner.choice.rules import INDIFFERENCE, sure_enough
 
 
@@ -23,7 +24,7 @@ class RunnerUp:
         chance: P(accuracy >= target); None where there is no target.
     """
 
-    choice: Choice
+    choice: StrategyEstimate
     contrast: Contrast
     cost_ratio: float | None
     chance: float | None
@@ -63,7 +64,7 @@ def runner_up(made: Recommendation, constraint: Constraint, compare: Compare) ->
     )
 
 
-def _rivals(made: Recommendation) -> list[Choice]:
+def _rivals(made: Recommendation) -> list[StrategyEstimate]:
     """Strategies of another kind; where there are none, those of another budget or width.
 
     What differs in how rewards or votes are counted alone is a variant of the choice, not a rival.

@@ -59,13 +59,17 @@ class Cost:
         return {name: getattr(self, name) for name in Cost.__dataclass_fields__}
 
     @classmethod
-    def of_tokens(cls, record: Mapping[str, Any]) -> Cost:
-        """The tokens of a record that `to_dict` wrote, to be priced anew.
+    def from_dict(cls, record: Mapping[str, Any]) -> Cost:
+        """Read what `to_dict` wrote; a number of tokens that is None becomes NaN.
 
         Raises:
-            LookupError, TypeError: a count is missing or no number.
+            TypeError: a field that no cost has, one that is missing, or one that is no number.
         """
-        return cls(**{kind: _number(record[kind]) for kind in TOKENS})
+        read: dict[str, Any] = {
+            name: value if value is None else _number(value) for name, value in record.items()
+        }
+        unknown = {kind: math.nan for kind in TOKENS if kind in read and read[kind] is None}
+        return cls(**(read | unknown))
 
 
 def forward_flops(parameters: float, tokens: float, attention: float = 0.0) -> float:

@@ -23,7 +23,7 @@ class Interval:
     high: float
 
     @classmethod
-    def of(cls, value: float, draws: Floats) -> Interval:
+    def from_draws(cls, value: float, draws: Floats) -> Interval:
         """The percentile interval of resampled values.
 
         Draws that are NaN do not count; infinite ones do, and may be an end of it.
@@ -60,7 +60,7 @@ class Problems:
 
     def mean(self, values: Sequence[Floats]) -> Interval:
         """Of values by policy and PRM, then problem, in the order of `asked`."""
-        return Interval.of(float(np.concatenate(values).mean()), self.means(values))
+        return Interval.from_draws(float(np.concatenate(values).mean()), self.means(values))
 
     def means(self, values: Sequence[Floats]) -> Floats:
         """The mean over all values in each draw, shape `(draws,)`."""

@@ -225,7 +225,7 @@ def area(
         return None
     heights = [curve.heights(np.linspace(low, high, _GRID)) for curve in curves]
     differences = (heights[0] - heights[1]).mean(axis=1)
-    interval = Interval.of(float(differences[0]), differences[1:])
+    interval = Interval.from_draws(float(differences[0]), differences[1:])
     return Area(against, len(usable), interval, (float(np.exp2(low)), float(np.exp2(high))))
 
 

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy, from_key, key
+from planner.choice.candidates import estimate_cells
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, choices, choose
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.recommend import choose
 from planner.choice.rule_of_thumb import Account, rule_of_thumb
 from planner.costs.cost import Rates
 from planner.evidence.comparable import MIN_SHARED, for_pair
@@ -63,7 +65,7 @@ class Arena:
     accuracy: Floats
     tokens: Floats
     flops: Floats | None
-    found: tuple[Mapping[str, list[Choice]], ...]
+    found: tuple[Mapping[str, list[StrategyEstimate]], ...]
 
     @property
     def parsed(self) -> tuple[Strategy, ...]:
@@ -187,7 +189,9 @@ def held_out_arenas(
     }
     models = [fit(train.reset_index(drop=True)) for train in seen]
 
-    def expected(policy: str, prm: str | None, rates: Rates) -> list[dict[str, list[Choice]]]:
+    def expected(
+        policy: str, prm: str | None, rates: Rates
+    ) -> list[dict[str, list[StrategyEstimate]]]:
         return [expectations(train, model, policy, prm, rates)
                 for train, model in zip(seen, models, strict=True)]  # fmt: skip
 
@@ -197,7 +201,7 @@ def held_out_arenas(
 def arenas(
     frame: pd.DataFrame,
     fold_of: Mapping[str, int],
-    expected: Callable[[str, str | None, Rates], list[dict[str, list[Choice]]]],
+    expected: Callable[[str, str | None, Rates], list[dict[str, list[StrategyEstimate]]]],
     sizes: Mapping[str, int],
 ) -> list[Arena]:
     """Every policy and PRM whose strategies were run on the same problems.
@@ -273,7 +277,7 @@ def expectations(
     rates: Rates,
     *,
     unseen: Callable[[pd.DataFrame], pd.Series] | None = None,
-) -> dict[str, list[Choice]]:
+) -> dict[str, list[StrategyEstimate]]:
     """What a plan made from this evidence would know, by difficulty and for all.
 
     Args:
@@ -289,7 +293,7 @@ def expectations(
         table.loc[unseen(table), ["successes", "squares", "problems", "rows"]] = 0
     by_level = {level: table[table["difficulty"] == level] for level in LEVELS}
     return {
-        level: choices(part.reset_index(drop=True), model, rates)
+        level: estimate_cells(part.reset_index(drop=True), model, rates)
         for level, part in by_level.items()
         if len(part)
     }

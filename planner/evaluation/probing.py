@@ -16,7 +16,8 @@ import numpy as np
 from executor.answers.grader import Vote
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import choose, uses_probes
+from planner.choice.probe_cost import uses_probes
+from planner.choice.recommend import choose
 from planner.evaluation.crossfit import Arena, Indices
 from profiling.arrays import Floats
 from profiling.difficulty.pass_rate import ALL, Difficulty

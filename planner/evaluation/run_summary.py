@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.store.store import StoredOutcome
-from profiling.difficulty.pass_rate import LEVEL, PassRate
+from planner.prediction.paired_statistics import paired_interval
+from profiling.difficulty.pass_rate import PassRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +107,6 @@ def paired_difference(
     differences = np.array([float(first[uid]) - float(second[uid]) for uid in shared])
     low, high = paired_interval(differences)
     return PairedDifference(against, float(differences.mean()), (low, high), len(shared))
-
-
-def paired_interval(differences: NDArray[np.float64], level: float = LEVEL) -> tuple[float, float]:
-    """Interval on the mean of paired differences, each in [-1, 1]; see `paired_moments`."""
-    mean, error = paired_moments(differences)
-    reach = NormalDist().inv_cdf(0.5 + level / 2) * error
-    return max(-1.0, mean - reach), min(1.0, mean + reach)
-
-
-def paired_moments(differences: NDArray[np.float64]) -> tuple[float, float]:
-    """Centre and standard error of the mean of paired differences, each in [-1, 1].
-
-    Agresti and Min (2005): half a problem is added to each of the four cells (both right, one, the
-    other, none), so that runs that agree on every problem still have an interval. Their formula is
-    stated for right and wrong; written with the sum of squares it takes expected accuracies too.
-    """
-    n = len(differences) + 2
-    total, squares = float(differences.sum()), float((differences**2).sum()) + 1
-    return total / n, math.sqrt(squares - total**2 / n) / n
 
 
 def _correct_by_problem(outcomes: Iterable[StoredOutcome]) -> dict[str, bool]:

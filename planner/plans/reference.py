@@ -1,6 +1,7 @@
-"""What the questions of a profile were like: what live traffic is held against.
+"""Statistics of a profile's questions, with which live traffic is compared.
 
-Of the text alone, of estimates by it, and of a few samples: no label is looked at.
+They use the text of the questions, difficulty estimates from the text, and a few samples; never a
+label.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.probes import TEXT, Probes, text_features
 from profiling.profiler import ProblemProfile
 
-# A question is far from the profile where fewer than one of so many like its questions would be.
+# A question is far from the profile if fewer than one in this many of its kind would be as far.
 _ONE_IN = 1000.0
 _DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Mean and covariance of points, and how far from the mean the farthest of them lies.
+    """Mean and covariance of points, and the distance of the farthest point from the mean.
 
     Attributes:
-        points: how many.
+        points: number of points.
         mean: shape `(dimensions,)`.
-        covariance: shape `(dimensions, dimensions)`; dimensions that did not vary are not looked
-            at, nor are those that others determine.
-        farthest: squared Mahalanobis distance of the farthest of its points.
-        reach: what lies farther is not like the points.
+        covariance: shape `(dimensions, dimensions)`; dimensions that did not vary, or that others
+            determine, do not count in distances.
+        farthest: squared Mahalanobis distance of the farthest point.
+        reach: squared distance beyond which a new point is unlike these points.
     """
 
     points: int
@@ -55,8 +56,8 @@ class Cloud:
         object.__setattr__(self, "reach", reach)
 
     @classmethod
-    def of(cls, points: Floats) -> Cloud:
-        """Of points, shape `(points, dimensions)`."""
+    def from_points(cls, points: Floats) -> Cloud:
+        """Describe points, shape `(points, dimensions)`."""
         covariance = np.atleast_2d(np.cov(points, rowvar=False))
         made = cls(
             len(points), _rounded(points.mean(axis=0)), tuple(map(_rounded, covariance)), 0.0
@@ -66,7 +67,7 @@ class Cloud:
 
     @property
     def rank(self) -> int:
-        """Dimensions that are looked at."""
+        """Number of dimensions that count in distances."""
         return len(self._axes[0])
 
     def distance(self, point: Floats) -> float:
@@ -76,10 +77,16 @@ class Cloud:
         return float((along * along / variances).sum())
 
     def quantile(self, level: float, drawn: int = 1) -> float:
-        """What the squared distance of the mean of so many new normal points is below with a
-        chance of `level`: Hotelling's T-squared, (1 / drawn + 1 / points) nu p / (nu - p + 1)
-        F(p, nu - p + 1) with nu = points - 1 and p the rank (Anderson, An Introduction to
-        Multivariate Statistical Analysis, ch. 5)."""
+        """Quantile of the squared distance of the mean of some new normal points.
+
+        Hotelling's T-squared: (1 / drawn + 1 / points) nu p / (nu - p + 1) F(p, nu - p + 1) with
+        nu = points - 1 and p the rank (Anderson, An Introduction to Multivariate Statistical
+        Analysis, ch. 5).
+
+        Args:
+            level: the quantile's probability.
+            drawn: number of new points in the mean.
+        """
         p, nu = self.rank, self.points - 1
         if nu - p + 1 < 1:
             return float("inf")
@@ -97,7 +104,7 @@ class Cloud:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Cloud:
-        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        """Read what `to_dict` wrote; ValueError if its numbers do not fit together."""
         return cls(
             int(record["points"]),
             tuple(map(float, record["mean"])),
@@ -108,15 +115,15 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a profile's questions were like.
+    """Statistics of a profile's questions.
 
     Attributes:
-        text: of their texts, `profiling.difficulty.probes.TEXT`.
-        estimates: of P(easy) and P(medium) by the text alone; None where the plan's classifier
-            does not tell from it. They were trained on: what they say of others varies a little
-            more.
-        agreement: how many had each number of the probes, from 0 on, in the largest class of equal
-            answers; empty without a classifier.
+        text: features of their texts, `profiling.difficulty.probes.TEXT`.
+        estimates: P(easy) and P(medium) by the text alone; None if the plan's classifier does not
+            use the text alone. The classifier was trained on these questions, so estimates of
+            others vary a little more.
+        agreement: numbers of questions by the number of probes, from 0 on, in their largest class
+            of equal answers; empty without a classifier.
     """
 
     text: Cloud
@@ -124,12 +131,17 @@ class Reference:
     agreement: tuple[int, ...]
 
     @classmethod
-    def of(
+    def from_profiles(
         cls, profiles: Sequence[ProblemProfile], classifier: DifficultyModel | None, grader: Grader
     ) -> Reference | None:
-        """Of a profile; None where it has fewer than two questions.
+        """Describe a profile's questions; None if there are fewer than two.
 
         Each question counts once, with its first samples.
+
+        Args:
+            profiles: the questions with their samples.
+            classifier: estimates difficulties; None if the plan has none.
+            grader: tells which answers are equal.
         """
         texts = [one.outcome.problem.text for one in profiles]
         if len(texts) < 2:
@@ -139,7 +151,7 @@ class Reference:
             if not classifier.heads[0].probes:
                 by_text = [classifier.estimate_probes(Probes.of_text(text)) for text in texts]
                 found = [list(one.probabilities.values())[:-1] for one in by_text]
-                estimates = Cloud.of(np.array(found))
+                estimates = Cloud.from_points(np.array(found))
             k = classifier.probes
             counts = [
                 agreeing(Probes.of(one.outcome.problem.text, one.outcome.samples[:k], grader))
@@ -147,15 +159,20 @@ class Reference:
                 if len(one.outcome.samples) >= k
             ]
             agreement = tuple(np.bincount(counts, minlength=k + 1).tolist())
-        return cls(Cloud.of(np.array([text_features(t) for t in texts])), estimates, agreement)
+        return cls(
+            Cloud.from_points(np.array([text_features(t) for t in texts])), estimates, agreement
+        )
 
     def far(self, text: str) -> bool:
-        """Whether a question is unlike the profile's: farther from their mean than any of them,
-        and than all but one in a thousand would be if they were normal."""
+        """Whether a question is unlike the profile's.
+
+        It is if it is farther from their mean than any of them, and than all but one in a thousand
+        would be if they were normal.
+        """
         return self.outside(text_features(text))
 
     def outside(self, point: Floats) -> bool:
-        """The same of a question's features, `profiling.difficulty.probes.TEXT`."""
+        """The same for a question's features, `profiling.difficulty.probes.TEXT`."""
         return self.text.distance(point) > self.text.reach
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,7 +185,7 @@ class Reference:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Reference:
-        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        """Read what `to_dict` wrote; ValueError if its numbers do not fit together."""
         if tuple(record["text"]["features"]) != TEXT:
             raise ValueError("the reference is of other features")
         estimates = record["estimates"]
@@ -180,7 +197,7 @@ class Reference:
 
 
 def agreeing(probes: Probes) -> int:
-    """How many of the samples are in the largest class of equal answers."""
+    """Number of samples in the largest class of equal answers."""
     answered = probes.answer_class[probes.answer_class >= 0]
     return int(np.bincount(answered).max(initial=0))
 

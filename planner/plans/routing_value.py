@@ -1,7 +1,8 @@
-"""Whether a strategy for each difficulty is worth its probes, beside one strategy for all.
+"""Whether routing pays: a strategy for each difficulty, probes included, against one for all.
 
-A question is probed, its difficulty named, rightly or wrongly, and the strategy of the difficulty
-named is run. What that solves and costs is an expectation over true and named difficulties.
+A router probes a question, assigns a difficulty to it, rightly or wrongly, and runs the strategy of
+the assigned difficulty. The accuracy and the cost of this are expectations over the true and the
+assigned difficulties.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from scipy.special import ndtr
 
 from executor.strategy import Strategy, key, to_dict
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, unit_name
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.recommend import unit_name
 from planner.choice.rules import cheapest_sure, most_accurate
 from planner.prediction.beta import deviation
-from planner.workloads.misclassification import Confusion
 
-Known = Mapping[str, Mapping[Strategy, Choice]]
+# P(assigned difficulty | true difficulty): by the true one, then by the assigned one.
+MisclassificationRates = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """Accuracy, and cost a problem in one unit.
+class RoutingExpectation:
+    """RoutingExpectation accuracy and cost of one way to answer all questions.
 
     Attributes:
-        accuracy, price: expected.
-        spread: standard deviation of what is not known of the accuracy.
+        accuracy: expected accuracy.
+        price: expected cost of one problem, in one unit.
+        spread: standard deviation of the accuracy, by what is not known of the strategies.
     """
 
     accuracy: float
@@ -45,19 +48,20 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A strategy for each difficulty beside one for all.
+class RoutingComparison:
+    """Routing, with a strategy for each difficulty, beside one strategy for all.
 
     Attributes:
-        routed: a strategy for each, with probes and misnamed difficulties.
-        single: `strategy` for all.
-        unit: of their prices, see `planner.choice.recommend.cost_unit`.
-        target: what was to be reached; None where there is none.
+        routed: expectation with routing, its probes and its misclassified questions included.
+        single: expectation of running `strategy` on all questions.
+        strategy: the one strategy for all.
+        unit: unit of their prices, see `planner.choice.estimate.cost_unit`.
+        target: target accuracy; None if there is none.
         routes: whether to route, by the rule that strategies are chosen by.
     """
 
-    routed: Expected
-    single: Expected
+    routed: RoutingExpectation
+    single: RoutingExpectation
     strategy: Strategy
     unit: str
     target: float | None
@@ -72,7 +76,7 @@ class Comparison:
             f"difficulty {self._told(self.routed)}, probes and misnamed difficulties included"
         )
 
-    def _told(self, one: Expected) -> str:
+    def _told(self, one: RoutingExpectation) -> str:
         sure = ""
         if self.target is not None:
             sure = f" ({one.chance(self.target):.1%} sure of the target)"
@@ -81,7 +85,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the plan."""
 
-        def plain(one: Expected) -> dict[str, float | None]:
+        def plain(one: RoutingExpectation) -> dict[str, float | None]:
             chance = None if self.target is None else one.chance(self.target)
             return {"accuracy": one.accuracy, "price": one.price, "chance_of_target": chance}
 
@@ -96,51 +100,63 @@ class Comparison:
 
 def expected(
     strategies: Mapping[str, Strategy],
-    known: Known,
+    known: Mapping[str, Mapping[Strategy, StrategyEstimate]],
     shares: Mapping[str, float],
-    confusion: Confusion,
+    rates: MisclassificationRates,
     unit: str,
-) -> Expected | None:
-    """What running the strategy of the difficulty named is expected to solve and to cost.
+) -> RoutingExpectation | None:
+    """Accuracy and cost of running the strategy of the difficulty that is assigned.
 
-    The accuracy is the sum over true difficulties t and named ones n of
-    P(t) P(n | t) accuracy(strategy of n on problems of t), and the cost likewise. Difficulties are
-    of different problems, so their errors are independent; strategies of one difficulty share its
-    problems, so theirs are added as if they went together, which is the widest they can be.
+    The accuracy is the sum over true difficulties t and assigned ones n of
+    P(t) P(n | t) accuracy(strategy of n on problems of t), and the cost likewise. Problems of two
+    difficulties are different problems, so their errors are independent. Strategies of one
+    difficulty share its problems, so their errors are added as if they were fully correlated, which
+    is the widest they can be.
 
     Args:
-        strategies: by difficulty named; all of them the same for a plan that does not route.
-        known: by true difficulty and strategy, with probes in the cost where they are drawn.
+        strategies: by assigned difficulty; the same for all if the plan does not route.
+        known: estimates by true difficulty and strategy, with the cost of probes if any are drawn.
         shares: P(true difficulty); they sum to 1.
-        confusion: P(named | true).
-        unit: of costs, see `planner.choice.recommend.cost_unit`.
+        rates: P(assigned | true).
+        unit: unit of costs, see `planner.choice.estimate.cost_unit`.
 
     Returns:
-        None where a strategy is not known on a difficulty that it may meet.
+        None if there is no estimate of a strategy on a difficulty that it may meet.
     """
     accuracy = price = variance = 0.0
     for true, share in shares.items():
         spread = 0.0
-        for named, chance in confusion[true].items():
+        for assigned, chance in rates[true].items():
             if share * chance == 0:
                 continue
-            choice = known.get(true, {}).get(strategies[named])
-            if choice is None:
+            one = known.get(true, {}).get(strategies[assigned])
+            if one is None:
                 return None
-            accuracy += share * chance * choice.predicted_accuracy
-            price += share * chance * choice.price(unit)
-            spread += share * chance * deviation(*choice.beta)
+            accuracy += share * chance * one.predicted_accuracy
+            price += share * chance * one.price(unit)
+            spread += share * chance * deviation(*one.beta)
         variance += spread**2
-    return Expected(accuracy, price, math.sqrt(variance))
+    return RoutingExpectation(accuracy, price, math.sqrt(variance))
 
 
 def compare(
-    routed: Expected, single: Expected, strategy: Strategy, unit: str, constraint: Constraint
-) -> Comparison:
-    """Route or not, by the rule of `planner.choice.rules`.
+    routed: RoutingExpectation,
+    single: RoutingExpectation,
+    strategy: Strategy,
+    unit: str,
+    constraint: Constraint,
+) -> RoutingComparison:
+    """Decide whether to route, by the rule of `planner.choice.rules`.
 
-    Without a target the more accurate way, and the cheaper where they are within `INDIFFERENCE` of
-    each other. With a target the cheaper of those sure enough of it, else the surer.
+    Without a target: the more accurate way, and the cheaper one if they are within `INDIFFERENCE`
+    of each other. With a target: the cheaper of those that are sure enough of it, else the surer.
+
+    Args:
+        routed: expectation with routing.
+        single: expectation of `strategy` for all questions.
+        strategy: the one strategy for all.
+        unit: unit of the prices.
+        constraint: whose target counts.
     """
     both = (single, routed)  # of two that are equal the first: the plainer
     prices = np.array([one.price for one in both])
@@ -151,4 +167,4 @@ def compare(
     else:
         chances = np.array([[one.chance(target) for one in both]])
         picked = cheapest_sure(means, chances, prices, constraint.confidence)
-    return Comparison(routed, single, strategy, unit, target, routes=bool(picked[0]))
+    return RoutingComparison(routed, single, strategy, unit, target, routes=bool(picked[0]))

@@ -1,8 +1,7 @@
-"""What a plan can choose from, as arrays: a choice under any constraint takes no millisecond.
+"""The strategies of a plan as arrays, so that a choice under any constraint takes a millisecond.
 
-The rule is that of `planner.choice.recommend.choose`, for a question of which no more may be known
-than
-the chances of its difficulties: what is expected of a strategy is then the mean over them.
+The rule is that of `planner.choice.recommend.choose`. If only the chances of the difficulties are
+known of a question, the estimate of a strategy is the mean over the difficulties.
 """
 
 from __future__ import annotations
@@ -10,56 +9,35 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr
 
 from executor.errors import InputError
-from executor.strategy import Strategy, key
+from executor.strategy import Strategy
 from planner.choice.constraint import NO_RATES, Constraint
+from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.rules import Number, cheapest_sure, most_accurate
 from planner.costs.cost import TOKENS, Cost, Rates
 from planner.prediction.beta import LEVEL, probability_above
 from profiling.arrays import Floats
 from profiling.difficulty.pass_rate import ALL
 
-if TYPE_CHECKING:
-    from planner.choice.recommend import Choice
-    from planner.plans.plan import Entry, Plan
-
 _TAILS = np.array([(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
 _COSTS = tuple(Cost.__dataclass_fields__)
-# Limits on what a strategy is expected to cost, and the costs they are on.
+# Limits on the expected cost of a strategy, and the field of `Cost` each is on.
 _LIMITED = {"max_flops": "flops", "max_seconds": "seconds", "max_usd": "usd"}
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """A strategy, and what is expected of it on a question.
+class ChoiceByState:
+    """The strategy chosen in each of several states of knowledge, and its estimate.
 
     Attributes:
-        strategy: what to run.
-        predicted_accuracy, interval, beta: mean, 90 % interval, and the Beta distribution that they
-            are of.
-        cost: expected.
-    """
-
-    strategy: Strategy
-    predicted_accuracy: float
-    interval: tuple[float, float]
-    beta: tuple[float, float]
-    cost: Cost
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What choosing is expected to come to in some states of knowledge, an array of one each.
-
-    Attributes:
-        chosen: which strategy, shape `(states,)`.
-        accuracy, variance, price: of it, shape `(states,)`.
+        chosen: index of the strategy, shape `(states,)`.
+        accuracy, variance, price: mean and variance of its accuracy, and its expected cost in the
+            table's unit, shape `(states,)` each.
     """
 
     chosen: NDArray[np.intp]
@@ -68,155 +46,158 @@ class Worth:
     price: Floats
 
 
-class Menu:
-    """The strategies a plan knows, by difficulty.
+class StrategyTable:
+    """The estimates of strategies by difficulty, as arrays.
 
     Args:
-        found: by difficulty, what is expected of each strategy, the probes that were drawn before
-            it in its cost; in one order of strategies.
-        rates: that costs were counted by.
+        estimates: by difficulty, the estimate of each strategy, the cost of probes included; all
+            difficulties in one order of strategies.
+        rates: prices that the costs were computed with.
 
     Attributes:
-        levels, strategies: rows and columns of what follows.
-        accuracy, variance, price: expected, shape `(levels, strategies)`; NaN where not known.
-        costs: the fields of `Cost`, shape `(costs, levels, strategies)`.
+        levels, strategies: the difficulties and the strategies: rows and columns of the arrays.
+        unit: in which prices are compared, see `planner.choice.estimate.cost_unit`.
+        accuracy, variance: mean and variance of the accuracy, shape `(levels, strategies)`; NaN if
+            not known.
+        price: expected cost in `unit`, of the same shape.
+        costs: the fields of `Cost`, shape `(costs, levels, strategies)`; NaN if not known.
         n: generations, probes that a strategy cannot use included; shape `(strategies,)`.
     """
 
-    def __init__(self, found: Mapping[str, Sequence[Choice]], rates: Rates = NO_RATES) -> None:
-        from planner.choice.recommend import cost_unit
-
-        self.levels, self.rates = tuple(found), rates
-        every = {choice.strategy: choice.extra for known in found.values() for choice in known}
-        self.strategies = tuple(every)
-        self.unit = cost_unit([choice for known in found.values() for choice in known])
-        self.n = np.array([s.n + extra for s, extra in every.items()], dtype=np.float64)
-        self._extra = tuple(every.values())
-        shape = len(self.levels), len(every)
-        # Where a strategy is not known on a difficulty, nothing is.
+    def __init__(
+        self, estimates: Mapping[str, Sequence[StrategyEstimate]], rates: Rates = NO_RATES
+    ) -> None:
+        self.levels, self.rates = tuple(estimates), rates
+        every = [one for known in estimates.values() for one in known]
+        probes = {one.strategy: one.probe_generations for one in every}
+        self.strategies = tuple(probes)
+        self.unit = cost_unit(every)
+        self.n = np.array([s.n + extra for s, extra in probes.items()], dtype=np.float64)
+        self._probe_generations = tuple(probes.values())
+        shape = len(self.levels), len(self.strategies)
+        # A strategy without an estimate on a difficulty stays NaN there.
         self.accuracy, self.variance, self.price = (np.full(shape, np.nan) for _ in range(3))
         self.costs = np.full((len(_COSTS), *shape), np.nan)
-        at = {strategy: column for column, strategy in enumerate(self.strategies)}
-        for row, known in enumerate(found.values()):
-            for choice in known:
-                a, b = choice.beta
-                cell = row, at[choice.strategy]
-                self.accuracy[cell] = choice.predicted_accuracy
+        column = {strategy: index for index, strategy in enumerate(self.strategies)}
+        for row, known in enumerate(estimates.values()):
+            for one in known:
+                a, b = one.beta
+                cell = row, column[one.strategy]
+                self.accuracy[cell] = one.predicted_accuracy
                 self.variance[cell] = a * b / ((a + b) ** 2 * (a + b + 1))
-                self.price[cell] = choice.price(self.unit)
+                self.price[cell] = one.price(self.unit)
                 for place, name in enumerate(_COSTS):
-                    value = getattr(choice.cost, name)
+                    value = getattr(one.cost, name)
                     self.costs[place, *cell] = np.nan if value is None else value
 
-    @classmethod
-    def of(cls, plan: Plan, probes: int = 0, *, scored: bool = True) -> Menu:
-        """The alternatives of a plan once so many probes were drawn, which their costs include.
+    def chances(self, difficulty: Mapping[str, float] | str) -> Floats:
+        """Chances of the table's difficulties, shape `(levels,)`.
 
-        Those that need a PRM only where responses are `scored`.
-        """
-        found = charged(plan, probes)
-        if not scored:
-            found = {
-                level: [choice for choice in known if not choice.strategy.needs_prm]
-                for level, known in found.items()
-            }
-        return cls(found, plan.rates)
-
-    def chances(self, given: Mapping[str, float] | str) -> Floats:
-        """Chances of the difficulties as a row of them; a name alone is certain.
-
-        A difficulty that nothing is known of counts as `all`.
+        Args:
+            difficulty: the chance of each difficulty, or the name of a certain one. A difficulty
+                that the table does not have counts as `all`.
         """
         row = np.zeros(len(self.levels))
-        for level, chance in ({given: 1.0} if isinstance(given, str) else given).items():
+        known = {difficulty: 1.0} if isinstance(difficulty, str) else difficulty
+        for level, chance in known.items():
             row[self.levels.index(level if level in self.levels else ALL)] += chance
         return row
 
-    def choose(self, given: Mapping[str, float] | str, constraint: Constraint) -> Pick:
-        """The best under a constraint, by the rule of `planner.choice.recommend.choose`.
+    def choose(
+        self, difficulty: Mapping[str, float] | str, constraint: Constraint
+    ) -> StrategyEstimate:
+        """The best strategy under a constraint, by `planner.choice.recommend.choose`'s rule.
 
         Args:
-            given: a difficulty, or the chances of all.
-            constraint: what to keep to.
+            difficulty: a difficulty, or the chance of each.
+            constraint: the limits and the target.
 
         Raises:
-            InputError: nothing keeps to it.
+            InputError: no strategy keeps to the constraint.
         """
-        states = self.chances(given)[None, :]
+        states = self.chances(difficulty)[None, :]
         used, weights = self._used(states)
-        worth = self.worth(states, constraint, exact=True)
-        if worth is None:
+        best = self.choose_by_state(states, constraint, exact=True)
+        if best is None:
             every = np.arange(len(self.strategies))
-            known = zip(
-                self.strategies, self._priced(used, weights, every), self._extra, strict=True
-            )
-            named = given if isinstance(given, str) else ALL
-            raise InputError(f"difficulty {named}: {constraint.refusal(known, self.rates)}")
-        return self._pick(used, weights, int(worth.chosen[0]))
+            costs = self._mean_costs(used, weights, every)
+            known = zip(self.strategies, costs, self._probe_generations, strict=True)
+            level = difficulty if isinstance(difficulty, str) else ALL
+            raise InputError(f"difficulty {level}: {constraint.refusal(known, self.rates)}")
+        return self._estimate(used, weights, int(best.chosen[0]))
 
-    def expected(self, strategy: Strategy, given: Mapping[str, float] | str) -> Pick | None:
-        """What is expected of one strategy; None where that is not known."""
-        used, weights = self._used(self.chances(given)[None, :])
+    def expected(
+        self, strategy: Strategy, difficulty: Mapping[str, float] | str
+    ) -> StrategyEstimate | None:
+        """The estimate of one strategy; None if it is not known.
+
+        Args:
+            strategy: the strategy.
+            difficulty: a difficulty, or the chance of each.
+        """
+        used, weights = self._used(self.chances(difficulty)[None, :])
         if strategy not in self.strategies:
             return None
         column = self.strategies.index(strategy)
         known = not np.isnan(self.accuracy[used, column]).any()
-        return self._pick(used, weights, column) if known else None
+        return self._estimate(used, weights, column) if known else None
 
-    def others(
+    def alternatives(
         self,
         strategy: Strategy,
-        given: Mapping[str, float] | str,
+        difficulty: Mapping[str, float] | str,
         constraint: Constraint,
         most: int,
-    ) -> list[Pick]:
-        """The most accurate besides one that keep to a constraint, best first."""
-        states = self.chances(given)[None, :]
+    ) -> list[StrategyEstimate]:
+        """The most accurate strategies that keep to a constraint, without one of them.
+
+        Args:
+            strategy: the one that is left out.
+            difficulty: a difficulty, or the chance of each.
+            constraint: whose limits count.
+            most: how many at most.
+        """
+        states = self.chances(difficulty)[None, :]
         used, weights = self._used(states)
         means = np.where(self.allowed(states, constraint), weights @ self.accuracy[used], -np.inf)
         ranked = [c for c in np.argsort(-means[0], kind="stable") if means[0, c] > -np.inf]
         others = [column for column in ranked if self.strategies[column] != strategy]
-        return [self._pick(used, weights, int(column)) for column in others[:most]]
+        return [self._estimate(used, weights, int(column)) for column in others[:most]]
 
     def reaches(self, constraint: Constraint) -> bool:
-        """Whether anything keeps to a constraint on questions of which nothing is known."""
+        """Whether any strategy keeps to a constraint on questions of unknown difficulty."""
         return bool(self.allowed(self.chances(ALL)[None, :], constraint).any())
 
     def cheapest(self, cost: str) -> Strategy:
-        """The strategy that needs least of a cost (a field of `Cost`) on any question."""
+        """The strategy with the lowest expected cost on questions of unknown difficulty.
+
+        Args:
+            cost: a field of `Cost`.
+        """
         row = self.costs[_COSTS.index(cost), self.levels.index(ALL)]
         return self.strategies[int(np.nanargmin(row))]
 
-    def _pick(self, used: NDArray[np.intp], weights: Floats, column: int) -> Pick:
-        mean = float((weights @ self.accuracy[used, column])[0])
-        a, b = _beta(mean, float((weights**2 @ self.variance[used, column])[0]))
-        low, high = betaincinv(a, b, _TAILS).tolist()
-        cost = self._priced(used, weights, np.array([column]))[0]
-        return Pick(self.strategies[column], mean, (low, high), (a, b), cost)
-
     def allowed(self, states: Floats, constraint: Constraint) -> NDArray[np.bool_]:
-        """Which strategies keep to the limits, for all that is known; shape
-        `(states, strategies)`."""
+        """Which strategies keep to the limits, as far as is known; shape `(states, strategies)`.
+
+        Args:
+            states: chances of the difficulties, shape `(states, levels)`.
+            constraint: whose limits count.
+        """
         used, weights = self._used(states)
         return self._allowed(used, weights, weights @ self.accuracy[used], constraint)
 
-    def _allowed(
-        self, used: NDArray[np.intp], weights: Floats, accuracy: Floats, constraint: Constraint
-    ) -> NDArray[np.bool_]:
-        return allowed_by(
-            constraint, accuracy, self.n, lambda cost: weights @ self.costs[cost, used]
-        )
-
-    def worth(self, states: Floats, constraint: Constraint, *, exact: bool = False) -> Worth | None:
-        """What the choice is in each state of knowledge, and what it is expected to come to.
-
-        None where in some state nothing keeps to the constraint.
+    def choose_by_state(
+        self, states: Floats, constraint: Constraint, *, exact: bool = False
+    ) -> ChoiceByState | None:
+        """The choice in each state of knowledge; None if in some state nothing is allowed.
 
         Args:
             states: chances of the difficulties, shape `(states, levels)`; rows sum to 1.
-            constraint: what to keep to.
+            constraint: the limits and the target.
             exact: whether P(accuracy >= target) is that of a Beta distribution of the mean and
-                variance, as `recommend` has it, or of a normal one, for many states at once.
+                variance, as `recommend` has it; else of a normal one, which is fast for many
+                states.
         """
         used, weights = self._used(states)
         accuracy = weights @ self.accuracy[used]
@@ -225,14 +206,29 @@ class Menu:
             return None
         variance = weights**2 @ self.variance[used]
         price = weights @ self.price[used]
-        return chosen_of(accuracy, variance, price, allowed, constraint, exact=exact)
+        return choose_by_state(accuracy, variance, price, allowed, constraint, exact=exact)
+
+    def _allowed(
+        self, used: NDArray[np.intp], weights: Floats, accuracy: Floats, constraint: Constraint
+    ) -> NDArray[np.bool_]:
+        return allowed_by(
+            constraint, accuracy, self.n, lambda cost: weights @ self.costs[cost, used]
+        )
 
     def _used(self, states: Floats) -> tuple[NDArray[np.intp], Floats]:
-        """The difficulties that have any chance, and their chances: of others nothing is asked."""
+        """The difficulties with any chance, and their chances: NaN of the others do not matter."""
         used = states.sum(axis=0).nonzero()[0]  # none is negative
         return used, states[:, used]
 
-    def _priced(
+    def _estimate(self, used: NDArray[np.intp], weights: Floats, column: int) -> StrategyEstimate:
+        """The mean estimate of one strategy over the difficulties."""
+        mean = float((weights @ self.accuracy[used, column])[0])
+        a, b = _beta(mean, float((weights**2 @ self.variance[used, column])[0]))
+        low, high = betaincinv(a, b, _TAILS).tolist()
+        cost = self._mean_costs(used, weights, np.array([column]))[0]
+        return StrategyEstimate(self.strategies[column], mean, (low, high), (a, b), cost)
+
+    def _mean_costs(
         self, used: NDArray[np.intp], weights: Floats, columns: NDArray[np.intp]
     ) -> list[Cost]:
         """The expected costs of some strategies."""
@@ -249,14 +245,14 @@ class Menu:
 def allowed_by(
     constraint: Constraint, accuracy: Floats, n: Floats, costs: Callable[[int], Floats]
 ) -> NDArray[np.bool_]:
-    """Which strategies keep to the limits in each state of knowledge, for all that is known.
+    """Which strategies keep to the limits in each state of knowledge, as far as is known.
 
     Args:
         constraint: whose limits count.
-        accuracy: expected, shape `(states, strategies)`; NaN where nothing is known.
-        n: generations, shape `(strategies,)` or of `accuracy`.
-        costs: makes the expected ones of a kind, by its place among `Cost`'s fields, of the shape
-            of `accuracy`; NaN where not known, and then nothing keeps to a limit on it.
+        accuracy: means, shape `(states, strategies)`; NaN if a strategy is not known.
+        n: generations, shape `(strategies,)` or that of `accuracy`.
+        costs: computes the expected costs of one kind, by its place among `Cost`'s fields, in the
+            shape of `accuracy`; NaN if not known, and then no strategy keeps to a limit on it.
     """
     allowed = ~np.isnan(accuracy)
     if constraint.budget is not None:
@@ -268,7 +264,7 @@ def allowed_by(
     return np.asarray(allowed)
 
 
-def chosen_of(
+def choose_by_state(
     accuracy: Floats,
     variance: Floats,
     price: Floats,
@@ -276,14 +272,14 @@ def chosen_of(
     constraint: Constraint,
     *,
     exact: bool = False,
-) -> Worth:
-    """The choice in each state of knowledge, see `Menu.worth`.
+) -> ChoiceByState:
+    """The choice in each state of knowledge, see `StrategyTable.choose_by_state`.
 
     Args:
-        accuracy, variance, price: expected, shape `(states, strategies)`.
-        allowed: of the same shape, what may be chosen.
+        accuracy, variance, price: of each strategy, shape `(states, strategies)`.
+        allowed: what may be chosen, of the same shape.
         constraint: whose target counts.
-        exact: see `Menu.worth`.
+        exact: see `StrategyTable.choose_by_state`.
     """
     means, prices = np.where(allowed, accuracy, -np.inf), np.where(allowed, price, np.inf)
     target = constraint.target_accuracy
@@ -297,41 +293,12 @@ def chosen_of(
             chances = ndtr((accuracy - target) / np.sqrt(variance))
         chosen = cheapest_sure(means, chances, prices, constraint.confidence, allowed)
     rows = np.arange(len(accuracy))
-    return Worth(chosen, accuracy[rows, chosen], variance[rows, chosen], price[rows, chosen])
-
-
-def charged(plan: Plan, probes: int = 0) -> dict[str, list[Choice]]:
-    """By difficulty, the alternatives of a plan with what so many probes add to their costs."""
-    from planner.choice.recommend import Choice, Probing
-
-    found: dict[str, list[Choice]] = {}
-    each = plan.probe_cost
-    probing = Probing(probes, each.generated, each.prm) if each is not None else None
-    for level, known in plan.alternatives.items():
-        found[level] = []
-        for entry in known:
-            assert entry.beta is not None  # a plan with alternatives has them
-            choice = Choice(
-                entry.strategy, entry.predicted_accuracy, entry.interval, _cost(entry), 0,
-                "plan", entry.beta,
-            )  # fmt: skip
-            if probes and probing is not None:
-                choice = probing.charge(choice, plan.rates)
-            found[level].append(choice)
-    return found
+    return ChoiceByState(
+        chosen, accuracy[rows, chosen], variance[rows, chosen], price[rows, chosen]
+    )
 
 
 def _beta(mean: Number, variance: Number) -> tuple[Number, Number]:
     """The Beta distribution of a mean and a variance: a + b + 1 = mean (1 - mean) / variance."""
     weight = mean * (1 - mean) / variance - 1
     return mean * weight, (1 - mean) * weight
-
-
-def _cost(entry: Entry) -> Cost:
-    """The cost of an entry; InputError where it is damaged."""
-    plain: dict[str, Any] = dict(entry.cost)
-    unknown = {name: np.nan for name in TOKENS if name in plain and plain[name] is None}
-    try:
-        return Cost(**plain | unknown)
-    except TypeError as error:
-        raise InputError(f"plan: cost of {key(entry.strategy)}: damaged ({error})") from None

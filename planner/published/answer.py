@@ -27,8 +27,8 @@ from executor.strategy import (
     to_dict,
 )
 from planner.catalog import Catalog
+from planner.choice.estimate import PREDICTED, StrategyEstimate
 from planner.choice.paired import Contrast
-from planner.choice.recommend import PREDICTED, Choice
 from planner.costs.cost import Rates
 from planner.evidence.gathering import BUDGETS
 from planner.prediction.beta import summarise
@@ -55,14 +55,14 @@ class PublishedAnswer:
         without: the accuracy that is predicted of a strategy from all figures but its own.
     """
 
-    choices: tuple[Choice, ...]
+    choices: tuple[StrategyEstimate, ...]
     means: Floats
     covariance: Floats
     evidence: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     without: Callable[[Strategy], float]
 
-    def contrast(self, one: Choice, other: Choice) -> Contrast:
+    def contrast(self, one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
         """How two of the choices differ, what they share allowed for.
 
         The chance is exact for the logits; the error of the difference is that of the logits
@@ -82,7 +82,7 @@ class PublishedAnswer:
             "by their joint prediction from published figures",
         )
 
-    def printed(self, choice: Choice, shown: Sequence[Choice]) -> list[str]:
+    def printed(self, choice: StrategyEstimate, shown: Sequence[StrategyEstimate]) -> list[str]:
         """What the figures of one strategy itself are, as a note; and which of those `shown` are
         predicted outside their own figures, and why."""
         name = key(choice.strategy)
@@ -107,7 +107,7 @@ class PublishedAnswer:
             )
         return notes
 
-    def _own(self, choice: Choice) -> list[dict[str, Any]]:
+    def _own(self, choice: StrategyEstimate) -> list[dict[str, Any]]:
         name = key(choice.strategy)
         return [row for row in self.evidence if row.get("strategy") == name]
 
@@ -199,7 +199,7 @@ def _choices(
     posterior: tuple[Floats, Floats],
     benchmark: str,
     rates: Rates,
-) -> list[Choice]:
+) -> list[StrategyEstimate]:
     """Strategies with their predictions; `known` are the keys of those that have figures."""
     a, b = posterior
     means, lows, highs = summarise(a, b)
@@ -211,14 +211,14 @@ def _choices(
         # Nobody prints what a PRM forwards: see `_tokens`.
         is_known = key(strategy) in known
         found.append(
-            Choice(
+            StrategyEstimate(
                 strategy,
                 float(means[i]),
                 (float(lows[i]), float(highs[i])),
+                (float(a[i]), float(b[i])),
                 rates.price(drawn, 0.0, drawn if strategy.needs_prm else 0.0),
                 problems if is_known else 0,
                 "published" if is_known else PREDICTED,
-                (float(a[i]), float(b[i])),
             )
         )
     return found

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from executor.strategy import STRATEGIES, key
 from planner.choice.answer import Answer
+from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.pareto import pareto_front
-from planner.choice.recommend import Choice, cost_unit, unit_name
+from planner.choice.recommend import unit_name
 from planner.prediction.beta import PERCENT
 from planner.report import wording as words
 from planner.report.data import ReportData
@@ -49,9 +50,9 @@ class _Level:
     """
 
     level: str
-    ranked: tuple[Choice, ...]
-    front: tuple[Choice, ...]
-    named: tuple[Choice, ...]
+    ranked: tuple[StrategyEstimate, ...]
+    front: tuple[StrategyEstimate, ...]
+    named: tuple[StrategyEstimate, ...]
     chosen: str | None
     marks: Mapping[str, tuple[str, ...]]
     unit: str
@@ -70,7 +71,9 @@ def sections(data: ReportData, asked: Sequence[str] = LEVELS) -> tuple[Section, 
     return _budget(levels, missing), _cost(levels, missing, unit), _tables(levels, missing)
 
 
-def _level(level: str, found: Sequence[Choice], answered: Answer | None, unit: str) -> _Level:
+def _level(
+    level: str, found: Sequence[StrategyEstimate], answered: Answer | None, unit: str
+) -> _Level:
     ranked = tuple(sorted(found, key=lambda c: (-c.predicted_accuracy, c.price(unit))))
     front = pareto_front([c.price(unit) for c in ranked], [c.predicted_accuracy for c in ranked])
     on_front = {key(ranked[i].strategy) for i in front}
@@ -108,7 +111,7 @@ def _budget(levels: Sequence[_Level], missing: Sequence[str]) -> Section:
 
 def _budget_plot(level: _Level) -> Plot:
     """The best variant of every kind at every budget."""
-    best: dict[tuple[str, int], Choice] = {}
+    best: dict[tuple[str, int], StrategyEstimate] = {}
     for choice in level.ranked:
         best.setdefault((choice.strategy.name, choice.strategy.n), choice)
     several = len({n for _, n in best}) > 1
@@ -195,7 +198,9 @@ def _x(point: Point) -> float:
     return point.x
 
 
-def _point(choice: Choice, x: float, level: _Level, stressed: Iterable[str] | None = None) -> Point:
+def _point(
+    choice: StrategyEstimate, x: float, level: _Level, stressed: Iterable[str] | None = None
+) -> Point:
     name, (low, high) = key(choice.strategy), choice.interval
     chosen = name == level.chosen
     return Point(
@@ -240,7 +245,12 @@ def _tables(levels: Sequence[_Level], missing: Sequence[str]) -> Section:
 
 
 def _table(
-    level: _Level, choices: Sequence[Choice], name: str, caption: str, *, folded: bool = False
+    level: _Level,
+    choices: Sequence[StrategyEstimate],
+    name: str,
+    caption: str,
+    *,
+    folded: bool = False,
 ) -> Table:
     known = [
         one
@@ -292,7 +302,7 @@ _COSTS = (
 )
 
 
-def _accuracy(choice: Choice) -> Cell:
+def _accuracy(choice: StrategyEstimate) -> Cell:
     low, high = choice.interval
     value = {
         "mean": words.finite(choice.predicted_accuracy),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.choice.answer import Answer
-from planner.choice.recommend import Choice
+from planner.choice.estimate import StrategyEstimate
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from profiling.difficulty.reliability import Bin
 
@@ -58,7 +58,7 @@ class ReportData:
     policy: str
     prm: str | None
     advice: Sequence[Answer]
-    found: Mapping[str, Sequence[Choice]]
+    found: Mapping[str, Sequence[StrategyEstimate]]
     mix: Mapping[str, int]
     basis: Sequence[BasisRow]
     rewards: Mapping[str, Any] | None

@@ -18,7 +18,7 @@ from executor.strategy import (
     Score,
     Strategy,
 )
-from planner.choice.recommend import Choice
+from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.prediction.beta import PERCENT
@@ -155,7 +155,7 @@ def _pick(score: Score, vote: Vote) -> str:
             return "a plain majority vote"
 
 
-def prediction(choice: Choice) -> str:
+def prediction(choice: StrategyEstimate) -> str:
     """Predicted accuracy with its interval."""
     return (
         f"Predicted accuracy {decimal(choice.predicted_accuracy)}, "
@@ -177,12 +177,12 @@ def cost(expected: Cost) -> str:
     return f"Expected cost a problem: {', '.join(parts)}."
 
 
-def basis(choice: Choice) -> str:
+def basis(choice: StrategyEstimate) -> str:
     """What a choice rests on."""
     return f"It rests on {rests_on(choice)}."
 
 
-def rests_on(choice: Choice) -> str:
+def rests_on(choice: StrategyEstimate) -> str:
     """What a choice rests on, in the middle of a sentence."""
     if not choice.problems:
         return "a prediction alone, as nothing of this strategy is known here"

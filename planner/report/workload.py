@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.strategy import key
-from planner.choice.recommend import Choice, cost_unit, unit_name
-from planner.plans.plan import Entry
+from planner.choice.estimate import StrategyEstimate, cost_unit
+from planner.choice.recommend import unit_name
 from planner.prediction.beta import PERCENT
 from planner.report import wording as words
 from planner.report.data import ReportData
@@ -29,9 +29,9 @@ from planner.report.document import (
     Text,
 )
 from planner.workloads.allocation import (
-    Class,
     Division,
     Option,
+    QueryClass,
     difference,
     divide,
     equal_division,
@@ -58,7 +58,7 @@ class Split:
     equal: Division | None
 
 
-def splits(classes: Mapping[str, Class]) -> list[Split]:
+def splits(classes: Mapping[str, QueryClass]) -> list[Split]:
     """`TOTALS` totals, evenly spaced by their logarithm: from near what the cheapest strategies
     take to what the most accurate ones do; none where these are the same."""
     steps = {level: hull(one.options) for level, one in classes.items()}
@@ -112,7 +112,7 @@ def section(data: ReportData) -> Section:
     )  # fmt: skip
 
 
-def _empty(classes: Mapping[str, Class]) -> Section:
+def _empty(classes: Mapping[str, QueryClass]) -> Section:
     why = (
         "There is evidence on fewer than two difficulties"
         if len(classes) < 2
@@ -122,18 +122,18 @@ def _empty(classes: Mapping[str, Class]) -> Section:
     return Section("workload", "Dividing a workload's budget", "Workload", (text,))
 
 
-def _classes(data: ReportData, unit: str) -> dict[str, Class]:
+def _classes(data: ReportData, unit: str) -> dict[str, QueryClass]:
     """Queries by difficulty, of those that there are strategies for."""
     known = {level: n for level, n in data.mix.items() if n and data.found.get(level)}
     total = sum(known.values())
     return {
-        level: Class(QUERIES * n / total, tuple(_option(c, unit) for c in data.found[level]))
+        level: QueryClass(QUERIES * n / total, tuple(_option(c, unit) for c in data.found[level]))
         for level, n in known.items()
     }
 
 
-def _option(choice: Choice, unit: str) -> Option:
-    return Option(Entry.of(choice), choice.price(unit))
+def _option(choice: StrategyEstimate, unit: str) -> Option:
+    return Option.from_estimate(choice, choice.price(unit))
 
 
 def _right(division: Division) -> tuple[float, float, float]:
@@ -213,7 +213,7 @@ def _parts(found: Sequence[Split]) -> Table:
                 Cell(name, name),
                 Cell(part.level, part.level),
                 Cell(f"{part.queries:,.0f}", part.queries),
-                Cell(key(part.option.entry.strategy), key(part.option.entry.strategy)),
+                Cell(key(part.option.strategy), key(part.option.strategy)),
                 Cell(words.decimal(part.option.accuracy), part.option.accuracy),
                 Cell(words.amount(part.option.price), part.option.price),
             )

@@ -1,6 +1,6 @@
-"""How a question's strategy is decided: first whether it is worth probing, then what to run.
+"""Decisions about one question: whether to probe it first, and which strategy to run.
 
-Nothing here draws or waits: a decision is made from a loaded plan in well under a millisecond.
+Nothing here draws a sample or waits. A compiled plan decides in well under a millisecond.
 """
 
 from __future__ import annotations
@@ -14,155 +14,165 @@ from scipy.special import ndtr
 
 from executor.strategy import Strategy
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.rules import cheapest_sure, most_accurate
-from planner.plans.plan import DEFAULT, Entry, Plan
+from planner.plans.compiled import CompiledPlan
+from planner.plans.plan import DEFAULT, Plan
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Estimated
-from profiling.difficulty.pass_rate import Difficulty
 from profiling.difficulty.probes import Probes, text_features
 
-_LEVELS = tuple(level.value for level in Difficulty)
 _NOTHING = sys.float_info.min
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a question gets.
+    """The strategy for one question.
 
     Attributes:
         strategy: what to run.
-        difficulty: the most probable class; `all` where nothing is known of the question.
-        entry: what is expected of the strategy on it; None where nobody knows.
-        estimate: what is known of the question; None where nothing is.
-        notes: what should be known about it, for people.
+        difficulty: the most probable difficulty; `all` if nothing is known of the question.
+        expected: the strategy's estimate on this question; None if it is not known.
+        difficulty_estimate: the chances of the difficulties; None if nothing is known of the
+            question.
+        notes: remarks for people.
     """
 
     strategy: Strategy
     difficulty: str
-    entry: Entry | None
-    estimate: Estimated | None = None
+    expected: StrategyEstimate | None
+    difficulty_estimate: Estimated | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ProbeDecision:
     """Whether to probe a question, and why.
 
     Attributes:
-        probes: samples to draw before deciding; 0: what is known is enough, or all there is.
-        known: whether the question is one that the plan can tell anything of.
-        estimate: by the text alone; None where the plan cannot tell anything from it.
-        about: features of the text (`profiling.difficulty.probes.text_features`); None where none
-            were asked.
-        far: whether these are far from those of the profile; None where that was not asked.
-        now, then: expected accuracy of choosing without probes, and of the best way to probe;
-            None where that was not weighed.
-        notes: what should be known about it, for people.
+        probes: number of samples to draw before a strategy is chosen; 0: choose at once.
+        classifies: whether the plan's classifier is used on the question.
+        by_text: difficulty estimate from the text alone; None if the plan has none.
+        accuracy_without_probes, accuracy_with_probes: expected accuracy of choosing at once, and of
+            the best number of probes; None if they were not compared.
+        notes: remarks for people.
+        features: features of the text (`profiling.difficulty.probes.text_features`); None if they
+            were not needed.
+        unlike_profile: whether these features are far from those of the profile; None if this was
+            not checked.
     """
 
     probes: int
-    known: bool
-    estimate: Estimated | None = None
-    now: float | None = None
-    then: float | None = None
+    classifies: bool
+    by_text: Estimated | None = None
+    accuracy_without_probes: float | None = None
+    accuracy_with_probes: float | None = None
     notes: tuple[str, ...] = ()
-    about: Floats | None = field(default=None, compare=False, repr=False)
-    far: bool | None = None
+    features: Floats | None = field(default=None, compare=False, repr=False)
+    unlike_profile: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "probes": self.probes,
-            "by_text": None if self.estimate is None else self.estimate.to_dict(),
-            "expected_without_probes": self.now,
-            "expected_with_probes": self.then,
+            "by_text": None if self.by_text is None else self.by_text.to_dict(),
+            "expected_without_probes": self.accuracy_without_probes,
+            "expected_with_probes": self.accuracy_with_probes,
         }
 
 
-def look(
-    plan: Plan,
+def decide_probing(
+    compiled: CompiledPlan,
     text: str,
     constraint: Constraint,
     *,
     scored: bool,
     weigh: bool = False,
-    about: Floats | None = None,
-) -> Look:
-    """Whether a question is worth probing under a constraint.
+    features: Floats | None = None,
+) -> ProbeDecision:
+    """Decide whether a question is worth probing under a constraint.
 
     Args:
-        plan: a loaded plan.
+        compiled: a plan.
         text: the question.
         constraint: the question's own, or the plan's.
         scored: whether there is a PRM.
-        weigh: whether questions are told apart under the plan's own constraint too where it found
-            one strategy for all to be as good as one for each difficulty named: some may all the
-            same get a cheaper one that is as good.
-        about: features of the text, where they are known already.
+        weigh: whether to compare under the plan's own constraint too, although the plan found one
+            strategy as good for all difficulties as one for each: for some questions a cheaper
+            strategy may be as good.
+        features: features of the text, if they are known already.
     """
-    classifier = plan.classifier
-    settled = constraint == plan.own_constraint and not plan.routes
-    if classifier is None or (settled and not (weigh and plan.alternatives)):
-        return Look(0, known=False, about=about)
-    about = text_features(text) if about is None else about
-    far = None if plan.reference is None else plan.reference.outside(about)
+    plan = compiled.plan
+    settled = constraint == plan.constraint and not plan.routes
+    if plan.classifier is None or (settled and not weigh):
+        return ProbeDecision(0, classifies=False, features=features)
+    features = text_features(text) if features is None else features
+    far = None if plan.reference is None else plan.reference.outside(features)
     if far:
         said = "the question is unlike those of the profile: it gets what is best for all of them"
-        return Look(0, known=False, notes=(said,), about=about, far=far)
-    estimate = by_text(plan, text, about)
-    if not plan.alternatives:
-        return Look(classifier.probes, known=True, estimate=estimate, about=about, far=far)
-    probes, now, then = _weighed(plan, estimate, constraint, scored=scored)
-    return Look(probes, known=True, estimate=estimate, now=now, then=then, about=about, far=far)
+        return ProbeDecision(
+            0, classifies=False, notes=(said,), features=features, unlike_profile=far
+        )
+    estimate = by_text(plan, text, features)
+    probes, without, best = _best_number(compiled, estimate, constraint, scored=scored)
+    return ProbeDecision(
+        probes,
+        classifies=True,
+        by_text=estimate,
+        accuracy_without_probes=without,
+        accuracy_with_probes=best,
+        features=features,
+        unlike_profile=far,
+    )
 
 
-def by_text(plan: Plan, text: str, about: Floats | None = None) -> Estimated | None:
-    """What a question's text alone says of it; None where the plan cannot tell from it.
+def by_text(plan: Plan, text: str, features: Floats | None = None) -> Estimated | None:
+    """Estimate a question's difficulty from its text alone; None if the plan cannot.
 
     Args:
-        plan: a loaded plan.
+        plan: the plan.
         text: the question.
-        about: features of the text, where they are known already.
+        features: features of the text, if they are known already.
     """
     if plan.classifier is None or plan.classifier.heads[0].probes:
         return None
-    return plan.classifier.estimate_probes(Probes.of_text(text, about))
+    return plan.classifier.estimate_probes(Probes.of_text(text, features))
 
 
 def decide(
-    plan: Plan,
-    looked: Look,
+    compiled: CompiledPlan,
+    probing: ProbeDecision,
     estimate: Estimated | None,
     constraint: Constraint,
     *,
     drawn: int,
     scored: bool,
 ) -> Decision:
-    """What to run, from what is known.
+    """Choose the strategy for a question.
 
-    The most accurate (or the cheapest that is sure enough) by what is expected over the chances of
-    the difficulties. A plan that keeps no alternatives runs its entry for the most probable one.
+    It is the most accurate one (or the cheapest that is sure enough) by its mean estimate over the
+    chances of the difficulties. If nothing is known of the question and it has no constraint of its
+    own, it is the plan's entry for all.
 
     Args:
-        plan: a loaded plan.
-        looked: what was found before probes were drawn.
-        estimate: what is known of the question; None: nothing.
+        compiled: a plan.
+        probing: what was decided before probes were drawn.
+        estimate: the chances of the difficulties; None if nothing is known of the question.
         constraint: the question's own, or the plan's.
-        drawn: probes drawn so far, which count.
+        drawn: number of probes drawn so far, which count.
         scored: whether there is a PRM.
 
     Raises:
-        InputError: nothing keeps to the constraint.
+        InputError: no strategy keeps to the constraint.
     """
+    plan = compiled.plan
+    if estimate is None and constraint == plan.constraint:
+        entry = plan.entry(DEFAULT)
+        return Decision(entry.strategy, DEFAULT, entry, None, probing.notes)
     level = DEFAULT if estimate is None else estimate.difficulty.value
-    own = constraint == plan.own_constraint
-    if own and (estimate is None or not plan.alternatives):
-        entry = plan.entry(level)
-        return Decision(entry.strategy, level, entry, estimate, looked.notes)
-    menu = plan.menu(drawn, scored=scored)
     chances = DEFAULT if estimate is None else chances_of(estimate)
-    pick = menu.choose(chances, constraint)
-    return Decision(pick.strategy, level, Entry.of_pick(pick), estimate, looked.notes)
+    best = compiled.strategy_table(drawn, scored=scored).choose(chances, constraint)
+    return Decision(best.strategy, level, best, estimate, probing.notes)
 
 
 def chances_of(estimate: Estimated) -> dict[str, float]:
@@ -170,24 +180,25 @@ def chances_of(estimate: Estimated) -> dict[str, float]:
     return {level.value: chance for level, chance in estimate.probabilities.items()}
 
 
-def _weighed(
-    plan: Plan, estimate: Estimated | None, constraint: Constraint, *, scored: bool
+def _best_number(
+    compiled: CompiledPlan, estimate: Estimated | None, constraint: Constraint, *, scored: bool
 ) -> tuple[int, float | None, float | None]:
-    """How often to probe, and the expected accuracy of choosing without probes and of the best way
-    to probe; see `planner.plans.probe_value`. None where nothing would keep to the constraint.
+    """The number of probes to draw, with the expected accuracy without probes and with the best
+    number of them; see `planner.plans.probe_value`. None if nothing keeps to the constraint.
 
-    The chances of the difficulties before probing are those by the text alone, else the profile's
-    mix. Not probing, and probing k times, are chosen between by the rule that strategies are.
+    Before probing, the chances of the difficulties are those from the text alone, else the
+    profile's mix. The rule that chooses between strategies chooses between numbers of probes too.
     """
-    prior = plan.menu(0, scored=scored).chances(
+    plan = compiled.plan
+    prior = compiled.strategy_table(0, scored=scored).chances(
         plan.mix if estimate is None else chances_of(estimate)
     )
-    weighing = plan.weighing(scored=scored)
-    ways = weighing.ways(prior, constraint)
+    value = compiled.probe_value(scored=scored)
+    ways = value.ways(prior, constraint)
     possible = ~np.isnan(ways[:, 0])
     if not possible.any():
-        return 0, None, None  # and the choice will say why
-    # Rounded: of ways that are equal the one without probes, which is the first.
+        return 0, None, None  # `decide` will refuse, and say why
+    # Rounded, so that of equal ways the first is taken: the one without probes.
     accuracy, price = ways[:, 0].round(9), ways[:, 1]
     price = (price / max(price[possible].max(), _NOTHING)).round(9)
     means, prices = np.where(possible, accuracy, -np.inf), np.where(possible, price, np.inf)
@@ -198,6 +209,6 @@ def _weighed(
         best = cheapest_sure(
             means[None, :], sure[None, :], prices, constraint.confidence, possible[None, :]
         )
-    now = float(ways[0, 0]) if possible[0] else None
-    then = means[1:].max(initial=-np.inf)
-    return weighing.probes[int(best[0])], now, float(then) if then > -np.inf else None
+    without = float(ways[0, 0]) if possible[0] else None
+    highest = means[1:].max(initial=-np.inf)
+    return value.probes[int(best[0])], without, float(highest) if highest > -np.inf else None

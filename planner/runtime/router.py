@@ -1,4 +1,4 @@
-"""Runs a plan on one problem: probe where that is worth it, decide, spend what the plan says."""
+"""Answer one problem by a plan: probe it if that is worth it, choose a strategy, and run it."""
 
 from __future__ import annotations
 
@@ -18,32 +18,40 @@ from executor.search import Response, State, sample, score_all, search
 from executor.search.partial_results import SoFar
 from executor.strategy import Majority, Strategy
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import uses_probes
-from planner.plans.plan import DEFAULT, Entry, Plan
+from planner.choice.probe_cost import uses_probes
+from planner.plans.compiled import CompiledPlan
+from planner.plans.plan import DEFAULT
 from planner.plans.reference import agreeing
-from planner.runtime.decision import Decision, Look, by_text, chances_of, decide, look
+from planner.runtime.decision import (
+    Decision,
+    ProbeDecision,
+    by_text,
+    chances_of,
+    decide,
+    decide_probing,
+)
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Estimated
 from profiling.difficulty.probes import Probes, text_features
 
-# Characters of a question: a longer one is looked through and cut into tokens in a thread, since
-# either takes more than a millisecond or two.
+# Characters of a question. The features and the tokens of a longer one are computed in a thread:
+# each takes more than a millisecond or two.
 LONG_TEXT = 4_000
 
-# What has been decided, and how many tokens the policy has written by then.
+# Is called with the stage, the decision if there is one, and the tokens generated so far.
 Progress = Callable[[str, Decision | None, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What one question asks for beside the plan.
+    """Requirements of one question beside the plan.
 
     Attributes:
-        constraint: of its own; None: the plan's.
-        strategy: to be run whatever the plan says.
-        seconds: after which the best answer so far is taken; None: however long it takes.
-        weigh: see `planner.runtime.decision.look`.
-        ledger: that what is spent is charged to, as it is spent.
+        constraint: the question's own limits; None: the plan's.
+        strategy: the strategy to run, whatever the plan says; None: the plan chooses.
+        seconds: time after which the best answer so far is taken; None: no limit.
+        weigh: see `planner.runtime.decision.decide_probing`.
+        ledger: is charged with all tokens as they are spent; None: a new one.
     """
 
     constraint: Constraint | None = None
@@ -55,22 +63,22 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A question answered.
+    """An answered question.
 
     Attributes:
-        outcome: what came out.
-        decision: what was run, and why.
-        looked: whether it was probed, and why.
-        agreement: of how many probes how many agreed; None where none were drawn.
+        outcome: the answer, its samples and its ledger.
+        decision: the strategy that was run, and why.
+        probing: whether the question was probed, and why.
+        agreement: number of probes that agreed, and number of probes; None if none were drawn.
         cut: whether time ran out before the strategy had ended.
         seen: what must be stored of the problem (`Executor.note`).
-        deciding: seconds that it took to find what the text says, to weigh probes, to find what
-            they say, and to choose; drawing and scoring them is not in it.
+        deciding: seconds spent on text features, on the value of probes, on the difficulty
+            estimate, and on the choice; without drawing and scoring probes.
     """
 
     outcome: Outcome
     decision: Decision
-    looked: Look
+    probing: ProbeDecision
     agreement: tuple[int, int] | None
     cut: bool
     seen: Mapping[str, Any]
@@ -78,18 +86,17 @@ class Routed:
 
     @property
     def note(self) -> dict[str, Any]:
-        """What must be stored beside the outcome, with the difficulty and all that was estimated
-        of it."""
-        estimate = self.decision.estimate
-        told = {} if estimate is None else {"estimate": estimate.to_dict()}
-        return {**self.seen, "difficulty": self.decision.difficulty, **told}
+        """What must be stored beside the outcome: the difficulty and its estimate, too."""
+        estimate = self.decision.difficulty_estimate
+        estimated = {} if estimate is None else {"estimate": estimate.to_dict()}
+        return {**self.seen, "difficulty": self.decision.difficulty, **estimated}
 
 
 @dataclass(frozen=True, slots=True)
 class ByPlan:
     """The job of answering by a plan; the note also names the strategy that was run."""
 
-    plan: Plan
+    plan: CompiledPlan
 
     async def __call__(self, executor: Executor, problem: Problem) -> Solved:
         """See `route`."""
@@ -97,36 +104,33 @@ class ByPlan:
         return routed.outcome, routed.note | {"strategy": routed.decision.strategy.name}
 
 
-async def solve_by_plan(executor: Executor, plan: Plan, problem: Problem) -> Solved:
-    """Answer a problem as the plan says.
-
-    Returns:
-        The outcome, and a note with the difficulty and all that was estimated of it.
-    """
-    routed = await route(executor, plan, problem)
-    return routed.outcome, routed.note
-
-
 async def route(
     executor: Executor,
-    plan: Plan,
+    plan: CompiledPlan,
     problem: Problem,
     ask: Ask = Ask(),
     progress: Progress = lambda stage, decision, tokens: None,
 ) -> Routed:
-    """Answer a problem as the plan says, under a constraint of its own where it has one.
+    """Answer a problem as the plan says, under its own constraint if it has one.
 
-    No reference answer is looked at on the way. Probe samples count towards the budget of
-    strategies that sample whole responses; for the others their tokens are charged as probes.
+    The reference answer is not used. Probe samples count towards the budget of strategies that
+    sample whole responses; for the others their tokens are charged as probes.
+
+    Args:
+        executor: the models.
+        plan: the compiled plan.
+        problem: the question.
+        ask: the question's requirements.
+        progress: is called at each stage.
 
     Raises:
-        InputError: nothing keeps to the constraint, or a strategy needs a PRM and there is none.
+        InputError: no strategy keeps to the constraint, or one needs a PRM and there is none.
         EngineError: an engine was lost.
     """
     started = time.perf_counter()
     long = len(problem.text) > LONG_TEXT
-    about = await asyncio.to_thread(text_features, problem.text) if long else None
-    routing = _Routing(executor, plan, problem, ask, progress, started, about)
+    features = await asyncio.to_thread(text_features, problem.text) if long else None
+    routing = _Routing(executor, plan, problem, ask, progress, started, features)
     if long:
         await asyncio.to_thread(routing.read)
     return await routing.run()
@@ -138,43 +142,44 @@ class _Routing:
     def __init__(
         self,
         executor: Executor,
-        plan: Plan,
+        compiled: CompiledPlan,
         problem: Problem,
         ask: Ask,
         progress: Progress,
         started: float,
-        about: Floats | None,
+        features: Floats | None,
     ) -> None:
         self._started = started
         self._executor = executor
-        self._plan = plan
+        self._compiled = compiled
+        self._plan = plan = compiled.plan
         self._problem = problem
         self._ask = ask
         self._progress = progress
-        self._constraint = ask.constraint or plan.own_constraint
+        self._constraint = ask.constraint or plan.constraint
         self._scored = executor.prm is not None
         self._decision: Decision | None = None
         self._agreement: tuple[int, int] | None = None
         if ask.strategy is not None:
-            about = text_features(problem.text) if about is None else about
-            estimate = by_text(plan, problem.text, about)
-            self._looked = Look(0, known=False, estimate=estimate, about=about)
+            features = text_features(problem.text) if features is None else features
+            estimate = by_text(plan, problem.text, features)
+            self._probing = ProbeDecision(0, classifies=False, by_text=estimate, features=features)
         else:
-            self._looked = look(
-                plan, problem.text, self._constraint,
-                scored=self._scored, weigh=ask.weigh, about=about,
+            self._probing = decide_probing(
+                compiled, problem.text, self._constraint,
+                scored=self._scored, weigh=ask.weigh, features=features,
             )  # fmt: skip
         self._deciding = time.perf_counter() - started
-        # Until it is decided what to run: what the probes may take.
-        self._context = executor.context(problem, max(1, self._looked.probes), ask.ledger)
+        # Its token limit is that of the probes until a strategy is chosen.
+        self._context = executor.context(problem, max(1, self._probing.probes), ask.ledger)
         self._so_far = SoFar(self._context)
 
     def read(self) -> None:
-        """Find the question's tokens, which are kept."""
+        """Compute the question's tokens, which the context keeps."""
         _ = self._context.prompt
 
     async def run(self) -> Routed:
-        """Probe, decide, search; or what there is when time runs out."""
+        """Probe, decide, search; if time runs out, answer with the responses so far."""
         cut, left = False, self._ask.seconds
         if left is not None:
             left -= time.perf_counter() - self._started
@@ -184,7 +189,7 @@ class _Routing:
         except TimeoutError:
             if not deadline.expired():
                 raise  # somebody else's
-            # Before it is decided there are probes alone, and they vote.
+            # Before a strategy is chosen there are only probes, and they vote.
             scored = self._decision is not None and self._decision.strategy.needs_prm
             cut, responses = True, self._so_far.responses(scored=scored)
             self._so_far.charge(scored=scored)
@@ -195,7 +200,7 @@ class _Routing:
         )
         seen = executor.note(problem)
         return Routed(
-            outcome, decision, self._looked, self._agreement, cut, seen, self._deciding
+            outcome, decision, self._probing, self._agreement, cut, seen, self._deciding
         )  # fmt: skip
 
     async def _search(self) -> list[Response]:
@@ -220,7 +225,7 @@ class _Routing:
         return await search(strategy, context, probes=probes if usable else ())
 
     async def _probes(self) -> list[Response]:
-        wanted = self._looked.probes
+        wanted = self._probing.probes
         if not wanted:
             return []
         probes = await sample(self._context, wanted, where="probe")
@@ -229,22 +234,23 @@ class _Routing:
         return probes
 
     async def _decide(self, probes: Sequence[Response]) -> Decision:
-        plan, looked = self._plan, self._looked
+        probing = self._probing
         if self._ask.strategy is not None:
             return self._forced(self._ask.strategy)
-        estimate = looked.estimate
-        if looked.probes and len(probes) < looked.probes:
+        estimate = probing.by_text
+        if probing.probes and len(probes) < probing.probes:
             estimate = None  # the question fills the context: nothing can be drawn
-        elif looked.probes and not self._cut_short(probes):
+        elif probing.probes and not self._cut_short(probes):
             estimate = await self._estimated(probes)
         return decide(
-            plan, looked, estimate, self._constraint, drawn=len(probes), scored=self._scored
-        )
+            self._compiled, probing, estimate, self._constraint,
+            drawn=len(probes), scored=self._scored,
+        )  # fmt: skip
 
     def _cut_short(self, probes: Sequence[Response]) -> bool:
-        """Whether a limit below the plan's cut probes: they lack answers, and not for being hard.
+        """Whether a token limit below the plan's cut probes: they say nothing of the difficulty.
 
-        Probes of which none was cut are those that the plan's limit would have given.
+        If none was cut, the probes are those that the plan's limit would have given.
         """
         if self._executor.sampling.max_tokens >= self._plan.sampling.max_tokens:
             return False
@@ -252,12 +258,12 @@ class _Routing:
 
     async def _estimated(self, probes: Sequence[Response]) -> Estimated:
         grader, classifier = self._executor.grader, self._plan.classifier
-        about = self._looked.about
+        features = self._probing.features
         assert classifier is not None
         unlabelled = dataclasses.replace(self._problem, answer=None)
 
         def see() -> Probes:
-            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader, about)
+            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader, features)
 
         long = self._context.ledger.policy_generated > LONG_GRADING
         seen = await promptly(see, long=long)
@@ -265,11 +271,8 @@ class _Routing:
         return classifier.estimate_probes(seen)
 
     def _forced(self, strategy: Strategy) -> Decision:
-        """The strategy that was asked for, and what the plan knows of it."""
-        estimate = self._looked.estimate
+        """The strategy that was asked for, with the plan's estimate of it."""
+        estimate = self._probing.by_text
         level = DEFAULT if estimate is None else estimate.difficulty.value
-        entry: Entry | None = None
-        if self._plan.alternatives:
-            chances = DEFAULT if estimate is None else chances_of(estimate)
-            entry = self._plan.expected(strategy, chances)
-        return Decision(strategy, level, entry, estimate)
+        chances = DEFAULT if estimate is None else chances_of(estimate)
+        return Decision(strategy, level, self._compiled.expected(strategy, chances), estimate)

@@ -1,11 +1,11 @@
-"""Divides a budget over difficulties so that the expected number of right answers is largest.
+"""Divide a total budget over difficulties so that the most right answers are expected.
 
-Each query of a class gets one of the class's strategies. Relaxed (a class may be split between
-strategies in any ratio) this is the linear multiple-choice knapsack: only strategies on the upper
-concave hull of (price, accuracy) matter, and taking the steps of all hulls by falling gain a unit
-of price is optimal (Sinha and Zoltners 1979, Operations Research 27(3)). All classes but the
-marginal one then have one strategy, the marginal one two neighbours on its hull. In whole queries
-the same order falls short of the relaxed optimum by less than one step of one query.
+Each query of a class gets one of the class's strategies. If a class may be split between strategies
+in any ratio, this is the linear multiple-choice knapsack: only strategies on the upper concave hull
+of (price, accuracy) matter, and it is optimal to take the steps of all hulls in falling order of
+gain a unit of price (Sinha and Zoltners 1979, Operations Research 27(3)). All classes but the
+marginal one then have one strategy, and the marginal one has two neighbours on its hull. In whole
+queries the same order falls short of this optimum by less than one step of one query.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from executor.errors import InputError
-from executor.strategy import Strategy
-from planner.plans.plan import Entry
+from executor.strategy import Strategy, to_dict
+from planner.choice.estimate import StrategyEstimate
+from planner.costs.cost import Cost
 
 # Sums of prices are rounded; a budget that is met to this share is met.
 _ROUNDING = 1e-9
@@ -27,26 +29,50 @@ class Option:
     """A strategy that queries of a class may get.
 
     Attributes:
-        entry: strategy, accuracy with its interval, and tokens, of one query.
-        price: of one query, in the budget's unit.
+        strategy: the strategy.
+        accuracy, interval: predicted accuracy and its 90 % interval.
+        cost: expected cost of one query.
+        price: the same in the budget's unit.
+        beta: parameters of the Beta posterior of the accuracy; None for a mean over several
+            difficulties, which has none.
     """
 
-    entry: Entry
+    strategy: Strategy
+    accuracy: float
+    interval: tuple[float, float]
+    cost: Cost
     price: float
+    beta: tuple[float, float] | None = None
 
-    @property
-    def accuracy(self) -> float:
-        """As predicted."""
-        return self.entry.predicted_accuracy
+    @classmethod
+    def from_estimate(cls, estimate: StrategyEstimate, price: float) -> Option:
+        """The option to run an estimated strategy at a price."""
+        return cls(
+            strategy=estimate.strategy,
+            accuracy=estimate.predicted_accuracy,
+            interval=estimate.interval,
+            cost=estimate.cost,
+            price=price,
+            beta=estimate.beta,
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """The option in JSON; the keys are those of an estimate in a plan file."""
+        return {
+            "strategy": to_dict(self.strategy),
+            "predicted_accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "cost": self.cost.to_dict(),
+        } | ({} if self.beta is None else {"beta": list(self.beta)})
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
+class QueryClass:
     """Queries of one difficulty.
 
     Attributes:
-        queries: how many.
-        options: what each may get; at least one.
+        queries: number of queries.
+        options: strategies that each may get; at least one.
     """
 
     queries: float
@@ -55,7 +81,7 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """So many queries of a difficulty get an option."""
+    """A number of queries of one difficulty that get the same option."""
 
     level: str
     option: Option
@@ -64,7 +90,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Who gets what."""
+    """The options that the queries of a workload get."""
 
     parts: tuple[Part, ...]
 
@@ -75,7 +101,7 @@ class Division:
 
     @property
     def spent(self) -> float:
-        """In the budget's unit."""
+        """Total price, in the budget's unit."""
         return sum(part.queries * part.option.price for part in self.parts)
 
     def interval(self) -> tuple[float, float]:
@@ -99,20 +125,21 @@ def hull(options: Sequence[Option]) -> list[Option]:
     return kept
 
 
-def divide(classes: Mapping[str, Class], budget: float, *, whole: bool = False) -> Division:
-    """The division of `budget` with most expected right answers; every query gets an option.
+def divide(classes: Mapping[str, QueryClass], budget: float, *, whole: bool = False) -> Division:
+    """Divide `budget` so that the most right answers are expected; every query gets an option.
 
     Args:
         classes: by difficulty.
         budget: in the unit of the options' prices.
-        whole: queries are not split: the division falls short of the best by less than one step of
-            one query. Else a class may be split in any ratio, and the division is the best.
+        whole: whether only whole queries get an option: then the division falls short of the best
+            by less than one step of one query. Else a class may be split in any ratio, and the
+            division is the best.
 
     Raises:
-        InputError: the budget does not reach even for the cheapest options.
+        InputError: the budget is too small even for the cheapest options.
     """
     steps = {level: hull(one.options) for level, one in classes.items()}
-    # How many queries of a class have reached each option of its hull.
+    # Number of queries of each class that have reached each option of its hull.
     reached = {
         level: [classes[level].queries, *([0.0] * (len(options) - 1))]
         for level, options in steps.items()
@@ -144,10 +171,11 @@ def divide(classes: Mapping[str, Class], budget: float, *, whole: bool = False) 
     return Division(tuple(_parts(steps, reached)))
 
 
-def equal_division(classes: Mapping[str, Class], budget: float) -> Division | None:
-    """The same budget for every query: in each class the most accurate option within it.
+def equal_division(classes: Mapping[str, QueryClass], budget: float) -> Division | None:
+    """Give every query the same budget, and with it the most accurate option of its class.
 
-    None where that does not reach for any option of some class.
+    Returns:
+        None if some class has no option within that budget.
     """
     queries = sum(one.queries for one in classes.values())
     each = budget / queries * (1 + _ROUNDING)
@@ -164,32 +192,32 @@ def equal_division(classes: Mapping[str, Class], budget: float) -> Division | No
 def difference(one: Division, other: Division) -> tuple[float, tuple[float, float]]:
     """Expected right answers of `one` less those of `other`, and their 90 % interval.
 
-    What both give the same queries cancels. Half-widths are added where errors go together and
-    combined by the sum of squares where they are independent, upper and lower ones apart (MOVER:
-    Zou and Donner 2008, Statistics in Medicine 27(10)). Accuracies on problems of one difficulty
-    were measured on the same problems: those added are taken to err together, those subtracted
-    independently of them, and either way the interval is rather too wide. Difficulties are
-    independent.
+    Queries that get the same option in both cancel. Half-widths are added if errors are correlated,
+    and combined by the sum of squares if they are independent, upper and lower ones separately
+    (MOVER: Zou and Donner 2008, Statistics in Medicine 27(10)). Accuracies of one difficulty were
+    measured on the same problems: the errors of those added are taken as fully correlated, the
+    errors of those subtracted as independent of them, and either way the interval is rather too
+    wide. Difficulties are independent.
     """
-    # An old plan may know a strategy by its mean over all difficulties in one of them, and by what
-    # it does on this one in the other: these do not cancel.
-    net: dict[tuple[str, Strategy, float], tuple[Entry, float]] = {}
+    # A strategy may have two accuracies on one difficulty: its own there, and, if one of the two
+    # has no evidence on it, its mean over all difficulties. These do not cancel.
+    net: dict[tuple[str, Strategy, float], tuple[Option, float]] = {}
     for sign, division in ((1.0, one), (-1.0, other)):
         for part in division.parts:
-            entry = part.option.entry
-            at = (part.level, entry.strategy, entry.predicted_accuracy)
-            before = net.get(at, (entry, 0.0))[1]
-            net[at] = (entry, before + sign * part.queries)
-    value = sum(entry.predicted_accuracy * queries for entry, queries in net.values())
+            option = part.option
+            at = (part.level, option.strategy, option.accuracy)
+            before = net.get(at, (option, 0.0))[1]
+            net[at] = (option, before + sign * part.queries)
+    value = sum(option.accuracy * queries for option, queries in net.values())
     below = above = 0.0
     for level in {level for level, *_ in net}:
         for sign in (1.0, -1.0):
             lower = upper = 0.0
-            for (where, *_), (entry, queries) in net.items():
+            for (where, *_), (option, queries) in net.items():
                 if where == level and queries * sign > 0:
-                    low, high = entry.interval
-                    lower += abs(queries) * (entry.predicted_accuracy - low)
-                    upper += abs(queries) * (high - entry.predicted_accuracy)
+                    low, high = option.interval
+                    lower += abs(queries) * (option.accuracy - low)
+                    upper += abs(queries) * (high - option.accuracy)
             down, up = (lower, upper) if sign > 0 else (upper, lower)
             below += down**2
             above += up**2
@@ -197,14 +225,14 @@ def difference(one: Division, other: Division) -> tuple[float, tuple[float, floa
 
 
 def _gain(cheap: Option, dear: Option) -> float:
-    """Accuracy gained a unit of price."""
+    """Accuracy gained per unit of price."""
     return (dear.accuracy - cheap.accuracy) / (dear.price - cheap.price)
 
 
 def _parts(
     steps: Mapping[str, Sequence[Option]], reached: Mapping[str, Sequence[float]]
 ) -> Iterator[Part]:
-    """Queries by option: those that reached it and went no further."""
+    """The queries of each option: those that reached it and no dearer one."""
     for level, options in steps.items():
         counts = [*reached[level], 0.0]
         for i, option in enumerate(options):

@@ -1,4 +1,4 @@
-"""A workload under a plan: its budget divided, beside what else could be done, and a day of it."""
+"""A workload under a plan: its total budget divided, with other divisions and a day's cost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from dataclasses import dataclass, replace
 from executor.errors import InputError
 from executor.strategy import key
 from planner.choice.constraint import QUANTITIES, missing, unknown
+from planner.choice.estimate import StrategyEstimate
 from planner.costs.capacity import Provision, provision
 from planner.costs.cost import SECONDS_PER_HOUR, TOKENS, Cost, Rates
-from planner.plans.plan import DEFAULT, Entry, Plan
-from planner.plans.strategy_table import charged
-from planner.workloads.allocation import Class, Division, Option, Part, divide, equal_division, hull
-from planner.workloads.misclassification import divide_by_name
+from planner.plans.compiled import charged_alternatives
+from planner.plans.plan import DEFAULT, Plan
+from planner.workloads.allocation import (
+    Division,
+    Option,
+    Part,
+    QueryClass,
+    divide,
+    equal_division,
+    hull,
+)
+from planner.workloads.misclassification import divide_by_assigned_difficulty
 from planner.workloads.workload import Workload
 
 LOADS = (0.50, 0.95)
@@ -23,12 +32,12 @@ DIVIDED, CHOSEN, EQUAL, NAMED = "division", "plan", "equal", "as_named"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a total budget may be of.
+    """A unit of a total budget.
 
     Attributes:
-        words: as people write it.
-        quantity: of `Cost`.
-        per_hour: whether it is that quantity, in seconds, by device and hour.
+        words: the unit as people write it.
+        quantity: a property of `Cost`.
+        per_hour: whether the unit is hours of all devices, and the quantity seconds.
     """
 
     words: str
@@ -47,7 +56,7 @@ UNITS: Mapping[str, Unit] = {
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A budget for the whole workload: so much of a unit, a key of `UNITS`."""
+    """A total for the whole workload: an amount of a unit, a key of `UNITS`."""
 
     unit: str
     amount: float
@@ -58,7 +67,7 @@ class Total:
 
     @property
     def option(self) -> str:
-        """As the command line names it."""
+        """The command line's option for it."""
         return f"--total-{self.unit.replace('_', '-')}"
 
     @property
@@ -67,7 +76,7 @@ class Total:
         return UNITS[self.unit].words
 
     def price(self, cost: Cost, rates: Rates) -> float:
-        """What a cost is in this unit; InputError where that is not known."""
+        """A cost in this unit; InputError if it is not known."""
         unit = UNITS[self.unit]
         found: float | None = getattr(cost, unit.quantity)
         if found is None:
@@ -77,19 +86,20 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """All that there is to say of a workload.
+class BudgetReport:
+    """The divisions of a workload's total budget, and their costs.
 
     Attributes:
-        plan, workload, rates: what it is of.
-        queries: in the workload.
-        total: what is divided; None: the plan's own choices are costed, in tokens.
-        divisions: `DIVIDED` and `EQUAL` where there is a total (and it reaches), and `CHOSEN`: as
-            if every query's difficulty were known; `NAMED`, where a plan routes: the best division
-            by the difficulties its classifier names, as it would be run, by true difficulty.
-        by_name: `NAMED` by the difficulty named: who is to get what; None where there is none.
-        queries_per_day: None: no day is asked about.
-        notes: what should be known about it.
+        plan, workload, rates: the plan, the workload, and the prices of tokens.
+        queries: number of queries in the workload.
+        total: the total that is divided; None: the plan's own choices are costed, in tokens.
+        divisions: by name. `CHOSEN`: the plan's own choices. `DIVIDED` and `EQUAL`, if there is a
+            total: the best division, and the same budget for every query if that reaches; both as
+            if every query's difficulty were known. `NAMED`, if the plan routes: the best division
+            by the difficulties that its classifier assigns, listed by true difficulty.
+        by_assigned: `NAMED` listed by assigned difficulty; None if there is none.
+        queries_per_day: None: the cost of a day is not asked for.
+        notes: remarks for people.
     """
 
     plan: Plan
@@ -100,28 +110,30 @@ class Budget:
     divisions: Mapping[str, Division]
     queries_per_day: float | None
     notes: tuple[str, ...]
-    by_name: Division | None = None
+    by_assigned: Division | None = None
 
     @classmethod
-    def of(
+    def from_plan(
         cls,
         plan: Plan,
         workload: Workload,
         rates: Rates,
         total: Total | None = None,
         queries_per_day: float | None = None,
-    ) -> Budget:
-        """Divide `total`; without it cost the plan's own choices.
+    ) -> BudgetReport:
+        """Divide `total`; without one, cost the plan's own choices.
+
+        Args:
+            plan: the plan.
+            workload: number or shares of queries by difficulty.
+            rates: prices of tokens.
+            total: the total budget.
+            queries_per_day: queries of a day, to cost one.
 
         Raises:
-            InputError: shares of nobody knows how many queries, a plan without alternatives, a
-                total that does not reach, or a price that is not known.
+            InputError: a workload of shares without a number of queries, a total that does not
+                reach, or a price that is not known.
         """
-        if not plan.frontier:
-            raise InputError(
-                "plan: is of version 1, which keeps no alternatives to divide a budget over; "
-                "make it again with: apportion plan"
-            )
         if queries_per_day is not None and not 0 < queries_per_day < math.inf:
             raise InputError(f"--queries-per-day {queries_per_day:g}: must be a number above 0")
         queries = workload.queries or queries_per_day
@@ -139,21 +151,23 @@ class Budget:
             )
         )
         divisions, notes = {CHOSEN: chosen}, list(_notes(plan, workload, total))
-        by_name = None
+        by_assigned = None
         if total is not None:
             classes = {
-                level: Class(n, tuple(_option(entry, total, rates) for entry in known(plan, level)))
+                level: QueryClass(
+                    n, tuple(_option(one, total, rates) for one in choosable(plan, level))
+                )
                 for level, n in counts.items()
             }
             whole = workload.queries is not None
             more, said = _divided(classes, total, chosen, whole=whole)
-            by_name, run, more_said = _by_name(plan, counts, total, rates)
+            by_assigned, run, more_said = _by_assigned(plan, counts, total, rates)
             more |= {} if run is None else {NAMED: run}
             divisions, notes = more | divisions, notes + said + more_said
             notes += _bound(plan, classes, total)
         made = cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
-            (*notes, *rates.notes()), by_name,
+            (*notes, *rates.notes()), by_assigned,
         )  # fmt: skip
         costs = [made.cost(division) for division in divisions.values()]
         return replace(
@@ -161,15 +175,20 @@ class Budget:
         )
 
     def cost(self, division: Division, times: float = 1.0) -> Cost:
-        """Of all queries of a division, so many times over."""
+        """The cost of all queries of a division.
+
+        Args:
+            division: the division.
+            times: how often the workload is answered.
+        """
         tokens = (
-            sum(part.queries * (part.option.entry.cost[kind] or 0.0) for part in division.parts)
+            sum(part.queries * getattr(part.option.cost, kind) for part in division.parts)
             for kind in TOKENS
         )
         return self.rates.price(*(times * total for total in tokens))
 
     def days(self) -> dict[str, Cost]:
-        """What a day costs as divided, and by the plan's own choices."""
+        """The cost of a day as divided, and by the plan's own choices."""
         if self.queries_per_day is None:
             return {}
         times = self.queries_per_day / self.queries
@@ -180,42 +199,44 @@ class Budget:
         }
 
     def provisions(self, day: Cost) -> list[Provision]:
-        """Engines for a day, at each of `LOADS`; none where its seconds are not known."""
+        """Engines for a day, at each of `LOADS`; none if its seconds are not known."""
         assert self.queries_per_day is not None
         made = (provision(day, self.queries_per_day, load, self.rates) for load in LOADS)
         return [one for one in made if one is not None]
 
 
-def known(plan: Plan, level: str) -> Sequence[Entry]:
-    """What there is to choose from for a difficulty."""
+def choosable(plan: Plan, level: str) -> Sequence[StrategyEstimate]:
+    """The strategies that a budget may choose for a difficulty."""
     return plan.frontier.get(level) or plan.frontier[DEFAULT]
 
 
-def _run(plan: Plan, level: str) -> Entry:
-    """What queries of a difficulty get from the plan, and what is expected of it on them.
+def _run(plan: Plan, level: str) -> StrategyEstimate:
+    """The strategy that queries of a difficulty get from the plan, with its estimate on them.
 
-    A plan that does not route runs one strategy on all. What that does on each difficulty its
-    alternatives say; a plan that keeps none knows its mean over the profile's mix alone.
+    A plan that does not route runs one strategy on all; its alternatives have the estimate of that
+    strategy on each difficulty. A difficulty without evidence gets the estimate for all.
     """
     if plan.routes:
         return plan.entry(level)
     every = plan.entry(DEFAULT)
-    alike = (e for e in plan.alternatives.get(level, ()) if e.strategy == every.strategy)
-    return next(alike, every)
+    same = (e for e in plan.alternatives.get(level, ()) if e.strategy == every.strategy)
+    return next(same, every)
 
 
-def _option(entry: Entry, total: Total, rates: Rates) -> Option:
-    try:
-        cost = rates.reprice(Cost.of_tokens(entry.cost))
-    except (LookupError, TypeError) as error:
-        raise InputError(f"plan: cost of {key(entry.strategy)}: damaged ({error})") from None
-    return Option(entry, total.price(cost, rates))
+def _option(estimate: StrategyEstimate, total: Total, rates: Rates) -> Option:
+    cost = rates.reprice(estimate.cost)
+    if any(math.isnan(getattr(cost, kind)) for kind in TOKENS):
+        raise InputError(
+            f"plan: the tokens of {key(estimate.strategy)} are not known; "
+            "measure it with: apportion profile, apportion measure"
+        )
+    return Option.from_estimate(estimate, total.price(cost, rates))
 
 
 def _divided(
-    classes: Mapping[str, Class], total: Total, chosen: Division, *, whole: bool
+    classes: Mapping[str, QueryClass], total: Total, chosen: Division, *, whole: bool
 ) -> tuple[dict[str, Division], list[str]]:
-    """The division and the equal one, and what to say of them beside the plan's own choices."""
+    """The division and the equal one, and notes on them and on the plan's own choices."""
     try:
         made = {DIVIDED: divide(classes, total.amount, whole=whole)}
     except InputError as error:
@@ -233,43 +254,43 @@ def _divided(
     return made, notes
 
 
-def _by_name(
+def _by_assigned(
     plan: Plan, counts: Mapping[str, float], total: Total, rates: Rates
 ) -> tuple[Division | None, Division | None, list[str]]:
-    """The division by the difficulties that the plan's classifier names, by name and as it is run;
-    None where it names none, or nobody can say. And what to say of that."""
+    """The division by the difficulties that the plan's classifier assigns, and notes on it.
+
+    It comes twice: by assigned difficulty, and by true difficulty as it is run; None if the plan
+    assigns none, or if nothing can be divided.
+    """
     if plan.classifier is None or not plan.routes or len(counts) == 1:
         return None, None, []
-    if not plan.alternatives:
-        why = "this plan does not say what strategies do to queries that are named wrongly"
-        return None, None, [f"{why}; make it again with: apportion plan"]
-    # What the plan's own limit leaves to choose from, for whatever difficulty.
-    kept = {entry.strategy for level in counts for entry in known(plan, level)}
-    found = charged(plan, plan.classifier.probes)
+    # The strategies that the plan's own limit allows on some difficulty.
+    kept = {one.strategy for level in counts for one in choosable(plan, level)}
+    found = charged_alternatives(plan, plan.classifier.probes)
     options = {
         level: {
-            choice.strategy: _option(Entry.of(choice), total, rates)
-            for choice in found.get(level, found[DEFAULT])
-            if choice.strategy in kept
+            one.strategy: _option(one, total, rates)
+            for one in found.get(level, found[DEFAULT])
+            if one.strategy in kept
         }
-        | {entry.strategy: _option(entry, total, rates) for entry in known(plan, level)}
+        | {one.strategy: _option(one, total, rates) for one in choosable(plan, level)}
         for level in counts
     }
-    confusion = plan.classifier.heads[-1].quality.named()
+    misclassified = plan.classifier.heads[-1].quality.named()
     try:
-        told, run = divide_by_name(counts, options, confusion, total.amount)
+        assigned, run = divide_by_assigned_difficulty(counts, options, misclassified, total.amount)
     except (InputError, ValueError) as error:
         return None, None, [f"as named, nothing can be divided: {error}"]
-    return told, run, [
+    return assigned, run, [
         "as named: what is run and solved where queries get what the difficulty named by the "
         "plan's classifier is given, rightly or wrongly, by its confusion on held-out problems; "
         "the total is kept on average"
     ]  # fmt: skip
 
 
-def _bound(plan: Plan, classes: Mapping[str, Class], total: Total) -> Iterator[str]:
-    """Whether the plan's own limit leaves some of the total: alternatives keep to it as well."""
-    limits = plan.own_constraint.limits()
+def _bound(plan: Plan, classes: Mapping[str, QueryClass], total: Total) -> Iterator[str]:
+    """A note if the plan's own limit, which alternatives keep to, leaves some of the total over."""
+    limits = plan.constraint.limits()
     most = sum(one.queries * hull(one.options)[-1].price for one in classes.values())
     if limits and most < total.amount:
         yield (

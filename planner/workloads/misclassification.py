@@ -1,9 +1,10 @@
-"""A budget divided by the difficulties that are named, rightly or wrongly, not by the true ones.
+"""A total budget divided by the difficulties that a classifier assigns, rightly or wrongly.
 
-Queries of true difficulty t are named n with P(n | t); who is named n gets what n is given. What an
-option does to them is its mean over the true difficulties of those so named, P(t | n). Divided by
-these classes, the budget is spent as it would be; told by true difficulties, the outcome can be set
-beside a division that knows them.
+A classifier assigns difficulty n to queries of true difficulty t with P(n | t), and every query
+gets the option of the difficulty assigned to it. The accuracy of an option on the queries assigned
+to n is its mean over their true difficulties, P(t | n). A budget divided over these classes is
+spent as it would be in practice; listed by true difficulty, the outcome can be compared with a
+division that knows the true difficulties.
 """
 
 from __future__ import annotations
@@ -11,70 +12,74 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from executor.strategy import Strategy
-from planner.plans.plan import Entry
-from planner.workloads.allocation import Class, Division, Option, Part, divide
-
-# P(named | true): by true difficulty, then by the one named.
-Confusion = Mapping[str, Mapping[str, float]]
-# By true difficulty: what each strategy does to its queries.
-Known = Mapping[str, Mapping[Strategy, Option]]
+from planner.costs.cost import Cost
+from planner.plans.routing_value import MisclassificationRates
+from planner.workloads.allocation import Division, Option, Part, QueryClass, divide
 
 
-def divide_by_name(
-    counts: Mapping[str, float], known: Known, confusion: Confusion, budget: float
+def divide_by_assigned_difficulty(
+    counts: Mapping[str, float],
+    known: Mapping[str, Mapping[Strategy, Option]],
+    rates: MisclassificationRates,
+    budget: float,
 ) -> tuple[Division, Division]:
-    """The division over named difficulties with most expected right answers.
+    """Divide a budget over assigned difficulties so that the most right answers are expected.
 
     Args:
-        counts: queries by true difficulty.
-        known: options by true difficulty; a strategy is one for a difficulty named only where it is
-            known on all that may be so named.
-        confusion: P(named | true).
-        budget: in the unit of the options' prices, in expectation.
+        counts: number of queries by true difficulty.
+        known: options by true difficulty and strategy. An assigned difficulty may get a strategy
+            only if it is known on all true difficulties of its queries.
+        rates: P(assigned | true).
+        budget: expected total, in the unit of the options' prices.
 
     Returns:
-        By the difficulty named, whose options are means over those so named; and the same by the
-        true one, as it is run.
+        The division by assigned difficulty, whose options are means over the true ones; and the
+        same by true difficulty, as it is run.
 
     Raises:
-        InputError: the budget does not reach even for the cheapest options.
-        ValueError: no strategy is known on all that may be named so.
+        InputError: the budget is too small even for the cheapest options.
+        ValueError: an assigned difficulty has no strategy that is known on all its queries.
     """
-    # By name: how many of each true difficulty.
+    # By assigned difficulty: the number of queries of each true one.
     mixes: dict[str, dict[str, float]] = {}
     for true, queries in counts.items():
-        for named, chance in confusion[true].items():
+        for assigned, chance in rates[true].items():
             if queries * chance > 0:
-                mixes.setdefault(named, {})[true] = queries * chance
+                mixes.setdefault(assigned, {})[true] = queries * chance
     classes = {}
-    for named, mix in mixes.items():
+    for assigned, mix in mixes.items():
         first, *others = (known[true] for true in mix)
         everywhere = [s for s in first if all(s in other for other in others)]
         if not everywhere:
-            raise ValueError(f"no strategy is known on all that may be named {named}")
+            raise ValueError(f"no strategy is known on all that may be named {assigned}")
         options = tuple(_mean({t: (known[t][s], n) for t, n in mix.items()}) for s in everywhere)
-        classes[named] = Class(sum(mix.values()), options)
-    told = divide(classes, budget)
+        classes[assigned] = QueryClass(sum(mix.values()), options)
+    by_assigned = divide(classes, budget)
     run = []
-    for part in told.parts:
-        mix, strategy = mixes[part.level], part.option.entry.strategy
+    for part in by_assigned.parts:
+        mix, strategy = mixes[part.level], part.option.strategy
         share = part.queries / sum(mix.values())
         run += [Part(true, known[true][strategy], share * n) for true, n in mix.items()]
-    return told, Division(tuple(run))
+    return by_assigned, Division(tuple(run))
 
 
 def _mean(parts: Mapping[str, tuple[Option, float]]) -> Option:
-    """One strategy on queries of several difficulties, so many of each."""
+    """One strategy on queries of several difficulties: its mean by the number of queries."""
     run = Division(tuple(Part(true, option, n) for true, (option, n) in parts.items()))
     queries = sum(part.queries for part in run.parts)
     low, high = run.interval()
-    entries = [(part.option.entry, part.queries / queries) for part in run.parts]
-    first, _ = entries[0]
-    cost = {
+    options = [(part.option, part.queries / queries) for part in run.parts]
+    costs = [(option.cost.to_dict(), share) for option, share in options]
+    mean = {
         name: None
-        if any(entry.cost.get(name) is None for entry, _ in entries)
-        else sum(share * (entry.cost[name] or 0.0) for entry, share in entries)
-        for name in first.cost
+        if any(cost[name] is None for cost, _ in costs)
+        else sum(share * (cost[name] or 0.0) for cost, share in costs)
+        for name in Cost.__dataclass_fields__
     }
-    entry = Entry(first.strategy, run.correct / queries, (low / queries, high / queries), cost)
-    return Option(entry, run.spent / queries)
+    return Option(
+        strategy=options[0][0].strategy,
+        accuracy=run.correct / queries,
+        interval=(low / queries, high / queries),
+        cost=Cost.from_dict(mean),
+        price=run.spent / queries,
+    )

@@ -37,7 +37,7 @@ class Workload:
     counts: Mapping[str, int] | None = None
 
     @classmethod
-    def of_counts(cls, counts: Mapping[str, int], source: str) -> Workload:
+    def from_counts(cls, counts: Mapping[str, int], source: str) -> Workload:
         """So many queries of each."""
         given = {level: n for level, n in counts.items() if n}
         total = sum(given.values())
@@ -121,7 +121,7 @@ def _mix(record: Mapping[str, Any], where: str) -> Workload:
     if not total:
         raise InputError(f"{where}: holds no queries; give numbers of queries, or shares")
     if all(isinstance(given, int) for given in record.values()):
-        return Workload.of_counts(record, where)
+        return Workload.from_counts(record, where)
     if abs(total - 1) > _SUM:
         raise InputError(
             f"{where}: shares sum to {total:g}; must sum to 1, or be whole numbers of queries"

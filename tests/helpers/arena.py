@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from executor.strategy import Strategy, key
-from planner.choice.recommend import Choice
+from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.evaluation.crossfit import Arena
 
 Accuracies = Mapping[str, Mapping[Strategy, float]]
 
 
-def expectation(strategy: Strategy, accuracy: float) -> Choice:
+def expectation(strategy: Strategy, accuracy: float) -> StrategyEstimate:
     """What is expected of a strategy; a sample has 100 tokens."""
     cost = Cost(100.0 * strategy.n, 20.0, 0.0, flops=100.0 * strategy.n)
     beta = (20 * accuracy + 0.5, 20 * (1 - accuracy) + 0.5)
-    return Choice(strategy, accuracy, (accuracy, accuracy), cost, 20, "measured", beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy, accuracy), beta, cost, 20, "measured")
 
 
 def arena_of(

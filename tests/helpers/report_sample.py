@@ -19,8 +19,8 @@ from executor.strategy import (
     Score,
     Strategy,
 )
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import candidates
 from planner.cli.commands.recommend import answer
 from planner.costs.cost import Rates
 from planner.evaluation.run_summary import PairedDifference, RunSummary

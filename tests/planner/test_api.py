@@ -24,6 +24,7 @@ from executor.store.store import Store
 from executor.strategy import Greedy, Majority, Sampling
 from planner import Apportion
 from planner.cli.commands.recommendation import document
+from planner.plans.serialization import save_plan
 from planner.runtime.session import Session
 from profiling.profiler import profile, profile_spec
 from tests.helpers.command import document as document_of
@@ -111,7 +112,7 @@ def test_a_question_is_answered_by_a_plan_or_its_file(store: str, tmp_path: Path
     problem = PROBLEMS[0]
     with Apportion(store) as apportion:
         plan = apportion.plan("simulated-policy", "simulated-prm", budget=16)
-        plan.save(tmp_path / "plan.json")
+        save_plan(plan, tmp_path / "plan.json")
         first = apportion.answer(problem.text, plan, seed=1)
         second = apportion.answer(problem.text, tmp_path / "plan.json", seed=1)
         assert first.answer == second.answer == problem.answer

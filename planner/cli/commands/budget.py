@@ -20,10 +20,19 @@ from planner.costs.capacity import ASSUMPTION
 from planner.costs.cost import TOKENS, Cost
 from planner.evidence import gathering as evidence
 from planner.plans.plan import DEFAULT, Plan
+from planner.plans.serialization import load_plan
 from planner.prediction.beta import PERCENT
 from planner.usecases.stored_models import store_exists
 from planner.workloads.allocation import Division, difference
-from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, UNITS, Budget, Total
+from planner.workloads.budget_report import (
+    CHOSEN,
+    DIVIDED,
+    EQUAL,
+    NAMED,
+    UNITS,
+    BudgetReport,
+    Total,
+)
 from planner.workloads.workload import Workload, read_mix
 from profiling.difficulty.pass_rate import Difficulty
 from profiling.problems.files import load_problems
@@ -38,15 +47,15 @@ def run(arguments: Namespace, output: Output) -> None:
     output.result(document(made), lambda console: show(console, made))
 
 
-def read(arguments: Namespace) -> Budget:
+def read(arguments: Namespace) -> BudgetReport:
     """The budget that the arguments ask for.
 
     Raises:
-        InputError: see `Budget.of`; or a file that cannot be read.
+        InputError: see `BudgetReport.from_plan`; or a file that cannot be read.
     """
-    plan = Plan.load(arguments.plan)
-    prm = plan.rests_on.get("prm") or plan.prm
-    return Budget.of(
+    plan = load_plan(arguments.plan)
+    prm = plan.rests_on.prm or plan.prm
+    return BudgetReport.from_plan(
         plan,
         read_mix(arguments.workload) or _of_queries(arguments, plan),
         common.pricing(arguments).apply(plan.rates, _name(plan.policy), prm),
@@ -66,13 +75,13 @@ def _of_queries(arguments: Namespace, plan: Plan) -> Workload:
     problems = load_problems(
         arguments.workload, problem_field=arguments.problem_field, require_answers=False
     )
-    counts, source = plan.rests_on.get("mix", {}), "as in the plan's evidence"
+    counts, source = plan.rests_on.mix, "as in the plan's evidence"
     if found := _taken(arguments.store, plan, problems):
         told = sum(found.values())
         counts, source = found, f"of {told} of {len(problems)} queries, as runs of plans took them"
     if not sum(counts.values()):
         return Workload({DEFAULT: 1.0}, len(problems), "not known; all queries are taken as all")
-    counted = Workload.of_counts(counts, source)
+    counted = Workload.from_counts(counts, source)
     if counted.queries == len(problems):
         return counted
     return Workload(counted.shares, len(problems), source)
@@ -98,12 +107,12 @@ def _name(model: str) -> str:
     return Path(model).name if Path(model).is_absolute() else model
 
 
-def document(made: Budget) -> dict[str, Any]:
+def document(made: BudgetReport) -> dict[str, Any]:
     """The JSON document."""
     divided = made.divisions.get(DIVIDED)
     return {
         "policy": made.plan.policy,
-        "prm": made.plan.rests_on.get("prm"),
+        "prm": made.plan.rests_on.prm,
         "workload": {
             "queries": made.queries,
             "shares": dict(made.workload.shares),
@@ -111,7 +120,7 @@ def document(made: Budget) -> dict[str, Any]:
         },
         "total": None if made.total is None else {made.total.unit: made.total.amount},
         "divisions": {name: _record(made, division) for name, division in made.divisions.items()},
-        "by_name": None if made.by_name is None else _parts(made.by_name),
+        "by_name": None if made.by_assigned is None else _parts(made.by_assigned),
         "more_correct_than": {
             name: dict(zip(("expected", "interval"), difference(divided, other), strict=True))
             for name, other in made.divisions.items()
@@ -129,7 +138,7 @@ def document(made: Budget) -> dict[str, Any]:
     }
 
 
-def _record(made: Budget, division: Division) -> dict[str, Any]:
+def _record(made: BudgetReport, division: Division) -> dict[str, Any]:
     return {
         "parts": _parts(division),
         "expected_correct": division.correct,
@@ -141,12 +150,12 @@ def _record(made: Budget, division: Division) -> dict[str, Any]:
 
 def _parts(division: Division) -> list[dict[str, Any]]:
     return [
-        {"difficulty": part.level, "queries": part.queries} | part.option.entry.to_dict()
+        {"difficulty": part.level, "queries": part.queries} | part.option.to_record()
         for part in division.parts
     ]
 
 
-def show(console: Console, made: Budget) -> None:
+def show(console: Console, made: BudgetReport) -> None:
     """The division for people."""
     queries = f"{made.queries:,.10g} queries"
     words, title = "tokens", f"{queries}, by the plan's own choices"
@@ -156,8 +165,8 @@ def show(console: Console, made: Budget) -> None:
             f"{made.total.amount:,.10g} {made.total.words} for {queries}",
         )
     _show_parts(console, title, "difficulty", words, next(iter(made.divisions.values())))
-    if made.by_name is not None:
-        _show_parts(console, "by the difficulty named", "named", words, made.by_name)
+    if made.by_assigned is not None:
+        _show_parts(console, "by the difficulty named", "named", words, made.by_assigned)
     _show_divisions(console, made)
     _show_days(console, made)
     for note in made.notes:
@@ -168,9 +177,9 @@ def _show_parts(console: Console, title: str, level: str, words: str, division: 
     rows = [
         [
             part.level,
-            key(part.option.entry.strategy),
+            key(part.option.strategy),
             f"{part.queries:,.10g}" if part.queries.is_integer() else f"{part.queries:,.1f}",
-            share(part.option.accuracy, part.option.entry.interval),
+            share(part.option.accuracy, part.option.interval),
             f"{part.option.price:,.4g}",
         ]
         for part in division.parts
@@ -179,7 +188,7 @@ def _show_parts(console: Console, title: str, level: str, words: str, division: 
     console.print(table(title, columns, rows))
 
 
-def _show_divisions(console: Console, made: Budget) -> None:
+def _show_divisions(console: Console, made: BudgetReport) -> None:
     rows = []
     for name, division in made.divisions.items():
         low, high = division.interval()
@@ -198,7 +207,7 @@ def _show_divisions(console: Console, made: Budget) -> None:
             )
 
 
-def _show_days(console: Console, made: Budget) -> None:
+def _show_days(console: Console, made: BudgetReport) -> None:
     days = made.days()
     if not days:
         return

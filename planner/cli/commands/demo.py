@@ -29,7 +29,7 @@ from planner.cli.console import Output
 from planner.evaluation.run_summary import PairedDifference, RunSummary, paired_difference
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
-from planner.plans.plan import write_whole
+from planner.plans.serialization import plan_to_dict, save_plan, write_whole
 from planner.report import report
 from planner.report.formats import write
 from planner.runtime.session import Session
@@ -168,7 +168,7 @@ def _road(
     # A question is probed before its strategy is chosen: that is part of the budget.
     constraint = Constraint(budget=max(course.budgets) + PROBES)
     plan, made = plan_command.make(arguments.store, policy, head, constraint)
-    plan.save(out / "plan.json")
+    save_plan(plan, out / "plan.json")
 
     session.reporter.say("[bold]5. The plan on problems it has never seen[/bold]")
     planned = run_plan(session, plan, unseen)
@@ -194,7 +194,7 @@ def _road(
         "profile": profile_command.document(
             spec.policy, spec.prm, profiles, profile_rewards(profiles, session.grader)
         ),
-        "plan": plan.to_dict(),
+        "plan": plan_to_dict(plan),
         "held_out": [summary.to_dict() for summary in runs],
         "plan_minus": [dataclasses.asdict(one) for one in paired],
         "report": str(out / "report.html"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,32 @@ from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, key
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.frontier import frontier
-from planner.choice.recommend import Probing, Recommendation, candidates, choose, cost_unit
+from planner.choice.probe_cost import ProbeCost, Probing
+from planner.choice.recommend import Recommendation, choose
 from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
-from planner.plans.plan import DEFAULT, Entry, Plan, ProbeCost
+from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
-from planner.plans.routing_value import Comparison, compare, expected
+from planner.plans.routing_value import (
+    MisclassificationRates,
+    RoutingComparison,
+    compare,
+    expected,
+)
+from planner.plans.serialization import plan_to_dict, save_plan
 from planner.prediction.beta import PERCENT
 from planner.prediction.tuning import fingerprint
 from planner.report import wording as words
 from planner.usecases import stored_models
 from planner.usecases.evidence_bundle import Basis, read_basis
 from planner.usecases.stored_models import model_name
-from planner.workloads.misclassification import Confusion
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.fitting import PROBES, fit_difficulty
 from profiling.difficulty.pass_rate import LEVELS, Difficulty
@@ -52,8 +61,8 @@ def run(arguments: Namespace, output: Output) -> None:
             constraint,
             common.pricing(arguments),
         )
-    plan.save(arguments.out)
-    document = plan.to_dict() | {"out": str(arguments.out)}
+    save_plan(plan, arguments.out)
+    document = plan_to_dict(plan) | {"out": str(arguments.out)}
     output.result(document, lambda console: show(console, made, arguments.out))
 
 
@@ -76,7 +85,7 @@ def make(
         spec = _profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
-        reference = Reference.of(held_out, classifier, grader)
+        reference = Reference.from_profiles(held_out, classifier, grader)
     made, routes, routing = _routed(basis, name, prm_name, constraint, classifier, spec)
     compared = comparable(basis.frame, name, prm_name)
     usable = compared.rows
@@ -85,43 +94,47 @@ def make(
     alternatives = _alternatives(basis, name, prm_name)
     known = (entry for entries in alternatives.values() for entry in entries)
     needs_prm = any(entry.strategy.needs_prm for entry in known) or _scores(classifier, spec)
-    a_probe = Probing.of(usable, PROBES, scored=spec.prm is not None)
     plan = Plan(
         policy=_lasting(policy),
         prm=_lasting(prm) if prm and needs_prm else None,
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
-        entries={r.difficulty: Entry.of(r.choice) for r in made},
+        entries={r.difficulty: r.choice.as_recorded() for r in made},
         classifier=classifier,
-        constraint={k: v for k, v in asdict(constraint).items() if v is not None},
-        rests_on={
-            "rows": len(usable),
-            "problems": int(usable["problem"].nunique()),
-            "prm": prm_name,
-            "mix": evidence.difficulty_counts(usable),
-            "evidence": fingerprint(usable),
-            "model": basis.metrics,
-            "routing": None if routing is None else routing.to_dict(),
-        },
-        frontier={
-            r.difficulty: tuple(map(Entry.of, frontier((r.choice, *r.alternatives)))) for r in made
-        },
+        constraint=constraint,
+        rests_on=PlanBasis(
+            rows=len(usable),
+            problems=int(usable["problem"].nunique()),
+            prm=prm_name,
+            mix=evidence.difficulty_counts(usable),
+            evidence=fingerprint(usable),
+            model=basis.metrics,
+            routing=None if routing is None else routing.to_dict(),
+        ),
+        frontier={r.difficulty: _recorded(frontier((r.choice, *r.alternatives))) for r in made},
         rates=basis.rates,
         alternatives=alternatives,
         worth_routing=routes,
         reference=reference,
-        probe_cost=ProbeCost(a_probe.generated, a_probe.prm),
+        probe_cost=ProbeCost.from_evidence(usable, PROBES, scored=spec.prm is not None),
     )
     return plan, made
 
 
-def _alternatives(basis: Basis, policy: str, prm: str | None) -> dict[str, tuple[Entry, ...]]:
+def _alternatives(
+    basis: Basis, policy: str, prm: str | None
+) -> dict[str, tuple[StrategyEstimate, ...]]:
     """All that is known of each difficulty, whatever it costs."""
     found = (
         (level, candidates(basis.frame, policy, prm, level, basis.model, basis.rates))
         for level in LEVELS
     )
-    return {level: tuple(map(Entry.of, known)) for level, known in found if known}
+    return {level: _recorded(known) for level, known in found if known}
+
+
+def _recorded(estimates: Iterable[StrategyEstimate]) -> tuple[StrategyEstimate, ...]:
+    """The estimates as a plan file keeps them."""
+    return tuple(one.as_recorded() for one in estimates)
 
 
 def _routed(
@@ -131,7 +144,7 @@ def _routed(
     constraint: Constraint,
     classifier: DifficultyModel | None,
     spec: RunSpec,
-) -> tuple[list[Recommendation], bool, Comparison | None]:
+) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
     """Choices that pay for their probes, and whether to probe; not where it would change nothing.
 
     With the comparison this was decided by; None where there was nothing to decide, or a strategy
@@ -139,12 +152,13 @@ def _routed(
     """
     if classifier is not None:
         usable = for_pair(basis.frame, policy, prm)
-        probing = Probing.of(usable, classifier.probes, scored=spec.prm is not None)
+        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=spec.prm is not None)
+        probing = Probing(classifier.probes, cost)
         made = recommendations(basis, policy, prm, constraint, probing)
         if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]
-            confusion = head.quality.named()
-            routing = _compared(basis, policy, prm, constraint, made, probing, confusion)
+            rates = head.quality.named()
+            routing = _compared(basis, policy, prm, constraint, made, probing, rates)
             said = () if routing is None else (routing.sentence(),)
             if routing is None or routing.routes:
                 *levels, every = made
@@ -162,8 +176,8 @@ def _compared(
     constraint: Constraint,
     made: list[Recommendation],
     probing: Probing,
-    confusion: Confusion,
-) -> Comparison | None:
+    rates: MisclassificationRates,
+) -> RoutingComparison | None:
     """The strategies for each difficulty beside that for all; None where nobody can say."""
     usable = for_pair(basis.frame, policy, prm)
     problems = usable[usable["difficulty"].isin(tuple(Difficulty))].drop_duplicates("problem")
@@ -182,8 +196,8 @@ def _compared(
     every = made[-1].choice.strategy
     named = {r.difficulty: r.choice.strategy for r in made}
     routes = {level: named.get(level, every) for level in shares}
-    routed = expected(routes, probed, shares, confusion, unit)
-    single = expected(dict.fromkeys(shares, every), alone, shares, confusion, unit)
+    routed = expected(routes, probed, shares, rates, unit)
+    single = expected(dict.fromkeys(shares, every), alone, shares, rates, unit)
     if routed is None or single is None:
         return None
     return compare(routed, single, every, unit, constraint)

@@ -13,9 +13,11 @@ from executor.errors import InputError
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.choice.answer import Answer, explain, of_choice
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint, unknown
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.next_measurement import PROBLEMS
-from planner.choice.recommend import Choice, candidates, choose
+from planner.choice.recommend import choose
 from planner.choice.scorer_verdict import vote_gain
 from planner.cli.commands import common
 from planner.cli.commands.recommendation import document, show
@@ -51,7 +53,7 @@ class Measured:
     prm: str | None
     level: str
     rows: pd.DataFrame
-    found: Sequence[Choice]
+    found: Sequence[StrategyEstimate]
     notes: tuple[str, ...]
 
     def answer(
@@ -96,7 +98,7 @@ class Published:
     unused: tuple[str, ...] = ()
 
     @property
-    def found(self) -> Sequence[Choice]:
+    def found(self) -> Sequence[StrategyEstimate]:
         """Every strategy known."""
         return self.printed.choices
 
@@ -217,12 +219,14 @@ def look_up(
     return Measured(basis, policy, prm, level, rows, found, notes)
 
 
-def unknown_costs(found: Sequence[Choice], rates: Rates, said: Sequence[str]) -> list[str]:
+def unknown_costs(
+    found: Sequence[StrategyEstimate], rates: Rates, said: Sequence[str]
+) -> list[str]:
     """What no cost here is known in, beside what is `said`."""
     return unknown([one.cost for one in found], rates, said=said)
 
 
-def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[Choice]:
+def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[StrategyEstimate]:
     """Every strategy known on a difficulty; InputError where there is none."""
     found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
     if not found:

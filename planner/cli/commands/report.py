@@ -13,7 +13,7 @@ from executor.store.store import Store
 from executor.strategy import from_key
 from planner.catalog import load_catalog
 from planner.choice.answer import Answer
-from planner.choice.recommend import candidates
+from planner.choice.candidates import candidates
 from planner.cli.commands import common
 from planner.cli.commands.recommend import answer, asks_published, published, unknown_costs
 from planner.cli.console import Output

@@ -18,7 +18,9 @@ from planner.cli.commands import common
 from planner.cli.commands.measure import measure, need_prm, parse_strategies, summary_table
 from planner.cli.console import Output, table
 from planner.evaluation.run_summary import RunSummary, summarise_run
+from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import Plan
+from planner.plans.serialization import load_plan, run_settings
 from planner.runtime.router import ByPlan
 from planner.runtime.session import Session, find_plan_prm
 
@@ -63,7 +65,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def _by_plan(arguments: Namespace, output: Output) -> Answered:
-    plan = Plan.load(arguments.plan)
+    plan = load_plan(arguments.plan)
     for option in ("budget", *common.STRATEGY_OPTIONS, "template", *common.SAMPLING):
         if getattr(arguments, option) is not None:
             name = option.replace("_", "-")
@@ -93,9 +95,9 @@ def run_plan(
         KIND,
         models.policy_name,
         models.prm_name,
-        models.settings(plan.template.to_dict(), plan=plan.choices()),
+        models.settings(plan.template.to_dict(), plan=run_settings(plan)),
     )
-    solve = functools.partial(models.run, ByPlan(plan))
+    solve = functools.partial(models.run, ByPlan(CompiledPlan(plan)))
     most = max(entry.strategy.n for entry in plan.entries.values())
     work = session.run("running the plan", problems, solve, spec, sequences=most)
     return _answered(session, spec, "plan", problems, asdict(work))

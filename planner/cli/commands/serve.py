@@ -13,6 +13,7 @@ from executor.errors import InputError
 from planner.cli.commands import common
 from planner.cli.console import Output
 from planner.plans.plan import Plan
+from planner.plans.serialization import load_plan
 from planner.service.monitoring.snapshot import Shift, Snapshot
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, output: Output) -> None:
     """Serve until told to end."""
-    plan = Plan.load(arguments.plan)
+    plan = load_plan(arguments.plan)
     settings, pricing = server_settings(arguments, plan), common.pricing(arguments)
     pricing.apply(plan.rates, plan.policy, plan.prm)  # what cannot be is said now
     _check_installed()
@@ -88,7 +89,7 @@ def server_settings(arguments: Namespace, plan: Plan) -> Settings:
     }  # fmt: skip
     keys = Keys.find(arguments.api_keys, os.environ)
     return Settings(
-        constraint=plan.own_constraint,
+        constraint=plan.constraint,
         keys=keys,
         only_here=keys is None and is_loopback(arguments.host),
         **given,
@@ -104,7 +105,7 @@ def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Find
         findings: of the last window of traffic, by measure.
     """
     known = [one for one in dict(findings).values() if math.isfinite(one.limit)]
-    mix = plan.rests_on.get("mix", {})
+    mix = plan.rests_on.mix
     total = sum(mix.values())
     return Snapshot.of(
         counted,

@@ -46,7 +46,7 @@ def open_service(
 
     Args:
         session: of the models and the store; closed by whoever opened it.
-        plan: of any readable version; only one of version 3 lets queries have limits of their own.
+        plan: the plan.
         policy, prm: where they are now; None: where the plan says.
         warn: told, in a line, when traffic no longer looks like the profile; by default the session
             says it.
@@ -95,10 +95,12 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
         return plain[1]
 
     def watch(query: Query, routed: Routed, executor: Executor) -> None:
-        looked = routed.looked
+        probing = routed.probing
         # Of probes that were drawn otherwise than the profile's nothing follows.
         agreed = routed.agreement if executor.sampling == plan.sampling else None
-        for finding in drift.observe(query.text, looked.estimate, agreed, looked.about, looked.far):
+        for finding in drift.observe(
+            query.text, probing.by_text, agreed, probing.features, probing.unlike_profile
+        ):
             say(finding.sentence())
         feedback.remember(
             query, routed, executor.policy_name, executor.prm_name, settings_of(executor)

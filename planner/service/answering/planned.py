@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from executor.scorers.served import HttpPrm
 from executor.search import State
 from executor.strategy import key
 from planner.choice.constraint import Constraint
+from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import DEFAULT, Plan
 from planner.runtime.decision import Decision, chances_of
 from planner.runtime.router import Ask, Routed, route
@@ -73,6 +73,7 @@ class PlanAnswerer:
         model: str | None = None,
     ) -> None:
         self.plan = plan
+        self._compiled = CompiledPlan(plan)
         self._load = load
         self._watch = watch
         self._close = close
@@ -112,7 +113,7 @@ class PlanAnswerer:
 
         try:
             mine = _with_sampling(executor, query)
-            routed = await route(mine, self.plan, _problem(query), ask, report)
+            routed = await route(mine, self._compiled, _problem(query), ask, report)
             routed = replace(routed, deciding=routed.deciding + bounding)
             answered = await self._answered(mine, query, routed, choosing, started)
         except EngineError:
@@ -199,16 +200,16 @@ class PlanAnswerer:
 
     def _choosing(self, asked: Constraint) -> Choosing:
         """Where seconds are not known or too few for anything, the deadline alone holds."""
-        if asked.max_seconds is None or not self.plan.alternatives:
+        if asked.max_seconds is None:
             return Choosing(asked)
         free = replace(asked, max_seconds=None)
         if why := self.plan.rates.missing("seconds", scored=False):
             said = f"what would end within {asked.max_seconds:g} s is not known ({why})"
             return Choosing(free, (f"{said}; the best so far is given then",))
-        menu = self.plan.menu()
-        if menu.reaches(asked) or not menu.reaches(free):
+        table = self._compiled.strategy_table()
+        if table.reaches(asked) or not table.reaches(free):
             return Choosing(asked)
-        quickest = replace(free, budget=menu.cheapest("seconds").n)
+        quickest = replace(free, budget=table.cheapest("seconds").n)
         said = f"nothing is expected to end within {asked.max_seconds:g} s; the quickest is run"
         return Choosing(quickest, (f"{said}, and the best so far is given then",))
 
@@ -237,15 +238,15 @@ class PlanAnswerer:
         watching = time.perf_counter() - began
         texts = tuple(samples[index].text for index in chosen)
         finished = [samples[index].state == State.FINISHED.value for index in chosen]
-        entry = decision.entry
+        expected = decision.expected
         return Answered(
             texts=texts or ("",),
             finish=tuple("stop" if done else "length" for done in finished) or ("length",),
             answer=outcome.answer,
             strategy=decision.strategy,
             difficulty=decision.difficulty,
-            predicted_accuracy=None if entry is None else entry.predicted_accuracy,
-            interval=None if entry is None else entry.interval,
+            predicted_accuracy=None if expected is None else expected.predicted_accuracy,
+            interval=None if expected is None else expected.interval,
             ledger=outcome.ledger,
             seconds=time.perf_counter() - started,
             cost=self._cost(outcome.ledger),
@@ -284,32 +285,26 @@ class PlanAnswerer:
             )
         if len(query.messages) > 1:
             said.append("difficulty and rewards are of the last message alone")
-        if routed.decision.entry is None and not routed.cut:
+        if routed.decision.expected is None and not routed.cut:
             said.append("what to expect of this strategy is not known")
         return said
 
     def _explained(self, routed: Routed, constraint: Constraint, *, scored: bool) -> dict[str, Any]:
-        decision, looked = routed.decision, routed.looked
-        estimate = decision.estimate
-        record: dict[str, Any] = {
+        decision, estimate = routed.decision, routed.decision.difficulty_estimate
+        drawn = 0 if estimate is None else estimate.probes
+        table = self._compiled.strategy_table(drawn, scored=scored)
+        chances = DEFAULT if estimate is None else chances_of(estimate)
+        others = table.alternatives(decision.strategy, chances, constraint, _CONSIDERED)
+        return {
             "estimate": None if estimate is None else estimate.to_dict(),
-            "probing": looked.to_dict(),
-            "constraint": {
-                k: v for k, v in dataclasses.asdict(constraint).items() if v is not None
-            },
-            "alternatives": [],
-        }
-        if self.plan.alternatives:
-            drawn = 0 if estimate is None else estimate.probes
-            menu = self.plan.menu(drawn, scored=scored)
-            chances = DEFAULT if estimate is None else chances_of(estimate)
-            others = menu.others(decision.strategy, chances, constraint, _CONSIDERED)
-            record["alternatives"] = [
+            "probing": routed.probing.to_dict(),
+            "constraint": constraint.to_dict(),
+            "alternatives": [
                 {"strategy": key(one.strategy), "predicted_accuracy": one.predicted_accuracy,
                  "interval": list(one.interval), "cost": one.cost.to_dict()}
                 for one in others
-            ]  # fmt: skip
-        return record
+            ],
+        }  # fmt: skip
 
 
 def _left_of(query: Query) -> Constraint:

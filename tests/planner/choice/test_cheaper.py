@@ -9,8 +9,9 @@ import pytest
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.choice.cheaper import Cheaper, cheaper, sentence
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import measured
-from planner.choice.recommend import Choice, choose
+from planner.choice.recommend import choose
 from planner.costs.cost import Cost
 from planner.prediction.beta import deviation, summarise
 from tests.helpers.evidence_frames import frame_of, row
@@ -18,20 +19,24 @@ from tests.helpers.evidence_frames import frame_of, row
 NO_ROWS = frame_of([])
 
 
-def cell(strategy: Strategy, accuracy: float, flops: float, weight: float = 1e6) -> Choice:
+def cell(
+    strategy: Strategy, accuracy: float, flops: float, weight: float = 1e6
+) -> StrategyEstimate:
     a, b = weight * accuracy, weight * (1 - accuracy)
     _, low, high = (float(x) for x in summarise(np.array(a), np.array(b)))
     cost = Cost(flops, 0.0, 0.0, flops=flops)
-    return Choice(strategy, accuracy, (low, high), cost, 100, "measured", (a, b))
+    return StrategyEstimate(strategy, accuracy, (low, high), (a, b), cost, 100, "measured")
 
 
 BEST = cell(BestOfN(64), 0.800, 64.0)
 
 
 def less(
-    others: list[Choice], constraint: Constraint | None = None, rows: pd.DataFrame = NO_ROWS,
-    best: Choice = BEST,
-) -> Cheaper | None:  # fmt: skip
+    others: list[StrategyEstimate],
+    constraint: Constraint | None = None,
+    rows: pd.DataFrame = NO_ROWS,
+    best: StrategyEstimate = BEST,
+) -> Cheaper | None:
     made = choose("all", [best, *others], constraint or Constraint())
     assert made.choice is best
     return cheaper(made, measured(rows))

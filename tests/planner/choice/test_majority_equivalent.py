@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.majority_equivalent import Efficiency, Gain, efficiency, reached_at, sentences
-from planner.choice.recommend import Choice
 from planner.costs.cost import Cost
 from planner.prediction.beta import summarise
 from tests.helpers.evidence_frames import frame_of, row
@@ -19,11 +19,13 @@ from tests.helpers.evidence_frames import frame_of, row
 NO_ROWS = frame_of([])
 
 
-def cell(strategy: Strategy, accuracy: float, flops: float, weight: float = 1e7) -> Choice:
+def cell(
+    strategy: Strategy, accuracy: float, flops: float, weight: float = 1e7
+) -> StrategyEstimate:
     a, b = weight * accuracy, weight * (1 - accuracy)
     _, low, high = (float(x) for x in summarise(np.array(a), np.array(b)))
     cost = Cost(flops, 0.0, 0.0, flops=flops)
-    return Choice(strategy, accuracy, (low, high), cost, 10, "measured", (a, b))
+    return StrategyEstimate(strategy, accuracy, (low, high), (a, b), cost, 10, "measured")
 
 
 MAJORITY = [
@@ -33,7 +35,7 @@ MAJORITY = [
 ]
 
 
-def gains(choice: Choice, others: list[Choice]) -> dict[str, Efficiency]:
+def gains(choice: StrategyEstimate, others: list[StrategyEstimate]) -> dict[str, Efficiency]:
     return efficiency(choice, [*MAJORITY, choice, *others], NO_ROWS)
 
 

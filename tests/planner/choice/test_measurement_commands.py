@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Strategy
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.measurement_commands import commands, pooled, whole_cost, words
-from planner.choice.recommend import Choice
 from planner.cli import main as cli
 from planner.costs.cost import Cost
 
 
-def cell(strategy: Strategy, tokens: float, sources: str = "replayed") -> Choice:
+def cell(strategy: Strategy, tokens: float, sources: str = "replayed") -> StrategyEstimate:
     cost = Cost(tokens, 1.0, 0.0, flops=2 * tokens)
-    return Choice(strategy, 0.5, (0.4, 0.6), cost, 10, sources, (5.0, 5.0))
+    return StrategyEstimate(strategy, 0.5, (0.4, 0.6), (5.0, 5.0), cost, 10, sources)
 
 
 POOL = [cell(Majority(4), 40.0), cell(Majority(64), 640.0), cell(BestOfN(16), 160.0)]

@@ -18,6 +18,7 @@ from scipy.stats import betabinom
 from executor.errors import InputError
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, key
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.next_measurement import (
     DRAWS,
     Measurement,
@@ -25,7 +26,7 @@ from planner.choice.next_measurement import (
     next_measurement,
     sentence,
 )
-from planner.choice.recommend import Choice, choose
+from planner.choice.recommend import choose
 from planner.costs.cost import Cost
 from planner.prediction.beta import summarise
 
@@ -36,15 +37,19 @@ PRIOR = 4.0
 FOUR_ERRORS = 4 * 0.5 / sqrt(DRAWS)
 
 
-def cell(number: int, beta: tuple[float, float], price: float, problems: int = 10) -> Choice:
+def cell(
+    number: int, beta: tuple[float, float], price: float, problems: int = 10
+) -> StrategyEstimate:
     mean, low, high = (float(x) for x in summarise(*map(np.array, beta)))
     cost = Cost(10 * price, 1.0, 0.0, flops=price)
-    return Choice(
-        STRATEGIES[number], mean, (low, high), cost, problems, "measured", beta, prior=PRIOR
+    return StrategyEstimate(
+        STRATEGIES[number], mean, (low, high), beta, cost, problems, "measured", prior_weight=PRIOR
     )
 
 
-def of(table: Sequence[Sequence[float]], *prices: float, mean: float = 0.5) -> list[Choice]:
+def of(
+    table: Sequence[Sequence[float]], *prices: float, mean: float = 0.5
+) -> list[StrategyEstimate]:
     """Strategies, a column each, on problems, a row each; a prior of 4 problems at `mean`."""
     outcomes = np.array(table, dtype=float)
     right, seen = outcomes.sum(axis=0), len(outcomes)
@@ -63,7 +68,7 @@ def rows_of(table: Sequence[Sequence[float]]) -> pd.DataFrame:
 
 
 def measured(
-    found: list[Choice],
+    found: list[StrategyEstimate],
     table: Sequence[Sequence[float]] = (),
     constraint: Constraint = NO_LIMIT,
     problems: int = 5,

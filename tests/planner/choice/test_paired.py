@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Contrast, measured
-from planner.choice.recommend import Choice
 from planner.costs.cost import Cost
-from planner.evaluation.run_summary import paired_interval
 from planner.prediction.beta import deviation, probability_greater, summarise
+from planner.prediction.paired_statistics import paired_interval
 from tests.helpers.evidence_frames import frame_of, row
 
 
-def cell(strategy: Strategy, accuracy: float, weight: float = 50) -> Choice:
+def cell(strategy: Strategy, accuracy: float, weight: float = 50) -> StrategyEstimate:
     a, b = weight * accuracy, weight * (1 - accuracy)
     _, low, high = (float(x) for x in summarise(np.array(a), np.array(b)))
-    return Choice(strategy, accuracy, (low, high), Cost(1.0, 0.0, 0.0), 50, "measured", (a, b))
+    return StrategyEstimate(
+        strategy, accuracy, (low, high), (a, b), Cost(1.0, 0.0, 0.0), 50, "measured"
+    )
 
 
 FIRST, OTHER = cell(BestOfN(4), 0.7), cell(Majority(4), 0.6)

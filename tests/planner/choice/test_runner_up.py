@@ -9,8 +9,9 @@ import pytest
 from executor.answers.grader import Vote
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Score, Strategy
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import measured
-from planner.choice.recommend import Choice, choose
+from planner.choice.recommend import choose
 from planner.choice.runner_up import RunnerUp, runner_up, why
 from planner.costs.cost import Cost
 from planner.prediction.beta import probability_greater, summarise
@@ -20,18 +21,20 @@ NO_LIMIT = Constraint()
 NO_ROWS = frame_of([])
 
 
-def cell(strategy: Strategy, accuracy: float, flops: float, weight: float = 100) -> Choice:
+def cell(
+    strategy: Strategy, accuracy: float, flops: float, weight: float = 100
+) -> StrategyEstimate:
     a, b = weight * accuracy, weight * (1 - accuracy)
     _, low, high = (float(x) for x in summarise(np.array(a), np.array(b)))
     cost = Cost(flops, 0.0, 0.0, flops=flops)
-    return Choice(strategy, accuracy, (low, high), cost, 100, "measured", (a, b))
+    return StrategyEstimate(strategy, accuracy, (low, high), (a, b), cost, 100, "measured")
 
 
 FOUND = [cell(Greedy(), 0.5, 1.0), cell(Majority(4), 0.6, 4.0), cell(BestOfN(4), 0.7, 8.0)]
 
 
 def second(
-    found: list[Choice], constraint: Constraint = NO_LIMIT, rows: pd.DataFrame = NO_ROWS
+    found: list[StrategyEstimate], constraint: Constraint = NO_LIMIT, rows: pd.DataFrame = NO_ROWS
 ) -> tuple[RunnerUp, str]:
     made = choose("all", found, constraint)
     beside = runner_up(made, constraint, measured(rows))
@@ -104,7 +107,7 @@ def test_under_a_target_it_lost_by_cost_or_for_want_of_certainty(
 def test_costs_that_are_not_known_are_tokens() -> None:
     cost = Cost(100.0, 0.0, 0.0)
     found = [
-        Choice(s, c.predicted_accuracy, c.interval, cost, 10, "measured", c.beta)
+        StrategyEstimate(s, c.predicted_accuracy, c.interval, c.beta, cost, 10, "measured")
         for s, c in ((Majority(4), FOUND[1]), (Dvts(4), FOUND[2]))
     ]
     beside, told = second(found)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from executor.strategy import Greedy, Majority
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import candidates, choose
+from planner.choice.recommend import choose
 from planner.choice.shrinkage import drawn
 from planner.costs.cost import Rates
 from tests.helpers.evidence_frames import frame_of, row

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from executor.store.store import Store
+from executor.strategy import Majority, Sampling
+from planner.choice.estimate import StrategyEstimate
+from planner.costs.cost import Cost
+from planner.plans.serialization import save_plan
 from tests.helpers.command import apportion
+from tests.helpers.plans import plan_with
 
 QUESTION = '{"question": "1 + 1?", "answer": "2"}\n'
 
@@ -47,7 +52,7 @@ def _old_plan(place: Path) -> list[str]:
 
 
 def _damaged_plan(place: Path) -> list[str]:
-    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 1}))
+    (place / "plan.json").write_text(json.dumps({"format": "apportion-plan", "version": 3}))
     return ["run", "--plan", "plan.json", "--problems", "good.jsonl"]
 
 
@@ -70,15 +75,12 @@ def _classifier(place: Path) -> str:
 
 def _plan(place: Path, prm: str | None = None) -> str:
     """A good plan."""
-    strategy = {"name": "majority", "n": 4}
-    entry = {"strategy": strategy, "predicted_accuracy": 0.5, "interval": [0.4, 0.6], "cost": {}}
-    sampling = {"temperature": 0.7, "top_p": 1.0, "max_steps": 4, "max_step_tokens": 64}
-    record = {
-        "format": "apportion-plan", "version": 1, "policy": "smollm2-135m", "prm": prm,
-        "entries": {"all": entry}, "constraint": {}, "rests_on": {}, "classifier": None,
-        "sampling": sampling | {"max_tokens": 64}, "template": {"user": "{problem}"},
-    }  # fmt: skip
-    (place / "plan.json").write_text(json.dumps(record))
+    estimate = StrategyEstimate(Majority(4), 0.5, (0.4, 0.6), (5.0, 5.0), Cost(64.0, 9.0, 0.0))
+    made = plan_with(
+        {"all": [estimate]}, policy="smollm2-135m", prm=prm,
+        sampling=Sampling(max_tokens=64, max_steps=4, max_step_tokens=64),
+    )  # fmt: skip
+    save_plan(made, place / "plan.json")
     return "plan.json"
 
 
@@ -214,8 +216,8 @@ CASES: dict[str, tuple[Case, str]] = {
         "prices good.jsonl: not TOML",
     ),
     "budget of an old plan": (
-        lambda p: ["budget", "--workload", "good.jsonl", "--plan", _plan(p)],
-        "is of version 1",
+        lambda p: ["budget", "--workload", "good.jsonl", *_old_plan(p)[1:3]],
+        "is version 99; this apportion reads version 3; make it again with: apportion plan",
     ),
     "workload of unknown difficulty": (
         lambda p: ["budget", "--workload", _mix(p, "tricky = 3"), "--plan", _plan(p)],

@@ -39,9 +39,11 @@ def test_pairs_are_weighted_by_their_problems() -> None:
 
 
 def test_infinite_draws_count_and_those_of_nothing_do_not() -> None:
-    found = Interval.of(1.0, np.array([np.nan, 1.0, 2.0, 3.0]))
+    found = Interval.from_draws(1.0, np.array([np.nan, 1.0, 2.0, 3.0]))
     assert 1.0 <= found.low <= found.high <= 3.0
-    found = Interval.of(1.0, np.array([np.nan, *np.linspace(1, 2, 90), *np.full(10, np.inf)]))
+    found = Interval.from_draws(
+        1.0, np.array([np.nan, *np.linspace(1, 2, 90), *np.full(10, np.inf)])
+    )
     assert 1.0 <= found.low <= 1.1
     assert found.high == np.inf
-    assert np.isnan(Interval.of(1.0, np.array([np.nan])).low)
+    assert np.isnan(Interval.from_draws(1.0, np.array([np.nan])).low)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
+from executor.resources import data_folder
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
@@ -27,13 +28,25 @@ from executor.strategy import (
     Sampling,
     Strategy,
 )
+from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import ProbeCost
 from planner.costs.architecture import Shape
-from planner.costs.cost import Rates
-from planner.plans.plan import VERSION, Entry, Plan, ProbeCost, write_whole
+from planner.costs.cost import Cost, Rates
+from planner.plans.plan import Plan, PlanBasis
 from planner.plans.reference import Cloud, Reference
+from planner.plans.serialization import (
+    VERSION,
+    load_plan,
+    plan_to_dict,
+    run_settings,
+    save_plan,
+    write_whole,
+)
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.probes import TEXT
 
+RECORDED = Path(__file__).parents[2] / "data" / "before_move" / "plan.json"
 HEAD = Head(
     probes=4,
     features=("log_words", "agreement"),
@@ -52,12 +65,8 @@ REFERENCE = Reference(
 )
 
 
-def entry(strategy: Strategy, accuracy: float = 0.7) -> Entry:
-    return Entry(strategy, accuracy, (0.6, 0.8), {"generated_tokens": 400.0, "flops": None})
-
-
-def known(strategy: Strategy) -> Entry:
-    return dataclasses.replace(entry(strategy), beta=(7.0, 3.0))
+def entry(strategy: Strategy, accuracy: float = 0.7) -> StrategyEstimate:
+    return StrategyEstimate(strategy, accuracy, (0.6, 0.8), (7.0, 3.0), Cost(400.0, 90.0, 0.0))
 
 
 def plan_of(**fields: Any) -> Plan:
@@ -68,13 +77,13 @@ def plan_of(**fields: Any) -> Plan:
         "template": PromptTemplate("Q: {problem}", "Think.", (("1+1", "2"),), ("END",)),
         "entries": {"easy": entry(Majority(4)), "hard": entry(Dvts(16)), "all": entry(BestOfN(4))},
         "classifier": CLASSIFIER,
-        "constraint": {"budget": 16},
-        "rests_on": {"rows": 12, "problems": 3, "evidence": "abc", "model": None},
+        "constraint": Constraint(budget=16),
+        "rests_on": PlanBasis(rows=12, problems=3, evidence="abc"),
         "frontier": {"hard": (entry(Majority(4), 0.2), entry(Dvts(16))), "all": (entry(Greedy()),)},
         "rates": Rates(1_000, 500, tokens_per_second=9.0, policy_shape=Shape(2, 64, 64)),
         "alternatives": {
-            "easy": (known(Majority(4)),),
-            "all": (known(Majority(4)), known(Dvts(8))),
+            "easy": (entry(Majority(4)),),
+            "all": (entry(Majority(4)), entry(Dvts(8))),
         },
         "probe_cost": ProbeCost(30.0, 12.5),
         "reference": REFERENCE,
@@ -83,7 +92,7 @@ def plan_of(**fields: Any) -> Plan:
 
 
 def damaged(tmp_path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    record = plan_of().to_dict()
+    record = plan_to_dict(plan_of())
     change(record)
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(record))
@@ -116,17 +125,17 @@ def test_a_plan_is_read_back_as_it_was_written(
     entries = {"all": entry(every, accuracy), "hard": entry(hard)}
     kept = {"all": (entry(hard, accuracy), entry(every))}
     plan = plan_of(entries=entries, classifier=classifier, frontier=kept)
-    plan.save(path)
-    assert Plan.load(path) == plan
+    save_plan(plan, path)
+    assert load_plan(path) == plan
 
 
 def test_the_file_is_the_document_and_the_same_each_time(tmp_path: Path) -> None:
     first, second = tmp_path / "a.json", tmp_path / "b.json"
-    plan_of().save(first)
-    plan_of().save(second)
+    save_plan(plan_of(), first)
+    save_plan(plan_of(), second)
     assert first.read_bytes() == second.read_bytes()
     record = json.loads(first.read_text())
-    assert record == plan_of().to_dict()
+    assert record == plan_to_dict(plan_of())
     assert (record["format"], record["version"]) == ("apportion-plan", VERSION)
 
 
@@ -144,18 +153,18 @@ def test_a_plan_may_keep_a_classifier_though_its_own_limits_are_not_worth_routin
 
 
 def test_the_profiles_mix_is_in_shares() -> None:
-    assert plan_of(rests_on={"mix": {"easy": 3, "medium": 0, "hard": 1}}).mix == {
+    assert plan_of(rests_on=PlanBasis(mix={"easy": 3, "medium": 0, "hard": 1})).mix == {
         "easy": 0.75, "medium": 0.0, "hard": 0.25,
     }  # fmt: skip
-    assert plan_of(rests_on={}).mix == {"all": 1.0}
+    assert plan_of(rests_on=PlanBasis()).mix == {"all": 1.0}
 
 
 def test_what_decides_between_strategies_names_the_run() -> None:
     plan = plan_of()
-    other = {"all": (dataclasses.replace(known(Dvts(8)), beta=(6.0, 4.0)),)}
-    assert plan_of(alternatives=other).choices() != plan.choices()
+    other = {"all": (dataclasses.replace(entry(Dvts(8)), beta=(6.0, 4.0)),)}
+    assert run_settings(plan_of(alternatives=other)) != run_settings(plan)
     same = {"worth_routing": False}
-    assert plan_of(alternatives=other, **same).choices() == plan_of(**same).choices()
+    assert run_settings(plan_of(alternatives=other, **same)) == run_settings(plan_of(**same))
 
 
 def test_a_plan_routes_only_where_the_difficulty_would_change_anything() -> None:
@@ -185,8 +194,14 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("version", 1), "its classifier is of version 1; make it again with: apportion plan"),
-        (put("version", 4), "is version 4; this apportion reads versions 1, 2 and 3"),
+        *[
+            (
+                put("version", version),
+                f"is version {version}; this apportion reads version 3; "
+                "make it again with: apportion plan",
+            )
+            for version in (1, 2, 4)
+        ],
         (drop("alternatives"), "damaged"),
         (drop("probe_cost"), "damaged"),
         (put("probe_cost", {"generated": 1.0}), "damaged"),
@@ -196,7 +211,15 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
         (put("reference", "agreement", ["many"]), "damaged"),
         (drop("reference"), "damaged"),
         (lambda record: record["alternatives"].pop("all"), "alternatives: must be of all too"),
-        (lambda record: record["alternatives"]["easy"][0].pop("beta"), "each needs its beta"),
+        (lambda record: record["alternatives"]["easy"][0].pop("beta"), "KeyError: 'beta'"),
+        (put("alternatives", "easy", 0, "cost", {"tokens": 1.0}), "damaged"),
+        (put("alternatives", "easy", 0, "cost", "usd", "many"), "damaged"),
+        (lambda record: record["frontier"].pop("all"), "frontier: must be of all too"),
+        (put("constraint", {"budget": 0}), "budget 0: must be a whole number"),
+        (put("constraint", {"weight": 1}), "damaged"),
+        (put("rests_on", {"colour": 1}), "damaged"),
+        (put("rests_on", "mix", {"easy": "many"}), "expected a number of problems by difficulty"),
+        (drop("worth_routing"), "damaged"),
         (put("alternatives", "easy", 0, "beta", [1.0]), "damaged"),
         (put("alternatives", "easy", 0, "beta", [0.0, 1.0]), "must be above 0"),
         (drop("frontier"), "damaged"),
@@ -214,7 +237,7 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
         (put("entries", []), "damaged"),
         (put("entries", {}), "entries must be all, easy, hard, medium, and all among them"),
         (lambda record: record["entries"].pop("all"), "and all among them"),
-        (put("entries", "harder", plan_of().entry("hard").to_dict()), "entries must be"),
+        (put("entries", "harder", plan_of().entry("hard").to_record()), "entries must be"),
         (put("entries", "easy", None), "damaged"),
         (put("entries", "easy", "strategy", {"name": "magic"}), "strategy 'magic': must be one of"),
         (put("entries", "easy", "strategy", "n", 0), "budget 0 for majority"),
@@ -240,7 +263,7 @@ def test_a_damaged_plan_is_one_line_that_names_the_file(
 ) -> None:
     path = damaged(tmp_path, change)
     with pytest.raises(InputError) as caught:
-        Plan.load(path)
+        load_plan(path)
     text = str(caught.value)
     assert text.startswith(f"plan {path}: ")
     assert message in text
@@ -248,40 +271,22 @@ def test_a_damaged_plan_is_one_line_that_names_the_file(
 
 
 def test_the_damage_cases_start_from_a_plan_that_loads(tmp_path: Path) -> None:
-    assert Plan.load(damaged(tmp_path, lambda record: None)) == plan_of()
+    assert load_plan(damaged(tmp_path, lambda record: None)) == plan_of()
 
 
-def test_plans_of_version_1_that_do_not_route_are_read_and_have_no_frontier(
-    tmp_path: Path,
-) -> None:
-    def older(record: dict[str, Any]) -> None:
-        record |= {"version": 1, "classifier": None}
-        del (
-            record["frontier"],
-            record["rates"],
-            record["alternatives"],
-            record["probe_cost"],
-            record["reference"],
-        )
-
-    plan = Plan.load(damaged(tmp_path, older))
-    assert plan == plan_of(
-        classifier=None, frontier={}, rates=Rates(), alternatives={}, probe_cost=None,
-        reference=None,
-    )  # fmt: skip
+def test_a_recorded_plan_is_read_and_written_byte_for_byte(tmp_path: Path) -> None:
+    save_plan(load_plan(RECORDED), tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == RECORDED.read_bytes()
 
 
-def test_plans_of_version_2_are_read_and_have_no_alternatives(tmp_path: Path) -> None:
-    def older(record: dict[str, Any]) -> None:
-        record["version"] = 2
-        del record["alternatives"], record["probe_cost"], record["reference"]
-
-    plan = Plan.load(damaged(tmp_path, older))
-    assert plan == plan_of(alternatives={}, probe_cost=None, reference=None)
+def test_the_plan_that_ships_is_read_back(tmp_path: Path) -> None:
+    plan = load_plan(data_folder() / "plans" / "lab-0.8m.json")
+    save_plan(plan, tmp_path / "again.json")
+    assert load_plan(tmp_path / "again.json") == plan
 
 
 def test_what_else_could_be_chosen_is_no_part_of_the_run(tmp_path: Path) -> None:
-    assert plan_of(frontier={}, rates=Rates()).choices() == plan_of().choices()
+    assert run_settings(plan_of(frontier={}, rates=Rates())) == run_settings(plan_of())
 
 
 @pytest.mark.parametrize(
@@ -293,22 +298,22 @@ def test_a_file_that_is_no_plan_is_one_line(tmp_path: Path, content: bytes, mess
     path = tmp_path / "plan.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message) as caught:
-        Plan.load(path)
+        load_plan(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
-        Plan.load(tmp_path / "none.json")
+        load_plan(tmp_path / "none.json")
     with pytest.raises(InputError, match="Is a directory"):
-        Plan.load(tmp_path)
+        load_plan(tmp_path)
 
 
 def test_a_prm_is_needed_only_by_strategies_that_use_it(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    plan = plan_of(prm=None, entries={"all": entry(Majority(4))}, frontier={})
-    plan.save(path)
-    assert Plan.load(path) == plan
+    plan = plan_of(prm=None, entries={"all": entry(Majority(4))}, frontier={"all": ()})
+    save_plan(plan, path)
+    assert load_plan(path) == plan
 
 
 # Writing
@@ -349,7 +354,7 @@ def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
-        plan_of().save(tmp_path / "none" / "plan.json")
+        save_plan(plan_of(), tmp_path / "none" / "plan.json")
 
 
 def test_plans_are_frozen() -> None:

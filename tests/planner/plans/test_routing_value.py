@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 from executor.store.store import RunSpec
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, Recommendation
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.recommend import Recommendation
 from planner.cli.commands.plan import _routed
 from planner.costs.cost import Cost, Rates
-from planner.plans.routing_value import Comparison, Confusion, Expected, compare, expected
+from planner.plans.routing_value import (
+    MisclassificationRates,
+    RoutingComparison,
+    RoutingExpectation,
+    compare,
+    expected,
+)
 from planner.usecases.evidence_bundle import Basis
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.evidence_frames import frame_of, row
@@ -22,7 +29,7 @@ LEVELS = ("easy", "medium", "hard")
 SHARES = {"easy": 0.5, "medium": 0.3, "hard": 0.2}
 
 
-def evenly_wrong(accuracy: float) -> Confusion:
+def evenly_wrong(accuracy: float) -> MisclassificationRates:
     """Errors go evenly to the other difficulties, as often on each."""
     others = (1 - accuracy) / (len(LEVELS) - 1)
     return {
@@ -33,9 +40,9 @@ def evenly_wrong(accuracy: float) -> Confusion:
 SURE = evenly_wrong(1.0)
 
 
-def cell(strategy: Strategy, accuracy: float, flops: float) -> Choice:
+def cell(strategy: Strategy, accuracy: float, flops: float) -> StrategyEstimate:
     cost = Cost(flops, 0.0, 0.0, flops=flops)
-    return Choice(strategy, accuracy, (0.0, 1.0), cost, 10, "measured", (1.0, 1.0))
+    return StrategyEstimate(strategy, accuracy, (0.0, 1.0), (1.0, 1.0), cost, 10, "measured")
 
 
 ACCURACY = {
@@ -93,19 +100,19 @@ def test_a_strategy_that_is_not_known_on_a_difficulty_it_may_meet_leaves_it_open
 @pytest.mark.parametrize(
     ("single", "routes"),
     [
-        (Expected(0.694, 5.0), True),
-        (Expected(0.696, 9.0), False),
-        (Expected(0.70, 10.0), False),
-        (Expected(0.704, 10.1), True),
-        (Expected(0.706, 10.1), False),
-        (Expected(0.9, 100.0), False),
+        (RoutingExpectation(0.694, 5.0), True),
+        (RoutingExpectation(0.696, 9.0), False),
+        (RoutingExpectation(0.70, 10.0), False),
+        (RoutingExpectation(0.704, 10.1), True),
+        (RoutingExpectation(0.706, 10.1), False),
+        (RoutingExpectation(0.9, 100.0), False),
     ],
     ids=["less accurate", "as accurate for less", "equal", "dearer", "more accurate", "far dearer"],
 )
 def test_the_more_accurate_way_and_of_equal_ones_the_cheaper(
-    single: Expected, routes: bool
+    single: RoutingExpectation, routes: bool
 ) -> None:
-    found = compare(Expected(0.70, 10.0), single, Majority(4), "flops", Constraint())
+    found = compare(RoutingExpectation(0.70, 10.0), single, Majority(4), "flops", Constraint())
     assert found.routes == routes
     assert found.sentence().startswith(
         f"{'routed' if routes else 'not routed'}: majority(n=4) for all is expected to solve "
@@ -116,16 +123,16 @@ def test_the_more_accurate_way_and_of_equal_ones_the_cheaper(
 @pytest.mark.parametrize(
     ("routed", "single", "routes"),
     [
-        (Expected(0.80, 10.0, 0.01), Expected(0.90, 20.0, 0.01), True),
-        (Expected(0.80, 10.0, 0.01), Expected(0.78, 9.0, 0.01), False),
-        (Expected(0.80, 10.0, 0.10), Expected(0.90, 20.0, 0.01), False),
-        (Expected(0.70, 10.0, 0.10), Expected(0.72, 20.0, 0.10), False),
-        (Expected(0.70, 10.0, 0.10), Expected(0.60, 1.0, 0.10), True),
+        (RoutingExpectation(0.80, 10.0, 0.01), RoutingExpectation(0.90, 20.0, 0.01), True),
+        (RoutingExpectation(0.80, 10.0, 0.01), RoutingExpectation(0.78, 9.0, 0.01), False),
+        (RoutingExpectation(0.80, 10.0, 0.10), RoutingExpectation(0.90, 20.0, 0.01), False),
+        (RoutingExpectation(0.70, 10.0, 0.10), RoutingExpectation(0.72, 20.0, 0.10), False),
+        (RoutingExpectation(0.70, 10.0, 0.10), RoutingExpectation(0.60, 1.0, 0.10), True),
     ],
     ids=["sure for less", "both sure", "only the single one", "surer", "less sure"],
 )
 def test_with_a_target_the_cheaper_of_the_sure_else_the_surer(
-    routed: Expected, single: Expected, routes: bool
+    routed: RoutingExpectation, single: RoutingExpectation, routes: bool
 ) -> None:
     constraint = Constraint(target_accuracy=0.75)
     found = compare(routed, single, Majority(4), "flops", constraint)
@@ -161,7 +168,7 @@ def test_the_spread_is_independent_over_difficulties_and_whole_within_one() -> N
         found = expected(dict.fromkeys(LEVELS, Greedy()), KNOWN, SHARES, confusion, "flops")
         assert found is not None
         assert found.spread**2 == pytest.approx(sum(p**2 for p in SHARES.values()) / 12)
-    assert Expected(0.5, 1.0).chance(0.5) == 1.0
+    assert RoutingExpectation(0.5, 1.0).chance(0.5) == 1.0
 
 
 # The plan that is checked
@@ -189,7 +196,7 @@ SPEC = RunSpec("profile", "policy", None, {})
 
 def planned(
     basis: Basis,
-) -> tuple[list[Recommendation], bool, Comparison | None]:
+) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
     return _routed(basis, "policy", None, Constraint(), CLASSIFIER, SPEC)
 
 

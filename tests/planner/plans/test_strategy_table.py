@@ -14,15 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
-from executor.models.templates import PromptTemplate
-from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling
+from executor.strategy import BestOfN, Dvts, Greedy, Majority
+from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice, Probing, candidates, choose
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import ProbeCost, Probing
+from planner.choice.recommend import choose
 from planner.costs.cost import Cost, Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
-from planner.plans.strategy_table import Menu
+from planner.plans.compiled import CompiledPlan
+from planner.plans.strategy_table import StrategyTable
 from profiling.difficulty.pass_rate import LEVELS
 from tests.helpers.evidence_frames import simulated_frame
+from tests.helpers.plans import plan_with
 
 RATES = Rates(1000, 500, tokens_per_second=50.0, prm_tokens_per_second=200.0, usd_per_hour=2.0)
 ACCURACIES = {
@@ -34,16 +37,13 @@ FRAME = simulated_frame(ACCURACIES, 40)
 FOUND = {level: candidates(FRAME, "policy", "prm", level, None, RATES) for level in LEVELS}
 
 
-def plan_of(found: dict[str, list[Choice]] | None = None, **fields: Any) -> Plan:
-    known = {level: tuple(map(Entry.of, each)) for level, each in (found or FOUND).items()}
-    plain: dict[str, Any] = {"alternatives": known, "rates": RATES, "probe_cost": ProbeCost(90, 50)}
-    return Plan(
-        "policy", "prm", Sampling(), PromptTemplate(), {"all": known["all"][0]}, None, {}, {},
-        **(plain | fields),
-    )  # fmt: skip
+def compiled(found: dict[str, list[StrategyEstimate]] | None = None) -> CompiledPlan:
+    known = {level: [c.as_recorded() for c in each] for level, each in (found or FOUND).items()}
+    return CompiledPlan(plan_with(known, rates=RATES, probe_cost=PROBE))
 
 
-PLAN = plan_of()
+PROBE = ProbeCost(90, 50)
+PLAN = compiled()
 
 constraints = st.builds(
     Constraint,
@@ -60,41 +60,42 @@ constraints = st.builds(
 def test_of_a_certain_difficulty_the_choice_is_that_of_the_evidence(
     level: str, constraint: Constraint, probes: int
 ) -> None:
-    menu = PLAN.menu(probes)
+    table = PLAN.strategy_table(probes)
     found = FOUND[level]
     if probes:
-        found = [Probing(probes, 90, 50).charge(choice, RATES) for choice in found]
+        found = [Probing(probes, PROBE).charge(choice, RATES) for choice in found]
     try:
         made = choose(level, found, constraint, RATES).choice
     except InputError as error:
         with pytest.raises(InputError, match=re.escape(str(error))):
-            menu.choose(level, constraint)
+            table.choose(level, constraint)
         return
-    pick = menu.choose(level, constraint)
+    pick = table.choose(level, constraint)
     assert pick.strategy == made.strategy
     assert pick.predicted_accuracy == pytest.approx(made.predicted_accuracy)
     assert pick.interval == pytest.approx(made.interval)
     assert pick.cost.to_dict() == pytest.approx(made.cost.to_dict())
     if not probes:
-        entry = PLAN.recommend(level, constraint)
-        assert (entry.strategy, entry.cost) == (pick.strategy, pick.cost.to_dict())
+        assert PLAN.recommend(level, constraint) == pick
 
 
-def choice(strategy: Any, accuracy: float, weight: float = 1000.0, **costs: Any) -> Choice:
+def choice(
+    strategy: Any, accuracy: float, weight: float = 1000.0, **costs: Any
+) -> StrategyEstimate:
     cost = Cost(10.0 * strategy.n, 0.0, 0.0, **costs)
     beta = (weight * accuracy, weight * (1 - accuracy))
-    return Choice(strategy, accuracy, (accuracy, accuracy), cost, 10, "measured", beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy, accuracy), beta, cost, 10, "measured")
 
 
 def test_between_difficulties_the_mean_over_their_chances_decides() -> None:
     """Nobody's first choice may be best where the difficulty is not known."""
-    menu = Menu({
+    table = StrategyTable({
         "easy": [choice(Majority(4), 0.9), choice(Majority(5), 0.8), choice(Majority(6), 0.1)],
         "hard": [choice(Majority(4), 0.1), choice(Majority(5), 0.5), choice(Majority(6), 0.6)],
     })  # fmt: skip
     for easy, best in ((1.0, 4), (0.5, 5), (0.0, 6)):
         chances = {"easy": easy, "hard": 1 - easy}
-        pick = menu.choose(chances, Constraint())
+        pick = table.choose(chances, Constraint())
         expected = {4: 0.1 + 0.8 * easy, 5: 0.5 + 0.3 * easy, 6: 0.6 - 0.5 * easy}
         assert pick.strategy == Majority(best)
         assert pick.predicted_accuracy == pytest.approx(expected[best])
@@ -103,7 +104,9 @@ def test_between_difficulties_the_mean_over_their_chances_decides() -> None:
 
 def test_what_is_believed_of_a_mixture_has_its_mean_and_its_variance() -> None:
     easy, hard = choice(Majority(4), 0.9, 50), choice(Majority(4), 0.2, 20)
-    pick = Menu({"easy": [easy], "hard": [hard]}).choose({"easy": 0.25, "hard": 0.75}, Constraint())
+    pick = StrategyTable({"easy": [easy], "hard": [hard]}).choose(
+        {"easy": 0.25, "hard": 0.75}, Constraint()
+    )
     a, b = pick.beta
     variance = 0.25**2 * 0.9 * 0.1 / 51 + 0.75**2 * 0.2 * 0.8 / 21
     assert a / (a + b) == pytest.approx(0.25 * 0.9 + 0.75 * 0.2)
@@ -112,25 +115,28 @@ def test_what_is_believed_of_a_mixture_has_its_mean_and_its_variance() -> None:
 
 
 def test_a_strategy_unknown_on_a_difficulty_that_may_be_met_is_not_chosen() -> None:
-    menu = Menu({
+    table = StrategyTable({
         "easy": [choice(Majority(4), 0.5), choice(Dvts(4), 0.9)], "hard": [choice(Majority(4), 0.1)]
     })  # fmt: skip
-    assert menu.choose("easy", Constraint()).strategy == Dvts(4)
-    assert menu.choose({"easy": 0.99, "hard": 0.01}, Constraint()).strategy == Majority(4)
+    assert table.choose("easy", Constraint()).strategy == Dvts(4)
+    assert table.choose({"easy": 0.99, "hard": 0.01}, Constraint()).strategy == Majority(4)
 
 
 def test_a_difficulty_nothing_is_known_of_counts_as_all() -> None:
     found = {level: FOUND[level] for level in ("easy", "all")}
-    plan = plan_of(found)
+    plan = compiled(found)
     assert plan.recommend("hard", Constraint()) == plan.recommend("all", Constraint())
 
 
 def test_probes_are_part_of_the_budget_and_of_the_cost() -> None:
-    menu = PLAN.menu(4)
-    assert menu.choose("medium", Constraint(budget=20)).strategy == Dvts(16)
+    table = PLAN.strategy_table(4)
+    assert table.choose("medium", Constraint(budget=20)).strategy == Dvts(16)
     # Sixteen samples include the probes, a search does not.
-    assert menu.choose("medium", Constraint(budget=16)).strategy == BestOfN(16)
-    plain, probed = PLAN.menu().choose("medium", Constraint()), menu.choose("medium", Constraint())
+    assert table.choose("medium", Constraint(budget=16)).strategy == BestOfN(16)
+    plain, probed = (
+        PLAN.strategy_table().choose("medium", Constraint()),
+        table.choose("medium", Constraint()),
+    )
     assert plain.strategy == probed.strategy == Dvts(16)
     added = probed.cost.generated_tokens - plain.cost.generated_tokens
     assert added == pytest.approx(4 * 90)
@@ -140,36 +146,28 @@ def test_probes_are_part_of_the_budget_and_of_the_cost() -> None:
 def test_many_states_at_once_are_each_what_they_are_alone(
     chances: tuple[float, float, float], target: float | None
 ) -> None:
-    menu, constraint = PLAN.menu(), Constraint(budget=16, target_accuracy=target)
+    table, constraint = PLAN.strategy_table(), Constraint(budget=16, target_accuracy=target)
     rows = np.array([np.roll(chances, shift) / math.fsum(chances) for shift in range(3)])
     states = np.hstack([rows, np.zeros((3, 1))])
-    together = menu.worth(states, constraint)
+    together = table.choose_by_state(states, constraint)
     assert together is not None
     for i, state in enumerate(states):
-        alone = menu.worth(state[None, :], constraint)
+        alone = table.choose_by_state(state[None, :], constraint)
         assert alone is not None
         assert together.chosen[i] == alone.chosen[0]
         assert together.accuracy[i] == pytest.approx(alone.accuracy[0])
         assert together.price[i] == pytest.approx(alone.price[0])
 
 
-def test_a_plan_that_keeps_no_alternatives_says_so() -> None:
-    with pytest.raises(InputError, match="keeps no alternatives to choose from; make it again"):
-        plan_of(alternatives={}).recommend("easy", Constraint())
-
-
-def test_costs_that_are_not_known_or_damaged() -> None:
-    unknown = {"generated_tokens": None, "prompt_tokens": 1.0, "prm_tokens": 1.0}
-    entry = dataclasses.replace(PLAN.alternatives["all"][0], cost=unknown)
-    found = plan_of(alternatives={"all": (entry,)}).recommend("all", Constraint())
-    assert math.isnan(found.cost["generated_tokens"] or 0)
-    entry = dataclasses.replace(entry, cost={"tokens": 1.0})
-    with pytest.raises(InputError, match=r"plan: cost of .*: damaged"):
-        plan_of(alternatives={"all": (entry,)}).recommend("all", Constraint())
+def test_tokens_that_are_not_known_stay_unknown() -> None:
+    unknown = Cost(math.nan, 1.0, 1.0)
+    one = dataclasses.replace(PLAN.plan.alternatives["all"][0], cost=unknown)
+    found = CompiledPlan(plan_with({"all": [one]})).recommend("all", Constraint())
+    assert math.isnan(found.cost.generated_tokens) and found.cost.prompt_tokens == 1.0
 
 
 def test_choosing_takes_less_than_a_millisecond() -> None:
-    PLAN.menu()
+    PLAN.strategy_table()
     seconds = []
     for n in range(300):
         constraint = Constraint(budget=1 + n % 20, target_accuracy=0.5 if n % 2 else None)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from planner.plans.plan import Entry
+from planner.costs.cost import Cost
 from planner.report import report
 from planner.report.plain import to_dict
 from planner.report.workload import QUERIES, TOTALS, splits
-from planner.workloads.allocation import Class, Option
+from planner.workloads.allocation import Option, QueryClass
 from tests.helpers.report_sample import data
 
 
@@ -20,13 +20,13 @@ def made() -> Any:
     return to_dict(report(data()))["sections"]["workload"]
 
 
-def _class(queries: float, *options: tuple[float, float]) -> Class:
+def _class(queries: float, *options: tuple[float, float]) -> QueryClass:
     from executor.strategy import Majority
 
-    return Class(
+    return QueryClass(
         queries,
         tuple(
-            Option(Entry(Majority(n + 1), accuracy, (accuracy, accuracy), {}), price)
+            Option(Majority(n + 1), accuracy, (accuracy, accuracy), Cost(price, 0.0, 0.0), price)
             for n, (price, accuracy) in enumerate(options)
         ),
     )

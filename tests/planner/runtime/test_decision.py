@@ -11,17 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
-from executor.models.templates import PromptTemplate
-from executor.strategy import Dvts, Greedy, Majority, Sampling, Strategy
+from executor.strategy import Dvts, Greedy, Majority, Strategy
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import ProbeCost
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.plans.compiled import CompiledPlan
+from planner.plans.plan import PlanBasis
 from planner.plans.reference import Cloud, Reference
-from planner.runtime.decision import by_text, decide, look
+from planner.runtime.decision import by_text, decide, decide_probing
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Estimated, Head, Quality
 from profiling.difficulty.pass_rate import Difficulty
 from profiling.difficulty.probes import text_features
+from tests.helpers.plans import plan_with
 
 PROBES = 4
 RATES = Rates(1000, 500)
@@ -43,10 +46,10 @@ def head(probes: int, right: float, weight: float = 0.0) -> Head:
     )  # fmt: skip
 
 
-def entry(strategy: Strategy, accuracy: float, weight: float = 1e6) -> Entry:
-    cost = RATES.price(100.0 * strategy.n, 20.0, 0.0).to_dict()
+def entry(strategy: Strategy, accuracy: float, weight: float = 1e6) -> StrategyEstimate:
+    cost = RATES.price(100.0 * strategy.n, 20.0, 0.0)
     beta = (weight * accuracy, weight * (1 - accuracy))
-    return Entry(strategy, accuracy, (accuracy, accuracy), cost, beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy, accuracy), beta, cost)
 
 
 def plan_of(
@@ -56,7 +59,7 @@ def plan_of(
     right: float = 1.0,
     text: float = 0.0,
     **changes: Any,
-) -> Plan:
+) -> CompiledPlan:
     known = {
         level: tuple(entry(s, p) for s, p in found.items())
         for level, found in (("easy", easy), ("medium", easy), ("hard", hard))
@@ -65,11 +68,11 @@ def plan_of(
     plain: dict[str, Any] = {
         "entries": {level: each[0] for level, each in known.items()} | {"hard": known["hard"][-1]},
         "classifier": DifficultyModel((head(0, 0.5, text), head(PROBES, right)), 40),
-        "constraint": {"budget": 100}, "alternatives": known, "rates": RATES,
-        "rests_on": {"mix": {"easy": 1, "medium": 0, "hard": 1}},
+        "constraint": Constraint(budget=100), "rates": RATES, "prm": None,
+        "rests_on": PlanBasis(mix={"easy": 1, "medium": 0, "hard": 1}),
         "probe_cost": ProbeCost(100.0, 0.0),
     }  # fmt: skip
-    return Plan("policy", None, Sampling(), PromptTemplate(), **(plain | changes))
+    return CompiledPlan(plan_with(known, **(plain | changes)))
 
 
 # Each is best where the other is useless: probing gains whatever its naming is worth.
@@ -81,12 +84,12 @@ OPPOSITES: tuple[dict[Strategy, float], dict[Strategy, float]] = (
 @given(right=st.floats(0.5, 1.0))
 def test_the_value_of_probes_is_what_naming_the_difficulty_gains(right: float) -> None:
     plan = plan_of(*OPPOSITES, right=right)
-    found = look(plan, "a b c", FREE, scored=False)
+    found = decide_probing(plan, "a b c", FREE, scored=False)
     now = max(0.5 * (1.0 + 0.1), 0.5 * (0.2 + 0.9))
     named = 0.5 * (right * 1.0 + (1 - right) * 0.2) + 0.5 * (right * 0.9 + (1 - right) * 0.1)
     then = max(named, now)
-    assert found.now == pytest.approx(now, abs=INDIFFERENCE)
-    assert found.then == pytest.approx(then, abs=2 * INDIFFERENCE)
+    assert found.accuracy_without_probes == pytest.approx(now, abs=INDIFFERENCE)
+    assert found.accuracy_with_probes == pytest.approx(then, abs=2 * INDIFFERENCE)
     if then - now > 3 * INDIFFERENCE:
         assert found.probes == PROBES
     if right == 0.5:
@@ -97,40 +100,45 @@ def test_a_text_that_settles_the_choice_is_not_probed() -> None:
     plan = plan_of(*OPPOSITES, text=20.0)
     short, long = "a b", "a b c d e f g h i j k l m n o p"
     for text, strategy, level in ((short, Greedy(), "easy"), (long, Majority(16), "hard")):
-        found = look(plan, text, FREE, scored=False)
+        found = decide_probing(plan, text, FREE, scored=False)
         assert found.probes == 0
-        made = decide(plan, found, found.estimate, FREE, drawn=0, scored=False)
+        made = decide(plan, found, found.by_text, FREE, drawn=0, scored=False)
         assert (made.strategy, made.difficulty) == (strategy, level)
 
 
 def test_where_one_strategy_is_best_for_all_nothing_is_probed() -> None:
     plan = plan_of({Greedy(): 0.5, Majority(16): 0.9}, {Greedy(): 0.1, Majority(16): 0.5})
-    assert look(plan, "a b", FREE, scored=False).probes == 0
+    assert decide_probing(plan, "a b", FREE, scored=False).probes == 0
 
 
 def test_probes_that_save_more_than_they_cost_are_drawn_for_equal_accuracy() -> None:
     """Greedy is as good where easy; 64 samples are wasted on it, four probes are less."""
     dear = plan_of({Greedy(): 0.9, Majority(64): 0.9}, {Greedy(): 0.1, Majority(64): 0.6})
-    assert look(dear, "a b", FREE, scored=False).probes == PROBES
+    assert decide_probing(dear, "a b", FREE, scored=False).probes == PROBES
     cheap = plan_of({Greedy(): 0.9, Majority(4): 0.9}, {Greedy(): 0.1, Majority(4): 0.6})
-    assert look(cheap, "a b", FREE, scored=False).probes == 0
+    assert decide_probing(cheap, "a b", FREE, scored=False).probes == 0
 
 
 def test_probes_count_in_the_querys_budget() -> None:
     """A search cannot use them: within 16 generations they would leave no room for it."""
     plan = plan_of({Greedy(): 1.0 - 1e-6, Dvts(16): 0.2}, {Greedy(): 0.1, Dvts(16): 0.9})
-    assert look(plan, "a b", Constraint(budget=20), scored=True).probes == PROBES
-    assert look(plan, "a b", Constraint(budget=16), scored=True).probes == 0
+    assert decide_probing(plan, "a b", Constraint(budget=20), scored=True).probes == PROBES
+    assert decide_probing(plan, "a b", Constraint(budget=16), scored=True).probes == 0
     # And where there is no PRM, there is nothing to tell apart.
-    assert look(plan, "a b", Constraint(budget=20), scored=False).probes == 0
+    assert decide_probing(plan, "a b", Constraint(budget=20), scored=False).probes == 0
 
 
 def test_with_a_target_probes_are_drawn_where_that_is_cheaper() -> None:
     plan = plan_of({Greedy(): 0.9, Majority(64): 0.9}, {Greedy(): 0.1, Majority(64): 0.6})
-    assert look(plan, "a b", Constraint(target_accuracy=0.7), scored=False).probes == PROBES
-    assert look(plan, "a b", Constraint(target_accuracy=0.4), scored=False).probes in (0, PROBES)
+    assert (
+        decide_probing(plan, "a b", Constraint(target_accuracy=0.7), scored=False).probes == PROBES
+    )
+    assert decide_probing(plan, "a b", Constraint(target_accuracy=0.4), scored=False).probes in (
+        0,
+        PROBES,
+    )
     easy = plan_of({Greedy(): 0.9, Majority(64): 0.95}, {Greedy(): 0.8, Majority(64): 0.9})
-    assert look(easy, "a b", Constraint(target_accuracy=0.7), scored=False).probes == 0
+    assert decide_probing(easy, "a b", Constraint(target_accuracy=0.7), scored=False).probes == 0
 
 
 def test_the_choice_is_by_expected_accuracy_not_by_the_most_probable_class() -> None:
@@ -138,14 +146,16 @@ def test_the_choice_is_by_expected_accuracy_not_by_the_most_probable_class() -> 
     plan = plan_of({Greedy(): 0.9, Majority(16): 0.8}, {Greedy(): 0.0, Majority(16): 0.8})
     chances = {Difficulty.EASY: 0.6, Difficulty.MEDIUM: 0.0, Difficulty.HARD: 0.4}
     estimate = Estimated(chances, (1 / RANGES,) * RANGES, 0.9, PROBES)
-    made = decide(plan, look(plan, "a", FREE, scored=False), estimate, FREE, drawn=4, scored=False)
+    made = decide(
+        plan, decide_probing(plan, "a", FREE, scored=False), estimate, FREE, drawn=4, scored=False
+    )
     assert (made.difficulty, made.strategy) == ("easy", Majority(16))
-    assert made.entry is not None
-    assert made.entry.predicted_accuracy == pytest.approx(0.8)
+    assert made.expected is not None
+    assert made.expected.predicted_accuracy == pytest.approx(0.8)
 
 
 def reference(texts: list[str]) -> Reference:
-    return Reference(Cloud.of(np.array([text_features(t) for t in texts])), None, ())
+    return Reference(Cloud.from_points(np.array([text_features(t) for t in texts])), None, ())
 
 
 def test_a_question_far_from_the_profile_gets_the_default_and_it_is_said() -> None:
@@ -153,57 +163,46 @@ def test_a_question_far_from_the_profile_gets_the_default_and_it_is_said() -> No
     texts = [f"{'word ' * rng.integers(5, 9)} {rng.integers(1, 99)}?" for _ in range(60)]
     plan = plan_of(*OPPOSITES, reference=reference(texts))
     near, far = texts[0], "Write a poem about the sea. " * 50
-    assert look(plan, near, FREE, scored=False).known
-    for constraint in (plan.own_constraint, FREE):
-        found = look(plan, far, constraint, scored=False)
-        assert (found.probes, found.known, found.estimate) == (0, False, None)
+    assert decide_probing(plan, near, FREE, scored=False).classifies
+    for constraint in (plan.plan.constraint, FREE):
+        found = decide_probing(plan, far, constraint, scored=False)
+        assert (found.probes, found.classifies, found.by_text) == (0, False, None)
         made = decide(plan, found, None, constraint, drawn=0, scored=False)
         assert made.difficulty == "all"
         assert any("unlike those of the profile" in note for note in made.notes)
     assert made.strategy == plan.recommend("all", FREE).strategy
-    stated = decide(plan, found, None, plan.own_constraint, drawn=0, scored=False)
-    assert stated.entry is plan.entry("all")
+    stated = decide(plan, found, None, plan.plan.constraint, drawn=0, scored=False)
+    assert stated.expected is plan.plan.entry("all")
 
 
 def test_a_plan_that_does_not_route_for_itself_may_for_a_query() -> None:
     plan = plan_of(*OPPOSITES, worth_routing=False)
-    assert not look(plan, "a b", plan.own_constraint, scored=False).known
-    assert look(plan, "a b", FREE, scored=False).probes == PROBES
-    assert look(plan, "a b", plan.own_constraint, scored=False, weigh=True).probes == PROBES
-
-
-def test_a_plan_without_alternatives_runs_the_entry_of_the_most_probable_class() -> None:
-    plan = plan_of(*OPPOSITES, alternatives={}, probe_cost=None)
-    own = plan.own_constraint
-    found = look(plan, "a b", own, scored=False)
-    assert found.probes == PROBES
-    chances = {Difficulty.EASY: 0.1, Difficulty.MEDIUM: 0.0, Difficulty.HARD: 0.9}
-    estimate = Estimated(chances, (1 / RANGES,) * RANGES, 0.9, PROBES)
-    made = decide(plan, found, estimate, own, drawn=4, scored=False)
-    assert made.entry is plan.entry("hard")
-    with pytest.raises(InputError, match="keeps no alternatives"):
-        decide(plan, found, estimate, FREE, drawn=4, scored=False)
+    assert not decide_probing(plan, "a b", plan.plan.constraint, scored=False).classifies
+    assert decide_probing(plan, "a b", FREE, scored=False).probes == PROBES
+    assert (
+        decide_probing(plan, "a b", plan.plan.constraint, scored=False, weigh=True).probes == PROBES
+    )
 
 
 def test_what_nothing_keeps_to_is_refused_by_the_choice() -> None:
     plan = plan_of(*OPPOSITES)
     impossible = Constraint(max_flops=1.0)
-    found = look(plan, "a b", impossible, scored=False)
+    found = decide_probing(plan, "a b", impossible, scored=False)
     assert found.probes == 0
     with pytest.raises(InputError, match="no known strategy keeps to max-flops 1"):
-        decide(plan, found, found.estimate, impossible, drawn=0, scored=False)
+        decide(plan, found, found.by_text, impossible, drawn=0, scored=False)
 
 
 def test_a_whole_decision_takes_less_than_a_millisecond() -> None:
     easy = {Majority(n): 0.9 - 0.001 * n for n in range(1, 60)}
     hard = {Majority(n): 0.001 * n for n in range(1, 60)}
     plan = plan_of(easy, hard)
-    look(plan, "a b", FREE, scored=False)
+    decide_probing(plan, "a b", FREE, scored=False)
     seconds = []
     for number in range(200):
         started = time.perf_counter()
         constraint = Constraint(budget=1 + number % 60)
-        found = look(plan, f"a b {number}", constraint, scored=False)
-        decide(plan, found, by_text(plan, "a b"), constraint, drawn=0, scored=False)
+        found = decide_probing(plan, f"a b {number}", constraint, scored=False)
+        decide(plan, found, by_text(plan.plan, "a b"), constraint, drawn=0, scored=False)
         seconds.append(time.perf_counter() - started)
     assert np.median(seconds) < 0.001

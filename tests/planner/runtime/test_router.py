@@ -13,7 +13,6 @@ import pytest
 
 from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
-from executor.models.templates import PromptTemplate
 from executor.outcome import Outcome
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.policies.vllm import Draw
@@ -31,9 +30,14 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from planner.plans.plan import Entry, Plan
-from planner.runtime.router import Ask, route, solve_by_plan
+from planner.choice.estimate import StrategyEstimate
+from planner.costs.cost import Cost
+from planner.plans.compiled import CompiledPlan
+from planner.plans.plan import PlanBasis
+from planner.runtime.router import Ask, route
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from profiling.difficulty.pass_rate import LEVELS
+from tests.helpers.plans import plan_with
 
 PROBES = 4
 PROBLEMS = simulated_problems(6)
@@ -58,17 +62,32 @@ def by_agreement() -> DifficultyModel:
     return DifficultyModel((head,), 1)
 
 
-def plan_of(classifier: DifficultyModel | None = None, **strategies: Strategy) -> Plan:
-    entries = {
-        level: Entry(strategy, 0.5, (0.4, 0.6), {}) for level, strategy in strategies.items()
-    }
-    return Plan(
-        "simulated-policy", "simulated-prm", Sampling(), PromptTemplate(), entries, classifier,
-        {}, {},
-    )  # fmt: skip
+def plan_of(classifier: DifficultyModel | None = None, **strategies: Strategy) -> CompiledPlan:
+    """On each difficulty its strategy is expected to solve most, and all others little."""
+    every = set(strategies.values())
+
+    def estimates(level: str) -> list[StrategyEstimate]:
+        best = strategies.get(level, strategies["all"])
+        return [
+            estimate(strategy, 0.9 if strategy == best else 0.1)
+            for strategy in sorted(every, key=lambda one: one != best)
+        ]
+
+    known = {level: estimates(level) for level in LEVELS}
+    return CompiledPlan(plan_with(
+        known, policy="simulated-policy", prm="simulated-prm", classifier=classifier,
+        entries={level: known[level][0] for level in strategies},
+        rests_on=PlanBasis(mix={"easy": 1, "hard": 1}),
+    ))  # fmt: skip
 
 
-def routed(easy: Strategy, hard: Strategy, every: Strategy = Greedy()) -> Plan:  # noqa: B008
+def estimate(strategy: Strategy, accuracy: float) -> StrategyEstimate:
+    cost = Cost(100.0 * strategy.n, 20.0, 100.0 * strategy.n if strategy.needs_prm else 0.0)
+    beta = (100 * accuracy, 100 * (1 - accuracy))
+    return StrategyEstimate(strategy, accuracy, (accuracy - 0.1, accuracy + 0.1), beta, cost)
+
+
+def routed(easy: Strategy, hard: Strategy, every: Strategy = Greedy()) -> CompiledPlan:  # noqa: B008
     return plan_of(by_agreement(), easy=easy, hard=hard, all=every)
 
 
@@ -77,8 +96,11 @@ def executor_of(grader: MathGrader, **options: Any) -> Executor:
     return Executor(policy, SimulatedPrm(0.9), grader, Sampling())
 
 
-def solve(executor: Executor, plan: Plan, problem: Problem) -> tuple[Outcome, dict[str, Any]]:
-    return asyncio.run(solve_by_plan(executor, plan, problem))
+def solve(
+    executor: Executor, plan: CompiledPlan, problem: Problem
+) -> tuple[Outcome, dict[str, Any]]:
+    found = asyncio.run(route(executor, plan, problem))
+    return found.outcome, found.note
 
 
 def check_ledger(executor: Executor, ledger: Ledger) -> None:
@@ -216,7 +238,7 @@ def test_the_reference_answer_has_no_say_in_the_route(grader: MathGrader, proble
     ],
     ids=["no classifier", "one strategy"],
 )
-def test_a_plan_that_does_not_route_draws_no_probes(grader: MathGrader, plan: Plan) -> None:
+def test_a_plan_that_does_not_route_draws_no_probes(grader: MathGrader, plan: CompiledPlan) -> None:
     executor, alone = executor_of(grader), executor_of(grader)
     outcome, note = solve(executor, plan, EASY)
     direct = asyncio.run(alone.solve(EASY, Majority(2)))

@@ -16,12 +16,15 @@ from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import ProbeCost
+from planner.plans.plan import Plan, PlanBasis
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings
 from planner.service.answering.answerer import Answered, Query
 from planner.service.answering.factory import Opened, open_service
 from profiling.problems.files import load_problems
+from tests.helpers.plans import plan_with
 from tests.planner.service.answering.test_planned import CLASSIFIER, entry
 
 pytestmark = pytest.mark.vllm
@@ -38,14 +41,15 @@ EXPECTED: dict[str, dict[Strategy, float]] = {
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    known: dict[str, tuple[Entry, ...]] = {
+    known: dict[str, tuple[StrategyEstimate, ...]] = {
         level: tuple(entry(s, p) for s, p in found.items()) for level, found in EXPECTED.items()
     }
     entries = {"easy": known["easy"][1], "hard": known["hard"][2], "all": known["all"][2]}
-    return Plan(
-        POLICY, PRM, Sampling(max_tokens=256),
-        template_for(POLICY, data_folder() / "models" / POLICY), entries, CLASSIFIER,
-        {"budget": 12}, {"mix": {"easy": 1, "medium": 1, "hard": 1}}, alternatives=known,
+    return plan_with(
+        known, policy=POLICY, prm=PRM, sampling=Sampling(max_tokens=256),
+        template=template_for(POLICY, data_folder() / "models" / POLICY), entries=entries,
+        classifier=CLASSIFIER, constraint=Constraint(budget=12),
+        rests_on=PlanBasis(mix={"easy": 1, "medium": 1, "hard": 1}),
         probe_cost=ProbeCost(30.0, 30.0),
     )  # fmt: skip
 

@@ -13,12 +13,12 @@ from scipy.optimize import linprog
 
 from executor.errors import InputError
 from executor.strategy import Majority
-from planner.plans.plan import Entry
+from planner.costs.cost import Cost
 from planner.workloads.allocation import (
-    Class,
     Division,
     Option,
     Part,
+    QueryClass,
     difference,
     divide,
     equal_division,
@@ -27,7 +27,9 @@ from planner.workloads.allocation import (
 
 
 def option(n: int, accuracy: float, price: float, half: float = 0.1) -> Option:
-    return Option(Entry(Majority(n), accuracy, (accuracy - half, accuracy + half), {}), price)
+    return Option(
+        Majority(n), accuracy, (accuracy - half, accuracy + half), Cost(price, 0.0, 0.0), price
+    )
 
 
 prices, accuracies = st.integers(1, 12).map(float), st.integers(0, 20).map(lambda n: n / 20)
@@ -36,16 +38,16 @@ options = st.lists(st.tuples(accuracies, prices), min_size=1, max_size=4).map(
 )
 
 
-def classes_of(largest: int) -> st.SearchStrategy[dict[str, Class]]:
-    one = st.builds(Class, st.integers(1, largest).map(float), options)
+def classes_of(largest: int) -> st.SearchStrategy[dict[str, QueryClass]]:
+    one = st.builds(QueryClass, st.integers(1, largest).map(float), options)
     return st.dictionaries(st.sampled_from(["easy", "medium", "hard"]), one, min_size=1, max_size=2)
 
 
-def cheapest(classes: Mapping[str, Class]) -> float:
+def cheapest(classes: Mapping[str, QueryClass]) -> float:
     return sum(one.queries * min(o.price for o in one.options) for one in classes.values())
 
 
-def brute_force(classes: Mapping[str, Class], budget: float) -> float:
+def brute_force(classes: Mapping[str, QueryClass], budget: float) -> float:
     """The most expected right answers of any assignment of whole queries."""
     each = [
         list(itertools.combinations_with_replacement(one.options, int(one.queries)))
@@ -58,7 +60,7 @@ def brute_force(classes: Mapping[str, Class], budget: float) -> float:
     )
 
 
-def linear_program(classes: Mapping[str, Class], budget: float) -> float:
+def linear_program(classes: Mapping[str, QueryClass], budget: float) -> float:
     """The relaxed optimum by a general solver, over all options, not only those on hulls."""
     every = [(level, o) for level, one in classes.items() for o in one.options]
     sums = [[float(level == wanted) for level, _ in every] for wanted in classes]
@@ -72,7 +74,7 @@ def linear_program(classes: Mapping[str, Class], budget: float) -> float:
     return -float(found.fun)
 
 
-def check(division: Division, classes: Mapping[str, Class], budget: float) -> None:
+def check(division: Division, classes: Mapping[str, QueryClass], budget: float) -> None:
     """It keeps to the budget and gives every query one of its class's options."""
     assert division.spent <= budget * (1 + 1e-6)
     for level, one in classes.items():
@@ -83,7 +85,7 @@ def check(division: Division, classes: Mapping[str, Class], budget: float) -> No
 
 @given(classes=classes_of(30), slack=st.floats(0, 200))
 def test_the_relaxed_division_is_the_optimum_of_the_linear_program(
-    classes: dict[str, Class], slack: float
+    classes: dict[str, QueryClass], slack: float
 ) -> None:
     budget = cheapest(classes) + slack
     division = divide(classes, budget)
@@ -95,7 +97,7 @@ def test_the_relaxed_division_is_the_optimum_of_the_linear_program(
 
 @given(classes=classes_of(3), slack=st.integers(0, 30))
 def test_whole_queries_fall_short_of_brute_force_by_less_than_one_step(
-    classes: dict[str, Class], slack: int
+    classes: dict[str, QueryClass], slack: int
 ) -> None:
     budget = cheapest(classes) + slack
     division = divide(classes, budget, whole=True)
@@ -113,7 +115,7 @@ def test_whole_queries_fall_short_of_brute_force_by_less_than_one_step(
 
 @given(classes=classes_of(3), slack=st.floats(0, 30), more=st.floats(0, 30))
 def test_a_larger_budget_is_never_worse_and_never_than_equal_division(
-    classes: dict[str, Class], slack: float, more: float
+    classes: dict[str, QueryClass], slack: float, more: float
 ) -> None:
     budget = cheapest(classes) + slack
     division = divide(classes, budget)
@@ -139,10 +141,10 @@ def test_a_hull_is_above_every_option_and_concave(found: tuple[Option, ...]) -> 
 
 def test_a_division_by_hand() -> None:
     """Ten easy queries gain nothing from more; ten hard ones gain .4 for 9 each."""
-    easy = Class(10.0, (option(1, 0.9, 1.0), option(16, 0.92, 16.0)))
-    hard = Class(10.0, (option(1, 0.1, 1.0), option(4, 0.2, 6.0), option(16, 0.5, 10.0)))
+    easy = QueryClass(10.0, (option(1, 0.9, 1.0), option(16, 0.92, 16.0)))
+    hard = QueryClass(10.0, (option(1, 0.1, 1.0), option(4, 0.2, 6.0), option(16, 0.5, 10.0)))
     whole = divide({"easy": easy, "hard": hard}, 20 + 4 * 9 + 5.0, whole=True)
-    counts = {(p.level, p.option.entry.strategy): p.queries for p in whole.parts}
+    counts = {(p.level, p.option.strategy): p.queries for p in whole.parts}
     # n=4 lies below the hull: 5 more do not buy it for a query either.
     assert counts == {
         ("easy", Majority(1)): 10,
@@ -154,13 +156,13 @@ def test_a_division_by_hand() -> None:
     assert split.correct == pytest.approx(9 + 0.55 + 2.25)
     equal = equal_division({"easy": easy, "hard": hard}, 120.0)
     assert equal is not None
-    assert [p.option.entry.strategy for p in equal.parts] == [Majority(1), Majority(4)]
+    assert [p.option.strategy for p in equal.parts] == [Majority(1), Majority(4)]
     assert equal_division({"easy": easy, "hard": hard}, 19.0) is None
 
 
 def test_a_budget_that_does_not_reach_is_one_line() -> None:
     with pytest.raises(InputError, match=r"^5: the cheapest strategies alone need 20$"):
-        divide({"easy": Class(10.0, (option(1, 0.5, 2.0),))}, 5.0)
+        divide({"easy": QueryClass(10.0, (option(1, 0.5, 2.0),))}, 5.0)
 
 
 # Intervals
@@ -200,8 +202,9 @@ def test_intervals_cover_where_accuracies_are_measured() -> None:
         for level, truth in zip(("easy", "hard"), truths, strict=True):
             right = rng.binomial(40, truth)
             mean, low, high = summarise(np.array(right + 1.0), np.array(41.0 - right))
-            entry = Entry(Majority(1), float(mean), (float(low), float(high)), {})
-            parts.append(Part(level, Option(entry, 1.0), 30.0))
+            interval = (float(low), float(high))
+            option = Option(Majority(1), float(mean), interval, Cost(1.0, 0.0, 0.0), 1.0)
+            parts.append(Part(level, option, 30.0))
         low_sum, high_sum = Division(tuple(parts)).interval()
         covered += low_sum <= 30 * truths.sum() <= high_sum
     assert 0.87 <= covered / trials <= 0.93

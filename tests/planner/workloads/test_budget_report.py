@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import os
 from argparse import Namespace
 from dataclasses import replace
@@ -26,8 +27,9 @@ from planner.cli.commands.plan import make
 from planner.cli.main import build_parser
 from planner.costs.cost import TOKENS, Cost, Rates
 from planner.plans.plan import Plan
-from planner.workloads.allocation import difference
-from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, Budget, Total
+from planner.plans.serialization import load_plan, save_plan
+from planner.workloads.allocation import Option, difference
+from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, BudgetReport, Total
 from planner.workloads.workload import Workload
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.pass_rate import classify
@@ -37,7 +39,7 @@ from tests.helpers.command import document
 PROBLEMS = simulated_problems(18)
 CHANCE = {problem.text: index / 17 for index, problem in enumerate(PROBLEMS)}
 MIX = {"easy": 60, "medium": 25, "hard": 15}
-WORKLOAD = Workload.of_counts(MIX, "mix.toml")
+WORKLOAD = Workload.from_counts(MIX, "mix.toml")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         template = {"user": "{problem}"}
         asyncio.run(profile(executor, PROBLEMS, store, profile_spec(executor, 16, template)))
     plan, _ = make(url, executor.policy.name, "simulated-prm", Constraint())
-    plan.save(folder / "plan.json")
+    save_plan(plan, folder / "plan.json")
     (folder / "mix.toml").write_text("\n".join(f"{level} = {n}" for level, n in MIX.items()))
     (folder / "shares.csv").write_text("difficulty,share\neasy,0.5\nhard,0.5\n")
     lines = (json.dumps({"problem": p.text, "answer": p.answer}) for p in PROBLEMS[:10])
@@ -61,7 +63,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plan(place: Path) -> Plan:
-    loaded = Plan.load(place / "plan.json")
+    loaded = load_plan(place / "plan.json")
     # Sizes come with checkpoints, which simulated models have none of.
     rates = replace(loaded.rates, policy_parameters=10**9, prm_parameters=10**9)
     return replace(loaded, rates=rates)
@@ -93,9 +95,11 @@ def arguments(place: Path, *more: str, workload: str = "mix.toml") -> Namespace:
 
 def spend(plan: Plan, share: float, workload: Workload = WORKLOAD, queries: float = 100) -> Total:
     """What the cheapest strategies need, and so large a part of what the plan's own need beyond."""
-    chosen = Budget.of(plan, workload, plan.rates, None, queries).divisions[CHOSEN].spent
+    chosen = (
+        BudgetReport.from_plan(plan, workload, plan.rates, None, queries).divisions[CHOSEN].spent
+    )
     cheapest = sum(
-        part * queries * min(Cost.of_tokens(entry.cost).tokens for entry in plan.frontier[level])
+        part * queries * min(entry.cost.tokens for entry in plan.frontier[level])
         for level, part in workload.shares.items()
     )
     return Total("tokens", cheapest + share * (chosen - cheapest))
@@ -106,15 +110,15 @@ def test_a_plan_keeps_what_a_budget_is_divided_over(plan: Plan) -> None:
     for kept in plan.frontier.values():
         assert [e.predicted_accuracy for e in kept] == sorted(e.predicted_accuracy for e in kept)
     counts = {"easy": 0, "medium": 0, "hard": 0}
-    assert set(plan.rests_on["mix"]) == set(counts) and sum(plan.rests_on["mix"].values()) == 18
-    assert plan.rests_on["mix"]["easy"] == pytest.approx(
+    assert set(plan.rests_on.mix) == set(counts) and sum(plan.rests_on.mix.values()) == 18
+    assert plan.rests_on.mix["easy"] == pytest.approx(
         sum(classify(chance).value == "easy" for chance in CHANCE.values()), abs=3
     )
 
 
 def test_a_division_beats_equal_division_within_the_total(plan: Plan) -> None:
     total = spend(plan, 0.4)
-    made = Budget.of(plan, WORKLOAD, plan.rates, total)
+    made = BudgetReport.from_plan(plan, WORKLOAD, plan.rates, total)
     divided, equal = made.divisions[DIVIDED], made.divisions[EQUAL]
     assert divided.spent < made.divisions[CHOSEN].spent
     assert divided.spent <= total.amount * (1 + 1e-9) and equal.spent <= total.amount * (1 + 1e-9)
@@ -129,16 +133,18 @@ def test_a_division_beats_equal_division_within_the_total(plan: Plan) -> None:
 
 def test_no_query_is_lost_to_rounding(plan: Plan) -> None:
     counts = {"easy": 1, "hard": 48}
-    made = Budget.of(plan, Workload.of_counts(counts, ""), plan.rates, Total("tokens", 1e12))
+    made = BudgetReport.from_plan(
+        plan, Workload.from_counts(counts, ""), plan.rates, Total("tokens", 1e12)
+    )
     assert {part.level: part.queries for part in made.divisions[DIVIDED].parts} == counts
 
 
 def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) -> None:
-    made = Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 1.0))
+    made = BudgetReport.from_plan(plan, WORKLOAD, plan.rates, spend(plan, 1.0))
     steps = max(e.predicted_accuracy for kept in plan.frontier.values() for e in kept)
     assert made.divisions[DIVIDED].correct >= made.divisions[CHOSEN].correct - steps
     assert not any("more than there is" in note for note in made.notes)
-    tight = Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 0.5))
+    tight = BudgetReport.from_plan(plan, WORKLOAD, plan.rates, spend(plan, 0.5))
     assert any("the plan's own choices need" in note for note in tight.notes)
 
 
@@ -150,12 +156,12 @@ def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) ->
 )  # fmt: skip
 def test_totals_of_every_unit_are_kept(plan: Plan, unit: str, options: dict[str, Any]) -> None:
     rates = replace(plan.rates, **options)
-    everything = Budget.of(plan, WORKLOAD, rates, Total(unit, 1e20)).divisions[DIVIDED]
+    everything = BudgetReport.from_plan(plan, WORKLOAD, rates, Total(unit, 1e20)).divisions[DIVIDED]
     total = Total(unit, everything.spent * 0.9)
-    divided = Budget.of(plan, WORKLOAD, rates, total).divisions[DIVIDED]
+    divided = BudgetReport.from_plan(plan, WORKLOAD, rates, total).divisions[DIVIDED]
     assert divided.spent <= total.amount * (1 + 1e-9)
     assert divided.correct <= everything.correct
-    spent = total.price(Budget.of(plan, WORKLOAD, rates).cost(divided), rates)
+    spent = total.price(BudgetReport.from_plan(plan, WORKLOAD, rates).cost(divided), rates)
     assert spent == pytest.approx(divided.spent)
 
 
@@ -173,7 +179,7 @@ def test_gpu_hours_count_all_devices_of_an_engine(plan: Plan, place: Path) -> No
 def test_shares_of_a_days_queries_are_divided_in_any_ratio(plan: Plan) -> None:
     shares = Workload({"medium": 0.5, "hard": 0.5}, None, "shares.csv")
     total = spend(plan, 0.5, shares, 7.0)
-    made = Budget.of(plan, shares, plan.rates, total, 7.0)
+    made = BudgetReport.from_plan(plan, shares, plan.rates, total, 7.0)
     assert made.queries == 7.0
     # All of it is spent, to the last part of a query.
     assert made.divisions[DIVIDED].spent == pytest.approx(total.amount)
@@ -187,7 +193,7 @@ def test_a_day_is_the_workload_so_many_times(plan: Plan) -> None:
         usd_per_hour=3.0,
         watts=200.0,
     )
-    made = Budget.of(plan, WORKLOAD, rates, spend(plan, 0.5), queries_per_day=50_000)
+    made = BudgetReport.from_plan(plan, WORKLOAD, rates, spend(plan, 0.5), queries_per_day=50_000)
     once, day = made.cost(made.divisions[DIVIDED]), made.days()[DIVIDED]
     for kind in (*TOKENS, "flops", "seconds", "usd", "kwh"):
         assert getattr(day, kind) == pytest.approx(500 * getattr(once, kind))
@@ -210,15 +216,14 @@ def test_a_day_is_the_workload_so_many_times(plan: Plan) -> None:
         ({"total": ("gpu_hours", 1.0)}, "--total-gpu-hours: no throughput is measured"),
         ({"per_day": 0.0}, "--queries-per-day 0: must be a number above 0"),
         ({"workload": Workload({"easy": 1.0}, None, "")}, "holds shares; say of how many"),
-        ({"plan": {"frontier": {}}}, "is of version 1"),
     ],
 )
 def test_what_cannot_be_divided_is_one_line(
     plan: Plan, change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        Budget.of(
-            replace(plan, **change.get("plan", {})),
+        BudgetReport.from_plan(
+            plan,
             change.get("workload", WORKLOAD),
             plan.rates,
             Total(*change["total"]) if "total" in change else None,
@@ -227,40 +232,42 @@ def test_what_cannot_be_divided_is_one_line(
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_damaged_cost_is_one_line(routed: Plan) -> None:
-    plan = routed
-    broken = replace(plan.entry("easy"), cost={"generated_tokens": "many"})
-    with pytest.raises(InputError, match=r"plan: cost of .*: damaged"):
-        Budget.of(replace(plan, entries=dict(plan.entries) | {"easy": broken}), WORKLOAD, Rates())
+def test_tokens_that_nobody_counted_are_one_line(plan: Plan) -> None:
+    uncounted = replace(plan.entry("all"), cost=Cost(math.nan, 1.0, 1.0))
+    levels = dict.fromkeys(plan.entries, uncounted)
+    with pytest.raises(InputError, match=r"plan: the tokens of .* are not known"):
+        BudgetReport.from_plan(replace(plan, entries=levels, alternatives={}), WORKLOAD, Rates())
 
 
 def test_a_difficulty_without_evidence_is_taken_as_all_and_said_so(plan: Plan) -> None:
     drop = {name: kept for name, kept in plan.frontier.items() if name != "medium"}
     entries = {name: entry for name, entry in plan.entries.items() if name != "medium"}
     poorer = replace(plan, frontier=drop, entries=entries)
-    made = Budget.of(poorer, WORKLOAD, plan.rates, spend(plan, 1.0))
-    taken = [p.option.entry for p in made.divisions[DIVIDED].parts if p.level == "medium"]
-    assert taken and all(entry in plan.frontier["all"] for entry in taken)
+    made = BudgetReport.from_plan(poorer, WORKLOAD, plan.rates, spend(plan, 1.0))
+    taken = [p.option for p in made.divisions[DIVIDED].parts if p.level == "medium"]
+    known = [Option.from_estimate(one, one.cost.tokens) for one in plan.frontier["all"]]
+    assert taken and all(option in known for option in taken)
     assert "the plan has no evidence on medium queries: they are taken as all" in made.notes
 
 
 def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
     """Its router answers every question by the strategy for all; so that is what it spends."""
     single = replace(plan, classifier=None)
-    parts = Budget.of(single, WORKLOAD, Rates()).divisions[CHOSEN].parts
-    assert {part.option.entry.strategy for part in parts} == {plan.entry("all").strategy}
+    parts = BudgetReport.from_plan(single, WORKLOAD, Rates()).divisions[CHOSEN].parts
+    assert {part.option.strategy for part in parts} == {plan.entry("all").strategy}
     for part in parts:
-        assert part.option.entry in plan.alternatives[part.level]
-    old = replace(single, alternatives={})
-    parts = Budget.of(old, WORKLOAD, Rates()).divisions[CHOSEN].parts
-    assert [part.option.entry for part in parts] == [plan.entry("all")] * len(MIX)
+        known = [
+            Option.from_estimate(one, one.cost.tokens) for one in plan.alternatives[part.level]
+        ]
+        assert part.option in known
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_what_divisions_differ_by_is_what_their_right_answers_say(plan: Plan, old: bool) -> None:
+@pytest.mark.parametrize("known", ["all", "every"])
+def test_what_divisions_differ_by_is_what_their_right_answers_say(plan: Plan, known: str) -> None:
     """Also beside a plan that runs one strategy on all, which some difficulty is given anyway."""
-    single = replace(plan, classifier=None, alternatives={} if old else plan.alternatives)
-    made = Budget.of(single, WORKLOAD, single.rates, spend(single, 0.8))
+    some = {level: each for level, each in plan.alternatives.items() if known in ("every", level)}
+    single = replace(plan, classifier=None, alternatives=some)
+    made = BudgetReport.from_plan(single, WORKLOAD, single.rates, spend(single, 0.8))
     for one, other in itertools.permutations(made.divisions.values(), 2):
         value, (low, high) = difference(one, other)
         assert value == pytest.approx(one.correct - other.correct)
@@ -270,7 +277,9 @@ def test_what_divisions_differ_by_is_what_their_right_answers_say(plan: Plan, ol
 def test_easier_queries_are_expected_to_be_answered_better(plan: Plan) -> None:
     single = replace(plan, classifier=None)
     easy, hard = (
-        Budget.of(single, Workload.of_counts({level: 10}, ""), Rates()).divisions[CHOSEN].correct
+        BudgetReport.from_plan(single, Workload.from_counts({level: 10}, ""), Rates())
+        .divisions[CHOSEN]
+        .correct
         for level in ("easy", "hard")
     )
     assert easy > hard
@@ -278,22 +287,25 @@ def test_easier_queries_are_expected_to_be_answered_better(plan: Plan) -> None:
 
 def test_a_plan_that_routes_costs_the_entry_of_each_difficulty(routed: Plan) -> None:
     levels = {
-        part.level: part.option.entry
-        for part in Budget.of(routed, WORKLOAD, Rates()).divisions[CHOSEN].parts
+        part.level: part.option
+        for part in BudgetReport.from_plan(routed, WORKLOAD, Rates()).divisions[CHOSEN].parts
     }
-    assert levels == {level: routed.entry(level) for level in MIX}
+    entries = {level: routed.entry(level) for level in MIX}
+    assert levels == {
+        level: Option.from_estimate(one, one.cost.tokens) for level, one in entries.items()
+    }
 
 
 def test_a_plan_that_routes_is_divided_by_what_it_names_too(routed: Plan) -> None:
-    made = Budget.of(routed, WORKLOAD, routed.rates, total := spend(routed, 0.6))
+    made = BudgetReport.from_plan(routed, WORKLOAD, routed.rates, total := spend(routed, 0.6))
     named, divided = made.divisions[NAMED], made.divisions[DIVIDED]
     assert named.spent <= total.amount * (1 + 1e-9)
-    assert made.by_name is not None
-    assert made.by_name.correct == pytest.approx(named.correct)
-    assert made.by_name.spent == pytest.approx(named.spent)
+    assert made.by_assigned is not None
+    assert made.by_assigned.correct == pytest.approx(named.correct)
+    assert made.by_assigned.spent == pytest.approx(named.spent)
     # Named alike whatever they are: 80, 10 and 10 of a hundred.
     by_name: dict[str, float] = {}
-    for part in made.by_name.parts:
+    for part in made.by_assigned.parts:
         by_name[part.level] = by_name.get(part.level, 0) + part.queries
     assert by_name == pytest.approx({"easy": 80, "medium": 10, "hard": 10})
     # Who cannot tell queries apart solves less; one query may be less where queries are whole.
@@ -308,38 +320,38 @@ def test_a_classifier_that_is_always_right_loses_nothing(routed: Plan) -> None:
     sure = replace(head, quality=replace(head.quality, confusion=rows))
     plan = replace(routed, classifier=DifficultyModel((sure,), 18))
     shares = Workload({level: n / 100 for level, n in MIX.items()}, None, "shares")
-    made = Budget.of(plan, shares, plan.rates, spend(plan, 0.6), queries_per_day=100)
+    made = BudgetReport.from_plan(plan, shares, plan.rates, spend(plan, 0.6), queries_per_day=100)
     assert made.divisions[NAMED].correct == pytest.approx(made.divisions[DIVIDED].correct)
 
 
-def test_without_what_is_known_of_wrong_names_nothing_is_divided_by_them(
-    plan: Plan, routed: Plan
-) -> None:
-    older = replace(routed, alternatives={})
-    made = Budget.of(older, WORKLOAD, older.rates, spend(older, 0.6))
-    assert NAMED not in made.divisions and made.by_name is None
-    assert any("does not say what strategies do to queries that are named" in n for n in made.notes)
-    assert NAMED not in Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 0.6)).divisions
+def test_a_plan_that_does_not_route_is_not_divided_by_what_it_names(plan: Plan) -> None:
+    made = BudgetReport.from_plan(plan, WORKLOAD, plan.rates, spend(plan, 0.6))
+    assert NAMED not in made.divisions and made.by_assigned is None
 
 
 def test_people_see_who_gets_what_by_name(routed: Plan) -> None:
-    made = Budget.of(routed, WORKLOAD, routed.rates, spend(routed, 0.6))
+    made = BudgetReport.from_plan(routed, WORKLOAD, routed.rates, spend(routed, 0.6))
     console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
     budget.show(console, made)
     text = console.export_text()
     assert "by the difficulty named" in text and "divided by the difficulty named" in text
-    assert len(budget.document(made)["by_name"]) == len(made.by_name.parts)  # type: ignore[union-attr]
+    assert len(budget.document(made)["by_name"]) == len(made.by_assigned.parts)  # type: ignore[union-attr]
 
 
 def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:
-    limited = replace(plan, constraint={"budget": 16, "confidence": 0.95})
+    limited = replace(plan, constraint=Constraint(budget=16))
     said = "the plan keeps to budget 16: more than"
     assert any(
-        said in n for n in Budget.of(limited, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
+        said in n
+        for n in BudgetReport.from_plan(limited, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
     )
-    assert not any(said in n for n in Budget.of(limited, WORKLOAD, Rates(), spend(plan, 0.5)).notes)
     assert not any(
-        "keeps to" in n for n in Budget.of(plan, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
+        said in n
+        for n in BudgetReport.from_plan(limited, WORKLOAD, Rates(), spend(plan, 0.5)).notes
+    )
+    assert not any(
+        "keeps to" in n
+        for n in BudgetReport.from_plan(plan, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
     )
 
 
@@ -352,7 +364,7 @@ def test_queries_have_the_evidences_mix_until_a_plan_was_run_on_them(
     before = budget.read(arguments(place, workload="queries.jsonl"))
     assert before.queries == 10
     assert before.workload.source == "as in the plan's evidence"
-    assert before.workload.shares == Workload.of_counts(plan.rests_on["mix"], "").shares
+    assert before.workload.shares == Workload.from_counts(plan.rests_on.mix, "").shares
     url = f"sqlite:///{place}/apportion.db"
     with MathGrader() as grader, Store.open(url) as store:
         [spec] = store.runs("profile")

@@ -10,9 +10,9 @@ from scipy.optimize import linprog
 
 from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy
-from planner.plans.plan import Entry
-from planner.workloads.allocation import Class, Option, divide
-from planner.workloads.misclassification import divide_by_name
+from planner.costs.cost import Cost
+from planner.workloads.allocation import Option, QueryClass, divide
+from planner.workloads.misclassification import divide_by_assigned_difficulty
 
 LEVELS = ("easy", "medium", "hard")
 STRATEGIES: tuple[Strategy, ...] = (Greedy(), Majority(4), Majority(16))
@@ -20,7 +20,7 @@ STRATEGIES: tuple[Strategy, ...] = (Greedy(), Majority(4), Majority(16))
 
 def option(strategy: Strategy, accuracy: float, price: float) -> Option:
     interval = (max(accuracy - 0.1, 0.0), min(accuracy + 0.1, 1.0))
-    return Option(Entry(strategy, accuracy, interval, {"generated_tokens": price}), price)
+    return Option(strategy, accuracy, interval, Cost(price, 0.0, 0.0), price)
 
 
 chance = st.floats(0.01, 1.0)
@@ -53,7 +53,7 @@ def test_it_is_the_best_of_all_ways_to_answer_by_name(
         -right.ravel(), A_ub=spent.ravel()[None, :], b_ub=[budget],
         A_eq=np.kron(np.eye(3), np.ones(3)), b_eq=np.ones(3), bounds=(0, 1),
     )  # fmt: skip
-    by_name, run = divide_by_name(counts, known, confusion, budget)
+    by_name, run = divide_by_assigned_difficulty(counts, known, confusion, budget)
     assert run.correct == pytest.approx(-best.fun, rel=1e-6)
     assert run.spent <= budget * (1 + 1e-8)
     assert (by_name.correct, by_name.spent) == (
@@ -75,25 +75,27 @@ MUTE = {"easy": {"easy": 1.0, "hard": 0.0}, "hard": {"easy": 1.0, "hard": 0.0}}
 
 
 def test_named_rightly_it_is_the_division_that_knows_the_difficulties() -> None:
-    classes = {t: Class(n, tuple(KNOWN[t].values())) for t, n in COUNTS.items()}
+    classes = {t: QueryClass(n, tuple(KNOWN[t].values())) for t, n in COUNTS.items()}
     plain = divide(classes, 400.0)
-    by_name, run = divide_by_name(COUNTS, KNOWN, SURE, 400.0)
+    by_name, run = divide_by_assigned_difficulty(COUNTS, KNOWN, SURE, 400.0)
     assert run.correct == by_name.correct == pytest.approx(plain.correct)
     assert by_name.interval() == pytest.approx(run.interval())
 
 
 def test_who_calls_everything_easy_cannot_spend_more_on_the_hard() -> None:
     """By hand: 40 queries of 1 to begin with, and 10 more each of 4 gets right (.3 + .6) / 40."""
-    _, run = divide_by_name(COUNTS, KNOWN, MUTE, 40 + 9 * 20)
+    _, run = divide_by_assigned_difficulty(COUNTS, KNOWN, MUTE, 40 + 9 * 20)
     assert run.correct == pytest.approx(30 * 0.9 + 10 * 0.1 + 20 * (30 * 0.01 + 10 * 0.2) / 40)
-    told = {part.level for part in divide_by_name(COUNTS, KNOWN, MUTE, 400.0)[0].parts}
+    told = {
+        part.level for part in divide_by_assigned_difficulty(COUNTS, KNOWN, MUTE, 400.0)[0].parts
+    }
     assert told == {"easy"}
 
 
 def test_a_budget_that_does_not_reach_and_strategies_known_nowhere_are_refused() -> None:
     with pytest.raises(InputError, match="the cheapest strategies alone need 40"):
-        divide_by_name(COUNTS, KNOWN, SURE, 39.0)
+        divide_by_assigned_difficulty(COUNTS, KNOWN, SURE, 39.0)
     apart = {"easy": {Greedy(): KNOWN["easy"][Greedy()]},
              "hard": {Majority(4): KNOWN["hard"][Majority(4)]}}  # fmt: skip
     with pytest.raises(ValueError, match="on all that may be named easy"):
-        divide_by_name(COUNTS, apart, MUTE, 400.0)
+        divide_by_assigned_difficulty(COUNTS, apart, MUTE, 400.0)

@@ -37,7 +37,7 @@ def test_numbers_of_queries_in_every_format(tmp_path: Path, name: str, text: str
 @pytest.mark.parametrize("counts", [{"easy": 1, "hard": 48}, {"easy": 3, "medium": 46, "hard": 1}])
 def test_numbers_of_queries_stay_whole(counts: dict[str, int]) -> None:
     """1 / 49 x 49 is a little less than 1, and so much of a query gets nothing dearer."""
-    assert Workload.of_counts(counts, "").split(sum(counts.values())) == counts
+    assert Workload.from_counts(counts, "").split(sum(counts.values())) == counts
 
 
 def test_shares_are_split_over_as_many_queries_as_there_are() -> None:

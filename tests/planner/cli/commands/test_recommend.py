@@ -15,7 +15,7 @@ from executor.strategy import from_dict, key
 from planner.catalog import load_catalog
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Choice
+from planner.choice.estimate import StrategyEstimate
 from planner.cli.commands.recommend import answer, look_up
 from planner.cli.commands.recommendation import document, show
 from planner.costs.pricing import Pricing
@@ -135,7 +135,7 @@ def test_what_is_named_beside_the_choice_is_a_row_of_the_table() -> None:
 def test_costs_that_are_known_of_no_row_are_no_columns(answered: Answer) -> None:
     assert "seconds" not in words(answered) and "USD" not in words(answered)
 
-    def timed(choice: Choice) -> Choice:
+    def timed(choice: StrategyEstimate) -> StrategyEstimate:
         return replace(choice, cost=replace(choice.cost, seconds=1.25, usd=0.5))
 
     made = replace(answered.made, choice=timed(answered.made.choice))

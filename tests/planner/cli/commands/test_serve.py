@@ -24,6 +24,7 @@ from executor.store.pending import Bounds
 from executor.store.store import Store
 from planner.cli.commands import common, serve
 from planner.cli.main import build_parser
+from planner.plans.serialization import save_plan
 from planner.runtime.reporter import SilentReporter
 from planner.service.monitoring.drift import Finding
 from planner.service.monitoring.traffic import Traffic
@@ -62,7 +63,7 @@ def as_a_process(test: Any) -> Any:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    plan_of().save(tmp_path / "plan.json")
+    save_plan(plan_of(), tmp_path / "plan.json")
     return tmp_path
 
 

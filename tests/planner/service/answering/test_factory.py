@@ -85,7 +85,7 @@ def test_models_that_cannot_be_loaded_are_why_it_is_not_ready(session: Loading) 
         raise InputError("policy gone: no such model")
 
     session.executor = missing  # type: ignore[method-assign]
-    plan = plan_of(prm=None, alternatives={}, entries={"all": plan_of().entry("easy")})
+    plan = plan_of(prm=None, entries={"all": plan_of().entry("easy")})
     answerer = open_service(session, plan).answerer
     assert asyncio.run(answerer.ready()) == "policy gone: no such model"
 

@@ -19,12 +19,13 @@ from executor.models.templates import template_for
 from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import Majority, Sampling
-from planner.plans.plan import Plan
+from planner.choice.constraint import Constraint
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings
 from planner.service.answering.factory import Opened, open_service
 from planner.service.http.settings import Settings as ServiceSettings
 from profiling.problems.files import load_problems
+from tests.helpers.plans import plan_with
 from tests.helpers.served_app import Served, chat, serving, until
 from tests.planner.service.answering.test_planned import entry
 
@@ -40,10 +41,11 @@ PROBLEMS = load_problems(
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    plan = Plan(
-        POLICY, None, Sampling(max_tokens=256),
-        template_for(POLICY, data_folder() / "models" / POLICY),
-        {"all": entry(Majority(16), 0.46)}, None, {"budget": 16}, {},
+    plan = plan_with(
+        {"all": [entry(Majority(16), 0.46)]}, policy=POLICY, prm=None,
+        sampling=Sampling(max_tokens=256),
+        template=template_for(POLICY, data_folder() / "models" / POLICY),
+        constraint=Constraint(budget=16),
     )  # fmt: skip
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     options = EngineOptions(block_size=32, kv_cache_gib=0.25, apart=True)
@@ -81,7 +83,7 @@ class Clients:
 
 
 def test_a_killed_engine_is_replaced_while_clients_ask(opened: Opened) -> None:
-    limits = ServiceSettings(constraint=opened.answerer.plan.own_constraint)
+    limits = ServiceSettings(constraint=opened.answerer.plan.constraint)
     with serving(opened.answerer, limits) as served:
         plain, disturbed = Clients(served), Clients(served)
         plain.ask_all()

@@ -21,11 +21,14 @@ from executor.run.admission import CONCURRENCY
 from executor.run.runner import Executor
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import ProbeCost
 from planner.costs.cost import Rates
-from planner.plans.plan import Entry, Plan, ProbeCost
+from planner.plans.plan import Plan, PlanBasis
 from planner.service.answering.answerer import Answered, LateError, Progress, Query
 from planner.service.answering.planned import PlanAnswerer
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from tests.helpers.plans import plan_with
 
 PROBES = 4
 PROBLEMS = simulated_problems(8)
@@ -59,12 +62,12 @@ EXPECTED: dict[str, dict[Strategy, float]] = {
 }
 
 
-def entry(strategy: Strategy, accuracy: float) -> Entry:
+def entry(strategy: Strategy, accuracy: float) -> StrategyEstimate:
     tokens = 100.0 * strategy.n
     prm = tokens if strategy.needs_prm else 0.0
-    cost = RATES.price(tokens, 20.0, prm).to_dict()
+    cost = RATES.price(tokens, 20.0, prm)
     beta = (400 * accuracy, 400 * (1 - accuracy))
-    return Entry(strategy, accuracy, (accuracy - 0.05, accuracy + 0.05), cost, beta)
+    return StrategyEstimate(strategy, accuracy, (accuracy - 0.05, accuracy + 0.05), beta, cost)
 
 
 def plan_of(**changes: Any) -> Plan:
@@ -73,12 +76,12 @@ def plan_of(**changes: Any) -> Plan:
     }
     plain: dict[str, Any] = {
         "policy": "simulated-policy", "prm": "simulated-prm", "sampling": Sampling(max_tokens=400),
-        "template": PromptTemplate(), "classifier": CLASSIFIER, "constraint": {"budget": 20},
+        "template": PromptTemplate(), "classifier": CLASSIFIER, "constraint": Constraint(budget=20),
         "entries": {"easy": known["easy"][1], "hard": known["hard"][3], "all": known["all"][3]},
-        "rests_on": {"mix": {"easy": 20, "medium": 0, "hard": 20}}, "alternatives": known,
+        "rests_on": PlanBasis(mix={"easy": 20, "medium": 0, "hard": 20}),
         "rates": RATES, "probe_cost": ProbeCost(100.0, 100.0),
     }  # fmt: skip
-    return Plan(**(plain | changes))
+    return plan_with(**({"alternatives": known} | plain | changes))
 
 
 @pytest.fixture(scope="module")

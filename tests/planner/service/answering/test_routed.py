@@ -26,7 +26,7 @@ from tests.helpers.served_app import MODEL, Served, chat, serving, until
 from tests.planner.service.answering.test_planned import EASY, HARD, Service, plan_of, service_of
 
 PATH = "/v1/chat/completions"
-SETTINGS = Settings(constraint=plan_of().own_constraint)
+SETTINGS = Settings(constraint=plan_of().constraint)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from executor.strategy import BestOfN, Majority, Sampling, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
-from planner.runtime.decision import Decision, Look
+from planner.runtime.decision import Decision, ProbeDecision
 from planner.runtime.router import Routed
 from planner.service.answering.answerer import Query
 from planner.service.feedback.feedback import Feedback, UnknownAnswerError
@@ -55,7 +55,7 @@ def remember(
         Problem(name, text), "7", None, 0, (), ledger=Ledger(prompt=9, generated=40, prm=8)
     )
     routed = Routed(
-        outcome, Decision(strategy, level, None), Look(0, known=True), None,
+        outcome, Decision(strategy, level, None), ProbeDecision(0, classifies=True), None,
         options.pop("cut", False), options.pop("note", {}),
     )  # fmt: skip
     messages = options.pop("messages", ())

@@ -10,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
-from executor.models.templates import PromptTemplate
 from executor.policies.simulated import simulated_problems
-from executor.strategy import Majority, Sampling
-from planner.plans.plan import Entry, Plan
+from executor.strategy import Majority
+from planner.choice.estimate import StrategyEstimate
+from planner.costs.cost import Cost
+from planner.plans.plan import Plan
 from planner.plans.reference import Cloud, Reference
 from planner.service.monitoring.drift import WINDOW, Drift, agreement_shift, mean_shift
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.probes import Probes, text_features
+from tests.helpers.plans import plan_with
 
 ALARMS = 0.05  # so often that a few hundred windows tell
 QUALITY = Quality(0.5, 1.0, 0.7, 0.0, 0.9, 0.3, ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8)))
@@ -31,7 +33,7 @@ CLASSIFIER = DifficultyModel(
 )
 
 
-ENTRIES = {"all": Entry(Majority(4), 0.5, (0.4, 0.6), {})}
+KNOWN = {"all": [StrategyEstimate(Majority(4), 0.5, (0.4, 0.6), (5.0, 5.0), Cost(4.0, 1.0, 0.0))]}
 
 
 def question(rng: np.random.Generator, mean: float = 20.0) -> str:
@@ -54,13 +56,11 @@ def plan_of(rng: np.random.Generator) -> Plan:
     estimates = np.array([list(chances.values())[:-1] for chances in told])
     counts = np.bincount([agreeing(rng) for _ in texts], minlength=5)
     reference = Reference(
-        Cloud.of(np.array([text_features(text) for text in texts])), Cloud.of(estimates),
+        Cloud.from_points(np.array([text_features(text) for text in texts])),
+        Cloud.from_points(estimates),
         tuple(counts.tolist()),
     )  # fmt: skip
-    return Plan(
-        "policy", None, Sampling(), PromptTemplate(), ENTRIES,
-        CLASSIFIER, {}, {}, reference=reference,
-    )  # fmt: skip
+    return plan_with(KNOWN, prm=None, classifier=CLASSIFIER, reference=reference)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_windows_of_one_profile_raise_their_false_alarms_together() -> None:
     profiles, windows, rate = 400, 12, 0.02
     alarms = np.zeros((profiles, windows))
     for each in alarms:
-        cloud = Cloud.of(rng.normal(size=(40, 3)))
+        cloud = Cloud.from_points(rng.normal(size=(40, 3)))
         for window in range(windows):
             points = rng.normal(size=(40, 3))
             each[window] = mean_shift("m", cloud, points, rate).drifted
@@ -109,7 +109,7 @@ def test_a_shift_of_the_mean_is_called_as_often_as_stated_where_there_is_none(
     called = sum(
         mean_shift(
             "m",
-            Cloud.of(rng.normal(size=(40, dimensions))),
+            Cloud.from_points(rng.normal(size=(40, dimensions))),
             rng.normal(size=(25, dimensions)),
             ALARMS,
         ).drifted
@@ -204,10 +204,7 @@ def test_of_two_rows_of_counts_the_statistic_is_pearson_s() -> None:
 
 
 def test_a_plan_without_a_reference_watches_nothing() -> None:
-    plain = Plan(
-        "policy", None, Sampling(), PromptTemplate(), ENTRIES,
-        None, {}, {},
-    )  # fmt: skip
+    plain = plan_with(KNOWN, prm=None)
     drift = Drift(plain)
     assert not any(
         drift.observe(problem.text, None, None) for problem in simulated_problems(WINDOW)
@@ -226,11 +223,11 @@ def test_a_question_unlike_all_of_the_profile_is_far_from_it(plan: Plan) -> None
 
 def test_distances_are_mahalanobis_whatever_a_dimension_is_measured_in() -> None:
     points = np.random.default_rng(0).normal(size=(50, 3)) * [1.0, 100.0, 1e-3]
-    cloud = Cloud.of(points)
+    cloud = Cloud.from_points(points)
     point = points[0] + [1.0, 50.0, 2e-3]
     gap = point - points.mean(axis=0)
     exact = gap @ np.linalg.inv(np.cov(points, rowvar=False)) @ gap
     assert cloud.distance(point) == pytest.approx(exact, rel=1e-3)
     assert cloud.rank == 3
-    flat = Cloud.of(np.column_stack([points[:, 0], points[:, 0], np.ones(50)]))
+    flat = Cloud.from_points(np.column_stack([points[:, 0], points[:, 0], np.ones(50)]))
     assert flat.rank == 1

@@ -1,0 +1,181 @@
+"""The file of a plan: versioned, readable JSON, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from executor.errors import InputError
+from executor.json_values import finite
+from executor.models.templates import PromptTemplate
+from executor.problem import content_id
+from executor.strategy import Sampling, to_dict
+from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.probe_cost import ProbeCost
+from planner.costs.cost import Rates
+from planner.plans.plan import DEFAULT, Plan, PlanBasis
+from planner.plans.reference import Reference
+from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.pass_rate import Difficulty
+
+FORMAT = "apportion-plan"
+VERSION = 3
+
+
+def plan_to_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as a JSON document."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "policy": plan.policy,
+        "prm": plan.prm,
+        "entries": {name: entry.to_record() for name, entry in plan.entries.items()},
+        "constraint": plan.constraint.to_dict(),
+        "rests_on": plan.rests_on.to_dict(),
+        "sampling": asdict(plan.sampling),
+        "classifier": None if plan.classifier is None else plan.classifier.to_dict(),
+        "template": plan.template.to_dict(),
+        "rates": plan.rates.to_dict(),
+        "frontier": _to_records(plan.frontier),
+        "worth_routing": plan.worth_routing,
+        "reference": None if plan.reference is None else plan.reference.to_dict(),
+        "probe_cost": None if plan.probe_cost is None else plan.probe_cost.to_dict(),
+        "alternatives": _to_records(plan.alternatives),
+    }
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write the plan, one alternative a line; the file appears whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    record = finite(plan_to_dict(plan))
+    alternatives = record.pop("alternatives")
+    text = json.dumps(record, indent=2, allow_nan=False)
+    levels = [
+        f"    {json.dumps(name)}: [\n"
+        + ",\n".join(f"      {json.dumps(entry, allow_nan=False)}" for entry in known)
+        + "\n    ]"
+        for name, known in alternatives.items()
+    ]
+    lines = "{\n" + ",\n".join(levels) + "\n  }" if levels else "{}"
+    write_whole(path, f'{text[:-2]},\n  "alternatives": {lines}\n}}\n')
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan file.
+
+    Raises:
+        InputError: no such file, not JSON, not a plan, another version, or a damaged entry.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"plan {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"plan {path}: not JSON ({error})") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"plan {path}: not a plan; apportion plan --out makes one")
+    if record.get("version") != VERSION:
+        raise InputError(
+            f"plan {path}: is version {record.get('version')}; this apportion reads version "
+            f"{VERSION}; make it again with: apportion plan"
+        )
+    try:
+        return _from_record(record, f"plan {path}")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"plan {path}: {error}") from None
+        raise InputError(f"plan {path}: damaged ({type(error).__name__}: {error})") from None
+
+
+def run_settings(plan: Plan) -> dict[str, Any]:
+    """The parts of a plan that shape its answers; a stored run is named by them.
+
+    Every measurement changes the predictions, so they are part of the settings only if they decide
+    between strategies: if the plan routes, the chances of the difficulties weight them.
+    """
+    plain = {
+        "strategies": {name: to_dict(entry.strategy) for name, entry in plan.entries.items()},
+        "classifier": plan.classifier.to_dict() if plan.routes and plan.classifier else None,
+    }
+    if not plan.routes:
+        return plain
+    record = plan_to_dict(plan)
+    decided_by = [record[name] for name in ("alternatives", "probe_cost", "reference")]
+    return plain | {"decided_by": content_id(json.dumps(finite(decided_by)))}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it appears whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(scratch, 0o644)
+            os.replace(scratch, path)
+        except BaseException:
+            os.unlink(scratch)
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _from_record(record: Mapping[str, Any], where: str) -> Plan:
+    entries = {
+        name: StrategyEstimate.from_record(entry) for name, entry in record["entries"].items()
+    }
+    frontier, alternatives = (
+        _from_records(record["frontier"]),
+        _from_records(record["alternatives"]),
+    )
+    allowed = {DEFAULT, *(level.value for level in Difficulty)}
+    if DEFAULT not in entries or not set(entries) <= allowed:
+        raise InputError(f"entries must be {', '.join(sorted(allowed))}, and all among them")
+    if not set(frontier) <= set(entries):
+        raise InputError("frontier: must be of difficulties that have an entry")
+    for name, kept in (("frontier", frontier), ("alternatives", alternatives)):
+        if DEFAULT not in kept:
+            raise InputError(f"{name}: must be of {DEFAULT} too")
+    if record["prm"] is None and any(e.strategy.needs_prm for e in entries.values()):
+        raise InputError("a strategy needs a PRM, but the plan names none")
+    classifier, reference = record["classifier"], record["reference"]
+    probe_cost = record["probe_cost"]
+    return Plan(
+        policy=record["policy"],
+        prm=record["prm"],
+        sampling=Sampling(**record["sampling"]),
+        template=PromptTemplate.from_dict(record["template"], where),
+        entries=entries,
+        classifier=None if classifier is None else DifficultyModel.from_dict(classifier),
+        constraint=Constraint.from_dict(record["constraint"]),
+        rests_on=PlanBasis.from_dict(record["rests_on"]),
+        frontier=frontier,
+        alternatives=alternatives,
+        rates=Rates.from_dict(record["rates"]),
+        probe_cost=None if probe_cost is None else ProbeCost.from_dict(probe_cost),
+        worth_routing=bool(record["worth_routing"]),
+        reference=None if reference is None else Reference.from_dict(reference),
+    )
+
+
+def _to_records(
+    by_difficulty: Mapping[str, Iterable[StrategyEstimate]],
+) -> dict[str, list[dict[str, Any]]]:
+    return {name: [one.to_record() for one in known] for name, known in by_difficulty.items()}
+
+
+def _from_records(record: Mapping[str, Any]) -> dict[str, tuple[StrategyEstimate, ...]]:
+    return {name: tuple(map(StrategyEstimate.from_record, known)) for name, known in record.items()}
