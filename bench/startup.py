@@ -1,8 +1,12 @@
-"""How long the commands that need no engine take: `--help` and `recommend`, whole processes."""
+"""How long it takes to import `apportion`, and to run commands that need no engine.
+
+Whole processes. The import is timed by Python itself (`-X importtime`), without its own start.
+"""
 
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import subprocess
 import sys
@@ -21,24 +25,34 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Time each command several times; the median counts."""
+    """Time the import and each command several times; the median counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    medians = {}
+    medians = {"import": statistics.median(_import_seconds() for _ in range(arguments.runs))}
     for name, command in COMMANDS.items():
         seconds = []
         for _ in range(arguments.runs):
             started = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "planner.cli.main", *command],
+                [sys.executable, "-m", "apportion", *command],
                 cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             seconds.append(time.perf_counter() - started)
         medians[name] = statistics.median(seconds)
-    line = ", ".join(f"{name} {value:.2f} s" for name, value in medians.items())
+    line = ", ".join(f"{name} {value:.3f} s" for name, value in medians.items())
     finish(medians, f"median of {arguments.runs}: {line}", as_json=arguments.json)
+
+
+def _import_seconds() -> float:
+    """Seconds that `import apportion` takes, with all that it imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import apportion"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    [microseconds] = re.findall(r"\|\s*(\d+) \| apportion$", done.stderr, re.MULTILINE)
+    return int(microseconds) / 1e6
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The planner in a program of one's own: what the command line does, with the same objects.
+"""The planner in a program of your own, with engines that stay loaded between questions.
 
-    from planner import Apportion
+    from apportion import Apportion
 
     with Apportion("sqlite:///apportion.db") as apportion:
         advice = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from planner.choice.constraint import Constraint
-from planner.cli.options import DEFAULT_STORE
+from planner.usecases import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from executor.strategy import Strategy
@@ -91,14 +91,18 @@ class Apportion:
         Raises:
             InputError: no evidence, or nothing keeps to the limits.
         """
-        from planner.cli.commands.recommend import recommended
         from planner.costs.pricing import Pricing
-        from planner.usecases import stored_models
+        from planner.usecases.recommend import recommend
 
-        return recommended(
-            self.store, policy, prm, stored_models.difficulty(difficulty), Constraint(**limits),
-            pricing or Pricing(), benchmark=benchmark,
-        )  # fmt: skip
+        return recommend(
+            policy,
+            prm,
+            difficulty=difficulty,
+            benchmark=benchmark,
+            constraint=Constraint(**limits),
+            pricing=pricing or Pricing(),
+            store=self.store,
+        )
 
     def plan(
         self, policy: str, prm: str | None = None, *, pricing: Pricing | None = None, **limits: Any
@@ -108,9 +112,14 @@ class Apportion:
         Raises:
             InputError: no profile in the store, or nothing keeps to the limits.
         """
-        from planner.cli.commands.plan import make
+        from planner.costs.pricing import Pricing
+        from planner.usecases.plan import plan
 
-        return make(self.store, policy, prm, Constraint(**limits), pricing)[0]
+        constraint = Constraint(**limits)
+        made = plan(
+            policy, prm, constraint=constraint, pricing=pricing or Pricing(), store=self.store
+        )
+        return made.plan
 
     def answer(self, question: str, plan: Plan | Path | str, **options: Any) -> Answered:
         """Answer a question by a plan, as the service does; waits for the answer.

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from executor.errors import InputError
 from executor.strategy import WIDTH
+from planner.usecases import DEFAULT_STORE
 
-DEFAULT_STORE = "sqlite:///apportion.db"
 USAGE_ERROR = 2
 
 

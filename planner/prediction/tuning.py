@@ -9,12 +9,10 @@ its evidence and what it is scored by, so new evidence starts a new one.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,7 @@ from executor.errors import InputError
 from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import UNKNOWN, cells
 from planner.prediction.beta import LEVEL
-from planner.prediction.features import GROUPS, NAMES, describe
+from planner.prediction.features import GROUPS, describe
 from planner.prediction.outcome_model import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
 from planner.prediction.splits import CELL, Kind, Split, problem_folds, splits
 from planner.prediction.study import search
@@ -44,16 +42,6 @@ _WEIGHT = "prior_weight"  # the best of them, kept with each trial
 # nothing says how good such predictions are.
 _LEAST_TRANSFER = 4.0
 _TRANSFER_WEIGHTS = np.geomspace(200.0, _LEAST_TRANSFER, 60)
-# All that skops does not know of the models made here.
-_OWN_TYPES = (
-    "sklearn.ensemble._hist_gradient_boosting.",
-    "sklearn._loss.",
-    "planner.prediction.offset_logistic.OffsetLogistic",
-)
-# Where version 0.1.0 had the class that skops names in what it wrote.
-_MOVED = {"planner.offset": "planner.prediction.offset_logistic"}
-# A classifier knows columns by their places: of other features it would predict nonsense.
-_FEATURES = hashlib.sha256(",".join(NAMES).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,61 +359,3 @@ def _standard_error(values: list[float]) -> float:
     if len(values) < 2:
         return float("nan")
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
-def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]:
-    """The model as bytes (skops, no pickle), and what must be known of it."""
-    import skops.io
-
-    content = skops.io.dumps(fitted.model.classifier_)
-    known = {
-        "rests_on": fingerprints(frame),
-        "features": _FEATURES,
-        "pairs": fitted.model.pairs_,
-    }
-    return content, fitted.metrics() | known
-
-
-def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
-    """Read what `save_model` wrote.
-
-    Raises:
-        InputError: the bytes hold anything but such a model, or one of other features than those
-            of today (a version of this program that knew other strategies fitted it).
-    """
-    import skops.io
-
-    where, again = "outcome model in the store", "make it again with: apportion fit"
-    try:
-        content = _with_moved_classes(content)
-        unknown = skops.io.get_untrusted_types(data=content)
-        foreign = [name for name in unknown if not name.startswith(_OWN_TYPES)]
-        if foreign:
-            raise InputError(f"{where}: holds foreign types ({', '.join(foreign)}); {again}")
-        classifier = skops.io.loads(content, trusted=unknown)
-        model = OutcomeModel(**asdict(Hyperparameters(**meta["hyperparameters"])))
-        if meta.get("features") != _FEATURES:
-            raise InputError(f"{where}: was fitted on other features than are known now; {again}")
-        model.pairs_ = [(str(policy), str(prm)) for policy, prm in meta["pairs"]]
-    except (BadZipFile, LookupError, NotImplementedError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{where}: damaged ({type(error).__name__}); {again}") from None
-    if not hasattr(classifier, "predict_proba"):
-        raise InputError(f"{where}: holds no classifier; {again}")
-    model.classifier_ = classifier
-    model.classes_ = np.array([0, 1])
-    return model
-
-
-def _with_moved_classes(content: bytes) -> bytes:
-    """What skops wrote, with today's modules of classes that have moved."""
-    written = io.BytesIO()
-    with ZipFile(io.BytesIO(content)) as before, ZipFile(written, "w") as now:
-        for name in before.namelist():
-            part = before.read(name)
-            if name == "schema.json":
-                for old, new in _MOVED.items():
-                    part = part.replace(f'"{old}"'.encode(), f'"{new}"'.encode())
-            now.writestr(name, part)
-    return written.getvalue()

@@ -1,4 +1,4 @@
-"""What an answer rests on: the evidence of a store, of a study in it, or this project's own."""
+"""The evidence behind an answer: of a store, of a study in it, or this project's own."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import pandas as pd
 from executor.answers.grader import MathGrader
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
-from planner.costs import measured as noted
+from planner.costs import measured
 from planner.costs.architecture import Shape
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
-from planner.usecases.stored_models import store_exists, store_name
+from planner.usecases.store_lookup import store_exists, store_name
 
 if TYPE_CHECKING:
     from planner.prediction.outcome_model import OutcomeModel
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
-    """What an answer rests on.
+class EvidenceBundle:
+    """All that an answer is computed from.
 
     Attributes:
-        frame: evidence.
-        model, metrics: the outcome model fitted to it, and how good it is; None without one.
-        rates: what a token costs.
-        notes: for people.
-        origin: where the evidence is from.
+        frame: evidence rows, see `planner.evidence.gathering.COLUMNS`.
+        model, metrics: the outcome model fitted to them and its metrics; None without one.
+        rates: prices of a token.
+        notes: remarks for people on the evidence.
+        origin: the place that the evidence is from, in words.
         bundled: whether that is this project and not a store.
-        own: whether it was measured in this store: neither bundled nor imported, which a run
-            replaces.
+        own: whether the evidence was measured in this store. Otherwise it is bundled or imported,
+            and a run in the store would replace it rather than add to it.
     """
 
     frame: pd.DataFrame
@@ -47,67 +47,65 @@ class Basis:
     own: bool = True
 
 
-def measured_names(
-    store_url: str, policy: str, prm: str | None, catalog: Catalog
-) -> tuple[str, str | None] | None:
-    """The names under which the store, or this project's own evidence, has a policy and PRM.
-
-    A run of a catalog's model is stored under its hub id. None where the policy was not measured.
-    """
-    if store_exists(store_url):
-        with Store.open(store_url, create=False) as store:
-            # Answers to questions of the day (`apportion run`) have no references to judge by.
-            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
-        policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
-        for name in catalog.names(policy):
-            if name in policies:
-                scorers = () if prm is None else catalog.names(prm)
-                return name, next((one for one in scorers if one in prms), prm)
-    return (policy, prm) if policy in evidence.bundled_policies() else None
-
-
-def read_basis(
+def read_evidence_bundle(
     store_url: str,
     policy: str,
     prm: str | None,
     pricing: Pricing | None = None,
     benchmark: str | None = None,
     catalog: Catalog | None = None,
-) -> Basis:
-    """Evidence of the store; the bundled one where the store has none of this policy.
+) -> EvidenceBundle:
+    """The store's evidence on a policy, else this project's own.
 
-    Of a study, the runs on one `benchmark`, or all of them with a note of what is pooled. The
-    `catalog` tells the sizes of models that no run has loaded.
+    Args:
+        store_url: SQLAlchemy URL of the store; it may not exist.
+        policy, prm: names as evidence has them.
+        pricing: devices and prices; None: as runs here measured.
+        benchmark: of an imported study, only the runs on this one; None: all of them, with a note
+            that names what is pooled.
+        catalog: sizes of models that no run has loaded; None: the project's own catalog.
+
+    Returns:
+        The bundle. If there is no evidence on the policy, its frame holds that on all others, so
+        that a message can name them.
+
+    Raises:
+        InputError: a store or a stored model that cannot be read, or a price that is not known.
     """
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     if store_exists(store_url):
         # Half a second to import, and bundled evidence is answered from without them.
-        from planner.cli.commands.fit import stored_model
+        from planner.prediction.persistence import stored_model
 
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = evidence.gather(store, grader, policy, () if prm is None else (prm,))
-            if for_pair(frame, policy, prm).empty:  # so that it can be said what there is
+            if for_pair(frame, policy, prm).empty:  # a message can then name what there is
                 frame = evidence.gather(store, grader, policy)
             if not frame.empty:
-                model = stored_model(store)
-                priced = pricing.apply(noted.rates(store, policy, prm, catalog), policy, prm)
-                notes = _model_notes(frame, policy, prm, model[1] if model else None)
+                kept = stored_model(store)
+                priced = pricing.apply(measured.rates(store, policy, prm, catalog), policy, prm)
+                notes = _model_notes(frame, policy, prm, kept[1] if kept else None)
                 study = evidence.study_of(store.runs(), policy)
                 if benchmark is not None:
                     frame = frame[frame["benchmark"] == benchmark]
                 notes += _import_notes(study, for_pair(frame, policy, prm), benchmark)
                 notes += tuple(comparable(frame, policy, prm).notes())
-                return Basis(
+                return EvidenceBundle(
                     frame,
-                    model[0] if model else None,
-                    model[1] if model else None,
+                    kept[0] if kept else None,
+                    kept[1] if kept else None,
                     priced,
                     (*notes, *priced.notes()),
                     store_name(store_url) if study is None else f"study {study}",
                     own=study is None,
                 )
+    return _bundled(policy, prm, pricing)
+
+
+def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
+    """This project's own evidence; all of it if there is none on the policy."""
     frame = evidence.bundled(policy)
-    if frame.empty:  # all of it, so that it can be said which policies are known
+    if frame.empty:
         frame = evidence.bundled()
     note = (
         "from evidence this project recorded on its own problems; "
@@ -122,7 +120,7 @@ def read_basis(
     )
     priced = pricing.apply(known, policy, prm)
     notes = (note, *priced.notes())
-    return Basis(
+    return EvidenceBundle(
         frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False
     )
 

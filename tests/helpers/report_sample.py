@@ -21,12 +21,12 @@ from executor.strategy import (
 )
 from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
-from planner.cli.commands.recommend import answer
 from planner.costs.cost import Rates
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence.gathering import difficulty_counts
 from planner.report import BasisRow, ReportData
-from planner.usecases.evidence_bundle import Basis
+from planner.usecases.evidence_bundle import EvidenceBundle
+from planner.usecases.recommend import choose_from_bundle
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.difficulty.reliability import Bin
 from tests.helpers.evidence_frames import simulated_frame
@@ -72,14 +72,14 @@ def _full() -> ReportData:
         },
         problems=40,
     )
-    basis = Basis(frame, None, None, Rates(1000, 500), ())
-    answers = [answer(basis, "policy", "prm", level, Constraint()) for level in LEVELS]
+    bundle = EvidenceBundle(frame, None, None, Rates(1000, 500), ())
+    answers = [choose_from_bundle(bundle, "policy", "prm", level, Constraint()) for level in LEVELS]
     return ReportData(
         policy="policy",
         prm="prm",
         advice=answers,
         found={
-            level: candidates(frame, "policy", "prm", level, None, basis.rates)
+            level: candidates(frame, "policy", "prm", level, None, bundle.rates)
             for level in LEVELS
         },
         mix=difficulty_counts(frame),

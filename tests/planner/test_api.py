@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import planner
+from apportion import Apportion
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.json_values import finite
@@ -22,12 +22,11 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Greedy, Majority, Sampling
-from planner import Apportion
-from planner.cli.commands.recommendation import document
 from planner.plans.serialization import save_plan
 from planner.runtime.session import Session
+from planner.usecases.recommend import to_dict
 from profiling.profiler import profile, profile_spec
-from tests.helpers.command import document as document_of
+from tests.helpers.command import document
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = simulated_problems(45)
@@ -71,9 +70,9 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.process
-def test_importing_the_package_imports_nothing_heavy() -> None:
+def test_importing_the_client_imports_nothing_heavy() -> None:
     program = (
-        "import sys, planner; from planner import Apportion; "
+        "import sys; from apportion import Apportion; "
         "heavy = {'pandas', 'torch', 'vllm', 'fastapi', 'sqlalchemy', 'scipy'} & set(sys.modules); "
         "print(sorted(heavy))"
     )
@@ -81,19 +80,17 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
-    with pytest.raises(AttributeError, match="no attribute 'apportion'"):
-        _ = planner.apportion  # type: ignore[attr-defined]
 
 
 def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/none.db"
     with Apportion(url) as apportion:
         found = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
-    printed = document_of(
+    printed = document(
         tmp_path, "recommend", "--policy", "lab-0.8m", "--prm", "lab-0.8m-prm",
         "--difficulty", "hard", "--budget", "16", "--store", url,
     )  # fmt: skip
-    assert printed == json.loads(json.dumps(finite(document(found, list(found.notes)))))
+    assert printed == json.loads(json.dumps(finite(to_dict(found))))
     assert not (tmp_path / "none.db").exists()
 
 
@@ -145,7 +142,7 @@ def test_the_examples_of_the_docs_run(
     shutil.copy(store.removeprefix("sqlite:///"), "apportion.db")
     page = (ROOT / "docs" / "python-api.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for question in re.findall(r'"([^"]+\?)"', page):
         monkeypatch.setitem(CHANCE, question, 0.9)
     told = []
@@ -155,7 +152,8 @@ def test_the_examples_of_the_docs_run(
         named = named.replace("heads/mine", "simulated-prm")
         exec(compile(named, "docs/python-api.md", "exec"), {"__name__": "__main__"})
         told.append(capsys.readouterr().out.splitlines())
-    recommended, answered, at_once = told
+    called, recommended, answered, at_once = told
+    assert called[0].startswith("Dvts(n=16")
     assert recommended[0].startswith("BeamSearch(n=16")
     assert recommended[1].startswith("runner-up: ")
     assert len(answered) == 1 and "Ledger(" in answered[0]

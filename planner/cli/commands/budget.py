@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from executor.problem import Problem
-from executor.store.store import Store
 from executor.strategy import key
 from planner.cli.commands import common
-from planner.cli.commands.run import KIND as RUN_KIND
 from planner.cli.console import EMPTY, Output, count, known_table, share, table
 from planner.costs.capacity import ASSUMPTION
 from planner.costs.cost import TOKENS, Cost
-from planner.evidence import gathering as evidence
-from planner.plans.plan import DEFAULT, Plan
-from planner.plans.serialization import load_plan
 from planner.prediction.beta import PERCENT
-from planner.usecases.stored_models import store_exists
+from planner.usecases.budget import budget, to_dict
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import (
     CHOSEN,
@@ -33,126 +23,34 @@ from planner.workloads.budget_report import (
     BudgetReport,
     Total,
 )
-from planner.workloads.workload import Workload, read_mix
-from profiling.difficulty.pass_rate import Difficulty
-from profiling.problems.files import load_problems
 
 _LABELS = {DIVIDED: "divided", CHOSEN: "the plan's own", EQUAL: "the same for every query",
            NAMED: "divided by the difficulty named"}  # fmt: skip
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Read, divide, say."""
+    """Divide, and print."""
     made = read(arguments)
-    output.result(document(made), lambda console: show(console, made))
+    output.result(to_dict(made), lambda console: show(console, made))
 
 
 def read(arguments: Namespace) -> BudgetReport:
-    """The budget that the arguments ask for.
-
-    Raises:
-        InputError: see `BudgetReport.from_plan`; or a file that cannot be read.
-    """
-    plan = load_plan(arguments.plan)
-    prm = plan.rests_on.prm or plan.prm
-    return BudgetReport.from_plan(
-        plan,
-        read_mix(arguments.workload) or _of_queries(arguments, plan),
-        common.pricing(arguments).apply(plan.rates, _name(plan.policy), prm),
-        _total(arguments),
-        arguments.queries_per_day,
+    """The budget that the arguments ask for."""
+    return budget(
+        arguments.plan,
+        arguments.workload,
+        total=total(arguments),
+        queries_per_day=arguments.queries_per_day,
+        pricing=common.pricing(arguments),
+        problem_field=arguments.problem_field,
+        store=arguments.store,
     )
 
 
-def _total(arguments: Namespace) -> Total | None:
+def total(arguments: Namespace) -> Total | None:
+    """The total budget that the arguments name."""
     given = {unit: getattr(arguments, f"total_{unit}") for unit in UNITS}
     return next((Total(unit, n) for unit, n in given.items() if n is not None), None)
-
-
-def _of_queries(arguments: Namespace, plan: Plan) -> Workload:
-    """The difficulties of a file's queries: as plans that were run on them took them, else as the
-    plan's evidence has them."""
-    problems = load_problems(
-        arguments.workload, problem_field=arguments.problem_field, require_answers=False
-    )
-    counts, source = plan.rests_on.mix, "as in the plan's evidence"
-    if found := _taken(arguments.store, plan, problems):
-        told = sum(found.values())
-        counts, source = found, f"of {told} of {len(problems)} queries, as runs of plans took them"
-    if not sum(counts.values()):
-        return Workload({DEFAULT: 1.0}, len(problems), "not known; all queries are taken as all")
-    counted = Workload.from_counts(counts, source)
-    if counted.queries == len(problems):
-        return counted
-    return Workload(counted.shares, len(problems), source)
-
-
-def _taken(store_url: str, plan: Plan, problems: Sequence[Problem]) -> Counter[str]:
-    """How many of these problems plans took as which difficulty, in runs that are stored."""
-    if not store_exists(store_url):
-        return Counter()
-    taken: dict[str, str] = {}
-    levels = {level.value for level in Difficulty}
-    with Store.open(store_url, create=False) as store:
-        for spec in evidence.current(store.runs()):
-            if spec.kind == RUN_KIND and spec.policy == _name(plan.policy):
-                for stored in store.outcomes(spec, problems=problems, samples=False):
-                    if (level := stored.note.get("difficulty")) in levels:
-                        taken[stored.outcome.problem.id] = level
-    return Counter(taken.values())
-
-
-def _name(model: str) -> str:
-    """The name evidence carries: plans hold folders by their full path."""
-    return Path(model).name if Path(model).is_absolute() else model
-
-
-def document(made: BudgetReport) -> dict[str, Any]:
-    """The JSON document."""
-    divided = made.divisions.get(DIVIDED)
-    return {
-        "policy": made.plan.policy,
-        "prm": made.plan.rests_on.prm,
-        "workload": {
-            "queries": made.queries,
-            "shares": dict(made.workload.shares),
-            "source": made.workload.source,
-        },
-        "total": None if made.total is None else {made.total.unit: made.total.amount},
-        "divisions": {name: _record(made, division) for name, division in made.divisions.items()},
-        "by_name": None if made.by_assigned is None else _parts(made.by_assigned),
-        "more_correct_than": {
-            name: dict(zip(("expected", "interval"), difference(divided, other), strict=True))
-            for name, other in made.divisions.items()
-            if divided is not None and name != DIVIDED
-        },
-        "queries_per_day": made.queries_per_day,
-        "daily": {
-            name: {
-                "cost": day.to_dict(),
-                "at_load": [one.to_dict() for one in made.provisions(day)],
-            }
-            for name, day in made.days().items()
-        },
-        "notes": list(made.notes),
-    }
-
-
-def _record(made: BudgetReport, division: Division) -> dict[str, Any]:
-    return {
-        "parts": _parts(division),
-        "expected_correct": division.correct,
-        "interval": list(division.interval()),
-        "spent": None if made.total is None else division.spent,
-        "cost": made.cost(division).to_dict(),
-    }
-
-
-def _parts(division: Division) -> list[dict[str, Any]]:
-    return [
-        {"difficulty": part.level, "queries": part.queries} | part.option.to_record()
-        for part in division.parts
-    ]
 
 
 def show(console: Console, made: BudgetReport) -> None:

@@ -21,7 +21,6 @@ from planner.cli.commands import common, fit_prm
 from planner.cli.commands import fit as fit_command
 from planner.cli.commands import plan as plan_command
 from planner.cli.commands import profile as profile_command
-from planner.cli.commands import report as report_command
 from planner.cli.commands.measure import measure, summary_table
 from planner.cli.commands.run import KIND as RUN_KIND
 from planner.cli.commands.run import run_plan
@@ -33,7 +32,9 @@ from planner.plans.serialization import plan_to_dict, save_plan, write_whole
 from planner.report import report
 from planner.report.formats import write
 from planner.runtime.session import Session
-from planner.usecases.evidence_bundle import read_basis
+from planner.usecases.evidence_bundle import read_evidence_bundle
+from planner.usecases.plan import plan as make_plan
+from planner.usecases.report import report_data
 from profiling.difficulty.fitting import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
 from profiling.problems.files import load_problems
@@ -167,7 +168,8 @@ def _road(
     )
     # A question is probed before its strategy is chosen: that is part of the budget.
     constraint = Constraint(budget=max(course.budgets) + PROBES)
-    plan, made = plan_command.make(arguments.store, policy, head, constraint)
+    result = make_plan(policy, head, constraint=constraint, store=arguments.store)
+    plan, made = result.plan, list(result.recommendations)
     save_plan(plan, out / "plan.json")
 
     session.reporter.say("[bold]5. The plan on problems it has never seen[/bold]")
@@ -181,13 +183,13 @@ def _road(
         difference = paired_difference(planned.outcomes, others, summary.name)
         paired += [] if difference is None else [difference]
     pair = executor.policy.name, Path(head).name
-    basis = read_basis(arguments.store, *pair)
-    rows = for_pair(basis.frame, *pair)
+    bundle = read_evidence_bundle(arguments.store, *pair)
+    rows = for_pair(bundle.frame, *pair)
     answers = [
-        explain(rows, *pair, one, (one.choice, *one.alternatives), constraint, own=basis.own)
+        explain(rows, *pair, one, (one.choice, *one.alternatives), constraint, own=bundle.own)
         for one in made
     ]
-    page = report_command.data(arguments.store, basis, answers, runs, paired)
+    page = report_data(arguments.store, bundle, answers, runs, paired)
     write(report(page), out / "report.html")
     profiles = read_profile(session.store, spec, profiled)
     document = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -13,11 +12,8 @@ from executor.errors import InputError
 from executor.store.store import Store
 from planner.cli.console import Output
 from planner.evidence import gathering as evidence
-from planner.prediction import tuning
-from planner.prediction.outcome_model import OutcomeModel
+from planner.prediction import persistence, tuning
 from planner.runtime.reporter import Reporter
-
-ARTEFACT = "outcome-model"
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -54,15 +50,8 @@ def fit(
             transfer=transfer,
             progress=progress,
         )
-    content, meta = tuning.save_model(fitted, frame)
-    store.put_artefact(ARTEFACT, content, meta)
+    persistence.store_model(store, fitted, frame)
     return fitted
-
-
-def stored_model(store: Store) -> tuple[OutcomeModel, dict[str, Any]] | None:
-    """The model last fitted in this store, with its metrics."""
-    kept = store.artefact(ARTEFACT)
-    return None if kept is None else (tuning.load_model(*kept), kept[1])
 
 
 def show(console: Console, fitted: tuning.Fit) -> None:

@@ -1,312 +1,100 @@
-"""`apportion recommend`: the answer, from evidence alone."""
+"""`apportion recommend`: parses its arguments, and prints the recommendation."""
 
 from __future__ import annotations
 
-import difflib
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
-import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from executor.errors import InputError
-from executor.store.store import Store
-from planner.catalog import Catalog, load_catalog
-from planner.choice.answer import Answer, explain, of_choice
-from planner.choice.candidates import candidates
-from planner.choice.constraint import Constraint, unknown
-from planner.choice.estimate import StrategyEstimate
-from planner.choice.next_measurement import PROBLEMS
-from planner.choice.recommend import choose
-from planner.choice.scorer_verdict import vote_gain
+from executor.strategy import key
+from planner.choice.answer import Answer
+from planner.choice.next_measurement import sentence as measurement_sentence
+from planner.choice.recommend import unit_name
 from planner.cli.commands import common
-from planner.cli.commands.recommendation import document, show
-from planner.cli.console import Output
-from planner.costs.cost import Rates
-from planner.costs.pricing import Pricing
-from planner.evidence import gathering as evidence
-from planner.evidence.comparable import for_pair
-from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
-from planner.report import scorer_wording as prm_words
-from planner.usecases import measured_runs, stored_models
-from planner.usecases.evidence_bundle import Basis, measured_names, read_basis
-from planner.usecases.stored_models import model_name, store_exists
+from planner.cli.console import EMPTY, Output, count, known_table, share
+from planner.prediction.beta import PERCENT
+from planner.report.wording import rests_on, sources
+from planner.usecases.recommend import recommend, to_dict
 from profiling.difficulty.pass_rate import ALL
-
-Reader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], Basis]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What was measured of a policy and PRM on a difficulty, whatever a choice must keep to.
-
-    Attributes:
-        basis: what it rests on.
-        policy, prm, level: whom and what it is of; names as evidence has them.
-        rows: the evidence of this policy and PRM.
-        found: every strategy known.
-        notes: what should be known of it.
-    """
-
-    basis: Basis
-    policy: str
-    prm: str | None
-    level: str
-    rows: pd.DataFrame
-    found: Sequence[StrategyEstimate]
-    notes: tuple[str, ...]
-
-    def answer(
-        self, constraint: Constraint, next_problems: int = PROBLEMS
-    ) -> tuple[Answer, tuple[str, ...]]:
-        """The choice under a constraint, and what should be known of what it rests on.
-
-        Raises:
-            InputError: nothing keeps to the constraint.
-        """
-        stored_models.check_known(constraint, self.basis.rates)
-        made = choose(self.level, list(self.found), constraint, self.basis.rates)
-        answered = explain(
-            self.rows,
-            self.policy,
-            self.prm,
-            made,
-            self.found,
-            constraint,
-            next_problems,
-            own=self.basis.own,
-        )
-        said = self.notes
-        return answered, (*said, *unknown_costs(self.found, self.basis.rates, said))
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What others have published of a policy and PRM, whatever a choice must keep to.
-
-    Attributes:
-        policy, prm: whom it is of.
-        printed: the strategies, and the figures behind them.
-        rates: what a token costs.
-        unused: notes of what was measured and left out.
-    """
-
-    policy: str
-    prm: str | None
-    printed: PublishedAnswer
-    rates: Rates
-    unused: tuple[str, ...] = ()
-
-    @property
-    def found(self) -> Sequence[StrategyEstimate]:
-        """Every strategy known."""
-        return self.printed.choices
-
-    def answer(
-        self, constraint: Constraint, next_problems: int = PROBLEMS
-    ) -> tuple[Answer, tuple[str, ...]]:
-        """The choice under a constraint, and what should be known of what it rests on.
-
-        What a measurement of `next_problems` would change, and the gain over majority vote, are
-        not said: both need outcomes by problem, and figures are of whole benchmarks.
-
-        Raises:
-            InputError: nothing keeps to the constraint.
-        """
-        stored_models.check_known(constraint, self.rates)
-        made = choose(ALL, list(self.found), constraint, self.rates)
-        answered = of_choice(
-            self.policy,
-            self.prm,
-            evidence.no_rows(),
-            made,
-            constraint,
-            self.printed.contrast,
-            published=self.printed.evidence,
-        )
-        said = (
-            *self.unused,
-            *self.printed.printed(made.choice, answered.shown),
-            *self.printed.notes,
-            *self.rates.notes(),
-        )
-        return answered, (*said, *unknown_costs(self.found, self.rates, said))
 
 
 def run(arguments: Namespace, output: Output) -> None:
     """Look at the evidence and choose."""
-    answered = recommended(
-        arguments.store,
+    answer = recommend(
         arguments.policy,
         arguments.prm,
-        stored_models.difficulty(arguments.difficulty),
-        common.constraint(arguments),
-        common.pricing(arguments),
+        difficulty=arguments.difficulty,
         benchmark=arguments.benchmark,
-        catalog=load_catalog(arguments.catalog),
+        constraint=common.constraint(arguments),
+        pricing=common.pricing(arguments),
+        catalog=arguments.catalog,
         next_problems=arguments.next_problems,
+        store=arguments.store,
     )
-    notes = list(answered.notes)
-    record = document(answered, notes)
-    output.result(record, lambda console: show(console, answered, notes))
+    output.result(to_dict(answer), lambda console: show(console, answer))
 
 
-def recommended(
-    store_url: str,
-    policy: str,
-    prm: str | None,
-    level: str,
-    constraint: Constraint,
-    pricing: Pricing,
-    *,
-    benchmark: str | None = None,
-    catalog: Catalog | None = None,
-    next_problems: int = PROBLEMS,
-) -> Answer:
-    """The choice from the store's evidence, this project's own, or published figures.
+def show(console: Console, answered: Answer) -> None:
+    """The answer for people: in a sentence first."""
+    made = answered.made
 
-    Raises:
-        InputError: no evidence, or nothing keeps to the constraint.
-    """
-    known = look_up(
-        store_url,
-        model_name(policy),
-        model_name(prm),
-        level,
-        benchmark=benchmark,
-        catalog=catalog or load_catalog(),
-        pricing=pricing,
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    console.print(_headline(answered), highlight=False)
+    for line in answered.said:
+        say(line)
+    console.print(_table(answered))
+    if hidden := len(made.alternatives) + 1 - len(answered.shown):
+        console.print(f"and {hidden} more, with --json", highlight=False)
+    if answered.measurement is not None:
+        say(measurement_sentence(answered.measurement, made))
+        for line in answered.buy if answered.measurement.chance > 0 else ():
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    for note in answered.notes:
+        say(f"note: {note}")
+
+
+def _table(answered: Answer) -> Table:
+    """The Pareto front, and whatever else is named."""
+    shown, made = answered.shown, answered.made
+    title = f"the Pareto front (nothing is more accurate for as few {unit_name(made.cost_unit)})"
+    if any(answered.marks(one) for one in shown if one.strategy != made.choice.strategy):
+        title += " and what is named above"
+    rows = [
+        [
+            " ".join([key(c.strategy), *(f"({mark})" for mark in answered.marks(c))]),
+            share(c.predicted_accuracy, c.interval),
+            sources(c.sources),
+            str(c.problems or EMPTY),
+            count(c.cost.generated_tokens),
+            count(c.cost.prm_tokens),
+            count(c.cost.flops),
+            *(EMPTY if n is None else f"{n:.3g}" for n in (c.cost.seconds, c.cost.usd)),
+        ]
+        for c in shown
+    ]
+    columns = [
+        "strategy", f"accuracy [{PERCENT}]", "how", "problems", "generated", "PRM", "FLOPs",
+        "seconds", "USD",
+    ]  # fmt: skip
+    return known_table(title, columns, rows)
+
+
+def _headline(answered: Answer) -> str:
+    """The answer in one sentence."""
+    made, choice = answered.made, answered.made.choice
+    pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
+    problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
+    sure = (
+        ""
+        if made.chance is None
+        else f"; this strategy, taken alone, reaches the target with a chance of {made.chance:.1%}"
     )
-    answered, notes = known.answer(constraint, next_problems)
-    return replace(answered, notes=(*answered.made.notes, *notes))
-
-
-def look_up(
-    store_url: str,
-    policy: str,
-    prm: str | None,
-    level: str,
-    *,
-    benchmark: str | None,
-    catalog: Catalog,
-    pricing: Pricing,
-    read: Reader | None = None,
-) -> Measured | Published:
-    """What is known of a policy and PRM: what was measured, else what others have published.
-
-    Args:
-        store_url: of the store to look in first.
-        policy, prm: names.
-        level: the difficulty.
-        benchmark: what they are asked about; None: whatever was measured.
-        catalog, pricing: sizes and prices.
-        read: gets the evidence; None: `read_basis`.
-
-    Raises:
-        InputError: nothing is known of them.
-    """
-    measured = measured_names(store_url, policy, prm, catalog)
-    if asks_published(store_url, measured, benchmark, catalog.policy(policy) is not None):
-        return published(store_url, policy, prm, level, measured, benchmark, catalog, pricing)
-    if measured is None:
-        raise InputError(_unheard_of(store_url, policy, catalog))
-    policy, prm = measured
-    basis = (read or read_basis)(store_url, policy, prm, pricing, benchmark, catalog)
-    found = _found(basis, policy, prm, level)
-    rows, notes = for_pair(basis.frame, policy, prm), basis.notes
-    if (gain := vote_gain(rows, prm)) is not None:
-        notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
-    return Measured(basis, policy, prm, level, rows, found, notes)
-
-
-def unknown_costs(
-    found: Sequence[StrategyEstimate], rates: Rates, said: Sequence[str]
-) -> list[str]:
-    """What no cost here is known in, beside what is `said`."""
-    return unknown([one.cost for one in found], rates, said=said)
-
-
-def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[StrategyEstimate]:
-    """Every strategy known on a difficulty; InputError where there is none."""
-    found = candidates(basis.frame, policy, prm, level, basis.model, basis.rates)
-    if not found:
-        raise InputError(f"difficulty {level}: there is no evidence on it for policy {policy}")
-    return found
-
-
-def answer(
-    basis: Basis,
-    policy: str,
-    prm: str | None,
-    level: str,
-    constraint: Constraint,
-    next_problems: int = PROBLEMS,
-) -> Answer:
-    """The choice for a difficulty, and what is said of it.
-
-    Raises:
-        InputError: no evidence, or nothing keeps to the constraint.
-    """
-    found = _found(basis, policy, prm, level)
-    made = choose(level, found, constraint, basis.rates)
-    rows = for_pair(basis.frame, policy, prm)
-    return explain(rows, policy, prm, made, found, constraint, next_problems, own=basis.own)
-
-
-def asks_published(
-    store_url: str, measured: tuple[str, str | None] | None, benchmark: str | None, listed: bool
-) -> bool:
-    """Whether published figures answer: of a benchmark that no runs are of, or without any runs of
-    a policy that is `listed` in the catalog."""
-    if benchmark is None:
-        return measured is None and listed
-    return measured is None or not measured_runs.have(store_url, measured[0], benchmark)
-
-
-def published(
-    store_url: str,
-    policy: str,
-    prm: str | None,
-    level: str,
-    measured: tuple[str, str | None] | None,
-    benchmark: str | None,
-    catalog: Catalog,
-    pricing: Pricing,
-) -> Published:
-    """What others have published of a policy and PRM.
-
-    Args:
-        measured: the names of `measured_names`; what was measured of them is left out, and said.
-
-    Raises:
-        InputError: figures are of no single difficulty, or not of this benchmark.
-    """
-    if level != ALL:
-        raise InputError(
-            f"difficulty {level}: published figures are of whole benchmarks; "
-            "leave --difficulty out, or profile and measure"
-        )
-    sized = measured_runs.counted(store_url, policy, prm, catalog)
-    sizes = Rates(
-        policy_parameters=sized.parameters(policy),
-        policy_weights=sized.all_parameters(policy),
-        prm_parameters=None if prm is None else sized.parameters(prm),
-    )
-    rates = pricing.apply(sizes, policy, prm)
-    unused = () if measured is None else tuple(measured_runs.unused(store_url, measured[0]))
-    return Published(policy, prm, ask(policy, prm, benchmark, sized, rates), rates, unused)
-
-
-def _unheard_of(store_url: str, policy: str, catalog: Catalog) -> str:
-    """What to do about a policy that was not measured and is in no catalog."""
-    measured = set(evidence.bundled_policies())
-    if store_exists(store_url):
-        with Store.open(store_url, create=False) as store:
-            measured |= {spec.policy for spec in store.runs() if spec.kind in evidence.KINDS}
-    near = difflib.get_close_matches(policy, sorted(measured | set(catalog.policies)), cutoff=0.6)
-    meant = f"; did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"policy {policy}: there is no evidence on it (measured: {', '.join(sorted(measured))})"
-        f"{meant}; measure it with: apportion profile, apportion measure; "
-        f"or let what others have published answer: --benchmark {DEFAULT_BENCHMARK}"
+        f"[bold]{key(choice.strategy)}[/bold] for {escape(pair)}{problems}: predicted accuracy "
+        f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
+        f"{rests_on(choice)}){sure}"
     )

@@ -17,9 +17,6 @@ from executor.store.store import Store
 from planner.catalog import load_catalog
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
-from planner.cli.commands.recommend import Measured, Published, look_up
-from planner.cli.commands.recommendation import document
-from planner.cli.commands.report import basis_rows, published_data
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.plans.plan import Plan
@@ -29,9 +26,12 @@ from planner.report.advice import card
 from planner.report.document import Block, Cards, Plots, Report, Section, Text
 from planner.report.html import to_fragment
 from planner.report.plain import to_dict
-from planner.service.page.choices import choices, evidence_name
-from planner.usecases.evidence_bundle import Basis, read_basis
-from planner.usecases.stored_models import store_exists
+from planner.service.page.choices import choices
+from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
+from planner.usecases.recommend import MeasuredCandidates, PublishedCandidates, find_candidates
+from planner.usecases.recommend import to_dict as recommendation_to_dict
+from planner.usecases.report import basis_rows, published_data
+from planner.usecases.store_lookup import name_in_plan, store_exists
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.probes import Probes
 
@@ -85,8 +85,8 @@ class Advisor:
         self._pricing = pricing or Pricing()
         # The state of the store is the first argument of each: what is older is never met again.
         self._choices = lru_cache(maxsize=1)(self._find_choices)
-        self._basis = lru_cache(maxsize=4)(self._read_basis)
-        self._known = lru_cache(maxsize=16)(self._look_up)
+        self._bundle = lru_cache(maxsize=4)(self._read_bundle)
+        self._candidates = lru_cache(maxsize=16)(self._find_candidates)
         self._asked = lru_cache(maxsize=64)(self._ask)
         self._documents = lru_cache(maxsize=256)(self._make_document)
         self._answers = lru_cache(maxsize=256)(self._make_answer)
@@ -135,7 +135,7 @@ class Advisor:
                 "no plan is served here, and the estimator of difficulty is part of one: "
                 "choose a difficulty instead"
             )
-        policy, model = evidence_name(self._plan.policy), self._plan.classifier
+        policy, model = name_in_plan(self._plan.policy), self._plan.classifier
         if model is None or model.heads[0].probes > 0:
             raise NotHereError(
                 f"the plan for {policy} cannot tell a difficulty from the text alone: "
@@ -153,13 +153,17 @@ class Advisor:
     def _find_choices(self, _: str) -> dict[str, Any]:
         return choices(self._store_url, self._catalog, self._plan)
 
-    def _read_basis(self, _: str, policy: str, prm: str | None, benchmark: str | None) -> Basis:
-        return read_basis(self._store_url, policy, prm, self._pricing, benchmark, self._catalog)
+    def _read_bundle(
+        self, _: str, policy: str, prm: str | None, benchmark: str | None
+    ) -> EvidenceBundle:
+        return read_evidence_bundle(
+            self._store_url, policy, prm, self._pricing, benchmark, self._catalog
+        )
 
-    def _look_up(
+    def _find_candidates(
         self, state: str, policy: str, prm: str | None, level: str, benchmark: str | None
-    ) -> Measured | Published:
-        return look_up(
+    ) -> MeasuredCandidates | PublishedCandidates:
+        return find_candidates(
             self._store_url,
             policy,
             prm,
@@ -167,40 +171,42 @@ class Advisor:
             benchmark=benchmark,
             catalog=self._catalog,
             pricing=self._pricing,
-            read=lambda _url, name, scorer, _pricing, on, _catalog: self._basis(
+            read=lambda _url, name, scorer, _pricing, on, _catalog: self._bundle(
                 state, name, scorer, on
             ),
         )
 
-    def _ask(self, state: str, asked: Asked) -> tuple[Answer, list[str], ReportData]:
-        """The answer, its notes, and what a report of this one difficulty shows."""
-        known = self._known(state, asked.policy, asked.prm, asked.difficulty, asked.benchmark)
-        answered, notes = known.answer(asked.constraint)
+    def _ask(self, state: str, asked: Asked) -> tuple[Answer, ReportData]:
+        """The answer, and what a report of this one difficulty shows."""
+        known = self._candidates(state, asked.policy, asked.prm, asked.difficulty, asked.benchmark)
+        answered, notes = known.choose(asked.constraint)
         # Curves go beyond the limits: they show what more would buy.
-        shown = replace(_data(known, answered, notes), found={asked.difficulty: known.found})
-        return answered, [*answered.made.notes, *notes], shown
+        shown = replace(_data(known, answered, notes), found={asked.difficulty: known.strategies})
+        return answered, shown
 
     def _make_document(self, state: str, asked: Asked) -> dict[str, Any]:
-        answered, notes, data = self._asked(state, asked)
+        answered, data = self._asked(state, asked)
         title = f"Which strategy, with how much compute: {answered.policy}"
         sections = tuple(_sections(data, asked.constraint))
         report = Report(answered.policy, answered.prm, title, "", sections)
-        record = {"recommendation": document(answered, notes), "report": to_dict(report)}
+        record = {"recommendation": recommendation_to_dict(answered), "report": to_dict(report)}
         made: dict[str, Any] = finite(record)
         return made
 
     def _make_answer(self, state: str, asked: Asked) -> str:
-        _, _, data = self._asked(state, asked)
+        _, data = self._asked(state, asked)
         return to_fragment([Cards(tuple(card(one) for one in data.advice))])
 
     def _make_figures(self, state: str, asked: Asked) -> str:
-        _, _, data = self._asked(state, asked)
+        _, data = self._asked(state, asked)
         return to_fragment(_sections(data, asked.constraint))
 
 
-def _data(known: Measured | Published, answered: Answer, notes: tuple[str, ...]) -> ReportData:
+def _data(
+    known: MeasuredCandidates | PublishedCandidates, answered: Answer, notes: tuple[str, ...]
+) -> ReportData:
     """What a report of one answer shows, of a PRM's rewards and of held-out runs nothing."""
-    if isinstance(known, Published):
+    if isinstance(known, PublishedCandidates):
         return published_data(answered, notes)
     return ReportData(
         policy=answered.policy,
@@ -208,10 +214,10 @@ def _data(known: Measured | Published, answered: Answer, notes: tuple[str, ...])
         advice=[answered],
         found={},
         mix=evidence.difficulty_counts(answered.rows),
-        basis=basis_rows(answered, known.basis.origin),
+        basis=basis_rows(answered, known.bundle.origin),
         rewards=None,
         scores=(),
-        fit=known.basis.metrics,
+        fit=known.bundle.metrics,
         runs=(),
         paired=(),
         notes=notes,

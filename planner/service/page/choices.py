@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePath
 from typing import Any
 
 from executor.store.store import RunSpec, Store
@@ -11,7 +10,7 @@ from planner.catalog import Catalog
 from planner.evidence import gathering as evidence
 from planner.plans.plan import Plan
 from planner.published import figures
-from planner.usecases.stored_models import store_exists
+from planner.usecases.store_lookup import name_in_plan, store_exists
 from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.profiler import BENCHMARK
@@ -54,8 +53,8 @@ def choices(store_url: str, catalog: Catalog, plan: Plan | None) -> dict[str, An
                 }  # fmt: skip
     policies = list(found.values())
     if plan is not None:
-        prm = None if plan.prm is None else evidence_name(plan.prm)
-        default = {"policy": evidence_name(plan.policy), "prm": prm}
+        prm = None if plan.prm is None else name_in_plan(plan.prm)
+        default = {"policy": name_in_plan(plan.policy), "prm": prm}
     else:
         first = policies[0]
         default = {"policy": first["name"], "prm": next(iter(first["prms"]), None)}
@@ -67,11 +66,6 @@ def choices(store_url: str, catalog: Catalog, plan: Plan | None) -> dict[str, An
         "budget": {"least": min(evidence.BUDGETS), "most": max(evidence.BUDGETS)},
         "default": default,
     }
-
-
-def evidence_name(given: str) -> str:
-    """The name that evidence has a model of a plan under: of a folder the last part."""
-    return PurePath(given).name if PurePath(given).is_absolute() else given
 
 
 def _by_policy(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

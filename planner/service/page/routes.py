@@ -24,7 +24,7 @@ from planner.service.monitoring.snapshot import Snapshot
 from planner.service.page.advisor import Advisor, Asked, NotHereError
 from planner.service.page.static import Page
 from planner.service.page.worker import BusyError, Worker
-from planner.usecases.stored_models import difficulty
+from planner.usecases.recommend import check_difficulty
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -53,7 +53,11 @@ class Question(BaseModel):
         """The question as the advisor takes it; InputError where it asks for what there is not."""
         limits = self.model_dump(exclude={"policy", "prm", "difficulty", "benchmark"})
         return Asked(
-            self.policy, self.prm, difficulty(self.difficulty), self.benchmark, Constraint(**limits)
+            self.policy,
+            self.prm,
+            check_difficulty(self.difficulty),
+            self.benchmark,
+            Constraint(**limits),
         )
 
 

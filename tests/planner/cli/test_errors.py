@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from executor.store.store import Store
-from executor.strategy import Majority, Sampling
+from executor.strategy import BestOfN, Majority, Sampling
 from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.plans.serialization import save_plan
@@ -74,8 +74,9 @@ def _classifier(place: Path) -> str:
 
 
 def _plan(place: Path, prm: str | None = None) -> str:
-    """A good plan."""
-    estimate = StrategyEstimate(Majority(4), 0.5, (0.4, 0.6), (5.0, 5.0), Cost(64.0, 9.0, 0.0))
+    """A good plan, whose strategy needs the PRM if it has one."""
+    strategy = Majority(4) if prm is None else BestOfN(4)
+    estimate = StrategyEstimate(strategy, 0.5, (0.4, 0.6), (5.0, 5.0), Cost(64.0, 9.0, 0.0))
     made = plan_with(
         {"all": [estimate]}, policy="smollm2-135m", prm=prm,
         sampling=Sampling(max_tokens=64, max_steps=4, max_step_tokens=64),

@@ -12,7 +12,6 @@ from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import Recommendation
-from planner.cli.commands.plan import _routed
 from planner.costs.cost import Cost, Rates
 from planner.plans.routing_value import (
     MisclassificationRates,
@@ -21,7 +20,8 @@ from planner.plans.routing_value import (
     compare,
     expected,
 )
-from planner.usecases.evidence_bundle import Basis
+from planner.usecases.evidence_bundle import EvidenceBundle
+from planner.usecases.plan import _routed
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.evidence_frames import frame_of, row
 
@@ -174,7 +174,7 @@ def test_the_spread_is_independent_over_difficulties_and_whole_within_one() -> N
 # The plan that is checked
 
 
-def evidence_of(accuracies: dict[str, dict[Strategy, float]]) -> Basis:
+def evidence_of(accuracies: dict[str, dict[Strategy, float]]) -> EvidenceBundle:
     """A hundred problems of each difficulty; a strategy is right on the first so many of them."""
     rows = [
         row(strategy, f"{level}-{i}", i < 100 * accuracy, difficulty=level)
@@ -182,7 +182,7 @@ def evidence_of(accuracies: dict[str, dict[Strategy, float]]) -> Basis:
         for strategy, accuracy in of_strategy.items()
         for i in range(100)
     ]
-    return Basis(frame_of(rows), None, None, Rates(1_000, 500), ())
+    return EvidenceBundle(frame_of(rows), None, None, Rates(1_000, 500), ())
 
 
 QUALITY = Quality(
@@ -195,9 +195,9 @@ SPEC = RunSpec("profile", "policy", None, {})
 
 
 def planned(
-    basis: Basis,
+    bundle: EvidenceBundle,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
-    return _routed(basis, "policy", None, Constraint(), CLASSIFIER, SPEC)
+    return _routed(bundle, "policy", None, Constraint(), CLASSIFIER, SPEC)
 
 
 def test_a_plan_routes_where_that_is_cheaper() -> None:

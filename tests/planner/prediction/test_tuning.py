@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -25,14 +24,13 @@ from planner.evidence.gathering import cells
 from planner.prediction import study as trials_module
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel
+from planner.prediction.persistence import save_model
 from planner.prediction.splits import Kind
 from planner.prediction.tuning import (
     Fit,
     fingerprint,
     fit,
-    load_model,
     rests_on,
-    save_model,
     score_weights,
     tune,
 )
@@ -323,56 +321,3 @@ def test_too_few_problems_are_one_line() -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="evidence on 0 problems"):
         tuned(FRAME[:0])
-
-
-# Kept models
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_read_back_predicts_the_same(fitted: Fit, family: str) -> None:
-    settings = Hyperparameters(family=family, prior_weight=33.0)
-    model = OutcomeModel(**asdict(settings)).fit(CELLS, CELLS["successes"] / CELLS["rows"])
-    kept = Fit(**{**vars_of(fitted), "model": model, "hyperparameters": settings})
-    content, meta = save_model(kept, FRAME)
-    read = load_model(content, json.loads(json.dumps(meta)))
-    assert read.get_params() == model.get_params()
-    for table in (CELLS, CELLS.assign(prm="new")):
-        assert np.array_equal(model.posterior(table), read.posterior(table))
-
-
-def vars_of(fitted: Fit) -> dict[str, Any]:
-    return {name: getattr(fitted, name) for name in Fit.__slots__}
-
-
-def test_a_model_of_other_features_is_refused(fitted: Fit) -> None:
-    content, meta = save_model(fitted, FRAME)
-    del meta["features"]  # as a version that knew other strategies left it
-    with pytest.raises(InputError, match=r"fitted on other features .* apportion fit") as caught:
-        load_model(content, meta)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("foreign", [np.testing.rundocs, os.system], ids=["numpy", "os"])
-def test_a_model_with_foreign_types_is_refused(fitted: Fit, foreign: Any) -> None:
-    _, meta = save_model(fitted, FRAME)
-    with pytest.raises(InputError, match="holds foreign types") as caught:
-        load_model(skops.io.dumps({"model": foreign}), meta)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"no archive", skops.io.dumps({"model": 1})], ids=["empty", "bytes", "dict"]
-)
-def test_bytes_that_are_no_model_are_refused(fitted: Fit, content: bytes) -> None:
-    _, meta = save_model(fitted, FRAME)
-    with pytest.raises(InputError, match="outcome model in the store"):
-        load_model(content, meta)
-
-
-@pytest.mark.parametrize("meta", [{}, {"hyperparameters": {"depth": 3}}], ids=["none", "other"])
-def test_a_model_whose_description_does_not_fit_is_refused(
-    fitted: Fit, meta: dict[str, Any]
-) -> None:
-    content, _ = save_model(fitted, FRAME)
-    with pytest.raises(InputError, match="outcome model in the store: damaged"):
-        load_model(content, meta)

@@ -22,12 +22,13 @@ from executor.run.runner import Executor, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
-from planner.cli.commands import budget
-from planner.cli.commands.plan import make
+from planner.cli.commands import budget as command
 from planner.cli.main import build_parser
 from planner.costs.cost import TOKENS, Cost, Rates
 from planner.plans.plan import Plan
 from planner.plans.serialization import load_plan, save_plan
+from planner.usecases.budget import to_dict
+from planner.usecases.plan import plan as make_plan
 from planner.workloads.allocation import Option, difference
 from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, BudgetReport, Total
 from planner.workloads.workload import Workload
@@ -52,8 +53,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         executor = Executor(policy, SimulatedPrm(0.9), grader, Sampling())
         template = {"user": "{problem}"}
         asyncio.run(profile(executor, PROBLEMS, store, profile_spec(executor, 16, template)))
-    plan, _ = make(url, executor.policy.name, "simulated-prm", Constraint())
-    save_plan(plan, folder / "plan.json")
+    made = make_plan(executor.policy.name, "simulated-prm", store=url)
+    save_plan(made.plan, folder / "plan.json")
     (folder / "mix.toml").write_text("\n".join(f"{level} = {n}" for level, n in MIX.items()))
     (folder / "shares.csv").write_text("difficulty,share\neasy,0.5\nhard,0.5\n")
     lines = (json.dumps({"problem": p.text, "answer": p.answer}) for p in PROBLEMS[:10])
@@ -168,7 +169,7 @@ def test_totals_of_every_unit_are_kept(plan: Plan, unit: str, options: dict[str,
 def test_gpu_hours_count_all_devices_of_an_engine(plan: Plan, place: Path) -> None:
     cost = Cost(100.0, 0.0, 0.0, seconds=3600.0)
     (place / "big.toml").write_text("[assumptions]\nbatch = 1")
-    read = budget.read(
+    read = command.read(
         arguments(place, "--device", "h100-sxm-80gb", "--devices", "4", "--prices",
                   str(place / "big.toml"))
     )  # fmt: skip
@@ -332,10 +333,10 @@ def test_a_plan_that_does_not_route_is_not_divided_by_what_it_names(plan: Plan) 
 def test_people_see_who_gets_what_by_name(routed: Plan) -> None:
     made = BudgetReport.from_plan(routed, WORKLOAD, routed.rates, spend(routed, 0.6))
     console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
-    budget.show(console, made)
+    command.show(console, made)
     text = console.export_text()
     assert "by the difficulty named" in text and "divided by the difficulty named" in text
-    assert len(budget.document(made)["by_name"]) == len(made.by_assigned.parts)  # type: ignore[union-attr]
+    assert len(to_dict(made)["by_name"]) == len(made.by_assigned.parts)  # type: ignore[union-attr]
 
 
 def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:
@@ -361,7 +362,7 @@ def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: P
 def test_queries_have_the_evidences_mix_until_a_plan_was_run_on_them(
     place: Path, plan: Plan
 ) -> None:
-    before = budget.read(arguments(place, workload="queries.jsonl"))
+    before = command.read(arguments(place, workload="queries.jsonl"))
     assert before.queries == 10
     assert before.workload.source == "as in the plan's evidence"
     assert before.workload.shares == Workload.from_counts(plan.rests_on.mix, "").shares
@@ -377,7 +378,7 @@ def test_queries_have_the_evidences_mix_until_a_plan_was_run_on_them(
             return await executor.solve(problem, plan.entry("easy").strategy), {"difficulty": level}
 
         asyncio.run(run_problems(PROBLEMS[:4], solve, store, ran))
-    after = budget.read(arguments(place, workload="queries.jsonl"))
+    after = command.read(arguments(place, workload="queries.jsonl"))
     assert after.queries == 10
     assert after.workload.shares == {"hard": 0.75, "easy": 0.25}
     assert after.workload.source == "of 4 of 10 queries, as runs of plans took them"
@@ -385,9 +386,9 @@ def test_queries_have_the_evidences_mix_until_a_plan_was_run_on_them(
 
 def test_what_people_see_has_every_division_with_its_interval(place: Path, plan: Plan) -> None:
     half = f"{spend(plan, 0.5).amount}"
-    made = budget.read(arguments(place, "--total-tokens", half, "--queries-per-day", "1e6"))
+    made = command.read(arguments(place, "--total-tokens", half, "--queries-per-day", "1e6"))
     console = Console(record=True, width=1000, file=open(os.devnull, "w"))  # noqa: SIM115
-    budget.show(console, made)
+    command.show(console, made)
     text = console.export_text()
     for name in (DIVIDED, EQUAL, CHOSEN):
         low, high = made.divisions[name].interval()

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from executor.errors import InputError
 from executor.strategy import BeamSearch, Greedy, Majority
-from planner.cli.commands.evaluate import budgets_of, read, report, show
+from planner.cli.commands.evaluate import show
 from planner.evaluation.crossfit import held_out_arenas
 from planner.evidence.gathering import cells
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
+from planner.usecases.evaluate import Evaluation, check_budgets, compare_plans, read_evidence
 from tests.helpers.arena import arena_of
 from tests.helpers.command import apportion
 from tests.helpers.command import document as document_of
@@ -27,8 +28,13 @@ ARENA = arena_of({"easy": CHANCES, "hard": CHANCES}, {"easy": 20, "hard": 20},
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    return report([ARENA], [4, 16], 0) | {"trials": 1, "notes": ["a note"]}
+def evaluation() -> Evaluation:
+    return compare_plans([ARENA], [4, 16], 0, trials=1, notes=["a note"])
+
+
+@pytest.fixture(scope="module")
+def document(evaluation: Evaluation) -> dict[str, Any]:
+    return evaluation.to_dict()
 
 
 def test_the_document_has_every_comparison_at_every_budget(document: dict[str, Any]) -> None:
@@ -53,9 +59,9 @@ def test_the_document_has_every_comparison_at_every_budget(document: dict[str, A
     assert {one["against"] for one in document["areas"]} >= {"majority", "rule of thumb (reply)"}
 
 
-def test_it_is_said_in_words(document: dict[str, Any]) -> None:
+def test_it_is_said_in_words(evaluation: Evaluation) -> None:
     console = Console(width=200, record=True, file=StringIO())
-    show(console, document)
+    show(console, evaluation)
     said = console.export_text()
     assert "40 problems, 1 pairs" in said
     assert "regret at 16, mean of 2 cells" in said
@@ -64,11 +70,11 @@ def test_it_is_said_in_words(document: dict[str, Any]) -> None:
 
 
 def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) -> None:
-    frame, sizes, notes = read(f"sqlite:///{tmp_path}/none.db", "lab-0.8m")
+    frame, sizes, notes = read_evidence(f"sqlite:///{tmp_path}/none.db", "lab-0.8m")
     assert set(frame["policy"]) == {"lab-0.8m"}
     assert sizes["lab-0.8m"] == 795_136
     assert any("this project recorded" in note for note in notes)
-    assert budgets_of(frame, None) == [4, 16, 64, 256]
+    assert check_budgets(frame, None) == [4, 16, 64, 256]
 
     def fit(train: Any) -> OutcomeModel:
         table = describe(cells(train), train)
@@ -76,18 +82,18 @@ def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) ->
 
     own = frame[frame["prm"].isin(["", "lab-0.8m-prm"])].reset_index(drop=True)
     [arena] = held_out_arenas(own, fit, sizes)
-    made = report([arena], [16], 0)
-    assert made["problems"] == 400
-    greedy = next(row for row in made["comparisons"] if row["against"] == "greedy")
-    assert greedy["difference"]["low"] > 0
+    made = compare_plans([arena], [16], 0, trials=1)
+    assert made.problems == 400
+    greedy = next(one for one in made.comparisons if one.against == "greedy")
+    assert greedy.difference.low > 0
 
 
 def test_an_unknown_policy_and_bad_budgets_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="policy nobody: there is no evidence"):
-        read(f"sqlite:///{tmp_path}/none.db", "nobody")
-    frame, _, _ = read(f"sqlite:///{tmp_path}/none.db", "smollm2-135m")
+        read_evidence(f"sqlite:///{tmp_path}/none.db", "nobody")
+    frame, _, _ = read_evidence(f"sqlite:///{tmp_path}/none.db", "smollm2-135m")
     with pytest.raises(InputError, match="budget 0: must be"):
-        budgets_of(frame, "4,0")
+        check_budgets(frame, [4, 0])
 
 
 def test_the_command_prints_one_json_document(tmp_path: Path) -> None:

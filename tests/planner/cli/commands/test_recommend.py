@@ -16,17 +16,18 @@ from planner.catalog import load_catalog
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
-from planner.cli.commands.recommend import answer, look_up
-from planner.cli.commands.recommendation import document, show
+from planner.cli.commands.recommend import show
 from planner.costs.pricing import Pricing
-from planner.usecases.evidence_bundle import read_basis
+from planner.usecases.evidence_bundle import read_evidence_bundle
+from planner.usecases.recommend import choose_from_bundle, find_candidates, to_dict
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
 
 
 def asked(constraint: Constraint, level: str = "all") -> Answer:
-    basis = read_basis("sqlite:///no-such-store.db", POLICY, PRM, None)
-    return answer(basis, POLICY, PRM, level, constraint, 20)
+    bundle = read_evidence_bundle("sqlite:///no-such-store.db", POLICY, PRM, None)
+    answered = choose_from_bundle(bundle, POLICY, PRM, level, constraint, 20)
+    return replace(answered, notes=("a note",))
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,13 @@ def answered() -> Answer:
 
 @pytest.fixture(scope="module")
 def told(answered: Answer) -> Any:
-    return json.loads(json.dumps(finite(document(answered, ["a note"])), allow_nan=False))
+    return json.loads(json.dumps(finite(to_dict(answered)), allow_nan=False))
 
 
 def words(answered: Answer) -> str:
     console = Console(width=400)
     with console.capture() as captured:
-        show(console, answered, ["a note"])
+        show(console, answered)
     return captured.get()
 
 
@@ -144,9 +145,9 @@ def test_costs_that_are_known_of_no_row_are_no_columns(answered: Answer) -> None
 
 
 def test_what_gives_them_is_said() -> None:
-    known = look_up("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
+    known = find_candidates("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
                     catalog=load_catalog(), pricing=Pricing())  # fmt: skip
-    notes = known.answer(Constraint(budget=4))[1]
+    notes = known.choose(Constraint(budget=4))[1]
     [said] = [note for note in notes if note.startswith("not known here: ")]
     assert "seconds (" in said and "--device NAME" in said
     assert "USD (" in said and "--usd-per-hour" in said
@@ -159,4 +160,4 @@ def test_under_a_target_the_chance_to_reach_it_is_told() -> None:
     first = words(found).splitlines()[0]
     assert " on medium problems: " in first
     assert first.endswith(f"reaches the target with a chance of {found.made.chance:.1%}")
-    assert document(found, [])["chance_of_target"] == found.made.chance
+    assert to_dict(found)["chance_of_target"] == found.made.chance

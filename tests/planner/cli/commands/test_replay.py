@@ -19,15 +19,16 @@ from executor.problem import question_id
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Score, key
-from planner.cli.commands.replay import (
+from planner.cli.commands.replay import parse_k, show
+from planner.evidence.gathering import gather
+from planner.usecases.replay import (
+    Replay,
     Samples,
-    asked_ks,
-    choose_ks,
+    check_k,
+    choose_k,
     from_bundle,
     from_store,
-    show,
 )
-from planner.evidence.gathering import gather
 from profiling.pools.replay import Pool
 from profiling.pools.stored import pools_of, save_pools, stored_pools
 from profiling.pools.surface import Point, ProblemPool, Surface
@@ -98,13 +99,22 @@ def test_people_see_powers_of_two_with_errors_and_tokens(place: Path) -> None:
     assert "all else is exact" in ended.stdout
 
 
+def chosen(text: str | None, smallest: int) -> list[int]:
+    """The numbers of samples that `--k` gives."""
+    return choose_k(check_k(parse_k(text)), smallest)
+
+
 def test_k_is_what_was_asked_and_never_more_than_every_pool_has() -> None:
-    assert choose_ks(asked_ks(None), 12) == [1, 2, 4, 8]
-    assert choose_ks(asked_ks(None), 1) == [1]
-    assert choose_ks(asked_ks("all"), 4) == [1, 2, 3, 4]
-    assert choose_ks(asked_ks("8,2,2"), 8) == [2, 8]
+    assert chosen(None, 12) == [1, 2, 4, 8]
+    assert chosen(None, 1) == [1]
+    assert chosen("all", 4) == [1, 2, 3, 4]
+    assert chosen("8,2,2", 8) == [2, 8]
     with pytest.raises(InputError, match="--k 16: the smallest pool has 10 samples"):
-        choose_ks(asked_ks("4,16"), 10)
+        chosen("4,16", 10)
+    with pytest.raises(InputError, match="--k 0: must be at least 1"):
+        chosen("4,0", 10)
+    with pytest.raises(InputError, match="must be whole numbers, or all"):
+        check_k([])
 
 
 def test_only_what_the_store_has_is_read_from_it(place: Path, grader: MathGrader) -> None:
@@ -121,7 +131,7 @@ def test_without_a_prm_the_rules_that_need_none_are_replayed(
 ) -> None:
     with Store.open(f"sqlite:///{place}/apportion.db") as store:
         save_pools(*pools_of(store, POLICY), tmp_path / "measured" / "pools", POLICY)
-    monkeypatch.setattr("planner.cli.commands.replay.data_folder", lambda: tmp_path)
+    monkeypatch.setattr("planner.usecases.replay.data_folder", lambda: tmp_path)
     samples = from_bundle(POLICY, None, grader)
     assert samples.prm is None and len(samples.pools) == len(PROBLEMS)
     assert not any(one.pool.scores for one in samples.pools)
@@ -176,7 +186,7 @@ def test_bundled_samples_are_replayed_and_said_to_be(
         [scored] = [spec for spec in store.runs("profile") if spec.prm]
         save_pools(*pools_of(store, POLICY), tmp_path / "measured" / "pools", POLICY)
         kept, _ = stored_pools(store, [scored], grader)
-    monkeypatch.setattr("planner.cli.commands.replay.data_folder", lambda: tmp_path)
+    monkeypatch.setattr("planner.usecases.replay.data_folder", lambda: tmp_path)
     samples = from_bundle(POLICY, PRM, grader)
     assert samples.source == "bundled" and samples.notes
     surfaces = []
@@ -212,5 +222,5 @@ def test_many_k_are_cut_to_what_fits_a_table() -> None:
 def show_lines(samples: Samples, points: list[Point]) -> list[str]:
     """What people see."""
     console = Console(file=io.StringIO(), width=160)
-    show(console, samples, points)
+    show(console, Replay(samples, tuple(points)))
     return console.file.getvalue().splitlines()

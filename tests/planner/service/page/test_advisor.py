@@ -13,9 +13,9 @@ from executor.problem import Problem
 from executor.store.store import RunSpec, Store
 from executor.strategy import Majority, to_dict
 from planner.choice.constraint import Constraint
-from planner.cli.commands import recommend
 from planner.service.page import advisor
 from planner.service.page.advisor import Advisor, Asked, NotHereError
+from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
 from tests.helpers.page_sample import NOWHERE, PLAN, POLICY, PRM
 
 SPEC = RunSpec("measure", "own-policy", None, {"strategy": to_dict(Majority(4))})
@@ -39,11 +39,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The policies whose evidence was read."""
     found: list[str] = []
 
-    def counted(url: str, policy: str, *further: object) -> recommend.Basis:
+    def counted(url: str, policy: str, *further: object) -> EvidenceBundle:
         found.append(policy)
-        return recommend.read_basis(url, policy, *further)  # type: ignore[arg-type]
+        return read_evidence_bundle(url, policy, *further)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(advisor, "read_basis", counted)
+    monkeypatch.setattr(advisor, "read_evidence_bundle", counted)
     return found
 
 

@@ -1,4 +1,4 @@
-"""`apportion plan` from a store of simulated runs: what tells difficulties travels in the plan."""
+"""Plans from a store of simulated runs: what tells difficulties travels in the plan."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
-from planner.choice.recommend import Recommendation
-from planner.cli.commands.plan import make
 from planner.plans.compiled import CompiledPlan
-from planner.plans.plan import Plan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
+from planner.usecases.plan import PlanResult, plan
 from profiling.difficulty.fitting import PROBES
 from profiling.profiler import profile, profile_spec
 
@@ -28,23 +26,21 @@ CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
 
 
 @pytest.fixture(scope="module")
-def made(
-    grader: MathGrader, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Plan, list[Recommendation], str]:
+def made(grader: MathGrader, tmp_path_factory: pytest.TempPathFactory) -> tuple[PlanResult, str]:
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db"
     policy = SimulatedPolicy(CHANCE, 1, wrong_answers=3)
     executor = Executor(policy, SimulatedPrm(0.75), grader, Sampling())
     spec = profile_spec(executor, 16, PromptTemplate().to_dict())
     with Store.open(url) as store:
         asyncio.run(profile(executor, PROBLEMS, store, spec))
-    plan, recommendations = make(url, policy.name, "simulated-prm", Constraint(budget=16))
-    return plan, recommendations, url
+    planned = plan(policy.name, "simulated-prm", constraint=Constraint(budget=16), store=url)
+    return planned, url
 
 
 def test_the_plan_holds_what_tells_a_questions_difficulty(
-    made: tuple[Plan, list[Recommendation], str], tmp_path: Path
+    made: tuple[PlanResult, str], tmp_path: Path
 ) -> None:
-    plan, _, _ = made
+    plan = made[0].plan
     assert plan.routes and plan.classifier is not None
     assert [head.probes for head in plan.classifier.heads] == [0, PROBES]
     assert plan.classifier.problems == len(PROBLEMS)
@@ -57,9 +53,9 @@ def test_the_plan_holds_what_tells_a_questions_difficulty(
 
 
 def test_it_keeps_what_every_difficulty_was_chosen_from(
-    made: tuple[Plan, list[Recommendation], str],
+    made: tuple[PlanResult, str],
 ) -> None:
-    plan, recommendations, _ = made
+    plan, recommendations = made[0].plan, made[0].recommendations
     assert plan.probe_cost is not None and plan.probe_cost.generated > 0
     for one in recommendations:
         probes = 0 if one.difficulty == "all" else PROBES
@@ -70,24 +66,26 @@ def test_it_keeps_what_every_difficulty_was_chosen_from(
         assert pick.cost.to_dict() == pytest.approx(one.choice.cost.to_dict())
 
 
-def test_how_well_it_tells_is_said(made: tuple[Plan, list[Recommendation], str]) -> None:
-    plan, recommendations, _ = made
+def test_how_well_it_tells_is_said(made: tuple[PlanResult, str]) -> None:
+    plan, recommendations = made[0].plan, made[0].recommendations
     assert plan.classifier is not None
     [said] = [note for note in recommendations[-1].notes if note.startswith("from 4 samples")]
     assert f"{plan.classifier.heads[-1].quality.accuracy:.2f}" in said
 
 
 def test_the_same_store_gives_the_same_plan(
-    made: tuple[Plan, list[Recommendation], str],
+    made: tuple[PlanResult, str],
 ) -> None:
-    plan, _, url = made
-    assert make(url, plan.policy, plan.prm, Constraint(budget=16))[0] == plan
+    first, url = made
+    again = plan(first.plan.policy, first.plan.prm, constraint=Constraint(budget=16), store=url)
+    assert again == first
+    assert again.to_dict() == plan_to_dict(first.plan)
 
 
 def test_what_routing_was_decided_by_is_in_the_plan(
-    made: tuple[Plan, list[Recommendation], str],
+    made: tuple[PlanResult, str],
 ) -> None:
-    plan, recommendations, _ = made
+    plan, recommendations = made[0].plan, made[0].recommendations
     routing = plan.rests_on.routing
     assert routing is not None
     assert routing["routes"] == plan.routes

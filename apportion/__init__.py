@@ -1,0 +1,165 @@
+"""Compute-optimal test-time strategies: measure, plan, answer.
+
+The names in `__all__` are what other programs may rely on. Each is imported when it is first used,
+so that `import apportion` takes no time:
+
+    >>> import apportion
+    >>> answer = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard")
+    >>> answer.made.choice.strategy.name
+    'beam_search'
+
+Functions do what the commands of the same names do; they raise `InputError` with one line if their
+caller can mend what is wrong, and `EngineError` if an engine was lost. `Apportion` keeps engines
+loaded between questions.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+TYPE_CHECKING = False  # True to type checkers; importing `typing` would take longer than the rest
+if TYPE_CHECKING:
+    from planner.service.serving import serve as serve  # type: ignore[import-untyped, unused-ignore]
+    from planner.usecases.fit import fit as fit  # type: ignore[import-untyped, unused-ignore]
+    from planner.usecases.fit_prm import fit_prm as fit_prm  # type: ignore[import-untyped, unused-ignore]
+    from planner.usecases.import_runs import import_runs as import_runs  # type: ignore[import-untyped, unused-ignore]
+    from planner.usecases.measure import measure as measure  # type: ignore[import-untyped, unused-ignore]
+    from planner.usecases.profile import profile as profile  # type: ignore[import-untyped, unused-ignore]
+    from planner.usecases.run import run as run  # type: ignore[import-untyped, unused-ignore]
+
+    from executor.answers.grader import Grader as Grader
+    from executor.errors import EngineError as EngineError
+    from executor.errors import InputError as InputError
+    from executor.policies.vllm import Policy as Policy
+    from executor.problem import Problem as Problem
+    from executor.scorers.base import Prm as Scorer
+    from executor.store.store import Store as Store
+    from executor.strategy import AdaptiveMajority as AdaptiveMajority
+    from executor.strategy import BeamSearch as BeamSearch
+    from executor.strategy import BestOfN as BestOfN
+    from executor.strategy import Dvts as Dvts
+    from executor.strategy import Greedy as Greedy
+    from executor.strategy import Majority as Majority
+    from executor.strategy import ParticleFilter as ParticleFilter
+    from executor.strategy import Strategy as Strategy
+    from planner.api import Apportion as Apportion
+    from planner.choice.constraint import Constraint as Constraint
+    from planner.choice.estimate import StrategyEstimate as StrategyEstimate
+    from planner.choice.recommend import Recommendation as Recommendation
+    from planner.costs.pricing import Pricing as Pricing
+    from planner.plans.plan import Plan as Plan
+    from planner.plans.serialization import load_plan as load_plan
+    from planner.plans.serialization import save_plan as save_plan
+    from planner.usecases.budget import budget as budget
+    from planner.usecases.evaluate import evaluate as evaluate
+    from planner.usecases.plan import plan as plan
+    from planner.usecases.recommend import recommend as recommend
+    from planner.usecases.replay import replay as replay
+    from planner.usecases.report import report as report
+    from planner.workloads.budget_report import Total as Total
+    from profiling.difficulty.pass_rate import Difficulty as Difficulty
+
+__all__ = [
+    "AdaptiveMajority",
+    "Apportion",
+    "BeamSearch",
+    "BestOfN",
+    "Constraint",
+    "Difficulty",
+    "Dvts",
+    "EngineError",
+    "Grader",
+    "Greedy",
+    "InputError",
+    "Majority",
+    "ParticleFilter",
+    "Plan",
+    "Policy",
+    "Pricing",
+    "Problem",
+    "Recommendation",
+    "Scorer",
+    "Store",
+    "Strategy",
+    "StrategyEstimate",
+    "Total",
+    "budget",
+    "evaluate",
+    "fit",
+    "fit_prm",
+    "import_runs",
+    "load_plan",
+    "measure",
+    "plan",
+    "profile",
+    "recommend",
+    "replay",
+    "report",
+    "run",
+    "save_plan",
+    "serve",
+]
+
+# Public name: the module that has it, and its name there if that differs.
+_HOMES = {
+    # What commands do
+    "recommend": "planner.usecases.recommend",
+    "profile": "planner.usecases.profile",
+    "measure": "planner.usecases.measure",
+    "import_runs": "planner.usecases.import_runs",
+    "replay": "planner.usecases.replay",
+    "fit": "planner.usecases.fit",
+    "fit_prm": "planner.usecases.fit_prm",
+    "plan": "planner.usecases.plan",
+    "run": "planner.usecases.run",
+    "budget": "planner.usecases.budget",
+    "evaluate": "planner.usecases.evaluate",
+    "report": "planner.usecases.report",
+    "serve": "planner.service.serving",
+    "Apportion": "planner.api",
+    # Values
+    "Constraint": "planner.choice.constraint",
+    "Difficulty": "profiling.difficulty.pass_rate",
+    "Plan": "planner.plans.plan",
+    "load_plan": "planner.plans.serialization",
+    "save_plan": "planner.plans.serialization",
+    "Pricing": "planner.costs.pricing",
+    "Problem": "executor.problem",
+    "Recommendation": "planner.choice.recommend",
+    "StrategyEstimate": "planner.choice.estimate",
+    "Store": "executor.store.store",
+    "Total": "planner.workloads.budget_report",
+    # Strategies
+    "AdaptiveMajority": "executor.strategy",
+    "BeamSearch": "executor.strategy",
+    "BestOfN": "executor.strategy",
+    "Dvts": "executor.strategy",
+    "Greedy": "executor.strategy",
+    "Majority": "executor.strategy",
+    "ParticleFilter": "executor.strategy",
+    "Strategy": "executor.strategy",
+    # Axes that a caller may implement
+    "Grader": "executor.answers.grader",
+    "Policy": "executor.policies.vllm",
+    "Scorer": "executor.scorers.base:Prm",
+    # Errors
+    "EngineError": "executor.errors",
+    "InputError": "executor.errors",
+}
+
+
+if not TYPE_CHECKING:  # else every misspelt name would pass a type checker
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, _, named = _HOMES[name].partition(":")
+        value = getattr(importlib.import_module(module), named or name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -1,0 +1,227 @@
+"""Evaluate: plans against everything else that was measured, on problems held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from executor.answers.grader import MathGrader
+from executor.errors import InputError
+from executor.store.store import Store
+from planner.catalog import load_catalog
+from planner.costs import measured
+from planner.evaluation.comparison import (
+    Area,
+    Comparison,
+    against_oracle,
+    area,
+    compare,
+    families,
+    rules,
+)
+from planner.evaluation.crossfit import Arena, Regret, held_out_arenas, regrets
+from planner.evidence import gathering as evidence
+from planner.prediction.outcome_model import OutcomeModel
+from planner.prediction.splits import FOLDS
+from planner.prediction.tuning import pairs, tune
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.usecases import DEFAULT_STORE
+from planner.usecases.store_lookup import store_exists
+
+_NOTES = (
+    "a problem's difficulty is that of its profile, which has seen its label; "
+    "where questions are routed by probes, some are taken for easier or harder than they are",
+    "what is best in hindsight was chosen on the problems it is judged by: by luck too",
+    "searches are live runs, majority and best-of-N replayed from the profile's samples",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MeanRegret:
+    """Accuracy that plans lose to the best strategies in hindsight, at one budget.
+
+    Attributes:
+        budget: most generations a problem.
+        cells: number of groups of one policy, PRM and difficulty that it is the mean of.
+        naive: against the strategy that was best on the same problems: an upper bound.
+        honest: against the strategy that was best on the other half of them: a lower bound.
+            Both are None without cells.
+    """
+
+    budget: int
+    cells: int
+    naive: float | None
+    honest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Plans beside other ways to spend as much, on problems that they were not made from.
+
+    Attributes:
+        problems: how many.
+        policies_and_prms: the pairs that there is a plan for.
+        comparisons: the plan against one other rule each, at every budget.
+        regret: mean regret at every budget; `regret_cells` is what it is the mean of.
+        areas: mean height of the plan's curve above others, over the logarithm of tokens.
+        trials: Optuna trials of each fold.
+        notes: remarks for people.
+    """
+
+    problems: int
+    policies_and_prms: tuple[tuple[str, str | None], ...]
+    comparisons: tuple[Comparison, ...]
+    regret: tuple[MeanRegret, ...]
+    regret_cells: tuple[Regret, ...]
+    areas: tuple[Area, ...]
+    trials: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document, plain values."""
+        return {
+            "problems": self.problems,
+            "policies_and_prms": [list(pair) for pair in self.policies_and_prms],
+            "folds": FOLDS,
+            "comparisons": [asdict(one) for one in self.comparisons],
+            "regret": [asdict(one) for one in self.regret],
+            "regret_cells": [asdict(one) for one in self.regret_cells],
+            "areas": [asdict(one) for one in self.areas],
+            "trials": self.trials,
+            "notes": list(self.notes),
+        }
+
+
+def evaluate(
+    policy: str | None = None,
+    *,
+    budgets: Sequence[int] | None = None,
+    trials: int = 20,
+    seed: int = 0,
+    store: str = DEFAULT_STORE,
+    reporter: Reporter = SilentReporter(),
+) -> Evaluation:
+    """Make plans fold by fold, and judge each on the problems that it was not made from.
+
+    Reads the evidence of the store, or this project's own if there is no store.
+
+    Args:
+        policy: name of the only policy to look at; None: all that there is evidence on.
+        budgets: most generations a problem; None: those of the evidence but for 1.
+        trials: Optuna trials for each fold, at least 1.
+        seed: base seed of folds, trials and bootstraps.
+        store: SQLAlchemy URL of the store.
+        reporter: receives progress.
+
+    Raises:
+        InputError: too little evidence, or an argument out of range.
+
+    Example:
+        >>> from apportion import evaluate
+        >>> found = evaluate("lab-0.4m", budgets=[4], trials=1)
+        >>> {one.budget for one in found.comparisons}
+        {4}
+    """
+    if trials < 1:
+        raise InputError(f"--trials {trials}: must be at least 1")
+    with reporter.status("gathering evidence"):
+        frame, sizes, notes = read_evidence(store, policy)
+    wanted = check_budgets(frame, budgets)
+    with reporter.progress("planning without each fold", FOLDS) as progress:
+
+        def fit(train: pd.DataFrame) -> OutcomeModel:
+            model = tune(train, trials=trials, random_state=seed)
+            progress(1)
+            return model
+
+        arenas = held_out_arenas(frame, fit, sizes, seed)
+    with reporter.status("comparing"):
+        return compare_plans(arenas, wanted, seed, trials=trials, notes=(*notes, *_NOTES))
+
+
+def read_evidence(
+    store_url: str, policy: str | None
+) -> tuple[pd.DataFrame, dict[str, int], list[str]]:
+    """Evidence of the store, or this project's own without a store; sizes of its models; notes."""
+    sizes: dict[str, int] = {}
+    if store_exists(store_url):
+        catalog = load_catalog()
+        with Store.open(store_url, create=False) as store, MathGrader() as grader:
+            frame = evidence.gather(store, grader, policy)
+            for one, prm in pairs(frame):
+                known = measured.rates(store, one, prm, catalog)
+                for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
+                    if name is not None and size is not None:
+                        sizes[name] = size
+        notes: list[str] = []
+    else:
+        frame, sizes = evidence.bundled(policy), evidence.bundled_sizes()
+        notes = ["on evidence this project recorded on its own problems"]
+    if frame.empty and policy is not None:
+        raise InputError(f"policy {policy}: there is no evidence on it to evaluate by")
+    return frame, sizes, notes
+
+
+def check_budgets(frame: pd.DataFrame, given: Sequence[int] | None) -> list[int]:
+    """Budgets as given, else those of the evidence but for 1.
+
+    Raises:
+        InputError: one is below 1.
+    """
+    budgets = sorted(set(frame["n"]) - {1}) if given is None else given
+    for budget in budgets:
+        if budget < 1:
+            raise InputError(f"budget {budget}: must be a whole number of at least 1")
+    return [int(budget) for budget in budgets]
+
+
+def compare_plans(
+    arenas: Sequence[Arena],
+    budgets: Sequence[int],
+    seed: int,
+    *,
+    trials: int,
+    notes: Sequence[str] = (),
+) -> Evaluation:
+    """Comparisons and regret at every budget, and areas between curves.
+
+    Args:
+        arenas: held-out problems of a policy and PRM each, with the plans for them.
+        budgets: most generations a problem.
+        seed: base seed of the bootstraps.
+        trials: Optuna trials that each plan was made with.
+        notes: remarks for people.
+    """
+    compared: list[Comparison] = []
+    cells: list[Regret] = []
+    for budget in budgets:
+        rows = (compare(arenas, name, rule, budget, seed)
+                for name, rule in rules(arenas, budget).items())  # fmt: skip
+        compared += [row for row in rows if row is not None]
+        compared.append(against_oracle(arenas, budget, seed))
+        cells += [cell for a in arenas for cell in regrets(a, budget, a.planned(budget), seed)]
+    areas = (area(arenas, name, rule, budgets, seed) for name, rule in families(arenas).items())
+    return Evaluation(
+        problems=len({problem for arena in arenas for problem in arena.problems}),
+        policies_and_prms=tuple((arena.policy, arena.prm) for arena in arenas),
+        comparisons=tuple(compared),
+        regret=tuple(_mean_regret(cells, budget) for budget in budgets),
+        regret_cells=tuple(cells),
+        areas=tuple(one for one in areas if one is not None),
+        trials=trials,
+        notes=tuple(notes),
+    )
+
+
+def _mean_regret(cells: Sequence[Regret], budget: int) -> MeanRegret:
+    """Means over the cells of a budget, of accuracy."""
+    mine = [cell for cell in cells if cell.budget == budget]
+    naive, honest = (
+        float(np.mean([getattr(cell, oracle) - cell.plan for cell in mine])) if mine else None
+        for oracle in ("naive", "honest")
+    )
+    return MeanRegret(budget, len(mine), naive, honest)

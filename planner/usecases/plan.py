@@ -1,0 +1,277 @@
+"""Plan: a strategy and a budget for every difficulty, from the evidence of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from executor.answers.grader import MathGrader
+from executor.errors import InputError
+from executor.models.templates import PromptTemplate
+from executor.store.store import RunSpec, Store
+from executor.strategy import Sampling
+from planner.choice.candidates import candidates
+from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate, cost_unit
+from planner.choice.frontier import frontier
+from planner.choice.probe_cost import ProbeCost, Probing
+from planner.choice.recommend import Recommendation, choose
+from planner.costs.pricing import Pricing
+from planner.evidence import gathering as evidence
+from planner.evidence.comparable import comparable, for_pair
+from planner.plans.plan import DEFAULT, Plan, PlanBasis
+from planner.plans.reference import Reference
+from planner.plans.routing_value import (
+    MisclassificationRates,
+    RoutingComparison,
+    compare,
+    expected,
+)
+from planner.plans.serialization import plan_to_dict
+from planner.prediction.tuning import fingerprint
+from planner.report import wording as words
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.usecases import DEFAULT_STORE
+from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
+from planner.usecases.recommend import check_limits_known
+from planner.usecases.store_lookup import model_name
+from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.fitting import PROBES, fit_difficulty
+from profiling.difficulty.pass_rate import LEVELS, Difficulty
+from profiling.profiler import KIND as PROFILE
+from profiling.profiler import STUDY, read_profile
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """A plan, and the recommendations that it is made of.
+
+    Attributes:
+        plan: the record that `apportion.run` and the service follow; `apportion.save_plan`
+            writes it.
+        recommendations: one a difficulty that there is evidence on, and one for all at the end.
+    """
+
+    plan: Plan
+    recommendations: tuple[Recommendation, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document: the plan as its file has it."""
+        return plan_to_dict(self.plan)
+
+
+def plan(
+    policy: str,
+    prm: str | None = None,
+    *,
+    constraint: Constraint = Constraint(),
+    pricing: Pricing = Pricing(),
+    store: str = DEFAULT_STORE,
+    reporter: Reporter = SilentReporter(),
+) -> PlanResult:
+    """Choose a strategy and a budget for every difficulty; starts no engine and writes nothing.
+
+    Args:
+        policy: name of the model that writes, or its folder; the store must have its profile.
+        prm: name of the PRM that scores, or its folder; None: strategies without a PRM only.
+        constraint: limits that every choice must keep to.
+        pricing: devices and prices that costs are counted by.
+        store: SQLAlchemy URL of the store.
+        reporter: receives progress.
+
+    Raises:
+        InputError: there is no evidence, or nothing keeps to the constraint.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from apportion import Constraint, plan, save_plan
+        >>> made = plan("lab-0.4m", "lab-0.4m-prm", constraint=Constraint(budget=8))
+        >>> sorted(made.plan.entries)
+        ['all', 'easy', 'hard', 'medium']
+        >>> save_plan(made.plan, Path("plan.json"))
+    """
+    with reporter.status("planning"):
+        return _plan(policy, prm, constraint, pricing, store)
+
+
+def _plan(
+    policy: str, prm: str | None, constraint: Constraint, pricing: Pricing, store_url: str
+) -> PlanResult:
+    name, prm_name = model_name(policy), model_name(prm)
+    bundle = read_evidence_bundle(store_url, name, prm_name, pricing)
+    check_limits_known(constraint, bundle.rates)
+    with Store.open(store_url, create=False) as store, MathGrader() as grader:
+        spec = _profile_of(store, name, prm_name)
+        held_out = [one for one in read_profile(store, spec) if one.held_out]
+        classifier = fit_difficulty(held_out, grader)
+        reference = Reference.from_profiles(held_out, classifier, grader)
+    made, routes, routing = _routed(bundle, name, prm_name, constraint, classifier, spec)
+    compared = comparable(bundle.frame, name, prm_name)
+    usable = compared.rows
+    *levels, every = made
+    made = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
+    alternatives = _alternatives(bundle, name, prm_name)
+    known = (entry for entries in alternatives.values() for entry in entries)
+    needs_prm = any(entry.strategy.needs_prm for entry in known) or _scores(classifier, spec)
+    made_plan = Plan(
+        policy=_lasting(policy),
+        prm=_lasting(prm) if prm and needs_prm else None,
+        sampling=Sampling(**spec.settings["sampling"]),
+        template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
+        entries={r.difficulty: r.choice.as_recorded() for r in made},
+        classifier=classifier,
+        constraint=constraint,
+        rests_on=PlanBasis(
+            rows=len(usable),
+            problems=int(usable["problem"].nunique()),
+            prm=prm_name,
+            mix=evidence.difficulty_counts(usable),
+            evidence=fingerprint(usable),
+            model=bundle.metrics,
+            routing=None if routing is None else routing.to_dict(),
+        ),
+        frontier={r.difficulty: _recorded(frontier((r.choice, *r.alternatives))) for r in made},
+        rates=bundle.rates,
+        alternatives=alternatives,
+        worth_routing=routes,
+        reference=reference,
+        probe_cost=ProbeCost.from_evidence(usable, PROBES, scored=spec.prm is not None),
+    )
+    return PlanResult(made_plan, tuple(made))
+
+
+def _alternatives(
+    bundle: EvidenceBundle, policy: str, prm: str | None
+) -> dict[str, tuple[StrategyEstimate, ...]]:
+    """All that is known of each difficulty, whatever it costs."""
+    found = (
+        (level, candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates))
+        for level in LEVELS
+    )
+    return {level: _recorded(known) for level, known in found if known}
+
+
+def _recorded(estimates: Iterable[StrategyEstimate]) -> tuple[StrategyEstimate, ...]:
+    """The estimates as a plan file keeps them."""
+    return tuple(one.as_recorded() for one in estimates)
+
+
+def _routed(
+    bundle: EvidenceBundle,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    classifier: DifficultyModel | None,
+    spec: RunSpec,
+) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
+    """Choices that pay for their probes, and whether to probe; not where it would change nothing.
+
+    With the comparison this was decided by; None where there was nothing to decide, or a strategy
+    is not known on a difficulty it may meet.
+    """
+    if classifier is not None:
+        usable = for_pair(bundle.frame, policy, prm)
+        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=spec.prm is not None)
+        probing = Probing(classifier.probes, cost)
+        made = recommendations(bundle, policy, prm, constraint, probing)
+        if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
+            head = classifier.heads[-1]
+            rates = head.quality.named()
+            routing = _compared(bundle, policy, prm, constraint, made, probing, rates)
+            said = () if routing is None else (routing.sentence(),)
+            if routing is None or routing.routes:
+                *levels, every = made
+                notes = (*every.notes, words.difficulty(head), *said)
+                return [*levels, replace(every, notes=notes)], True, routing
+            *levels, every = recommendations(bundle, policy, prm, constraint)
+            return [*levels, replace(every, notes=(*every.notes, *said))], False, routing
+    return recommendations(bundle, policy, prm, constraint), False, None
+
+
+def _compared(
+    bundle: EvidenceBundle,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    made: list[Recommendation],
+    probing: Probing,
+    rates: MisclassificationRates,
+) -> RoutingComparison | None:
+    """The strategies for each difficulty beside that for all; None where nobody can say."""
+    usable = for_pair(bundle.frame, policy, prm)
+    problems = usable[usable["difficulty"].isin(tuple(Difficulty))].drop_duplicates("problem")
+    counted = problems["difficulty"].value_counts(normalize=True)
+    shares = {level.value: float(counted.get(level.value, 0.0)) for level in Difficulty}
+    plain = {
+        level: candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates)
+        for level in shares
+    }
+    unit = cost_unit([choice for found in plain.values() for choice in found])
+    alone = {level: {c.strategy: c for c in found} for level, found in plain.items()}
+    probed = {
+        level: {c.strategy: probing.charge(c, bundle.rates) for c in found}
+        for level, found in plain.items()
+    }
+    every = made[-1].choice.strategy
+    named = {r.difficulty: r.choice.strategy for r in made}
+    routes = {level: named.get(level, every) for level in shares}
+    routed = expected(routes, probed, shares, rates, unit)
+    single = expected(dict.fromkeys(shares, every), alone, shares, rates, unit)
+    if routed is None or single is None:
+        return None
+    return compare(routed, single, every, unit, constraint)
+
+
+def recommendations(
+    bundle: EvidenceBundle,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    probing: Probing | None = None,
+) -> list[Recommendation]:
+    """One for every difficulty there is evidence on, and one for all.
+
+    With `probing`, choices for a difficulty pay for the probes that find it out.
+    """
+    made = []
+    for level in LEVELS:
+        found = candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates)
+        if probing is not None and level != DEFAULT:
+            found = [probing.charge(choice, bundle.rates) for choice in found]
+        if found:
+            chosen = choose(level, found, constraint, bundle.rates)
+            if probing is not None and level != DEFAULT:
+                said = f"tokens include what {probing.probes} probe samples add"
+                chosen = replace(chosen, notes=(*chosen.notes, said))
+            made.append(chosen)
+    if not made or made[-1].difficulty != DEFAULT:
+        raise InputError(f"policy {policy}: there is no evidence to plan from")
+    return made
+
+
+def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
+    """The profile with most problems, the PRM's own before one without."""
+    profiles = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
+    fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
+    if any(STUDY in s.settings for s in fitting):
+        raise InputError(
+            f"policy {policy}: its samples are imported, and nothing says how its questions were "
+            "put; a plan needs a profile of your own: run apportion profile"
+        )
+    if not fitting:
+        raise InputError(f"policy {policy}: has no profile in this store; run apportion profile")
+    return max(
+        fitting, key=lambda s: (s.prm == prm, sum(1 for _ in store.outcomes(s, samples=False)))
+    )
+
+
+def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
+    """Whether the classifier was trained on rewards, which probes then need too."""
+    return classifier is not None and spec.prm is not None
+
+
+def _lasting(model: str) -> str:
+    """A folder by its full path: plans are run from anywhere."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

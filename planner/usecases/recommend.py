@@ -1,0 +1,410 @@
+"""Recommend a strategy from evidence alone: measured runs, else published figures."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from executor.errors import InputError
+from executor.store.store import Store
+from planner.catalog import Catalog, load_catalog
+from planner.choice.answer import Answer, explain, of_choice
+from planner.choice.candidates import candidates
+from planner.choice.cheaper import sentence as less_words
+from planner.choice.constraint import Constraint, unknown
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.next_measurement import PROBLEMS
+from planner.choice.recommend import choose
+from planner.choice.scorer_verdict import vote_gain
+from planner.costs.cost import Rates
+from planner.costs.pricing import Pricing
+from planner.evidence import gathering as evidence
+from planner.evidence.comparable import for_pair
+from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
+from planner.report import scorer_wording as prm_words
+from planner.usecases import DEFAULT_STORE, store_lookup
+from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
+from planner.usecases.store_lookup import model_name, names_in_evidence, store_exists
+from profiling.difficulty.pass_rate import ALL, LEVELS
+
+BundleReader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], EvidenceBundle]
+"""Reads evidence; its arguments are those of `read_evidence_bundle`."""
+
+
+def recommend(
+    policy: str,
+    prm: str | None = None,
+    *,
+    difficulty: str = ALL,
+    benchmark: str | None = None,
+    constraint: Constraint = Constraint(),
+    pricing: Pricing = Pricing(),
+    catalog: Path | None = None,
+    next_problems: int = PROBLEMS,
+    store: str = DEFAULT_STORE,
+) -> Answer:
+    """Choose a strategy and a budget for a policy, from evidence alone; starts no engine.
+
+    Evidence of the store answers first, then this project's own, then published figures.
+
+    Args:
+        policy: name of the model that writes, or its folder.
+        prm: name of the PRM that scores, or its folder; None: strategies without a PRM only.
+        difficulty: `easy`, `medium`, `hard` or `all`.
+        benchmark: problem set that is asked about; None: whatever was measured.
+        constraint: limits that the choice must keep to.
+        pricing: devices and prices that costs are counted by.
+        catalog: TOML file of models besides the project's own.
+        next_problems: number of problems of the measurement that the answer proposes.
+        store: SQLAlchemy URL of the store; it need not exist.
+
+    Returns:
+        The choice with its alternatives, runner-up, Pareto front, evidence and notes.
+
+    Raises:
+        InputError: there is no evidence, or nothing keeps to the constraint.
+
+    Example:
+        >>> from apportion import Constraint, recommend
+        >>> answer = recommend("lab-0.8m", "lab-0.8m-prm", constraint=Constraint(budget=16))
+        >>> answer.made.choice.strategy.n <= 16
+        True
+    """
+    known = find_candidates(
+        store,
+        model_name(policy),
+        model_name(prm),
+        check_difficulty(difficulty),
+        benchmark=benchmark,
+        catalog=load_catalog(catalog),
+        pricing=pricing,
+    )
+    return known.choose(constraint, next_problems)[0]
+
+
+def to_dict(answer: Answer) -> dict[str, Any]:
+    """The JSON document of an answer: the keys of the command line's contract, plain values."""
+    made, second = answer.made, answer.second
+    choice = made.choice.to_dict()
+    return {
+        "policy": answer.policy,
+        "prm": answer.prm,
+        "difficulty": made.difficulty,
+        "strategy": dict.fromkeys(("name", "n", "width", "score", "vote")) | choice["strategy"],
+        "predicted_accuracy": choice["predicted_accuracy"],
+        "interval": choice["interval"],
+        "chance_of_target": made.chance,
+        "cost": choice["cost"],
+        "alternatives": [other.to_dict() for other in made.alternatives],
+        "runner_up": None if second is None else second.to_dict(str(answer.why)),
+        "cheaper": None
+        if answer.less is None
+        else answer.less.to_dict(less_words(answer.less, made)),
+        "pareto": [one.to_dict() for one in made.pareto],
+        "cost_unit": made.cost_unit,
+        "next_measurement": None
+        if answer.measurement is None
+        else answer.measurement.to_dict(answer.buy),
+        "efficiency_gain": {unit: gain.to_dict() for unit, gain in answer.gains.items()},
+        "evidence": [*_kinds_of_evidence(answer.rows), *answer.published],
+        "notes": list(answer.notes),
+    }
+
+
+def _kinds_of_evidence(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The evidence of an answer, a record a kind."""
+    groups = rows.groupby(["source", "name", "prm"], as_index=False).agg(
+        rows=("accuracy", "size"), problems=("problem", "nunique")
+    )
+    return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
+
+
+# Candidates: every strategy that something is known of
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCandidates:
+    """The strategies that were measured with a policy and PRM, before any constraint.
+
+    Attributes:
+        bundle: the evidence.
+        policy, prm: names as evidence has them.
+        difficulty: `easy`, `medium`, `hard` or `all`.
+        rows: the evidence on this policy and PRM.
+        strategies: every strategy known, with its estimates.
+        notes: remarks for people on the evidence.
+    """
+
+    bundle: EvidenceBundle
+    policy: str
+    prm: str | None
+    difficulty: str
+    rows: pd.DataFrame
+    strategies: Sequence[StrategyEstimate]
+    notes: tuple[str, ...]
+
+    def choose(
+        self, constraint: Constraint, next_problems: int = PROBLEMS
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """The choice under a constraint.
+
+        Returns:
+            The answer, with all notes; and those of its notes that are about the evidence.
+
+        Raises:
+            InputError: nothing keeps to the constraint.
+        """
+        check_limits_known(constraint, self.bundle.rates)
+        made = choose(self.difficulty, list(self.strategies), constraint, self.bundle.rates)
+        answer = explain(
+            self.rows,
+            self.policy,
+            self.prm,
+            made,
+            self.strategies,
+            constraint,
+            next_problems,
+            own=self.bundle.own,
+        )
+        return _with_notes(answer, self.notes, self.strategies, self.bundle.rates)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCandidates:
+    """The strategies with published figures for a policy and PRM, before any constraint.
+
+    Attributes:
+        policy, prm: names.
+        figures: the strategies, and the figures behind them.
+        rates: prices of a token.
+        unused: notes on runs that were measured and are left out.
+    """
+
+    policy: str
+    prm: str | None
+    figures: PublishedAnswer
+    rates: Rates
+    unused: tuple[str, ...] = ()
+
+    @property
+    def strategies(self) -> Sequence[StrategyEstimate]:
+        """Every strategy known, with its estimates."""
+        return self.figures.choices
+
+    def choose(
+        self, constraint: Constraint, next_problems: int = PROBLEMS
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """The choice under a constraint.
+
+        The answer proposes no measurement of `next_problems` and names no gain over majority vote:
+        both need outcomes by problem, and figures are of whole benchmarks.
+
+        Returns:
+            The answer, with all notes; and those of its notes that are about the evidence.
+
+        Raises:
+            InputError: nothing keeps to the constraint.
+        """
+        check_limits_known(constraint, self.rates)
+        made = choose(ALL, list(self.strategies), constraint, self.rates)
+        answer = of_choice(
+            self.policy,
+            self.prm,
+            evidence.no_rows(),
+            made,
+            constraint,
+            self.figures.contrast,
+            published=self.figures.evidence,
+        )
+        notes = (
+            *self.unused,
+            *self.figures.printed(made.choice, answer.shown),
+            *self.figures.notes,
+            *self.rates.notes(),
+        )
+        return _with_notes(answer, notes, self.strategies, self.rates)
+
+
+def _with_notes(
+    answer: Answer, notes: tuple[str, ...], strategies: Sequence[StrategyEstimate], rates: Rates
+) -> tuple[Answer, tuple[str, ...]]:
+    """An answer with the notes on its evidence, and these notes."""
+    notes = (*notes, *unknown_costs(strategies, rates, notes))
+    return replace(answer, notes=(*answer.made.notes, *notes)), notes
+
+
+def find_candidates(
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    difficulty: str,
+    *,
+    benchmark: str | None,
+    catalog: Catalog,
+    pricing: Pricing,
+    read: BundleReader | None = None,
+) -> MeasuredCandidates | PublishedCandidates:
+    """Every strategy that is known for a policy and PRM: measured, else published by others.
+
+    Args:
+        store_url: SQLAlchemy URL of the store to look in first.
+        policy, prm: names.
+        difficulty: `easy`, `medium`, `hard` or `all`.
+        benchmark: problem set that is asked about; None: whatever was measured.
+        catalog: sizes of models.
+        pricing: devices and prices.
+        read: reads the evidence; None: `read_evidence_bundle`.
+
+    Raises:
+        InputError: nothing is known of them.
+    """
+    names = names_in_evidence(store_url, policy, prm, catalog)
+    if uses_published(store_url, names, benchmark, catalog.policy(policy) is not None):
+        return published_candidates(
+            store_url, policy, prm, difficulty, names, benchmark, catalog, pricing
+        )
+    if names is None:
+        raise InputError(_no_evidence(store_url, policy, catalog))
+    policy, prm = names
+    bundle = (read or read_evidence_bundle)(store_url, policy, prm, pricing, benchmark, catalog)
+    strategies = _measured_strategies(bundle, policy, prm, difficulty)
+    rows, notes = for_pair(bundle.frame, policy, prm), bundle.notes
+    if (gain := vote_gain(rows, prm)) is not None:
+        notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
+    return MeasuredCandidates(bundle, policy, prm, difficulty, rows, strategies, notes)
+
+
+def choose_from_bundle(
+    bundle: EvidenceBundle,
+    policy: str,
+    prm: str | None,
+    difficulty: str,
+    constraint: Constraint,
+    next_problems: int = PROBLEMS,
+) -> Answer:
+    """The choice for a difficulty, without notes on the evidence.
+
+    Raises:
+        InputError: no evidence, or nothing keeps to the constraint.
+    """
+    strategies = _measured_strategies(bundle, policy, prm, difficulty)
+    made = choose(difficulty, strategies, constraint, bundle.rates)
+    rows = for_pair(bundle.frame, policy, prm)
+    return explain(rows, policy, prm, made, strategies, constraint, next_problems, own=bundle.own)
+
+
+def uses_published(
+    store_url: str, names: tuple[str, str | None] | None, benchmark: str | None, listed: bool
+) -> bool:
+    """Whether published figures answer.
+
+    They do for a benchmark that no runs are of; and for a policy without runs, if it is in the
+    catalog.
+
+    Args:
+        store_url: SQLAlchemy URL of the store.
+        names: policy and PRM by `names_in_evidence`.
+        benchmark: problem set that is asked about, or None.
+        listed: whether the policy is in the catalog.
+    """
+    if benchmark is None:
+        return names is None and listed
+    return names is None or not store_lookup.has_runs_on(store_url, names[0], benchmark)
+
+
+def published_candidates(
+    store_url: str,
+    policy: str,
+    prm: str | None,
+    difficulty: str,
+    names: tuple[str, str | None] | None,
+    benchmark: str | None,
+    catalog: Catalog,
+    pricing: Pricing,
+) -> PublishedCandidates:
+    """The strategies that others have published figures of, for a policy and PRM.
+
+    Args:
+        names: policy and PRM by `names_in_evidence`; a note says that their runs are left out.
+
+    Raises:
+        InputError: figures are of no single difficulty, or not of this benchmark.
+    """
+    if difficulty != ALL:
+        raise InputError(
+            f"difficulty {difficulty}: published figures are of whole benchmarks; "
+            "leave --difficulty out, or profile and measure"
+        )
+    sized = store_lookup.with_counted_sizes(store_url, policy, prm, catalog)
+    sizes = Rates(
+        policy_parameters=sized.parameters(policy),
+        policy_weights=sized.all_parameters(policy),
+        prm_parameters=None if prm is None else sized.parameters(prm),
+    )
+    rates = pricing.apply(sizes, policy, prm)
+    unused = () if names is None else tuple(store_lookup.notes_on_unused_runs(store_url, names[0]))
+    figures = ask(policy, prm, benchmark, sized, rates)
+    return PublishedCandidates(policy, prm, figures, rates, unused)
+
+
+def _measured_strategies(
+    bundle: EvidenceBundle, policy: str, prm: str | None, difficulty: str
+) -> list[StrategyEstimate]:
+    """Every strategy measured on a difficulty; InputError if there is none."""
+    found = candidates(bundle.frame, policy, prm, difficulty, bundle.model, bundle.rates)
+    if not found:
+        raise InputError(f"difficulty {difficulty}: there is no evidence on it for policy {policy}")
+    return found
+
+
+# Checks
+
+
+def check_difficulty(name: str) -> str:
+    """`name`, if it is a difficulty or `all`.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if name not in LEVELS:
+        raise InputError(f"difficulty {name!r}: must be one of {', '.join(LEVELS)}")
+    return name
+
+
+def check_limits_known(constraint: Constraint, rates: Rates) -> None:
+    """Refuse a limit on a quantity that is not known here, even of strategies without a PRM.
+
+    Raises:
+        InputError: there is such a limit.
+    """
+    for name in ("flops", "seconds", "usd"):
+        limited = getattr(constraint, f"max_{name}") is not None
+        if limited and (why := rates.missing(name, scored=False)):
+            raise InputError(f"--max-{name}: {why}")
+
+
+def unknown_costs(
+    strategies: Sequence[StrategyEstimate], rates: Rates, said: Sequence[str]
+) -> list[str]:
+    """Notes on costs that are not known of any strategy, besides the notes `said` already."""
+    return unknown([one.cost for one in strategies], rates, said=said)
+
+
+def _no_evidence(store_url: str, policy: str, catalog: Catalog) -> str:
+    """A message for a policy that was not measured and is in no catalog: what to do about it."""
+    measured = set(evidence.bundled_policies())
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            measured |= {spec.policy for spec in store.runs() if spec.kind in evidence.KINDS}
+    near = difflib.get_close_matches(policy, sorted(measured | set(catalog.policies)), cutoff=0.6)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"policy {policy}: there is no evidence on it (measured: {', '.join(sorted(measured))})"
+        f"{meant}; measure it with: apportion profile, apportion measure; "
+        f"or let what others have published answer: --benchmark {DEFAULT_BENCHMARK}"
+    )

@@ -1,0 +1,201 @@
+"""Replay: the accuracy of every vote at every number of samples, from stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Literal
+
+import numpy as np
+
+from executor.answers.grader import MathGrader
+from executor.errors import InputError
+from executor.resources import data_folder
+from executor.store.store import Store
+from planner.evidence import gathering as evidence
+from planner.runtime.reporter import Reporter, SilentReporter
+from planner.usecases import DEFAULT_STORE
+from planner.usecases.store_lookup import model_name, only_policy, prms_of, store_exists
+from profiling.pools.replay import ORDERS
+from profiling.pools.stored import load_pools, prms_in, saved_policies, saved_pools, stored_pools
+from profiling.pools.surface import Point, ProblemPool, Surface
+from profiling.profiler import KIND as PROFILE
+
+SampleCounts = Sequence[int] | Literal["all"] | None
+"""How many samples are drawn: some numbers, all that there are, or (None) the powers of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of a policy, and the place that they are from.
+
+    Attributes:
+        policy, prm: names; `prm` is None if the samples are replayed without scores.
+        source: `store` or `bundled`.
+        pools: the samples, a pool a problem.
+        notes: remarks for people.
+    """
+
+    policy: str
+    prm: str | None
+    source: str
+    pools: Sequence[ProblemPool]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The accuracy surface of samples.
+
+    Attributes:
+        samples: what was replayed.
+        points: expected accuracy and tokens by difficulty, rule and number of samples k.
+    """
+
+    samples: Samples
+    points: tuple[Point, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document, plain values."""
+        samples = self.samples
+        sizes = [len(one.pool) for one in samples.pools]
+        return {
+            "policy": samples.policy,
+            "prm": samples.prm,
+            "source": samples.source,
+            "problems": len(sizes),
+            "samples": {"fewest": min(sizes), "most": max(sizes)},
+            "orders": ORDERS,
+            "surface": [point.to_dict() for point in self.points],
+            "notes": list(samples.notes),
+        }
+
+
+def replay(
+    policy: str | None = None,
+    prm: str | None = None,
+    *,
+    k: SampleCounts = None,
+    store: str = DEFAULT_STORE,
+    reporter: Reporter = SilentReporter(),
+) -> Replay:
+    """Compute the accuracy of every vote at every number of samples; runs no model.
+
+    Samples of the store's profiles are replayed, else those that this project recorded.
+
+    Args:
+        policy: name of the model that wrote the samples; None: the only one in the store.
+        prm: name of the PRM that scored them; None: the only one, and of several none.
+        k: numbers of samples, `"all"`, or None for the powers of two.
+        store: SQLAlchemy URL of the store; it need not exist.
+        reporter: receives progress.
+
+    Raises:
+        InputError: there are no such samples, or fewer than asked for.
+
+    Example:
+        >>> from apportion import replay
+        >>> surface = replay("lab-0.8m", "lab-0.8m-prm", k=[1, 4])
+        >>> {point.k for point in surface.points}
+        {1, 4}
+    """
+    asked = check_k(k)
+    policy, prm = model_name(policy), model_name(prm)
+    with reporter.status("reading samples"), MathGrader() as grader:
+        samples = from_store(store, policy, prm, grader) or from_bundle(policy, prm, grader)
+    if not samples.pools:
+        raise InputError(f"policy {samples.policy}: no problem has samples to replay")
+    sizes = [len(one.pool) for one in samples.pools]
+    surface = Surface(np.array(choose_k(asked, min(sizes))))
+    with reporter.progress("replaying", len(sizes)) as progress:
+        for one in samples.pools:
+            surface.add(one)
+            progress(1)
+    return Replay(samples, tuple(surface.points()))
+
+
+def check_k(k: SampleCounts) -> SampleCounts:
+    """Numbers of samples in rising order, each once; `"all"` and None as they are.
+
+    Raises:
+        InputError: there are none, or one is below 1.
+    """
+    if k is None or k == "all":
+        return k
+    if not k or isinstance(k, str):
+        raise InputError(f"--k {k!r}: must be whole numbers, or all")
+    if min(k) < 1:
+        raise InputError(f"--k {min(k)}: must be at least 1")
+    return sorted(set(k))
+
+
+def choose_k(asked: SampleCounts, smallest: int) -> list[int]:
+    """The numbers of samples to replay.
+
+    Every pool must have so many, or problems would change with k.
+
+    Args:
+        asked: as `check_k` returns it.
+        smallest: number of samples of the smallest pool.
+
+    Raises:
+        InputError: the smallest pool has fewer than asked for.
+    """
+    if asked is None:
+        return list(takewhile(lambda k: k <= smallest, (2**power for power in range(63))))
+    if isinstance(asked, str):
+        return list(range(1, smallest + 1))
+    if asked[-1] > smallest:
+        raise InputError(f"--k {asked[-1]}: the smallest pool has {smallest} samples")
+    return list(asked)
+
+
+def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader) -> Samples | None:
+    """The samples of the store's profiles; None where it has none of this policy."""
+    if not store_exists(url):
+        return None
+    with Store.open(url, create=False) as store:
+        specs = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
+        if not any(policy in (None, spec.policy) for spec in specs):
+            return None
+        policy = only_policy(specs, policy)
+        prms = prms_of(specs, policy)
+        if prm is None and len(prms) == 1:
+            (prm,) = prms
+        of_policy = [spec for spec in specs if spec.policy == policy]
+        chosen = [spec for spec in of_policy if prm in (None, spec.prm)]
+        if not chosen:
+            known = ", ".join(prms) or "none"
+            raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
+        pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
+        study = evidence.study_of(store.runs(), policy)
+    notes = [f"{left_out} problems are left out: the PRM was trained on them"] if left_out else []
+    if study is not None:
+        notes.append(f"from imported samples, as graded by {study}")
+    return Samples(policy, prm, "store", pools, (*notes, *_unscored(prm, prms)))
+
+
+def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samples:
+    """Samples this project recorded."""
+    folder = data_folder() / "measured" / "pools"
+    known = saved_policies(folder)
+    if policy not in known:
+        what = "--policy: must be given" if policy is None else f"policy {policy}: has no samples"
+        raise InputError(
+            f"{what}; apportion profile draws some, and bundled are those of {', '.join(known)}"
+        )
+    frame, _ = load_pools(folder, policy)
+    prms = prms_in(frame)
+    if prm is not None and prm not in prms:
+        raise InputError(f"--prm {prm}: it has not scored {policy}; bundled are {', '.join(prms)}")
+    note = "from samples this project recorded; profile yours for an answer of your own"
+    pools = list(saved_pools(frame, prm, grader))
+    return Samples(policy, prm, "bundled", pools, (note, *_unscored(prm, prms)))
+
+
+def _unscored(prm: str | None, prms: Sequence[str]) -> list[str]:
+    """Which PRMs could have been named where none was."""
+    return (
+        [f"no rule with a score: give --prm, one of {', '.join(prms)}"] if prms and not prm else []
+    )

@@ -1,0 +1,178 @@
+"""Look-ups in a store: whether it exists, by which names it knows models, which runs it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import overload
+
+from sqlalchemy.engine import make_url
+
+from executor.errors import InputError
+from executor.problem import problem_uid
+from executor.servers.address import read_address
+from executor.store.store import RunSpec, Store
+from planner.catalog import Catalog
+from planner.costs import measured
+from planner.evidence import gathering as evidence
+from profiling.profiler import BENCHMARK
+
+# The store itself
+
+
+def store_exists(store_url: str) -> bool:
+    """Whether there is a store to read.
+
+    False for an SQLite file that does not exist, and for a database in memory, which holds only
+    what its own process has put there. Other databases are taken to exist: `Store.open` says what
+    is wrong with them.
+    """
+    try:
+        parsed = make_url(store_url)
+    except Exception:
+        return True
+    if parsed.get_backend_name() != "sqlite":
+        return True
+    return parsed.database is not None and Path(parsed.database).is_file()
+
+
+def store_name(store_url: str) -> str:
+    """The name of a store for people, without its password."""
+    parsed = make_url(store_url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return Path(parsed.database).name
+    return parsed.render_as_string(hide_password=True)
+
+
+# Names of models
+
+
+@overload
+def model_name(given: str) -> str: ...
+@overload
+def model_name(given: None) -> None: ...
+def model_name(given: str | None) -> str | None:
+    """The name that evidence has for a model: the last part of a folder's path, else as given.
+
+    Raises:
+        InputError: an address of a server was given; evidence goes by its model's name.
+    """
+    if given is None:
+        return None
+    if (address := read_address(given)) is not None:
+        raise InputError(f"{address}: evidence goes by a model's name; give that")
+    return Path(given).resolve().name if Path(given).is_dir() else given
+
+
+def name_in_plan(model: str) -> str:
+    """The name that evidence has for a model of a plan, which holds folders by their full path."""
+    return PurePath(model).name if PurePath(model).is_absolute() else model
+
+
+def names_in_evidence(
+    store_url: str, policy: str, prm: str | None, catalog: Catalog
+) -> tuple[str, str | None] | None:
+    """The names by which the store, or this project's own evidence, knows a policy and a PRM.
+
+    A run of a catalog's model is stored under its hub id. None if the policy was not measured.
+    """
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            # Answers to questions of the day (`apportion run`) have no references to judge by.
+            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
+        policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
+        for name in catalog.names(policy):
+            if name in policies:
+                scorers = () if prm is None else catalog.names(prm)
+                return name, next((one for one in scorers if one in prms), prm)
+    return (policy, prm) if policy in evidence.bundled_policies() else None
+
+
+def only_pair(
+    runs: Sequence[RunSpec], policy: str | None, prm: str | None
+) -> tuple[str, str | None]:
+    """Policy and PRM as given, else the only ones of these runs.
+
+    Raises:
+        InputError: none is given, and the runs have none or several.
+    """
+    policy = only_policy(runs, policy)
+    prms = prms_of(runs, policy)
+    if prm is None and len(prms) > 1:
+        raise InputError(f"--prm: must be given; the store knows {', '.join(prms)}")
+    return policy, prm or (prms[0] if prms else None)
+
+
+def only_policy(runs: Sequence[RunSpec], policy: str | None) -> str:
+    """The policy as given, else the only one of these runs.
+
+    Raises:
+        InputError: none is given, and the runs have none or several.
+    """
+    policies = sorted({spec.policy for spec in runs})
+    if policy is None:
+        if len(policies) != 1:
+            known = ", ".join(policies) or "none"
+            raise InputError(f"--policy: must be given; the store knows {known}")
+        (policy,) = policies
+    return policy
+
+
+def prms_of(runs: Sequence[RunSpec], policy: str) -> list[str]:
+    """The PRMs that scored a policy in these runs, in order of their names."""
+    return sorted({spec.prm for spec in runs if spec.prm and spec.policy == policy})
+
+
+# Runs of a policy
+
+
+def with_counted_sizes(store_url: str, policy: str, prm: str | None, catalog: Catalog) -> Catalog:
+    """The catalog with the sizes of a policy and PRM as they were counted in checkpoints."""
+    bundled = evidence.bundled_sizes()
+    sizes = {name: bundled.get(name) for name in (policy, prm) if name is not None}
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            for name in sizes:
+                counts = (measured.size(store, one) for one in catalog.names(name))
+                sizes[name] = next((size for size in counts if size), sizes[name])
+    if (size := sizes[policy]) is not None:
+        catalog = catalog.with_policy(policy, size)
+    if prm is not None and (size := sizes[prm]) is not None:
+        catalog = catalog.with_prm(prm, size)
+    return catalog
+
+
+def has_runs_on(store_url: str, policy: str, benchmark: str) -> bool:
+    """Whether some of the store's evidence on a policy is from this benchmark."""
+    if not store_exists(store_url):
+        return False
+    with Store.open(store_url, create=False) as store:
+        return any(spec.settings.get(BENCHMARK) == benchmark for spec in _runs(store, policy))
+
+
+def notes_on_unused_runs(store_url: str, policy: str) -> list[str]:
+    """A note that an answer from published figures leaves out what was measured of its policy."""
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            problems = {
+                problem_uid(stored.outcome.problem)
+                for spec in _runs(store, policy)
+                for stored in store.outcomes(spec, samples=False)
+            }
+        if problems:
+            return [_unused(f"{store_name(store_url)} has runs", policy, len(problems))]
+    count = evidence.bundled(policy)["problem"].nunique()
+    return [_unused("there are this project's own runs", policy, count)] if count else []
+
+
+def _runs(store: Store, policy: str) -> list[RunSpec]:
+    """The runs that are evidence on a policy."""
+    current = evidence.current(store.runs())
+    return [spec for spec in current if spec.policy == policy and spec.kind in evidence.KINDS]
+
+
+def _unused(runs: str, policy: str, problems: int) -> str:
+    return (
+        f"not used: {runs} of {policy} on {problems} problem{'s' if problems > 1 else ''}; "
+        "leave --benchmark out for an answer from them"
+    )
