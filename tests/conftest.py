@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from executor.answers.grader import MathGrader
 from executor.loading import resolve
 
 pytest.register_assert_rewrite("executor.testing")
 
-# How long an example takes says nothing on a busy machine.
+pytest_plugins = ["tests.helpers.guard"]
+
+# How long an example takes says nothing on a busy machine. `make test-slow` asks for more of them
+# with --hypothesis-profile thorough, which pytest loads after this.
 settings.register_profile("unhurried", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def grader() -> Iterator[MathGrader]:
+    """One grader for all tests; a test that needs its child process is marked `process`."""
+    with MathGrader() as shared:
+        yield shared
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import io
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,9 +15,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from planner.cli import console
-from planner.cli.main import build_parser, main
+from planner.cli.main import build_parser
 from planner.cli.options import Parser
+from tests.helpers.command import apportion
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -280,11 +279,8 @@ def printed(page: Path) -> list[tuple[list[str], str]]:
 
 
 @pytest.mark.parametrize("page", ["choose-a-strategy.md", "plan-a-budget.md"])
-def test_what_pages_show_is_what_commands_print(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_pages_show_is_what_commands_print(page: str, tmp_path: Path) -> None:
     """In a folder with the project's data and with what the page has written before."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(ROOT / "data")
     for kind, block, _ in read(ROOT / "docs" / page).blocks:
         if kind == "sh" and (file := re.search(r"^cat > (\S+) <<'END'\n(.*)^END$", block, _MODES)):
@@ -292,8 +288,7 @@ def test_what_pages_show_is_what_commands_print(
     shown = printed(ROOT / "docs" / page)
     assert shown
     for arguments, text in shown:
-        stdout = io.StringIO()
-        monkeypatch.setattr(console, "_own_stdout", lambda stdout=stdout: stdout)
-        assert main(arguments) == 0
-        lines = [line.rstrip() for line in stdout.getvalue().splitlines()]
+        ended = apportion(tmp_path, *arguments)
+        assert ended.returncode == 0, ended.stderr
+        lines = [line.rstrip() for line in ended.stdout.splitlines()]
         assert lines == text.splitlines()

@@ -9,83 +9,88 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from executor.strategy import STRATEGIES
+from planner.cli.commands import demo as demo_command
 from planner.plans.serialization import load_plan, plan_to_dict
+from tests.helpers.command import ROOT, apportion, document, document_process, environment
 
 pytestmark = pytest.mark.vllm
 
-ROOT = Path(__file__).parents[1]
 HELD_OUT = ROOT / "data" / "problems" / "heldout.jsonl"
+LABORATORY = ROOT / "data" / "problems" / "laboratory"
 
 
-def start(
-    arguments: list[str], cwd: Path, program: Sequence[str] = ("-m", "planner.cli.main")
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@dataclass(frozen=True)
+class Demo:
+    """A demo with few problems.
+
+    Attributes:
+        policy: name in the catalog.
+        prm: name of its PRM, and where the demo's folder has it, or its name if it is bundled.
+        samples: per problem; also the largest of `BUDGETS`.
+        trials: of the outcome model.
+    """
+
+    policy: str
+    prm: str
+    prm_path: str
+    trials: int
+    samples: int = 16
+
+    @property
+    def line(self) -> list[str]:
+        return [
+            "demo", "--out", "out", "--policy", self.policy, "--problems", str(PROBLEMS_EACH),
+            "--samples", str(self.samples), "--trials", str(self.trials), "--kv-cache-gib", "1",
+        ]  # fmt: skip
 
 
-def apportion(
-    arguments: list[str], cwd: Path, program: Sequence[str] = ("-m", "planner.cli.main")
-) -> Any:
-    """Run a command with `--json`; its document."""
-    process = start([*arguments, "--json"], cwd, program)
-    out, err = process.communicate(timeout=500)
-    assert process.returncode == 0, err[-3000:]
-    return json.loads(out)
+PROBLEMS_EACH = 8
+BUDGETS = (4, 16)  # of the strategies that are measured; the laboratory's own demo goes up to 64
+# The first brings its PRM; the second, 300 times as large, trains one.
+DEMOS = {
+    "lab": Demo("lab-0.4m", "lab-0.4m-prm", "lab-0.4m-prm", 3),
+    "smollm2": Demo("smollm2-135m", "smollm2-135m-head", "out/smollm2-135m-head", 6),
+}
+Made = tuple[Path, Demo, Any]
 
 
-SMALL = [
-    "--policy",
-    "smollm2-135m",
-    "--problems",
-    "8",
-    "--samples",
-    "16",
-    "--trials",
-    "6",
-    "--kv-cache-gib",
-    "1",
-]
+@pytest.fixture(scope="module", params=["lab", pytest.param("smollm2", marks=pytest.mark.slow)])
+def demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Made]:
+    """A demo's folder, what it was asked for, and its document."""
+    place, asked = tmp_path_factory.mktemp("demo"), DEMOS[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_command, "LIVE_BUDGETS", BUDGETS)
+        yield place, asked, document(place, *asked.line)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A demo with few problems, and its document."""
-    place = tmp_path_factory.mktemp("demo")
-    return place, apportion(["demo", "--out", "out", *SMALL], place)
-
-
-def test_the_demo_ends_with_a_plan_its_accuracy_and_a_report(demo: tuple[Path, Any]) -> None:
-    place, document = demo
+def test_the_demo_ends_with_a_plan_its_accuracy_and_a_report(demo: Made) -> None:
+    place, asked, document = demo
     plan = load_plan(place / "out" / "plan.json")
     assert json.loads(json.dumps(plan_to_dict(plan))) == document["plan"]
     assert "all" in plan.entries
-    assert len(document["profile"]["problems"]) == 8
-    assert document["profile"]["rewards"]["samples"] == 8 * 16
+    assert len(document["profile"]["problems"]) == PROBLEMS_EACH
+    assert document["profile"]["rewards"]["samples"] == PROBLEMS_EACH * asked.samples
     held_out = document["held_out"]
-    assert [run["name"] for run in held_out] == ["plan", "greedy", "majority(n=16)"]
+    assert [run["name"] for run in held_out] == ["plan", "greedy", f"majority(n={asked.samples})"]
     for run in held_out:
-        assert run["problems"] == run["graded"] == 8
+        assert run["problems"] == run["graded"] == PROBLEMS_EACH
         assert run["interval"][0] <= run["accuracy"] <= run["interval"][1]
         assert_adds_up(run)
     for paired in document["plan_minus"]:
-        assert paired["problems"] == 8
+        assert paired["problems"] == PROBLEMS_EACH
         assert paired["interval"][0] <= paired["difference"] <= paired["interval"][1]
     page = (place / "out" / "report.html").read_text()
-    assert "majority(n=16)" in page
+    assert f"majority(n={asked.samples})" in page
 
 
 def assert_adds_up(run: Any) -> None:
@@ -98,48 +103,58 @@ def assert_adds_up(run: Any) -> None:
         assert ledger["prm"] + ledger["prm_cached"] == run["engine"]["prm"]["prompt"]
 
 
-def test_every_strategy_leaves_an_outcome_a_problem_and_ledgers_that_add_up(
-    demo: tuple[Path, Any],
-) -> None:
-    place, _ = demo
-    document = apportion(
-        [
-            "run", "--strategy", "all", "--budget", "4",
-            "--policy", "smollm2-135m", "--prm", "out/smollm2-135m-head",
-            "--problems", str(HELD_OUT), "--limit", "5", "--max-tokens", "128",
-        ],
-        place,
+def run_every_strategy(place: Path, policy: str, prm: str, *problems: str | Path) -> None:
+    """Every strategy leaves an outcome for each of five problems, and ledgers that add up."""
+    made = document(
+        place, "run", "--strategy", "all", "--budget", "4", "--policy", policy, "--prm", prm,
+        "--problems", *problems, "--limit", "5", "--max-tokens", "128",
     )  # fmt: skip
-    names = [run["name"].split("(")[0] for run in document["runs"]]
+    names = [run["name"].split("(")[0] for run in made["runs"]]
     assert names == list(STRATEGIES)
-    for run in document["runs"]:
+    for run in made["runs"]:
         assert run["problems"] == len(run["answers"]) == 5
         assert run["engine"]["solved"] == 5
         assert_adds_up(run)
 
 
-def test_recommend_answers_without_torch_and_vllm(
-    demo: tuple[Path, Any], without_engines: str
-) -> None:
-    place, _ = demo
-    arguments = ["recommend", "--policy", "smollm2-135m", "--prm", "smollm2-135m-head"]
+@pytest.mark.xdist_group("a head")
+def test_every_strategy_runs_with_a_head_that_was_trained_for_it(tmp_path: Path) -> None:
+    """The head reads the tiny policy's own hidden states."""
+    trained = document(
+        tmp_path, "fit-prm", "--policy", "lab-0.4m", "--problems", LABORATORY / "train.jsonl",
+        "--limit", "8", "--max-samples", "16", "--kv-cache-gib", "0.25", "--out", "head",
+    )  # fmt: skip
+    assert (trained["prm"], trained["held_out"]["samples"]) == ("head", 8 * 16)
+    run_every_strategy(tmp_path, "lab-0.4m", "head", LABORATORY / "heldout.jsonl")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("demo", ["smollm2"], indirect=True)
+def test_every_strategy_runs_with_the_head_of_the_demo(demo: Made) -> None:
+    place, asked, _ = demo
+    run_every_strategy(place, asked.policy, asked.prm_path, HELD_OUT)
+
+
+def test_recommend_answers_from_the_store_of_the_demo(demo: Made) -> None:
+    place, asked, _ = demo
+    pair = ["--policy", asked.policy, "--prm", asked.prm]
     store = ["--store", "sqlite:///out/apportion.db"]
-    document = apportion([*arguments, *store, "--budget", "4"], place, ["-c", without_engines])
+    answered = document(place, "recommend", *pair, *store, "--budget", "4")
     keys = {
         "policy", "prm", "difficulty", "strategy", "predicted_accuracy", "interval", "cost",
         "alternatives", "evidence", "notes", "runner_up", "cheaper", "pareto", "cost_unit",
         "next_measurement", "efficiency_gain", "chance_of_target",
     }  # fmt: skip
-    assert set(document) == keys
-    assert document["strategy"]["n"] <= 4
-    assert document["interval"][0] <= document["predicted_accuracy"] <= document["interval"][1]
-    assert document["cost"]["flops"] > 0
-    assert document["evidence"]
+    assert set(answered) == keys
+    assert answered["strategy"]["n"] <= 4
+    assert answered["interval"][0] <= answered["predicted_accuracy"] <= answered["interval"][1]
+    assert answered["cost"]["flops"] > 0
+    assert answered["evidence"]
 
 
-def test_a_second_demo_does_nothing_again(demo: tuple[Path, Any]) -> None:
-    place, first = demo
-    again = apportion(["demo", "--out", "out", *SMALL], place)
+def test_a_second_demo_does_nothing_again(demo: Made) -> None:
+    place, asked, first = demo
+    again = document(place, *asked.line)
     assert [run["engine"]["solved"] for run in again["held_out"]] == [0, 0, 0]
     assert [run["correct"] for run in again["held_out"]] == [
         run["correct"] for run in first["held_out"]
@@ -147,49 +162,48 @@ def test_a_second_demo_does_nothing_again(demo: tuple[Path, Any]) -> None:
     assert again["plan"]["entries"].keys() == first["plan"]["entries"].keys()
 
 
-def test_other_options_need_another_folder(demo: tuple[Path, Any]) -> None:
-    place, _ = demo
-    process = start(["demo", "--out", "out", "--problems", "9"], place)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert "give another folder" in err
+def test_other_options_need_another_folder(demo: Made) -> None:
+    place, _, _ = demo
+    ended = apportion(place, "demo", "--out", "out", "--problems", "9")
+    assert ended.returncode == 2
+    assert "give another folder" in ended.stderr
 
 
 @pytest.mark.slow
-def test_real_benchmarks_with_every_strategy(demo: tuple[Path, Any]) -> None:
-    place, _ = demo
+@pytest.mark.parametrize("demo", ["smollm2"], indirect=True)
+def test_real_benchmarks_with_every_strategy(demo: Made) -> None:
+    place, asked, _ = demo
     benchmarks = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared")) / "data"
     singleop = benchmarks / "benchmarks" / "singleop.jsonl"
     gsm8k = benchmarks / "benchmarks" / "gsm8k_test.jsonl"
     if not (singleop.is_file() and gsm8k.is_file()):
         pytest.skip(f"the real benchmarks are not at {benchmarks}")
-    document = apportion(
-        [
-            "run", "--strategy", "all", "--budget", "4",
-            "--policy", "smollm2-135m", "--prm", "out/smollm2-135m-head",
-            "--problems", str(singleop), "--limit", "30",
-            "--problems", str(gsm8k), "--limit", "10", "--max-tokens", "256",
-        ],
-        place,
+    made = document_process(
+        place, "run", "--strategy", "all", "--budget", "4",
+        "--policy", asked.policy, "--prm", asked.prm_path,
+        "--problems", singleop, "--limit", "30",
+        "--problems", gsm8k, "--limit", "10", "--max-tokens", "256",
     )  # fmt: skip
-    assert len(document["runs"]) == len(STRATEGIES)
-    for run in document["runs"]:
+    assert len(made["runs"]) == len(STRATEGIES)
+    for run in made["runs"]:
         assert run["problems"] == run["graded"] == 40
         assert_adds_up(run)
 
 
-def test_an_unknown_prm_is_one_line(demo: tuple[Path, Any]) -> None:
-    place, _ = demo
-    process = start(
-        ["run", "--strategy", "dvts", "--budget", "4", "--policy", "smollm2-135m",
-         "--prm", "no-such-prm", "--problems", str(HELD_OUT), "--limit", "1"],
-        place,
+def test_an_unknown_prm_is_one_line(tmp_path: Path) -> None:
+    ended = apportion(
+        tmp_path, "run", "--strategy", "dvts", "--budget", "4", "--policy", "lab-0.4m",
+        "--prm", "no-such-prm", "--problems", HELD_OUT, "--limit", "1",
     )  # fmt: skip
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert err.strip().splitlines()[-1].startswith("apportion: PRM no-such-prm: no such model")
+    assert ended.returncode == 2
+    assert (
+        ended.stderr.strip()
+        .splitlines()[-1]
+        .startswith("apportion: PRM no-such-prm: no such model")
+    )
 
 
+@pytest.mark.xdist_group("a kill")
 def test_kill_9_loses_at_most_what_was_in_flight(tiny_llama: Path, tmp_path: Path) -> None:
     problems, samples = 24, 8
     arguments = [
@@ -198,7 +212,14 @@ def test_kill_9_loses_at_most_what_was_in_flight(tiny_llama: Path, tmp_path: Pat
         "--max-tokens", "160", "--concurrency", "2", "--max-model-len", "512",
         "--kv-cache-gib", "0.25",
     ]  # fmt: skip
-    process = start(arguments, tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner.cli.main", *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     database = tmp_path / "apportion.db"
     deadline = time.monotonic() + 240
     while _outcomes(database) < 3:
@@ -209,9 +230,9 @@ def test_kill_9_loses_at_most_what_was_in_flight(tiny_llama: Path, tmp_path: Pat
     process.wait()
     kept = _rows(database)
     assert 3 <= len(kept) < problems
-    document = apportion(arguments, tmp_path)
-    assert len(document["problems"]) == problems
-    assert all(problem["samples"] == samples for problem in document["problems"])
+    made = document(tmp_path, *arguments)
+    assert len(made["problems"]) == problems
+    assert all(problem["samples"] == samples for problem in made["problems"])
     finished = _rows(database)
     assert len(finished) == problems
     # What was finished before the kill is as it was, not done again.

@@ -33,6 +33,7 @@ def writes(name: str, text: str = "x", seconds: float = 0.0) -> tuple[str, ...]:
     return (sys.executable, "-c", program)
 
 
+@pytest.mark.process
 def test_jobs_wait_for_what_they_need_and_are_done_once(
     laboratory: ModuleType, tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_jobs_wait_for_what_they_need_and_are_done_once(
         assert Path(out).read_text() == "123"
 
 
+@pytest.mark.process
 def test_a_failed_job_is_told_and_only_what_needs_it_is_left(
     laboratory: ModuleType, tmp_path: Path
 ) -> None:
@@ -65,12 +67,14 @@ def test_a_failed_job_is_told_and_only_what_needs_it_is_left(
     assert Path(out).read_text() == "ba"
 
 
+@pytest.mark.process
 def test_a_job_runs_on_one_core_and_its_log_is_kept(laboratory: ModuleType, tmp_path: Path) -> None:
     program = "import os; print(len(os.sched_getaffinity(0)))"
     laboratory.run_all([laboratory.Job("a b", (sys.executable, "-c", program))], tmp_path, CORES)
     assert (tmp_path / "logs" / "a-b.log").read_text() == "1\n"
 
 
+@pytest.mark.process
 def test_what_is_needed_but_not_asked_for_counts_as_there(
     laboratory: ModuleType, tmp_path: Path
 ) -> None:
@@ -79,6 +83,7 @@ def test_what_is_needed_but_not_asked_for_counts_as_there(
     assert Path(out).read_text() == "x"
 
 
+@pytest.mark.process
 def test_an_interrupted_run_ends_its_jobs_and_keeps_their_time(
     laboratory: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +118,7 @@ def test_the_jobs_make_the_whole_matrix(laboratory: ModuleType, tmp_path: Path) 
         assert (len(scored), len(searched)) == (5, 3)
 
 
+@pytest.mark.process
 def test_a_job_that_was_done_by_another_command_or_recipe_is_done_again(
     laboratory: ModuleType, tmp_path: Path
 ) -> None:
@@ -124,6 +130,7 @@ def test_a_job_that_was_done_by_another_command_or_recipe_is_done_again(
     assert Path(out).read_text() == "xyy"
 
 
+@pytest.mark.process
 def test_what_only_made_models_need_is_not_run(laboratory: ModuleType, tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.mkdir()

@@ -28,6 +28,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, plan: Path, script: str) -> None:
     monkeypatch.setattr(sys, "executable", str(path))
 
 
+@pytest.mark.process
 def test_a_server_that_never_says_where_it_listens_is_given_up(
     monkeypatch: pytest.MonkeyPatch, plan: Path
 ) -> None:
@@ -39,6 +40,7 @@ def test_a_server_that_never_says_where_it_listens_is_given_up(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.process
 def test_it_drains_for_less_than_its_end_is_awaited(
     monkeypatch: pytest.MonkeyPatch, plan: Path
 ) -> None:

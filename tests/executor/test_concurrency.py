@@ -39,6 +39,7 @@ def test_errors_of_the_work_are_raised() -> None:
     must_not_wait_here()  # nothing is left of it
 
 
+@pytest.mark.process
 def test_only_answers_that_need_the_child_are_compared_in_a_thread() -> None:
     with MathGrader() as grader:
 

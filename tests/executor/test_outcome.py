@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,12 +11,6 @@ from executor.answers.grader import MathGrader
 from executor.answers.voting import Vote
 from executor.outcome import SampleRecord, best, choose
 from executor.strategy import BestOfN, Greedy, Majority, Score, Strategy
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def sample(answer: str | None, reward: float = 0.5, text: str | None = None) -> SampleRecord:

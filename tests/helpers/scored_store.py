@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from executor.answers.grader import MathGrader
+from executor.models.templates import PromptTemplate
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.run.runner import Executor
 from executor.store.store import Store
@@ -24,6 +25,6 @@ def fill(folder: Path) -> Path:
         policy = SimulatedPolicy(lambda text: CHANCE[text], 1, wrong_answers=3)
         for prm in (None, SimulatedPrm(0.8, name=PRM)):
             executor = Executor(policy, prm, grader, Sampling())
-            spec = profile_spec(executor, SAMPLES, {})
+            spec = profile_spec(executor, SAMPLES, PromptTemplate().to_dict())
             asyncio.run(profile(executor, PROBLEMS, store, spec))
     return folder

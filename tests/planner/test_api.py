@@ -26,6 +26,7 @@ from planner.plans.serialization import save_plan
 from planner.runtime.session import Session
 from planner.usecases.recommend import to_dict
 from profiling.profiler import profile, profile_spec
+from tests.helpers.command import document
 from tests.helpers.model_refs import policy_ref, prm_ref
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "find_prm", lambda _, name: prm_ref(name))
 
 
+@pytest.mark.process
 def test_importing_the_client_imports_nothing_heavy() -> None:
     program = (
         "import sys; from apportion import Apportion; "
@@ -81,12 +83,11 @@ def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/none.db"
     with Apportion(url) as apportion:
         found = apportion.recommend("lab-0.8m", "lab-0.8m-prm", difficulty="hard", budget=16)
-    command = [
-        sys.executable, "-m", "apportion", "recommend", "--policy", "lab-0.8m", "--prm",
-        "lab-0.8m-prm", "--difficulty", "hard", "--budget", "16", "--store", url, "--json",
-    ]  # fmt: skip
-    printed = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == json.loads(json.dumps(finite(to_dict(found))))
+    printed = document(
+        tmp_path, "recommend", "--policy", "lab-0.8m", "--prm", "lab-0.8m-prm",
+        "--difficulty", "hard", "--budget", "16", "--store", url,
+    )  # fmt: skip
+    assert printed == json.loads(json.dumps(finite(to_dict(found))))
     assert not (tmp_path / "none.db").exists()
 
 

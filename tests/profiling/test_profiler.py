@@ -38,12 +38,6 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
-
-
 def run(
     store: Store, grader: MathGrader, policy: SimulatedPolicy, prm: SimulatedPrm | None = None,
     **options: Any,

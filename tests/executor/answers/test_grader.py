@@ -154,6 +154,7 @@ def test_equal_without_the_child_process(a: str, b: str) -> None:
     assert fresh.worker_pid is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("a", "b"), EQUAL_BY_MATH_VERIFY)
 def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
     assert grader.equivalent(a, b)
@@ -162,6 +163,7 @@ def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
     assert grader.worker_pid is not None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("a", "b"), UNEQUAL)
 def test_unequal(grader: MathGrader, a: str, b: str) -> None:
     assert not grader.equivalent(a, b)
@@ -223,6 +225,7 @@ def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
     assert answer is None or answer.strip() == answer != ""
 
 
+@pytest.mark.process
 def test_neither_math_verify_nor_sympy_is_imported_by_the_parent() -> None:
     code = (
         "import sys, executor.answers.grader; "

@@ -19,6 +19,8 @@ from executor.answers import killable
 from executor.answers.grader import MathGrader
 from executor.answers.killable import KillableWorker, WorkerError
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 HANGING = ["9^{9^{9^{9}}}", "100000000!"]
 

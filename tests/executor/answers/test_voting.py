@@ -16,6 +16,7 @@ from executor.answers.voting import Vote, group, vote
 from tests.helpers.exact_grader import Exact
 
 
+@pytest.mark.process
 def test_group_names_the_first_member_and_skips_missing_answers(grader: MathGrader) -> None:
     answers = [None, "1/2", "3", "0.5", None, r"\frac12", "3.0", "k+1", "1+k"]
     assert group(answers, grader) == [-1, 1, 2, 1, -1, 1, 2, 7, 7]

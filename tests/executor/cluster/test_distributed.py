@@ -135,6 +135,8 @@ def ids(store: Store) -> list[str]:
 ALL = sorted(problem.id for problem in PROBLEMS)
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_outcomes_and_counters_are_those_of_one_process(
     workers: Workers, store: Store, grader: MathGrader
 ) -> None:
@@ -151,6 +153,8 @@ def test_outcomes_and_counters_are_those_of_one_process(
     assert local.prm is not None and after.prm - before.prm == local.prm.counters()
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_a_run_begun_in_one_process_is_finished_by_workers(
     workers: Workers, store: Store, grader: MathGrader
 ) -> None:
@@ -164,6 +168,8 @@ def test_a_run_begun_in_one_process_is_finished_by_workers(
         assert outcomes(store) == outcomes(alone)
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_no_worker_has_more_in_flight_than_allowed_and_each_has_its_part(
     workers: Workers, store: Store, tmp_path: Path
 ) -> None:
@@ -182,6 +188,8 @@ def fails(problem: Problem) -> None:
     raise InputError("nobody can answer that")
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_bad_input_in_a_worker_is_bad_input_here(
     workers: Workers, store: Store, tmp_path: Path
 ) -> None:
@@ -189,6 +197,8 @@ def test_bad_input_in_a_worker_is_bad_input_here(
         solve_all(workers, Watched(tmp_path / "log", before=fails), store)
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_cancelling_a_run_cancels_its_jobs(workers: Workers, store: Store, tmp_path: Path) -> None:
     job = Watched(tmp_path / "log", seconds=60)
 
@@ -232,6 +242,8 @@ class Cores:
         return await ByStrategy(BestOfN(1))(executor, problem)
 
 
+@pytest.mark.process
+@pytest.mark.socket
 @pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="one core"
 )
@@ -247,6 +259,8 @@ def test_workers_of_one_machine_have_cores_of_their_own(
     assert found[0] != found[1]
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_a_killed_worker_loses_only_what_it_had_and_is_replaced(
     cluster: Cluster, store: Store, tmp_path: Path
 ) -> None:
@@ -283,6 +297,8 @@ def die(problem: Problem) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_workers_that_die_every_time_end_the_run_and_what_was_finished_stays(
     cluster: Cluster,
     store: Store,
@@ -308,6 +324,8 @@ def test_workers_that_die_every_time_end_the_run_and_what_was_finished_stays(
     assert ids(store) == ALL
 
 
+@pytest.mark.process
+@pytest.mark.socket
 def test_a_worker_whose_engine_is_lost_is_replaced(cluster: Cluster, store: Store) -> None:
     faulty = functools.partial(build, faults=range(20, 21))
     with Workers(faulty, one(cluster), concurrency=2, pause=0.01) as workers:
@@ -325,6 +343,8 @@ def no_engine() -> Executor:
     raise EngineError("vLLM cannot load it")
 
 
+@pytest.mark.process
+@pytest.mark.socket
 @pytest.mark.parametrize(
     ("bad", "error"), [(no_model, InputError), (no_engine, EngineError)], ids=["model", "engine"]
 )
@@ -376,6 +396,7 @@ def test_a_cluster_that_is_too_small_is_bad_input(
         divide(machines, wanted, gpus)
 
 
+@pytest.mark.socket
 @pytest.mark.parametrize(
     ("address", "clue"),
     [("here", "HOST:PORT, or auto"), ("127.0.0.1:x", "HOST:PORT"), ("127.0.0.1:9", "no cluster")],

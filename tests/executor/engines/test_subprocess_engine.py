@@ -333,6 +333,7 @@ def ask(apart: SubprocessEngine, request_id: str, params: str = "good") -> Futur
     return future
 
 
+@pytest.mark.process
 def test_requests_that_come_during_a_step_are_all_in_the_next_one() -> None:
     with served(engine := SlowEngine()) as apart:
         asked = []
@@ -346,6 +347,7 @@ def test_requests_that_come_during_a_step_are_all_in_the_next_one() -> None:
     assert max(engine.admitted) >= 3
 
 
+@pytest.mark.process
 def test_refusals_and_errors_of_the_engine_reach_whoever_asked() -> None:
     with served(SlowEngine()) as apart:
         with pytest.raises(EngineError, match="refused"):
@@ -355,6 +357,7 @@ def test_refusals_and_errors_of_the_engine_reach_whoever_asked() -> None:
         assert ask(apart, "2").result(10).last
 
 
+@pytest.mark.process
 def test_stopping_answers_whoever_waits(capfd: pytest.CaptureFixture[str]) -> None:
     with served(SlowEngine(0.3)) as apart:
         waiting = ask(apart, "1")
@@ -369,6 +372,7 @@ def test_stopping_answers_whoever_waits(capfd: pytest.CaptureFixture[str]) -> No
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.process
 def test_it_ends_with_the_process_that_started_it() -> None:
     ours, its = Pipe()
     child = subprocess.Popen(

@@ -42,12 +42,6 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
-
-
 class Solver:
     """Solves at once or slowly; remembers whom it was given and how many at a time."""
 

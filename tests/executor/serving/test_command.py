@@ -27,6 +27,7 @@ def as_vllm_reads(command: ServeCommand) -> Any:
     return AsyncEngineArgs.from_cli_args(parsed), parsed
 
 
+@pytest.mark.vllm
 def test_a_served_policy_gets_the_arguments_of_one_in_process() -> None:
     arguments, parsed = as_vllm_reads(serve_policy("lab-0.4m", 8123, OPTIONS))
     for name, value in engine_arguments(arguments.model, OPTIONS, {}).items():
@@ -35,6 +36,7 @@ def test_a_served_policy_gets_the_arguments_of_one_in_process() -> None:
     assert parsed.enable_scale_out
 
 
+@pytest.mark.vllm
 @pytest.mark.parametrize("name", ["lab-0.4m-prm", "lab-0.4m-head"])
 def test_a_served_prm_gets_the_arguments_of_one_in_process(name: str) -> None:
     arguments, parsed = as_vllm_reads(serve_prm(name, 8123, OPTIONS))

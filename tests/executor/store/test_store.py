@@ -261,6 +261,7 @@ WRITER = """
 """
 
 
+@pytest.mark.process
 def test_kill_9_loses_at_most_the_problem_in_flight(tmp_path: Path) -> None:
     address = url_of("file", tmp_path)
     saved = -1

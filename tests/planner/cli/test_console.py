@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from planner.cli import console
+from planner.cli.commands import replay
 from planner.cli.console import EMPTY, Output, known_table, table
+from tests.helpers.command import apportion
 
 NUMBERS = ("0.494 [0.325, 0.664]", "175,898", "3.26e+15")
 
@@ -19,6 +24,20 @@ def test_what_is_piped_away_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> No
     words = "word " * 300
     Output(as_json=False).result({}, lambda shown: shown.print(words.strip()))
     assert stdout.getvalue() == f"{words.strip()}\n"
+
+
+def test_what_native_code_prints_is_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_: object, output: Output) -> None:
+        os.write(1, b"from a library\n")
+        print("from Python")
+        output.result({"a": 1}, lambda shown: None)
+
+    monkeypatch.setattr(replay, "run", run)
+    ended = apportion(tmp_path, "replay", "--json")
+    assert json.loads(ended.stdout) == {"a": 1}
+    assert ended.stderr.splitlines() == ["from a library", "from Python"]
 
 
 def test_a_narrow_table_folds_names_and_no_number() -> None:

@@ -1,31 +1,16 @@
-"""The first day: `recommend` answers in an empty folder, without torch, from bundled evidence."""
+"""The first day: `recommend` answers in an empty folder from bundled evidence."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from planner.evidence import gathering as evidence
+from tests.helpers import command
 
-ROOT = Path(__file__).parents[3]
 
-
-def test_recommend_answers_from_bundled_evidence_and_says_so(
-    tmp_path: Path, without_engines: str
-) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", without_engines, "recommend", "--policy", "smollm2-135m",
-         "--prm", "smollm2-135m-head", "--budget", "16", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )  # fmt: skip
-    document = json.loads(ended.stdout)
+def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> None:
+    pair = ("--policy", "smollm2-135m", "--prm", "smollm2-135m-head")
+    document = command.document(tmp_path, "recommend", *pair, "--budget", "16")
     assert set(document["strategy"]) == {"name", "n", "width", "score", "vote"}
     assert document["interval"][0] <= document["predicted_accuracy"] <= document["interval"][1]
     assert document["cost"]["flops"] > 0

@@ -49,12 +49,6 @@ POOL = 16
 
 
 @pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
-
-
-@pytest.fixture(scope="module")
 def executor(grader: MathGrader) -> Executor:
     policy = SimulatedPolicy(lambda text: CHANCE.get(text, 0.5), 1, wrong_answers=3)
     return Executor(policy, SimulatedPrm(0.8, trained_on=SEEN), grader, Sampling())

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InputError
-from executor.models.templates import PromptTemplate
 from executor.files import data_folder
+from executor.models.templates import PromptTemplate
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,

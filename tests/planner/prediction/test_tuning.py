@@ -247,6 +247,7 @@ def test_no_more_trials_are_run_than_asked_for(storage: str, asked: int) -> None
     assert np.array_equal(predictions(again), predictions(alone))
 
 
+@pytest.mark.process
 def test_two_processes_on_one_store_share_the_trials(storage: str, tmp_path: Path) -> None:
     FRAME.to_pickle(tmp_path / "frame.pkl")
     script = (

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from planner.costs import measured as noted
 from planner.costs.cost import Rates
 from planner.published import figures
 from planner.published.answer import ask
+from tests.helpers.command import document as document_of
 
 ROOT = Path(__file__).parents[3]
 PAIR = ("Llama-3.2-1B-Instruct", "RLHFlow-PRM-Deepseek-8B")
@@ -66,18 +64,8 @@ def width(document: dict[str, Any]) -> float:
     return float(high - low)
 
 
-def test_a_published_pair_is_answered_without_engines_and_holds_its_figure(
-    tmp_path: Path, without_engines: str
-) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", without_engines, "recommend", *ASKED, "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    document = json.loads(ended.stdout)
+def test_a_published_pair_is_answered_and_holds_its_figure(tmp_path: Path) -> None:
+    document = document_of(tmp_path, "recommend", *ASKED)
     assert (document["policy"], document["prm"]) == PAIR
     chosen = dict(document["strategy"])
     name = key(from_dict({k: v for k, v in chosen.items() if v is not None}))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import ROOT, apportion, document
+from tests.helpers.command import ROOT, apportion
+from tests.helpers.command import document_process as document
 
 LABORATORY = ROOT / "data" / "problems" / "laboratory"
 MODELS = ["--policy", "lab-0.4m", "--prm", "lab-0.4m-prm"]
@@ -74,15 +76,11 @@ def test_bad_options_are_one_line(tmp_path: Path, options: list[str], clue: str)
     assert not (tmp_path / "apportion.db").exists()
 
 
-def test_a_ray_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
-    program = (
-        "import sys\n"
-        "sys.modules['ray'] = None\n"
-        "from planner.cli.main import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    arguments = ["profile", *problems("heldout", 1), *MODELS, "--ray"]
-    ended = apportion(tmp_path, *arguments, code=program)
+def test_a_ray_that_is_not_installed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ended = apportion(tmp_path, "profile", *problems("heldout", 1), *MODELS, "--ray")
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     (said,) = [line for line in ended.stderr.splitlines() if line.startswith("apportion: ")]

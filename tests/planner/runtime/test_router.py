@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -89,12 +89,6 @@ def estimate(strategy: Strategy, accuracy: float) -> StrategyEstimate:
 
 def routed(easy: Strategy, hard: Strategy, every: Strategy = Greedy()) -> CompiledPlan:  # noqa: B008
     return plan_of(by_agreement(), easy=easy, hard=hard, all=every)
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def executor_of(grader: MathGrader, **options: Any) -> Executor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,6 @@ from profiling.profiler import profile, profile_spec
 
 PROBLEMS = simulated_problems(45)
 CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from executor.errors import InputError
 from executor.problem import Problem
 from executor.strategy import Greedy, Majority
+from planner.plans.serialization import save_plan
 from planner.usecases.run import KIND, run
 from tests.helpers.simulated_session import SimulatedSession
 from tests.planner.service.answering.test_planned import CHANCE, PROBLEMS, plan_of
@@ -18,7 +19,7 @@ from tests.planner.service.answering.test_planned import CHANCE, PROBLEMS, plan_
 def test_a_plan_routes_every_problem(session: SimulatedSession, tmp_path: Path) -> None:
     session.chance = CHANCE
     file = tmp_path / "plan.json"
-    plan_of().save(file)
+    save_plan(plan_of(), file)
     by_file = run(PROBLEMS[:4], plan=str(file), session=session)
     (one,) = by_file.runs
     assert one.summary.name == "plan" and one.spec.kind == KIND

@@ -7,8 +7,6 @@ import itertools
 import json
 import math
 import os
-import subprocess
-import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +35,7 @@ from planner.workloads.workload import Workload
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.pass_rate import classify
 from profiling.profiler import profile, profile_spec
+from tests.helpers.command import document
 
 PROBLEMS = simulated_problems(18)
 CHANCE = {problem.text: index / 17 for index, problem in enumerate(PROBLEMS)}
@@ -399,20 +398,12 @@ def test_what_people_see_has_every_division_with_its_interval(place: Path, plan:
     assert all(f"note: {note}" in text for note in made.notes)
 
 
-def test_the_command_prints_one_document_without_engines(
-    place: Path, plan: Plan, without_engines: str
-) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", without_engines, "budget", "--plan", "plan.json",
-         "--workload", "mix.toml", "--total-tokens", str(spend(plan, 0.5).amount),
-         "--queries-per-day", "1000", "--store", "sqlite:///none.db", "--json"],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-        capture_output=True,
-        text=True,
-        check=True,
+def test_the_command_prints_one_document(place: Path, plan: Plan) -> None:
+    said = document(
+        place, "budget", "--plan", "plan.json", "--workload", "mix.toml",
+        "--total-tokens", str(spend(plan, 0.5).amount), "--queries-per-day", "1000",
+        "--store", "sqlite:///none.db",
     )  # fmt: skip
-    said = json.loads(ended.stdout)
     assert set(said["divisions"]) == {DIVIDED, EQUAL, CHOSEN}
     divided = said["divisions"][DIVIDED]
     right = sum(part["queries"] * part["predicted_accuracy"] for part in divided["parts"])

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -57,12 +56,6 @@ def head(probes: int = 2, **changes: Any) -> Head:
 
 
 MODEL = DifficultyModel((head(0), head(2), head(4)), 40)
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def samples(*answers: str) -> list[SampleRecord]:

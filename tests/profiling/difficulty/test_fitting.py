@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,13 +43,6 @@ from profiling.difficulty.fitting import (
 from profiling.difficulty.pass_rate import Difficulty, PassRate
 from profiling.difficulty.probes import NAMES, Probes
 from profiling.profiler import ProblemProfile, profile, profile_spec, read_profile
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
-
 
 # Questions whose pass@1 is known
 

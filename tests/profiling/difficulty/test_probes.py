@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -28,12 +27,6 @@ from profiling.difficulty.probes import (
 )
 
 TEXT_OF = "Ann has 1,200 pens. She loses 3.5 of them: 1,200 - 3.5 = ?"
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def sample(

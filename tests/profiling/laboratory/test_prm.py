@@ -138,7 +138,7 @@ def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path
         sample(tokens, "3 + 4 = 8\n\n8 * 2 = \\boxed{16}"),
     ]
     recipe = PrmRecipe(
-        policy="tiny", base="tiny", problems=1, samples=8, steps=150, batch=4, learning_rate=5e-3
+        policy="tiny", base="tiny", problems=1, samples=8, steps=80, batch=4, learning_rate=5e-3
     )
     train_prm(
         recipe, trained, tmp_path / "prm", [(PROBLEM, samples * 4)], PromptTemplate(), tokens,

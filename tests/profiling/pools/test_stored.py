@@ -41,12 +41,6 @@ SAMPLES = 6
 
 
 @pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
-
-
-@pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
     """One policy profiled without a PRM, then with two; and once with other sampling."""
     with Store.open("sqlite://") as opened, MathGrader() as grader:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,8 +18,9 @@ from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
 from planner.usecases.evaluate import Evaluation, check_budgets, compare_plans, read_evidence
 from tests.helpers.arena import arena_of
+from tests.helpers.command import apportion
+from tests.helpers.command import document as document_of
 
-ROOT = Path(__file__).parents[4]
 CHANCES = {Greedy(): 0.3, Majority(4): 0.4, Majority(16): 0.5, BeamSearch(4): 0.6,
            BeamSearch(16): 0.8}  # fmt: skip
 ARENA = arena_of({"easy": CHANCES, "hard": CHANCES}, {"easy": 20, "hard": 20},
@@ -100,24 +97,14 @@ def test_an_unknown_policy_and_bad_budgets_are_one_line(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_one_json_document(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "planner.cli.main", "evaluate", "--policy", "smollm2-135m",
-         "--trials", "1", "--budgets", "16", "--json"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    document = json.loads(ended.stdout)
-    assert document["problems"] == 30
-    assert document["folds"] == 5
+    line = ("evaluate", "--policy", "smollm2-135m", "--trials", "1", "--budgets", "16")
+    printed = document_of(tmp_path, *line)
+    assert printed["problems"] == 30
+    assert printed["folds"] == 5
     assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "planner.cli.main", "evaluate", "--trials", "0"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    ended = apportion(tmp_path, "evaluate", "--trials", "0")
     assert ended.returncode == 2
     assert ended.stderr.strip() == "apportion: --trials 0: must be at least 1"

@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -22,12 +21,6 @@ from profiling.profiler import profile, profile_spec, read_profile
 
 PROBLEMS = simulated_problems(16)
 CHANCE = {p.text: (0.98, 0.3, 0.0, 0.5)[i % 4] for i, p in enumerate(PROBLEMS)}
-
-
-@pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
 
 
 def profiled(

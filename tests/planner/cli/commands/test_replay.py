@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import math
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +35,7 @@ from profiling.pools.stored import pools_of, save_pools, stored_pools
 from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiler import profile, profile_spec
 from tests.helpers.command import apportion
+from tests.helpers.command import document as document_of
 from tests.helpers.scored_store import CHANCE, POLICY, PRM, PROBLEMS, SAMPLES, fill
 
 
@@ -48,20 +46,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def grader() -> Iterator[MathGrader]:
-    with MathGrader() as shared:
-        yield shared
-
-
-def run(place: Path, without_engines: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return apportion(place, "replay", *arguments, code=without_engines)
-
-
-@pytest.fixture(scope="module")
-def document(place: Path, without_engines: str) -> Any:
-    ended = run(place, without_engines, "--k", "all", "--json")
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+def document(place: Path) -> Any:
+    return document_of(place, "replay", "--k", "all")
 
 
 def test_it_names_the_only_policy_and_prm_and_what_it_rests_on(document: Any) -> None:
@@ -101,8 +87,8 @@ def test_accuracies_and_tokens_are_those_of_the_evidence(document: Any, place: P
                 assert point[tokens] == pytest.approx(rows[tokens].mean(), abs=0.5)
 
 
-def test_people_see_powers_of_two_with_errors_and_tokens(place: Path, without_engines: str) -> None:
-    ended = run(place, without_engines)
+def test_people_see_powers_of_two_with_errors_and_tokens(place: Path) -> None:
+    ended = apportion(place, "replay")
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     [head, *_] = [line for line in lines if line.split()[1:2] == ["k"]]

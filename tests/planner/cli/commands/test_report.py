@@ -16,10 +16,10 @@ from tests.helpers.parsed_report import Page
 from tests.helpers.scored_store import PRM, PROBLEMS, SAMPLES, fill
 
 
-def document(place: Path, *arguments: str, code: str | None = None) -> Any:
+def document(place: Path, *arguments: str) -> Any:
     """The sections of a report written as JSON."""
     out = ["--format", "json", "--out", "report.json", "--json"]
-    ended = apportion(place, "report", *arguments, *out, code=code)
+    ended = apportion(place, "report", *arguments, *out)
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     written = json.loads((place / "report.json").read_text())
@@ -39,10 +39,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill(tmp_path_factory.mktemp("report"))
 
 
-def test_a_store_without_a_model_has_the_reliability_of_its_prms_scores(
-    place: Path, without_engines: str
-) -> None:
-    made = document(place, code=without_engines)
+def test_a_store_without_a_model_has_the_reliability_of_its_prms_scores(place: Path) -> None:
+    made = document(place)
     with Store.open(f"sqlite:///{place}/apportion.db") as store:
         (spec,) = (one for one in store.runs("profile") if one.prm == PRM)
         profiles = read_profile(store, spec)
@@ -70,10 +68,10 @@ def test_without_a_store_this_projects_own_evidence_answers(tmp_path: Path) -> N
 
 
 def test_where_nothing_was_measured_published_figures_answer_each_with_its_source(
-    tmp_path: Path, without_engines: str
+    tmp_path: Path,
 ) -> None:
     pair = ["--policy", "Llama-3.2-1B-Instruct", "--prm", "RLHFlow-PRM-Deepseek-8B"]
-    made = document(tmp_path, *pair, code=without_engines)
+    made = document(tmp_path, *pair)
     rows = made["basis"]["tables"]["basis-table"]
     *published, model = rows
     assert {row["source"] for row in published} == {"published"}

@@ -56,6 +56,11 @@ sys.exit(main(["serve", *sys.argv[2:]]))
 """
 
 
+def as_a_process(test: Any) -> Any:
+    """Mark a test that starts the command and asks it."""
+    return pytest.mark.process(pytest.mark.socket(test))
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     save_plan(plan_of(), tmp_path / "plan.json")
@@ -100,6 +105,7 @@ def answering(document: dict[str, Any]) -> None:
     until(lambda: "apportion_running 1.0" in httpx.get(metrics).text, 20)
 
 
+@as_a_process
 def test_it_serves_until_told_to_end(place: Path) -> None:
     with running(place, 4.0) as (process, document), ThreadPoolExecutor() as threads:
         assert document["model"] == "simulated-policy"
@@ -120,6 +126,7 @@ def test_what_cannot_change_an_answer_is_not_drawn() -> None:
     assert common.settings(build_parser().parse_args(["serve", "--plan", "plan.json"])).early_stop
 
 
+@as_a_process
 def test_a_second_signal_ends_it_at_once(place: Path) -> None:
     with running(place, 60.0) as (process, document), ThreadPoolExecutor() as threads:
         asked = threads.submit(ask, document)
@@ -134,6 +141,7 @@ def test_a_second_signal_ends_it_at_once(place: Path) -> None:
             asked.result().raise_for_status()
 
 
+@as_a_process
 def test_the_page_and_what_passes(place: Path) -> None:
     with running(place, 0.0) as (_, document):
         root = document["address"].removesuffix("v1")
@@ -149,6 +157,7 @@ def test_the_page_and_what_passes(place: Path) -> None:
         assert wrong.is_client_error and wrong.json()["error"]["message"]
 
 
+@as_a_process
 def test_the_page_counts_by_the_prices_that_are_given(place: Path) -> None:
     prices = ("--device", "l4-24gb", "--usd-per-hour", "2")
     with running(place, 0.0, *prices) as (_, document):
@@ -171,6 +180,7 @@ def test_what_the_page_shows_of_drift() -> None:
     assert "difficulty 30" in warning
 
 
+@as_a_process
 def test_feedback_on_an_answer_of_a_process_that_was_killed(place: Path) -> None:
     with running(place, 0.0) as (process, document):
         name = ask(document).json()["id"]
@@ -183,6 +193,7 @@ def test_feedback_on_an_answer_of_a_process_that_was_killed(place: Path) -> None
     assert EASY.text not in (place / "log").read_text()
 
 
+@as_a_process
 def test_a_store_in_memory_keeps_no_question_on_disk(place: Path) -> None:
     with running(place, 0.0, "--store", "sqlite://") as (_, document):
         told = {"id": ask(document).json()["id"], "right": True}
@@ -193,6 +204,7 @@ def test_a_store_in_memory_keeps_no_question_on_disk(place: Path) -> None:
     assert {path.name for path in place.iterdir()} == {"plan.json", "log"}
 
 
+@as_a_process
 def test_keys_of_a_file(place: Path) -> None:
     (place / "keys").write_text("sk-of-the-team\n")
     with running(place, 0.0, "--api-keys", "keys") as (_, document):
@@ -225,6 +237,7 @@ def test_what_it_does_not_start_with(
     assert not (place / "apportion.db").exists()
 
 
+@as_a_process
 def test_a_port_that_is_taken(place: Path) -> None:
     with running(place, 0.0) as (_, document):
         port = document["address"].split(":")[2].split("/")[0]
