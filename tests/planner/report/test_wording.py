@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from planner.evaluation.run_summary import PairedDifference
+from planner.plans.routing_value import estimator_note
 from planner.report import scorer_wording as prm_words
 from planner.report import wording as words
+from planner.report.notes import word
 from profiling.difficulty.estimator import RANGES, Head, Quality
 from tests.helpers.report_sample import data, estimate, rewards
 
@@ -63,7 +65,7 @@ def test_votes_have_a_say_in_the_verdict(gain: tuple[float, float], verdict: str
 def test_what_is_known_of_a_question_is_said_with_its_figures(probes: int, source: str) -> None:
     quality = Quality(0.34, 1.007, 0.86, 0.02, 0.91, 0.18, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
     head = Head(probes, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, quality)
-    said = words.difficulty(head)
+    said = word(estimator_note(head))
     assert said.startswith(f"from {source}, without its answer")
     for figure in ("0.86", "0.340", "1.007", "90%", "0.91", "0.18"):
         assert figure in said
