@@ -73,13 +73,16 @@ def show(console: Console, answered: Answer, notes: Sequence[Note], explain: boo
     """
     width = min(console.width, WIDTH)
 
-    def say(text: str, indent: str = "  ") -> None:
-        for line in textwrap.wrap(
+    def say(text: str, indent: str = "  ", bold: int = 0) -> None:
+        lines = textwrap.wrap(
             text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        ):
-            console.print(Text(line), highlight=False, soft_wrap=True)
+        )
+        for number, line in enumerate(lines):
+            styled = Text(line)
+            styled.stylize("bold", 0, 0 if number else bold)
+            console.print(styled, highlight=False, soft_wrap=True)
 
-    console.print(_headline(answered), highlight=False, soft_wrap=True)
+    say(_headline(answered), bold=len(key(answered.made.choice.strategy)))
     for name, text in _facts(answered):
         say(f"{name:{_LABELS}}{text}", " " * _LABELS)
     console.print(_table(console, answered, width), width=width)
@@ -97,13 +100,12 @@ def show(console: Console, answered: Answer, notes: Sequence[Note], explain: boo
     say(_more(answered, explain))
 
 
-def _headline(answered: Answer) -> Text:
-    """The choice and what it is for; a line that is not wrapped, so that the key can be copied."""
+def _headline(answered: Answer) -> str:
+    """The choice and what it is for."""
     made = answered.made
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
     problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
-    name = key(made.choice.strategy)
-    return Text.assemble((name, "bold"), f" for {pair}{problems}")
+    return f"{key(made.choice.strategy)} for {pair}{problems}"
 
 
 def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
@@ -170,8 +172,9 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
     }
     kept = {name: cells for name, cells in columns.items() if set(cells) != {EMPTY}}
     made_table = _laid_out(title, kept)
+    anything = console.options.update(width=10 * WIDTH)  # a narrow console would cut it
     for name in _DROPPED:
-        if Measurement.get(console, console.options, made_table).maximum <= width:
+        if Measurement.get(console, anything, made_table).maximum <= width:
             break
         kept.pop(name, None)
         made_table = _laid_out(title, kept)
