@@ -16,6 +16,7 @@ from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.plans.serialization import save_plan
 from planner.prediction.beta import PERCENT
+from planner.report.notes import word
 from planner.usecases.plan import plan
 
 
@@ -54,5 +55,5 @@ def show(console: Console, made: Sequence[Recommendation], out: Path) -> None:
     console.print(table("plan", columns, rows))
     for r in made:
         for note in r.notes:
-            console.print(f"{r.difficulty}: {note}", highlight=False, markup=False)
+            console.print(f"{r.difficulty}: {word(note)}", highlight=False, markup=False)
     console.print(f"written to {out}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.run.runner import Executor
 from planner.plans.plan import Plan
+from planner.report.notes import word
 from planner.runtime.router import Routed
 from planner.runtime.session import Session, find_plan_prm
 from planner.service.answering.answerer import Query
@@ -101,7 +102,7 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
         for finding in drift.observe(
             query.text, probing.by_text, agreed, probing.features, probing.unlike_profile
         ):
-            say(finding.sentence())
+            say(word(finding.note()))
         feedback.remember(
             query, routed, executor.policy_name, executor.prm_name, settings_of(executor)
         )
