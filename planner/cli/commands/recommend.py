@@ -111,14 +111,15 @@ def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
 def _beside(choice: StrategyEstimate, ratio: float, unit: str) -> str:
     """Another strategy: its label, its accuracy, and its cost in costs of the choice."""
     accuracy = share(choice.predicted_accuracy, choice.interval)
-    return f"{label(choice.strategy)}, {accuracy}, {ratio:.3g} times the {unit_name(unit)}"
+    times = "as many" if f"{ratio:.3g}" == "1" else f"{ratio:.3g} times the"
+    return f"{label(choice.strategy)}, {accuracy}, {times} {unit_name(unit)}"
 
 
 def _cost(choice: StrategyEstimate) -> str:
     """What is known of a choice's cost."""
     cost = choice.cost
     tokens = {"generated": count(cost.generated_tokens), "PRM": count(cost.prm_tokens)}
-    counted = " and ".join(f"{n} {kind}" for kind, n in tokens.items() if n != EMPTY)
+    counted = " and ".join(f"{n} {kind}" for kind, n in tokens.items() if n not in (EMPTY, "0"))
     amounts = {
         "FLOPs": count(cost.flops),
         "s": _three_digits(cost.seconds),
