@@ -21,6 +21,7 @@ from planner.evidence.gathering import cells
 from planner.notes import Note, NoteCode
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
+from planner.report.notes import word
 from planner.usecases.evaluate import Evaluation, check_budgets, compare_plans, read_evidence
 from tests.helpers.arena import arena_of
 
@@ -33,7 +34,7 @@ ARENA = arena_of({"easy": CHANCES, "hard": CHANCES}, {"easy": 20, "hard": 20},
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    return compare_plans([ARENA], [4, 16], 0, trials=1, notes=["a note"])
+    return compare_plans([ARENA], [4, 16], 0, trials=1, notes=[Note.of(NoteCode.HINDSIGHT_BY_LUCK)])
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_it_is_said_in_words(evaluation: Evaluation) -> None:
     said = console.export_text()
     assert "40 problems, 1 pairs" in said
     assert "regret at 16, mean of 2 cells" in said
-    assert "note: a note" in said
+    assert f"note: {word(Note.of(NoteCode.HINDSIGHT_BY_LUCK))}" in said
     assert "nan" not in said.lower()
 
 
