@@ -127,8 +127,8 @@ def test_recommend_answers_without_torch_and_vllm(
     document = apportion([*arguments, *store, "--budget", "4"], place, ["-c", without_engines])
     keys = {
         "policy", "prm", "difficulty", "strategy", "predicted_accuracy", "interval", "cost",
-        "alternatives", "evidence", "notes", "runner_up", "cheaper", "pareto", "cost_unit",
-        "next_measurement", "efficiency_gain", "chance_of_target",
+        "alternatives", "evidence", "notes", "note_codes", "runner_up", "cheaper", "pareto",
+        "cost_unit", "next_measurement", "efficiency_gain", "chance_of_target",
     }  # fmt: skip
     assert set(document) == keys
     assert document["strategy"]["n"] <= 4
