@@ -39,15 +39,17 @@ class Constraint:
 
     def __post_init__(self) -> None:
         if self.budget is not None and self.budget < 1:
-            raise InputError(f"budget {self.budget}: must be a whole number of at least 1")
+            raise InputError(f"budget is {self.budget}; expected a whole number of at least 1")
         for name in ("max_flops", "max_seconds", "max_usd"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"{_option(name)} {value}: must be above 0")
+                raise InputError(f"{_option(name)} is {value}; expected a number above 0")
         if self.target_accuracy is not None and not 0 < self.target_accuracy <= 1:
-            raise InputError(f"target-accuracy {self.target_accuracy}: must be in (0, 1]")
+            raise InputError(
+                f"target-accuracy is {self.target_accuracy}; expected a number above 0, at most 1"
+            )
         if not 0 < self.confidence < 1:
-            raise InputError(f"confidence {self.confidence}: must be between 0 and 1")
+            raise InputError(f"confidence is {self.confidence}; expected a number between 0 and 1")
 
     def to_dict(self) -> dict[str, Any]:
         """The limits that are set, for JSON."""

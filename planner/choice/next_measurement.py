@@ -106,7 +106,7 @@ def next_measurement(
         InputError: fewer than one problem.
     """
     if problems < 1:
-        raise InputError(f"next-problems {problems}: must be a whole number of at least 1")
+        raise InputError(f"next-problems is {problems}; expected a whole number of at least 1")
     cells = [made.choice, *made.alternatives]  # the first is chosen today
     prices = np.array([cell.price(made.cost_unit) for cell in cells])
     a, b = np.array([cell.beta for cell in cells]).T

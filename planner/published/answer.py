@@ -132,7 +132,7 @@ def ask(
     on = benchmark or DEFAULT_BENCHMARK
     if on not in figures.benchmarks():
         known = ", ".join(figures.benchmarks())
-        raise InputError(f"benchmark {on}: nothing is published of it here; there are {known}")
+        raise InputError(f"benchmark is {on}; expected one with published figures: {known}")
     policy = entry.name if (entry := catalog.policy(policy)) else policy
     if prm is not None:
         prm = scorer.name if (scorer := catalog.prm(prm)) else prm

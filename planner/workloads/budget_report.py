@@ -64,7 +64,7 @@ class Total:
 
     def __post_init__(self) -> None:
         if not 0 < self.amount < math.inf:
-            raise InputError(f"{self.option} {self.amount:g}: must be a number above 0")
+            raise InputError(f"{self.option} is {self.amount:g}; expected a number above 0")
 
     @property
     def option(self) -> str:
@@ -136,7 +136,7 @@ class BudgetReport:
                 reach, or a price that is not known.
         """
         if queries_per_day is not None and not 0 < queries_per_day < math.inf:
-            raise InputError(f"--queries-per-day {queries_per_day:g}: must be a number above 0")
+            raise InputError(f"--queries-per-day is {queries_per_day:g}; expected a number above 0")
         queries = workload.queries or queries_per_day
         if queries is None:
             raise InputError(

@@ -93,7 +93,7 @@ def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
 
 def test_bad_limits_are_one_line(tmp_path: Path) -> None:
     with Apportion(f"sqlite:///{tmp_path}/none.db") as apportion:
-        with pytest.raises(InputError, match="budget 0: must be"):
+        with pytest.raises(InputError, match="budget is 0; expected"):
             apportion.recommend("lab-0.8m", budget=0)
         with pytest.raises(InputError, match="difficulty 'odd'"):
             apportion.recommend("lab-0.8m", difficulty="odd")

@@ -31,16 +31,16 @@ FOUND = [known(Greedy(), 1e9, 0.01), known(Majority(4), 4e9, 0.04), known(Majori
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"budget": 0}, "budget 0"),
-        ({"budget": -4}, "budget -4"),
-        ({"max_flops": 0.0}, "max-flops 0.0"),
-        ({"max_seconds": -1.0}, "max-seconds -1.0"),
-        ({"max_usd": math.nan}, "max-usd nan"),
-        ({"target_accuracy": 0.0}, "target-accuracy 0.0"),
-        ({"target_accuracy": 1.01}, "target-accuracy 1.01"),
-        ({"target_accuracy": math.nan}, "target-accuracy nan"),
-        ({"confidence": 0.0}, "confidence 0.0"),
-        ({"confidence": 1.0}, "confidence 1.0"),
+        ({"budget": 0}, "budget is 0; expected"),
+        ({"budget": -4}, "budget is -4; expected"),
+        ({"max_flops": 0.0}, "max-flops is 0.0; expected"),
+        ({"max_seconds": -1.0}, "max-seconds is -1.0; expected"),
+        ({"max_usd": math.nan}, "max-usd is nan; expected"),
+        ({"target_accuracy": 0.0}, "target-accuracy is 0.0; expected"),
+        ({"target_accuracy": 1.01}, "target-accuracy is 1.01; expected"),
+        ({"target_accuracy": math.nan}, "target-accuracy is nan; expected"),
+        ({"confidence": 0.0}, "confidence is 0.0; expected"),
+        ({"confidence": 1.0}, "confidence is 1.0; expected"),
     ],
 )
 def test_a_constraint_that_makes_no_sense_is_one_line(

@@ -244,5 +244,5 @@ def test_tokens_that_nobody_counted_are_not_known() -> None:
 
 
 def test_fewer_than_one_problem_is_one_line() -> None:
-    with pytest.raises(InputError, match="next-problems 0: must be"):
+    with pytest.raises(InputError, match="next-problems is 0; expected"):
         measured(of([(1.0,)]), problems=0)

@@ -192,7 +192,10 @@ def test_own_measurements_come_before_published_figures(
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ([*ASKED[:4], "--benchmark", "MATH500"], "there are MATH-500, AIME24"),
+        (
+            [*ASKED[:4], "--benchmark", "MATH500"],
+            "is MATH500; expected .*: MATH-500, AIME24",
+        ),
         ([*ASKED, "--difficulty", "hard"], "of whole benchmarks"),
         (["--policy", "unheard-of"], "there is no evidence"),
         ([*ASKED, "--catalog", "none.toml"], "none.toml: cannot be read"),

@@ -216,10 +216,10 @@ def test_a_day_is_the_workload_so_many_times(plan: Plan) -> None:
             {"total": ("tokens", 1.0)},
             "--total-tokens 1: the cheapest strategies alone need",
         ),
-        ({"total": ("tokens", 0.0)}, "--total-tokens 0: must be a number above 0"),
+        ({"total": ("tokens", 0.0)}, "--total-tokens is 0; expected a number above 0"),
         ({"total": ("usd", 1.0)}, "--total-usd: nothing here has a price"),
         ({"total": ("gpu_hours", 1.0)}, "--total-gpu-hours: no throughput is measured"),
-        ({"per_day": 0.0}, "--queries-per-day 0: must be a number above 0"),
+        ({"per_day": 0.0}, "--queries-per-day is 0; expected a number above 0"),
         ({"workload": Workload({"easy": 1.0}, None, "")}, "holds shares; say of how many"),
     ],
 )
