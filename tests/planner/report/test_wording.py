@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import (
     AdaptiveMajority,
     BeamSearch,
