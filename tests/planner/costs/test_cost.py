@@ -84,4 +84,4 @@ def test_costs_add_up(one: tuple[float, ...], other: tuple[float, ...]) -> None:
 def test_a_record_holds_every_field() -> None:
     cost = RATES.price(1.0, 2.0, 3.0, 4.0, 5.0)
     assert Cost(**cost.to_dict()) == cost
-    assert RATES.reprice(Cost.of_tokens(cost.to_dict())) == cost
+    assert RATES.reprice(Cost.from_dict(cost.to_dict())) == cost
