@@ -104,6 +104,7 @@ UNEQUAL = [
 ]
 
 
+@pytest.mark.process
 class TestMathGrader(GraderConformance):
     @pytest.fixture
     def grader(self, grader: Grader) -> Grader:
