@@ -305,11 +305,14 @@ def printed(page: Path) -> list[tuple[list[str], str]]:
     ]
 
 
-@pytest.mark.parametrize("page", ["choose-a-strategy.md", "plan-a-budget.md"])
+@pytest.mark.parametrize("page", ["../README.md", "choose-a-strategy.md", "plan-a-budget.md"])
 def test_what_pages_show_is_what_commands_print(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a folder with the project's data and with what the page has written before."""
+    """In a folder with the project's data and with the files that the page writes.
+
+    bench/page_outputs.py puts it there; what ends with "..." is the output up to its first table.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(ROOT / "data")
     for kind, block, _ in read(ROOT / "docs" / page).blocks:
@@ -322,4 +325,7 @@ def test_what_pages_show_is_what_commands_print(
         monkeypatch.setattr(console, "_own_stdout", lambda stdout=stdout: stdout)
         assert main(arguments) == 0
         lines = [line.rstrip() for line in stdout.getvalue().splitlines()]
+        if text.endswith("...\n"):
+            table = next(i for i, line in enumerate(lines) if line[:1] in ("┏", "┌"))
+            lines[table:] = ["..."]
         assert lines == text.splitlines()
