@@ -18,6 +18,7 @@ from planner.choice.rules import cheapest_sure, most_accurate, sure_enough
 from planner.costs.cost import TOKENS, Cost, Rates
 from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import cells, strategy_of
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import probability_above, summarise
 from planner.prediction.features import describe
 from profiling.difficulty.pass_rate import JEFFREYS
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answ
 # Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
 _PLAIN_PRIOR = 4.0
 PREDICTED = "predicted"  # what a prediction rests on where nothing of its strategy is known
-_WIDE = 0.2  # an interval that is remarked upon
+_WIDE = 0.2  # a wider interval gets a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Recommendation:
         difficulty: of the problems it is for.
         choice: what to run.
         alternatives: all else within the limits, the most accurate first.
-        notes: for people.
+        notes: what a reader should know of it, the most important first.
         pareto: of the choice and its alternatives, those that no other beats in both cost and
             accuracy, from the cheapest on.
         cost_unit: what costs were compared by, see `cost_unit`.
@@ -104,7 +105,7 @@ class Recommendation:
     difficulty: str
     choice: Choice
     alternatives: tuple[Choice, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     pareto: tuple[Choice, ...] = ()
     cost_unit: str = "tokens"
     chance: float | None = None
@@ -271,13 +272,16 @@ def choose(
         at_least = sure_enough(confidence, among)
         if chance < at_least:
             notes.append(
-                f"no strategy here is {100 * at_least:.4g}% sure to reach {100 * target:g}%; "
-                f"the surest is {key(allowed[picked].strategy)} at {_percent_below(chance)}"
-            )
+                Note.of(
+                    NoteCode.TARGET_NOT_REACHED, target=target, at_least=at_least,
+                    strategy=key(allowed[picked].strategy), chance=chance,
+                )
+            )  # fmt: skip
         if among > 1:
             notes.append(
-                f"to be {100 * confidence:g}% sure of a choice among {among} strategies, "
-                f"{100 * at_least:.4g}% is asked of each (Bonferroni)"
+                Note.of(
+                    NoteCode.BONFERRONI, confidence=confidence, strategies=among, at_least=at_least
+                )
             )
     pick = allowed[picked]
     others = sorted(
@@ -311,36 +315,23 @@ def unit_name(unit: str) -> str:
     return "FLOPs" if unit == "flops" else unit
 
 
-def _left_out(found: list[Choice], constraint: Constraint) -> list[str]:
-    """A note where a limit keeps strategies out only because their need of it is not known."""
+def _left_out(found: list[Choice], constraint: Constraint) -> list[Note]:
+    """A note if a limit keeps strategies out only because their need of it is not known."""
     unknown = [
         c for c in found if None in constraint.needs(c.strategy, c.cost, c.extra).values()
     ]  # fmt: skip
     if not unknown:
         return []
-    some = "1 strategy is" if len(unknown) == 1 else f"{len(unknown)} strategies are"
-    return [f"{some} left out: not all that is limited is known of what they cost"]
+    return [Note.of(NoteCode.STRATEGIES_LEFT_OUT, strategies=len(unknown))]
 
 
-def _remarks(pick: Choice) -> list[str]:
+def _remarks(pick: Choice) -> list[Note]:
     width = pick.interval[1] - pick.interval[0]
     if width <= _WIDE:
         return []
-    return [f"the interval is {100 * width:.0f} points wide: {_why_wide(pick)}"]
-
-
-def _why_wide(pick: Choice) -> str:
-    """What a wide interval comes from, and what narrows it."""
-    if pick.sources == "published":
-        return (
-            "figures of the same kind differ so much from study to study; "
-            "profile and measure for a surer answer"
+    published = pick.sources == "published"
+    return [
+        Note.of(
+            NoteCode.INTERVAL_WIDE, width=width, problems=pick.problems, published=published
         )
-    if not pick.problems:
-        return "it was never measured; measure it for a surer answer"
-    return f"it rests on {pick.problems} problems; measure more for a surer answer"
-
-
-def _percent_below(chance: float) -> str:
-    """A chance that falls short, rounded down: never to what it falls short of."""
-    return f"{math.floor(1000 * chance) / 10:g}%"
+    ]  # fmt: skip

@@ -140,6 +140,11 @@ def _recommend(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="M",
         help="say what measuring M more problems is worth (default: %(default)s)",
     )
+    command.add_argument(
+        "--explain",
+        action="store_true",
+        help="add the reasons, what to measure next, and all notes",
+    )
     add_constraint(command)
     add_prices(command)
 

@@ -15,6 +15,7 @@ from scipy.special import ndtr
 from executor.strategy import Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.rules import cheapest_sure, most_accurate
+from planner.notes import Note, NoteCode
 from planner.plans.plan import DEFAULT, Entry, Plan
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Estimated
@@ -34,14 +35,14 @@ class Decision:
         difficulty: the most probable class; `all` where nothing is known of the question.
         entry: what is expected of the strategy on it; None where nobody knows.
         estimate: what is known of the question; None where nothing is.
-        notes: what should be known about it, for people.
+        notes: what a reader should know of it.
     """
 
     strategy: Strategy
     difficulty: str
     entry: Entry | None
     estimate: Estimated | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Look:
         far: whether these are far from those of the profile; None where that was not asked.
         now, then: expected accuracy of choosing without probes, and of the best way to probe;
             None where that was not weighed.
-        notes: what should be known about it, for people.
+        notes: what a reader should know of it.
     """
 
     probes: int
@@ -65,7 +66,7 @@ class Look:
     estimate: Estimated | None = None
     now: float | None = None
     then: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     about: Floats | None = field(default=None, compare=False, repr=False)
     far: bool | None = None
 
@@ -107,8 +108,8 @@ def look(
     about = text_features(text) if about is None else about
     far = None if plan.reference is None else plan.reference.outside(about)
     if far:
-        said = "the question is unlike those of the profile: it gets what is best for all of them"
-        return Look(0, known=False, notes=(said,), about=about, far=far)
+        unlike = Note.of(NoteCode.QUESTION_UNLIKE_PROFILE)
+        return Look(0, known=False, notes=(unlike,), about=about, far=far)
     estimate = by_text(plan, text, about)
     if not plan.alternatives:
         return Look(classifier.probes, known=True, estimate=estimate, about=about, far=far)

@@ -1,4 +1,4 @@
-"""What is known of a policy from runs, of a store or this project's own, beside what they found."""
+"""The runs of a policy, in a store or among this project's own: sizes, benchmarks, unused ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
 from planner.costs import measured as noted
 from planner.evidence import gathering as evidence
+from planner.notes import Note, NoteCode
 from planner.usecases.stored_models import store_exists, store_name
 from profiling.profiler import BENCHMARK
 
@@ -35,8 +36,8 @@ def have(store_url: str, policy: str, benchmark: str) -> bool:
         return any(spec.settings.get(BENCHMARK) == benchmark for spec in _runs(store, policy))
 
 
-def unused(store_url: str, policy: str) -> list[str]:
-    """A note where an answer from published figures leaves out what was measured of its policy."""
+def unused(store_url: str, policy: str) -> list[Note]:
+    """A note if an answer from published figures leaves out what was measured of its policy."""
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
             problems = {
@@ -45,9 +46,9 @@ def unused(store_url: str, policy: str) -> list[str]:
                 for stored in store.outcomes(spec, samples=False)
             }
         if problems:
-            return [_unused(f"{store_name(store_url)} has runs", policy, len(problems))]
-    count = evidence.bundled(policy)["problem"].nunique()
-    return [_unused("there are this project's own runs", policy, count)] if count else []
+            return [_unused(store_name(store_url), policy, len(problems))]
+    count = int(evidence.bundled(policy)["problem"].nunique())
+    return [_unused(None, policy, count)] if count else []
 
 
 def _runs(store: Store, policy: str) -> list[RunSpec]:
@@ -56,8 +57,6 @@ def _runs(store: Store, policy: str) -> list[RunSpec]:
     return [spec for spec in found if spec.policy == policy and spec.kind in evidence.KINDS]
 
 
-def _unused(runs: str, policy: str, problems: int) -> str:
-    return (
-        f"not used: {runs} of {policy} on {problems} problem{'s' if problems > 1 else ''}; "
-        "leave --benchmark out for an answer from them"
-    )
+def _unused(store: str | None, policy: str, problems: int) -> Note:
+    """None as the store: the runs are this project's own."""
+    return Note.of(NoteCode.RUNS_NOT_USED, store=store, policy=policy, problems=problems)

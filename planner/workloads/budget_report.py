@@ -11,6 +11,7 @@ from executor.strategy import key
 from planner.choice.constraint import QUANTITIES, missing, unknown
 from planner.costs.capacity import Provision, provision
 from planner.costs.cost import SECONDS_PER_HOUR, TOKENS, Cost, Rates
+from planner.notes import Note, NoteCode
 from planner.plans.plan import DEFAULT, Entry, Plan
 from planner.plans.strategy_table import charged
 from planner.workloads.allocation import Class, Division, Option, Part, divide, equal_division, hull
@@ -89,7 +90,7 @@ class Budget:
             by the difficulties its classifier names, as it would be run, by true difficulty.
         by_name: `NAMED` by the difficulty named: who is to get what; None where there is none.
         queries_per_day: None: no day is asked about.
-        notes: what should be known about it.
+        notes: what a reader should know of it.
     """
 
     plan: Plan
@@ -99,7 +100,7 @@ class Budget:
     total: Total | None
     divisions: Mapping[str, Division]
     queries_per_day: float | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     by_name: Division | None = None
 
     @classmethod
@@ -146,19 +147,17 @@ class Budget:
                 for level, n in counts.items()
             }
             whole = workload.queries is not None
-            more, said = _divided(classes, total, chosen, whole=whole)
-            by_name, run, more_said = _by_name(plan, counts, total, rates)
+            more, divided_notes = _divided(classes, total, chosen, whole=whole)
+            by_name, run, named_notes = _by_name(plan, counts, total, rates)
             more |= {} if run is None else {NAMED: run}
-            divisions, notes = more | divisions, notes + said + more_said
+            divisions, notes = more | divisions, notes + divided_notes + named_notes
             notes += _bound(plan, classes, total)
         made = cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
             (*notes, *rates.notes()), by_name,
         )  # fmt: skip
         costs = [made.cost(division) for division in divisions.values()]
-        return replace(
-            made, notes=(*made.notes, *unknown(costs, rates, tuple(QUANTITIES), made.notes))
-        )
+        return replace(made, notes=(*made.notes, *unknown(costs, rates, QUANTITIES, made.notes)))
 
     def cost(self, division: Division, times: float = 1.0) -> Cost:
         """Of all queries of a division, so many times over."""
@@ -214,8 +213,8 @@ def _option(entry: Entry, total: Total, rates: Rates) -> Option:
 
 def _divided(
     classes: Mapping[str, Class], total: Total, chosen: Division, *, whole: bool
-) -> tuple[dict[str, Division], list[str]]:
-    """The division and the equal one, and what to say of them beside the plan's own choices."""
+) -> tuple[dict[str, Division], list[Note]]:
+    """The division and the equal one, and notes on them beside the plan's own choices."""
     try:
         made = {DIVIDED: divide(classes, total.amount, whole=whole)}
     except InputError as error:
@@ -223,26 +222,23 @@ def _divided(
     notes = []
     equal = equal_division(classes, total.amount)
     if equal is None:
-        notes.append("an equal share does not reach for any strategy of some difficulty")
+        notes.append(Note.of(NoteCode.EQUAL_SHARE_TOO_SMALL))
     else:
         made[EQUAL] = equal
     if chosen.spent > total.amount:
-        notes.append(
-            f"the plan's own choices need {chosen.spent:,.4g} {total.words}: more than there is"
-        )
+        notes.append(Note.of(NoteCode.PLAN_OVER_TOTAL, needed=chosen.spent, unit=total.unit))
     return made, notes
 
 
 def _by_name(
     plan: Plan, counts: Mapping[str, float], total: Total, rates: Rates
-) -> tuple[Division | None, Division | None, list[str]]:
+) -> tuple[Division | None, Division | None, list[Note]]:
     """The division by the difficulties that the plan's classifier names, by name and as it is run;
-    None where it names none, or nobody can say. And what to say of that."""
+    None if it names none, or nobody can say. And notes on them."""
     if plan.classifier is None or not plan.routes or len(counts) == 1:
         return None, None, []
     if not plan.alternatives:
-        why = "this plan does not say what strategies do to queries that are named wrongly"
-        return None, None, [f"{why}; make it again with: apportion plan"]
+        return None, None, [Note.of(NoteCode.AS_NAMED_NOT_IN_PLAN)]
     # What the plan's own limit leaves to choose from, for whatever difficulty.
     kept = {entry.strategy for level in counts for entry in known(plan, level)}
     found = charged(plan, plan.classifier.probes)
@@ -259,37 +255,27 @@ def _by_name(
     try:
         told, run = divide_by_name(counts, options, confusion, total.amount)
     except (InputError, ValueError) as error:
-        return None, None, [f"as named, nothing can be divided: {error}"]
-    return told, run, [
-        "as named: what is run and solved where queries get what the difficulty named by the "
-        "plan's classifier is given, rightly or wrongly, by its confusion on held-out problems; "
-        "the total is kept on average"
-    ]  # fmt: skip
+        return None, None, [Note.of(NoteCode.AS_NAMED_IMPOSSIBLE, reason=str(error))]
+    return told, run, [Note.of(NoteCode.AS_NAMED)]
 
 
-def _bound(plan: Plan, classes: Mapping[str, Class], total: Total) -> Iterator[str]:
-    """Whether the plan's own limit leaves some of the total: alternatives keep to it as well."""
+def _bound(plan: Plan, classes: Mapping[str, Class], total: Total) -> Iterator[Note]:
+    """A note if the plan's own limit leaves some of the total: alternatives keep to it as well."""
     limits = plan.own_constraint.limits()
     most = sum(one.queries * hull(one.options)[-1].price for one in classes.values())
     if limits and most < total.amount:
-        yield (
-            f"the plan keeps to {limits}: more than {most:,.4g} {total.words} would change "
-            "nothing; one made with a wider limit may have better strategies"
-        )
+        yield Note.of(NoteCode.PLAN_LIMIT_BINDS, limits=limits, most=most, unit=total.unit)
 
 
-def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[str]:
-    yield f"difficulties: {workload.source}"
+def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[Note]:
+    yield Note.of(NoteCode.DIFFICULTIES_FROM, source=workload.source)
     for level in workload.shares:
         if level not in plan.frontier:
-            yield f"the plan has no evidence on {level} queries: they are taken as all"
+            yield Note.of(NoteCode.LEVEL_WITHOUT_EVIDENCE, difficulty=level)
     if total is None or len(workload.shares) == 1:
         return
     if plan.classifier is None or not plan.routes:
-        yield "this plan does not find difficulties out: the division holds where they are known"
+        yield Note.of(NoteCode.DIFFICULTIES_NOT_ESTIMATED)
     else:
-        yield (
-            "right answers are those expected where the difficulty is told rightly; the plan's "
-            f"classifier does so for {plan.classifier.heads[-1].quality.accuracy:.0%} of held-out "
-            "probe sets"
-        )
+        accuracy = float(plan.classifier.heads[-1].quality.accuracy)
+        yield Note.of(NoteCode.DIFFICULTIES_ESTIMATED, accuracy=accuracy)

@@ -25,6 +25,7 @@ from planner.cli.commands.recommend import answer
 from planner.costs.cost import Rates
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence.gathering import difficulty_counts
+from planner.notes import Note, NoteCode
 from planner.report import BasisRow, ReportData
 from planner.usecases.evidence_bundle import Basis
 from profiling.difficulty.pass_rate import LEVELS
@@ -99,7 +100,7 @@ def _full() -> ReportData:
             RunSummary("greedy", 50, 50, 10, 0.2, (0.11, 0.33), Ledger(generated=500), 1.0),
         ],
         paired=[PairedDifference("greedy", 0.2, (0.05, 0.35), 50)],
-        notes=["nothing else was measured"],
+        notes=[Note.of(NoteCode.BUNDLED_EVIDENCE)],
     )  # fmt: skip
 
 

@@ -19,8 +19,10 @@ from planner.cli.console import EMPTY, Output, count, known_table, share, table
 from planner.costs.capacity import ASSUMPTION
 from planner.costs.cost import TOKENS, Cost
 from planner.evidence import gathering as evidence
+from planner.notes import codes
 from planner.plans.plan import DEFAULT, Plan
 from planner.prediction.beta import PERCENT
+from planner.report.notes import word
 from planner.usecases.stored_models import store_exists
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, UNITS, Budget, Total
@@ -125,7 +127,8 @@ def document(made: Budget) -> dict[str, Any]:
             }
             for name, day in made.days().items()
         },
-        "notes": list(made.notes),
+        "notes": list(map(word, made.notes)),
+        "note_codes": codes(made.notes),
     }
 
 
@@ -161,7 +164,7 @@ def show(console: Console, made: Budget) -> None:
     _show_divisions(console, made)
     _show_days(console, made)
     for note in made.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
 
 
 def _show_parts(console: Console, title: str, level: str, words: str, division: Division) -> None:

@@ -21,16 +21,17 @@ from planner.costs import measured as noted
 from planner.evaluation.comparison import Comparison, against_oracle, area, compare, families, rules
 from planner.evaluation.crossfit import Arena, Regret, held_out_arenas, regrets
 from planner.evidence import gathering as evidence
+from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS
 from planner.prediction.tuning import pairs, tune
+from planner.report.notes import word
 from planner.usecases.stored_models import store_exists
 
 _NOTES = (
-    "a problem's difficulty is that of its profile, which has seen its label; "
-    "where questions are routed by probes, some are taken for easier or harder than they are",
-    "what is best in hindsight was chosen on the problems it is judged by: by luck too",
-    "searches are live runs, majority and best-of-N replayed from the profile's samples",
+    Note.of(NoteCode.DIFFICULTY_FROM_PROFILE),
+    Note.of(NoteCode.HINDSIGHT_BY_LUCK),
+    Note.of(NoteCode.SEARCHES_ARE_LIVE),
 )
 
 
@@ -52,12 +53,13 @@ def run(arguments: Namespace, output: Output) -> None:
     with output.status("comparing"):
         document = report(found, budgets, arguments.seed) | {
             "trials": arguments.trials,
-            "notes": [*notes, *_NOTES],
+            "notes": list(map(word, (*notes, *_NOTES))),
+            "note_codes": codes((*notes, *_NOTES)),
         }
     output.result(document, lambda console: show(console, document))
 
 
-def read(store_url: str, policy: str | None) -> tuple[pd.DataFrame, dict[str, int], list[str]]:
+def read(store_url: str, policy: str | None) -> tuple[pd.DataFrame, dict[str, int], list[Note]]:
     """Evidence of the store, or the bundled one where there is none; sizes of its models; notes."""
     sizes: dict[str, int] = {}
     if store_exists(store_url):
@@ -69,10 +71,10 @@ def read(store_url: str, policy: str | None) -> tuple[pd.DataFrame, dict[str, in
                 for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
                     if name is not None and size is not None:
                         sizes[name] = size
-        notes: list[str] = []
+        notes: list[Note] = []
     else:
         frame, sizes = evidence.bundled(policy), evidence.bundled_sizes()
-        notes = ["on evidence this project recorded on its own problems"]
+        notes = [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
     if frame.empty and policy is not None:
         raise InputError(f"policy {policy}: there is no evidence on it to evaluate by")
     return frame, sizes, notes

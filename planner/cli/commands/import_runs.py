@@ -12,6 +12,8 @@ from executor.errors import InputError
 from executor.store.store import Store
 from executor.strategy import from_dict, key
 from planner.cli.console import Output, share, table
+from planner.notes import Note, NoteCode
+from planner.report.notes import word
 from profiling import importers
 from profiling.importers.summary import summary
 
@@ -69,7 +71,7 @@ def show(console: Console, document: dict[str, Any]) -> None:
                 highlight=False,
             )
     for note in _notes(document):
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
     counts = ", ".join(f"{count} {what}" for what, count in document["runs"].items() if count)
     console.print(f"runs in the store: {counts}")
 
@@ -83,22 +85,22 @@ def _estimate(found: dict[str, float]) -> str:
     return share(found["value"], (found["low"], found["high"]))
 
 
-def _notes(document: dict[str, Any]) -> list[str]:
-    """Who graded, and what is not known."""
+def _notes(document: dict[str, Any]) -> list[Note]:
+    """Notes on who graded, and on the counts that the files do not give."""
     found = document["imported"]
     total = {name: sum(one["grading"][name] for one in found) for name in found[0]["grading"]}
     notes = []
     if total["compared"]:
-        differ = total["right_by_file"] + total["right_here"]
         notes.append(
-            f"graded by the files' own labels; this program's grader says otherwise of {differ} of "
-            f"{total['compared']} ({total['right_by_file']} right by the files alone, "
-            f"{total['right_here']} right by this program's alone)"
+            Note.of(
+                NoteCode.GRADED_BY_FILES,
+                compared=total["compared"],
+                right_by_file=total["right_by_file"],
+                right_here=total["right_here"],
+            )
         )
     if total["here"]:
-        notes.append(f"{total['here']} records have no label and were graded by this program")
+        notes.append(Note.of(NoteCode.GRADED_HERE, records=total["here"]))
     if unknown := sorted({name for one in found for name in one["unknown"]}):
-        notes.append(
-            f"the files do not say: {', '.join(unknown)}; costs that need them are unknown"
-        )
+        notes.append(Note.of(NoteCode.FILES_SILENT, counts=tuple(unknown)))
     return notes

@@ -22,12 +22,13 @@ from planner.cli.console import Output, count, share, table
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
+from planner.notes import Note, NoteCode
 from planner.plans.plan import DEFAULT, Entry, Plan, ProbeCost
 from planner.plans.reference import Reference
-from planner.plans.routing_value import Comparison, compare, expected
+from planner.plans.routing_value import Comparison, compare, estimator_note, expected
 from planner.prediction.beta import PERCENT
 from planner.prediction.tuning import fingerprint
-from planner.report import wording as words
+from planner.report.notes import word
 from planner.usecases import stored_models
 from planner.usecases.evidence_bundle import Basis, read_basis
 from planner.usecases.stored_models import model_name
@@ -145,13 +146,14 @@ def _routed(
             head = classifier.heads[-1]
             confusion = head.quality.named()
             routing = _compared(basis, policy, prm, constraint, made, probing, confusion)
-            said = () if routing is None else (routing.sentence(),)
+            routing_notes = () if routing is None else (routing.note(),)
             if routing is None or routing.routes:
                 *levels, every = made
-                notes = (*every.notes, words.difficulty(head), *said)
+                notes = (*every.notes, estimator_note(head), *routing_notes)
                 return [*levels, replace(every, notes=notes)], True, routing
             *levels, every = recommendations(basis, policy, prm, constraint)
-            return [*levels, replace(every, notes=(*every.notes, *said))], False, routing
+            every = replace(every, notes=(*every.notes, *routing_notes))
+            return [*levels, every], False, routing
     return recommendations(basis, policy, prm, constraint), False, None
 
 
@@ -208,8 +210,8 @@ def recommendations(
         if found:
             chosen = choose(level, found, constraint, basis.rates)
             if probing is not None and level != DEFAULT:
-                said = f"tokens include what {probing.probes} probe samples add"
-                chosen = replace(chosen, notes=(*chosen.notes, said))
+                probed = Note.of(NoteCode.PROBES_INCLUDED, probes=probing.probes)
+                chosen = replace(chosen, notes=(*chosen.notes, probed))
             made.append(chosen)
     if not made or made[-1].difficulty != DEFAULT:
         raise InputError(f"policy {policy}: there is no evidence to plan from")
@@ -259,5 +261,5 @@ def show(console: Console, made: list[Recommendation], out: Path) -> None:
     console.print(table("plan", columns, rows))
     for r in made:
         for note in r.notes:
-            console.print(f"{r.difficulty}: {note}", highlight=False, markup=False)
+            console.print(f"{r.difficulty}: {word(note)}", highlight=False, markup=False)
     console.print(f"written to {out}")

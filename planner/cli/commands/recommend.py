@@ -16,7 +16,7 @@ from planner.choice.answer import Answer, explain, of_choice
 from planner.choice.constraint import Constraint, unknown
 from planner.choice.next_measurement import PROBLEMS
 from planner.choice.recommend import Choice, candidates, choose
-from planner.choice.scorer_verdict import vote_gain
+from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.cli.commands import common
 from planner.cli.commands.recommendation import document, show
 from planner.cli.console import Output
@@ -24,8 +24,8 @@ from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
+from planner.notes import Note
 from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
-from planner.report import scorer_wording as prm_words
 from planner.usecases import measured_runs, stored_models
 from planner.usecases.evidence_bundle import Basis, measured_names, read_basis
 from planner.usecases.stored_models import model_name, store_exists
@@ -52,11 +52,11 @@ class Measured:
     level: str
     rows: pd.DataFrame
     found: Sequence[Choice]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def answer(
         self, constraint: Constraint, next_problems: int = PROBLEMS
-    ) -> tuple[Answer, tuple[str, ...]]:
+    ) -> tuple[Answer, tuple[Note, ...]]:
         """The choice under a constraint, and what should be known of what it rests on.
 
         Raises:
@@ -74,8 +74,8 @@ class Measured:
             next_problems,
             own=self.basis.own,
         )
-        said = self.notes
-        return answered, (*said, *unknown_costs(self.found, self.basis.rates, said))
+        notes = self.notes
+        return answered, (*notes, *unknown_costs(self.found, self.basis.rates, notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Published:
     prm: str | None
     printed: PublishedAnswer
     rates: Rates
-    unused: tuple[str, ...] = ()
+    unused: tuple[Note, ...] = ()
 
     @property
     def found(self) -> Sequence[Choice]:
@@ -102,7 +102,7 @@ class Published:
 
     def answer(
         self, constraint: Constraint, next_problems: int = PROBLEMS
-    ) -> tuple[Answer, tuple[str, ...]]:
+    ) -> tuple[Answer, tuple[Note, ...]]:
         """The choice under a constraint, and what should be known of what it rests on.
 
         What a measurement of `next_problems` would change, and the gain over majority vote, are
@@ -122,13 +122,13 @@ class Published:
             self.printed.contrast,
             published=self.printed.evidence,
         )
-        said = (
+        notes = (
             *self.unused,
             *self.printed.printed(made.choice, answered.shown),
             *self.printed.notes,
             *self.rates.notes(),
         )
-        return answered, (*said, *unknown_costs(self.found, self.rates, said))
+        return answered, (*notes, *unknown_costs(self.found, self.rates, notes))
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -146,7 +146,7 @@ def run(arguments: Namespace, output: Output) -> None:
     )
     notes = list(answered.notes)
     record = document(answered, notes)
-    output.result(record, lambda console: show(console, answered, notes))
+    output.result(record, lambda console: show(console, answered, notes, arguments.explain))
 
 
 def recommended(
@@ -213,13 +213,13 @@ def look_up(
     found = _found(basis, policy, prm, level)
     rows, notes = for_pair(basis.frame, policy, prm), basis.notes
     if (gain := vote_gain(rows, prm)) is not None:
-        notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
+        notes = (vote_note(gain.difference, gain.samples, str(prm)), *notes)
     return Measured(basis, policy, prm, level, rows, found, notes)
 
 
-def unknown_costs(found: Sequence[Choice], rates: Rates, said: Sequence[str]) -> list[str]:
-    """What no cost here is known in, beside what is `said`."""
-    return unknown([one.cost for one in found], rates, said=said)
+def unknown_costs(found: Sequence[Choice], rates: Rates, notes: Sequence[Note]) -> list[Note]:
+    """Notes on quantities that no cost here has, but for what `notes` say is missing."""
+    return unknown([one.cost for one in found], rates, beside=notes)
 
 
 def _found(basis: Basis, policy: str, prm: str | None, level: str) -> list[Choice]:

@@ -18,6 +18,8 @@ from executor.store.store import Store
 from planner.cli.commands import common
 from planner.cli.console import Output, count, table
 from planner.evidence import gathering as evidence
+from planner.notes import Note, NoteCode, codes
+from planner.report.notes import word
 from planner.usecases import stored_models
 from planner.usecases.stored_models import model_name, store_exists
 from profiling.difficulty.pass_rate import LEVELS
@@ -38,7 +40,7 @@ class Samples:
     prm: str | None
     source: str
     pools: Sequence[ProblemPool]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -102,9 +104,9 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
             raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
         pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
         study = evidence.study_of(store.runs(), policy)
-    notes = [f"{left_out} problems are left out: the PRM was trained on them"] if left_out else []
+    notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
-        notes.append(f"from imported samples, as graded by {study}")
+        notes.append(Note.of(NoteCode.IMPORTED_SAMPLES, study=study))
     return Samples(policy, prm, "store", pools, (*notes, *_unscored(prm, prms)))
 
 
@@ -121,16 +123,14 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
     prms = prms_in(frame)
     if prm is not None and prm not in prms:
         raise InputError(f"--prm {prm}: it has not scored {policy}; bundled are {', '.join(prms)}")
-    note = "from samples this project recorded; profile yours for an answer of your own"
+    note = Note.of(NoteCode.BUNDLED_SAMPLES)
     pools = list(saved_pools(frame, prm, grader))
     return Samples(policy, prm, "bundled", pools, (note, *_unscored(prm, prms)))
 
 
-def _unscored(prm: str | None, prms: Sequence[str]) -> list[str]:
-    """Which PRMs could have been named where none was."""
-    return (
-        [f"no rule with a score: give --prm, one of {', '.join(prms)}"] if prms and not prm else []
-    )
+def _unscored(prm: str | None, prms: Sequence[str]) -> list[Note]:
+    """A note on the PRMs that could have been named if none was."""
+    return [Note.of(NoteCode.PRM_NOT_NAMED, prms=tuple(prms))] if prms and not prm else []
 
 
 def document(samples: Samples, points: Sequence[Point]) -> dict[str, Any]:
@@ -144,7 +144,8 @@ def document(samples: Samples, points: Sequence[Point]) -> dict[str, Any]:
         "samples": {"fewest": min(sizes), "most": max(sizes)},
         "orders": ORDERS,
         "surface": [point.to_dict() for point in points],
-        "notes": list(samples.notes),
+        "notes": list(map(word, samples.notes)),
+        "note_codes": codes(samples.notes),
     }
 
 
@@ -171,7 +172,7 @@ def show(console: Console, samples: Samples, points: Sequence[Point]) -> None:
     if len(some) < len(ks):
         console.print(f"{len(ks) - len(some)} more k, with --json")
     for note in samples.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
 
 
 def _rows(points: Sequence[Point]) -> list[list[str]]:

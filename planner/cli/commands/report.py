@@ -19,6 +19,7 @@ from planner.cli.commands.recommend import answer, asks_published, published, un
 from planner.cli.console import Output
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence import gathering as evidence
+from planner.notes import Note
 from planner.report import BasisRow, ReportData, report
 from planner.report.formats import write
 from planner.usecases import stored_models
@@ -97,7 +98,7 @@ def _data(arguments: Namespace, policy: str, prm: str | None) -> ReportData:
     return data(arguments.store, basis, answers, (), ())
 
 
-def published_data(answered: Answer, notes: Sequence[str]) -> ReportData:
+def published_data(answered: Answer, notes: Sequence[Note]) -> ReportData:
     """What there is to say where nothing was measured."""
     made = answered.made
     return ReportData(

@@ -13,6 +13,7 @@ from executor.errors import InputError
 from planner.cli.commands import common
 from planner.cli.console import Output
 from planner.plans.plan import Plan
+from planner.report.notes import word
 from planner.service.monitoring.snapshot import Shift, Snapshot
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def snapshot(counted: Mapping[str, Any], plan: Plan, findings: Mapping[str, Find
         counted,
         expected={level: times / total for level, times in mix.items()} if total else {},
         drift={one.measure: Shift(one.statistic, one.limit) for one in known},
-        warnings=tuple(one.sentence() for one in known if one.drifted),
+        warnings=tuple(word(one.note()) for one in known if one.drifted),
     )
 
 

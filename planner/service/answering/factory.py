@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.run.runner import Executor
 from planner.plans.plan import Plan
+from planner.report.notes import word
 from planner.runtime.router import Routed
 from planner.runtime.session import Session, find_plan_prm
 from planner.service.answering.answerer import Query
@@ -99,7 +100,7 @@ def watching(plan: Plan, drift: Drift, feedback: Feedback, say: Callable[[str], 
         # Of probes that were drawn otherwise than the profile's nothing follows.
         agreed = routed.agreement if executor.sampling == plan.sampling else None
         for finding in drift.observe(query.text, looked.estimate, agreed, looked.about, looked.far):
-            say(finding.sentence())
+            say(word(finding.note()))
         feedback.remember(
             query, routed, executor.policy_name, executor.prm_name, settings_of(executor)
         )

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from executor.json_values import finite
 from executor.ledger import Ledger
 from executor.strategy import to_dict
+from planner.notes import codes
+from planner.report.notes import word
 from planner.service.answering.answerer import Answered
 
 Finish = Literal["stop", "length"]
@@ -53,6 +55,7 @@ class Apportion(BaseModel):
     cost: dict[str, float | None]
     seconds: float
     notes: list[str]
+    note_codes: list[str]
     explain: dict[str, Any]
 
 
@@ -167,7 +170,8 @@ def told(answered: Answered) -> dict[str, Any]:
             "answer": answered.answer,
             "cost": answered.cost,
             "seconds": answered.seconds,
-            "notes": answered.notes,
+            "notes": list(map(word, answered.notes)),
+            "note_codes": codes(answered.notes),
             "explain": answered.explain,
         }
     )

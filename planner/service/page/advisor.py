@@ -22,12 +22,15 @@ from planner.cli.commands.recommendation import document
 from planner.cli.commands.report import basis_rows, published_data
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
+from planner.notes import Note
 from planner.plans.plan import Plan
+from planner.plans.routing_value import estimator_note
 from planner.report import ReportData, accuracy, basis
 from planner.report import wording as words
 from planner.report.advice import card
 from planner.report.document import Block, Cards, Plots, Report, Section, Text
 from planner.report.html import to_fragment
+from planner.report.notes import word
 from planner.report.plain import to_dict
 from planner.service.page.choices import choices, evidence_name
 from planner.usecases.evidence_bundle import Basis, read_basis
@@ -125,7 +128,7 @@ class Advisor:
             "policy": policy,
             "difficulty": found.difficulty.value,
             **found.to_dict(),
-            "quality": words.sentence(words.difficulty(model.head(0))),
+            "quality": words.sentence(word(estimator_note(model.head(0)))),
         }
 
     def _classifier(self) -> tuple[str, DifficultyModel]:
@@ -172,7 +175,7 @@ class Advisor:
             ),
         )
 
-    def _ask(self, state: str, asked: Asked) -> tuple[Answer, list[str], ReportData]:
+    def _ask(self, state: str, asked: Asked) -> tuple[Answer, list[Note], ReportData]:
         """The answer, its notes, and what a report of this one difficulty shows."""
         known = self._known(state, asked.policy, asked.prm, asked.difficulty, asked.benchmark)
         answered, notes = known.answer(asked.constraint)
@@ -198,7 +201,7 @@ class Advisor:
         return to_fragment(_sections(data, asked.constraint))
 
 
-def _data(known: Measured | Published, answered: Answer, notes: tuple[str, ...]) -> ReportData:
+def _data(known: Measured | Published, answered: Answer, notes: tuple[Note, ...]) -> ReportData:
     """What a report of one answer shows, of a PRM's rewards and of held-out runs nothing."""
     if isinstance(known, Published):
         return published_data(answered, notes)

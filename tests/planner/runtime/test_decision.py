@@ -16,6 +16,7 @@ from executor.strategy import Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
+from planner.notes import Note, NoteCode
 from planner.plans.plan import Entry, Plan, ProbeCost
 from planner.plans.reference import Cloud, Reference
 from planner.runtime.decision import by_text, decide, look
@@ -159,7 +160,7 @@ def test_a_question_far_from_the_profile_gets_the_default_and_it_is_said() -> No
         assert (found.probes, found.known, found.estimate) == (0, False, None)
         made = decide(plan, found, None, constraint, drawn=0, scored=False)
         assert made.difficulty == "all"
-        assert any("unlike those of the profile" in note for note in made.notes)
+        assert Note.of(NoteCode.QUESTION_UNLIKE_PROFILE) in made.notes
     assert made.strategy == plan.recommend("all", FREE).strategy
     stated = decide(plan, found, None, plan.own_constraint, drawn=0, scored=False)
     assert stated.entry is plan.entry("all")

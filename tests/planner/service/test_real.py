@@ -16,12 +16,14 @@ from executor.policies.vllm import VllmPolicy
 from executor.resources import data_folder
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
+from planner.notes import NoteCode
 from planner.plans.plan import Entry, Plan, ProbeCost
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings
 from planner.service.answering.answerer import Answered, Query
 from planner.service.answering.factory import Opened, open_service
 from profiling.problems.files import load_problems
+from tests.helpers.notes import of_code
 from tests.planner.service.answering.test_planned import CLASSIFIER, entry
 
 pytestmark = pytest.mark.vllm
@@ -102,7 +104,7 @@ def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: Opened)
     limits = Constraint(budget=256, max_seconds=0.25)
     [found] = ask(opened, query(3, constraint=limits, strategy=Majority(256)))
     assert found.seconds < 2
-    assert any(note.startswith("time ran out") for note in found.notes)
+    assert of_code(found.notes, NoteCode.TIME_RAN_OUT)
     assert found.ledger.policy_generated > 0
     assert found.texts[0]
 

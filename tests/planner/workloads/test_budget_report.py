@@ -27,13 +27,16 @@ from planner.cli.commands import budget
 from planner.cli.commands.plan import make
 from planner.cli.main import build_parser
 from planner.costs.cost import TOKENS, Cost, Rates
+from planner.notes import Note, NoteCode
 from planner.plans.plan import Plan
+from planner.report.notes import word
 from planner.workloads.allocation import difference
 from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, Budget, Total
 from planner.workloads.workload import Workload
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.difficulty.pass_rate import classify
 from profiling.profiler import profile, profile_spec
+from tests.helpers.notes import of_code
 
 PROBLEMS = simulated_problems(18)
 CHANCE = {problem.text: index / 17 for index, problem in enumerate(PROBLEMS)}
@@ -138,9 +141,10 @@ def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) ->
     made = Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 1.0))
     steps = max(e.predicted_accuracy for kept in plan.frontier.values() for e in kept)
     assert made.divisions[DIVIDED].correct >= made.divisions[CHOSEN].correct - steps
-    assert not any("more than there is" in note for note in made.notes)
+    assert not of_code(made.notes, NoteCode.PLAN_OVER_TOTAL)
     tight = Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 0.5))
-    assert any("the plan's own choices need" in note for note in tight.notes)
+    [over] = of_code(tight.notes, NoteCode.PLAN_OVER_TOTAL)
+    assert over.number("needed") == pytest.approx(tight.divisions[CHOSEN].spent)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +246,7 @@ def test_a_difficulty_without_evidence_is_taken_as_all_and_said_so(plan: Plan) -
     made = Budget.of(poorer, WORKLOAD, plan.rates, spend(plan, 1.0))
     taken = [p.option.entry for p in made.divisions[DIVIDED].parts if p.level == "medium"]
     assert taken and all(entry in plan.frontier["all"] for entry in taken)
-    assert "the plan has no evidence on medium queries: they are taken as all" in made.notes
+    assert Note.of(NoteCode.LEVEL_WITHOUT_EVIDENCE, difficulty="medium") in made.notes
 
 
 def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
@@ -299,7 +303,7 @@ def test_a_plan_that_routes_is_divided_by_what_it_names_too(routed: Plan) -> Non
     assert by_name == pytest.approx({"easy": 80, "medium": 10, "hard": 10})
     # Who cannot tell queries apart solves less; one query may be less where queries are whole.
     assert named.correct < divided.correct + 1
-    assert any(note.startswith("as named: what is run") for note in made.notes)
+    assert Note.of(NoteCode.AS_NAMED) in made.notes
 
 
 def test_a_classifier_that_is_always_right_loses_nothing(routed: Plan) -> None:
@@ -319,7 +323,7 @@ def test_without_what_is_known_of_wrong_names_nothing_is_divided_by_them(
     older = replace(routed, alternatives={})
     made = Budget.of(older, WORKLOAD, older.rates, spend(older, 0.6))
     assert NAMED not in made.divisions and made.by_name is None
-    assert any("does not say what strategies do to queries that are named" in n for n in made.notes)
+    assert Note.of(NoteCode.AS_NAMED_NOT_IN_PLAN) in made.notes
     assert NAMED not in Budget.of(plan, WORKLOAD, plan.rates, spend(plan, 0.6)).divisions
 
 
@@ -334,14 +338,11 @@ def test_people_see_who_gets_what_by_name(routed: Plan) -> None:
 
 def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:
     limited = replace(plan, constraint={"budget": 16, "confidence": 0.95})
-    said = "the plan keeps to budget 16: more than"
-    assert any(
-        said in n for n in Budget.of(limited, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
-    )
-    assert not any(said in n for n in Budget.of(limited, WORKLOAD, Rates(), spend(plan, 0.5)).notes)
-    assert not any(
-        "keeps to" in n for n in Budget.of(plan, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
-    )
+    plenty, code = Total("tokens", 1e12), NoteCode.PLAN_LIMIT_BINDS
+    [note] = of_code(Budget.of(limited, WORKLOAD, Rates(), plenty).notes, code)
+    assert (note.text("limits"), note.text("unit")) == ("budget 16", "tokens")
+    assert not of_code(Budget.of(limited, WORKLOAD, Rates(), spend(plan, 0.5)).notes, code)
+    assert not of_code(Budget.of(plan, WORKLOAD, Rates(), plenty).notes, code)
 
 
 # The command
@@ -383,7 +384,7 @@ def test_what_people_see_has_every_division_with_its_interval(place: Path, plan:
         assert f"{made.divisions[name].correct:,.1f} [{low:,.1f}, {high:,.1f}]" in text
     assert "divided less the same for every query: +" in text
     assert "GPU-hours: no throughput is measured" in text
-    assert all(f"note: {note}" in text for note in made.notes)
+    assert all(f"note: {word(note)}" in text for note in made.notes)
 
 
 def test_the_command_prints_one_document_without_engines(

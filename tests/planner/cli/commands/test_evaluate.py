@@ -18,6 +18,7 @@ from executor.strategy import BeamSearch, Greedy, Majority
 from planner.cli.commands.evaluate import budgets_of, read, report, show
 from planner.evaluation.crossfit import held_out_arenas
 from planner.evidence.gathering import cells
+from planner.notes import Note, NoteCode
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
 from tests.helpers.arena import arena_of
@@ -70,7 +71,7 @@ def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) ->
     frame, sizes, notes = read(f"sqlite:///{tmp_path}/none.db", "lab-0.8m")
     assert set(frame["policy"]) == {"lab-0.8m"}
     assert sizes["lab-0.8m"] == 795_136
-    assert any("this project recorded" in note for note in notes)
+    assert notes == [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
     assert budgets_of(frame, None) == [4, 16, 64, 256]
 
     def fit(train: Any) -> OutcomeModel:

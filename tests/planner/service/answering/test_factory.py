@@ -15,6 +15,7 @@ from executor.run.runner import Executor
 from planner.choice.constraint import Constraint
 from planner.evidence import gathering as evidence
 from planner.prediction import tuning
+from planner.report.notes import word
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session, Settings, find_plan_prm
 from planner.service.answering.answerer import Answered, Query
@@ -155,7 +156,7 @@ def test_drift_is_said_in_a_line_and_shown_in_gauges(
     monkeypatch.setattr("planner.service.monitoring.drift.Drift.observe", lambda *_: [found])
     opened = open_service(session, plan_of(), warn=said.append)
     ask(opened, 0)
-    assert said == [found.sentence()]
+    assert said == [word(found.note())]
     assert dict(opened.watch_gauges()) == {}
 
 

@@ -13,6 +13,7 @@ from scipy.stats import chi2, chi2_contingency
 from executor.models.templates import PromptTemplate
 from executor.policies.simulated import simulated_problems
 from executor.strategy import Majority, Sampling
+from planner.notes import NoteCode
 from planner.plans.plan import Entry, Plan
 from planner.plans.reference import Cloud, Reference
 from planner.service.monitoring.drift import WINDOW, Drift, agreement_shift, mean_shift
@@ -140,7 +141,8 @@ def test_harder_questions_are_drift_of_text_and_difficulty(plan: Plan) -> None:
     ]
     assert not any(found[:-1])
     assert {"text", "difficulty"} <= {one.measure for one in found[-1]}
-    assert all("no longer looks like the plan's profile" in one.sentence() for one in found[-1])
+    assert {one.note().code for one in found[-1]} == {NoteCode.TRAFFIC_DRIFTED}
+    assert [one.note().text("measure") for one in found[-1]] == [one.measure for one in found[-1]]
     gauges = drift.gauges()
     assert gauges["text"] > 1 and gauges["difficulty"] > 1
     assert gauges["share_easy"] + gauges["share_medium"] + gauges["share_hard"] == pytest.approx(1)
