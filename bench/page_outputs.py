@@ -1,7 +1,7 @@
 """Put what commands print now into the pages that show it; `tests/test_docs.py` compares the two.
 
 A block of text that follows a block of one `apportion` command is that command's output. If the
-block ends with `...`, it is the output up to its first table. Figure: how many blocks changed.
+block ends with `...`, it is the output up to its first note. Figure: how many blocks changed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def renewed(page: str, folder: Path) -> tuple[str, int]:
             return shown[0]
         new = output_of(shell, folder)
         if old.endswith("...\n"):
-            new = re.split(r"^[┏┌]", new, maxsplit=1, flags=re.MULTILINE)[0] + "...\n"
+            new = re.split(r"^note: ", new, maxsplit=1, flags=re.MULTILINE)[0] + "...\n"
         changed += new != old
         return shown[0].replace(f"```text\n{old}```", f"```text\n{new}```")
 
