@@ -15,7 +15,7 @@ from common import ROOT, finish
 from matrix import Floats, Matrix, accuracy_interval, accuracy_of, qualities
 
 sys.path.insert(0, str(ROOT))
-from executor.answers.grader import Vote
+from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Majority, Score, Strategy, key
 from planner.evidence.gathering import BUDGETS
 from profiling.laboratory.catalog import prms_of
