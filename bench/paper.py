@@ -29,7 +29,7 @@ from sections import (
 
 sys.path.insert(0, str(ROOT))
 from profiling.laboratory.catalog import POLICIES, TEACHER, VERIFIER, prms_of
-from profiling.pools.stored import load_pools
+from profiling.profiles.pool_files import load_pools
 
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
 

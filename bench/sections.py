@@ -30,7 +30,6 @@ from matrix import (
 sys.path.insert(0, str(ROOT))
 from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Majority, Score, Strategy, key
-from profiling.difficulty.pass_rate import Difficulty
 from profiling.laboratory.catalog import (
     LIVE_BUDGETS,
     LIVE_KINDS,
@@ -39,6 +38,7 @@ from profiling.laboratory.catalog import (
 )
 from profiling.laboratory.task import LEVELS, SOLUTION, Split, generate, read_problems
 from profiling.laboratory.train import BARE_SHARE
+from profiling.pass_rate import Difficulty
 from profiling.problems.wordproblems import STEP_DELIMITER
 
 N = max(LIVE_BUDGETS)

@@ -25,7 +25,7 @@ from planner.choice.recommend import Recommendation
 from planner.choice.runner_up import RunnerUp, runner_up, runner_up_note
 from planner.choice.shrinkage import shrinkage_notes
 from planner.notes import Note
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from executor.files import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
 from planner.costs.cost import TOKENS
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 # A source that was seen only through others is shown and not built on.
 SECONDARY = "secondary"

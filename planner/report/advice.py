@@ -12,7 +12,7 @@ from planner.report import wording as words
 from planner.report.data import ReportData
 from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
 from planner.report.notes import sentence, why, word
-from profiling.difficulty.pass_rate import ALL, LEVELS
+from profiling.pass_rate import ALL, LEVELS
 
 
 def section(data: ReportData) -> Section:

@@ -10,7 +10,7 @@ from planner.choice.answer import Answer
 from planner.choice.estimate import StrategyEstimate
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.notes import Note
-from profiling.difficulty.reliability import Bin
+from profiling.reliability import Bin
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.prediction.beta import PERCENT
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 NOT_KNOWN = "not known"
 

@@ -20,7 +20,7 @@ from planner.usecases.store_lookup import name_in_plan, store_exists
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import DIVIDED, BudgetReport, Total
 from planner.workloads.workload import Workload, read_mix
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 from profiling.problems.files import load_problems
 
 RUN_KIND = "run"  # the kind of a store's runs that answered questions by a plan

@@ -40,9 +40,9 @@ from planner.usecases.recommend import check_limits_known
 from planner.usecases.store_lookup import model_name
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.fitting import PROBES, fit_difficulty
-from profiling.difficulty.pass_rate import LEVELS, Difficulty
-from profiling.profiler import KIND as PROFILE
-from profiling.profiler import STUDY, read_profile
+from profiling.pass_rate import LEVELS, Difficulty
+from profiling.profiles.profiler import KIND as PROFILE
+from profiling.profiles.profiler import STUDY, read_profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from planner.report.notes import why, word
 from planner.usecases import DEFAULT_STORE, store_lookup
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
 from planner.usecases.store_lookup import model_name, names_in_evidence, store_exists
-from profiling.difficulty.pass_rate import ALL, LEVELS
+from profiling.pass_rate import ALL, LEVELS
 
 BundleReader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], EvidenceBundle]
 """Reads evidence; its arguments are those of `read_evidence_bundle`."""

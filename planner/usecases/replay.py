@@ -20,9 +20,15 @@ from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.store_lookup import model_name, only_policy, prms_of, store_exists
 from profiling.pools.replay import ORDERS
-from profiling.pools.stored import load_pools, prms_in, saved_policies, saved_pools, stored_pools
 from profiling.pools.surface import Point, ProblemPool, Surface
-from profiling.profiler import KIND as PROFILE
+from profiling.profiles.pool_files import (
+    load_pools,
+    prms_in,
+    saved_policies,
+    saved_pools,
+    stored_pools,
+)
+from profiling.profiles.profiler import KIND as PROFILE
 
 SampleCounts = Sequence[int] | Literal["all"] | None
 """How many samples are drawn: some numbers, all that there are, or (None) the powers of two."""

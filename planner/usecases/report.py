@@ -35,11 +35,11 @@ from planner.usecases.recommend import (
     uses_published,
 )
 from planner.usecases.store_lookup import model_name, names_in_evidence, only_pair, store_exists
-from profiling.difficulty.pass_rate import ALL, LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.pools.stored import load_pools, prms_in, saved_profiles
-from profiling.profiler import KIND as PROFILE
-from profiling.profiler import (
+from profiling.pass_rate import ALL, LEVELS
+from profiling.profiles.pool_files import load_pools, prms_in, saved_profiles
+from profiling.profiles.profiler import KIND as PROFILE
+from profiling.profiles.profiler import (
     ProblemProfile,
     profile_reliability,
     profile_rewards,

@@ -16,7 +16,7 @@ from planner.catalog import Catalog
 from planner.costs import measured
 from planner.evidence import gathering as evidence
 from planner.notes import Note, NoteCode
-from profiling.profiler import BENCHMARK
+from profiling.profiles.profiler import BENCHMARK
 
 # The store itself
 

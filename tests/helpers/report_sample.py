@@ -28,8 +28,8 @@ from planner.notes import Note, NoteCode
 from planner.report import BasisRow, ReportData
 from planner.usecases.evidence_bundle import EvidenceBundle
 from planner.usecases.recommend import choose_from_bundle
-from profiling.difficulty.pass_rate import LEVELS
-from profiling.difficulty.reliability import Bin
+from profiling.pass_rate import LEVELS
+from profiling.reliability import Bin
 from tests.helpers.evidence_frames import simulated_frame
 
 STRATEGIES_RUN: tuple[Strategy, ...] = (

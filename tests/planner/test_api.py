@@ -25,7 +25,7 @@ from executor.strategy import Greedy, Majority, Sampling
 from planner.plans.serialization import save_plan
 from planner.runtime.session import Session
 from planner.usecases.recommend import to_dict
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.command import document
 from tests.helpers.model_refs import policy_ref, prm_ref
 

@@ -21,7 +21,7 @@ from planner.prediction.beta import PERCENT
 from planner.report.notes import essential, word
 from planner.report.wording import label, rests_on
 from planner.usecases.recommend import recommend, to_dict
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 WIDTH = 100  # columns of what people read, on a terminal or in a file
 _LABELS = 11  # columns of the labels before the first lines

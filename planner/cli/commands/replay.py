@@ -12,7 +12,7 @@ from planner.cli.commands import common
 from planner.cli.console import Output, count, table
 from planner.report.notes import word
 from planner.usecases.replay import Replay, SampleCounts, replay
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from profiling.pools.replay import ORDERS
 from profiling.pools.surface import Point
 

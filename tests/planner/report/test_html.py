@@ -15,7 +15,7 @@ from planner.report import ReportData, plots, report
 from planner.report.document import Plots
 from planner.report.html import to_fragment, to_html
 from planner.report.notes import word
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from tests.helpers.parsed_report import Page
 from tests.helpers.report_sample import BARE, STRATEGIES_RUN, data
 

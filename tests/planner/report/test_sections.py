@@ -11,7 +11,7 @@ from executor.strategy import key
 from planner.report import BasisRow, report
 from planner.report.notes import sentence
 from planner.report.plain import to_dict
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from tests.helpers.report_sample import BINS, data, estimate
 
 

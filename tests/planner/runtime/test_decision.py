@@ -23,8 +23,8 @@ from planner.plans.plan import PlanBasis
 from planner.plans.reference import Cloud, Reference
 from planner.runtime.decision import by_text, decide, decide_probing
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Estimated, Head, Quality
-from profiling.difficulty.pass_rate import Difficulty
 from profiling.difficulty.probes import text_features
+from profiling.pass_rate import Difficulty
 from tests.helpers.plans import plan_with
 
 PROBES = 4

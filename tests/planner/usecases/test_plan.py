@@ -20,7 +20,7 @@ from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
 from planner.usecases.plan import PlanResult, plan
 from profiling.difficulty.fitting import PROBES
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.notes import of_code
 
 PROBLEMS = simulated_problems(45)

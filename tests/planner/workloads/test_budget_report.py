@@ -35,8 +35,8 @@ from planner.workloads.allocation import Option, difference
 from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, BudgetReport, Total
 from planner.workloads.workload import Workload
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
-from profiling.difficulty.pass_rate import classify
-from profiling.profiler import profile, profile_spec
+from profiling.pass_rate import classify
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.command import document
 from tests.helpers.notes import of_code
 

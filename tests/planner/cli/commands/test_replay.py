@@ -33,9 +33,9 @@ from planner.usecases.replay import (
     from_store,
 )
 from profiling.pools.replay import Pool
-from profiling.pools.stored import pools_of, save_pools, stored_pools
 from profiling.pools.surface import Point, ProblemPool, Surface
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.pool_files import pools_of, save_pools, stored_pools
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.command import apportion
 from tests.helpers.command import document as document_of
 from tests.helpers.scored_store import CHANCE, POLICY, PRM, PROBLEMS, SAMPLES, fill

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from executor.store.store import Store
-from profiling.profiler import read_profile
+from profiling.profiles.profiler import read_profile
 from tests.helpers.chromium import BROWSER, Chromium
 from tests.helpers.command import apportion
 from tests.helpers.parsed_report import Page

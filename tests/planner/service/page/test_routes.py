@@ -15,8 +15,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from profiling.difficulty.pass_rate import LEVELS
 from profiling.difficulty.probes import Probes
+from profiling.pass_rate import LEVELS
 from tests.helpers.command import document
 from tests.helpers.page_sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app
 from tests.helpers.parsed_report import Page
