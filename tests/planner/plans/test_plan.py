@@ -215,7 +215,7 @@ def put(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
         (put("alternatives", "easy", 0, "cost", {"tokens": 1.0}), "damaged"),
         (put("alternatives", "easy", 0, "cost", "usd", "many"), "damaged"),
         (lambda record: record["frontier"].pop("all"), "frontier: must be of all too"),
-        (put("constraint", {"budget": 0}), "budget 0: must be a whole number"),
+        (put("constraint", {"budget": 0}), "budget is 0; expected a whole number"),
         (put("constraint", {"weight": 1}), "damaged"),
         (put("rests_on", {"colour": 1}), "damaged"),
         (put("rests_on", "mix", {"easy": "many"}), "expected a number of problems by difficulty"),
