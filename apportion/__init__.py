@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from planner.usecases.report import report as report
     from planner.usecases.run import run as run
     from planner.workloads.budget_report import Total as Total
-    from profiling.difficulty.pass_rate import Difficulty as Difficulty
+    from profiling.pass_rate import Difficulty as Difficulty
 
 __all__ = [
     "AdaptiveMajority",
@@ -118,7 +118,7 @@ _HOMES = {
     "Apportion": "planner.api",
     # Values
     "Constraint": "planner.choice.constraint",
-    "Difficulty": "profiling.difficulty.pass_rate",
+    "Difficulty": "profiling.pass_rate",
     "Plan": "planner.plans.plan",
     "load_plan": "planner.plans.serialization",
     "save_plan": "planner.plans.serialization",

@@ -47,11 +47,11 @@ from planner.service.factory import create_observer
 from planner.service.feedback.recorder import FeedbackRecorder
 from planner.service.monitoring.drift import DriftMonitor
 from profiling.difficulty.fitting import fit_difficulty
-from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import Split
 from profiling.laboratory.task import generate as stories
-from profiling.profiler import ProblemProfile
+from profiling.pass_rate import PassRate
+from profiling.profiles.profiler import ProblemProfile
 
 MOST = 16  # responses to a question
 _MADE = 50  # questions whose responses are ready

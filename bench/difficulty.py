@@ -34,8 +34,8 @@ from profiling.difficulty.fitting import (
 )
 from profiling.difficulty.probes import Probes
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.pools.stored import load_pools, rewards_of
 from profiling.problems.files import load_problems
+from profiling.profiles.pool_files import load_pools, rewards_of
 
 FOLDS = 5
 COUNTS = (0, 1, 2, 4, 8, 16)

@@ -27,9 +27,9 @@ from executor.run.admission import Admission
 from executor.run.runner import Executor, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import AdaptiveMajority, Majority, Sampling, Strategy
-from profiling.difficulty.pass_rate import Difficulty, PassRate
-from profiling.pools.stored import load_pools
+from profiling.pass_rate import Difficulty, PassRate
 from profiling.problems.files import load_problems
+from profiling.profiles.pool_files import load_pools
 
 
 def difficulties(policy: str) -> dict[str, Difficulty]:

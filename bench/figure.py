@@ -18,11 +18,11 @@ from sections import COMPARED
 
 from executor.strategy import Majority, Strategy, key
 from planner.evidence.gathering import BUDGETS
-from profiling.difficulty.pass_rate import Difficulty
 from profiling.laboratory.catalog import (
     LIVE_KINDS,
     prms_of,
 )
+from profiling.pass_rate import Difficulty
 
 
 def curves(

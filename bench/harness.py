@@ -27,7 +27,7 @@ from live import POLICY, recorded_plan, serving
 from planner.plans.serialization import load_plan, save_plan
 
 sys.path.insert(0, str(ROOT))
-from profiling.difficulty.pass_rate import PassRate
+from profiling.pass_rate import PassRate
 from profiling.problems.files import load_problems
 
 VERSION = "0.4.13"

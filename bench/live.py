@@ -37,8 +37,8 @@ from executor.strategy import BestOfN, Majority, Sampling, Strategy
 from planner.choice.probe_cost import ProbeCost
 from planner.plans.plan import Plan, PlanBasis
 from profiling.difficulty.fitting import DifficultyEstimator
-from profiling.difficulty.pass_rate import PassRate
 from profiling.laboratory.catalog import prms_of
+from profiling.pass_rate import PassRate
 
 POLICY = "lab-0.8m"
 CHAT = "/v1/chat/completions"

@@ -24,7 +24,7 @@ from planner.prediction.paired_statistics import paired_interval
 from profiling.arrays import Floats
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import read_problems
-from profiling.pools.stored import load_pools, rewards_of
+from profiling.profiles.pool_files import load_pools, rewards_of
 from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
 PROFILE = LABORATORY / "profile.jsonl"

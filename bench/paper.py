@@ -29,7 +29,7 @@ from sections import (
 
 sys.path.insert(0, str(ROOT))
 from profiling.laboratory.catalog import POLICIES, TEACHER, VERIFIER, prms_of
-from profiling.pools.stored import load_pools
+from profiling.profiles.pool_files import load_pools
 
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
 
@@ -85,86 +85,100 @@ def main() -> None:
 
 TEMPLATE = """# The paper at small scale
 
-_Made by `python bench/paper.py` from `data/measured`; words and tables alike come from that
-script._
+_`python bench/paper.py` writes this page, words and tables, from `data/measured`._
 
-arXiv 2502.06703 asks of large models which test-time strategy is best, and finds that it depends on
-the policy, the PRM and the difficulty. Here the same is asked of the laboratory: three small
-policies trained by this project, a task whose steps can be checked exactly, and PRMs of known
-making. All figures are of the same {problems} profile problems, with 95 % intervals over problems;
-a section's differences are paired, and their intervals hold for all of them together (Bonferroni).
-Difficulty is by pass@1 over {pool} samples; majority and best-of-N are replayed from the same
-samples, which flatters them a little within a difficulty; beam search and DVTS are live runs.
+arXiv 2502.06703 asks which test-time strategy is best for large models, and finds that it
+depends on the policy, the PRM and the difficulty. This page asks the same about [the
+laboratory](laboratory.md): three small policies trained by this project, a task whose steps can
+be checked exactly, and PRMs that were made in known ways.
 
-How to read the tables: `name@N score/vote` is a strategy with N generations, a response's score
-made of its step rewards (the last, the smallest, the mean, the product) and the vote over
-responses. Difficulties are shares of right samples: easy at least 50 %, medium 10 to 50 %, hard
-less. FLOPs are a problem's: 2 for each parameter and token forwarded, the PRM's included.
+All figures are of the same {problems} profile problems. Intervals are 95 %, over problems. The
+differences of a section are paired, and their intervals hold for all of them together (Bonferroni).
+Difficulty is by pass@1 over {pool} samples. Majority and best-of-N are replayed from the same
+samples, which makes them look slightly better within a difficulty. Beam search and DVTS are live
+runs.
+
+How to read the tables: `name@N score/vote` is a strategy with budget N, the score of a response
+(the last, the smallest, the mean or the product of its step rewards), and the vote over
+responses. Easy problems have at least 50 % right samples, medium ones 10 to 50 %, hard ones
+less. FLOPs are those of one problem: 2 for each parameter and forwarded token, the PRM's
+included.
 
 ## The policies
 
 {policies}
-No whole chain of calculations of these problems was in any training. Pieces were: nearly every
-single calculation of small numbers, and the short problems as steps of longer ones. So easy levels
-measure what was learnt, long ones composing it.
+No policy was trained on the whole chain of calculations of any of these problems. They were trained
+on pieces of them: on nearly every single calculation of small numbers, and on the short problems as
+steps of longer ones. So easy levels measure what a policy has learnt, and long ones how well it
+composes that.
 
 ## The PRMs
 
-The reward of the last step against the correctness of the sample, {reward_samples} samples of each
-problem. *Strong*: trained on the policy's own samples, every token labelled exactly, from
-`{verifier}` (below). *Off-policy*: trained in the same way on as many samples of another policy,
-from that policy's own weights, as PRMs are commonly made. *Transferred*: the strong PRM of another
-policy; it differs from the strong one in the samples alone. *Weak*: a small base and few samples.
-*Head*: what `apportion fit-prm` makes of the policy's hidden states.
+How well the reward of the last step tells right samples from wrong ones, on {reward_samples}
+samples of each problem. There are five kinds of PRM:
+
+- *strong*: trained on the policy's own samples, every token labelled exactly, from `{verifier}`
+  (below);
+- *off-policy*: trained in the same way on as many samples of another policy, from that policy's own
+  weights, as PRMs are commonly made;
+- *transferred*: the strong PRM of another policy, which differs from the strong one in its samples
+  alone;
+- *weak*: made from a small base and few samples;
+- *head*: made by `apportion fit-prm` from the policy's hidden states.
 
 {prms_say}
 {prms}
-An AUC over all samples is also earned by knowing which problems are hard; only the one within a
-problem says whether right answers are told from wrong ones to the same question, which is what a
-strategy needs.
+A PRM that only knows which problems are hard has a good AUC over all samples. The AUC within a
+problem says whether the PRM tells right answers from wrong ones to the same question, which is what
+a strategy needs.
 
-What strong PRMs start from was made in two steps. `{teacher}` is a language model of
-{teacher_size:,} parameters like the policies, trained for {teacher_steps:,} steps; it answers
-{teacher_greedy} of these problems greedily. `{verifier}` puts
-{verifier_layers} layers on it ({verifier_size:,} parameters) and is trained for
-{verifier_steps:,} steps on solutions with made mistakes, to judge each token by what was said
-before it. Without that step PRMs learn which problems are hard and little else:
-`bench/recall_probe.py` shows why.
+The base of the strong PRMs was made in two steps. `{teacher}` is a language model of
+{teacher_size:,} parameters like the policies, trained for {teacher_steps:,} steps. It answers
+{teacher_greedy} of these problems greedily. `{verifier}` puts {verifier_layers} layers on it
+({verifier_size:,} parameters), trained for {verifier_steps:,} steps on solutions with artificial
+mistakes to judge each token by the text before it. Without the second step, PRMs learn which
+problems are hard and little else; `bench/recall_probe.py` shows why.
 
 ## Does the best strategy change?
 
-The problems of a cell are split into two halves, and each half chooses for the other. *Best at
-N = {n}*: of all strategies of that budget that were measured: majority, best-of-N with
-every score and vote, the searches with one of each; the more variants, the likelier the best is one
-of them. *Compute-optimal*: of all strategies and budgets up to {pool}, the one of least FLOPs
-within {slack} of the best mean on the half that chooses. Two names mean that the halves chose
-differently.
+The problems of a cell are split into two halves. Each half chooses a strategy for the other half.
+
+- *Best at N = {n}* is the most accurate of all measured strategies of that budget: majority,
+  best-of-N with every score and vote, and each search with one score and vote. A strategy with
+  more variants is more likely to be chosen.
+- *Compute-optimal* is the strategy with the fewest FLOPs among those within {slack} of the best
+  mean on the half that chooses, of all strategies and budgets up to {pool}.
+
+Two names mean that the halves chose differently.
 
 {choices_say}
 {choices}
 ![accuracy over budget]({figure})
 
-What the choice is worth: at N = {n}, the strategy chosen for a problem's own difficulty, PRM or
-policy, against one chosen without that knowledge, both on the same other half.
+What is the choice worth? The next table compares, at N = {n}, the strategy that is chosen for a
+problem's own difficulty, PRM or policy with one that is chosen without this knowledge. Both are
+judged on the same other half.
 
 {awareness_say}
 {awareness}
-And what it saves: the cheapest strategies within {slack} of the best, of all budgets up to {pool}.
+What does it save? The next table compares the cheapest strategies within {slack} of the best, of
+all budgets up to {pool}.
 
 {savings_say}
 {savings}
 ## Does a small policy beat a larger one's greedy answer?
 
-FLOPs count the PRM's tokens too. The rows without a PRM and with the head, which comes from the
-policy itself, show what is left without a model that has been trained for longer; the last rows
-compare with that model's own greedy answer.
+FLOPs include the PRM's tokens. The strong PRM comes from a model that was trained for longer. The
+rows without a PRM, and those with the head, which comes from the policy itself, show what is left
+without that model. The last rows compare with that model's own greedy answer.
 
 {ladder_say}
 {ladder}
 ## Does search with an off-policy PRM fall below majority?
 
-At equal N, on the same problems. Searches vote weighted by the last step's reward; best-of-N is
-shown with that vote and with the paper's, the maximum.
+The strategies are compared at equal N on the same problems. Searches vote weighted by the last
+step's reward. Best-of-N is shown with that vote and with the paper's, which takes the highest
+score.
 
 {searches_say}
 {searches}"""

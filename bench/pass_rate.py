@@ -22,9 +22,9 @@ from scipy.special import betainc, betaln
 sys.path.insert(0, str(ROOT))
 from profiling.difficulty.estimator import EDGES, classes
 from profiling.difficulty.fitting import class_posterior, log_loss
-from profiling.difficulty.pass_rate import RESOLVED_FROM, PassRate
 from profiling.laboratory.catalog import POLICIES
-from profiling.pools.stored import load_pools
+from profiling.pass_rate import RESOLVED_FROM, PassRate
+from profiling.profiles.pool_files import load_pools
 
 
 def pools_of(policy: str) -> np.ndarray:

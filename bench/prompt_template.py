@@ -17,7 +17,7 @@ from common import PROBLEMS, ROOT, apportion, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.store.store import Store
-from profiling.profiler import KIND
+from profiling.profiles.profiler import KIND
 
 BUNDLED = ROOT / "executor" / "templates" / "smollm2-135m.json"
 CANDIDATES = sorted((ROOT / "bench" / "templates").glob("*.json"))

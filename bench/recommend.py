@@ -36,8 +36,8 @@ from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import Plan, PlanBasis
 from planner.plans.serialization import load_plan, save_plan
 from planner.prediction import tuning
-from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.pass_rate import LEVELS
 
 POLICY = "lab-0.8m"
 ROWS, TRIALS = 100_000, 50

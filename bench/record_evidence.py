@@ -19,7 +19,7 @@ from executor.store.store import Store
 from planner.catalog import load_catalog
 from planner.costs import measured as noted
 from planner.evidence import gathering as evidence
-from profiling.pools.stored import pools_of, save_pools
+from profiling.profiles.pool_files import pools_of, save_pools
 
 
 def main() -> None:

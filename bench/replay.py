@@ -37,11 +37,11 @@ from executor.search import aggregate
 from executor.strategy import Score
 from planner.evidence import gathering as evidence
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL
 from profiling.laboratory.catalog import POLICIES, prms_of
+from profiling.pass_rate import ALL
 from profiling.pools.replay import ORDERS, Pool, Rule, pass_at_k, replay, seed_of
-from profiling.pools.stored import load_pools, saved_pools
 from profiling.pools.surface import ProblemPool, Surface
+from profiling.profiles.pool_files import load_pools, saved_pools
 
 RUN = SHARED / "data" / "runs" / "compute-optimal-tts_qwen2.5-1.5b_math-shepherd.tar.gz"
 RUN_PASS_AT_1 = 0.495  # share of right records, as the run's description states it

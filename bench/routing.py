@@ -34,7 +34,7 @@ from profiling.difficulty.fitting import PROBES, DifficultyEstimator
 from profiling.difficulty.probes import Probes, features
 from profiling.laboratory.task import read_problems
 from profiling.pools.replay import Pool
-from profiling.pools.stored import load_pools, rewards_of
+from profiling.profiles.pool_files import load_pools, rewards_of
 
 DRAWS = 8
 PRICES = (0.0, *np.geomspace(1e-6, 3e-2, 50))  # accuracy a token

@@ -26,8 +26,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 APPORTION = Path(sys.executable).with_name("apportion")
 RECORDED = ROOT / "tests" / "data" / "before_move"
-# Sentences for people, and names of files that differ from run to run.
-PROSE = {"notes", "why", "remarks", "words", "note", "out", "routing_note", "text", "basis"}
+# Sentences for people, the codes of notes, and names of files that differ from run to run.
+PROSE = {"notes", "note_codes", "why", "remarks", "words", "note", "out", "routing_note", "text",
+         "basis"}  # fmt: skip
 _DIGITS = 1e-9
 
 CASES = {

@@ -30,7 +30,6 @@ from matrix import (
 sys.path.insert(0, str(ROOT))
 from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Majority, Score, Strategy, key
-from profiling.difficulty.pass_rate import Difficulty
 from profiling.laboratory.catalog import (
     LIVE_BUDGETS,
     LIVE_KINDS,
@@ -39,6 +38,7 @@ from profiling.laboratory.catalog import (
 )
 from profiling.laboratory.task import LEVELS, SOLUTION, Split, generate, read_problems
 from profiling.laboratory.train import BARE_SHARE
+from profiling.pass_rate import Difficulty
 from profiling.problems.wordproblems import STEP_DELIMITER
 
 N = max(LIVE_BUDGETS)
@@ -100,8 +100,8 @@ def policies_section(matrices: Sequence[Matrix]) -> str:
     by_level.append(["recurring", *(str(recurring[level]) for level in LEVELS)])
     return (
         table(["policy", "parameters", "pass@1", "easy", "medium", "hard", "greedy accuracy"], rows)
-        + "\nPass@1 by level of the hardness dial (50 problems each), and how many of those "
-        "problems recur, worked, as steps of a longer problem in the policies' training:\n\n"
+        + "\nPass@1 by level of the hardness dial, 50 problems each. The last row counts those of "
+        "them that occur, solved, as steps of a longer problem in the policies' training:\n\n"
         + table(["", *(f"level {level}" for level in LEVELS)], by_level)
     )
 
@@ -119,8 +119,9 @@ def prm_section(quality: Sequence[Quality]) -> Section:
             below = [kind for kind in of if of[kind].high < of["strong"].low]
             rest = [kind for kind in of if kind not in (*below, "strong")]
             verdicts.append(
-                f"{policy}, {what}: strong {of['strong']}; below it with intervals apart: "
-                f"{', '.join(below) or 'none'}; not: {', '.join(rest) or 'none'}."
+                f"{policy}, {what}: the strong PRM has {of['strong']}. Below it, with intervals "
+                f"that do not overlap: {', '.join(below) or 'none'}. With intervals that overlap: "
+                f"{', '.join(rest) or 'none'}."
             )
     return table(head, [[q.policy, q.kind, q.prm, *q.figures()] for q in quality]), verdicts
 
@@ -153,7 +154,7 @@ def choices_section(matrices: Sequence[Matrix]) -> Section:
     head = ["policy", "PRM", "difficulty", "problems", f"best at N = {N}", "its accuracy",
             f"majority@{N}", "difference", "compute-optimal", "its accuracy", "FLOPs"]  # fmt: skip
     said = (
-        f"The best strategy at N = {N} is above majority@{N} in {len(above)} of {len(rows)} cells: "
+        f"The best strategy at N = {N} beats majority@{N} in {len(above)} of {len(rows)} cells: "
         f"{', '.join(above) or 'none'}."
     )
     return table(head, rows), [said, *dict.fromkeys(left_out)]
@@ -212,8 +213,8 @@ def awareness_section(matrices: Sequence[Matrix]) -> Section:
         rows.append([what, which, against, accuracy_of(mine), accuracy_of(others), str(difference)])
     head = ["chosen for its", "of", "instead of", "accuracy", "accuracy instead", "difference"]
     verdicts = [
-        f"Choosing for the {what} is better in {count} of "
-        f"{sum(one[0] == what for one in compared)} comparisons, intervals above zero."
+        f"Choosing for the {what} gains accuracy (the interval is above zero) in {count} of "
+        f"{sum(one[0] == what for one in compared)} comparisons."
         for what, count in told.items()
     ]
     return table(head, rows), verdicts

@@ -39,7 +39,7 @@ from executor.answers.grader import MathGrader
 from executor.problem import Problem
 from executor.strategy import Strategy, key
 from planner.prediction.paired_statistics import paired_interval
-from profiling.difficulty.pass_rate import PassRate
+from profiling.pass_rate import PassRate
 from profiling.problems.files import load_problems
 
 PRM = f"{POLICY}-prm"

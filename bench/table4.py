@@ -173,14 +173,14 @@ def paragraph(text: str) -> str:
 
 def _sections(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     yield "# Table 4 of the paper, recomputed"
-    yield "_Made by `python bench/table4.py`; words and tables alike come from that script._"
+    yield "_`python bench/table4.py` writes this page, words and tables._"
     yield paragraph(
         """Table 4 of arXiv 2502.06703 compares policies with compute-optimal test-time scaling to
-        larger ones that answer greedily, in FLOPs. It prints neither the tokens it counts, nor the
-        budget N, nor the benchmark, nor whether the PRM is in it. (It was read from the authors'
-        picture of the table; the paper's text, which may say more, was not at hand.) Here its
-        figures are computed by `planner/costs/cost.py`: 6 FLOPs a parameter and token of training,
-        2 a token forwarded (Kaplan et al., arXiv 2001.08361)."""
+        larger ones that answer greedily, in FLOPs. It does not state the number of tokens, the
+        budget N, the benchmark, or whether the PRM is counted. (It was read from the authors'
+        picture of the table. The paper's text was not at hand and may say more.) This page computes
+        the table's figures with `planner/costs/cost.py`: 6 FLOPs for each parameter and token of
+        training, 2 for each parameter and forwarded token (Kaplan et al., arXiv 2001.08361)."""
     )
     yield from _pretraining(printed)
     yield from _inference(printed)
@@ -188,16 +188,16 @@ def _sections(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     yield from _totals()
     yield "## What the table leaves open"
     yield (
-        "- tokens, N and benchmark of every row; how N is averaged over difficulties;\n"
-        "- which PRM, and whether its tokens are counted, once or again at every step;\n"
-        "- whether dropped beams and prompts are counted, and what a prefix cache spared."
+        "- the tokens, N and benchmark of every row, and how N is averaged over difficulties;\n"
+        "- which PRM was used, and whether its tokens are counted, once or again at every step;\n"
+        "- whether dropped beams and prompts are counted, and how much a prefix cache saved."
     )
 
 
 def _pretraining(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     yield "## Pre-training"
     yield table(
-        ["policy", "printed", "6 x parameters x tokens", "off", "tokens, by whom"],
+        ["policy", "printed FLOPs", "6 x parameters x tokens", "off by", "source of the tokens"],
         [
             [
                 policy,
@@ -211,10 +211,10 @@ def _pretraining(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     )
     active = training_flops(ACTIVE, MODELS[REASONING].trained_on)
     yield paragraph(
-        f"""All four come out by the makers' token counts and the sizes in the models' names. So
-        DeepSeek-R1 is counted with all of its 671e9 parameters; a token uses 37e9 of them, which
-        makes {active:.3g} FLOPs, {pretraining(REASONING) / active:.0f} times fewer. What follows
-        pre-training is not in the table, nor is the training of any PRM."""
+        f"""The makers' token counts and the sizes in the models' names reproduce all four figures.
+        So DeepSeek-R1 is counted with all of its 671e9 parameters. A token uses only 37e9 of them,
+        which makes {active:.3g} FLOPs, {pretraining(REASONING) / active:.0f} times fewer. The table
+        leaves out all training after pre-training, and the training of the PRMs."""
     )
 
 
@@ -222,7 +222,7 @@ def _inference(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     flops = {policy: printed["inference_flops", policy] for policy in MODELS}
     yield "## Inference: what the figures amount to"
     yield table(
-        ["policy", "printed", *(f"tokens a problem, {name}" for name in BENCHMARKS)],
+        ["policy", "printed FLOPs", *(f"tokens a problem, {name}" for name in BENCHMARKS)],
         [
             [
                 policy,
@@ -238,12 +238,12 @@ def _inference(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     tokens = ", ".join(f"{TOKENS[policy]:,} ({policy})" for policy in MODELS)
     found = ", ".join(f"{inference(p):.4g} ({off(inference(p), flops[p])})" for p in MODELS)
     yield paragraph(
-        f"""These are the printed FLOPs over 2 x parameters. For one greedy answer of the 405B
-        policy they are about a thousand tokens on MATH-500 but 17 thousand on AIME24, and responses
-        were cut at 8192: the benchmark is MATH-500, or both together, which figures of three digits
-        do not tell apart. With {tokens} tokens a problem of MATH-500, the policy's alone, all four
-        come out: {found}. These counts are one free number a row: that they come out round speaks
-        for the formula, and does not test it."""
+        f"""These are the printed FLOPs divided by 2 x parameters. One greedy answer of the 405B
+        policy would have about a thousand tokens on MATH-500, but 17 thousand on AIME24, and
+        responses were cut at 8192. So the benchmark is MATH-500, or both together; three digits do
+        not tell these two apart. With {tokens} tokens a problem of MATH-500, and the policy's
+        tokens alone, all four figures come out: {found}. Each row has one free number, its token
+        count. That these counts are round numbers speaks for the formula, but does not test it."""
     )
 
 
@@ -251,18 +251,19 @@ def _readings(printed: Mapping[tuple[str, str], float]) -> Iterator[str]:
     small, large = (printed["inference_flops", policy] for policy in (SMALL, LARGE))
     yield "## Which assumptions give the 3B policy's figure"
     yield table(
-        ["assumption", "FLOPs", "off the printed", "over the 405B's"],
+        ["assumption", "FLOPs", "off the printed figure by", "ratio to the 405B policy's"],
         [
             [one.words, f"{one.flops:.3g}", off(one.flops, small), f"{one.flops / large:.2g}"]
             for one in readings()
         ],
     )
     yield paragraph(
-        f"""The first line gives what is printed, {small:.3g}. It is not the only one: the last does
-        as well, with a quarter of the generations and a PRM. Of N and length only the product is
-        known, and that only if no PRM is counted. Whether one is decides the comparison: as
-        printed the 3B policy takes {small / large:.2f} of the 405B's FLOPs; with as many tokens,
-        and a 7B PRM that reads each of them once, {scored().flops / large:.1f} times the 405B's."""
+        f"""The first line gives the printed figure, {small:.3g}. So does the last one, with a
+        quarter of the generations and a PRM. Only the product of N and length is known, and that
+        only if no PRM is counted. Whether a PRM is counted decides the comparison. As printed, the
+        3B policy takes {small / large:.2f} of the 405B policy's FLOPs. With as many tokens and a 7B
+        PRM that reads each of them once, it takes {scored().flops / large:.1f} times the 405B
+        policy's."""
     )
 
 
@@ -273,12 +274,12 @@ def _totals() -> Iterator[str]:
     even = pretraining(SMALL) / (inference(SMALL) / PROBLEMS)
     yield "## Totals"
     yield paragraph(
-        f"""The printed totals are pre-training alone, to their three digits: inference is that of
-        one benchmark, and the 3B policy would have to answer {even:.2g} problems before it weighs
-        as much as the policy's pre-training. So the ratio of the totals,
+        f"""To three digits, the printed totals are pre-training alone. Inference is that of one
+        benchmark: the 3B policy would have to answer {even:.2g} problems before its inference costs
+        as much as its pre-training. So the ratio of the totals,
         {totals[LARGE] / totals[SMALL]:.0f}, says how much less was spent on training the smaller
-        model, and nothing of the strategy. With the pre-training of the 7B PRM's base (18T tokens,
-        {prm_training:.3g} FLOPs) it is {totals[LARGE] / with_prm:.0f}."""
+        model, and nothing about the strategy. If the pre-training of the 7B PRM's base is added
+        (18T tokens, {prm_training:.3g} FLOPs), the ratio is {totals[LARGE] / with_prm:.0f}."""
     )
 
 

@@ -20,7 +20,10 @@ from planner.cli.options import Parser
 from tests.helpers.command import apportion
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Pages in the root, and the names that docs/readme_page.py gives them on the site.
+IN_ROOT = {"README.md": "about.md", "CONTRIBUTING.md": "contributing.md",
+           "CHANGELOG.md": "changelog.md"}  # fmt: skip
+PAGES = [*(ROOT / name for name in IN_ROOT), *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ("executor", "profiling", "planner")
 # Options that pages name of programs that are not this project's.
 FOREIGN = {"--gen_kwargs"}
@@ -242,8 +245,31 @@ def test_metrics_named_are_the_services() -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
-    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES[1:]}
-    assert pages == set(listed) - {"about.md"}  # the README, see docs/readme_page.py
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES[len(IN_ROOT) :]}
+    assert pages | set(IN_ROOT.values()) == set(listed)
+
+
+def test_the_readme_is_one_page() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_programs_of_users_import_the_public_package_alone(page: Path) -> None:
+    """But for the page on writing a PRM's convention, which is a module of this project."""
+    if page.name == "add-a-prm.md":
+        return
+    public = pytest.importorskip("apportion")
+    for kind, block, _ in read(page).blocks:
+        if kind != "python":
+            continue
+        for node in ast.walk(ast.parse(block)):
+            names = []
+            if isinstance(node, ast.ImportFrom):
+                assert node.module.split(".")[0] not in PACKAGES, f"{page.name}: {node.module}"
+                names = [one.name for one in node.names] if node.module == "apportion" else []
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                names = [node.attr] if node.value.id == "apportion" else []
+            assert [name for name in names if not hasattr(public, name)] == []
 
 
 @pytest.mark.parametrize(
@@ -278,9 +304,12 @@ def printed(page: Path) -> list[tuple[list[str], str]]:
     ]
 
 
-@pytest.mark.parametrize("page", ["choose-a-strategy.md", "plan-a-budget.md"])
+@pytest.mark.parametrize("page", ["../README.md", "choose-a-strategy.md", "plan-a-budget.md"])
 def test_what_pages_show_is_what_commands_print(page: str, tmp_path: Path) -> None:
-    """In a folder with the project's data and with what the page has written before."""
+    """In a folder with the project's data and with the files that the page writes.
+
+    bench/page_outputs.py puts it there; what ends with "..." is the output up to its first note.
+    """
     (tmp_path / "data").symlink_to(ROOT / "data")
     for kind, block, _ in read(ROOT / "docs" / page).blocks:
         if kind == "sh" and (file := re.search(r"^cat > (\S+) <<'END'\n(.*)^END$", block, _MODES)):
@@ -291,4 +320,7 @@ def test_what_pages_show_is_what_commands_print(page: str, tmp_path: Path) -> No
         ended = apportion(tmp_path, *arguments)
         assert ended.returncode == 0, ended.stderr
         lines = [line.rstrip() for line in ended.stdout.splitlines()]
+        if text.endswith("...\n"):
+            note = next(i for i, line in enumerate(lines) if line.startswith("note: "))
+            lines[note:] = ["..."]
         assert lines == text.splitlines()

@@ -141,8 +141,8 @@ def test_recommend_answers_from_the_store_of_the_demo(demo: Made) -> None:
     answered = document(place, "recommend", *pair, *store, "--budget", "4")
     keys = {
         "policy", "prm", "difficulty", "strategy", "predicted_accuracy", "interval", "cost",
-        "alternatives", "evidence", "notes", "runner_up", "cheaper", "pareto", "cost_unit",
-        "next_measurement", "efficiency_gain", "chance_of_target",
+        "alternatives", "evidence", "notes", "note_codes", "runner_up", "cheaper", "pareto",
+        "cost_unit", "next_measurement", "efficiency_gain", "chance_of_target",
     }  # fmt: skip
     assert set(answered) == keys
     assert answered["strategy"]["n"] <= 4

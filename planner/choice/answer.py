@@ -1,4 +1,4 @@
-"""An answer: a recommendation with all that is said of it, the same wherever it is shown."""
+"""An answer: a recommendation with all its notes, the same wherever it is shown."""
 
 from __future__ import annotations
 
@@ -9,36 +9,41 @@ from typing import Any
 import pandas as pd
 
 from executor.strategy import key
-from planner.choice.cheaper import Cheaper, cheaper
-from planner.choice.cheaper import sentence as less_words
+from planner.choice.cheaper import Cheaper, cheaper, cheaper_note
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.majority_equivalent import Efficiency, efficiency
-from planner.choice.majority_equivalent import sentences as gain_words
+from planner.choice.majority_equivalent import Efficiency, efficiency, majority_notes
 from planner.choice.measurement_commands import commands
-from planner.choice.next_measurement import PROBLEMS, Measurement, next_measurement
+from planner.choice.next_measurement import (
+    PROBLEMS,
+    Measurement,
+    measurement_note,
+    next_measurement,
+)
 from planner.choice.paired import Compare, measured
 from planner.choice.recommend import Recommendation
-from planner.choice.runner_up import RunnerUp, runner_up, why
-from planner.choice.shrinkage import drawn
-from profiling.difficulty.pass_rate import ALL
+from planner.choice.runner_up import RunnerUp, runner_up, runner_up_note
+from planner.choice.shrinkage import shrinkage_notes
+from planner.notes import Note
+from profiling.pass_rate import ALL
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A recommendation with all that is said of it.
+    """A recommendation with all that a reader should know of it.
 
     Attributes:
         policy, prm: whom it is for.
         rows: the evidence it rests on.
         made: the choice, what else keeps to the limits, the Pareto front, notes.
-        second: the runner-up; `why` it lost.
-        less: what is nearly as good for less.
-        measurement: what more problems would be worth; None where nothing was measured.
+        second: the runner-up; None: there is none.
+        why: a note on why the runner-up lost.
+        less: a cheaper choice that is nearly as good; None: there is none.
+        measurement: what more problems would be worth; None if nothing was measured.
         gains: efficiency gain over majority vote, by unit of budget.
         published: figures of others, where nothing was measured (`planner.published.answer`).
         own: whether it rests on runs of this store, which more of them add to.
-        notes: for people.
+        notes: what the answer rests on, and what else a reader should know.
     """
 
     policy: str
@@ -46,13 +51,13 @@ class Answer:
     rows: pd.DataFrame
     made: Recommendation
     second: RunnerUp | None
-    why: str | None
+    why: Note | None
     less: Cheaper | None
     measurement: Measurement | None
     gains: Mapping[str, Efficiency]
     published: tuple[dict[str, Any], ...] = ()
     own: bool = True
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def shown(self) -> tuple[StrategyEstimate, ...]:
@@ -74,12 +79,21 @@ class Answer:
         return tuple(words for words, one in named if one and one.strategy == choice.strategy)
 
     @property
-    def said(self) -> list[str]:
-        """What is said beside the choice, a sentence each without a full stop."""
-        told = [] if self.why is None else [f"runner-up: {self.why}"]
-        if self.less is not None:
-            told.append(f"cheaper: {less_words(self.less, self.made)}")
-        return told + gain_words(self.gains)
+    def remarks(self) -> list[Note]:
+        """Notes on what stands beside the choice: runner-up, cheaper choice, majority vote."""
+        runner_ups = [] if self.why is None else [self.why]
+        cheaper = [] if self.cheaper_note is None else [self.cheaper_note]
+        return [*runner_ups, *cheaper, *majority_notes(self.gains)]
+
+    @property
+    def cheaper_note(self) -> Note | None:
+        """A note on the cheaper choice; None: there is none."""
+        return None if self.less is None else cheaper_note(self.less, self.made)
+
+    @property
+    def measurement_note(self) -> Note | None:
+        """A note on what more problems would be worth; None if nothing was measured."""
+        return None if self.measurement is None else measurement_note(self.measurement, self.made)
 
     @property
     def buy(self) -> tuple[str, ...]:
@@ -101,7 +115,7 @@ def explain(
     *,
     own: bool,
 ) -> Answer:
-    """What is said of a choice.
+    """Make the answer to which a choice belongs.
 
     Args:
         rows: the evidence of this policy and PRM.
@@ -114,7 +128,7 @@ def explain(
     """
     level = made.difficulty
     of_level = rows if level == ALL else rows[rows["difficulty"] == level]
-    made = replace(made, notes=(*made.notes, *drawn(made.choice, of_level)))
+    made = replace(made, notes=(*made.notes, *shrinkage_notes(made.choice, of_level)))
     return of_choice(
         policy,
         prm,
@@ -155,7 +169,7 @@ def of_choice(
         rows=rows,
         made=made,
         second=second,
-        why=None if second is None else why(second, made, constraint),
+        why=None if second is None else runner_up_note(second, made, constraint),
         less=cheaper(made, compare),
         measurement=measurement,
         gains=gains or {},

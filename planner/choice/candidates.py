@@ -14,7 +14,7 @@ from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import cells, strategy_of
 from planner.prediction.beta import summarise
 from planner.prediction.features import describe
-from profiling.difficulty.pass_rate import JEFFREYS
+from profiling.pass_rate import JEFFREYS
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.prediction.outcome_model import OutcomeModel

@@ -8,8 +8,8 @@ from typing import Any
 from executor.strategy import key, to_dict
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Compare, Contrast
-from planner.choice.recommend import Recommendation, unit_name
-from planner.prediction.beta import PERCENT
+from planner.choice.recommend import Recommendation
+from planner.notes import Note, NoteCode
 
 CLOSE = 0.01  # an accuracy this much lower is nearly as good, however surely it is lower
 FAR = 0.15  # lower than that it must surely (95 %) not be: of what is hardly known that is not said
@@ -31,7 +31,7 @@ class Cheaper:
     cost_ratio: float
 
     def to_dict(self, words: str) -> dict[str, Any]:
-        """Plain values, for JSON, with what is said of them."""
+        """Plain values, for JSON, with the wording of `cheaper_note`."""
         return {
             "strategy": to_dict(self.choice.strategy),
             "predicted_accuracy": self.choice.predicted_accuracy,
@@ -67,15 +67,18 @@ def cheaper(made: Recommendation, compare: Compare) -> Cheaper | None:
     return None
 
 
-def sentence(found: Cheaper, made: Recommendation) -> str:
-    """What is saved, and what it may cost in accuracy."""
-    contrast, (low, high) = found.contrast, found.contrast.interval
-    if contrast.difference >= -CLOSE:
-        verdict = "within a point"
-    else:
-        verdict = "these do not tell the two apart" if contrast.paired else "not told apart"
-    return (
-        f"{key(found.choice.strategy)} costs {found.cost_ratio:.2g} times the "
-        f"{unit_name(made.cost_unit)}, and its accuracy differs by {contrast.difference:+.3f} "
-        f"[{low:+.3f}, {high:+.3f}] ({PERCENT}, {contrast.basis}): {verdict}"
+def cheaper_note(less: Cheaper, made: Recommendation) -> Note:
+    """A note on what the cheaper choice saves, and what it may cost in accuracy."""
+    contrast, (low, high) = less.contrast, less.contrast.interval
+    return Note.of(
+        NoteCode.CHEAPER,
+        strategy=key(less.choice.strategy),
+        cost_ratio=less.cost_ratio,
+        unit=made.cost_unit,
+        difference=contrast.difference,
+        low=low,
+        high=high,
+        basis=contrast.basis,
+        paired=contrast.paired,
+        close=contrast.difference >= -CLOSE,
     )

@@ -1,4 +1,4 @@
-"""What a choice must keep to, and what is said where nothing does."""
+"""The limits of a choice, and the refusal if no strategy keeps to them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from executor.errors import InputError
 from executor.strategy import Strategy, key
 from planner.costs.cost import TOKENS, Cost, Rates
+from planner.costs.missing import Lack, Missing
+from planner.notes import Note, NoteCode
 
 NO_RATES = Rates()  # nothing is known of what a token costs
 _LIMITS = ("budget", "max_flops", "max_seconds", "max_usd")
@@ -37,15 +39,17 @@ class Constraint:
 
     def __post_init__(self) -> None:
         if self.budget is not None and self.budget < 1:
-            raise InputError(f"budget {self.budget}: must be a whole number of at least 1")
+            raise InputError(f"budget is {self.budget}; expected a whole number of at least 1")
         for name in ("max_flops", "max_seconds", "max_usd"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"{_option(name)} {value}: must be above 0")
+                raise InputError(f"{_option(name)} is {value}; expected a number above 0")
         if self.target_accuracy is not None and not 0 < self.target_accuracy <= 1:
-            raise InputError(f"target-accuracy {self.target_accuracy}: must be in (0, 1]")
+            raise InputError(
+                f"target-accuracy is {self.target_accuracy}; expected a number above 0, at most 1"
+            )
         if not 0 < self.confidence < 1:
-            raise InputError(f"confidence {self.confidence}: must be between 0 and 1")
+            raise InputError(f"confidence is {self.confidence}; expected a number between 0 and 1")
 
     def to_dict(self) -> dict[str, Any]:
         """The limits that are set, for JSON."""
@@ -125,61 +129,52 @@ class Constraint:
         return math.inf if need is None else need / float(getattr(self, name))
 
 
-def missing(quantity: str, cost: Cost, rates: Rates) -> str | None:
+def missing(quantity: str, cost: Cost, rates: Rates) -> Missing | None:
     """What is missing to know `flops`, `seconds`, `usd` or `kwh` of a cost; None: nothing.
 
-    One line: what the rates lack, else the tokens that nobody counted.
+    What the rates lack comes first, then the tokens that nobody counted.
     """
-    scored = cost.prm_tokens != 0 or cost.prm_cached_tokens != 0  # what is not known counts
-    if why := rates.missing(quantity, scored=scored):
-        return why
+    scored = cost.prm_tokens != 0 or cost.prm_cached_tokens != 0  # NaN counts as scored
+    if lack := rates.missing(quantity, scored=scored):
+        return lack
 
     def is_needed(kind: str) -> bool:
         alone = dict.fromkeys(TOKENS, 0.0) | {kind: math.nan}
         return getattr(rates.price(*alone.values()), quantity) is None
 
-    uncounted = [kind for kind in TOKENS if math.isnan(getattr(cost, kind)) and is_needed(kind)]
-    if not uncounted:
-        return None
-    *others, last = (kind.removesuffix("_tokens").replace("_", " ") for kind in uncounted)
-    named = " and ".join(filter(None, (", ".join(others), last))).replace("prm", "PRM")
-    return (
-        f"the evidence does not count {named} tokens; "
-        "runs of your own (apportion profile, apportion measure) do"
-    )
+    uncounted = (kind for kind in TOKENS if math.isnan(getattr(cost, kind)) and is_needed(kind))
+    kinds = tuple(uncounted)
+    return Missing(Lack.TOKEN_COUNTS, kinds) if kinds else None
 
 
-QUANTITIES: Mapping[str, str] = {
-    "flops": "FLOPs", "seconds": "seconds", "usd": "USD", "kwh": "kWh",
-}  # fmt: skip
+QUANTITIES = ("flops", "seconds", "usd", "kwh")  # fields of `Cost` that rates make of tokens
 
 
 def unknown(
     found: Sequence[Cost],
     rates: Rates,
     quantities: Sequence[str] = ("flops", "seconds", "usd"),
-    said: Sequence[str] = (),
-) -> list[str]:
-    """A line on what is known of none of these costs: why, and which option gives it.
+    beside: Sequence[Note] = (),
+) -> list[Note]:
+    """Notes on the quantities that none of these costs has, one for each thing that is missing.
 
     Args:
-        found: costs.
-        rates: that they were priced by.
-        quantities: fields of `Cost` that are asked about.
-        said: lines that are told anyway; their reasons are not said again.
+        found: costs; at least one.
+        rates: the rates they were priced by.
+        quantities: fields of `Cost` to look at.
+        beside: notes that are shown anyway; what they say is missing gets no second note.
     """
-    reasons: dict[str, list[str]] = {}
-    dearest = max(found, key=lambda cost: cost.prm_tokens)  # what is said of the PRM holds for it
+    lacks: dict[Missing | None, list[str]] = {}
+    dearest = max(found, key=lambda cost: cost.prm_tokens)  # it needs the PRM if any cost does
     for quantity in quantities:
         if all(getattr(cost, quantity) is None for cost in found):
-            why = str(missing(quantity, dearest, rates))
-            reasons.setdefault(why, []).append(QUANTITIES[quantity])
-    parts = [
-        f"{', '.join(names)} ({why})"
-        for why, names in reasons.items()
-        if not any(why in line for line in said)
+            lacks.setdefault(missing(quantity, dearest, rates), []).append(quantity)
+    noted = {value for note in beside for name, value in note.parameters if name == "missing"}
+    return [
+        Note.of(NoteCode.NOT_KNOWN_HERE, quantities=tuple(names), missing=lack)
+        for lack, names in lacks.items()
+        if lack not in noted
     ]
-    return [f"not known here: {'; '.join(parts)}"] if parts else []
 
 
 def _option(name: str) -> str:

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 
 from executor.strategy import Majority
 from planner.choice.estimate import StrategyEstimate, cost_unit
-from planner.choice.recommend import unit_name
 from planner.evidence.comparable import MIN_SHARED, paired_accuracies
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import LEVEL
 from profiling.arrays import Floats
 
 Sides = NDArray[np.int8]
 _DRAWS = 1000
+_RELATIONS = ("=", ">", "<")  # of `Gain`, the surest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,45 +186,42 @@ def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Float
     return reached, np.where(never, 1, np.where(early, -1, 0)).astype(np.int8)
 
 
-def sentences(gains: Mapping[str, Efficiency]) -> list[str]:
-    """What is gained over majority vote in words, all units together.
+def majority_notes(gains: Mapping[str, Efficiency]) -> list[Note]:
+    """Notes on the gain over majority vote, one a relation, all units of budget in one.
 
-    A bound that leaves open which takes more is left out.
+    A bound that leaves open which of the two takes more is left out.
     """
     if not gains:
         return []
-    first = next(iter(gains.values()))
-    most = f"{first.best_accuracy:.3f}"
-    samples = gains["generations"].best_budget
-    with_n = f"with {samples:,.4g} generation{'' if samples == 1 else 's'}"
-    others = gains["generations"].others_budget
-    to_equal = {
-        "=": "majority vote takes {} of the choice to be as accurate",
-        ">": "majority vote is as accurate as the choice at no budget measured; that would take {}",
-        "<": "majority vote is as accurate as the choice at its smallest budget already, with {}",
-    }
-    at_best = {
-        "=": f"another strategy reaches it with {others:,.3g}: majority takes {{}}",
-        ">": "another reaches it at the smallest budget measured already: majority takes {}",
-        "<": "no other reaches it at any budget measured: majority takes {}",
-    }
-    said = [
-        words.format(times)
-        for relation, words in to_equal.items()
-        if (times := _together({unit: one.of_choice for unit, one in gains.items()}, relation))
+    of_choice = {unit: one.of_choice for unit, one in gains.items()}
+    at_best = {unit: one.at_majority_best for unit, one in gains.items()}
+    first, in_generations = next(iter(gains.values())), gains["generations"]
+    notes = [
+        Note.of(NoteCode.MAJORITY_EQUIVALENT, relation=relation, gains=together)
+        for relation in _RELATIONS
+        if (together := _together(of_choice, relation))
     ]
-    said += [
-        f"majority vote does its best, {most}, {with_n}; {words.format(times)}"
-        for relation, words in at_best.items()
-        if (times := _together({u: one.at_majority_best for u, one in gains.items()}, relation))
+    notes += [
+        Note.of(
+            NoteCode.MAJORITY_AT_BEST,
+            relation=relation,
+            gains=together,
+            accuracy=first.best_accuracy,
+            generations=in_generations.best_budget,
+            others_generations=in_generations.others_budget,
+        )
+        for relation in _RELATIONS
+        if (together := _together(at_best, relation))
     ]
-    return said
+    return notes
 
 
-def _together(gains: Mapping[str, Gain], relation: str) -> str:
-    """Those of one relation, as `4 times the generations and 2 times the FLOPs`."""
-    return " and ".join(
-        f"{_times(gain)} the {unit_name(unit)}"
+def _together(
+    gains: Mapping[str, Gain], relation: str
+) -> tuple[tuple[str, float, float, float], ...]:
+    """Gains of one relation: unit, gain, and both ends of its interval."""
+    return tuple(
+        (unit, gain.gain, *gain.interval)
         for unit, gain in gains.items()
         if gain.relation == relation and _tells(gain)
     )
@@ -237,12 +235,3 @@ def _tells(gain: Gain) -> bool:
         case "<":
             return gain.gain < 1
     return True
-
-
-def _times(gain: Gain) -> str:
-    low, high = gain.interval
-    limits = f" [{low:.3g} to {high:.3g}]" if np.isfinite(high) else f" [{low:.3g} and more]"
-    if gain.relation == ">" and (low, high) == (gain.gain, np.inf):
-        limits = ""  # which is what "more than" says
-    sign = {"=": "", ">": "more than ", "<": "less than "}[gain.relation]
-    return f"{sign}{gain.gain:.3g}{limits} times"

@@ -34,15 +34,11 @@ def whole_cost(cells: Sequence[StrategyEstimate], problems: int) -> dict[str, fl
     return found
 
 
-def words(cells: Sequence[StrategyEstimate]) -> str:
-    """What is bought, in words."""
+def bought(cells: Sequence[StrategyEstimate]) -> tuple[int, tuple[str, ...]]:
+    """The samples a problem of the profile (0: no profile), and the names of the live runs, one a
+    run."""
     pool = [cell.strategy.n for cell in cells if pooled(cell)]
-    live = [cell.strategy for cell in cells if not pooled(cell)]
-    names = ", ".join(dict.fromkeys(strategy.name for strategy in live))
-    parts = [f"a profile of {max(pool)} samples a problem"] if pool else []
-    if live:
-        parts.append(f"{len(live)} live {'run' if len(live) == 1 else 'runs'} ({names})")
-    return " and ".join(parts)
+    return max(pool, default=0), tuple(c.strategy.name for c in cells if not pooled(c))
 
 
 def commands(

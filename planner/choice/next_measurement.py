@@ -28,10 +28,11 @@ from executor.errors import InputError
 from executor.strategy import to_dict
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.measurement_commands import whole_cost, words
-from planner.choice.recommend import Recommendation, unit_name
+from planner.choice.measurement_commands import bought, whole_cost
+from planner.choice.recommend import Recommendation
 from planner.choice.rules import cheapest_sure, most_accurate
 from planner.evidence.comparable import paired_accuracies
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import probability_above
 
 Floats = NDArray[np.float64]
@@ -39,8 +40,6 @@ PROBLEMS = 50
 DRAWS = 2000
 _STEPS = 200
 _DIGITS = 9  # sums of equal accuracies are equal, whatever their last bits
-_WORTH_SAYING = 5e-5  # of accuracy: a hundredth of a point
-_SAVING_WORTH_SAYING = 5e-3  # of a cost: a percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def next_measurement(
         InputError: fewer than one problem.
     """
     if problems < 1:
-        raise InputError(f"next-problems {problems}: must be a whole number of at least 1")
+        raise InputError(f"next-problems is {problems}; expected a whole number of at least 1")
     cells = [made.choice, *made.alternatives]  # the first is chosen today
     prices = np.array([cell.price(made.cost_unit) for cell in cells])
     a, b = np.array([cell.beta for cell in cells]).T
@@ -190,21 +189,23 @@ def _chances(
     return np.column_stack([np.interp(got, grid, known) for got, known in columns])
 
 
-def sentence(one: Measurement, made: Recommendation) -> str:
-    """What would change the answer, in words; `planner.choice.measurement_commands.commands` says
-    how to begin."""
-    bought = f"{one.problems} more problems with all strategies"
+def measurement_note(one: Measurement, made: Recommendation) -> Note:
+    """A note on what would change the answer; `planner.choice.measurement_commands.commands` gives
+    the command lines."""
     if one.chance == 0:
-        return f"{bought} would not change this choice"
-    worth = [f"{100 * one.gain:.2f} points of accuracy"] if one.gain >= _WORTH_SAYING else []
-    if (saved := one.saving / made.choice.price(made.cost_unit)) >= _SAVING_WORTH_SAYING:
-        worth.append(f"{saved:.0%} fewer {unit_name(made.cost_unit)} a problem")
+        return Note.of(NoteCode.MEASUREMENT_CHANGES_NOTHING, problems=one.problems)
+    samples, live = bought(one.cells)
     parts = one.cost["generated_tokens"], one.cost["prm_tokens"]
     known = [part for part in parts if part is not None]
-    tokens = f"{sum(known):,.0f} tokens" if len(known) == len(parts) else "not known"
-    alone = "" if one.together else ", strategies taken as independent"
-    return (
-        f"what could change this: {bought} ({words(one.cells)}; only problems that all were run on "
-        f"count), with a chance of {one.chance:.0%}{alone}, and on average worth "
-        f"{' and '.join(worth) or 'nothing'}; what that takes is {tokens}"
+    return Note.of(
+        NoteCode.MEASUREMENT_MAY_CHANGE,
+        problems=one.problems,
+        samples=samples,
+        live=live,
+        chance=one.chance,
+        together=one.together,
+        gain=one.gain,
+        saving=one.saving / made.choice.price(made.cost_unit),
+        unit=made.cost_unit,
+        tokens=sum(known) if len(known) == len(parts) else None,
     )

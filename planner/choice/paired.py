@@ -1,10 +1,11 @@
-"""How two choices differ in accuracy: the difference, how far it may be off, and what says so."""
+"""How two choices differ in accuracy: the difference, its error, and what both rest on."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import NormalDist
 from typing import Any
 
@@ -20,6 +21,14 @@ from planner.prediction.paired_statistics import paired_moments
 from profiling.arrays import Floats
 
 
+class ComparedBy(StrEnum):
+    """The source of a difference's error."""
+
+    PROBLEMS = "problems"  # problems that both strategies were run on, paired
+    POSTERIORS = "posteriors"  # the posteriors of both, taken as independent
+    FIGURES = "figures"  # the joint prediction from published figures
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """Accuracy of one choice minus that of another.
@@ -28,15 +37,15 @@ class Contrast:
         difference: of the predicted accuracies.
         error: its standard error.
         better: probability that the first is truly the more accurate one.
-        paired: problems both were run on, which `error` is taken from; 0 where it is not.
-        basis: what `error` and `better` are taken from, in words.
+        paired: problems both were run on, if `error` is taken from them; else 0.
+        basis: the source of `error` and `better`.
     """
 
     difference: float
     error: float
     better: float
     paired: int
-    basis: str
+    basis: ComparedBy
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -82,13 +91,13 @@ def measured(rows: pd.DataFrame) -> Compare:
                 math.hypot(deviation(*one.beta), deviation(*other.beta)),
                 probability_greater(one.beta, other.beta),
                 0,
-                "by their posteriors, taken as independent",
+                ComparedBy.POSTERIORS,
             )
         # The posteriors say where the difference lies, and the shared problems how far it may be
         # off: what is hard for both is in neither's favour.
         error = paired_moments(paired)[1]
         better = float(ndtr(difference / error))
-        return Contrast(difference, error, better, len(paired), f"paired on {len(paired)} problems")
+        return Contrast(difference, error, better, len(paired), ComparedBy.PROBLEMS)
 
     return compare
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.pareto import pareto_front
 from planner.choice.rules import cheapest_sure, most_accurate, sure_enough
 from planner.costs.cost import Rates
+from planner.notes import Note, NoteCode
 
 _WIDE = 0.2  # width of an interval from which on a note says so
 
@@ -36,7 +36,7 @@ class Recommendation:
     difficulty: str
     choice: StrategyEstimate
     alternatives: tuple[StrategyEstimate, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     pareto: tuple[StrategyEstimate, ...] = ()
     cost_unit: str = "tokens"
     chance: float | None = None
@@ -79,13 +79,16 @@ def choose(
         at_least = sure_enough(confidence, among)
         if chance < at_least:
             notes.append(
-                f"no strategy here is {100 * at_least:.4g}% sure to reach {100 * target:g}%; "
-                f"the surest is {key(allowed[picked].strategy)} at {_percent_below(chance)}"
-            )
+                Note.of(
+                    NoteCode.TARGET_NOT_REACHED, target=target, at_least=at_least,
+                    strategy=key(allowed[picked].strategy), chance=chance,
+                )
+            )  # fmt: skip
         if among > 1:
             notes.append(
-                f"to be {100 * confidence:g}% sure of a choice among {among} strategies, "
-                f"{100 * at_least:.4g}% is asked of each (Bonferroni)"
+                Note.of(
+                    NoteCode.BONFERRONI, confidence=confidence, strategies=among, at_least=at_least
+                )
             )
     pick = allowed[picked]
     others = sorted(
@@ -107,7 +110,7 @@ def unit_name(unit: str) -> str:
     return "FLOPs" if unit == "flops" else unit
 
 
-def _left_out(found: list[StrategyEstimate], constraint: Constraint) -> list[str]:
+def _left_out(found: list[StrategyEstimate], constraint: Constraint) -> list[Note]:
     """A note if a limit excludes strategies only because their need of it is not known."""
     unknown = [
         c
@@ -116,29 +119,16 @@ def _left_out(found: list[StrategyEstimate], constraint: Constraint) -> list[str
     ]
     if not unknown:
         return []
-    some = "1 strategy is" if len(unknown) == 1 else f"{len(unknown)} strategies are"
-    return [f"{some} left out: not all that is limited is known of what they cost"]
+    return [Note.of(NoteCode.STRATEGIES_LEFT_OUT, strategies=len(unknown))]
 
 
-def _remarks(pick: StrategyEstimate) -> list[str]:
+def _remarks(pick: StrategyEstimate) -> list[Note]:
     width = pick.interval[1] - pick.interval[0]
     if width <= _WIDE:
         return []
-    return [f"the interval is {100 * width:.0f} points wide: {_why_wide(pick)}"]
-
-
-def _why_wide(pick: StrategyEstimate) -> str:
-    """What a wide interval comes from, and what narrows it."""
-    if pick.sources == "published":
-        return (
-            "figures of the same kind differ so much from study to study; "
-            "profile and measure for a surer answer"
+    published = pick.sources == "published"
+    return [
+        Note.of(
+            NoteCode.INTERVAL_WIDE, width=width, problems=pick.problems, published=published
         )
-    if not pick.problems:
-        return "it was never measured; measure it for a surer answer"
-    return f"it rests on {pick.problems} problems; measure more for a surer answer"
-
-
-def _percent_below(chance: float) -> str:
-    """A chance that falls short, rounded down: never to what it falls short of."""
-    return f"{math.floor(1000 * chance) / 10:g}%"
+    ]  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from executor.strategy import BeamSearch, BestOfN, Dvts, Strategy
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 
 # Parameters: below, and from there on. Sizes are nominal: models called 32B have up to 32.8e9, and
 # those called 7B, 7.6e9; the next larger ones that the rule was made with have 70e9.

@@ -1,4 +1,4 @@
-"""The runner-up: what of another kind would be chosen instead, and why it lost."""
+"""The runner-up: the best choice of another kind, and why it lost."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from executor.strategy import Strategy, key, to_dict
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Compare, Contrast
-from planner.choice.recommend import Recommendation, choose, unit_name
+from planner.choice.recommend import Recommendation, choose
 from planner.choice.rules import INDIFFERENCE, sure_enough
+from planner.notes import Note, NoteCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +81,30 @@ def _run(strategy: Strategy) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in ("score", "vote")}
 
 
-def why(second: RunnerUp, made: Recommendation, constraint: Constraint) -> str:
-    """Why the runner-up lost, in words made of its numbers."""
-    name, costs = key(second.choice.strategy), _costs(second, made.cost_unit)
+def runner_up_note(second: RunnerUp, made: Recommendation, constraint: Constraint) -> Note:
+    """A note on why the runner-up lost."""
+    named = {
+        "strategy": key(second.choice.strategy),
+        "cost_ratio": second.cost_ratio,
+        "unit": made.cost_unit,
+    }
     if made.chance is not None and second.chance is not None:
         at_least = sure_enough(constraint.confidence, 1 + len(made.alternatives))
+        chances = {"chance": second.chance, "best_chance": made.chance, "at_least": at_least}
         if second.chance >= at_least:
-            return f"{name} is sure enough too ({second.chance:.1%}), {costs}"
-        if made.chance >= at_least:
-            asked = f"{100 * at_least:.4g}%"
-            return f"{name} reaches the target with a chance of {second.chance:.1%}, not {asked}"
-        return f"{name} is less sure of the target: {second.chance:.1%} against {made.chance:.1%}"
+            code = NoteCode.RUNNER_UP_SURE_ENOUGH
+        elif made.chance >= at_least:
+            code = NoteCode.RUNNER_UP_SHORT_OF_TARGET
+        else:
+            code = NoteCode.RUNNER_UP_LESS_SURE
+        return Note.of(code, **named, **chances)
     contrast = second.contrast
-    odds = f"truly better with a chance of {contrast.better:.0%}, {contrast.basis}"
-    if contrast.difference >= -INDIFFERENCE:
-        by = f"{contrast.difference:+.3f}; {odds}"
-        return f"{name} is as good for all that is known ({by}), {costs}"
-    return f"{name} is {-contrast.difference:.3f} less accurate ({odds}), {costs}"
-
-
-def _costs(second: RunnerUp, unit: str) -> str:
-    """The runner-up's cost beside that of the choice."""
-    unit = unit_name(unit)
-    if second.cost_ratio is None or second.cost_ratio == 1:
-        return f"at as many {unit}"
-    return f"at {second.cost_ratio:.3g} times the {unit}"
+    as_good = contrast.difference >= -INDIFFERENCE
+    return Note.of(
+        NoteCode.RUNNER_UP_AS_GOOD if as_good else NoteCode.RUNNER_UP_LESS_ACCURATE,
+        **named,
+        difference=contrast.difference,
+        better=contrast.better,
+        basis=contrast.basis,
+        paired=contrast.paired,
+    )

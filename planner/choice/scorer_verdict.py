@@ -1,4 +1,4 @@
-"""What evidence says of a PRM's votes, so that a recommendation can name a PRM that hurts.
+"""The gain of a PRM's votes over plain ones, so that a recommendation can name a PRM that hurts.
 
 Evidence rows have no rewards, but a vote weighted by a PRM and a plain one on the same problems.
 """
@@ -11,6 +11,7 @@ import pandas as pd
 
 from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Score, key
+from planner.notes import Note, NoteCode
 from profiling.scorers.rewards import VOTES_AT, Estimate, Verdict, mean_over_problems, verdict_of
 
 LEAST_PROBLEMS = 10  # on fewer, resampling problems says nothing of how they vary
@@ -52,3 +53,21 @@ def vote_gain(rows: pd.DataFrame, prm: str | None) -> VoteGain | None:
             differences = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy(float)
             return VoteGain(mean_over_problems(differences), n, len(both))
     return None
+
+
+def vote_note(difference: Estimate, samples: int, prm: str) -> Note:
+    """A note on whether a vote weighted by a PRM beats a plain one.
+
+    Args:
+        difference: accuracy of the weighted vote minus that of the plain one.
+        samples: of either vote.
+        prm: the PRM's name.
+    """
+    return Note.of(
+        NoteCode.VOTE_GAIN,
+        prm=prm,
+        samples=samples,
+        difference=difference.value,
+        low=difference.low,
+        high=difference.high,
+    )

@@ -1,4 +1,4 @@
-"""Why a prediction is not what was measured: what was believed before weighs too."""
+"""The shrinkage of a prediction from the measured accuracy toward its prior mean."""
 
 from __future__ import annotations
 
@@ -6,28 +6,34 @@ import pandas as pd
 
 from executor.strategy import key
 from planner.choice.estimate import StrategyEstimate
+from planner.notes import Note, NoteCode
 
-_WORTH_SAYING = 0.01  # of accuracy
+_WORTH_A_NOTE = 0.01  # of accuracy
 
 
-def drawn(choice: StrategyEstimate, rows: pd.DataFrame) -> list[str]:
-    """A line where a prediction is a point or more off the strategy's own outcomes.
+def shrinkage_notes(choice: StrategyEstimate, rows: pd.DataFrame) -> list[Note]:
+    """A note if a prediction differs by a point or more from the strategy's own outcomes.
 
     Args:
-        choice: with its posterior, and what the belief before any outcome weighs in it.
+        choice: with its posterior and the weight of its prior.
         rows: the evidence it rests on, of its difficulty.
     """
     own = rows[rows["strategy"] == key(choice.strategy)].groupby("problem")["accuracy"].mean()
     if own.empty or not choice.prior_weight:
         return []
     measured, predicted = float(own.mean()), choice.predicted_accuracy
-    if abs(predicted - measured) < _WORTH_SAYING:
+    if abs(predicted - measured) < _WORTH_A_NOTE:
         return []
     right, wrong = choice.beta
     counted = right + wrong - choice.prior_weight
-    believed = (right - counted * measured) / choice.prior_weight
     return [
-        f"{key(choice.strategy)} solved {measured:.3f} of {len(own)} problems; the prediction, "
-        f"{predicted:.3f}, is drawn towards what other evidence let expect, {believed:.3f}, which "
-        f"weighs as much as {choice.prior_weight:.3g} problems"
+        Note.of(
+            NoteCode.SHRUNK,
+            strategy=key(choice.strategy),
+            measured=measured,
+            problems=len(own),
+            predicted=predicted,
+            prior_mean=(right - counted * measured) / choice.prior_weight,
+            prior_problems=float(choice.prior_weight),
+        )
     ]

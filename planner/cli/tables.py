@@ -13,6 +13,7 @@ from planner.choice.recommend import Recommendation
 from planner.cli.console import count, share, table
 from planner.evaluation.run_summary import RunSummary
 from planner.prediction.beta import PERCENT
+from planner.report.notes import word
 
 
 def summary_table(title: str, summaries: Sequence[RunSummary]) -> Table:
@@ -51,5 +52,5 @@ def show_plan(console: Console, made: Sequence[Recommendation], out: Path) -> No
     console.print(table("plan", columns, rows))
     for r in made:
         for note in r.notes:
-            console.print(f"{r.difficulty}: {note}", highlight=False, markup=False)
+            console.print(f"{r.difficulty}: {word(note)}", highlight=False, markup=False)
     console.print(f"written to {out}")

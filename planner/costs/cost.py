@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from planner.costs.architecture import Shape
+from planner.costs.missing import Lack, Missing
 from planner.costs.prices import TokenPrice
 from planner.costs.roofline import Roofline
+from planner.notes import Note, NoteCode
 
 SECONDS_PER_HOUR = 3600.0
 # What `Rates.price` takes, in its order: columns of evidence and fields of `Cost`.
@@ -203,8 +205,8 @@ class Rates:
             return None
         return usd + self.prm_price.usd(cost.prm_tokens, cost.prm_cached_tokens, 0.0)
 
-    def missing(self, quantity: str, *, scored: bool) -> str | None:
-        """What is missing to know `flops`, `seconds`, `usd` or `kwh`, as one line; None: nothing.
+    def missing(self, quantity: str, *, scored: bool) -> Missing | None:
+        """What is missing to know `flops`, `seconds`, `usd` or `kwh`; None: nothing.
 
         Args:
             quantity: a field of `Cost`.
@@ -217,78 +219,70 @@ class Rates:
                 return self._missing_size(scored)
             return self._missing_speed(scored)
         if quantity == "kwh":
-            without = "the machine's power is not known: give --watts, or --device NAME"
-            return self.missing("seconds", scored=scored) or (
-                without if self.watts is None else None
-            )
+            without = Missing(Lack.POWER) if self.watts is None else None
+            return self.missing("seconds", scored=scored) or without
         if self.policy_price is not None:
             if self.prm_price is None and scored:
-                return "the PRM has no price: give [tokens.NAME] in a file with --prices"
+                return Missing(Lack.PRM_PRICE)
             return None
         if self.usd_per_hour is None:
-            return (
-                "nothing here has a price: give --usd-per-hour, a --device with one, or "
-                "[tokens.NAME] of the policy in a file with --prices"
-            )
+            return Missing(Lack.PRICE)
         return self.missing("seconds", scored=scored)
 
-    def _missing_size(self, scored: bool) -> str | None:
-        for role, size in (
-            ("policy", self.policy_parameters),
-            ("PRM", self.prm_parameters if scored else 0),
-        ):
-            if size is None:
-                return (
-                    f"the {role}'s size is not known; it comes with measured evidence or a catalog"
-                )
+    def _missing_size(self, scored: bool) -> Missing | None:
+        if self.policy_parameters is None:
+            return Missing(Lack.POLICY_SIZE)
+        if scored and self.prm_parameters is None:
+            return Missing(Lack.PRM_SIZE)
         return None
 
-    def _missing_speed(self, scored: bool) -> str | None:
+    def _missing_speed(self, scored: bool) -> Missing | None:
         if not self.tokens_per_second:
-            return (
-                "no throughput is measured: give --device NAME, or a store with runs of your own, "
-                "some of them without a PRM"
-            )
+            return Missing(Lack.THROUGHPUT)
         if scored and not self.prm_tokens_per_second:
-            return (
-                "the PRM's throughput is not known: give --device NAME, or a store with runs of "
-                "your own with this PRM and without"
-            )
+            return Missing(Lack.PRM_THROUGHPUT)
         return None
 
-    def _missing_shape(self, scored: bool) -> str | None:
+    def _missing_shape(self, scored: bool) -> Missing | None:
         if self.context is None:
             return None
-        if self.policy_shape is None or (scored and self.prm_shape is None):
-            role = "policy" if self.policy_shape is None else "PRM"
-            return f"--context: the {role}'s layers and width are not known; leave it out"
+        if self.policy_shape is None:
+            return Missing(Lack.POLICY_SHAPE)
+        if scored and self.prm_shape is None:
+            return Missing(Lack.PRM_SHAPE)
         return None
 
-    def notes(self) -> list[str]:
-        """What seconds and money rest on where they were not measured, a line each."""
-        said = []
+    def notes(self) -> list[Note]:
+        """Notes on what seconds and money rest on if they were not measured."""
+        found = []
         if self.roofline is not None:
             device, assumed = self.roofline.device, self.roofline.assumptions
-            many = f"{self.roofline.devices} x " if self.roofline.devices > 1 else ""
-            caches = "" if self.policy_shape else "; key-value caches not counted (shape not known)"
-            said.append(
-                f"seconds: roofline of {many}{device.name}, not measured; MFU {assumed.mfu:g}, "
-                f"MBU {assumed.mbu:g}, batch {assumed.batch:g}, context {assumed.context:g}{caches}"
-            )
-            if self.usd_per_hour is not None and self.usd_per_hour == device.usd_per_hour:
-                said.append(
-                    f"money: {self.usd_per_hour:g} USD an hour and device "
-                    f"({_dated(device.price_source, device.price_date)})"
+            found.append(
+                Note.of(
+                    NoteCode.SECONDS_BY_ROOFLINE, device=device.name, devices=self.roofline.devices,
+                    mfu=assumed.mfu, mbu=assumed.mbu, batch=assumed.batch,
+                    context=assumed.context, caches=self.policy_shape is not None,
                 )
+            )  # fmt: skip
+            if self.usd_per_hour is not None and self.usd_per_hour == device.usd_per_hour:
+                found.append(
+                    Note.of(
+                        NoteCode.PRICE_BY_HOUR, usd=self.usd_per_hour, source=device.price_source,
+                        date=device.price_date,
+                    )
+                )  # fmt: skip
         elif self.tokens_per_second and self.prm_parameters and not self.prm_tokens_per_second:
-            said.append(f"seconds with a PRM: {self._missing_speed(scored=True)}")
-        said += [
-            f"money: {price.name} at {price.input:g} USD in, {price.output:g} out a million tokens "
-            f"({_dated(price.source, price.date)})"
+            lack = Missing(Lack.PRM_THROUGHPUT)
+            found.append(Note.of(NoteCode.PRM_SECONDS_UNKNOWN, missing=lack))
+        found += [
+            Note.of(
+                NoteCode.PRICE_BY_TOKEN, model=price.name, input=price.input, output=price.output,
+                source=price.source, date=price.date,
+            )
             for price in (self.policy_price, self.prm_price)
             if price is not None
-        ]
-        return said
+        ]  # fmt: skip
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a plan."""
@@ -323,7 +317,3 @@ def _number(value: Any) -> Any:
 
 def _known(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
-
-
-def _dated(source: str, date: str) -> str:
-    return f"{source}, {date}" if date else source

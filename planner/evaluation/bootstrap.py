@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import LEVEL
+from profiling.pass_rate import LEVEL
 
 _DRAWS = 2000
 

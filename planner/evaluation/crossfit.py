@@ -30,7 +30,7 @@ from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import problem_folds
 from planner.prediction.tuning import pairs
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL, LEVELS, Difficulty
+from profiling.pass_rate import ALL, LEVELS, Difficulty
 
 Indices = NDArray[np.intp]
 _HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself

@@ -20,7 +20,7 @@ from planner.choice.probe_cost import uses_probes
 from planner.choice.recommend import choose
 from planner.evaluation.crossfit import Arena, Indices
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL, Difficulty
+from profiling.pass_rate import ALL, Difficulty
 from profiling.pools.ballots import Ballots
 from profiling.pools.replay import Pool
 

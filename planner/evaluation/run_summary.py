@@ -12,7 +12,7 @@ from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.store.store import StoredOutcome
 from planner.prediction.paired_statistics import paired_interval
-from profiling.difficulty.pass_rate import PassRate
+from profiling.pass_rate import PassRate
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from executor.strategy import Strategy, key
 from planner.evidence.gathering import FEEDBACK
+from planner.notes import Note, NoteCode
 
 MIN_SHARED = 5  # problems; fewer cannot be compared on at all
 ENOUGH = 30  # problems that are worth comparing on, though others were run on many more
@@ -30,22 +31,17 @@ class Comparable:
     problems: int
     left_out: Mapping[str, int]
 
-    def notes(self) -> Iterator[str]:
-        """What was left out, and what the comparison rests on."""
+    def notes(self) -> Iterator[Note]:
+        """Notes on strategies that were left out, and on the problems of the comparison."""
         if self.left_out:
-            told = [
-                f"{name} ({n} of {self.problems} problems)" for name, n in self.left_out.items()
-            ]
-            more = f" and {len(told) - 3} more" if len(told) > 3 else ""
-            yield (
-                f"left out, being run on too few problems: {', '.join(told[:3])}{more}; "
-                "apportion measure goes on where it stopped"
+            yield Note.of(
+                NoteCode.RUN_ON_TOO_FEW,
+                strategies=tuple(self.left_out.items()),
+                problems=self.problems,
             )
-        shared = self.rows["problem"].nunique()
+        shared = int(self.rows["problem"].nunique())
         if shared < self.problems:
-            yield (
-                f"compared on {shared} of {self.problems} problems, on which all of them were run"
-            )
+            yield Note.of(NoteCode.COMPARED_ON_SHARED, shared=shared, problems=self.problems)
 
 
 def comparable(frame: pd.DataFrame, policy: str, prm: str | None) -> Comparable:

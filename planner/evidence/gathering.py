@@ -41,10 +41,10 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from profiling.difficulty.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
+from profiling.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
 from profiling.pools.replay import Pool, Rule, replay, seed_of
-from profiling.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
-from profiling.profiler import KIND as PROFILE
+from profiling.profiles.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
+from profiling.profiles.profiler import KIND as PROFILE
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import rival_share, separation
 

@@ -23,7 +23,7 @@ from planner.choice.probe_cost import ProbeCost
 from planner.costs.cost import Rates
 from planner.plans.reference import Reference
 from profiling.difficulty.estimator import DifficultyModel
-from profiling.difficulty.pass_rate import ALL, Difficulty
+from profiling.pass_rate import ALL, Difficulty
 
 DEFAULT = ALL
 

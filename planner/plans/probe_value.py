@@ -18,7 +18,7 @@ from planner.choice.constraint import Constraint
 from planner.plans.strategy_table import StrategyTable, allowed_by, choose_by_state
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Head, Quality
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 
 _LEAST = np.finfo(np.float64).tiny
 _LEVELS = tuple(level.value for level in Difficulty)

@@ -17,7 +17,7 @@ from executor.answers.grader import Grader
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.probes import TEXT, Probes, text_features
-from profiling.profiler import ProblemProfile
+from profiling.profiles.profiler import ProblemProfile
 
 # A question is far from the profile if fewer than one in this many of its kind would be as far.
 _ONE_IN = 1000.0

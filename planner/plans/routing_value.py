@@ -18,9 +18,10 @@ from scipy.special import ndtr
 from executor.strategy import Strategy, key, to_dict
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.recommend import unit_name
 from planner.choice.rules import cheapest_sure, most_accurate
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import deviation
+from profiling.difficulty.estimator import LEVEL, Head
 
 # P(assigned difficulty | true difficulty): by the true one, then by the assigned one.
 MisclassificationRates = Mapping[str, Mapping[str, float]]
@@ -67,20 +68,20 @@ class RoutingComparison:
     target: float | None
     routes: bool
 
-    def sentence(self) -> str:
-        """What was decided, with the numbers it was decided by."""
-        decided = "routed" if self.routes else "not routed"
-        return (
-            f"{decided}: {key(self.strategy)} for all is expected to solve "
-            f"{self._told(self.single)} {unit_name(self.unit)} a problem, a strategy for each "
-            f"difficulty {self._told(self.routed)}, probes and misnamed difficulties included"
+    def note(self) -> Note:
+        """A note on the decision, with the numbers it was made by."""
+        target = self.target
+        return Note.of(
+            NoteCode.ROUTED if self.routes else NoteCode.NOT_ROUTED,
+            strategy=key(self.strategy),
+            unit=self.unit,
+            single_accuracy=self.single.accuracy,
+            single_price=self.single.price,
+            single_chance=None if target is None else self.single.chance(target),
+            routed_accuracy=self.routed.accuracy,
+            routed_price=self.routed.price,
+            routed_chance=None if target is None else self.routed.chance(target),
         )
-
-    def _told(self, one: RoutingExpectation) -> str:
-        sure = ""
-        if self.target is not None:
-            sure = f" ({one.chance(self.target):.1%} sure of the target)"
-        return f"{one.accuracy:.3f}{sure} at {one.price:.3g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the plan."""
@@ -168,3 +169,18 @@ def compare(
         chances = np.array([[one.chance(target) for one in both]])
         picked = cheapest_sure(means, chances, prices, constraint.confidence)
     return RoutingComparison(routed, single, strategy, unit, target, routes=bool(picked[0]))
+
+
+def estimator_note(head: Head) -> Note:
+    """A note on how well a head names the difficulty of held-out problems."""
+    quality = head.quality
+    return Note.of(
+        NoteCode.DIFFICULTY_ESTIMATOR,
+        probes=head.probes,
+        accuracy=float(quality.accuracy),
+        log_loss=float(quality.log_loss),
+        base_log_loss=float(quality.base_log_loss),
+        coverage=float(quality.coverage),
+        width=float(quality.width),
+        level=LEVEL,
+    )

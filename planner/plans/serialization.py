@@ -22,7 +22,7 @@ from planner.costs.cost import Rates
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
 from profiling.difficulty.estimator import DifficultyModel
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 
 FORMAT = "apportion-plan"
 VERSION = 3

@@ -22,7 +22,7 @@ from planner.choice.rules import Number, cheapest_sure, most_accurate
 from planner.costs.cost import TOKENS, Cost, Rates
 from planner.prediction.beta import LEVEL, probability_above
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 _TAILS = np.array([(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
 _COSTS = tuple(Cost.__dataclass_fields__)

@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 from executor.strategy import STRATEGIES, WIDTH
 from planner.evidence.gathering import UNKNOWN
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL, LEVELS
+from profiling.pass_rate import ALL, LEVELS
 
 _VOTES = ("majority", "max", "weighted")
 _SCORES = ("min", "last", "mean", "prod")

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from profiling.difficulty.pass_rate import LEVEL
+from profiling.pass_rate import LEVEL
 
 
 def paired_interval(differences: NDArray[np.float64], level: float = LEVEL) -> tuple[float, float]:

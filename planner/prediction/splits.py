@@ -22,7 +22,7 @@ from planner.prediction.coverage import covered
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import variation
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 FOLDS = 5
 CELL = ["policy", "prm", "difficulty", "strategy"]

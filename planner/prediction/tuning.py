@@ -27,8 +27,8 @@ from planner.prediction.outcome_model import EDGE, FAMILIES, Hyperparameters, Ou
 from planner.prediction.splits import CELL, Kind, Split, problem_folds, splits
 from planner.prediction.study import search
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL
-from profiling.difficulty.reliability import Bin, reliability
+from profiling.pass_rate import ALL
+from profiling.reliability import Bin, reliability
 from profiling.scorers.rewards import calibration_error
 
 # How much leaving out policies and PRMs counts in the score, where there are several.

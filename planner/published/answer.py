@@ -28,9 +28,10 @@ from executor.strategy import (
 )
 from planner.catalog import Catalog
 from planner.choice.estimate import PREDICTED, StrategyEstimate
-from planner.choice.paired import Contrast
+from planner.choice.paired import ComparedBy, Contrast
 from planner.costs.cost import Rates
 from planner.evidence.gathering import BUDGETS
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import summarise
 from planner.published import figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
@@ -51,7 +52,7 @@ class PublishedAnswer:
         means, covariance: of the logits of their accuracies, shapes `(choices,)` and `(choices,
             choices)`: what is not known of the policy is not known of any of them.
         evidence: the figures it rests on, each with its source, and what the model rests on.
-        notes: what should be known about it, a line each.
+        notes: what a reader should know of it, the most important first.
         without: the accuracy that is predicted of a strategy from all figures but its own.
     """
 
@@ -59,7 +60,7 @@ class PublishedAnswer:
     means: Floats
     covariance: Floats
     evidence: tuple[dict[str, Any], ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     without: Callable[[Strategy], float]
 
     def contrast(self, one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
@@ -79,42 +80,38 @@ class PublishedAnswer:
             math.sqrt(slopes @ between @ slopes),
             float(ndtr((self.means[i] - self.means[j]) / apart)),
             0,
-            "by their joint prediction from published figures",
+            ComparedBy.FIGURES,
         )
 
-    def printed(self, choice: StrategyEstimate, shown: Sequence[StrategyEstimate]) -> list[str]:
-        """What the figures of one strategy itself are, as a note; and which of those `shown` are
-        predicted outside their own figures, and why."""
+    def printed(self, choice: StrategyEstimate, shown: Sequence[StrategyEstimate]) -> list[Note]:
+        """Notes on the figures of one strategy itself, and on those of `shown` that are predicted
+        outside their own figures."""
         name = key(choice.strategy)
         own = self._own(choice)
         if not own:
-            return [f"no figure of {name} itself is published: the accuracy is the model's"]
-        said = ", ".join(f"{row['accuracy']:.3f} ({row['source']})" for row in own)
-        notes = [f"published of {name} itself: {said}; the prediction leans on the rest too"]
+            return [Note.of(NoteCode.STRATEGY_NOT_PUBLISHED, strategy=name)]
+        figures = tuple((float(row["accuracy"]), str(row["source"])) for row in own)
+        notes = [Note.of(NoteCode.STRATEGY_PUBLISHED, strategy=name, figures=figures)]
         outside = {
-            key(one.strategy): f"{one.predicted_accuracy:.3f} ({_range(figures)} printed)"
+            key(one.strategy): (one.predicted_accuracy, min(printed), max(printed))
             for one in (choice, *shown)
-            if (figures := [row["accuracy"] for row in self._own(one)])
-            and not min(figures) - _SLACK <= one.predicted_accuracy <= max(figures) + _SLACK
+            if (printed := [float(row["accuracy"]) for row in self._own(one)])
+            and not min(printed) - _SLACK <= one.predicted_accuracy <= max(printed) + _SLACK
         }
         if outside:
-            told = "; ".join(f"{one} {figures}" for one, figures in outside.items())
-            rest = f", {self.without(choice.strategy):.3f} for {name}" if name in outside else ""
             notes.append(
-                f"predicted outside the figures of the very strategy: {told}; studies differ and a "
-                "run of your own is another, so that these count in part and are drawn towards "
-                f"what all other figures let expect{rest}"
+                Note.of(
+                    NoteCode.OUTSIDE_FIGURES,
+                    strategies=tuple((one, *numbers) for one, numbers in outside.items()),
+                    chosen=name,
+                    without=self.without(choice.strategy) if name in outside else None,
+                )
             )
         return notes
 
     def _own(self, choice: StrategyEstimate) -> list[dict[str, Any]]:
         name = key(choice.strategy)
         return [row for row in self.evidence if row.get("strategy") == name]
-
-
-def _range(figures: Sequence[float]) -> str:
-    low, high = min(figures), max(figures)
-    return f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
 
 
 def ask(
@@ -135,7 +132,7 @@ def ask(
     on = benchmark or DEFAULT_BENCHMARK
     if on not in figures.benchmarks():
         known = ", ".join(figures.benchmarks())
-        raise InputError(f"benchmark {on}: nothing is published of it here; there are {known}")
+        raise InputError(f"benchmark is {on}; expected one with published figures: {known}")
     policy = entry.name if (entry := catalog.policy(policy)) else policy
     if prm is not None:
         prm = scorer.name if (scorer := catalog.prm(prm)) else prm
@@ -268,30 +265,37 @@ def _basis(
     asked: str | None,
     own: pd.DataFrame,
     cells: pd.DataFrame,
-) -> list[str]:
-    chosen = "" if asked else ", as no --benchmark was given"
-    notes = [
-        f"from published figures, accuracy on {benchmark}{chosen}; intervals are for a run of your "
-        "own and hold how much studies differ; profile and measure for an answer of your own"
-    ]
+) -> list[Note]:
+    notes = [Note.of(NoteCode.PUBLISHED_FIGURES, benchmark=benchmark, asked=asked is not None)]
     pair = own if prm is None else own[own["prm"] == prm]
     if pair.empty:
-        alone = " alone" if prm is None else f" with {prm}"
-        also = "; of the policy without it there are figures" if len(own) else ""
         notes.append(
-            f"nobody has published {policy}{alone} on {benchmark}{also}: the answer is the "
-            f"model's, from {len(cells)} figures of {cells['policy'].nunique()} policies in "
-            f"{cells['study'].nunique()} studies"
+            Note.of(
+                NoteCode.NOT_PUBLISHED,
+                policy=policy,
+                prm=prm,
+                benchmark=benchmark,
+                without_prm=len(own) > 0,
+                figures=len(cells),
+                policies=int(cells["policy"].nunique()),
+                studies=int(cells["study"].nunique()),
+            )
         )
     return notes
 
 
-def _sources(policy: str, benchmark: str) -> list[str]:
-    apart = figures.contradictions(policy, benchmark)
-    return [f"sources disagree on {policy}, {benchmark}: {'; '.join(apart)}"] if apart else []
+def _sources(policy: str, benchmark: str) -> list[Note]:
+    found = tuple(figures.contradictions(policy, benchmark))
+    if not found:
+        return []
+    return [
+        Note.of(
+            NoteCode.SOURCES_DISAGREE, policy=policy, benchmark=benchmark, contradictions=found
+        )
+    ]  # fmt: skip
 
 
-def _unknown(policy: str, prm: str | None, catalog: Catalog) -> list[str]:
+def _unknown(policy: str, prm: str | None, catalog: Catalog) -> list[Note]:
     notes = []
     for role, name, entries, found in (
         ("policy", policy, catalog.policies, catalog.policy(policy)),
@@ -300,34 +304,40 @@ def _unknown(policy: str, prm: str | None, catalog: Catalog) -> list[str]:
         if name is not None and found is None:
             near = difflib.get_close_matches(name, list(entries), n=1, cutoff=0.8)
             notes.append(
-                f"{role} {name} is in no catalog, so that its size is not known"
-                + (f"; did you mean {near[0]}?" if near else "; --catalog FILE adds it")
+                Note.of(
+                    NoteCode.NOT_IN_CATALOG, role=role, name=name, near=near[0] if near else None
+                )
             )
     scorer = None if prm is None else catalog.prm(prm)
     if scorer is not None and scorer.convention is None and prm not in catalog.counted:
-        notes.append(f"PRM {prm}: this program does not know its format and cannot run it")
+        notes.append(Note.of(NoteCode.PRM_FORMAT_UNKNOWN, prm=prm))
     return notes
 
 
-def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[str]:
-    """A note where no policy nearly as small, or as large, has figures."""
+def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[Note]:
+    """A note if no policy nearly as small, or as large, has figures."""
     entry = catalog.policy(policy)
     if entry is None or sizes[0] <= entry.parameters <= sizes[1]:
         return []
-    small = entry.parameters < sizes[0]
-    which, nearest = ("smallest", sizes[0]) if small else ("largest", sizes[1])
-    decades = abs(math.log10(entry.parameters / nearest))
+    smaller = entry.parameters < sizes[0]
+    nearest = sizes[0] if smaller else sizes[1]
     return [
-        f"policy {policy} has {entry.parameters:,} parameters, the {which} with figures "
-        f"{nearest:,}: the answer is drawn out {decades:.1f} decades beyond them, where little is "
-        "known, and its interval is wide"
+        Note.of(
+            NoteCode.SIZE_BEYOND_FIGURES,
+            policy=policy,
+            parameters=entry.parameters,
+            nearest=nearest,
+            smaller=smaller,
+            decades=abs(math.log10(entry.parameters / nearest)),
+        )
     ]
 
 
-def _tokens(benchmark: str, *, scored: bool) -> list[str]:
+def _tokens(benchmark: str, *, scored: bool) -> list[Note]:
     tokens, source = figures.tokens_per_response()
-    prm = "; a PRM is taken to forward as many tokens as are generated" if scored else ""
     return [
-        f"costs take {tokens:.0f} tokens a response, prompts left out, for {benchmark} too{prm}: "
-        f"no study prints tokens, and one run tells those of a response ({source})"
-    ]
+        Note.of(
+            NoteCode.TOKENS_ASSUMED, tokens=tokens, source=source, benchmark=benchmark,
+            scored=scored,
+        )
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ a whole benchmark, not of one problem: `cells` brings them into the layout of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from executor.files import data_folder
 from executor.strategy import STRATEGIES, Strategy, from_dict, key
 from planner.costs.cost import TOKENS
 from profiling.arrays import Floats
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 # A source that was seen only through others is shown and not built on.
 SECONDARY = "secondary"
@@ -119,8 +119,27 @@ def strategy_of(cell: Mapping[Any, Any]) -> Strategy | None:
     )
 
 
-def contradictions(policy: str, benchmark: str) -> list[str]:
-    """What is printed of one cell and does not agree, a line a cell.
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Figures of one cell that do not agree.
+
+    Attributes:
+        cell: the strategy with those options that are printed.
+        prm: the PRM's name, or `UNSTATED`; empty without one.
+        study: the study that disagrees with itself; None: studies disagree with each other.
+        figures: accuracies, each with its source.
+        chance: that sampling alone makes studies differ so much; None for a single study.
+    """
+
+    cell: str
+    prm: str
+    study: str | None
+    figures: tuple[tuple[float, str], ...]
+    chance: float | None = None
+
+
+def contradictions(policy: str, benchmark: str) -> list[Contradiction]:
+    """Figures of a policy on a benchmark that do not agree, by cell.
 
     Studies are samples of their own: they disagree where their figures differ by more than
     sampling allows (`heterogeneity`). What one study prints twice is one sample: it disagrees with
@@ -133,12 +152,13 @@ def contradictions(policy: str, benchmark: str) -> list[str]:
         accuracy=("accuracy", "mean"), error=("error", "max"), runs=("seed", "nunique")
     )
     problems = benchmarks()[benchmark]
-    lines = []
+    contrary = []
     for cell, found in by_source.groupby([*CELL, "metric"], sort=True):
-        named = _printed(dict(zip(CELL, cell, strict=False)))
+        named = dict(zip(CELL, cell, strict=False))
+        name, prm = _printed(named), str(named["prm"])
         for study, own in found.groupby("study", sort=True):
             if len(own) > 1 and np.ptp(own["accuracy"]) > 2 * own["error"].max() + _ROUNDING:
-                lines.append(f"{study} prints {named} twice, {_each(own)}")
+                contrary.append(Contradiction(name, prm, str(study), _each(own)))
         studies = found.groupby("study", sort=True, as_index=False).agg(
             accuracy=("accuracy", "mean"),
             error=("error", "max"),
@@ -151,9 +171,8 @@ def contradictions(policy: str, benchmark: str) -> list[str]:
                 studies["accuracy"].to_numpy(float), trials, studies["error"].to_numpy(float)
             )
             if chance < _SURPRISING:
-                told = f"{_each(studies)}, which sampling explains with a chance of {chance:.1g}"
-                lines.append(f"studies differ on {named}: {told}")
-    return lines
+                contrary.append(Contradiction(name, prm, None, _each(studies), chance))
+    return contrary
 
 
 def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:
@@ -175,16 +194,14 @@ def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:
     return float(chdtrc(len(accuracy) - 1, weights @ (accuracy - mean) ** 2))
 
 
-def _each(found: pd.DataFrame) -> str:
+def _each(found: pd.DataFrame) -> tuple[tuple[float, str], ...]:
     """Figures with their sources."""
     pairs = zip(found["accuracy"], found["source"], strict=True)
-    return ", ".join(f"{accuracy:.3f} ({source})" for accuracy, source in pairs)
+    return tuple((float(accuracy), str(source)) for accuracy, source in pairs)
 
 
 def _printed(cell: Mapping[Any, Any]) -> str:
-    """A cell of one policy and benchmark in words."""
+    """The strategy of a cell with the options that are printed."""
     options = [f"{name}={cell[name]}" for name in ("n", "width", "score", "vote") if cell[name]]
     listed = f"({','.join(options)})" if options else ""
-    named = "a PRM that is not named" if cell["prm"] == UNSTATED else cell["prm"]
-    prm = f" with {named}" if named else ""
-    return f"{cell['name']}{listed}{prm}"
+    return f"{cell['name']}{listed}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from planner.report import accuracy, advice, basis, trust, workload
 from planner.report.data import BasisRow, ReportData
 from planner.report.document import Report
-from profiling.difficulty.pass_rate import EASY_FROM, MEDIUM_FROM
+from profiling.pass_rate import EASY_FROM, MEDIUM_FROM
 
 __all__ = ["BasisRow", "ReportData", "report"]
 

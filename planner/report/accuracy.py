@@ -30,7 +30,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 
 FRONT = "Pareto front"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from executor.strategy import key
 from planner.choice.answer import Answer
-from planner.choice.cheaper import sentence as less_words
-from planner.choice.next_measurement import sentence as measurement_sentence
+from planner.notes import codes
 from planner.report import wording as words
 from planner.report.data import ReportData
 from planner.report.document import Block, Card, Cards, Code, Listing, Section, Text, Weight
-from profiling.difficulty.pass_rate import ALL, LEVELS
+from planner.report.notes import sentence, why, word
+from profiling.pass_rate import ALL, LEVELS
 
 
 def section(data: ReportData) -> Section:
@@ -53,15 +53,13 @@ def _said(advice: Answer) -> Iterator[str]:
         yield f"It reaches the target with a chance of {made.chance:.1%}."
     if advice.why is None:
         yield "Nothing of another kind, or of another budget, was known to choose from."
-    yield from map(words.sentence, advice.said)
-    for note in made.notes:
-        yield words.sentence(note)
+    yield from map(sentence, (*advice.remarks, *made.notes))
 
 
 def _next(advice: Answer) -> Iterator[Text | Code]:
-    if advice.measurement is None:
+    if advice.measurement is None or advice.measurement_note is None:
         return
-    yield Text(words.sentence(measurement_sentence(advice.measurement, advice.made)))
+    yield Text(sentence(advice.measurement_note))
     if advice.measurement.chance > 0:
         yield from map(Code, advice.buy)
 
@@ -73,9 +71,10 @@ def _facts(advice: Answer) -> dict[str, Any]:
         "difficulty": made.difficulty,
         **made.choice.to_dict(),
         "chance_of_target": made.chance,
-        "notes": list(made.notes),
-        "runner_up": None if second is None else second.to_dict(str(advice.why)),
-        "cheaper": None if less is None else less.to_dict(less_words(less, made)),
+        "notes": list(map(word, made.notes)),
+        "note_codes": codes(made.notes),
+        "runner_up": None if second is None else second.to_dict(str(why(advice.why))),
+        "cheaper": None if less is None else less.to_dict(str(why(advice.cheaper_note))),
         "next_measurement": None if measurement is None else measurement.to_dict(advice.buy),
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in advice.gains.items()},
     }

@@ -1,4 +1,4 @@
-"""What a report rests on: held-out runs, evidence row by row, and what was noted."""
+"""What a report rests on: held-out runs, evidence row by row, and notes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from planner.evaluation.run_summary import RunSummary
+from planner.notes import codes
 from planner.report import wording as words
 from planner.report.data import BasisRow, ReportData
 from planner.report.document import (
@@ -20,6 +21,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
+from planner.report.notes import sentence, word
 
 _SHOWN = 12  # rows of a table that is not folded
 _SOURCES = {
@@ -148,10 +150,7 @@ def _basis_table(data: ReportData) -> Table:
 
 
 def notes(data: ReportData) -> Section:
-    """What was noted on the way."""
-    block = (
-        Listing(tuple(words.sentence(note) for note in data.notes))
-        if data.notes
-        else Text("Nothing was noted.")
-    )
-    return Section("notes", "Notes", "Notes", (block,), {"notes": list(data.notes)})
+    """The notes on the evidence and its costs."""
+    block = Listing(tuple(map(sentence, data.notes))) if data.notes else Text("Nothing was noted.")
+    facts = {"notes": list(map(word, data.notes)), "note_codes": codes(data.notes)}
+    return Section("notes", "Notes", "Notes", (block,), facts)

@@ -9,7 +9,8 @@ from typing import Any
 from planner.choice.answer import Answer
 from planner.choice.estimate import StrategyEstimate
 from planner.evaluation.run_summary import PairedDifference, RunSummary
-from profiling.difficulty.reliability import Bin
+from planner.notes import Note
+from profiling.reliability import Bin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class ReportData:
         fit: `planner.prediction.tuning.Fit.metrics()`, or None.
         runs: held-out runs, the plan first.
         paired: accuracy of the first run minus that of others, which they are named by.
-        notes: what was and was not measured.
+        notes: what the evidence is of, and the costs that are not known.
     """
 
     policy: str
@@ -66,4 +67,4 @@ class ReportData:
     fit: Mapping[str, Any] | None
     runs: Sequence[RunSummary]
     paired: Sequence[PairedDifference]
-    notes: Sequence[str]
+    notes: Sequence[Note]

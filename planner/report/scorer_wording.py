@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from planner.choice.scorer_verdict import vote_note
+from planner.report.notes import sentence
 from planner.report.wording import count, decimal, finite, plural
 from profiling.scorers.rewards import Estimate, Verdict, verdict_of
 
@@ -42,8 +44,7 @@ def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:
         else f"Over all samples, problems mixed, the AUC is {overall}."
     )
     if (gained := _estimate(statistics, "gain")) is not None:
-        clause = gain(gained, int(statistics["votes_at"]), prm)
-        found.append(f"{clause[0].upper()}{clause[1:]}.")
+        found.append(sentence(vote_note(gained, int(statistics["votes_at"]), prm)))
     found.append(_calibration(statistics))
     spread, ties = _estimate(statistics, "spread"), _estimate(statistics, "ties")
     if spread is not None and ties is not None:
@@ -101,21 +102,6 @@ def verdict(statistics: Mapping[str, Any]) -> str:
     )
 
 
-def gain(estimate: Estimate, votes_at: int, prm: str) -> str:
-    """Whether a vote weighted by a PRM beats a plain one, with the difference; a clause."""
-    if estimate.low > 0:
-        says = "beats a plain one"
-    elif estimate.high < 0:
-        says = f"is worse than a plain one ({prm} hurts: use majority here)"
-    else:
-        says = "and a plain one are not told apart"
-    return (
-        f"a vote weighted by {prm} {says}: among {votes_at} samples the difference is "
-        f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}] (95 %, paired by "
-        "problem)"
-    )
-
-
 def _length_bias(bias: Estimate) -> str:
     told = (
         "Of two equally correct samples of a problem it "
@@ -141,13 +127,13 @@ def _calibration(statistics: Mapping[str, Any]) -> str:
         degree = "close to"
     else:
         degree = "some way from" if error < _MODERATE_ERROR else "far from"
-    sentence = (
+    told = (
         f"Its scores are {degree} the share of right answers: expected calibration error "
         f"{decimal(error)}"
     )
     right = finite(statistics.get("right"))
     if brier is not None:
-        sentence += f"; Brier score {brier}"
+        told += f"; Brier score {brier}"
         if right is not None:
-            sentence += f" (always saying the share right would have {right * (1 - right):.3f})"
-    return sentence + "."
+            told += f" (always saying the share right would have {right * (1 - right):.3f})"
+    return told + "."

@@ -23,7 +23,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
-from profiling.difficulty.reliability import Bin
+from profiling.reliability import Bin
 
 MODEL, SCORES = "outcome model", "PRM"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from executor.answers.voting import Vote
@@ -22,8 +23,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.prediction.beta import PERCENT
-from profiling.difficulty.estimator import LEVEL, Head
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
 
 NOT_KNOWN = "not known"
 
@@ -145,6 +145,21 @@ def strategy(chosen: Strategy) -> str:
             )
 
 
+def label(chosen: Strategy) -> str:
+    """A short name: `best_of_n@64 min/weighted`; options that have their defaults are left out."""
+    options = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
+    usual = {field.name: field.default for field in fields(chosen)}
+    other = {name for name, value in options.items() if name != "n" and value != usual[name]}
+    parts = [chosen.name if isinstance(chosen, Greedy) else f"{chosen.name}@{chosen.n}"]
+    numbers = (name for name in options if name in other - {"score", "vote"})
+    parts += [f"{name[0]}{options[name]:g}" for name in numbers]
+    if "score" in other:
+        parts.append(f"{options['score']}/{options['vote']}")
+    elif "vote" in other:
+        parts.append(str(options["vote"]))
+    return " ".join(parts)
+
+
 def _pick(score: Score, vote: Vote) -> str:
     match vote:
         case Vote.MAX:
@@ -222,19 +237,6 @@ def _comparison(first: RunSummary, other: RunSummary, paired: PairedDifference |
     return (
         f"{first.name} is {side} {other.name}{tokens}; the difference is within "
         f"[{low:+.3f}, {high:+.3f}] (95 %, paired, {plural(paired.problems, 'problem')}){surety}."
-    )
-
-
-def difficulty(head: Head) -> str:
-    """How well a question's difficulty is told from its probe samples, on held-out problems."""
-    told = head.quality
-    source = f"from {plural(head.probes, 'sample')}" if head.probes else "from the text alone"
-    return (
-        f"{source}, without its answer, a held-out problem's difficulty is named right with "
-        f"probability {decimal(told.accuracy, 2)}; log loss {decimal(told.log_loss)} nats, "
-        f"{decimal(told.base_log_loss)} by the shares of the classes alone; the {LEVEL:.0%} "
-        f"interval on pass@1 holds it with probability {decimal(told.coverage, 2)}, and is "
-        f"{decimal(told.width, 2)} wide on average"
     )
 
 

@@ -16,6 +16,7 @@ from executor.strategy import Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.rules import cheapest_sure, most_accurate
+from planner.notes import Note, NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import DEFAULT, Plan
 from profiling.arrays import Floats
@@ -35,14 +36,14 @@ class Decision:
         expected: the strategy's estimate on this question; None if it is not known.
         difficulty_estimate: the chances of the difficulties; None if nothing is known of the
             question.
-        notes: remarks for people.
+        notes: what a reader should know of it.
     """
 
     strategy: Strategy
     difficulty: str
     expected: StrategyEstimate | None
     difficulty_estimate: Estimated | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ProbeDecision:
         by_text: difficulty estimate from the text alone; None if the plan has none.
         accuracy_without_probes, accuracy_with_probes: expected accuracy of choosing at once, and of
             the best number of probes; None if they were not compared.
-        notes: remarks for people.
+        notes: what a reader should know of it.
         features: features of the text (`profiling.difficulty.probes.text_features`); None if they
             were not needed.
         unlike_profile: whether these features are far from those of the profile; None if this was
@@ -67,7 +68,7 @@ class ProbeDecision:
     by_text: Estimated | None = None
     accuracy_without_probes: float | None = None
     accuracy_with_probes: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     features: Floats | None = field(default=None, compare=False, repr=False)
     unlike_profile: bool | None = None
 
@@ -109,9 +110,9 @@ def decide_probing(
     features = text_features(text) if features is None else features
     far = None if plan.reference is None else plan.reference.outside(features)
     if far:
-        said = "the question is unlike those of the profile: it gets what is best for all of them"
+        unlike = Note.of(NoteCode.QUESTION_UNLIKE_PROFILE)
         return ProbeDecision(
-            0, classifies=False, notes=(said,), features=features, unlike_profile=far
+            0, classifies=False, notes=(unlike,), features=features, unlike_profile=far
         )
     estimate = by_text(plan, text, features)
     probes, without, best = _best_number(compiled, estimate, constraint, scored=scored)

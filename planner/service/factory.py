@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.run.runner import Executor
 from planner.plans.plan import Plan
+from planner.report.notes import word
 from planner.runtime.model_ref import ModelRef
 from planner.runtime.router import Routed
 from planner.runtime.session import Session
@@ -109,7 +110,7 @@ def create_observer(
         for finding in drift.observe(
             query.text, probing.by_text, agreed, probing.features, probing.unlike_profile
         ):
-            on_drift(finding.sentence())
+            on_drift(word(finding.note()))
         feedback.remember(
             query, routed, executor.policy_name, executor.prm_name, settings_of(executor)
         )

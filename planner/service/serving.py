@@ -15,6 +15,7 @@ from executor.servers.server import Patience
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
 from planner.plans.serialization import load_plan
+from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.settings import SessionSettings
 from planner.service.http.keys import ApiKeys
@@ -176,7 +177,7 @@ def snapshot(
         counted,
         expected={level: times / total for level, times in mix.items()} if total else {},
         drift={one.measure: DriftReading(one.statistic, one.limit) for one in known},
-        warnings=tuple(one.sentence() for one in known if one.drifted),
+        warnings=tuple(word(one.note()) for one in known if one.drifted),
     )
 
 

@@ -11,14 +11,16 @@ from executor.problem import Problem
 from executor.store.store import Store
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
+from planner.notes import codes
 from planner.plans.plan import DEFAULT, Plan
 from planner.plans.serialization import load_plan
+from planner.report.notes import word
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.store_lookup import name_in_plan, store_exists
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import DIVIDED, BudgetReport, Total
 from planner.workloads.workload import Workload, read_mix
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 from profiling.problems.files import load_problems
 
 RUN_KIND = "run"  # the kind of a store's runs that answered questions by a plan
@@ -128,7 +130,8 @@ def to_dict(made: BudgetReport) -> dict[str, Any]:
             }
             for name, day in made.days().items()
         },
-        "notes": list(made.notes),
+        "notes": list(map(word, made.notes)),
+        "note_codes": codes(made.notes),
     }
 
 

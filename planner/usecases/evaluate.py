@@ -25,18 +25,19 @@ from planner.evaluation.comparison import (
 )
 from planner.evaluation.crossfit import Arena, Regret, held_out_arenas, regrets
 from planner.evidence import gathering as evidence
+from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS
 from planner.prediction.tuning import pairs, tune
+from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.store_lookup import store_exists
 
 _NOTES = (
-    "a problem's difficulty is that of its profile, which has seen its label; "
-    "where questions are routed by probes, some are taken for easier or harder than they are",
-    "what is best in hindsight was chosen on the problems it is judged by: by luck too",
-    "searches are live runs, majority and best-of-N replayed from the profile's samples",
+    Note.of(NoteCode.DIFFICULTY_FROM_PROFILE),
+    Note.of(NoteCode.HINDSIGHT_BY_LUCK),
+    Note.of(NoteCode.SEARCHES_ARE_LIVE),
 )
 
 
@@ -69,7 +70,7 @@ class Evaluation:
         regret: mean regret at every budget; `regret_cells` is what it is the mean of.
         areas: mean height of the plan's curve above others, over the logarithm of tokens.
         trials: Optuna trials of each fold.
-        notes: remarks for people.
+        notes: what a reader should know of it.
     """
 
     problems: int
@@ -79,7 +80,7 @@ class Evaluation:
     regret_cells: tuple[Regret, ...]
     areas: tuple[Area, ...]
     trials: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, plain values."""
@@ -92,7 +93,8 @@ class Evaluation:
             "regret_cells": [asdict(one) for one in self.regret_cells],
             "areas": [asdict(one) for one in self.areas],
             "trials": self.trials,
-            "notes": list(self.notes),
+            "notes": list(map(word, self.notes)),
+            "note_codes": codes(self.notes),
         }
 
 
@@ -145,7 +147,7 @@ def evaluate(
 
 def read_evidence(
     store_url: str, policy: str | None
-) -> tuple[pd.DataFrame, dict[str, int], list[str]]:
+) -> tuple[pd.DataFrame, dict[str, int], list[Note]]:
     """Evidence of the store, or this project's own without a store; sizes of its models; notes."""
     sizes: dict[str, int] = {}
     if store_exists(store_url):
@@ -157,10 +159,10 @@ def read_evidence(
                 for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
                     if name is not None and size is not None:
                         sizes[name] = size
-        notes: list[str] = []
+        notes: list[Note] = []
     else:
         frame, sizes = evidence.bundled(policy), evidence.bundled_sizes()
-        notes = ["on evidence this project recorded on its own problems"]
+        notes = [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
     if frame.empty and policy is not None:
         raise InputError(f"policy {policy}: there is no evidence on it to evaluate by")
     return frame, sizes, notes
@@ -185,7 +187,7 @@ def compare_plans(
     seed: int,
     *,
     trials: int,
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
 ) -> Evaluation:
     """Comparisons and regret at every budget, and areas between curves.
 
@@ -194,7 +196,7 @@ def compare_plans(
         budgets: most generations a problem.
         seed: base seed of the bootstraps.
         trials: Optuna trials that each plan was made with.
-        notes: remarks for people.
+        notes: what a reader should know of it.
     """
     compared: list[Comparison] = []
     cells: list[Regret] = []

@@ -16,6 +16,7 @@ from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
+from planner.notes import Note, NoteCode
 from planner.usecases.store_lookup import store_exists, store_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class EvidenceBundle:
         frame: evidence rows, see `planner.evidence.gathering.COLUMNS`.
         model, metrics: the outcome model fitted to them and its metrics; None without one.
         rates: prices of a token.
-        notes: remarks for people on the evidence.
+        notes: what a reader should know of the evidence.
         origin: the place that the evidence is from, in words.
         bundled: whether that is this project and not a store.
         own: whether the evidence was measured in this store. Otherwise it is bundled or imported,
@@ -41,7 +42,7 @@ class EvidenceBundle:
     model: OutcomeModel | None
     metrics: dict[str, Any] | None
     rates: Rates
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     origin: str = "a store"
     bundled: bool = False
     own: bool = True
@@ -107,10 +108,6 @@ def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
     frame = evidence.bundled(policy)
     if frame.empty:
         frame = evidence.bundled()
-    note = (
-        "from evidence this project recorded on its own problems; "
-        "profile and measure on yours for an answer of your own"
-    )
     sizes = evidence.bundled_sizes()
     known = Rates(
         policy_parameters=sizes.get(policy),
@@ -119,7 +116,7 @@ def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
         prm_shape=None if prm is None else Shape.bundled(prm),
     )
     priced = pricing.apply(known, policy, prm)
-    notes = (note, *priced.notes())
+    notes = (Note.of(NoteCode.BUNDLED_EVIDENCE), *priced.notes())
     return EvidenceBundle(
         frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False
     )
@@ -127,29 +124,22 @@ def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
 
 def _model_notes(
     frame: pd.DataFrame, policy: str, prm: str | None, metrics: dict[str, Any] | None
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     if metrics is None:
-        return ("no model is fitted yet: apportion fit sharpens this",)
+        return (Note.of(NoteCode.MODEL_NOT_FITTED_HERE),)
     from planner.prediction.tuning import rests_on
 
     if not rests_on(metrics, frame, policy, prm):
-        return ("evidence has changed since the model was fitted: run apportion fit again",)
+        return (Note.of(NoteCode.MODEL_OUTDATED),)
     return ()
 
 
-def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) -> tuple[str, ...]:
+def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) -> tuple[Note, ...]:
     if study is None:
         return ()
-    alone = "" if benchmark is None else f", its runs on {benchmark} alone"
-    note = (
-        f"from runs imported as study {study}{alone}, graded as they were there; costs that need "
-        "counts they do not give are unknown, and strategies are then compared by generations; "
-        "profile and measure for an answer of your own"
-    )
+    note = Note.of(NoteCode.IMPORTED_STUDY, study=study, benchmark=benchmark)
     counts = evidence.benchmark_counts(rows)
     if len(counts) < 2:
         return (note,)
-    parts = [
-        f"{count} problems of {name or 'none that is named'}" for name, count in counts.items()
-    ]
-    return (note, f"pooled: {' and '.join(parts)}; --benchmark NAME answers from one alone")
+    pooled = tuple((str(name), int(count)) for name, count in counts.items())
+    return (note, Note.of(NoteCode.BENCHMARKS_POOLED, problems=pooled))

@@ -14,7 +14,7 @@ from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
-from profiling import profiler
+from profiling.profiles import profiler
 from profiling.scorers.fit_head import FittedHead, hidden_states, save_head, train_head
 from profiling.scorers.rewards import RewardStatistics
 

@@ -20,7 +20,7 @@ from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
-from profiling.profiler import MEASURE
+from profiling.profiles.profiler import MEASURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,17 +21,18 @@ from planner.choice.recommend import Recommendation, choose
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import comparable, for_pair
+from planner.notes import Note, NoteCode
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
 from planner.plans.routing_value import (
     MisclassificationRates,
     RoutingComparison,
     compare,
+    estimator_note,
     expected,
 )
 from planner.plans.serialization import plan_to_dict
 from planner.prediction.tuning import fingerprint
-from planner.report import wording as words
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
@@ -39,9 +40,9 @@ from planner.usecases.recommend import check_limits_known
 from planner.usecases.store_lookup import model_name
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.difficulty.fitting import PROBES, fit_difficulty
-from profiling.difficulty.pass_rate import LEVELS, Difficulty
-from profiling.profiler import KIND as PROFILE
-from profiling.profiler import STUDY, read_profile
+from profiling.pass_rate import LEVELS, Difficulty
+from profiling.profiles.profiler import KIND as PROFILE
+from profiling.profiles.profiler import STUDY, read_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +181,14 @@ def _routed(
             head = classifier.heads[-1]
             rates = head.quality.named()
             routing = _compared(bundle, policy, prm, constraint, made, probing, rates)
-            said = () if routing is None else (routing.sentence(),)
+            routing_notes = () if routing is None else (routing.note(),)
             if routing is None or routing.routes:
                 *levels, every = made
-                notes = (*every.notes, words.difficulty(head), *said)
+                notes = (*every.notes, estimator_note(head), *routing_notes)
                 return [*levels, replace(every, notes=notes)], True, routing
             *levels, every = recommendations(bundle, policy, prm, constraint)
-            return [*levels, replace(every, notes=(*every.notes, *said))], False, routing
+            every = replace(every, notes=(*every.notes, *routing_notes))
+            return [*levels, every], False, routing
     return recommendations(bundle, policy, prm, constraint), False, None
 
 
@@ -243,8 +245,8 @@ def recommendations(
         if found:
             chosen = choose(level, found, constraint, bundle.rates)
             if probing is not None and level != DEFAULT:
-                said = f"tokens include what {probing.probes} probe samples add"
-                chosen = replace(chosen, notes=(*chosen.notes, said))
+                probed = Note.of(NoteCode.PROBES_INCLUDED, probes=probing.probes)
+                chosen = replace(chosen, notes=(*chosen.notes, probed))
             made.append(chosen)
     if not made or made[-1].difficulty != DEFAULT:
         raise InputError(f"policy {policy}: there is no evidence to plan from")

@@ -17,10 +17,10 @@ from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
-from profiling import profiler
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 from profiling.pools.replay import pass_at_k
-from profiling.profiler import ProblemProfile
+from profiling.profiles import profiler
+from profiling.profiles.profiler import ProblemProfile
 from profiling.scorers.rewards import RewardStatistics
 
 

@@ -15,22 +15,22 @@ from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.choice.answer import Answer, explain, of_choice
 from planner.choice.candidates import candidates
-from planner.choice.cheaper import sentence as less_words
 from planner.choice.constraint import Constraint, unknown
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.next_measurement import PROBLEMS
 from planner.choice.recommend import choose
-from planner.choice.scorer_verdict import vote_gain
+from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
+from planner.notes import Note, codes
 from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
-from planner.report import scorer_wording as prm_words
+from planner.report.notes import why, word
 from planner.usecases import DEFAULT_STORE, store_lookup
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
 from planner.usecases.store_lookup import model_name, names_in_evidence, store_exists
-from profiling.difficulty.pass_rate import ALL, LEVELS
+from profiling.pass_rate import ALL, LEVELS
 
 BundleReader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], EvidenceBundle]
 """Reads evidence; its arguments are those of `read_evidence_bundle`."""
@@ -101,10 +101,10 @@ def to_dict(answer: Answer) -> dict[str, Any]:
         "chance_of_target": made.chance,
         "cost": choice["cost"],
         "alternatives": [other.to_dict() for other in made.alternatives],
-        "runner_up": None if second is None else second.to_dict(str(answer.why)),
+        "runner_up": None if second is None else second.to_dict(str(why(answer.why))),
         "cheaper": None
         if answer.less is None
-        else answer.less.to_dict(less_words(answer.less, made)),
+        else answer.less.to_dict(str(why(answer.cheaper_note))),
         "pareto": [one.to_dict() for one in made.pareto],
         "cost_unit": made.cost_unit,
         "next_measurement": None
@@ -112,7 +112,8 @@ def to_dict(answer: Answer) -> dict[str, Any]:
         else answer.measurement.to_dict(answer.buy),
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in answer.gains.items()},
         "evidence": [*_kinds_of_evidence(answer.rows), *answer.published],
-        "notes": list(answer.notes),
+        "notes": list(map(word, answer.notes)),
+        "note_codes": codes(answer.notes),
     }
 
 
@@ -137,7 +138,7 @@ class MeasuredCandidates:
         difficulty: `easy`, `medium`, `hard` or `all`.
         rows: the evidence on this policy and PRM.
         strategies: every strategy known, with its estimates.
-        notes: remarks for people on the evidence.
+        notes: what a reader should know of the evidence.
     """
 
     bundle: EvidenceBundle
@@ -146,11 +147,11 @@ class MeasuredCandidates:
     difficulty: str
     rows: pd.DataFrame
     strategies: Sequence[StrategyEstimate]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def choose(
         self, constraint: Constraint, next_problems: int = PROBLEMS
-    ) -> tuple[Answer, tuple[str, ...]]:
+    ) -> tuple[Answer, tuple[Note, ...]]:
         """The choice under a constraint.
 
         Returns:
@@ -189,7 +190,7 @@ class PublishedCandidates:
     prm: str | None
     figures: PublishedAnswer
     rates: Rates
-    unused: tuple[str, ...] = ()
+    unused: tuple[Note, ...] = ()
 
     @property
     def strategies(self) -> Sequence[StrategyEstimate]:
@@ -198,7 +199,7 @@ class PublishedCandidates:
 
     def choose(
         self, constraint: Constraint, next_problems: int = PROBLEMS
-    ) -> tuple[Answer, tuple[str, ...]]:
+    ) -> tuple[Answer, tuple[Note, ...]]:
         """The choice under a constraint.
 
         The answer proposes no measurement of `next_problems` and names no gain over majority vote:
@@ -231,8 +232,8 @@ class PublishedCandidates:
 
 
 def _with_notes(
-    answer: Answer, notes: tuple[str, ...], strategies: Sequence[StrategyEstimate], rates: Rates
-) -> tuple[Answer, tuple[str, ...]]:
+    answer: Answer, notes: tuple[Note, ...], strategies: Sequence[StrategyEstimate], rates: Rates
+) -> tuple[Answer, tuple[Note, ...]]:
     """An answer with the notes on its evidence, and these notes."""
     notes = (*notes, *unknown_costs(strategies, rates, notes))
     return replace(answer, notes=(*answer.made.notes, *notes)), notes
@@ -275,7 +276,7 @@ def find_candidates(
     strategies = _measured_strategies(bundle, policy, prm, difficulty)
     rows, notes = for_pair(bundle.frame, policy, prm), bundle.notes
     if (gain := vote_gain(rows, prm)) is not None:
-        notes = (prm_words.gain(gain.difference, gain.samples, str(prm)), *notes)
+        notes = (vote_note(gain.difference, gain.samples, str(prm)), *notes)
     return MeasuredCandidates(bundle, policy, prm, difficulty, rows, strategies, notes)
 
 
@@ -389,10 +390,10 @@ def check_limits_known(constraint: Constraint, rates: Rates) -> None:
 
 
 def unknown_costs(
-    strategies: Sequence[StrategyEstimate], rates: Rates, said: Sequence[str]
-) -> list[str]:
-    """Notes on costs that are not known of any strategy, besides the notes `said` already."""
-    return unknown([one.cost for one in strategies], rates, said=said)
+    strategies: Sequence[StrategyEstimate], rates: Rates, notes: Sequence[Note]
+) -> list[Note]:
+    """Notes on quantities that no cost here has, but for what `notes` say is missing."""
+    return unknown([one.cost for one in strategies], rates, beside=notes)
 
 
 def _no_evidence(store_url: str, policy: str, catalog: Catalog) -> str:

@@ -14,13 +14,21 @@ from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
 from planner.evidence import gathering as evidence
+from planner.notes import Note, NoteCode, codes
+from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.store_lookup import model_name, only_policy, prms_of, store_exists
 from profiling.pools.replay import ORDERS
-from profiling.pools.stored import load_pools, prms_in, saved_policies, saved_pools, stored_pools
 from profiling.pools.surface import Point, ProblemPool, Surface
-from profiling.profiler import KIND as PROFILE
+from profiling.profiles.pool_files import (
+    load_pools,
+    prms_in,
+    saved_policies,
+    saved_pools,
+    stored_pools,
+)
+from profiling.profiles.profiler import KIND as PROFILE
 
 SampleCounts = Sequence[int] | Literal["all"] | None
 """How many samples are drawn: some numbers, all that there are, or (None) the powers of two."""
@@ -34,14 +42,14 @@ class Samples:
         policy, prm: names; `prm` is None if the samples are replayed without scores.
         source: `store` or `bundled`.
         pools: the samples, a pool a problem.
-        notes: remarks for people.
+        notes: what a reader should know of them.
     """
 
     policy: str
     prm: str | None
     source: str
     pools: Sequence[ProblemPool]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,8 @@ class Replay:
             "samples": {"fewest": min(sizes), "most": max(sizes)},
             "orders": ORDERS,
             "surface": [point.to_dict() for point in self.points],
-            "notes": list(samples.notes),
+            "notes": list(map(word, samples.notes)),
+            "note_codes": codes(samples.notes),
         }
 
 
@@ -170,9 +179,9 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
             raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
         pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
         study = evidence.study_of(store.runs(), policy)
-    notes = [f"{left_out} problems are left out: the PRM was trained on them"] if left_out else []
+    notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
-        notes.append(f"from imported samples, as graded by {study}")
+        notes.append(Note.of(NoteCode.IMPORTED_SAMPLES, study=study))
     return Samples(policy, prm, "store", pools, (*notes, *_unscored(prm, prms)))
 
 
@@ -189,13 +198,11 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
     prms = prms_in(frame)
     if prm is not None and prm not in prms:
         raise InputError(f"--prm {prm}: it has not scored {policy}; bundled are {', '.join(prms)}")
-    note = "from samples this project recorded; profile yours for an answer of your own"
+    note = Note.of(NoteCode.BUNDLED_SAMPLES)
     pools = list(saved_pools(frame, prm, grader))
     return Samples(policy, prm, "bundled", pools, (note, *_unscored(prm, prms)))
 
 
-def _unscored(prm: str | None, prms: Sequence[str]) -> list[str]:
-    """Which PRMs could have been named where none was."""
-    return (
-        [f"no rule with a score: give --prm, one of {', '.join(prms)}"] if prms and not prm else []
-    )
+def _unscored(prm: str | None, prms: Sequence[str]) -> list[Note]:
+    """A note on the PRMs that could have been named if none was."""
+    return [Note.of(NoteCode.PRM_NOT_NAMED, prms=tuple(prms))] if prms and not prm else []

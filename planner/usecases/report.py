@@ -19,6 +19,7 @@ from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence import gathering as evidence
+from planner.notes import Note
 from planner.report import BasisRow, ReportData
 from planner.report import report as compose
 from planner.report.document import Report
@@ -34,11 +35,11 @@ from planner.usecases.recommend import (
     uses_published,
 )
 from planner.usecases.store_lookup import model_name, names_in_evidence, only_pair, store_exists
-from profiling.difficulty.pass_rate import ALL, LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.pools.stored import load_pools, prms_in, saved_profiles
-from profiling.profiler import KIND as PROFILE
-from profiling.profiler import (
+from profiling.pass_rate import ALL, LEVELS
+from profiling.profiles.pool_files import load_pools, prms_in, saved_profiles
+from profiling.profiles.profiler import KIND as PROFILE
+from profiling.profiles.profiler import (
     ProblemProfile,
     profile_reliability,
     profile_rewards,
@@ -174,12 +175,12 @@ def _data(
     return report_data(store_url, bundle, answers, (), ())
 
 
-def published_data(answered: Answer, notes: Sequence[str]) -> ReportData:
+def published_data(answered: Answer, notes: Sequence[Note]) -> ReportData:
     """The findings to show if nothing was measured.
 
     Args:
         answered: the answer from published figures.
-        notes: remarks for people on the figures.
+        notes: what a reader should know of the figures.
     """
     made = answered.made
     return ReportData(

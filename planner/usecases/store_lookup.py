@@ -15,7 +15,8 @@ from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
 from planner.costs import measured
 from planner.evidence import gathering as evidence
-from profiling.profiler import BENCHMARK
+from planner.notes import Note, NoteCode
+from profiling.profiles.profiler import BENCHMARK
 
 # The store itself
 
@@ -150,7 +151,7 @@ def has_runs_on(store_url: str, policy: str, benchmark: str) -> bool:
         return any(spec.settings.get(BENCHMARK) == benchmark for spec in _runs(store, policy))
 
 
-def notes_on_unused_runs(store_url: str, policy: str) -> list[str]:
+def notes_on_unused_runs(store_url: str, policy: str) -> list[Note]:
     """A note that an answer from published figures leaves out what was measured of its policy."""
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
@@ -160,9 +161,9 @@ def notes_on_unused_runs(store_url: str, policy: str) -> list[str]:
                 for stored in store.outcomes(spec, samples=False)
             }
         if problems:
-            return [_unused(f"{store_name(store_url)} has runs", policy, len(problems))]
-    count = evidence.bundled(policy)["problem"].nunique()
-    return [_unused("there are this project's own runs", policy, count)] if count else []
+            return [_unused(store_name(store_url), policy, len(problems))]
+    count = int(evidence.bundled(policy)["problem"].nunique())
+    return [_unused(None, policy, count)] if count else []
 
 
 def _runs(store: Store, policy: str) -> list[RunSpec]:
@@ -171,8 +172,6 @@ def _runs(store: Store, policy: str) -> list[RunSpec]:
     return [spec for spec in current if spec.policy == policy and spec.kind in evidence.KINDS]
 
 
-def _unused(runs: str, policy: str, problems: int) -> str:
-    return (
-        f"not used: {runs} of {policy} on {problems} problem{'s' if problems > 1 else ''}; "
-        "leave --benchmark out for an answer from them"
-    )
+def _unused(store: str | None, policy: str, problems: int) -> Note:
+    """A note on runs of a store; None: the runs are this project's own."""
+    return Note.of(NoteCode.RUNS_NOT_USED, store=store, policy=policy, problems=problems)

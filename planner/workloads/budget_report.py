@@ -12,6 +12,7 @@ from planner.choice.constraint import QUANTITIES, missing, unknown
 from planner.choice.estimate import StrategyEstimate
 from planner.costs.capacity import Provision, provision
 from planner.costs.cost import SECONDS_PER_HOUR, TOKENS, Cost, Rates
+from planner.notes import Note, NoteCode
 from planner.plans.compiled import charged_alternatives
 from planner.plans.plan import DEFAULT, Plan
 from planner.workloads.allocation import (
@@ -63,7 +64,7 @@ class Total:
 
     def __post_init__(self) -> None:
         if not 0 < self.amount < math.inf:
-            raise InputError(f"{self.option} {self.amount:g}: must be a number above 0")
+            raise InputError(f"{self.option} is {self.amount:g}; expected a number above 0")
 
     @property
     def option(self) -> str:
@@ -99,7 +100,7 @@ class BudgetReport:
             by the difficulties that its classifier assigns, listed by true difficulty.
         by_assigned: `NAMED` listed by assigned difficulty; None if there is none.
         queries_per_day: None: the cost of a day is not asked for.
-        notes: remarks for people.
+        notes: what a reader should know of it.
     """
 
     plan: Plan
@@ -109,7 +110,7 @@ class BudgetReport:
     total: Total | None
     divisions: Mapping[str, Division]
     queries_per_day: float | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     by_assigned: Division | None = None
 
     @classmethod
@@ -135,7 +136,7 @@ class BudgetReport:
                 reach, or a price that is not known.
         """
         if queries_per_day is not None and not 0 < queries_per_day < math.inf:
-            raise InputError(f"--queries-per-day {queries_per_day:g}: must be a number above 0")
+            raise InputError(f"--queries-per-day is {queries_per_day:g}; expected a number above 0")
         queries = workload.queries or queries_per_day
         if queries is None:
             raise InputError(
@@ -160,19 +161,17 @@ class BudgetReport:
                 for level, n in counts.items()
             }
             whole = workload.queries is not None
-            more, said = _divided(classes, total, chosen, whole=whole)
-            by_assigned, run, more_said = _by_assigned(plan, counts, total, rates)
+            more, divided_notes = _divided(classes, total, chosen, whole=whole)
+            by_assigned, run, named_notes = _by_assigned(plan, counts, total, rates)
             more |= {} if run is None else {NAMED: run}
-            divisions, notes = more | divisions, notes + said + more_said
+            divisions, notes = more | divisions, notes + divided_notes + named_notes
             notes += _bound(plan, classes, total)
         made = cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
             (*notes, *rates.notes()), by_assigned,
         )  # fmt: skip
         costs = [made.cost(division) for division in divisions.values()]
-        return replace(
-            made, notes=(*made.notes, *unknown(costs, rates, tuple(QUANTITIES), made.notes))
-        )
+        return replace(made, notes=(*made.notes, *unknown(costs, rates, QUANTITIES, made.notes)))
 
     def cost(self, division: Division, times: float = 1.0) -> Cost:
         """The cost of all queries of a division.
@@ -235,7 +234,7 @@ def _option(estimate: StrategyEstimate, total: Total, rates: Rates) -> Option:
 
 def _divided(
     classes: Mapping[str, QueryClass], total: Total, chosen: Division, *, whole: bool
-) -> tuple[dict[str, Division], list[str]]:
+) -> tuple[dict[str, Division], list[Note]]:
     """The division and the equal one, and notes on them and on the plan's own choices."""
     try:
         made = {DIVIDED: divide(classes, total.amount, whole=whole)}
@@ -244,19 +243,17 @@ def _divided(
     notes = []
     equal = equal_division(classes, total.amount)
     if equal is None:
-        notes.append("an equal share does not reach for any strategy of some difficulty")
+        notes.append(Note.of(NoteCode.EQUAL_SHARE_TOO_SMALL))
     else:
         made[EQUAL] = equal
     if chosen.spent > total.amount:
-        notes.append(
-            f"the plan's own choices need {chosen.spent:,.4g} {total.words}: more than there is"
-        )
+        notes.append(Note.of(NoteCode.PLAN_OVER_TOTAL, needed=chosen.spent, unit=total.unit))
     return made, notes
 
 
 def _by_assigned(
     plan: Plan, counts: Mapping[str, float], total: Total, rates: Rates
-) -> tuple[Division | None, Division | None, list[str]]:
+) -> tuple[Division | None, Division | None, list[Note]]:
     """The division by the difficulties that the plan's classifier assigns, and notes on it.
 
     It comes twice: by assigned difficulty, and by true difficulty as it is run; None if the plan
@@ -280,37 +277,27 @@ def _by_assigned(
     try:
         assigned, run = divide_by_assigned_difficulty(counts, options, misclassified, total.amount)
     except (InputError, ValueError) as error:
-        return None, None, [f"as named, nothing can be divided: {error}"]
-    return assigned, run, [
-        "as named: what is run and solved where queries get what the difficulty named by the "
-        "plan's classifier is given, rightly or wrongly, by its confusion on held-out problems; "
-        "the total is kept on average"
-    ]  # fmt: skip
+        return None, None, [Note.of(NoteCode.AS_NAMED_IMPOSSIBLE, reason=str(error))]
+    return assigned, run, [Note.of(NoteCode.AS_NAMED)]
 
 
-def _bound(plan: Plan, classes: Mapping[str, QueryClass], total: Total) -> Iterator[str]:
+def _bound(plan: Plan, classes: Mapping[str, QueryClass], total: Total) -> Iterator[Note]:
     """A note if the plan's own limit, which alternatives keep to, leaves some of the total over."""
     limits = plan.constraint.limits()
     most = sum(one.queries * hull(one.options)[-1].price for one in classes.values())
     if limits and most < total.amount:
-        yield (
-            f"the plan keeps to {limits}: more than {most:,.4g} {total.words} would change "
-            "nothing; one made with a wider limit may have better strategies"
-        )
+        yield Note.of(NoteCode.PLAN_LIMIT_BINDS, limits=limits, most=most, unit=total.unit)
 
 
-def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[str]:
-    yield f"difficulties: {workload.source}"
+def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[Note]:
+    yield Note.of(NoteCode.DIFFICULTIES_FROM, source=workload.source)
     for level in workload.shares:
         if level not in plan.frontier:
-            yield f"the plan has no evidence on {level} queries: they are taken as all"
+            yield Note.of(NoteCode.LEVEL_WITHOUT_EVIDENCE, difficulty=level)
     if total is None or len(workload.shares) == 1:
         return
     if plan.classifier is None or not plan.routes:
-        yield "this plan does not find difficulties out: the division holds where they are known"
+        yield Note.of(NoteCode.DIFFICULTIES_NOT_ESTIMATED)
     else:
-        yield (
-            "right answers are those expected where the difficulty is told rightly; the plan's "
-            f"classifier does so for {plan.classifier.heads[-1].quality.accuracy:.0%} of held-out "
-            "probe sets"
-        )
+        accuracy = float(plan.classifier.heads[-1].quality.accuracy)
+        yield Note.of(NoteCode.DIFFICULTIES_ESTIMATED, accuracy=accuracy)

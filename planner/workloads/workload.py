@@ -13,7 +13,7 @@ from typing import Any
 
 from executor.errors import InputError
 from planner.toml_files import parse_toml
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from profiling.problems.json_text import decode
 
 _NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty

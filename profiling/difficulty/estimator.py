@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from executor.answers.grader import Grader
 from executor.outcome import SampleRecord
-from profiling.difficulty.pass_rate import EASY_FROM, MEDIUM_FROM, Difficulty
 from profiling.difficulty.probes import NAMES, SCORED, SCORED_SEVERAL, Probes, features
+from profiling.pass_rate import EASY_FROM, MEDIUM_FROM, Difficulty
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class Quality:
     """How a head does on problems it was neither fitted to nor calibrated on, by cross-validation.
 
     A problem's own pass@1 is not known either: all of these are expectations over its posterior
-    (`profiling.difficulty.pass_rate.PassRate`), so that even a perfect head has some log loss.
+    (`profiling.pass_rate.PassRate`), so that even a perfect head has some log loss.
 
     Attributes:
         log_loss: of the three classes, nats.

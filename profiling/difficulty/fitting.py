@@ -36,9 +36,9 @@ from profiling.difficulty.estimator import (
     softmax,
     standardise,
 )
-from profiling.difficulty.pass_rate import Difficulty, PassRate
 from profiling.difficulty.probes import NAMES, Probes, features
-from profiling.profiler import ProblemProfile
+from profiling.pass_rate import Difficulty, PassRate
+from profiling.profiles.profiler import ProblemProfile
 from profiling.scorers.rewards import calibration_error
 
 PROBES = 4

@@ -20,8 +20,8 @@ from executor.store.store import RunSpec, Store
 from executor.strategy import Strategy, to_dict
 from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
 from profiling.importers.readings import Given, Reading, named
-from profiling.profiler import BENCHMARK, MEASURE, STUDY
-from profiling.profiler import KIND as PROFILE
+from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY
+from profiling.profiles.profiler import KIND as PROFILE
 
 FORMATS = {module.STUDY: module for module in (compute_optimal_tts, search_and_learn, jsonl)}
 

@@ -12,9 +12,9 @@ from scipy.special import betaincinv
 
 from executor.outcome import Outcome
 from executor.strategy import Score, to_dict
-from profiling.difficulty.pass_rate import PassRate
 from profiling.importers.runs import Family
-from profiling.profiler import ProblemProfile, profile_rewards
+from profiling.pass_rate import PassRate
+from profiling.profiles.profiler import ProblemProfile, profile_rewards
 from profiling.scorers.rewards import Estimate
 
 SCORES = (Score.MIN, Score.LAST)

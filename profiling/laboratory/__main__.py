@@ -20,7 +20,7 @@ from profiling.laboratory.catalog import BASES, POLICIES, PRMS
 from profiling.laboratory.prm import PrmRecipe, VerifierRecipe, train_prm, train_verifier
 from profiling.laboratory.task import read_problems
 from profiling.laboratory.train import TEMPLATE, PolicyRecipe, train_policy
-from profiling.profiler import KIND
+from profiling.profiles.profiler import KIND
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from profiling.arrays import Floats, Ints
-from profiling.difficulty.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
+from profiling.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
 from profiling.pools.replay import ORDERS, Pool, Rule, replay, seed_of
 from profiling.pools.votes import Curve
 

@@ -24,11 +24,12 @@ from planner.choice.constraint import Constraint
 from planner.costs.cost import Rates
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence.gathering import difficulty_counts
+from planner.notes import Note, NoteCode
 from planner.report import BasisRow, ReportData
 from planner.usecases.evidence_bundle import EvidenceBundle
 from planner.usecases.recommend import choose_from_bundle
-from profiling.difficulty.pass_rate import LEVELS
-from profiling.difficulty.reliability import Bin
+from profiling.pass_rate import LEVELS
+from profiling.reliability import Bin
 from tests.helpers.evidence_frames import simulated_frame
 
 STRATEGIES_RUN: tuple[Strategy, ...] = (
@@ -99,7 +100,7 @@ def _full() -> ReportData:
             RunSummary("greedy", 50, 50, 10, 0.2, (0.11, 0.33), Ledger(generated=500), 1.0),
         ],
         paired=[PairedDifference("greedy", 0.2, (0.05, 0.35), 50)],
-        notes=["nothing else was measured"],
+        notes=[Note.of(NoteCode.BUNDLED_EVIDENCE)],
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.profiler import profile, profile_spec
 
 PROBLEMS = simulated_problems(12)
 CHANCE = {problem.text: index / 11 for index, problem in enumerate(PROBLEMS)}

@@ -25,7 +25,7 @@ from executor.strategy import Greedy, Majority, Sampling
 from planner.plans.serialization import save_plan
 from planner.runtime.session import Session
 from planner.usecases.recommend import to_dict
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.command import document
 from tests.helpers.model_refs import policy_ref, prm_ref
 
@@ -93,7 +93,7 @@ def test_recommendations_are_those_of_the_command_line(tmp_path: Path) -> None:
 
 def test_bad_limits_are_one_line(tmp_path: Path) -> None:
     with Apportion(f"sqlite:///{tmp_path}/none.db") as apportion:
-        with pytest.raises(InputError, match="budget 0: must be"):
+        with pytest.raises(InputError, match="budget is 0; expected"):
             apportion.recommend("lab-0.8m", budget=0)
         with pytest.raises(InputError, match="difficulty 'odd'"):
             apportion.recommend("lab-0.8m", difficulty="odd")
@@ -152,6 +152,6 @@ def test_the_examples_of_the_docs_run(
     called, recommended, answered, at_once = told
     assert called[0].startswith("Dvts(n=16")
     assert recommended[0].startswith("BeamSearch(n=16")
-    assert recommended[1].startswith("runner-up: ")
+    assert recommended[1].startswith("the runner-up, ")
     assert len(answered) == 1 and "Ledger(" in answered[0]
     assert len(at_once) == 2

@@ -25,6 +25,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="M",
         help="estimate the value of measuring M more problems (default: %(default)s)",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="add the reasons, what to measure next, and all notes",
+    )
     add_constraint(parser)
     add_prices(parser)
 

@@ -12,6 +12,7 @@ from planner.cli.console import EMPTY, Output, count, known_table, share, table
 from planner.costs.capacity import ASSUMPTION
 from planner.costs.cost import TOKENS, Cost
 from planner.prediction.beta import PERCENT
+from planner.report.notes import word
 from planner.usecases.budget import budget, to_dict
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import (
@@ -68,7 +69,7 @@ def show(console: Console, made: BudgetReport) -> None:
     _show_divisions(console, made)
     _show_days(console, made)
     for note in made.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
 
 
 def _show_parts(console: Console, title: str, level: str, words: str, division: Division) -> None:

@@ -11,6 +11,7 @@ from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.evaluation.bootstrap import Interval
 from planner.evaluation.comparison import Comparison
+from planner.report.notes import word
 from planner.usecases.evaluate import Evaluation, evaluate
 
 
@@ -53,7 +54,7 @@ def show(console: Console, found: Evaluation) -> None:
     columns = ["instead of the plan", "pairs", "mean height above it [95 %]", "tokens a problem"]
     console.print(table("accuracy over the logarithm of generated tokens", columns, rows))
     for note in found.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
 
 
 def _line(one: Comparison) -> list[str]:

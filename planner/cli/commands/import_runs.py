@@ -10,6 +10,8 @@ from rich.console import Console
 
 from executor.strategy import from_dict, key
 from planner.cli.console import Output, share, table
+from planner.notes import Note, NoteCode
+from planner.report.notes import word
 from planner.usecases.import_runs import ImportedRuns, import_runs
 
 
@@ -54,7 +56,7 @@ def show(console: Console, found: ImportedRuns) -> None:
                 highlight=False,
             )
     for note in _notes(found):
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
     counts = ", ".join(f"{count} {change}" for change, count in found.runs.items() if count)
     console.print(f"runs in the store: {counts}")
 
@@ -68,22 +70,22 @@ def _estimate(figure: Mapping[str, float]) -> str:
     return share(figure["value"], (figure["low"], figure["high"]))
 
 
-def _notes(found: ImportedRuns) -> list[str]:
-    """Who graded, and which counts the files do not give."""
+def _notes(found: ImportedRuns) -> list[Note]:
+    """Notes on who graded, and on the counts that the files do not give."""
     records = found.imported
     total = {name: sum(one["grading"][name] for one in records) for name in records[0]["grading"]}
     notes = []
     if total["compared"]:
-        differ = total["right_by_file"] + total["right_here"]
         notes.append(
-            f"graded by the files' own labels; this program's grader says otherwise of {differ} of "
-            f"{total['compared']} ({total['right_by_file']} right by the files alone, "
-            f"{total['right_here']} right by this program's alone)"
+            Note.of(
+                NoteCode.GRADED_BY_FILES,
+                compared=total["compared"],
+                right_by_file=total["right_by_file"],
+                right_here=total["right_here"],
+            )
         )
     if total["here"]:
-        notes.append(f"{total['here']} records have no label and were graded by this program")
+        notes.append(Note.of(NoteCode.GRADED_HERE, records=total["here"]))
     if unknown := sorted({name for one in records for name in one["unknown"]}):
-        notes.append(
-            f"the files do not say: {', '.join(unknown)}; costs that need them are unknown"
-        )
+        notes.append(Note.of(NoteCode.FILES_SILENT, counts=tuple(unknown)))
     return notes

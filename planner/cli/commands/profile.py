@@ -10,7 +10,7 @@ from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.report import scorer_wording
 from planner.usecases.profile import Profile, profile
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 
 _NAMED = 10  # unresolved problems named on the screen; --json has all
 _SHOWN = 12  # problems shown at each end of the table

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import textwrap
 from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from executor.strategy import key
 from planner.choice.answer import Answer
-from planner.choice.next_measurement import sentence as measurement_sentence
+from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import unit_name
 from planner.cli.commands import common
-from planner.cli.console import EMPTY, Output, count, known_table, share
+from planner.cli.console import EMPTY, Output, count, share
 from planner.prediction.beta import PERCENT
-from planner.report.wording import rests_on, sources
+from planner.report.notes import essential, word
+from planner.report.wording import label, rests_on
 from planner.usecases.recommend import recommend, to_dict
-from profiling.difficulty.pass_rate import ALL
+from profiling.pass_rate import ALL
+
+WIDTH = 100  # columns of what people read, on a terminal or in a file
+_LABELS = 11  # columns of the labels before the first lines
+_DROPPED = ("PRM", "generated", "problems")  # columns to leave out of a table that is too wide
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -33,68 +41,154 @@ def run(arguments: Namespace, output: Output) -> None:
         next_problems=arguments.next_problems,
         store=arguments.store,
     )
-    output.result(to_dict(answer), lambda console: show(console, answer))
+    output.result(to_dict(answer), lambda console: show(console, answer, arguments.explain))
 
 
-def show(console: Console, answered: Answer) -> None:
-    """The answer for people: in a sentence first."""
-    made = answered.made
+def show(console: Console, answered: Answer, explain: bool = False) -> None:
+    """The answer for people, at most `WIDTH` columns wide.
 
-    def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False)
+    The choice, its accuracy and its cost come first, then the runner-up and the Pareto front.
+    With `explain` the reasons follow, what to measure next, and all notes.
+    """
+    width = min(console.width, WIDTH)
 
-    console.print(_headline(answered), highlight=False)
-    for line in answered.said:
-        say(line)
-    console.print(_table(answered))
-    if hidden := len(made.alternatives) + 1 - len(answered.shown):
-        console.print(f"and {hidden} more, with --json", highlight=False)
-    if answered.measurement is not None:
-        say(measurement_sentence(answered.measurement, made))
-        for line in answered.buy if answered.measurement.chance > 0 else ():
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-    for note in answered.notes:
-        say(f"note: {note}")
+    def say(text: str, indent: str = "  ", bold: int = 0) -> None:
+        lines = textwrap.wrap(
+            text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        for number, line in enumerate(lines):
+            styled = Text(line)
+            styled.stylize("bold", 0, 0 if number else bold)
+            console.print(styled, highlight=False, soft_wrap=True)
 
-
-def _table(answered: Answer) -> Table:
-    """The Pareto front, and whatever else is named."""
-    shown, made = answered.shown, answered.made
-    title = f"the Pareto front (nothing is more accurate for as few {unit_name(made.cost_unit)})"
-    if any(answered.marks(one) for one in shown if one.strategy != made.choice.strategy):
-        title += " and what is named above"
-    rows = [
-        [
-            " ".join([key(c.strategy), *(f"({mark})" for mark in answered.marks(c))]),
-            share(c.predicted_accuracy, c.interval),
-            sources(c.sources),
-            str(c.problems or EMPTY),
-            count(c.cost.generated_tokens),
-            count(c.cost.prm_tokens),
-            count(c.cost.flops),
-            *(EMPTY if n is None else f"{n:.3g}" for n in (c.cost.seconds, c.cost.usd)),
-        ]
-        for c in shown
-    ]
-    columns = [
-        "strategy", f"accuracy [{PERCENT}]", "how", "problems", "generated", "PRM", "FLOPs",
-        "seconds", "USD",
-    ]  # fmt: skip
-    return known_table(title, columns, rows)
+    say(_headline(answered), bold=len(key(answered.made.choice.strategy)))
+    for name, text in _facts(answered):
+        say(f"{name:{_LABELS}}{text}", " " * _LABELS)
+    console.print(_table(console, answered, width), width=width)
+    shown_notes = list(answered.notes) if explain else essential(answered.notes)
+    if explain:
+        for remark in answered.remarks:
+            say(word(remark))
+        if answered.measurement is not None and answered.measurement_note is not None:
+            say(word(answered.measurement_note))
+            for line in answered.buy if answered.measurement.chance > 0 else ():
+                for part in _command_lines(line, width):
+                    console.print(Text(part), highlight=False, soft_wrap=True)
+    for note in shown_notes:
+        say(f"note: {word(note)}")
+    say(_more(answered, explain))
 
 
 def _headline(answered: Answer) -> str:
-    """The answer in one sentence."""
-    made, choice = answered.made, answered.made.choice
+    """The choice and what it is for."""
+    made = answered.made
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
     problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
-    sure = (
-        ""
-        if made.chance is None
-        else f"; this strategy, taken alone, reaches the target with a chance of {made.chance:.1%}"
+    return f"{key(made.choice.strategy)} for {pair}{problems}"
+
+
+def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
+    """What is expected of the choice, and what stands beside it, as a label and a line each."""
+    made, choice = answered.made, answered.made.choice
+    yield "budget", f"N = {choice.strategy.n:,} (generations a problem)"
+    yield (
+        "accuracy",
+        f"{share(choice.predicted_accuracy, choice.interval)} predicted ({PERCENT} interval; "
+        f"{rests_on(choice)})",
     )
-    return (
-        f"[bold]{key(choice.strategy)}[/bold] for {escape(pair)}{problems}: predicted accuracy "
-        f"{share(choice.predicted_accuracy, choice.interval)} ({PERCENT} interval, "
-        f"{rests_on(choice)}){sure}"
+    if made.chance is not None:
+        yield "target", f"reached with a chance of {made.chance:.1%} by this strategy, taken alone"
+    yield "cost", _cost(choice)
+    second, less = answered.second, answered.less
+    if second is not None:
+        chance = "" if second.chance is None else f", target reached with {second.chance:.1%}"
+        ratio = 1.0 if second.cost_ratio is None else second.cost_ratio
+        yield "runner-up", f"{_beside(second.choice, ratio, made.cost_unit)}{chance}"
+    if less is not None:
+        yield "cheaper", _beside(less.choice, less.cost_ratio, made.cost_unit)
+
+
+def _beside(choice: StrategyEstimate, ratio: float, unit: str) -> str:
+    """Another strategy: its label, its accuracy, and its cost in costs of the choice."""
+    accuracy = share(choice.predicted_accuracy, choice.interval)
+    times = "as many" if f"{ratio:.3g}" == "1" else f"{ratio:.3g} times the"
+    return f"{label(choice.strategy)}, {accuracy}, {times} {unit_name(unit)}"
+
+
+def _cost(choice: StrategyEstimate) -> str:
+    """What is known of a choice's cost."""
+    cost = choice.cost
+    tokens = {"generated": count(cost.generated_tokens), "PRM": count(cost.prm_tokens)}
+    counted = " and ".join(f"{n} {kind}" for kind, n in tokens.items() if n not in (EMPTY, "0"))
+    amounts = {
+        "FLOPs": count(cost.flops),
+        "s": _three_digits(cost.seconds),
+        "USD": _three_digits(cost.usd),
+    }
+    known = [f"{counted} tokens"] if counted else []
+    known += [f"{amount} {unit}" for unit, amount in amounts.items() if amount != EMPTY]
+    return f"{', '.join(known)} a problem" if known else "not known"
+
+
+def _three_digits(value: float | None) -> str:
+    return EMPTY if value is None else f"{value:.3g}"
+
+
+def _table(console: Console, answered: Answer, width: int) -> Table:
+    """The Pareto front and what stands beside the choice, in the columns that fit."""
+    shown, made = answered.shown, answered.made
+    unit = unit_name(made.cost_unit)
+    title = f"Pareto front: no other strategy is more accurate for as few {unit}"
+    columns: dict[str, list[str]] = {
+        "strategy@N": [label(c.strategy) for c in shown],
+        f"accuracy [{PERCENT}]": [share(c.predicted_accuracy, c.interval) for c in shown],
+        "problems": [str(c.problems or EMPTY) for c in shown],
+        "generated": [count(c.cost.generated_tokens) for c in shown],
+        "PRM": [count(c.cost.prm_tokens) for c in shown],
+        "FLOPs": [count(c.cost.flops) for c in shown],
+        "seconds": [_three_digits(c.cost.seconds) for c in shown],
+        "USD": [_three_digits(c.cost.usd) for c in shown],
+        "": [", ".join(answered.marks(c)) for c in shown],
+    }
+    kept = {name: cells for name, cells in columns.items() if set(cells) != {EMPTY}}
+    made_table = _laid_out(title, kept)
+    anything = console.options.update(width=10 * WIDTH)  # a narrow console would cut it
+    for name in _DROPPED:
+        if Measurement.get(console, anything, made_table).maximum <= width:
+            break
+        kept.pop(name, None)
+        made_table = _laid_out(title, kept)
+    return made_table
+
+
+def _laid_out(title: str, columns: Mapping[str, Sequence[str]]) -> Table:
+    """A table without lines: a cell's text is never folded but in the first column."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )  # fmt: skip
+    for number, name in enumerate(columns):
+        left = number == 0 or not name
+        made.add_column(
+            name, justify="left" if left else "right", overflow="fold", no_wrap=number > 0
+        )
+    for row in zip(*columns.values(), strict=True):
+        made.add_row(*row)
+    return made
+
+
+def _command_lines(line: str, width: int) -> list[str]:
+    """A command line on several lines that a shell joins, each within `width` if it can be."""
+    parts = textwrap.wrap(
+        line, width - 4, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
+    return [f"  {part} \\" for part in parts[:-1]] + [f"  {parts[-1]}"]
+
+
+def _more(answered: Answer, explain: bool) -> str:
+    """Which options show more."""
+    hidden = len(answered.made.alternatives) + 1 - len(answered.shown)
+    others = f"{hidden} more strategies: --json" if hidden else "all figures: --json"
+    if explain:
+        return others
+    return f"reasons, what to measure next and all notes: --explain; {others}"

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from planner.cli.commands import common
 from planner.cli.console import Output, count, table
+from planner.report.notes import word
 from planner.usecases.replay import Replay, SampleCounts, replay
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from profiling.pools.replay import ORDERS
 from profiling.pools.surface import Point
 
@@ -64,7 +65,7 @@ def show(console: Console, replayed: Replay) -> None:
     if len(some) < len(ks):
         console.print(f"{len(ks) - len(some)} more k, with --json")
     for note in samples.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {word(note)}", highlight=False, markup=False)
 
 
 def _rows(points: Sequence[Point]) -> list[list[str]]:

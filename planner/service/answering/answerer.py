@@ -11,6 +11,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.strategy import Strategy
 from planner.choice.constraint import Constraint
+from planner.notes import Note
 
 
 class DeadlineExceededError(TimeoutError):
@@ -123,7 +124,7 @@ class QueryResult:
     ledger: Ledger
     seconds: float
     cost: Mapping[str, float | None]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     explain: Mapping[str, Any]
     routing: float = 0.0
 

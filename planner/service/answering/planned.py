@@ -19,6 +19,7 @@ from executor.scorers.served import ServedScorer
 from executor.search import State
 from executor.strategy import key
 from planner.choice.constraint import Constraint
+from planner.notes import Note, NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import DEFAULT, Plan
 from planner.runtime.decision import Decision, chances_of
@@ -54,7 +55,7 @@ class AppliedConstraint:
     """
 
     constraint: Constraint
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class PlanAnswerer:
@@ -209,15 +210,17 @@ class PlanAnswerer:
         if asked.max_seconds is None:
             return AppliedConstraint(asked)
         free = replace(asked, max_seconds=None)
-        if why := self.plan.rates.missing("seconds", scored=False):
-            said = f"what would end within {asked.max_seconds:g} s is not known ({why})"
-            return AppliedConstraint(free, (f"{said}; the best so far is given then",))
+        if lack := self.plan.rates.missing("seconds", scored=False):
+            unknown = Note.of(
+                NoteCode.SECONDS_NOT_PREDICTED, seconds=asked.max_seconds, missing=lack
+            )
+            return AppliedConstraint(free, (unknown,))
         table = self._compiled.strategy_table()
         if table.reaches(asked) or not table.reaches(free):
             return AppliedConstraint(asked)
         quickest = replace(free, budget=table.cheapest("seconds").n)
-        said = f"nothing is expected to end within {asked.max_seconds:g} s; the quickest is run"
-        return AppliedConstraint(quickest, (f"{said}, and the best so far is given then",))
+        late = Note.of(NoteCode.NOTHING_IN_TIME, seconds=asked.max_seconds)
+        return AppliedConstraint(quickest, (late,))
 
     async def _result(
         self,
@@ -272,28 +275,30 @@ class PlanAnswerer:
         )
         return {name: getattr(cost, name) for name in ("flops", "usd", "seconds")}
 
-    def _notes(self, query: Query, routed: Routed, texts: int) -> list[str]:
-        said = []
+    def _notes(self, query: Query, routed: Routed, texts: int) -> list[Note]:
+        notes = []
         if routed.cut:
             ended = sum(s.state == State.FINISHED.value for s in routed.outcome.samples)
-            voted = f"the vote of {ended} that had ended" if ended else "what was written by then"
-            said.append(f"time ran out after {query.constraint.max_seconds:g} s: {voted} is given")
+            seconds = query.constraint.max_seconds
+            notes.append(Note.of(NoteCode.TIME_RAN_OUT, seconds=seconds, ended=ended))
         if texts < query.n and not routed.cut:
-            said.append(f"{query.n} answers were asked for; {texts} different ones were found")
+            notes.append(Note.of(NoteCode.FEWER_ANSWERS, asked=query.n, different=texts))
         plain = self.plan.sampling
         if query.temperature not in (None, plain.temperature):
-            said.append(f"predicted for temperature {plain.temperature:g}, not this one")
+            notes.append(Note.of(NoteCode.OTHER_TEMPERATURE, temperature=plain.temperature))
         if query.max_tokens is not None and query.max_tokens > plain.max_tokens:
-            said.append(f"at most {plain.max_tokens} tokens a response, as the plan has it")
+            notes.append(Note.of(NoteCode.TOKENS_CAPPED, max_tokens=plain.max_tokens))
         if query.max_tokens is not None and query.max_tokens < plain.max_tokens:
-            said.append(
-                f"predicted for {plain.max_tokens} tokens a response, not {query.max_tokens}"
+            notes.append(
+                Note.of(
+                    NoteCode.OTHER_TOKEN_LIMIT, max_tokens=plain.max_tokens, asked=query.max_tokens
+                )
             )
         if len(query.messages) > 1:
-            said.append("difficulty and rewards are of the last message alone")
+            notes.append(Note.of(NoteCode.LAST_MESSAGE_ALONE))
         if routed.decision.expected is None and not routed.cut:
-            said.append("what to expect of this strategy is not known")
-        return said
+            notes.append(Note.of(NoteCode.STRATEGY_NOT_PREDICTED))
+        return notes
 
     def _explanation(
         self, routed: Routed, constraint: Constraint, *, scored: bool

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from executor.json_values import finite
 from executor.ledger import Ledger
 from executor.strategy import to_dict
+from planner.notes import codes
+from planner.report.notes import word
 from planner.service.answering.answerer import QueryResult
 
 FinishReason = Literal["stop", "length"]
@@ -53,6 +55,7 @@ class Apportion(BaseModel):
     cost: dict[str, float | None]
     seconds: float
     notes: list[str]
+    note_codes: list[str]
     explain: dict[str, Any]
 
 
@@ -167,7 +170,8 @@ def explanation(result: QueryResult) -> dict[str, Any]:
             "answer": result.answer,
             "cost": result.cost,
             "seconds": result.seconds,
-            "notes": result.notes,
+            "notes": list(map(word, result.notes)),
+            "note_codes": codes(result.notes),
             "explain": result.explain,
         }
     )

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import chdtri
 
+from planner.notes import Note, NoteCode
 from planner.plans.plan import Plan
 from planner.plans.reference import Cloud
 from planner.runtime.decision import by_text
@@ -56,12 +57,12 @@ class DriftFinding:
         """Whether the statistic is above the limit."""
         return self.statistic > self.limit
 
-    def sentence(self) -> str:
-        """A line for the log."""
-        return (
-            f"traffic no longer looks like the plan's profile: {self.measure} "
-            f"{self.statistic:.3g}, expected below {self.limit:.3g}; profile it and plan again"
-        )
+    def note(self) -> Note:
+        """A note for the log."""
+        return Note.of(
+            NoteCode.TRAFFIC_DRIFTED, measure=self.measure, statistic=self.statistic,
+            limit=self.limit,
+        )  # fmt: skip
 
 
 def mean_shift(measure: str, cloud: Cloud, points: Floats, false_alarms: float) -> DriftFinding:

@@ -19,12 +19,15 @@ from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
+from planner.notes import Note
 from planner.plans.plan import Plan
+from planner.plans.routing_value import estimator_note
 from planner.report import ReportData, accuracy, basis
 from planner.report import wording as words
 from planner.report.advice import card
 from planner.report.document import Block, Cards, Plots, Report, Section, Text
 from planner.report.html import to_fragment
+from planner.report.notes import word
 from planner.report.plain import to_dict
 from planner.service.page.choices import choices
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
@@ -125,7 +128,7 @@ class Advisor:
             "policy": policy,
             "difficulty": found.difficulty.value,
             **found.to_dict(),
-            "quality": words.sentence(words.difficulty(model.head(0))),
+            "quality": words.sentence(word(estimator_note(model.head(0)))),
         }
 
     def _classifier(self) -> tuple[str, DifficultyModel]:
@@ -203,7 +206,7 @@ class Advisor:
 
 
 def _data(
-    known: MeasuredCandidates | PublishedCandidates, answered: Answer, notes: tuple[str, ...]
+    known: MeasuredCandidates | PublishedCandidates, answered: Answer, notes: tuple[Note, ...]
 ) -> ReportData:
     """What a report of one answer shows, of a PRM's rewards and of held-out runs nothing."""
     if isinstance(known, PublishedCandidates):

@@ -11,9 +11,9 @@ from planner.evidence import gathering as evidence
 from planner.plans.plan import Plan
 from planner.published import figures
 from planner.usecases.store_lookup import name_in_plan, store_exists
-from profiling.difficulty.pass_rate import LEVELS
 from profiling.laboratory.catalog import POLICIES, prms_of
-from profiling.profiler import BENCHMARK
+from profiling.pass_rate import LEVELS
+from profiling.profiles.profiler import BENCHMARK
 
 # Sources of what is known of a policy; the first that has it answers.
 MEASURED, BUNDLED, PUBLISHED = "measured", "bundled", "published"

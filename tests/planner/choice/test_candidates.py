@@ -12,7 +12,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import choose
 from planner.costs.cost import Rates
 from planner.prediction.tuning import fit
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from tests.helpers.evidence_frames import frame_of, row, simulated_frame
 
 NO_LIMIT = Constraint()

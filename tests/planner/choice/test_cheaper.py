@@ -1,4 +1,4 @@
-"""What is nearly as good for less: which, when, and in what words."""
+"""What is nearly as good for less: which, when, and the note on it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
-from planner.choice.cheaper import Cheaper, cheaper, sentence
+from planner.choice.cheaper import Cheaper, cheaper, cheaper_note
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.paired import measured
+from planner.choice.paired import ComparedBy, measured
 from planner.choice.recommend import choose
 from planner.costs.cost import Cost
+from planner.notes import NoteCode
 from planner.prediction.beta import deviation, summarise
 from tests.helpers.evidence_frames import frame_of, row
 
@@ -85,32 +86,36 @@ def solved(strategy: Strategy, right: range) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("right", "verdict"),
-    [(range(3, 38), "these do not tell the two apart"), (range(26), None)],
+    ("right", "near"),
+    [(range(3, 38), True), (range(26), False)],
     ids=["as many others", "fewer of the same"],
 )
-def test_shared_problems_decide(right: range, verdict: str | None) -> None:
+def test_shared_problems_decide(right: range, near: bool) -> None:
     first, other = cell(BestOfN(64), 0.72, 64.0, 50), cell(Majority(16), len(right) / 50, 16.0, 50)
     rows = frame_of([*solved(BestOfN(64), range(36)), *solved(Majority(16), right)])
     found = less([other], rows=rows, best=first)
-    if verdict is None:
+    if not near:
         assert found is None
     else:
         assert found is not None and found.contrast.paired == 50
-        assert sentence(found, choose("all", [first, other], Constraint())).endswith(verdict)
+        note = cheaper_note(found, choose("all", [first, other], Constraint()))
+        assert not note.flag("close")
+        assert (note.get("basis", ComparedBy), note.whole("paired")) == (ComparedBy.PROBLEMS, 50)
 
 
-def test_the_numbers_are_in_the_words_and_in_the_record() -> None:
+def test_the_numbers_are_in_the_note_and_in_the_record() -> None:
     others = [cell(BestOfN(16), 0.793, 16.0)]
     found = less(others)
     assert found is not None
-    told = sentence(found, choose("all", [BEST, *others], Constraint()))
-    assert told == (
-        "best_of_n(n=16,score=last,vote=max) costs 0.25 times the FLOPs, and its accuracy differs "
-        "by -0.007 [-0.008, -0.006] (90 %, by their posteriors, taken as independent): "
-        "within a point"
-    )
-    record = found.to_dict(told)
+    note = cheaper_note(found, choose("all", [BEST, *others], Constraint()))
+    assert note.code is NoteCode.CHEAPER
+    assert note.text("strategy") == "best_of_n(n=16,score=last,vote=max)"
+    assert (note.number("cost_ratio"), note.text("unit")) == (0.25, "flops")
+    numbers = [note.number(name) for name in ("difference", "low", "high")]
+    assert numbers == pytest.approx([-0.007, -0.0079, -0.0061], abs=1e-4)
+    assert note.get("basis", ComparedBy) is ComparedBy.POSTERIORS
+    assert note.flag("close")
+    record = found.to_dict("some words")
     assert record["difference"] == pytest.approx(-0.007)
     assert record["difference_interval"] == pytest.approx([-0.0079, -0.0061], abs=1e-4)
-    assert (record["cost_ratio"], record["why"]) == (0.25, told)
+    assert (record["cost_ratio"], record["why"]) == (0.25, "some words")

@@ -1,4 +1,4 @@
-"""Limits: what keeps to them, and what is said where nothing does."""
+"""Limits: what keeps to them, and the refusal if nothing does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from executor.errors import InputError
 from executor.strategy import Greedy, Majority, Strategy
 from planner.choice.constraint import Constraint, missing, unknown
 from planner.costs.cost import Cost, Rates
+from planner.costs.missing import Lack, Missing
 from planner.costs.prices import TokenPrice
+from planner.notes import Note, NoteCode
 
 Known = tuple[Strategy, Cost, int]
 
@@ -29,16 +31,16 @@ FOUND = [known(Greedy(), 1e9, 0.01), known(Majority(4), 4e9, 0.04), known(Majori
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"budget": 0}, "budget 0"),
-        ({"budget": -4}, "budget -4"),
-        ({"max_flops": 0.0}, "max-flops 0.0"),
-        ({"max_seconds": -1.0}, "max-seconds -1.0"),
-        ({"max_usd": math.nan}, "max-usd nan"),
-        ({"target_accuracy": 0.0}, "target-accuracy 0.0"),
-        ({"target_accuracy": 1.01}, "target-accuracy 1.01"),
-        ({"target_accuracy": math.nan}, "target-accuracy nan"),
-        ({"confidence": 0.0}, "confidence 0.0"),
-        ({"confidence": 1.0}, "confidence 1.0"),
+        ({"budget": 0}, "budget is 0; expected"),
+        ({"budget": -4}, "budget is -4; expected"),
+        ({"max_flops": 0.0}, "max-flops is 0.0; expected"),
+        ({"max_seconds": -1.0}, "max-seconds is -1.0; expected"),
+        ({"max_usd": math.nan}, "max-usd is nan; expected"),
+        ({"target_accuracy": 0.0}, "target-accuracy is 0.0; expected"),
+        ({"target_accuracy": 1.01}, "target-accuracy is 1.01; expected"),
+        ({"target_accuracy": math.nan}, "target-accuracy is nan; expected"),
+        ({"confidence": 0.0}, "confidence is 0.0; expected"),
+        ({"confidence": 1.0}, "confidence is 1.0; expected"),
     ],
 )
 def test_a_constraint_that_makes_no_sense_is_one_line(
@@ -124,7 +126,7 @@ def test_what_is_missing_for_a_price_is_what_is_named(
 ) -> None:
     found = missing(quantity, cost, rates)
     assert (found is None) == (getattr(rates.reprice(cost), quantity) is not None)
-    assert found is None if why is None else found is not None and why in found
+    assert found is None if why is None else found is not None and why in str(found)
 
 
 def test_a_limit_that_nothing_is_known_of_is_refused_for_that() -> None:
@@ -149,22 +151,27 @@ def test_with_the_need_it_names_the_nearest_keeps_to_the_limit(flops: float) -> 
     assert Constraint(max_flops=named).allows(*nearest)
 
 
+def not_known(*quantities: str, lack: Lack) -> Note:
+    return Note.of(NoteCode.NOT_KNOWN_HERE, quantities=quantities, missing=Missing(lack))
+
+
 def test_what_no_cost_is_known_in_is_told_with_what_gives_it() -> None:
     costs = [Cost(10.0, 0.0, 0.0), Cost(10.0, 0.0, 5.0)]
     rates = Rates(policy_parameters=10, prm_parameters=5)
     priced = [rates.reprice(cost) for cost in costs]
-    [line] = unknown(priced, rates)
-    assert line.startswith("not known here: seconds (no throughput is measured: give --device NAME")
-    assert "; USD (nothing here has a price: give --usd-per-hour" in line
-    assert "FLOPs" not in line and "kWh" not in line
+    assert unknown(priced, rates) == [
+        not_known("seconds", lack=Lack.THROUGHPUT), not_known("usd", lack=Lack.PRICE),
+    ]  # fmt: skip
     timed = Rates(policy_parameters=10, prm_parameters=5, tokens_per_second=5.0)
-    assert "seconds" not in unknown([timed.reprice(cost) for cost in costs], timed)[0]
+    again = unknown([timed.reprice(cost) for cost in costs], timed)
+    assert not_known("seconds", lack=Lack.THROUGHPUT) not in again
 
 
 def test_of_the_prm_it_is_told_once_for_all_it_makes_unknown() -> None:
     rates = Rates(tokens_per_second=5.0, usd_per_hour=2.0)
     scored = [rates.reprice(Cost(10.0, 0.0, 5.0))]
-    [line] = unknown(scored, rates, ("seconds", "usd"))
-    assert line.startswith("not known here: seconds, USD (the PRM's throughput is not known")
-    why = str(missing("seconds", scored[0], rates))
-    assert unknown(scored, rates, ("seconds", "usd"), said=[f"seconds with a PRM: {why}"]) == []
+    [note] = unknown(scored, rates, ("seconds", "usd"))
+    assert note == not_known("seconds", "usd", lack=Lack.PRM_THROUGHPUT)
+    lack = missing("seconds", scored[0], rates)
+    beside = [Note.of(NoteCode.PRM_SECONDS_UNKNOWN, missing=lack)]
+    assert unknown(scored, rates, ("seconds", "usd"), beside) == []

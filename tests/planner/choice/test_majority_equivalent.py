@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.majority_equivalent import Efficiency, Gain, efficiency, reached_at, sentences
+from planner.choice.majority_equivalent import (
+    Efficiency,
+    Gain,
+    efficiency,
+    majority_notes,
+    reached_at,
+)
 from planner.costs.cost import Cost
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import summarise
 from tests.helpers.evidence_frames import frame_of, row
 
@@ -160,13 +167,14 @@ def test_without_majority_or_where_it_is_chosen_there_is_no_gain() -> None:
 
 def test_a_gain_is_told_with_what_it_rests_on_all_units_together() -> None:
     found = gains(cell(BestOfN(4), 0.7, 8.0), [])
-    assert sentences(found) == [
-        "majority vote is as accurate as the choice at no budget measured; that would take more "
-        "than 16 times the generations and more than 8 times the FLOPs",
-        "majority vote does its best, 0.600, with 64 generations; another reaches it at the "
-        "smallest budget measured already: majority takes more than 16 times the generations and "
-        "more than 8 times the FLOPs",
-    ]
+    gained = (("generations", 16.0, 16.0, math.inf), ("flops", 8.0, 8.0, math.inf))
+    assert majority_notes(found) == [
+        Note.of(NoteCode.MAJORITY_EQUIVALENT, relation=">", gains=gained),
+        Note.of(
+            NoteCode.MAJORITY_AT_BEST, relation=">", gains=gained,
+            accuracy=found["flops"].best_accuracy, generations=64.0, others_generations=4.0,
+        ),
+    ]  # fmt: skip
     record = found["flops"].to_dict()
     assert record["of_choice"]["relation"] == ">"
     assert record["at_majority_best"]["gain"] == pytest.approx(8.0)
@@ -176,31 +184,37 @@ def test_a_gain_is_told_with_what_it_rests_on_all_units_together() -> None:
 
 
 def test_what_majority_reaches_is_told_with_both_budgets() -> None:
-    [equal, best] = sentences(gains(cell(BestOfN(4), 0.55, 8.0), [cell(BestOfN(16), 0.65, 32.0)]))
-    assert equal.startswith("majority vote takes 10 [")
-    assert equal.endswith(" times the FLOPs of the choice to be as accurate")
-    assert best.startswith(
-        "majority vote does its best, 0.600, with 64 generations; another strategy reaches it with "
-        "10: majority takes 6.4 ["
-    )
+    found = gains(cell(BestOfN(4), 0.55, 8.0), [cell(BestOfN(16), 0.65, 32.0)])
+    [equal, best] = majority_notes(found)
+    assert (equal.code, equal.text("relation")) == (NoteCode.MAJORITY_EQUIVALENT, "=")
+    assert equal.items("gains")[0][:2] == ("generations", pytest.approx(10.0))
+    assert equal.items("gains")[-1][0] == "flops"
+    assert (best.code, best.text("relation")) == (NoteCode.MAJORITY_AT_BEST, "=")
+    assert best.number("accuracy") == pytest.approx(0.6)
+    assert best.number("generations") == 64.0
+    assert best.number("others_generations") == pytest.approx(10.0)
+    assert best.items("gains")[0][1] == pytest.approx(6.4)
 
 
-def said(of_choice: Gain, at_majority_best: Gain) -> list[str]:
-    return sentences({"generations": Efficiency(of_choice, at_majority_best, 0.5, 64.0, 16.0)})
+def noted(of_choice: Gain, at_majority_best: Gain) -> list[Note]:
+    beside = Efficiency(of_choice, at_majority_best, 0.5, 64.0, 16.0)
+    return majority_notes({"generations": beside})
 
 
 def test_a_bound_that_leaves_open_which_takes_more_is_not_said() -> None:
     some = (0.1, 10.0)
     open_, equal = Gain(0.25, ">", some), Gain(0.25, "=", some)
     upper = Gain(4.0, "<", some)
-    assert said(open_, upper) == [] == sentences({})
-    assert said(equal, open_) == [
-        "majority vote takes 0.25 [0.1 to 10] times the generations of the choice to be as accurate"
-    ]
-    assert said(open_, equal)[0].endswith("with 16: majority takes 0.25 [0.1 to 10] times the "
-                                          "generations")  # fmt: skip
+    assert noted(open_, upper) == [] == majority_notes({})
+    gained = (("generations", 0.25, 0.1, 10.0),)
+    assert noted(equal, open_) == [
+        Note.of(NoteCode.MAJORITY_EQUIVALENT, relation="=", gains=gained)
+    ]  # fmt: skip
+    [best] = noted(open_, equal)
+    assert (best.code, best.text("relation")) == (NoteCode.MAJORITY_AT_BEST, "=")
+    assert (best.items("gains"), best.number("others_generations")) == (gained, 16.0)
 
 
 def test_a_bound_whose_interval_says_more_keeps_it() -> None:
-    [told] = said(Gain(4.0, ">", (2.5, math.inf)), Gain(1.0, ">", (1.0, math.inf)))
-    assert told.endswith("would take more than 4 [2.5 and more] times the generations")
+    [note] = noted(Gain(4.0, ">", (2.5, math.inf)), Gain(1.0, ">", (1.0, math.inf)))
+    assert note.items("gains") == (("generations", 4.0, 2.5, math.inf),)

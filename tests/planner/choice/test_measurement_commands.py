@@ -1,4 +1,4 @@
-"""What a measurement takes: costs, words, and commands that are understood."""
+"""What a measurement takes: costs, samples, live runs, and commands that are understood."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Strategy
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.measurement_commands import commands, pooled, whole_cost, words
+from planner.choice.measurement_commands import bought, commands, pooled, whole_cost
 from planner.cli import main as cli
 from planner.costs.cost import Cost
 
@@ -45,10 +45,11 @@ def test_only_what_was_replayed_comes_from_a_pool() -> None:
     assert pooled(cell(Majority(4), 40.0, "measured+replayed"))
 
 
-def test_what_is_bought_in_words() -> None:
-    live = "4 live runs (greedy, beam_search, dvts)"
-    assert words([*POOL, *LIVE]) == f"a profile of 64 samples a problem and {live}"
-    assert words(LIVE[:1]) == "1 live run (greedy)"
+def test_what_is_bought_is_one_profile_and_live_runs() -> None:
+    live = tuple(cell.strategy.name for cell in LIVE)
+    assert len(live) == 4 and set(live) == {"greedy", "beam_search", "dvts"}
+    assert bought([*POOL, *LIVE]) == (64, live)
+    assert bought(LIVE[:1]) == (0, ("greedy",))
 
 
 @pytest.mark.parametrize("prm", [None, "my-prm"])

@@ -23,11 +23,12 @@ from planner.choice.next_measurement import (
     DRAWS,
     Measurement,
     drawn_together,
+    measurement_note,
     next_measurement,
-    sentence,
 )
 from planner.choice.recommend import choose
 from planner.costs.cost import Cost
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import summarise
 
 NO_LIMIT = Constraint()
@@ -202,9 +203,8 @@ def test_where_nothing_can_change_a_measurement_is_worth_nothing() -> None:
     table = [(1.0,), (0.0,)]
     alone = measured(of(table), table)
     assert (alone.chance, alone.gain, alone.saving) == (0.0, 0.0, 0.0)
-    assert sentence(alone, choose("all", of(table), NO_LIMIT)) == (
-        "5 more problems with all strategies would not change this choice"
-    )
+    note = measurement_note(alone, choose("all", of(table), NO_LIMIT))
+    assert note == Note.of(NoteCode.MEASUREMENT_CHANGES_NOTHING, problems=5)
 
 
 @settings(max_examples=25)
@@ -220,19 +220,18 @@ def test_equal_questions_get_equal_answers() -> None:
     assert measured(of(table), table) == measured(of(table), table)
 
 
-def test_what_would_change_the_answer_is_told_in_words() -> None:
+def test_what_would_change_the_answer_is_a_note() -> None:
     table = [(1, 0)] * 4 + [(0, 1)] * 5
     found = of(table, 1.0, 2.0)
     made = choose("all", found, NO_LIMIT)
     one = measured(found, table, problems=8)
-    told = sentence(one, made)
-    assert "8 more problems with all strategies (a profile of" not in told  # both ran live
-    assert "8 more problems with all strategies (2 live runs (greedy, majority);" in told
-    assert f"a chance of {one.chance:.0%}, and" in told
-    assert f"{100 * one.gain:.2f} points of accuracy" in told
-    assert told.endswith("what that takes is 240 tokens")
-    independent = sentence(replace(one, together=False), made)
-    assert f"a chance of {one.chance:.0%}, strategies taken as independent, and" in independent
+    note = measurement_note(one, made)
+    assert note == Note.of(
+        NoteCode.MEASUREMENT_MAY_CHANGE, problems=8, samples=0, live=("greedy", "majority"),
+        chance=one.chance, together=True, gain=one.gain,
+        saving=one.saving / made.choice.price("flops"), unit="flops", tokens=240.0,
+    )  # fmt: skip
+    assert not measurement_note(replace(one, together=False), made).flag("together")
 
 
 def test_tokens_that_nobody_counted_are_not_known() -> None:
@@ -241,9 +240,9 @@ def test_tokens_that_nobody_counted_are_not_known() -> None:
     found = [replace(one, cost=cost) for one in of(table, 1.0, 2.0)]
     one = measured(found, table, problems=8)
     assert one.cost["generated_tokens"] is None
-    assert sentence(one, choose("all", found, NO_LIMIT)).endswith("what that takes is not known")
+    assert measurement_note(one, choose("all", found, NO_LIMIT))["tokens"] is None
 
 
 def test_fewer_than_one_problem_is_one_line() -> None:
-    with pytest.raises(InputError, match="next-problems 0: must be"):
+    with pytest.raises(InputError, match="next-problems is 0; expected"):
         measured(of([(1.0,)]), problems=0)

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from executor.strategy import BestOfN, Greedy, Majority, Strategy
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.paired import Contrast, measured
+from planner.choice.paired import ComparedBy, Contrast, measured
 from planner.costs.cost import Cost
 from planner.prediction.beta import deviation, probability_greater, summarise
 from planner.prediction.paired_statistics import paired_interval
@@ -40,7 +40,7 @@ def test_on_shared_problems_the_difference_is_paired() -> None:
     crossed = measured(rows_of(first, (Majority(4), set(range(20, 50)))))(OTHER, FIRST)
     assert nested.paired == crossed.paired == 50
     assert nested.better < crossed.better
-    assert nested.basis == "paired on 50 problems"
+    assert nested.basis is ComparedBy.PROBLEMS and nested.paired == 50
     low, high = paired_interval(np.array([-1.0] * 5 + [0.0] * 45))
     error = (high - low) / 2 / norm.ppf(0.975)
     assert nested.error == pytest.approx(error)
@@ -80,7 +80,7 @@ def test_only_problems_of_both_are_compared_and_several_runs_of_one_are_one() ->
 def test_an_interval_holds_its_difference_and_lies_where_accuracies_do(
     difference: float, error: float
 ) -> None:
-    contrast = Contrast(difference, error, 0.5, 0, "")
+    contrast = Contrast(difference, error, 0.5, 0, ComparedBy.POSTERIORS)
     low, high = contrast.interval
     assert -1 <= low <= difference <= high <= 1
     record = contrast.to_dict()

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from executor.errors import InputError
-from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import choose
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Cost, Rates
+from planner.notes import Note, NoteCode
 from planner.prediction.beta import summarise
+from planner.report.notes import word
 
 NO_LIMIT = Constraint()
 RATES = Rates(1_000, 500, tokens_per_second=100.0, usd_per_hour=3.6)
@@ -103,7 +105,7 @@ def test_what_is_not_known_to_keep_to_a_limit_is_left_out_with_a_note() -> None:
     made = choose("all", [*FOUND, unknown], Constraint(max_flops=16.0))
     assert made.choice.strategy == Majority(16)
     assert unknown not in made.alternatives
-    assert any("1 strategy is left out" in note for note in made.notes)
+    assert Note.of(NoteCode.STRATEGIES_LEFT_OUT, strategies=1) in made.notes
     assert choose("all", [*FOUND, unknown], NO_LIMIT).notes == ()
 
 
@@ -138,9 +140,11 @@ def test_a_target_takes_the_cheapest_that_is_sure_enough() -> None:
 def test_a_target_out_of_reach_gives_the_surest_and_says_so() -> None:
     made = choose("hard", FOUND, Constraint(target_accuracy=0.9))
     assert made.choice.strategy == BestOfN(16)
-    assert made.notes[0].startswith(
-        f"no strategy here is {100 - 5 / len(FOUND):.4g}% sure to reach 90%"
-    )
+    first = made.notes[0]
+    assert first.code is NoteCode.TARGET_NOT_REACHED
+    assert first.number("at_least") == pytest.approx(1 - 0.05 / len(FOUND))
+    assert first.number("target") == 0.9
+    assert first.text("strategy") == key(BestOfN(16))
     assert picked(Constraint(target_accuracy=1.0)) == BestOfN(16)
 
 
@@ -168,10 +172,11 @@ def test_the_more_there_are_to_choose_from_the_surer_each_must_be() -> None:
     alike = [choice(Greedy(), 0.6, 1.0), choice(Majority(4), 0.6, 4.0)]
     constraint = Constraint(target_accuracy=target)
     assert choose("all", alike[:1], constraint).notes == ()
-    short, why = choose("all", alike, constraint).notes[:2]
-    assert short.startswith("no strategy here is 97.5% sure")
-    assert why == (
-        "to be 95% sure of a choice among 2 strategies, 97.5% is asked of each (Bonferroni)"
+    short, corrected = choose("all", alike, constraint).notes[:2]
+    assert short.code is NoteCode.TARGET_NOT_REACHED
+    assert short.number("at_least") == pytest.approx(0.975)
+    assert corrected == Note.of(
+        NoteCode.BONFERRONI, confidence=0.95, strategies=2, at_least=short.number("at_least")
     )
 
 
@@ -179,7 +184,7 @@ def test_a_chance_that_falls_short_is_not_rounded_up() -> None:
     close = choice(Greedy(), 0.6, 1.0, weight=1000)
     target = float(beta(600, 400).ppf(1 - 0.9499))
     made = choose("all", [close], Constraint(target_accuracy=target))
-    assert made.notes[0].endswith("greedy at 94.9%")
+    assert word(made.notes[0]).endswith("greedy at 94.9%")
 
 
 # The Pareto front
@@ -212,8 +217,10 @@ def test_alternatives_are_all_else_in_order_of_accuracy() -> None:
 def test_a_wide_interval_is_remarked_upon_in_points() -> None:
     wide = choice(BestOfN(4), 0.70, 8.0, weight=20)
     [note] = choose("all", [wide], NO_LIMIT).notes
-    points = 100 * (wide.interval[1] - wide.interval[0])
-    assert note.startswith(f"the interval is {points:.0f} points wide: it rests on 20 problems")
+    width = wide.interval[1] - wide.interval[0]
+    assert note == Note.of(
+        NoteCode.INTERVAL_WIDE, width=width, problems=20, published=False
+    )  # fmt: skip
     assert choose("all", [choice(Greedy(), 0.7, 1.0)], NO_LIMIT).notes == ()
 
 
@@ -233,14 +240,10 @@ def test_of_strategies_that_nobody_knows_the_tokens_of_the_fewest_generations_ar
 
 
 @pytest.mark.parametrize(
-    ("sources", "problems", "why"),
-    [
-        ("measured", 20, "rests on 20 problems; measure more"),
-        ("published", 500, "differ so much from study to study"),
-        ("model", 0, "never measured; measure it"),
-    ],
+    ("sources", "problems"), [("measured", 20), ("published", 500), ("model", 0)]
 )
-def test_a_wide_interval_says_what_makes_it_wide(sources: str, problems: int, why: str) -> None:
+def test_a_wide_interval_says_what_makes_it_wide(sources: str, problems: int) -> None:
     wide = replace(choice(Greedy(), 0.5, 1.0, weight=10), sources=sources, problems=problems)
-    [told] = choose("all", [wide], NO_LIMIT).notes
-    assert why in told
+    [note] = choose("all", [wide], NO_LIMIT).notes
+    assert note.code is NoteCode.INTERVAL_WIDE
+    assert (note.flag("published"), note.whole("problems")) == (sources == "published", problems)

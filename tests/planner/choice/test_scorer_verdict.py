@@ -1,4 +1,4 @@
-"""What evidence says of a PRM's votes: paired by problem, named where it hurts."""
+"""The gain of a PRM's votes: paired by problem, with a note that names a PRM that hurts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 
 from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Score, Strategy
-from planner.choice.scorer_verdict import LEAST_PROBLEMS, vote_gain
+from planner.choice.scorer_verdict import LEAST_PROBLEMS, vote_gain, vote_note
 from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import bundled
-from planner.report import scorer_wording as prm_words
+from planner.notes import Note, NoteCode
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.scorers.rewards import Verdict
 from tests.helpers.evidence_frames import frame_of, row
@@ -34,24 +34,19 @@ PLAIN = [0.1 * (i % 8) for i in range(20)]
 
 
 @pytest.mark.parametrize(
-    ("by", "verdict", "said"),
-    [
-        (0.2, Verdict.HELPS, "beats a plain one"),
-        (-0.1, Verdict.HURTS, "prm hurts: use majority here"),
-        (0.0, Verdict.UNKNOWN, "not told apart"),
-    ],
+    ("by", "verdict"), [(0.2, Verdict.HELPS), (-0.1, Verdict.HURTS), (0.0, Verdict.UNKNOWN)]
 )
-def test_a_weighted_vote_is_compared_on_the_same_problems(
-    by: float, verdict: Verdict, said: str
-) -> None:
+def test_a_weighted_vote_is_compared_on_the_same_problems(by: float, verdict: Verdict) -> None:
     """The problems vary far more than the difference: only pairing shows it."""
     frame = evidence_of({Majority(16): PLAIN, weighted(16): [p + by for p in PLAIN]})
     found = vote_gain(frame, "prm")
     assert found is not None
     assert found.difference.value == pytest.approx(by)
     assert (found.samples, found.problems, found.verdict) == (16, 20, verdict)
-    clause = prm_words.gain(found.difference, found.samples, "prm")
-    assert said in clause and "among 16 samples" in clause and f"{by:+.3f}" in clause
+    one = found.difference
+    assert vote_note(one, found.samples, "prm") == Note.of(
+        NoteCode.VOTE_GAIN, prm="prm", samples=16, difference=one.value, low=one.low, high=one.high
+    )
 
 
 def test_the_budget_nearest_to_the_stated_one_is_taken() -> None:

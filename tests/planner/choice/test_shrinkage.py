@@ -1,4 +1,4 @@
-"""A prediction that is not what was measured says what else it rests on."""
+"""A prediction that is not as measured comes with a note on its prior."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from executor.strategy import Greedy, Majority
 from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
 from planner.choice.recommend import choose
-from planner.choice.shrinkage import drawn
+from planner.choice.shrinkage import shrinkage_notes
 from planner.costs.cost import Rates
+from planner.notes import NoteCode
 from tests.helpers.evidence_frames import frame_of, row
 
 
-def test_few_problems_are_drawn_towards_the_mean_of_all_and_it_is_said() -> None:
+def test_few_problems_are_shrunk_toward_the_mean_of_all_with_a_note() -> None:
     """8 of 8 beside 2 of 8: the mean of both, 10 / 16, weighs 4 problems in each."""
     rows = [row(Majority(4), str(i), 1.0) for i in range(8)]
     rows += [row(Greedy(), str(i), float(i < 2)) for i in range(8)]
     frame = frame_of(rows)
     made = choose("easy", candidates(frame, "policy", None, "easy", None, Rates()), Constraint())
     assert made.choice.predicted_accuracy == pytest.approx((8 + 2.5) / 12)
-    assert drawn(made.choice, frame) == [
-        "majority(n=4) solved 1.000 of 8 problems; the prediction, 0.875, is drawn towards what "
-        "other evidence let expect, 0.625, which weighs as much as 4 problems"
-    ]
+    [note] = shrinkage_notes(made.choice, frame)
+    assert (note.code, note.text("strategy")) == (NoteCode.SHRUNK, "majority(n=4)")
+    assert (note.number("measured"), note.whole("problems")) == (1.0, 8)
+    assert note.number("predicted") == pytest.approx(0.875)
+    assert note.number("prior_mean") == pytest.approx(0.625)
+    assert note.number("prior_problems") == pytest.approx(4.0)
 
 
 def test_what_is_as_measured_needs_no_words() -> None:
     rows = [row(Majority(4), str(i), float(i < 150)) for i in range(300)]
     frame = frame_of(rows)
     [one] = candidates(frame, "policy", None, "easy", None, Rates())
-    assert drawn(one, frame) == []
-    assert drawn(one, frame[:0]) == []
+    assert shrinkage_notes(one, frame) == []
+    assert shrinkage_notes(one, frame[:0]) == []

@@ -182,7 +182,7 @@ CASES: dict[str, tuple[Case, str]] = {
     "policy without evidence": (lambda p: ["recommend", "--policy", "nobody"], "no evidence"),
     "0 further problems": (
         lambda p: ["recommend", "--policy", "smollm2-135m", "--next-problems", "0"],
-        "next-problems 0: must be a whole number of at least 1",
+        "next-problems is 0; expected a whole number of at least 1",
     ),
     "limits that nothing keeps to": (
         lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "4", "--max-flops", "1e3"],
@@ -190,7 +190,7 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "budget 0 to recommend": (
         lambda p: ["recommend", "--policy", "smollm2-135m", "--budget", "0"],
-        "budget 0",
+        "budget is 0; expected",
     ),
     "limit in seconds where none are known": (
         lambda p: ["recommend", "--policy", "smollm2-135m", "--max-seconds", "1"],

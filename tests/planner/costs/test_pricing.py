@@ -14,6 +14,8 @@ from planner.costs.architecture import Shape
 from planner.costs.cost import Rates, training_flops
 from planner.costs.prices import PriceBook, TokenPrice
 from planner.costs.pricing import Pricing
+from planner.notes import NoteCode
+from tests.helpers.notes import of_code
 
 BOOK = PriceBook.load()
 SIZES = Rates(1_000_000_000, 7_000_000_000)
@@ -41,8 +43,10 @@ def test_a_device_gives_seconds_money_and_energy() -> None:
     assert cost.seconds == pytest.approx(seconds)
     assert cost.usd == pytest.approx(seconds / 3600 * float(device.usd_per_hour or 0))
     assert cost.kwh == pytest.approx(seconds / 3600 * 0.7)
-    assert "roofline of h100-sxm-80gb, not measured; MFU 0.4" in rates.notes()[0]
-    assert "3.95 USD an hour" in rates.notes()[1]
+    seconds_by, price = rates.notes()
+    assert seconds_by.code is NoteCode.SECONDS_BY_ROOFLINE
+    assert (seconds_by.text("device"), seconds_by.number("mfu")) == ("h100-sxm-80gb", 0.4)
+    assert (price.code, price.number("usd")) == (NoteCode.PRICE_BY_HOUR, 3.95)
 
 
 def test_devices_are_paid_for_each() -> None:
@@ -55,7 +59,7 @@ def test_devices_are_paid_for_each() -> None:
 def test_given_prices_and_powers_win_over_the_devices() -> None:
     rates = applied(SIZES, device="l40s-48gb", usd_per_hour=3.0, watts=100.0)
     assert (rates.usd_per_hour, rates.watts) == (3.0, 100.0)
-    assert not any("money" in note for note in rates.notes())
+    assert [note.code for note in rates.notes()] == [NoteCode.SECONDS_BY_ROOFLINE]
 
 
 def test_measured_seconds_take_a_price_by_the_hour_and_a_power() -> None:
@@ -82,7 +86,9 @@ def test_a_hosts_prices_are_taken_for_the_models_they_name(tmp_path: Path) -> No
 def test_a_bundled_price_says_whose_it_is() -> None:
     rates = applied(SIZES, policy="DeepSeek-R1", prm=None)
     assert rates.price(1e6, 0, 0).usd == 2.19
-    assert "DeepSeek-R1 at 0.55 USD in, 2.19 out" in rates.notes()[0]
+    [price] = of_code(rates.notes(), NoteCode.PRICE_BY_TOKEN)
+    assert price.text("model") == "DeepSeek-R1"
+    assert (price.number("input"), price.number("output")) == (0.55, 2.19)
     # Its PRM has no price: what needs the PRM cannot be priced.
     scored = applied(SIZES, policy="DeepSeek-R1", prm="prm")
     assert scored.price(1e6, 0, 1).usd is None

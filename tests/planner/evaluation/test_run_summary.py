@@ -15,7 +15,7 @@ from executor.outcome import Outcome
 from executor.problem import Problem
 from executor.store.store import RunSpec, StoredOutcome
 from planner.evaluation.run_summary import paired_difference, summarise_run
-from profiling.difficulty.pass_rate import PassRate
+from profiling.pass_rate import PassRate
 
 SPEC = RunSpec("run", "policy", None, {})
 

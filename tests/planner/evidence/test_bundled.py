@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from planner.evidence import gathering as evidence
+from planner.notes import NoteCode
 from tests.helpers import command
+from tests.helpers.notes import worded
 
 
 def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> None:
@@ -14,8 +16,9 @@ def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> 
     assert set(document["strategy"]) == {"name", "n", "width", "score", "vote"}
     assert document["interval"][0] <= document["predicted_accuracy"] <= document["interval"][1]
     assert document["cost"]["flops"] > 0
-    assert any("this project recorded" in note for note in document["notes"])
-    assert any("a vote weighted by smollm2-135m-head" in note for note in document["notes"])
+    assert worded(document, NoteCode.BUNDLED_EVIDENCE)
+    [vote] = worded(document, NoteCode.VOTE_GAIN)
+    assert "smollm2-135m-head" in vote
     assert list(tmp_path.iterdir()) == []
 
 

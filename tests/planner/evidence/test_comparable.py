@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from executor.strategy import BeamSearch, BestOfN, Majority, key
 from planner.evidence.comparable import comparable, for_pair, shared_problems
+from planner.notes import Note, NoteCode
 from tests.helpers.evidence_frames import frame_of, row
 
 
@@ -22,14 +23,13 @@ def test_what_was_run_on_few_problems_does_not_make_all_others_rest_on_them() ->
     found = comparable(frame_of([*many, *few]), "policy", None)
     assert found.left_out == {key(Majority(16)): 5}
     assert found.rows["problem"].nunique() == 200
-    [said] = found.notes()
-    assert key(Majority(16)) in said
-    assert "5 of 200 problems" in said
+    assert list(found.notes()) == [
+        Note.of(NoteCode.RUN_ON_TOO_FEW, strategies=((key(Majority(16)), 5),), problems=200)
+    ]
     found = comparable(frame_of([*many, *some]), "policy", None)
     assert not found.left_out
     assert found.rows["problem"].nunique() == 40
-    [said] = found.notes()
-    assert "40 of 200 problems" in said
+    assert list(found.notes()) == [Note.of(NoteCode.COMPARED_ON_SHARED, shared=40, problems=200)]
 
 
 def test_a_prm_that_scored_next_to_nothing_does_not_take_away_what_needs_none() -> None:

@@ -35,7 +35,7 @@ from planner.evidence import gathering as evidence
 from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import COLUMNS, cells, gather
 from profiling.pools.replay import Pool, replay
-from profiling.profiler import profile, profile_spec, read_profile
+from profiling.profiles.profiler import profile, profile_spec, read_profile
 from profiling.scorers.separation import rival_share, separation
 from tests.helpers.evidence_frames import frame_of
 

@@ -10,7 +10,7 @@ import pytest
 from executor.ledger import TOKEN_COLUMNS
 from planner.evidence import gathering as evidence
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, TEACHER, prms_of
-from profiling.pools.stored import load_pools, prms_in, rewards_of
+from profiling.profiles.pool_files import load_pools, prms_in, rewards_of
 from profiling.scorers.rewards import auc
 
 MEASURED = Path(__file__).parents[3] / "data" / "measured"

@@ -18,7 +18,7 @@ from planner.costs.cost import Rates
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import PlanBasis
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 from tests.helpers.plans import plan_with
 
 RATES = Rates(1000, 500)

@@ -13,6 +13,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import Recommendation
 from planner.costs.cost import Cost, Rates
+from planner.notes import Note, NoteCode
 from planner.plans.routing_value import (
     MisclassificationRates,
     RoutingComparison,
@@ -24,6 +25,7 @@ from planner.usecases.evidence_bundle import EvidenceBundle
 from planner.usecases.plan import _routed
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.evidence_frames import frame_of, row
+from tests.helpers.notes import of_code
 
 LEVELS = ("easy", "medium", "hard")
 SHARES = {"easy": 0.5, "medium": 0.3, "hard": 0.2}
@@ -114,10 +116,12 @@ def test_the_more_accurate_way_and_of_equal_ones_the_cheaper(
 ) -> None:
     found = compare(RoutingExpectation(0.70, 10.0), single, Majority(4), "flops", Constraint())
     assert found.routes == routes
-    assert found.sentence().startswith(
-        f"{'routed' if routes else 'not routed'}: majority(n=4) for all is expected to solve "
-        f"{single.accuracy:.3f} at {single.price:.3g} FLOPs a problem"
-    )
+    assert found.note() == Note.of(
+        NoteCode.ROUTED if routes else NoteCode.NOT_ROUTED,
+        strategy="majority(n=4)", unit="flops",
+        single_accuracy=single.accuracy, single_price=single.price, single_chance=None,
+        routed_accuracy=0.70, routed_price=10.0, routed_chance=None,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,9 @@ def test_with_a_target_the_cheaper_of_the_sure_else_the_surer(
     constraint = Constraint(target_accuracy=0.75)
     found = compare(routed, single, Majority(4), "flops", constraint)
     assert found.routes == routes
-    assert f"{routed.chance(0.75):.1%} sure of the target" in found.sentence()
+    note = found.note()
+    assert note.number("routed_chance") == routed.chance(0.75)
+    assert note.number("single_chance") == single.chance(0.75)
     assert found.to_dict()["single"]["chance_of_target"] == single.chance(0.75)
 
 
@@ -209,8 +215,9 @@ def test_a_plan_routes_where_that_is_cheaper() -> None:
     made, routes, compared = planned(evidence_of(strategies))
     assert routes
     assert compared is not None and compared.routes
-    assert compared.sentence() in made[-1].notes
-    assert compared.sentence().startswith("routed: majority(n=64) for all is expected to solve")
+    assert compared.note() in made[-1].notes
+    assert compared.note().code is NoteCode.ROUTED
+    assert compared.note().text("strategy") == "majority(n=64)"
 
 
 def test_a_plan_does_not_route_where_misnamed_difficulties_lose_accuracy() -> None:
@@ -225,7 +232,7 @@ def test_a_plan_does_not_route_where_misnamed_difficulties_lose_accuracy() -> No
     assert compared.routed.accuracy < compared.single.accuracy
     assert compared.routed.price < compared.single.price
     assert made[-1].choice.strategy == Majority(64)
-    assert compared.sentence() in made[-1].notes
+    assert compared.note() in made[-1].notes
 
 
 def test_a_plan_does_not_route_where_one_strategy_for_all_is_as_good_for_less() -> None:
@@ -239,6 +246,7 @@ def test_a_plan_does_not_route_where_one_strategy_for_all_is_as_good_for_less() 
     assert not routes
     assert compared is not None and not compared.routes
     assert made[-1].choice.strategy == Greedy()
-    [why] = [note for note in made[-1].notes if "not routed" in note]
-    assert why.startswith("not routed: greedy for all is expected to solve 0.43")
-    assert not any("probe samples add" in note for one in made for note in one.notes)
+    [note] = of_code(made[-1].notes, NoteCode.NOT_ROUTED)
+    assert note.text("strategy") == "greedy"
+    assert note.number("single_accuracy") == pytest.approx(0.435, abs=5e-3)
+    assert not any(of_code(one.notes, NoteCode.PROBES_INCLUDED) for one in made)

@@ -23,7 +23,7 @@ from planner.choice.recommend import choose
 from planner.costs.cost import Cost, Rates
 from planner.plans.compiled import CompiledPlan
 from planner.plans.strategy_table import StrategyTable
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from tests.helpers.evidence_frames import simulated_frame
 from tests.helpers.plans import plan_with
 

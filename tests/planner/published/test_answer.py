@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,11 @@ from planner.cli.console import Output
 from planner.cli.main import build_parser
 from planner.costs import measured as noted
 from planner.costs.cost import Rates
+from planner.notes import NoteCode
 from planner.published import figures
 from planner.published.answer import ask
 from tests.helpers.command import document as document_of
+from tests.helpers.notes import of_code, worded
 
 ROOT = Path(__file__).parents[3]
 PAIR = ("Llama-3.2-1B-Instruct", "RLHFlow-PRM-Deepseek-8B")
@@ -74,7 +75,8 @@ def test_a_published_pair_is_answered_and_holds_its_figure(tmp_path: Path) -> No
     assert low <= own["accuracy"] <= high
     assert low <= document["predicted_accuracy"] <= high
     assert own["source"].startswith("github:") and own["study"] == "hf-regrade"
-    assert any(own["source"] in note for note in document["notes"])
+    [published] = worded(document, NoteCode.STRATEGY_PUBLISHED)
+    assert own["source"] in published
     assert document["evidence"][-1]["source"] == "model"
     assert document["cost"]["flops"] > 0
     assert list(tmp_path.iterdir()) == []
@@ -110,7 +112,10 @@ def test_hub_ids_name_the_same_models(recommend: Recommend) -> None:
 
 def test_the_benchmark_is_chosen_and_said_where_none_is_given(recommend: Recommend) -> None:
     document = recommend("--policy", PAIR[0])
-    assert any("MATH-500, as no --benchmark was given" in note for note in document["notes"])
+    [figures] = worded(document, NoteCode.PUBLISHED_FIGURES)
+    assert "MATH-500" in figures and "--benchmark" in figures
+    [asked] = worded(recommend(*ASKED), NoteCode.PUBLISHED_FIGURES)
+    assert "MATH-500" in asked and "--benchmark" not in asked
     assert document["strategy"]["name"] in ("greedy", "majority")
 
 
@@ -125,30 +130,32 @@ def test_an_unpublished_pair_is_the_models_answer_wider_and_says_so(
         "--policy", pair[0], "--prm", pair[1], "--benchmark", "MATH-500", "--budget", "256"
     )
     assert width(document) > width(published)
-    notes = " ".join(document["notes"])
-    assert f"nobody has published {pair[0]} with {pair[1]} on MATH-500" in notes
-    assert "the answer is the model's" in notes
-    assert ("is in no catalog" in notes) == (pair[0] != PAIR[0])
+    [unpublished] = worded(document, NoteCode.NOT_PUBLISHED)
+    assert all(name in unpublished for name in (*pair, "MATH-500"))
+    unknown = worded(document, NoteCode.NOT_IN_CATALOG)
+    assert len(unknown) == (2 if pair[0] != PAIR[0] else 0)
     assert document["evidence"][-1]["source"] == "model"
 
 
 def test_a_name_that_is_nearly_known_is_asked_after(recommend: Recommend) -> None:
-    notes = recommend("--policy", "Llama-3.2-1B-instruct", "--benchmark", "MATH-500")["notes"]
-    assert any("did you mean Llama-3.2-1B-Instruct?" in note for note in notes)
+    document = recommend("--policy", "Llama-3.2-1B-instruct", "--benchmark", "MATH-500")
+    [unknown] = worded(document, NoteCode.NOT_IN_CATALOG)
+    assert "Llama-3.2-1B-Instruct" in unknown
 
 
 def test_contradictions_that_touch_the_answer_are_told(recommend: Recommend) -> None:
     document = recommend("--policy", "Llama-3.2-3B-Instruct", "--benchmark", "MATH-500")
-    [said] = [note for note in document["notes"] if note.startswith("sources disagree")]
-    assert "0.756 (arXiv:2502.06703 Table 3), 0.782 (arXiv:2502.06703 Table 5)" in said
-    assert not any("disagree" in note for note in recommend(*ASKED)["notes"])
+    [contrary] = worded(document, NoteCode.SOURCES_DISAGREE)
+    assert "0.756 (arXiv:2502.06703 Table 3), 0.782 (arXiv:2502.06703 Table 5)" in contrary
+    assert not worded(recommend(*ASKED), NoteCode.SOURCES_DISAGREE)
     both = [r["accuracy"] for r in document["evidence"] if r.get("strategy") == "compute_optimal"]
     assert sorted(both) == pytest.approx([0.756, 0.782])
 
 
 def test_a_prm_that_cannot_be_run_is_said(recommend: Recommend) -> None:
     document = recommend("--policy", "Qwen2.5-Math-7B-Instruct", "--prm", "EurusPRM-Stage1")
-    assert any("does not know its format" in note for note in document["notes"])
+    [unknown] = worded(document, NoteCode.PRM_FORMAT_UNKNOWN)
+    assert "EurusPRM-Stage1" in unknown
 
 
 def test_a_catalog_of_ones_own_gives_sizes_and_with_them_flops(
@@ -185,7 +192,10 @@ def test_own_measurements_come_before_published_figures(
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ([*ASKED[:4], "--benchmark", "MATH500"], "there are MATH-500, AIME24"),
+        (
+            [*ASKED[:4], "--benchmark", "MATH500"],
+            "is MATH500; expected .*: MATH-500, AIME24",
+        ),
         ([*ASKED, "--difficulty", "hard"], "of whole benchmarks"),
         (["--policy", "unheard-of"], "there is no evidence"),
         ([*ASKED, "--catalog", "none.toml"], "none.toml: cannot be read"),
@@ -205,23 +215,21 @@ def test_a_policy_measured_here_has_its_size_and_is_beyond_what_is_published(
 ) -> None:
     """The bundled evidence knows how small the laboratory's policies are."""
     document = recommend("--policy", "lab-0.8m", "--prm", "lab-0.8m-prm", *ASKED[4:6])
-    said = " ".join(document["notes"])
     assert document["cost"]["flops"] is not None
-    assert "its size is not known" not in said and "cannot run it" not in said
-    assert "policy lab-0.8m has 795,136 parameters" in said
-    assert "the smallest with figures 494,032,768" in said
-    assert "2.8 decades beyond them" in said
+    assert not worded(document, NoteCode.NOT_IN_CATALOG)
+    assert not worded(document, NoteCode.PRM_FORMAT_UNKNOWN)
+    [beyond] = worded(document, NoteCode.SIZE_BEYOND_FIGURES)
+    assert all(part in beyond for part in ("lab-0.8m", "795,136", "494,032,768", "2.8 decades"))
     unheard_of = recommend("--policy", "unheard-of", *ASKED[4:6])
     assert width(document) > width(unheard_of)
     assert document["predicted_accuracy"] < unheard_of["predicted_accuracy"]
 
 
 def test_what_was_measured_here_and_not_used_is_said(recommend: Recommend) -> None:
-    notes = recommend("--policy", "lab-0.8m", *ASKED[4:6])["notes"]
-    [said] = [note for note in notes if "not used" in note]
-    assert "this project's own runs of lab-0.8m on 400 problems" in said
-    assert said.endswith("leave --benchmark out for an answer from them")
-    assert not any("not used" in note for note in recommend(*ASKED)["notes"])
+    [unused] = worded(recommend("--policy", "lab-0.8m", *ASKED[4:6]), NoteCode.RUNS_NOT_USED)
+    assert "this project's own runs of lab-0.8m on 400 problems" in unused
+    assert "--benchmark" in unused
+    assert not worded(recommend(*ASKED), NoteCode.RUNS_NOT_USED)
 
 
 def test_a_store_knows_sizes_before_the_catalog(recommend: Recommend, tmp_path: Path) -> None:
@@ -237,8 +245,8 @@ def test_a_store_knows_sizes_before_the_catalog(recommend: Recommend, tmp_path: 
     tokens, _ = figures.tokens_per_response()
     drawn = tokens * document["strategy"]["n"]
     assert document["cost"]["flops"] == pytest.approx(2 * 1e9 * drawn)
-    [said] = [note for note in document["notes"] if "not used" in note]
-    assert f"own.db has runs of {hub} on 1 problem;" in said
+    [unused] = worded(document, NoteCode.RUNS_NOT_USED)
+    assert f"own.db of {hub} on 1 problem;" in unused
 
 
 def test_strategies_are_compared_by_what_they_do_not_share() -> None:
@@ -275,10 +283,14 @@ def test_the_error_of_a_difference_is_that_of_draws() -> None:
 def test_a_prediction_outside_its_own_figures_is_explained(recommend: Recommend) -> None:
     """0.544 is printed of the choice; all other figures let expect less."""
     document = recommend(*ASKED)
-    [said] = [note for note in document["notes"] if note.startswith("predicted outside")]
-    assert "dvts(n=256,width=4,score=last,vote=weighted) 0.494 (0.544 printed)" in said
-    [without] = re.findall(r"let expect, (0\.\d+) for dvts", said)
-    assert float(without) < document["predicted_accuracy"] < 0.544
+    assert worded(document, NoteCode.OUTSIDE_FIGURES)
+    found = ask(*PAIR, "MATH-500", load_catalog(), Rates())
+    [chosen] = [choice for choice in found.choices if choice.strategy == Dvts(256)]
+    [outside] = of_code(found.printed(chosen, [chosen]), NoteCode.OUTSIDE_FIGURES)
+    [(name, predicted, low, high)] = outside.items("strategies")
+    assert (name, outside.text("chosen")) == (key(Dvts(256)), key(Dvts(256)))
+    assert (predicted, low, high) == pytest.approx((0.494, 0.544, 0.544), abs=5e-4)
+    assert outside.number("without") < document["predicted_accuracy"] < 0.544
 
 
 def test_a_prediction_without_its_own_figures_has_not_seen_them(
@@ -299,10 +311,9 @@ def test_a_prediction_without_its_own_figures_has_not_seen_them(
 
 
 def test_what_a_prm_forwards_is_said_to_be_an_assumption(recommend: Recommend) -> None:
-    scored, plain = recommend(*ASKED)["notes"], recommend(*ASKED[:2], *ASKED[4:])["notes"]
-    words = "a PRM is taken to forward as many tokens as are generated"
-    assert any(words in note for note in scored)
-    assert not any(words in note for note in plain)
+    documents = recommend(*ASKED), recommend(*ASKED[:2], *ASKED[4:])
+    [scored], [plain] = (worded(one, NoteCode.TOKENS_ASSUMED) for one in documents)
+    assert "PRM" in scored and "PRM" not in plain
 
 
 def test_what_is_nearly_as_good_for_less_is_told_by_the_joint_prediction(
@@ -345,5 +356,5 @@ def test_a_policy_nobody_knows_gets_near_names_and_a_way_on(
 def test_what_is_said_of_published_figures_is_of_published_figures(recommend: Recommend) -> None:
     document = recommend(*ASKED)
     assert "joint prediction from published figures" in document["runner_up"]["why"]
-    wide = [note for note in document["notes"] if "points wide" in note]
-    assert wide and all("study to study" in note or "never measured" in note for note in wide)
+    wide = worded(document, NoteCode.INTERVAL_WIDE)
+    assert wide and not any("problem" in note for note in wide)

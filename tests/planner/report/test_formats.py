@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from executor.errors import InputError
+from planner.notes import Note, NoteCode
 from planner.report import report
 from planner.report.document import Card, Cards, Code, Listing, Report, Table, Text
 from planner.report.formats import FORMATS, write
@@ -100,7 +101,8 @@ def test_tables_of_the_markdown_have_as_many_cells_in_every_row(made: Report) ->
     "hostile", ["<img src=x>", "a|b", "*b* _c_ `d`", "[l](http://x)", "# h\n\n# i", "`", "``|"]
 )
 def test_hostile_names_stay_text_in_the_markdown(hostile: str) -> None:
-    page = to_markdown(report(data(policy=hostile, notes=[hostile])))
+    note = Note.of(NoteCode.PRM_FORMAT_UNKNOWN, prm=hostile)
+    page = to_markdown(report(data(policy=hostile, notes=[note])))
     bare = re.sub(r"\\.", "", re.sub(r"(?s)(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", page))
     assert "<img" not in bare
     assert "](" not in bare

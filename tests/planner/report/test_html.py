@@ -10,10 +10,12 @@ import pytest
 from executor.ledger import Ledger
 from executor.strategy import STRATEGIES, key
 from planner.evaluation.run_summary import RunSummary
+from planner.notes import Note, NoteCode
 from planner.report import ReportData, plots, report
 from planner.report.document import Plots
 from planner.report.html import to_fragment, to_html
-from profiling.difficulty.pass_rate import LEVELS
+from planner.report.notes import word
+from profiling.pass_rate import LEVELS
 from tests.helpers.parsed_report import Page
 from tests.helpers.report_sample import BARE, STRATEGIES_RUN, data
 
@@ -125,18 +127,20 @@ def test_hostile_names_stay_text() -> None:
         for level, choices in plain.found.items()
     }
     basis = [dataclasses.replace(plain.basis[0], prm=HOSTILE, origin=HOSTILE, strategy=HOSTILE)]
-    first = plain.advice[0]
-    noted = dataclasses.replace(first, made=dataclasses.replace(first.made, notes=(HOSTILE,)))
+    first, note = plain.advice[0], Note.of(NoteCode.PRM_FORMAT_UNKNOWN, prm=HOSTILE)
+    noted = dataclasses.replace(first, made=dataclasses.replace(first.made, notes=(note,)))
     runs = [RunSummary(HOSTILE, 3, 3, 1, 1 / 3, (0.1, 0.8), Ledger(), 1.0)]
     hostile = Page(
         render(
             data(policy=HOSTILE, prm=HOSTILE, found=found, basis=basis, advice=[noted], runs=runs,
-                 paired=[], notes=[HOSTILE])
+                 paired=[], notes=[note])
         )
     )  # fmt: skip
     assert not {"img"} & {tag for tag, _ in hostile.tags}
     assert len(hostile.inside["script"]) == 1
-    assert hostile.record["policy"] == hostile.record["sections"]["notes"]["notes"][0] == HOSTILE
+    assert hostile.record["policy"] == HOSTILE
+    assert hostile.record["sections"]["notes"]["notes"] == [word(note)]
+    assert hostile.record["sections"]["notes"]["note_codes"] == [note.code]
     assert any(HOSTILE in note for note in hostile.inside["li"])
 
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from executor.answers.voting import Vote
+from executor.strategy import (
+    AdaptiveMajority,
+    BeamSearch,
+    BestOfN,
+    Greedy,
+    Majority,
+    ParticleFilter,
+    Score,
+    Strategy,
+)
 from planner.evaluation.run_summary import PairedDifference
+from planner.plans.routing_value import estimator_note
 from planner.report import scorer_wording as prm_words
 from planner.report import wording as words
+from planner.report.notes import word
 from profiling.difficulty.estimator import RANGES, Head, Quality
 from tests.helpers.report_sample import data, estimate, rewards
 
@@ -63,7 +76,7 @@ def test_votes_have_a_say_in_the_verdict(gain: tuple[float, float], verdict: str
 def test_what_is_known_of_a_question_is_said_with_its_figures(probes: int, source: str) -> None:
     quality = Quality(0.34, 1.007, 0.86, 0.02, 0.91, 0.18, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
     head = Head(probes, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, quality)
-    said = words.difficulty(head)
+    said = word(estimator_note(head))
     assert said.startswith(f"from {source}, without its answer")
     for figure in ("0.86", "0.340", "1.007", "90%", "0.91", "0.18"):
         assert figure in said
@@ -113,3 +126,21 @@ def test_costs_are_written_with_three_digits(value: float | None, text: str) -> 
 )
 def test_clauses_become_sentences(clause: str, sentence: str) -> None:
     assert words.sentence(clause) == sentence
+
+
+@pytest.mark.parametrize(
+    ("strategy", "label"),
+    [
+        (Greedy(), "greedy"),
+        (Majority(16), "majority@16"),
+        (BestOfN(4), "best_of_n@4"),
+        (BestOfN(64, Score.MIN, Vote.WEIGHTED), "best_of_n@64 min/weighted"),
+        (BestOfN(64, vote=Vote.WEIGHTED), "best_of_n@64 weighted"),
+        (BeamSearch(16), "beam_search@16"),
+        (BeamSearch(16, 2, Score.MEAN), "beam_search@16 w2 mean/weighted"),
+        (AdaptiveMajority(8, 0.9), "adaptive_majority@8 c0.9"),
+        (ParticleFilter(4, 0.5), "particle_filter@4 s0.5"),
+    ],
+)
+def test_a_label_names_the_options_that_are_not_defaults(strategy: Strategy, label: str) -> None:
+    assert words.label(strategy) == label

@@ -17,13 +17,14 @@ from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
+from planner.notes import Note, NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import PlanBasis
 from planner.plans.reference import Cloud, Reference
 from planner.runtime.decision import by_text, decide, decide_probing
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Estimated, Head, Quality
-from profiling.difficulty.pass_rate import Difficulty
 from profiling.difficulty.probes import text_features
+from profiling.pass_rate import Difficulty
 from tests.helpers.plans import plan_with
 
 PROBES = 4
@@ -169,7 +170,7 @@ def test_a_question_far_from_the_profile_gets_the_default_and_it_is_said() -> No
         assert (found.probes, found.classifies, found.by_text) == (0, False, None)
         made = decide(plan, found, None, constraint, drawn=0, scored=False)
         assert made.difficulty == "all"
-        assert any("unlike those of the profile" in note for note in made.notes)
+        assert Note.of(NoteCode.QUESTION_UNLIKE_PROFILE) in made.notes
     assert made.strategy == plan.recommend("all", FREE).strategy
     stated = decide(plan, found, None, plan.plan.constraint, drawn=0, scored=False)
     assert stated.expected is plan.plan.entry("all")

@@ -36,7 +36,7 @@ from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import PlanBasis
 from planner.runtime.router import Ask, route
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
-from profiling.difficulty.pass_rate import LEVELS
+from profiling.pass_rate import LEVELS
 from tests.helpers.plans import plan_with
 
 PROBES = 4

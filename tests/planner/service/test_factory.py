@@ -15,6 +15,7 @@ from executor.run.runner import Executor
 from planner.choice.constraint import Constraint
 from planner.evidence import gathering as evidence
 from planner.prediction import tuning
+from planner.report.notes import word
 from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session
@@ -156,7 +157,7 @@ def test_drift_is_said_in_a_line_and_shown_in_gauges(
     monkeypatch.setattr("planner.service.monitoring.drift.DriftMonitor.observe", lambda *_: [found])
     opened = create_plan_service(session, plan_of(), on_drift=said.append)
     ask(opened, 0)
-    assert said == [found.sentence()]
+    assert said == [word(found.note())]
     assert dict(opened.drift.gauges()) == {}
 
 

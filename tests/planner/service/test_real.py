@@ -18,6 +18,7 @@ from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Sampling, S
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
+from planner.notes import NoteCode
 from planner.plans.plan import Plan, PlanBasis
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session
@@ -25,6 +26,7 @@ from planner.runtime.settings import SessionSettings
 from planner.service.answering.answerer import Query, QueryResult
 from planner.service.factory import PlanService, create_plan_service
 from profiling.problems.files import load_problems
+from tests.helpers.notes import of_code
 from tests.helpers.plans import plan_with
 from tests.planner.service.answering.test_planned import CLASSIFIER, entry
 
@@ -107,7 +109,7 @@ def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: PlanSer
     limits = Constraint(budget=256, max_seconds=0.25)
     [found] = ask(opened, query(3, constraint=limits, strategy=Majority(256)))
     assert found.seconds < 2
-    assert any(note.startswith("time ran out") for note in found.notes)
+    assert of_code(found.notes, NoteCode.TIME_RAN_OUT)
     assert found.ledger.policy_generated > 0
     assert found.texts[0]
 

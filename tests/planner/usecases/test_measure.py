@@ -10,7 +10,7 @@ from executor.errors import InputError
 from executor.policies.simulated import simulated_problems
 from executor.strategy import BestOfN, Greedy, Majority, key
 from planner.usecases.measure import measure
-from profiling.profiler import MEASURE
+from profiling.profiles.profiler import MEASURE
 from tests.helpers.simulated_session import SimulatedSession
 
 PROBLEMS = simulated_problems(4)

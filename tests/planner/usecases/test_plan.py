@@ -15,11 +15,13 @@ from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
+from planner.notes import NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
 from planner.usecases.plan import PlanResult, plan
 from profiling.difficulty.fitting import PROBES
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.profiler import profile, profile_spec
+from tests.helpers.notes import of_code
 
 PROBLEMS = simulated_problems(45)
 CHANCE = {p.text: (0.97, 0.3, 0.02)[i % 3] for i, p in enumerate(PROBLEMS)}
@@ -69,8 +71,9 @@ def test_it_keeps_what_every_difficulty_was_chosen_from(
 def test_how_well_it_tells_is_said(made: tuple[PlanResult, str]) -> None:
     plan, recommendations = made[0].plan, made[0].recommendations
     assert plan.classifier is not None
-    [said] = [note for note in recommendations[-1].notes if note.startswith("from 4 samples")]
-    assert f"{plan.classifier.heads[-1].quality.accuracy:.2f}" in said
+    [note] = of_code(recommendations[-1].notes, NoteCode.DIFFICULTY_ESTIMATOR)
+    assert note.whole("probes") == 4
+    assert note.number("accuracy") == plan.classifier.heads[-1].quality.accuracy
 
 
 def test_the_same_store_gives_the_same_plan(
@@ -90,5 +93,6 @@ def test_what_routing_was_decided_by_is_in_the_plan(
     assert routing is not None
     assert routing["routes"] == plan.routes
     assert routing["routed"]["accuracy"] >= routing["single"]["accuracy"]
-    [said] = [note for note in recommendations[-1].notes if note.startswith("routed: ")]
-    assert f"{routing['routed']['accuracy']:.3f} at {routing['routed']['price']:.3g}" in said
+    [note] = of_code(recommendations[-1].notes, NoteCode.ROUTED)
+    assert note.number("routed_accuracy") == routing["routed"]["accuracy"]
+    assert note.number("routed_price") == routing["routed"]["price"]

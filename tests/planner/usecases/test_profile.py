@@ -10,7 +10,7 @@ import pytest
 from executor.errors import InputError
 from executor.policies.simulated import simulated_problems
 from planner.usecases.profile import profile
-from profiling.profiler import KIND
+from profiling.profiles.profiler import KIND
 from tests.helpers.simulated_session import SimulatedSession
 
 PROBLEMS = simulated_problems(6)

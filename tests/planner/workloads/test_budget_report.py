@@ -25,17 +25,20 @@ from planner.choice.constraint import Constraint
 from planner.cli.commands import budget as command
 from planner.cli.main import build_parser
 from planner.costs.cost import TOKENS, Cost, Rates
+from planner.notes import Note, NoteCode
 from planner.plans.plan import Plan
 from planner.plans.serialization import load_plan, save_plan
+from planner.report.notes import word
 from planner.usecases.budget import to_dict
 from planner.usecases.plan import plan as make_plan
 from planner.workloads.allocation import Option, difference
 from planner.workloads.budget_report import CHOSEN, DIVIDED, EQUAL, NAMED, BudgetReport, Total
 from planner.workloads.workload import Workload
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
-from profiling.difficulty.pass_rate import classify
-from profiling.profiler import profile, profile_spec
+from profiling.pass_rate import classify
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.command import document
+from tests.helpers.notes import of_code
 
 PROBLEMS = simulated_problems(18)
 CHANCE = {problem.text: index / 17 for index, problem in enumerate(PROBLEMS)}
@@ -144,9 +147,10 @@ def test_with_all_that_the_plan_spends_nothing_is_lost_against_it(plan: Plan) ->
     made = BudgetReport.from_plan(plan, WORKLOAD, plan.rates, spend(plan, 1.0))
     steps = max(e.predicted_accuracy for kept in plan.frontier.values() for e in kept)
     assert made.divisions[DIVIDED].correct >= made.divisions[CHOSEN].correct - steps
-    assert not any("more than there is" in note for note in made.notes)
+    assert not of_code(made.notes, NoteCode.PLAN_OVER_TOTAL)
     tight = BudgetReport.from_plan(plan, WORKLOAD, plan.rates, spend(plan, 0.5))
-    assert any("the plan's own choices need" in note for note in tight.notes)
+    [over] = of_code(tight.notes, NoteCode.PLAN_OVER_TOTAL)
+    assert over.number("needed") == pytest.approx(tight.divisions[CHOSEN].spent)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +216,10 @@ def test_a_day_is_the_workload_so_many_times(plan: Plan) -> None:
             {"total": ("tokens", 1.0)},
             "--total-tokens 1: the cheapest strategies alone need",
         ),
-        ({"total": ("tokens", 0.0)}, "--total-tokens 0: must be a number above 0"),
+        ({"total": ("tokens", 0.0)}, "--total-tokens is 0; expected a number above 0"),
         ({"total": ("usd", 1.0)}, "--total-usd: nothing here has a price"),
         ({"total": ("gpu_hours", 1.0)}, "--total-gpu-hours: no throughput is measured"),
-        ({"per_day": 0.0}, "--queries-per-day 0: must be a number above 0"),
+        ({"per_day": 0.0}, "--queries-per-day is 0; expected a number above 0"),
         ({"workload": Workload({"easy": 1.0}, None, "")}, "holds shares; say of how many"),
     ],
 )
@@ -248,7 +252,7 @@ def test_a_difficulty_without_evidence_is_taken_as_all_and_said_so(plan: Plan) -
     taken = [p.option for p in made.divisions[DIVIDED].parts if p.level == "medium"]
     known = [Option.from_estimate(one, one.cost.tokens) for one in plan.frontier["all"]]
     assert taken and all(option in known for option in taken)
-    assert "the plan has no evidence on medium queries: they are taken as all" in made.notes
+    assert Note.of(NoteCode.LEVEL_WITHOUT_EVIDENCE, difficulty="medium") in made.notes
 
 
 def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
@@ -311,7 +315,7 @@ def test_a_plan_that_routes_is_divided_by_what_it_names_too(routed: Plan) -> Non
     assert by_name == pytest.approx({"easy": 80, "medium": 10, "hard": 10})
     # Who cannot tell queries apart solves less; one query may be less where queries are whole.
     assert named.correct < divided.correct + 1
-    assert any(note.startswith("as named: what is run") for note in made.notes)
+    assert Note.of(NoteCode.AS_NAMED) in made.notes
 
 
 def test_a_classifier_that_is_always_right_loses_nothing(routed: Plan) -> None:
@@ -341,19 +345,15 @@ def test_people_see_who_gets_what_by_name(routed: Plan) -> None:
 
 def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: Plan) -> None:
     limited = replace(plan, constraint=Constraint(budget=16))
-    said = "the plan keeps to budget 16: more than"
-    assert any(
-        said in n
-        for n in BudgetReport.from_plan(limited, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
-    )
-    assert not any(
-        said in n
-        for n in BudgetReport.from_plan(limited, WORKLOAD, Rates(), spend(plan, 0.5)).notes
-    )
-    assert not any(
-        "keeps to" in n
-        for n in BudgetReport.from_plan(plan, WORKLOAD, Rates(), Total("tokens", 1e12)).notes
-    )
+    plenty, code = Total("tokens", 1e12), NoteCode.PLAN_LIMIT_BINDS
+
+    def noted(one: Plan, total: Total) -> list[Note]:
+        return of_code(BudgetReport.from_plan(one, WORKLOAD, Rates(), total).notes, code)
+
+    [note] = noted(limited, plenty)
+    assert (note.text("limits"), note.text("unit")) == ("budget 16", "tokens")
+    assert not noted(limited, spend(plan, 0.5))
+    assert not noted(plan, plenty)
 
 
 # The command
@@ -395,7 +395,7 @@ def test_what_people_see_has_every_division_with_its_interval(place: Path, plan:
         assert f"{made.divisions[name].correct:,.1f} [{low:,.1f}, {high:,.1f}]" in text
     assert "divided less the same for every query: +" in text
     assert "GPU-hours: no throughput is measured" in text
-    assert all(f"note: {note}" in text for note in made.notes)
+    assert all(f"note: {word(note)}" in text for note in made.notes)
 
 
 def test_the_command_prints_one_document(place: Path, plan: Plan) -> None:

@@ -25,7 +25,7 @@ from profiling.difficulty.estimator import (
     classes,
     intervals,
 )
-from profiling.difficulty.pass_rate import Difficulty
+from profiling.pass_rate import Difficulty
 
 NAMED = ((0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8))
 QUALITY = Quality(0.4, 1.0, 0.8, 0.02, 0.9, 0.3, NAMED)

@@ -40,9 +40,9 @@ from profiling.difficulty.fitting import (
     posterior,
     quality,
 )
-from profiling.difficulty.pass_rate import Difficulty, PassRate
 from profiling.difficulty.probes import NAMES, Probes
-from profiling.profiler import ProblemProfile, profile, profile_spec, read_profile
+from profiling.pass_rate import Difficulty, PassRate
+from profiling.profiles.profiler import ProblemProfile, profile, profile_spec, read_profile
 
 # Questions whose pass@1 is known
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.difficulty.pass_rate import PassRate
 from profiling.importers.summary import clustered_share
+from profiling.pass_rate import PassRate
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60).filter(lambda c: 0 < sum(c) < len(c)))

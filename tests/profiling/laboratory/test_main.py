@@ -14,7 +14,7 @@ from executor.problem import Problem
 from executor.store.store import RunSpec, Store
 from profiling.laboratory.__main__ import _samples, main
 from profiling.laboratory.prm import PrmRecipe
-from profiling.profiler import KIND
+from profiling.profiles.profiler import KIND
 
 DATA = Path(__file__).parents[3] / "data"
 PROBLEMS = [Problem(f"p{number}", f"{number} + 1 = ?", str(number + 1)) for number in range(3)]

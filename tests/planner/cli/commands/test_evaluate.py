@@ -14,8 +14,10 @@ from executor.strategy import BeamSearch, Greedy, Majority
 from planner.cli.commands.evaluate import show
 from planner.evaluation.crossfit import held_out_arenas
 from planner.evidence.gathering import cells
+from planner.notes import Note, NoteCode
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
+from planner.report.notes import word
 from planner.usecases.evaluate import Evaluation, check_budgets, compare_plans, read_evidence
 from tests.helpers.arena import arena_of
 from tests.helpers.command import apportion
@@ -29,7 +31,7 @@ ARENA = arena_of({"easy": CHANCES, "hard": CHANCES}, {"easy": 20, "hard": 20},
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    return compare_plans([ARENA], [4, 16], 0, trials=1, notes=["a note"])
+    return compare_plans([ARENA], [4, 16], 0, trials=1, notes=[Note.of(NoteCode.HINDSIGHT_BY_LUCK)])
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def test_it_is_said_in_words(evaluation: Evaluation) -> None:
     said = console.export_text()
     assert "40 problems, 1 pairs" in said
     assert "regret at 16, mean of 2 cells" in said
-    assert "note: a note" in said
+    assert f"note: {word(Note.of(NoteCode.HINDSIGHT_BY_LUCK))}" in said
     assert "nan" not in said.lower()
 
 
@@ -73,7 +75,7 @@ def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) ->
     frame, sizes, notes = read_evidence(f"sqlite:///{tmp_path}/none.db", "lab-0.8m")
     assert set(frame["policy"]) == {"lab-0.8m"}
     assert sizes["lab-0.8m"] == 795_136
-    assert any("this project recorded" in note for note in notes)
+    assert notes == [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
     assert check_budgets(frame, None) == [4, 16, 64, 256]
 
     def fit(train: Any) -> OutcomeModel:

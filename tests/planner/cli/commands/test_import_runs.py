@@ -22,9 +22,12 @@ from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, key, to_dic
 from planner.cli.console import count
 from planner.cli.main import build_parser
 from planner.evidence import gathering as evidence
+from planner.notes import Note, NoteCode
+from planner.report.notes import word
 from profiling.importers import FORMATS, Given, graded, read, store_import
 from tests.helpers.command import ROOT, apportion, document
 from tests.helpers.foreign_runs import lines
+from tests.helpers.notes import worded
 
 SHARED = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared"))
 REAL = SHARED / "data" / "runs" / "compute-optimal-tts_qwen2.5-1.5b_math-shepherd.tar.gz"
@@ -86,10 +89,8 @@ def test_people_are_told_who_graded_and_what_nobody_counted(place: Path) -> None
     assert ended.returncode == 0
     said = " ".join(ended.stdout.split())
     assert "min step: AUC 0." in said and "within a problem 0." in said
-    assert "note: 160 records have no label and were graded by this program" in said
-    assert (
-        "note: the files do not say: cached, discarded, generated, logprob, n_tokens, prm" in said
-    )
+    assert f"note: {word(Note.of(NoteCode.GRADED_HERE, records=160))}" in said
+    assert "cached, discarded, generated, logprob, n_tokens, prm" in said
     assert said.endswith("runs in the store: 2 unchanged")
 
 
@@ -130,7 +131,8 @@ def test_the_command_line_knows_every_format() -> None:
 def test_recommend_answers_and_says_what_it_rests_on(place: Path) -> None:
     made = document(place, "recommend", "--policy", "theirs", "--prm", "r")
     assert {row["source"] for row in made["evidence"]} == {"imported"}
-    assert any("imported as study them" in note for note in made["notes"])
+    [imported] = worded(made, NoteCode.IMPORTED_STUDY)
+    assert "study them" in imported
     found = {one["strategy"]["name"]: one for one in (*made["alternatives"], made)}
     assert found["beam_search"]["cost"] == dict.fromkeys(found["beam_search"]["cost"])
     bought = found["best_of_n"]["cost"]
@@ -226,31 +228,35 @@ def test_a_benchmark_of_the_study_is_answered_from_its_own_rows(two: Path) -> No
         assert made["strategy"]["name"] == chosen
         assert {row["problems"] for row in made["evidence"]} == {problems}
         assert {row["source"] for row in made["evidence"]} == {"imported"}
-        [said] = [note for note in made["notes"] if "study them" in note]
-        assert f"study them, its runs on {benchmark} alone" in said
-        assert not any("pooled" in note for note in made["notes"])
+        note = Note.of(NoteCode.IMPORTED_STUDY, study="them", benchmark=benchmark)
+        assert word(note) in made["notes"]
+        assert not worded(made, NoteCode.BENCHMARKS_POOLED)
 
 
 def test_pooled_benchmarks_are_named(two: Path) -> None:
     made = document(two, "recommend", "--policy", "theirs")
     assert {row["problems"] for row in made["evidence"]} == {40}
-    [said] = [note for note in made["notes"] if note.startswith("pooled")]
-    assert "10 problems of AIME24 and 30 problems of MATH-500" in said
-    assert "--benchmark" in said
+    pooled = Note.of(
+        NoteCode.BENCHMARKS_POOLED, problems=(("AIME24", 10), ("MATH-500", 30))
+    )  # fmt: skip
+    assert worded(made, NoteCode.BENCHMARKS_POOLED) == [word(pooled)]
 
 
 def test_another_benchmark_is_answered_from_published_figures(two: Path) -> None:
     made = document(two, "recommend", "--policy", "theirs", "--benchmark", "AMC23")
     assert made["evidence"][-1]["source"] == "model"
-    [said] = [note for note in made["notes"] if note.startswith("not used")]
-    assert "apportion.db has runs of theirs on 40 problems" in said
+    unused = Note.of(
+        NoteCode.RUNS_NOT_USED, store="apportion.db", policy="theirs", problems=40
+    )  # fmt: skip
+    assert worded(made, NoteCode.RUNS_NOT_USED) == [word(unused)]
 
 
 def test_a_report_is_of_the_benchmark_it_is_asked_for(two: Path) -> None:
     line = ["report", "--policy", "theirs", "--benchmark", "AIME24", "--format", "json"]
     document(two, *line, "--out", "aime.json")
     said = json.loads((two / "aime.json").read_text())
-    assert "its runs on AIME24 alone" in json.dumps(said)
+    note = Note.of(NoteCode.IMPORTED_STUDY, study="them", benchmark="AIME24")
+    assert word(note) in said["sections"]["notes"]["notes"]
 
 
 # Its evidence

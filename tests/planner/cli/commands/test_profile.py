@@ -17,7 +17,7 @@ from executor.store.store import Store
 from executor.strategy import Sampling
 from planner.cli.commands.profile import show, unresolved
 from planner.usecases.profile import Profile
-from profiling.profiler import profile, profile_spec, read_profile
+from profiling.profiles.profiler import profile, profile_spec, read_profile
 
 PROBLEMS = simulated_problems(16)
 CHANCE = {p.text: (0.98, 0.3, 0.0, 0.5)[i % 4] for i, p in enumerate(PROBLEMS)}

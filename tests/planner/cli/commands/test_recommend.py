@@ -17,17 +17,28 @@ from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.cli.commands.recommend import show
+from planner.cli.console import share
+from planner.costs.missing import Lack, Missing
 from planner.costs.pricing import Pricing
+from planner.notes import Note, NoteCode
+from planner.report.notes import word
+from planner.report.wording import label
 from planner.usecases.evidence_bundle import read_evidence_bundle
 from planner.usecases.recommend import choose_from_bundle, find_candidates, to_dict
+from tests.helpers.notes import of_code
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
+# One that must be read, and one that explains.
+NOTES = (
+    Note.of(NoteCode.BUNDLED_EVIDENCE),
+    Note.of(NoteCode.BONFERRONI, confidence=0.95, strategies=2, at_least=0.975),
+)
 
 
 def asked(constraint: Constraint, level: str = "all") -> Answer:
     bundle = read_evidence_bundle("sqlite:///no-such-store.db", POLICY, PRM, None)
     answered = choose_from_bundle(bundle, POLICY, PRM, level, constraint, 20)
-    return replace(answered, notes=("a note",))
+    return replace(answered, notes=NOTES)
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +51,17 @@ def told(answered: Answer) -> Any:
     return json.loads(json.dumps(finite(to_dict(answered)), allow_nan=False))
 
 
-def words(answered: Answer) -> str:
+def words(answered: Answer, explain: bool = False) -> str:
+    """What people read; a wide console, as when it is piped."""
     console = Console(width=400)
     with console.capture() as captured:
-        show(console, answered)
+        show(console, answered, explain)
     return captured.get()
+
+
+def read(text: str) -> str:
+    """The words of a text, however it is wrapped."""
+    return " ".join(text.split())
 
 
 def test_the_front_holds_what_no_alternative_beats(told: Any) -> None:
@@ -92,10 +109,11 @@ def test_a_run_is_proposed_only_where_it_adds_to_what_the_answer_rests_on(
 ) -> None:
     """Of a policy with bundled evidence one run of one's own would take its place."""
     assert answered.buy == ()
-    assert "apportion profile" not in words(answered)
+    assert "apportion profile" not in words(answered, explain=True)
     own = replace(answered, own=True)
     assert own.buy[0].startswith("apportion profile ")
-    assert all(line in words(own) for line in own.buy)
+    joined = read(words(own, explain=True).replace("\\\n", ""))  # as a shell joins lines
+    assert all(line in joined for line in own.buy)
 
 
 def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
@@ -111,26 +129,60 @@ def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
 
 
 def test_people_read_the_answer_first(answered: Answer) -> None:
+    choice, second = answered.made.choice, answered.second
+    assert second is not None
     lines = words(answered).splitlines()
-    assert lines[0].startswith(f"{key(answered.made.choice.strategy)} for {POLICY} with {PRM}:")
-    assert lines[1].startswith("runner-up: ")
-    assert lines[2].startswith("majority vote is as accurate as the choice at no budget measured")
-    marked = [line for line in lines if " (recommended) " in line]
-    assert len(marked) == 1 and key(answered.made.choice.strategy) in marked[0]
-    assert lines[-1] == "note: a note"
+    assert lines[0] == f"{key(choice.strategy)} for {POLICY} with {PRM}"
+    assert [line.split()[0] for line in lines[1:5]] == ["budget", "accuracy", "cost", "runner-up"]
+    assert f"N = {choice.strategy.n}" in lines[1]
+    assert share(choice.predicted_accuracy, choice.interval) in lines[2]
+    assert f"{choice.cost.flops:.2e} FLOPs" in lines[3]
+    assert label(second.choice.strategy) in lines[4] and f"{second.cost_ratio:.3g}" in lines[4]
+    assert lines[5].startswith("Pareto front")
+    [marked] = [line for line in lines if "recommended" in line]
+    assert marked.startswith(f"{label(choice.strategy)} ")
+    assert "--explain" in lines[-1]
+
+
+@pytest.mark.parametrize("explain", [False, True], ids=["plain", "explained"])
+@pytest.mark.parametrize("pricing", [Pricing(), Pricing(device="h100-sxm-80gb")],
+                         ids=["FLOPs", "all costs"])  # fmt: skip
+def test_it_fits_a_terminal_of_100_columns(pricing: Pricing, explain: bool) -> None:
+    """With every cost known the table has more columns than fit: tokens are left out first."""
+    known = find_candidates("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
+                            catalog=load_catalog(), pricing=pricing)  # fmt: skip
+    answered, notes = known.choose(Constraint(target_accuracy=0.5))
+    found = replace(answered, own=True, notes=notes)
+    for columns in (400, 100):
+        console = Console(width=columns)
+        with console.capture() as captured:
+            show(console, found, explain)
+        lines = captured.get().splitlines()
+        assert max(map(len, lines)) <= 100
+        [header] = [line for line in lines if line.startswith("strategy@N")]
+        assert "FLOPs" in header and (" PRM " in header) == (pricing.device is None)
+
+
+def test_what_explains_the_answer_is_read_on_request(answered: Answer) -> None:
+    plain, explained = read(words(answered)), read(words(answered, explain=True))
+    essential, detail = map(word, NOTES)
+    details = [*map(word, answered.remarks), word(answered.measurement_note), detail]
+    assert f"note: {essential}" in plain and f"note: {essential}" in explained
+    assert all(one in explained and one not in plain for one in details)
 
 
 def test_what_is_named_beside_the_choice_is_a_row_of_the_table() -> None:
     """63 medium problems do not tell the choice from what costs a third of it."""
     answered = asked(Constraint(budget=64), "medium")
-    lines = words(answered).splitlines()
-    assert lines[2].startswith("cheaper: ")
-    rows = [line for line in lines if line.startswith("│")]
+    lines = [line.strip() for line in words(answered).splitlines()]
+    assert lines[5].startswith("cheaper ")
+    header = next(i for i, line in enumerate(lines) if line.startswith("strategy@N"))
+    rows = lines[header + 1 : header + 1 + len(answered.shown)]
+    assert [row.split("  ")[0] for row in rows] == [label(c.strategy) for c in answered.shown]
     for one, mark in ((answered.second, "runner-up"), (answered.less, "cheaper")):
         assert one is not None
-        [row] = [line for line in rows if f"({mark})" in line]
-        assert row.startswith(f"│ {key(one.choice.strategy)} ")
-    assert len(rows) == len(answered.shown)
+        [row] = [row for row in rows if row.endswith(f" {mark}")]
+        assert row.startswith(f"{label(one.choice.strategy)} ")
 
 
 def test_costs_that_are_known_of_no_row_are_no_columns(answered: Answer) -> None:
@@ -142,22 +194,23 @@ def test_costs_that_are_known_of_no_row_are_no_columns(answered: Answer) -> None
     made = replace(answered.made, choice=timed(answered.made.choice))
     told = words(replace(answered, made=made))
     assert " seconds " in told and " USD " in told and " 1.25 " in told
+    assert "1.25 s, 0.5 USD a problem" in told
 
 
 def test_what_gives_them_is_said() -> None:
     known = find_candidates("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
-                    catalog=load_catalog(), pricing=Pricing())  # fmt: skip
-    notes = known.choose(Constraint(budget=4))[1]
-    [said] = [note for note in notes if note.startswith("not known here: ")]
-    assert "seconds (" in said and "--device NAME" in said
-    assert "USD (" in said and "--usd-per-hour" in said
-    assert "FLOPs" not in said
+                            catalog=load_catalog(), pricing=Pricing())  # fmt: skip
+    notes = of_code(known.choose(Constraint(budget=4))[1], NoteCode.NOT_KNOWN_HERE)
+    assert {note.items("quantities"): note["missing"] for note in notes} == {
+        ("seconds",): Missing(Lack.THROUGHPUT), ("usd",): Missing(Lack.PRICE),
+    }  # fmt: skip
+    assert "--device NAME" in word(notes[0]) and "--usd-per-hour" in word(notes[1])
 
 
 def test_under_a_target_the_chance_to_reach_it_is_told() -> None:
     found = asked(Constraint(target_accuracy=0.5), "medium")
     assert found.made.chance is not None and found.made.chance >= 0.95
-    first = words(found).splitlines()[0]
-    assert " on medium problems: " in first
-    assert first.endswith(f"reaches the target with a chance of {found.made.chance:.1%}")
+    lines = words(found).splitlines()
+    assert lines[0].endswith(" on medium problems")
+    assert lines[3].startswith("target ") and f"{found.made.chance:.1%}" in lines[3]
     assert to_dict(found)["chance_of_target"] == found.made.chance

@@ -22,6 +22,8 @@ from executor.store.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Score, key
 from planner.cli.commands.replay import parse_k, show
 from planner.evidence.gathering import gather
+from planner.notes import Note, NoteCode
+from planner.report.notes import word
 from planner.usecases.replay import (
     Replay,
     Samples,
@@ -31,9 +33,9 @@ from planner.usecases.replay import (
     from_store,
 )
 from profiling.pools.replay import Pool
-from profiling.pools.stored import pools_of, save_pools, stored_pools
 from profiling.pools.surface import Point, ProblemPool, Surface
-from profiling.profiler import profile, profile_spec
+from profiling.profiles.pool_files import pools_of, save_pools, stored_pools
+from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.command import apportion
 from tests.helpers.command import document as document_of
 from tests.helpers.scored_store import CHANCE, POLICY, PRM, PROBLEMS, SAMPLES, fill
@@ -136,7 +138,7 @@ def test_without_a_prm_the_rules_that_need_none_are_replayed(
     samples = from_bundle(POLICY, None, grader)
     assert samples.prm is None and len(samples.pools) == len(PROBLEMS)
     assert not any(one.pool.scores for one in samples.pools)
-    assert f"no rule with a score: give --prm, one of {PRM}" in samples.notes
+    assert Note.of(NoteCode.PRM_NOT_NAMED, prms=(PRM,)) in samples.notes
     with pytest.raises(InputError, match=f"--prm x: it has not scored {POLICY}; bundled are {PRM}"):
         from_bundle(POLICY, "x", grader)
 
@@ -155,7 +157,7 @@ def test_of_several_prms_in_the_store_none_is_picked(tmp_path: Path, grader: Mat
     assert samples is not None and (samples.policy, samples.prm) == (POLICY, None)
     assert len(samples.pools) == len(PROBLEMS)
     assert not any(one.pool.scores for one in samples.pools)
-    assert samples.notes == ("no rule with a score: give --prm, one of one, other",)
+    assert samples.notes == (Note.of(NoteCode.PRM_NOT_NAMED, prms=("one", "other")),)
     named = from_store(url, None, "other", grader)
     assert named is not None and len(named.pools) == len(PROBLEMS) - 1
     assert all(one.pool.scores for one in named.pools)
@@ -201,7 +203,7 @@ def test_bundled_samples_are_replayed_and_said_to_be(
         assert bundled.generated_tokens == stored.generated_tokens
         assert math.isnan(bundled.prm_tokens) == (bundled.rule.score is not None)
     columns = show_lines(samples, surfaces[0])
-    assert any("note: from samples this project recorded" in line for line in columns)
+    assert f"note: {word(Note.of(NoteCode.BUNDLED_SAMPLES))}" in columns
 
 
 def test_many_k_are_cut_to_what_fits_a_table() -> None:

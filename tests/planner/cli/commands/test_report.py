@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from executor.store.store import Store
-from profiling.profiler import read_profile
+from profiling.profiles.profiler import read_profile
 from tests.helpers.chromium import BROWSER, Chromium
 from tests.helpers.command import apportion
 from tests.helpers.parsed_report import Page
@@ -86,7 +86,7 @@ def test_where_nothing_was_measured_published_figures_answer_each_with_its_sourc
     [
         ([], "--policy: must be given; the store knows none"),
         (["--policy", "nobody"], "policy nobody: there is no evidence on it"),
-        (["--policy", "lab-0.8m", "--budget", "0"], "budget 0: must be"),
+        (["--policy", "lab-0.8m", "--budget", "0"], "budget is 0; expected"),
         (["--policy", "lab-0.8m", "--out", "no/report.html"], "the folder no does not exist"),
         (["--policy", "lab-0.8m", "--format", "pdf"], "invalid choice: 'pdf'"),
     ],

@@ -24,6 +24,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
 from planner.costs.cost import Rates
+from planner.notes import Note, NoteCode
 from planner.plans.plan import Plan, PlanBasis
 from planner.service.answering.answerer import (
     DeadlineExceededError,
@@ -33,6 +34,7 @@ from planner.service.answering.answerer import (
 )
 from planner.service.answering.planned import PlanAnswerer
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from tests.helpers.notes import of_code
 from tests.helpers.plans import plan_with
 
 PROBES = 4
@@ -171,7 +173,7 @@ def test_a_strategy_may_be_forced(grader: MathGrader) -> None:
     assert answered.predicted_accuracy is not None
     unknown = service.ask(EASY, strategy=Majority(3))
     assert unknown.predicted_accuracy is None
-    assert "what to expect of this strategy is not known" in unknown.notes
+    assert Note.of(NoteCode.STRATEGY_NOT_PREDICTED) in unknown.notes
 
 
 def test_the_best_different_answers_come_first(grader: MathGrader) -> None:
@@ -188,7 +190,7 @@ def test_when_time_runs_out_the_vote_of_what_has_ended_is_given(grader: MathGrad
     late = service.ask(EASY, Constraint(budget=20, max_seconds=0.1), strategy=Majority(8))
     assert (late.finish, late.answer) == (("length",), None)
     assert late.texts[0].startswith("Step 1")
-    assert any(note.startswith("time ran out after 0.1 s") for note in late.notes)
+    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=0.1, ended=0) in late.notes
     check_ledger(service, answered, late)
 
 
@@ -199,7 +201,8 @@ def test_time_waited_before_is_part_of_the_time_for_the_answer(grader: MathGrade
     assert len(service.ask(EASY, limit, strategy=Majority(8)).notes) == 1  # no seconds are known
     waited = time.perf_counter() - 29.9
     late = service.ask(EASY, limit, strategy=Majority(8), arrived=waited)
-    assert any(note.startswith("time ran out after 30 s") for note in late.notes)
+    [cut] = of_code(late.notes, NoteCode.TIME_RAN_OUT)
+    assert cut.number("seconds") == 30
     with pytest.raises(DeadlineExceededError, match="before anything was written"):
         service.ask(EASY, limit, arrived=time.perf_counter() - 31)
 
@@ -257,7 +260,7 @@ def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) ->
     asyncio.run(service.answerer.ready())  # loading takes none of the question's time
     answered = service.ask(HARD, Constraint(budget=20, max_seconds=0.9), strategy=Majority(16))
     assert answered.finish == ("stop",)
-    assert any("the vote of 8 that had ended is given" in note for note in answered.notes)
+    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=0.9, ended=8) in answered.notes
     check_ledger(service, answered)
     assert 0 < answered.ledger.generated < answered.ledger.policy_generated
 
@@ -273,7 +276,7 @@ def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
     first = service.ask(EASY)  # loads the models
     answered = service.ask(HARD, Constraint(budget=20, max_seconds=1.0))
     assert answered.strategy == Majority(16)
-    assert any("the vote of 10 that had ended is given" in note for note in answered.notes)
+    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=1.0, ended=10) in answered.notes
     check_ledger(service, first, answered)
 
 
@@ -325,12 +328,13 @@ def test_probes_cut_by_a_query_s_own_limit_say_nothing_of_difficulty(grader: Mat
     short = service.ask(EASY, max_tokens=5, explain=True)
     assert short.explain["probing"]["probes"] == PROBES
     assert short.explain["estimate"] == short.explain["probing"]["by_text"]
-    assert "predicted for 400 tokens a response, not 5" in short.notes
+    assert Note.of(NoteCode.OTHER_TOKEN_LIMIT, max_tokens=400, asked=5) in short.notes
     # Long enough for all of them: they are what the plan's limit gives.
     long = service.ask(EASY, max_tokens=399, explain=True)
     assert (long.difficulty, long.explain["estimate"]["probes"]) == ("easy", PROBES)
-    assert "predicted for 400 tokens a response, not 399" in long.notes
-    assert not any("predicted for" in note for note in service.ask(EASY, max_tokens=400).notes)
+    assert Note.of(NoteCode.OTHER_TOKEN_LIMIT, max_tokens=400, asked=399) in long.notes
+    usual = service.ask(EASY, max_tokens=400)
+    assert not of_code(usual.notes, NoteCode.OTHER_TOKEN_LIMIT)
 
 
 def test_a_policy_that_is_asked_one_question_at_a_time_says_so(grader: MathGrader) -> None:

@@ -16,6 +16,7 @@ from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.store.pending import Bounds
 from executor.store.store import Store
+from planner.notes import NoteCode
 from planner.service.answering.planned import PlanAnswerer
 from planner.service.feedback import recorder
 from planner.service.feedback.recorder import FeedbackRecorder
@@ -66,7 +67,7 @@ def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
         until(lambda: served.events("ready"))
         told = client.post(PATH, json=chat(EASY.text, max_seconds=1.5, explain=True))
     assert told.status_code == 200 and told.elapsed.total_seconds() < 4.0
-    assert any("time ran out" in note for note in told.json()["apportion"][0]["notes"])
+    assert NoteCode.TIME_RAN_OUT in told.json()["apportion"][0]["note_codes"]
 
 
 def test_a_deadline_counts_from_when_the_request_came(grader: MathGrader) -> None:

@@ -14,6 +14,7 @@ from executor.policies.simulated import simulated_problems
 from executor.strategy import Majority
 from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
+from planner.notes import NoteCode
 from planner.plans.plan import Plan
 from planner.plans.reference import Cloud, Reference
 from planner.service.monitoring.drift import WINDOW, DriftMonitor, agreement_shift, mean_shift
@@ -140,7 +141,8 @@ def test_harder_questions_are_drift_of_text_and_difficulty(plan: Plan) -> None:
     ]
     assert not any(found[:-1])
     assert {"text", "difficulty"} <= {one.measure for one in found[-1]}
-    assert all("no longer looks like the plan's profile" in one.sentence() for one in found[-1])
+    assert {one.note().code for one in found[-1]} == {NoteCode.TRAFFIC_DRIFTED}
+    assert [one.note().text("measure") for one in found[-1]] == [one.measure for one in found[-1]]
     gauges = drift.gauges()
     assert gauges["text"] > 1 and gauges["difficulty"] > 1
     assert gauges["share_easy"] + gauges["share_medium"] + gauges["share_hard"] == pytest.approx(1)

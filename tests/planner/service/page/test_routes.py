@@ -15,8 +15,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from profiling.difficulty.pass_rate import LEVELS
 from profiling.difficulty.probes import Probes
+from profiling.pass_rate import LEVELS
 from tests.helpers.command import document
 from tests.helpers.page_sample import BY_LENGTH, POLICY, PRM, TRAFFIC, page_app
 from tests.helpers.parsed_report import Page
@@ -136,7 +136,10 @@ def test_what_can_be_asked_for_is_known_to_answer(client: httpx.Client) -> None:
         (PAIR | {"max_flops": "nan"}, "max-flops: "),
         (PAIR | {"max_usd": "1"}, "--max-usd: "),
         (PAIR | {"target_accuracy": "60"}, "target-accuracy: input should be less"),
-        (PAIR | {"benchmark": "no-such"}, "benchmark no-such: nothing is published"),
+        (
+            PAIR | {"benchmark": "no-such"},
+            "benchmark is no-such; expected one with",
+        ),
         (PUBLISHED | {"difficulty": "easy"}, "published figures are of whole benchmarks"),
         (PAIR | {"bugdet": "4"}, "bugdet: "),
     ],

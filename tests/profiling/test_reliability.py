@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from profiling.difficulty.pass_rate import PassRate
-from profiling.difficulty.reliability import BINS, reliability
+from profiling.pass_rate import PassRate
+from profiling.reliability import BINS, reliability
 
 SHARES = arrays(np.float64, 30, elements=st.floats(0, 1))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from profiling.arrays import Bools, Floats
-from profiling.difficulty.pass_rate import LEVEL
+from profiling.pass_rate import LEVEL
 
 BINS = 10
 

@@ -17,7 +17,7 @@ from executor.problem import problem_uid, question_id
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
-from profiling.pools.stored import (
+from profiling.profiles.pool_files import (
     load_pools,
     pools_of,
     prms_in,
@@ -28,7 +28,7 @@ from profiling.pools.stored import (
     saved_profiles,
     stored_pools,
 )
-from profiling.profiler import (
+from profiling.profiles.profiler import (
     profile,
     profile_reliability,
     profile_rewards,

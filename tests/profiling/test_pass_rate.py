@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import binom
 
-from profiling.difficulty.pass_rate import LEAST_SAMPLES, Difficulty, PassRate, classify
+from profiling.pass_rate import LEAST_SAMPLES, Difficulty, PassRate, classify
 
 rates = st.integers(1, 200).flatmap(lambda n: st.builds(PassRate, st.integers(0, n), st.just(n)))
 

@@ -17,8 +17,8 @@ from executor.run.admission import Admission
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
-from profiling.difficulty.pass_rate import LEAST_SAMPLES, PassRate
-from profiling.profiler import (
+from profiling.pass_rate import LEAST_SAMPLES, PassRate
+from profiling.profiles.profiler import (
     ProblemProfile,
     profile,
     profile_rewards,

@@ -30,9 +30,9 @@ from executor.run.runner import (
 from executor.search import Context, Response, State, sample, sample_until, score_all
 from executor.store.store import RunSpec, Store
 from executor.strategy import Score
-from profiling.difficulty.pass_rate import RESOLVED_FROM, PassRate
-from profiling.difficulty.reliability import Bin, reliability
+from profiling.pass_rate import RESOLVED_FROM, PassRate
 from profiling.pools.replay import Pool
+from profiling.reliability import Bin, reliability
 from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
 KIND = "profile"

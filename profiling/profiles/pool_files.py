@@ -19,10 +19,10 @@ from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import RunSpec, Store
-from profiling.difficulty.pass_rate import PassRate
+from profiling.pass_rate import PassRate
 from profiling.pools.replay import Pool
 from profiling.pools.surface import ProblemPool
-from profiling.profiler import CONFIDENCE, KIND, ProblemProfile
+from profiling.profiles.profiler import CONFIDENCE, KIND, ProblemProfile
 
 _REWARDS = "rewards:"
 

@@ -1,0 +1,1 @@
+"""Profiles: what sampling a policy on known problems found, and files of sample pools."""
