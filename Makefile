@@ -38,7 +38,7 @@ check: lint
 test: lint
 	$(BIN)/python -m pytest -m "not slow and not vllm" -n logical --dist worksteal --durations=10
 	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.helpers.pinned -n logical \
-		--dist loadgroup --no-loadscope-reorder --durations=10
+		--dist loadfile --no-loadscope-reorder --durations=10
 	$(BIN)/python -m pytest -m "vllm and cores and not slow"
 
 # Also asks every property test ten times as many questions.

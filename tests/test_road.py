@@ -117,7 +117,6 @@ def run_every_strategy(place: Path, policy: str, prm: str, *problems: str | Path
         assert_adds_up(run)
 
 
-@pytest.mark.xdist_group("a head")
 def test_every_strategy_runs_with_a_head_that_was_trained_for_it(tmp_path: Path) -> None:
     """The head reads the tiny policy's own hidden states."""
     trained = document(
@@ -208,7 +207,6 @@ def test_an_unknown_prm_is_one_line(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.xdist_group("a kill")
 def test_kill_9_loses_at_most_what_was_in_flight(tiny_llama: Path, tmp_path: Path) -> None:
     problems, samples = 12, 4
     arguments = [
