@@ -152,6 +152,6 @@ def test_the_examples_of_the_docs_run(
     called, recommended, answered, at_once = told
     assert called[0].startswith("Dvts(n=16")
     assert recommended[0].startswith("BeamSearch(n=16")
-    assert recommended[1].startswith("the runner-up, ")
+    assert recommended[1].startswith("runner-up: ")
     assert len(answered) == 1 and "Ledger(" in answered[0]
     assert len(at_once) == 2
