@@ -95,7 +95,9 @@ def test_a_reader_that_has_gone_is_no_error(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path: Path) -> None:
     program = (
-        "import sys, time, planner.cli.commands.replay as replay, planner.cli.main as c\n"
+        "import signal, sys, time, planner.cli.commands.replay as replay, planner.cli.main as c\n"
+        # A shell that starts the tests in the background makes them ignore the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def run(arguments, output):\n"
         "    print('running', file=sys.stderr, flush=True)\n"
         "    time.sleep(60)\n"
