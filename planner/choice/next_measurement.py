@@ -171,9 +171,7 @@ def drawn_together(
     believed = np.clip(rates + (means - rates) * (weight + seen) / weight, 0.0, 1.0)
     ends = np.unique([*believed, 1.0])
     shares = np.diff(ends, prepend=0.0)
-    further = (
-        believed >= ends[:, None]
-    )  # a strategy solves a problem if its mean reaches the common draw
+    further = believed >= ends[:, None]  # solved if the mean reaches the draw
     atoms = np.vstack([table, further[shares > 0]])
     alpha = np.concatenate([np.ones(seen), weight * shares[shares > 0]])
     counts = rng.multinomial(problems, rng.dirichlet(alpha, size=draws))
