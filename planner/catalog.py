@@ -1,7 +1,8 @@
-"""The catalog: what is known of public policies and PRMs without running them.
+"""The catalog: sizes, families and formats of public policies and PRMs.
 
-`data/catalog.toml` is the project's own. A user's entries go over it: `catalog.toml` in the user's
-configuration folder of this project, and over that the file given with `--catalog`.
+`data/catalog.toml` is the project's catalog. The entries of `catalog.toml` in the user's
+configuration folder of this project replace its entries, and those of the file given with
+`--catalog` replace both.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ _Entry = TypeVar("_Entry", "PolicyEntry", "PrmEntry")
 
 @dataclass(frozen=True, slots=True)
 class PolicyEntry:
-    """A policy.
+    """The catalog entry of a policy.
 
     Attributes:
-        name: what evidence calls it.
-        parameters: all of them.
-        family: whose data and training it shares.
-        hub: its hub id, where it was released.
-        active_parameters: those one token uses, where that is fewer.
-        template: name of its prompt template in `executor.models.templates`; None: the default one.
+        name: name of the policy in evidence.
+        parameters: number of all parameters.
+        family: name of the group of policies that share data and training.
+        hub: hub id; None if the policy is not on the hub.
+        active_parameters: number of parameters that a token uses; None if it uses all.
+        template: name of its prompt template in `executor.models.templates`; None means the default
+            template.
     """
 
     name: str
@@ -45,21 +47,21 @@ class PolicyEntry:
 
     @property
     def forwarded(self) -> int:
-        """Parameters that cost FLOPs for every token."""
+        """Number of parameters that every token uses."""
         return self.active_parameters or self.parameters
 
 
 @dataclass(frozen=True, slots=True)
 class PrmEntry:
-    """A PRM.
+    """The catalog entry of a PRM.
 
     Attributes:
-        name: what evidence calls it.
-        parameters: all of them.
-        hub: its hub id, where it was released.
-        trained_on: families of the policies whose samples taught it; empty where none is known.
-        process_bench_f1: percent, mean of ProcessBench's four parts (arXiv 2412.06559).
-        convention: module of `executor.scorers.prm` that reads its format; None: there is none.
+        name: name of the PRM in evidence.
+        parameters: number of all parameters.
+        hub: hub id; None if the PRM is not on the hub.
+        trained_on: families of the policies whose samples it was trained on; empty if not known.
+        process_bench_f1: mean F1 over ProcessBench's four parts, in percent (arXiv 2412.06559).
+        convention: module of `executor.scorers.prm` that reads its format; None if no module does.
     """
 
     name: str
@@ -72,22 +74,28 @@ class PrmEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Policies and PRMs by name; `counted` are those whose size is of a checkpoint that was run."""
+    """Policies and PRMs by name.
+
+    Attributes:
+        policies: entries of policies by name.
+        prms: entries of PRMs by name.
+        counted: names of the models whose size was counted in a checkpoint.
+    """
 
     policies: Mapping[str, PolicyEntry]
     prms: Mapping[str, PrmEntry]
     counted: frozenset[str] = frozenset()
 
     def policy(self, name: str) -> PolicyEntry | None:
-        """The policy of this name, hub id or last part of it; None where the catalog has none."""
+        """Return the policy with this name, hub id or last part of a hub id; None if not listed."""
         return _named(self.policies, name)
 
     def prm(self, name: str) -> PrmEntry | None:
-        """The PRM of this name, hub id or last part of it; None where the catalog has none."""
+        """Return the PRM with this name, hub id or last part of a hub id; None if not listed."""
         return _named(self.prms, name)
 
     def names(self, name: str) -> tuple[str, ...]:
-        """All names of a policy or PRM that evidence may have it under, the given one first."""
+        """Return all names that evidence may use for a policy or PRM, the given name first."""
         entry = self.policy(name) or self.prm(name)
         if entry is None:
             return (name,)
@@ -95,31 +103,31 @@ class Catalog:
         return tuple(dict.fromkeys((name, entry.name, hub, _folder(hub))))
 
     def parameters(self, name: str) -> int | None:
-        """Parameters that every token costs, of a policy or PRM; None where it is not known."""
+        """Return the number of parameters that every token uses; None if it is not known."""
         policy, prm = self.policy(name), self.prm(name)
         if policy is not None:
             return policy.forwarded
         return None if prm is None else prm.parameters
 
     def all_parameters(self, name: str) -> int | None:
-        """Parameters that memory must hold, of a policy or PRM; None where it is not known."""
+        """Return the number of parameters that memory holds; None if it is not known."""
         entry = self.policy(name) or self.prm(name)
         return None if entry is None else entry.parameters
 
     def with_policy(self, name: str, parameters: int) -> Catalog:
-        """The same, with the size of a policy as it was counted; one it lacks is entered."""
+        """Return a copy with the counted size of a policy; a policy that is not listed is added."""
         entry = self.policy(name) or PolicyEntry(name, parameters, family_of_its_own(name))
         policies = {**self.policies, entry.name: replace(entry, parameters=parameters)}
         return replace(self, policies=policies, counted=self.counted | {entry.name})
 
     def with_prm(self, name: str, parameters: int) -> Catalog:
-        """The same of a PRM."""
+        """Return a copy with the counted size of a PRM; a PRM that is not listed is added."""
         entry = self.prm(name) or PrmEntry(name, parameters)
         prms = {**self.prms, entry.name: replace(entry, parameters=parameters)}
         return replace(self, prms=prms, counted=self.counted | {entry.name})
 
     def hub_id(self, name: str) -> str:
-        """The hub id that a catalog name stands for; `name` itself where it is none or a folder."""
+        """Return the hub id of a catalog name; `name` itself if it has none or is a folder."""
         entry = self.policy(name) or self.prm(name)
         if entry is None or entry.hub is None or Path(name).is_dir():
             return name
@@ -127,18 +135,18 @@ class Catalog:
 
 
 def family_of_its_own(policy: str) -> str:
-    """The family of a policy that is not known to share its data and training with any other."""
+    """Return the family of a policy that shares data and training with no listed policy."""
     return f"of {policy}"
 
 
 def load_catalog(given: Path | None = None) -> Catalog:
-    """The project's catalog, with the user's entries over it.
+    """Load the project's catalog and replace its entries with those of the user.
 
     Args:
-        given: a further file, whose entries win.
+        given: a further file, whose entries replace all others; None means no such file.
 
     Raises:
-        InputError: a file that cannot be read, or an entry that is wrong; names file and key.
+        InputError: a file cannot be read, or an entry is wrong; the message names file and key.
     """
     users = Path(platformdirs.user_config_dir("apportion")) / FILE
     files = [data_folder() / FILE, *([users] if users.is_file() else []), *filter(None, [given])]
@@ -155,7 +163,7 @@ def load_catalog(given: Path | None = None) -> Catalog:
 
 
 def _process_bench() -> dict[str, float]:
-    """Published F1 of PRMs, in percent, by name."""
+    """Return the published F1 of PRMs, in percent, by name."""
     with (data_folder() / "published" / "prms.csv").open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         return {row["prm"]: float(row["value"]) for row in rows if row["item"] == "avg_f1"}
@@ -170,7 +178,7 @@ def _named(entries: Mapping[str, _Entry], name: str) -> _Entry | None:
 
 
 def _folder(hub: str) -> str:
-    """The name of a checkpoint's folder, which is what runs of others often call it."""
+    """Return the last part of a hub id, which imported runs often use as the name."""
     return hub.rpartition("/")[2]
 
 
@@ -178,7 +186,9 @@ def _read(file: Path) -> dict[str, Any]:
     record = read_toml(file, "catalog")
     for key in record:
         if key not in ("policies", "prms"):
-            raise InputError(f"catalog {file}: {key}: a catalog has the tables policies and prms")
+            raise InputError(
+                f"catalog {file}: {key} is not known; expected the tables policies and prms"
+            )
     return record
 
 
@@ -189,30 +199,34 @@ def _entries(
     kind: type[_Entry],
     needed: Iterable[str],
 ) -> dict[str, _Entry]:
-    found = {}
+    made = {}
     entries = record.get(table, {})
     if not isinstance(entries, dict):
-        raise InputError(f'catalog {file}: {table}: must be tables, as in [{table}."NAME"]')
-    known = [field.name for field in fields(kind) if field.name != "name"]
+        raise InputError(
+            f'catalog {file}: {table} is {entries!r}; expected tables [{table}."NAME"]'
+        )
+    keys = [field.name for field in fields(kind) if field.name != "name"]
     for name, given in entries.items():
         where = f'catalog {file}: {table}."{name}"'
         if not isinstance(given, dict):
-            raise InputError(f"{where}: must be a table")
+            raise InputError(f"{where} is {given!r}; expected a table")
         for key, value in given.items():
-            if key not in known:
-                raise InputError(f"{where}.{key}: no such key; there are {', '.join(known)}")
-            if wanted := _wrong(key, value):
-                raise InputError(f"{where}.{key}: {value!r}: must be {wanted}")
+            if key not in keys:
+                raise InputError(f"{where}.{key} is not known; expected one of {', '.join(keys)}")
+            if expected := _wrong(key, value):
+                raise InputError(f"{where}.{key} is {value!r}; expected {expected}")
         for key in needed:
             if key not in given:
-                raise InputError(f"{where}: lacks {key}")
-        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        found[name] = kind(name=name, **made)
-    return found
+                raise InputError(f"{where}: {key} is missing")
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in given.items()
+        }
+        made[name] = kind(name=name, **values)
+    return made
 
 
 def _wrong(key: str, value: Any) -> str | None:
-    """What a value would have to be; None where it is right."""
+    """Return a description of the expected value; None if the value is right."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if key in ("parameters", "active_parameters"):
         right = number and isinstance(value, int) and value > 0
@@ -223,14 +237,14 @@ def _wrong(key: str, value: Any) -> str | None:
         right = isinstance(value, list) and all(isinstance(one, str) for one in value)
         return None if right else "a list of names of families"
     if not isinstance(value, str) or not value:
-        return "a text that is not empty"
+        return "text that is not empty"
     if key == "convention" and value not in _conventions():
         return f"one of {', '.join(_conventions())}"
     return None
 
 
 def _conventions() -> list[str]:
-    """Modules of `executor.scorers.prm` that read formats a catalog can name."""
+    """Return the modules of `executor.scorers.prm` that a catalog can name as conventions."""
     from executor.scorers.prm import CONVENTIONS
 
     return [convention.__module__.rpartition(".")[2] for convention in CONVENTIONS]

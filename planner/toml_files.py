@@ -1,4 +1,4 @@
-"""TOML that a user wrote: read, or refused in one line."""
+"""Readers of TOML from users; a wrong file is an error of one line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from executor.errors import InputError
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """The tables of a file.
+    """Read the tables of a file.
 
     Args:
-        path: the file.
-        what: kind of file, for messages.
+        path: path of the file.
+        what: kind of the file, for messages.
 
     Raises:
-        InputError: it cannot be read, or is not TOML (the message names the line).
+        InputError: the file cannot be read or is not TOML; the message names the line.
     """
     where = f"{what} {path}"
     try:
@@ -29,7 +29,15 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """The tables of a text that lies `where`; InputError where it is not TOML."""
+    """Read the tables of a text.
+
+    Args:
+        text: the TOML text.
+        where: origin of the text, for messages.
+
+    Raises:
+        InputError: the text is not TOML; the message names the line.
+    """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

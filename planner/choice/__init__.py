@@ -1,1 +1,1 @@
-"""The choice: which strategy is best under a constraint, and what is said about it."""
+"""The choice: which strategy is best under a constraint, and the notes that explain it."""

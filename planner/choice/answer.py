@@ -1,4 +1,4 @@
-"""An answer: a recommendation with all its notes, the same wherever it is shown."""
+"""The answer of every interface: a recommendation with its notes and what is shown beside it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from profiling.pass_rate import ALL
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A recommendation with all that a reader should know of it.
+    """A recommendation with the notes and comparisons that a reader needs.
 
     Attributes:
-        policy, prm: whom it is for.
-        rows: the evidence it rests on.
-        made: the choice, what else keeps to the limits, the Pareto front, notes.
-        second: the runner-up; None: there is none.
-        why: a note on why the runner-up lost.
-        less: a cheaper choice that is nearly as good; None: there is none.
-        measurement: what more problems would be worth; None if nothing was measured.
+        policy, prm: names of the policy and of the PRM; None means no PRM.
+        rows: the evidence behind the answer.
+        made: the recommendation: choice, alternatives within the limits, Pareto front and notes.
+        second: the runner-up; None if the choice has no rival.
+        why: note on why the runner-up lost; None if there is no runner-up.
+        less: a cheaper choice that is nearly as good; None if there is none.
+        measurement: value of measuring more problems; None if nothing was measured.
         gains: efficiency gain over majority vote, by unit of budget.
-        published: figures of others, where nothing was measured (`planner.published.answer`).
-        own: whether it rests on runs of this store, which more of them add to.
-        notes: what the answer rests on, and what else a reader should know.
+        published: published figures, if nothing was measured (`planner.published.answer`).
+        own: whether the evidence is runs of this store; further runs then add to it.
+        notes: notes on the evidence, and further remarks for the reader.
     """
 
     policy: str
@@ -61,8 +61,7 @@ class Answer:
 
     @property
     def shown(self) -> tuple[StrategyEstimate, ...]:
-        """What is worth a row of a table, the cheapest first: the choice, the Pareto front, and
-        whatever else is named beside the choice."""
+        """The rows of a table, cheapest first: Pareto front, choice, runner-up, cheaper choice."""
         made = self.made
         named = [one.choice for one in (self.second, self.less) if one is not None]
         rows = [*made.pareto, made.choice, *named]
@@ -70,7 +69,7 @@ class Answer:
         return tuple(sorted(once, key=lambda one: one.price(made.cost_unit)))
 
     def marks(self, choice: StrategyEstimate) -> tuple[str, ...]:
-        """What a strategy is in this answer, in words."""
+        """Return the roles of a strategy in this answer, such as `runner-up`, as words."""
         named = (
             ("recommended", self.made.choice),
             ("runner-up", self.second and self.second.choice),
@@ -80,24 +79,28 @@ class Answer:
 
     @property
     def remarks(self) -> list[Note]:
-        """Notes on what stands beside the choice: runner-up, cheaper choice, majority vote."""
+        """Notes on the runner-up, the cheaper choice and majority vote."""
         runner_ups = [] if self.why is None else [self.why]
         cheaper = [] if self.cheaper_note is None else [self.cheaper_note]
         return [*runner_ups, *cheaper, *majority_notes(self.gains)]
 
     @property
     def cheaper_note(self) -> Note | None:
-        """A note on the cheaper choice; None: there is none."""
+        """The note on the cheaper choice; None if there is no cheaper choice."""
         return None if self.less is None else cheaper_note(self.less, self.made)
 
     @property
     def measurement_note(self) -> Note | None:
-        """A note on what more problems would be worth; None if nothing was measured."""
+        """The note on the value of more problems; None if nothing was measured."""
         return None if self.measurement is None else measurement_note(self.measurement, self.made)
 
     @property
     def buy(self) -> tuple[str, ...]:
-        """Command lines of the measurement; none where they would replace what this rests on."""
+        """Command lines of the measurement.
+
+        The tuple is empty if there is no measurement, or if the evidence is not runs of this store:
+        new runs would then replace it.
+        """
         if not self.own or self.measurement is None:
             return ()
         cells, problems = self.measurement.cells, self.measurement.problems
@@ -109,21 +112,21 @@ def explain(
     policy: str,
     prm: str | None,
     made: Recommendation,
-    found: Sequence[StrategyEstimate],
+    estimates: Sequence[StrategyEstimate],
     constraint: Constraint,
     next_problems: int = PROBLEMS,
     *,
     own: bool,
 ) -> Answer:
-    """Make the answer to which a choice belongs.
+    """Make the answer around a recommendation that rests on evidence.
 
     Args:
-        rows: the evidence of this policy and PRM.
-        policy, prm: whom it is for.
-        made: the choice, under `constraint`.
-        found: everything known, whatever it costs.
-        constraint: what it keeps to.
-        next_problems: of a measurement.
+        rows: evidence of this policy and PRM.
+        policy, prm: names of the policy and of the PRM; None means no PRM.
+        made: the recommendation under `constraint`.
+        estimates: estimates of all strategies, also of those outside the limits.
+        constraint: the constraint of the recommendation.
+        next_problems: number of problems of the proposed measurement.
         own: see `Answer`.
     """
     level = made.difficulty
@@ -136,8 +139,8 @@ def explain(
         made,
         constraint,
         measured(of_level),
-        measurement=next_measurement(made, found, constraint, of_level, next_problems),
-        gains=efficiency(made.choice, found, of_level),
+        measurement=next_measurement(made, estimates, constraint, of_level, next_problems),
+        gains=efficiency(made.choice, estimates, of_level),
         own=own,
     )
 
@@ -155,12 +158,12 @@ def of_choice(
     published: tuple[dict[str, Any], ...] = (),
     own: bool = True,
 ) -> Answer:
-    """A choice beside what else there is to choose; see `Answer`.
+    """Make the answer around a recommendation, with its runner-up and its cheaper choice.
 
     Args:
         policy, prm, rows, made, measurement, gains, published, own: as in `Answer`.
-        constraint: what the choice was made under.
-        compare: how two choices differ.
+        constraint: the constraint of the recommendation.
+        compare: function that contrasts two strategies.
     """
     second = runner_up(made, constraint, compare)
     return Answer(

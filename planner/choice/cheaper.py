@@ -1,4 +1,4 @@
-"""What is nearly as good for less: a smaller budget, or another strategy, beside the choice."""
+"""The cheaper choice: a smaller budget or another strategy that is nearly as good."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from planner.choice.paired import Compare, Contrast
 from planner.choice.recommend import Recommendation
 from planner.notes import Note, NoteCode
 
-CLOSE = 0.01  # an accuracy this much lower is nearly as good, however surely it is lower
-FAR = 0.15  # lower than that it must surely (95 %) not be: of what is hardly known that is not said
-_WORTH_SAYING = 0.75  # of the choice's cost: what saves less than a quarter is no news
+CLOSE = 0.01  # a loss of accuracy that still counts as nearly as good, however certain it is
+FAR = 0.15  # largest loss that the interval may include; this bars strategies with little evidence
+_WORTH_SAYING = 0.75  # largest share of the choice's cost: a saving below a quarter is not reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Cheaper:
     """A cheaper choice that is nearly as good.
 
     Attributes:
-        choice: the cheapest of its kind.
-        contrast: its accuracy minus that of the recommended one.
-        cost_ratio: its cost over that of the recommended one, below 1.
+        choice: the cheaper strategy.
+        contrast: its accuracy minus that of the recommended strategy.
+        cost_ratio: its cost over that of the recommended strategy, below 1.
     """
 
     choice: StrategyEstimate
@@ -31,7 +31,11 @@ class Cheaper:
     cost_ratio: float
 
     def to_dict(self, words: str) -> dict[str, Any]:
-        """Plain values, for JSON, with the wording of `cheaper_note`."""
+        """Return plain values for JSON.
+
+        Args:
+            words: `cheaper_note` in words.
+        """
         return {
             "strategy": to_dict(self.choice.strategy),
             "predicted_accuracy": self.choice.predicted_accuracy,
@@ -43,15 +47,19 @@ class Cheaper:
 
 
 def cheaper(made: Recommendation, compare: Compare) -> Cheaper | None:
-    """The cheapest alternative that is within `CLOSE` of the choice, or not told apart from it, and
-    surely not `FAR` below it.
+    """Return the cheapest alternative that is nearly as good as the choice.
 
-    None where there is none, or the choice is the cheapest that reaches a target: then less costly
-    means less sure.
+    An alternative is nearly as good if its accuracy is at most `CLOSE` lower, or if the interval of
+    the difference includes 0. The lower end of this interval must be at least -`FAR`, and the
+    alternative must save a quarter of the cost.
 
     Args:
-        made: the choice, and what else keeps to the limits.
-        compare: how two choices differ.
+        made: the recommendation: the choice and the alternatives within the limits.
+        compare: function that contrasts two strategies.
+
+    Returns:
+        None if there is no such alternative, if the choice costs nothing, or if the constraint has
+        a target accuracy: a cheaper strategy is then less likely to reach it.
     """
     limit = made.choice.price(made.cost_unit)
     if made.chance is not None or limit <= 0:
@@ -68,7 +76,7 @@ def cheaper(made: Recommendation, compare: Compare) -> Cheaper | None:
 
 
 def cheaper_note(less: Cheaper, made: Recommendation) -> Note:
-    """A note on what the cheaper choice saves, and what it may cost in accuracy."""
+    """Return the note on the saving of the cheaper choice and on its loss of accuracy."""
     contrast, (low, high) = less.contrast, less.contrast.interval
     return Note.of(
         NoteCode.CHEAPER,

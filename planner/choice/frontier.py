@@ -1,4 +1,4 @@
-"""What a plan keeps of the strategies it did not choose: those that some price could make best."""
+"""The frontier of a plan: the strategies that some price of tokens could make best."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ _T = TypeVar("_T", bound=_Costed)
 
 
 def frontier(choices: Sequence[_T]) -> tuple[_T, ...]:
-    """The choices than which no other is at least as accurate for no more tokens of any kind.
+    """Return the choices that no other choice dominates.
 
-    Whatever a token of each kind costs, in FLOPs, seconds, money or energy, the Pareto front under
-    that price is among them, as all prices are sums over tokens. Of equal choices the first stays.
+    A choice dominates another if it is at least as accurate and takes no more tokens of any kind.
+    Every cost (FLOPs, seconds, money, energy) is a weighted sum over the kinds of tokens, so the
+    Pareto front under any prices is part of the result. If choices are equal, the first is kept.
 
     Returns:
-        In rising order of accuracy.
+        The choices in rising order of accuracy.
     """
     kept = [
         one
@@ -40,7 +41,7 @@ def frontier(choices: Sequence[_T]) -> tuple[_T, ...]:
 
 
 def _as_good(one: _Costed, other: _Costed) -> bool:
-    """Whether `one` is at least as accurate, for no more tokens of any kind."""
+    """Return whether `one` is at least as accurate as `other` for no more tokens of any kind."""
     return one.predicted_accuracy >= other.predicted_accuracy and all(
         getattr(one.cost, kind) <= getattr(other.cost, kind) for kind in TOKENS
     )

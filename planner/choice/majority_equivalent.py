@@ -1,11 +1,12 @@
-"""Efficiency gain: how many times its budget majority vote takes to be as accurate.
+"""Efficiency gain: the budget majority vote needs for the same accuracy, over the other budget.
 
-As arXiv 2502.06703 counts it (Table 5; the formula is its author's, issue 11 of the paper's
-repository): the budget at which majority vote is best, over the budget at which the other curve
-reaches that accuracy, budgets between two measured ones by linear interpolation. Where a curve
-never reaches the accuracy, or does at its very first budget, the gain is a bound.
+The definition is that of arXiv 2502.06703 (Table 5; its author states the formula in issue 11 of
+the paper's repository): the budget at which majority vote is most accurate, over the budget at
+which the other curve reaches that accuracy. Accuracies between two measured budgets are
+interpolated linearly. If a curve never reaches the accuracy, or reaches it at its smallest budget,
+the gain is a bound.
 
-Curves rise: what a budget reaches is the best of all budgets up to it.
+Curves are monotone: the accuracy of a budget is the highest accuracy of all budgets up to it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from profiling.arrays import Floats
 
 Sides = NDArray[np.int8]
 _DRAWS = 1000
-_RELATIONS = ("=", ">", "<")  # of `Gain`, the surest first
+_RELATIONS = ("=", ">", "<")  # relations of `Gain`, from exact to bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,10 @@ class Gain:
     """A ratio of budgets.
 
     Attributes:
-        gain: the ratio, or what it is at least (`>`) or at most (`<`).
+        gain: the ratio, or a lower (`>`) or upper (`<`) bound of it.
         relation: `=`, `>` or `<`.
-        interval: 90 %, over problems; infinite at the end that no measured budget bounds.
+        interval: 90 % interval over problems; the upper end is infinite if no measured budget
+            bounds it.
     """
 
     gain: float
@@ -51,16 +53,17 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Efficiency:
-    """What is gained over majority vote, in one unit of budget.
+    """Efficiency gains over majority vote, in one unit of budget.
 
     Attributes:
-        of_choice: the budget at which majority is as accurate as the choice, over the choice's.
-        at_majority_best: as the paper has it: the budget at which majority is best, over the budget
-            at which the best of all other strategies is as accurate.
-        best_accuracy: what majority reaches at best, as measured.
-        best_budget: the budget at which it does.
-        others_budget: that at which the best of all others does; where `at_majority_best` is a
-            bound, the end of what was measured.
+        of_choice: the budget at which majority is as accurate as the choice, over the budget of the
+            choice.
+        at_majority_best: the gain of the paper: the budget at which majority is most accurate, over
+            the budget at which the best other strategy is as accurate.
+        best_accuracy: highest measured accuracy of majority.
+        best_budget: the budget at which majority reaches `best_accuracy`.
+        others_budget: the budget at which the best other strategy reaches `best_accuracy`; if
+            `at_majority_best` is a bound, the smallest or largest measured budget.
     """
 
     of_choice: Gain
@@ -84,32 +87,36 @@ class Efficiency:
 
 def efficiency(
     choice: StrategyEstimate,
-    found: Sequence[StrategyEstimate],
+    estimates: Sequence[StrategyEstimate],
     rows: pd.DataFrame,
     *,
     random_state: int = 0,
 ) -> dict[str, Efficiency]:
-    """Gains over majority vote, by unit; empty where it is the choice, or was not measured.
+    """Return the efficiency gains over majority vote, by unit of budget.
 
-    Accuracies are those measured, on the same problems for all strategies, and intervals are those
-    of resampling these problems; without such rows they are draws from the posteriors. Which of the
-    others is best at a budget is decided on the same problems, which flatters them a little.
+    Accuracies are measured on the problems that all strategies share, and intervals come from
+    resampling these problems. If too few problems are shared, accuracies come from the posteriors
+    and intervals from draws of them. The best other strategy at a budget is chosen on the problems
+    that also measure it, so its accuracy is slightly too high.
 
     Args:
-        choice: what is recommended; one of `found`.
-        found: everything known of this policy, PRM and difficulty, whatever it costs.
-        rows: the evidence it rests on.
-        random_state: of the resampling.
+        choice: the recommended strategy; one of `estimates`.
+        estimates: estimates of all strategies for this policy, PRM and difficulty, at any cost.
+        rows: the evidence behind the estimates.
+        random_state: seed of the resampling.
+
+    Returns:
+        Gains by unit; empty if the choice is majority vote or if majority vote was not measured.
     """
-    plain = np.array([isinstance(cell.strategy, Majority) for cell in found])
-    at = next(i for i, cell in enumerate(found) if cell.strategy == choice.strategy)
+    plain = np.array([isinstance(cell.strategy, Majority) for cell in estimates])
+    at = next(i for i, cell in enumerate(estimates) if cell.strategy == choice.strategy)
     if not plain.any() or plain[at]:
         return {}
-    accuracy = _accuracies(found, rows, random_state)
-    price = cost_unit(found)
+    accuracy = _accuracies(estimates, rows, random_state)
+    price = cost_unit(estimates)
     units = {
-        "generations": np.array([float(cell.generations) for cell in found]),
-        price: np.array([cell.price(price) for cell in found]),
+        "generations": np.array([float(cell.generations) for cell in estimates]),
+        price: np.array([cell.price(price) for cell in estimates]),
     }
     made = {}
     for unit, budgets in units.items():
@@ -120,7 +127,7 @@ def efficiency(
         equal, side = reached_at(*majority, accuracy[:, at])
         best_at, _ = reached_at(*majority, majority[1].max(axis=1))
         needed, other_side = reached_at(*others, majority[1].max(axis=1))
-        # Others that never get there need more than they were given: the gain is smaller.
+        # If the others never reach the accuracy, they need a larger budget: the gain is smaller.
         made[unit] = Efficiency(
             of_choice=_gain(equal / budgets[at], side),
             at_majority_best=_gain(best_at / needed, -other_side),
@@ -131,21 +138,27 @@ def efficiency(
     return made
 
 
-def _accuracies(found: Sequence[StrategyEstimate], rows: pd.DataFrame, random_state: int) -> Floats:
-    """Shape `(1 + draws, strategies)`: as measured first, then as it might have come out."""
+def _accuracies(
+    estimates: Sequence[StrategyEstimate], rows: pd.DataFrame, random_state: int
+) -> Floats:
+    """Return the measured accuracies, then resampled ones; shape `(1 + draws, strategies)`."""
     rng = np.random.default_rng(random_state)
-    outcomes = paired_accuracies(rows, [cell.strategy for cell in found])
+    outcomes = paired_accuracies(rows, [cell.strategy for cell in estimates])
     if (problems := len(outcomes)) >= MIN_SHARED:
         counts = rng.multinomial(problems, np.full(problems, 1 / problems), size=_DRAWS)
         drawn = counts @ outcomes / problems
         return np.vstack([outcomes.mean(axis=0), drawn])
-    a, b = np.array([cell.beta for cell in found]).T
-    return np.vstack([a / (a + b), rng.beta(a, b, size=(_DRAWS, len(found)))])
+    a, b = np.array([cell.beta for cell in estimates]).T
+    return np.vstack([a / (a + b), rng.beta(a, b, size=(_DRAWS, len(estimates)))])
 
 
 def _gain(ratios: Floats, sides: Sides) -> Gain:
-    """The first is the estimate, the others its draws; a draw that is a bound may lie anywhere
-    beyond it."""
+    """Return the gain with its interval; a draw that is a bound may lie anywhere beyond it.
+
+    Args:
+        ratios: the estimate, then its draws, shape `(1 + draws,)`.
+        sides: 0 for an exact ratio, 1 for a lower and -1 for an upper bound, shape `(1 + draws,)`.
+    """
     low = np.where(sides[1:] < 0, 0.0, ratios[1:])
     high = np.where(sides[1:] > 0, np.inf, ratios[1:])
     tail = (1 - LEVEL) / 2
@@ -157,16 +170,18 @@ def _gain(ratios: Floats, sides: Sides) -> Gain:
 
 
 def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Floats, Sides]:
-    """The budget at which rising curves reach an accuracy, by linear interpolation.
+    """Return the budget at which each curve reaches an accuracy, by linear interpolation.
 
     Args:
-        budgets: shape `(points,)`, in any order; of equal ones the most accurate point counts.
-        accuracy: shape `(draws, points)`.
-        target: shape `(draws,)`.
+        budgets: budgets of the points, shape `(points,)`, in any order; if budgets are equal, the
+            most accurate point counts.
+        accuracy: accuracies of the points, shape `(draws, points)`.
+        target: the accuracy to reach, shape `(draws,)`.
 
     Returns:
-        Two of shape `(draws,)`: the budget, and how it is meant: 0 as it is; -1: reached at the
-        smallest budget already, which is returned; 1: never reached, the largest is returned.
+        The budget and its side, each of shape `(draws,)`. The side is 0 if the budget is exact, -1
+        if the curve is above the target at the smallest budget (which is returned), and 1 if it
+        never reaches the target (the largest budget is returned).
     """
     order = np.argsort(budgets, kind="stable")
     grid, first = np.unique(budgets[order], return_index=True)
@@ -187,9 +202,9 @@ def reached_at(budgets: Floats, accuracy: Floats, target: Floats) -> tuple[Float
 
 
 def majority_notes(gains: Mapping[str, Efficiency]) -> list[Note]:
-    """Notes on the gain over majority vote, one a relation, all units of budget in one.
+    """Return notes on the gain over majority vote: one per relation, for all units of budget.
 
-    A bound that leaves open which of the two takes more is left out.
+    A bound that does not decide which of the two needs the larger budget is left out.
     """
     if not gains:
         return []
@@ -219,7 +234,7 @@ def majority_notes(gains: Mapping[str, Efficiency]) -> list[Note]:
 def _together(
     gains: Mapping[str, Gain], relation: str
 ) -> tuple[tuple[str, float, float, float], ...]:
-    """Gains of one relation: unit, gain, and both ends of its interval."""
+    """Return unit, gain, and both ends of the interval, for the gains of one relation."""
     return tuple(
         (unit, gain.gain, *gain.interval)
         for unit, gain in gains.items()
@@ -228,7 +243,7 @@ def _together(
 
 
 def _tells(gain: Gain) -> bool:
-    """Whether it says which of the two takes more: "more than 0.25 times" does not."""
+    """Return whether the gain decides which budget is larger; "more than 0.25" does not."""
     match gain.relation:
         case ">":
             return gain.gain > 1

@@ -1,4 +1,4 @@
-"""What running strategies on more problems takes: one profile's pool, live runs, and commands."""
+"""The commands and the cost of a measurement: one profile for all pooled strategies, live runs."""
 
 from __future__ import annotations
 
@@ -11,32 +11,43 @@ from planner.choice.estimate import StrategyEstimate
 
 
 def pooled(cell: StrategyEstimate) -> bool:
-    """Whether one profile's samples say what the strategy would have answered.
+    """Return whether the samples of a profile can replay the strategy.
 
-    They do for every smaller budget, score and vote; not for a strategy that only ever ran live.
+    A pool replays majority and best-of-N for every budget up to its size, every score and every
+    vote. A strategy with live runs only is run live again.
     """
     return isinstance(cell.strategy, Majority | BestOfN) and cell.sources != "measured"
 
 
 def whole_cost(cells: Sequence[StrategyEstimate], problems: int) -> dict[str, float | None]:
-    """What so many problems cost with every strategy, by name; None where one is not known.
+    """Return the cost of running all strategies on `problems` problems.
 
-    Of strategies that a pool answers for the dearest pays for all; live runs each pay their own.
+    Pooled strategies share one profile, so the most expensive one counts alone; the costs of live
+    runs add up.
+
+    Args:
+        cells: the strategies, with the cost of one problem.
+        problems: number of problems.
+
+    Returns:
+        Costs by field of `Cost`; None if a strategy's cost is not known.
     """
-    found: dict[str, float | None] = {}
+    totals: dict[str, float | None] = {}
     for name in cells[0].cost.to_dict():
         pool, live = [0.0], [0.0]
         for cell in cells:
             value = cell.cost.to_dict()[name]
             (pool if pooled(cell) else live).append(math.nan if value is None else value)
         total = (math.nan if any(map(math.isnan, pool)) else max(pool)) + sum(live)
-        found[name] = total * problems if math.isfinite(total) else None
-    return found
+        totals[name] = total * problems if math.isfinite(total) else None
+    return totals
 
 
 def bought(cells: Sequence[StrategyEstimate]) -> tuple[int, tuple[str, ...]]:
-    """The samples a problem of the profile (0: no profile), and the names of the live runs, one a
-    run."""
+    """Return the samples per problem of the profile, and the strategy name of each live run.
+
+    The number of samples is 0 if the measurement needs no profile.
+    """
     pool = [cell.strategy.n for cell in cells if pooled(cell)]
     return max(pool, default=0), tuple(c.strategy.name for c in cells if not pooled(c))
 
@@ -44,9 +55,15 @@ def bought(cells: Sequence[StrategyEstimate]) -> tuple[int, tuple[str, ...]]:
 def commands(
     cells: Sequence[StrategyEstimate], problems: int, policy: str, prm: str | None, difficulty: str
 ) -> tuple[str, ...]:
-    """The command lines that buy them: one of the pool, then one a kind of live strategy.
+    """Return the command lines of a measurement: the profile, then one per kind of live strategy.
 
-    The file of problems is the user's; it must be the same in all.
+    The problems file is the user's own, and all commands must use the same one.
+
+    Args:
+        cells: the strategies to run.
+        problems: number of problems.
+        policy, prm: names of the policy and of the PRM; None means no PRM.
+        difficulty: difficulty of the problems, or `all`; it names the problems file.
     """
     file = "problems.jsonl" if difficulty == "all" else f"{difficulty}.jsonl"
     shared = ["--problems", file, "--limit", str(problems), "--policy", policy]
@@ -71,7 +88,7 @@ def commands(
 
 
 def _kind(strategy: Strategy) -> tuple[str, ...]:
-    """Its name and its options but for the budget, as words of a command line."""
+    """Return the strategy's name and options, without the budget, as words of a command line."""
     options = [
         word
         for option, value in to_dict(strategy).items()

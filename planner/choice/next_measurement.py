@@ -1,17 +1,17 @@
-"""What would change the answer: the value of measuring more problems before choosing.
+"""The next measurement: the value of measuring more problems before the choice.
 
-Preposterior analysis (Raiffa and Schlaifer, Applied Statistical Decision Theory, 1961): what all
-strategies do on m more problems is drawn from what is known; each draw gives other posteriors, and
-the rule in force then chooses. Only problems that all strategies were run on count, so a
-measurement is of all of them.
+The method is preposterior analysis (Raiffa and Schlaifer, Applied Statistical Decision Theory,
+1961). The outcomes of all strategies on m more problems are drawn from their predictive
+distribution; each draw gives new posteriors, and the rule in force chooses again. Strategies are
+compared on shared problems only, so a measurement runs all strategies.
 
-Strategies that meet the same problems go together: what is hard for one is hard for others, and two
-that always answer alike cannot be told apart at any price. So whole problems are drawn, each with
-the accuracies of all strategies on it, from a Dirichlet posterior over the problems seen (the
-Bayesian bootstrap: Rubin 1981, Annals of Statistics 9(1)), with what was believed before them as
-further problems that are solved by all strategies believed good enough for one common draw
-(Ferguson 1973, Annals of Statistics 1(2)). Of one strategy that is right or wrong this is its
-Beta-binomial, exactly.
+Outcomes of strategies on the same problem are correlated: a problem that is hard for one is hard
+for others, and no measurement separates two strategies that always agree. Whole problems are
+therefore drawn, each with the accuracies of all strategies on it, from a Dirichlet posterior over
+the measured problems (the Bayesian bootstrap: Rubin 1981, Annals of Statistics 9(1)). The prior
+adds further problems; a strategy solves one of them if its mean exceeds a uniform draw that all
+strategies share (Ferguson 1973, Annals of Statistics 1(2)). For a single strategy with outcomes of
+0 and 1 the result is exactly its beta-binomial distribution.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ Floats = NDArray[np.float64]
 PROBLEMS = 50
 DRAWS = 2000
 _STEPS = 200
-_DIGITS = 9  # sums of equal accuracies are equal, whatever their last bits
+_DIGITS = 9  # removes rounding errors, so that sums of equal accuracies are equal
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What running all strategies on the same further problems is expected to be worth.
+    """The expected value of running all strategies on the same further problems.
 
     Attributes:
-        cells: what would be run, with what is known of it now.
-        problems: how many more.
-        chance: probability that something else is chosen afterwards.
-        gain: expected accuracy of the most accurate strategy afterwards, minus that of today's: the
-            expected value of sample information (never negative).
-        saving: expected cost a problem of what is chosen today minus that of what is chosen
-            afterwards, in the unit that costs are compared by; negative where dearer ones are.
-        cost: of all of it, by name as in `Cost`; None where it is not known.
-        together: whether problems were drawn whole; else no problems are shared, and strategies
-            are taken as independent.
+        cells: the strategies to run, with their present estimates.
+        problems: number of further problems.
+        chance: probability that the choice changes.
+        gain: expected accuracy of the strategy that is then most accurate, minus that of the
+            present one: the expected value of sample information (never negative).
+        saving: expected cost per problem of the present choice minus that of the later choice, in
+            the unit of the recommendation; negative if the later choice is expected to cost more.
+        cost: cost of the measurement, by field of `Cost`; None if it is not known.
+        together: whether whole problems were drawn; if not, no problems are shared, and the
+            strategies are taken as independent.
     """
 
     cells: tuple[StrategyEstimate, ...]
@@ -68,7 +68,7 @@ class Measurement:
     together: bool
 
     def to_dict(self, commands: Sequence[str]) -> dict[str, Any]:
-        """Plain values, for JSON, with the command lines that buy it."""
+        """Return plain values for JSON, with the command lines of the measurement."""
         return {
             "strategies": [to_dict(cell.strategy) for cell in self.cells],
             "problems": self.problems,
@@ -83,7 +83,7 @@ class Measurement:
 
 def next_measurement(
     made: Recommendation,
-    found: Sequence[StrategyEstimate],
+    estimates: Sequence[StrategyEstimate],
     constraint: Constraint,
     rows: pd.DataFrame,
     problems: int = PROBLEMS,
@@ -91,23 +91,24 @@ def next_measurement(
     draws: int = DRAWS,
     random_state: int = 0,
 ) -> Measurement:
-    """What `problems` more with every strategy are worth.
+    """Estimate the value of running every strategy on `problems` further problems.
 
     Args:
-        made: the choice, and what else keeps to the limits: what is chosen from.
-        found: everything known of this policy, PRM and difficulty: what must be run.
-        constraint: what the choice was made under.
-        rows: the evidence it rests on, of its difficulty.
-        problems: how many more, of the same kind as those measured.
-        draws: of what may come; a chance has a standard error of at most 1 / (2 sqrt(draws)).
-        random_state: of the draws.
+        made: the recommendation; its choice and alternatives are what the rule chooses from.
+        estimates: estimates of all strategies for this policy, PRM and difficulty; all are run.
+        constraint: the constraint of the recommendation.
+        rows: the evidence behind the recommendation, of its difficulty.
+        problems: number of further problems, of the same kind as the measured ones.
+        draws: number of simulated measurements; a probability has a standard error of at most
+            1 / (2 sqrt(draws)).
+        random_state: seed of the draws.
 
     Raises:
-        InputError: fewer than one problem.
+        InputError: `problems` is below 1.
     """
     if problems < 1:
         raise InputError(f"next-problems is {problems}; expected a whole number of at least 1")
-    cells = [made.choice, *made.alternatives]  # the first is chosen today
+    cells = [made.choice, *made.alternatives]  # the first is the present choice
     prices = np.array([cell.price(made.cost_unit) for cell in cells])
     a, b = np.array([cell.beta for cell in cells]).T
     table = paired_accuracies(rows, [cell.strategy for cell in cells])
@@ -128,15 +129,16 @@ def next_measurement(
     else:
         sure = _chances(a, b, worth, right, problems, target)
         picks = cheapest_sure(then, sure, prices, constraint.confidence)
-    # What is best today is expected to stay as good as it is: a difference of equal draws.
+    # The present best has the same expected accuracy before and after; the difference is taken
+    # within each draw, which cancels noise.
     gains = then.max(axis=1) - then[:, np.argmax(a / (a + b))]
     return Measurement(
-        tuple(found),
+        tuple(estimates),
         problems,
         chance=float(np.mean(picks != 0)),
         gain=float(gains.mean()),
         saving=float(np.mean(prices[0] - prices[picks])),
-        cost=whole_cost(found, problems),
+        cost=whole_cost(estimates, problems),
         together=together,
     )
 
@@ -149,25 +151,27 @@ def drawn_together(
     draws: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """Right answers of every strategy on so many more problems, each drawn whole.
+    """Draw the number of correct answers of every strategy, problem by problem.
 
     Args:
-        table: accuracies on the problems seen, shape `(seen, strategies)`.
-        means: what is believed of each strategy now; what is drawn has these expectations.
-        priors: how many problems weigh as much as what was believed of each before. A problem is
-            the same for all, so the largest counts, and its problems are drawn towards those seen
-            for the others.
-        problems, draws, rng: how much is drawn.
+        table: accuracies on the measured problems, shape `(seen, strategies)`.
+        means: posterior mean of each strategy, shape `(strategies,)`; the draws have these means.
+        priors: weight of each strategy's prior in problems, shape `(strategies,)`. A drawn problem
+            is common to all strategies, so the largest weight is used; the prior means of the other
+            strategies move toward their measured accuracies.
+        problems: number of further problems.
+        draws: number of draws.
+        rng: generator of the draws.
 
     Returns:
-        Shape `(draws, strategies)`.
+        Correct answers, shape `(draws, strategies)`.
     """
     seen, weight = len(table), priors.max()
     rates = table.mean(axis=0)
     believed = np.clip(rates + (means - rates) * (weight + seen) / weight, 0.0, 1.0)
     ends = np.unique([*believed, 1.0])
     shares = np.diff(ends, prepend=0.0)
-    further = believed >= ends[:, None]  # a common draw up to each end
+    further = believed >= ends[:, None]  # solved if the mean reaches the draw
     atoms = np.vstack([table, further[shares > 0]])
     alpha = np.concatenate([np.ones(seen), weight * shares[shares > 0]])
     counts = rng.multinomial(problems, rng.dirichlet(alpha, size=draws))
@@ -177,26 +181,29 @@ def drawn_together(
 def _chances(
     a: Floats, b: Floats, worth: Floats, right: Floats, problems: int, target: float
 ) -> Floats:
-    """P(accuracy >= target) once so many answers are right, shape `(draws, strategies)`.
+    """Return P(accuracy >= target) given the drawn outcomes, shape `(draws, strategies)`.
 
-    Exact on a grid, which holds all whole numbers of at most `_STEPS` problems; straight between.
+    Values are exact on a grid and interpolated linearly between its points. The grid has every
+    whole number of correct answers if `problems` is at most `_STEPS`.
     """
     steps = problems * (_STEPS // problems) or _STEPS
     grid = np.linspace(0, problems, steps + 1)
     gained, lost = worth * grid[:, None], worth * (problems - grid[:, None])
     table = probability_above(a + gained, b + lost, target)
     columns = zip(right.T, table.T, strict=True)
-    return np.column_stack([np.interp(got, grid, known) for got, known in columns])
+    return np.column_stack([np.interp(drawn, grid, exact) for drawn, exact in columns])
 
 
 def measurement_note(one: Measurement, made: Recommendation) -> Note:
-    """A note on what would change the answer; `planner.choice.measurement_commands.commands` gives
-    the command lines."""
+    """Return the note on the value of a measurement.
+
+    `planner.choice.measurement_commands.commands` gives its command lines.
+    """
     if one.chance == 0:
         return Note.of(NoteCode.MEASUREMENT_CHANGES_NOTHING, problems=one.problems)
     samples, live = bought(one.cells)
     parts = one.cost["generated_tokens"], one.cost["prm_tokens"]
-    known = [part for part in parts if part is not None]
+    counts = [part for part in parts if part is not None]
     return Note.of(
         NoteCode.MEASUREMENT_MAY_CHANGE,
         problems=one.problems,
@@ -207,5 +214,5 @@ def measurement_note(one: Measurement, made: Recommendation) -> Note:
         gain=one.gain,
         saving=one.saving / made.choice.price(made.cost_unit),
         unit=made.cost_unit,
-        tokens=sum(known) if len(known) == len(parts) else None,
+        tokens=sum(counts) if len(counts) == len(parts) else None,
     )

@@ -1,4 +1,4 @@
-"""How two choices differ in accuracy: the difference, its error, and what both rest on."""
+"""The contrast of two strategies: their difference in accuracy, its error, and its source."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from profiling.arrays import Floats
 class ComparedBy(StrEnum):
     """The source of a difference's error."""
 
-    PROBLEMS = "problems"  # problems that both strategies were run on, paired
-    POSTERIORS = "posteriors"  # the posteriors of both, taken as independent
+    PROBLEMS = "problems"  # paired outcomes on the problems that both strategies were run on
+    POSTERIORS = "posteriors"  # the two posteriors, taken as independent
     FIGURES = "figures"  # the joint prediction from published figures
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Accuracy of one choice minus that of another.
+    """Accuracy of one strategy minus that of another.
 
     Attributes:
-        difference: of the predicted accuracies.
-        error: its standard error.
-        better: probability that the first is truly the more accurate one.
-        paired: problems both were run on, if `error` is taken from them; else 0.
+        difference: difference of the predicted accuracies.
+        error: standard error of the difference.
+        better: probability that the first strategy is the more accurate one.
+        paired: number of problems that both were run on, if they give `error`; else 0.
         basis: the source of `error` and `better`.
     """
 
@@ -49,18 +49,18 @@ class Contrast:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """90 % interval of the difference, normal."""
+        """Normal 90 % interval of the difference."""
         reach = NormalDist().inv_cdf(0.5 + LEVEL / 2) * self.error
         return max(-1.0, self.difference - reach), min(1.0, self.difference + reach)
 
     @property
     def told_apart(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         low, high = self.interval
         return low > 0 or high < 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {
             "difference": self.difference,
             "difference_interval": list(self.interval),
@@ -69,16 +69,18 @@ class Contrast:
         }
 
 
-# Of the first choice against the second.
+# A function that returns the contrast of its first argument with its second.
 Compare = Callable[[StrategyEstimate, StrategyEstimate], Contrast]
 
 
 def measured(rows: pd.DataFrame) -> Compare:
-    """Compares by the problems that both were run on, where they are enough; else by independent
-    posteriors.
+    """Return a function that contrasts strategies by measured outcomes.
+
+    The function pairs the problems that both strategies were run on. If there are fewer than
+    `MIN_SHARED`, it takes the two posteriors as independent.
 
     Args:
-        rows: the evidence that all choices rest on, of their difficulty.
+        rows: the evidence behind all estimates, of their difficulty.
     """
     by_problem = rows.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
 
@@ -93,8 +95,8 @@ def measured(rows: pd.DataFrame) -> Compare:
                 0,
                 ComparedBy.POSTERIORS,
             )
-        # The posteriors say where the difference lies, and the shared problems how far it may be
-        # off: what is hard for both is in neither's favour.
+        # The posteriors give the difference and the paired problems its error: a problem that is
+        # hard for both strategies does not add to the error.
         error = paired_moments(paired)[1]
         better = float(ndtr(difference / error))
         return Contrast(difference, error, better, len(paired), ComparedBy.PROBLEMS)
@@ -103,7 +105,7 @@ def measured(rows: pd.DataFrame) -> Compare:
 
 
 def _paired(by_problem: pd.DataFrame, one: Strategy, other: Strategy) -> Floats:
-    """Accuracy of one strategy minus that of another, a number a problem both were run on."""
+    """Return the accuracy of `one` minus that of `other`, shape `(problems of both,)`."""
     first, second = key(one), key(other)
     if not {first, second} <= set(by_problem.columns):
         return np.empty(0)

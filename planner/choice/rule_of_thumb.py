@@ -1,10 +1,9 @@
 """The rule of thumb of arXiv 2502.06703: a strategy by the policy's size and the difficulty.
 
-Two accounts of it are public and differ in one case, easy problems for policies below 7B: the
-authors' reply in their code's issue tracker (compute-optimal-tts, issue 4, 2025-02-17) has beam
-search there, their paper (Sec. 4.3, on its Fig. 8) says that best-of-N is better. The reply states
-what they ran for MATH-500 and is the account used unless the other is asked for. What both say of
-AIME24 alone is left out.
+Two public accounts of the rule differ for easy problems and policies below 7B. The authors' reply
+in the issue tracker of their code (compute-optimal-tts, issue 4, 2025-02-17) names beam search;
+their paper (Sec. 4.3, on its Fig. 8) names best-of-N. The reply describes the authors' runs on
+MATH-500 and is the default here. Statements about AIME24 alone are left out of both.
 """
 
 from __future__ import annotations
@@ -14,13 +13,14 @@ from enum import StrEnum
 from executor.strategy import BeamSearch, BestOfN, Dvts, Strategy
 from profiling.pass_rate import Difficulty
 
-# Parameters: below, and from there on. Sizes are nominal: models called 32B have up to 32.8e9, and
-# those called 7B, 7.6e9; the next larger ones that the rule was made with have 70e9.
+# Limits in parameters: a policy is small below the first and large from the second on. Model names
+# round: a 32B model has up to 32.8e9 parameters and a 7B model 7.6e9. The next larger policy that
+# the rule was derived from has 70e9.
 SMALL, LARGE = 7e9, 33e9
 
 
 class Account(StrEnum):
-    """Where the rule was read."""
+    """The public account of the rule."""
 
     REPLY = "reply"
     PAPER = "paper"
@@ -29,12 +29,18 @@ class Account(StrEnum):
 def rule_of_thumb(
     parameters: float, difficulty: str, n: int, account: Account = Account.REPLY
 ) -> Strategy:
-    """The strategy for a policy of so many parameters, at budget `n`.
+    """Return the strategy that the rule names for a policy and a difficulty.
 
-    Scores, votes and widths are this project's defaults: the rule names none.
+    Scores, votes and widths are this project's defaults, because the rule names none.
+
+    Args:
+        parameters: number of parameters of the policy.
+        difficulty: difficulty of the problem.
+        n: budget in generations.
+        account: the account of the rule.
 
     Raises:
-        InputError: the strategy has no such budget (searches: multiples of their width).
+        InputError: the strategy cannot have this budget (a search needs a multiple of its width).
     """
     easy, hard = difficulty == Difficulty.EASY, difficulty == Difficulty.HARD
     if parameters >= LARGE or (parameters < SMALL and easy and account is Account.PAPER):

@@ -1,7 +1,7 @@
-"""The rule a choice is made by, for one state of knowledge or many at once.
+"""The two rules of choice: the most accurate strategy, or the cheapest that is sure enough.
 
-`recommend` asks it what to choose; `next_measurement` asks what would be chosen after outcomes that
-are not known yet. Both must mean the same rule.
+Each rule takes many states of knowledge at once. `recommend` applies it to the present posteriors
+and `next_measurement` to simulated ones, so both apply the same rule.
 """
 
 from __future__ import annotations
@@ -14,32 +14,37 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", float, Floats)
 
-# Accuracies this close are the same for all that is known; then the cheaper one is chosen.
+# If accuracies differ by no more than this, the cheaper strategy is chosen.
 INDIFFERENCE = 0.005
-# Prices this close, in proportion, are equal: they are sums in whatever order.
+# Relative rounding error of a price: prices that differ by no more are equal.
 _ROUNDING = 1e-9
 
 
 def most_accurate(means: Floats, prices: Floats) -> NDArray[np.intp]:
-    """The cheapest of those within `INDIFFERENCE` of the highest mean.
+    """Return the cheapest strategy within `INDIFFERENCE` of the highest mean.
 
     Args:
-        means: shape `(states, strategies)`, predicted accuracies; -inf is never chosen.
-        prices: shape `(strategies,)`, or of `means`, in one unit.
+        means: predicted accuracies, shape `(states, strategies)`; -inf is never chosen.
+        prices: prices in one unit, shape `(strategies,)` or the shape of `means`.
 
     Returns:
-        Shape `(states,)`: which strategy; of equally cheap ones the most accurate, then the first.
+        Indices of strategies, shape `(states,)`. If prices are equal, the most accurate strategy is
+        chosen, then the first.
     """
     near = means >= means.max(axis=1, keepdims=True) - INDIFFERENCE
     return _cheapest(near, means, prices)
 
 
 def sure_enough(confidence: float, strategies: Number) -> Number:
-    """How sure of a target one strategy must be where one of several is chosen for being so.
+    """Return the probability of the target that a strategy must have to be chosen for it.
 
-    Of many that fall short a few look sure by chance, and these are chosen. By Bonferroni's
-    inequality the chance that any of m does is at most m times that of one: each may miss with a
-    chance of (1 - confidence) / m, whatever problems they share.
+    If many strategies miss the target, some look sure by chance, and the rule would choose one of
+    them. By Bonferroni's inequality the chance that any of m misses is at most m times that of one,
+    so each may miss with probability (1 - confidence) / m, also if they share problems.
+
+    Args:
+        confidence: required probability that the chosen strategy reaches the target.
+        strategies: m, the number of strategies to choose from; a float or an array.
     """
     return 1 - (1 - confidence) / strategies
 
@@ -51,17 +56,17 @@ def cheapest_sure(
     confidence: float,
     allowed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.intp]:
-    """The cheapest that is sure enough to reach a target, see `sure_enough`, else the surest.
+    """Return the cheapest strategy that is sure enough to reach a target (`sure_enough`).
 
     Args:
-        means, prices: as of `most_accurate`.
-        chances: shape `(states, strategies)`, P(accuracy >= target).
-        confidence: that what is chosen reaches it.
-        allowed: of the same shape, what may be chosen; all of them by default.
+        means, prices: see `most_accurate`.
+        chances: P(accuracy >= target), shape `(states, strategies)`.
+        confidence: required probability that the chosen strategy reaches the target.
+        allowed: whether a strategy may be chosen, shape of `chances`; None means that all may.
 
     Returns:
-        Shape `(states,)`: which strategy; of equally sure ones (where none is sure enough) the most
-        accurate.
+        Indices of strategies, shape `(states,)`. If no strategy is sure enough, the surest is
+        chosen, and of equally sure ones the most accurate.
     """
     if allowed is None:
         allowed = np.ones(chances.shape, dtype=np.bool_)
@@ -74,7 +79,7 @@ def cheapest_sure(
 
 
 def _cheapest(eligible: NDArray[np.bool_], means: Floats, prices: Floats) -> NDArray[np.intp]:
-    """The cheapest eligible one of each row; of equally cheap ones the most accurate."""
+    """Return the cheapest eligible strategy of each row; of equal prices, the most accurate."""
     prices = np.where(eligible, prices, np.inf)
     tied = eligible & (prices <= prices.min(axis=1, keepdims=True) * (1 + _ROUNDING))
     return np.asarray(np.argmax(np.where(tied, means, -np.inf), axis=1))

@@ -16,13 +16,13 @@ from planner.notes import Note, NoteCode
 
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
-    """The second choice beside the first.
+    """The best rival of the choice.
 
     Attributes:
-        choice: what would be chosen if there were nothing of the first one's kind.
-        contrast: its accuracy minus that of the first.
-        cost_ratio: its cost over that of the first; None where the first costs nothing.
-        chance: P(accuracy >= target); None where there is no target.
+        choice: the strategy that the rule chooses from the rivals of the first choice.
+        contrast: its accuracy minus that of the first choice.
+        cost_ratio: its cost over that of the first choice; None if the first costs nothing.
+        chance: P(accuracy >= target); None if the constraint has no target.
     """
 
     choice: StrategyEstimate
@@ -31,7 +31,7 @@ class RunnerUp:
     chance: float | None
 
     def to_dict(self, why: str) -> dict[str, Any]:
-        """Plain values, for JSON, with the reason in words."""
+        """Return plain values for JSON, with the reason in words."""
         return {
             "strategy": to_dict(self.choice.strategy),
             "predicted_accuracy": self.choice.predicted_accuracy,
@@ -44,12 +44,12 @@ class RunnerUp:
 
 
 def runner_up(made: Recommendation, constraint: Constraint, compare: Compare) -> RunnerUp | None:
-    """The second choice; None where there is no other, or only variants of the first.
+    """Return the runner-up; None if all alternatives are variants of the choice, or there are none.
 
     Args:
-        made: the choice, and what else keeps to the limits.
-        constraint: what it was made under.
-        compare: how two choices differ.
+        made: the recommendation: the choice and the alternatives within the limits.
+        constraint: the constraint of the recommendation.
+        compare: function that contrasts two strategies.
     """
     others = _rivals(made)
     if not others:
@@ -66,9 +66,9 @@ def runner_up(made: Recommendation, constraint: Constraint, compare: Compare) ->
 
 
 def _rivals(made: Recommendation) -> list[StrategyEstimate]:
-    """Strategies of another kind; where there are none, those of another budget or width.
+    """Return the alternatives of another kind; if there are none, those of another budget or width.
 
-    What differs in how rewards or votes are counted alone is a variant of the choice, not a rival.
+    A strategy that differs from the choice in score or vote alone is a variant, not a rival.
     """
     first = made.choice.strategy
     kinds = [one for one in made.alternatives if one.strategy.name != first.name]
@@ -76,13 +76,13 @@ def _rivals(made: Recommendation) -> list[StrategyEstimate]:
 
 
 def _run(strategy: Strategy) -> dict[str, Any]:
-    """What is run, whatever is then made of its rewards and answers."""
+    """Return the options of a strategy without score and vote, which do not change its run."""
     options = to_dict(strategy)
     return {name: value for name, value in options.items() if name not in ("score", "vote")}
 
 
 def runner_up_note(second: RunnerUp, made: Recommendation, constraint: Constraint) -> Note:
-    """A note on why the runner-up lost."""
+    """Return the note on why the runner-up lost."""
     named = {
         "strategy": key(second.choice.strategy),
         "cost_ratio": second.cost_ratio,

@@ -1,6 +1,6 @@
-"""The gain of a PRM's votes over plain ones, so that a recommendation can name a PRM that hurts.
+"""The gain of PRM-weighted votes over plain ones, so that a recommendation can name a bad PRM.
 
-Evidence rows have no rewards, but a vote weighted by a PRM and a plain one on the same problems.
+Evidence rows hold no rewards, but they hold the weighted and the plain vote on the same problems.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from executor.strategy import BestOfN, Majority, Score, key
 from planner.notes import Note, NoteCode
 from profiling.scorers.rewards import VOTES_AT, Estimate, Verdict, mean_over_problems, verdict_of
 
-LEAST_PROBLEMS = 10  # on fewer, resampling problems says nothing of how they vary
+LEAST_PROBLEMS = 10  # with fewer, resampling does not estimate the variance over problems
 
 
 @dataclass(frozen=True, slots=True)
 class VoteGain:
-    """Accuracy of a vote weighted by last-step rewards minus a plain one's, paired by problem."""
+    """Accuracy of the vote weighted by last-step rewards minus that of the plain vote.
+
+    Attributes:
+        difference: mean difference over problems, with its interval.
+        samples: budget of either vote.
+        problems: number of problems that have both votes.
+    """
 
     difference: Estimate
     samples: int
@@ -27,18 +33,19 @@ class VoteGain:
 
     @property
     def verdict(self) -> Verdict:
-        """As far as votes alone show it."""
+        """The verdict on the PRM that the votes alone support."""
         return verdict_of(None, self.difference)
 
 
 def vote_gain(rows: pd.DataFrame, prm: str | None) -> VoteGain | None:
-    """The difference at the budget nearest to `VOTES_AT` that both votes have evidence of.
-
-    None where there is no such budget, or too few problems that have both.
+    """Return the gain at the budget nearest to `VOTES_AT` at which both votes have evidence.
 
     Args:
-        rows: evidence on a policy and its PRM, see `planner.evidence.comparable.for_pair`.
-        prm: the PRM's name.
+        rows: evidence of a policy and its PRM (`planner.evidence.comparable.for_pair`).
+        prm: name of the PRM; None means no PRM.
+
+    Returns:
+        None without a PRM, or if no budget has `LEAST_PROBLEMS` problems with both votes.
     """
     if prm is None:
         return None
@@ -56,12 +63,12 @@ def vote_gain(rows: pd.DataFrame, prm: str | None) -> VoteGain | None:
 
 
 def vote_note(difference: Estimate, samples: int, prm: str) -> Note:
-    """A note on whether a vote weighted by a PRM beats a plain one.
+    """Return the note on whether the vote weighted by a PRM beats the plain one.
 
     Args:
         difference: accuracy of the weighted vote minus that of the plain one.
-        samples: of either vote.
-        prm: the PRM's name.
+        samples: budget of either vote.
+        prm: name of the PRM.
     """
     return Note.of(
         NoteCode.VOTE_GAIN,

@@ -8,15 +8,15 @@ from executor.strategy import key
 from planner.choice.estimate import StrategyEstimate
 from planner.notes import Note, NoteCode
 
-_WORTH_A_NOTE = 0.01  # of accuracy
+_WORTH_A_NOTE = 0.01  # least shift of an accuracy that is reported
 
 
 def shrinkage_notes(choice: StrategyEstimate, rows: pd.DataFrame) -> list[Note]:
-    """A note if a prediction differs by a point or more from the strategy's own outcomes.
+    """Return a note if a prediction is a point or more away from the strategy's own outcomes.
 
     Args:
-        choice: with its posterior and the weight of its prior.
-        rows: the evidence it rests on, of its difficulty.
+        choice: the strategy, with its posterior and the weight of its prior.
+        rows: the evidence behind the estimate, of its difficulty.
     """
     own = rows[rows["strategy"] == key(choice.strategy)].groupby("problem")["accuracy"].mean()
     if own.empty or not choice.prior_weight:

@@ -1,4 +1,4 @@
-"""A transformer's shape: what its attention costs beside its parameters."""
+"""The shape of a transformer, which gives the cost of its attention and the size of its cache."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from executor.models.checkpoint import read_config
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes that a model's configuration states.
+    """Sizes from a model's configuration.
 
     Attributes:
-        layers: attention layers.
-        attention_width: heads x their width; of most models the hidden size.
-        kv_width: key-value heads x their width, less where heads share keys.
+        layers: number of attention layers.
+        attention_width: number of heads x width of a head; for most models the hidden size.
+        kv_width: number of key-value heads x width of a head; smaller if heads share keys.
     """
 
     layers: int
@@ -26,7 +26,7 @@ class Shape:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Shape | None:
-        """From a `config.json`; None where it does not say (or says it in another way)."""
+        """Read a shape from a `config.json`; None if the usual keys are missing."""
         layers, heads = config.get("num_hidden_layers"), config.get("num_attention_heads")
         hidden = config.get("hidden_size")
         if not all(isinstance(size, int) and size > 0 for size in (layers, heads, hidden)):
@@ -38,19 +38,20 @@ class Shape:
 
     @classmethod
     def bundled(cls, name: str) -> Shape | None:
-        """Of a model that this project ships; None for any other."""
+        """Return the shape of a model that this project ships; None for any other model."""
         folder = data_folder() / "models" / name
         return cls.of(read_config(str(folder))) if folder.is_dir() else None
 
     def attention_flops(self, context: float) -> float:
-        """FLOPs of attention for one token of a sequence of `context` tokens, on average.
+        """Return the mean FLOPs of attention per token of a sequence of `context` tokens.
 
-        2 x layers x width x context (Kaplan et al., arXiv 2001.08361, Table 1). One token costs
-        4 x layers x width for each token it looks at (two products, a multiplication and an
-        addition each, as in arXiv 2407.21787, Sec. 2.3); on average it looks at half of them.
+        The value is 2 x layers x width x context (Kaplan et al., arXiv 2001.08361, Table 1). A
+        token costs 4 x layers x width for each token it attends to (two products of a
+        multiplication and an addition each, as in arXiv 2407.21787, Sec. 2.3), and on average it
+        attends to half of the sequence.
         """
         return 2.0 * self.layers * self.attention_width * context
 
     def kv_bytes(self, bytes_per_value: float) -> float:
-        """Bytes of the key-value cache a token: a key and a value in every layer."""
+        """Return the bytes of the key-value cache per token: a key and a value in every layer."""
         return 2.0 * self.layers * self.kv_width * bytes_per_value

@@ -1,4 +1,4 @@
-"""What a day's queries need: engines so that they are busy for no more than a given share of it."""
+"""Capacity: the engines that a day's queries need if a given share of their time may be busy."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """Engines that stand ready all day.
+    """Engines that are available all day.
 
     Attributes:
-        load: the share of the time that they may be busy at most.
-        engines: the fewest for that: ceil(busy seconds of a day / (load x seconds of a day)).
-        devices: of all engines.
-        utilisation: the share of the time that they are then busy; at most `load`.
-        gpu_hours: of devices, a day, idle ones included.
-        usd: a day; by the hour idle hours are paid for, by the token they are not.
-        wait_seconds: a query waits so long on average before an engine takes it up: M/M/c, each
-            engine one server that ends a query in its mean engine time (Erlang's C formula).
+        load: largest share of the time that engines may be busy.
+        engines: least number of engines: ceil(busy seconds per day / (load x seconds per day)).
+        devices: number of devices of all engines.
+        utilisation: share of the time that these engines are busy; at most `load`.
+        gpu_hours: device hours per day, idle hours included.
+        usd: USD per day; prices by the hour include idle hours, prices by the token do not. None if
+            it is not known.
+        wait_seconds: mean seconds before an engine starts a query, by Erlang's C formula: an M/M/c
+            queue whose servers are engines and whose service time is the mean engine time.
     """
 
     load: float
@@ -39,18 +40,18 @@ class Provision:
     wait_seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
+        """Return plain numbers for JSON."""
         return asdict(self)
 
 
 def provision(day: Cost, queries: float, load: float, rates: Rates) -> Provision | None:
-    """Engines for a day's work; None where its seconds are not known.
+    """Return the engines for a day's queries; None if their seconds are not known.
 
     Args:
         day: cost of all queries of a day.
-        queries: how many; they come at random times, at the same rate all day.
-        load: in (0, 1).
-        rates: what the day was priced by.
+        queries: number of queries per day; they arrive at random, at one rate all day.
+        load: largest share of the time that engines may be busy, in (0, 1).
+        rates: the rates that gave `day`.
     """
     if day.seconds is None:
         return None
@@ -68,10 +69,14 @@ def provision(day: Cost, queries: float, load: float, rates: Rates) -> Provision
 
 
 def erlang_c(servers: int, offered: float) -> float:
-    """P(all servers are busy) when a query comes: M/M/c, `offered` < `servers` in Erlang.
+    """Return P(all servers are busy) at the arrival of a query in an M/M/c queue.
 
-    By the recursion of Erlang's B formula, which does not overflow: B(0) = 1,
+    The recursion of Erlang's B formula does not overflow: B(0) = 1,
     B(k) = a B(k-1) / (k + a B(k-1)); C = B / (1 - (a/c)(1 - B)).
+
+    Args:
+        servers: c, the number of servers.
+        offered: a, the offered load in Erlang, below `servers`.
     """
     blocked = 1.0
     for k in range(1, servers + 1):

@@ -1,8 +1,8 @@
-"""What tokens cost: FLOPs as the literature counts them, seconds, money and energy.
+"""The cost of tokens: FLOPs as the literature counts them, seconds, money and energy.
 
-Seconds are an engine's time at full load, not how long one problem waits: as measured here, or by
-the roofline of a device (`planner.costs.roofline`). Money is a host's price for tokens, or seconds
-by the hour; energy is seconds at the devices' full power.
+Seconds are engine time at full load, not the latency of one problem; they are measured, or follow
+from the roofline of a device (`planner.costs.roofline`). Money is a host's price for tokens, or the
+hourly price of the engine time. Energy is the engine time at the full power of the devices.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from planner.costs.roofline import Roofline
 from planner.notes import Note, NoteCode
 
 SECONDS_PER_HOUR = 3600.0
-# What `Rates.price` takes, in its order: columns of evidence and fields of `Cost`.
+# Columns of evidence and fields of `Cost`, in the order of the arguments of `Rates.price`.
 TOKENS = (
     "generated_tokens", "prompt_tokens", "prm_tokens", "cached_tokens", "prm_cached_tokens",
 )  # fmt: skip
@@ -27,18 +27,18 @@ TOKENS = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Expected cost of one problem; None where it is not known, for tokens NaN.
+    """Expected cost of one problem; an unknown cost is None, an unknown token count NaN.
 
     Attributes:
-        generated_tokens: all tokens the policy generates, dropped ones included.
-        prompt_tokens: policy prompt tokens forwarded.
-        prm_tokens: tokens the PRM forwards.
+        generated_tokens: tokens that the policy generates, including discarded ones.
+        prompt_tokens: prompt tokens that the policy forwards.
+        prm_tokens: tokens that the PRM forwards.
         flops: floating-point operations of both models.
         seconds: engine time.
-        usd: money.
-        kwh: energy of the devices.
-        cached_tokens, prm_cached_tokens: prompt tokens that the prefix caches spared: no FLOPs and
-            no seconds, but hosts bill them.
+        usd: money in USD.
+        kwh: energy of the devices in kWh.
+        cached_tokens, prm_cached_tokens: prompt tokens from the prefix caches; they take no FLOPs
+            and no seconds, but hosts bill them.
     """
 
     generated_tokens: float
@@ -57,15 +57,15 @@ class Cost:
         return self.generated_tokens + self.prompt_tokens + self.prm_tokens
 
     def to_dict(self) -> dict[str, float | None]:
-        """Plain numbers, for JSON."""
+        """Return plain numbers for JSON."""
         return {name: getattr(self, name) for name in Cost.__dataclass_fields__}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Cost:
-        """Read what `to_dict` wrote; a number of tokens that is None becomes NaN.
+        """Read a record of `to_dict`; a token count of None becomes NaN.
 
         Raises:
-            TypeError: a field that no cost has, one that is missing, or one that is no number.
+            TypeError: a field is unknown, missing, or not a number.
         """
         read: dict[str, Any] = {
             name: value if value is None else _number(value) for name, value in record.items()
@@ -75,38 +75,44 @@ class Cost:
 
 
 def forward_flops(parameters: float, tokens: float, attention: float = 0.0) -> float:
-    """FLOPs of forwarding tokens: 2 x parameters each (Kaplan et al., arXiv 2001.08361, Sec. 2.1).
+    """Return the FLOPs of forwarding tokens: 2 x parameters per token.
+
+    The formula is that of Kaplan et al., arXiv 2001.08361, Sec. 2.1.
 
     Args:
-        parameters: of a model that uses all of them for every token.
-        tokens: forwarded, not spared by a cache.
-        attention: FLOPs of attention a token (`Shape.attention_flops`); the literature leaves
-            them out, as they are few while the context is short beside the model's width.
+        parameters: number of parameters that every token uses.
+        tokens: number of forwarded tokens, without those from a cache.
+        attention: FLOPs of attention per token (`Shape.attention_flops`). The literature leaves
+            them out, because they are few if the context is short relative to the model's width.
     """
     return (2.0 * parameters + attention) * tokens
 
 
 def training_flops(parameters: float, tokens: float) -> float:
-    """FLOPs of training on tokens: 6 x parameters each, the backward pass counted twice (same)."""
+    """Return the FLOPs of training on tokens: 6 x parameters per token.
+
+    The backward pass counts twice as much as the forward pass (Kaplan et al., see `forward_flops`).
+    """
     return 6.0 * parameters * tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What one token costs here; None where it is not known.
+    """The rates that turn tokens into costs; None if a rate is not known.
 
     Attributes:
-        policy_parameters, prm_parameters: those that every token costs.
-        policy_weights: all of the policy's, where a token uses only some (a mixture of experts):
-            memory holds them, and decoding a batch reads them; None: `policy_parameters`.
-        tokens_per_second, prm_tokens_per_second: measured: generated tokens, and tokens the PRM
-            forwards, a second of their engines (`planner.costs.throughput`).
+        policy_parameters, prm_parameters: number of parameters that every token uses.
+        policy_weights: number of all parameters of the policy, if a token uses only some (a mixture
+            of experts): memory holds all, and decoding a batch reads all. None means
+            `policy_parameters`.
+        tokens_per_second, prm_tokens_per_second: measured tokens per engine second: those that the
+            policy generates and those that the PRM forwards (`planner.costs.throughput`).
         usd_per_hour: price of the machine, or of one device of the roofline.
         watts: power of the machine, or of one device of the roofline.
-        roofline: where nothing was measured, or another device is asked about.
-        policy_shape, prm_shape: for attention and key-value caches.
-        context: tokens of a whole sequence, to count attention in FLOPs; None: not counted.
-        policy_price, prm_price: a host's prices; money is then theirs and not the hour's.
+        roofline: source of seconds instead of the measured throughput; None means measured.
+        policy_shape, prm_shape: shapes of the models, for attention and key-value caches.
+        context: tokens of a whole sequence, for the FLOPs of attention; None leaves attention out.
+        policy_price, prm_price: a host's prices by the token; they replace the price by the hour.
     """
 
     policy_parameters: int | None = None
@@ -125,12 +131,12 @@ class Rates:
 
     @property
     def held(self) -> int | None:
-        """Parameters of the policy that memory holds."""
+        """Number of parameters of the policy that memory holds."""
         return self.policy_weights or self.policy_parameters
 
     @property
     def devices(self) -> int:
-        """Devices of one engine."""
+        """Number of devices of one engine."""
         return 1 if self.roofline is None else self.roofline.devices
 
     def price(
@@ -141,16 +147,22 @@ class Rates:
         cached: float = 0.0,
         prm_cached: float = 0.0,
     ) -> Cost:
-        """The cost of so many tokens.
+        """Return the cost of token counts.
 
-        Tokens that a prefix cache spared cost no FLOPs and no seconds; hosts bill them.
+        Tokens from a prefix cache take no FLOPs and no seconds, but hosts bill them.
+
+        Args:
+            generated: tokens that the policy generates.
+            prompt: prompt tokens that the policy forwards.
+            prm: tokens that the PRM forwards.
+            cached, prm_cached: prompt tokens from the prefix caches.
         """
         return self.reprice(
             Cost(generated, prompt, prm, cached_tokens=cached, prm_cached_tokens=prm_cached)
         )
 
     def reprice(self, cost: Cost) -> Cost:
-        """What the tokens of `cost` cost here."""
+        """Return the cost of the tokens of `cost` under these rates."""
         seconds = self._seconds(cost)
         hours = None if seconds is None else seconds / SECONDS_PER_HOUR * self.devices
         kwh = None if hours is None or self.watts is None else hours * self.watts / 1000
@@ -206,11 +218,11 @@ class Rates:
         return usd + self.prm_price.usd(cost.prm_tokens, cost.prm_cached_tokens, 0.0)
 
     def missing(self, quantity: str, *, scored: bool) -> Missing | None:
-        """What is missing to know `flops`, `seconds`, `usd` or `kwh`; None: nothing.
+        """Return the first rate that a cost lacks; None if the cost can be computed.
 
         Args:
-            quantity: a field of `Cost`.
-            scored: whether strategies that need the PRM are asked about.
+            quantity: `flops`, `seconds`, `usd` or `kwh`.
+            scored: whether the cost includes strategies that need the PRM.
         """
         if quantity == "flops":
             return self._missing_size(scored) or self._missing_shape(scored)
@@ -253,11 +265,11 @@ class Rates:
         return None
 
     def notes(self) -> list[Note]:
-        """Notes on what seconds and money rest on if they were not measured."""
-        found = []
+        """Return notes on the sources of seconds and money that were not measured."""
+        notes = []
         if self.roofline is not None:
             device, assumed = self.roofline.device, self.roofline.assumptions
-            found.append(
+            notes.append(
                 Note.of(
                     NoteCode.SECONDS_BY_ROOFLINE, device=device.name, devices=self.roofline.devices,
                     mfu=assumed.mfu, mbu=assumed.mbu, batch=assumed.batch,
@@ -265,7 +277,7 @@ class Rates:
                 )
             )  # fmt: skip
             if self.usd_per_hour is not None and self.usd_per_hour == device.usd_per_hour:
-                found.append(
+                notes.append(
                     Note.of(
                         NoteCode.PRICE_BY_HOUR, usd=self.usd_per_hour, source=device.price_source,
                         date=device.price_date,
@@ -273,8 +285,8 @@ class Rates:
                 )  # fmt: skip
         elif self.tokens_per_second and self.prm_parameters and not self.prm_tokens_per_second:
             lack = Missing(Lack.PRM_THROUGHPUT)
-            found.append(Note.of(NoteCode.PRM_SECONDS_UNKNOWN, missing=lack))
-        found += [
+            notes.append(Note.of(NoteCode.PRM_SECONDS_UNKNOWN, missing=lack))
+        notes += [
             Note.of(
                 NoteCode.PRICE_BY_TOKEN, model=price.name, input=price.input, output=price.output,
                 source=price.source, date=price.date,
@@ -282,18 +294,18 @@ class Rates:
             for price in (self.policy_price, self.prm_price)
             if price is not None
         ]  # fmt: skip
-        return found
+        return notes
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a plan."""
+        """Return plain values for a plan file."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Rates:
-        """Read what `to_dict` wrote.
+        """Read a record of `to_dict`.
 
         Raises:
-            LookupError, TypeError: a field that no rates have, or a value of another kind.
+            LookupError, TypeError: a field is unknown, or a value has the wrong type.
         """
         read: dict[str, Callable[[Any], Any]] = {
             "roofline": Roofline.from_dict,

@@ -1,4 +1,4 @@
-"""What runs have noted in their store of the models they loaded, and what a token then costs."""
+"""Rates from the models that the runs of a store loaded."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ _MODEL = "model/"
 
 
 def note_model(store: Store, name: str, parameters: int, shape: Shape | None) -> None:
-    """Keep what a checkpoint says of itself."""
+    """Store the size and the shape of a checkpoint.
+
+    Args:
+        store: the store of the run.
+        name: name of the model.
+        parameters: number of parameters of the checkpoint.
+        shape: its shape; None if it is not known.
+    """
     record = {"parameters": parameters, "shape": None if shape is None else asdict(shape)}
     store.put_artefact(_MODEL + name, b"", record)
 
 
 def size(store: Store, name: str) -> int | None:
-    """Parameters that were counted in a checkpoint; None where none of this name was loaded."""
-    known = store.artefact(_MODEL + name)
-    return None if known is None else int(known[1]["parameters"])
+    """Return the counted parameters of a model; None if no run of the store has loaded it."""
+    artefact = store.artefact(_MODEL + name)
+    return None if artefact is None else int(artefact[1]["parameters"])
 
 
 def rates(store: Store, policy: str, prm: str | None, catalog: Catalog) -> Rates:
-    """What a token costs, from what runs in this store have noted.
+    """Return the rates of a policy and a PRM from the runs of a store.
 
-    The catalog says the sizes of models that no run has loaded. A checkpoint's parameters are
-    taken for what a token costs and for what memory holds both.
+    The catalog gives the sizes of models that no run has loaded. The parameters of a checkpoint
+    count both as those that a token uses and as those that memory holds.
     """
     policy_speed, prm_speed = throughput.speeds(throughput.read(store, policy), prm)
     counted, scorer = size(store, policy), None if prm is None else size(store, prm)
@@ -45,6 +52,6 @@ def rates(store: Store, policy: str, prm: str | None, catalog: Catalog) -> Rates
 
 
 def _shape(store: Store, name: str) -> Shape | None:
-    known = store.artefact(_MODEL + name)
-    found = None if known is None else known[1].get("shape")
-    return None if found is None else Shape(**found)
+    artefact = store.artefact(_MODEL + name)
+    shape = None if artefact is None else artefact[1].get("shape")
+    return None if shape is None else Shape(**shape)

@@ -1,6 +1,6 @@
-"""What is missing to know a cost: a code, and one line of it for refusals.
+"""Reasons why a cost is not known: a code, and one line for people.
 
-Refusals quote the line, and so does `planner.report.notes`, which words the notes.
+Error messages quote the line, and so does `planner.report.notes`, which words the notes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Lack(StrEnum):
-    """What is missing; the values are stable."""
+    """The rate or count that a cost lacks; the values are stable."""
 
     POLICY_SIZE = "policy_size"
     PRM_SIZE = "prm_size"
@@ -46,11 +46,12 @@ _LINES = {
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What is missing to know a cost; `str` gives one line with the fix.
+    """The reason why a cost is not known; `str` gives one line with the fix.
 
     Attributes:
-        lack: what is missing.
-        kinds: the uncounted tokens, fields of `planner.costs.cost.Cost`; for `TOKEN_COUNTS` alone.
+        lack: the missing rate or count.
+        kinds: kinds of tokens without a count, as fields of `planner.costs.cost.Cost`; used by
+            `TOKEN_COUNTS` alone.
     """
 
     lack: Lack

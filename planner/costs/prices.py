@@ -1,4 +1,4 @@
-"""Devices, prices and assumptions, as `data/prices.toml` and the user's own file hold them."""
+"""Devices, prices and assumptions, read from `data/prices.toml` and the user's own file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _T = TypeVar("_T", "Device", "TokenPrice", "Assumptions")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device by its data sheet.
+    """A device with the figures of its data sheet.
 
     Attributes:
-        name: as `--device` takes it.
+        name: value of the option `--device`.
         tflops: dense peak in the number format of the weights, 1e12 FLOP/s.
         tb_per_second: memory bandwidth, 1e12 bytes/s.
-        memory_gb: 1e9 bytes.
-        watts: of the board, at most.
-        usd_per_hour: price of one; None where none is stated.
-        date, source: of the figures.
-        price_date, price_source: of the price.
+        memory_gb: memory, 1e9 bytes.
+        watts: maximum power of the board.
+        usd_per_hour: price of one device per hour; None if it is not known.
+        date, source: date and source of the figures.
+        price_date, price_source: date and source of the price.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class TokenPrice:
-    """What a host bills, in USD per million tokens.
+    """Prices of a host, in USD per million tokens.
 
     Attributes:
-        name: of the model.
-        input, output: prompt tokens, generated tokens.
-        cached: prompt tokens that the host's cache spared; None: billed as any other.
-        date, source: of the price.
+        name: name of the model.
+        input, output: price of prompt tokens and price of generated tokens.
+        cached: price of prompt tokens from the host's cache; None means the price `input`.
+        date, source: date and source of the prices.
     """
 
     name: str
@@ -61,20 +61,20 @@ class TokenPrice:
     source: str = ""
 
     def usd(self, prompt: float, cached: float, generated: float) -> float:
-        """The bill for so many tokens."""
+        """Return the bill in USD for numbers of prompt, cached and generated tokens."""
         spared = self.input if self.cached is None else self.cached
         return (prompt * self.input + cached * spared + generated * self.output) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What a roofline needs and no data sheet says.
+    """Inputs of a roofline that no data sheet gives.
 
     Attributes:
-        mfu, mbu: shares of peak FLOP/s and of peak bandwidth that are reached.
-        batch: sequences an engine decodes at once.
+        mfu, mbu: achieved shares of peak FLOP/s and of peak bandwidth.
+        batch: number of sequences that an engine decodes at once.
         context: tokens of a whole sequence, prompt and response.
-        bytes_per_parameter: of weights and of the key-value cache.
+        bytes_per_parameter: bytes per value of the weights and of the key-value cache.
     """
 
     mfu: float
@@ -86,17 +86,17 @@ class Assumptions:
     def __post_init__(self) -> None:
         for name in ("mfu", "mbu"):
             if getattr(self, name) > 1:
-                raise InputError(f"{name} = {getattr(self, name)}: a share is at most 1")
+                raise InputError(f"{name} is {getattr(self, name)}; expected a share of at most 1")
 
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """All of it.
+    """All devices, prices and assumptions.
 
     Attributes:
-        devices: by name.
-        tokens: by the name of the model.
-        assumptions: of rooflines.
+        devices: devices by name.
+        tokens: token prices by name of the model.
+        assumptions: assumptions of rooflines.
     """
 
     devices: Mapping[str, Device]
@@ -105,10 +105,10 @@ class PriceBook:
 
     @classmethod
     def load(cls, own: Path | None = None) -> PriceBook:
-        """The bundled book, and what the user's file `own` says instead.
+        """Read the bundled prices and overlay those of the user's file `own`.
 
         Raises:
-            InputError: the file cannot be read, or says what no book has.
+            InputError: the file cannot be read, or has an unknown key or a wrong value.
         """
         path = data_folder() / "prices.toml"
         record, where = read_toml(path, "prices"), f"prices {path}"
@@ -123,7 +123,7 @@ class PriceBook:
         )
 
     def device(self, name: str) -> Device:
-        """The device of that name; InputError with the names known."""
+        """Return the device of this name; an InputError lists the known names."""
         if name not in self.devices:
             raise InputError(
                 f"--device {name}: must be one of {', '.join(sorted(self.devices))}, or one that a "
@@ -133,23 +133,27 @@ class PriceBook:
 
 
 def _overlay(bundled: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
-    """`bundled` with what `own` says instead: by key, but a model's token prices as a whole."""
+    """Return `bundled` with the values of `own` in place of its own.
+
+    Devices and assumptions are replaced key by key, the token prices of a model as a whole.
+    """
     for table, entries in own.items():
         if table not in bundled:
             raise InputError(
-                f"{where}: [{table}] is not known; must be [assumptions], [devices.NAME] or "
+                f"{where}: [{table}] is not known; expected [assumptions], [devices.NAME] or "
                 "[tokens.NAME]"
             )
         single = table == "assumptions"
         if not isinstance(entries, dict) or not (
             single or all(isinstance(entry, dict) for entry in entries.values())
         ):
-            raise InputError(f"{where}: [{table}]: must be {'a table' if single else 'tables'}")
+            tables = "a table" if single else f"tables [{table}.NAME]"
+            raise InputError(f"{where}: [{table}] holds a plain value; expected {tables}")
     devices = dict(bundled["devices"])
     for name, entry in own.get("devices", {}).items():
         kept = dict(devices.get(name, {}))
         if "usd_per_hour" in entry:
-            # Another price is not of the bundled one's date and source.
+            # The date and source of the bundled price do not hold for the user's price.
             kept |= {"price_date": "", "price_source": where}
         devices[name] = kept | entry
     return {
@@ -160,24 +164,25 @@ def _overlay(bundled: dict[str, Any], own: dict[str, Any], where: str) -> dict[s
 
 
 def _make(kind: type[_T], entry: dict[str, Any], name: str | None, where: str) -> _T:
-    """An entry as a dataclass; InputError for unknown, missing or senseless keys."""
+    """Make a dataclass of an entry; InputError if a key or a value is wrong or missing."""
     where += name or ""
-    known = {field.name: field for field in fields(kind) if field.name != "name"}
-    if unknown := sorted(set(entry) - set(known)):
-        raise InputError(f"{where}: {unknown[0]} is not known; must be some of {', '.join(known)}")
-    for key, field in known.items():
+    by_name = {field.name: field for field in fields(kind) if field.name != "name"}
+    if unknown := sorted(set(entry) - set(by_name)):
+        names = ", ".join(by_name)
+        raise InputError(f"{where}: {unknown[0]} is not known; expected one of {names}")
+    for key, field in by_name.items():
         given = entry.get(key)
         if key not in entry:
             if field.default is MISSING:
                 raise InputError(f"{where}: {key} is missing")
         elif field.type == "str":
             if not isinstance(given, str):
-                raise InputError(f"{where}: {key} = {given!r}: must be text in quotes")
+                raise InputError(f"{where}: {key} is {given!r}; expected text in quotes")
         elif isinstance(given, bool) or not isinstance(given, int | float):
-            raise InputError(f"{where}: {key} = {given!r}: must be a number")
+            raise InputError(f"{where}: {key} is {given!r}; expected a number")
         elif not _least(kind, key) <= given < math.inf:
-            least = "at least 0" if _least(kind, key) == 0 else "more than 0"
-            raise InputError(f"{where}: {key} = {given}: must be {least}")
+            least = "of at least 0" if _least(kind, key) == 0 else "above 0"
+            raise InputError(f"{where}: {key} is {given}; expected a number {least}")
     named: dict[str, Any] = entry if name is None else {"name": name} | entry
     try:
         return kind(**named)
@@ -186,5 +191,5 @@ def _make(kind: type[_T], entry: dict[str, Any], name: str | None, where: str) -
 
 
 def _least(kind: type[Any], key: str) -> float:
-    """The least a number may be: prices may be 0, nothing else may."""
+    """Return the least value of a number: 0 for prices, above 0 for all others."""
     return 0.0 if kind is TokenPrice or key == "usd_per_hour" else math.ulp(0.0)

@@ -1,4 +1,4 @@
-"""What a command's options say of devices and prices."""
+"""The options of a command for devices and prices."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from planner.costs.roofline import Roofline
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """Options; None where one was not given.
+    """Options for devices and prices; None if an option is not given.
 
     Attributes:
-        device: seconds are this device's, by its roofline; its price and power with it.
-        devices: of them, one engine is split over so many.
-        prices: the user's own file, over `data/prices.toml`.
-        usd_per_hour, watts: of the machine, or of one device.
-        context: tokens of a whole sequence; counts attention.
+        device: name of a device, whose roofline, price and power replace those of the machine.
+        devices: number of devices of one engine.
+        prices: the user's own prices file, which is laid over `data/prices.toml`.
+        usd_per_hour, watts: price and power of the machine, or of one device.
+        context: tokens of a whole sequence; if given, FLOPs include attention.
     """
 
     device: str | None = None
@@ -33,26 +33,29 @@ class Pricing:
 
     def __post_init__(self) -> None:
         if self.devices is not None and self.device is None:
-            raise InputError("--devices: says how many of one --device NAME; give that too")
+            raise InputError(
+                f"--devices is {self.devices} without a device; expected --device NAME too"
+            )
         if self.devices is not None and self.devices < 1:
-            raise InputError(f"--devices {self.devices}: must be at least 1")
+            raise InputError(f"--devices is {self.devices}; expected at least 1")
         for name in ("usd_per_hour", "watts", "context"):
             value = getattr(self, name)
             least = 0 if name == "usd_per_hour" else math.ulp(0.0)
             if value is not None and not least <= value < math.inf:
                 raise InputError(
-                    f"--{name.replace('_', '-')} {value:g}: must be a number "
+                    f"--{name.replace('_', '-')} is {value:g}; expected a number "
                     f"{'of at least' if least == 0 else 'above'} 0"
                 )
 
     def apply(self, rates: Rates, policy: str, prm: str | None) -> Rates:
-        """`rates` with what the options say instead.
+        """Return `rates` with the values of the options.
 
-        Money is by the hour where a device or a price by the hour was given. Else it is what a host
-        bills for this policy, where the prices name it.
+        Money is by the hour if the options give a device or a price by the hour. If they do not, it
+        is by the token if the prices have this policy.
 
         Raises:
-            InputError: an unknown device, one that the models do not fit in, a bad file of prices.
+            InputError: the device is unknown, the models do not fit in its memory, or the prices
+                file is wrong.
         """
         book = PriceBook.load(self.prices)
         if self.device is not None:
@@ -91,8 +94,8 @@ class Pricing:
         )
         if needed > device.memory_gb * roofline.devices:
             raise InputError(
-                f"--device {device.name}: policy and PRM need {needed:.0f} GB of memory, "
-                f"{roofline.devices} of it have {device.memory_gb * roofline.devices:g}; "
+                f"--device {device.name}: policy and PRM need {needed:.0f} GB of memory; "
+                f"expected at most {device.memory_gb * roofline.devices:g} GB; "
                 f"give --devices {math.ceil(needed / device.memory_gb)}, or a smaller batch or "
                 "bytes_per_parameter in a file with --prices"
             )

@@ -1,16 +1,16 @@
-"""Seconds from a device's data sheet: a roofline, for machines nothing was measured on.
+"""The roofline: engine seconds from a device's data sheet, for devices without measurements.
 
-Prompts and the PRM's steps are forwarded many tokens at once and are bound by compute; decoding
-reads all weights and the caches of all its sequences for one token each, and is bound by memory
-bandwidth until the batch is large (Williams et al. 2009; for transformers Pope et al., arXiv
-2211.05102, Sec. 2):
+An engine forwards many tokens of a prompt or of a PRM's step at once; this is bound by compute.
+Decoding reads all weights and the caches of all sequences for one token of each sequence; this is
+bound by memory bandwidth unless the batch is large (Williams et al. 2009; for transformers Pope et
+al., arXiv 2211.05102, Sec. 2):
 
-    prefill  = FLOPs a token / (mfu x peak FLOP/s)
-    decode   = max( (weight bytes + batch x context/2 x cache bytes a token) / (mbu x bandwidth),
-                    batch x FLOPs a token / (mfu x peak FLOP/s) ) / batch
+    prefill  = FLOPs per token / (mfu x peak FLOP/s)
+    decode   = max( (weight bytes + batch x context/2 x cache bytes per token) / (mbu x bandwidth),
+                    batch x FLOPs per token / (mfu x peak FLOP/s) ) / batch
 
-both in seconds of the engine a token. Several devices share one engine as if they were one with the
-sum of their peaks: what they say to each other is not counted.
+Both are engine seconds per token. Several devices of one engine count as one device with the sum of
+their peaks; communication between them is left out.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from planner.costs.prices import Assumptions, Device
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """An engine on devices nothing was measured on.
+    """An engine on devices without measurements.
 
     Attributes:
-        device: what it runs on.
-        devices: how many of them one engine is split over.
-        assumptions: what no data sheet says.
+        device: the kind of device.
+        devices: number of devices of one engine.
+        assumptions: inputs that no data sheet gives.
     """
 
     device: Device
@@ -39,25 +39,25 @@ class Roofline:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Roofline:
-        """Read what `dataclasses.asdict` made of one; LookupError or TypeError where damaged."""
+        """Read a record of `dataclasses.asdict`; LookupError or TypeError if it is damaged."""
         return cls(
             Device(**record["device"]), record["devices"], Assumptions(**record["assumptions"])
         )
 
     def prefill_seconds(self, parameters: int, shape: Shape | None) -> float:
-        """Engine seconds for one token of a prompt, or of a step that a PRM scores."""
+        """Return the engine seconds per token of a prompt, or of a step that a PRM scores."""
         return self._compute_seconds(parameters, shape)
 
     def decode_seconds(
         self, parameters: int, shape: Shape | None, weights: int | None = None
     ) -> float:
-        """Engine seconds for one generated token, at the batch assumed.
+        """Return the engine seconds per generated token, at the assumed batch.
 
         Args:
-            parameters: those that a token costs.
-            shape: without it the key-value cache is not counted.
-            weights: all parameters, where a token uses only some: a batch of many sequences goes
-                through nearly all experts, so all are read.
+            parameters: number of parameters that a token uses.
+            shape: shape of the model; None leaves the key-value cache out.
+            weights: number of all parameters, if a token uses only some: a batch of many sequences
+                uses nearly all experts, so decoding reads all. None means `parameters`.
         """
         assumed = self.assumptions
         read = (weights or parameters) * assumed.bytes_per_parameter
@@ -68,7 +68,7 @@ class Roofline:
         return max(read / bandwidth / assumed.batch, self._compute_seconds(parameters, shape))
 
     def memory_gb(self, parameters: int, shape: Shape | None) -> float:
-        """Weights and, with a shape, the caches of a batch, in 1e9 bytes."""
+        """Return the memory of weights and, with a shape, of a batch's caches, in 1e9 bytes."""
         assumed = self.assumptions
         held = parameters * assumed.bytes_per_parameter
         if shape is not None:

@@ -1,9 +1,10 @@
-"""How fast this machine's engines are: tokens a second of a policy and of a PRM, from whole runs.
+"""Throughput of this machine: tokens per second of a policy and of a PRM, from whole runs.
 
-A run takes the policy's time and the PRM's. What one token of each takes is fitted to the runs of
-the policy: seconds = generated x policy + forwarded x PRM, by least squares weighted with one over
-a run's seconds, as longer runs are off by more. Where the runs do not tell the two apart (all had
-as many PRM tokens a generated one), it is not known.
+The time of a run is the policy's time plus the PRM's. The seconds per token of each are fitted to
+the runs of the policy: seconds = generated x policy + forwarded x PRM, by least squares. The weight
+of a run is the inverse of its seconds, because longer runs have larger errors. If all runs have the
+same ratio of PRM tokens to generated tokens, the fit cannot separate the two, and the throughput of
+the PRM is not known.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ import numpy as np
 from executor.store.store import Store
 
 _ARTEFACT = "speed/"
-# Of two columns, 1 - cos^2 of the angle between them: below this noise decides which took the time.
+# Least 1 - cos^2 of the angle between the two columns of the fit; below it, noise decides.
 _APART = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """What one run did, and how long it took.
+    """Token counts and time of one run.
 
     Attributes:
-        prm: that scored it; None without.
-        generated: tokens of the policy.
+        prm: name of the PRM; None if the run had no PRM.
+        generated: tokens that the policy generated.
         scored: tokens that the PRM forwarded.
-        seconds: wall time, of one engine.
+        seconds: wall time of one engine.
     """
 
     prm: str | None
@@ -38,20 +39,21 @@ class Timed:
 
 
 def note(store: Store, policy: str, run: Timed) -> None:
-    """Add a run to those of its policy."""
-    known = store.artefact(_ARTEFACT + policy)
-    record = known[1] if known else {}
+    """Add a run to the stored runs of its policy."""
+    artefact = store.artefact(_ARTEFACT + policy)
+    record = artefact[1] if artefact else {}
     runs = [*record.get("runs", []), asdict(run)]
     store.put_artefact(_ARTEFACT + policy, b"", record | {"runs": runs})
 
 
 def read(store: Store, policy: str) -> list[Timed]:
-    """The runs of a policy.
+    """Return the timed runs of a policy.
 
-    Older stores hold totals of all of them, PRM or not: these count only where no run had one.
+    Older stores hold only totals over all runs, with and without a PRM. The totals count as one run
+    if no run of the policy had a PRM.
     """
-    known = store.artefact(_ARTEFACT + policy)
-    record = known[1] if known else {}
+    artefact = store.artefact(_ARTEFACT + policy)
+    record = artefact[1] if artefact else {}
     runs = [Timed(**run) for run in record.get("runs", [])]
     if "tokens" in record and not any(s.prm for s in store.runs() if s.policy == policy):
         runs.append(Timed(None, record["tokens"], 0, record["seconds"]))
@@ -59,7 +61,7 @@ def read(store: Store, policy: str) -> list[Timed]:
 
 
 def speeds(runs: Sequence[Timed], prm: str | None) -> tuple[float | None, float | None]:
-    """Tokens a second of the policy and of the PRM; None where the runs do not tell."""
+    """Return the tokens per second of policy and PRM; None if the runs do not determine one."""
     alone = [run for run in runs if not run.scored]
     together = [run for run in runs if run.scored and run.prm == prm]
     plain = None

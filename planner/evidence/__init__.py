@@ -1,1 +1,1 @@
-"""Evidence: rows of what was measured, by policy, scorer, strategy, budget and difficulty."""
+"""Evidence: measured outcomes by policy, scorer, strategy, budget and difficulty."""

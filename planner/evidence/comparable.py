@@ -1,4 +1,4 @@
-"""Which evidence can be compared: strategies of one policy and PRM on the same problems."""
+"""Comparable evidence: strategies of one policy and PRM on the same problems."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from executor.strategy import Strategy, key
 from planner.evidence.gathering import FEEDBACK
 from planner.notes import Note, NoteCode
 
-MIN_SHARED = 5  # problems; fewer cannot be compared on at all
-ENOUGH = 30  # problems that are worth comparing on, though others were run on many more
+MIN_SHARED = 5  # least number of shared problems of a comparison
+ENOUGH = 30  # number of problems that suffices for a comparison, however many others were run on
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,11 @@ class Comparable:
     """Rows of one policy and PRM whose strategies can be compared.
 
     Attributes:
-        rows: evidence.
-        problems: how many problems the policy was asked, with this PRM where it was asked of many.
-        left_out: strategies that were run on too few of these, and on how many.
+        rows: the rows of evidence.
+        problems: number of problems that the policy was run on; only those with this PRM count, if
+            there are enough of them.
+        left_out: number of problems of each strategy that was left out because it was run on too
+            few.
     """
 
     rows: pd.DataFrame
@@ -32,7 +34,7 @@ class Comparable:
     left_out: Mapping[str, int]
 
     def notes(self) -> Iterator[Note]:
-        """Notes on strategies that were left out, and on the problems of the comparison."""
+        """Yield notes on strategies that were left out, and on the problems of the comparison."""
         if self.left_out:
             yield Note.of(
                 NoteCode.RUN_ON_TOO_FEW,
@@ -45,13 +47,14 @@ class Comparable:
 
 
 def comparable(frame: pd.DataFrame, policy: str, prm: str | None) -> Comparable:
-    """The rows a plan for this policy and PRM may rest on: its own, and those without a PRM.
+    """Return the rows for a plan of this policy and PRM: rows with this PRM and without a PRM.
 
     With a PRM, only problems that have evidence with it count. Strategies are compared on the
-    problems all of them were run on, where these are at least `MIN_SHARED`: not one on easy and
-    another on hard ones; so feedback, which is of one strategy a question, is left to the outcome
-    model. What was run on fewer than `ENOUGH` problems and on less than a quarter of
-    them (a measurement under way) does not make all others rest on these few: it is left out.
+    problems that all of them were run on, if there are at least `MIN_SHARED`; otherwise one could
+    be judged on easy and another on hard problems. Feedback has one strategy per question, so only
+    the outcome model uses it. A strategy that was run on fewer than `ENOUGH` problems and on less
+    than a quarter of all (an unfinished measurement) is left out, because it would reduce the
+    comparison to its few problems.
     """
     rows = frame[(frame["policy"] == policy) & (frame["source"] != FEEDBACK)]
     left_out: dict[str, int] = {}
@@ -76,7 +79,7 @@ def comparable(frame: pd.DataFrame, policy: str, prm: str | None) -> Comparable:
 
 
 def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
-    """The rows of `comparable`."""
+    """Return the rows of `comparable`."""
     return comparable(frame, policy, prm).rows
 
 
@@ -85,19 +88,19 @@ def _too_few(problems: int, of: int) -> bool:
 
 
 def _problems_of(rows: pd.DataFrame) -> dict[str, int]:
-    """How many problems each strategy was run on."""
+    """Return the number of problems that each strategy was run on."""
     counts = rows.groupby("strategy")["problem"].nunique()
     return {str(name): int(count) for name, count in counts.items()}
 
 
 def shared_problems(rows: pd.DataFrame) -> set[str]:
-    """The problems that every strategy in `rows` was run on."""
+    """Return the problems that every strategy in `rows` was run on."""
     by_strategy = [set(group) for _, group in rows.groupby("strategy")["problem"]]
     return set.intersection(*by_strategy) if by_strategy else set()
 
 
 def paired_accuracies(rows: pd.DataFrame, strategies: Sequence[Strategy]) -> NDArray[np.float64]:
-    """Accuracies on the problems that all of these were run on, shape `(problems, strategies)`."""
+    """Return accuracies on the problems of all strategies, shape `(problems, strategies)`."""
     names = [key(strategy) for strategy in strategies]
     means = rows.groupby(["problem", "strategy"])["accuracy"].mean()
     return np.asarray(means.unstack().reindex(columns=names).dropna(), dtype=float)

@@ -1,14 +1,16 @@
-"""Evidence: one tidy frame of what every strategy did on every problem.
+"""Evidence: one tidy frame with a row for every strategy and problem.
 
-Live runs of `measure` are rows as they are, and so are answers of a service that were told right or
-wrong, for the difficulty their questions were taken for. A profile's pools are replayed: one pool
-gives majority and best-of-N for every budget up to its size. Problems the PRM was trained on are
-left out: its rewards there are not held out. What `run` answered is not evidence: it is what plans
-are judged by. Other programs' runs (`apportion import`) answer for policies that this store has no
-runs of its own of; they keep their study's grader, and what they do not say of costs is NaN.
+The rows come from four sources. A live run of `measure` gives its outcomes. A service gives the
+answers that a client marked as right or wrong, with the difficulty that the router estimated for
+the question. The pools of a profile are replayed: one pool gives majority and best-of-N for every
+budget up to its size. Runs of other programs (`apportion import`) count for policies without own
+runs in the store; they keep the grader of their study, and costs that they do not state are NaN.
 
-What others have published is of whole benchmarks, not of problems: it meets these rows as `cells`
-(`planner.published.figures.cells`).
+Problems that the PRM was trained on are left out, because its rewards there are not held out. Runs
+of `run` are left out too, because they are used to judge plans.
+
+Published figures describe whole benchmarks, not problems; they are combined with these rows as
+`cells` (`planner.published.figures.cells`).
 """
 
 from __future__ import annotations
@@ -50,20 +52,20 @@ from profiling.scorers.separation import rival_share, separation
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
-IMPORTED = "imported"  # the source of rows that another program measured
-# Answers of a service that were told right or wrong: the kind of their runs, the source of their
-# rows, and the setting that says for which difficulty a question was taken.
+IMPORTED = "imported"  # source of rows that another program measured
+# Answers of a service that a client marked as right or wrong: FEEDBACK is the kind of their runs
+# and the source of their rows; DIFFICULTY is the setting with the question's estimated difficulty.
 FEEDBACK = "feedback"
 DIFFICULTY = "difficulty"
-# Runs whose problems have reference answers, so that strategies are judged by them.
+# Kinds of runs whose problems have reference answers, so that they can judge strategies.
 KINDS = (PROFILE, MEASURE)
-_ORDERS = 512  # of a pool: a row is one problem, so its own noise counts
+_ORDERS = 512  # orders per replayed pool; a row is a single problem, so replay noise would matter
 
-# One row is one strategy on one problem; `benchmark` is empty unless an imported run names it.
-# `accuracy` is 0 or 1 for a live run and an expectation for
-# a replayed one; tokens are means of the same kind. `prm_auc` is of all samples of the policy that
-# the PRM scored; `prm_auc_within` and `prm_gap` are of the row's own problem and score, `rival` is
-# of its problem (`profiling.scorers.separation`); NaN where no pool says.
+# One row is one strategy on one problem. `benchmark` is empty unless an imported run names it.
+# `accuracy` is 0 or 1 for a live run and an expectation for a replayed one, and so are the tokens.
+# `prm_auc` is taken over all samples of the policy that the PRM scored; `prm_auc_within` and
+# `prm_gap` over the row's own problem and score; `rival` over its problem
+# (`profiling.scorers.separation`). They are NaN without a pool.
 COLUMNS = {
     "policy": "str", "prm": "str", "problem": "str", "benchmark": "str", "difficulty": "str",
     "pass_at_1": "float64", "strategy": "str", "name": "str", "n": "int64", "width": "int64",
@@ -80,17 +82,17 @@ def gather(
     policy: str | None = None,
     prms: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """All evidence of a store, or of one policy in it, a row a strategy and problem.
+    """Return the evidence of a store, one row per strategy and problem.
 
-    Columns: see `COLUMNS`. `difficulty` is `unknown` for problems that the policy has fewer than
-    `MIN_SAMPLES` samples of.
+    The columns are those of `COLUMNS`. `difficulty` is `unknown` if the policy has fewer than
+    `MIN_SAMPLES` samples of the problem.
 
     Args:
-        store: holds the runs.
-        grader: says which answers are equal.
-        policy: only its rows.
-        prms: by the scores of these alone pools are replayed, which is most of the work; the rows
-            that are there are the same. None: by all.
+        store: the store of the runs.
+        grader: the grader that decides whether answers are equal.
+        policy: name of the policy whose rows are wanted; None means all policies.
+        prms: names of the PRMs whose scores are replayed; None means all. Replay is most of the
+            work, and a restriction does not change the remaining rows.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
     rates: dict[tuple[str, str], PassRate] = {}
@@ -102,7 +104,7 @@ def gather(
             continue
         if spec.kind == PROFILE:
             scored = rewards.setdefault((spec.policy, spec.prm or ""), _Rewards())
-            # Pools are large: each is read once, for all that is wanted of it.
+            # Pools are large, so each is read only once.
             for stored in store.outcomes(spec):
                 if not stored.outcome.samples:
                     continue
@@ -110,7 +112,7 @@ def gather(
                 pool = Pool.of(samples, grader, scored=has_scores, grouped=grouped)
                 _add_rate(rates, rivals, stored, pool)
                 scored.add(stored, pool)
-                # How many samples there are depends on what came: votes among them mean nothing.
+                # If the number of samples depended on the samples, votes among them are biased.
                 if CONFIDENCE not in spec.settings:
                     records += _replayed(stored, pool, scored=prms is None or spec.prm in prms)
         elif spec.kind == MEASURE:
@@ -120,7 +122,7 @@ def gather(
         elif spec.kind == FEEDBACK:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
-                records += _told(stored, strategy)
+                records += _feedback(stored, strategy)
     aucs = {at: scored.auc() for at, scored in rewards.items()}
     nothing = _Rewards()
     for record in records:
@@ -134,20 +136,20 @@ def gather(
         apart = rewards.get(pair, nothing).separation(record["problem"], record["score"])
         record["prm_auc_within"], record["prm_gap"] = apart
     frame = pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
-    # A profile repeated with more samples or another seed replays the same cells: the mean counts.
+    # Profiles with more samples or another seed replay the same cells; their rows are averaged.
     keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
     frame = frame.groupby(keys, sort=True, dropna=False, as_index=False).mean()
     return frame[list(COLUMNS)]
 
 
 def bundled(policy: str | None = None) -> pd.DataFrame:
-    """Evidence recorded by this project's own runs, shipped with it; of one policy, or of all."""
+    """Return the evidence that ships with this project, for one policy or (None) for all."""
     wanted = None if policy is None else [("policy", "==", policy)]
     frames = [
         pd.read_parquet(path, filters=wanted)
         for path in sorted((data_folder() / "measured").glob("*.parquet"))
     ]
-    # Of the laboratory's own problems, which are no benchmark.
+    # The problems are the laboratory's own and belong to no benchmark.
     frames = [frame.assign(**{BENCHMARK: ""}) for frame in frames if len(frame)]
     if not frames:
         return no_rows()
@@ -155,38 +157,38 @@ def bundled(policy: str | None = None) -> pd.DataFrame:
 
 
 def no_rows() -> pd.DataFrame:
-    """Evidence of nothing."""
+    """Return a frame of evidence without rows."""
     return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def bundled_policies() -> tuple[str, ...]:
-    """The policies of the bundled evidence: a file each, by its name."""
+    """Return the policies of the bundled evidence, which has one file per policy."""
     return tuple(path.stem for path in sorted((data_folder() / "measured").glob("*.parquet")))
 
 
 def bundled_sizes() -> dict[str, int]:
-    """Parameters of the models in the bundled evidence, by name."""
-    found: dict[str, int] = {}
+    """Return the numbers of parameters of the models in the bundled evidence, by name."""
+    sizes: dict[str, int] = {}
     for path in sorted((data_folder() / "measured").glob("*.models.json")):
-        found |= json.loads(path.read_text(encoding="utf-8"))
-    return found
+        sizes |= json.loads(path.read_text(encoding="utf-8"))
+    return sizes
 
 
 def save(frame: pd.DataFrame, path: Path) -> None:
-    """Write evidence as Parquet, the same bytes for the same rows."""
+    """Write evidence as Parquet; equal rows give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = [column for column, kind in COLUMNS.items() if kind == "float64"]
     frame.round(dict.fromkeys(numbers, 6)).to_parquet(path, index=False, compression="zstd")
 
 
 def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
-    """The runs that belong together: one way of asking a policy, one model behind each name.
+    """Return the runs that can be combined: one setup per policy, one model per name.
 
-    Accuracies under two templates, two samplings, two graders or two models of one name are not of
-    one kind. The newest profile of a policy (else its newest run) says which counts, an imported
-    one only where there is none of one's own; the newest run with a PRM, which PRM its name means.
-    Feedback says neither but where there is nothing else: no client's request puts measured runs
-    aside. Seeds may differ.
+    Accuracies of two templates, samplings, graders or models of one name must not be mixed. The
+    newest profile of a policy decides the setup, or its newest run if it has no profile; imported
+    runs decide only if the policy has no own runs. The newest run with a PRM decides which model
+    the PRM's name means. Feedback decides only if there are no other runs, so that a client's
+    request cannot displace measured runs. Seeds may differ.
     """
 
     def weight(spec: RunSpec) -> tuple[bool, bool, bool]:
@@ -202,13 +204,13 @@ def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
 
 
 def study_of(specs: Sequence[RunSpec], policy: str) -> str | None:
-    """The study whose imported runs answer for a policy; None where its own runs do."""
-    found = (spec.settings.get(STUDY) for spec in current(specs) if spec.policy == policy)
-    return next(found, None)
+    """Return the study whose imported runs count for a policy; None if its own runs count."""
+    studies = (spec.settings.get(STUDY) for spec in current(specs) if spec.policy == policy)
+    return next(studies, None)
 
 
 def _way(spec: RunSpec) -> str:
-    """How a run asked and graded its policy, and which model that was."""
+    """Return a key of the setup of a run: study, or sampling, template and model of the policy."""
     if STUDY in spec.settings:
         return json.dumps({STUDY: spec.settings[STUDY]})
     asked = [spec.settings.get("sampling"), spec.settings.get("template"), _digest(spec, "policy")]
@@ -226,7 +228,7 @@ def _add_rate(
     stored: StoredOutcome,
     pool: Pool,
 ) -> None:
-    """Keep what a pool says of its problem, by policy; of several the largest pool counts."""
+    """Store pass rate and rival share of a pool's problem; of several pools the largest counts."""
     rate = PassRate(int(pool.correct.sum()), len(pool))
     at = (stored.run.policy, problem_uid(stored.outcome.problem))
     if at not in rates or rates[at].trials < rate.trials:
@@ -234,16 +236,16 @@ def _add_rate(
 
 
 def _difficulty(rate: PassRate | None) -> str:
-    """The class of a problem, unless too few samples were drawn to say.
+    """Return the difficulty of a problem; `unknown` if it has too few samples.
 
-    They would be the very samples that majority and best-of-N are replayed from: perfect on what
-    they call easy, and useless on what they call hard.
+    The same samples also replay majority and best-of-N. If they are few, replay would look perfect
+    on problems that they call easy, and useless on problems that they call hard.
     """
     return UNKNOWN if rate is None or rate.trials < MIN_SAMPLES else rate.difficulty.value
 
 
 class _Rewards:
-    """What one policy's samples got from one PRM, on problems the PRM was not trained on."""
+    """Rewards of one PRM for one policy's samples, on problems the PRM was not trained on."""
 
     def __init__(self) -> None:
         self._scores: list[float] = []
@@ -260,11 +262,11 @@ class _Rewards:
                 self._separations[uid, score.value] = separation(pool, score)
 
     def separation(self, problem: str, score: str) -> tuple[float, float]:
-        """AUC within the problem and gap; NaN where its samples were not scored."""
+        """Return the AUC within the problem and the gap; NaN if its samples have no scores."""
         return self._separations.get((problem, score), (float("nan"), float("nan")))
 
     def auc(self) -> float:
-        """NaN where nothing was scored, or all of it was right or wrong."""
+        """Return the AUC over all samples; NaN without scores, or if all are right or all wrong."""
         return auc(np.array(self._scores), np.array(self._correct, dtype=np.bool_))
 
 
@@ -296,7 +298,7 @@ def _row(
 
 
 def _unknown(counts: frozenset[str], strategy: Strategy) -> dict[str, float]:
-    """The columns of counts that nobody knows. What was not needed cost nothing all the same."""
+    """Return NaN for each unknown count; without a PRM, its counts are 0 and stay known."""
     scoring = () if strategy.needs_prm else ("prm", "prm_cached")
     names = {LEDGER_COLUMNS[n] for n in counts if n in LEDGER_COLUMNS and n not in scoring}
     return {name: float("nan") for name in names & COLUMNS.keys()}
@@ -309,10 +311,11 @@ def _live(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]
         yield _row(stored, strategy, float(outcome.correct), outcome.ledger, "measured")
 
 
-def _told(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]:
-    """What a service's answer is told to be, for the difficulty its question was taken for.
+def _feedback(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, Any]]:
+    """Yield the row of an answer that a client marked as right or wrong.
 
-    There is no pool that says more; the estimate has seen no label.
+    Its difficulty is the router's estimate for the question, because a service has no pool. The
+    estimate does not depend on the mark.
     """
     settings = stored.run.settings
     if strategy.needs_prm and settings.get(PRM_TRAINED_ON):
@@ -341,7 +344,7 @@ def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[di
 
 
 def _strategy(rule: Rule, n: int) -> Strategy | None:
-    """The strategy that chooses so among n samples; None where none does, or majority does too."""
+    """Return the strategy of a rule at budget n; None if there is none or majority equals it."""
     if rule.vote is Vote.MAJORITY:
         return Majority(n)
     if rule.vote is None or rule.score is None or n == 1:
@@ -350,11 +353,17 @@ def _strategy(rule: Rule, n: int) -> Strategy | None:
 
 
 def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
-    """What k samples of a pool of n are expected to cost.
+    """Return the expected ledger of k samples of a pool.
 
-    One of the pool's requests forwarded its whole prompt; the others what the prefix cache did not
-    spare them, which is nothing only where a prompt is whole blocks. Steps that several samples
-    share are scored once: `scored` is the share of the pool's steps that k samples have.
+    The first request of a pool forwards its whole prompt. The others forward the part that the
+    prefix cache does not hold, which is empty only if the prompt fills whole blocks. Steps that
+    several samples share are scored once.
+
+    Args:
+        ledger: ledger of the whole pool.
+        k: number of samples.
+        n: number of samples of the pool.
+        scored: share of the pool's steps that k samples are expected to have.
     """
     prompt = (ledger.prompt + ledger.cached) / n
     again = (ledger.prompt - prompt) / (n - 1) if n > 1 else 0.0
@@ -368,11 +377,11 @@ def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Evidence by cell: policy, PRM, difficulty and strategy.
+    """Aggregate evidence by cell: policy, PRM, difficulty and strategy.
 
-    Adds a difficulty `all` over every problem (`of_all`). Columns besides the keys: `successes` and
-    `squares` (sums of accuracies and of their squares), `problems`, mean tokens, mean `pass_at_1`
-    of the cell's problems, `prm_auc`.
+    The difficulty `all` covers every problem (`of_all`). The columns besides the keys are
+    `successes` and `squares` (sums of accuracies and of their squares), `problems` and `rows`
+    (counts), mean tokens, mean `pass_at_1`, `prm_auc` and `sources`.
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
@@ -395,33 +404,33 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_all(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows say something of all problems: not feedback, shape `(rows,)`.
+    """Return whether each row counts for the difficulty `all`, shape `(rows,)`.
 
-    What a service ran on a question depends on the question.
+    Feedback does not, because a service chooses the strategy by the question.
     """
     return (frame["source"] != FEEDBACK).to_numpy(bool)
 
 
 def strategy_of(cell: Any) -> Strategy:
-    """The strategy of a row or cell; its key has parameters that no column has."""
+    """Return the strategy of a row or cell from its key, which has all parameters."""
     return from_key(cell["strategy"])
 
 
 def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:
-    """How many problems of each difficulty, those of unknown difficulty left out."""
+    """Return the number of problems of each difficulty, without those of unknown difficulty."""
     known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates("problem")
     counts = known["difficulty"].value_counts()
     return {level.value: int(counts.get(level.value, 0)) for level in Difficulty}
 
 
 def benchmark_counts(frame: pd.DataFrame) -> dict[str, int]:
-    """How many problems of each benchmark; those that name none under an empty name."""
+    """Return the number of problems of each benchmark; an empty name means no benchmark."""
     counts = frame.groupby("benchmark", sort=True)["problem"].nunique()
     return {str(name): int(problems) for name, problems in counts.items()}
 
 
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Mean pass@1 over the distinct problems of each policy and difficulty, and of `all`."""
+    """Return the mean pass@1 over distinct problems, by policy and difficulty (also `all`)."""
     rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
     known = rated[rated["difficulty"] != UNKNOWN]
     both = pd.concat([known, rated.assign(difficulty=ALL)], ignore_index=True)

@@ -136,19 +136,28 @@ def test_users_entries_go_over_the_shipped_ones(tmp_path: Path, no_user_catalog:
     ("content", "message"),
     [
         ("[policies", "not TOML"),
-        ("[models.x]\nparameters = 1", "models: a catalog has the tables policies and prms"),
-        ("policies = 3", 'policies: must be tables, as in [policies."NAME"]'),
-        ("[policies]\nx = 3", 'policies."x": must be a table'),
-        ("[policies.x]\nparameters = 1", 'policies."x": lacks family'),
-        ("[prms.x]\nhub = 'a/b'", 'prms."x": lacks parameters'),
-        ("[policies.x]\nparameters = '7B'", "policies.\"x\".parameters: '7B': must be a whole"),
-        ("[policies.x]\nparameters = true", 'policies."x".parameters: True: must be a whole'),
-        ("[policies.x]\nparameters = 0", 'policies."x".parameters: 0: must be a whole number'),
-        ("[policies.x]\nsize = 1", 'policies."x".size: no such key; there are parameters, family'),
-        ("[policies.x]\nfamily = ''", "policies.\"x\".family: '': must be a text"),
-        ("[prms.x]\ntrained_on = 'y'", "prms.\"x\".trained_on: 'y': must be a list"),
-        ("[prms.x]\nprocess_bench_f1 = 101", 'prms."x".process_bench_f1: 101: must be a percent'),
-        ("[prms.x]\nconvention = 'y'", "prms.\"x\".convention: 'y': must be one of reward_head"),
+        (
+            "[models.x]\nparameters = 1",
+            "models is not known; expected the tables policies and prms",
+        ),
+        ("policies = 3", 'policies is 3; expected tables [policies."NAME"]'),
+        ("[policies]\nx = 3", 'policies."x" is 3; expected a table'),
+        ("[policies.x]\nparameters = 1", 'policies."x": family is missing'),
+        ("[prms.x]\nhub = 'a/b'", 'prms."x": parameters is missing'),
+        ("[policies.x]\nparameters = '7B'", "policies.\"x\".parameters is '7B'; expected a whole"),
+        ("[policies.x]\nparameters = true", 'policies."x".parameters is True; expected a whole'),
+        ("[policies.x]\nparameters = 0", 'policies."x".parameters is 0; expected a whole number'),
+        (
+            "[policies.x]\nsize = 1",
+            'policies."x".size is not known; expected one of parameters, family',
+        ),
+        ("[policies.x]\nfamily = ''", "policies.\"x\".family is ''; expected text"),
+        ("[prms.x]\ntrained_on = 'y'", "prms.\"x\".trained_on is 'y'; expected a list"),
+        (
+            "[prms.x]\nprocess_bench_f1 = 101",
+            'prms."x".process_bench_f1 is 101; expected a percent',
+        ),
+        ("[prms.x]\nconvention = 'y'", "prms.\"x\".convention is 'y'; expected one of reward_head"),
     ],
 )
 def test_a_wrong_entry_is_one_line_with_file_and_key(
@@ -192,7 +201,7 @@ def test_a_broken_catalog_of_the_users_is_an_error_of_the_command_line(
         build_parser().parse_args(["profile", "--problems", "p", "--policy", "any"])
     assert caught.value.code == 2
     said = capsys.readouterr().err
-    assert 'policies."x": lacks family' in said and said.count("\n") == 1
+    assert 'policies."x": family is missing' in said and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -141,12 +141,12 @@ def test_training_costs_three_times_a_forward_pass() -> None:
     ("options", "message"),
     [
         ({"device": "tpu"}, "--device tpu: must be one of"),
-        ({"devices": 2}, "--devices: says how many of one --device NAME"),
-        ({"device": "l4-24gb", "devices": 0}, "--devices 0: must be at least 1"),
-        ({"usd_per_hour": -1.0}, "--usd-per-hour -1: must be a number of at least 0"),
-        ({"watts": 0.0}, "--watts 0: must be a number above 0"),
-        ({"context": float("nan")}, "--context nan: must be a number above 0"),
-        ({"device": "l4-24gb", "big": True}, "need 142 GB of memory, 1 of it have 24; give --dev"),
+        ({"devices": 2}, "--devices is 2 without a device; expected --device NAME"),
+        ({"device": "l4-24gb", "devices": 0}, "--devices is 0; expected at least 1"),
+        ({"usd_per_hour": -1.0}, "--usd-per-hour is -1; expected a number of at least 0"),
+        ({"watts": 0.0}, "--watts is 0; expected a number above 0"),
+        ({"context": float("nan")}, "--context is nan; expected a number above 0"),
+        ({"device": "l4-24gb", "big": True}, "need 142 GB of memory; expected at most 24 GB; give"),
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_one_line(options: dict[str, Any], message: str) -> None:

@@ -220,7 +220,10 @@ def test_keys_of_a_file(place: Path) -> None:
         (["--plan", "plan.json", "--port", "70000"], "--port is 70000; expected 0 to 65535"),
         (["--plan", "plan.json", "--queue", "-1"], "--queue -1: must be at least 0"),
         (["--plan", "plan.json", "--concurrency", "0"], "--concurrency 0: must be at least 1"),
-        (["--plan", "plan.json", "--usd-per-hour", "-1"], "--usd-per-hour -1: must be a number"),
+        (
+            ["--plan", "plan.json", "--usd-per-hour", "-1"],
+            "--usd-per-hour is -1; expected a number",
+        ),
         (["--plan", "plan.json", "--device", "abacus"], "--device abacus: must be one of"),
         (["--plan", "plan.json", "--api-keys", "empty"], "empty: no key in it"),
         (["--plan", "plan.json", "--api-keys", "gone"], "--api-keys gone: No such file"),
