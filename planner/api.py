@@ -108,7 +108,7 @@ class Apportion:
     def plan(
         self, policy: str, prm: str | None = None, *, pricing: Pricing | None = None, **limits: Any
     ) -> Plan:
-        """What `apportion plan` writes; `Plan.save` does.
+        """Make the plan that `apportion plan` makes; `save_plan` writes it.
 
         Raises:
             InputError: no profile in the store, or nothing keeps to the limits.

@@ -105,11 +105,6 @@ def choose(
     )
 
 
-def unit_name(unit: str) -> str:
-    """A unit of `cost_unit` in words."""
-    return "FLOPs" if unit == "flops" else unit
-
-
 def _left_out(found: list[StrategyEstimate], constraint: Constraint) -> list[Note]:
     """A note if a limit excludes strategies only because their need of it is not known."""
     unknown = [

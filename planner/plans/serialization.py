@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.files import write_whole
 from executor.json_values import finite
 from executor.models.templates import PromptTemplate
 from executor.problem import content_id
@@ -111,26 +110,6 @@ def run_settings(plan: Plan) -> dict[str, Any]:
     record = plan_to_dict(plan)
     decided_by = [record[name] for name in ("alternatives", "probe_cost", "reference")]
     return plain | {"decided_by": content_id(json.dumps(finite(decided_by)))}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it appears whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    try:
-        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(scratch, 0o644)
-            os.replace(scratch, path)
-        except BaseException:
-            os.unlink(scratch)
-            raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def _from_record(record: Mapping[str, Any], where: str) -> Plan:

@@ -9,7 +9,6 @@ from executor.strategy import STRATEGIES, key
 from planner.choice.answer import Answer
 from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.pareto import pareto_front
-from planner.choice.recommend import unit_name
 from planner.prediction.beta import PERCENT
 from planner.report import wording as words
 from planner.report.data import ReportData
@@ -30,6 +29,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
+from planner.report.notes import unit_words
 from profiling.pass_rate import LEVELS
 
 FRONT = "Pareto front"
@@ -143,7 +143,7 @@ def _budget_plot(level: _Level) -> Plot:
 def _cost(levels: Sequence[_Level], missing: Sequence[str], unit: str) -> Section:
     blocks: list[Block] = _missing(missing)
     if levels:
-        what = unit_name(unit)
+        what = unit_words(unit)
         counted = {
             "flops": "FLOPs are 2 × parameters for every token that policy and PRM forward.",
             "tokens": "Tokens are those generated and those the PRM forwards; FLOPs are not known: "
@@ -173,7 +173,7 @@ def _cost_plot(level: _Level) -> Plot:
         Series(kind, tuple(sorted((p for p in marks if kinds[p.label] == kind), key=_x)))
         for kind in _kinds(kinds.values())
     ]
-    what = unit_name(unit)
+    what = unit_words(unit)
     text = f"{words.plural(len(marks), 'variant')}. On the Pareto front: " + "; ".join(
         f"{p.label} {words.decimal(p.y)} for {words.amount(p.x)} {what}" for p in steps
     )

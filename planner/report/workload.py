@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from executor.strategy import key
 from planner.choice.estimate import StrategyEstimate, cost_unit
-from planner.choice.recommend import unit_name
 from planner.prediction.beta import PERCENT
 from planner.report import wording as words
 from planner.report.data import ReportData
@@ -28,6 +27,7 @@ from planner.report.document import (
     Table,
     Text,
 )
+from planner.report.notes import unit_words
 from planner.workloads.allocation import (
     Division,
     Option,
@@ -89,7 +89,7 @@ def section(data: ReportData) -> Section:
     total = sum(data.mix[level] for level in classes)
     mix = ", ".join(f"{data.mix[level] / total:.0%} {level}" for level in classes)
     left = [level for level in data.mix if data.mix[level] and level not in classes]
-    what = unit_name(unit)
+    what = unit_words(unit)
     blocks: list[Block] = [
         Text(
             f"{QUERIES:,} queries of the evidence's own mix ({mix}), and a total of {what} for all "

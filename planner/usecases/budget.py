@@ -16,14 +16,13 @@ from planner.plans.plan import DEFAULT, Plan
 from planner.plans.serialization import load_plan
 from planner.report.notes import word
 from planner.usecases import DEFAULT_STORE
+from planner.usecases.run import KIND as RUN
 from planner.usecases.store_lookup import name_in_plan, store_exists
 from planner.workloads.allocation import Division, difference
 from planner.workloads.budget_report import DIVIDED, BudgetReport, Total
 from planner.workloads.workload import Workload, read_mix
 from profiling.pass_rate import Difficulty
 from profiling.problems.files import load_problems
-
-RUN_KIND = "run"  # the kind of a store's runs that answered questions by a plan
 
 
 def budget(
@@ -96,7 +95,7 @@ def _taken(store_url: str, plan: Plan, problems: Sequence[Problem]) -> Counter[s
     levels = {level.value for level in Difficulty}
     with Store.open(store_url, create=False) as store:
         for spec in evidence.current(store.runs()):
-            if spec.kind == RUN_KIND and spec.policy == name_in_plan(plan.policy):
+            if spec.kind == RUN and spec.policy == name_in_plan(plan.policy):
                 for stored in store.outcomes(spec, problems=problems, samples=False):
                     if (level := stored.note.get("difficulty")) in levels:
                         taken[stored.outcome.problem.id] = level

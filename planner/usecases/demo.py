@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
-from executor.files import data_folder
+from executor.files import data_folder, write_whole
 from executor.problem import Problem
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
 from planner.choice.answer import explain
@@ -18,7 +18,7 @@ from planner.choice.recommend import Recommendation
 from planner.evaluation.run_summary import PairedDifference, RunSummary, paired_difference
 from planner.evidence.comparable import for_pair
 from planner.plans.plan import Plan
-from planner.plans.serialization import plan_to_dict, save_plan, write_whole
+from planner.plans.serialization import plan_to_dict, save_plan
 from planner.report import report
 from planner.report.formats import write
 from planner.runtime.reporter import Reporter, SilentReporter

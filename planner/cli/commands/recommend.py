@@ -14,11 +14,10 @@ from rich.text import Text
 from executor.strategy import key
 from planner.choice.answer import Answer
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.recommend import unit_name
 from planner.cli.commands import common
 from planner.cli.console import EMPTY, Output, count, share
 from planner.prediction.beta import PERCENT
-from planner.report.notes import essential, word
+from planner.report.notes import essential, unit_words, word
 from planner.report.wording import label, rests_on
 from planner.usecases.recommend import recommend, to_dict
 from profiling.pass_rate import ALL
@@ -112,7 +111,7 @@ def _beside(choice: StrategyEstimate, ratio: float, unit: str) -> str:
     """Another strategy: its label, its accuracy, and its cost in costs of the choice."""
     accuracy = share(choice.predicted_accuracy, choice.interval)
     times = "as many" if f"{ratio:.3g}" == "1" else f"{ratio:.3g} times the"
-    return f"{label(choice.strategy)}, {accuracy}, {times} {unit_name(unit)}"
+    return f"{label(choice.strategy)}, {accuracy}, {times} {unit_words(unit)}"
 
 
 def _cost(choice: StrategyEstimate) -> str:
@@ -137,7 +136,7 @@ def _three_digits(value: float | None) -> str:
 def _table(console: Console, answered: Answer, width: int) -> Table:
     """The Pareto front and what stands beside the choice, in the columns that fit."""
     shown, made = answered.shown, answered.made
-    unit = unit_name(made.cost_unit)
+    unit = unit_words(made.cost_unit)
     title = f"Pareto front: no other strategy is more accurate for as few {unit}"
     columns: dict[str, list[str]] = {
         "strategy@N": [label(c.strategy) for c in shown],
