@@ -100,9 +100,9 @@ def test_what_is_charged_is_what_the_engines_counted(opened: PlanService) -> Non
     assert all(one.texts[0] for one in found)
     right = sum(one.answer == p.answer for one, p in zip(found, PROBLEMS, strict=True))
     assert right >= 1
-    opened.feedback.tell("query-0", right=True)
+    opened.feedback.record_verdict("query-0", right=True)
     with pytest.raises(InputError, match="was not answered here"):
-        opened.feedback.tell("query-99", right=True)
+        opened.feedback.record_verdict("query-99", right=True)
 
 
 def test_when_time_runs_out_what_the_engine_was_writing_is_given(opened: PlanService) -> None:
@@ -139,5 +139,5 @@ def test_decoding_a_prompt_of_tokens(opened: PlanService) -> None:
     executor = asyncio.run(opened.answerer.executor())
     ids = executor.policy.tokens.encode(PROBLEMS[0].text)
     assert opened.answerer.decode(ids) == PROBLEMS[0].text
-    with pytest.raises(InputError, match="is no token of"):
+    with pytest.raises(InputError, match="is not a token of"):
         opened.answerer.decode([10**9])
