@@ -1,7 +1,9 @@
 """Compare what commands print with `--json` to what an earlier version printed.
 
-    bench/same_outputs.py --record FOLDER     run every case, write one JSON file a case
-    bench/same_outputs.py --against FOLDER    run every case, print what differs; exit 1 if any does
+    bench/same_outputs.py                  run every case, print what differs; exit 1 if any does
+    bench/same_outputs.py --record FILE    run every case, write what they print
+
+The recording of version 0.1.0 is `tests/data/before_move/outputs.json.gz`.
 
 The cases need no engine: they read the bundled evidence, published figures, and the store, plan and
 reward head in `tests/data/before_move`, which version 0.1.0 made. Prose is left out of the
@@ -11,6 +13,7 @@ comparison: its wording may change. Numbers are compared to nine significant dig
 from __future__ import annotations
 
 import argparse
+import gzip
 import itertools
 import json
 import math
@@ -30,6 +33,7 @@ RECORDED = ROOT / "tests" / "data" / "before_move"
 PROSE = {"notes", "note_codes", "why", "remarks", "words", "note", "out", "routing_note", "text",
          "basis"}  # fmt: skip
 _DIGITS = 1e-9
+_SHOWN = 6  # differences of a case
 
 CASES = {
     "recommend-lab": "recommend --policy lab-0.8m --prm lab-0.8m-prm",
@@ -111,7 +115,9 @@ def run(name: str, words: str) -> Any:
         document = {"stdout": json.loads(done.stdout)}
         if out.exists():
             document["file"] = json.loads(out.read_text())
-        return document
+        # The same wherever the checkout and the scratch folder lie.
+        plain = json.dumps(document).replace(f"{ROOT}/", "").replace(f"{place}/", "")
+        return json.loads(plain)
 
 
 def differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
@@ -141,25 +147,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--record", type=Path, metavar="FOLDER")
-    what.add_argument("--against", type=Path, metavar="FOLDER")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="a new recording, .json.gz")
     parser.add_argument("--only", help="cases whose name contains this")
     arguments = parser.parse_args()
     cases = {n: w for n, w in CASES.items() if not arguments.only or arguments.only in n}
     with ThreadPoolExecutor(2) as workers:
         documents = dict(zip(cases, workers.map(run, cases, cases.values()), strict=True))
     if arguments.record is not None:
-        arguments.record.mkdir(parents=True, exist_ok=True)
-        for name, document in documents.items():
-            text = json.dumps(document, indent=1, sort_keys=True)
-            (arguments.record / f"{name}.json").write_text(text + "\n")
-            print(f"{name}: {document.get('exit', 'recorded')}")
+        with gzip.open(arguments.record, "wt", encoding="utf-8") as file:
+            json.dump(documents, file, sort_keys=True)
+        print(f"{arguments.record}: {len(documents)} cases")
         return 0
+    with gzip.open(RECORDED / "outputs.json.gz", "rt", encoding="utf-8") as file:
+        recorded = json.load(file)
     failed = 0
     for name, document in documents.items():
-        before = json.loads((arguments.against / f"{name}.json").read_text())
-        found = list(itertools.islice(differences(before, document), 6))
+        found = list(itertools.islice(differences(recorded[name], document), _SHOWN))
         failed += bool(found)
         print(f"{name}: {'same' if not found else 'differs'}")
         for line in found:
