@@ -20,8 +20,12 @@ import importlib
 TYPE_CHECKING = False  # True to type checkers; importing `typing` would take longer than the rest
 if TYPE_CHECKING:
     from executor.answers.grader import Grader as Grader
+    from executor.engines.options import EngineOptions as EngineOptions
     from executor.errors import EngineError as EngineError
     from executor.errors import InputError as InputError
+    from executor.ledger import Ledger as Ledger
+    from executor.policies.base import Draw as Draw
+    from executor.policies.base import DrawRequest as DrawRequest
     from executor.policies.base import Policy as Policy
     from executor.problem import Problem as Problem
     from executor.scorers.base import StepScorer as Scorer
@@ -33,15 +37,22 @@ if TYPE_CHECKING:
     from executor.strategy import Greedy as Greedy
     from executor.strategy import Majority as Majority
     from executor.strategy import ParticleFilter as ParticleFilter
+    from executor.strategy import Sampling as Sampling
     from executor.strategy import Strategy as Strategy
     from planner.api import Apportion as Apportion
+    from planner.choice.answer import Answer as Answer
     from planner.choice.constraint import Constraint as Constraint
     from planner.choice.estimate import StrategyEstimate as StrategyEstimate
     from planner.choice.recommend import Recommendation as Recommendation
     from planner.costs.pricing import Pricing as Pricing
+    from planner.notes import Note as Note
+    from planner.notes import NoteCode as NoteCode
     from planner.plans.plan import Plan as Plan
     from planner.plans.serialization import load_plan as load_plan
     from planner.plans.serialization import save_plan as save_plan
+    from planner.runtime.reporter import Reporter as Reporter
+    from planner.runtime.settings import SessionSettings as SessionSettings
+    from planner.service.http.settings import ServiceSettings as ServiceSettings
     from planner.service.serving import serve as serve
     from planner.usecases.budget import budget as budget
     from planner.usecases.evaluate import evaluate as evaluate
@@ -49,7 +60,9 @@ if TYPE_CHECKING:
     from planner.usecases.fit_prm import fit_prm as fit_prm
     from planner.usecases.import_runs import import_runs as import_runs
     from planner.usecases.measure import measure as measure
+    from planner.usecases.plan import PlanResult as PlanResult
     from planner.usecases.plan import plan as plan
+    from planner.usecases.problem_files import ProblemFiles as ProblemFiles
     from planner.usecases.profile import profile as profile
     from planner.usecases.recommend import recommend as recommend
     from planner.usecases.replay import replay as replay
@@ -60,24 +73,37 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdaptiveMajority",
+    "Answer",
     "Apportion",
     "BeamSearch",
     "BestOfN",
     "Constraint",
     "Difficulty",
+    "Draw",
+    "DrawRequest",
     "Dvts",
     "EngineError",
+    "EngineOptions",
     "Grader",
     "Greedy",
     "InputError",
+    "Ledger",
     "Majority",
+    "Note",
+    "NoteCode",
     "ParticleFilter",
     "Plan",
+    "PlanResult",
     "Policy",
     "Pricing",
     "Problem",
+    "ProblemFiles",
     "Recommendation",
+    "Reporter",
+    "Sampling",
     "Scorer",
+    "ServiceSettings",
+    "SessionSettings",
     "Store",
     "Strategy",
     "StrategyEstimate",
@@ -117,6 +143,19 @@ _HOMES = {
     "serve": "planner.service.serving",
     "Apportion": "planner.api",
     # Values
+    "SessionSettings": "planner.runtime.settings",
+    "Sampling": "executor.strategy",
+    "EngineOptions": "executor.engines.options",
+    "ServiceSettings": "planner.service.http.settings",
+    "ProblemFiles": "planner.usecases.problem_files",
+    "Note": "planner.notes",
+    "NoteCode": "planner.notes",
+    "Reporter": "planner.runtime.reporter",
+    "Answer": "planner.choice.answer",
+    "PlanResult": "planner.usecases.plan",
+    "Draw": "executor.policies.base",
+    "DrawRequest": "executor.policies.base",
+    "Ledger": "executor.ledger",
     "Constraint": "planner.choice.constraint",
     "Difficulty": "profiling.pass_rate",
     "Plan": "planner.plans.plan",

@@ -4,7 +4,7 @@ Speed: 500 problems of 256 samples, every k, pass@k and three votes under four s
 on simulated pools and on the bundled ones of each policy of the laboratory (400 problems, the first
 hundred twice). Beside the seconds stand the subsampling error of weighted votes and the standard
 error over problems. Exactness: small pools against every ordered draw, voted on by
-`executor.answers.grader.vote`. Against recorded figures: the evidence in `data/measured`, which an
+`executor.answers.voting.vote`. Against recorded figures: the evidence in `data/measured`, which an
 earlier estimator made from the same pools; and a public run of the code of arXiv 2502.06703, where
 it lies beside this repository. It has two samples a problem, so that it shows that pass@1 and
 pass@2 come

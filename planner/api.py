@@ -205,13 +205,11 @@ class Apportion:
 
     def _answerer(self, plan: Plan | Path | str) -> PlanAnswerer:
         """That of a plan, made at first use; its engines are those of the session."""
-        from planner.plans.plan import Plan
-        from planner.plans.serialization import load_plan
+        from planner.plans.serialization import as_plan
         from planner.service.factory import create_plan_service
 
         with self._lock:
-            if not isinstance(plan, Plan):
-                plan = load_plan(Path(plan))
+            plan = as_plan(plan)
             known = next((answerer for one, answerer in self._answerers if one == plan), None)
             if known is None:
                 known = create_plan_service(self._opened(), plan).answerer

@@ -44,8 +44,8 @@ def start() -> None:
 @pytest.mark.parametrize(
     ("call", "mark"),
     [(lambda: os.system("true"), "process"), (start, "process"), (bind, "socket"),
-     (connect, "socket")],
-    ids=["system", "multiprocessing", "bind", "connect"],
+     (connect, "socket"), (os.fork, "process")],
+    ids=["system", "multiprocessing", "bind", "connect", "fork"],
 )  # fmt: skip
 def test_what_an_unmarked_test_must_not_do(call: Callable[[], object], mark: str) -> None:
     with pytest.raises(guard.UnmarkedError, match=f"needs the mark '{mark}'"):

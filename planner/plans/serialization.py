@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from executor.errors import InputError
 from executor.files import write_whole
@@ -49,7 +49,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def save_plan(plan: Plan, path: Path) -> None:
+def save_plan(plan: Plan, path: Path | str) -> None:
     """Write the plan, one alternative a line; the file appears whole or not at all.
 
     Raises:
@@ -65,17 +65,17 @@ def save_plan(plan: Plan, path: Path) -> None:
         for name, known in alternatives.items()
     ]
     lines = "{\n" + ",\n".join(levels) + "\n  }" if levels else "{}"
-    write_whole(path, f'{text[:-2]},\n  "alternatives": {lines}\n}}\n')
+    write_whole(Path(path), f'{text[:-2]},\n  "alternatives": {lines}\n}}\n')
 
 
-def load_plan(path: Path) -> Plan:
+def load_plan(path: Path | str) -> Plan:
     """Read a plan file.
 
     Raises:
         InputError: no such file, not JSON, not a plan, another version, or a damaged entry.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"plan {path}: {error.strerror or error}") from None
     except ValueError as error:
@@ -93,6 +93,27 @@ def load_plan(path: Path) -> Plan:
         if isinstance(error, InputError):
             raise InputError(f"plan {path}: {error}") from None
         raise InputError(f"plan {path}: damaged ({type(error).__name__}: {error})") from None
+
+
+class HasPlan(Protocol):
+    """A result that a plan was made in, as that of `apportion.plan`."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+
+def as_plan(given: Plan | HasPlan | Path | str) -> Plan:
+    """Return the plan that a caller gave: a plan, a result that has one, or the file of one.
+
+    Raises:
+        InputError: it is none of these, or the file holds no plan.
+    """
+    if isinstance(given, Path | str):
+        return load_plan(given)
+    plan = given if isinstance(given, Plan) else getattr(given, "plan", None)
+    if not isinstance(plan, Plan):
+        raise InputError(f"plan is a {type(given).__name__}; expected a plan or the file of one")
+    return plan
 
 
 def run_settings(plan: Plan) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from executor.errors import InputError
 from executor.servers.server import Patience
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
-from planner.plans.serialization import load_plan
+from planner.plans.serialization import HasPlan, as_plan
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.settings import SessionSettings
@@ -49,7 +49,7 @@ class Listening:
 
 
 def serve(
-    plan: Plan | Path | str,
+    plan: Plan | HasPlan | Path | str,
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
@@ -82,7 +82,7 @@ def serve(
         InputError: a bad plan or setting, a model that is missing or unfit, a port that is taken,
             or the extra `server` is not installed.
     """
-    plan = plan if isinstance(plan, Plan) else load_plan(Path(plan))
+    plan = as_plan(plan)
     if not 0 <= port < 1 << 16:
         raise InputError(f"--port is {port}; expected 0 to 65535")
     settings = settings or service_settings(plan, host)

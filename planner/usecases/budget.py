@@ -13,7 +13,7 @@ from planner.costs.pricing import Pricing
 from planner.evidence import gathering as evidence
 from planner.notes import codes
 from planner.plans.plan import DEFAULT, Plan
-from planner.plans.serialization import load_plan
+from planner.plans.serialization import HasPlan, as_plan
 from planner.report.notes import word
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.run import KIND as RUN
@@ -26,7 +26,7 @@ from profiling.problems.files import load_problems
 
 
 def budget(
-    plan: Plan | Path | str,
+    plan: Plan | HasPlan | Path | str,
     workload: Path | str,
     *,
     total: Total | None = None,
@@ -58,8 +58,7 @@ def budget(
         >>> sorted(divided.divisions)
         ['division', 'equal', 'plan']
     """
-    if not isinstance(plan, Plan):
-        plan = load_plan(Path(plan))
+    plan = as_plan(plan)
     workload = Path(workload)
     prm = plan.rests_on.prm or plan.prm
     return BudgetReport.from_plan(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
+from executor.loading import portable
 from executor.models.templates import PromptTemplate
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
@@ -117,8 +117,8 @@ def _plan(
     known = (entry for entries in alternatives.values() for entry in entries)
     needs_prm = any(entry.strategy.needs_prm for entry in known) or _scores(classifier, spec)
     made_plan = Plan(
-        policy=_lasting(policy),
-        prm=_lasting(prm) if prm and needs_prm else None,
+        policy=portable(policy),
+        prm=portable(prm) if prm and needs_prm else None,
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
         entries={r.difficulty: r.choice.as_recorded() for r in made},
@@ -272,8 +272,3 @@ def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
 def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
     """Whether the classifier was trained on rewards, which probes then need too."""
     return classifier is not None and spec.prm is not None
-
-
-def _lasting(model: str) -> str:
-    """A folder by its full path: plans are run from anywhere."""
-    return str(Path(model).resolve()) if Path(model).is_dir() else model

@@ -15,7 +15,7 @@ from executor.strategy import Strategy
 from planner.evaluation.run_summary import RunSummary, summarise_run
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import Plan
-from planner.plans.serialization import load_plan, run_settings
+from planner.plans.serialization import HasPlan, as_plan, run_settings
 from planner.runtime.model_ref import check_plan_prm
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.router import ByPlan
@@ -80,7 +80,7 @@ class Answers:
 def run(
     problems: Problems,
     *,
-    plan: Plan | Path | str | None = None,
+    plan: Plan | HasPlan | Path | str | None = None,
     strategies: Sequence[Strategy] = (),
     policy: str | None = None,
     prm: str | None = None,
@@ -113,7 +113,7 @@ def run(
         raise InputError("run: give either --plan FILE, or --strategy NAME with --budget N")
     settings = settings or SessionSettings(early_stop=True)
     if plan is not None:
-        plan = plan if isinstance(plan, Plan) else load_plan(Path(plan))
+        plan = as_plan(plan)
         policy = policy or plan.policy
         if prm is None and plan.prm_in_use is not None:
             prm = plan.prm_in_use

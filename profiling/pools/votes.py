@@ -1,6 +1,6 @@
 """What a vote among k of a pool's samples is expected to be worth, for every k at once.
 
-Drawn are k of n samples without replacement. As in `executor.answers.grader.vote`, samples without
+Drawn are k of n samples without replacement. As in `executor.answers.voting.vote`, samples without
 an answer never win, of classes of equal weight the larger wins, and equally large ones share
 (which of them is seen first is a matter of the draw); a draw without answers is wrong.
 

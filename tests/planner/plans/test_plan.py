@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from planner.plans.plan import Plan, PlanBasis
 from planner.plans.reference import Cloud, Reference
 from planner.plans.serialization import (
     VERSION,
+    as_plan,
     load_plan,
     plan_to_dict,
     run_settings,
@@ -360,3 +362,12 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 def test_plans_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         plan_of().policy = "other"  # type: ignore[misc]
+
+
+def test_a_plan_is_taken_as_it_is_in_a_result_or_from_its_file(tmp_path: Path) -> None:
+    plan = plan_of()
+    save_plan(plan, str(tmp_path / "plan.json"))
+    assert as_plan(plan) is as_plan(SimpleNamespace(plan=plan)) is plan
+    assert as_plan(str(tmp_path / "plan.json")) == load_plan(tmp_path / "plan.json")
+    with pytest.raises(InputError, match="plan is a int; expected a plan or the file of one"):
+        as_plan(3)  # type: ignore[arg-type]
