@@ -33,7 +33,7 @@ demo: setup
 # What to run before every commit: no engine, no socket, no child process (tests/helpers/guard.py).
 check: lint
 	$(BIN)/python -m pytest -m "not slow and not vllm and not socket and not process" \
-		-n logical --dist worksteal --durations=5
+		-n $(WORKERS) --dist worksteal --durations=5
 
 # Tests run a core each: those without an engine, then those with real ones, which would take all
 # cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.
