@@ -29,7 +29,7 @@ MisclassificationRates = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class RoutingExpectation:
-    """RoutingExpectation accuracy and cost of one way to answer all questions.
+    """Expected accuracy and cost of one way to answer all questions.
 
     Attributes:
         accuracy: expected accuracy.
