@@ -1,4 +1,4 @@
-"""Stored outcome models: written with skops, which runs no code, and read back type by type."""
+"""Stored outcome models, in skops files: loading runs no code and checks every type."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from planner.prediction.tuning import Fit
 
 ARTEFACT = "outcome-model"  # its name in a store
-# Every type of an outcome model that some version of skops does not trust by itself. Names are
-# compared whole: a prefix would also let through functions of the same package.
+# Types in an outcome model that some version of skops does not trust by default. Whole names are
+# compared: a prefix would also admit functions of the same package.
 TRUSTED_TYPES = frozenset(
     {
         "planner.prediction.offset_logistic.OffsetLogistic",
@@ -33,18 +33,18 @@ TRUSTED_TYPES = frozenset(
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     }
 )
-# Modules that version 0.1.0 wrote into its models, and where their classes are today.
+# Modules that version 0.1.0 wrote into its models, and the modules that hold their classes now.
 _MOVED = {"planner.offset": "planner.prediction.offset_logistic"}
-# A classifier knows columns by their places: of other features it would predict nonsense.
+# A classifier knows columns by position only: with other features its predictions are nonsense.
 _FEATURES = hashlib.sha256(",".join(NAMES).encode()).hexdigest()[:12]
 
 
 def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]:
-    """The model as bytes (skops, no pickle), and its description.
+    """Return the model as bytes (skops, no pickle), and its description.
 
     Args:
-        fitted: the model with its metrics.
-        frame: the evidence that it was fitted to.
+        fitted: model with its metrics.
+        frame: evidence that the model was fitted to.
 
     Returns:
         The bytes, and plain values for JSON: the metrics, digests of the evidence and of the
@@ -62,11 +62,11 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
 
 
 def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
-    """Read what `save_model` wrote.
+    """Read a model that `save_model` wrote.
 
     Raises:
-        InputError: the bytes hold anything but such a model, or one of other features than those
-            of today (a version of this program that knew other strategies fitted it).
+        InputError: the bytes hold no such model, or the model has other features than this version
+            (another version of this program fitted it).
     """
     import skops.io
 
@@ -80,7 +80,7 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
         classifier = skops.io.loads(content, trusted=unknown)
         model = OutcomeModel(**asdict(Hyperparameters(**meta["hyperparameters"])))
         if meta.get("features") != _FEATURES:
-            raise InputError(f"{where}: was fitted on other features than are known now; {again}")
+            raise InputError(f"{where}: is fitted to other features than this version has; {again}")
         model.pairs_ = [(str(policy), str(prm)) for policy, prm in meta["pairs"]]
     except (BadZipFile, LookupError, NotImplementedError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -99,7 +99,7 @@ def store_model(store: Store, fitted: Fit, frame: pd.DataFrame) -> None:
 
 
 def stored_model(store: Store) -> tuple[OutcomeModel, dict[str, Any]] | None:
-    """The model last fitted in this store, with its metrics; None if there is none.
+    """Return the model last fitted in this store, with its metrics; None if there is none.
 
     Raises:
         InputError: see `load_model`.
@@ -109,7 +109,7 @@ def stored_model(store: Store) -> tuple[OutcomeModel, dict[str, Any]] | None:
 
 
 def _with_moved_classes(content: bytes) -> bytes:
-    """What skops wrote, with today's modules of classes that have moved."""
+    """Return a skops file in which moved classes have the names of their present modules."""
     written = io.BytesIO()
     with ZipFile(io.BytesIO(content)) as before, ZipFile(written, "w") as now:
         for name in before.namelist():

@@ -1,8 +1,9 @@
-"""What a model is judged by: problems it has not seen, and policies and PRMs it has not seen.
+"""Splits that judge a model: on held-out problems, and on left-out policies and PRMs.
 
-Problems are split into folds. Where evidence is on several policies or PRMs, each of them is also
-left out in turn: a model of the first kind may know a cell by its own outcomes, one of the second
-must carry over from others. All of it is done on cells, since rows of one cell have one prediction.
+Problems are split into folds. If the evidence covers several policies or PRMs, each of them is also
+left out in turn. With held-out problems a model may use other outcomes of the same cell; with a
+left-out policy or PRM it must transfer from others. Splits consist of cells, because all rows of a
+cell have one prediction.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _COUNTS = ["successes", "squares", "problems", "rows"]
 
 
 class Kind(StrEnum):
-    """What is left out."""
+    """The kind of thing that a split leaves out."""
 
     PROBLEMS = "problems"
     POLICY = "policy"
@@ -42,11 +43,11 @@ class Split:
     """Cells to learn from, and cells to predict.
 
     Attributes:
-        kind: what was left out.
-        train: cells of what was not left out, described by those problems alone.
-        test: the cells to predict, with the evidence on them that was not left out (none where a
-            policy or a PRM was); columns `asked`, `right` and `right_squares` say how many rows
-            were left out, how much of them was right, and the sum of its squares.
+        kind: kind of thing that is left out.
+        train: cells of the remaining evidence, described by that evidence alone.
+        test: cells to predict, with the remaining evidence on them (none if a policy or a PRM is
+            left out). Columns `asked`, `right` and `right_squares`: number of left-out rows, the
+            sum of their accuracies, and the sum of the squares.
     """
 
     kind: Kind
@@ -54,15 +55,18 @@ class Split:
     test: pd.DataFrame
 
     def held_out(self) -> pd.DataFrame:
-        """The outcomes left out, in the columns of `planner.evidence.gathering.cells`."""
+        """Return the left-out outcomes in the columns of `planner.evidence.gathering.cells`."""
         names = {"right": "successes", "right_squares": "squares", "asked": "rows"}
         return self.test[list(names)].rename(columns=names)
 
     def covered(self, a: Floats, b: Floats) -> Floats:
-        """How much of each cell's held-out mean its interval covers, see
-        `planner.prediction.coverage`.
+        """Return the covered share of each cell's held-out mean, shape `(cells,)`.
 
-        How far outcomes vary in a cell is taken from all of them: those left out may be few.
+        See `planner.prediction.coverage`. The variance of outcomes in a cell is estimated from all
+        of them, because the left-out ones may be few.
+
+        Args:
+            a, b: posterior parameters, shape `(cells,)`.
         """
         held_out = self.held_out()
         varied = variation(held_out + self.test[list(held_out)], a / (a + b))
@@ -70,10 +74,12 @@ class Split:
 
 
 def problem_folds(problems: pd.Series, random_state: int) -> Iterator[NDArray[np.bool_]]:
-    """For each fold, which rows it holds out, shape `(rows,)`: all rows of a problem together.
+    """Yield the mask of held-out rows of each fold, shape `(rows,)`.
+
+    All rows of a problem are in one fold.
 
     Raises:
-        InputError: fewer problems than folds.
+        InputError: there are fewer problems than folds.
     """
     if (count := problems.nunique()) < FOLDS:
         raise InputError(
@@ -84,12 +90,13 @@ def problem_folds(problems: pd.Series, random_state: int) -> Iterator[NDArray[np
 
 
 def splits(frame: pd.DataFrame, random_state: int) -> list[Split]:
-    """Every split of some evidence: over problems, then policies, then PRMs.
+    """Return every split of some evidence: by problems, then by policies, then by PRMs.
 
-    Policies are left out one by one, and so are PRMs, up to `FOLDS` of each; more go by groups.
+    Up to `FOLDS` policies are left out one by one; more are left out in `FOLDS` groups. The same
+    holds for PRMs.
 
     Raises:
-        InputError: too few problems.
+        InputError: there are too few problems.
     """
     counts = _Counts(frame)
     found = [
@@ -108,7 +115,12 @@ def splits(frame: pd.DataFrame, random_state: int) -> list[Split]:
 
 
 def hold_out(frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> Split:
-    """The split that holds out the rows of a mask, shape `(rows,)`: all rows of a problem."""
+    """Return the split that holds out some rows.
+
+    Args:
+        frame: evidence rows.
+        held_out: mask of rows, shape `(rows,)`; it has all rows of a problem or none.
+    """
     return _Counts(frame).by_problem(frame, held_out)
 
 
@@ -131,7 +143,7 @@ class _Counts:
         self.cells = cells(frame)
         known = np.flatnonzero(frame["difficulty"] != UNKNOWN)
         every = np.flatnonzero(of_all(frame))
-        # Rows count under `all`, and those of known difficulty under that too.
+        # Every row counts for `all`; a row of known difficulty counts for that difficulty too.
         self._row = np.concatenate([every, known])
         rows = frame.iloc[self._row][CELL].reset_index(drop=True)
         rows.loc[: len(every) - 1, "difficulty"] = ALL
@@ -143,7 +155,7 @@ class _Counts:
         self._first = ~pairs.duplicated().to_numpy()
 
     def over(self, rows: NDArray[np.bool_]) -> dict[str, Floats]:
-        """Sums over the rows of a mask, each of shape `(cells,)`."""
+        """Return the sums over the rows of a mask, each of shape `(cells,)`."""
         chosen = rows[self._row]
         cell, accuracy = self._cell[chosen], self._accuracy[chosen]
 
@@ -158,7 +170,7 @@ class _Counts:
         }
 
     def by_problem(self, frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> Split:
-        """Learn from some problems, predict the others."""
+        """Return the split that learns from some problems and predicts the held-out ones."""
         described = describe(self.cells, frame[~held_out]).assign(**self.over(~held_out))
         asked = self.over(held_out)
         test = described.assign(

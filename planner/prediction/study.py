@@ -1,8 +1,8 @@
-"""Optuna's side of tuning: a study that several processes work on at once.
+"""Optuna studies that several processes work on at once.
 
-Trials live in the evidence's own store and go on where they stopped. However many processes ask
-for the same study, as many trials are run as were asked for, and each process ends with all of
-them.
+Trials are kept in the store of the evidence, so an interrupted study continues. Processes that
+share a study share its trials: together they run the requested number, and each process ends with
+all of them.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-# A process that is killed leaves a trial that seems to run: after this many seconds without a sign
-# of life it counts as failed, and another takes its place.
+# A killed process leaves a trial in the state RUNNING. After the grace period (seconds) without a
+# heartbeat the trial counts as failed, and another one takes its place.
 _HEARTBEAT, _GRACE = 5, 30
-_LONGEST = timedelta(minutes=10)  # for a trial that was lost before its first sign of life
+_LONGEST = timedelta(minutes=10)  # for a trial that was lost before its first heartbeat
 _POLL, _RETRIES = 0.2, 4
 
 
 class _TakenError(Exception):
-    """All trials that were asked for are done, or in other hands."""
+    """All requested trials have ended, or other processes run them."""
 
 
 def search(
@@ -36,18 +36,18 @@ def search(
     random_state: int,
     progress: Callable[[int], None],
 ) -> Any:
-    """The best of the first `trials` trials, other processes' included: a frozen Optuna trial.
+    """Return the best of the first `trials` trials of all processes, as a frozen Optuna trial.
 
-    A process that stood still for so long that others gave its trial up goes on with the next.
+    If this process stalls and another one declares its trial failed, it continues with the next.
 
     Args:
-        objective: of an Optuna trial, to be minimised; may raise `optuna.TrialPruned`.
-        name: of the study.
-        trials: how many are wanted in all.
-        storage: database URL, or None to keep them in memory.
-        random_state: a trial's suggestions follow from it and the trials before that were not
-            lost.
-        progress: called with the number of trials that ended since it was last called.
+        objective: function of an Optuna trial, to be minimised; it may raise `optuna.TrialPruned`.
+        name: name of the study.
+        trials: number of trials of all processes together.
+        storage: database URL; None: trials are kept in memory.
+        random_state: base seed; it and the earlier trials that were not lost determine the
+            suggestions of a trial.
+        progress: function that is called with the number of trials that ended since the last call.
     """
     import optuna
     from optuna.trial import TrialState
@@ -62,7 +62,7 @@ def search(
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
 
     def live() -> list[Any]:
-        """Trials that count: ended ones, and those that somebody is at work on."""
+        """Return the trials that count: those that ended, and those that a process still runs."""
         since = datetime.now() - _LONGEST
         return [
             trial
@@ -79,9 +79,9 @@ def search(
         rank = sum(other.number < trial.number for other in live())
         if rank >= trials:
             raise _TakenError
-        # A seed a trial: a study that was interrupted goes on as if it had not been, where one
-        # seed for all would have it, or another process, repeat its first trials. By rank, as the
-        # one that takes the place of a lost trial has another number.
+        # Each trial has its own seed, so an interrupted study continues as if it had not stopped.
+        # With one seed for all, a restart or a second process would repeat the first trials. The
+        # seed follows from the rank: the replacement of a lost trial has another number.
         seed = np.random.SeedSequence([random_state, rank]).generate_state(1)
         study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
         try:
@@ -93,7 +93,7 @@ def search(
             raise
 
     def lost() -> bool:
-        """Whether the trial this process was at work on was given up by another."""
+        """Tell whether another process declared the trial of this process failed."""
         state = study.get_trials(deepcopy=False)[number].state
         return not failed and state is TrialState.FAIL
 
@@ -111,7 +111,7 @@ def search(
         if len(counted) < trials:
             try:
                 study.optimize(claimed, n_trials=1, catch=(_TakenError,))
-            except (AssertionError, ValueError):  # what Optuna's versions say of a failed trial
+            except (AssertionError, ValueError):  # Optuna's versions differ on a failed trial
                 if not lost():
                     raise
         else:
@@ -136,5 +136,5 @@ def _storage(url: str) -> Any:
         try:
             return connect()
         except SQLAlchemyError:
-            time.sleep(_POLL)  # two processes that find no tables both make them; one is late
+            time.sleep(_POLL)  # two processes may create the tables at once; one then fails
     return connect()

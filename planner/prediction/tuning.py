@@ -1,9 +1,9 @@
-"""Tunes the outcome model, fits it to all evidence, and says how it does on what it has not seen.
+"""Tuning of the outcome model: chooses its settings, fits it and measures its held-out error.
 
-Optuna chooses family, features and regularisation; the prior weight is the best one for them. The
-score is the log loss on problems held out and, where there are several policies or PRMs, on those
-left out: half and half unless told otherwise (`planner.prediction.splits`). A study is named by
-its evidence and what it is scored by, so new evidence starts a new one.
+Optuna chooses family, features and regularisation; the best prior weight is computed for each
+choice. The score is the log loss on held-out problems and, if there are several policies or PRMs,
+on left-out ones; by default each counts half (`planner.prediction.splits`). The name of a study
+holds a digest of its evidence and the settings of its score, so new evidence starts a new study.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ from profiling.pass_rate import ALL
 from profiling.reliability import Bin, reliability
 from profiling.scorers.rewards import calibration_error
 
-# How much leaving out policies and PRMs counts in the score, where there are several.
+# Weight of left-out policies and PRMs in the score, if there are several.
 TRANSFER = 0.5
-# Problems' worth of evidence that a prediction may count for. It is learnt from the very outcomes
-# that then update it: worth many more problems than these, it would make intervals too narrow,
-# which log loss does not see.
+# Candidate weights of a prediction, in problems. The same outcomes train the classifier and update
+# the prior, so larger weights would make intervals too narrow; the log loss does not show that.
 _PRIOR_WEIGHTS = np.geomspace(1.0, 64.0, 13)
 _WEIGHT = "prior_weight"  # the best of them, kept with each trial
-# What a prediction for a new policy or PRM may count for, heaviest first; the last one where
-# nothing says how good such predictions are.
+# Candidate weights of a prediction for a new policy or PRM, in problems, largest first. The last
+# one is used if no evidence shows how good such predictions are.
 _LEAST_TRANSFER = 4.0
 _TRANSFER_WEIGHTS = np.geomspace(200.0, _LEAST_TRANSFER, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A tuned model and how it does on what it has not seen.
+    """A tuned model and its figures on held-out evidence.
 
-    Settings were chosen on the same folds, which flatters these figures a little; `apportion
-    evaluate` tunes anew within each fold.
+    The settings were chosen on the same folds, so these figures are slightly optimistic;
+    `apportion evaluate` tunes again within each fold.
 
     Attributes:
-        model: fitted on all evidence.
-        hyperparameters: as tuned.
-        log_loss: log loss on problems held out, nats a row (of cell predictions; `base_log_loss`
-            predicts the training folds' mean accuracy everywhere).
-        transfer_log_loss: the same on policies and PRMs left out, mean of both; NaN where there
-            are no two of either.
+        model: outcome model, fitted to all evidence.
+        hyperparameters: tuned settings.
+        log_loss: log loss of the cell predictions on held-out problems, in nats per row.
+        base_log_loss: the same for a model that predicts the mean accuracy of the training folds
+            in every cell.
+        transfer_log_loss: log loss on left-out policies and PRMs, mean of both kinds; NaN if there
+            are not two policies or two PRMs.
         calibration: expected calibration error of held-out cell predictions.
-        reliability: how often they came true, by what was predicted.
-        regret: accuracy of the best strategy in hindsight minus that of the strategy chosen, per
-            difficulty, on problems held out; mean over folds and difficulties.
-        regret_error: its standard error over folds and difficulties.
-        problems, rows, trials: how much it rests on.
+        reliability: observed accuracy by predicted accuracy, a bin each.
+        regret: accuracy of the best strategy in hindsight minus that of the chosen strategy, on
+            held-out problems of one difficulty; mean over folds and difficulties.
+        regret_error: standard error of `regret` over folds and difficulties.
+        problems, rows, trials: number of problems, evidence rows and Optuna trials.
     """
 
     model: OutcomeModel
@@ -80,20 +80,20 @@ class Fit:
     trials: int
 
     def metrics(self) -> dict[str, Any]:
-        """Everything but the model, for JSON."""
+        """Return all fields but the model as plain values, for JSON."""
         record = asdict(replace(self, model=None))  # type: ignore[arg-type]
         del record["model"]
         return record
 
 
 def fingerprint(frame: pd.DataFrame) -> str:
-    """A digest of evidence: equal evidence, equal study, equal model."""
+    """Return a digest of evidence: equal evidence gives an equal study and an equal model."""
     hashed = pd.util.hash_pandas_object(frame.round(9), index=False).to_numpy()
     return hashlib.sha256(hashed.tobytes()).hexdigest()[:12]
 
 
 def fingerprints(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Digests of the rows of each policy with each PRM; without one under an empty name."""
+    """Return digests of the rows by policy and PRM; rows without a PRM have an empty PRM name."""
     found: dict[str, dict[str, str]] = {}
     for (policy, prm), rows in frame.groupby(["policy", "prm"], sort=True):
         found.setdefault(str(policy), {})[str(prm)] = fingerprint(rows)
@@ -101,9 +101,9 @@ def fingerprints(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def rests_on(metrics: Mapping[str, Any], frame: pd.DataFrame, policy: str, prm: str | None) -> bool:
-    """Whether a model with these metrics was fitted to this evidence on a policy and PRM.
+    """Tell whether a model with these metrics was fitted to this evidence on a policy and PRM.
 
-    A model that does not say (of an earlier version) was not.
+    The answer is no if the metrics hold no digests, as those of an earlier version.
     """
     before = metrics.get("rests_on", {}).get(policy, {})
     now = fingerprints(frame[frame["policy"] == policy]).get(policy, {})
@@ -123,18 +123,19 @@ def fit(
 
     Args:
         frame: evidence rows, see `planner.evidence.gathering.COLUMNS`.
-        trials: how many settings Optuna tries in all, those of an earlier call included, and those
-            of other processes that fit the same evidence in the same database.
-        storage: database URL for the trials, or None to keep them in memory.
-        random_state: of sampler and folds.
-        transfer: how much of the score, in [0, 1], is on policies and PRMs left out.
-        progress: called with the number of trials that ended since it was last called.
+        trials: number of Optuna trials, including those of earlier calls and of other processes
+            that fit the same evidence in the same database.
+        storage: database URL for the trials; None: they are kept in memory.
+        random_state: seed of sampler and folds.
+        transfer: weight, in [0, 1], of left-out policies and PRMs in the score.
+        progress: function that is called with the number of trials that ended since the last call.
 
     Raises:
-        InputError: too little evidence for cross-validation, or `transfer` out of range.
+        InputError: there is too little evidence for cross-validation, or `transfer` is out of
+            range.
     """
-    # One thread: work this small gains nothing from more, and on busy cores they wait for each
-    # other several times as long as one needs.
+    # One thread: work this small gains nothing from more threads, and on busy cores they wait for
+    # each other several times as long as one thread needs.
     with threadpool_limits(limits=1):
         found = splits(frame, random_state)
         model = _tuned(frame, found, trials, storage, random_state, transfer, progress)
@@ -144,10 +145,10 @@ def fit(
 def tune(
     frame: pd.DataFrame, *, trials: int, random_state: int = 0, transfer: float = TRANSFER
 ) -> OutcomeModel:
-    """The model that `fit` gives, without saying how it does; trials are not kept.
+    """Return the model that `fit` would return, without its figures; no trial is kept.
 
     Raises:
-        InputError: as `fit`.
+        InputError: see `fit`.
     """
     with threadpool_limits(limits=1):
         found = splits(frame, random_state)
@@ -164,7 +165,7 @@ def _tuned(
     progress: Callable[[int], None],
 ) -> OutcomeModel:
     if not 0 <= transfer <= 1:
-        raise InputError(f"transfer {transfer}: must be between 0 and 1")
+        raise InputError(f"transfer is {transfer}; expected a number from 0 to 1")
     weights = score_weights([split.kind for split in found], transfer)
 
     def objective(trial: Any) -> float:
@@ -198,10 +199,10 @@ def _tuned(
 
 
 def score_weights(kinds: Sequence[Kind], transfer: float) -> list[float]:
-    """What each split counts for; they sum to 1.
+    """Return the weight of each split in the score; the weights sum to 1.
 
-    Problems held out share 1 - `transfer`, what is left out of the other kinds `transfer`, evenly
-    by kind. Where there is nothing else to leave out, problems have all.
+    Splits by problems share 1 - `transfer`. The other kinds share `transfer` evenly. If there are
+    no other kinds, splits by problems have the whole weight.
     """
     counts = Counter(kinds)
     others = len(counts) - 1
@@ -231,13 +232,13 @@ def _fitted(train: pd.DataFrame, settings: Hyperparameters, random_state: int) -
 
 
 def _predict(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
-    """Predicted accuracy of the cells asked for, from what was not left out alone."""
+    """Return the predicted accuracy of the test cells, from the remaining evidence alone."""
     a, b = _fitted(split.train, settings, random_state).posterior(split.test)
     return np.asarray(a / (a + b))
 
 
 def _losses(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
-    """Log loss a row under each of `_PRIOR_WEIGHTS`, which no classifier depends on."""
+    """Return the log loss per row under each of `_PRIOR_WEIGHTS`; one classifier serves all."""
     mean = _fitted(split.train, settings, random_state).predict_proba(split.test)[:, 1]
     losses = []
     for weight in _PRIOR_WEIGHTS:
@@ -247,7 +248,7 @@ def _losses(split: Split, settings: Hyperparameters, random_state: int) -> Float
 
 
 def _loss(split: Split, predicted: Floats) -> float:
-    """Log loss a row, in nats."""
+    """Return the log loss, in nats per row."""
     p = np.clip(predicted, 1e-6, 1 - 1e-6)
     right, asked = (split.test[name].to_numpy(float) for name in ("right", "asked"))
     return float(-(right * np.log(p) + (asked - right) * np.log(1 - p)).sum() / asked.sum())
@@ -256,11 +257,11 @@ def _loss(split: Split, predicted: Floats) -> float:
 def _transferable(
     settings: Hyperparameters, found: Sequence[Split], random_state: int
 ) -> Hyperparameters:
-    """`settings` with the largest transfer weight whose intervals hold what they say.
+    """Return `settings` with the largest transfer weight whose intervals reach their coverage.
 
-    That is: whichever policy or PRM is left out, at least `LEVEL` of its cells lie in their
-    intervals. The cells of one depend on each other, and the settings were chosen on them, so the
-    worst of the few decides, not their mean. Without two of either there is nothing to choose by.
+    For each left-out policy or PRM, the mean coverage of its cells must be at least `LEVEL`. The
+    cells of one policy or PRM depend on each other, and the settings were chosen on them, so the
+    worst one decides and not the mean. Without two policies or two PRMs the weight is the smallest.
     """
     left_out: list[tuple[Floats, Split]] = []
     for split in found:
@@ -279,7 +280,7 @@ def _transferable(
 def _judged(
     model: OutcomeModel, frame: pd.DataFrame, found: Sequence[Split], trials: int, random_state: int
 ) -> Fit:
-    """How the tuned settings do on what is left out of each split."""
+    """Return the tuned model with its figures on the left-out part of each split."""
     settings = Hyperparameters(**{name: getattr(model, name) for name in Hyperparameters.__slots__})
     losses: dict[Kind, list[float]] = {kind: [] for kind in Kind}
     base, held_out, regrets = [], [], []
@@ -317,13 +318,13 @@ def _judged(
 
 
 def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one fold, each with its difficulty's prediction; that of all if it is unknown."""
+    """Return the rows of a fold with the prediction for their difficulty, or `all` if unknown."""
     named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
     return named.merge(predicted[[*CELL, "predicted"]], on=CELL)
 
 
 def _regrets(rows: pd.DataFrame) -> list[float]:
-    """Of every policy, PRM and difficulty, on rows with predictions."""
+    """Return the regrets of every policy, PRM and difficulty, on rows with predictions."""
     found: list[float] = []
     for policy, prm in pairs(rows):
         for _, level in for_pair(rows, policy, prm).groupby("difficulty"):
@@ -332,7 +333,7 @@ def _regrets(rows: pd.DataFrame) -> list[float]:
 
 
 def pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
-    """Every policy with each of its PRMs, or with none where it has none."""
+    """Return every policy with each of its PRMs; with None if it has no PRM."""
     found: list[tuple[str, str | None]] = []
     for policy, prms in rows.groupby("policy")["prm"]:
         named = sorted(set(prms) - {""})
@@ -341,7 +342,10 @@ def pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
 
 
 def _regret(level: pd.DataFrame) -> list[float]:
-    """Regret among the strategies that were run on every problem of the group."""
+    """Return the regret among the strategies that were run on every problem of the group.
+
+    The list is empty if there are fewer than two such strategies.
+    """
     table = level.groupby("strategy").agg(
         accuracy=("accuracy", "mean"), predicted=("predicted", "mean"),
         problems=("problem", "nunique"),
@@ -355,7 +359,7 @@ def _regret(level: pd.DataFrame) -> list[float]:
 
 
 def _standard_error(values: list[float]) -> float:
-    """Of the mean; NaN where there are fewer than two values."""
+    """Return the standard error of the mean; NaN if there are fewer than two values."""
     if len(values) < 2:
         return float("nan")
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))

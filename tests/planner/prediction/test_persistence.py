@@ -103,7 +103,7 @@ def test_the_module_that_version_010_named_is_read_as_todays(
 def test_a_model_of_other_features_is_refused(fitted: Fit) -> None:
     content, meta = save_model(fitted, FRAME)
     del meta["features"]  # as a version that knew other strategies left it
-    with pytest.raises(InputError, match=r"fitted on other features .* apportion fit") as caught:
+    with pytest.raises(InputError, match=r"fitted to other features .* apportion fit") as caught:
         load_model(content, meta)
     assert "\n" not in str(caught.value)
 

@@ -162,7 +162,7 @@ def test_score_weights_share_problems_and_what_else_is_left_out() -> None:
 
 @pytest.mark.parametrize("transfer", [-0.1, 1.5])
 def test_a_share_that_is_none_is_one_line(transfer: float) -> None:
-    with pytest.raises(InputError, match=r"transfer .* must be between 0 and 1"):
+    with pytest.raises(InputError, match=r"transfer is .*; expected a number from 0 to 1"):
         tuned(transfer=transfer)
 
 
