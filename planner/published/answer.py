@@ -1,4 +1,4 @@
-"""The first day's answer: which strategy, from what others have published, nothing measured."""
+"""Answers from published figures: a choice of strategy before anything is measured."""
 
 from __future__ import annotations
 
@@ -37,23 +37,25 @@ from planner.published import figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
 from profiling.arrays import Floats
 
-DEFAULT_BENCHMARK = "MATH-500"  # what most of the figures are of
-# A strategy chosen anew for each budget, with a PRM that is not printed: shown, never proposed.
+DEFAULT_BENCHMARK = "MATH-500"  # the benchmark with the most figures
+# Its authors chose a strategy anew for each budget, with a PRM that they do not name. Its figures
+# are shown; it is never proposed.
 _CHOSEN_BY_OTHERS = "compute_optimal"
-_SLACK = 0.005  # of accuracy: a prediction that near its figures is as they are
+_SLACK = 0.005  # of accuracy: a prediction this near its figures counts as equal to them
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedAnswer:
-    """Strategies with what to expect of them.
+    """Strategies with their predictions from published figures.
 
     Attributes:
-        choices: every strategy known of, with its prediction.
-        means, covariance: of the logits of their accuracies, shapes `(choices,)` and `(choices,
-            choices)`: what is not known of the policy is not known of any of them.
-        evidence: the figures it rests on, each with its source, and what the model rests on.
-        notes: what a reader should know of it, the most important first.
-        without: the accuracy that is predicted of a strategy from all figures but its own.
+        choices: every strategy considered, with its prediction.
+        means, covariance: mean and covariance of the logits of their accuracies, shapes
+            `(choices,)` and `(choices, choices)`. The errors are correlated, because all choices
+            share the uncertainty about the policy.
+        evidence: figures behind the answer, each with its source, and a summary of the model's.
+        notes: notes for readers, the most important first.
+        without: function that predicts the accuracy of a strategy from all figures but its own.
     """
 
     choices: tuple[StrategyEstimate, ...]
@@ -64,10 +66,10 @@ class PublishedAnswer:
     without: Callable[[Strategy], float]
 
     def contrast(self, one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
-        """How two of the choices differ, what they share allowed for.
+        """Compare two of the choices; their covariance is taken into account.
 
-        The chance is exact for the logits; the error of the difference is that of the logits
-        times p (1 - p), to first order.
+        The chance is exact for normal logits. The error of the difference is first order: that of
+        each logit is multiplied by p (1 - p).
         """
         strategies = [choice.strategy for choice in self.choices]
         i, j = strategies.index(one.strategy), strategies.index(other.strategy)
@@ -84,8 +86,11 @@ class PublishedAnswer:
         )
 
     def printed(self, choice: StrategyEstimate, shown: Sequence[StrategyEstimate]) -> list[Note]:
-        """Notes on the figures of one strategy itself, and on those of `shown` that are predicted
-        outside their own figures."""
+        """Return notes on the figures of one strategy.
+
+        One of them lists the strategies, this one and those of `shown`, whose prediction lies
+        outside their own figures.
+        """
         name = key(choice.strategy)
         own = self._own(choice)
         if not own:
@@ -117,14 +122,13 @@ class PublishedAnswer:
 def ask(
     policy: str, prm: str | None, benchmark: str | None, catalog: Catalog, rates: Rates
 ) -> PublishedAnswer:
-    """What published figures say of a policy and PRM on a benchmark.
+    """Predict the accuracy of strategies from published figures, for a policy, PRM and benchmark.
 
     Args:
-        policy, prm: names or hub ids; of one that the catalog does not know, nothing but its
-            name is known.
+        policy, prm: names or hub ids; a model need not be in the catalog.
         benchmark: one of `planner.published.figures.benchmarks`; None: `DEFAULT_BENCHMARK`.
         catalog: sizes, families and PRMs.
-        rates: what a token costs.
+        rates: prices of a token.
 
     Raises:
         InputError: there are no figures of this benchmark.
@@ -142,7 +146,7 @@ def ask(
     own = touching[touching["prm"].isin(["", prm])]
     strategies = _strategies(own, scored=prm is not None)
     asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
-    # So small a factorisation gains nothing from threads, which on busy cores wait.
+    # One thread: so small a factorisation gains nothing from more, and on busy cores they wait.
     with threadpool_limits(limits=1):
         model = PublishedModel.load(catalog).fit(model_cells)
         means, covariance = model.predict(asked)
@@ -174,13 +178,14 @@ def ask(
 
 
 def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str) -> pd.DataFrame:
-    """Figures of the policy on the benchmark: with this PRM, with none, or with one not printed."""
+    """Return the policy's figures on the benchmark with this PRM, without one, or with an unnamed
+    one."""
     here = cells[(cells["policy"] == policy) & (cells["benchmark"] == benchmark)]
     return here[here["prm"].isin(["", prm]) | (here["name"] == _CHOSEN_BY_OTHERS)]
 
 
 def _strategies(own: pd.DataFrame, *, scored: bool) -> list[Strategy]:
-    """What to predict: the strategies of the figures, and the usual ones at the usual budgets."""
+    """Return the strategies to predict: the published ones, and the usual ones at `BUDGETS`."""
     found: list[Strategy] = [Greedy(), *(Majority(n) for n in BUDGETS)]
     if scored:
         for n in BUDGETS[1:]:
@@ -197,7 +202,7 @@ def _choices(
     benchmark: str,
     rates: Rates,
 ) -> list[StrategyEstimate]:
-    """Strategies with their predictions; `known` are the keys of those that have figures."""
+    """Return strategies with their predictions; `known`: keys of the strategies with figures."""
     a, b = posterior
     means, lows, highs = summarise(a, b)
     tokens, _ = figures.tokens_per_response()
@@ -205,7 +210,7 @@ def _choices(
     found = []
     for i, strategy in enumerate(strategies):
         drawn = strategy.n * tokens
-        # Nobody prints what a PRM forwards: see `_tokens`.
+        # No study prints the tokens that a PRM reads; see `_tokens`.
         is_known = key(strategy) in known
         found.append(
             StrategyEstimate(
@@ -222,7 +227,7 @@ def _choices(
 
 
 def _cell(strategy: Strategy, policy: str, prm: str | None, benchmark: str) -> dict[str, Any]:
-    """A cell nobody has published: a run of one's own, a study that is none of those seen."""
+    """Return the cell of a new run: its study is none of the published ones."""
     options = to_dict(strategy)
     return {
         "study": "",
@@ -315,7 +320,7 @@ def _unknown(policy: str, prm: str | None, catalog: Catalog) -> list[Note]:
 
 
 def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[Note]:
-    """A note if no policy nearly as small, or as large, has figures."""
+    """Return a note if the policy is smaller or larger than every policy with figures."""
     entry = catalog.policy(policy)
     if entry is None or sizes[0] <= entry.parameters <= sizes[1]:
         return []

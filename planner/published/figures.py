@@ -1,8 +1,8 @@
 """Published figures as evidence: the rows of `data/published`, each with its source.
 
-What the columns and codes mean is said in `data/published/README.md`. A figure is the accuracy of
-a whole benchmark, not of one problem: `cells` brings them into the layout of
-`planner.evidence.gathering.cells`, where measured, imported and published evidence meet.
+`data/published/README.md` explains the columns and codes. A figure is the accuracy on a whole
+benchmark, not on one problem. `cells` converts figures to the layout of
+`planner.evidence.gathering.cells`, which measured, imported and published evidence share.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from planner.costs.cost import TOKENS
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL
 
-# A source that was seen only through others is shown and not built on.
+# Figures of a source that was read only in citations are shown; the model does not use them.
 SECONDARY = "secondary"
-# What a cell is of; with `study` and `source` it is one figure.
+# Columns that identify a cell; with `study` and `source` they identify a figure.
 CELL = ["policy", "prm", "name", "n", "width", "score", "vote", "benchmark"]
-UNSTATED = "unstated"  # a PRM that was used and is not named
+UNSTATED = "unstated"  # name of a PRM that a study used and does not name
 SAMPLE = "majority"  # a vote of one is one sample
 _ROUNDING = 1e-9
 _SURPRISING = 0.05  # a chance below which sampling is no explanation
@@ -34,11 +34,11 @@ _SURPRISING = 0.05  # a chance below which sampling is no explanation
 
 @cache
 def rows() -> pd.DataFrame:
-    """All published accuracies and coverages, a row a printed figure.
+    """Return all published accuracies and coverages, one row for each printed figure.
 
     Columns: `study, policy, prm, name, n, width, score, vote, benchmark, metric, accuracy, seed,
-    error, reliability, note, source`. `accuracy` and `error` (how exactly it could be read) are
-    fractions. `n` and `width` are 0, and `score` and `vote` empty, where they are not printed.
+    error, reliability, note, source`. `accuracy` and `error` (the reading error) are fractions.
+    If a study does not print `n` or `width`, they are 0; `score` and `vote` are then empty.
     """
     table = pd.read_csv(
         data_folder() / "published" / "accuracy.csv", dtype=str, keep_default_na=False
@@ -53,14 +53,14 @@ def rows() -> pd.DataFrame:
 
 @cache
 def benchmarks() -> Mapping[str, int]:
-    """Problems of each benchmark that figures can be asked for."""
+    """Return the number of problems of each benchmark with figures."""
     table = pd.read_csv(data_folder() / "published" / "benchmarks.csv")
     return dict(zip(table["benchmark"], table["problems"].astype(int), strict=True))
 
 
 @cache
 def tokens_per_response() -> tuple[float, str]:
-    """Mean tokens of a sampled response, and where that is from; the only run that tells."""
+    """Return the mean tokens of a sampled response, and the source: the only run that prints it."""
     table = pd.read_csv(data_folder() / "published" / "facts.csv", keep_default_na=False)
     [found] = table[table["item"] == "tokens_per_response"].to_dict("records")
     return float(found["value"]), f"{found['policy']} on {found['benchmark']}, {found['source']}"
@@ -68,17 +68,18 @@ def tokens_per_response() -> tuple[float, str]:
 
 @cache
 def cells() -> pd.DataFrame:
-    """Published accuracies in the layout of `planner.evidence.gathering.cells`, a row a figure.
+    """Return published accuracies in the layout of `planner.evidence.gathering.cells`.
 
-    Seeds are added up; a figure printed in two tables of one study counts once, two that disagree
-    stay two rows. Further columns: `study`, `benchmark`, `runs`, `accuracy`, `reliability`, `note`,
-    `source`. Nothing is said of difficulty, tokens, pass@1 and AUC: `all` and NaN.
+    Each row is a figure, averaged over its seeds. A figure that two tables of one study print
+    counts once; two figures that disagree remain two rows. Further columns: `study`, `benchmark`,
+    `runs`, `accuracy`, `reliability`, `note`, `source`. Difficulty is `all`; tokens, pass@1 and AUC
+    are NaN, because no figure has them.
     """
     table = rows()
     one = (table["metric"] == "coverage") & (table["name"] == "pass_at_n") & (table["n"] == 1)
     table = table[((table["metric"] == "accuracy") | one) & table["benchmark"].isin(benchmarks())]
     table = table.copy()
-    # One sample is one sample, whatever it was printed as the first point of.
+    # One sample is the same figure, whichever strategy's curve starts with it.
     sample = (table["n"] == 1) & table["name"].isin(["pass_at_n", "best_of_n", SAMPLE])
     table.loc[sample, "name"] = SAMPLE
     table.loc[sample, ["prm", "score", "vote"]] = ""
@@ -104,9 +105,9 @@ def cells() -> pd.DataFrame:
 
 
 def strategy_of(cell: Mapping[Any, Any]) -> Strategy | None:
-    """The strategy a cell is of, what is not printed being the default; None where it is not ours.
+    """Return the strategy of a cell; options that are not printed have their defaults.
 
-    None too where the budget is not printed.
+    None if this program has no such strategy, or if the budget is not printed.
     """
     kind = STRATEGIES.get(cell["name"])
     if kind is None or not cell["n"]:
@@ -124,11 +125,11 @@ class Contradiction:
     """Figures of one cell that do not agree.
 
     Attributes:
-        cell: the strategy with those options that are printed.
+        cell: strategy with its printed options.
         prm: the PRM's name, or `UNSTATED`; empty without one.
         study: the study that disagrees with itself; None: studies disagree with each other.
         figures: accuracies, each with its source.
-        chance: that sampling alone makes studies differ so much; None for a single study.
+        chance: probability that sampling alone makes studies differ so much; None for one study.
     """
 
     cell: str
@@ -139,11 +140,11 @@ class Contradiction:
 
 
 def contradictions(policy: str, benchmark: str) -> list[Contradiction]:
-    """Figures of a policy on a benchmark that do not agree, by cell.
+    """Return the figures of a policy on a benchmark that disagree, by cell.
 
-    Studies are samples of their own: they disagree where their figures differ by more than
-    sampling allows (`heterogeneity`). What one study prints twice is one sample: it disagrees with
-    itself where that differs by more than it could be read to.
+    Studies are independent samples: they disagree if their figures differ by more than sampling
+    explains (`heterogeneity`). Two figures of one study for one cell are the same sample: the study
+    disagrees with itself if they differ by more than the reading error.
     """
     table = rows()
     table = table[(table["policy"] == policy) & (table["benchmark"] == benchmark)]
@@ -176,7 +177,7 @@ def contradictions(policy: str, benchmark: str) -> list[Contradiction]:
 
 
 def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:
-    """How often studies of one true accuracy would differ as much as these do, by sampling alone.
+    """Return the p-value of the studies' differences, if all have one true accuracy.
 
     Cochran's Q against chi-squared with one degree of freedom less than studies (Cochran 1954,
     Biometrics 10(1)), with the variances that hold if the pooled accuracy is the true one. Studies
@@ -184,9 +185,9 @@ def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:
 
     Args:
         accuracy: shape `(studies,)`.
-        trials: problems times runs, of the same shape.
-        error: how exactly each could be read; of a figure rounded within it the variance is a
-            third of its square.
+        trials: problems times runs, shape `(studies,)`.
+        error: reading error of each accuracy, shape `(studies,)`; rounding within it has a variance
+            of a third of its square.
     """
     pooled = float(np.clip((accuracy @ trials + 0.5) / (trials.sum() + 1), 0.0, 1.0))
     weights = 1 / (pooled * (1 - pooled) / trials + error**2 / 3)
@@ -195,13 +196,13 @@ def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:
 
 
 def _each(found: pd.DataFrame) -> tuple[tuple[float, str], ...]:
-    """Figures with their sources."""
+    """Return accuracies with their sources."""
     pairs = zip(found["accuracy"], found["source"], strict=True)
     return tuple((float(accuracy), str(source)) for accuracy, source in pairs)
 
 
 def _printed(cell: Mapping[Any, Any]) -> str:
-    """The strategy of a cell with the options that are printed."""
+    """Return the strategy of a cell, with its printed options, as text."""
     options = [f"{name}={cell[name]}" for name in ("n", "width", "score", "vote") if cell[name]]
     listed = f"({','.join(options)})" if options else ""
     return f"{cell['name']}{listed}"

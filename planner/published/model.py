@@ -1,15 +1,15 @@
-"""A mixed model of published accuracies: what to expect where a figure exists, and where none does.
+"""A mixed model of published accuracies; it predicts cells with figures and cells without.
 
-The logit of an accuracy is a sum of random effects, one for each line of `EFFECTS`: of the policy,
-the benchmark, the strategy, the PRM, and of how much each gains from more samples. Studies have
-effects of their own, on levels and on gains, so that figures of two studies are never pooled as if
-they shared a grader and a prompt. A prediction is for a run of one's own: another study, whose
-effects are not known. Its interval therefore holds the differences between studies too.
+The logit of an accuracy is a sum of random effects, one for each line of `EFFECTS`: effects of the
+policy, the benchmark, the strategy and the PRM, and of the gain of each from more samples. Each
+study has its own effects on levels and on gains, because two studies do not share a grader and a
+prompt. A prediction is for a new study, whose effects are not known, so its interval includes the
+differences between studies.
 
-As all effects are normal and the logits nearly so, the posterior is that of Gaussian regression
-with a sum of kernels (Henderson's best linear unbiased prediction; Rasmussen and Williams,
-Gaussian Processes for Machine Learning, Sec. 2.2 and 2.7): one Cholesky factorisation. How large
-each effect is was chosen by `planner.published.spreads` and lies in `data/published/model.json`.
+All effects are normal and the logits nearly so. The posterior is therefore that of Gaussian
+regression with a sum of kernels (Henderson's best linear unbiased prediction; Rasmussen and
+Williams, Gaussian Processes for Machine Learning, Sec. 2.2 and 2.7): one Cholesky factorisation.
+`planner.published.spreads` chose the size of each effect; `data/published/model.json` holds it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from planner.published.figures import SECONDARY, benchmarks
 from profiling.arrays import Floats, Ints
 
 MODEL_FILE = "model.json"
-# Of the noise of a figure: how much of the binomial variance of its problems it has. Runs share
-# their problems, so that less than all of it is seen.
+# Ratio of the standard deviation of a figure's noise to the binomial one. It is below 1, because
+# runs share their problems.
 NOISE = "noise"
-# What the authors call the majority's best over all budgets prints no budget.
+# Budget of a figure without one: authors print the best majority over all budgets so.
 _LARGEST_BUDGET = 256
 _TYPICAL_LOG10_PARAMETERS = 9.7  # sizes are counted in decades from here
 _SPREAD_OF_SIZES = 0.6  # decades, of the policies in the catalog
@@ -51,9 +51,9 @@ class Effect:
     """A random effect: normal, one for each group, times a feature.
 
     Attributes:
-        groups: columns whose values name the group; none: all cells share it.
-        slope: the feature it multiplies; None: 1.
-        fixed: its standard deviation where that is set by hand, wide, and not learnt.
+        groups: columns whose values name the group; empty: all cells share the effect.
+        slope: feature that the effect multiplies; None: 1.
+        fixed: standard deviation set by hand, and wide; None: it is learnt.
     """
 
     groups: tuple[str, ...] = ()
@@ -62,17 +62,17 @@ class Effect:
 
 
 EFFECTS: Mapping[str, Effect] = {
-    # How hard the benchmark is, how able the policy.
+    # Difficulty of the benchmark, ability of the policy.
     "level": Effect(fixed=2.0),
     "size": Effect(slope="size", fixed=1.0),
     "size_unknown": Effect(("policy",), "size_unknown", fixed=_SPREAD_OF_SIZES),
-    # Where no figure is the trend may bend, as far as it might have gone either way at the start.
+    # Beyond the sizes with figures the trend may bend, as widely as the prior slope of `size`.
     "size_beyond": Effect(slope="size_beyond", fixed=1.0),
     "benchmark": Effect(("benchmark",)),
     "family": Effect(("family",)),
     "policy": Effect(("policy",)),
     "policy_benchmark": Effect(_POLICY_BENCHMARK),
-    # What a strategy gives, and more of it.
+    # Gain of a strategy, and its growth with the budget.
     "method": Effect(("name",)),
     "vote": Effect(("kind",)),
     "method_size": Effect(("name",), "size"),
@@ -81,7 +81,7 @@ EFFECTS: Mapping[str, Effect] = {
     "growth_size": Effect(slope="growth_size"),
     "growth_benchmark": Effect(("benchmark",), "growth"),
     "growth_policy_benchmark": Effect(_POLICY_BENCHMARK, "growth"),
-    # What the PRM adds to that.
+    # Additional gain from the PRM.
     "prm_quality": Effect(slope="prm_quality"),
     "prm_unrated": Effect(("prm",), "prm_unrated"),
     "prm_on_policy": Effect(slope="prm_on_policy"),
@@ -89,9 +89,9 @@ EFFECTS: Mapping[str, Effect] = {
     "prm_benchmark": Effect(("prm", "benchmark"), "prm_growth"),
     "prm_policy": Effect(("prm", "policy"), "prm_growth"),
     "prm_score": Effect(("prm", "score"), "prm_growth"),
-    # What is left and belongs to the cell, whoever measures it.
+    # Remainder of the cell, which all studies share.
     "cell": Effect(("policy", "prm", "kind", "score", "n", "benchmark")),
-    # What belongs to the study: its grader, its prompt.
+    # Effects of the study: its grader, its prompt.
     "study": Effect(("study",)),
     "study_benchmark": Effect(("study", "benchmark")),
     "study_policy_benchmark": Effect(_BLOCK),
@@ -103,7 +103,11 @@ LEARNT = tuple(name for name in EFFECTS if name not in FIXED)
 
 
 def usable(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
-    """The published cells the model rests on: policies of known size, strategies it knows."""
+    """Return the published cells that the model uses.
+
+    Their policies are in the catalog, the model has their strategies, and their sources were read
+    first-hand.
+    """
     known = [policy for policy in cells["policy"].unique() if catalog.policy(policy) is not None]
     kept = cells["policy"].isin(known) & cells["name"].isin(_METHODS)
     return cells[kept & (cells["reliability"] != SECONDARY)].reset_index(drop=True)
@@ -112,17 +116,17 @@ def usable(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
 def features(
     cells: pd.DataFrame, catalog: Catalog, sizes: tuple[int, int] | None = None
 ) -> pd.DataFrame:
-    """Groups and slopes of cells, columns as `EFFECTS` names them.
+    """Return groups and slopes of cells, in the columns that `EFFECTS` names.
 
     Args:
         cells: columns `study, policy, prm, name, n, width, score, vote, benchmark`; an empty study
-            is one that nobody has seen.
+            name stands for a new study.
         catalog: sizes, families and PRMs.
-        sizes: parameters of the smallest and the largest policy that figures are known of; None:
+        sizes: numbers of parameters of the smallest and the largest policy with figures; None:
             those of these cells.
     """
     table = cells[["study", "policy", "prm", "name", "score", "benchmark"]].copy()
-    # The budget of the compute-optimal strategy is part of what it chose.
+    # The compute-optimal strategy chooses within its budget, so its gain does not scale with it.
     scaled = (table["name"] != "compute_optimal").to_numpy(float)
     budget = np.where(cells["n"] > 0, cells["n"], _LARGEST_BUDGET).astype(float)
     table["n"] = budget
@@ -142,7 +146,7 @@ def features(
     low, high = (np.nanmin(size), np.nanmax(size)) if sizes is None else map(_decades, sizes)
     beyond = np.maximum(low - size, 0.0) + np.maximum(size - high, 0.0)
     table["size_beyond"] = np.nan_to_num(beyond)
-    # Gains saturate: a quarter of the samples leaves half of what more of them could still give.
+    # Gains saturate: with four times the samples, the remaining gain is halved.
     table["growth"] = scaled * (1 - 1 / np.sqrt(budget))
     table["doublings"] = scaled * np.log2(budget) / math.log2(_LARGEST_BUDGET)
     table["growth_size"] = table["growth"] * table["size"]
@@ -170,11 +174,11 @@ def _decades(parameters: int) -> float:
 
 
 def covariance(one: pd.DataFrame, other: pd.DataFrame, spreads: Mapping[str, float]) -> Floats:
-    """Covariance of the logits of two tables of features.
+    """Return the covariance of the logits of two tables of features.
 
     Args:
-        one, other: as `features` gives them.
-        spreads: standard deviations of the effects that count.
+        one, other: results of `features`.
+        spreads: standard deviations of the effects to include.
 
     Returns:
         Shape `(len(one), len(other))`.
@@ -202,15 +206,16 @@ def _slope(table: pd.DataFrame, effect: Effect) -> Floats:
 
 
 def _shared_groups(codes: Ints, split: int) -> Iterator[tuple[Ints, Ints]]:
-    """Ints in each of two tables of the cells of a group, for every group that both have.
+    """Yield, for each group that both tables have, the indices of its cells in each of them.
 
     Args:
-        codes: which group a cell is of; the first `split` cells are those of the first table.
-        split: how many cells that has.
+        codes: group of each cell, shape `(cells,)`; the first `split` cells are those of the first
+            table.
+        split: number of cells of the first table.
     """
     order = np.argsort(codes, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        # In rising order: those of the first table come first.
+        # The indices rise, so cells of the first table come first.
         first = int(np.searchsorted(members, split))
         if 0 < first < len(members):
             yield members[:first], members[first:] - split
@@ -218,29 +223,29 @@ def _shared_groups(codes: Ints, split: int) -> Iterator[tuple[Ints, Ints]]:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is regressed, shapes `(cells,)`: logits, and their binomial variance."""
+    """Targets of the regression, shapes `(cells,)`: logits, and their binomial variance."""
 
     logit: Floats
     binomial: Floats
 
     @classmethod
     def of(cls, cells: pd.DataFrame) -> Targets:
-        """Empirical logits (half a problem added to either side, so that none is infinite)."""
+        """Return empirical logits: half a problem is added to either side, so all are finite."""
         problems = cells["problems"].to_numpy(float)
         share = (cells["accuracy"].to_numpy(float) * problems + 0.5) / (problems + 1)
         return cls(np.log(share / (1 - share)), 1 / (problems * share * (1 - share)))
 
 
 class PublishedModel:
-    """The model, fitted.
+    """The mixed model of published accuracies.
 
     Args:
         spreads: standard deviation of every learnt effect, and `NOISE`.
         catalog: sizes, families and PRMs.
 
     Attributes:
-        features_: of the cells it was fitted to.
-        sizes_: parameters of the smallest and the largest policy in them.
+        features_: features of the cells that the model was fitted to.
+        sizes_: numbers of parameters of the smallest and the largest policy in these cells.
     """
 
     def __init__(self, spreads: Mapping[str, float], catalog: Catalog) -> None:
@@ -249,12 +254,13 @@ class PublishedModel:
 
     @classmethod
     def load(cls, catalog: Catalog) -> PublishedModel:
-        """With the spreads that lie in `data/published`; not fitted yet."""
+        """Return an unfitted model with the spreads of `data/published/model.json`."""
         path = data_folder() / "published" / MODEL_FILE
         return cls(json.loads(path.read_text(encoding="utf-8")), catalog)
 
     def fit(self, cells: pd.DataFrame) -> PublishedModel:
-        """Fit to published cells (`planner.published.figures.cells`, those that are `usable`)."""
+        """Fit the model to published cells: the `usable` ones of
+        `planner.published.figures.cells`."""
         self.features_ = features(cells, self.catalog)
         known = (self.catalog.policy(name) for name in cells["policy"].unique())
         sizes = [policy.parameters for policy in known if policy is not None]
@@ -267,14 +273,14 @@ class PublishedModel:
         return self
 
     def predict(self, cells: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Mean and covariance of the logits of the accuracies that runs would have.
+        """Return mean and covariance of the logits of the accuracies of new runs.
 
         Args:
-            cells: columns as `features` wants them.
+            cells: table with the columns that `features` reads.
 
         Returns:
-            Shapes `(cells,)` and `(cells, cells)`; the latter with the noise of the benchmark's
-            size.
+            Shapes `(cells,)` and `(cells, cells)`; the covariance includes the noise of a benchmark
+            of its number of problems.
         """
         asked = features(cells, self.catalog, self.sizes_)
         between = covariance(self.features_, asked, self._effects())
@@ -294,9 +300,15 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
 
 
 def beta_of_logit(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """The Beta with the first two moments of expit(X), X normal; shapes `(cells,)`.
+    """Return the parameters of the Beta with the first two moments of expit(X), X normal.
 
-    Moments by Gauss-Hermite quadrature.
+    The moments are computed by Gauss-Hermite quadrature.
+
+    Args:
+        mean, variance: mean and variance of X, shape `(cells,)`.
+
+    Returns:
+        Parameters a and b, shape `(cells,)` each.
     """
     values = expit(mean[:, None] + np.sqrt(variance)[:, None] * _NODES)
     weights = _WEIGHTS / _WEIGHTS.sum()

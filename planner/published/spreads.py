@@ -1,4 +1,4 @@
-"""How large the effects of the published model are: the most probable spreads, given figures."""
+"""Spreads of the published model's effects: the most probable ones, given the figures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from planner.catalog import Catalog
 from planner.published.model import FIXED, LEARNT, NOISE, Targets, covariance, features
 from profiling.arrays import Floats
 
-# Logarithms of spreads are normal a priori. With a handful of studies the likelihood alone would
-# set some to zero, and say that studies agree where too few were asked.
+# The prior of a spread's logarithm is normal. There are few studies, so the likelihood alone would
+# set some spreads to zero, as if the studies agreed.
 _TYPICAL = {NOISE: 0.5}
 _TYPICAL_EFFECT = 0.15
 _PRIOR_SPREAD = 1.0
@@ -25,12 +25,12 @@ NAMES = (*LEARNT, NOISE)
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """Minus the log posterior of the spreads' logarithms, up to a constant; with its gradient.
+    """Negative log posterior of the spreads' logarithms, up to a constant, with its gradient.
 
     Attributes:
-        parts: kernels of the learnt effects, in the order of `LEARNT`, each `(cells, cells)`.
-        fixed: covariance of those set by hand.
-        targets: what is regressed.
+        parts: kernels of the learnt effects, in the order of `LEARNT`, shape `(cells, cells)` each.
+        fixed: covariance of the effects set by hand, shape `(cells, cells)`.
+        targets: targets of the regression.
     """
 
     parts: tuple[Floats, ...]
@@ -39,13 +39,13 @@ class Objective:
 
     @classmethod
     def of(cls, cells: pd.DataFrame, catalog: Catalog) -> Objective:
-        """Of published cells."""
+        """Return the objective of published cells."""
         table = features(cells, catalog)
         parts = tuple(covariance(table, table, {name: 1.0}) for name in LEARNT)
         return cls(parts, covariance(table, table, FIXED), Targets.of(cells))
 
     def __call__(self, logs: Floats) -> tuple[float, Floats]:
-        """Value and gradient, shape `(len(NAMES),)`, at logarithms of the spreads.
+        """Return value and gradient, shape `(len(NAMES),)`, at logarithms of the spreads.
 
         Rasmussen and Williams, Gaussian Processes for Machine Learning, Eqs. 5.8 and 5.9.
         """
@@ -74,12 +74,12 @@ def _prior() -> Floats:
 def tune(
     cells: pd.DataFrame, catalog: Catalog, start: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """The most probable spreads (type II maximum a posteriori); the same for the same cells.
+    """Return the most probable spreads (type II maximum a posteriori); equal cells give equal ones.
 
     Args:
         cells: usable published cells.
         catalog: sizes, families and PRMs.
-        start: spreads to begin with; None: those typical a priori.
+        start: initial spreads; None: the medians of the prior.
     """
     at = _prior() if start is None else np.log([start[name] for name in NAMES])
     found = minimize(
