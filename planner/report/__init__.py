@@ -1,6 +1,6 @@
-"""One self-contained report: what is recommended for a policy and PRM, and what it rests on.
+"""One self-contained report: the recommendation for a policy and PRM, and its evidence.
 
-`report` says what there is to say; `planner.report.formats` lays it out.
+`report` makes the content; `planner.report.formats` lays it out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["BasisRow", "ReportData", "report"]
 
 
 def report(data: ReportData) -> Report:
-    """The report; the same for the same data."""
+    """Return the report; equal data gives an equal report."""
     pair = data.policy + (f" with {data.prm}" if data.prm else "")
     models = f"Policy {data.policy}, " + (
         f"process reward model (PRM) {data.prm}." if data.prm else "no process reward model (PRM)."
@@ -24,7 +24,7 @@ def report(data: ReportData) -> Report:
         f"{MEDIUM_FROM:.2f}, hard below."
     )
     budget, cost, strategies = accuracy.sections(data)
-    # How the plan did is read at once; that it was never run, where one asks for it.
+    # If the plan was run, its runs come early; if not, the section that says so comes late.
     runs = basis.runs(data)
     return Report(
         policy=data.policy,

@@ -1,4 +1,4 @@
-"""What every strategy is expected to reach: against its budget, and against what it costs."""
+"""Predicted accuracy of every strategy, against its budget and against its cost."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class _Level:
 
     Attributes:
         level: the difficulty.
-        ranked: its strategies.
-        front: those that nothing beats in both cost and accuracy, from the cheapest on.
-        named: the front, and whatever else the answer names, from the cheapest on.
-        chosen: key of the recommended one, or None.
-        marks: what a strategy is in the answer, by its key; see `Answer.marks`.
-        unit: what costs are compared by.
+        ranked: strategies of the difficulty.
+        front: the Pareto front of cost and accuracy, the cheapest first.
+        named: the front and the other strategies that the answer names, the cheapest first.
+        chosen: key of the recommended strategy, or None.
+        marks: roles of strategies in the answer, by key; see `Answer.marks`.
+        unit: unit in which costs are compared.
     """
 
     level: str
@@ -59,7 +59,12 @@ class _Level:
 
 
 def sections(data: ReportData, asked: Sequence[str] = LEVELS) -> tuple[Section, Section, Section]:
-    """Against budget, against cost, and all strategies as tables; of the difficulties asked for."""
+    """Return the sections against budget, against cost, and of all strategies as tables.
+
+    Args:
+        data: findings to show.
+        asked: difficulties to include.
+    """
     answers = {one.made.difficulty: one for one in data.advice}
     unit = cost_unit([choice for found in data.found.values() for choice in found])
     levels = [
@@ -110,7 +115,7 @@ def _budget(levels: Sequence[_Level], missing: Sequence[str]) -> Section:
 
 
 def _budget_plot(level: _Level) -> Plot:
-    """The best variant of every kind at every budget."""
+    """Return a plot of the best variant of every kind at every budget."""
     best: dict[tuple[str, int], StrategyEstimate] = {}
     for choice in level.ranked:
         best.setdefault((choice.strategy.name, choice.strategy.n), choice)
@@ -118,7 +123,7 @@ def _budget_plot(level: _Level) -> Plot:
     series = []
     for kind in _kinds(name for name, _ in best):
         own = sorted(n for name, n in best if name == kind)
-        # One answer at temperature 0 has no budget: it is what all others are held against.
+        # One answer at temperature 0 has no budget: it is the baseline of all others.
         line = Line.LEVEL if kind == "greedy" and several else Line.BAND
         points = tuple(_point(best[kind, n], float(n), level) for n in own)
         series.append(Series(kind, points, line))
@@ -164,7 +169,7 @@ def _cost(levels: Sequence[_Level], missing: Sequence[str], unit: str) -> Sectio
 
 def _cost_plot(level: _Level) -> Plot:
     unit, on_front = level.unit, {key(c.strategy) for c in level.front}
-    # What costs nothing has no place on a logarithmic axis.
+    # A cost of 0 has no place on a logarithmic axis.
     priced = [c for c in level.ranked if c.price(unit) > 0]
     marks = [_point(c, c.price(unit), level, on_front) for c in priced]
     kinds = {key(c.strategy): c.strategy.name for c in priced}
@@ -313,6 +318,6 @@ def _accuracy(choice: StrategyEstimate) -> Cell:
 
 
 def _kinds(names: Iterable[str]) -> list[str]:
-    """Kinds in the order of `STRATEGIES`."""
+    """Return kinds of strategies in the order of `STRATEGIES`."""
     found = set(names)
     return [name for name in STRATEGIES if name in found] + sorted(found - set(STRATEGIES))

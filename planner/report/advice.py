@@ -1,4 +1,4 @@
-"""The recommendation in words: what to run, what lost and why, what to measure next."""
+"""The recommendation in words: the choice, the alternatives, and what to measure next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from profiling.pass_rate import ALL, LEVELS
 
 
 def section(data: ReportData) -> Section:
-    """A card a difficulty; the first is for problems of which nobody knows it."""
+    """Return one card per difficulty; the first is for problems of unknown difficulty."""
     by_level = {one.made.difficulty: one for one in data.advice}
     order = [ALL, *(level for level in LEVELS if level != ALL)]
     shown = [by_level[level] for level in order if level in by_level]
@@ -29,7 +29,7 @@ def section(data: ReportData) -> Section:
 
 
 def card(advice: Answer) -> Card:
-    """A recommendation in a box that can be read alone."""
+    """Return a recommendation as a box that can be read alone."""
     made, choice = advice.made, advice.made.choice
     budget = words.plural(choice.strategy.n, "generation")
     return Card(

@@ -1,4 +1,4 @@
-"""What a report rests on: held-out runs, evidence row by row, and notes."""
+"""The basis of a report: held-out runs, evidence row by row, and notes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SOURCES = {
 
 
 def runs(data: ReportData) -> Section:
-    """How the plan did on problems that it was not made from."""
+    """Return the section on the plan's results on held-out problems."""
     blocks: list[Block] = [Text(words.runs(data.runs, data.paired))]
     if data.runs:
         blocks += [
@@ -86,7 +86,7 @@ def _runs_table(data: ReportData) -> Table:
 
 
 def basis(data: ReportData) -> Section:
-    """The evidence, a row a kind."""
+    """Return the section on the evidence, one row for each kind."""
     if not data.basis:
         text = Text("There is no evidence: nothing is known of this policy and PRM.")
         return Section("basis", "What the answer rests on", "Basis", (text,))
@@ -121,7 +121,7 @@ def _basis_table(data: ReportData) -> Table:
         yield Cell(row.strategy or "-", row.strategy or None)
         yield Cell(row.source, row.source)
         yield Cell(row.prm or "none", row.prm or None)
-        if not printed:  # there the strategy says its budget
+        if not printed:  # the key of a published strategy holds its budget
             yield Cell(", ".join(map(str, row.budgets)) or "-", list(row.budgets))
         else:
             unsaid = row.accuracy is None
@@ -150,7 +150,7 @@ def _basis_table(data: ReportData) -> Table:
 
 
 def notes(data: ReportData) -> Section:
-    """The notes on the evidence and its costs."""
+    """Return the section of notes on the evidence and its costs."""
     block = Listing(tuple(map(sentence, data.notes))) if data.notes else Text("Nothing was noted.")
     facts = {"notes": list(map(word, data.notes)), "note_codes": codes(data.notes)}
     return Section("notes", "Notes", "Notes", (block,), facts)

@@ -1,4 +1,4 @@
-"""What a report is made of: findings that other modules have made, gathered by its command."""
+"""The input of a report: findings of other modules, gathered by its use case."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class BasisRow:
     """Evidence of one kind, or one published figure.
 
     Attributes:
-        source: how it was found (`measured`, `replayed`, `imported`, `published`, `model`).
-        strategy: name of the kind of strategy, or the key of the one published; may be empty.
-        prm: empty where none was used.
-        budgets: generations a problem that there is evidence at.
-        problems: distinct ones; None where it is not of problems.
-        rows: how many, one a strategy and problem; of published evidence figures.
-        origin: where it is from.
-        accuracy: as published; None where it is this program that says it.
+        source: kind of source (`measured`, `replayed`, `imported`, `published`, `model`).
+        strategy: name of the kind of strategy, or key of the published strategy; may be empty.
+        prm: name of the PRM; empty if none was used.
+        budgets: budgets with evidence, in generations per problem.
+        problems: number of distinct problems; None if the evidence is not of problems.
+        rows: number of rows, one per strategy and problem; of published evidence, of figures.
+        origin: place that the evidence is from, in words.
+        accuracy: published accuracy; None for evidence of this program's own.
     """
 
     source: str
@@ -40,20 +40,20 @@ class BasisRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """What a report shows.
+    """Findings that a report shows.
 
     Attributes:
-        policy, prm: names of the models; None where no PRM is used.
-        advice: one a difficulty.
-        found: by difficulty, every strategy that something is known of.
-        mix: how many problems of each difficulty the evidence is of.
-        basis: what it rests on.
+        policy, prm: names of the models; `prm` is None if no PRM is used.
+        advice: answers, one per difficulty.
+        found: every strategy with an estimate, by difficulty.
+        mix: number of problems in the evidence, by difficulty.
+        basis: evidence behind the report, row by row.
         rewards: `RewardStatistics.to_dict()`, or None.
-        scores: reliability of the PRM's scores, empty where they are not known.
+        scores: reliability of the PRM's scores; empty if it is not known.
         fit: `planner.prediction.tuning.Fit.metrics()`, or None.
         runs: held-out runs, the plan first.
-        paired: accuracy of the first run minus that of others, which they are named by.
-        notes: what the evidence is of, and the costs that are not known.
+        paired: accuracy of the first run minus that of each other run; each has the other's name.
+        notes: notes on the evidence and on unknown costs.
     """
 
     policy: str

@@ -1,7 +1,7 @@
 """A report before it is laid out: sections of text, tables and plots.
 
-Whatever a page, a Markdown file or a JSON document of a report shows is here, in words and as plain
-values; they lay it out and compute nothing.
+These types hold all content of a report, in words and as plain values. The HTML page, the Markdown
+file and the JSON document only lay it out; they compute nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Weight(StrEnum):
-    """How much a sentence is stressed."""
+    """Emphasis of a sentence."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -58,7 +58,7 @@ class Cards:
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """Kind of value that a column holds."""
 
     NUMBER = "number"
     WORD = "word"
@@ -67,7 +67,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name among plain values, its heading, and what it holds."""
+    """A column: its name among plain values, its heading, and its kind of value."""
 
     name: str
     heading: str
@@ -76,7 +76,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value in words, beside them its interval in words, and the value itself."""
+    """A cell of a table: a value in words, its interval in words, and the plain value."""
 
     text: str
     value: Any
@@ -85,7 +85,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row; `marks` say in words what is special about it, `best` that it stands out."""
+    """A row; `marks` are words for what is special about it, and `best` highlights it."""
 
     cells: tuple[Cell, ...]
     marks: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; a long one is `folded`: shown when asked for, where that is possible."""
+    """A table; if it is `folded`, a page shows it only after a click."""
 
     name: str
     caption: str
@@ -103,7 +103,7 @@ class Table:
     folded: bool = False
 
     def records(self) -> list[dict[str, Any]]:
-        """Its plain values, a record a row."""
+        """Return the plain values, one record per row."""
         return [
             {column.name: cell.value for column, cell in zip(self.columns, row.cells, strict=True)}
             | ({"marks": list(row.marks)} if row.marks else {})
@@ -116,11 +116,11 @@ class Point:
     """A mark in a plot.
 
     Attributes:
-        label: what it is of.
-        x, y: where it is.
-        low, high: interval of y; None where it is not known.
-        stressed: whether it is one of those that the plot is about.
-        chosen: whether it is the one recommended.
+        label: name of the thing that the mark stands for.
+        x, y: position.
+        low, high: interval of y; None if it is not known.
+        stressed: whether the mark is emphasised.
+        chosen: whether the mark is the recommended choice.
     """
 
     label: str
@@ -133,17 +133,17 @@ class Point:
 
 
 class Line(StrEnum):
-    """What is drawn between the marks of a series, and around them."""
+    """Style of drawing between the marks of a series, and around them."""
 
-    NONE = "none"  # marks alone, each with its interval where it is stressed
+    NONE = "none"  # marks alone; stressed ones have their intervals
     BAND = "band"  # straight lines, and a band for the intervals
-    LEVEL = "level"  # as high everywhere as at its first mark
+    LEVEL = "level"  # a horizontal line at the height of the first mark
     STEPS = "steps"  # the line of a front, without marks
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Marks that belong together, by rising x; its `name` is also what it is drawn like."""
+    """Marks that belong together, by rising x; the `name` also determines colour and marker."""
 
     name: str
     points: tuple[Point, ...]
@@ -151,7 +151,7 @@ class Series:
 
 
 class Scale(StrEnum):
-    """How an axis counts."""
+    """Scale of an axis."""
 
     LINEAR = "linear"
     LOG2 = "log2"
@@ -164,12 +164,12 @@ class Plot:
 
     Attributes:
         name: unique in the report.
-        caption: above it.
-        title, text: what it shows, in a line and in full, for who cannot see it.
-        x_label, y_label, x_scale: its axes; y is a share in [0, 1].
-        series: what is drawn, later ones above earlier ones.
-        diagonal: whether x = y is drawn, both axes from 0 to 1.
-        limit: x beyond which nothing may be chosen, which is shaded; None: there is none.
+        caption: line above the plot.
+        title, text: description in one line and in full, for readers who cannot see the plot.
+        x_label, y_label, x_scale: labels and scale of the axes; y is a share in [0, 1].
+        series: series to draw; later ones lie above earlier ones.
+        diagonal: whether x = y is drawn, with both axes from 0 to 1.
+        limit: largest allowed x, beyond which the plot is shaded; None: no limit.
     """
 
     name: str
@@ -200,9 +200,9 @@ class Section:
 
     Attributes:
         name: unique in the report.
-        heading, short: in full, and for a list of contents.
-        blocks: what it shows.
-        facts: plain values that its sentences are made of.
+        heading, short: heading, and its short form for the table of contents.
+        blocks: content, in order.
+        facts: plain values behind the sentences.
     """
 
     name: str
@@ -212,21 +212,21 @@ class Section:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def prose(self) -> list[str]:
-        """All its sentences and command lines, in order."""
+        """Return all sentences and command lines, in order."""
         return [line for block in self.blocks for line in _lines(block)]
 
     def tables(self) -> Iterator[Table]:
-        """Its tables."""
+        """Yield the tables."""
         return (block for block in self.blocks if isinstance(block, Table))
 
     def plots(self) -> Iterator[Plot]:
-        """Its plots."""
+        """Yield the plots."""
         return (plot for block in self.blocks if isinstance(block, Plots) for plot in block.plots)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report on a policy, and on a PRM where there is one."""
+    """A whole report on a policy, and on a PRM if there is one."""
 
     policy: str
     prm: str | None

@@ -29,7 +29,7 @@ def write(report: Report, path: Path, form: str = "html") -> None:
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; the name of a file is needed")
+        raise InputError(f"{path} is a folder; expected the name of a file")
     content = FORMATS[form](report).encode("utf-8", errors="replace")
     # Not tempfile: its files are readable by their owner alone, and a report is for others.
     scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page: no scripts, no fonts, nothing that is elsewhere."""
+"""A report as one self-contained HTML page: no scripts, no fonts, no external files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def to_html(report: Report) -> str:
-    """The page; the same bytes for the same data."""
+    """Return the page; equal data gives equal bytes."""
     template = environment().get_template("page.html.j2")
     return template.render(report=report, record=to_dict(report))
 
 
 def to_fragment(parts: Iterable[Section | Block]) -> str:
-    """Sections and blocks as they stand in the page, for another page with the same style."""
+    """Return sections and blocks as in the page, for another page with the same style."""
     return environment().get_template("fragment.html.j2").render(parts=tuple(parts))
 
 
 @cache
 def environment() -> Environment:
-    """What lays out reports: their templates, and what these call."""
+    """Return the template environment of reports, with the functions that templates call."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
@@ -48,18 +48,21 @@ def environment() -> Environment:
 
 
 def breakable(text: str) -> Markup:
-    """Text whose lines break after the commas of a strategy's key and the slashes of a path, and
-    not within `--option`."""
+    """Return text with the right line breaks.
+
+    Lines may break after the commas of a strategy's key and the slashes of a path, and not within
+    `--option`.
+    """
     escaped = re.sub(r",(?=[a-z])|(?<=\w)/(?=\w)", r"\g<0><wbr>", str(escape(text)))
     return Markup(re.sub(r"(?<!\S)(--[\w-]+)", r'<span class="whole">\1</span>', escaped))
 
 
 def _legend(group: Plots) -> list[tuple[str, object]]:
-    """Every series of a group of plots with its line and marker."""
+    """Return every series of a group of plots with its line and marker."""
     drawn = [one for plot in group.plots for one in plot.series]
-    # Where only some plots draw a line, the legend has it.
+    # If only some plots draw a series' line, the legend has the line.
     series = {one.name: one for one in sorted(drawn, key=lambda one: one.line is not Line.NONE)}
-    # Marks come before the line they may lie on.
+    # Marks come before the line that they may lie on.
     ordered = sorted(series.values(), key=lambda one: one.line is Line.STEPS)
     first = group.plots[0].name
     return [(one.name, plots.swatch(one, f"{first}-legend-{i}")) for i, one in enumerate(ordered)]

@@ -20,12 +20,12 @@ from planner.report.document import (
     Weight,
 )
 
-# What Markdown, or the HTML within it, would take for its own.
+# Characters with a meaning in Markdown, or in the HTML within it.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|&~$])")
 
 
 def to_markdown(report: Report) -> str:
-    """The report; the same bytes for the same data."""
+    """Return the report as Markdown; equal data gives equal bytes."""
     parts = [f"# {_escape(report.title)}", _escape(report.subtitle)]
     for section in report.sections:
         parts.append(f"## {_escape(section.heading)}")
@@ -81,12 +81,12 @@ def _cell(cell: Cell, *, code: bool) -> str:
 
 
 def _code(text: str) -> str:
-    """A code span, whose fence is longer than any run of backticks within it."""
+    """Return a code span, whose fence is longer than any run of backticks within it."""
     plain = " ".join(text.split())
     fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", plain)), default=0))
     return f"{fence}{plain}{fence}" if fence == "`" else f"{fence} {plain} {fence}"
 
 
 def _escape(text: str) -> str:
-    """Text that stays text, on one line."""
+    """Return text on one line, with Markdown's special characters escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

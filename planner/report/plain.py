@@ -15,12 +15,12 @@ VERSION = 1
 
 
 def to_json(report: Report) -> str:
-    """One JSON document, strict: numbers that are none are null."""
+    """Return one strict JSON document: NaN and infinite numbers become null."""
     return json.dumps(to_dict(report), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def to_dict(report: Report) -> dict[str, Any]:
-    """By section its facts, its sentences, its tables as records, and its plots."""
+    """Return, by section, facts, sentences, tables as records, and plots."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -52,7 +52,7 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Values as strict JSON has them."""
+    """Return a value in the types of strict JSON."""
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, Mapping):

@@ -23,13 +23,13 @@ from planner.report.wording import superscript
 
 PANEL_INCHES = (4.6, 3.3)
 _SWATCH_INCHES = (0.5, 0.22)
-_MIN_SPAN = 0.1  # of an axis of shares: narrower, noise would look like a finding
+_MIN_SPAN = 0.1  # of an axis of shares: on a narrower one, noise would look like a finding
 _MAX_DOUBLINGS = 5  # of a budget axis with a tick at every power of two
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a series is drawn: colour (a CSS variable), marker and dashes all differ."""
+    """Style of a series: colour (a CSS variable), marker and dashes, all different."""
 
     colour: str
     variable: str
@@ -60,7 +60,7 @@ _FRONT = {"color": _INK, "linewidth": 1.2, "linestyle": "-", "alpha": 0.65}
 
 
 def draw(plot: Plot) -> Markup:
-    """A plot as an SVG element."""
+    """Return a plot as an SVG element."""
     with _drawing() as (figure, axes):
         marks: dict[str, Mapping[str, Any]] = {}
         if plot.diagonal:
@@ -76,11 +76,11 @@ def draw(plot: Plot) -> Markup:
 
 
 def swatch(series: Series, name: str) -> Markup:
-    """A series' line and marker for a legend; decoration, its name stands beside it."""
+    """Return a series' line and marker for a legend, as decoration beside the series' name."""
     return _swatch(series.name, series.line, name)
 
 
-@lru_cache(maxsize=256)  # a page that is drawn anew at every move has the same legend each time
+@lru_cache(maxsize=256)  # a page that is redrawn at every move has the same legend each time
 def _swatch(series: str, line: Line, name: str) -> Markup:
     with _drawing(_SWATCH_INCHES) as (figure, axes):
         axes.set_axis_off()
@@ -91,13 +91,13 @@ def _swatch(series: str, line: Line, name: str) -> Markup:
             if line is not Line.NONE:
                 axes.plot([0, 1, 2], [0, 0, 0], color=drawn.colour, linestyle=drawn.dashes,
                           linewidth=1.8)  # fmt: skip
-            axes.plot([0, 1, 2], [0, 0, 0], alpha=0)  # as wide without a line as with one
+            axes.plot([0, 1, 2], [0, 0, 0], alpha=0)  # keeps the width of a swatch without a line
             axes.plot([1], [0], **_marker(drawn, 8))
         return _svg(figure, name, {})
 
 
 def style(name: str) -> Style:
-    """How a series of this name is drawn."""
+    """Return the style of a series by its name."""
     return STYLES.get(name, _OTHER)
 
 
@@ -131,7 +131,7 @@ def _draw_series(axes: Any, series: Series, marks: dict[str, Mapping[str, Any]])
 
 
 def _draw_mark(axes: Any, drawn: Style, point: Point, gid: str, *, in_line: bool) -> None:
-    # Not faded by opacity alone: marks that are not stressed are smaller too.
+    # Marks that are not stressed are faded, and also smaller.
     size = 7 if in_line else 8 if point.stressed else 5
     axes.plot([point.x], [point.y], gid=gid, alpha=1.0 if point.stressed else 0.45,
               zorder=4 if point.stressed else 3, **_marker(drawn, size))  # fmt: skip
@@ -160,7 +160,7 @@ def _x_axis(axes: Any, plot: Plot, xs: list[float]) -> None:
 
 
 def _y_axis(axes: Any, plot: Plot, points: Sequence[Point]) -> None:
-    """Limits that hold all marks, and the intervals drawn, with some air, within [0, 1]."""
+    """Set limits within [0, 1] that hold all marks and drawn intervals, with a margin."""
     axes.set_ylabel(plot.y_label)
     if plot.diagonal:
         axes.set_ylim(-0.02, 1.02)
@@ -178,7 +178,7 @@ def _y_axis(axes: Any, plot: Plot, points: Sequence[Point]) -> None:
 
 
 def _budget_axis(axes: Any, budgets: Sequence[float]) -> None:
-    """Ticks at powers of two."""
+    """Set ticks at powers of two."""
     axes.set_xscale("log", base=2)
     low, high = math.log2(budgets[0]), math.log2(budgets[-1])
     axes.set_xlim(2 ** (low - 0.5), 2 ** (high + 0.5))
@@ -190,7 +190,7 @@ def _budget_axis(axes: Any, budgets: Sequence[float]) -> None:
 
 
 def _cost_axis(axes: Any, costs: Sequence[float]) -> None:
-    """Ticks at 1, 2, 5 of each power of ten, fewer on a long axis."""
+    """Set ticks at 1, 2 and 5 times each power of ten, fewer on a long axis."""
     axes.set_xscale("log", base=10)
     low, high = costs[0], costs[-1]
     air = max((high / low) ** 0.06, 2 / math.sqrt(high / low), 1.1)
@@ -206,7 +206,7 @@ def _cost_axis(axes: Any, costs: Sequence[float]) -> None:
 
 
 def _tick(value: float, largest: float) -> str:
-    """`0.2`, `200`, `20,000`; all of an axis as powers of ten where the largest is long."""
+    """Return `0.2`, `200` or `20,000`; powers of ten if the axis' largest number is long."""
     if largest < 1e7:
         return f"{value:,.0f}" if value >= 1 else f"{value:g}"
     mantissa, power = f"{value:.0e}".split("e")
@@ -216,7 +216,7 @@ def _tick(value: float, largest: float) -> str:
 
 @contextmanager
 def _drawing(inches: tuple[float, float] = PANEL_INCHES) -> Iterator[tuple[Any, Any]]:
-    """A figure with one empty panel, under settings that no user's matplotlibrc changes."""
+    """Yield a figure with one empty panel, under settings that no user's matplotlibrc changes."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -242,7 +242,7 @@ def _drawing(inches: tuple[float, float] = PANEL_INCHES) -> Iterator[tuple[Any, 
 def _svg(
     figure: Any, name: str, marks: Mapping[str, Mapping[str, Any]], title: str = "", text: str = ""
 ) -> Markup:
-    """The figure as an element to put into a page; without a title it is decoration."""
+    """Return the figure as an SVG element for a page; without a title it is decoration."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     drawn = buffer.getvalue()
@@ -256,7 +256,7 @@ def _svg(
     for colour, variable in _VARIABLES.items():
         inside = inside.replace(colour, f"var({variable})")
     inside = re.sub(r' style="([^"]*)"', _as_attributes, inside)
-    # Last, for labels are anybody's text and none of the above is meant for them.
+    # Last: labels are arbitrary text, which the substitutions above must not change.
     inside = re.sub(r' id="(mark-\d+)"', lambda m: f" {_attributes(marks[m[1]])}", inside)
     if not title:
         return Markup('<svg class="swatch" viewBox="{}" aria-hidden="true">{}</svg>').format(
@@ -271,13 +271,13 @@ def _svg(
 
 
 def _as_attributes(style: re.Match[str]) -> str:
-    """Inline style as the attributes that mean the same: a page may forbid inline style."""
+    """Return inline style as equivalent attributes, because a page may forbid inline style."""
     declared = (one.partition(":") for one in style[1].split(";") if one.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in declared)
 
 
 def _attributes(mark: Mapping[str, Any]) -> str:
-    """Numbers in full, flags as `true`; what is not known is left out."""
+    """Return attributes: numbers in full, flags as `true`; unknown values are left out."""
     known = {name: value for name, value in mark.items() if value is not None}
     return " ".join(
         f'data-{name}="{escape(str(value).lower() if isinstance(value, bool) else value)}"'
@@ -286,7 +286,7 @@ def _attributes(mark: Mapping[str, Any]) -> str:
 
 
 def _own_ids(svg: str, name: str, kept: Collection[str]) -> str:
-    """Ids that are used get the figure's name before them, for a page holds many; others go."""
+    """Prefix the ids in use with the figure's name, for a page of many; remove the others."""
     used = set(re.findall(r'(?:href="|url\()#([\w-]+)', svg))
 
     def owned(found: re.Match[str]) -> str:

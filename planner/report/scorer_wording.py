@@ -1,4 +1,4 @@
-"""What a PRM is worth on a policy's own samples, in sentences; the verdict comes first."""
+"""The quality of a PRM on a policy's own samples, in sentences; the verdict comes first."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from planner.report.notes import sentence
 from planner.report.wording import count, decimal, finite, plural
 from profiling.scorers.rewards import Estimate, Verdict, verdict_of
 
-# From here on an AUC within problems is called fair, and good; below, an expected calibration
-# error is called small, and moderate. Rules of thumb, only for the choice of adjective.
+# Least AUC within problems that is called fair, and good; below, largest expected calibration error
+# that is called small, and moderate. These rules of thumb only choose an adjective.
 _FAIR_AUC, _GOOD_AUC = 0.6, 0.75
 _SMALL_ERROR, _MODERATE_ERROR = 0.05, 0.15
 
 
 def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:
-    """The PRM's quality on this policy's samples; the verdict comes first."""
+    """Describe the PRM's quality on this policy's samples; the verdict comes first."""
     if prm is None:
         return ["No PRM is part of this report: only strategies that need none are compared."]
     if statistics is None:
@@ -65,7 +65,7 @@ def rewards(statistics: Mapping[str, Any] | None, prm: str | None) -> list[str]:
 
 
 def verdict(statistics: Mapping[str, Any]) -> str:
-    """What a PRM's statistics (`RewardStatistics.to_dict()`) say of it, in a sentence or two."""
+    """Judge a PRM by its statistics (`RewardStatistics.to_dict()`), in a sentence or two."""
     within, gained = _estimate(statistics, "auc_within"), _estimate(statistics, "gain")
     found = verdict_of(within, gained)
     if found is Verdict.HURTS:
@@ -113,7 +113,7 @@ def _length_bias(bias: Estimate) -> str:
 
 
 def _estimate(statistics: Mapping[str, Any], name: str) -> Estimate | None:
-    """A statistic, or None where any of its numbers is missing."""
+    """Return a statistic; None if any of its numbers is missing."""
     record = statistics.get(name) or {}
     value, low, high = (finite(record.get(part)) for part in ("value", "low", "high"))
     return None if value is None or low is None or high is None else Estimate(value, low, high)

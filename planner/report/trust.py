@@ -1,4 +1,4 @@
-"""How far predictions and scores can be trusted: the PRM's verdict, calibration, the model."""
+"""Trust in predictions and scores: the PRM's verdict, calibration, the outcome model."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MODEL, SCORES = "outcome model", "PRM"
 
 
 def prm(data: ReportData) -> Section:
-    """The PRM's verdict with its statistics."""
+    """Return the section with the PRM's verdict and statistics."""
     first, *rest = prm_words.rewards(data.rewards, data.prm)
     blocks = (Text(first, Weight.STRONG), *(Text(sentence) for sentence in rest))
     return Section("prm", "How good the PRM is", "PRM", blocks, {"rewards": data.rewards})
 
 
 def model(data: ReportData) -> Section:
-    """How the outcome model does on problems it has not seen."""
+    """Return the section on the outcome model's held-out error."""
     others = [row for row in data.basis if row.source == "model"]
     said = (
         [f"Nothing was fitted here: predictions are a model's of published {row.origin}."
@@ -49,8 +49,10 @@ def model(data: ReportData) -> Section:
 
 
 def reliability(data: ReportData) -> Section:
-    """Of what was given a chance near p, the share right: of the model's predictions where held-out
-    ones are kept, else of the PRM's scores."""
+    """Return the section on reliability: the share of right answers by predicted chance.
+
+    The chances are the model's held-out predictions if there are any, else the PRM's scores.
+    """
     kept = None if data.fit is None else data.fit.get("reliability")
     if kept:
         blocks = _diagram(

@@ -1,4 +1,4 @@
-"""A report's findings in sentences; what is missing is said in words, never printed as a number."""
+"""A report's findings in sentences; words, never numbers, stand for missing values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def finite(value: Any) -> float | None:
-    """The number, or None where there is none (None, NaN, infinite, not a number at all)."""
+    """Return a finite number; None for None, NaN, infinite numbers and other types."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -83,14 +83,14 @@ def superscript(power: int) -> str:
 
 
 def interval(low: Any, high: Any) -> str:
-    """`[0.352, 0.471]`, or a word where an end is missing."""
+    """Return `[0.352, 0.471]`, or words if an end is missing."""
     if finite(low) is None or finite(high) is None:
         return "interval not known"
     return f"[{decimal(low)}, {decimal(high)}]"
 
 
 def sentence(clause: str) -> str:
-    """A clause with a capital and a full stop; what begins with the key of a strategy keeps it."""
+    """Return a clause with a capital and a full stop; a strategy's key at its start stays."""
     first = clause.split(" ", 1)[0]
     start = clause if "(" in first or "_" in first else clause[:1].upper() + clause[1:]
     return start if start.endswith((".", "!", "?")) else f"{start}."
@@ -114,7 +114,7 @@ def among(*difficulties: str) -> str:
 
 
 def strategy(chosen: Strategy) -> str:
-    """What a strategy does, in words."""
+    """Describe what a strategy does."""
     match chosen:
         case Greedy():
             return "one answer at temperature 0"
@@ -179,7 +179,7 @@ def prediction(choice: StrategyEstimate) -> str:
 
 
 def cost(expected: Cost) -> str:
-    """What one problem is expected to cost; only what is known is listed."""
+    """Return the expected cost of one problem in words; unknown quantities are left out."""
     parts = [f"{count(expected.generated_tokens)} generated tokens"]
     spent = finite(expected.prm_tokens)
     parts.append("no PRM tokens" if spent == 0 else f"{count(spent)} PRM tokens")
@@ -193,12 +193,12 @@ def cost(expected: Cost) -> str:
 
 
 def basis(choice: StrategyEstimate) -> str:
-    """What a choice rests on."""
+    """Return the basis of a choice, as a sentence."""
     return f"It rests on {rests_on(choice)}."
 
 
 def rests_on(choice: StrategyEstimate) -> str:
-    """What a choice rests on, in the middle of a sentence."""
+    """Return the basis of a choice, for the middle of a sentence."""
     if not choice.problems:
         return "a prediction alone, as nothing of this strategy is known here"
     return f"{plural(choice.problems, 'problem')}, {sources(choice.sources)}"
@@ -210,7 +210,7 @@ def sources(joined: Any) -> str:
 
 
 def runs(found: Sequence[RunSummary], paired: Sequence[PairedDifference]) -> str:
-    """How the first run compares with the others, problem by problem."""
+    """Compare the first run with the others, problem by problem."""
     graded = [run for run in found if run.accuracy is not None]
     if not found:
         return "No held-out runs were made: how the plan does on problems not used to choose it "\
@@ -241,7 +241,7 @@ def _comparison(first: RunSummary, other: RunSummary, paired: PairedDifference |
 
 
 def fit(metrics: Mapping[str, Any] | None) -> list[str]:
-    """How good the outcome model is on problems it has not seen."""
+    """Describe the outcome model's error on held-out problems."""
     if metrics is None:
         return [
             "No outcome model was fitted: predictions are the strategies' own counts, drawn "

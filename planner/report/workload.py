@@ -45,12 +45,13 @@ DIVIDED, EQUAL = "divided", "equal"
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One total, and what becomes of it.
+    """One total budget, and its divisions.
 
     Attributes:
-        total: in the unit of prices, for all queries.
-        divided: where it buys most.
-        equal: the same for every query; None where that does not reach for some difficulty.
+        total: budget for all queries, in the unit of prices.
+        divided: the division with the most expected right answers.
+        equal: the division with the same budget for every query; None if it does not reach for some
+            difficulty.
     """
 
     total: float
@@ -59,8 +60,11 @@ class Split:
 
 
 def splits(classes: Mapping[str, QueryClass]) -> list[Split]:
-    """`TOTALS` totals, evenly spaced by their logarithm: from near what the cheapest strategies
-    take to what the most accurate ones do; none where these are the same."""
+    """Divide `TOTALS` totals, evenly spaced by their logarithm.
+
+    They range from about the price of the cheapest strategies to that of the most accurate ones;
+    the list is empty if these are equal.
+    """
     steps = {level: hull(one.options) for level, one in classes.items()}
     least = sum(one.queries * steps[level][0].price for level, one in classes.items())
     most = sum(one.queries * steps[level][-1].price for level, one in classes.items())
@@ -74,13 +78,13 @@ def splits(classes: Mapping[str, QueryClass]) -> list[Split]:
 
 
 def _round_up(total: float) -> float:
-    """To two digits, so that whatever the total was enough for it still is."""
+    """Round up to two digits; the result still pays for all that the total paid for."""
     unit = 10.0 ** (math.floor(math.log10(total)) - 1)
     return math.ceil(total / unit - 1e-9) * unit
 
 
 def section(data: ReportData) -> Section:
-    """What dividing by difficulty buys, at a few totals."""
+    """Return the section on the gain from dividing by difficulty, at a few totals."""
     unit = cost_unit([choice for found in data.found.values() for choice in found])
     classes = _classes(data, unit)
     found = splits(classes) if len(classes) > 1 else []
@@ -123,7 +127,7 @@ def _empty(classes: Mapping[str, QueryClass]) -> Section:
 
 
 def _classes(data: ReportData, unit: str) -> dict[str, QueryClass]:
-    """Queries by difficulty, of those that there are strategies for."""
+    """Return queries by difficulty, of the difficulties with strategies."""
     known = {level: n for level, n in data.mix.items() if n and data.found.get(level)}
     total = sum(known.values())
     return {
@@ -137,7 +141,7 @@ def _option(choice: StrategyEstimate, unit: str) -> Option:
 
 
 def _right(division: Division) -> tuple[float, float, float]:
-    """Expected right answers with their 90 % interval, which no number of queries exceeds."""
+    """Return expected right answers and their 90 % interval, which ends at the queries' number."""
     low, high = division.interval()
     return division.correct, max(low, 0.0), min(high, float(QUERIES))
 
@@ -205,7 +209,7 @@ def _totals(found: Sequence[Split], what: str) -> Table:
 
 
 def _parts(found: Sequence[Split]) -> Table:
-    """Who gets what."""
+    """Return a table of the strategy and the budget of each difficulty."""
     rows = [
         Row(
             (
