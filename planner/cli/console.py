@@ -1,4 +1,4 @@
-"""What people see: progress bars with rate and remaining time, tables, and one JSON document."""
+"""Output of the command line: progress bars with rate and remaining time, tables, JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LINE_SECONDS = 15.0
 
 
 class _Rate(ProgressColumn):
-    """Finished things a second or a minute, whichever reads better."""
+    """Progress column of finished things per second or per minute, whichever reads better."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -43,27 +43,27 @@ class _Rate(ProgressColumn):
 
 
 class Output:
-    """Where a command's words go: results on stdout, progress and remarks on stderr.
+    """Output of a command: results on stdout, progress and remarks on stderr.
 
     Args:
         as_json: whether the result is a JSON document.
-        stdout: where results go; None: the process's standard output, which is kept for them.
+        stdout: stream for results; None: the process's standard output, reserved for them.
     """
 
     def __init__(self, *, as_json: bool, stdout: TextIO | None = None) -> None:
         self.as_json = as_json
         self._stdout = _own_stdout() if stdout is None else stdout
-        # What is piped away is not folded: whoever reads it may look for whole lines.
+        # Piped output is not folded: its reader may look for whole lines.
         width = None if self._stdout.isatty() else _PIPED_WIDTH
         self.console = Console(file=self._stdout, width=width)
         self.err = Console(stderr=True, quiet=as_json)
 
     def say(self, text: str) -> None:
-        """A remark for people, on stderr; silent with `--json`."""
+        """Print a remark for people on stderr; print nothing with `--json`."""
         self.err.print(text, highlight=False)
 
     def result(self, document: dict[str, Any], show: Callable[[Console], None]) -> None:
-        """End a command: the JSON document, or its form for people."""
+        """Print the result of a command: the JSON document, or its form for people."""
         if self.as_json:
             self._stdout.write(json.dumps(finite(document), indent=2) + "\n")
             self._stdout.flush()
@@ -72,9 +72,9 @@ class Output:
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar; yields what to call with the number of things finished.
+        """Show a progress bar; yield a function to call with the number of things just finished.
 
-        Where nobody watches a terminal, a line now and then takes its place.
+        If stderr is not a terminal, plain lines now and then replace the bar.
         """
         if not self.err.is_terminal:
             yield _Lines(self, label, total).advance
@@ -95,7 +95,7 @@ class Output:
 
     @contextmanager
     def status(self, label: str) -> Iterator[None]:
-        """A spinner with elapsed time for work that cannot be counted."""
+        """Show a spinner with elapsed time, for work that cannot be counted."""
         if self.as_json or not self.err.is_terminal:
             self.say(f"{label} ...")
             yield
@@ -105,10 +105,10 @@ class Output:
 
 
 def _own_stdout() -> Any:
-    """The real stdout, for results only: from here on, what libraries print goes to stderr.
+    """Return the real stdout, for results only; redirect the prints of libraries to stderr.
 
-    Native code under vLLM and torch writes to file descriptor 1, so it is the descriptor that must
-    move, not `sys.stdout` alone.
+    Native code under vLLM and torch writes to file descriptor 1, so the descriptor must move, not
+    `sys.stdout` alone.
     """
     try:
         kept = os.dup(1)
@@ -132,7 +132,7 @@ class _Lines:
         self._started = self._said = time.monotonic()
 
     def advance(self, finished: int) -> None:
-        """Count; say so where it is time."""
+        """Count finished things; print a line if it is due."""
         self._finished += finished
         now = time.monotonic()
         if self._finished >= self._total or now - self._said >= _LINE_SECONDS:
@@ -141,11 +141,11 @@ class _Lines:
             self._output.say(f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s")
 
 
-EMPTY = "-"  # what is not known
+EMPTY = "-"  # stands for an unknown value
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table; all columns but the first stand to the right, and their numbers are never folded."""
+    """Return a table; all columns but the first are right-aligned, and never folded."""
     made = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
         made.add_column(
@@ -157,14 +157,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def known_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table without the columns that nothing is known in (`planner.choice.constraint.unknown`
-    says why)."""
+    """Return a table without its empty columns; `planner.choice.constraint.unknown` says why a
+    column is empty."""
     known = [i for i in range(len(columns)) if any(row[i] != EMPTY for row in rows)]
     return table(title, [columns[i] for i in known], [[row[i] for i in known] for row in rows])
 
 
 def share(value: float | None, interval: Sequence[float] | None = None) -> str:
-    """An accuracy, never without its interval: `0.412 [0.301, 0.532]`."""
+    """Return an accuracy with its interval: `0.412 [0.301, 0.532]`."""
     if value is None:
         return EMPTY
     if interval is None:
@@ -173,7 +173,7 @@ def share(value: float | None, interval: Sequence[float] | None = None) -> str:
 
 
 def count(value: float | None) -> str:
-    """A number of tokens or operations, readable; `-` where it is not known."""
+    """Return a readable number of tokens or operations; `-` if it is not known."""
     if value is None or math.isnan(value):
         return EMPTY
     return f"{value:,.0f}" if value < 1e6 else f"{value:.2e}"

@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
 
     Args:
         argv: arguments; None: those of the process.
-        stdout: where results go. None: the process's standard output, which is then kept from
-            everything else: what libraries print goes to standard error.
+        stdout: stream for results. None: the process's standard output, which is then reserved for
+            results: the prints of libraries go to standard error.
 
     Returns:
         The exit code: 0 done, 2 bad input, 3 a lost engine, 130 interrupted.
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
     """
     arguments = build_parser().parse_args(argv)
-    # torch's native code warns of what nobody here can mend; it reads this when it is loaded.
+    # torch's native code prints warnings that users cannot act on; it reads this when it loads.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     # Nothing heavy is imported before here: --help answers at once.
     command = importlib.import_module(f"planner.cli.commands.{arguments.module}")
@@ -76,7 +76,7 @@ def _one_line(error: Exception) -> str:
 
 
 def build_parser() -> Parser:
-    """The whole command line."""
+    """Return the parser of the whole command line."""
     parser = Parser(
         prog="apportion",
         description="Which test-time strategy, with how much compute, for this policy, this PRM "

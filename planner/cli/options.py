@@ -1,4 +1,4 @@
-"""Options that several commands share, a function a group; and how a command is described."""
+"""Options that several commands share, one function per group, and the record of a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all of this program's."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is; exit code 2."""
+        """Print the error and the way to get help; exit with code 2."""
         self.exit(USAGE_ERROR, f"apportion: {message}; see {self.prog} --help\n")
 
 
@@ -155,7 +155,7 @@ def add_problems(command: Parser) -> None:
 def add_sampling(command: Parser, *, prm: bool = True) -> None:
     """Add how the policy samples, the engine and the servers."""
     group = command.add_argument_group("sampling (defaults: those of arXiv 2502.06703)")
-    # None is "not given": a plan brings its own sampling, and then nobody may give another.
+    # None means "not given": a plan has its own sampling, and the user may not give another.
     number: Callable[[str], float] = float
     group.add_argument("--temperature", type=number, help="sampling temperature (default: 0.7)")
     group.add_argument("--top-p", type=number, help="nucleus sampling (default: 1)")

@@ -17,7 +17,7 @@ from planner.report.notes import word
 
 
 def summary_table(title: str, summaries: Sequence[RunSummary]) -> Table:
-    """Runs for people: accuracy, interval and problems, tokens and latency."""
+    """Return a table of runs: accuracy, interval and problems, tokens and latency."""
     columns = [
         "strategy", "accuracy [95 %]", "problems", "generated/problem", "PRM/problem", "latency, s",
     ]  # fmt: skip

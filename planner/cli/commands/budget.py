@@ -30,7 +30,7 @@ _LABELS = {DIVIDED: "divided", CHOSEN: "the plan's own", EQUAL: "the same for ev
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Divide, and print."""
+    """Divide the budget, and print the division."""
     made = read(arguments)
     output.result(to_dict(made), lambda console: show(console, made))
 
@@ -55,7 +55,7 @@ def total(arguments: Namespace) -> Total | None:
 
 
 def show(console: Console, made: BudgetReport) -> None:
-    """The division for people."""
+    """Print the division for people."""
     queries = f"{made.queries:,.10g} queries"
     words, title = "tokens", f"{queries}, by the plan's own choices"
     if made.total is not None:
@@ -140,7 +140,7 @@ _AMOUNTS = (
 
 
 def _amounts(cost: Cost) -> list[str]:
-    """Tokens and what they cost; kilowatt-hours are those of busy devices."""
+    """Return tokens and their costs; kilowatt-hours are those of busy devices."""
     spent = (cost.flops, cost.seconds, cost.usd, cost.kwh)
     return [
         *(count(getattr(cost, kind)) for kind in TOKENS),

@@ -1,4 +1,4 @@
-"""What several commands make of their options."""
+"""Conversions of parsed options that several commands share."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def engine_options(arguments: Namespace) -> EngineOptions:
 
 
 def patience(arguments: Namespace) -> Patience:
-    """How long to wait for servers; the demo, which has none, takes the defaults."""
+    """Waiting times for servers, in seconds; the demo, which has none, takes the defaults."""
     if not hasattr(arguments, "stall_timeout"):
         return Patience()
     for option in ("stall_timeout", "outage_timeout"):

@@ -13,7 +13,7 @@ from planner.usecases.demo import Demo, demo
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Run the demo, and print its end."""
+    """Run the demo, and print its result."""
     found = demo(
         arguments.policy,
         out=arguments.out,
@@ -28,7 +28,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def show(console: Console, found: Demo) -> None:
-    """Print the plan, how it did on problems held out, and where the report is."""
+    """Print the plan, its results on held-out problems, and the path of the report."""
     show_plan(console, found.recommendations, found.plan_file)
     console.print(summary_table("held-out problems, none used above", found.held_out))
     for one in found.plan_minus:

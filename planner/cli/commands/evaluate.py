@@ -30,7 +30,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def show(console: Console, found: Evaluation) -> None:
-    """The evaluation for people."""
+    """Print the evaluation for people."""
     console.print(
         f"{found.problems} problems, {len(found.policies_and_prms)} pairs of policy "
         f"and PRM; each plan was made without the fold of problems it is judged by"
@@ -58,7 +58,7 @@ def show(console: Console, found: Evaluation) -> None:
 
 
 def _line(one: Comparison) -> list[str]:
-    """A row of the table of comparisons."""
+    """Return a row of the table of comparisons."""
     tokens = [count(value) if np.isfinite(value) else "-" for value in one.tokens]
     return [
         one.against,

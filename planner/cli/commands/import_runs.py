@@ -1,4 +1,4 @@
-"""`apportion import`: what another program recorded becomes evidence."""
+"""`apportion import`: turns the records of another program into evidence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from planner.usecases.import_runs import ImportedRuns, import_runs
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Import, and print what was imported."""
+    """Import the records, and print a summary."""
     found = import_runs(
         arguments.path,
         format=arguments.format,
@@ -33,7 +33,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def show(console: Console, found: ImportedRuns) -> None:
-    """Print accuracies and rewards of what was imported, and who graded it."""
+    """Print accuracies, rewards and graders of the imported runs."""
     rows = [
         [
             _label(one),

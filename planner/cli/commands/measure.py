@@ -11,7 +11,7 @@ from planner.usecases.measure import measure
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Run every strategy at every budget, and print what each reached."""
+    """Run every strategy at every budget, and print the accuracy of each."""
     budgets = common.whole_numbers("--budgets", arguments.budgets)
     found = measure(
         common.problem_files(arguments),

@@ -28,7 +28,7 @@ _DROPPED = ("PRM", "generated", "problems")  # columns to leave out of a table t
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Look at the evidence and choose."""
+    """Choose from the evidence, and print the choice."""
     answer = recommend(
         arguments.policy,
         arguments.prm,
@@ -44,7 +44,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def show(console: Console, answered: Answer, explain: bool = False) -> None:
-    """The answer for people, at most `WIDTH` columns wide.
+    """Print the answer for people, at most `WIDTH` columns wide.
 
     The choice, its accuracy and its cost come first, then the runner-up and the Pareto front.
     With `explain` the reasons follow, what to measure next, and all notes.
@@ -79,7 +79,7 @@ def show(console: Console, answered: Answer, explain: bool = False) -> None:
 
 
 def _headline(answered: Answer) -> str:
-    """The choice and what it is for."""
+    """Return the line that names the choice, with its policy and PRM."""
     made = answered.made
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
     problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
@@ -87,7 +87,7 @@ def _headline(answered: Answer) -> str:
 
 
 def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
-    """What is expected of the choice, and what stands beside it, as a label and a line each."""
+    """Yield the estimates of the choice and of those beside it, as a label and a line each."""
     made, choice = answered.made, answered.made.choice
     yield "budget", f"N = {choice.strategy.n:,} (generations a problem)"
     yield (
@@ -108,14 +108,14 @@ def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
 
 
 def _beside(choice: StrategyEstimate, ratio: float, unit: str) -> str:
-    """Another strategy: its label, its accuracy, and its cost in costs of the choice."""
+    """Describe another strategy: label, accuracy, and cost as a multiple of the choice's."""
     accuracy = share(choice.predicted_accuracy, choice.interval)
     times = "as many" if f"{ratio:.3g}" == "1" else f"{ratio:.3g} times the"
     return f"{label(choice.strategy)}, {accuracy}, {times} {unit_words(unit)}"
 
 
 def _cost(choice: StrategyEstimate) -> str:
-    """What is known of a choice's cost."""
+    """Return the known costs of a choice, in words."""
     cost = choice.cost
     tokens = {"generated": count(cost.generated_tokens), "PRM": count(cost.prm_tokens)}
     counted = " and ".join(f"{n} {kind}" for kind, n in tokens.items() if n not in (EMPTY, "0"))
@@ -134,7 +134,7 @@ def _three_digits(value: float | None) -> str:
 
 
 def _table(console: Console, answered: Answer, width: int) -> Table:
-    """The Pareto front and what stands beside the choice, in the columns that fit."""
+    """Return the Pareto front and the strategies beside the choice, in the columns that fit."""
     shown, made = answered.shown, answered.made
     unit = unit_words(made.cost_unit)
     title = f"Pareto front: no other strategy is more accurate for as few {unit}"
@@ -161,7 +161,7 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
 
 
 def _laid_out(title: str, columns: Mapping[str, Sequence[str]]) -> Table:
-    """A table without lines: a cell's text is never folded but in the first column."""
+    """Return a table without lines; only text in the first column is folded."""
     made = Table(
         title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0),
         pad_edge=False,
@@ -177,7 +177,7 @@ def _laid_out(title: str, columns: Mapping[str, Sequence[str]]) -> Table:
 
 
 def _command_lines(line: str, width: int) -> list[str]:
-    """A command line on several lines that a shell joins, each within `width` if it can be."""
+    """Split a command line into lines that a shell joins, each within `width` if possible."""
     parts = textwrap.wrap(
         line, width - 4, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
@@ -185,7 +185,7 @@ def _command_lines(line: str, width: int) -> list[str]:
 
 
 def _more(answered: Answer, explain: bool) -> str:
-    """Which options show more."""
+    """Return a line on the options that show more."""
     hidden = len(answered.made.alternatives) + 1 - len(answered.shown)
     others = f"{hidden} more strategies: --json" if hidden else "all figures: --json"
     if explain:

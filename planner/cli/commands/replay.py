@@ -33,7 +33,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def parse_k(text: str | None) -> SampleCounts:
-    """The value of `--k`: numbers, `all`, or nothing."""
+    """Parse the value of `--k`: numbers, `all`, or None."""
     if text is None:
         return None
     if text == "all":
@@ -42,7 +42,7 @@ def parse_k(text: str | None) -> SampleCounts:
 
 
 def show(console: Console, replayed: Replay) -> None:
-    """The surface for people: a table a difficulty, rules down, k across."""
+    """Print the surface for people: one table per difficulty, a row per rule, a column per k."""
     samples, points = replayed.samples, replayed.points
     ks = sorted({point.k for point in points})
     some = sorted({ks[i] for i in np.linspace(0, len(ks) - 1, _SHOWN).round().astype(int)})
@@ -69,7 +69,7 @@ def show(console: Console, replayed: Replay) -> None:
 
 
 def _rows(points: Sequence[Point]) -> list[list[str]]:
-    """Accuracies by rule, then tokens, for points of one difficulty."""
+    """Return the rows of one difficulty: accuracies by rule, then tokens."""
     rules = list(dict.fromkeys(point.rule for point in points))
     rows = [
         [str(rule), *(_accuracy(point) for point in points if point.rule == rule)] for rule in rules
@@ -86,8 +86,8 @@ def _accuracy(point: Point) -> str:
 
 
 def _differ(point: Point) -> bool:
-    """Whether problems differ enough for an error to be printed; False too for one problem.
+    """Tell whether problems differ enough for an error to be printed; False for one problem.
 
-    Of few that are all alike the spread is 0, which says nothing of other problems.
+    If a few problems are all alike, their spread is 0, which is no estimate for other problems.
     """
     return point.standard_error >= _LEAST_ERROR

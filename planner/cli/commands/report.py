@@ -10,7 +10,7 @@ from planner.usecases.report import report
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Gather and write."""
+    """Gather the findings, and write the report."""
     written = report(
         arguments.policy,
         arguments.prm,
