@@ -1,4 +1,4 @@
-"""Pass@1 as a posterior, and difficulty as absolute classes of it."""
+"""Posterior of pass@1, and the difficulty classes that absolute thresholds on it define."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from scipy.special import betainc, betaincinv
 
 EASY_FROM = 0.50
 MEDIUM_FROM = 0.10
-LEVEL = 0.95  # of intervals on what was measured; predictions have `planner.prediction.beta.LEVEL`
-MIN_SAMPLES = 5  # of a problem; a class of difficulty from fewer is noise
-# A class less sure than this is called unresolved.
+LEVEL = 0.95  # coverage of intervals on measurements; `planner.prediction.beta` has its own
+MIN_SAMPLES = 5  # least samples of a problem for a difficulty class; fewer give noise
+# A class with a posterior probability below this one is unresolved.
 RESOLVED_FROM = 0.95
-# A class is not settled on fewer samples: three right ones in a row would do by the prior alone.
+# Fewer samples never settle a class: the prior would let three right samples in a row do so.
 LEAST_SAMPLES = 8
 
 Numbers = TypeVar("Numbers", float, NDArray[np.float64])
 
-# Jeffreys' prior: the intervals have close to nominal coverage even at 0 or n successes, and what
-# is said of a problem depends on its own samples alone. A prior learnt from the other problems
-# would tell classes a little better from few samples (bench/pass_rate.py: from 16, a log loss of
-# .24 for .26).
+# Jeffreys' prior: the intervals have close to nominal coverage even at 0 or n successes, and the
+# estimate of a problem depends on its own samples alone. A prior learnt from the other problems
+# would predict classes slightly better from few samples (bench/pass_rate.py: with 16 samples, a log
+# loss of .24 instead of .26).
 JEFFREYS = 0.5
 
 
 class Difficulty(StrEnum):
-    """How hard a problem is for one policy, by absolute thresholds (arXiv 2502.06703, Sec. 3.2)."""
+    """Difficulty of a problem for a policy, by absolute thresholds (arXiv 2502.06703, Sec. 3.2)."""
 
     EASY = "easy"
     MEDIUM = "medium"
@@ -42,7 +42,7 @@ LEVELS = (*(level.value for level in Difficulty), ALL)
 
 
 def classify(pass_at_1: float) -> Difficulty:
-    """The class of a known pass@1: easy from 0.50, medium from 0.10, hard below."""
+    """Return the class of a known pass@1: easy from 0.50, medium from 0.10, hard below."""
     if pass_at_1 >= EASY_FROM:
         return Difficulty.EASY
     return Difficulty.MEDIUM if pass_at_1 >= MEDIUM_FROM else Difficulty.HARD
@@ -50,9 +50,9 @@ def classify(pass_at_1: float) -> Difficulty:
 
 @dataclass(frozen=True, slots=True)
 class PassRate:
-    """What `successes` right answers in `trials` samples say of pass@1.
+    """Posterior of pass@1 after `successes` right answers in `trials` samples.
 
-    The posterior is Beta(successes + 1/2, trials - successes + 1/2) (Jeffreys' prior).
+    It is Beta(successes + 1/2, trials - successes + 1/2) (Jeffreys' prior).
     """
 
     successes: int
@@ -64,11 +64,14 @@ class PassRate:
 
     @property
     def pass_at_1(self) -> float:
-        """The observed share of right answers."""
+        """Observed share of right answers."""
         return self.successes / self.trials
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Equal-tailed credible interval; reaches 0 or 1 where no or every sample was right."""
+        """Return the equal-tailed credible interval.
+
+        The interval starts at 0 if no sample is right and ends at 1 if every sample is right.
+        """
         a, b = self.parameters(self.successes, self.trials)
         tail = (1 - level) / 2
         low = 0.0 if self.successes == 0 else float(betaincinv(a, b, tail))
@@ -76,7 +79,7 @@ class PassRate:
         return low, high
 
     def probabilities(self) -> dict[Difficulty, float]:
-        """Posterior probability of each class; they sum to 1."""
+        """Return the posterior probability of each class; the three sum to 1."""
         a, b = self.parameters(self.successes, self.trials)
         below_medium = float(betainc(a, b, MEDIUM_FROM))
         below_easy = float(betainc(a, b, EASY_FROM))
@@ -88,12 +91,12 @@ class PassRate:
 
     @property
     def difficulty(self) -> Difficulty:
-        """The most probable class."""
+        """Most probable class."""
         probabilities = self.probabilities()
         return max(probabilities, key=lambda d: probabilities[d])
 
     def resolved(self, confidence: float = RESOLVED_FROM) -> bool:
-        """Whether the class is at least so sure."""
+        """Return whether the most probable class has at least the probability `confidence`."""
         return self.confidence >= confidence
 
     @property
@@ -104,10 +107,19 @@ class PassRate:
     @staticmethod
     @lru_cache(maxsize=65536)
     def fewest_to_settle(successes: int, trials: int, confidence: float, left: int) -> int:
-        """The fewest further samples that could settle the class, of `left` that may come.
+        """Return the least number of further samples that could settle the class.
 
-        Settled is a class of at least `LEAST_SAMPLES` that is `confidence` sure. 0: it is; `left`:
-        nothing that comes before the last sample could do it.
+        A class is settled if the problem has at least `LEAST_SAMPLES` samples and the class has at
+        least the posterior probability `confidence`.
+
+        Args:
+            successes: right samples so far.
+            trials: samples so far.
+            confidence: required posterior probability of the class.
+            left: number of samples that may still be drawn.
+
+        Returns:
+            0 if the class is settled; `left` if fewer than `left` samples cannot settle it.
         """
         for more in range(max(0, LEAST_SAMPLES - trials), left):
             right = successes + np.arange(more + 1, dtype=np.float64)
@@ -120,5 +132,5 @@ class PassRate:
 
     @staticmethod
     def parameters(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
-        """Of the Beta posterior; for arrays of counts too."""
+        """Return the parameters a and b of the Beta posterior, for numbers or arrays of counts."""
         return successes + JEFFREYS, trials - successes + JEFFREYS

@@ -1,7 +1,7 @@
-"""Reliability: of what was predicted to happen with a chance near p, the share that did.
+"""Reliability of predicted probabilities: the observed share of right predictions in each bin.
 
-Predictions are put into bins of equal width (DeGroot and Fellner 1983, The Statistician 32(1)); a
-predictor is calibrated where the share right of each bin is its mean prediction.
+Bins have equal width (DeGroot and Fellner 1983, The Statistician 32(1)); a predictor is calibrated
+if the share of right predictions in each bin equals its mean prediction.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Predictions of about the same chance.
+    """Bin of predictions of similar probability.
 
     Attributes:
-        predicted: their mean.
-        right: the share of them that came true.
-        low, high: its `LEVEL` interval.
-        predictions, problems: how many there are, and of how many problems.
+        predicted: mean prediction, in [0, 1].
+        right: share of predictions that came true, in [0, 1].
+        low, high: interval of `right` with the coverage `LEVEL`.
+        predictions: number of predictions.
+        problems: number of problems that the predictions are about.
     """
 
     predicted: float
@@ -38,17 +39,18 @@ class Bin:
 
 
 def reliability(predicted: Floats, right: Floats | Bools, problem: NDArray[np.int64]) -> list[Bin]:
-    """The bins that hold predictions, the lowest chance first.
+    """Return the nonempty bins, lowest probability first.
 
-    Predictions on one problem come true together more often than not. Intervals take them as if
-    they always did, so that they are rather too wide: Jeffreys' interval with the effective number
-    of problems (sum m)^2 / sum m^2 of a bin that holds m predictions of a problem (Kish 1965,
-    Survey Sampling, Sec. 8.2) in place of its number of predictions.
+    Predictions on one problem tend to come true together. The intervals assume that they always
+    do, and so are slightly too wide: they are Jeffreys' intervals in which the effective number of
+    problems (sum m)^2 / sum m^2 (Kish 1965, Survey Sampling, Sec. 8.2) replaces the number of
+    predictions; m is the number of predictions on a problem in the bin.
 
     Args:
-        predicted: shape `(predictions,)`, in [0, 1].
-        right: shape `(predictions,)`, 1 where it came true, or an expectation of that.
-        problem: shape `(predictions,)`, the index of each one's problem.
+        predicted: predicted probabilities in [0, 1], shape `(predictions,)`.
+        right: 1 for a prediction that came true, else 0, or the expectation; shape
+            `(predictions,)`.
+        problem: index of the problem of each prediction, shape `(predictions,)`.
     """
     place = np.minimum((predicted * BINS).astype(np.int64), BINS - 1)
     found = []
@@ -64,7 +66,7 @@ def reliability(predicted: Floats, right: Floats | Bools, problem: NDArray[np.in
             Bin(
                 predicted=float(predicted[members].mean()),
                 right=share,
-                # Of a share this near to 0 or 1 the prior would leave out the share itself.
+                # Close to 0 or 1, Jeffreys' interval may exclude the observed share itself.
                 low=min(low, share),
                 high=max(high, share),
                 predictions=int(members.sum()),

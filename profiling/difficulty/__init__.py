@@ -1,1 +1,1 @@
-"""Difficulty: pass@1 posteriors, and estimates from a question's text and probe samples."""
+"""Estimates of difficulty from a question's text and probe samples."""

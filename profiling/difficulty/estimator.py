@@ -1,8 +1,8 @@
-"""Difficulty without a label: what a question's text and a few samples say of pass@1.
+"""Estimate of pass@1 from a question's text and a few samples, without a reference answer.
 
-For every number of probe samples there is a head: a multinomial logistic regression that gives the
-chances of a few ranges of pass@1, from which follow P(easy), P(medium), P(hard) and an interval.
-`profiling.difficulty.fitting` trains them; they travel inside a plan as plain numbers.
+Each number of probe samples has a head: a multinomial logistic regression that predicts the
+probabilities of a few ranges of pass@1. P(easy), P(medium), P(hard) and an interval follow from
+them. `profiling.difficulty.fitting` trains the heads; a plan stores them as plain numbers.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from profiling.pass_rate import EASY_FROM, MEDIUM_FROM, Difficulty
 
 Floats = NDArray[np.float64]
 
-# Ends of the ranges of pass@1; finer where most problems are. Both thresholds are among them.
+# Edges of the ranges of pass@1, finer near 0 and 1, where most problems lie. Both difficulty
+# thresholds are edges.
 EDGES = (0.0, 0.02, MEDIUM_FROM, 0.25, EASY_FROM, 0.75, 0.9, 0.98, 1.0)
 RANGES = len(EDGES) - 1
-LEVEL = 0.90  # of the intervals on pass@1
-# No feature counts for more than this many standard deviations: a question unlike those trained on
-# must not be told with more certainty than any of them.
+LEVEL = 0.90  # coverage of the intervals on pass@1
+# Standardised features are clipped at this many standard deviations: an estimate for a question
+# unlike the training questions must not be more certain than any estimate for those.
 FARTHEST = 4.0
 _MEDIUM_AT, _EASY_AT = EDGES.index(MEDIUM_FROM), EDGES.index(EASY_FROM)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What is known of a question's pass@1.
+    """Estimate of a question's pass@1.
 
     Attributes:
-        probabilities: of each class; they sum to 1.
-        ranges: chances of the ranges of pass@1.
-        nominal: level of their own interval that covers `LEVEL`.
-        probes: samples it was estimated from; 0: from the text alone.
+        probabilities: probability of each class; the three sum to 1.
+        ranges: probabilities of the ranges of pass@1, length `RANGES`.
+        nominal: nominal level of the predicted distribution's interval that covers `LEVEL`.
+        probes: number of samples used; 0 means the text alone.
     """
 
     probabilities: Mapping[Difficulty, float]
@@ -49,7 +50,7 @@ class Estimated:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of pass@1, covering it in `LEVEL` of held-out problems."""
+        """Interval on pass@1, calibrated to cover a share of `LEVEL` of held-out problems."""
         [[low, high]] = intervals(np.array([self.ranges]), self.nominal)
         return float(low), float(high)
 
@@ -60,11 +61,11 @@ class Estimated:
 
     @property
     def difficulty(self) -> Difficulty:
-        """The most probable class."""
+        """Most probable class."""
         return max(self.probabilities, key=lambda level: self.probabilities[level])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "probabilities": {level.value: p for level, p in self.probabilities.items()},
             "interval": list(self.interval),
@@ -75,19 +76,22 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How a head does on problems it was neither fitted to nor calibrated on, by cross-validation.
+    """Quality of a head on held-out problems, by cross-validation.
 
-    A problem's own pass@1 is not known either: all of these are expectations over its posterior
-    (`profiling.pass_rate.PassRate`), so that even a perfect head has some log loss.
+    The head was neither fitted nor calibrated on these problems. The true pass@1 of a problem is
+    unknown, so every figure is an expectation over its posterior (`profiling.pass_rate.PassRate`);
+    even a perfect head has some log loss.
 
     Attributes:
-        log_loss: of the three classes, nats.
-        base_log_loss: the same of always telling the training problems' shares of the classes.
-        accuracy: share of probe sets whose most probable class is the problem's own.
+        log_loss: log loss of the three classes, nats.
+        base_log_loss: log loss of the constant prediction of the training problems' class shares,
+            nats.
+        accuracy: share of probe sets whose most probable class is that of the problem.
         calibration_error: expected calibration error, mean over classes.
-        coverage: how often the interval has pass@1 in it.
-        width: mean width of the interval.
-        confusion: P(class named | class), rows and columns in the order easy, medium, hard.
+        coverage: share of intervals that contain pass@1.
+        width: mean width of the intervals.
+        confusion: P(predicted class | class), shape `(3, 3)`; rows are classes and columns
+            predicted classes, in the order easy, medium, hard.
     """
 
     log_loss: float
@@ -105,19 +109,19 @@ class Quality:
             raise ValueError("a confusion has a row of chances for each class")
 
     def named(self) -> dict[str, dict[str, float]]:
-        """P(class named | class), by the names of both."""
+        """Return P(predicted class | class), keyed by class and then by predicted class."""
         return {
             true.value: {told.value: p for told, p in zip(Difficulty, row, strict=True)}
             for true, row in zip(Difficulty, self.confusion, strict=True)
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for the plan."""
+        """Return plain lists, for the plan."""
         return asdict(self) | {"confusion": [list(row) for row in self.confusion]}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Quality:
-        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        """Read the result of `to_dict`; raise ValueError if its numbers are inconsistent."""
         plain = {one.name: record[one.name] for one in fields(cls)}
         rows = tuple(tuple(map(float, row)) for row in plain.pop("confusion"))
         return cls(**{name: float(value) for name, value in plain.items()}, confusion=rows)
@@ -125,16 +129,17 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is learnt for one number of probes.
+    """Fitted regression for one number of probes.
 
     Attributes:
-        probes: how many samples it looks at.
-        features: the names of what it looks at, of `profiling.difficulty.probes.NAMES`.
-        mean, scale: of each feature.
-        weights: shape `(RANGES, features)`, one row a range of pass@1.
+        probes: number of samples that the head reads.
+        features: names of the features that the head reads, a subset of
+            `profiling.difficulty.probes.NAMES`.
+        mean, scale: mean and standard deviation of each feature, shape `(features,)`.
+        weights: shape `(RANGES, features)`, one row per range of pass@1.
         intercepts: shape `(RANGES,)`.
-        nominal: level of the predicted distribution's own interval that covers `LEVEL`.
-        quality: on held-out problems.
+        nominal: nominal level of the predicted distribution's interval that covers `LEVEL`.
+        quality: quality on held-out problems.
     """
 
     probes: int
@@ -160,22 +165,22 @@ class Head:
         if self.probes < 0 or not np.isfinite(numbers).all() or not 0 <= self.nominal <= 1:
             raise ValueError("a head's numbers are finite, and its level is in [0, 1]")
         at = np.array([NAMES.index(name) for name in self.features], dtype=np.intp)
-        # Without a feature there is a row of no weights a range: only the intercepts speak.
+        # A head without features has empty rows of weights; its prediction is the intercepts alone.
         weights = np.array(self.weights).reshape(RANGES, len(at))
         arrays = at, np.array(self.mean), np.array(self.scale), weights, np.array(self.intercepts)
         object.__setattr__(self, "_arrays", arrays)
 
     def ranges(self, x: Floats) -> Floats:
-        """Chances of the ranges of pass@1, shape `(questions, RANGES)`.
+        """Return the probabilities of the ranges of pass@1, shape `(questions, RANGES)`.
 
         Args:
-            x: shape `(questions, len(NAMES))`. A feature that is NaN counts as its mean.
+            x: features, shape `(questions, len(NAMES))`; NaN is replaced by the mean.
         """
         at, mean, scale, weights, intercepts = self._arrays
         return softmax(standardise(x[:, at], mean, scale) @ weights.T + intercepts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for the plan."""
+        """Return plain lists, for the plan."""
         return {
             "probes": self.probes,
             "features": list(self.features),
@@ -189,7 +194,7 @@ class Head:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Head:
-        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        """Read the result of `to_dict`; raise ValueError if its numbers are inconsistent."""
         return cls(
             probes=int(record["probes"]),
             features=tuple(map(str, record["features"])),
@@ -204,7 +209,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class DifficultyModel:
-    """Heads for some numbers of probes, fewest first, and how many problems they learnt from."""
+    """Heads for several numbers of probes, fewest first.
+
+    Attributes:
+        heads: one head per number of probes.
+        problems: number of training problems.
+    """
 
     heads: tuple[Head, ...]
     problems: int
@@ -216,32 +226,36 @@ class DifficultyModel:
 
     @property
     def probes(self) -> int:
-        """Samples it is best asked with."""
+        """Largest number of samples that a head reads."""
         return self.heads[-1].probes
 
     @property
     def scored(self) -> bool:
-        """Whether it looks at rewards, so that samples must be scored for it."""
+        """Whether a head reads rewards, so that a PRM must score the samples."""
         looks = {name for head in self.heads for name in head.features}
         return bool(looks & {*SCORED, *SCORED_SEVERAL})
 
     def head(self, samples: int) -> Head:
-        """That of the most probes among `samples`; ValueError where all need more."""
+        """Return the head with the most probes that `samples` samples suffice for.
+
+        Raises:
+            ValueError: every head needs more samples.
+        """
         usable = [head for head in self.heads if head.probes <= samples]
         if not usable:
             raise ValueError(f"{samples} samples: at least {self.heads[0].probes} are needed")
         return usable[-1]
 
     def estimate(self, text: str, samples: Sequence[SampleRecord], grader: Grader) -> Estimated:
-        """What a question's text and its samples say of it; no reference answer is looked at.
+        """Estimate a question's pass@1 from its text and samples, without a reference answer.
 
-        Of more samples than any head looks at, the first ones count.
+        If there are more samples than the largest head reads, the first ones are used.
         """
         head = self.head(len(samples))
         return self.estimate_probes(Probes.of(text, samples[: head.probes], grader))
 
     def estimate_probes(self, probes: Probes) -> Estimated:
-        """The same where answers were sorted into classes before."""
+        """Estimate pass@1 from samples whose answers are already grouped into classes."""
         head = self.head(len(probes))
         chances = head.ranges(features(probes, np.arange(head.probes)[None, :]))
         return Estimated(
@@ -252,12 +266,12 @@ class DifficultyModel:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for the plan."""
+        """Return plain lists, for the plan."""
         return {"problems": self.problems, "heads": [head.to_dict() for head in self.heads]}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> DifficultyModel:
-        """Read what `to_dict` wrote; ValueError where its numbers do not fit together."""
+        """Read the result of `to_dict`; raise ValueError if its numbers are inconsistent."""
         heads = tuple(Head.from_dict(head) for head in record["heads"])
         return cls(heads, int(record["problems"]))
 
@@ -266,29 +280,30 @@ _MIDDLES = (np.array(EDGES[:-1]) + np.array(EDGES[1:])) / 2
 
 
 def standardise(x: Floats, mean: Floats, scale: Floats) -> Floats:
-    """Features in standard deviations from their means, none farther than `FARTHEST`; NaN is 0."""
+    """Return standardised features, clipped at `FARTHEST` standard deviations; NaN becomes 0."""
     scaled = np.minimum(np.maximum((x - mean) / scale, -FARTHEST), FARTHEST)
     return np.where(np.isnan(scaled), 0.0, scaled)
 
 
 def softmax(logits: Floats) -> Floats:
-    """Of each row."""
+    """Return the softmax of each row."""
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def classes(chances: Floats) -> Floats:
-    """P(easy), P(medium), P(hard), shape `(questions, 3)`: sums over their ranges."""
+    """Return P(easy), P(medium), P(hard), shape `(questions, 3)`: sums over their ranges."""
     hard = chances[:, :_MEDIUM_AT].sum(axis=1)
     medium = chances[:, _MEDIUM_AT:_EASY_AT].sum(axis=1)
     return np.column_stack([chances[:, _EASY_AT:].sum(axis=1), medium, hard])
 
 
 def intervals(chances: Floats, level: float) -> Floats:
-    """Central intervals of pass@1, spread evenly inside each range; shape `(questions, 2)`.
+    """Return central intervals of pass@1, shape `(questions, 2)`.
 
-    An end that falls into the first or the last range is 0 or 1: a problem that is never solved
-    must not lie outside for being the hardest of all. A larger level never gives less.
+    The distribution is taken as uniform inside each range. A lower bound in the first range becomes
+    0 and an upper bound in the last range becomes 1, because the interval must not exclude a
+    problem that is never, or always, solved. A larger level never gives a narrower interval.
     """
     tail = (1 - level) / 2
     low, high = _quantile(chances, tail), 1 - _quantile(chances[:, ::-1], tail, mirrored=True)
@@ -297,7 +312,10 @@ def intervals(chances: Floats, level: float) -> Floats:
 
 
 def _quantile(chances: Floats, q: float, *, mirrored: bool = False) -> Floats:
-    """Of each row's distribution; `mirrored`: of 1 - pass@1, whose ranges come last first."""
+    """Return the q-quantile of each row's distribution, shape `(questions,)`.
+
+    If `mirrored`, the rows are distributions of 1 - pass@1, with the ranges in reverse order.
+    """
     edges = 1 - np.array(EDGES[::-1]) if mirrored else np.array(EDGES)
     upto = np.hstack([np.zeros((len(chances), 1)), np.cumsum(chances, axis=1)])
     at = np.minimum((upto[:, 1:] < q).sum(axis=1), RANGES - 1)

@@ -1,8 +1,9 @@
-"""Training of the difficulty estimator on pools of samples whose answers were graded.
+"""Training of the difficulty estimator on pools of graded samples.
 
-Every problem's pool gives many random probe sets. What they are to tell is the problem's pass@1,
-which is known as a posterior only: each range of pass@1 counts with its posterior probability, so
-that 8 samples say less of a problem than 256, and one near a threshold is no wrong label.
+The trainer draws many random probe sets from the pool of each problem. Their target is the
+problem's pass@1, of which only a posterior is known. The targets are therefore soft labels: the
+posterior probability of each range of pass@1. A pool of 8 samples gives a softer label than a pool
+of 256, and a problem near a threshold gets no wrong label.
 """
 
 from __future__ import annotations
@@ -43,37 +44,38 @@ from profiling.scorers.rewards import calibration_error
 
 PROBES = 4
 LEAST_PROBLEMS = 3
-_ITERATIONS = 150  # what further ones find is worth less than a thousandth of a nat held out
-_HOTTEST = math.log(10.0)  # no temperature is beyond a factor of ten either way
+_ITERATIONS = 150  # more of them improve the held-out loss by less than a thousandth of a nat
+_HOTTEST = math.log(10.0)  # log of the largest temperature; the smallest is its inverse
 _DIGITS = 6
 
 
 class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
-    """P(easy), P(medium), P(hard) and an interval on pass@1 of questions, label-free.
+    """Estimator of P(easy), P(medium), P(hard) and an interval on pass@1 of questions.
 
-    A row of X is a question with its samples (`Probes`); fitting needs the pool of a profile there,
-    and draws probe sets from it. A row of y is `(right samples, samples)`. As each problem is one
-    row, splitting rows splits problems. (`cross_val_predict` cannot be used with `predict_proba`:
-    it takes y for labels and renames them.)
+    Prediction needs no reference answer. A row of X is a question with its samples (`Probes`); for
+    fitting, the samples are the pool of a profile, and `fit` draws probe sets from it. A row of y
+    is `(right samples, samples)`. Each problem is one row, so a split of rows is a split of
+    problems. (`cross_val_predict` does not work with `predict_proba`: it treats y as labels and
+    renames them.)
 
-    Calibration: over folds of problems, a temperature is chosen by log loss, and the level of the
-    predicted distribution's intervals so that they cover `LEVEL` of held-out problems (nested
-    conformal sets, Gupta, Kuchibhotla and Ramdas 2022, arXiv 1910.10562, with out-of-fold
-    predictions instead of a split; so near `LEVEL`, not guaranteed to be above it). Its quality is
-    that of the whole procedure on problems that neither fitted nor calibrated it: each fold is
-    judged by a regression fitted to the others, calibrated by regressions that have seen neither it
-    nor the fold they predict.
+    Calibration uses folds of problems. It chooses a temperature by log loss, and the nominal level
+    at which the predicted intervals cover `LEVEL` of held-out problems (nested conformal sets,
+    Gupta, Kuchibhotla and Ramdas 2022, arXiv 1910.10562, with out-of-fold predictions instead of a
+    split; the coverage is therefore close to `LEVEL` but not guaranteed to reach it). The reported
+    quality is that of the whole procedure on problems that it was neither fitted nor calibrated on:
+    a regression fitted to the other folds predicts each fold, and regressions that have seen
+    neither this fold nor the fold they predict calibrate it.
 
     Args:
-        probes: numbers of samples to learn a head for; 0 is the text alone.
-        sets: probe sets drawn from each problem's pool.
-        strength: inverse of the ridge penalty, a problem counting once however many its sets.
-        folds: of cross-validation.
-        random_state: of probe sets and folds; an int, so that fits repeat.
+        probes: numbers of samples to fit a head for; 0 means the text alone.
+        sets: number of probe sets drawn from each problem's pool.
+        strength: inverse of the ridge penalty, relative to the number of problems (not of sets).
+        folds: number of cross-validation folds.
+        random_state: seed of probe sets and folds; an int, so that fits are reproducible.
 
     Attributes:
-        model_: the fitted `DifficultyModel`, plain numbers.
-        classes_: names of the classes, in the order of the columns of `predict_proba`.
+        model_: the fitted `DifficultyModel`.
+        classes_: class names in the order of the columns of `predict_proba`, shape `(3,)`.
     """
 
     def __init__(
@@ -92,15 +94,20 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Sequence[Probes], y: ArrayLike) -> Self:  # noqa: N803
-        """Learn a head for each number of probes.
+        """Fit a head for each number of probes.
+
+        Args:
+            X: questions with their pools.
+            y: right samples and samples of each question, shape `(questions, 2)`.
 
         Raises:
-            ValueError: fewer than three problems have so many samples, or counts that cannot be.
+            ValueError: `probes` is empty, fewer than three problems have enough samples, or `y` has
+                a wrong shape or impossible counts.
         """
         rates = _rates(X, y)
         if not self.probes:
             raise ValueError("probes: at least one number of samples is needed")
-        # One thread: sums of one order, so that equal evidence gives equal numbers.
+        # One thread fixes the order of summation, so that equal evidence gives equal numbers.
         with threadpool_limits(limits=1):
             heads = tuple(self._fit_head(X, rates, k) for k in sorted(set(self.probes)))
         self.model_ = DifficultyModel(heads, len(X))
@@ -108,24 +115,26 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Sequence[Probes]) -> Floats:  # noqa: N803
-        """P(class) of each question, shape `(questions, 3)`; as many first samples as a head can
-        use."""
+        """Return P(class) of each question, shape `(questions, 3)`.
+
+        The largest head that the samples suffice for reads the first samples of each question.
+        """
         check_is_fitted(self)
         found = [list(self.model_.estimate_probes(x).probabilities.values()) for x in X]
         return np.array(found).reshape(len(X), len(Difficulty))
 
     def predict(self, X: Sequence[Probes]) -> NDArray[np.str_]:  # noqa: N803
-        """The most probable class of each question."""
+        """Return the most probable class of each question, shape `(questions,)`."""
         named = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[named])
 
     def predict_interval(self, X: Sequence[Probes]) -> Floats:  # noqa: N803
-        """The interval on pass@1 of each question, shape `(questions, 2)`."""
+        """Return the interval on pass@1 of each question, shape `(questions, 2)`."""
         check_is_fitted(self)
         return np.array([self.model_.estimate_probes(x).interval for x in X]).reshape(-1, 2)
 
     def score(self, X: Sequence[Probes], y: ArrayLike) -> float:  # noqa: N803
-        """Minus the log loss against the posterior of the classes, nats: higher is better."""
+        """Return minus the log loss against the class posterior, in nats; higher is better."""
         return -log_loss(self.predict_proba(X), class_posterior(_rates(X, y)))
 
     def _fit_head(self, questions: Sequence[Probes], rates: Ints, k: int) -> Head:
@@ -139,7 +148,7 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         fold = self._folds(len(chosen))[problem]
         folds = range(fold.max() + 1)
         base = np.empty((len(told), len(Difficulty)))
-        # logits[f] of sets in fold g: by a regression that has seen neither f nor g.
+        # logits[f] at sets of fold g come from a regression fitted without the folds f and g.
         logits = np.empty((len(folds), *told.shape))
         for f, g in itertools.combinations_with_replacement(folds, 2):
             seen = (fold != f) & (fold != g)
@@ -161,14 +170,17 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         return final.head(k, heat, nominal, quality(ranges, base, ends, right, samples))
 
     def probe_sets(self, questions: Sequence[Probes], k: int) -> tuple[Floats, Ints]:
-        """Features of random sets of `k` samples, and the index of the question of each."""
+        """Return features of random probe sets of `k` samples, and the question index of each set.
+
+        The shapes are `(sets, len(NAMES))` and `(sets,)`.
+        """
         rng = np.random.default_rng([self.random_state, k])
-        # Where sampling stopped early, when it did depends on what came: only what every pool has
-        # is drawn from.
+        # If sampling of a problem stopped early, the size of its pool depends on its outcomes. Sets
+        # are therefore drawn from the first samples only, as many as every pool has.
         common = min(len(one) for one in questions)
         found = []
         for one in questions:
-            # All sets of no samples are one, and so are all sets of all samples.
+            # There is only one set of no samples, and only one set of all samples.
             sets = self.sets if 0 < k < common else 1
             order = rng.random((sets, common)).argsort(axis=1)
             found.append(features(one, order[:, :k]))
@@ -176,7 +188,7 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         return np.vstack(found), problem
 
     def _folds(self, problems: int) -> Ints:
-        """The fold of each problem."""
+        """Return the fold of each problem, shape `(problems,)`."""
         splitter = KFold(min(self.folds, problems), shuffle=True, random_state=self.random_state)
         fold = np.empty(problems, dtype=np.int64)
         for number, (_, test) in enumerate(splitter.split(fold)):
@@ -194,9 +206,17 @@ def fit_difficulty(
     probes: Sequence[int] = (0, PROBES),
     random_state: int = 0,
 ) -> DifficultyModel | None:
-    """The difficulty model of a profile; None where there is nothing to tell apart.
+    """Fit the difficulty model of a profile.
 
-    That is where fewer than three problems have enough samples, or all are of one class.
+    Args:
+        profiles: problems with their samples.
+        grader: decides which answers are equal.
+        probes: numbers of samples to fit a head for.
+        random_state: seed of probe sets and folds.
+
+    Returns:
+        The model; None if fewer than three problems have enough samples, or if all of these are of
+        one class.
     """
     most = max(probes)
     usable = [one for one in profiles if len(one.outcome.samples) >= most]
@@ -210,29 +230,32 @@ def fit_difficulty(
 
 
 def posterior(right: ArrayLike, samples: ArrayLike, edges: Sequence[float]) -> Floats:
-    """P(range of pass@1) under `PassRate`'s posterior, shape `(problems, len(edges) - 1)`."""
+    """Return P(range of pass@1) under the posterior, shape `(problems, len(edges) - 1)`."""
     a, b = PassRate.parameters(np.asarray(right, dtype=float), np.asarray(samples, dtype=float))
     return np.diff(betainc(a[:, None], b[:, None], np.array(edges)[None, :]), axis=1)
 
 
 def class_posterior(rates: Ints) -> Floats:
-    """P(easy), P(medium), P(hard) of `(right, samples)` each, shape `(problems, 3)`."""
+    """Return P(easy), P(medium), P(hard) for rows `(right, samples)`, shape `(problems, 3)`."""
     return classes(posterior(rates[:, 0], rates[:, 1], EDGES))
 
 
 def log_loss(predicted: Floats, told: Floats) -> float:
-    """Mean cross-entropy of rows of chances against rows of what is told, nats."""
+    """Return the mean cross-entropy of predicted against target probabilities, in nats.
+
+    Both have the shape `(rows, classes)`.
+    """
     return float(-(told * np.log(np.clip(predicted, 1e-12, 1))).sum(axis=1).mean())
 
 
 def quality(ranges: Floats, base: Floats, ends: Floats, right: Ints, samples: Ints) -> Quality:
-    """What held-out predictions are worth; see `Quality`.
+    """Return the quality of held-out predictions; see `Quality`.
 
     Args:
-        ranges: predicted chances, shape `(sets, RANGES)`.
-        base: classes by the base rate alone, shape `(sets, 3)`.
+        ranges: predicted probabilities of the ranges of pass@1, shape `(sets, RANGES)`.
+        base: class probabilities by the base rate alone, shape `(sets, 3)`.
         ends: intervals on pass@1, shape `(sets, 2)`.
-        right, samples: of each set's problem, shape `(sets,)`.
+        right, samples: right samples and samples of each set's problem, shape `(sets,)`.
     """
     predicted, told = classes(ranges), classes(posterior(right, samples, EDGES))
     errors = [calibration_error(predicted[:, c], told[:, c]) for c in range(len(Difficulty))]
@@ -248,7 +271,10 @@ def quality(ranges: Floats, base: Floats, ends: Floats, right: Ints, samples: In
 
 
 def confusion(predicted: Floats, told: Floats) -> tuple[tuple[float, ...], ...]:
-    """P(class named | class): a question counts for each class with its chance to be of it."""
+    """Return P(predicted class | class), shape `(3, 3)`.
+
+    A question counts for each class with the posterior probability of this class.
+    """
     named = np.eye(len(Difficulty))[predicted.argmax(axis=1)]
     counts = told.T @ named
     rows = counts / counts.sum(axis=1, keepdims=True)
@@ -256,7 +282,7 @@ def confusion(predicted: Floats, told: Floats) -> tuple[tuple[float, ...], ...]:
 
 
 class _Regression:
-    """A multinomial logistic regression on soft labels; columns that say nothing are left out."""
+    """Multinomial logistic regression on soft labels, without constant or empty columns."""
 
     def __init__(self, at: Ints, mean: Floats, scale: Floats, weights: Floats) -> None:
         self._at, self._mean, self._scale = at, mean, scale
@@ -264,7 +290,13 @@ class _Regression:
 
     @classmethod
     def fit(cls, x: Floats, told: Floats, ridge: float) -> _Regression:
-        """The minimum of the mean cross-entropy plus `ridge` / 2 times the squared weights."""
+        """Minimise the mean cross-entropy plus `ridge` / 2 times the squared weights.
+
+        Args:
+            x: features, shape `(sets, len(NAMES))`.
+            told: soft labels, shape `(sets, RANGES)`.
+            ridge: penalty; intercepts are exempt.
+        """
         known = ~np.isnan(x).all(axis=0)
         at = np.flatnonzero(known)
         scale = np.nanstd(x[:, at], axis=0)
@@ -289,12 +321,12 @@ class _Regression:
         return cls(at, mean, scale, found.x.reshape(RANGES, -1))
 
     def logits(self, x: Floats) -> Floats:
-        """Shape `(questions, RANGES)`."""
+        """Return logits of the ranges of pass@1, shape `(questions, RANGES)`."""
         scaled = standardise(x[:, self._at], self._mean, self._scale)
         return np.asarray(scaled @ self._weights[:, :-1].T + self._weights[:, -1])
 
     def head(self, probes: int, heat: float, nominal: float, told: Quality) -> Head:
-        """As plain numbers of a few digits, the temperature in the weights."""
+        """Return a head of rounded plain numbers whose weights include the temperature."""
         weights = self._weights / heat
         return Head(
             probes=probes,
@@ -320,18 +352,18 @@ def _rates(questions: Sequence[Probes], y: ArrayLike) -> Ints:
             f"{len(questions)} questions"
         )
     for right, samples in counts.tolist():
-        PassRate(right, samples)  # raises where they cannot be
+        PassRate(right, samples)  # raises ValueError if the counts are impossible
     return counts
 
 
 def _calibrated(logits: Floats, right: Ints, samples: Ints, problems: int) -> tuple[float, float]:
-    """Temperature, and level of intervals, by predictions for so many problems not fitted on."""
+    """Return the temperature and the nominal level, from predictions for held-out problems."""
     heat = _temperature(logits, class_posterior(np.column_stack([right, samples])))
     return heat, _nominal(softmax(logits / heat), right, samples, problems)
 
 
 def _temperature(logits: Floats, told: Floats) -> float:
-    """The temperature of least held-out log loss of the classes (Guo et al. 2017, Sec. 4.2)."""
+    """Return the temperature of least held-out class log loss (Guo et al. 2017, Sec. 4.2)."""
 
     def loss(log_heat: float) -> float:
         return log_loss(classes(softmax(logits / math.exp(log_heat))), told)
@@ -341,20 +373,23 @@ def _temperature(logits: Floats, told: Floats) -> float:
 
 
 def coverage(ends: Floats, right: Ints, samples: Ints) -> float:
-    """Mean posterior probability that pass@1 lies in its interval; arguments as of `quality`."""
+    """Return the mean posterior probability that pass@1 lies in its interval.
+
+    For the arguments see `quality`.
+    """
     a, b = PassRate.parameters(right.astype(float), samples.astype(float))
     return float(np.mean(betainc(a, b, ends[:, 1]) - betainc(a, b, ends[:, 0])))
 
 
 def _nominal(ranges: Floats, right: Ints, samples: Ints, problems: int) -> float:
-    """The smallest level whose intervals cover as often as `LEVEL` asks, to three digits.
+    """Return the smallest nominal level, to three digits, whose intervals cover `LEVEL`.
 
-    As in conformal prediction, of n problems ceil((n + 1) LEVEL) must be covered; where that is
-    more than there are, the interval is all of [0, 1].
+    As in conformal prediction, the intervals must cover ceil((n + 1) LEVEL) of n problems; if this
+    is more than n, the level is 1 and the interval is [0, 1].
     """
     asked = math.ceil((problems + 1) * LEVEL - 1e-9) / problems
     grid = np.arange(1, 1001) / 1000
-    low, high = 0, len(grid) - 1  # what is covered grows with the level: bisection
+    low, high = 0, len(grid) - 1  # coverage grows with the level, hence bisection
     while low < high:
         middle = (low + high) // 2
         if coverage(intervals(ranges, float(grid[middle])), right, samples) >= asked:

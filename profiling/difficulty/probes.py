@@ -1,7 +1,7 @@
-"""What may be known of a question without its answer: its text, and a few samples of the policy.
+"""Features of a question from its text and a few samples, without a reference answer.
 
-Every feature is a plain number with a name, so that a plan can say which ones it looks at. No
-reference answer and no correctness is looked at.
+Each feature is a plain number with a name, so that a plan can list the features it reads. No
+feature depends on the reference answer or on the correctness of a sample.
 """
 
 from __future__ import annotations
@@ -18,45 +18,48 @@ from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
 from profiling.arrays import Floats, Ints
 
-# The text alone. Counts and sizes grow by factors: logarithms of them plus one.
+# Features of the text alone. Counts and sizes x vary by factors and enter as log(1 + x).
 TEXT = (
     "log_words", "log_characters", "log_sentences", "log_numbers", "log_largest_number",
     "log_sum_of_numbers", "log_signs", "word_length",
 )  # fmt: skip
-# Any number of samples: how many give an answer, how probable and how long they are.
+# Features of one sample or more: share with an answer, probability and length.
 ONE = ("answered", "token_logprob", "logprob", "likelihood", "log_tokens")
-# Several samples: how far they agree, and how much they differ.
+# Features of two samples or more: agreement of the answers, and spread.
 SEVERAL = (
     "agreement", "entropy", "margin", "answers", "best_logprob", "logprob_spread", "token_spread",
 )  # fmt: skip
-# Scored samples: mean scores (logits of them too) over samples.
+# Features of scored samples: mean scores over the samples, and their logits.
 SCORED = ("min_score", "last_score", "mean_score", "right")
-# Several scored samples: the best, the spread, and a vote weighted by the last step's reward.
+# Features of two scored samples or more: best score, spread, and a vote weighted by the last
+# step's reward.
 SCORED_SEVERAL = ("best_score", "score_spread", "weighted_margin", "weighted_share", "leader_score")
 NAMES = (*TEXT, *ONE, *SEVERAL, *SCORED, *SCORED_SEVERAL)
 
 _SCORES = (Score.MIN, Score.LAST, Score.MEAN)
 _LAST = _SCORES.index(Score.LAST)
-_EDGE = 1e-3  # rewards nearer to 0 or 1 are not told apart: their logits would be all that counts
+_EDGE = 1e-3  # least distance of a share from 0 and 1; closer ones would dominate by their logits
 _LARGEST = 1e30
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?", re.ASCII)
 _SENTENCE = re.compile(r"[.?!](?:\s|$)")
 _BLANK = re.compile(r"\s")
-_PIECE = 10_000  # characters that are looked through at a time
+_PIECE = 10_000  # characters per piece of text
 _SIGN = re.compile(r"[-+*/=^<>\\%]")
 
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """A question and what its samples look like from outside, as arrays of shape `(samples,)`.
+    """A question and the observable properties of its samples.
 
     Attributes:
-        text: of the question.
-        answer_class: index of each sample's class of equal answers, -1 without an answer.
-        tokens: lengths, at least 1.
-        logprob: log-probabilities in nats.
-        scores: shape `(samples, 3)`, `min`, `last` and `mean`; None where any was not scored.
-        about: `text_features` of the text, where they are known already.
+        text: text of the question.
+        answer_class: index of each sample's class of equal answers, -1 without an answer; shape
+            `(samples,)`.
+        tokens: length of each sample in tokens, at least 1; shape `(samples,)`.
+        logprob: log-probability of each sample in nats, shape `(samples,)`.
+        scores: scores `min`, `last` and `mean`, shape `(samples, 3)`; None if a sample has no
+            score.
+        about: result of `text_features`, shape `(len(TEXT),)`; None if it is not computed yet.
     """
 
     text: str
@@ -71,7 +74,7 @@ class Probes:
 
     @classmethod
     def of_text(cls, text: str, about: Floats | None = None) -> Probes:
-        """A question that no sample was drawn for."""
+        """Return a question without samples."""
         return cls(text, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), None, about)
 
     @classmethod
@@ -82,7 +85,7 @@ class Probes:
         grader: Grader,
         about: Floats | None = None,
     ) -> Probes:
-        """The samples of a question; answers are sorted into classes by the grader."""
+        """Return a question with its samples; the grader groups their answers into classes."""
         scored = all(sample.rewards for sample in samples) and len(samples) > 0
         return cls(
             text=text,
@@ -95,10 +98,10 @@ class Probes:
 
 
 def text_features(text: str) -> Floats:
-    """Shape `(len(TEXT),)`: how long a question is, and how much it computes with.
+    """Return the features `TEXT` of a question, shape `(len(TEXT),)`: its length and its numbers.
 
-    A text of megabytes takes some tenths of a second, in many short calls: in a thread it leaves
-    the interpreter to others in between.
+    A text of megabytes takes some tenths of a second. It is read in many short calls, so that a
+    thread that runs this function releases the interpreter in between.
     """
     words = letters = sentences = signs = 0
     numbers: list[float] = []
@@ -116,7 +119,7 @@ def text_features(text: str) -> Floats:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A text cut after blanks, where no word, number or end of a sentence goes on."""
+    """Yield pieces of a text, cut after blanks so that no word, number or sentence end is split."""
     start = 0
     while len(text) - start > _PIECE:
         blank = _BLANK.search(text, start + _PIECE)
@@ -128,21 +131,21 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def features(probes: Probes, drawn: Ints) -> Floats:
-    """All features of subsets of a question's samples.
+    """Return all features of subsets of a question's samples.
 
     Args:
-        probes: the question.
-        drawn: shape `(subsets, k)`, indices of samples.
+        probes: the question with its samples.
+        drawn: sample indices of each subset, shape `(subsets, k)`.
 
     Returns:
-        Shape `(subsets, len(NAMES))`. NaN is what so few samples do not have: everything but the
-        text for k = 0, agreement and spread for k = 1, scores where nothing was scored.
+        Shape `(subsets, len(NAMES))`. Undefined features are NaN: all but those of the text if
+        k = 0, agreement and spread if k = 1, and scores if a sample has none.
     """
     subsets, k = drawn.shape
     columns = np.full((subsets, len(NAMES)), np.nan)
 
     def put(names: Sequence[str], values: Sequence[Floats]) -> None:
-        first = NAMES.index(names[0])  # names of a kind stand together
+        first = NAMES.index(names[0])  # names of one group are adjacent
         for column, value in enumerate(values, start=first):
             columns[:, column] = value
 
@@ -181,23 +184,26 @@ def features(probes: Probes, drawn: Ints) -> Floats:
 
 
 def _mean(values: Floats) -> Floats:
-    """Over the samples of each subset; what `values.mean(axis=1)` is, sooner."""
+    """Return the mean over the samples of each subset; faster than `values.mean(axis=1)`."""
     return np.asarray(np.add.reduce(values, axis=1) / values.shape[1])
 
 
 def _deviation(values: Floats) -> Floats:
-    """What `values.std(axis=1)` is, sooner; shape `(subsets, samples)`."""
+    """Return the standard deviation over the samples of each subset.
+
+    Faster than `values.std(axis=1)`; `values` has the shape `(subsets, samples)`.
+    """
     gaps = values - _mean(values)[:, None]
     return np.asarray(np.sqrt(_mean(gaps * gaps)))
 
 
 def _by_answer(probes: Probes, drawn: Ints, weights: Floats) -> Floats:
-    """Sum of weights over the samples of each class of answers, shape `(subsets, classes)`."""
+    """Return the sum of weights in each class of answers, shape `(subsets, classes)`."""
     classes = max(1, int(probes.answer_class.max(initial=-1)) + 1)
-    # Samples without an answer, of class -1, fall into a last column, which is dropped.
+    # Samples without an answer (class -1) fall into the last column, which is dropped.
     member = np.zeros((len(probes), classes + 1))
     member[np.arange(len(probes)), probes.answer_class] = weights
-    # One of the k places after another: all at once would take k times the memory.
+    # The loop goes over the k places; a single sum over all would take k times the memory.
     total = np.zeros((len(drawn), classes + 1))
     for place in drawn.T:
         total += member[place]
@@ -205,7 +211,7 @@ def _by_answer(probes: Probes, drawn: Ints, weights: Floats) -> Floats:
 
 
 def _two_largest(weights: Floats) -> tuple[Floats, Floats]:
-    """The largest and the second largest of each row; 0 where there is none."""
+    """Return the largest and the second largest of each row; 0 if there is none."""
     first = weights.max(axis=1)
     others = weights.copy()
     others[np.arange(len(weights)), weights.argmax(axis=1)] = 0.0
@@ -213,7 +219,7 @@ def _two_largest(weights: Floats) -> tuple[Floats, Floats]:
 
 
 def _entropy(counts: Floats) -> Floats:
-    """Of the answers given, in nats; 0 without any."""
+    """Return the entropy of each subset's answers in nats; 0 without answers."""
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return np.asarray(-(share * np.log(np.where(share > 0, share, 1))).sum(axis=1))
 

@@ -1,1 +1,1 @@
-"""Pools of samples, and exact replay of votes from them."""
+"""Pools of samples, and the replay of votes among subsets of them."""

@@ -1,4 +1,4 @@
-"""The answers of a pool as votes see them, and which of k drawn samples can be where."""
+"""The answers of a pool as input of votes, and probabilities of draws without replacement."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 from profiling.arrays import Bools, Floats, Ints
 
 ROUNDING = 1e-12
-"""Sums of the same scores in another order differ by rounding; that is no difference.
+"""Relative tolerance at which two sums of scores count as equal.
 
-Relative, never absolute: products of many rewards are tiny."""
+Sums of the same scores in another order differ by rounding. An absolute tolerance would fail,
+because products of many rewards are tiny."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """The answers of a pool, as votes see them.
+    """The answers of a pool, as input of votes.
 
     Attributes:
-        index: shape `(n,)`, the class of each sample's answer; the number of classes for a sample
+        index: class of each sample's answer, shape `(n,)`; the number of classes for a sample
             without an answer. Wrong classes come first.
-        sizes: shape `(classes,)`, samples in each.
-        right: shape `(classes,)`, whether it is the right answer.
+        sizes: number of samples in each class, shape `(classes,)`.
+        right: whether each class is a right answer, shape `(classes,)`.
     """
 
     index: Ints
@@ -32,9 +33,13 @@ class Ballots:
 
     @classmethod
     def of(cls, answer_class: Ints, correct: Bools) -> Ballots:
-        """Ballots of samples in classes of equal answers, -1 without one.
+        """Return the ballots of samples in classes of equal answers.
 
-        An answer's correctness is that of its samples: equal answers are graded alike.
+        Equal answers have equal grades; if they do not, one right sample makes the class right.
+
+        Args:
+            answer_class: class of each sample, -1 without an answer; shape `(n,)`.
+            correct: whether each sample is right, shape `(n,)`.
         """
         answered = answer_class >= 0
         found, members, sizes = np.unique(
@@ -48,11 +53,12 @@ class Ballots:
 
     @classmethod
     def by_worth(cls, answer_class: Ints, correct: Bools) -> list[tuple[float, Ballots]]:
-        """Ballots whose right answers are those worth so much, for each worth above 0.
+        """Return pairs of a worth above 0 and the ballots whose right answers have this worth.
 
-        An answer is worth the share of its samples that are right: 1 or 0, unless another program
-        graded equal answers unlike. What a vote is worth is the sum of the worths, each times what
-        the answers of that worth win. Where no answer is right, there is one without right ones.
+        The worth of an answer is the share of its samples that are right: 1 or 0, unless another
+        program gave equal answers different grades. The accuracy of a vote is the sum over the
+        pairs of the worth times the share that the right answers of the ballots win. If no answer
+        is right, the list has a single pair, whose ballots have no right answer.
         """
         answered = answer_class >= 0
         found, members = np.unique(answer_class[answered], return_inverse=True)
@@ -66,21 +72,24 @@ class Ballots:
         return len(self.index)
 
     def settled(self, ks: Ints) -> Floats | None:
-        """Accuracy of any vote where it is a matter of which samples have answers; else None."""
+        """Return the accuracy of any vote, shape `(ks,)`, if the weights cannot change it.
+
+        This is so if every answer is right or every answer is wrong; otherwise return None.
+        """
         if self.right.any() and not self.right.all():
             return None
         none = among(len(self), ks)[len(self) - self.sizes.sum()]
         return 1 - none if self.right.any() else np.zeros(len(ks))
 
     def won(self, weights: Floats, drawn: Floats) -> Floats:
-        """The part of a weighted vote that right answers win, for each draw.
+        """Return the share of a weighted vote that right answers win, for each draw.
 
         Args:
-            weights: shape `(n,)`.
-            drawn: shape `(draws, n)`, 1 where a sample is drawn.
+            weights: weight of each sample, shape `(n,)`.
+            drawn: 1 for each drawn sample, else 0; shape `(draws, n)`.
 
         Returns:
-            Shape `(draws,)`: 0 or 1, or between where equally large classes of equal weight share.
+            Shape `(draws,)`: 0 or 1, or a value between if classes of equal weight and size tie.
         """
         member = (self.index[:, None] == np.arange(len(self.sizes))).astype(np.float64)
         sizes = drawn @ member
@@ -93,13 +102,19 @@ class Ballots:
 
 
 def among(n: int, ks: Ints) -> Floats:
-    """P(k samples drawn from n without replacement are all among given m) = C(m, k) / C(n, k).
+    """Return P(all of k samples, drawn from n without replacement, are among m given ones).
+
+    It is C(m, k) / C(n, k).
+
+    Args:
+        n: number of samples.
+        ks: sizes of the draws, shape `(ks,)`.
 
     Returns:
-        Shape `(n + 1, ks)`: m from 0 to n.
+        Shape `(n + 1, ks)`; row m is for m given samples, m = 0 ... n.
 
     Raises:
-        ValueError: more samples than there are, or none.
+        ValueError: a k is below 1 or above n.
     """
     for k in ks.tolist():
         if not 1 <= k <= n:
@@ -112,7 +127,7 @@ def _among(n: int, ks: tuple[int, ...]) -> Floats:
     chance = np.empty((n + 1, len(ks)))
     drawn = np.arange(max(ks))
     for m in range(n + 1):
-        # One factor after another: no logarithms, hence no rounding beyond some eps.
+        # A product of factors, not of logarithms, keeps the rounding error at a few eps.
         chance[m] = np.cumprod(np.maximum(m - drawn, 0) / (n - drawn))[np.array(ks) - 1]
     chance.flags.writeable = False
     return chance

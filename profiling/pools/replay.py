@@ -1,4 +1,4 @@
-"""Sample once, replay everything: expected accuracy of smaller budgets from one pool of samples."""
+"""Replay: expected accuracy of smaller budgets from one pool of samples."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ from profiling.pools.ballots import Ballots, among
 from profiling.pools.votes import Curve, majority, weighted
 
 ORDERS = 64
-"""Random orders of a pool: over hundreds of problems their noise is far below the problems' own."""
+"""Number of random orders of a pool.
+
+Over hundreds of problems, the noise of the orders is far below that of the problems."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The samples of one problem, as arrays of shape `(n,)`.
+    """The samples of one problem.
+
+    A step is identified by all tokens up to its end; samples with the same tokens share it. A PRM
+    scores a shared step once.
 
     Attributes:
-        correct: whether each sample is right.
-        answer_class: index of each sample's class of equal answers, -1 without an answer. Another
-            program may have graded equal answers unlike: such a class is right in part.
-        scores: for every score, one number a sample; empty where nothing was scored.
-        tokens: length of each sample.
-        step_tokens, step_samples: shape `(distinct steps,)`. A step is distinct by all that is
-            written up to its end; how long it is, and how many samples have it. A PRM scores it
-            once, however many have it.
+        correct: whether each sample is right, shape `(n,)`.
+        answer_class: index of each sample's class of equal answers, -1 without an answer; shape
+            `(n,)`. If another program gave equal answers different grades, a class is partly right.
+        scores: values of each score, shape `(n,)`; empty if no PRM scored the samples.
+        tokens: length of each sample in tokens, shape `(n,)`.
+        step_tokens: length of each distinct step in tokens, shape `(distinct steps,)`.
+        step_samples: number of samples that share each step, shape `(distinct steps,)`.
     """
 
     correct: Bools
@@ -54,15 +58,16 @@ class Pool:
         scored: bool,
         grouped: dict[tuple[str | None, ...], list[int]] | None = None,
     ) -> Pool:
-        """The pool of graded samples.
+        """Return the pool of graded samples.
 
         Args:
-            samples: all of a problem's.
-            grader: says which answers are equal.
-            scored: whether a PRM was asked; a sample without steps is then worth 0, as it is to the
-                executor. Left out, its problem would be missing from the rules with a score alone.
-            grouped: classes of answers that were grouped before, which these are added to: samples
-                that several PRMs scored are grouped once.
+            samples: all samples of a problem.
+            grader: decides which answers are equal.
+            scored: whether a PRM scored the samples. A sample without steps then has the score 0,
+                as in the executor; if it were dropped, the rules with a score would lack its
+                problem.
+            grouped: cache of answer classes, keyed by the tuple of answers; this call adds to it.
+                It avoids grouping again the samples that several PRMs scored.
         """
         answers = tuple(sample.answer for sample in samples)
         known = {} if grouped is None else grouped
@@ -79,10 +84,11 @@ class Pool:
         )
 
     def scored_share(self, ks: Ints) -> Floats:
-        """The share of the pool's distinct step tokens that k of its samples are expected to have.
+        """Return the expected share of the pool's distinct step tokens in k samples, shape `(ks,)`.
 
-        A step of m of n samples is among k drawn without replacement unless all k are among the
-        n - m others; so this is what scoring k samples costs, the pool being 1. Shape `(ks,)`.
+        k samples drawn without replacement contain a step that m of n samples share, unless all k
+        are among the other n - m. The result is the cost of scoring k samples, relative to the
+        cost of scoring the pool.
         """
         n, total = len(self), self.step_tokens.sum()
         by_others = np.bincount(n - self.step_samples, self.step_tokens, minlength=n + 1)
@@ -91,7 +97,7 @@ class Pool:
 
 
 def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[int, ...], int]]:
-    """`(all tokens up to a step's end, the step's length)`, with how many samples have it."""
+    """Count the samples of each step, keyed by `(all tokens up to its end, its length)`."""
     found: Counter[tuple[tuple[int, ...], int]] = Counter()
     for sample in samples:
         end = 0
@@ -103,11 +109,11 @@ def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[in
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one of k samples is chosen.
+    """Rule that chooses one of k samples.
 
     Attributes:
-        vote: the vote among them; None for none, any right sample counts (pass@k).
-        score: the score the vote goes by; None for pass@k and majority.
+        vote: the vote among the samples; None for pass@k, which any right sample satisfies.
+        score: the score that the vote uses; None for pass@k and majority.
     """
 
     vote: Vote | None
@@ -125,17 +131,18 @@ MAJORITY = Rule(Vote.MAJORITY)
 def replay(
     pool: Pool, ks: Ints, *, orders: int = ORDERS, random_state: int = 0
 ) -> dict[Rule, Curve]:
-    """Expected accuracy of every rule at every k; those with a score where the pool has scores.
+    """Return the expected accuracy of each rule at each k.
 
-    pass@k and `max` are closed forms, `majority` is counted; `weighted` votes are exact or come
-    with the variance of their draws (`profiling.pools.votes.weighted`).
+    Rules with a score are included if the pool has scores. pass@k and `max` are closed forms;
+    `majority` is counted; a `weighted` vote is exact or has the variance of its draws
+    (`profiling.pools.votes.weighted`).
 
     Args:
         pool: n samples.
-        ks: shape `(ks,)`, each from 1 to n.
-        orders: random orders of the pool that weighted votes are held in.
-        random_state: of the orders; a pool should have its own (`seed_of`), so that errors of
-            many pools do not add up.
+        ks: sizes of the draws, each from 1 to n; shape `(ks,)`.
+        orders: number of random orders of the pool for weighted votes.
+        random_state: seed of the orders; each pool should have its own (`seed_of`), so that the
+            errors of many pools do not add up.
     """
     levels = Ballots.by_worth(pool.answer_class, pool.correct)
     drawing = {"orders": orders, "random_state": random_state}
@@ -160,22 +167,25 @@ def replay(
 
 
 def seed_of(problem: str) -> int:
-    """A random state of a problem's own, from its uid: whatever else is replayed beside it."""
+    """Return the seed of a problem; it depends on the uid alone, not on the other problems."""
     return int(problem, 16)
 
 
 def pass_at_k(correct: Bools, ks: Ints) -> Floats:
-    """P(at least one of k drawn without replacement is right) = 1 - C(n-c, k) / C(n, k)."""
+    """Return P(at least one of k samples is right), shape `(ks,)`.
+
+    For draws without replacement from n samples, c of them right, it is 1 - C(n-c, k) / C(n, k).
+    """
     n = len(correct)
     return np.asarray(1 - among(n, ks)[n - int(correct.sum())])
 
 
 def best_of_k(correct: Bools, scores: Floats, ks: Ints) -> Floats:
-    """Expected correctness of the highest scored of k samples drawn without replacement.
+    """Return the expected correctness of the best-scored of k samples, shape `(ks,)`.
 
-    With samples sorted by score, the i-th worst of n is the best of a random k-subset with
-    probability C(i-1, k-1) / C(n, k) = k/i C(i, k) / C(n, k); samples with equal scores share
-    theirs evenly.
+    The k samples are drawn without replacement. With samples sorted by score, the i-th worst of n
+    is the best of a random k-subset with probability C(i-1, k-1) / C(n, k) = k/i C(i, k) / C(n, k);
+    samples with equal scores share their probability evenly.
     """
     chance = _chance_of_best(len(correct), tuple(ks.tolist()))
     order = np.argsort(scores, kind="stable")
@@ -186,6 +196,6 @@ def best_of_k(correct: Bools, scores: Floats, ks: Ints) -> Floats:
 
 @lru_cache(maxsize=8)
 def _chance_of_best(n: int, ks: tuple[int, ...]) -> Floats:
-    """Shape `(n, ks)`: of each sample, worst first; pools of one size share it."""
+    """Return P(a sample is the best of k), worst sample first, shape `(n, ks)`."""
     drawn = np.array(ks)
     return np.asarray(among(n, drawn)[1:] * drawn / np.arange(1, n + 1)[:, None])

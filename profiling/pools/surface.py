@@ -1,8 +1,8 @@
 """The accuracy surface: replayed accuracies of many problems, for each difficulty, rule and k.
 
-Two errors stand beside each accuracy and are kept apart. The standard error over problems is what
-other problems, and other samples of them, would change; the subsampling error is what more random
-orders of the same samples would, and is 0 where a rule is replayed exactly.
+Each accuracy has two separate errors. The standard error over problems measures the variation due
+to the choice of problems and of their samples. The subsampling error measures the variation due to
+the random orders of the same samples; it is 0 if the replay of a rule is exact.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class ProblemPool:
     """The pool of one problem.
 
     Attributes:
-        problem: its uid (`executor.problem.problem_uid`).
-        pool: its samples.
-        generated_tokens, prm_tokens: what drawing all of them generated, and what scoring them
-            forwarded; NaN where it is not known.
+        problem: uid of the problem (`executor.problem.problem_uid`).
+        pool: samples of the problem.
+        generated_tokens: tokens that the policy generated for all samples; NaN if unknown.
+        prm_tokens: tokens that the PRM forwarded to score all samples; NaN if unknown.
     """
 
     problem: str
@@ -38,7 +38,7 @@ class ProblemPool:
 
     @property
     def difficulty(self) -> Difficulty | None:
-        """By the pass@1 of the whole pool; None where it has too few samples to say."""
+        """Difficulty by the pass@1 of the whole pool; None if it has fewer than `MIN_SAMPLES`."""
         if len(self.pool) < MIN_SAMPLES:
             return None
         return PassRate(int(self.pool.correct.sum()), len(self.pool)).difficulty
@@ -46,17 +46,18 @@ class ProblemPool:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One difficulty, rule and k.
+    """Point of the surface: one difficulty, rule and k.
 
     Attributes:
-        difficulty: or `all`.
-        rule: how one of k samples is chosen.
-        k: samples drawn.
-        problems: that the means are over.
-        accuracy: expected.
-        standard_error: over problems, without what subsampling adds; NaN for one problem.
-        subsampling_error: of the draws.
-        generated_tokens, prm_tokens: expected, a problem; NaN where it is not known.
+        difficulty: name of the difficulty, or `all`.
+        rule: rule that chooses one of k samples.
+        k: number of samples drawn.
+        problems: number of problems that the means are over.
+        accuracy: expected accuracy.
+        standard_error: standard error over problems, without the subsampling error; NaN for one
+            problem.
+        subsampling_error: standard error due to the random orders.
+        generated_tokens, prm_tokens: expected tokens per problem; NaN if unknown.
     """
 
     difficulty: str
@@ -70,7 +71,7 @@ class Point:
     prm_tokens: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON: `rule` is `pass`, or a `vote` and its `score`."""
+        """Return plain values, for JSON; `rule` has its `name`, `vote` and `score`."""
         plain = asdict(self)
         vote, score = self.rule.vote, self.rule.score
         plain["rule"] = {
@@ -82,11 +83,11 @@ class Point:
 
 
 class Surface:
-    """Adds problems up, one after another; what it holds does not grow with them.
+    """Accumulator of replayed accuracies; its memory does not grow with the number of problems.
 
     Args:
-        ks: shape `(ks,)`; every pool must have at least the largest.
-        orders: random orders of each pool.
+        ks: sizes of the draws, shape `(ks,)`; each pool must have at least max(ks) samples.
+        orders: number of random orders of each pool.
     """
 
     def __init__(self, ks: Ints, orders: int = ORDERS) -> None:
@@ -95,7 +96,7 @@ class Surface:
         self._sums: dict[tuple[str, Rule], _Sums] = {}
 
     def add(self, one: ProblemPool) -> None:
-        """Replay a problem's pool and count it.
+        """Replay the pool of a problem and add it to the sums.
 
         Raises:
             ValueError: a k is larger than the pool.
@@ -112,7 +113,7 @@ class Surface:
                 sums.add(curve, generated, scored)
 
     def points(self) -> Iterator[Point]:
-        """The surface: difficulties from easy to hard, then all; rules; k as it was given."""
+        """Yield the points by difficulty (easy to hard, then all), rule, and k as in `ks`."""
         levels = (*(level.value for level in Difficulty), ALL)
         for level in levels:
             for (of, rule), sums in self._sums.items():
@@ -139,7 +140,7 @@ class _Sums:
         self._scored += scored
 
     def at(self, index: int) -> tuple[int, float, float, float, float, float]:
-        """Problems, accuracy, both errors, and tokens."""
+        """Return number of problems, accuracy, both errors, generated tokens and PRM tokens."""
         n = self.problems
         accuracy, noise = self._accuracy[index] / n, self._noise[index] / n
         error = math.nan

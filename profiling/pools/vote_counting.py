@@ -1,4 +1,4 @@
-"""Majority vote exactly: the draws that an answer wins are counted, not looked at."""
+"""Exact majority vote: counts the draws that an answer wins without enumerating them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from profiling.arrays import Floats, Ints
 from profiling.pools.ballots import Ballots
 
 MOST_COUNTED = 1000
-"""Binomial coefficients of more samples do not fit into a float."""
+"""Largest pool, in samples; binomial coefficients of more samples overflow a float."""
 
 
 def counted_majority(ballots: Ballots) -> Floats:
-    """Majority at every k from 1 to n, by counting the draws that a right class wins.
+    """Return the accuracy of majority at each k from 1 to n, shape `(n,)`.
 
-    A class of c samples gets m votes in C(c, m) ways. Its rivals, which have at least m samples,
-    must not get more; `_outvoted` counts how they can be drawn, a tie of t of them as 1 / (t + 1).
-    All other samples are free. With x marking a drawn sample, the ways to draw k in all are the
-    coefficient of x^k in the product of the three. Every term is positive: nothing cancels.
+    The function counts the draws that a right class wins. A class of c samples gets m votes in
+    C(c, m) ways. No rival, i.e. no other class of at least m samples, may get more votes;
+    `_outvoted` counts the ways to draw the rivals, and weights a tie with t of them by 1 / (t + 1).
+    All other samples are free. If x marks a drawn sample, the number of ways to draw k samples is
+    the coefficient of x^k in the product of these three polynomials. All terms are positive, so
+    there is no cancellation.
     """
     n = len(ballots)
     wins = np.zeros(n + 1)
@@ -33,24 +35,24 @@ def counted_majority(ballots: Ballots) -> Floats:
             free = n - size - int(rivals.sum())
             ways = np.convolve(_outvoted(votes, rivals), _choose(free)) * _choose(size)[votes]
             wins[votes : votes + len(ways)] += ways
-        if size > most:  # with more votes than any rival has samples, the rest is free
+        if size > most:  # with more votes than any rival has samples, all other samples are free
             ahead = np.where(np.arange(size + 1) > most, _choose(size), 0.0)
             wins += np.convolve(ahead, _choose(n - size))
     return wins[1:] / _choose(n)[1:]
 
 
 def _outvoted(votes: int, rivals: Ints) -> Floats:
-    """Ways to draw s = 0, 1, ... samples of rivals, none of whom gets more than `votes`.
+    """Count the ways to draw s = 0, 1, ... samples of rivals so that none gets more than `votes`.
 
-    A way in which t rivals get just as many counts 1 / (t + 1). That is the integral of y^t from 0
-    to 1; so y marks a tie, and Gauss and Legendre's rule integrates the product of the rivals'
+    A way in which t rivals get exactly `votes` has the weight 1 / (t + 1), the integral of y^t from
+    0 to 1. So y marks a tie, and Gauss-Legendre quadrature integrates the product of the rivals'
     polynomials, of degree `len(rivals)` in y, exactly.
 
     Args:
-        votes: at least 1.
-        rivals: samples each has; at least `votes`.
+        votes: votes of the right class, at least 1.
+        rivals: samples of each rival, at least `votes`; shape `(rivals,)`.
     """
-    if votes == 1:  # every sample drawn is a tie of its own: t = s
+    if votes == 1:  # each drawn sample is of another rival and ties: t = s
         ways = np.ones(1)
         for size in rivals.tolist():
             ways = np.convolve(ways, (1.0, size))
@@ -68,7 +70,7 @@ def _outvoted(votes: int, rivals: Ints) -> Floats:
 
 @cache
 def _choose(n: int) -> Floats:
-    """C(n, 0), ..., C(n, n)."""
+    """Return C(n, 0), ..., C(n, n)."""
     row = np.array([math.comb(n, m) for m in range(n + 1)], dtype=np.float64)
     row.flags.writeable = False
     return row
@@ -76,6 +78,6 @@ def _choose(n: int) -> Floats:
 
 @cache
 def _legendre(nodes: int) -> tuple[Floats, Floats]:
-    """Nodes and weights on [0, 1], exact for polynomials of degree 2 `nodes` - 1."""
+    """Return nodes and weights on [0, 1], exact for polynomials of degree 2 `nodes` - 1."""
     at, parts = np.polynomial.legendre.leggauss(nodes)
     return (at + 1) / 2, parts / 2

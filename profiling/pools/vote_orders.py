@@ -1,4 +1,4 @@
-"""Weighted votes among samples drawn at random: every k at once, from one random order."""
+"""Weighted votes in random orders of the samples: each order gives one draw for each k."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import numpy as np
 from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.ballots import ROUNDING, Ballots
 
-_BLOCK = 64  # orders at a time: what they need stays in the processor's cache
-_BLOCK_CELLS = 2**21  # entries of a matrix of draws at a time
+_BLOCK = 64  # orders per block; a block fits into the processor's cache
+_BLOCK_CELLS = 2**21  # entries of a matrix of draws per block
 
 
 def subsampled(
     ballots: Ballots, weights: Floats, ks: Ints, orders: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """What right answers win, as means over random orders, and their squared standard errors.
+    """Estimate the share that right answers win, from random orders.
 
     Args:
-        ballots: the answers, right and wrong ones among them.
-        weights: shape `(rows, n)`, not negative.
-        ks: shape `(ks,)`.
-        orders: how many, at least 2.
-        rng: draws them.
+        ballots: the answers; at least one is right and one is wrong.
+        weights: nonnegative weights of the samples, shape `(rows, n)`.
+        ks: sizes of the draws, shape `(ks,)`.
+        orders: number of random orders, at least 2.
+        rng: generator of the orders.
 
     Returns:
-        Two arrays of shape `(rows, ks)`.
+        Means over the orders and their squared standard errors, each of shape `(rows, ks)`.
     """
     total, squares = np.zeros((2, len(weights), len(ks)))
     for first in range(0, orders, _BLOCK):
@@ -37,17 +37,18 @@ def subsampled(
 
 
 def shares_in(ballots: Ballots, weights: Floats, ks: Ints, order: Ints) -> Floats:
-    """What right answers win among the first k samples of each order.
+    """Return the share that right answers win among the first k samples of each order.
 
-    While samples come in, the weight of a class only grows. So that of the heaviest wrong class is
-    the running maximum, over the wrong samples that came, of what each brought its class to; the
-    time this takes does not depend on the number of classes. Ties are decided one by one.
+    The weight of a class can only grow from sample to sample. The weight of the heaviest wrong
+    class is therefore a running maximum over the wrong samples, each with the weight of its class
+    after this sample. The time does not depend on the number of classes. Ties are decided one by
+    one.
 
     Args:
-        ballots: the answers, right and wrong ones among them.
-        weights: shape `(rows, n)`, not negative.
-        ks: shape `(ks,)`.
-        order: shape `(orders, n)`, indices of samples.
+        ballots: the answers; at least one is right and one is wrong.
+        weights: nonnegative weights of the samples, shape `(rows, n)`.
+        ks: sizes of the draws, shape `(ks,)`.
+        order: indices of samples in each order, shape `(orders, n)`.
 
     Returns:
         Shape `(rows, ks, orders)`, each from 0 to 1.
@@ -72,13 +73,13 @@ def shares_in(ballots: Ballots, weights: Floats, ks: Ints, order: Ints) -> Float
 
 
 def _class_weights(ballots: Ballots, weights: Floats, order: Ints) -> tuple[Ints, Floats]:
-    """Class by class, where its samples come in each order, and what each brings the class to.
+    """Return the place of each sample in each order, and the weight of its class at that place.
 
     Returns:
-        Places, shape `(answered, orders)`, ascending within a class; and weights, shape
-        `(rows, answered, orders)`.
+        Places, ascending within a class, shape `(answered, orders)`; and cumulative weights of the
+        class, shape `(rows, answered, orders)`. Samples are sorted by class.
     """
-    # numpy sorts integers of so few bytes in linear time.
+    # numpy sorts integers of one or two bytes in linear time.
     label = ballots.index.astype(np.min_scalar_type(len(ballots.sizes)))
     place = label[order].argsort(axis=1, kind="stable")
     sample = np.take_along_axis(order, place, axis=1)
@@ -93,7 +94,7 @@ def _class_weights(ballots: Ballots, weights: Floats, order: Ints) -> tuple[Ints
 def _decide(
     ballots: Ballots, weights: Floats, ks: Ints, order: Ints, tied: Bools, shares: Floats
 ) -> None:
-    """Write what right answers win where they are as heavy as wrong ones."""
+    """Write into `shares` the share that right answers win in the draws that are `tied`."""
     place = np.argsort(order, axis=1)
     at_a_time = max(1, _BLOCK_CELLS // len(ballots))
     for row, weight in enumerate(weights):

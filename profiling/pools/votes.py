@@ -1,12 +1,13 @@
-"""What a vote among k of a pool's samples is expected to be worth, for every k at once.
+"""Expected accuracy of a vote among k samples of a pool, for several k at once.
 
-Drawn are k of n samples without replacement. As in `executor.answers.voting.vote`, samples without
-an answer never win, of classes of equal weight the larger wins, and equally large ones share
-(which of them is seen first is a matter of the draw); a draw without answers is wrong.
+The k samples are drawn from n without replacement. As in `executor.answers.voting.vote`, a sample
+without an answer never wins, and the larger of two classes of equal weight wins. Classes of equal
+weight and size share the win, because the order of the draw decides between them. A draw without
+answers is wrong.
 
-Majority is exact: the draws that a class wins are counted by multiplying polynomials. A weighted
-vote is exact where all subsets are few. Else the samples are put into random orders: the first k of
-an order are a draw for every k, so that one pass over an order votes at every k.
+Majority is exact: products of polynomials count the draws that a class wins. A weighted vote is
+exact if there are few subsets of size k. Otherwise the samples are put into random orders; the
+first k samples of an order are a draw for each k, so one pass over an order gives votes for all k.
 """
 
 from __future__ import annotations
@@ -30,9 +31,8 @@ class Curve:
     """Expected accuracy over k, arrays of shape `(ks,)`.
 
     Attributes:
-        accuracy: the expectation over all draws of k samples.
-        variance: squared standard error of `accuracy` from looking at some draws only; 0 where
-            it is exact.
+        accuracy: expectation over all draws of k samples.
+        variance: squared standard error of `accuracy` due to the sampling of draws; 0 if exact.
     """
 
     accuracy: Floats
@@ -40,19 +40,26 @@ class Curve:
 
     @classmethod
     def exact(cls, accuracy: Floats) -> Curve:
-        """A curve without error."""
+        """Return a curve without error."""
         return cls(accuracy, np.zeros_like(accuracy))
 
     @classmethod
     def total(cls, parts: Sequence[tuple[float, Curve]]) -> Curve:
-        """A sum of curves, each so many times; their errors are taken to go together."""
+        """Return the weighted sum of curves; their errors are assumed to be fully correlated.
+
+        Args:
+            parts: pairs of a weight and a curve.
+        """
         accuracy = sum((times * one.accuracy for times, one in parts), np.zeros(()))
         error = sum((times * np.sqrt(one.variance) for times, one in parts), np.zeros(()))
         return cls(accuracy, error**2)
 
 
 def majority(ballots: Ballots, ks: Ints, *, orders: int, random_state: int) -> Curve:
-    """Accuracy of the answer given most often; exact up to 1000 samples."""
+    """Return the accuracy of the most common answer; exact up to `MOST_COUNTED` samples.
+
+    For the arguments see `weighted`.
+    """
     settled = ballots.settled(ks)
     if settled is not None:
         return Curve.exact(settled)
@@ -66,17 +73,17 @@ def majority(ballots: Ballots, ks: Ints, *, orders: int, random_state: int) -> C
 def weighted(
     ballots: Ballots, weights: Floats, ks: Ints, *, orders: int, random_state: int
 ) -> list[Curve]:
-    """Accuracy of the answer whose samples' weights add up to most, a curve for each row.
+    """Return the accuracy of the answer with the largest sum of weights, one curve per row.
 
-    All rows see the same draws, so that they are compared with less noise than each has. Exact for
-    one sample, for all of them, and wherever there are at most `orders` subsets.
+    All rows use the same draws, which reduces the noise of comparisons between rows. The accuracy
+    is exact for k = 1 and k = n, and if there are at most `orders` subsets of size k.
 
     Args:
         ballots: the answers.
-        weights: shape `(rows, n)`, finite and not negative.
-        ks: shape `(ks,)`, sizes of the draws.
-        orders: random orders, at least 2.
-        random_state: of the orders.
+        weights: finite, nonnegative weights of the samples, shape `(rows, n)`.
+        ks: sizes of the draws, shape `(ks,)`.
+        orders: number of random orders, at least 2.
+        random_state: seed of the orders.
 
     Raises:
         ValueError: a weight is negative or not finite.
@@ -106,7 +113,7 @@ def weighted(
 
 @lru_cache(maxsize=32)
 def _all_subsets(n: int, k: int) -> Floats:
-    """Every k-subset of n samples: one row a subset, one column a sample."""
+    """Return all k-subsets of n samples as 0/1 rows, shape `(subsets, n)`."""
     chosen = np.array(list(itertools.combinations(range(n), k)))
     drawn = np.zeros((len(chosen), n))
     np.put_along_axis(drawn, chosen, 1.0, axis=1)

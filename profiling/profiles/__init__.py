@@ -1,1 +1,1 @@
-"""Profiles: what sampling a policy on known problems found, and files of sample pools."""
+"""Profiles of policies by graded samples, and files of sample pools."""

@@ -1,7 +1,7 @@
-"""Pools as files: every sample of a profile with the rewards of each PRM that scored it.
+"""Pools as Parquet files: each sample of a profile with the rewards of each PRM that scored it.
 
-A store keeps texts and tokens too; what replaying, difficulty and reward statistics need is much
-less, and fits into a Parquet file that can be kept with a project.
+A store also holds texts and tokens. Replay, difficulty and reward statistics need much less, which
+fits into a Parquet file that a project can keep under version control.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ _REWARDS = "rewards:"
 
 
 def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The samples of a policy's profile, and what each problem of it was charged.
+    """Return the samples of a policy's profile, and the ledger of each problem.
 
-    Samples have a row each: `problem` (uid), `sample`, `answer`, `correct`, `state`, `tokens`,
-    `logprob` (nats), and a column `rewards:PRM` with the list of step rewards for every PRM that
-    scored the same samples. Ledgers have a row a problem and PRM (empty: none): `problem`, `prm`,
-    `samples`, and the tokens of `executor.ledger.Ledger`.
+    The frame of samples has one row per sample, with the columns `problem` (uid), `sample`,
+    `answer`, `correct`, `state`, `tokens` and `logprob` (nats), and a column `rewards:PRM` with the
+    list of step rewards for each PRM that scored these samples. The frame of ledgers has one row
+    per problem and PRM, with the columns `problem`, `prm` (empty for none), `samples`, and the
+    tokens of `executor.ledger.Ledger`.
 
     Raises:
-        ValueError: there is no profile without a PRM, or samples were drawn anew for a PRM.
+        ValueError: there is no profile without a PRM, or a PRM scored other samples.
     """
     specs = [
         spec
@@ -50,7 +51,7 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     samples, ledgers = _read(store, base)
     tokens = samples.pop("token_ids")
     samples = samples.drop(columns="rewards")
-    # Of several models of one name the newest counts.
+    # If several models have one name, the newest counts.
     newest = {spec.prm: spec for spec in specs if spec.prm is not None and _same_draws(spec, base)}
     for prm, spec in newest.items():
         scored, charged = _read(store, spec)
@@ -62,17 +63,17 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def prms_in(samples: pd.DataFrame) -> list[str]:
-    """The PRMs whose rewards a frame of samples has."""
+    """Return the names of the PRMs whose rewards a frame of samples has."""
     return [name.removeprefix(_REWARDS) for name in samples.columns if name.startswith(_REWARDS)]
 
 
 def rewards_of(samples: pd.DataFrame, prm: str) -> pd.Series:
-    """The lists of step rewards that a PRM gave."""
+    """Return the list of step rewards of each sample by one PRM."""
     return samples[_REWARDS + prm]
 
 
 def save_pools(samples: pd.DataFrame, ledgers: pd.DataFrame, folder: Path, policy: str) -> None:
-    """Write both frames as Parquet, rewards in single precision."""
+    """Write both frames as Parquet files; rewards are in single precision."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -87,7 +88,7 @@ def save_pools(samples: pd.DataFrame, ledgers: pd.DataFrame, folder: Path, polic
 
 
 def load_pools(folder: Path, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `save_pools` wrote."""
+    """Read both frames, samples and ledgers, that `save_pools` wrote."""
     return (
         pd.read_parquet(folder / f"{policy}.samples.parquet"),
         pd.read_parquet(folder / f"{policy}.ledgers.parquet"),
@@ -95,15 +96,15 @@ def load_pools(folder: Path, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def saved_policies(folder: Path) -> list[str]:
-    """The policies that `save_pools` has written samples of."""
+    """Return the names of the policies whose samples `save_pools` wrote to a folder."""
     ending = ".samples.parquet"
     return sorted(path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
 
 
 def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Iterator[ProblemPool]:
-    """The pools of saved samples, with the scores of a PRM where one is named.
+    """Yield the pools of saved samples, with the scores of a PRM if `prm` names one.
 
-    What scoring a part of them takes is not known: how long the steps are was not saved.
+    The PRM tokens are unknown, because the files do not hold the lengths of steps.
     """
     for problem, rows in samples.groupby("problem", sort=True):
         pool = Pool.of(_records(rows, prm), grader, scored=prm is not None)
@@ -111,9 +112,9 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
 
 
 def saved_profiles(samples: pd.DataFrame, prm: str) -> list[ProblemProfile]:
-    """Saved samples as a profile with a PRM, of problems that it was not trained on.
+    """Return saved samples as a profile with a PRM that was not trained on these problems.
 
-    Texts were not saved: they are empty, and problems go by their uid.
+    The files do not hold texts: texts are empty, and the id of a problem is its uid.
     """
     made = []
     for problem, rows in samples.groupby("problem", sort=True):
@@ -123,7 +124,7 @@ def saved_profiles(samples: pd.DataFrame, prm: str) -> list[ProblemProfile]:
 
 
 def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
-    """The saved samples of one problem, with the rewards of a PRM where one is named."""
+    """Return the saved samples of one problem, with rewards if `prm` names a PRM."""
     rewards = rewards_of(rows, prm) if prm else [()] * len(rows)
     columns = (rows["answer"], rows["correct"], rows["state"], rows["tokens"], rewards)
     return tuple(
@@ -143,18 +144,18 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
 def stored_pools(
     store: Store, specs: Sequence[RunSpec], grader: Grader, *, scored: bool = True
 ) -> tuple[list[ProblemPool], int]:
-    """The pools of profiles of one policy and PRM; of several of a problem the largest.
+    """Return the largest pool of each problem in the profiles of one policy and PRM.
 
-    Profiles that stopped early have none: how many samples there are depends on what came.
+    Profiles that stop early are skipped, because the size of their pools depends on the outcomes.
 
     Args:
-        store: holds the profiles.
-        specs: the profiles; of any PRM where scores are not wanted.
-        grader: says which answers are equal.
-        scored: whether the PRM's scores are wanted; without them its training problems count too.
+        store: store of the profiles.
+        specs: runs of the profiles; their PRMs may differ if `scored` is False.
+        grader: decides which answers are equal.
+        scored: whether to read the PRM's scores; if so, the PRM's training problems are left out.
 
     Returns:
-        The pools, and how many problems are left out because the PRM was trained on them.
+        The pools, and the number of problems left out because the PRM was trained on them.
     """
     largest: dict[str, ProblemPool] = {}
     left_out: set[str] = set()
@@ -177,7 +178,7 @@ def stored_pools(
 
 
 def _same_draws(spec: RunSpec, base: RunSpec) -> bool:
-    """Whether a scored profile is of the same sampling as the plain one."""
+    """Return whether a scored profile has the same sampling settings as the plain one."""
 
     def drawn(one: RunSpec) -> dict[str, Any]:
         models = {role: d for role, d in one.settings["models"].items() if role != "prm"}

@@ -1,4 +1,4 @@
-"""Profiles a policy: a pool of graded, scored samples for every problem, and what it says."""
+"""Profiling of a policy: a pool of graded and scored samples for each problem, and its pass@1."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
 KIND = "profile"
 MEASURE = "measure"  # the kind of live runs of one strategy
-STUDY = "study"  # the setting that says whose runs these are; only imported ones have it
+STUDY = "study"  # the setting that names the study of an imported run; other runs lack it
 BENCHMARK = "benchmark"  # the setting that names the problem set of an imported run
 CONFIDENCE = "confidence"  # the setting of profiles that stop early
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemProfile:
-    """What a profile says of one problem."""
+    """Profile of one problem."""
 
     outcome: Outcome
     pass_rate: PassRate
     held_out: bool = True
-    """Whether the PRM has not seen the problem in its training."""
+    """Whether the problem is absent from the PRM's training data."""
     resolved_from: float = RESOLVED_FROM
-    """How sure a class must be; less is called unresolved."""
+    """Least posterior probability of a resolved class."""
 
     @property
     def resolved(self) -> bool:
-        """Whether the difficulty is told surely enough."""
+        """Whether the difficulty has at least the probability `resolved_from`."""
         return self.pass_rate.resolved(self.resolved_from)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record `apportion profile --json` prints."""
+        """Return the record that `apportion profile --json` prints."""
         low, high = self.pass_rate.interval()
         return {
             "id": self.outcome.problem.id,
@@ -78,16 +78,24 @@ def profile_spec(
     template: Mapping[str, Any],
     confidence: float | None = None,
 ) -> RunSpec:
-    """The run a profile is; the PRM is part of it, so that rewards are never mixed.
+    """Return the run of a profile; it includes the PRM, so that rewards of two PRMs never mix.
 
-    With `confidence`, sampling of a problem stops as soon as its class is so sure.
+    Args:
+        models: policy and PRM.
+        max_samples: largest number of samples per problem.
+        template: prompt template.
+        confidence: posterior probability of the class, in [0.5, 1), at which sampling of a problem
+            stops; None always draws `max_samples`.
+
+    Raises:
+        InputError: `max_samples` or `confidence` is out of range.
     """
     if max_samples < 1:
-        raise InputError(f"--max-samples {max_samples}: must be at least 1")
+        raise InputError(f"--max-samples is {max_samples}; expected at least 1")
     if confidence is not None and not 0.5 <= confidence < 1:
-        raise InputError(f"--confidence {confidence}: must be at least 0.5 and below 1")
+        raise InputError(f"--confidence is {confidence}; expected at least 0.5 and below 1")
     settings = models.settings(template, max_samples=max_samples)
-    settings.pop("early_stop", None)  # no vote is held that could be settled early
+    settings.pop("early_stop", None)  # a profile holds no vote that could settle early
     if confidence is not None:
         settings[CONFIDENCE] = confidence
     return RunSpec(KIND, models.policy_name, models.prm_name, settings)
@@ -102,9 +110,12 @@ async def profile(
     progress: Progress = lambda finished: None,
     admission: Admission | None = None,
 ) -> int:
-    """Sample, score and grade what the run `spec` has not finished; see `run_problems`.
+    """Sample, score and grade the problems that the run `spec` lacks; see `run_problems`.
 
-    Where the same samples were drawn before without a PRM, they are scored, not drawn again.
+    If the store has the same samples without a PRM, they are scored and not drawn again.
+
+    Raises:
+        InputError: a problem has no reference answer.
     """
     for problem in problems:
         if problem.answer is None:
@@ -121,9 +132,9 @@ async def profile(
 
 @dataclass(frozen=True, slots=True)
 class BySampling:
-    """The job of drawing `n` samples, or of scoring those drawn `before`.
+    """Job that draws `n` samples, or scores the samples of the outcome `before`.
 
-    With `confidence`, no more are drawn than it takes for the class to be so sure.
+    If `confidence` is given, the job stops as soon as the class has this posterior probability.
     """
 
     n: int
@@ -131,7 +142,7 @@ class BySampling:
     confidence: float | None = None
 
     async def __call__(self, executor: Executor, problem: Problem) -> Solved:
-        """The samples, graded; their majority's answer."""
+        """Return the graded samples with the answer of their majority."""
         return await _solve(executor, problem, self)
 
 
@@ -166,7 +177,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
 
 
 class _Settling:
-    """Grades samples as they come, and says how many more could settle the class."""
+    """Grader of new samples that returns how many more samples could settle the class."""
 
     def __init__(self, grader: Grader, problem: Problem, confidence: float) -> None:
         self._grader, self._problem, self._confidence = grader, problem, confidence
@@ -181,7 +192,7 @@ class _Settling:
 
 
 def restore(context: Context, record: SampleRecord) -> Response:
-    """The response a stored sample was, without its rewards."""
+    """Return the response of a stored sample, without its rewards."""
     steps = tuple(context.policy.tokens.steps(record.token_ids))
     return Response(steps=steps, state=State(record.state), logprob=record.logprob)
 
@@ -195,12 +206,12 @@ def _drawn_before(store: Store, spec: RunSpec) -> dict[str, Outcome]:
 def read_profile(
     store: Store, spec: RunSpec, problems: Sequence[Problem] | None = None
 ) -> list[ProblemProfile]:
-    """What a run says of each problem it has samples of.
+    """Return the profile of each problem that a run has samples of.
 
     Args:
-        store: where the run is.
+        store: store of the run.
         spec: the run.
-        problems: only these, under the names they have here; all by default.
+        problems: problems to return, with the ids that they have here; None means all.
     """
     profiles = []
     confidence = spec.settings.get(CONFIDENCE) or RESOLVED_FROM
@@ -217,10 +228,10 @@ def read_profile(
 def profile_rewards(
     profiles: Sequence[ProblemProfile], grader: Grader | None = None, score: Score = Score.LAST
 ) -> RewardStatistics | None:
-    """Reward statistics of scored samples, or None where nothing was scored.
+    """Return reward statistics of scored samples; None if no sample has a score.
 
-    Votes are held with a grader, and only where all pools are as large as each other: how large one
-    that was stopped early is depends on what came.
+    The statistics include votes if there is a grader and all pools have the same size. Unequal
+    sizes come from early stopping, and then the size of a pool depends on the outcomes.
     """
     scored = _scored(profiles)
     if not scored:
@@ -242,7 +253,7 @@ def profile_rewards(
 
 
 def profile_reliability(profiles: Sequence[ProblemProfile], score: Score = Score.LAST) -> list[Bin]:
-    """How often samples were right, by their score; empty where nothing was scored."""
+    """Return the share of right samples by score; an empty list if no sample has a score."""
     scored = _scored(profiles)
     samples = [record for each in scored for record in each]
     correct = np.array([bool(record.correct) for record in samples])
@@ -250,9 +261,9 @@ def profile_reliability(profiles: Sequence[ProblemProfile], score: Score = Score
 
 
 def _scored(profiles: Sequence[ProblemProfile]) -> list[list[SampleRecord]]:
-    """The scored samples of each problem that has any.
+    """Return the scored samples of each problem that has any.
 
-    Problems the PRM was trained on are left out: its rewards there would flatter it.
+    Problems in the PRM's training data are left out, because their rewards are too good.
     """
     found = (
         [record for record in one.outcome.samples if record.rewards]
@@ -263,10 +274,10 @@ def _scored(profiles: Sequence[ProblemProfile]) -> list[list[SampleRecord]]:
 
 
 def _places(scored: Sequence[Sequence[SampleRecord]]) -> NDArray[np.int64]:
-    """The index of each sample's problem."""
+    """Return the problem index of each sample, shape `(samples,)`."""
     return np.repeat(np.arange(len(scored)), [len(each) for each in scored])
 
 
 def total_ledger(profiles: Sequence[ProblemProfile]) -> Ledger:
-    """The tokens of a whole profile."""
+    """Return the sum of the ledgers of a profile."""
     return sum((one.outcome.ledger for one in profiles), Ledger())

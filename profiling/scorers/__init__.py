@@ -1,1 +1,1 @@
-"""How well a scorer separates right from wrong answers, and training a reward head."""
+"""Statistics of a scorer on right and wrong answers, and training of a reward head."""

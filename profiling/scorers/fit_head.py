@@ -1,8 +1,8 @@
-"""Trains a reward head: an on-policy PRM for the price of a profile.
+"""Training of a reward head: an on-policy PRM that needs no more than a profile.
 
-A linear head on the policy's own hidden states at step ends, labelled by whether the sample
-reached the right answer. Which layer to read is chosen with the regularisation, by problems held
-out; layers above it are cut off, so the PRM is cheaper to run than the policy.
+The head is linear in the policy's hidden states at step ends. The label of a step is the
+correctness of its sample. Held-out problems choose the layer and the regularisation. The layers
+above the chosen one are removed, so the PRM is cheaper to run than the policy.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Progress = Callable[[int], None]
 _FOLDS = 5
 _LARGEST_GAP = 0.25  # logits; bfloat16 alone costs a few hundredths
 _STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse regularisation on standardised features
-# Where to read the policy: correctness is often clearer below the last layer, which serves the
-# next token.
+# Layers to read, as shares of the depth. A layer below the last often predicts correctness better,
+# because the last one serves the prediction of the next token.
 _DEPTHS = (0.5, 0.67, 0.83, 1.0)
 
 
@@ -43,10 +43,11 @@ class StepStates:
     """Hidden states at step ends.
 
     Attributes:
-        states: for each layer count, shape `(steps, hidden)`, scaled to unit root mean square.
-        correct: shape `(steps,)`: whether the step's sample reached the right answer.
-        problem: shape `(steps,)`: index of the problem.
-        last: shape `(steps,)`: whether it is its sample's last step.
+        states: states by number of layers, each of shape `(steps, hidden)`, scaled to unit root
+            mean square.
+        correct: whether the sample of each step is right, shape `(steps,)`.
+        problem: problem index of each step, shape `(steps,)`.
+        last: whether each step is the last one of its sample, shape `(steps,)`.
     """
 
     states: dict[int, NDArray[np.float32]]
@@ -72,16 +73,19 @@ def hidden_states(
     *,
     progress: Progress = lambda finished: None,
 ) -> StepStates:
-    """The policy's hidden states at the step ends of graded samples.
+    """Return the policy's hidden states at the step ends of graded samples.
 
-    What all prompts share is forwarded once, the rest of a prompt once a problem, and its distinct
-    samples continue it as one padded batch.
+    The common prefix of all prompts is forwarded once, and the rest of a prompt once per problem.
+    The distinct samples of a problem continue its prompt as one padded batch.
 
     Args:
         checkpoint: folder or hub id of the policy.
-        policy: gives prompts and step ends exactly as the PRM will see them.
+        policy: source of prompts and step ends, equal to those that the PRM will see.
         samples: graded samples by problem.
-        progress: called with 1 after every problem.
+        progress: callback; receives 1 after each problem.
+
+    Raises:
+        InputError: no sample has a step.
     """
     import torch
 
@@ -92,8 +96,8 @@ def hidden_states(
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").eval().to(device)
     total = model.config.num_hidden_layers
     layers = sorted({max(1, round(depth * total)) for depth in _DEPTHS})
-    # The model applies its final norm to the last entry of `hidden_states`; the raw state of the
-    # top layer is caught before it.
+    # The model applies its final norm to the last entry of `hidden_states`; the hook reads the
+    # state of the top layer before this norm.
     top: list[Any] = []
     base = model.base_model
     hook = base.layers[-1].register_forward_hook(
@@ -138,7 +142,7 @@ def hidden_states(
 
 @dataclass(frozen=True, slots=True)
 class _Distinct:
-    """A response, its step ends, and how many samples are exactly it."""
+    """A distinct response, its step ends, and the number of samples equal to it."""
 
     token_ids: tuple[int, ...]
     ends: list[int]
@@ -147,7 +151,7 @@ class _Distinct:
 
 
 def _distinct(policy: Policy, records: Sequence[SampleRecord]) -> list[_Distinct]:
-    """The different responses that have steps; sure policies repeat themselves a lot."""
+    """Return the distinct responses that have steps; confident policies repeat many responses."""
     first = {record.token_ids: record for record in records}
     times = Counter(record.token_ids for record in records)
     found = [
@@ -158,7 +162,7 @@ def _distinct(policy: Policy, records: Sequence[SampleRecord]) -> list[_Distinct
 
 
 def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
-    """Longest common beginning, short of a whole prompt: something must be left to forward."""
+    """Return the longest common prefix that leaves at least one token of each prompt."""
     shortest = min(len(prompt) for prompt in prompts) - 1
     for length in range(shortest):
         if len({prompt[length] for prompt in prompts}) > 1:
@@ -167,7 +171,7 @@ def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
 
 
 def step_ends(tokens: Tokens, response: Sequence[int]) -> list[int]:
-    """Positions, within a response, of the tokens at which a step's reward is read."""
+    """Return the positions, within a response, of the tokens at which steps are scored."""
     positions, start = [], 0
     for step in tokens.steps(response):
         if step.text.strip():
@@ -184,10 +188,10 @@ def _forward(
     layers: Sequence[int],
     top: list[Any],
 ) -> dict[int, NDArray[np.float32]]:
-    """States at the step ends of one problem's responses, shape `(steps, hidden)` a layer.
+    """Return states at the step ends of one problem's responses, `(steps, hidden)` per layer.
 
-    `start` is the key-value cache of what all prompts share, None where that is nothing; `prompt`
-    is the rest of this one.
+    `start` is the key-value cache of the common prefix of all prompts, None if it is empty;
+    `prompt` is the rest of this prompt.
     """
     import torch
 
@@ -202,7 +206,7 @@ def _forward(
     ids = torch.zeros((len(responses), longest), dtype=torch.long, device=base.device)
     for row, response in enumerate(responses):
         ids[row, : len(response.token_ids)] = torch.tensor(response.token_ids)
-    # Pads stand on the right, where no real token attends to them.
+    # Padding is on the right, where no real token attends to it.
     mask = torch.ones((len(responses), past + longest), dtype=torch.long, device=base.device)
     top.clear()
     output = base(ids, attention_mask=mask, past_key_values=cache, output_hidden_states=True)
@@ -218,19 +222,18 @@ def _forward(
 
 
 def _norm_eps(config: Any) -> float:
-    """What the model's RMS norm adds to the mean square."""
+    """Return the constant that the model's RMS norm adds to the mean square."""
     return float(getattr(config, "rms_norm_eps", 1e-5))
 
 
 def train_head(steps: StepStates, *, random_state: int = 0) -> FittedHead:
-    """Choose layer and regularisation by problems held out, then train on everything.
+    """Choose layer and regularisation on held-out problems, then train on all problems.
 
-    The statistics are those of the out-of-fold scores at last steps, by problem; every step
-    counts in training. The choice among a dozen settings was made on the same folds, which
-    flatters them slightly.
+    Training uses every step. The statistics use the out-of-fold scores of last steps, by problem.
+    They are slightly optimistic, because the same folds choose among a dozen settings.
 
     Raises:
-        InputError: fewer than two problems, or samples all right or all wrong.
+        InputError: there are fewer than two problems, or the samples are all right or all wrong.
     """
     if len(np.unique(steps.problem)) < 2 or len(np.unique(steps.correct)) < 2:
         raise InputError(
@@ -289,7 +292,7 @@ def _log_loss(scores: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
 
 
 def _serving_gap(source: Any, model: Any, fitted: FittedHead, prompt: list[int]) -> float:
-    """How far the checkpoint's logit at a prompt's end is from the one the head was trained to."""
+    """Return the gap of the logits of checkpoint and head at the end of a prompt."""
     import torch
 
     raw: list[Any] = []
@@ -316,13 +319,15 @@ def save_head(
     template: PromptTemplate,
     problems: Sequence[Problem],
 ) -> None:
-    """Save the head as a checkpoint that vLLM serves; `target` appears whole or not at all.
+    """Save the head as a checkpoint that vLLM serves; `target` is complete or absent.
 
-    The policy's lower layers are kept, its final norm loses its gain (the head is trained on
-    states of unit root mean square), and the head's weight becomes the classifier.
+    The checkpoint keeps the policy's lower layers. The gain of its final norm is set to 1, because
+    the head is trained on states of unit root mean square. The head's weight becomes the
+    classifier.
 
     Raises:
-        InputError: the policy's architecture has no sequence classifier of this shape.
+        InputError: the policy's architecture has no sequence classifier of this shape, or it would
+            not score as trained.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification

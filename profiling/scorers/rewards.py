@@ -1,6 +1,7 @@
-"""Reward statistics: how well a PRM tells a policy's right samples from its wrong ones.
+"""Reward statistics: how well a PRM separates a policy's right samples from its wrong ones.
 
-All intervals are 95 %, from resampling whole problems: samples of one problem are not independent.
+All intervals are 95 % bootstrap intervals over whole problems, because the samples of one problem
+are not independent.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from executor.strategy import Score
 from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.replay import MAJORITY, Pool, Rule, replay
 
-# So many samples a problem are voted among, where there are as many.
+# Largest number of samples per problem in a vote.
 VOTES_AT = 16
 _BINS = 10
 _RESAMPLES = 400
-# Random orders of a pool that weighted votes are held in, where they are not exact.
+# Number of random orders of a pool for weighted votes that are not exact.
 _ORDERS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A statistic with its 95 % interval from resampling whole problems."""
+    """A statistic with its 95 % bootstrap interval over whole problems."""
 
     value: float
     low: float
@@ -39,23 +40,23 @@ class Estimate:
 
 
 class Verdict(StrEnum):
-    """What a PRM is worth on a policy's own samples, as far as they show."""
+    """Verdict on a PRM, from a policy's own samples."""
 
-    HELPS = "helps"  # a vote weighted by it beats a plain one
-    TELLS = "tells right from wrong"  # within a problem; votes do not show it
+    HELPS = "helps"  # a vote weighted by its scores beats majority
+    TELLS = "tells right from wrong"  # within a problem; votes show no gain
     BLIND = "does not tell right from wrong"  # within a problem: use majority
-    HURTS = "hurts"  # scores wrong above right, or makes votes worse: use majority
+    HURTS = "hurts"  # scores wrong samples above right ones, or worsens votes: use majority
     UNKNOWN = "unknown"  # no problem has both right and wrong samples
 
 
 def verdict_of(within: Estimate | None, gain: Estimate | None) -> Verdict:
-    """The verdict by 95 % intervals.
+    """Return the verdict that the 95 % intervals support.
 
     Args:
-        within: AUC within problems; None or NaN where it is not known.
-        gain: accuracy of a weighted vote minus a plain one's; None where it is not known.
+        within: AUC within problems; None or NaN if unknown.
+        gain: accuracy of a weighted vote minus that of majority; None if unknown.
     """
-    # NaN is neither above nor below anything.
+    # Comparisons with NaN are false.
     if (gain is not None and gain.high < 0) or (within is not None and within.high < 0.5):
         return Verdict.HURTS
     if gain is not None and gain.low > 0:
@@ -67,26 +68,28 @@ def verdict_of(within: Estimate | None, gain: Estimate | None) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RewardStatistics:
-    """What a PRM's scores are worth on a policy's own samples.
+    """Statistics of a PRM's scores on a policy's own samples.
 
     Attributes:
-        auc: P(a right sample outscores a wrong one), ties half; over all samples.
-        auc_within: the same within one problem, mean over problems that have both kinds.
-        calibration_error: expected calibration error over ten bins of equal width. Without an
-            interval: it is above 0 by chance alone, and resampled it is further above.
+        auc: P(a right sample outscores a wrong one) over all samples; a tie counts half.
+        auc_within: AUC within one problem, mean over mixed problems.
+        calibration_error: expected calibration error over ten bins of equal width. It has no
+            interval: it exceeds 0 by chance, and resampling would increase it further.
         brier: mean squared difference of score and correctness.
         spread: standard deviation of the scores within a problem, mean over problems.
-        ties: share of the pairs of a right and a wrong sample of one problem that it scores
-            equally, mean over problems that have both kinds.
-        problems, mixed_problems, samples: how many, and how many problems have both kinds.
+        ties: share of pairs of a right and a wrong sample of one problem with equal scores, mean
+            over mixed problems.
+        problems: number of problems.
+        mixed_problems: number of problems that have both right and wrong samples.
+        samples: number of samples.
         right: share of right samples.
-        length_bias: how far the scores go with length rather than with correctness, in [-1, 1]: the
-            partial association of score and length given problem and correctness, as Davis' partial
-            gamma (1967, JASA 62, 189-193). 1: of two samples of one problem that are both right or
-            both wrong, the longer always has the higher score. None where lengths are not known.
-        gain: accuracy of a vote weighted by the scores minus a plain one's, among `votes_at`
-            samples, mean over problems (paired); None where answers are not known.
-        votes_at: see `gain`.
+        length_bias: partial association of score and length given problem and correctness, in
+            [-1, 1]: Davis' partial gamma (1967, JASA 62, 189-193). It is 1 if, of two samples of
+            one problem that are both right or both wrong, the longer always has the higher score.
+            None if lengths are unknown.
+        gain: accuracy of a vote weighted by the scores minus that of majority, among `votes_at`
+            samples, mean over problems (paired); None if answers are unknown.
+        votes_at: number of samples in a vote; None if `gain` is None.
     """
 
     auc: Estimate
@@ -105,11 +108,11 @@ class RewardStatistics:
 
     @property
     def verdict(self) -> Verdict:
-        """In a word; in a sentence by `planner.report.wording.verdict`."""
+        """Verdict on the PRM; `planner.report.wording.verdict` puts it into a sentence."""
         return verdict_of(self.auc_within, self.gain)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self) | {"verdict": self.verdict.value}
 
 
@@ -123,16 +126,16 @@ def reward_statistics(
     score: Score = Score.LAST,
     random_state: int = 0,
 ) -> RewardStatistics:
-    """Statistics of scores in [0, 1] against correctness, by problem.
+    """Return statistics of scores against correctness, by problem.
 
     Args:
-        scores: shape `(samples,)`.
-        correct: shape `(samples,)`.
-        problem: shape `(samples,)`, the index of each sample's problem.
-        lengths: shape `(samples,)`, in tokens.
-        pools: scored pools to hold votes in.
-        score: of the pools' samples that weighs the votes.
-        random_state: of the resampling.
+        scores: scores in [0, 1], shape `(samples,)`.
+        correct: whether each sample is right, shape `(samples,)`.
+        problem: problem index of each sample, shape `(samples,)`.
+        lengths: length of each sample in tokens, shape `(samples,)`.
+        pools: scored pools for the votes.
+        score: score that weights the votes.
+        random_state: seed of the resampling.
     """
     groups = [np.flatnonzero(problem == p) for p in np.unique(problem)]
     resampled = _Resampled(len(groups), random_state)
@@ -167,12 +170,12 @@ def reward_statistics(
 
 
 def mean_over_problems(values: Floats, *, random_state: int = 0) -> Estimate:
-    """The mean of one value a problem (NaN: not known), with its interval."""
+    """Return the mean of one value per problem, with its interval; NaN values are skipped."""
     return _Resampled(len(values), random_state).mean(values)
 
 
 def vote_gains(pools: Sequence[Pool], k: int, score: Score) -> Floats:
-    """Accuracy of a weighted vote among k samples minus a plain one's, shape `(pools,)`."""
+    """Return the accuracy of a weighted vote of k samples minus majority's, shape `(pools,)`."""
     gains = []
     for index, pool in enumerate(pools):
         size = np.array([min(k, len(pool))])
@@ -184,12 +187,12 @@ def vote_gains(pools: Sequence[Pool], k: int, score: Score) -> Floats:
 
 
 class _Resampled:
-    """Problems drawn with replacement, as often as there are problems, many times."""
+    """Bootstrap over problems: each draw has as many problems, with replacement."""
 
     def __init__(self, problems: int, random_state: int) -> None:
         rng = np.random.default_rng(random_state)
         self._problems = problems
-        # How often each draw has each problem, shape (draws, problems).
+        # Number of times that each draw has each problem, shape (draws, problems).
         self._times = np.array(
             [
                 np.bincount(rng.integers(problems, size=problems), minlength=problems)
@@ -199,15 +202,18 @@ class _Resampled:
         )
 
     def estimate(self, statistic: Callable[[Floats], float]) -> Estimate:
-        """Of a statistic of how often each problem counts."""
+        """Return the estimate of a function of the problem weights, shape `(problems,)`."""
         return self._summary(
             statistic(np.ones(self._problems)), [statistic(times) for times in self._times]
         )
 
     def ratio(self, numerator: Floats, denominator: Floats) -> Estimate:
-        """Of a sum over problems by another one, both of shape `(problems,)`.
+        """Return the estimate of the ratio of two sums over problems.
 
-        NaN for nothing by nothing.
+        It is NaN if the denominator is 0.
+
+        Args:
+            numerator, denominator: terms of the sums, shape `(problems,)`.
         """
         times = np.vstack([np.ones(self._problems), self._times])
         above, below = times @ numerator, times @ denominator
@@ -215,7 +221,7 @@ class _Resampled:
         return self._summary(float(values[0]), values[1:])
 
     def mean(self, values: Floats) -> Estimate:
-        """Over the problems whose value is known."""
+        """Return the estimate of the mean over problems with a finite value."""
         known = np.isfinite(values)
         return self.ratio(np.where(known, values, 0.0), known.astype(float))
 
@@ -228,9 +234,9 @@ class _Resampled:
 def _pooled_auc(
     scores: Floats, correct: Bools, groups: Sequence[NDArray[np.intp]]
 ) -> Callable[[Floats], float]:
-    """The AUC over all samples as a function of how often each problem counts.
+    """Return the AUC over all samples as a function of the problem weights.
 
-    Samples are sorted once, not for every draw.
+    The samples are sorted once, not in each draw.
     """
     problem = np.empty(len(scores), dtype=np.intp)
     for number, group in enumerate(groups):
@@ -247,26 +253,32 @@ def _pooled_auc(
 
 
 def _share_in_order(right: Floats, wrong: Floats) -> float:
-    """P(a right sample outscores a wrong one) by how many have each score, lowest first."""
+    """Return P(a right sample outscores a wrong one) from counts per score, lowest first."""
     pairs = right.sum() * wrong.sum()
     below = np.cumsum(wrong) - wrong / 2
     return float((right * below).sum() / pairs) if pairs else float("nan")
 
 
 def auc(scores: Floats, correct: Bools) -> float:
-    """Area under the ROC curve (Mann-Whitney), ties half; NaN without both classes."""
+    """Return the area under the ROC curve (Mann-Whitney; a tie counts half).
+
+    It is NaN if all samples are right or all are wrong.
+    """
     return _share_in_order(*_by_score(scores, correct))
 
 
 def _by_score(scores: Floats, correct: Bools) -> tuple[Floats, Floats]:
-    """How many right and wrong samples have each score, the lowest first."""
+    """Return the numbers of right and of wrong samples with each score, lowest first."""
     values, place = np.unique(scores, return_inverse=True)
     right = np.bincount(place[correct], minlength=len(values)).astype(np.float64)
     return right, np.bincount(place, minlength=len(values)) - right
 
 
 def calibration_error(scores: Floats, correct: Bools | Floats) -> float:
-    """Expected calibration error: |mean score - share right| a bin, weighted by its samples."""
+    """Return the expected calibration error.
+
+    It is the mean over bins of |mean score - share right|, weighted by the samples of each bin.
+    """
     bins = _bin(scores)
     gap = 0.0
     for b in np.unique(bins):
@@ -276,16 +288,19 @@ def calibration_error(scores: Floats, correct: Bools | Floats) -> float:
 
 
 def tie_share(scores: Floats, correct: Bools) -> float:
-    """Share of pairs of a right and a wrong sample with equal scores; NaN without both."""
+    """Return the share of pairs of a right and a wrong sample with equal scores.
+
+    It is NaN if all samples are right or all are wrong.
+    """
     right, wrong = _by_score(scores, correct)
     pairs = right.sum() * wrong.sum()
     return float(right @ wrong / pairs) if pairs else float("nan")
 
 
 def concordance(scores: Floats, lengths: Ints, correct: Bools) -> tuple[int, int]:
-    """Pairs of equally correct samples of which the longer has the higher score, and the lower.
+    """Count the pairs of equally correct samples whose longer one has the higher, or lower, score.
 
-    Pairs that are level in either say nothing.
+    Pairs with equal scores or equal lengths are not counted.
     """
     agree = differ = 0
     for kind in (True, False):

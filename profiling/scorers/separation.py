@@ -1,6 +1,6 @@
-"""How far one problem's right answers stand out from its wrong ones: what votes and PRMs live on.
+"""Separation of right from wrong answers within one problem, by votes and by PRM scores.
 
-Both are of a single problem, so that means over some problems say nothing of others.
+Each statistic uses a single problem, so a mean over some problems leaks nothing about others.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from profiling.scorers.rewards import auc
 
 
 def rival_share(pool: Pool) -> float:
-    """Share of a pool's samples that give its most common wrong answer; 0 where none is wrong."""
+    """Return the share of samples with the most common wrong answer; 0 if none is wrong."""
     wrong = pool.answer_class[~pool.correct & (pool.answer_class >= 0)]
     return float(np.bincount(wrong).max() / len(pool)) if len(wrong) else 0.0
 
 
 def separation(pool: Pool, score: Score) -> tuple[float, float]:
-    """The AUC of a score within the problem, and its mean over right minus that over wrong samples.
+    """Return the AUC of a score within the problem, and the gap of its means.
 
-    Both are NaN where no sample is right, none is wrong, or nothing was scored.
+    The gap is the mean score of right samples minus that of wrong samples. Both values are NaN if
+    no sample is right, no sample is wrong, or the pool has no scores.
     """
     if not pool.scores or pool.correct.all() or not pool.correct.any():
         return float("nan"), float("nan")

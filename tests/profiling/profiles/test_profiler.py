@@ -139,7 +139,7 @@ def test_what_cannot_be_profiled_is_refused_before_anything_is_drawn(
 ) -> None:
     policy = SimulatedPolicy()
     executor = Executor(policy, None, grader, Sampling())
-    with pytest.raises(InputError, match="--max-samples 0"):
+    with pytest.raises(InputError, match="--max-samples is 0"):
         profile_spec(executor, 0, {})
     spec = profile_spec(executor, N, {})
     with pytest.raises(InputError, match="problem unknown: has no answer"):
