@@ -163,9 +163,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         tokens, met = _stopped(drawn(body["seed"], body["max_tokens"]), body.get("stop") or [])
-        with server.lock:
-            server.prompts += len(body["prompt"])
-            server.prompts_cached += server.cached
         request = f"cmpl-{body['request_id']}-0"
         reason = None
         for start in range(0, len(tokens), STEP):
@@ -173,6 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
                 reason = "abort"
                 self._event(_chunk([], reason))
                 break
+            if start == 0:  # as vLLM: a prompt counts with its first token, not if aborted before
+                with server.lock:
+                    server.prompts += len(body["prompt"])
+                    server.prompts_cached += server.cached
             piece = tokens[start : start + STEP]
             if start + STEP >= len(tokens):
                 reason = "length" if met is None else "stop"
