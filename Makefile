@@ -30,10 +30,11 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 demo: setup
 	$(BIN)/apportion demo
 
-# What to run before every commit: no engine, no socket, no child process (tests/helpers/guard.py).
+# What to run before every commit: no engine, no socket, no child process (tests/helpers/guard.py),
+# and 25 examples of each property; `make test` asks for 100.
 check: lint
 	$(BIN)/python -m pytest -m "not slow and not vllm and not socket and not process" \
-		-n $(WORKERS) --dist worksteal --durations=5
+		--hypothesis-profile quick -n $(WORKERS) --dist worksteal --durations=5
 
 # Tests run a core each: those without an engine, then those with real ones, which would take all
 # cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.

@@ -17,8 +17,10 @@ pytest.register_assert_rewrite("executor.testing")
 pytest_plugins = ["tests.helpers.guard"]
 
 # How long an example takes says nothing on a busy machine. `make test-slow` asks for more of them
-# with --hypothesis-profile thorough, which pytest loads after this.
+# with --hypothesis-profile thorough, `make check` for fewer with quick; pytest loads either after
+# this.
 settings.register_profile("unhurried", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("unhurried")
 
