@@ -17,7 +17,7 @@ from common import MODELS, ROOT
 from matrix import Matrix, Quality, accuracy_of, pass_at_1_by_level, table
 
 sys.path.insert(0, str(ROOT))
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_sizes
 from profiling.laboratory.catalog import BASES, PRMS, head_of
 from profiling.laboratory.task import LEVELS
 from profiling.laboratory.train import TRAINING_FILE, write_json
@@ -77,7 +77,7 @@ def write_cards(matrices: Sequence[Matrix], quality: Sequence[Quality]) -> None:
         record: dict[str, Any] = json.loads((MODELS / name / TRAINING_FILE).read_text())
         return record
 
-    sizes = evidence.bundled_sizes()
+    sizes = bundled_sizes()
     for matrix in matrices:
         write(matrix.policy, policy_card(matrix, training(matrix.policy)))
         head = head_of(matrix.policy)

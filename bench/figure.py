@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from sections import COMPARED
 
 from executor.strategy import Majority, Strategy, key
-from planner.evidence.gathering import BUDGETS
+from planner.evidence.layout import BUDGETS
 from profiling.laboratory.catalog import (
     LIVE_KINDS,
     prms_of,

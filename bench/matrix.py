@@ -6,9 +6,10 @@ problems and judged on the other, both ways.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -19,7 +20,7 @@ from common import LABORATORY, MEASURED, ROOT
 sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from planner.costs.cost import Rates
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows, bundled_sizes
 from planner.prediction.paired_statistics import paired_interval
 from profiling.arrays import Floats
 from profiling.laboratory.catalog import prms_of
@@ -77,7 +78,7 @@ class Matrix:
     """What every strategy did on every problem, for one policy."""
 
     def __init__(self, policy: str) -> None:
-        frame = evidence.bundled(policy)
+        frame = bundled_rows(policy)
         if frame.empty:
             sys.exit(f"no evidence of {policy} in {MEASURED}; bench/laboratory.py makes it")
         self.policy = policy
@@ -85,7 +86,7 @@ class Matrix:
         about = frame.drop_duplicates("problem").set_index("problem")
         self.difficulty = about["difficulty"]
         self.pass_at_1 = about["pass_at_1"]
-        self.sizes = evidence.bundled_sizes()
+        self.sizes = bundled_sizes()
 
     def problems(self, difficulty: str) -> list[str]:
         """Those of a difficulty, or all, in a fixed order."""
@@ -184,17 +185,20 @@ class Quality:
         return list(map(str, (s.auc, s.auc_within, f"{s.calibration_error:.3f}", s.brier)))
 
 
-def qualities(policy: str) -> Iterator[Quality]:
+@functools.cache
+def qualities(policy: str) -> list[Quality]:
     """Reward statistics of each PRM of a policy: last step, intervals by resampling problems."""
     samples, _ = load_pools(MEASURED / "pools", policy)
     samples = samples[samples["sample"] < REWARD_SAMPLES]
+    made = []
     for kind, prm in prms_of(policy).items():
         given = rewards_of(samples, prm)
         scored = given.map(len) > 0
         last = given[scored].map(lambda steps: steps[-1]).to_numpy(float)
         problem = pd.factorize(samples["problem"][scored])[0]
         correct = samples["correct"][scored].to_numpy(bool)
-        yield Quality(policy, kind, prm, reward_statistics(last, correct, problem))
+        made.append(Quality(policy, kind, prm, reward_statistics(last, correct, problem)))
+    return made
 
 
 def pass_at_1_by_level(matrix: Matrix) -> dict[int, str]:

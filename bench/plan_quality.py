@@ -51,7 +51,7 @@ from planner.evaluation.comparison import (
     rules,
 )
 from planner.evaluation.crossfit import Arena, arenas, expectations, regrets
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows, bundled_sizes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS, hold_out, problem_folds
 from planner.prediction.tuning import tune
@@ -67,7 +67,7 @@ _FRAME: dict[str, pd.DataFrame] = {}
 def frame() -> pd.DataFrame:
     """The matrix, read once a process."""
     if not _FRAME:
-        whole = evidence.bundled()
+        whole = bundled_rows()
         _FRAME["matrix"] = whole[whole["policy"].isin(POLICIES)].reset_index(drop=True)
     return _FRAME["matrix"]
 
@@ -112,7 +112,7 @@ def fold_arenas(models: Sequence[OutcomeModel]) -> list[Arena]:
         return [expectations(train, model, policy, prm, rates)
                 for train, model in zip(seen, models, strict=True)]  # fmt: skip
 
-    return arenas(frame(), fold_of, expected, evidence.bundled_sizes())
+    return arenas(frame(), fold_of, expected, bundled_sizes())
 
 
 def left_out_arenas(models: Mapping[Left, OutcomeModel]) -> dict[str, list[Arena]]:
@@ -138,7 +138,7 @@ def left_out_arenas(models: Mapping[Left, OutcomeModel]) -> dict[str, list[Arena
                 for judged in (0, 1)
             ]  # fmt: skip
 
-        found.setdefault(kind, []).extend(arenas(own, fold_of, expected, evidence.bundled_sizes()))
+        found.setdefault(kind, []).extend(arenas(own, fold_of, expected, bundled_sizes()))
     return found
 
 

@@ -17,7 +17,7 @@ from matrix import Floats, Matrix, accuracy_interval, accuracy_of, qualities
 sys.path.insert(0, str(ROOT))
 from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Majority, Score, Strategy, key
-from planner.evidence.gathering import BUDGETS
+from planner.evidence.layout import BUDGETS
 from profiling.laboratory.catalog import prms_of
 
 POLICY = "lab-0.8m"

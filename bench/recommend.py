@@ -31,7 +31,7 @@ from executor.strategy import Sampling
 from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
 from planner.costs.cost import Rates
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows, bundled_sizes
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import Plan, PlanBasis
 from planner.plans.serialization import load_plan, save_plan
@@ -46,7 +46,7 @@ ROWS, TRIALS = 100_000, 50
 def plan_of(policy: str, prm: str) -> Plan:
     """What `apportion plan` keeps of the bundled evidence on a policy and PRM, but no classifier:
     choices by a difficulty that is given ask none."""
-    frame, sizes = evidence.bundled(), evidence.bundled_sizes()
+    frame, sizes = bundled_rows(), bundled_sizes()
     rates = Rates(policy_parameters=sizes[policy], prm_parameters=sizes[prm])
     known = {
         level: tuple(
@@ -109,7 +109,7 @@ def whole_problems(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 def fitting(rows: int, trials: int) -> dict[str, Any]:
     """Time of one fit, in seconds."""
-    frame = evidence.bundled()
+    frame = bundled_rows()
     frame = whole_problems(frame[frame["policy"].isin(POLICIES)], rows)
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/store.db"

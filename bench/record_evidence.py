@@ -18,7 +18,8 @@ from executor.answers.grader import MathGrader
 from executor.store.store import Store
 from planner.catalog import load_catalog
 from planner.costs import measured as noted
-from planner.evidence import gathering as evidence
+from planner.evidence.gathering import gather
+from planner.evidence.layout import save
 from profiling.profiles.pool_files import pools_of, save_pools
 
 
@@ -32,9 +33,9 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes: dict[str, int] = {}
     with Store.open(arguments.store, create=False) as store, MathGrader() as grader:
-        frame = evidence.gather(store, grader, arguments.policy)
+        frame = gather(store, grader, arguments.policy)
         for policy, rows in frame.groupby("policy"):
-            evidence.save(rows, MEASURED / f"{policy}.parquet")
+            save(rows, MEASURED / f"{policy}.parquet")
             known = models(store, str(policy), sorted(set(rows["prm"]) - {""}))
             note = json.dumps(known, indent=2, sort_keys=True) + "\n"
             (MEASURED / f"{policy}.models.json").write_text(note)

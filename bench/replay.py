@@ -35,7 +35,8 @@ from executor.answers.grader import MathGrader
 from executor.answers.voting import Vote, group, vote
 from executor.search import aggregate
 from executor.strategy import Score
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows
+from planner.evidence.layout import BUDGETS
 from profiling.arrays import Floats
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.pass_rate import ALL
@@ -148,13 +149,13 @@ def against_recorded(policy: str, prm: str, pools: Sequence[ProblemPool]) -> dic
         of one sample and of the whole pool), and the largest difference of means over problems of
         the other cells, in standard errors of both estimates' draws.
     """
-    rows = evidence.bundled(policy)
+    rows = bundled_rows(policy)
     rows = rows[(rows["source"] == "replayed") & rows["prm"].isin(["", prm])]
     recorded = {
         (r.problem, r.vote or Vote.MAJORITY.value, r.score, r.n): r.accuracy
         for r in rows.itertuples()
     }
-    ks = np.array(evidence.BUDGETS)
+    ks = np.array(BUDGETS)
     exact, cells = 0.0, defaultdict(list)
     for one in pools:
         curves = replay(one.pool, ks, orders=512, random_state=seed_of(one.problem))

@@ -6,6 +6,7 @@ ways; differences are paired, and the intervals of a section allow for all its d
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ Section = tuple[str, list[str]]
 """A table, and what it says."""
 
 
+@functools.cache
 def recurring_problems() -> dict[int, int]:
     """How many problems of each level recur, worked, inside a problem the policies trained on.
 

@@ -10,8 +10,8 @@ import pandas as pd
 from executor.errors import InputError
 from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import TOKENS, Rates
+from planner.evidence.cells import cells, strategy_of
 from planner.evidence.comparable import for_pair
-from planner.evidence.gathering import cells, strategy_of
 from planner.prediction.beta import summarise
 from planner.prediction.features import describe
 from profiling.pass_rate import JEFFREYS

@@ -23,8 +23,9 @@ from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import choose
 from planner.choice.rule_of_thumb import Account, rule_of_thumb
 from planner.costs.cost import Rates
+from planner.evidence.cells import cells
 from planner.evidence.comparable import MIN_SHARED, for_pair
-from planner.evidence.gathering import UNKNOWN, cells
+from planner.evidence.layout import UNKNOWN
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import problem_folds

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from executor.strategy import Strategy, key
-from planner.evidence.gathering import FEEDBACK
+from planner.evidence.layout import FEEDBACK
 from planner.notes import Note, NoteCode
 
 MIN_SHARED = 5  # least number of shared problems of a comparison

@@ -1,4 +1,4 @@
-"""Evidence: one tidy frame with a row for every strategy and problem.
+"""Gathering evidence: the rows that the runs of a store give.
 
 The rows come from four sources. A live run of `measure` gives its outcomes. A service gives the
 answers that a client marked as right or wrong, with the difficulty that the router estimated for
@@ -15,65 +15,39 @@ Published figures describe whole benchmarks, not problems; they are combined wit
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from executor.answers.grader import Grader
 from executor.answers.voting import Vote
-from executor.files import data_folder
 from executor.ledger import COLUMNS as LEDGER_COLUMNS
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.run.runner import PRM_TRAINED_ON
-from executor.store.store import RunSpec, Store, StoredOutcome
+from executor.store.store import Store, StoredOutcome
 from executor.strategy import (
     BestOfN,
     Majority,
     Score,
     Strategy,
     from_dict,
-    from_key,
     key,
     to_dict,
 )
-from profiling.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
+from planner.evidence.layout import BUDGETS, COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, UNKNOWN
+from planner.evidence.runs import current_runs
+from profiling.pass_rate import MIN_SAMPLES, Difficulty, PassRate
 from profiling.pools.replay import Pool, Rule, replay, seed_of
 from profiling.profiles.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import rival_share, separation
 
-BUDGETS = (1, 4, 16, 64, 256)
-UNKNOWN = "unknown"
-IMPORTED = "imported"  # source of rows that another program measured
-# Answers of a service that a client marked as right or wrong: FEEDBACK is the kind of their runs
-# and the source of their rows; DIFFICULTY is the setting with the question's estimated difficulty.
-FEEDBACK = "feedback"
-DIFFICULTY = "difficulty"
-# Kinds of runs whose problems have reference answers, so that they can judge strategies.
-KINDS = (PROFILE, MEASURE)
 _ORDERS = 512  # orders per replayed pool; a row is a single problem, so replay noise would matter
-
-# One row is one strategy on one problem. `benchmark` is empty unless an imported run names it.
-# `accuracy` is 0 or 1 for a live run and an expectation for a replayed one, and so are the tokens.
-# `prm_auc` is taken over all samples of the policy that the PRM scored; `prm_auc_within` and
-# `prm_gap` over the row's own problem and score; `rival` over its problem
-# (`profiling.scorers.separation`). They are NaN without a pool.
-COLUMNS = {
-    "policy": "str", "prm": "str", "problem": "str", "benchmark": "str", "difficulty": "str",
-    "pass_at_1": "float64", "strategy": "str", "name": "str", "n": "int64", "width": "int64",
-    "score": "str", "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
-    "discarded_tokens": "float64", "prompt_tokens": "float64", "cached_tokens": "float64",
-    "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64",
-    "prm_auc_within": "float64", "prm_gap": "float64", "rival": "float64", "source": "str",
-}  # fmt: skip
 
 
 def gather(
@@ -99,7 +73,7 @@ def gather(
     rivals: dict[tuple[str, str], float] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
-    for spec in current(store.runs()):
+    for spec in current_runs(store.runs()):
         if policy not in (None, spec.policy):
             continue
         if spec.kind == PROFILE:
@@ -140,86 +114,6 @@ def gather(
     keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
     frame = frame.groupby(keys, sort=True, dropna=False, as_index=False).mean()
     return frame[list(COLUMNS)]
-
-
-def bundled(policy: str | None = None) -> pd.DataFrame:
-    """Return the evidence that ships with this project, for one policy or (None) for all."""
-    wanted = None if policy is None else [("policy", "==", policy)]
-    frames = [
-        pd.read_parquet(path, filters=wanted)
-        for path in sorted((data_folder() / "measured").glob("*.parquet"))
-    ]
-    # The problems are the laboratory's own and belong to no benchmark.
-    frames = [frame.assign(**{BENCHMARK: ""}) for frame in frames if len(frame)]
-    if not frames:
-        return no_rows()
-    return pd.concat(frames, ignore_index=True)[list(COLUMNS)].astype(COLUMNS)
-
-
-def no_rows() -> pd.DataFrame:
-    """Return a frame of evidence without rows."""
-    return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-
-
-def bundled_policies() -> tuple[str, ...]:
-    """Return the policies of the bundled evidence, which has one file per policy."""
-    return tuple(path.stem for path in sorted((data_folder() / "measured").glob("*.parquet")))
-
-
-def bundled_sizes() -> dict[str, int]:
-    """Return the numbers of parameters of the models in the bundled evidence, by name."""
-    sizes: dict[str, int] = {}
-    for path in sorted((data_folder() / "measured").glob("*.models.json")):
-        sizes |= json.loads(path.read_text(encoding="utf-8"))
-    return sizes
-
-
-def save(frame: pd.DataFrame, path: Path) -> None:
-    """Write evidence as Parquet; equal rows give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    numbers = [column for column, kind in COLUMNS.items() if kind == "float64"]
-    frame.round(dict.fromkeys(numbers, 6)).to_parquet(path, index=False, compression="zstd")
-
-
-def current(specs: Sequence[RunSpec]) -> list[RunSpec]:
-    """Return the runs that can be combined: one setup per policy, one model per name.
-
-    Accuracies of two templates, samplings, graders or models of one name must not be mixed. The
-    newest profile of a policy decides the setup, or its newest run if it has no profile; imported
-    runs decide only if the policy has no own runs. The newest run with a PRM decides which model
-    the PRM's name means. Feedback decides only if there are no other runs, so that a client's
-    request cannot displace measured runs. Seeds may differ.
-    """
-
-    def weight(spec: RunSpec) -> tuple[bool, bool, bool]:
-        return spec.kind != FEEDBACK, STUDY not in spec.settings, spec.kind == PROFILE
-
-    ways: dict[str, str] = {}
-    for spec in sorted(specs, key=weight):
-        ways[spec.policy] = _way(spec)
-    asked = [spec for spec in specs if _way(spec) == ways[spec.policy]]
-    newest = sorted(asked, key=lambda spec: spec.kind != FEEDBACK)
-    heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in newest}
-    return [spec for spec in asked if heads[spec.policy, spec.prm] == _digest(spec, "prm")]
-
-
-def study_of(specs: Sequence[RunSpec], policy: str) -> str | None:
-    """Return the study whose imported runs count for a policy; None if its own runs count."""
-    studies = (spec.settings.get(STUDY) for spec in current(specs) if spec.policy == policy)
-    return next(studies, None)
-
-
-def _way(spec: RunSpec) -> str:
-    """Return a key of the setup of a run: study, or sampling, template and model of the policy."""
-    if STUDY in spec.settings:
-        return json.dumps({STUDY: spec.settings[STUDY]})
-    asked = [spec.settings.get("sampling"), spec.settings.get("template"), _digest(spec, "policy")]
-    return json.dumps(asked, sort_keys=True)
-
-
-def _digest(spec: RunSpec, role: str) -> str | None:
-    digests: dict[str, str] = spec.settings.get("models", {})
-    return digests.get(role)
 
 
 def _add_rate(
@@ -374,66 +268,3 @@ def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:
         prm=round(ledger.prm * scored),
         prm_cached=round(ledger.prm_cached * scored),
     )
-
-
-def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Aggregate evidence by cell: policy, PRM, difficulty and strategy.
-
-    The difficulty `all` covers every problem (`of_all`). The columns besides the keys are
-    `successes` and `squares` (sums of accuracies and of their squares), `problems` and `rows`
-    (counts), mean tokens, mean `pass_at_1`, `prm_auc` and `sources`.
-    """
-    keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
-    known = frame[frame["difficulty"] != UNKNOWN]
-    both = pd.concat([known, frame[of_all(frame)].assign(difficulty=ALL)], ignore_index=True)
-    both["square"] = both["accuracy"] ** 2
-    return both.groupby(keys, sort=True, as_index=False).agg(
-        successes=("accuracy", "sum"),
-        squares=("square", "sum"),
-        problems=("problem", "nunique"),
-        rows=("accuracy", "size"),
-        generated_tokens=("generated_tokens", "mean"),
-        prompt_tokens=("prompt_tokens", "mean"),
-        prm_tokens=("prm_tokens", "mean"),
-        cached_tokens=("cached_tokens", "mean"),
-        prm_cached_tokens=("prm_cached_tokens", "mean"),
-        pass_at_1=("pass_at_1", "mean"),
-        prm_auc=("prm_auc", "first"),
-        sources=("source", lambda s: "+".join(sorted(s.unique()))),
-    )
-
-
-def of_all(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return whether each row counts for the difficulty `all`, shape `(rows,)`.
-
-    Feedback does not, because a service chooses the strategy by the question.
-    """
-    return (frame["source"] != FEEDBACK).to_numpy(bool)
-
-
-def strategy_of(cell: Any) -> Strategy:
-    """Return the strategy of a row or cell from its key, which has all parameters."""
-    return from_key(cell["strategy"])
-
-
-def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:
-    """Return the number of problems of each difficulty, without those of unknown difficulty."""
-    known = frame[frame["difficulty"] != UNKNOWN].drop_duplicates("problem")
-    counts = known["difficulty"].value_counts()
-    return {level.value: int(counts.get(level.value, 0)) for level in Difficulty}
-
-
-def benchmark_counts(frame: pd.DataFrame) -> dict[str, int]:
-    """Return the number of problems of each benchmark; an empty name means no benchmark."""
-    counts = frame.groupby("benchmark", sort=True)["problem"].nunique()
-    return {str(name): int(problems) for name, problems in counts.items()}
-
-
-def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the mean pass@1 over distinct problems, by policy and difficulty (also `all`)."""
-    rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
-    known = rated[rated["difficulty"] != UNKNOWN]
-    both = pd.concat([known, rated.assign(difficulty=ALL)], ignore_index=True)
-    means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
-    keys = zip(means["policy"], means["difficulty"], strict=True)
-    return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from executor.strategy import STRATEGIES, WIDTH
-from planner.evidence.gathering import UNKNOWN
+from planner.evidence.layout import UNKNOWN
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL, LEVELS
 

@@ -135,7 +135,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for more than one problem (see `variation`).
 
         Args:
-            cells: result of `planner.evidence.gathering.cells` with the columns that
+            cells: result of `planner.evidence.cells.cells` with the columns that
                 `planner.prediction.features.describe` adds; `successes`, `squares` and `problems`
                 may be 0.
         """

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from executor.errors import InputError
-from planner.evidence.gathering import UNKNOWN, cells, of_all
+from planner.evidence.cells import cells, of_all
+from planner.evidence.layout import UNKNOWN
 from planner.prediction.coverage import covered
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import variation
@@ -55,7 +56,7 @@ class Split:
     test: pd.DataFrame
 
     def held_out(self) -> pd.DataFrame:
-        """Return the left-out outcomes in the columns of `planner.evidence.gathering.cells`."""
+        """Return the left-out outcomes in the columns of `planner.evidence.cells.cells`."""
         names = {"right": "successes", "right_squares": "squares", "asked": "rows"}
         return self.test[list(names)].rename(columns=names)
 

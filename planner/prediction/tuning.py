@@ -19,8 +19,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
+from planner.evidence.cells import cells
 from planner.evidence.comparable import for_pair
-from planner.evidence.gathering import UNKNOWN, cells
+from planner.evidence.layout import UNKNOWN
 from planner.prediction.beta import LEVEL
 from planner.prediction.features import GROUPS, describe
 from planner.prediction.outcome_model import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
@@ -122,7 +123,7 @@ def fit(
     """Tune, evaluate and fit the outcome model on evidence.
 
     Args:
-        frame: evidence rows, see `planner.evidence.gathering.COLUMNS`.
+        frame: evidence rows, see `planner.evidence.layout.COLUMNS`.
         trials: number of Optuna trials, including those of earlier calls and of other processes
             that fit the same evidence in the same database.
         storage: database URL for the trials; None: they are kept in memory.

@@ -30,7 +30,7 @@ from planner.catalog import Catalog
 from planner.choice.estimate import PREDICTED, StrategyEstimate
 from planner.choice.paired import ComparedBy, Contrast
 from planner.costs.cost import Rates
-from planner.evidence.gathering import BUDGETS
+from planner.evidence.layout import BUDGETS
 from planner.notes import Note, NoteCode
 from planner.prediction.beta import summarise
 from planner.published import figures

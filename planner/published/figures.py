@@ -2,7 +2,7 @@
 
 `data/published/README.md` explains the columns and codes. A figure is the accuracy on a whole
 benchmark, not on one problem. `cells` converts figures to the layout of
-`planner.evidence.gathering.cells`, which measured, imported and published evidence share.
+`planner.evidence.cells.cells`, which measured, imported and published evidence share.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def tokens_per_response() -> tuple[float, str]:
 
 @cache
 def cells() -> pd.DataFrame:
-    """Return published accuracies in the layout of `planner.evidence.gathering.cells`.
+    """Return published accuracies in the layout of `planner.evidence.cells.cells`.
 
     Each row is a figure, averaged over its seeds. A figure that two tables of one study print
     counts once; two figures that disagree remain two rows. Further columns: `study`, `benchmark`,

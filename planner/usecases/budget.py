@@ -10,7 +10,7 @@ from typing import Any
 from executor.problem import Problem
 from executor.store.store import Store
 from planner.costs.pricing import Pricing
-from planner.evidence import gathering as evidence
+from planner.evidence.runs import current_runs
 from planner.notes import codes
 from planner.plans.plan import DEFAULT, Plan
 from planner.plans.serialization import HasPlan, as_plan
@@ -93,7 +93,7 @@ def _taken(store_url: str, plan: Plan, problems: Sequence[Problem]) -> Counter[s
     taken: dict[str, str] = {}
     levels = {level.value for level in Difficulty}
     with Store.open(store_url, create=False) as store:
-        for spec in evidence.current(store.runs()):
+        for spec in current_runs(store.runs()):
             if spec.kind == RUN and spec.policy == name_in_plan(plan.policy):
                 for stored in store.outcomes(spec, problems=problems, samples=False):
                     if (level := stored.note.get("difficulty")) in levels:

@@ -24,7 +24,8 @@ from planner.evaluation.comparison import (
     rules,
 )
 from planner.evaluation.crossfit import Arena, Regret, held_out_arenas, regrets
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows, bundled_sizes
+from planner.evidence.gathering import gather
 from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS
@@ -153,7 +154,7 @@ def read_evidence(
     if store_exists(store_url):
         catalog = load_catalog()
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = evidence.gather(store, grader, policy)
+            frame = gather(store, grader, policy)
             for one, prm in pairs(frame):
                 known = measured.rates(store, one, prm, catalog)
                 for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
@@ -161,7 +162,7 @@ def read_evidence(
                         sizes[name] = size
         notes: list[Note] = []
     else:
-        frame, sizes = evidence.bundled(policy), evidence.bundled_sizes()
+        frame, sizes = bundled_rows(policy), bundled_sizes()
         notes = [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
     if frame.empty and policy is not None:
         raise InputError(f"policy {policy}: there is no evidence on it to evaluate by")

@@ -14,8 +14,11 @@ from planner.costs import measured
 from planner.costs.architecture import Shape
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows, bundled_sizes
+from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
+from planner.evidence.gathering import gather
+from planner.evidence.runs import study_of
 from planner.notes import Note, NoteCode
 from planner.usecases.store_lookup import store_exists, store_name
 
@@ -28,7 +31,7 @@ class EvidenceBundle:
     """All that an answer is computed from.
 
     Attributes:
-        frame: evidence rows, see `planner.evidence.gathering.COLUMNS`.
+        frame: evidence rows, see `planner.evidence.layout.COLUMNS`.
         model, metrics: the outcome model fitted to them and its metrics; None without one.
         rates: prices of a token.
         notes: what a reader should know of the evidence.
@@ -79,14 +82,14 @@ def read_evidence_bundle(
         from planner.prediction.persistence import stored_model
 
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = evidence.gather(store, grader, policy, () if prm is None else (prm,))
+            frame = gather(store, grader, policy, () if prm is None else (prm,))
             if for_pair(frame, policy, prm).empty:  # a message can then name what there is
-                frame = evidence.gather(store, grader, policy)
+                frame = gather(store, grader, policy)
             if not frame.empty:
                 kept = stored_model(store)
                 priced = pricing.apply(measured.rates(store, policy, prm, catalog), policy, prm)
                 notes = _model_notes(frame, policy, prm, kept[1] if kept else None)
-                study = evidence.study_of(store.runs(), policy)
+                study = study_of(store.runs(), policy)
                 if benchmark is not None:
                     frame = frame[frame["benchmark"] == benchmark]
                 notes += _import_notes(study, for_pair(frame, policy, prm), benchmark)
@@ -105,10 +108,10 @@ def read_evidence_bundle(
 
 def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
     """This project's own evidence; all of it if there is none on the policy."""
-    frame = evidence.bundled(policy)
+    frame = bundled_rows(policy)
     if frame.empty:
-        frame = evidence.bundled()
-    sizes = evidence.bundled_sizes()
+        frame = bundled_rows()
+    sizes = bundled_sizes()
     known = Rates(
         policy_parameters=sizes.get(policy),
         prm_parameters=None if prm is None else sizes.get(prm),
@@ -138,7 +141,7 @@ def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) 
     if study is None:
         return ()
     note = Note.of(NoteCode.IMPORTED_STUDY, study=study, benchmark=benchmark)
-    counts = evidence.benchmark_counts(rows)
+    counts = benchmark_counts(rows)
     if len(counts) < 2:
         return (note,)
     pooled = tuple((str(name), int(count)) for name, count in counts.items())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.store.store import Store
-from planner.evidence import gathering
+from planner.evidence.gathering import gather
 from planner.prediction import tuning
 from planner.prediction.persistence import store_model
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -66,7 +66,7 @@ def fit(
         else:
             store, opened, grader = session.store_url, session.store, session.grader
         with reporter.status("gathering evidence"):
-            frame = gathering.gather(opened, grader)
+            frame = gather(opened, grader)
         with reporter.progress("tuning the outcome model", trials) as progress:
             fitted = tuning.fit(
                 frame,

@@ -19,8 +19,9 @@ from planner.choice.frontier import frontier
 from planner.choice.probe_cost import ProbeCost, Probing
 from planner.choice.recommend import Recommendation, choose
 from planner.costs.pricing import Pricing
-from planner.evidence import gathering as evidence
+from planner.evidence.cells import difficulty_counts
 from planner.evidence.comparable import comparable, for_pair
+from planner.evidence.runs import current_runs
 from planner.notes import Note, NoteCode
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
@@ -128,7 +129,7 @@ def _plan(
             rows=len(usable),
             problems=int(usable["problem"].nunique()),
             prm=prm_name,
-            mix=evidence.difficulty_counts(usable),
+            mix=difficulty_counts(usable),
             evidence=fingerprint(usable),
             model=bundle.metrics,
             routing=None if routing is None else routing.to_dict(),
@@ -255,7 +256,7 @@ def recommendations(
 
 def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     """The profile with most problems, the PRM's own before one without."""
-    profiles = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
+    profiles = [spec for spec in current_runs(store.runs()) if spec.kind == PROFILE]
     fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
     if any(STUDY in s.settings for s in fitting):
         raise InputError(

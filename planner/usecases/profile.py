@@ -10,7 +10,7 @@ import numpy as np
 
 from executor.answers.grader import MathGrader
 from executor.ledger import Ledger
-from planner.evidence.gathering import BUDGETS
+from planner.evidence.layout import BUDGETS
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings

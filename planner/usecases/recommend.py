@@ -22,8 +22,9 @@ from planner.choice.recommend import choose
 from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_policies
 from planner.evidence.comparable import for_pair
+from planner.evidence.layout import KINDS, no_rows
 from planner.notes import Note, codes
 from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
 from planner.report.notes import why, word
@@ -216,7 +217,7 @@ class PublishedCandidates:
         answer = of_choice(
             self.policy,
             self.prm,
-            evidence.no_rows(),
+            no_rows(),
             made,
             constraint,
             self.figures.contrast,
@@ -398,10 +399,10 @@ def unknown_costs(
 
 def _no_evidence(store_url: str, policy: str, catalog: Catalog) -> str:
     """A message for a policy that was not measured and is in no catalog: what to do about it."""
-    measured = set(evidence.bundled_policies())
+    measured = set(bundled_policies())
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
-            measured |= {spec.policy for spec in store.runs() if spec.kind in evidence.KINDS}
+            measured |= {spec.policy for spec in store.runs() if spec.kind in KINDS}
     near = difflib.get_close_matches(policy, sorted(measured | set(catalog.policies)), cutoff=0.6)
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     return (

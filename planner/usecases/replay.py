@@ -13,7 +13,7 @@ from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
-from planner.evidence import gathering as evidence
+from planner.evidence.runs import current_runs, study_of
 from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -165,7 +165,7 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
     if not store_exists(url):
         return None
     with Store.open(url, create=False) as store:
-        specs = [spec for spec in evidence.current(store.runs()) if spec.kind == PROFILE]
+        specs = [spec for spec in current_runs(store.runs()) if spec.kind == PROFILE]
         if not any(policy in (None, spec.policy) for spec in specs):
             return None
         policy = only_policy(specs, policy)
@@ -178,7 +178,7 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
             known = ", ".join(prms) or "none"
             raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
         pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
-        study = evidence.study_of(store.runs(), policy)
+        study = study_of(store.runs(), policy)
     notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
         notes.append(Note.of(NoteCode.IMPORTED_SAMPLES, study=study))

@@ -18,7 +18,9 @@ from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.evaluation.run_summary import PairedDifference, RunSummary
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows
+from planner.evidence.cells import difficulty_counts
+from planner.evidence.runs import current_runs
 from planner.notes import Note
 from planner.report import BasisRow, ReportData
 from planner.report import report as compose
@@ -141,7 +143,7 @@ def _bundled_prm(policy: str) -> str | None:
     """
     if policy in POLICIES:
         return prms_of(policy)["strong"]
-    prms = sorted(set(evidence.bundled(policy)["prm"]) - {""})
+    prms = sorted(set(bundled_rows(policy)["prm"]) - {""})
     if len(prms) > 1:
         raise InputError(f"--prm: must be given; there is evidence with {', '.join(prms)}")
     return prms[0] if prms else None
@@ -254,7 +256,7 @@ def report_data(
         prm=prm,
         advice=answers,
         found=found,
-        mix=evidence.difficulty_counts(rows),
+        mix=difficulty_counts(rows),
         basis=basis_rows(answers[0], bundle.origin),
         rewards=None if rewards is None else rewards.to_dict(),
         scores=profile_reliability(profiles),
@@ -297,7 +299,7 @@ def _profiles(
     with Store.open(store_url, create=False) as store:
         return [
             one
-            for spec in evidence.current(store.runs())
+            for spec in current_runs(store.runs())
             if spec.kind == PROFILE and spec.policy == policy and spec.prm == prm
             for one in read_profile(store, spec)
         ]

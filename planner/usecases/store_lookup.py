@@ -14,7 +14,9 @@ from executor.servers.address import read_address
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
 from planner.costs import measured
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_policies, bundled_rows, bundled_sizes
+from planner.evidence.layout import KINDS
+from planner.evidence.runs import current_runs
 from planner.notes import Note, NoteCode
 from profiling.profiles.profiler import BENCHMARK
 
@@ -80,13 +82,13 @@ def names_in_evidence(
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
             # Answers to questions of the day (`apportion run`) have no references to judge by.
-            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
+            runs = [spec for spec in store.runs() if spec.kind in KINDS]
         policies, prms = {spec.policy for spec in runs}, {spec.prm for spec in runs}
         for name in catalog.names(policy):
             if name in policies:
                 scorers = () if prm is None else catalog.names(prm)
                 return name, next((one for one in scorers if one in prms), prm)
-    return (policy, prm) if policy in evidence.bundled_policies() else None
+    return (policy, prm) if policy in bundled_policies() else None
 
 
 def only_pair(
@@ -129,7 +131,7 @@ def prms_of(runs: Sequence[RunSpec], policy: str) -> list[str]:
 
 def with_counted_sizes(store_url: str, policy: str, prm: str | None, catalog: Catalog) -> Catalog:
     """The catalog with the sizes of a policy and PRM as they were counted in checkpoints."""
-    bundled = evidence.bundled_sizes()
+    bundled = bundled_sizes()
     sizes = {name: bundled.get(name) for name in (policy, prm) if name is not None}
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
@@ -162,14 +164,14 @@ def notes_on_unused_runs(store_url: str, policy: str) -> list[Note]:
             }
         if problems:
             return [_unused(store_name(store_url), policy, len(problems))]
-    count = int(evidence.bundled(policy)["problem"].nunique())
+    count = int(bundled_rows(policy)["problem"].nunique())
     return [_unused(None, policy, count)] if count else []
 
 
 def _runs(store: Store, policy: str) -> list[RunSpec]:
     """The runs that are evidence on a policy."""
-    current = evidence.current(store.runs())
-    return [spec for spec in current if spec.policy == policy and spec.kind in evidence.KINDS]
+    current = current_runs(store.runs())
+    return [spec for spec in current if spec.policy == policy and spec.kind in KINDS]
 
 
 def _unused(store: str | None, policy: str, problems: int) -> Note:

@@ -1,4 +1,4 @@
-"""Synthetic evidence: frames in the layout of `planner.evidence.gathering.COLUMNS` with known
+"""Synthetic evidence: frames in the layout of `planner.evidence.layout.COLUMNS` with known
 accuracies."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from executor.strategy import Strategy, key, to_dict
-from planner.evidence.gathering import COLUMNS
+from planner.evidence.layout import COLUMNS
 
 PASS_AT_1 = {"easy": 0.8, "medium": 0.3, "hard": 0.02, "unknown": float("nan")}
 

@@ -23,7 +23,7 @@ from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
 from planner.costs.cost import Rates
 from planner.evaluation.run_summary import PairedDifference, RunSummary
-from planner.evidence.gathering import difficulty_counts
+from planner.evidence.cells import difficulty_counts
 from planner.notes import Note, NoteCode
 from planner.report import BasisRow, ReportData
 from planner.usecases.evidence_bundle import EvidenceBundle

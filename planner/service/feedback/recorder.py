@@ -27,7 +27,7 @@ from executor.run.runner import PRM_TRAINED_ON
 from executor.store.pending import Bounds, Pending
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, to_dict
-from planner.evidence.gathering import DIFFICULTY, FEEDBACK
+from planner.evidence.layout import DIFFICULTY, FEEDBACK
 from planner.runtime.router import Routed
 from planner.service.answering.answerer import Query
 

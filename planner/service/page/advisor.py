@@ -18,7 +18,8 @@ from planner.catalog import load_catalog
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
-from planner.evidence import gathering as evidence
+from planner.evidence.cells import difficulty_counts
+from planner.evidence.layout import KINDS
 from planner.notes import Note
 from planner.plans.plan import Plan
 from planner.plans.routing_value import estimator_note
@@ -151,7 +152,7 @@ class Advisor:
         if not store_exists(self._store_url):
             return _NO_STORE
         with Store.open(self._store_url, create=False) as store:
-            return store.state(evidence.KINDS)
+            return store.state(KINDS)
 
     def _find_choices(self, _: str) -> dict[str, Any]:
         return choices(self._store_url, self._catalog, self._plan)
@@ -216,7 +217,7 @@ def _data(
         prm=answered.prm,
         advice=[answered],
         found={},
-        mix=evidence.difficulty_counts(answered.rows),
+        mix=difficulty_counts(answered.rows),
         basis=basis_rows(answered, known.bundle.origin),
         rewards=None,
         scores=(),

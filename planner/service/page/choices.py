@@ -7,7 +7,8 @@ from typing import Any
 
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows
+from planner.evidence.layout import BUDGETS, KINDS
 from planner.plans.plan import Plan
 from planner.published import figures
 from planner.usecases.store_lookup import name_in_plan, store_exists
@@ -31,8 +32,8 @@ def choices(store_url: str, catalog: Catalog, plan: Plan | None) -> dict[str, An
     runs: list[RunSpec] = []
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
-            runs = [spec for spec in store.runs() if spec.kind in evidence.KINDS]
-    pairs = evidence.bundled()[["policy", "prm"]].drop_duplicates()
+            runs = [spec for spec in store.runs() if spec.kind in KINDS]
+    pairs = bundled_rows()[["policy", "prm"]].drop_duplicates()
     bundled = pairs.itertuples(index=False, name=None)
     ran: dict[str, set[str]] = {}
     for spec in runs:
@@ -63,7 +64,7 @@ def choices(store_url: str, catalog: Catalog, plan: Plan | None) -> dict[str, An
         "prms": list(catalog.prms),
         "difficulties": list(LEVELS),
         "benchmarks": list(figures.benchmarks()),
-        "budget": {"least": min(evidence.BUDGETS), "most": max(evidence.BUDGETS)},
+        "budget": {"least": min(BUDGETS), "most": max(BUDGETS)},
         "default": default,
     }
 

@@ -8,8 +8,8 @@ import pytest
 from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Score, Strategy
 from planner.choice.scorer_verdict import LEAST_PROBLEMS, vote_gain, vote_note
+from planner.evidence.bundled import bundled_rows
 from planner.evidence.comparable import for_pair
-from planner.evidence.gathering import bundled
 from planner.notes import Note, NoteCode
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.scorers.rewards import Verdict
@@ -67,7 +67,7 @@ def test_nothing_is_said_without_a_prm_votes_or_enough_problems() -> None:
 
 
 def test_the_strong_prms_help_in_the_bundled_evidence() -> None:
-    frame = bundled()
+    frame = bundled_rows()
     for policy in POLICIES:
         prm = prms_of(policy)["strong"]
         found = vote_gain(for_pair(frame, policy, prm), prm)

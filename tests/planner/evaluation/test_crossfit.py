@@ -16,7 +16,7 @@ from planner.evaluation.crossfit import (
     honest_oracle,
     regrets,
 )
-from planner.evidence.gathering import cells
+from planner.evidence.cells import cells
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import problem_folds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_policies, bundled_rows
 from planner.notes import NoteCode
 from tests.helpers import command
 from tests.helpers.notes import worded
@@ -23,10 +23,10 @@ def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> 
 
 
 def test_bundled_evidence_is_whole() -> None:
-    frame = evidence.bundled()
+    frame = bundled_rows()
     assert set(frame["name"]) == {"greedy", "majority", "best_of_n", "beam_search", "dvts"}
     assert frame["accuracy"].between(0, 1).all()
-    assert evidence.bundled_policies() == tuple(sorted(frame["policy"].unique()))
+    assert bundled_policies() == tuple(sorted(frame["policy"].unique()))
     assert (frame["generated_tokens"] > 0).all()
     ledger = [column for column in frame.columns if column.endswith("_tokens")]
     assert frame[ledger].notna().all(axis=None)

@@ -16,7 +16,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
-from planner.evidence.gathering import cells, level_pass_rates, strategy_of
+from planner.evidence.cells import cells, level_pass_rates, strategy_of
 from tests.helpers.evidence_frames import frame_of, row
 
 

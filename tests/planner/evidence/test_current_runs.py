@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from executor.store.store import RunSpec
-from planner.evidence.gathering import current
+from planner.evidence.runs import current_runs
 
 
 def spec_of(kind: str = "profile", prm: str | None = None, **settings: Any) -> RunSpec:
@@ -23,33 +23,33 @@ def test_runs_of_another_template_sampling_or_model_are_left_out() -> None:
         spec_of(models={"policy": "retrained"}),
     ]
     same = [spec_of("measure", seed=0), spec_of("measure", prm="head")]
-    assert current([*others, *same, newest]) == [*same, newest]
+    assert current_runs([*others, *same, newest]) == [*same, newest]
 
 
 def test_the_newest_profile_says_what_counts_not_a_newer_measurement() -> None:
     profile_run = spec_of()
     odd = spec_of("measure", template={"user": "Q: {problem}"})
-    assert current([profile_run, odd]) == [profile_run]
+    assert current_runs([profile_run, odd]) == [profile_run]
 
 
 def test_feedback_never_puts_measured_runs_aside() -> None:
     measured = [spec_of("measure", seed=seed) for seed in range(3)]
     cooler = spec_of("feedback", sampling={"temperature": 0.2})
-    assert current([*measured, cooler]) == measured
+    assert current_runs([*measured, cooler]) == measured
     imported = spec_of("measure", study="theirs")
-    assert current([imported, cooler]) == [imported]
-    assert current([cooler]) == [cooler]
+    assert current_runs([imported, cooler]) == [imported]
+    assert current_runs([cooler]) == [cooler]
     alike = spec_of("feedback")
-    assert current([*measured, alike]) == [*measured, alike]
+    assert current_runs([*measured, alike]) == [*measured, alike]
 
 
 def test_feedback_on_another_head_of_one_name_puts_none_aside() -> None:
     measured = spec_of("measure", prm="head")
     served = spec_of("feedback", prm="head", models={"policy": "a", "prm": "served"})
-    assert current([measured, served]) == [measured]
+    assert current_runs([measured, served]) == [measured]
 
 
 def test_of_two_heads_of_one_name_the_newer_counts() -> None:
     old = spec_of("measure", prm="head", models={"policy": "a", "prm": "old"})
     new = spec_of("measure", prm="head", models={"policy": "a", "prm": "new"})
-    assert current([old, spec_of(), new]) == [spec_of(), new]
+    assert current_runs([old, spec_of(), new]) == [spec_of(), new]

@@ -31,9 +31,11 @@ from executor.strategy import (
     key,
     to_dict,
 )
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows
+from planner.evidence.cells import cells
 from planner.evidence.comparable import for_pair
-from planner.evidence.gathering import COLUMNS, cells, gather
+from planner.evidence.gathering import gather
+from planner.evidence.layout import COLUMNS, save
 from profiling.pools.replay import Pool, replay
 from profiling.profiles.profiler import profile, profile_spec, read_profile
 from profiling.scorers.separation import rival_share, separation
@@ -432,25 +434,25 @@ def test_saved_evidence_is_read_back(
     folder = tmp_path / "measured"
     # Problems and models may be named like numbers or missing values.
     odd = frame[:2].assign(problem=["0012", "1e5"], policy="NA", source="nan")
-    evidence.save(frame, folder / "a.parquet")
-    evidence.save(odd, folder / "b.parquet")
-    monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
-    read = evidence.bundled()
+    save(frame, folder / "a.parquet")
+    save(odd, folder / "b.parquet")
+    monkeypatch.setattr("planner.evidence.bundled.data_folder", lambda: tmp_path)
+    read = bundled_rows()
     expected = pd.concat([frame, odd], ignore_index=True)
     pd.testing.assert_frame_equal(read, expected, atol=1e-6, rtol=0)
-    pd.testing.assert_frame_equal(evidence.bundled("NA"), odd, atol=1e-6, rtol=0)
-    assert evidence.bundled("b").empty
+    pd.testing.assert_frame_equal(bundled_rows("NA"), odd, atol=1e-6, rtol=0)
+    assert bundled_rows("b").empty
 
 
 def test_equal_evidence_is_saved_as_equal_bytes(frame: pd.DataFrame, tmp_path: Path) -> None:
     first, second = tmp_path / "one" / "e.parquet", tmp_path / "two" / "e.parquet"
-    evidence.save(frame, first)
-    evidence.save(frame.copy(), second)
+    save(frame, first)
+    save(frame.copy(), second)
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_without_bundled_evidence_there_is_an_empty_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "data_folder", lambda: tmp_path)
-    pd.testing.assert_frame_equal(evidence.bundled(), frame_of([]))
+    monkeypatch.setattr("planner.evidence.bundled.data_folder", lambda: tmp_path)
+    pd.testing.assert_frame_equal(bundled_rows(), frame_of([]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from executor.ledger import TOKEN_COLUMNS
-from planner.evidence import gathering as evidence
+from planner.evidence.bundled import bundled_rows
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, TEACHER, prms_of
 from profiling.profiles.pool_files import load_pools, prms_in, rewards_of
 from profiling.scorers.rewards import auc
@@ -43,7 +43,7 @@ def test_pools_of_256_scored_by_five_prms(policy: str) -> None:
 @every_policy
 def test_the_columns_of_pools_are_what_the_pools_say(policy: str) -> None:
     samples, _ = load_pools(MEASURED / "pools", policy)
-    frame = evidence.bundled(policy)
+    frame = bundled_rows(policy)
     problems = sorted(frame["problem"].unique())[::40]
     for uid, own in samples[samples["problem"].isin(problems)].groupby("problem"):
         rows = frame[frame["problem"] == uid]
@@ -66,7 +66,7 @@ def test_the_columns_of_pools_are_what_the_pools_say(policy: str) -> None:
 
 @every_policy
 def test_live_searches_at_three_budgets_with_three_prms(policy: str) -> None:
-    frame = evidence.bundled(policy)
+    frame = bundled_rows(policy)
     live = frame[frame["source"] == "measured"]
     assert live[live["name"] == "greedy"]["problem"].nunique() >= 400
     for kind in LIVE_KINDS:
@@ -81,12 +81,12 @@ def test_live_searches_at_three_budgets_with_three_prms(policy: str) -> None:
 
 
 def test_the_middle_policy_finds_all_difficulties() -> None:
-    about = evidence.bundled("lab-0.8m").drop_duplicates("problem")
+    about = bundled_rows("lab-0.8m").drop_duplicates("problem")
     shares = about["difficulty"].value_counts(normalize=True)
     assert (shares[["easy", "medium", "hard"]] >= 0.15).all(), shares
 
 
 def test_what_prms_start_from_was_asked_too() -> None:
-    greedy = evidence.bundled(TEACHER)
+    greedy = bundled_rows(TEACHER)
     assert set(greedy["name"]) == {"greedy"}
     assert greedy["problem"].nunique() >= 400

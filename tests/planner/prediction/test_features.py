@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from executor.strategy import BestOfN, Greedy, Majority
-from planner.evidence.gathering import cells as cells_of
+from planner.evidence.cells import cells as cells_of
 from planner.prediction.features import (
     GROUPS,
     NAMES,

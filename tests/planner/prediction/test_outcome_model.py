@@ -13,7 +13,7 @@ from scipy.stats import beta
 from sklearn.base import clone
 
 from executor.strategy import BestOfN, Greedy, Majority
-from planner.evidence.gathering import cells
+from planner.evidence.cells import cells
 from planner.prediction.beta import probability_above, summarise
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel, variation

@@ -16,7 +16,7 @@ import skops.io
 from executor.errors import InputError
 from executor.store.store import Store
 from executor.strategy import BestOfN, Greedy, Majority
-from planner.evidence.gathering import cells
+from planner.evidence.cells import cells
 from planner.prediction.features import describe
 from planner.prediction.offset_logistic import OffsetLogistic
 from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel

@@ -8,7 +8,7 @@ import pytest
 
 from executor.errors import InputError
 from executor.strategy import BestOfN, Greedy, Majority
-from planner.evidence.gathering import cells
+from planner.evidence.cells import cells
 from planner.prediction.features import describe
 from planner.prediction.splits import CELL, FOLDS, Kind, Split, problem_folds, splits
 from tests.helpers.evidence_frames import frame_of, row, simulated_frame

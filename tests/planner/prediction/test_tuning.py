@@ -20,7 +20,7 @@ import skops.io
 
 from executor.errors import InputError
 from executor.strategy import BestOfN, Greedy, Majority
-from planner.evidence.gathering import cells
+from planner.evidence.cells import cells
 from planner.prediction import study as trials_module
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel

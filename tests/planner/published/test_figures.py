@@ -16,7 +16,7 @@ from scipy.stats import norm
 from executor.answers.voting import Vote
 from executor.files import data_folder
 from executor.strategy import STRATEGIES, BeamSearch, BestOfN, Dvts, Majority, Score, key
-from planner.evidence import gathering as evidence
+from planner.evidence.cells import cells
 from planner.published import figures
 from tests.helpers.evidence_frames import frame_of
 
@@ -81,7 +81,7 @@ def cell(**of: object) -> pd.DataFrame:
 
 
 def test_cells_have_the_layout_of_measured_ones() -> None:
-    measured = evidence.cells(frame_of([]))
+    measured = cells(frame_of([]))
     table = figures.cells()
     assert set(measured.columns) <= set(table.columns)
     assert set(table["benchmark"]) <= set(figures.benchmarks())

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from executor.errors import InputError
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.run.runner import Executor
 from planner.choice.constraint import Constraint
-from planner.evidence import gathering as evidence
+from planner.evidence.gathering import gather
 from planner.prediction import tuning
 from planner.report.notes import word
 from planner.runtime.model_ref import ModelRef
@@ -138,12 +139,12 @@ def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
         unknown = client.post("/v1/feedback", json={"id": "query-7", "right": True})
         assert "'query-7': it was not answered here" in unknown.json()["error"]["message"]
 
-    told = evidence.gather(session.store, session.grader)
+    told = gather(session.store, session.grader)
     assert sorted(zip(told["difficulty"], told["accuracy"], strict=True)) == [
         ("easy", 1.0), ("hard", 0.0),
     ]  # fmt: skip
     measured = simulated_frame({level: EXPECTED[level] for level in ("easy", "hard")}, 12)
-    both = evidence.pd.concat([measured, told], ignore_index=True)
+    both = pd.concat([measured, told], ignore_index=True)
     fitted = tuning.fit(both, trials=1, storage=session.store_url, random_state=0)
     assert fitted.rows == len(both)
     assert tuning.fingerprint(both) != tuning.fingerprint(measured)

@@ -13,7 +13,7 @@ from executor.errors import InputError
 from executor.strategy import BeamSearch, Greedy, Majority
 from planner.cli.commands.evaluate import show
 from planner.evaluation.crossfit import held_out_arenas
-from planner.evidence.gathering import cells
+from planner.evidence.cells import cells
 from planner.notes import Note, NoteCode
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel

@@ -21,7 +21,9 @@ from executor.store.store import RunSpec, Store
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, key, to_dict
 from planner.cli.console import count
 from planner.cli.main import build_parser
-from planner.evidence import gathering as evidence
+from planner.evidence.cells import level_pass_rates
+from planner.evidence.gathering import gather
+from planner.evidence.runs import current_runs, study_of
 from planner.notes import Note, NoteCode
 from planner.report.notes import word
 from profiling.importers import FORMATS, Given, graded, read, store_import
@@ -273,7 +275,7 @@ def store(tmp_path: Path, grader: MathGrader) -> Iterator[Store]:
 def test_unknown_counts_are_nan_and_what_was_not_needed_is_free(
     store: Store, grader: MathGrader
 ) -> None:
-    frame = evidence.gather(store, grader).set_index("strategy")
+    frame = gather(store, grader).set_index("strategy")
     assert set(frame["source"]) == {"imported"}
     assert set(frame["benchmark"]) == {""}
     counts = ["generated_tokens", "discarded_tokens", "prompt_tokens", "prm_tokens"]
@@ -298,10 +300,10 @@ def test_a_pool_of_four_samples_says_nothing_of_difficulty(
     file = lines(tmp_path / "f.jsonl", *records)
     with Store.open("sqlite://") as opened:
         store_import(opened, graded(read("jsonl", file, Given()), "them", grader))
-        frame = evidence.gather(opened, grader)
+        frame = gather(opened, grader)
     rates = frame.drop_duplicates("problem").set_index("pass_at_1")["difficulty"]
     assert rates.to_dict() == {0.75: "unknown", 0.8: "easy"}
-    assert evidence.level_pass_rates(frame) == {("p", "easy"): 0.8, ("p", "all"): 0.775}
+    assert level_pass_rates(frame) == {("p", "easy"): 0.8, ("p", "all"): 0.775}
 
 
 def own_run(policy: str = "theirs") -> tuple[RunSpec, list[Outcome]]:
@@ -315,19 +317,19 @@ def own_run(policy: str = "theirs") -> tuple[RunSpec, list[Outcome]]:
 def test_runs_of_ones_own_go_before_imported_ones_whichever_is_newer(
     store: Store, grader: MathGrader
 ) -> None:
-    assert evidence.study_of(store.runs(), "theirs") == "them"
+    assert study_of(store.runs(), "theirs") == "them"
     store.save_runs([own_run()])
-    assert set(evidence.gather(store, grader)["source"]) == {"measured"}
-    assert evidence.study_of(store.runs(), "theirs") is None
+    assert set(gather(store, grader)["source"]) == {"measured"}
+    assert study_of(store.runs(), "theirs") is None
     specs = [*store.runs()[1:], store.runs()[0]]
-    assert [s.settings.get("study") for s in evidence.current(specs)] == [None]
+    assert [s.settings.get("study") for s in current_runs(specs)] == [None]
 
 
 def test_runs_of_ones_own_with_another_policy_do_not_hide_imported_ones(
     store: Store, grader: MathGrader
 ) -> None:
     store.save_runs([own_run("mine")])
-    sources = evidence.gather(store, grader).groupby("policy")["source"].unique()
+    sources = gather(store, grader).groupby("policy")["source"].unique()
     assert {policy: set(found) for policy, found in sources.items()} == {
         "mine": {"measured"}, "theirs": {"imported"}
     }  # fmt: skip
@@ -338,7 +340,7 @@ def test_two_studies_are_not_one(store: Store, grader: MathGrader, tmp_path: Pat
     records = [r | {"correct": True} for r in measured_elsewhere() if "strategy" in r]
     file = lines(tmp_path / "other.jsonl", *records)
     store_import(store, graded(read("jsonl", file, Given()), "others", grader))
-    current = evidence.current(store.runs())
+    current = current_runs(store.runs())
     assert {spec.settings["study"] for spec in current} == {"them"}  # it has the profile
     beams = [spec for spec in current if spec.kind == "measure"]
     assert len(beams) == 1

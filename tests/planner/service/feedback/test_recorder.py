@@ -21,8 +21,10 @@ from executor.store.pending import Bounds
 from executor.store.store import Store
 from executor.strategy import BestOfN, Majority, Sampling, Strategy, key
 from planner.choice.constraint import Constraint
-from planner.evidence import gathering as evidence
+from planner.evidence.cells import cells
 from planner.evidence.comparable import for_pair
+from planner.evidence.gathering import gather
+from planner.evidence.runs import current_runs
 from planner.runtime.decision import Decision, ProbeDecision
 from planner.runtime.router import Routed
 from planner.service.answering.answerer import Query
@@ -65,7 +67,7 @@ def remember(
 
 
 def rows(store: Store, grader: MathGrader) -> pd.DataFrame:
-    return evidence.gather(store, grader)
+    return gather(store, grader)
 
 
 def test_what_is_told_is_evidence_of_the_strategy_and_the_difficulty(
@@ -125,7 +127,7 @@ def test_answers_outlast_a_restart(tmp_path: Path, grader: MathGrader) -> None:
         remember(feedback, "two")
         feedback.record_verdict("two", right=True)
         feedback.close()
-        assert evidence.gather(first, grader)["accuracy"].tolist() == [1.0]
+        assert gather(first, grader)["accuracy"].tolist() == [1.0]
     with Store.open(url) as second:
         again = FeedbackRecorder(second)
         again.record_verdict("one", right=True)
@@ -210,7 +212,7 @@ def test_it_says_nothing_of_all_questions_nor_in_comparisons(
     feedback.record_verdict("unknown", right=True)
     frame = rows(store, grader)
     assert len(frame) == 9
-    [cell] = evidence.cells(frame).to_dict("records")
+    [cell] = cells(frame).to_dict("records")
     assert (cell["difficulty"], cell["problems"], cell["successes"]) == ("hard", 8, 8)
     assert for_pair(frame, "policy", None).empty
 
@@ -239,7 +241,7 @@ def test_other_sampling_is_not_of_one_kind_with_the_profile(store: Store) -> Non
     remember(feedback, "one")
     feedback.record_verdict("one", right=True)
     [spec] = store.runs()
-    assert evidence.current([spec]) == [spec]
+    assert current_runs([spec]) == [spec]
     warmer = spec.settings | {"sampling": spec.settings["sampling"] | {"temperature": 1.0}}
     profile = dataclasses.replace(spec, kind="profile", settings=warmer)
-    assert evidence.current([spec, profile]) == [profile]
+    assert current_runs([spec, profile]) == [profile]
