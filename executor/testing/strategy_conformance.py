@@ -24,6 +24,7 @@ from executor.strategy import (
     Sampling,
     Strategy,
 )
+from executor.testing import virtual_time
 from executor.testing.watched import (
     PROBLEM,
     WatchedPolicy,
@@ -181,7 +182,7 @@ class StrategyConformance:
             assert task.cancelled() or after > 0.05, "was not cancelled"
             assert asyncio.all_tasks() == {asyncio.current_task()}, "a branch was left running"
 
-        asyncio.run(cancelled())
+        virtual_time.run(cancelled())
         check_ledger(context)
         assert context.cap.left <= 5000 - policy.counters().generated
         if after == 0.03:

@@ -128,12 +128,13 @@ async def route(
         EngineError: an engine was lost.
     """
     started = time.perf_counter()
+    deadline = None if ask.seconds is None else asyncio.get_running_loop().time() + ask.seconds
     long = len(problem.text) > LONG_TEXT
     features = await asyncio.to_thread(text_features, problem.text) if long else None
     routing = _Routing(executor, plan, problem, ask, progress, started, features)
     if long:
         await asyncio.to_thread(routing.read)
-    return await routing.run()
+    return await routing.run(deadline)
 
 
 class _Routing:
@@ -178,16 +179,18 @@ class _Routing:
         """Compute the question's tokens, which the context keeps."""
         _ = self._context.prompt
 
-    async def run(self) -> Routed:
-        """Probe, decide, search; if time runs out, answer with the responses so far."""
-        cut, left = False, self._ask.seconds
-        if left is not None:
-            left -= time.perf_counter() - self._started
+    async def run(self, deadline: float | None) -> Routed:
+        """Probe, decide, search; at the deadline, answer with the responses so far.
+
+        Args:
+            deadline: end of the search, by the event loop's clock; None: it has no end.
+        """
+        cut = False
         try:
-            async with asyncio.timeout(left) as deadline:
+            async with asyncio.timeout_at(deadline) as limit:
                 responses = await self._search()
         except TimeoutError:
-            if not deadline.expired():
+            if not limit.expired():
                 raise  # somebody else's
             # Before a strategy is chosen there are only probes, and they vote.
             scored = self._decision is not None and self._decision.strategy.needs_prm

@@ -30,6 +30,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
+from executor.testing import virtual_time
 from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.plans.compiled import CompiledPlan
@@ -180,7 +181,7 @@ def test_probes_that_cannot_be_used_are_charged_as_probes_where_time_ran_out_too
     plan = routed(easy=strategy, hard=Majority(64))
     whole, _ = solve(executor_of(grader), plan, EASY)
     executor = slow_after_probes(grader)
-    cut = asyncio.run(route(executor, plan, EASY, Ask(seconds=0.5)))
+    cut = virtual_time.run(route(executor, plan, EASY, Ask(seconds=0.5)))
     assert cut.cut and cut.decision.strategy == strategy
     ledger = cut.outcome.ledger
     assert ledger.probe == whole.ledger.probe > 0
@@ -193,7 +194,7 @@ def test_probes_that_cannot_be_used_are_charged_as_probes_where_time_ran_out_too
 def test_probes_that_count_are_charged_as_kept_where_time_ran_out_too(grader: MathGrader) -> None:
     executor = slow_after_probes(grader)
     plan = routed(easy=Majority(8), hard=Majority(64))
-    cut = asyncio.run(route(executor, plan, EASY, Ask(seconds=0.5)))
+    cut = virtual_time.run(route(executor, plan, EASY, Ask(seconds=0.5)))
     ledger, samples = cut.outcome.ledger, cut.outcome.samples
     assert cut.cut and len(samples) == PROBES
     assert ledger.generated == sum(sample.n_tokens for sample in samples)
