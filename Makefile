@@ -30,16 +30,20 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 demo: setup
 	$(BIN)/apportion demo
 
+# Workers share the cores, so a library's own threads would only wait for each other: training a
+# tiny PRM takes 0.5 s with one thread a worker, and 16 s with two.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
 # What to run before every commit: no engine, no socket, no child process (tests/helpers/guard.py),
 # and 25 examples of each property; `make test` asks for 100.
 check: lint
-	$(BIN)/python -m pytest -m "not slow and not vllm and not socket and not process" \
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not vllm and not socket and not process" \
 		--hypothesis-profile quick -n $(WORKERS) --dist worksteal --durations=5
 
 # Tests run a core each: those without an engine, then those with real ones, which would take all
 # cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.
 test: lint
-	$(BIN)/python -m pytest -m "not slow and not vllm" -n $(WORKERS) --dist worksteal --durations=10
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not vllm" -n $(WORKERS) --dist worksteal --durations=10
 	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.helpers.pinned -n logical \
 		--dist loadfile --no-loadscope-reorder --durations=10
 	$(BIN)/python -m pytest -m "vllm and cores and not slow"
