@@ -19,6 +19,7 @@ import importlib
 
 TYPE_CHECKING = False  # True to type checkers; importing `typing` would take longer than the rest
 if TYPE_CHECKING:
+    __version__: str
     from executor.answers.grader import Grader as Grader
     from executor.engines.options import EngineOptions as EngineOptions
     from executor.errors import EngineError as EngineError
@@ -190,6 +191,10 @@ if not TYPE_CHECKING:  # else every misspelt name would pass a type checker
 
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version(__name__)
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module, _, named = _HOMES[name].partition(":")

@@ -71,7 +71,7 @@ class Answer:
     def marks(self, choice: StrategyEstimate) -> tuple[str, ...]:
         """Return the roles of a strategy in this answer, such as `runner-up`, as words."""
         named = (
-            ("recommended", self.made.choice),
+            ("surest" if self.made.misses_target else "recommended", self.made.choice),
             ("runner-up", self.second and self.second.choice),
             ("cheaper", self.less and self.less.choice),
         )

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from executor.strategy import Strategy, from_dict, to_dict
+from executor.strategy import Strategy, from_dict, key, to_dict
 from planner.costs.cost import Cost
-from planner.prediction.beta import probability_above
+from planner.prediction.beta import PERCENT, probability_above
 
 PREDICTED = "predicted"  # the source of an estimate whose strategy has no evidence of its own
 
@@ -49,6 +49,14 @@ class StrategyEstimate:
     sources: str = ""
     probe_generations: int = 0
     prior_weight: float | None = None
+
+    def __str__(self) -> str:
+        """The strategy, its accuracy, the interval and the number of problems."""
+        low, high = self.interval
+        return (
+            f"{key(self.strategy)}: {self.predicted_accuracy:.3f} [{low:.3f}, {high:.3f}] "
+            f"({PERCENT}, {self.problems} problems)"
+        )
 
     @property
     def generations(self) -> int:

@@ -41,6 +41,11 @@ class Recommendation:
     cost_unit: str = "tokens"
     chance: float | None = None
 
+    @property
+    def misses_target(self) -> bool:
+        """Whether no strategy is sure enough to reach the target, so that the choice is not."""
+        return any(note.code is NoteCode.TARGET_NOT_REACHED for note in self.notes)
+
 
 def choose(
     difficulty: str, found: list[StrategyEstimate], constraint: Constraint, rates: Rates = NO_RATES

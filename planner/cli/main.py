@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
     Raises:
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
     """
-    arguments = build_parser().parse_args(argv)
+    arguments = _parse(argv)
     # torch's native code prints warnings that users cannot act on; it reads this when it loads.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     # Nothing heavy is imported before here: --help answers at once.
@@ -63,6 +63,14 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
     return 0
 
 
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        raise SystemExit(USAGE_ERROR)
+    return parser.parse_args(argv)
+
+
 def _join_addresses(arguments: argparse.Namespace) -> None:
     """Join `--policy ADDRESS --policy-model NAME`, and the same of a PRM, to one name."""
     for role in ("policy", "prm"):
@@ -75,6 +83,19 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+class _Version(argparse.Action):
+    """Prints the version; looked up only then, since it reads the installed packages."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('apportion')}")
+        parser.exit()
+
+
 def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(
@@ -83,6 +104,7 @@ def build_parser() -> Parser:
         "and this problem?",
         epilog="Start with: apportion demo",
     )
+    parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         add_command(commands, command)

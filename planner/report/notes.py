@@ -54,6 +54,13 @@ def unit_words(unit: str) -> str:
     return _UNITS.get(unit, unit)
 
 
+def times_the(ratio: float | None, unit: str) -> str:
+    """A cost as a multiple of the choice's: `1.05 times the FLOPs`; None: both cost nothing."""
+    if ratio is None or f"{ratio:.3g}" == "1":
+        return f"the same {unit_words(unit)}"
+    return f"{ratio:.3g} times the {unit_words(unit)}"
+
+
 def _is_detail(note: Note) -> bool:
     if note.code is NoteCode.VOTE_GAIN:  # a PRM that hurts must be named
         return note.number("high") >= 0
@@ -145,10 +152,8 @@ def _compared_by(note: Note) -> str:
 
 
 def _costs(note: Note) -> str:
-    ratio, unit = note["cost_ratio"], unit_words(note.text("unit"))
-    if ratio is None or ratio == 1:
-        return f"at as many {unit}"
-    return f"at {ratio:.3g} times the {unit}"
+    ratio = None if note["cost_ratio"] is None else note.number("cost_ratio")
+    return f"at {times_the(ratio, note.text('unit'))}"
 
 
 def _runner_up_less_accurate(note: Note) -> str:
@@ -224,28 +229,33 @@ def _majority_equivalent(note: Note) -> str:
     times = _times(note)
     match note.text("relation"):
         case "=":
-            return f"majority vote takes {times} of the choice to be as accurate"
+            return f"to be as accurate as the choice, majority vote takes {times}"
         case ">":
             return (
-                "majority vote is as accurate as the choice at no budget measured; that would take "
-                f"{times}"
+                "majority vote is less accurate than the choice at every budget measured; to equal "
+                f"it would take {times}"
             )
     return (
-        "majority vote is as accurate as the choice at its smallest budget already, with "
+        "majority vote is as accurate as the choice even at its smallest budget, with "
         f"{times}"
     )  # fmt: skip
 
 
 def _majority_at_best(note: Note) -> str:
     generations, others = note.number("generations"), note.number("others_generations")
+    if generations == 1:
+        return (
+            f"voting does not help here: majority vote is at its best, "
+            f"{note.number('accuracy'):.3f}, with a single response"
+        )
     reached = {
-        "=": f"another strategy reaches it with {others:,.3g}",
-        ">": "another reaches it at the smallest budget measured already",
-        "<": "no other reaches it at any budget measured",
+        "=": f"another strategy reaches that with {others:,.3g}",
+        ">": "another strategy reaches that at the smallest budget measured",
+        "<": "no other strategy reaches that at any budget measured",
     }[note.text("relation")]
     return (
         f"majority vote is at its best, {note.number('accuracy'):.3f}, with {generations:,.4g} "
-        f"generation{'' if generations == 1 else 's'}; {reached}: majority takes {_times(note)}"
+        f"generations; {reached}: majority vote takes {_times(note)}"
     )
 
 

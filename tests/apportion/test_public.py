@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import json
@@ -71,6 +72,17 @@ def test_the_listed_names_are_all_and_no_others() -> None:
     assert dir(apportion) == sorted(apportion.__all__)
     with pytest.raises(AttributeError, match="no attribute 'sell'"):
         _ = apportion.sell  # type: ignore[attr-defined]
+
+
+def test_type_checkers_find_a_name_at_the_place_it_is_imported_from() -> None:
+    tree = ast.parse(inspect.getsource(apportion))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    homes = {
+        alias.asname: f"{node.module}:{alias.name}" if alias.name != alias.asname else node.module
+        for node in imports if node.module not in ("__future__", "importlib.metadata")
+        for alias in node.names
+    }  # fmt: skip
+    assert homes == apportion._HOMES
 
 
 def modules_after(*command: str) -> set[str]:

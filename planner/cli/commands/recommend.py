@@ -17,7 +17,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.cli.commands import common
 from planner.cli.console import EMPTY, Output, count, share
 from planner.prediction.beta import PERCENT
-from planner.report.notes import essential, unit_words, word
+from planner.report.notes import essential, times_the, unit_words, word
 from planner.report.wording import label, rests_on
 from planner.usecases.recommend import recommend, to_dict
 from profiling.pass_rate import ALL
@@ -60,7 +60,7 @@ def show(console: Console, answered: Answer, explain: bool = False) -> None:
             styled.stylize("bold", 0, 0 if number else bold)
             console.print(styled, highlight=False, soft_wrap=True)
 
-    say(_headline(answered), bold=len(key(answered.made.choice.strategy)))
+    say(_headline(answered), bold=_bold(answered))
     for name, text in _facts(answered):
         say(f"{name:{_LABELS}}{text}", " " * _LABELS)
     console.print(_table(console, answered, width), width=width)
@@ -79,11 +79,21 @@ def show(console: Console, answered: Answer, explain: bool = False) -> None:
 
 
 def _headline(answered: Answer) -> str:
-    """Return the line that names the choice, with its policy and PRM."""
+    """Return the line that names the choice, with its policy and PRM, or says it is not enough."""
     made = answered.made
     pair = answered.policy + (f" with {answered.prm}" if answered.prm else "")
     problems = "" if made.difficulty == ALL else f" on {made.difficulty} problems"
-    return f"{key(made.choice.strategy)} for {pair}{problems}"
+    choice = f"{key(made.choice.strategy)} for {pair}{problems}"
+    if made.misses_target:
+        return f"no strategy is sure enough to reach the target; the surest: {choice}"
+    return choice
+
+
+def _bold(answered: Answer) -> int:
+    """Return how many letters of the headline to stress: the strategy's, or all of a warning."""
+    if answered.made.misses_target:
+        return len(_headline(answered))
+    return len(key(answered.made.choice.strategy))
 
 
 def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
@@ -110,8 +120,7 @@ def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
 def _beside(choice: StrategyEstimate, ratio: float, unit: str) -> str:
     """Describe another strategy: label, accuracy, and cost as a multiple of the choice's."""
     accuracy = share(choice.predicted_accuracy, choice.interval)
-    times = "as many" if f"{ratio:.3g}" == "1" else f"{ratio:.3g} times the"
-    return f"{label(choice.strategy)}, {accuracy}, {times} {unit_words(unit)}"
+    return f"{label(choice.strategy)}, {accuracy}, {times_the(ratio, unit)}"
 
 
 def _cost(choice: StrategyEstimate) -> str:
@@ -137,7 +146,7 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
     """Return the Pareto front and the strategies beside the choice, in the columns that fit."""
     shown, made = answered.shown, answered.made
     unit = unit_words(made.cost_unit)
-    title = f"Pareto front: no other strategy is more accurate for as few {unit}"
+    title = f"Pareto front: whatever is more accurate than one of these takes more {unit}"
     columns: dict[str, list[str]] = {
         "strategy@N": [label(c.strategy) for c in shown],
         f"accuracy [{PERCENT}]": [share(c.predicted_accuracy, c.interval) for c in shown],

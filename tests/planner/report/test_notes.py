@@ -89,7 +89,7 @@ EXAMPLES = [
         Note.of(CODE.RUNNER_UP_AS_GOOD, strategy="greedy", cost_ratio=None, unit="tokens",
                 difference=0.002, better=0.6, basis=ComparedBy.FIGURES, paired=0),
         "the runner-up, greedy, is as good for all that is known (+0.002; truly better with a "
-        "chance of 60%, by their joint prediction from published figures), at as many tokens",
+        "chance of 60%, by their joint prediction from published figures), at the same tokens",
     ),
     (
         Note.of(CODE.RUNNER_UP_SURE_ENOUGH, **BESIDE, **CHANCES),
@@ -126,37 +126,43 @@ EXAMPLES = [
     ),
     (
         Note.of(CODE.MAJORITY_EQUIVALENT, relation="=", gains=(("generations", 0.25, 0.1, 10.0),)),
-        "majority vote takes 0.25 [0.1 to 10] times the generations of the choice to be as "
-        "accurate",
+        "to be as accurate as the choice, majority vote takes 0.25 [0.1 to 10] times the "
+        "generations",
     ),
     (
         Note.of(CODE.MAJORITY_EQUIVALENT, relation=">",
                 gains=(("generations", 16.0, 16.0, math.inf), ("flops", 4.0, 2.5, math.inf))),
-        "majority vote is as accurate as the choice at no budget measured; that would take more "
-        "than 16 times the generations and more than 4 [2.5 and more] times the FLOPs",
+        "majority vote is less accurate than the choice at every budget measured; to equal it "
+        "would take more than 16 times the generations and more than 4 [2.5 and more] times the "
+        "FLOPs",
     ),
     (
         Note.of(CODE.MAJORITY_EQUIVALENT, relation="<", gains=(("flops", 0.5, 0.0, 0.5),)),
-        "majority vote is as accurate as the choice at its smallest budget already, with less than "
+        "majority vote is as accurate as the choice even at its smallest budget, with less than "
         "0.5 [0 to 0.5] times the FLOPs",
     ),
     (
         Note.of(CODE.MAJORITY_AT_BEST, relation="=", accuracy=0.6, generations=64.0,
                 others_generations=10.0, gains=(("flops", 6.4, 5.0, 8.0),)),
-        "majority vote is at its best, 0.600, with 64 generations; another strategy reaches it "
-        "with 10: majority takes 6.4 [5 to 8] times the FLOPs",
+        "majority vote is at its best, 0.600, with 64 generations; another strategy reaches that "
+        "with 10: majority vote takes 6.4 [5 to 8] times the FLOPs",
     ),
     (
         Note.of(CODE.MAJORITY_AT_BEST, relation=">", accuracy=0.6, generations=1.0,
                 others_generations=1.0, gains=(("flops", 6.0, 6.0, math.inf),)),
-        "majority vote is at its best, 0.600, with 1 generation; another reaches it at the "
-        "smallest budget measured already: majority takes more than 6 times the FLOPs",
+        "voting does not help here: majority vote is at its best, 0.600, with a single response",
+    ),
+    (
+        Note.of(CODE.MAJORITY_AT_BEST, relation=">", accuracy=0.6, generations=4.0,
+                others_generations=4.0, gains=(("flops", 6.0, 6.0, math.inf),)),
+        "majority vote is at its best, 0.600, with 4 generations; another strategy reaches that "
+        "at the smallest budget measured: majority vote takes more than 6 times the FLOPs",
     ),
     (
         Note.of(CODE.MAJORITY_AT_BEST, relation="<", accuracy=0.6, generations=64.0,
                 others_generations=64.0, gains=(("flops", 0.5, 0.0, 0.5),)),
-        "majority vote is at its best, 0.600, with 64 generations; no other reaches it at any "
-        "budget measured: majority takes less than 0.5 [0 to 0.5] times the FLOPs",
+        "majority vote is at its best, 0.600, with 64 generations; no other strategy reaches that "
+        "at any budget measured: majority vote takes less than 0.5 [0 to 0.5] times the FLOPs",
     ),
     (
         Note.of(CODE.MEASUREMENT_CHANGES_NOTHING, problems=5),

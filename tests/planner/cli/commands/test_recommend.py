@@ -207,6 +207,15 @@ def test_what_gives_them_is_said() -> None:
     assert "--device NAME" in word(notes[0]) and "--usd-per-hour" in word(notes[1])
 
 
+def test_a_target_that_nothing_reaches_is_the_first_word() -> None:
+    found = asked(Constraint(target_accuracy=0.99), "hard")
+    lines = words(found).splitlines()
+    assert found.made.misses_target
+    assert lines[0].startswith("no strategy is sure enough to reach the target; the surest:")
+    assert found.marks(found.made.choice) == ("surest",)
+    assert not any(line.rstrip().endswith("recommended") for line in lines)
+
+
 def test_under_a_target_the_chance_to_reach_it_is_told() -> None:
     found = asked(Constraint(target_accuracy=0.5), "medium")
     assert found.made.chance is not None and found.made.chance >= 0.95
