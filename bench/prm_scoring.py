@@ -23,7 +23,7 @@ from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.models.tokens import Step, Tokens, load_tokenizer
 from executor.scorers.base import StepScorer
-from executor.scorers.prm import load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from profiling.laboratory.task import Level, draw_chain, tell
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def on_a_fresh_engine(
     tokens: Tokens, size: int, work: Callable[[StepScorer], Coroutine[Any, Any, T]]
 ) -> T:
     """The result of `work`; nothing is cached when it begins."""
-    prm = load_prm(PRM, tokens, EngineOptions(block_size=size, kv_cache_gib=0.5))
+    prm = load_prm(resolve_prm(PRM), tokens, EngineOptions(block_size=size, kv_cache_gib=0.5))
     try:
         return asyncio.run(work(prm))
     finally:

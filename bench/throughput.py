@@ -46,7 +46,7 @@ from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.admission import Admission
 from executor.run.runner import Executor, run_problems
-from executor.scorers.prm import load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from executor.scorers.vllm import VllmScorer
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy, make
@@ -227,7 +227,7 @@ def main() -> None:
     alone = policy._engine
     if options.apart:
         alone = start_subprocess_engine(POLICY, MODELS / POLICY, options)
-    prm = load_prm(PRM, policy.tokens, of_prm)
+    prm = load_prm(resolve_prm(PRM), policy.tokens, of_prm)
     assert isinstance(prm, VllmScorer)
     problems = load_problems(LABORATORY / "profile.jsonl", limit=arguments.problems)
     found = {}

@@ -18,7 +18,7 @@ from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
-from executor.scorers.prm import find_prm, load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from executor.strategy import Sampling
 
 
@@ -53,12 +53,14 @@ class WorkerRecipe:
         checkpoint = resolve(self.policy, "policy")
         self._check("policy", self.policy, checkpoint.location)
         if self.prm is not None:
-            self._check("prm", self.prm, find_prm(self.prm).location)
+            self._check("prm", self.prm, resolve_prm(self.prm).location)
         mine, others = divided(self.engine, with_prm=self.prm is not None)
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
         return Executor(
             policy=policy,
-            prm=None if self.prm is None else load_prm(self.prm, policy.tokens, others),
+            prm=None
+            if self.prm is None
+            else load_prm(resolve_prm(self.prm), policy.tokens, others),
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,

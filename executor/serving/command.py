@@ -15,7 +15,7 @@ from executor.engines.options import CORES, EngineOptions, engine_arguments, on_
 from executor.loading import resolve
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.scorers.prm import find_convention
+from executor.scorers.prm import convention_of, resolve_prm
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ def serve_prm(name: str, port: int, options: EngineOptions) -> ServeCommand:
     Raises:
         InputError: there is no such model, or no convention fits it.
     """
-    checkpoint, kind = find_convention(name)
+    checkpoint = resolve_prm(name)
+    kind = convention_of(checkpoint)
     # The checkpoint of a reward head holds its policy's tokenizer.
     convention = kind.load(checkpoint, Tokens(load_tokenizer(checkpoint.location)))
     options = options.within(checkpoint.location)

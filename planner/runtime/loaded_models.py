@@ -88,7 +88,7 @@ class LoadedModels:
         if at not in self._prms:
             with self._reporter.status(f"loading PRM {model.given}"):
                 _, options = divided(self._settings.engine, with_prm=True)
-                prm = load_prm(model.given, policy.tokens, options, self._settings.patience)
+                prm = load_prm(model.checkpoint, policy.tokens, options, self._settings.patience)
             self._prms[at] = self._with_notes(prm)
             self.note_size(model)
         return self._prms[at]

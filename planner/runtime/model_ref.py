@@ -11,8 +11,7 @@ from executor.loading import portable, resolve
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.scorers.prm import check_prm
-from executor.scorers.prm import find_prm as resolve_prm
+from executor.scorers.prm import check_prm, resolve_prm
 from planner.catalog import load_catalog
 
 Role = Literal["policy", "PRM"]
@@ -92,7 +91,7 @@ def check_fit(policy: ModelRef, prm: ModelRef) -> None:
     Raises:
         InputError: the PRM does not fit the policy.
     """
-    check_prm(prm.given, Tokens(load_tokenizer(policy.location)))
+    check_prm(prm.checkpoint, Tokens(load_tokenizer(policy.location)))
 
 
 def check_plan_prm(name: str) -> None:

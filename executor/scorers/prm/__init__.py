@@ -21,65 +21,64 @@ from executor.servers.server import Patience
 CONVENTIONS: tuple[type[Convention], ...] = (RewardHead, QwenMath, Skywork, MathShepherd, RlhFlow)
 
 
-def find_prm(name: str) -> Checkpoint:
+def resolve_prm(name: str) -> Checkpoint:
     """Return the checkpoint of the PRM called `name`, without loading it.
 
     Raises:
         InputError: there is no such model, or no convention fits it.
     """
-    return find_convention(name)[0]
+    checkpoint = resolve(name, "PRM")
+    convention_of(checkpoint)
+    return checkpoint
 
 
-def find_convention(name: str) -> tuple[Checkpoint, type[Convention]]:
-    """Return the checkpoint of the PRM called `name`, and its convention.
+def convention_of(checkpoint: Checkpoint) -> type[Convention]:
+    """Return the first convention that fits a PRM's checkpoint.
 
     Raises:
-        InputError: there is no such model, or no convention fits it.
+        InputError: no convention fits it.
     """
-    checkpoint = resolve(name, "PRM")
     config = read_config(checkpoint.location)
     for convention in CONVENTIONS:
         if convention.fits(checkpoint, config):
-            return checkpoint, convention
+            return convention
     raise InputError(
-        f"PRM {name}: no known PRM convention fits this model; "
+        f"PRM {checkpoint.name}: no known PRM convention fits this model; "
         f"known: {', '.join(convention.label for convention in CONVENTIONS)}"
     )
 
 
-def check_prm(name: str, policy_tokens: Tokens) -> None:
-    """Check a PRM without loading its weights.
+def check_prm(checkpoint: Checkpoint, policy_tokens: Tokens) -> None:
+    """Check that a PRM fits a policy, without loading its weights.
 
     Raises:
-        InputError: there is no such model, or it does not fit the policy.
+        InputError: it does not fit the policy.
     """
-    checkpoint, convention = find_convention(name)
-    convention.load(checkpoint, policy_tokens)
+    convention_of(checkpoint).load(checkpoint, policy_tokens)
 
 
 def load_prm(
-    name: str,
+    checkpoint: Checkpoint,
     policy_tokens: Tokens,
     options: EngineOptions,
     patience: Patience | None = None,
 ) -> StepScorer:
-    """Load the PRM called `name`, or connect to its servers.
+    """Load a PRM, or connect to its servers.
 
     Args:
-        name: name of the PRM, or its address.
+        checkpoint: result of `resolve_prm`.
         policy_tokens: tokenizer of the policy whose steps it scores.
         options: settings of its engine in this process.
         patience: time limits of its servers; the defaults if None.
 
     Raises:
-        InputError: there is no such model, or it does not fit.
+        InputError: it does not fit the policy.
         EngineError: vLLM cannot load it.
     """
-    checkpoint, kind = find_convention(name)
-    convention = kind.load(checkpoint, policy_tokens)
+    convention = convention_of(checkpoint).load(checkpoint, policy_tokens)
     if checkpoint.servers:
         return ServedScorer.connect(checkpoint, convention, patience or Patience())
     return VllmScorer.load(checkpoint, convention, options)
 
 
-__all__ = ["CONVENTIONS", "check_prm", "find_convention", "find_prm", "load_prm"]
+__all__ = ["CONVENTIONS", "check_prm", "convention_of", "load_prm", "resolve_prm"]

@@ -25,7 +25,7 @@ from executor.policies.base import Draw, DrawRequest
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.scorers.base import StepScorer
-from executor.scorers.prm import check_prm, load_prm
+from executor.scorers.prm import check_prm, load_prm, resolve_prm
 from executor.search import Context, sample, search
 from executor.strategy import (
     BeamSearch,
@@ -81,7 +81,7 @@ _NO_STATISTICS: Any = _NoStatistics()
 
 @pytest.fixture(scope="module")
 def prm(head: Path, policy: VllmPolicy) -> Iterator[StepScorer]:
-    served = load_prm(str(head), policy.tokens, OPTIONS)
+    served = load_prm(resolve_prm(str(head)), policy.tokens, OPTIONS)
     yield served
     served.close()
 
@@ -283,17 +283,17 @@ def test_a_prm_of_another_tokenizer_is_refused_in_one_line(
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    check_prm(str(head), Tokens(load_tokenizer(smollm2)))
+    check_prm(resolve_prm(str(head)), Tokens(load_tokenizer(smollm2)))
     words = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
     other = Tokens(PreTrainedTokenizerFast(tokenizer_object=words))
     with pytest.raises(InputError, match="tokenizer does not fit") as caught:
-        check_prm(str(head), other)
+        check_prm(resolve_prm(str(head)), other)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_no_prm_is_refused(tiny_llama: Path, policy: VllmPolicy) -> None:
     with pytest.raises(InputError, match="no known PRM convention"):
-        load_prm(str(tiny_llama), policy.tokens, OPTIONS)
+        load_prm(resolve_prm(str(tiny_llama)), policy.tokens, OPTIONS)
 
 
 def test_a_checkpoint_that_cannot_be_loaded_is_one_line(tmp_path: Path, tiny_llama: Path) -> None:

@@ -39,7 +39,7 @@ from executor.policies.base import Draw, DrawRequest
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.scorers.base import StepScorer
-from executor.scorers.prm import load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from executor.search import Context, search
 from executor.strategy import BeamSearch, BestOfN, Sampling, Strategy, key
 from executor.testing.policy_conformance import PolicyConformance
@@ -79,7 +79,7 @@ def prm(
         head, str(tiny_llama), folder, policy=policy, template=TEMPLATE, problems=PROBLEMS[:1]
     )
     _, others = divided(APART, with_prm=True)
-    served = load_prm(str(folder), policy.tokens, others)
+    served = load_prm(resolve_prm(str(folder)), policy.tokens, others)
     yield served
     served.close()
 

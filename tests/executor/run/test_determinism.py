@@ -20,7 +20,7 @@ from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
-from executor.scorers.prm import load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from executor.search import Context, Response, search
 from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
 from profiling.problems.files import load_problems
@@ -106,7 +106,7 @@ def solved(limit: int, problems: Sequence[Problem]) -> Run:
     """Every strategy on every problem, on engines just started; `limit` problems at once."""
     folder = MODELS / "lab-0.4m"
     policy = VllmPolicy.load("lab-0.4m", folder, template_for("lab-0.4m", folder), OPTIONS)
-    prm = load_prm("lab-0.4m-prm", policy.tokens, OPTIONS)
+    prm = load_prm(resolve_prm("lab-0.4m-prm"), policy.tokens, OPTIONS)
     found = {}
     try:
         for strategy in RUN:

@@ -8,7 +8,7 @@ import pytest
 
 from executor.engines.options import EngineOptions, engine_arguments
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.scorers.prm import find_convention
+from executor.scorers.prm import convention_of, resolve_prm
 from executor.serving.command import ServeCommand, serve_policy, serve_prm
 
 OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.25)
@@ -40,7 +40,8 @@ def test_a_served_policy_gets_the_arguments_of_one_in_process() -> None:
 @pytest.mark.parametrize("name", ["lab-0.4m-prm", "lab-0.4m-head"])
 def test_a_served_prm_gets_the_arguments_of_one_in_process(name: str) -> None:
     arguments, parsed = as_vllm_reads(serve_prm(name, 8123, OPTIONS))
-    checkpoint, kind = find_convention(name)
+    checkpoint = resolve_prm(name)
+    kind = convention_of(checkpoint)
     convention = kind.load(checkpoint, Tokens(load_tokenizer(checkpoint.location)))
     extra = {"runner": "pooling", **convention.engine_arguments()}
     for option, value in engine_arguments(arguments.model, OPTIONS, extra).items():

@@ -21,7 +21,7 @@ from executor.policies.base import Draw, DrawRequest, Policy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
 from executor.scorers.base import StepScorer
-from executor.scorers.prm import load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from executor.search import Context, search
 from executor.servers.address import Address
 from executor.servers.server import Patience
@@ -74,7 +74,7 @@ def served(addresses: dict[str, Address]) -> ServedPolicy:
 
 @pytest.fixture(scope="module")
 def served_prm(addresses: dict[str, Address], served: ServedPolicy) -> StepScorer:
-    return load_prm(str(addresses[PRM]), served.tokens, OPTIONS)
+    return load_prm(resolve_prm(str(addresses[PRM])), served.tokens, OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def local() -> Iterator[VllmPolicy]:
 
 @pytest.fixture(scope="module")
 def local_prm(local: VllmPolicy) -> Iterator[StepScorer]:
-    prm = load_prm(PRM, local.tokens, OPTIONS)
+    prm = load_prm(resolve_prm(PRM), local.tokens, OPTIONS)
     yield prm
     prm.close()
 
@@ -279,7 +279,7 @@ def test_another_server_than_it_was_taken_for_is_one_line(
 
     def connect() -> None:
         if role == "PRM":
-            load_prm(name, served.tokens, OPTIONS)
+            load_prm(resolve_prm(name), served.tokens, OPTIONS)
         else:
             ServedPolicy.connect(resolve(name, role), served.template, Patience())
 

@@ -21,7 +21,7 @@ from executor.policies.base import Draw, DrawRequest
 from executor.policies.vllm import VllmPolicy
 from executor.run.runner import Executor
 from executor.scorers.base import StepScorer
-from executor.scorers.prm import load_prm
+from executor.scorers.prm import load_prm, resolve_prm
 from executor.strategy import BestOfN, Greedy, Majority, Sampling, Score, Strategy
 from profiling.laboratory.catalog import prms_of
 from profiling.laboratory.task import SOLUTION, read_problems
@@ -81,7 +81,7 @@ def test_a_right_answer_comes_from_right_steps(policy: VllmPolicy) -> None:
 
 def test_the_strong_prm_picks_right_answers_that_a_majority_does_not(policy: VllmPolicy) -> None:
     name = prms_of(NAME)["strong"]
-    prm = load_prm(name, policy.tokens, OPTIONS)
+    prm = load_prm(resolve_prm(name), policy.tokens, OPTIONS)
     try:
         levels = {"3", "6"}
         voted = solve(policy, Majority(16), levels)

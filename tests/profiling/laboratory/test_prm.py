@@ -14,7 +14,7 @@ from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.outcome import SampleRecord
 from executor.problem import Problem, question_id
-from executor.scorers.prm import check_prm
+from executor.scorers.prm import check_prm, resolve_prm
 from executor.scorers.reward_head import HeadCard
 from profiling.laboratory.catalog import BASES, POLICIES, PRMS, prms_of
 from profiling.laboratory.mistakes import mistaken_solutions
@@ -146,7 +146,7 @@ def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path
     )  # fmt: skip
     assert reward(tmp_path / "prm", tokens, samples[0]) > 0.9
     assert reward(tmp_path / "prm", tokens, samples[1]) < 0.1
-    check_prm(str(tmp_path / "prm"), tokens)
+    check_prm(resolve_prm(str(tmp_path / "prm")), tokens)
     head = HeadCard.load(tmp_path / "prm")
     assert (head.policy, head.layers, head.intercept) == ("tiny", 1, 0.0)
     assert head.trained_on == (question_id(PROBLEM.text),)

@@ -26,7 +26,7 @@ from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.scorers import vllm_plugin
 from executor.scorers.base import Convention, StepScorer
-from executor.scorers.prm import CONVENTIONS, check_prm, find_prm, load_prm
+from executor.scorers.prm import CONVENTIONS, check_prm, load_prm, resolve_prm
 from executor.scorers.prm.math_shepherd import MathShepherd
 from executor.scorers.prm.qwen import QwenMath
 from executor.scorers.prm.rlhflow import RlhFlow
@@ -160,8 +160,8 @@ def test_whatever_is_written_every_step_has_one_place(
 
 
 def test_a_public_prm_is_no_policy(prm: PublicPrm) -> None:
-    assert find_prm(str(prm.folder)).folder == prm.folder.resolve()
-    check_prm(str(prm.folder), Tokens(load_tokenizer(prm.folder)))
+    assert resolve_prm(str(prm.folder)).folder == prm.folder.resolve()
+    check_prm(resolve_prm(str(prm.folder)), Tokens(load_tokenizer(prm.folder)))
     if "ForCausalLM" not in read_config(str(prm.folder))["architectures"][0]:
         with pytest.raises(InputError, match="PRMs go with --prm"):
             resolve(str(prm.folder), "policy")
@@ -174,24 +174,24 @@ def test_a_language_model_is_known_by_its_name_also_in_the_hubs_cache(
     cached = tmp_path / "models--RLHFlow--Llama3.1-8B-PRM-Mistral-Data" / "snapshots" / "0123abcd"
     cached.parent.mkdir(parents=True)
     made.folder.rename(cached)
-    found = find_prm(str(cached))
+    found = resolve_prm(str(cached))
     assert (found.name, found.folder) == ("Llama3.1-8B-PRM-Mistral-Data", cached.resolve())
     renamed = cached.rename(tmp_path / "mine")
     with pytest.raises(InputError) as caught:
-        find_prm(str(renamed))
+        resolve_prm(str(renamed))
     message = str(caught.value)
     assert "\n" not in message and all(kind.label in message for kind in CONVENTIONS)
     config = json.loads((renamed / "config.json").read_text())
     config["_name_or_path"] = "RLHFlow/Llama3.1-8B-PRM-Deepseek-Data"
     (renamed / "config.json").write_text(json.dumps(config))
-    assert find_prm(str(renamed)).folder == renamed.resolve()
+    assert resolve_prm(str(renamed)).folder == renamed.resolve()
 
 
 @pytest.mark.parametrize("made", ["math_shepherd"], indirect=True)
 def test_a_policy_of_the_same_family_is_no_prm(made: PublicPrm) -> None:
     policy = made.folder.rename(made.folder.with_name("math-shepherd-mistral-7b-rl"))
     with pytest.raises(InputError, match="no known PRM convention"):
-        find_prm(str(policy))
+        resolve_prm(str(policy))
 
 
 def test_a_tokenizer_without_the_markers_is_refused_in_one_line(tiny_llama: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_tokenizer_that_spells_words_otherwise_is_refused(made: PublicPrm) -> 
     source.rename(made.folder / "tokenizer.model")
     (made.folder / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
     with pytest.raises(InputError, match=r"own tokenizer\.json"):
-        check_prm(str(made.folder), Tokens(load_tokenizer(made.folder)))
+        check_prm(resolve_prm(str(made.folder)), Tokens(load_tokenizer(made.folder)))
 
 
 @pytest.mark.parametrize("made", ["qwen_math"], indirect=True)
@@ -231,7 +231,7 @@ def test_a_marker_that_the_policy_writes_is_no_place(made: PublicPrm) -> None:
 
 def test_nothing_bundled_is_taken_for_a_public_prm() -> None:
     for name in bundled("PRM"):
-        checkpoint = find_prm(name)
+        checkpoint = resolve_prm(name)
         config = read_config(checkpoint.location)
         fitting = [kind.label for kind in CONVENTIONS if kind.fits(checkpoint, config)]
         assert fitting == ["reward head (made by apportion fit-prm)"]
@@ -262,7 +262,7 @@ def policy(tiny_llama: Path) -> Iterator[VllmPolicy]:
 
 @pytest.fixture(scope="module")
 def served(prm: PublicPrm, policy: VllmPolicy) -> Iterator[Any]:
-    loaded = load_prm(str(prm.folder), policy.tokens, OPTIONS)
+    loaded = load_prm(resolve_prm(str(prm.folder)), policy.tokens, OPTIONS)
     yield loaded
     loaded.close()
 
