@@ -48,7 +48,7 @@ from planner.service.feedback.recorder import FeedbackRecorder
 from planner.service.monitoring.drift import DriftMonitor
 from profiling.difficulty.fitting import fit_difficulty
 from profiling.laboratory.catalog import prms_of
-from profiling.laboratory.task import Split
+from profiling.laboratory.task import DataSplit
 from profiling.laboratory.task import generate as stories
 from profiling.pass_rate import PassRate
 from profiling.profiles.profiler import ProblemProfile
@@ -64,7 +64,7 @@ slept: ContextVar[list[float]] = ContextVar("slept")
 
 def questions(seed: int) -> Iterator[str]:
     """Stories like those of the profile, without end."""
-    return (problem.problem for problem in stories(seed, Split.TRAIN))
+    return (problem.problem for problem in stories(seed, DataSplit.TRAIN))
 
 
 class Sleeping:

@@ -37,7 +37,7 @@ from profiling.laboratory.catalog import (
     POLICIES,
     prms_of,
 )
-from profiling.laboratory.task import LEVELS, SOLUTION, Split, generate, read_problems
+from profiling.laboratory.task import LEVELS, SOLUTION, DataSplit, generate, read_problems
 from profiling.laboratory.train import BARE_SHARE
 from profiling.pass_rate import Difficulty
 from profiling.problems.wordproblems import STEP_DELIMITER
@@ -63,7 +63,7 @@ def recurring_problems() -> dict[int, int]:
     """
     recipe = next(iter(POLICIES.values()))
     pieces = set()
-    trained = generate(recipe.seed, Split.TRAIN, bare_share=BARE_SHARE)
+    trained = generate(recipe.seed, DataSplit.TRAIN, bare_share=BARE_SHARE)
     for problem in itertools.islice(trained, recipe.steps * recipe.batch):
         steps = _steps(problem.solution)
         for start, end in itertools.combinations(range(len(steps) + 1), 2):

@@ -16,7 +16,7 @@ from planner.choice.majority_equivalent import Efficiency, efficiency, majority_
 from planner.choice.measurement_commands import commands
 from planner.choice.next_measurement import (
     PROBLEMS,
-    Measurement,
+    NextMeasurement,
     measurement_note,
     next_measurement,
 )
@@ -53,7 +53,7 @@ class Answer:
     second: RunnerUp | None
     why: Note | None
     less: Cheaper | None
-    measurement: Measurement | None
+    measurement: NextMeasurement | None
     gains: Mapping[str, Efficiency]
     published: tuple[dict[str, Any], ...] = ()
     own: bool = True
@@ -153,7 +153,7 @@ def of_choice(
     constraint: Constraint,
     compare: Compare,
     *,
-    measurement: Measurement | None = None,
+    measurement: NextMeasurement | None = None,
     gains: Mapping[str, Efficiency] | None = None,
     published: tuple[dict[str, Any], ...] = (),
     own: bool = True,

@@ -43,7 +43,7 @@ _DIGITS = 9  # removes rounding errors, so that sums of equal accuracies are equ
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class NextMeasurement:
     """The expected value of running all strategies on the same further problems.
 
     Attributes:
@@ -90,7 +90,7 @@ def next_measurement(
     *,
     draws: int = DRAWS,
     random_state: int = 0,
-) -> Measurement:
+) -> NextMeasurement:
     """Estimate the value of running every strategy on `problems` further problems.
 
     Args:
@@ -132,7 +132,7 @@ def next_measurement(
     # The present best has the same expected accuracy before and after; the difference is taken
     # within each draw, which cancels noise.
     gains = then.max(axis=1) - then[:, np.argmax(a / (a + b))]
-    return Measurement(
+    return NextMeasurement(
         tuple(estimates),
         problems,
         chance=float(np.mean(picks != 0)),
@@ -194,7 +194,7 @@ def _chances(
     return np.column_stack([np.interp(drawn, grid, exact) for drawn, exact in columns])
 
 
-def measurement_note(one: Measurement, made: Recommendation) -> Note:
+def measurement_note(one: NextMeasurement, made: Recommendation) -> Note:
     """Return the note on the value of a measurement.
 
     `planner.choice.measurement_commands.commands` gives its command lines.

@@ -44,7 +44,7 @@ DIVIDED, EQUAL = "divided", "equal"
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class BudgetSplit:
     """One total budget, and its divisions.
 
     Attributes:
@@ -59,7 +59,7 @@ class Split:
     equal: Division | None
 
 
-def splits(classes: Mapping[str, QueryClass]) -> list[Split]:
+def budget_splits(classes: Mapping[str, QueryClass]) -> list[BudgetSplit]:
     """Divide `TOTALS` totals, evenly spaced by their logarithm.
 
     They range from about the price of the cheapest strategies to that of the most accurate ones;
@@ -72,7 +72,7 @@ def splits(classes: Mapping[str, QueryClass]) -> list[Split]:
         return []
     totals = (least * (most / least) ** (i / TOTALS) for i in range(1, TOTALS + 1))
     return [
-        Split(total, divide(classes, total), equal_division(classes, total))
+        BudgetSplit(total, divide(classes, total), equal_division(classes, total))
         for total in map(_round_up, totals)
     ]
 
@@ -87,7 +87,7 @@ def section(data: ReportData) -> Section:
     """Return the section on the gain from dividing by difficulty, at a few totals."""
     unit = cost_unit([choice for found in data.found.values() for choice in found])
     classes = _classes(data, unit)
-    found = splits(classes) if len(classes) > 1 else []
+    found = budget_splits(classes) if len(classes) > 1 else []
     if not found:
         return _empty(classes)
     total = sum(data.mix[level] for level in classes)
@@ -146,7 +146,7 @@ def _right(division: Division) -> tuple[float, float, float]:
     return division.correct, max(low, 0.0), min(high, float(QUERIES))
 
 
-def _plot(found: Sequence[Split], what: str) -> Plot:
+def _plot(found: Sequence[BudgetSplit], what: str) -> Plot:
     series = []
     for name, divisions in (
         (DIVIDED, [(one.total, one.divided) for one in found]),
@@ -176,7 +176,7 @@ def _plot(found: Sequence[Split], what: str) -> Plot:
     )
 
 
-def _totals(found: Sequence[Split], what: str) -> Table:
+def _totals(found: Sequence[BudgetSplit], what: str) -> Table:
     def right(division: Division | None) -> Cell:
         if division is None:
             return Cell("does not reach", None)
@@ -184,7 +184,7 @@ def _totals(found: Sequence[Split], what: str) -> Table:
         shown = f"[{low:,.0f}, {high:,.0f}]"
         return Cell(f"{number:,.0f}", {"expected": number, "low": low, "high": high}, shown)
 
-    def more(one: Split) -> Cell:
+    def more(one: BudgetSplit) -> Cell:
         if one.equal is None:
             return Cell("-", None)
         number, (low, high) = difference(one.divided, one.equal)
@@ -208,7 +208,7 @@ def _totals(found: Sequence[Split], what: str) -> Table:
     )  # fmt: skip
 
 
-def _parts(found: Sequence[Split]) -> Table:
+def _parts(found: Sequence[BudgetSplit]) -> Table:
     """Return a table of the strategy and the budget of each difficulty."""
     rows = [
         Row(

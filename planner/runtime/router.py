@@ -39,7 +39,7 @@ from profiling.difficulty.probes import Probes, text_features
 LONG_TEXT = 4_000
 
 # Is called with the stage, the decision if there is one, and the tokens generated so far.
-Progress = Callable[[str, Decision | None, int], None]
+RouteProgress = Callable[[str, Decision | None, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ async def route(
     plan: CompiledPlan,
     problem: Problem,
     ask: Ask = Ask(),
-    progress: Progress = lambda stage, decision, tokens: None,
+    progress: RouteProgress = lambda stage, decision, tokens: None,
 ) -> Routed:
     """Answer a problem as the plan says, under its own constraint if it has one.
 
@@ -146,7 +146,7 @@ class _Routing:
         compiled: CompiledPlan,
         problem: Problem,
         ask: Ask,
-        progress: Progress,
+        progress: RouteProgress,
         started: float,
         features: Floats | None,
     ) -> None:

@@ -20,7 +20,7 @@ from executor.errors import InputError
 from executor.models.templates import PromptTemplate, load_template
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
-from executor.run.runner import Executor, Models, Solver, run_problems
+from executor.run.runner import Executor, Models, Progress, Solver, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
 from planner.runtime import model_ref
@@ -29,8 +29,6 @@ from planner.runtime.loaded_models import LoadedModels
 from planner.runtime.model_ref import ModelRef, Role, check_fit, check_plan_prm, template_of
 from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
-
-Progress = Callable[[int], None]
 
 
 class Session:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from profiling.laboratory.task import (
     Chain,
-    Split,
+    DataSplit,
     bare,
     draw_chains,
     step_text,
@@ -76,7 +76,7 @@ def mistaken_solutions(
 ) -> Iterator[tuple[WordProblem, list[SaidStep]]]:
     """Training problems without end, levels in turn, and a solution of each with mistakes."""
     rng = random.Random(f"{seed} mistakes")
-    for level, chain in draw_chains(rng, Split.TRAIN):
+    for level, chain in draw_chains(rng, DataSplit.TRAIN):
         told = bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
         yield told, mistaken(rng, chain)
 

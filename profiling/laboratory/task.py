@@ -39,7 +39,7 @@ SOLUTION = "solution"  # where the `meta` of a problem says how it is solved
 _TRIES = 4_000  # draws after which a level is taken to be exhausted
 
 
-class Split(StrEnum):
+class DataSplit(StrEnum):
     """What a problem may be used for; its chain decides, once and for all."""
 
     TRAIN = "train"
@@ -150,15 +150,15 @@ def _draw_step(rng: random.Random, level: Level, value: int) -> Calculation:
             return Calculation(value, "/", rng.choice(divisors))
 
 
-def split_of(chain: Chain) -> Split:
+def split_of(chain: Chain) -> DataSplit:
     """Where a chain belongs: one in ten to profile, one in ten held out, the rest to training."""
     told = " ".join(f"{step.left}{step.operator}{step.right}" for step in chain)
     match hashlib.sha256(told.encode()).digest()[0] % 10:
         case 0:
-            return Split.PROFILE
+            return DataSplit.PROFILE
         case 1:
-            return Split.HELDOUT
-    return Split.TRAIN
+            return DataSplit.HELDOUT
+    return DataSplit.TRAIN
 
 
 def tell(rng: random.Random, chain: Chain, level: int) -> WordProblem:
@@ -197,7 +197,7 @@ def solution_of(chain: Chain) -> str:
 
 
 def generate(
-    seed: int, split: Split, levels: Sequence[int] = tuple(LEVELS), *, bare_share: float = 0.0
+    seed: int, split: DataSplit, levels: Sequence[int] = tuple(LEVELS), *, bare_share: float = 0.0
 ) -> Iterator[WordProblem]:
     """Problems of a split without end; levels take turns. Questions may repeat in the long run.
 
@@ -216,7 +216,7 @@ def generate(
 
 
 def draw_chains(
-    rng: random.Random, split: Split, levels: Sequence[int] = tuple(LEVELS)
+    rng: random.Random, split: DataSplit, levels: Sequence[int] = tuple(LEVELS)
 ) -> Iterator[tuple[int, Chain]]:
     """Chains of a split without end, each with its level; levels take turns.
 
@@ -233,7 +233,7 @@ def draw_chains(
             yield level, chain
 
 
-def distinct(n: int, seed: int, split: Split) -> list[WordProblem]:
+def distinct(n: int, seed: int, split: DataSplit) -> list[WordProblem]:
     """`n` problems of a split with different chains, the levels in turn.
 
     Raises:
@@ -304,7 +304,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--problems", type=int, default=PROBLEMS_PER_FILE, help="a file")
-    parser.add_argument("--splits", nargs="+", type=Split, default=list(Split), metavar="SPLIT")
+    parser.add_argument(
+        "--splits", nargs="+", type=DataSplit, default=list(DataSplit), metavar="SPLIT"
+    )
     parser.add_argument("--out", type=Path, default=Path("data/problems/laboratory"))
     options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)

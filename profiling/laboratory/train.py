@@ -17,7 +17,7 @@ from typing import Any
 
 from executor.files import written_whole
 from executor.models.templates import TEMPLATE_FILE, PromptTemplate
-from profiling.laboratory.task import Split, generate
+from profiling.laboratory.task import DataSplit, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.problems.wordproblems import WordProblem
 
@@ -91,7 +91,7 @@ def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> 
     tokenizer = make_tokenizer()
     model = make_model(recipe, len(tokenizer))
     chunks = solution_rows(
-        generate(recipe.seed, Split.TRAIN, bare_share=BARE_SHARE),
+        generate(recipe.seed, DataSplit.TRAIN, bare_share=BARE_SHARE),
         tokenizer,
         recipe.batch * BATCHES_A_CHUNK,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,9 @@ from executor.models.tokens import Tokens
 from executor.outcome import SampleRecord
 from executor.policies.base import Policy
 from executor.problem import Problem, question_id
+from executor.run.runner import Progress
 from executor.scorers.reward_head import HeadCard
 from profiling.scorers.rewards import RewardStatistics, reward_statistics
-
-Progress = Callable[[int], None]
 
 _FOLDS = 5
 _LARGEST_GAP = 0.25  # logits; bfloat16 alone costs a few hundredths

@@ -21,7 +21,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.next_measurement import (
     DRAWS,
-    Measurement,
+    NextMeasurement,
     drawn_together,
     measurement_note,
     next_measurement,
@@ -73,7 +73,7 @@ def measured(
     table: Sequence[Sequence[float]] = (),
     constraint: Constraint = NO_LIMIT,
     problems: int = 5,
-) -> Measurement:
+) -> NextMeasurement:
     made = choose("all", found, constraint)
     rows = rows_of(table) if table else rows_of([[0.0]]).iloc[:0]
     return next_measurement(made, found, constraint, rows, problems)

@@ -10,7 +10,7 @@ import pytest
 from planner.costs.cost import Cost
 from planner.report import report
 from planner.report.plain import to_dict
-from planner.report.workload import QUERIES, TOTALS, splits
+from planner.report.workload import QUERIES, TOTALS, budget_splits
 from planner.workloads.allocation import Option, QueryClass
 from tests.helpers.report_sample import data
 
@@ -37,7 +37,7 @@ def test_totals_rise_to_what_the_most_accurate_strategies_take() -> None:
         "easy": _class(50, (1.0, 0.8), (10.0, 0.9)),
         "hard": _class(50, (1.0, 0.1), (30.0, 0.4), (40.0, 0.3)),
     }
-    found = splits(classes)
+    found = budget_splits(classes)
     assert len(found) == TOTALS
     assert all(one.total < other.total for one, other in pairwise(found))
     assert found[0].total > 100
@@ -50,12 +50,15 @@ def test_totals_rise_to_what_the_most_accurate_strategies_take() -> None:
 
 
 def test_where_the_cheapest_is_best_there_is_nothing_to_divide() -> None:
-    assert splits({"easy": _class(5, (1.0, 0.9), (2.0, 0.8)), "hard": _class(5, (1.0, 0.2))}) == []
+    assert (
+        budget_splits({"easy": _class(5, (1.0, 0.9), (2.0, 0.8)), "hard": _class(5, (1.0, 0.2))})
+        == []
+    )
 
 
 def test_where_an_equal_share_does_not_reach_nothing_is_compared() -> None:
     classes = {"easy": _class(90, (1.0, 0.8), (2.0, 0.9)), "hard": _class(10, (50.0, 0.1))}
-    assert [one.equal for one in splits(classes)] == [None] * TOTALS
+    assert [one.equal for one in budget_splits(classes)] == [None] * TOTALS
 
 
 def test_queries_and_prices_of_the_parts_add_up(made: Any) -> None:

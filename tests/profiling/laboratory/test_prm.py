@@ -27,7 +27,7 @@ from profiling.laboratory.prm import (
     train_prm,
     train_verifier,
 )
-from profiling.laboratory.task import SOLUTION, Split, generate
+from profiling.laboratory.task import SOLUTION, DataSplit, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import BARE_SHARE, IGNORED
 from profiling.problems.wordproblems import STEP_DELIMITER
@@ -83,7 +83,7 @@ def test_a_label_stands_at_every_token_of_the_response() -> None:
 def test_labels_where_steps_end_are_what_the_exact_checker_says(
     seed: int, data: st.DataObject
 ) -> None:
-    asked = next(generate(seed, Split.TRAIN))
+    asked = next(generate(seed, DataSplit.TRAIN))
     problem = Problem(asked.id, asked.problem, asked.answer, {SOLUTION: asked.solution})
     steps = asked.solution.split(STEP_DELIMITER)
     place = data.draw(st.integers(0, len(steps) - 1))

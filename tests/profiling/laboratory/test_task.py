@@ -17,7 +17,7 @@ from profiling.laboratory.task import (
     LEVELS,
     SOLUTION,
     Chain,
-    Split,
+    DataSplit,
     bare,
     distinct,
     draw_chain,
@@ -111,7 +111,7 @@ def test_steps_after_the_answer_and_an_unmarked_answer_are_wrong() -> None:
 def test_the_same_chain_is_in_one_split_however_it_is_told(seed: int, level: int) -> None:
     chain = chain_of(seed, level)
     assert split_of(chain) is split_of(chain_of(seed, level))
-    for split in Split:
+    for split in DataSplit:
         problems = itertools.islice(generate(seed, split, bare_share=0.5), 8)
         for problem in problems:
             numbers = [tuple(re.findall(r"\d+|[-+*/]", p)[:3]) for p in _paragraphs(problem)]
@@ -131,22 +131,22 @@ def _chain(problem: WordProblem) -> Chain:
 
 
 def test_levels_take_turns_and_unknown_ones_are_refused() -> None:
-    drawn = [p.level for p in itertools.islice(generate(3, Split.TRAIN, [2, 5]), 6)]
+    drawn = [p.level for p in itertools.islice(generate(3, DataSplit.TRAIN, [2, 5]), 6)]
     assert drawn == [2, 5, 2, 5, 2, 5]
     with pytest.raises(ValueError, match="levels"):
-        next(generate(3, Split.TRAIN, [9]))
+        next(generate(3, DataSplit.TRAIN, [9]))
 
 
 def test_the_files_are_made_again_byte_for_byte(tmp_path: Path) -> None:
     main(["--out", str(tmp_path)])
-    for split in Split:
+    for split in DataSplit:
         name = f"{split}.jsonl"
         assert (tmp_path / name).read_bytes() == (FILES / name).read_bytes(), name
 
 
 def test_the_files_are_disjoint_and_even_over_the_levels() -> None:
     chains: set[str] = set()
-    for split in Split:
+    for split in DataSplit:
         problems = read_problems(FILES / f"{split}.jsonl")
         solutions = {problem.meta[SOLUTION] for problem in problems}
         assert len(solutions) == len(problems) == 400
@@ -199,10 +199,10 @@ def test_numbers_are_pairs_of_digits_from_the_right(text: str, pieces: list[str]
 
 
 def test_distinct_problems_do_not_depend_on_how_many_are_asked_for() -> None:
-    assert distinct(24, 5, Split.HELDOUT)[:10] == distinct(10, 5, Split.HELDOUT)
+    assert distinct(24, 5, DataSplit.HELDOUT)[:10] == distinct(10, 5, DataSplit.HELDOUT)
 
 
 def test_a_level_that_runs_out_of_chains_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("profiling.laboratory.task._TRIES", 500)
     with pytest.raises(ValueError, match=r"level 1 has no more than .* different ones there"):
-        distinct(1000, 5, Split.HELDOUT)
+        distinct(1000, 5, DataSplit.HELDOUT)

@@ -12,7 +12,7 @@ import pytest
 
 from executor.models.templates import PromptTemplate, template_for
 from profiling.laboratory.catalog import POLICIES, PRMS
-from profiling.laboratory.task import Split, distinct, generate
+from profiling.laboratory.task import DataSplit, distinct, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import (
     IGNORED,
@@ -38,7 +38,7 @@ def test_a_training_says_what_it_took(trained: Path) -> None:
 
 def test_only_solutions_and_their_end_are_learnt() -> None:
     tokenizer = make_tokenizer()
-    problems = distinct(6, 0, Split.TRAIN)
+    problems = distinct(6, 0, DataSplit.TRAIN)
     for problem, (ids, labels) in zip(
         problems, next(solution_rows(iter(problems), tokenizer, 6)), strict=True
     ):
@@ -93,7 +93,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 
 
 def test_the_same_seed_draws_the_same_problems() -> None:
-    one, other = (itertools.islice(generate(7, Split.TRAIN), 20) for _ in range(2))
+    one, other = (itertools.islice(generate(7, DataSplit.TRAIN), 20) for _ in range(2))
     assert list(one) == list(other)
 
 
