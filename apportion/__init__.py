@@ -53,31 +53,44 @@ if TYPE_CHECKING:
     from planner.plans.serialization import save_plan as save_plan
     from planner.runtime.reporter import Reporter as Reporter
     from planner.runtime.settings import SessionSettings as SessionSettings
+    from planner.service.answering.answerer import QueryResult as QueryResult
     from planner.service.http.settings import ServiceSettings as ServiceSettings
     from planner.service.serving import serve as serve
     from planner.usecases.budget import budget as budget
+    from planner.usecases.evaluate import Evaluation as Evaluation
     from planner.usecases.evaluate import evaluate as evaluate
+    from planner.usecases.fit import FittedModel as FittedModel
     from planner.usecases.fit import fit as fit
+    from planner.usecases.fit_prm import TrainedPrm as TrainedPrm
     from planner.usecases.fit_prm import fit_prm as fit_prm
+    from planner.usecases.import_runs import ImportedRuns as ImportedRuns
     from planner.usecases.import_runs import import_runs as import_runs
+    from planner.usecases.measure import Measurement as Measurement
     from planner.usecases.measure import measure as measure
     from planner.usecases.plan import PlanResult as PlanResult
     from planner.usecases.plan import plan as plan
     from planner.usecases.problem_files import ProblemFiles as ProblemFiles
+    from planner.usecases.profile import Profile as Profile
     from planner.usecases.profile import profile as profile
     from planner.usecases.recommend import recommend as recommend
+    from planner.usecases.replay import Replay as Replay
     from planner.usecases.replay import replay as replay
+    from planner.usecases.report import WrittenReport as WrittenReport
     from planner.usecases.report import report as report
+    from planner.usecases.run import Answers as Answers
     from planner.usecases.run import run as run
+    from planner.workloads.budget_report import BudgetReport as BudgetReport
     from planner.workloads.budget_report import Total as Total
     from profiling.pass_rate import Difficulty as Difficulty
 
 __all__ = [
     "AdaptiveMajority",
     "Answer",
+    "Answers",
     "Apportion",
     "BeamSearch",
     "BestOfN",
+    "BudgetReport",
     "Constraint",
     "Difficulty",
     "Draw",
@@ -85,11 +98,15 @@ __all__ = [
     "Dvts",
     "EngineError",
     "EngineOptions",
+    "Evaluation",
+    "FittedModel",
     "Grader",
     "Greedy",
+    "ImportedRuns",
     "InputError",
     "Ledger",
     "Majority",
+    "Measurement",
     "Note",
     "NoteCode",
     "ParticleFilter",
@@ -99,7 +116,10 @@ __all__ = [
     "Pricing",
     "Problem",
     "ProblemFiles",
+    "Profile",
+    "QueryResult",
     "Recommendation",
+    "Replay",
     "Reporter",
     "Sampling",
     "Scorer",
@@ -109,6 +129,8 @@ __all__ = [
     "Strategy",
     "StrategyEstimate",
     "Total",
+    "TrainedPrm",
+    "WrittenReport",
     "budget",
     "evaluate",
     "fit",
@@ -143,6 +165,18 @@ _HOMES = {
     "report": "planner.usecases.report",
     "serve": "planner.service.serving",
     "Apportion": "planner.api",
+    # What they return
+    "Answers": "planner.usecases.run",
+    "BudgetReport": "planner.workloads.budget_report",
+    "Evaluation": "planner.usecases.evaluate",
+    "FittedModel": "planner.usecases.fit",
+    "ImportedRuns": "planner.usecases.import_runs",
+    "Measurement": "planner.usecases.measure",
+    "Profile": "planner.usecases.profile",
+    "QueryResult": "planner.service.answering.answerer",
+    "Replay": "planner.usecases.replay",
+    "TrainedPrm": "planner.usecases.fit_prm",
+    "WrittenReport": "planner.usecases.report",
     # Values
     "SessionSettings": "planner.runtime.settings",
     "Sampling": "executor.strategy",

@@ -6,6 +6,7 @@ import ast
 import doctest
 import inspect
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,8 @@ import apportion
 from executor.json_values import finite
 from planner.runtime.reporter import SilentReporter
 
-RECORDED = Path(__file__).parents[1] / "data" / "before_move"
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "tests" / "data" / "before_move"
 USE_CASES = ("recommend", "plan", "budget", "evaluate", "replay", "report")
 HEAVY = {
     "fastapi", "httpx", "jinja2", "math_verify", "matplotlib", "numpy", "optuna", "pandas",
@@ -83,6 +85,11 @@ def test_type_checkers_find_a_name_at_the_place_it_is_imported_from() -> None:
         for alias in node.names
     }  # fmt: skip
     assert homes == apportion._HOMES
+
+
+def test_the_reference_page_has_every_name_and_no_other() -> None:
+    page = (ROOT / "docs" / "reference" / "apportion.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^::: apportion\.(\w+)$", page, re.MULTILINE)) == dir(apportion)
 
 
 def modules_after(*command: str) -> set[str]:
