@@ -1,0 +1,113 @@
+"""Models of a session: loaded once, let go when lost, sizes kept. The engines are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.errors import InputError
+from executor.files import data_folder
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
+from executor.policies.vllm import VllmPolicy
+from executor.store.store import Store
+from planner.costs import measured
+from planner.runtime import loaded_models
+from planner.runtime.loaded_models import LoadedModels
+from planner.runtime.model_ref import find_policy, find_prm
+from planner.runtime.reporter import SilentReporter
+from planner.runtime.settings import SessionSettings
+
+POLICY, PRM = find_policy("lab-0.4m"), find_prm("lab-0.4m-prm")
+TEMPLATE = PromptTemplate()
+
+
+class Heard(SilentReporter):
+    """Keeps what the user would see while a model loads."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+
+    def status(self, label: str) -> AbstractContextManager[None]:
+        self.labels.append(label)
+        return nullcontext()
+
+
+class Policy(SimulatedPolicy):
+    template = TEMPLATE
+    lost = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Prm(SimulatedPrm):
+    lost = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def reporter() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def models(store: Store, reporter: Heard, monkeypatch: pytest.MonkeyPatch) -> LoadedModels:
+    """Loads simulated models in place of engines."""
+    monkeypatch.setattr(VllmPolicy, "load", lambda *_: Policy(0.5))
+    monkeypatch.setattr(loaded_models, "load_prm", lambda *_: Prm(0.9))
+    return LoadedModels(SessionSettings(), store, reporter)
+
+
+def test_each_model_loads_once(models: LoadedModels, reporter: Heard) -> None:
+    policy: Any = models.policy(POLICY, TEMPLATE, with_prm=True)
+    prm = models.prm(PRM, policy)
+    assert models.policy(POLICY, TEMPLATE) is policy and models.prm(PRM, policy) is prm
+    assert reporter.labels == ["loading policy lab-0.4m", "loading PRM lab-0.4m-prm"]
+    assert models.policy_named(policy.name) is policy and models.prm_named(prm.name) is prm
+    assert models.prm_named(None) is None
+
+
+def test_another_template_needs_another_session(models: LoadedModels) -> None:
+    models.policy(POLICY, TEMPLATE)
+    with pytest.raises(InputError, match="loaded with another template"):
+        models.policy(POLICY, PromptTemplate(system="Be brief."))
+
+
+def test_a_lost_model_loads_again(models: LoadedModels) -> None:
+    policy: Any = models.policy(POLICY, TEMPLATE)
+    prm: Any = models.prm(PRM, policy)
+    models.release_lost()
+    assert models.policy(POLICY, TEMPLATE) is policy  # nothing was lost
+    policy.lost = prm.lost = True
+    models.release_lost()
+    assert policy.closed and prm.closed
+    another: Any = models.policy(POLICY, TEMPLATE)
+    assert another is not policy and models.prm(PRM, another) is not prm
+
+
+def test_steps_that_no_prm_could_judge_are_counted_at_the_end(models: LoadedModels) -> None:
+    policy: Any = models.policy(POLICY, TEMPLATE)
+    prm: Any = models.prm(PRM, policy)
+    prm.unjudged = 3
+    assert models.close() == {prm.name: 3}
+    assert policy.closed and prm.closed
+
+
+def test_the_sizes_of_loaded_models_are_kept(models: LoadedModels, store: Store) -> None:
+    models.policy(POLICY, TEMPLATE)
+    size = measured.size(store, POLICY.name)
+    weights = (data_folder() / "models" / "lab-0.4m" / "model.safetensors").stat().st_size
+    assert size is not None and weights / 5 < size < weights
