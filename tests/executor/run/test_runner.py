@@ -31,6 +31,7 @@ from executor.strategy import (
     Strategy,
     key,
 )
+from executor.testing import virtual_time
 
 PROBLEMS = simulated_problems(12)
 SPEC = RunSpec("measure", "simulated-policy", None, {"seed": 0})
@@ -105,9 +106,15 @@ def test_no_more_problems_are_in_flight_than_allowed(store: Store, concurrency: 
 
 
 def test_problems_run_beside_each_other(store: Store) -> None:
-    started = time.perf_counter()
-    run(Solver(seconds=0.2), store)
-    assert time.perf_counter() - started < 0.2 * len(PROBLEMS) / 3
+    solver = Solver(seconds=0.2)
+
+    async def timed() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await run_problems(PROBLEMS, solver, store, SPEC)
+        return loop.time() - began
+
+    assert virtual_time.run(timed()) == pytest.approx(0.2)
 
 
 def test_progress_adds_up_to_all_problems_and_begins_with_those_found(store: Store) -> None:

@@ -13,6 +13,7 @@ from executor.search import aggregate, sample
 from executor.strategy import (
     Score,
 )
+from executor.testing import virtual_time
 from executor.testing.watched import WatchedPrm, context_of
 
 
@@ -32,7 +33,7 @@ def test_a_score_is_asked_for_again_where_whoever_asked_first_was_cancelled() ->
         assert await context.score([response.steps]) == [rewards]
         assert prm.calls == 2
 
-    asyncio.run(race())
+    virtual_time.run(race())
 
 
 @pytest.mark.parametrize("shared", [0, 1, 2])

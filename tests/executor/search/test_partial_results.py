@@ -15,6 +15,7 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated
 from executor.search import Context, Response, State, search
 from executor.search.partial_results import PartialResults
 from executor.strategy import BestOfN, Dvts, Majority, Sampling, Strategy
+from executor.testing import virtual_time
 
 [PROBLEM] = simulated_problems(1)
 
@@ -29,7 +30,7 @@ def cut(strategy: Strategy, seconds: float, latency: float) -> tuple[Context, Pa
             async with asyncio.timeout(seconds):
                 await search(strategy, context)
 
-    asyncio.run(run())
+    virtual_time.run(run())
     return context, so_far
 
 

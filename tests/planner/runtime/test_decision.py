@@ -201,9 +201,9 @@ def test_a_whole_decision_takes_less_than_a_millisecond() -> None:
     decide_probing(plan, "a b", FREE, scored=False)
     seconds = []
     for number in range(200):
-        started = time.perf_counter()
+        started = time.thread_time()
         constraint = Constraint(budget=1 + number % 60)
         found = decide_probing(plan, f"a b {number}", constraint, scored=False)
         decide(plan, found, by_text(plan.plan, "a b"), constraint, drawn=0, scored=False)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.thread_time() - started)
     assert np.median(seconds) < 0.001
