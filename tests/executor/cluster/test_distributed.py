@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 
 from executor.answers.grader import MathGrader
 from executor.cluster import distributed
@@ -34,8 +33,6 @@ from executor.strategy import BeamSearch, BestOfN, Sampling
 
 PROBLEMS = simulated_problems(24)
 SPEC = RunSpec("measure", "simulated-policy", "simulated-prm", {"seed": 0})
-# Workers cannot import a test module: what they get of it comes along.
-ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def build(faults: range = range(0)) -> Executor:
@@ -46,6 +43,10 @@ def build(faults: range = range(0)) -> Executor:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two workers of one core each; room for two more besides them, whatever this machine has."""
+    import ray  # takes a second, which a run without these tests need not wait for
+
+    # Workers cannot import a test module: what they get of it comes along.
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     ray.init(
         address="local",
         num_cpus=4,
