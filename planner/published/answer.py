@@ -290,7 +290,7 @@ def _basis(
 
 
 def _sources(policy: str, benchmark: str) -> list[Note]:
-    found = tuple(figures.contradictions(policy, benchmark))
+    found = figures.contradictions(policy, benchmark)
     if not found:
         return []
     return [

@@ -139,7 +139,8 @@ class Contradiction:
     chance: float | None = None
 
 
-def contradictions(policy: str, benchmark: str) -> list[Contradiction]:
+@cache
+def contradictions(policy: str, benchmark: str) -> tuple[Contradiction, ...]:
     """Return the figures of a policy on a benchmark that disagree, by cell.
 
     Studies are independent samples: they disagree if their figures differ by more than sampling
@@ -173,7 +174,7 @@ def contradictions(policy: str, benchmark: str) -> list[Contradiction]:
             )
             if chance < _SURPRISING:
                 contrary.append(Contradiction(name, prm, None, _each(studies), chance))
-    return contrary
+    return tuple(contrary)
 
 
 def heterogeneity(accuracy: Floats, trials: Floats, error: Floats) -> float:

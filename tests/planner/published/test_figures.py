@@ -142,14 +142,14 @@ def test_contradictions_are_told(policy: str, study: str | None, printed: set[An
 
 def test_figures_that_agree_are_no_contradiction() -> None:
     """Printed twice alike, or read to a tenth of a point."""
-    assert figures.contradictions("Qwen2.5-72B-Instruct", "MATH-500") == []
+    assert figures.contradictions("Qwen2.5-72B-Instruct", "MATH-500") == ()
     found = figures.contradictions("Qwen2.5-7B-Instruct", "MATH-500")
     assert not any(one.cell == "greedy" for one in found)
 
 
 def test_studies_that_differ_by_no_more_than_sampling_are_no_contradiction() -> None:
     """0.246 and 0.229 of 500 problems: half of the time chance alone makes more of it."""
-    assert figures.contradictions("Llama-3.2-1B-Instruct", "MATH-500") == []
+    assert figures.contradictions("Llama-3.2-1B-Instruct", "MATH-500") == ()
     two = np.array([0.246, 0.229]), np.array([500.0, 500.0]), np.zeros(2)
     assert figures.heterogeneity(*two) > 0.5
 
