@@ -222,7 +222,7 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "workload of unknown difficulty": (
         lambda p: ["budget", "--workload", _mix(p, "tricky = 3"), "--plan", _plan(p)],
-        "difficulty 'tricky': must be one of easy, medium, hard",
+        "difficulty is 'tricky'; expected one of easy, medium, hard",
     ),
     "two totals": (
         lambda p: [
