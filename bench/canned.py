@@ -1,7 +1,7 @@
-"""Models that have everything ready, for benches of what is beside them.
+"""Models with ready responses, for benches of the code around a model.
 
-Responses and rewards were made before, a few hundred of them, and come back as they are. Generating
-is sleeping: it ends by a timer of the kernel's that the loop hears of as it does of an engine's
+A few hundred responses and rewards were made before and come back unchanged. Generating is
+sleeping: a timer of the kernel ends it, and the event loop hears of that as it hears of an engine's
 answer (Linux only).
 """
 

@@ -1,7 +1,7 @@
-"""Model cards of the laboratory, written from the matrix beside the weights by `bench/paper.py`.
+"""Model cards of the laboratory; `bench/paper.py` writes them from the matrix beside the weights.
 
-By itself, `python bench/cards.py FOLDER` keeps how the models that PRMs start from were trained:
-they do not ship, what the cards say of them does.
+`python bench/cards.py FOLDER` alone records how the models that PRMs start from were trained. These
+models do not ship, but the cards describe them.
 """
 
 from __future__ import annotations

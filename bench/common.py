@@ -1,4 +1,4 @@
-"""What the benches share: running a command of this project and reading its JSON document."""
+"""Helpers of all benches: run a command of this project and read its JSON document."""
 
 from __future__ import annotations
 

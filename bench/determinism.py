@@ -1,9 +1,9 @@
 """Do equal seeds give equal samples? Shares of responses that are equal, token by token.
 
 Every strategy answers the same problems with the laboratory's `lab-0.4m` and its PRM, each time on
-engines just started: one problem at a time, twice; several at once, twice; and once more on engines
-that have answered these problems before. Seeds, prompts and settings are the same throughout, so
-that what differs is the arithmetic of whatever shares a batch.
+engines that have just started: twice with one problem at a time, twice with several at once, and
+once more on engines that have answered these problems before. Seeds, prompts and settings are
+always the same, so only the arithmetic of the sequences that share a batch can differ.
 """
 
 from __future__ import annotations

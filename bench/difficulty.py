@@ -1,10 +1,11 @@
-"""What is known of a question's difficulty without its answer, from 0 to 16 probe samples?
+"""How well can 0 to 16 probe samples tell a question's difficulty, without its answer?
 
-The difficulty estimator on the laboratory's recorded pools (256 samples a problem), with the strong
-PRM's rewards and without any, fitted and calibrated on four fifths of the problems and judged on
-the last one, five times. Beside the coverage found there, `coverage_told` is what the heads say of
-themselves from their own problems, as plans print it. Pass@1 is a posterior, so all figures are
-expectations over it; `best` is the log loss of telling that posterior itself.
+The bench runs the difficulty estimator on the laboratory's recorded pools (256 samples per
+problem), with the strong PRM's rewards and without. It is fitted and calibrated on four fifths of
+the problems and judged on the last fifth, five times. Beside the coverage measured there,
+`coverage_told` is the coverage that the heads report from their own problems, as plans print it.
+Pass@1 is known only as a posterior, so all figures are expectations over it; `best` is the log loss
+of predicting that posterior itself.
 """
 
 from __future__ import annotations

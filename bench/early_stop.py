@@ -1,7 +1,7 @@
-"""What does leaving undrawn what cannot change a vote's answer save, and is the answer the same?
+"""What do votes save by leaving out draws that cannot change the answer? Is the answer the same?
 
-Majority at N samples of the laboratory's policy on its profile problems, on real vLLM, with and
-without early stopping; by difficulty, as the policy's own recorded pools tell it.
+The laboratory's policy answers its profile problems by majority at N samples, on real vLLM, with
+and without early stopping. Figures are by difficulty, which the policy's own recorded pools give.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """lm-evaluation-harness, as it is published, against `apportion serve` with real models.
 
-The harness gets an environment of its own (uv, a minute; `--lm-eval` names one that there is), the
-server is the command of this project with a plan of what is recorded of the policy, or `--plan`.
-Both of the harness's OpenAI models are run, on held-out problems of the laboratory: chat, and
-completions, once as texts and once as token ids. Printed are the accuracies that the harness itself
-finds (95 %, Jeffreys), and what strategies its requests got by the server's log.
+The harness gets its own environment (by uv, in a minute), or `--lm-eval` names an existing one. The
+server is this project's command, with a plan from the recorded evidence on the policy or with
+`--plan`. Both OpenAI models of the harness run on held-out problems of the laboratory: chat, and
+completions, once as texts and once as token ids. The bench prints the accuracies that the harness
+itself computes (95 %, Jeffreys), and the strategies that its requests got according to the server's
+log.
 
-A completion is not put into the policy's chat template by the harness: the server does that.
+The harness does not put a completion into the policy's chat template; the server does.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Makes the laboratory again from nothing: policies, PRMs, and the whole matrix.
 
-`python bench/laboratory.py` runs every job that has not been done, one a core, each pinned to its
-own (two vLLM processes that share cores starve each other). All work goes through the commands
-anyone may type; a stopped job goes on where it was. Models that ship and were made by the recipes
-of `profiling/laboratory/catalog.py` count as made; `--from-nothing` makes them too. At the end
-`data/models` and `data/measured` hold the results, `--work` the stores and the logs;
+`python bench/laboratory.py` runs every job that is not done yet, one per core. Each job is pinned
+to its own core, because two vLLM processes that share cores starve each other. All work uses the
+public commands, and a stopped job continues. Models that ship and were made by the recipes of
+`profiling/laboratory/catalog.py` count as made; `--from-nothing` makes them too. At the end,
+`data/models` and `data/measured` hold the results, and `--work` holds the stores and the logs;
 `bench/paper.py`, the last job, reads them.
 """
 

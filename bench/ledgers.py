@@ -1,11 +1,11 @@
-"""Do the ledgers agree with vLLM's own counters, to the token? Cancelled problems included.
+"""Do the ledgers agree with vLLM's own counters to the token, cancelled problems included?
 
-Two parts. With the laboratory's `lab-0.4m` and its PRM, every strategy at N = 8 answers 40 problems
-whole, and then again with half of them cancelled at random times (some end before). With
-SmolLM2-135M, `apportion run` answers 30 problems of MAWPS singleop and 10 of GSM8K where they lie
-beside this repository, else problems of this project, with every strategy at N = 4; this needs a
-reward head, which `apportion demo --policy smollm2-135m --out demo-words` leaves, and is left out
-where there is none.
+The bench has two parts. In the first, with the laboratory's `lab-0.4m` and its PRM, every strategy
+at N = 8 answers 40 problems completely, then again with half of them cancelled at random times
+(some finish before). In the second, with SmolLM2-135M, `apportion run` answers 30 problems of MAWPS
+singleop and 10 of GSM8K with every strategy at N = 4; if these files do not lie beside this
+repository, problems of this project take their place. The second part needs the reward head that
+`apportion demo --policy smollm2-135m --out demo-words` leaves; without it, this part is skipped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What benches of the running service share: the command as a process, and a lean client of it.
+"""Helpers of benches of the running service: the command as a process, and a lean client.
 
-The client writes and reads HTTP/1.1 itself: it computes on the cores that the engines compute on,
-and the official client takes some milliseconds a request.
+The client writes and reads HTTP/1.1 itself, because it uses the same cores as the engines, and the
+official client takes some milliseconds per request.
 """
 
 from __future__ import annotations

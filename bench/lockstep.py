@@ -1,9 +1,9 @@
-"""A lockstep loop as public implementations have it, for `bench/throughput.py` to compare with.
+"""A lockstep loop as in public implementations, for `bench/throughput.py` to compare with.
 
-A step of every beam is written; when the last has ended, every solution so far is scored from its
-beginning; when the last score is there, beams are selected, and so on. Problems in one batch go
-through the rounds together. Prompts, seeds, selection and votes are the executor's, so that both
-write the same tokens and give the same answers; what differs is the waiting and the scoring.
+The loop writes one step of every beam. When the last step has ended, it scores every solution so
+far from its beginning; when the last score has arrived, it selects beams, and so on. The problems
+of a batch go through the rounds together. Prompts, seeds, selection and votes are the executor's,
+so both write the same tokens and give the same answers; only the waiting and the scoring differ.
 """
 
 from __future__ import annotations

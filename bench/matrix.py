@@ -1,7 +1,7 @@
-"""The laboratory's matrix as its page and its model cards read it from `data/measured`.
+"""The laboratory's matrix in `data/measured`, as its page and its model cards read it.
 
-Accuracies stand beside 95 % intervals. Where a strategy is chosen, it is chosen on one half of the
-problems and judged on the other, both ways.
+Accuracies have 95 % intervals. A strategy is chosen on one half of the problems and judged on the
+other, both ways.
 """
 
 from __future__ import annotations

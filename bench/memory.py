@@ -1,8 +1,8 @@
-"""Does a run's memory grow with its problems, or only with how many are in flight?
+"""Does a run's memory grow with its problems, or only with the problems in flight?
 
-The simulated policy and PRM (no model, so that what is seen is the executor's own) solve few and
-many problems at N = 64, each run in a process of its own, through the same runner and store as real
-ones. The figure is the ratio of their peak resident memories.
+The simulated policy and PRM solve few and many problems at N = 64, each run in a process of its
+own, through the same runner and store as real ones. No model runs, so the memory is the executor's
+own. The figure is the ratio of the peak resident memories.
 """
 
 from __future__ import annotations

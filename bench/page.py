@@ -1,7 +1,8 @@
-"""How long people wait for the page: every move of the slider, over HTTP, evidence read before.
+"""How long people wait for the page at every move of the slider, over HTTP.
 
-A server with the page alone on this machine; policies with evidence of this project and published
-ones, every budget of the slider once, so that no answer was worked out before.
+A server on this machine serves the page alone and has read the evidence before. The bench asks for
+policies with evidence of this project and for published ones, at every budget of the slider once,
+so no answer was computed before.
 """
 
 from __future__ import annotations

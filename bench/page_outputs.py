@@ -1,7 +1,8 @@
-"""Put what commands print now into the pages that show it; `tests/test_docs.py` compares the two.
+"""Put the present output of commands into the pages that show it.
 
-A block of text that follows a block of one `apportion` command is that command's output. If the
-block ends with `...`, it is the output up to its first note. Figure: how many blocks changed.
+`tests/test_docs.py` compares the two. A block of text that follows a block of one `apportion`
+command is that command's output. If the block ends with `...`, it is the output up to its first
+note. Figure: number of changed blocks.
 """
 
 from __future__ import annotations

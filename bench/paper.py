@@ -1,7 +1,7 @@
-"""The paper at small scale: asks the laboratory what arXiv 2502.06703 asks of large models.
+"""The paper at small scale: asks the laboratory the questions of arXiv 2502.06703.
 
-Reads `data/measured` (nothing is run) and writes `docs/paper-at-small-scale.md` with its figure,
-and a model card beside every model.
+The paper asks them of large models. The bench reads `data/measured` and runs no model. It writes
+`docs/paper-at-small-scale.md` with its figure, and a model card beside every model.
 """
 
 from __future__ import annotations

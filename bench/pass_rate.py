@@ -1,10 +1,11 @@
-"""What does stopping as soon as a problem's class is sure save, and how often is the class wrong?
+"""What does early stopping of a profile save, and how often does it give the wrong class?
 
-The rule of `apportion profile --confidence`, replayed on the laboratory's recorded pools: samples
-in the order they were drawn, at most so many. What is true is told by the posterior of all 256
-samples: a class counts as wrong with the probability that it is. Beside it, how well Jeffreys'
-prior and an empirical Bayes prior (the Beta of greatest likelihood for the same problems' few
-samples) tell the class of a problem from its first samples.
+The bench replays the rule of `apportion profile --confidence` on the laboratory's recorded pools:
+it takes samples in the order in which they were drawn, up to a limit, and stops as soon as a
+problem's class is sure. The truth is the posterior of all 256 samples: a class counts as wrong with
+the probability that it is wrong. The bench also shows how well Jeffreys' prior and an empirical
+Bayes prior (the Beta of greatest likelihood for the same problems' few samples) tell the class of a
+problem from its first samples.
 """
 
 from __future__ import annotations

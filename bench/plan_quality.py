@@ -1,22 +1,22 @@
-"""How good plans are on the measured matrix: on problems, policies and PRMs they have not seen.
+"""How good are plans on the measured matrix, for problems, policies and PRMs they have not seen?
 
-Three policies with five PRMs each, 400 problems. The model is tuned and fitted on four of five
-folds of problems, and strategies are chosen with it for the fifth, at most N generations each:
+The matrix has three policies with five PRMs each, on 400 problems. The model is tuned and fitted on
+four of five folds of problems; with it, strategies of at most N generations are chosen for the
+fifth. The figures are:
 
-- regret against the best strategy of each policy, PRM and difficulty, known afterwards. The best of
-  some dozens of strategies on the problems it is judged by is best by luck too (`naive`: an upper
-  bound on the regret); chosen on one half of them and judged on the other it is chosen from fewer
-  than a plan is (`honest`: a lower bound);
+- regret against the best strategy of each policy, PRM and difficulty in hindsight. The best of some
+  dozens of strategies, judged on the same problems, is best partly by luck (`naive`: an upper bound
+  on the regret). If it is chosen on one half of them and judged on the other, it is chosen from
+  fewer problems than a plan is (`honest`: a lower bound);
 - the plan beside the best single strategy in hindsight and the authors' rule of thumb;
-- coverage of the 90 % intervals: the mean over the problems held out, against its predictive
+- coverage of the 90 % intervals: the mean over held-out problems, against its predictive
   distribution (`planner.prediction.coverage`);
-- the same regret with a policy, or a PRM, left out. The model then knows pass@1 and what the PRM's
-  rewards are like (a profile's worth), and no outcome of any strategy with it; one half of the
-  problems is fitted, the other judged, both ways;
-- tokens at equal accuracy where each question is routed by four probes and no label
-  (`bench/routing.py`).
+- the same regret with a policy, or a PRM, left out. The model then knows pass@1 and statistics of
+  the PRM's rewards (from one profile), and no outcome of any strategy with it. One half of the
+  problems is used to fit, the other to judge, both ways;
+- tokens at equal accuracy if four probes and no label route each question (`bench/routing.py`).
 
-Difficulty, where a plan is told it, is the profile's and has seen labels; routing by probes has
+If a plan is given the difficulty, it is the profile's, which has seen labels; routing by probes has
 not.
 """
 

@@ -1,9 +1,10 @@
-"""How many tokens does a PRM forward when a search scores each step as it comes?
+"""How many tokens does a PRM forward if a search scores each step as it comes?
 
-Solutions of the laboratory's task, longer than its own problems, are scored by `lab-0.8m`'s PRM on
-real vLLM, step by step as a search does; beside it stands what scoring the whole solution again at
-every step would forward. Rewards are compared with those of whole solutions scored at once on
-another engine. (That they are low is no fault: twelve steps are more than the PRM was trained on.)
+`lab-0.8m`'s PRM scores solutions of the laboratory's task, longer than the laboratory's own
+problems, on real vLLM, step by step as a search does. The bench compares this with the tokens that
+scoring the whole solution again at every step would forward, and the rewards with those of whole
+solutions that another engine scored at once. (The rewards are low, but this is no fault: the PRM
+was trained on fewer than these twelve steps.)
 """
 
 from __future__ import annotations

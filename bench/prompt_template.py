@@ -1,7 +1,8 @@
 """Which task template suits SmolLM2-135M? pass@1, length and steps of each candidate.
 
-All candidates answer the same problems with the same seeds, so they may be compared in pairs: the
-last line gives the difference of the bundled template to each other one, problems resampled.
+All candidates answer the same problems with the same seeds, so they can be compared in pairs. The
+last line gives the difference between the bundled template and each other one, with resampled
+problems.
 """
 
 from __future__ import annotations

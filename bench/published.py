@@ -1,10 +1,10 @@
-"""How far published figures predict what was left out: coverage and error, a policy at a time.
+"""How well do published figures predict a left-out policy, PRM or study? Coverage and error.
 
-Each policy, PRM and study in turn is left out, its figures are predicted as those of a run in a
-study nobody has seen, and compared with what was printed. Spreads are chosen anew without what is
-left out. Coverage is that of the 90 % intervals, first a mean over what was left out (a policy with
-three hundred figures counts as one), then over figures. `--tune` chooses the spreads from all
-figures and writes `data/published/model.json`.
+Each policy, PRM and study is left out in turn. Its figures are predicted as those of a run in an
+unknown study, and compared with the printed ones. The spreads are chosen anew without the part that
+is left out. Coverage is that of the 90 % intervals, first as a mean over the parts that were left
+out (a policy with three hundred figures counts as one), then over figures. `--tune` chooses the
+spreads from all figures and writes `data/published/model.json`.
 """
 
 from __future__ import annotations

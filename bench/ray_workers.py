@@ -1,9 +1,9 @@
-"""What does it cost to lose a worker? Problems on two Ray workers, undisturbed and with one killed.
+"""What does the loss of a worker cost? Problems on two Ray workers, with and without a kill.
 
-Real vLLM, on a Ray of its own on this machine. Both runs begin with both workers loaded; in the
-second one a worker's process gets SIGKILL when a third of the problems is finished. The two runs
-have seeds of their own, so that no prefix cache knows the second. The figure is the time that run
-took longer, beside how long it had one worker only.
+Real vLLM runs on its own Ray on this machine. Both runs begin with both workers loaded; in the
+second run, a worker's process gets SIGKILL when a third of the problems is finished. Each run has
+its own seeds, so no prefix cache knows the second run. The figure is the extra time of the second
+run, beside the time during which it had one worker only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The picture of the README: accuracy over budget, with a good PRM and with a misleading one.
+"""The figure of the README: accuracy over budget, with a good PRM and with a misleading one.
 
-Reads `data/measured` (no model runs) and writes `docs/accuracy-over-budget.svg`. Last line: the
-accuracy of every strategy at the largest budget, with its 95 % interval and the problem count.
+The bench reads `data/measured`, runs no model, and writes `docs/accuracy-over-budget.svg`. Last
+line: the accuracy of every strategy at the largest budget, with its 95 % interval and the number of
+problems.
 """
 
 from __future__ import annotations

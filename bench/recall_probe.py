@@ -1,9 +1,10 @@
-"""Why a PRM cannot simply start from its policy: can a layer above see the number that was written?
+"""Why can a PRM not simply start from its policy? Linear probes of the number that was written.
 
-For every layer of a bundled policy, how often a linear probe (ridge, trained on other solutions)
-finds, in the state where a result has been read, which number it is; and, in the state before it,
-which number the policy itself would have written. A layer on top that is to compare the two needs
-both. Results are right or mistaken at random, so neither can be guessed from the other.
+The bench measures, for every layer of a bundled policy, how often a linear probe (ridge, trained on
+other solutions) identifies two numbers: in the state after a result has been read, that result; and
+in the state before it, the result that the policy itself would have written. A layer on top needs
+both to compare them. Results are right or mistaken at random, so neither number can be guessed from
+the other.
 """
 
 from __future__ import annotations

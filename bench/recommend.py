@@ -1,13 +1,12 @@
-"""How long a choice from a loaded plan takes, and how long fitting to 100,000 rows of evidence.
+"""How long does a choice from a loaded plan take, and a fit to 100,000 rows of evidence?
 
-A plan of the middle laboratory policy with its strong PRM is made from the bundled runs and read
-from its file. It is then asked for every difficulty under limits and targets that no two questions
-share, in one process on one core: the time of each answer is its own, and counts the answers that
-refuse. What a loaded plan does at its first question (it makes arrays of what it knows) counts in
-that question.
+The bundled runs give a plan of the middle laboratory policy with its strong PRM, which is read from
+its file. One process on one core then asks it for every difficulty, with limits and targets that
+differ in every question. The time of each answer is its own; answers that refuse count too. At its
+first question, a loaded plan makes arrays of its content; this time counts in that question.
 
-The evidence is the laboratory's, whole problems of it up to 100,000 rows, tuned with `apportion
-fit`'s own trials in a database.
+The evidence is the laboratory's: as many whole problems as have at most 100,000 rows. The model is
+tuned with the trials of `apportion fit` in a database.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Records the evidence of a store into `data/measured/`, where `apportion recommend` finds it.
+"""Records the evidence of a store into `data/measured/`, where `apportion recommend` reads it.
 
-The store of `apportion demo --policy smollm2-135m --out demo-words` is what that policy's file was
-made from; `bench/laboratory.py` calls this for the policies of the laboratory, pools of samples
-included.
+The file of `smollm2-135m` was made from the store of `apportion demo --policy smollm2-135m --out
+demo-words`. `bench/laboratory.py` calls this bench for the policies of the laboratory, pools of
+samples included.
 """
 
 from __future__ import annotations

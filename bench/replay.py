@@ -1,14 +1,16 @@
-"""How fast, how exact and how noisy is replaying a pool at every k?
+"""How fast, how exact and how noisy is the replay of a pool at every k?
 
-Speed: 500 problems of 256 samples, every k, pass@k and three votes under four scores, on one core;
-on simulated pools and on the bundled ones of each policy of the laboratory (400 problems, the first
-hundred twice). Beside the seconds stand the subsampling error of weighted votes and the standard
-error over problems. Exactness: small pools against every ordered draw, voted on by
-`executor.answers.voting.vote`. Against recorded figures: the evidence in `data/measured`, which an
-earlier estimator made from the same pools; and a public run of the code of arXiv 2502.06703, where
-it lies beside this repository. It has two samples a problem, so that it shows that pass@1 and
-pass@2 come
-out as its own records say, and nothing of larger k: of no pool here a pass@k was published.
+Speed: 500 problems of 256 samples, every k, pass@k and three votes under four scores, on one core,
+for simulated pools and for the bundled ones of each policy of the laboratory (400 problems, the
+first hundred twice). Beside the seconds stand the subsampling error of weighted votes and the
+standard error over problems.
+
+Exactness: small pools against every ordered draw, with votes by `executor.answers.voting.vote`.
+
+Recorded figures: the evidence in `data/measured`, which an earlier estimator made from the same
+pools; and a public run of the code of arXiv 2502.06703, if it lies beside this repository. This run
+has two samples per problem, so it shows that pass@1 and pass@2 agree with its own records, and
+nothing of larger k. No published pass@k exists for any pool here.
 """
 
 from __future__ import annotations

@@ -1,14 +1,17 @@
 """Routing by four probes and no label, replayed: tokens at the accuracy of the best fixed strategy.
 
-Each question of the matrix is probed eight times from its pool. A difficulty estimator that has
-not seen the question's fold says how probable each difficulty is. Of the strategies planned for all
-problems at each budget, the one of most expected accuracy is run, less a price for its tokens. All
-prices together make a curve of accuracy over tokens, which is read where it is as accurate as the
-strategy compared with: at a price known afterwards. Beside it stands what a price does that was
-chosen on the other folds, the cheapest there of those that are as accurate. So that it can be seen
-what is lost where, the same is done with the most probable difficulty taken for certain, with the
-true one, with the true one and no probes (then between all strategies), without routing, and with
-each problem's outcomes known.
+Each question of the matrix is probed eight times from its pool. A difficulty estimator that has not
+seen the question's fold gives the probability of each difficulty. Of the strategies planned for all
+problems at each budget, the one with the highest expected accuracy minus a price of its tokens
+runs.
+
+All prices together give a curve of accuracy over tokens. The curve is read at the accuracy of the
+strategy to compare with, which takes a price that is known only in hindsight. Beside it stands a
+price that is chosen on the other folds: the cheapest of those that are as accurate there.
+
+To locate the losses, the same is done with the most probable difficulty taken as certain, with the
+true one, with the true one and no probes (the choice is then among all strategies), without
+routing, and with each problem's outcomes known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The sections of the page "The paper at small scale": a table each, and what it says.
+"""The sections of the page "The paper at small scale": one table each, with its findings.
 
-Where a strategy is chosen, it is chosen on one half of the problems and judged on the other, both
-ways; differences are paired, and the intervals of a section allow for all its differences together.
+A strategy is chosen on one half of the problems and judged on the other, both ways. Differences are
+paired, and the intervals of a section allow for all its differences together.
 """
 
 from __future__ import annotations

@@ -1,46 +1,46 @@
-"""What routing and the server take of a request's time, with 50 requests in flight.
+"""How much of a request's time do routing and the server take, with 50 requests in flight?
 
-The server runs in a process of its own, as `apportion serve` does, and on a core of its own;
-requests come over HTTP on 50 connections that stay open, from another core. No model runs: a
-request is generated for by sleeping, half a second on average and each time another, so that what
-is measured is not how 50 requests wait for each other after having come at once. Sleep ends by a
-timer of the kernel's that the loop hears of as it does of an engine's answer (Linux only); how late
-it hears of it counts, at every request to the policy: probes first, then as many at a time as could
-settle the vote. The loads take turns.
+The server runs in its own process on its own core, as `apportion serve` does. Requests come over
+HTTP from another core, on 50 connections that stay open. No model runs: a request is generated for
+by sleeping, half a second on average and a different time for each, so that the bench does not
+measure how 50 requests that come at once wait for each other. A timer of the kernel ends the sleep,
+and the event loop hears of that as it hears of an engine's answer (Linux only). The delay until it
+hears counts, at every request to the policy: for the probes, then for as many samples at a time as
+could settle the vote. The loads take turns.
 
-Three figures, each within the next:
+There are three figures, each contained in the next:
 
-- `routing`: what a question is routed by: its text's features, whether they are like the profile's,
-  what probes are worth, what they say, the choice, drift, and what is kept for feedback. As the
-  server's log has it (`routing_seconds`), of every question.
-- `service`: that, and what the server takes before and after a request's questions are answered:
-  reading, checking, writing (`own_seconds` of the log). Not in it: what it does after the response
-  (metrics, the log's line), and what the answerer does for each question besides routing (turns,
-  the strategy's context, costs and notes).
-- `own`: all that a client waits, less the sleep: the way to the server and back, and the search
-  itself (responses cut into steps, scored, graded, voted on), and waiting for the other 49.
+- `routing`: the work to route a question: the features of its text, whether they are like the
+  profile's, the worth and the result of the probes, the choice, drift, and the record for feedback.
+  The server's log has it (`routing_seconds`) for every question.
+- `service`: the same, and the server's work before and after a request's questions are answered:
+  reading, checking, writing (`own_seconds` of the log). It excludes the work after the response
+  (metrics, the log's line) and the answerer's work for each question besides routing (turns, the
+  strategy's context, costs and notes).
+- `own`: all that a client waits, minus the sleep: the way to the server and back, the search itself
+  (responses cut into steps, scored, graded, voted on), and waiting for the other 49.
 
-What the search takes of the last is `alone`: the executor by itself, without a server and without
-routing, runs the strategies that were chosen as often as they were, its 50 questions in flight by
-the same sleep; it draws no probes first. And in `mixed` every other request, by chance, names its
-strategy, each one of those that `routed` ran: no probes are weighed or drawn first, and nothing is
-chosen, but its text is looked at, too, for drift and for what to expect. The difference between the
-medians of the halves is what probing and choosing add for a client, less the time that generating
-takes.
+The search's part of `own` is `alone`: the executor by itself, without a server and without routing,
+runs the chosen strategies as often as they were chosen, with its 50 questions in flight by the same
+sleep; it draws no probes first. In `mixed`, every other request, at random, names its strategy,
+each one of those that `routed` ran. For these, no probes are weighed or drawn first and nothing is
+chosen, but the text is still looked at, for drift and for the expected accuracy. The difference
+between the medians of the halves is what probing and choosing add for a client, minus the time of
+generating.
 
-`server` answers at once with a text made before; `routed` is the whole road of a question, with
-strategies of a plan under a budget of the request's own. The plan is made of the bundled samples of
-the middle laboratory policy and its strong PRM as `apportion plan` makes one, with a difficulty
+`server` answers at once with a ready text. `routed` is the whole path of a question, with
+strategies of a plan under the request's own budget. The plan is made from the bundled samples of
+the middle laboratory policy and its strong PRM, as `apportion plan` makes one, with a difficulty
 model and a reference, but keeps only strategies that sample whole responses. Questions are stories
-of the laboratory's task that are not in its files, hardly two of them alike. What models do does
-not count: responses and rewards were made before, a few hundred of them, and come back as they are.
-The PRM's come at once; a model server would take time for them, in another process. Prompts are
-tokenized by the simulated policy, a character a token.
+of the laboratory's task that are not in its files; hardly two are alike. The work of models does
+not count: a few hundred responses and rewards were made before and come back unchanged. The PRM's
+come at once; a model server would need time for them, in another process. The simulated policy
+tokenizes prompts, one token per character.
 
-Where nothing else runs, a core falls asleep between two requests, and what it does first after that
-takes a few times as long as in a row: that is in all of these, and not in `saturated`: the same
-without sleep, a closed loop of 50 clients, of which each waits for all others, so that its times
-say how much a core can do and not how long a request takes.
+If nothing else runs, a core falls asleep between two requests, and its first work after that takes
+a few times as long as in a row. This is part of all the figures above, but not of `saturated`: the
+same without sleep, a closed loop of 50 clients, each of which waits for all others. Its times say
+how much a core can do and not how long a request takes.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What the server costs the engines: tokens a second over HTTP and of the executor alone.
+"""What does the server cost the engines? Tokens per second over HTTP and of the executor alone.
 
-The same held-out problems of the laboratory with the same seeds, plan, strategies and settings, on
-real vLLM, as many in flight: through the executor in this process, and through `apportion serve`, a
-process of its own started by its command line, over HTTP. The two take turns, some rounds with
-seeds of their own, so that no cache holds a round's responses; each has engines of its own, which
-were warmed up. Counted are the policy's tokens by the ledgers: of the executor checked against the
-engine's own counter, of the server as `usage` and /metrics tell them. Clients compute on the same
-cores as the engines.
+The same held-out problems of the laboratory run on real vLLM with the same seeds, plan, strategies
+and settings, and the same number in flight: through the executor in this process, and over HTTP
+through `apportion serve`, a process of its own, started by its command line. The two take turns for
+some rounds, each with its own seeds, so that no cache holds a round's responses; each has its own
+engines, which are warmed up. The bench counts the policy's tokens by the ledgers: the executor's
+are checked against the engine's own counter, the server's are those of `usage` and /metrics.
+Clients use the same cores as the engines.
 """
 
 from __future__ import annotations

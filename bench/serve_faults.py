@@ -1,18 +1,18 @@
-"""The service under faults, with real vLLM: engines killed, more asked than it can hold, nonsense.
+"""The service under faults, with real vLLM: killed engines, too many requests, and nonsense.
 
 `apportion serve` runs as its own command line starts it, on the laboratory's models.
 
-- *apart*: the policy's engine has a process of its own, which is killed (SIGKILL) while clients
-  ask. Clients ask again when they are told to.
-- *server*: the policy is a `vllm serve` at an address, which is killed too, and started again by
-  this bench, as whoever looks after it would.
+- *apart*: the policy's engine has its own process, which is killed (SIGKILL) while clients ask.
+  Clients ask again when the server tells them to.
+- *server*: the policy is a `vllm serve` at an address. It is killed too, and this bench starts it
+  again, as an operator would.
 - *burst*: 500 requests at once, three times, against a bounded queue.
 - *malformed*: 1,000 requests that are wrong in their bytes, their JSON or a field.
 
-After an engine was killed every question must have been answered once, with the answer it gets
-undisturbed, and nothing but 200 and 503 been said, the latter in OpenAI's shape with Retry-After.
-An engine in the server's own process can be lost by an error that vLLM raises (then it is loaded
-again, too), or with the whole process.
+After the loss of an engine, every question must have been answered once, with the answer that it
+gets undisturbed. The server must have returned only 200 and 503, and 503 in OpenAI's shape with
+Retry-After. An engine in the server's own process can be lost by an error that vLLM raises (it is
+then loaded again, too), or with the whole process.
 """
 
 from __future__ import annotations

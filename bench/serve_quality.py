@@ -1,15 +1,15 @@
-"""How good the service's answers are: routed, beside fixed strategies, on held-out problems.
+"""How good are the service's answers? Routed ones beside fixed strategies, on held-out problems.
 
-200 held-out problems of the laboratory are asked over HTTP by the official `openai` client, of an
-`apportion serve` that is started for it, or at `--url` (and APPORTION_KEY where it wants a key):
-once as the plan routes them, once all by majority@16, once all by best_of_n@16. Printed are
-accuracies (95 %, Jeffreys), paired differences (95 %, Agresti-Min), generated and PRM tokens a
-problem, and what the plan predicted: the mean over the questions, with the 90 % interval in which
-the accuracy on so many should lie. It counts what is not known of the strategies, as if all
-questions shared it, and which questions these happen to be.
+The official `openai` client asks 200 held-out problems of the laboratory over HTTP, of an
+`apportion serve` that the bench starts, or at `--url` (with APPORTION_KEY if it wants a key): once
+as the plan routes them, once all by majority@16, once all by best_of_n@16. The bench prints
+accuracies (95 %, Jeffreys), paired differences (95 %, Agresti-Min), generated and PRM tokens per
+problem, and the plan's prediction: the mean over the questions, with a 90 % interval for the
+accuracy on so many questions. The interval covers the unknown accuracy of the strategies, as if all
+questions shared it, and the random choice of the questions.
 
-A plan is made first where none is given (some ten minutes): a profile of 200 other problems with 64
-samples each, greedy, beam search and DVTS measured at 4 and 16, a fit, and a plan within 20
+Without a given plan, the bench makes one first (some ten minutes): a profile of 200 other problems
+with 64 samples each, greedy, beam search and DVTS measured at 4 and 16, a fit, and a plan within 20
 generations: 16, and four probes.
 """
 

@@ -1,9 +1,10 @@
-"""Two `vllm serve` policies, one killed during a run: nothing is lost or done twice; the time lost.
+"""Two `vllm serve` policies, one killed during a run: losses, repetitions and lost time.
 
-Solves 60 problems of the laboratory by majority on two servers of `lab-0.8m` on this machine: first
-undisturbed, then again with one server killed (SIGKILL) once a third of the problems are solved.
-The ledger is compared with the servers' own counters in the first run; a killed server takes its
-counters along. Both servers share this machine's cores, so that one alone may be as fast as two.
+The bench solves 60 problems of the laboratory by majority on two servers of `lab-0.8m` on this
+machine: first undisturbed, then again with one server killed (SIGKILL) once a third of the problems
+are solved. Nothing may be lost or done twice. In the first run the ledger is compared with the
+servers' own counters; a killed server takes its counters along. Both servers share this machine's
+cores, so one alone may be as fast as two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""How long it takes to import `apportion`, and to run commands that need no engine.
+"""How long does it take to import `apportion`, and to run commands that need no engine?
 
-Whole processes. The import is timed by Python itself (`-X importtime`), without its own start.
+The bench times whole processes. Python itself times the import (`-X importtime`), without its own
+start.
 """
 
 from __future__ import annotations

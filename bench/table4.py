@@ -1,11 +1,13 @@
 """Table 4 of arXiv 2502.06703 as a worked example of `planner.costs.cost`.
 
-The table sets a 3B policy with compute-optimal test-time scaling against a 405B one that answers
+The table compares a 3B policy with compute-optimal test-time scaling and a 405B one that answers
 greedily, in FLOPs of pre-training and of inference. It prints no token counts, no budget, no
-benchmark and no word on the PRM. Which assumptions give its figures, and how far off others are.
+benchmark and no word on the PRM. The bench shows which assumptions give its figures, and how far
+off others are.
 
-Reads `data/published/facts.csv`; writes `docs/table-4.md`. Figure: the printed inference FLOPs of
-the 3B policy, what reproduces them, and what they become once its PRM is counted.
+It reads `data/published/facts.csv` and writes `docs/table-4.md`. Figure: the printed inference
+FLOPs of the 3B policy, the assumptions that reproduce them, and their value once the PRM is
+counted.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
 """How near does a search come to its engine's limit, and how far ahead is it of a lockstep loop?
 
-The laboratory's policy and PRM, on real vLLM, the policy apart (with `--one-process`: not):
+The laboratory's policy and PRM run on real vLLM, the policy in a process apart (not with
+`--one-process`):
 
 - *executor*: problems through this project's runner into a store, PRM scoring included;
-- *engine limit*: the very requests of that run (prompts and lengths) submitted at once to the same
-  engine, no PRM, with what the search itself has written in the cache: no search can be faster
-  than a policy that never waits;
-- *all cores*: the same, to an engine of the same policy that has the PRM's cores too;
-- *lockstep*: `bench/lockstep.py`, with whole rescoring, into the same store: a problem at a time,
-  as search-and-learn's beam search must be run (its configuration refuses other batches), and all
-  problems in one batch, which keeps the engine as full as it can be.
+- *engine limit*: the same requests (prompts and lengths) submitted at once to the same engine,
+  without a PRM and with the texts that the search itself wrote in the cache: no search can be
+  faster than a policy that never waits;
+- *all cores*: the same, on an engine of the same policy that has the PRM's cores too;
+- *lockstep*: `bench/lockstep.py`, with whole rescoring, into the same store: once a problem at a
+  time, the only way that search-and-learn's beam search runs (its configuration refuses other
+  batches), and once all problems in one batch, which keeps the engine as full as possible.
 
-Speeds are ratios within one repetition, of which the median counts; otherwise prefix caches are
-empty when a measurement begins.
+Speeds are ratios within one repetition, of which the median counts. Except for the
+texts named above, prefix caches are empty at the start of a measurement.
 """
 
 from __future__ import annotations

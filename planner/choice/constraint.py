@@ -13,7 +13,7 @@ from planner.costs.cost import TOKENS, Cost, Rates
 from planner.costs.missing import Lack, Missing
 from planner.notes import Note, NoteCode
 
-NO_RATES = Rates()  # nothing is known of what a token costs
+NO_RATES = Rates()  # no price of a token is known
 _LIMITS = ("budget", "max_flops", "max_seconds", "max_usd")
 
 
@@ -22,8 +22,8 @@ class Constraint:
     """Limits and target of a choice; None if there is no limit.
 
     Attributes:
-        budget: most generations a problem.
-        max_flops, max_seconds, max_usd: highest expected cost of a problem.
+        budget: most generations per problem.
+        max_flops, max_seconds, max_usd: highest expected cost per problem, in the unit of the name.
         target_accuracy: accuracy to reach; the choice is then the cheapest strategy that does, not
             the best.
         confidence: probability with which the chosen strategy must reach the target, although it
@@ -60,47 +60,52 @@ class Constraint:
         """Read what `to_dict` wrote.
 
         Raises:
-            TypeError: an unknown field, or a limit that is no number.
-            InputError: a limit out of range.
+            TypeError: a field is unknown, or a limit is not a number.
+            InputError: a limit is out of range.
         """
         return cls(**record)
 
     def needs(self, strategy: Strategy, cost: Cost, extra: int = 0) -> dict[str, float | None]:
-        """The need of a strategy by limit that is set; None if it is not known.
+        """Return a strategy's need for each limit that is set; None if the need is not known.
 
         Args:
             strategy: the strategy.
             cost: its expected cost.
-            extra: generations besides its own: probes that it cannot use.
+            extra: generations in addition to its own: probes that it cannot use.
         """
-        known: dict[str, float | None] = {
+        amounts: dict[str, float | None] = {
             "budget": strategy.n + extra,
             "max_flops": cost.flops,
             "max_seconds": cost.seconds,
             "max_usd": cost.usd,
         }
-        return {name: known[name] for name in _LIMITS if getattr(self, name) is not None}
+        return {name: amounts[name] for name in _LIMITS if getattr(self, name) is not None}
 
     def allows(self, strategy: Strategy, cost: Cost, extra: int = 0) -> bool:
-        """Whether a strategy of this expected cost keeps to the limits, as far as is known."""
+        """Whether a strategy of this expected cost keeps to the limits.
+
+        A strategy whose need is not known does not. For the arguments see `needs`.
+        """
         needs = self.needs(strategy, cost, extra)
         return all(need is not None and need <= getattr(self, name) for name, need in needs.items())
 
     def refusal(self, known: Iterable[tuple[Strategy, Cost, int]], rates: Rates) -> str:
-        """Why none of these keeps to the limits, in one line: which limits, and what the nearest
-        would need. The nearest is the one whose limits must be loosened by the smallest factor.
+        """Return one line on why none of these strategies keeps to the limits.
+
+        The line names the limits, and the need of the nearest strategy: the one for which the
+        limits must be loosened by the smallest factor.
 
         Args:
-            known: strategies, their costs, and generations besides their own.
-            rates: that they were priced by.
+            known: strategies, their costs, and generations in addition to their own.
+            rates: rates that gave the costs.
         """
-        found = list(known)
-        needs = [(strategy, self.needs(strategy, cost, extra)) for strategy, cost, extra in found]
+        options = list(known)
+        needs = [(strategy, self.needs(strategy, cost, extra)) for strategy, cost, extra in options]
         if not needs:
             return "no strategy is known"
         for name in needs[0][1]:
             if all(need[name] is None for _, need in needs):
-                why = missing(name.removeprefix("max_"), found[0][1], rates)
+                why = missing(name.removeprefix("max_"), options[0][1], rates)
                 return f"{_option(name)}: {why}"
         alone = [n for n in needs[0][1] if all(self._factor(n, need[n]) > 1 for _, need in needs)]
         strategy, nearest = min(
@@ -120,19 +125,24 @@ class Constraint:
         )
 
     def limits(self, names: Iterable[str] = _LIMITS) -> str:
-        """Those limits of these that are set, as people read them; empty where none is."""
-        given = ((name, getattr(self, name)) for name in names)
-        return " and ".join(f"{_option(n)} {_number(v)}" for n, v in given if v is not None)
+        """Return the limits in `names` that are set, as people read them; empty if none is set."""
+        values = ((name, getattr(self, name)) for name in names)
+        return " and ".join(f"{_option(n)} {_number(v)}" for n, v in values if v is not None)
 
     def _factor(self, name: str, need: float | None) -> float:
-        """By how much a limit must grow for this need; infinite where the need is not known."""
+        """Return the factor by which a limit must grow; infinite if the need is not known."""
         return math.inf if need is None else need / float(getattr(self, name))
 
 
 def missing(quantity: str, cost: Cost, rates: Rates) -> Missing | None:
-    """What is missing to know `flops`, `seconds`, `usd` or `kwh` of a cost; None: nothing.
+    """Return the reason why a quantity of a cost is not known; None if nothing is missing.
 
-    What the rates lack comes first, then the tokens that nobody counted.
+    A missing rate comes before a missing count of tokens.
+
+    Args:
+        quantity: `flops`, `seconds`, `usd` or `kwh`.
+        cost: a cost.
+        rates: rates that gave the cost.
     """
     scored = cost.prm_tokens != 0 or cost.prm_cached_tokens != 0  # NaN counts as scored
     if lack := rates.missing(quantity, scored=scored):
@@ -147,7 +157,7 @@ def missing(quantity: str, cost: Cost, rates: Rates) -> Missing | None:
     return Missing(Lack.TOKEN_COUNTS, kinds) if kinds else None
 
 
-QUANTITIES = ("flops", "seconds", "usd", "kwh")  # fields of `Cost` that rates make of tokens
+QUANTITIES = ("flops", "seconds", "usd", "kwh")  # fields of `Cost` that rates compute from tokens
 
 
 def unknown(
@@ -156,13 +166,13 @@ def unknown(
     quantities: Sequence[str] = ("flops", "seconds", "usd"),
     beside: Sequence[Note] = (),
 ) -> list[Note]:
-    """Notes on the quantities that none of these costs has, one for each thing that is missing.
+    """Return notes on the quantities that none of these costs has, one per missing rate or count.
 
     Args:
         found: costs; at least one.
-        rates: the rates they were priced by.
-        quantities: fields of `Cost` to look at.
-        beside: notes that are shown anyway; what they say is missing gets no second note.
+        rates: rates that gave the costs.
+        quantities: fields of `Cost` to check.
+        beside: notes that are shown anyway; a rate or count that they name gets no second note.
     """
     lacks: dict[Missing | None, list[str]] = {}
     dearest = max(found, key=lambda cost: cost.prm_tokens)  # it needs the PRM if any cost does
@@ -182,7 +192,10 @@ def _option(name: str) -> str:
 
 
 def _number(value: float, *, up: bool = False) -> str:
-    """A limit as given, or a need `up` to three digits: as a limit it is then kept."""
+    """Return a limit as it is; if `up`, return a need, rounded up to three digits.
+
+    A limit of the rounded need is sufficient.
+    """
     if not up or value == int(value) < 1000:
         return f"{value:g}"
     step = 10.0 ** (math.floor(math.log10(value)) - 2)

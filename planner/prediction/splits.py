@@ -84,7 +84,7 @@ def problem_folds(problems: pd.Series, random_state: int) -> Iterator[NDArray[np
     """
     if (count := problems.nunique()) < FOLDS:
         raise InputError(
-            f"evidence on {count} problems: at least {FOLDS} are needed to fit; "
+            f"there is evidence on {count} problems; expected at least {FOLDS}, to fit a model; "
             "run profile and measure on more"
         )
     return _held_out(problems, FOLDS, random_state)
@@ -100,7 +100,7 @@ def splits(frame: pd.DataFrame, random_state: int) -> list[Split]:
         InputError: there are too few problems.
     """
     counts = _Counts(frame)
-    found = [
+    every_split = [
         counts.by_problem(frame, held_out)
         for held_out in problem_folds(frame["problem"], random_state)
     ]
@@ -111,8 +111,8 @@ def splits(frame: pd.DataFrame, random_state: int) -> list[Split]:
             continue
         for test in _held_out(names, min(len(names), FOLDS), random_state):
             left_out = whole[kind.value].isin(names[test])
-            found.append(_transferred(kind, whole[~left_out], whole[left_out]))
-    return found
+            every_split.append(_transferred(kind, whole[~left_out], whole[left_out]))
+    return every_split
 
 
 def hold_out(frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> Split:
@@ -142,10 +142,10 @@ class _Counts:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.cells = cells(frame)
-        known = np.flatnonzero(frame["difficulty"] != UNKNOWN)
+        with_level = np.flatnonzero(frame["difficulty"] != UNKNOWN)
         every = np.flatnonzero(of_all(frame))
         # Every row counts for `all`; a row of known difficulty counts for that difficulty too.
-        self._row = np.concatenate([every, known])
+        self._row = np.concatenate([every, with_level])
         rows = frame.iloc[self._row][CELL].reset_index(drop=True)
         rows.loc[: len(every) - 1, "difficulty"] = ALL
         at = pd.MultiIndex.from_frame(self.cells[CELL])

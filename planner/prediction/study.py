@@ -97,13 +97,13 @@ def search(
         state = study.get_trials(deepcopy=False)[number].state
         return not failed and state is TrialState.FAIL
 
-    told = 0
+    reported = 0
     while True:
         counted = live()
         done = min(trials, sum(trial.state in ended for trial in counted))
-        if done > told:
-            progress(done - told)
-            told = done
+        if done > reported:
+            progress(done - reported)
+            reported = done
         if done >= trials:
             first = sorted((t for t in counted if t.state in ended), key=lambda t: t.number)
             complete = [t for t in first[:trials] if t.state is TrialState.COMPLETE]

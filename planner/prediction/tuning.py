@@ -95,16 +95,16 @@ def fingerprint(frame: pd.DataFrame) -> str:
 
 def fingerprints(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return digests of the rows by policy and PRM; rows without a PRM have an empty PRM name."""
-    found: dict[str, dict[str, str]] = {}
+    digests: dict[str, dict[str, str]] = {}
     for (policy, prm), rows in frame.groupby(["policy", "prm"], sort=True):
-        found.setdefault(str(policy), {})[str(prm)] = fingerprint(rows)
-    return found
+        digests.setdefault(str(policy), {})[str(prm)] = fingerprint(rows)
+    return digests
 
 
 def rests_on(metrics: Mapping[str, Any], frame: pd.DataFrame, policy: str, prm: str | None) -> bool:
     """Tell whether a model with these metrics was fitted to this evidence on a policy and PRM.
 
-    The answer is no if the metrics hold no digests, as those of an earlier version.
+    The answer is no if the metrics hold no digests, which earlier versions did not write.
     """
     before = metrics.get("rests_on", {}).get(policy, {})
     now = fingerprints(frame[frame["policy"] == policy]).get(policy, {})
@@ -138,9 +138,9 @@ def fit(
     # One thread: work this small gains nothing from more threads, and on busy cores they wait for
     # each other several times as long as one thread needs.
     with threadpool_limits(limits=1):
-        found = splits(frame, random_state)
-        model = _tuned(frame, found, trials, storage, random_state, transfer, progress)
-        return _judged(model, frame, found, trials, random_state)
+        every_split = splits(frame, random_state)
+        model = _tuned(frame, every_split, trials, storage, random_state, transfer, progress)
+        return _judged(model, frame, every_split, trials, random_state)
 
 
 def tune(
@@ -152,13 +152,13 @@ def tune(
         InputError: see `fit`.
     """
     with threadpool_limits(limits=1):
-        found = splits(frame, random_state)
-        return _tuned(frame, found, trials, None, random_state, transfer, lambda ended: None)
+        every_split = splits(frame, random_state)
+        return _tuned(frame, every_split, trials, None, random_state, transfer, lambda ended: None)
 
 
 def _tuned(
     frame: pd.DataFrame,
-    found: Sequence[Split],
+    every_split: Sequence[Split],
     trials: int,
     storage: str | None,
     random_state: int,
@@ -167,14 +167,14 @@ def _tuned(
 ) -> OutcomeModel:
     if not 0 <= transfer <= 1:
         raise InputError(f"transfer is {transfer}; expected a number from 0 to 1")
-    weights = score_weights([split.kind for split in found], transfer)
+    weights = score_weights([split.kind for split in every_split], transfer)
 
     def objective(trial: Any) -> float:
         import optuna
 
         settings = _suggest(trial)
         totals, done = np.zeros(len(_PRIOR_WEIGHTS)), 0.0
-        for step, (split, weight) in enumerate(zip(found, weights, strict=True)):
+        for step, (split, weight) in enumerate(zip(every_split, weights, strict=True)):
             if not weight:
                 continue
             totals += weight * _losses(split, settings, random_state)
@@ -195,7 +195,7 @@ def _tuned(
         progress=progress,
     )
     settings = Hyperparameters(**best.params, prior_weight=best.user_attrs[_WEIGHT])
-    settings = _transferable(settings, found, random_state)
+    settings = _transferable(settings, every_split, random_state)
     return _fitted(describe(cells(frame), frame), settings, random_state)
 
 
@@ -256,7 +256,7 @@ def _loss(split: Split, predicted: Floats) -> float:
 
 
 def _transferable(
-    settings: Hyperparameters, found: Sequence[Split], random_state: int
+    settings: Hyperparameters, every_split: Sequence[Split], random_state: int
 ) -> Hyperparameters:
     """Return `settings` with the largest transfer weight whose intervals reach their coverage.
 
@@ -265,7 +265,7 @@ def _transferable(
     worst one decides and not the mean. Without two policies or two PRMs the weight is the smallest.
     """
     left_out: list[tuple[Floats, Split]] = []
-    for split in found:
+    for split in every_split:
         if split.kind is not Kind.PROBLEMS:
             model = _fitted(split.train, settings, random_state)
             mean = np.clip(model.predict_proba(split.test)[:, 1], EDGE, 1 - EDGE)
@@ -279,14 +279,18 @@ def _transferable(
 
 
 def _judged(
-    model: OutcomeModel, frame: pd.DataFrame, found: Sequence[Split], trials: int, random_state: int
+    model: OutcomeModel,
+    frame: pd.DataFrame,
+    every_split: Sequence[Split],
+    trials: int,
+    random_state: int,
 ) -> Fit:
     """Return the tuned model with its figures on the left-out part of each split."""
     settings = Hyperparameters(**{name: getattr(model, name) for name in Hyperparameters.__slots__})
     losses: dict[Kind, list[float]] = {kind: [] for kind in Kind}
     base, held_out, regrets = [], [], []
     folds = problem_folds(frame["problem"], random_state)
-    for split in found:
+    for split in every_split:
         predicted = _predict(split, settings, random_state)
         losses[split.kind].append(_loss(split, predicted))
         if split.kind is not Kind.PROBLEMS:
@@ -320,26 +324,26 @@ def _judged(
 
 def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a fold with the prediction for their difficulty, or `all` if unknown."""
-    named = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
-    return named.merge(predicted[[*CELL, "predicted"]], on=CELL)
+    with_level = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
+    return with_level.merge(predicted[[*CELL, "predicted"]], on=CELL)
 
 
 def _regrets(rows: pd.DataFrame) -> list[float]:
     """Return the regrets of every policy, PRM and difficulty, on rows with predictions."""
-    found: list[float] = []
+    regrets: list[float] = []
     for policy, prm in pairs(rows):
         for _, level in for_pair(rows, policy, prm).groupby("difficulty"):
-            found += _regret(level)
-    return found
+            regrets += _regret(level)
+    return regrets
 
 
 def pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
     """Return every policy with each of its PRMs; with None if it has no PRM."""
-    found: list[tuple[str, str | None]] = []
+    policies_and_prms: list[tuple[str, str | None]] = []
     for policy, prms in rows.groupby("policy")["prm"]:
-        named = sorted(set(prms) - {""})
-        found += [(str(policy), prm) for prm in named] or [(str(policy), None)]
-    return found
+        names = sorted(set(prms) - {""})
+        policies_and_prms += [(str(policy), prm) for prm in names] or [(str(policy), None)]
+    return policies_and_prms
 
 
 def _regret(level: pd.DataFrame) -> list[float]:

@@ -1,4 +1,4 @@
-"""Evaluate: plans against everything else that was measured, on problems held out."""
+"""Evaluate: plans against every other strategy that was measured, on held-out problems."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ class MeanRegret:
     """Accuracy that plans lose to the best strategies in hindsight, at one budget.
 
     Attributes:
-        budget: most generations a problem.
-        cells: number of groups of one policy, PRM and difficulty that it is the mean of.
-        naive: against the strategy that was best on the same problems: an upper bound.
-        honest: against the strategy that was best on the other half of them: a lower bound.
-            Both are None without cells.
+        budget: most generations per problem.
+        cells: number of cells in the means; a cell is one policy, PRM and difficulty.
+        naive: regret against the strategy that was best on the same problems, an upper bound; None
+            without cells.
+        honest: regret against the strategy that was best on the other half of the problems, a lower
+            bound; None without cells.
     """
 
     budget: int
@@ -62,16 +63,16 @@ class MeanRegret:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Plans beside other ways to spend as much, on problems that they were not made from.
+    """Plans beside other ways to spend the same budget, on problems held out from the plans.
 
     Attributes:
-        problems: how many.
-        policies_and_prms: the pairs that there is a plan for.
+        problems: number of problems.
+        policies_and_prms: pairs that have a plan.
         comparisons: the plan against one other rule each, at every budget.
-        regret: mean regret at every budget; `regret_cells` is what it is the mean of.
-        areas: mean height of the plan's curve above others, over the logarithm of tokens.
-        trials: Optuna trials of each fold.
-        notes: what a reader should know of it.
+        regret: mean regret at every budget, over the cells of `regret_cells`.
+        areas: mean height of the plan's curve above each other curve, over the logarithm of tokens.
+        trials: number of Optuna trials of each fold.
+        notes: notes on the evaluation.
     """
 
     problems: int
@@ -110,30 +111,30 @@ def evaluate(
 ) -> Evaluation:
     """Make plans fold by fold, and judge each on the problems that it was not made from.
 
-    Reads the evidence of the store, or this project's own if there is no store.
+    The evidence is that of the store, or this project's own if there is no store.
 
     Args:
-        policy: name of the only policy to look at; None: all that there is evidence on.
-        budgets: most generations a problem; None: those of the evidence but for 1.
-        trials: Optuna trials for each fold, at least 1.
+        policy: name of the only policy to evaluate; None: all policies with evidence.
+        budgets: most generations per problem, each at least 1; None: all of the evidence except 1.
+        trials: number of Optuna trials of each fold, at least 1.
         seed: base seed of folds, trials and bootstraps.
         store: SQLAlchemy URL of the store.
         reporter: receives progress.
 
     Raises:
-        InputError: too little evidence, or an argument out of range.
+        InputError: there is too little evidence, or an argument is out of range.
 
     Example:
         >>> from apportion import evaluate
-        >>> found = evaluate("lab-0.4m", budgets=[4], trials=1)
-        >>> {one.budget for one in found.comparisons}
+        >>> evaluation = evaluate("lab-0.4m", budgets=[4], trials=1)
+        >>> {one.budget for one in evaluation.comparisons}
         {4}
     """
     if trials < 1:
-        raise InputError(f"--trials {trials}: must be at least 1")
+        raise InputError(f"--trials is {trials}; expected at least 1")
     with reporter.status("gathering evidence"):
         frame, sizes, notes = read_evidence(store, policy)
-    wanted = check_budgets(frame, budgets)
+    budget_list = check_budgets(frame, budgets)
     with reporter.progress("planning without each fold", FOLDS) as progress:
 
         def fit(train: pd.DataFrame) -> OutcomeModel:
@@ -143,21 +144,28 @@ def evaluate(
 
         arenas = held_out_arenas(frame, fit, sizes, seed)
     with reporter.status("comparing"):
-        return compare_plans(arenas, wanted, seed, trials=trials, notes=(*notes, *_NOTES))
+        return compare_plans(arenas, budget_list, seed, trials=trials, notes=(*notes, *_NOTES))
 
 
 def read_evidence(
     store_url: str, policy: str | None
 ) -> tuple[pd.DataFrame, dict[str, int], list[Note]]:
-    """Evidence of the store, or this project's own without a store; sizes of its models; notes."""
+    """Return evidence, the sizes of its models, and notes on it.
+
+    The evidence is that of the store, or this project's own if there is no store. A size is a
+    number of parameters.
+
+    Raises:
+        InputError: there is no evidence on `policy`.
+    """
     sizes: dict[str, int] = {}
     if store_exists(store_url):
         catalog = load_catalog()
         with Store.open(store_url, create=False) as store, MathGrader() as grader:
             frame = gather(store, grader, policy)
             for one, prm in pairs(frame):
-                known = measured.rates(store, one, prm, catalog)
-                for name, size in ((one, known.policy_parameters), (prm, known.prm_parameters)):
+                rates = measured.rates(store, one, prm, catalog)
+                for name, size in ((one, rates.policy_parameters), (prm, rates.prm_parameters)):
                     if name is not None and size is not None:
                         sizes[name] = size
         notes: list[Note] = []
@@ -170,15 +178,15 @@ def read_evidence(
 
 
 def check_budgets(frame: pd.DataFrame, given: Sequence[int] | None) -> list[int]:
-    """Budgets as given, else those of the evidence but for 1.
+    """Return the given budgets, or all budgets of the evidence except 1.
 
     Raises:
-        InputError: one is below 1.
+        InputError: a budget is below 1.
     """
     budgets = sorted(set(frame["n"]) - {1}) if given is None else given
     for budget in budgets:
         if budget < 1:
-            raise InputError(f"budget {budget}: must be a whole number of at least 1")
+            raise InputError(f"budget is {budget}; expected a whole number of at least 1")
     return [int(budget) for budget in budgets]
 
 
@@ -190,14 +198,14 @@ def compare_plans(
     trials: int,
     notes: Sequence[Note] = (),
 ) -> Evaluation:
-    """Comparisons and regret at every budget, and areas between curves.
+    """Compare plans with other rules and with the best strategies in hindsight.
 
     Args:
-        arenas: held-out problems of a policy and PRM each, with the plans for them.
-        budgets: most generations a problem.
+        arenas: held-out problems of one policy and PRM each, with the plans for them.
+        budgets: most generations per problem.
         seed: base seed of the bootstraps.
-        trials: Optuna trials that each plan was made with.
-        notes: what a reader should know of it.
+        trials: number of Optuna trials behind each plan.
+        notes: notes on the evaluation.
     """
     compared: list[Comparison] = []
     cells: list[Regret] = []
@@ -221,7 +229,7 @@ def compare_plans(
 
 
 def _mean_regret(cells: Sequence[Regret], budget: int) -> MeanRegret:
-    """Means over the cells of a budget, of accuracy."""
+    """Return the mean regrets over the cells of a budget."""
     mine = [cell for cell in cells if cell.budget == budget]
     naive, honest = (
         float(np.mean([getattr(cell, oracle) - cell.plan for cell in mine])) if mine else None

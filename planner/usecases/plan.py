@@ -53,7 +53,7 @@ class PlanResult:
     Attributes:
         plan: the record that `apportion.run` and the service follow; `apportion.save_plan`
             writes it.
-        recommendations: one a difficulty that there is evidence on, and one for all at the end.
+        recommendations: one for each difficulty with evidence, and one for all at the end.
     """
 
     plan: Plan
@@ -73,26 +73,28 @@ def plan(
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> PlanResult:
-    """Choose a strategy and a budget for every difficulty; starts no engine and writes nothing.
+    """Choose a strategy and a budget for every difficulty, from the evidence in a store.
+
+    The call starts no engine and writes nothing.
 
     Args:
-        policy: name of the model that writes, or its folder; the store must have its profile.
-        prm: name of the PRM that scores, or its folder; None: strategies without a PRM only.
+        policy: name or folder of the policy; the store must have its profile.
+        prm: name or folder of the PRM; None: only strategies without a PRM.
         constraint: limits that every choice must keep to.
-        pricing: devices and prices that costs are counted by.
+        pricing: devices and prices of the costs.
         store: SQLAlchemy URL of the store.
         reporter: receives progress.
 
     Raises:
-        InputError: there is no evidence, or nothing keeps to the constraint.
+        InputError: there is no evidence, or no strategy keeps to the constraint.
 
     Example:
         >>> from pathlib import Path
         >>> from apportion import Constraint, plan, save_plan
-        >>> made = plan("lab-0.4m", "lab-0.4m-prm", constraint=Constraint(budget=8))
-        >>> sorted(made.plan.entries)
+        >>> result = plan("lab-0.4m", "lab-0.4m-prm", constraint=Constraint(budget=8))
+        >>> sorted(result.plan.entries)
         ['all', 'easy', 'hard', 'medium']
-        >>> save_plan(made.plan, Path("plan.json"))
+        >>> save_plan(result.plan, Path("plan.json"))
     """
     with reporter.status("planning"):
         return _plan(policy, prm, constraint, pricing, store)
@@ -109,54 +111,54 @@ def _plan(
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)
-    made, routes, routing = _routed(bundle, name, prm_name, constraint, classifier, spec)
+    choices, routes, routing = _routed(bundle, name, prm_name, constraint, classifier, spec)
     compared = comparable(bundle.frame, name, prm_name)
-    usable = compared.rows
-    *levels, every = made
-    made = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
+    rows = compared.rows
+    *levels, every = choices
+    choices = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
     alternatives = _alternatives(bundle, name, prm_name)
-    known = (entry for entries in alternatives.values() for entry in entries)
-    needs_prm = any(entry.strategy.needs_prm for entry in known) or _scores(classifier, spec)
-    made_plan = Plan(
+    all_entries = (entry for entries in alternatives.values() for entry in entries)
+    needs_prm = any(entry.strategy.needs_prm for entry in all_entries) or _scores(classifier, spec)
+    new_plan = Plan(
         policy=portable(policy),
         prm=portable(prm) if prm and needs_prm else None,
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
-        entries={r.difficulty: r.choice.as_recorded() for r in made},
+        entries={r.difficulty: r.choice.as_recorded() for r in choices},
         classifier=classifier,
         constraint=constraint,
         rests_on=PlanBasis(
-            rows=len(usable),
-            problems=int(usable["problem"].nunique()),
+            rows=len(rows),
+            problems=int(rows["problem"].nunique()),
             prm=prm_name,
-            mix=difficulty_counts(usable),
-            evidence=fingerprint(usable),
+            mix=difficulty_counts(rows),
+            evidence=fingerprint(rows),
             model=bundle.metrics,
             routing=None if routing is None else routing.to_dict(),
         ),
-        frontier={r.difficulty: _recorded(frontier((r.choice, *r.alternatives))) for r in made},
+        frontier={r.difficulty: _recorded(frontier((r.choice, *r.alternatives))) for r in choices},
         rates=bundle.rates,
         alternatives=alternatives,
         worth_routing=routes,
         reference=reference,
-        probe_cost=ProbeCost.from_evidence(usable, PROBES, scored=spec.prm is not None),
+        probe_cost=ProbeCost.from_evidence(rows, PROBES, scored=spec.prm is not None),
     )
-    return PlanResult(made_plan, tuple(made))
+    return PlanResult(new_plan, tuple(choices))
 
 
 def _alternatives(
     bundle: EvidenceBundle, policy: str, prm: str | None
 ) -> dict[str, tuple[StrategyEstimate, ...]]:
-    """All that is known of each difficulty, whatever it costs."""
-    found = (
+    """Return the estimates of all strategies known for each difficulty, whatever their cost."""
+    by_level = (
         (level, candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates))
         for level in LEVELS
     )
-    return {level: _recorded(known) for level, known in found if known}
+    return {level: _recorded(estimates) for level, estimates in by_level if estimates}
 
 
 def _recorded(estimates: Iterable[StrategyEstimate]) -> tuple[StrategyEstimate, ...]:
-    """The estimates as a plan file keeps them."""
+    """Return the estimates as a plan file keeps them."""
     return tuple(one.as_recorded() for one in estimates)
 
 
@@ -168,23 +170,24 @@ def _routed(
     classifier: DifficultyModel | None,
     spec: RunSpec,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
-    """Choices that pay for their probes, and whether to probe; not where it would change nothing.
+    """Return the choices, whether the plan routes, and the comparison that decided this.
 
-    With the comparison this was decided by; None where there was nothing to decide, or a strategy
-    is not known on a difficulty it may meet.
+    A plan routes if probing changes a choice and the comparison favours it; its choices then pay
+    for their probes. The comparison is None if there is nothing to decide, or if a strategy is not
+    known on a difficulty that it may meet.
     """
     if classifier is not None:
         usable = for_pair(bundle.frame, policy, prm)
         cost = ProbeCost.from_evidence(usable, classifier.probes, scored=spec.prm is not None)
         probing = Probing(classifier.probes, cost)
-        made = recommendations(bundle, policy, prm, constraint, probing)
-        if len({r.choice.strategy for r in made if r.difficulty != DEFAULT}) > 1:
+        choices = recommendations(bundle, policy, prm, constraint, probing)
+        if len({r.choice.strategy for r in choices if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]
             rates = head.quality.named()
-            routing = _compared(bundle, policy, prm, constraint, made, probing, rates)
+            routing = _compared(bundle, policy, prm, constraint, choices, probing, rates)
             routing_notes = () if routing is None else (routing.note(),)
             if routing is None or routing.routes:
-                *levels, every = made
+                *levels, every = choices
                 notes = (*every.notes, estimator_note(head), *routing_notes)
                 return [*levels, replace(every, notes=notes)], True, routing
             *levels, every = recommendations(bundle, policy, prm, constraint)
@@ -198,11 +201,14 @@ def _compared(
     policy: str,
     prm: str | None,
     constraint: Constraint,
-    made: list[Recommendation],
+    choices: list[Recommendation],
     probing: Probing,
     rates: MisclassificationRates,
 ) -> RoutingComparison | None:
-    """The strategies for each difficulty beside that for all; None where nobody can say."""
+    """Compare the strategies for each difficulty with the one for all.
+
+    The result is None if a strategy is not known on a difficulty that it may meet.
+    """
     usable = for_pair(bundle.frame, policy, prm)
     problems = usable[usable["difficulty"].isin(tuple(Difficulty))].drop_duplicates("problem")
     counted = problems["difficulty"].value_counts(normalize=True)
@@ -211,15 +217,15 @@ def _compared(
         level: candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates)
         for level in shares
     }
-    unit = cost_unit([choice for found in plain.values() for choice in found])
-    alone = {level: {c.strategy: c for c in found} for level, found in plain.items()}
+    unit = cost_unit([choice for estimates in plain.values() for choice in estimates])
+    alone = {level: {c.strategy: c for c in estimates} for level, estimates in plain.items()}
     probed = {
-        level: {c.strategy: probing.charge(c, bundle.rates) for c in found}
-        for level, found in plain.items()
+        level: {c.strategy: probing.charge(c, bundle.rates) for c in estimates}
+        for level, estimates in plain.items()
     }
-    every = made[-1].choice.strategy
-    named = {r.difficulty: r.choice.strategy for r in made}
-    routes = {level: named.get(level, every) for level in shares}
+    every = choices[-1].choice.strategy
+    by_level = {r.difficulty: r.choice.strategy for r in choices}
+    routes = {level: by_level.get(level, every) for level in shares}
     routed = expected(routes, probed, shares, rates, unit)
     single = expected(dict.fromkeys(shares, every), alone, shares, rates, unit)
     if routed is None or single is None:
@@ -234,34 +240,41 @@ def recommendations(
     constraint: Constraint,
     probing: Probing | None = None,
 ) -> list[Recommendation]:
-    """One for every difficulty there is evidence on, and one for all.
+    """Return a recommendation for each difficulty with evidence, and one for all at the end.
 
-    With `probing`, choices for a difficulty pay for the probes that find it out.
+    With `probing`, the choices for a difficulty pay for the probes that estimate it.
+
+    Raises:
+        InputError: there is no evidence, or no strategy keeps to the constraint.
     """
-    made = []
+    choices = []
     for level in LEVELS:
-        found = candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates)
+        estimates = candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates)
         if probing is not None and level != DEFAULT:
-            found = [probing.charge(choice, bundle.rates) for choice in found]
-        if found:
-            chosen = choose(level, found, constraint, bundle.rates)
+            estimates = [probing.charge(choice, bundle.rates) for choice in estimates]
+        if estimates:
+            recommendation = choose(level, estimates, constraint, bundle.rates)
             if probing is not None and level != DEFAULT:
                 probed = Note.of(NoteCode.PROBES_INCLUDED, probes=probing.probes)
-                chosen = replace(chosen, notes=(*chosen.notes, probed))
-            made.append(chosen)
-    if not made or made[-1].difficulty != DEFAULT:
+                recommendation = replace(recommendation, notes=(*recommendation.notes, probed))
+            choices.append(recommendation)
+    if not choices or choices[-1].difficulty != DEFAULT:
         raise InputError(f"policy {policy}: there is no evidence to plan from")
-    return made
+    return choices
 
 
 def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
-    """The profile with most problems, the PRM's own before one without."""
+    """Return the profile with the most problems; one with this PRM goes before one without.
+
+    Raises:
+        InputError: the policy has no profile, or an imported one.
+    """
     profiles = [spec for spec in current_runs(store.runs()) if spec.kind == PROFILE]
     fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
     if any(STUDY in s.settings for s in fitting):
         raise InputError(
-            f"policy {policy}: its samples are imported, and nothing says how its questions were "
-            "put; a plan needs a profile of your own: run apportion profile"
+            f"policy {policy}: its samples are imported, and their prompt template is not known; "
+            "a plan needs a profile of your own: run apportion profile"
         )
     if not fitting:
         raise InputError(f"policy {policy}: has no profile in this store; run apportion profile")
@@ -271,5 +284,5 @@ def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
 
 
 def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
-    """Whether the classifier was trained on rewards, which probes then need too."""
+    """Whether the classifier was trained on rewards, so that probes need rewards too."""
     return classifier is not None and spec.prm is not None

@@ -1,4 +1,4 @@
-"""Replay: the accuracy of every vote at every number of samples, from stored ones."""
+"""Replay: the accuracy of every vote at every number of samples, from stored samples."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from profiling.profiles.pool_files import (
 from profiling.profiles.profiler import KIND as PROFILE
 
 SampleCounts = Sequence[int] | Literal["all"] | None
-"""How many samples are drawn: some numbers, all that there are, or (None) the powers of two."""
+"""Numbers of samples to draw: some numbers, all possible ones, or (None) the powers of two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples of a policy, and the place that they are from.
+    """Samples of a policy, with their source.
 
     Attributes:
         policy, prm: names; `prm` is None if the samples are replayed without scores.
         source: `store` or `bundled`.
-        pools: the samples, a pool a problem.
-        notes: what a reader should know of them.
+        pools: the samples, one pool per problem.
+        notes: notes on the samples.
     """
 
     policy: str
@@ -57,7 +57,7 @@ class Replay:
     """The accuracy surface of samples.
 
     Attributes:
-        samples: what was replayed.
+        samples: the replayed samples.
         points: expected accuracy and tokens by difficulty, rule and number of samples k.
     """
 
@@ -89,19 +89,21 @@ def replay(
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> Replay:
-    """Compute the accuracy of every vote at every number of samples; runs no model.
+    """Compute the expected accuracy of every vote at every number of samples, without a model.
 
-    Samples of the store's profiles are replayed, else those that this project recorded.
+    The samples are those of the store's profiles, or, if the store has none of the policy, those
+    that this project recorded.
 
     Args:
-        policy: name of the model that wrote the samples; None: the only one in the store.
-        prm: name of the PRM that scored them; None: the only one, and of several none.
+        policy: name of the policy that wrote the samples; None: the only one in the store.
+        prm: name of the PRM that scored the samples; None: the only one in the store, or no PRM if
+            there are several.
         k: numbers of samples, `"all"`, or None for the powers of two.
         store: SQLAlchemy URL of the store; it need not exist.
         reporter: receives progress.
 
     Raises:
-        InputError: there are no such samples, or fewer than asked for.
+        InputError: there are no such samples, or a pool has fewer than `k`.
 
     Example:
         >>> from apportion import replay
@@ -109,14 +111,14 @@ def replay(
         >>> {point.k for point in surface.points}
         {1, 4}
     """
-    asked = check_k(k)
+    counts = check_k(k)
     policy, prm = model_name(policy), model_name(prm)
     with reporter.status("reading samples"), MathGrader() as grader:
         samples = from_store(store, policy, prm, grader) or from_bundle(policy, prm, grader)
     if not samples.pools:
         raise InputError(f"policy {samples.policy}: no problem has samples to replay")
     sizes = [len(one.pool) for one in samples.pools]
-    surface = Surface(np.array(choose_k(asked, min(sizes))))
+    surface = Surface(np.array(choose_k(counts, min(sizes))))
     with reporter.progress("replaying", len(sizes)) as progress:
         for one in samples.pools:
             surface.add(one)
@@ -125,7 +127,7 @@ def replay(
 
 
 def check_k(k: SampleCounts) -> SampleCounts:
-    """Numbers of samples in rising order, each once; `"all"` and None as they are.
+    """Return numbers of samples in rising order, each once; return `"all"` and None unchanged.
 
     Raises:
         InputError: there are none, or one is below 1.
@@ -133,35 +135,42 @@ def check_k(k: SampleCounts) -> SampleCounts:
     if k is None or k == "all":
         return k
     if not k or isinstance(k, str):
-        raise InputError(f"--k {k!r}: must be whole numbers, or all")
+        raise InputError(f"--k is {k!r}; expected whole numbers, or all")
     if min(k) < 1:
-        raise InputError(f"--k {min(k)}: must be at least 1")
+        raise InputError(f"--k is {min(k)}; expected at least 1")
     return sorted(set(k))
 
 
 def choose_k(asked: SampleCounts, smallest: int) -> list[int]:
-    """The numbers of samples to replay.
+    """Return the numbers of samples to replay.
 
-    Every pool must have so many, or problems would change with k.
+    Every pool must have as many samples as the largest of them: if not, the problems that count
+    would change with k.
 
     Args:
-        asked: as `check_k` returns it.
+        asked: the result of `check_k`.
         smallest: number of samples of the smallest pool.
 
     Raises:
-        InputError: the smallest pool has fewer than asked for.
+        InputError: the smallest pool has fewer samples than the largest number in `asked`.
     """
     if asked is None:
         return list(takewhile(lambda k: k <= smallest, (2**power for power in range(63))))
     if isinstance(asked, str):
         return list(range(1, smallest + 1))
     if asked[-1] > smallest:
-        raise InputError(f"--k {asked[-1]}: the smallest pool has {smallest} samples")
+        raise InputError(
+            f"--k is {asked[-1]}; expected at most {smallest}, the size of the smallest pool"
+        )
     return list(asked)
 
 
 def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader) -> Samples | None:
-    """The samples of the store's profiles; None where it has none of this policy."""
+    """Return the samples of the store's profiles; None if it has none of this policy.
+
+    Raises:
+        InputError: the policy is not given and there are several, or `prm` scored none of them.
+    """
     if not store_exists(url):
         return None
     with Store.open(url, create=False) as store:
@@ -175,8 +184,8 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
         of_policy = [spec for spec in specs if spec.policy == policy]
         chosen = [spec for spec in of_policy if prm in (None, spec.prm)]
         if not chosen:
-            known = ", ".join(prms) or "none"
-            raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {known}")
+            scorers = ", ".join(prms) or "none"
+            raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {scorers}")
         pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
         study = study_of(store.runs(), policy)
     notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
@@ -186,13 +195,18 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
 
 
 def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samples:
-    """Samples this project recorded."""
+    """Return the samples of a policy that this project recorded.
+
+    Raises:
+        InputError: there are none of this policy, or `prm` has not scored them.
+    """
     folder = data_folder() / "measured" / "pools"
-    known = saved_policies(folder)
-    if policy not in known:
+    bundled_policies = saved_policies(folder)
+    if policy not in bundled_policies:
         what = "--policy: must be given" if policy is None else f"policy {policy}: has no samples"
         raise InputError(
-            f"{what}; apportion profile draws some, and bundled are those of {', '.join(known)}"
+            f"{what}; draw some with apportion profile, or use those of "
+            f"{', '.join(bundled_policies)}"
         )
     frame, _ = load_pools(folder, policy)
     prms = prms_in(frame)
@@ -204,5 +218,5 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
 
 
 def _unscored(prm: str | None, prms: Sequence[str]) -> list[Note]:
-    """A note on the PRMs that could have been named if none was."""
+    """Return a note on the PRMs that the caller could have named; no note if one was named."""
     return [Note.of(NoteCode.PRM_NOT_NAMED, prms=tuple(prms))] if prms and not prm else []

@@ -1,4 +1,4 @@
-"""Report: what is known about a policy and a PRM, as one self-contained page."""
+"""Report: the evidence on a policy and a PRM, as one self-contained page."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ from profiling.profiles.profiler import (
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """A report that was written.
+    """A written report.
 
     Attributes:
-        content: its sections, before they were laid out.
-        out: the file.
+        content: sections of the report, before layout.
+        out: path of the file.
         form: `html`, `md` or `json`.
     """
 
@@ -64,7 +64,7 @@ class WrittenReport:
     form: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document: what was written, and where to."""
+        """The JSON document: policy, PRM, format and path of the report."""
         return {
             "policy": self.content.policy,
             "prm": self.content.prm,
@@ -89,20 +89,20 @@ def report(
     """Write one self-contained page: the recommendation, its plots and its evidence.
 
     Args:
-        policy: name of the model that writes, or its folder; None: the only one in the store.
-        prm: name of the PRM that scores, or its folder; None: the only one there is evidence
-            with, and of a bundled policy its own.
-        out: the file to write, in a folder that exists.
+        policy: name or folder of the policy; None: the only one in the store.
+        prm: name or folder of the PRM; None: the only one with evidence, or a bundled policy's own
+            PRM.
+        out: path of the file to write; its folder must exist.
         form: `html`, `md` or `json`.
-        benchmark: problem set that is asked about; None: whatever was measured.
+        benchmark: problem set that the report is about; None: all measured ones.
         constraint: limits that the recommendations must keep to.
-        pricing: devices and prices that costs are counted by.
-        catalog: TOML file of models besides the project's own.
+        pricing: devices and prices of the costs.
+        catalog: TOML file with models beyond the project's own.
         store: SQLAlchemy URL of the store; it need not exist.
         reporter: receives progress.
 
     Raises:
-        InputError: there is no evidence, nothing keeps to the constraint, or the file cannot be
+        InputError: there is no evidence, no strategy keeps to the constraint, or the file cannot be
             written.
 
     Example:
@@ -112,19 +112,19 @@ def report(
         'lab-0.4m'
     """
     if form not in FORMATS:
-        raise InputError(f"--format {form!r}: must be one of {', '.join(FORMATS)}")
+        raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
-        raise InputError(f"--out {out}: the folder {out.parent} does not exist")
+        raise InputError(f"--out is {out}; the folder {out.parent} does not exist")
     policy, prm = _pair(policy, prm, store)
     with reporter.status("writing the report"):
-        made = _data(policy, prm, benchmark, constraint, pricing, catalog, store)
-        content = compose(made)
+        data = _data(policy, prm, benchmark, constraint, pricing, catalog, store)
+        content = compose(data)
         write(content, out, form)
     return WrittenReport(content, out, form)
 
 
 def _pair(policy: str | None, prm: str | None, store_url: str) -> tuple[str, str | None]:
-    """Policy and PRM: as given, or the only ones there are; of a bundled policy its own PRM."""
+    """Return the given policy and PRM, or the only ones; a bundled policy has its own PRM."""
     policy, prm = model_name(policy), model_name(prm)
     runs = []
     if store_exists(store_url):
@@ -136,7 +136,7 @@ def _pair(policy: str | None, prm: str | None, store_url: str) -> tuple[str, str
 
 
 def _bundled_prm(policy: str) -> str | None:
-    """The PRM that comes with a policy of the laboratory; else the only one it was measured with.
+    """Return the own PRM of a laboratory policy, or the only PRM that a policy was measured with.
 
     Raises:
         InputError: there are several, and none is its own.
@@ -158,14 +158,14 @@ def _data(
     models: Path | None,
     store_url: str,
 ) -> ReportData:
-    """The findings to show: from what was measured, else from what others have published."""
+    """Return the findings to show: measured ones, or published ones if nothing was measured."""
     catalog = load_catalog(models)
     names = names_in_evidence(store_url, policy, prm, catalog)
     if uses_published(store_url, names, benchmark, catalog.policy(policy) is not None):
-        known = published_candidates(
+        published = published_candidates(
             store_url, policy, prm, ALL, names, benchmark, catalog, pricing
         )
-        return published_data(*known.choose(constraint))
+        return published_data(*published.choose(constraint))
     policy, prm = names or (policy, prm)
     bundle = read_evidence_bundle(store_url, policy, prm, pricing, benchmark, catalog)
     check_limits_known(constraint, bundle.rates)
@@ -178,18 +178,18 @@ def _data(
 
 
 def published_data(answered: Answer, notes: Sequence[Note]) -> ReportData:
-    """The findings to show if nothing was measured.
+    """Return the findings to show if nothing was measured.
 
     Args:
         answered: the answer from published figures.
-        notes: what a reader should know of the figures.
+        notes: notes on the figures.
     """
-    made = answered.made
+    recommendation = answered.made
     return ReportData(
         policy=answered.policy,
         prm=answered.prm,
         advice=[answered],
-        found={made.difficulty: (made.choice, *made.alternatives)},
+        found={recommendation.difficulty: (recommendation.choice, *recommendation.alternatives)},
         mix={},
         basis=[_published_row(row) for row in answered.published],
         rewards=None,
@@ -202,7 +202,7 @@ def published_data(answered: Answer, notes: Sequence[Note]) -> ReportData:
 
 
 def _published_row(row: Mapping[str, Any]) -> BasisRow:
-    """A figure, or what the model that fills their gaps rests on."""
+    """Return the row of a published figure, or of the model that fills gaps between figures."""
     if row["source"] == "model":
         origin = (
             f"figures of {row['policies']} policies with {row['prms']} PRMs, in studies "
@@ -212,7 +212,7 @@ def _published_row(row: Mapping[str, Any]) -> BasisRow:
     strategy = str(row["strategy"])
     try:
         budgets: tuple[int, ...] = (from_key(strategy).n,)
-    except InputError:  # one that this program does not run
+    except InputError:  # a strategy that this program does not run
         budgets = ()
     note = f"; {row['note']}" if row["note"] else ""
     return BasisRow(
@@ -234,20 +234,20 @@ def report_data(
     runs: Sequence[RunSummary],
     paired: Sequence[PairedDifference],
 ) -> ReportData:
-    """The findings to show if something was measured.
+    """Return the findings to show if something was measured.
 
     Args:
-        store_url: where profiles are.
+        store_url: SQLAlchemy URL of the store of the profiles.
         bundle: the evidence that the answers rest on.
-        answers: one a difficulty, of one policy and PRM; at least one.
+        answers: one per difficulty, all on one policy and PRM; at least one.
         runs, paired: see `ReportData`.
     """
     policy, prm, rows = answers[0].policy, answers[0].prm, answers[0].rows
-    found = {
+    by_level = {
         level: candidates(bundle.frame, policy, prm, level, bundle.model, bundle.rates)
         for level in LEVELS
     }
-    every = [choice for known in found.values() for choice in known]
+    every = [choice for estimates in by_level.values() for choice in estimates]
     profiles = _profiles(store_url, bundle, policy, prm)
     with MathGrader() as grader:
         rewards = profile_rewards(profiles, grader)
@@ -255,7 +255,7 @@ def report_data(
         policy=policy,
         prm=prm,
         advice=answers,
-        found=found,
+        found=by_level,
         mix=difficulty_counts(rows),
         basis=basis_rows(answers[0], bundle.origin),
         rewards=None if rewards is None else rewards.to_dict(),
@@ -268,7 +268,10 @@ def report_data(
 
 
 def basis_rows(answered: Answer, origin: str) -> list[BasisRow]:
-    """The evidence of an answer, which is from `origin`, a row a kind."""
+    """Return the evidence of an answer, a row for each strategy, source and PRM.
+
+    `origin` says where the evidence is from.
+    """
     groups = answered.rows.groupby(["name", "source", "prm"], sort=True)
     return [
         BasisRow(
@@ -287,7 +290,7 @@ def basis_rows(answered: Answer, origin: str) -> list[BasisRow]:
 def _profiles(
     store_url: str, bundle: EvidenceBundle, policy: str, prm: str | None
 ) -> list[ProblemProfile]:
-    """The profiles with this PRM's scores: of the store, or those recorded by this project."""
+    """Return the profiles with this PRM's scores, from the store or from this project's records."""
     if prm is None:
         return []
     if bundle.bundled:

@@ -1,4 +1,4 @@
-"""Answer problems by a plan, or by strategies of the caller's own choice."""
+"""Run: answers to problems, by a plan or by strategies that the caller chooses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class AnsweredRun:
 
     Attributes:
         summary: accuracy and tokens.
-        outcomes: one a problem, in the problems' order.
+        outcomes: one per problem, in the order of the problems.
         spec: the run in the store.
     """
 
@@ -67,7 +67,7 @@ class Answers:
     """Answers to problems.
 
     Attributes:
-        runs: one by a plan, or one for each strategy.
+        runs: the run of the plan, or one run for each strategy.
     """
 
     runs: tuple[AnsweredRun, ...]
@@ -89,25 +89,27 @@ def run(
     session: Session | None = None,
     reporter: Reporter = SilentReporter(),
 ) -> Answers:
-    """Answer problems by a plan, or by strategies; problems that are done are not done again.
+    """Answer problems by a plan or by strategies.
+
+    Problems that the store already holds for the same run are not answered again.
 
     Args:
         problems: a file of problems, several files, or the problems themselves.
-        plan: a plan, or its file; its sampling and template take the place of the settings'.
-        strategies: without a plan: to run, each with its budget.
-        policy: with strategies: the policy (catalog name, folder, hub id or address of a server).
-            With a plan: where its policy lies now; None: where the plan says.
-        prm: the same of the PRM; None with strategies: no PRM.
-        store: SQLAlchemy URL of the store, which is made if it does not exist.
-        settings: of sampling, engines, servers and cluster; None: the defaults, and draws that
-            cannot change an answer are left out.
-        session: an open session, whose store and settings count; None: one for this call.
+        plan: a plan or its file; its sampling and template replace those of the settings.
+        strategies: strategies to run, each with its budget; only without a plan.
+        policy: the policy (catalog name, folder, hub id or address of a server). With a plan it is
+            the present place of the plan's policy; None: the place in the plan.
+        prm: the same for the PRM. Without a plan, None means no PRM.
+        store: SQLAlchemy URL of the store; it is created if it does not exist.
+        settings: settings of sampling, engines, servers and cluster; None: the defaults, with early
+            stopping, which leaves out draws that cannot change an answer.
+        session: an open session, whose store and settings are used; None: a new one for this call.
         reporter: receives progress and remarks.
 
     Raises:
-        InputError: not one of plan and strategies is given, a file or a model is missing or unfit,
-            or a strategy needs a PRM.
-        EngineError: an engine was lost; the same call goes on from what is stored.
+        InputError: both or neither of plan and strategies are given, a file or a model is missing
+            or unfit, or a strategy needs a PRM.
+        EngineError: an engine was lost; the same call continues from the stored outcomes.
     """
     if (plan is None) == (not strategies):
         raise InputError("run: give either --plan FILE, or --strategy NAME with --budget N")
@@ -121,11 +123,11 @@ def run(
     if policy is None:
         raise InputError("--strategy needs a policy; give one with --policy")
     check_prm_given(strategies, prm)
-    found = read_problems(problems, require_answers=False)
+    problem_list = read_problems(problems, require_answers=False)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         if plan is not None:
-            return Answers((_run_plan(opened, plan, found, policy, prm),))
-        return Answers(_run_strategies(opened, strategies, found, policy, prm))
+            return Answers((_run_plan(opened, plan, problem_list, policy, prm),))
+        return Answers(_run_strategies(opened, strategies, problem_list, policy, prm))
 
 
 def _run_plan(
@@ -159,11 +161,11 @@ def _run_strategies(
     model = session.find_policy(policy)
     models = session.models(model, None if prm is None else session.find_prm(prm))
     template = session.template(model)
-    answered = []
+    runs = []
     for strategy in strategies:
         summary, spec = run_strategy(session, models, template, problems, strategy, kind=KIND)
-        answered.append(_answered(session, spec, summary.name, problems, summary.engine))
-    return tuple(answered)
+        runs.append(_answered(session, spec, summary.name, problems, summary.engine))
+    return tuple(runs)
 
 
 def _answered(

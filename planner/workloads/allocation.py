@@ -3,7 +3,7 @@
 Each query of a class gets one of the class's strategies. If a class may be split between strategies
 in any ratio, this is the linear multiple-choice knapsack: only strategies on the upper concave hull
 of (price, accuracy) matter, and it is optimal to take the steps of all hulls in falling order of
-gain a unit of price (Sinha and Zoltners 1979, Operations Research 27(3)). All classes but the
+gain per unit of price (Sinha and Zoltners 1979, Operations Research 27(3)). All classes but the
 marginal one then have one strategy, and the marginal one has two neighbours on its hull. In whole
 queries the same order falls short of this optimum by less than one step of one query.
 """
@@ -32,7 +32,7 @@ class Option:
         strategy: the strategy.
         accuracy, interval: predicted accuracy and its 90 % interval.
         cost: expected cost of one query.
-        price: the same in the budget's unit.
+        price: expected cost of one query in the budget's unit.
         beta: parameters of the Beta posterior of the accuracy; None for a mean over several
             difficulties, which has none.
     """
@@ -46,7 +46,7 @@ class Option:
 
     @classmethod
     def from_estimate(cls, estimate: StrategyEstimate, price: float) -> Option:
-        """The option to run an estimated strategy at a price."""
+        """Return the option to run an estimated strategy at a price."""
         return cls(
             strategy=estimate.strategy,
             accuracy=estimate.predicted_accuracy,
@@ -110,9 +110,9 @@ class Division:
 
 
 def hull(options: Sequence[Option]) -> list[Option]:
-    """The upper concave hull, from the cheapest option to the most accurate one.
+    """Return the upper concave hull, from the cheapest option to the most accurate one.
 
-    Prices and accuracies rise strictly, gains a unit of price fall strictly.
+    Along it, prices and accuracies rise strictly, and gains per unit of price fall strictly.
     """
     ranked = sorted(options, key=lambda option: (option.price, -option.accuracy))
     kept: list[Option] = []
@@ -129,10 +129,10 @@ def divide(classes: Mapping[str, QueryClass], budget: float, *, whole: bool = Fa
     """Divide `budget` so that the most right answers are expected; every query gets an option.
 
     Args:
-        classes: by difficulty.
-        budget: in the unit of the options' prices.
-        whole: whether only whole queries get an option: then the division falls short of the best
-            by less than one step of one query. Else a class may be split in any ratio, and the
+        classes: classes of queries, by difficulty.
+        budget: total budget, in the unit of the options' prices.
+        whole: whether only whole queries get an option. The division then falls short of the best
+            by less than one step of one query. If False, a class may be split in any ratio, and the
             division is the best.
 
     Raises:
@@ -160,22 +160,22 @@ def divide(classes: Mapping[str, QueryClass], budget: float, *, whole: bool = Fa
     )
     for _, level, i in ordered:
         dearer = steps[level][i].price - steps[level][i - 1].price
-        could = reached[level][i - 1]
-        taken = min(could, max(0.0, left + slack) / dearer)
+        available = reached[level][i - 1]
+        moved = min(available, max(0.0, left + slack) / dearer)
         if whole:
-            taken = float(math.floor(taken))
-        reached[level][i] = taken
-        left -= taken * dearer
-        if taken < could and not whole:
+            moved = float(math.floor(moved))
+        reached[level][i] = moved
+        left -= moved * dearer
+        if moved < available and not whole:
             break
     return Division(tuple(_parts(steps, reached)))
 
 
 def equal_division(classes: Mapping[str, QueryClass], budget: float) -> Division | None:
-    """Give every query the same budget, and with it the most accurate option of its class.
+    """Give every query the same budget, and the most accurate option of its class within it.
 
     Returns:
-        None if some class has no option within that budget.
+        The division; None if a class has no option within that budget.
     """
     queries = sum(one.queries for one in classes.values())
     each = budget / queries * (1 + _ROUNDING)
@@ -190,17 +190,17 @@ def equal_division(classes: Mapping[str, QueryClass], budget: float) -> Division
 
 
 def difference(one: Division, other: Division) -> tuple[float, tuple[float, float]]:
-    """Expected right answers of `one` less those of `other`, and their 90 % interval.
+    """Return the expected right answers of `one` minus those of `other`, with a 90 % interval.
 
     Queries that get the same option in both cancel. Half-widths are added if errors are correlated,
     and combined by the sum of squares if they are independent, upper and lower ones separately
-    (MOVER: Zou and Donner 2008, Statistics in Medicine 27(10)). Accuracies of one difficulty were
-    measured on the same problems: the errors of those added are taken as fully correlated, the
-    errors of those subtracted as independent of them, and either way the interval is rather too
-    wide. Difficulties are independent.
+    (MOVER: Zou and Donner 2008, Statistics in Medicine 27(10)). Difficulties are independent.
+    Accuracies of one difficulty were measured on the same problems. The errors of added ones count
+    as fully correlated, and those of subtracted ones as independent of them; both assumptions make
+    the interval too wide rather than too narrow.
     """
-    # A strategy may have two accuracies on one difficulty: its own there, and, if one of the two
-    # has no evidence on it, its mean over all difficulties. These do not cancel.
+    # A strategy may have two accuracies on one difficulty: its own, and its mean over all
+    # difficulties, in a division without evidence on this difficulty. These do not cancel.
     net: dict[tuple[str, Strategy, float], tuple[Option, float]] = {}
     for sign, division in ((1.0, one), (-1.0, other)):
         for part in division.parts:
@@ -213,8 +213,8 @@ def difference(one: Division, other: Division) -> tuple[float, tuple[float, floa
     for level in {level for level, *_ in net}:
         for sign in (1.0, -1.0):
             lower = upper = 0.0
-            for (where, *_), (option, queries) in net.items():
-                if where == level and queries * sign > 0:
+            for (own_level, *_), (option, queries) in net.items():
+                if own_level == level and queries * sign > 0:
                     low, high = option.interval
                     lower += abs(queries) * (option.accuracy - low)
                     upper += abs(queries) * (high - option.accuracy)
@@ -225,14 +225,14 @@ def difference(one: Division, other: Division) -> tuple[float, tuple[float, floa
 
 
 def _gain(cheap: Option, dear: Option) -> float:
-    """Accuracy gained per unit of price."""
+    """Return the accuracy gained per unit of price."""
     return (dear.accuracy - cheap.accuracy) / (dear.price - cheap.price)
 
 
 def _parts(
     steps: Mapping[str, Sequence[Option]], reached: Mapping[str, Sequence[float]]
 ) -> Iterator[Part]:
-    """The queries of each option: those that reached it and no dearer one."""
+    """Yield the queries of each option: those that reached it and no dearer one."""
     for level, options in steps.items():
         counts = [*reached[level], 0.0]
         for i, option in enumerate(options):

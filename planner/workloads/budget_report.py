@@ -68,7 +68,7 @@ class Total:
 
     @property
     def option(self) -> str:
-        """The command line's option for it."""
+        """The command line's option for this total."""
         return f"--total-{self.unit.replace('_', '-')}"
 
     @property
@@ -77,13 +77,17 @@ class Total:
         return UNITS[self.unit].words
 
     def price(self, cost: Cost, rates: Rates) -> float:
-        """A cost in this unit; InputError if it is not known."""
+        """Return a cost in this unit.
+
+        Raises:
+            InputError: the cost is not known.
+        """
         unit = UNITS[self.unit]
-        found: float | None = getattr(cost, unit.quantity)
-        if found is None:
+        value: float | None = getattr(cost, unit.quantity)
+        if value is None:
             why = missing(unit.quantity, cost, rates)
             raise InputError(f"{self.option}: {why}")
-        return found * rates.devices / SECONDS_PER_HOUR if unit.per_hour else found
+        return value * rates.devices / SECONDS_PER_HOUR if unit.per_hour else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,15 @@ class BudgetReport:
     Attributes:
         plan, workload, rates: the plan, the workload, and the prices of tokens.
         queries: number of queries in the workload.
-        total: the total that is divided; None: the plan's own choices are costed, in tokens.
-        divisions: by name. `CHOSEN`: the plan's own choices. `DIVIDED` and `EQUAL`, if there is a
-            total: the best division, and the same budget for every query if that reaches; both as
-            if every query's difficulty were known. `NAMED`, if the plan routes: the best division
-            by the difficulties that its classifier assigns, listed by true difficulty.
+        total: the total to divide; None: only the plan's own choices are costed, in tokens.
+        divisions: divisions by name. `CHOSEN` has the plan's own choices. If there is a total,
+            `DIVIDED` is the best division, and `EQUAL`, if it is large enough for that, gives every
+            query the same budget; both take every query's difficulty as known. If the plan routes,
+            `NAMED` is the best division by the difficulties that its classifier assigns, listed by
+            true difficulty.
         by_assigned: `NAMED` listed by assigned difficulty; None if there is none.
-        queries_per_day: None: the cost of a day is not asked for.
-        notes: what a reader should know of it.
+        queries_per_day: number of queries of a day; None: no day is costed.
+        notes: notes on the divisions.
     """
 
     plan: Plan
@@ -122,25 +127,25 @@ class BudgetReport:
         total: Total | None = None,
         queries_per_day: float | None = None,
     ) -> BudgetReport:
-        """Divide `total`; without one, cost the plan's own choices.
+        """Divide `total`; if it is None, cost the plan's own choices only.
 
         Args:
             plan: the plan.
             workload: number or shares of queries by difficulty.
             rates: prices of tokens.
             total: the total budget.
-            queries_per_day: queries of a day, to cost one.
+            queries_per_day: number of queries of a day; None: no day is costed.
 
         Raises:
-            InputError: a workload of shares without a number of queries, a total that does not
-                reach, or a price that is not known.
+            InputError: the workload has shares and no number of queries, the total is too small, or
+                a price is not known.
         """
         if queries_per_day is not None and not 0 < queries_per_day < math.inf:
             raise InputError(f"--queries-per-day is {queries_per_day:g}; expected a number above 0")
         queries = workload.queries or queries_per_day
         if queries is None:
             raise InputError(
-                "workload: holds shares; say of how many queries with --queries-per-day, or give "
+                "workload: holds shares without a number of queries; give --queries-per-day, or "
                 "whole numbers of queries in place of shares"
             )
         pricer = total or Total("tokens", math.ulp(0.0))
@@ -166,19 +171,22 @@ class BudgetReport:
             more |= {} if run is None else {NAMED: run}
             divisions, notes = more | divisions, notes + divided_notes + named_notes
             notes += _bound(plan, classes, total)
-        made = cls(
+        budget_report = cls(
             plan, workload, rates, queries, total, divisions, queries_per_day,
             (*notes, *rates.notes()), by_assigned,
         )  # fmt: skip
-        costs = [made.cost(division) for division in divisions.values()]
-        return replace(made, notes=(*made.notes, *unknown(costs, rates, QUANTITIES, made.notes)))
+        costs = [budget_report.cost(division) for division in divisions.values()]
+        return replace(
+            budget_report,
+            notes=(*budget_report.notes, *unknown(costs, rates, QUANTITIES, budget_report.notes)),
+        )
 
     def cost(self, division: Division, times: float = 1.0) -> Cost:
-        """The cost of all queries of a division.
+        """Return the cost of all queries of a division.
 
         Args:
             division: the division.
-            times: how often the workload is answered.
+            times: number of times that the workload is answered.
         """
         tokens = (
             sum(part.queries * getattr(part.option.cost, kind) for part in division.parts)
@@ -187,7 +195,7 @@ class BudgetReport:
         return self.rates.price(*(times * total for total in tokens))
 
     def days(self) -> dict[str, Cost]:
-        """The cost of a day as divided, and by the plan's own choices."""
+        """Return the cost of a day for `DIVIDED` and `CHOSEN`; empty if no day is costed."""
         if self.queries_per_day is None:
             return {}
         times = self.queries_per_day / self.queries
@@ -198,19 +206,19 @@ class BudgetReport:
         }
 
     def provisions(self, day: Cost) -> list[Provision]:
-        """Engines for a day, at each of `LOADS`; none if its seconds are not known."""
+        """Return the engines for a day, at each of `LOADS`; empty if its seconds are not known."""
         assert self.queries_per_day is not None
-        made = (provision(day, self.queries_per_day, load, self.rates) for load in LOADS)
-        return [one for one in made if one is not None]
+        provisions = (provision(day, self.queries_per_day, load, self.rates) for load in LOADS)
+        return [one for one in provisions if one is not None]
 
 
 def choosable(plan: Plan, level: str) -> Sequence[StrategyEstimate]:
-    """The strategies that a budget may choose for a difficulty."""
+    """Return the strategies that a budget may choose for a difficulty."""
     return plan.frontier.get(level) or plan.frontier[DEFAULT]
 
 
 def _run(plan: Plan, level: str) -> StrategyEstimate:
-    """The strategy that queries of a difficulty get from the plan, with its estimate on them.
+    """Return the estimate of the strategy that the plan runs on queries of a difficulty.
 
     A plan that does not route runs one strategy on all; its alternatives have the estimate of that
     strategy on each difficulty. A difficulty without evidence gets the estimate for all.
@@ -235,9 +243,9 @@ def _option(estimate: StrategyEstimate, total: Total, rates: Rates) -> Option:
 def _divided(
     classes: Mapping[str, QueryClass], total: Total, chosen: Division, *, whole: bool
 ) -> tuple[dict[str, Division], list[Note]]:
-    """The division and the equal one, and notes on them and on the plan's own choices."""
+    """Return the best and the equal division, and notes on them and on the plan's own choices."""
     try:
-        made = {DIVIDED: divide(classes, total.amount, whole=whole)}
+        divisions = {DIVIDED: divide(classes, total.amount, whole=whole)}
     except InputError as error:
         raise InputError(f"{total.option} {error} {total.words}") from None
     notes = []
@@ -245,29 +253,29 @@ def _divided(
     if equal is None:
         notes.append(Note.of(NoteCode.EQUAL_SHARE_TOO_SMALL))
     else:
-        made[EQUAL] = equal
+        divisions[EQUAL] = equal
     if chosen.spent > total.amount:
         notes.append(Note.of(NoteCode.PLAN_OVER_TOTAL, needed=chosen.spent, unit=total.unit))
-    return made, notes
+    return divisions, notes
 
 
 def _by_assigned(
     plan: Plan, counts: Mapping[str, float], total: Total, rates: Rates
 ) -> tuple[Division | None, Division | None, list[Note]]:
-    """The division by the difficulties that the plan's classifier assigns, and notes on it.
+    """Return the division by the difficulties that the plan's classifier assigns, and its notes.
 
-    It comes twice: by assigned difficulty, and by true difficulty as it is run; None if the plan
-    assigns none, or if nothing can be divided.
+    The division comes twice: by assigned difficulty, and by true difficulty as it is run. Both are
+    None if the plan assigns no difficulty, or if the total cannot be divided.
     """
     if plan.classifier is None or not plan.routes or len(counts) == 1:
         return None, None, []
     # The strategies that the plan's own limit allows on some difficulty.
     kept = {one.strategy for level in counts for one in choosable(plan, level)}
-    found = charged_alternatives(plan, plan.classifier.probes)
+    charged = charged_alternatives(plan, plan.classifier.probes)
     options = {
         level: {
             one.strategy: _option(one, total, rates)
-            for one in found.get(level, found[DEFAULT])
+            for one in charged.get(level, charged[DEFAULT])
             if one.strategy in kept
         }
         | {one.strategy: _option(one, total, rates) for one in choosable(plan, level)}
@@ -282,7 +290,7 @@ def _by_assigned(
 
 
 def _bound(plan: Plan, classes: Mapping[str, QueryClass], total: Total) -> Iterator[Note]:
-    """A note if the plan's own limit, which alternatives keep to, leaves some of the total over."""
+    """Yield a note if the plan's own limit, which all options keep to, leaves budget unspent."""
     limits = plan.constraint.limits()
     most = sum(one.queries * hull(one.options)[-1].price for one in classes.values())
     if limits and most < total.amount:

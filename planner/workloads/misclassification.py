@@ -51,7 +51,7 @@ def divide_by_assigned_difficulty(
         first, *others = (known[true] for true in mix)
         everywhere = [s for s in first if all(s in other for other in others)]
         if not everywhere:
-            raise ValueError(f"no strategy is known on all that may be named {assigned}")
+            raise ValueError(f"no strategy is known on all queries that may be named {assigned}")
         options = tuple(_mean({t: (known[t][s], n) for t, n in mix.items()}) for s in everywhere)
         classes[assigned] = QueryClass(sum(mix.values()), options)
     by_assigned = divide(classes, budget)

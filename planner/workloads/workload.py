@@ -16,8 +16,12 @@ from planner.toml_files import parse_toml
 from profiling.pass_rate import LEVELS
 from profiling.problems.json_text import decode
 
-_NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
-_SUM = 1e-6
+_NUMBERS = (
+    "queries",
+    "count",
+    "share",
+)  # columns of a CSV file that hold the amount of a difficulty
+_SUM = 1e-6  # largest distance from 1 of a sum of shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +42,20 @@ class Workload:
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], source: str) -> Workload:
-        """A workload of so many queries of each difficulty.
+        """Return the workload of given numbers of queries.
 
         Args:
             counts: number of queries by difficulty.
             source: origin of the counts, in words.
         """
-        given = {level: n for level, n in counts.items() if n}
-        total = sum(given.values())
-        return cls({level: n / total for level, n in given.items()}, total, source, given)
+        present = {level: n for level, n in counts.items() if n}
+        total = sum(present.values())
+        return cls({level: n / total for level, n in present.items()}, total, source, present)
 
     def split(self, queries: float) -> dict[str, float]:
         """Divide a number of queries over the difficulties.
 
-        If it is the workload's own number, the counts are returned: shares of it would be rounded.
+        For the workload's own number the counts are returned, because shares would be rounded.
         """
         if self.counts is not None and queries == self.queries:
             return {level: float(n) for level, n in self.counts.items()}
@@ -66,33 +70,33 @@ def read_mix(path: Path) -> Workload | None:
     of queries; others are shares that sum to 1.
 
     Raises:
-        InputError: no such file, an unknown difficulty, or a number that is out of range.
+        InputError: the file cannot be read, a difficulty is unknown, or a number is out of range.
     """
-    where = f"workload {path}"
+    source = f"workload {path}"
     try:
-        text = decode(path.read_bytes(), where)
+        text = decode(path.read_bytes(), source)
     except OSError as error:
-        raise InputError(f"{where}: {error.strerror or error}") from None
+        raise InputError(f"{source}: {error.strerror or error}") from None
     match path.suffix.lower():
         case ".toml":
-            return _mix(parse_toml(text, where), where)
+            return _mix(parse_toml(text, source), source)
         case ".json":
-            return _json(text, where)
+            return _json(text, source)
         case ".csv":
-            return _csv(text, where)
+            return _csv(text, source)
     return None
 
 
-def _json(text: str, where: str) -> Workload | None:
+def _json(text: str, source: str) -> Workload | None:
     try:
         record = json.loads(text)
     except ValueError:
         return None  # the reader of queries will say what is wrong with the file
     is_mix = isinstance(record, dict) and any(level in record for level in LEVELS)
-    return _mix(record, where) if is_mix else None
+    return _mix(record, source) if is_mix else None
 
 
-def _csv(text: str, where: str) -> Workload | None:
+def _csv(text: str, source: str) -> Workload | None:
     reader = csv.DictReader(io.StringIO(text))
     header = [name.strip().lower() for name in reader.fieldnames or ()]
     reader.fieldnames = header
@@ -101,36 +105,36 @@ def _csv(text: str, where: str) -> Workload | None:
         return None
     record: dict[str, Any] = {}
     for row in reader:
-        at = f"{where}, line {reader.line_num}"
+        at = f"{source}, line {reader.line_num}"
         level, number = (row["difficulty"] or "").strip(), (row[numbers[0]] or "").strip()
         if level in record:
             raise InputError(f"{at}: {level} is given twice")
         try:
             record[level] = int(number) if number.isdigit() else float(number)
         except ValueError:
-            raise InputError(f"{at}: {numbers[0]} {number!r}: must be a number") from None
+            raise InputError(f"{at}: {numbers[0]} is {number!r}; expected a number") from None
         _check(level, record[level], at)
-    return _mix(record, where)
+    return _mix(record, source)
 
 
-def _check(level: str, given: object, where: str) -> None:
+def _check(level: str, value: object, source: str) -> None:
     if level not in LEVELS:
-        raise InputError(f"{where}: difficulty {level!r}: must be one of {', '.join(LEVELS)}")
-    number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not number or not 0 <= float(str(given)) < math.inf:
-        raise InputError(f"{where}: {level} = {given!r}: must be a number of at least 0")
+        raise InputError(f"{source}: difficulty is {level!r}; expected one of {', '.join(LEVELS)}")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= float(str(value)) < math.inf:
+        raise InputError(f"{source}: {level} is {value!r}; expected a number of at least 0")
 
 
-def _mix(record: Mapping[str, Any], where: str) -> Workload:
-    for level, given in record.items():
-        _check(level, given, where)
+def _mix(record: Mapping[str, Any], source: str) -> Workload:
+    for level, value in record.items():
+        _check(level, value, source)
     total = sum(record.values())
     if not total:
-        raise InputError(f"{where}: holds no queries; give numbers of queries, or shares")
-    if all(isinstance(given, int) for given in record.values()):
-        return Workload.from_counts(record, where)
+        raise InputError(f"{source}: holds no queries; give numbers of queries, or shares")
+    if all(isinstance(value, int) for value in record.values()):
+        return Workload.from_counts(record, source)
     if abs(total - 1) > _SUM:
         raise InputError(
-            f"{where}: shares sum to {total:g}; must sum to 1, or be whole numbers of queries"
+            f"{source}: shares sum to {total:g}; expected 1, or whole numbers of queries"
         )
-    return Workload({level: n / total for level, n in record.items() if n}, None, where)
+    return Workload({level: n / total for level, n in record.items() if n}, None, source)

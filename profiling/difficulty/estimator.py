@@ -106,12 +106,14 @@ class Quality:
         size, rows = len(Difficulty), self.confusion
         chances = all(min(row) >= 0 and abs(sum(row) - 1) < 0.01 for row in rows if row)
         if not chances or [len(row) for row in rows] != [size] * size:
-            raise ValueError("a confusion has a row of chances for each class")
+            raise ValueError(
+                f"confusion is {rows}; expected {size} rows of {size} probabilities that sum to 1"
+            )
 
     def named(self) -> dict[str, dict[str, float]]:
         """Return P(predicted class | class), keyed by class and then by predicted class."""
         return {
-            true.value: {told.value: p for told, p in zip(Difficulty, row, strict=True)}
+            true.value: {assigned.value: p for assigned, p in zip(Difficulty, row, strict=True)}
             for true, row in zip(Difficulty, self.confusion, strict=True)
         }
 
@@ -158,12 +160,17 @@ class Head:
         sizes = {len(self.mean), len(self.scale), *map(len, self.weights)}
         rows = {len(self.weights), len(self.intercepts)}
         if sizes != {len(self.features)} or rows != {RANGES}:
-            raise ValueError(f"a head needs {RANGES} rows of as many weights as it has features")
+            raise ValueError(
+                f"weights of the head do not fit; expected {RANGES} rows of {len(self.features)}"
+            )
         if unknown := set(self.features) - set(NAMES):
-            raise ValueError(f"there are no features {', '.join(sorted(unknown))}")
+            raise ValueError(f"features {', '.join(sorted(unknown))} do not exist")
         numbers = [*self.mean, *self.scale, *self.intercepts, *sum(self.weights, ())]
         if self.probes < 0 or not np.isfinite(numbers).all() or not 0 <= self.nominal <= 1:
-            raise ValueError("a head's numbers are finite, and its level is in [0, 1]")
+            raise ValueError(
+                "a number of the head is out of range; "
+                "expected finite numbers, at least 0 probes and a level in [0, 1]"
+            )
         at = np.array([NAMES.index(name) for name in self.features], dtype=np.intp)
         # A head without features has empty rows of weights; its prediction is the intercepts alone.
         weights = np.array(self.weights).reshape(RANGES, len(at))
@@ -222,7 +229,7 @@ class DifficultyModel:
     def __post_init__(self) -> None:
         counts = [head.probes for head in self.heads]
         if not counts or counts != sorted(set(counts)):
-            raise ValueError("a difficulty model needs heads of different numbers of probes")
+            raise ValueError(f"probes of the heads are {counts}; expected rising numbers")
 
     @property
     def probes(self) -> int:
@@ -243,7 +250,9 @@ class DifficultyModel:
         """
         usable = [head for head in self.heads if head.probes <= samples]
         if not usable:
-            raise ValueError(f"{samples} samples: at least {self.heads[0].probes} are needed")
+            raise ValueError(
+                f"there are {samples} samples; expected at least {self.heads[0].probes}"
+            )
         return usable[-1]
 
     def estimate(self, text: str, samples: Sequence[SampleRecord], grader: Grader) -> Estimated:

@@ -106,7 +106,7 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         """
         rates = _rates(X, y)
         if not self.probes:
-            raise ValueError("probes: at least one number of samples is needed")
+            raise ValueError("probes is empty; expected at least one number of samples")
         # One thread fixes the order of summation, so that equal evidence gives equal numbers.
         with threadpool_limits(limits=1):
             heads = tuple(self._fit_head(X, rates, k) for k in sorted(set(self.probes)))
@@ -120,13 +120,13 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         The largest head that the samples suffice for reads the first samples of each question.
         """
         check_is_fitted(self)
-        found = [list(self.model_.estimate_probes(x).probabilities.values()) for x in X]
-        return np.array(found).reshape(len(X), len(Difficulty))
+        rows = [list(self.model_.estimate_probes(x).probabilities.values()) for x in X]
+        return np.array(rows).reshape(len(X), len(Difficulty))
 
     def predict(self, X: Sequence[Probes]) -> NDArray[np.str_]:  # noqa: N803
         """Return the most probable class of each question, shape `(questions,)`."""
-        named = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[named])
+        class_index = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[class_index])
 
     def predict_interval(self, X: Sequence[Probes]) -> Floats:  # noqa: N803
         """Return the interval on pass@1 of each question, shape `(questions, 2)`."""
@@ -140,33 +140,35 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
     def _fit_head(self, questions: Sequence[Probes], rates: Ints, k: int) -> Head:
         usable = [i for i, one in enumerate(questions) if len(one) >= k]
         if len(usable) < LEAST_PROBLEMS:
-            raise ValueError(f"{k} probes: only {len(usable)} problems have so many samples")
+            raise ValueError(
+                f"{len(usable)} problems have {k} samples; expected at least {LEAST_PROBLEMS}"
+            )
         chosen = [questions[i] for i in usable]
         x, problem = self.probe_sets(chosen, k)
         right, samples = rates[usable][problem].T
-        told = posterior(right, samples, EDGES)
+        labels = posterior(right, samples, EDGES)
         fold = self._folds(len(chosen))[problem]
         folds = range(fold.max() + 1)
-        base = np.empty((len(told), len(Difficulty)))
+        base = np.empty((len(labels), len(Difficulty)))
         # logits[f] at sets of fold g come from a regression fitted without the folds f and g.
-        logits = np.empty((len(folds), *told.shape))
+        logits = np.empty((len(folds), *labels.shape))
         for f, g in itertools.combinations_with_replacement(folds, 2):
-            seen = (fold != f) & (fold != g)
-            fitted = _Regression.fit(x[seen], told[seen], self._ridge(problem[seen]))
+            training = (fold != f) & (fold != g)
+            fitted = _Regression.fit(x[training], labels[training], self._ridge(problem[training]))
             for one, other in {(f, g), (g, f)}:
                 logits[one][fold == other] = fitted.logits(x[fold == other])
             if f == g:
-                base[fold == f] = classes(told[seen].mean(axis=0, keepdims=True))
-        ranges, ends = np.empty_like(told), np.empty((len(told), 2))
+                base[fold == f] = classes(labels[training].mean(axis=0, keepdims=True))
+        ranges, ends = np.empty_like(labels), np.empty((len(labels), 2))
         for f in folds:
-            judged, others = fold == f, fold != f
+            test, others = fold == f, fold != f
             problems = len(np.unique(problem[others]))
             heat, nominal = _calibrated(logits[f][others], right[others], samples[others], problems)
-            ranges[judged] = softmax(logits[f][judged] / heat)
-            ends[judged] = intervals(ranges[judged], nominal)
+            ranges[test] = softmax(logits[f][test] / heat)
+            ends[test] = intervals(ranges[test], nominal)
         own = logits[fold, np.arange(len(fold))]
         heat, nominal = _calibrated(own, right, samples, len(chosen))
-        final = _Regression.fit(x, told, self._ridge(problem))
+        final = _Regression.fit(x, labels, self._ridge(problem))
         return final.head(k, heat, nominal, quality(ranges, base, ends, right, samples))
 
     def probe_sets(self, questions: Sequence[Probes], k: int) -> tuple[Floats, Ints]:
@@ -178,14 +180,14 @@ class DifficultyEstimator(BaseEstimator):  # type: ignore[misc]
         # If sampling of a problem stopped early, the size of its pool depends on its outcomes. Sets
         # are therefore drawn from the first samples only, as many as every pool has.
         common = min(len(one) for one in questions)
-        found = []
+        blocks = []
         for one in questions:
             # There is only one set of no samples, and only one set of all samples.
             sets = self.sets if 0 < k < common else 1
             order = rng.random((sets, common)).argsort(axis=1)
-            found.append(features(one, order[:, :k]))
-        problem = np.repeat(np.arange(len(questions)), [len(each) for each in found])
-        return np.vstack(found), problem
+            blocks.append(features(one, order[:, :k]))
+        problem = np.repeat(np.arange(len(questions)), [len(each) for each in blocks])
+        return np.vstack(blocks), problem
 
     def _folds(self, problems: int) -> Ints:
         """Return the fold of each problem, shape `(problems,)`."""
@@ -220,8 +222,8 @@ def fit_difficulty(
     """
     most = max(probes)
     usable = [one for one in profiles if len(one.outcome.samples) >= most]
-    seen = {one.pass_rate.difficulty for one in usable}
-    if len(usable) < LEAST_PROBLEMS or len(seen) < 2:
+    levels = {one.pass_rate.difficulty for one in usable}
+    if len(usable) < LEAST_PROBLEMS or len(levels) < 2:
         return None
     questions = [Probes.of(one.outcome.problem.text, one.outcome.samples, grader) for one in usable]
     counts = [(one.pass_rate.successes, one.pass_rate.trials) for one in usable]
@@ -257,16 +259,16 @@ def quality(ranges: Floats, base: Floats, ends: Floats, right: Ints, samples: In
         ends: intervals on pass@1, shape `(sets, 2)`.
         right, samples: right samples and samples of each set's problem, shape `(sets,)`.
     """
-    predicted, told = classes(ranges), classes(posterior(right, samples, EDGES))
-    errors = [calibration_error(predicted[:, c], told[:, c]) for c in range(len(Difficulty))]
+    predicted, labels = classes(ranges), classes(posterior(right, samples, EDGES))
+    errors = [calibration_error(predicted[:, c], labels[:, c]) for c in range(len(Difficulty))]
     return Quality(
-        log_loss=log_loss(predicted, told),
-        base_log_loss=log_loss(base, told),
-        accuracy=float(np.mean(predicted.argmax(axis=1) == told.argmax(axis=1))),
+        log_loss=log_loss(predicted, labels),
+        base_log_loss=log_loss(base, labels),
+        accuracy=float(np.mean(predicted.argmax(axis=1) == labels.argmax(axis=1))),
         calibration_error=float(np.mean(errors)),
         coverage=coverage(ends, right, samples),
         width=float((ends[:, 1] - ends[:, 0]).mean()),
-        confusion=confusion(predicted, told),
+        confusion=confusion(predicted, labels),
     )
 
 
@@ -275,8 +277,8 @@ def confusion(predicted: Floats, told: Floats) -> tuple[tuple[float, ...], ...]:
 
     A question counts for each class with the posterior probability of this class.
     """
-    named = np.eye(len(Difficulty))[predicted.argmax(axis=1)]
-    counts = told.T @ named
+    assigned = np.eye(len(Difficulty))[predicted.argmax(axis=1)]
+    counts = told.T @ assigned
     rows = counts / counts.sum(axis=1, keepdims=True)
     return tuple(_rounded(row) for row in rows)
 
@@ -289,16 +291,16 @@ class _Regression:
         self._weights = weights  # shape (RANGES, features + 1); the intercepts come last
 
     @classmethod
-    def fit(cls, x: Floats, told: Floats, ridge: float) -> _Regression:
+    def fit(cls, x: Floats, labels: Floats, ridge: float) -> _Regression:
         """Minimise the mean cross-entropy plus `ridge` / 2 times the squared weights.
 
         Args:
             x: features, shape `(sets, len(NAMES))`.
-            told: soft labels, shape `(sets, RANGES)`.
+            labels: soft labels, shape `(sets, RANGES)`.
             ridge: penalty; intercepts are exempt.
         """
-        known = ~np.isnan(x).all(axis=0)
-        at = np.flatnonzero(known)
+        has_values = ~np.isnan(x).all(axis=0)
+        at = np.flatnonzero(has_values)
         scale = np.nanstd(x[:, at], axis=0)
         varied = scale > 1e-9
         at, scale = at[varied], scale[varied]
@@ -310,22 +312,22 @@ class _Regression:
             logits = design @ weights.T
             logits -= logits.max(axis=1, keepdims=True)
             norms = np.log(np.exp(logits).sum(axis=1, keepdims=True))
-            slope = (np.exp(logits - norms) - told).T @ design / len(x)
+            slope = (np.exp(logits - norms) - labels).T @ design / len(x)
             slope[:, :-1] += ridge * weights[:, :-1]
-            loss = -(told * (logits - norms)).sum() / len(x)
+            loss = -(labels * (logits - norms)).sum() / len(x)
             return float(loss + ridge / 2 * (weights[:, :-1] ** 2).sum()), slope.ravel()
 
         start = np.zeros(RANGES * design.shape[1])
         options = {"maxiter": _ITERATIONS}
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-        return cls(at, mean, scale, found.x.reshape(RANGES, -1))
+        result = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+        return cls(at, mean, scale, result.x.reshape(RANGES, -1))
 
     def logits(self, x: Floats) -> Floats:
         """Return logits of the ranges of pass@1, shape `(questions, RANGES)`."""
         scaled = standardise(x[:, self._at], self._mean, self._scale)
         return np.asarray(scaled @ self._weights[:, :-1].T + self._weights[:, -1])
 
-    def head(self, probes: int, heat: float, nominal: float, told: Quality) -> Head:
+    def head(self, probes: int, heat: float, nominal: float, quality: Quality) -> Head:
         """Return a head of rounded plain numbers whose weights include the temperature."""
         weights = self._weights / heat
         return Head(
@@ -336,7 +338,7 @@ class _Regression:
             weights=tuple(_rounded(row) for row in weights[:, :-1]),
             intercepts=_rounded(weights[:, -1]),
             nominal=nominal,
-            quality=told,
+            quality=quality,
         )
 
 
@@ -348,8 +350,8 @@ def _rates(questions: Sequence[Probes], y: ArrayLike) -> Ints:
     counts = np.asarray(y)
     if counts.shape != (len(questions), 2):
         raise ValueError(
-            f"y has the shape {counts.shape}: a row (right samples, samples) is needed for each of "
-            f"{len(questions)} questions"
+            f"y has the shape {counts.shape}; expected ({len(questions)}, 2): a row "
+            "(right samples, samples) for each question"
         )
     for right, samples in counts.tolist():
         PassRate(right, samples)  # raises ValueError if the counts are impossible
@@ -362,14 +364,14 @@ def _calibrated(logits: Floats, right: Ints, samples: Ints, problems: int) -> tu
     return heat, _nominal(softmax(logits / heat), right, samples, problems)
 
 
-def _temperature(logits: Floats, told: Floats) -> float:
+def _temperature(logits: Floats, labels: Floats) -> float:
     """Return the temperature of least held-out class log loss (Guo et al. 2017, Sec. 4.2)."""
 
     def loss(log_heat: float) -> float:
-        return log_loss(classes(softmax(logits / math.exp(log_heat))), told)
+        return log_loss(classes(softmax(logits / math.exp(log_heat))), labels)
 
-    found: Any = minimize_scalar(loss, bounds=(-_HOTTEST, _HOTTEST), method="bounded")
-    return math.exp(float(found.x))
+    result: Any = minimize_scalar(loss, bounds=(-_HOTTEST, _HOTTEST), method="bounded")
+    return math.exp(float(result.x))
 
 
 def coverage(ends: Floats, right: Ints, samples: Ints) -> float:
@@ -387,12 +389,12 @@ def _nominal(ranges: Floats, right: Ints, samples: Ints, problems: int) -> float
     As in conformal prediction, the intervals must cover ceil((n + 1) LEVEL) of n problems; if this
     is more than n, the level is 1 and the interval is [0, 1].
     """
-    asked = math.ceil((problems + 1) * LEVEL - 1e-9) / problems
+    needed = math.ceil((problems + 1) * LEVEL - 1e-9) / problems
     grid = np.arange(1, 1001) / 1000
     low, high = 0, len(grid) - 1  # coverage grows with the level, hence bisection
     while low < high:
         middle = (low + high) // 2
-        if coverage(intervals(ranges, float(grid[middle])), right, samples) >= asked:
+        if coverage(intervals(ranges, float(grid[middle])), right, samples) >= needed:
             high = middle
         else:
             low = middle + 1

@@ -106,9 +106,9 @@ def text_features(text: str) -> Floats:
     words = letters = sentences = signs = 0
     numbers: list[float] = []
     for piece in _pieces(text):
-        found = piece.split()
-        words += len(found)
-        letters += sum(map(len, found))
+        parts = piece.split()
+        words += len(parts)
+        letters += sum(map(len, parts))
         sentences += len(_SENTENCE.findall(piece))
         signs += len(_SIGN.findall(piece))
         numbers += [min(float(n.replace(",", "")), _LARGEST) for n in _NUMBER.findall(piece)]

@@ -1,6 +1,6 @@
-"""`python -m profiling.laboratory`: trains one model of the laboratory.
+"""`python -m profiling.laboratory`: train one model of the laboratory.
 
-`bench/laboratory.py` calls it for every model, and does all that comes before and after.
+`bench/laboratory.py` calls it for every model and does everything before and after the training.
 """
 
 from __future__ import annotations
@@ -27,10 +27,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train one policy, base or PRM into a folder."""
     parser = argparse.ArgumentParser(prog="python -m profiling.laboratory", description=__doc__)
     parser.add_argument("name", choices=[*POLICIES, *BASES, *PRMS])
-    parser.add_argument("--models", type=Path, default=Path("data/models"), help="folder of all")
-    parser.add_argument("--bases", type=Path, help="folder of what PRMs start from (default: same)")
-    parser.add_argument("--store", help="of the samples a PRM learns from")
-    parser.add_argument("--problems", type=Path, help="those the samples were drawn on")
+    parser.add_argument(
+        "--models", type=Path, default=Path("data/models"), help="folder of all models"
+    )
+    parser.add_argument(
+        "--bases", type=Path, help="folder of the models that PRMs start from (default: --models)"
+    )
+    parser.add_argument("--store", help="URL of the store of the samples that a PRM learns from")
+    parser.add_argument("--problems", type=Path, help="file of the problems of these samples")
     options = parser.parse_args(argv)
     import torch
 
@@ -58,7 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _samples(
     url: str, recipe: PrmRecipe, policy: Path, problems: Sequence[Problem]
 ) -> list[tuple[Problem, Sequence[SampleRecord]]]:
-    """The samples a recipe asks for, of these very weights."""
+    """Return the samples that a recipe learns from, drawn from the weights in `policy`.
+
+    Raises:
+        InputError: the store does not hold so many samples of these weights.
+    """
     digest = checkpoint_digest(str(policy))
     with Store.open(url, create=False) as store:
         for spec in reversed(store.runs(KIND)):

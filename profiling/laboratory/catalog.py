@@ -1,4 +1,4 @@
-"""What the laboratory is made of: its policies and PRMs by name, and how each is trained."""
+"""Catalog of the laboratory: its policies and PRMs by name, each with its training recipe."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
     }
 )
 
-# What the strong PRMs start from. A verifier has to know more sums than the policy it checks, and
-# has to have learnt to compare: one that starts from the policy's own weights and samples learns
-# which problems are hard, not which steps are right, and best-of-N by it is worse than one sample.
+# Models that the strong PRMs start from. A verifier must know more sums than the policy it checks,
+# and it must have learnt to compare. A PRM that starts from the policy's own weights and samples
+# learns which problems are hard, not which steps are right; best-of-N with it is worse than one
+# sample.
 TEACHER = "lab-teacher"
 VERIFIER = "lab-verifier"
 BASES: Mapping[str, PolicyRecipe | VerifierRecipe] = MappingProxyType(
@@ -30,17 +31,17 @@ BASES: Mapping[str, PolicyRecipe | VerifierRecipe] = MappingProxyType(
 
 
 def _strong(policy: str) -> PrmRecipe:
-    """Many samples of the policy itself, and a base that can check the arithmetic."""
+    """Return a recipe with many samples of the policy and a base that can check the arithmetic."""
     return PrmRecipe(policy=policy, base=VERIFIER, problems=2400, samples=16, steps=800)
 
 
 def _plain(policy: str) -> PrmRecipe:
-    """As many samples, but from the policy's own weights, as PRMs are commonly made."""
+    """Return a recipe with as many samples and the policy as base, the common way to make PRMs."""
     return PrmRecipe(policy=policy, base=policy, problems=2400, samples=16, steps=800)
 
 
 def _weak(policy: str) -> PrmRecipe:
-    """A small base and few samples."""
+    """Return a recipe with a small base and few samples."""
     return PrmRecipe(policy=policy, base="lab-0.4m", problems=40, samples=16, steps=60)
 
 
@@ -52,24 +53,25 @@ PRMS: Mapping[str, PrmRecipe] = MappingProxyType(
     }
 )
 
-# Another policy's PRM: the plain one is what a team would find ready-made. The strong one has the
-# same base as the policy's own, so that nothing differs but whose samples it learnt from.
+# Another policy, whose PRMs each policy is also measured with. Its plain PRM is what a team would
+# find ready-made. Its strong PRM has the same base as the policy's own strong PRM; the two differ
+# only in the policy whose samples they learnt from.
 _OTHER: Mapping[str, str] = MappingProxyType(
     {"lab-0.4m": "lab-0.8m", "lab-0.8m": "lab-0.4m", "lab-1.8m": "lab-0.4m"}
 )
 
-# Kinds of PRMs that beam search and DVTS are run with; with the others pools are scored.
+# Kinds of PRMs that beam search and DVTS run with; the other kinds only score pools.
 LIVE_KINDS = ("strong", "off-policy", "weak")
 LIVE_BUDGETS = (4, 16, 64)
 
 
 def head_of(policy: str) -> str:
-    """Name of the reward head that `apportion fit-prm` trains for a policy."""
+    """Return the name of the reward head that `apportion fit-prm` trains for a policy."""
     return f"{policy}-head"
 
 
 def prms_of(policy: str) -> dict[str, str]:
-    """The PRMs a policy is measured with, by kind."""
+    """Return the names of the PRMs that a policy is measured with, by kind."""
     other = _OTHER[policy]
     return {
         "strong": f"{policy}-prm",

@@ -1,8 +1,8 @@
-"""Solutions with made mistakes: endless, exactly labelled data for what checks steps.
+"""Solutions with random mistakes: endless, exactly labelled data to train a verifier of steps.
 
-A policy's own wrong steps are few and tell more of how hard a problem is than of which step is
-wrong: a PRM that starts on them learns the first and stops there. Mistakes put at random into right
-solutions say nothing but what a wrong step is.
+A policy's own wrong steps are few, and they show how hard a problem is more than which step is
+wrong. A PRM that starts on them learns the hardness and stops there. Random mistakes in right
+solutions show only what a wrong step is.
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ from profiling.laboratory.task import (
 )
 from profiling.problems.wordproblems import STEP_DELIMITER, WordProblem
 
-MISTAKEN = 0.45  # share of the steps that hold a mistake
-_NEAR = (1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 10, 20)  # how far off a wrong number often is
+MISTAKEN = 0.45  # share of the steps that have a mistake
+_NEAR = (1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 10, 20)  # likely distances of a wrong number
 _OPERATORS = "+-*/"
-_LARGEST = 1500  # a value that mistakes have made larger is cut to its last three digits
+_LARGEST = 1500  # a larger result, which only mistakes produce, keeps its last three digits
 
 
 @dataclass(frozen=True, slots=True)
 class SaidStep:
-    """A step as it is said, and as it should have been said after all that was said before it.
+    """A step as it is written, and the right step after the same earlier steps.
 
-    Both end with the delimiter, the last one of a solution without.
+    Both texts end with the delimiter, except in the last step of a solution.
+
+    Attributes:
+        said: the written step.
+        right: the right step, which continues from the value that the step before wrote.
     """
 
     said: str
@@ -39,10 +43,10 @@ class SaidStep:
 
 
 def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
-    """The worked solution of a chain with mistakes; each step goes on from what was said.
+    """Return a chain's worked solution with mistakes; each step continues from the written value.
 
-    Three mistakes in four are in a result, the others in what is calculated: a number that was not
-    said, one of another sentence, another operation.
+    Three mistakes in four are in a result. The others are in the calculation: a number that was not
+    written before, a number of another sentence, or another operation.
     """
     value = chain[0].left
     steps = []
@@ -51,7 +55,7 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
         end = "" if last else STEP_DELIMITER
         left, operator, right = value, step.operator, step.right
         result = _value(left, operator, right)
-        wanted = step_text(left, operator, right, result, last=last) + end
+        right_text = step_text(left, operator, right, result, last=last) + end
         if rng.random() < MISTAKEN:
             draw = rng.random()
             if draw < 0.75:
@@ -66,7 +70,9 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
                 result = _value(left, operator, right)
         if result > _LARGEST:
             result %= 1000
-        steps.append(SaidStep(step_text(left, operator, right, result, last=last) + end, wanted))
+        steps.append(
+            SaidStep(step_text(left, operator, right, result, last=last) + end, right_text)
+        )
         value = result
     return steps
 
@@ -74,15 +80,22 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
 def mistaken_solutions(
     seed: int, bare_share: float
 ) -> Iterator[tuple[WordProblem, list[SaidStep]]]:
-    """Training problems without end, levels in turn, and a solution of each with mistakes."""
+    """Yield endless training problems, each with a solution that has mistakes.
+
+    The levels take turns.
+
+    Args:
+        seed: base seed of all draws.
+        bare_share: share of the problems that are bare expressions; the rest are stories.
+    """
     rng = random.Random(f"{seed} mistakes")
     for level, chain in draw_chains(rng, DataSplit.TRAIN):
-        told = bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
-        yield told, mistaken(rng, chain)
+        problem = bare(chain, level) if rng.random() < bare_share else tell(rng, chain, level)
+        yield problem, mistaken(rng, chain)
 
 
 def _value(left: int, operator: str, right: int) -> int:
-    """What a step gives once the numbers are wrong: whole, and never below zero."""
+    """Return the result of a step whose numbers may be wrong: whole, and at least 0."""
     match operator:
         case "+":
             return left + right
@@ -94,7 +107,7 @@ def _value(left: int, operator: str, right: int) -> int:
 
 
 def _other(rng: random.Random, number: int) -> int:
-    """Another number: often a near one, or its digits turned round."""
+    """Return a different number: often a near one, or the same digits in reverse."""
     draw = rng.random()
     if draw < 0.5:
         wrong = number + rng.choice((-1, 1)) * rng.choice(_NEAR)

@@ -1,15 +1,16 @@
-"""Trains the laboratory's PRMs: step scorers that learn from exactly checked steps.
+"""Training of the laboratory's PRMs: step scorers that learn from exactly checked steps.
 
-A PRM starts from a base's weights and learns, at every token of a solution, whether all up to it is
-right; as the task has one right solution, that is whether the tokens are those of it. Of right
-tokens it also goes on learning to write them: what it can write it can check. It is saved as a
-reward head with all its layers, which the executor serves like any other, read at the steps' ends.
+A PRM starts from a base's weights. At every token of a solution it learns whether everything up to
+this token is right. The task has one right solution, so this is whether the tokens are those of the
+right solution. It also continues to learn to write the right tokens, because it can check the
+numbers that it can write. It is saved as a reward head with all its layers; the executor serves it
+like any other head and reads it at step ends.
 
-What a good PRM here needs is to compare the number that was written with the one that should have
-been. A language model cannot: of a number it has read, its upper layers keep little, because
-nothing it predicts depends on it (`bench/recall_probe.py`). So a verifier comes first, trained on
-made mistakes, whose new layers find both numbers below them: the lower layers are also trained to
-recall the token they have read.
+A good PRM must compare the number that was written with the number that should have been. A
+language model cannot: its upper layers keep little of a number it has read, because no prediction
+depends on it (`bench/recall_probe.py`). Therefore a verifier is trained first, on random mistakes.
+Its new layers find both numbers below them, because the lower layers also learn to recall the token
+they have read.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ from profiling.laboratory.train import (
     write_json,
 )
 
-# Most tokens are easy to judge; a result, whose first token follows one of these, is what a step is
-# about.
+# Most tokens are easy to judge. The result decides whether a step is right, so its first token,
+# which follows one of these texts, has a larger weight.
 BEFORE_RESULTS = (" = ", " \\boxed{")
 _RESULT_WEIGHT = 10.0
 _WRITING_WEIGHT = 0.3
@@ -55,12 +56,13 @@ _RECALL_WEIGHT = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class VerifierRecipe(Recipe):
-    """A PRM that no policy's samples went into: it learns from made mistakes.
+    """Recipe of a PRM that learns from random mistakes, without samples of a policy.
 
     Attributes:
-        base: whose weights it starts from.
-        new_layers: on top of the base's. A base that has written `7 + 5 = ` knows the result in its
-            last layer, where no later token can look at it; layers above can.
+        base: model whose weights it starts from.
+        new_layers: number of layers to add on top of the base's. A base that has written `7 + 5 = `
+            has the result in its last layer. No later token can attend to that layer, unless there
+            are layers above it.
     """
 
     base: str
@@ -69,12 +71,12 @@ class VerifierRecipe(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class PrmRecipe(Recipe):
-    """Where a PRM starts and what it learns from besides.
+    """Recipe of a PRM that learns from a policy's samples.
 
     Attributes:
-        policy: whose samples it learns from.
-        base: whose weights it starts from.
-        problems, samples: training problems, and samples of each.
+        policy: policy whose samples it learns from.
+        base: model whose weights it starts from.
+        problems, samples: number of training problems, and of samples of each.
     """
 
     policy: str
@@ -88,18 +90,26 @@ class PrmRecipe(Recipe):
 def train_verifier(
     recipe: VerifierRecipe, base: Path, target: Path, report: Report = print
 ) -> dict[str, Any]:
-    """Train, or go on training, a scorer on made mistakes, and save it into `target`.
+    """Train a scorer on random mistakes and save it into `target`.
+
+    An interrupted training continues.
+
+    Args:
+        recipe: recipe of the training.
+        base: checkpoint of `recipe.base`.
+        target: folder of the new checkpoint.
+        report: function that receives lines of progress.
 
     Returns:
-        What the model card says of the training: recipe, loss, tokens, seconds.
+        Figures for the model card: recipe, loss, tokens, seconds.
     """
     model = _scorer(recipe, base)
-    below = model.config.num_hidden_layers
+    base_layers = model.config.num_hidden_layers
     _grow(model, recipe.new_layers)
     tokenizer = make_tokenizer()
     chunks = mistaken_rows(recipe.seed, tokenizer, recipe.batch * BATCHES_A_CHUNK)
     origin = checkpoint_digest(str(base))
-    return _train(recipe, model, chunks, tokenizer, target, report, origin, recall=below)
+    return _train(recipe, model, chunks, tokenizer, target, report, origin, recall=base_layers)
 
 
 def train_prm(
@@ -111,19 +121,24 @@ def train_prm(
     tokens: Tokens,
     report: Report = print,
 ) -> dict[str, Any]:
-    """Train, or go on training, and save a checkpoint that vLLM serves as a PRM into `target`.
+    """Train a PRM and save it into `target` as a checkpoint that vLLM serves.
+
+    An interrupted training continues.
 
     Args:
-        recipe: how.
+        recipe: recipe of the training.
         base: checkpoint of `recipe.base`.
-        target: where to.
-        graded: the samples to learn from, by problem; problems know their solution.
-        template: how the policy was asked.
+        target: folder of the new checkpoint.
+        graded: samples to learn from, by problem; the `meta` of a problem holds its solution.
+        template: prompt template that the samples were drawn with.
         tokens: the policy's tokenizer.
-        report: told of progress.
+        report: function that receives lines of progress.
 
     Returns:
-        What the model card says of the training: recipe, loss, tokens, seconds.
+        Figures for the model card: recipe, loss, tokens, seconds.
+
+    Raises:
+        ValueError: there are fewer samples than one batch needs.
     """
     model = _scorer(recipe, base)
     rows = sampled_rows(graded, template, tokens)
@@ -151,7 +166,11 @@ def _train(
     describe: Callable[[Path], None] = lambda folder: None,
     recall: int | None = None,
 ) -> dict[str, Any]:
-    """Train and save; `recall` is the number of layers after which the read token is recalled."""
+    """Train a scorer and save it; return the figures for its model card.
+
+    If `recall` is a number of layers, the states after so many layers also learn to recall the
+    token they have read.
+    """
     import torch
     from torch.nn import functional
 
@@ -160,24 +179,26 @@ def _train(
         model.recall = torch.nn.Linear(model.config.hidden_size, model.config.vocab_size)
 
     def loss_of(ids: Any, labels: Any) -> Any:
-        found = model.base_model(
+        output = model.base_model(
             input_ids=ids, attention_mask=(ids != 0).long(), output_hidden_states=True
         )
-        states, scored = found[0], labels != IGNORED
-        judged = functional.binary_cross_entropy_with_logits(
-            model.score(states[scored])[:, 0], labels[scored].float(), reduction="none"
+        states, has_label = output[0], labels != IGNORED
+        token_loss = functional.binary_cross_entropy_with_logits(
+            model.score(states[has_label])[:, 0], labels[has_label].float(), reduction="none"
         )
-        result = functional.pad(torch.isin(ids[:, :-1], before_results), (1, 0))
-        weight = torch.where(result, _RESULT_WEIGHT, 1.0)[scored]
-        right = labels[:, 1:] == 1
+        is_result = functional.pad(torch.isin(ids[:, :-1], before_results), (1, 0))
+        weight = torch.where(is_result, _RESULT_WEIGHT, 1.0)[has_label]
+        is_right = labels[:, 1:] == 1
         vocabulary = model.base_model.embed_tokens.weight  # tied
-        written = functional.cross_entropy(states[:, :-1][right] @ vocabulary.T, ids[:, 1:][right])
-        loss = (judged * weight).sum() / weight.sum() + _WRITING_WEIGHT * written
+        writing_loss = functional.cross_entropy(
+            states[:, :-1][is_right] @ vocabulary.T, ids[:, 1:][is_right]
+        )
+        loss = (token_loss * weight).sum() / weight.sum() + _WRITING_WEIGHT * writing_loss
         if recall is None:
             return loss
-        below = found.hidden_states[recall][ids != 0]
-        recalled = model.recall(functional.rms_norm(below, below.shape[-1:]))
-        return loss + _RECALL_WEIGHT * functional.cross_entropy(recalled, ids[ids != 0])
+        lower_states = output.hidden_states[recall][ids != 0]
+        recall_logits = model.recall(functional.rms_norm(lower_states, lower_states.shape[-1:]))
+        return loss + _RECALL_WEIGHT * functional.cross_entropy(recall_logits, ids[ids != 0])
 
     data = batches(chunks, recipe.batch)
     progress = optimise(model, data, loss_of, recipe, target, report, origin)
@@ -195,7 +216,7 @@ def _train(
 
 
 def _scorer(recipe: Recipe, base: Path) -> Any:
-    """The base as a scorer of tokens."""
+    """Return the base as a model that scores tokens."""
     import torch
 
     quiet_transformers()
@@ -206,7 +227,7 @@ def _scorer(recipe: Recipe, base: Path) -> Any:
 
 
 def _grow(model: Any, new_layers: int) -> None:
-    """Put freshly initialised layers on top of the model's own."""
+    """Add freshly initialised layers on top of the model's own."""
     import torch
 
     config, layers = model.config, model.base_model.layers
@@ -220,35 +241,43 @@ def _grow(model: Any, new_layers: int) -> None:
 
 
 def right_tokens(said: Sequence[int], solution: Sequence[int]) -> list[int]:
-    """For each token of what was said, 1 as long as it is the solution's so far, then 0."""
+    """Return 1 for each token of `said` before its first difference from `solution`, then 0."""
     same = (one == other for one, other in zip(said, solution, strict=False))
     right = sum(itertools.takewhile(bool, same))
     return [1] * right + [0] * (len(said) - right)
 
 
 def mistaken_rows(seed: int, tokenizer: Any, chunk: int) -> Iterator[list[Row]]:
-    """Endless chunks of solutions with made mistakes; a label says if a token fits its step.
+    """Yield endless chunks of solutions with mistakes, with a label for each of their tokens.
 
-    A step is judged after what was said before it, right or wrong: so one solution holds several
-    mistakes to learn from.
+    A label is 1 if everything in its step up to this token is right. A step is judged as a
+    continuation of the text before it, right or wrong, so one solution has several mistakes to
+    learn from.
+
+    Args:
+        seed: base seed of the problems and mistakes.
+        tokenizer: the laboratory's tokenizer.
+        chunk: number of solutions in a chunk.
     """
     source = mistaken_solutions(seed, BARE_SHARE)
     while True:
-        told = list(itertools.islice(source, chunk))
-        prompts = tokenizer([f"{problem.problem}\n\n" for problem, _ in told])["input_ids"]
-        said, right = (
+        examples = list(itertools.islice(source, chunk))
+        prompts = tokenizer([f"{problem.problem}\n\n" for problem, _ in examples])["input_ids"]
+        written_ids, right_ids = (
             iter(
-                tokenizer([getattr(step, text) for _, steps in told for step in steps])["input_ids"]
+                tokenizer([getattr(step, text) for _, steps in examples for step in steps])[
+                    "input_ids"
+                ]
             )
             for text in ("said", "right")
         )
         rows = []
-        for prompt, (_, steps) in zip(prompts, told, strict=True):
+        for prompt, (_, steps) in zip(prompts, examples, strict=True):
             ids, labels = list(prompt), [IGNORED] * len(prompt)
             for _ in steps:
-                step = next(said)
+                step = next(written_ids)
                 ids += step
-                labels += right_tokens(step, next(right))
+                labels += right_tokens(step, next(right_ids))
             rows.append((ids, labels))
         yield rows
 
@@ -258,7 +287,10 @@ def sampled_rows(
     template: PromptTemplate,
     tokens: Tokens,
 ) -> list[Row]:
-    """Every sample of a policy, labelled by token."""
+    """Return every sample of a policy, with a label for each of its tokens.
+
+    For the arguments see `train_prm`.
+    """
     rows = []
     for problem, samples in graded:
         prompt = template.render(tokens.tokenizer, problem.text)
@@ -279,11 +311,11 @@ def _digest(rows: Sequence[Row]) -> str:
 
 
 def _shuffled(rows: list[Row], recipe: PrmRecipe) -> Iterator[list[Row]]:
-    """The rows again and again, each time in another order, in chunks."""
+    """Yield all rows in chunks, again and again, each time in a new order."""
     rng = random.Random(recipe.seed)
     size = min(recipe.batch * BATCHES_A_CHUNK, len(rows) // recipe.batch * recipe.batch)
     if not size:
-        raise ValueError(f"{len(rows)} samples make no batch of {recipe.batch}")
+        raise ValueError(f"there are {len(rows)} samples; expected at least {recipe.batch}")
     while True:
         order = rng.sample(rows, len(rows))
         for start in range(0, len(order) - size + 1, size):

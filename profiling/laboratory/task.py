@@ -1,13 +1,13 @@
 """The laboratory's task: stories of a number that changes step by step, in a small vocabulary.
 
 A story starts with a number of things and tells one change after another. Its solution is the chain
-of calculations, a step a paragraph, the last of which marks the answer; no other chain is right,
-so every step can be checked exactly. A level is a notch on the hardness dial: how many
-operations, how large their numbers, and how hard the operations used.
+of calculations, one paragraph per step; the last step marks the answer. No other chain is right, so
+every step can be checked exactly. A level is a notch on the hardness dial: how many operations a
+story has, how large their numbers are, and how hard the operations are.
 
-`python -m profiling.laboratory.task` makes the files in `data/problems/laboratory` again, byte for
-byte. Training, profile and held-out problems are disjoint in their chains, not only in their words:
-a digest of the chain says where it belongs.
+`python -m profiling.laboratory.task` writes the files in `data/problems/laboratory` again, byte for
+byte. Training, profile and held-out problems are disjoint in their chains, not only in their words,
+because a digest of the chain decides the split.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from profiling.problems.wordproblems import (
 
 DEFAULT_SEED = 20250210
 PROBLEMS_PER_FILE = 400
-SOLUTION = "solution"  # where the `meta` of a problem says how it is solved
-_TRIES = 4_000  # draws after which a level is taken to be exhausted
+SOLUTION = "solution"  # key of the worked solution in the `meta` of a problem
+_TRIES = 4_000  # draws without a new chain after which a level counts as exhausted
 
 
 class DataSplit(StrEnum):
-    """What a problem may be used for; its chain decides, once and for all."""
+    """Permitted use of a problem; its chain decides it once and for all."""
 
     TRAIN = "train"
     PROFILE = "profile"
@@ -52,9 +52,9 @@ class Level:
     """A notch on the hardness dial.
 
     Attributes:
-        operations: how many a story has.
+        operations: number of operations in a story.
         addend: largest number that is added or taken away.
-        largest: no number in it is larger.
+        largest: largest number in a story.
         factor: largest factor or divisor.
     """
 
@@ -77,7 +77,7 @@ LEVELS: Mapping[int, Level] = MappingProxyType(
     }
 )
 
-# How a story tells each operation; {name} and {k} are filled in.
+# Sentences of a story for each operation; {name} and {k} are filled in.
 _EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "+": ("{name} buys {k} more.", "{name} finds {k} more."),
@@ -102,7 +102,7 @@ class Calculation:
         return evaluate(self.left, self.operator, self.right)
 
     def text(self, *, last: bool) -> str:
-        """The step as a policy writes it; the last one marks the answer."""
+        """Return the step as a policy writes it; the last one marks the answer."""
         return step_text(self.left, self.operator, self.right, self.result, last=last)
 
 
@@ -110,13 +110,13 @@ Chain = tuple[Calculation, ...]
 
 
 def step_text(left: int, operator: str, right: int, result: int, *, last: bool) -> str:
-    """A step with whatever result it is said to have."""
-    said = f"\\boxed{{{result}}}" if last else str(result)
-    return f"{left} {operator} {right} = {said}"
+    """Return the text of a step with any result, right or wrong."""
+    result_text = f"\\boxed{{{result}}}" if last else str(result)
+    return f"{left} {operator} {right} = {result_text}"
 
 
 def draw_chain(rng: random.Random, level: Level) -> Chain:
-    """A chain of a level; its operations are drawn evenly from those its numbers allow."""
+    """Draw a chain of a level; each operation is drawn evenly from those the numbers allow."""
     value = rng.randint(2, level.largest)
     chain: list[Calculation] = []
     while len(chain) < level.operations:
@@ -151,9 +151,9 @@ def _draw_step(rng: random.Random, level: Level, value: int) -> Calculation:
 
 
 def split_of(chain: Chain) -> DataSplit:
-    """Where a chain belongs: one in ten to profile, one in ten held out, the rest to training."""
-    told = " ".join(f"{step.left}{step.operator}{step.right}" for step in chain)
-    match hashlib.sha256(told.encode()).digest()[0] % 10:
+    """Return the split of a chain: a tenth go to profiles, a tenth are held out, the rest train."""
+    text = " ".join(f"{step.left}{step.operator}{step.right}" for step in chain)
+    match hashlib.sha256(text.encode()).digest()[0] % 10:
         case 0:
             return DataSplit.PROFILE
         case 1:
@@ -162,7 +162,7 @@ def split_of(chain: Chain) -> DataSplit:
 
 
 def tell(rng: random.Random, chain: Chain, level: int) -> WordProblem:
-    """The chain as a story."""
+    """Return the chain as a story."""
     name, thing = rng.choice(NAMES), rng.choice(THINGS)
     sentences = [f"{name} has {thing.count(chain[0].left)}."]
     for step in chain:
@@ -173,7 +173,7 @@ def tell(rng: random.Random, chain: Chain, level: int) -> WordProblem:
 
 
 def bare(chain: Chain, level: int) -> WordProblem:
-    """The chain as an expression, read from left to right: the second task, with no words."""
+    """Return the chain as an expression to read from left to right: the task without words."""
     operations = " ".join(f"{step.operator} {step.right}" for step in chain)
     return _problem("bare", f"{chain[0].left} {operations} = ?", chain, level)
 
@@ -190,7 +190,7 @@ def _problem(kind: str, text: str, chain: Chain, level: int) -> WordProblem:
 
 
 def solution_of(chain: Chain) -> str:
-    """The worked solution, a step a paragraph."""
+    """Return the worked solution, one paragraph per step."""
     return STEP_DELIMITER.join(
         step.text(last=place == len(chain)) for place, step in enumerate(chain, start=1)
     )
@@ -199,16 +199,18 @@ def solution_of(chain: Chain) -> str:
 def generate(
     seed: int, split: DataSplit, levels: Sequence[int] = tuple(LEVELS), *, bare_share: float = 0.0
 ) -> Iterator[WordProblem]:
-    """Problems of a split without end; levels take turns. Questions may repeat in the long run.
+    """Yield endless problems of a split; the levels take turns.
+
+    Questions may repeat in the long run.
 
     Args:
-        seed: of everything drawn.
-        split: which chains.
-        levels: keys of `LEVELS`.
-        bare_share: how many of the problems are bare expressions; the rest are stories.
+        seed: base seed of all draws.
+        split: split of the chains.
+        levels: keys of `LEVELS`, at least one.
+        bare_share: share of the problems that are bare expressions; the rest are stories.
 
     Raises:
-        ValueError: a level that is not in `LEVELS`, or none at all.
+        ValueError: there are no levels, or one is not in `LEVELS`.
     """
     rng = random.Random(f"{seed} {split}")
     for level, chain in draw_chains(rng, split, levels):
@@ -218,13 +220,13 @@ def generate(
 def draw_chains(
     rng: random.Random, split: DataSplit, levels: Sequence[int] = tuple(LEVELS)
 ) -> Iterator[tuple[int, Chain]]:
-    """Chains of a split without end, each with its level; levels take turns.
+    """Yield endless chains of a split, each with its level; the levels take turns.
 
     Raises:
-        ValueError: a level that is not in `LEVELS`, or none at all.
+        ValueError: there are no levels, or one is not in `LEVELS`.
     """
     if not levels or any(level not in LEVELS for level in levels):
-        raise ValueError(f"levels {list(levels)}: must be some of {sorted(LEVELS)}")
+        raise ValueError(f"levels is {list(levels)}; expected some of {sorted(LEVELS)}")
     while True:
         for level in levels:
             chain = draw_chain(rng, LEVELS[level])
@@ -234,36 +236,36 @@ def draw_chains(
 
 
 def distinct(n: int, seed: int, split: DataSplit) -> list[WordProblem]:
-    """`n` problems of a split with different chains, the levels in turn.
+    """Return `n` stories of a split with different chains; the levels take turns.
 
     Raises:
-        ValueError: a level has no more chains in this split.
+        ValueError: a level has too few chains in this split.
     """
-    found: dict[str, WordProblem] = {}
+    problems: dict[str, WordProblem] = {}
     source = generate(seed, split)
     levels = tuple(LEVELS)
-    failed = 0
-    while len(found) < n:
+    repeats = 0
+    while len(problems) < n:
         problem = next(source)
-        if problem.level != levels[len(found) % len(levels)]:
+        if problem.level != levels[len(problems) % len(levels)]:
             continue
-        failed += 1
-        if problem.solution not in found:
-            found[problem.solution] = problem
-            failed = 0
-        elif failed > _TRIES:
+        repeats += 1
+        if problem.solution not in problems:
+            problems[problem.solution] = problem
+            repeats = 0
+        elif repeats > _TRIES:
             raise ValueError(
-                f"{n} problems for {split}: level {problem.level} has no more than "
-                f"{sum(p.level == problem.level for p in found.values())} different ones there"
+                f"n is {n}; level {problem.level} has only "
+                f"{sum(p.level == problem.level for p in problems.values())} problems in {split}"
             )
-    return list(found.values())
+    return list(problems.values())
 
 
 def read_problems(path: Path) -> list[Problem]:
-    """The problems of one of the task's own files, each with its solution in `meta`.
+    """Read the problems of one of the task's own files, each with its solution in `meta`.
 
-    `profiling.problems.files.load_problems` reads the same files; solutions are too long to be a
-    property of a problem there.
+    `profiling.problems.files.load_problems` reads the same files but leaves out the solutions,
+    which are too long for its `meta`.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     records = [WordProblem(**json.loads(line)) for line in lines]
@@ -279,10 +281,10 @@ def read_problems(path: Path) -> list[Problem]:
 
 
 def vocabulary() -> list[str]:
-    """Every token of the task: words, numbers of one or two digits, signs.
+    """Return every token of the task: words, numbers of one or two digits, and signs.
 
-    A space belongs to the word or sign after it; before a number, to the one before, so that a
-    number is the same token wherever it stands.
+    A space belongs to the word or sign after it. A space before a number belongs to the word or
+    sign before it, so a number is the same token everywhere.
     """
     sentences = [event for events in _EVENTS.values() for event in events]
     sentences += ["{name} has {k} things.", "How many things has {name} now?"]
@@ -298,12 +300,14 @@ def vocabulary() -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write a file a split into the folder asked for."""
+    """Write one file per split into the folder `--out`."""
     parser = argparse.ArgumentParser(
         prog="python -m profiling.laboratory.task", description=__doc__
     )
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
-    parser.add_argument("--problems", type=int, default=PROBLEMS_PER_FILE, help="a file")
+    parser.add_argument(
+        "--problems", type=int, default=PROBLEMS_PER_FILE, help="problems in each file"
+    )
     parser.add_argument(
         "--splits", nargs="+", type=DataSplit, default=list(DataSplit), metavar="SPLIT"
     )

@@ -1,7 +1,7 @@
 """The laboratory's tokenizer: whole words, and numbers in pairs of digits from the right.
 
-So a number below 100 is one token, as a number below 1,000 is one in the tokenizers of large
-models: small ones need not learn to carry before they can count. Text and tokens are one-to-one.
+A number below 100 is one token, as a number below 1,000 is in the tokenizers of large models. Small
+models then need not learn to carry before they can count. Text and tokens are one-to-one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from profiling.laboratory.task import vocabulary
 
 PAD, END, UNKNOWN = "<pad>", "<end>", "<unknown>"
 _PAIR = r"[0-9]{1,2}(?=(?:[0-9]{2})*(?![0-9]))"
-_GAP = r"(?: (?=[0-9]))?"  # the space before a number belongs to what stands before it
+_GAP = r"(?: (?=[0-9]))?"  # the space before a number belongs to the token before it
 _PIECES = rf"\n\n| \\boxed\{{| ?[A-Za-z]+{_GAP}| [-+*/=?]{_GAP}|{_PAIR}|[\s\S]"
 
 
 def make_tokenizer() -> Any:
-    """The tokenizer as transformers has them; `save_pretrained` writes it beside a model."""
+    """Return the transformers tokenizer; `save_pretrained` writes it beside a model."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

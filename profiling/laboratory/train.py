@@ -1,7 +1,7 @@
-"""Trains the laboratory's policies: small Llamas that learn to write the task's solutions.
+"""Training of the laboratory's policies: small Llamas that learn to write the task's solutions.
 
-A run is checkpointed and goes on where it stopped; the same configuration and seed see the same
-problems in the same order. `bench/laboratory.py` trains all of them.
+A training saves its state, so an interrupted one continues. Equal recipes, seed included, see the
+same problems in the same order. `bench/laboratory.py` trains all policies.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ Report = Callable[[str], None]
 Row = tuple[list[int], list[int]]
 """Token ids and a label for each of them."""
 
-TRAINING_FILE = "training.json"  # what the model card says of the training
+TRAINING_FILE = "training.json"  # figures of the training, for the model card
 TEMPLATE = PromptTemplate()  # the question and a blank line: the task has no other words
 CONTEXT = 192  # tokens; the longest problem and a rambling solution have room
-# Bare expressions teach the same arithmetic in two thirds of the tokens.
+# Share of bare expressions: they teach the same arithmetic in two thirds of the tokens.
 BARE_SHARE = 0.6
-IGNORED = -100  # label of tokens that are not learnt: the question, and padding
-BATCHES_A_CHUNK = 64  # rows of so many batches are sorted by length together
+IGNORED = -100  # label of tokens that are not learnt: those of the question, and padding
+BATCHES_A_CHUNK = 64  # number of batches whose rows are sorted by length together
 _CHECKPOINT_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How anything here is trained.
+    """Settings of a training.
 
     Attributes:
-        steps: optimiser steps.
-        batch: rows a step.
-        learning_rate: peak of a warm-up of a twentieth and a cosine decay to a twentieth.
-        seed: of new weights and of the order of the data.
+        steps: number of optimiser steps.
+        batch: rows per step.
+        learning_rate: peak of the learning rate; see `learning_rate` for its course.
+        seed: seed of new weights and of the order of the data.
     """
 
     steps: int
@@ -54,14 +54,19 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyRecipe(Recipe):
-    """A policy's size besides: heads are 32 wide, the MLP is 8/3 of `hidden` wide."""
+    """Recipe of a policy, with its size; heads are 32 wide, the MLP is 8/3 of `hidden` wide.
+
+    Attributes:
+        hidden: width of the hidden states, a multiple of 32.
+        layers: number of layers.
+    """
 
     hidden: int
     layers: int
 
 
 def make_model(recipe: PolicyRecipe, vocabulary: int) -> Any:
-    """A freshly initialised Llama of this recipe."""
+    """Return a freshly initialised Llama; `vocabulary` is the number of its tokens."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -83,10 +88,17 @@ def make_model(recipe: PolicyRecipe, vocabulary: int) -> Any:
 
 
 def train_policy(recipe: PolicyRecipe, target: Path, report: Report = print) -> dict[str, Any]:
-    """Train, or go on training, and save a checkpoint that vLLM serves into `target`.
+    """Train a policy and save it into `target` as a checkpoint that vLLM serves.
+
+    An interrupted training continues.
+
+    Args:
+        recipe: recipe of the training.
+        target: folder of the new checkpoint.
+        report: function that receives lines of progress.
 
     Returns:
-        What the model card says of the training: recipe, loss, tokens, seconds.
+        Figures for the model card: recipe, loss, tokens, seconds.
     """
     tokenizer = make_tokenizer()
     model = make_model(recipe, len(tokenizer))
@@ -121,17 +133,17 @@ def optimise(
     report: Report,
     origin: str = "",
 ) -> Resumable:
-    """Take the recipe's steps, or those that are left of them, with AdamW.
+    """Take the remaining steps of the recipe with AdamW; return the state of the training.
 
     Args:
-        model: what is trained.
-        data: batches `(token ids, labels)` from the first step on.
-        loss_of: the loss of a batch.
-        recipe: how many steps, how fast.
-        target: the checkpoint to be; the state is kept beside it until the caller removes it.
-        report: told of progress.
-        origin: where the weights and the data come from; a state of another origin is not gone on
-            from.
+        model: model to train, in place.
+        data: batches `(token ids, labels)`, from the first step on.
+        loss_of: function from token ids and labels of a batch to its loss.
+        recipe: recipe of the training.
+        target: folder of the new checkpoint; the state is kept beside it until the caller removes
+            it.
+        report: function that receives lines of progress.
+        origin: origin of the weights and the data; only a state of the same origin is continued.
     """
     import torch
 
@@ -160,7 +172,11 @@ def optimise(
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up over a twentieth of the steps, then a cosine to a twentieth of the peak."""
+    """Return the learning rate at a step, counted from 0.
+
+    It rises linearly to `peak` over a twentieth of `steps`, then falls along a cosine to a
+    twentieth of `peak`.
+    """
     warm_up = max(1, steps // 20)
     if step < warm_up:
         return peak * (step + 1) / warm_up
@@ -171,7 +187,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 def save_checkpoint(
     model: Any, tokenizer: Any, target: Path, describe: Callable[[Path], None]
 ) -> None:
-    """Save model, tokenizer and what `describe` adds into `target`, at once."""
+    """Save model, tokenizer and the files of `describe`; `target` is complete or absent."""
     with written_whole(target) as scratch:
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
@@ -179,12 +195,15 @@ def save_checkpoint(
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """A small file that people read too."""
+    """Write a record as indented JSON, because people read it too."""
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 class Resumable:
-    """A training's state on disk, and its running figures."""
+    """State of a training, on disk, and its running figures.
+
+    A state on disk with the same `description` is loaded into model and optimiser.
+    """
 
     def __init__(self, path: Path, model: Any, optimiser: Any, description: dict[str, Any]) -> None:
         import torch
@@ -202,7 +221,7 @@ class Resumable:
         self._clock = self._saved = time.monotonic()
 
     def done(self, step: int, loss: float, tokens: int) -> None:
-        """Count a finished step; now and then the state is saved."""
+        """Count a finished step; save the state if the last save is a minute old."""
         now = time.monotonic()
         self.step, self._tokens = step, self._tokens + tokens
         self._seconds += now - self._clock
@@ -213,7 +232,7 @@ class Resumable:
             self._saved = now
 
     def summary(self) -> dict[str, Any]:
-        """Figures for a model card."""
+        """Return the figures for the model card: loss, tokens, seconds."""
         return {
             "loss": round(self._loss, 4),
             "tokens": self._tokens,
@@ -225,7 +244,7 @@ class Resumable:
         return f"step {self.step}, loss {self._loss:.4f}, {speed:.0f} tokens/s"
 
     def remove(self) -> None:
-        """The training is over: its state is not needed any more."""
+        """Remove the state from the disk, once the training is over."""
         self._path.unlink(missing_ok=True)
 
     def _save(self) -> None:
@@ -249,7 +268,13 @@ class Resumable:
 
 
 def solution_rows(source: Iterator[WordProblem], tokenizer: Any, chunk: int) -> Iterator[list[Row]]:
-    """Endless chunks of questions with their solutions, whose tokens are their own labels."""
+    """Yield endless chunks of questions with their solutions; the solution's tokens are the labels.
+
+    Args:
+        source: endless problems.
+        tokenizer: the laboratory's tokenizer.
+        chunk: number of problems in a chunk.
+    """
     while True:
         problems = list(itertools.islice(source, chunk))
         prompts = tokenizer([f"{p.problem}\n\n" for p in problems])["input_ids"]
@@ -262,9 +287,10 @@ def solution_rows(source: Iterator[WordProblem], tokenizer: Any, chunk: int) -> 
 
 
 def batches(chunks: Iterator[list[Row]], size: int) -> Iterator[tuple[Any, Any]]:
-    """`(token ids, labels)`, both of shape `(size, longest)`, padded on the right.
+    """Yield batches `(token ids, labels)`, both of shape `(size, longest row)`.
 
-    Rows of similar length go together, so that little is padded; a chunk's batches are shuffled.
+    Rows are padded on the right. Rows of similar length share a batch, which saves padding; the
+    batches of a chunk are shuffled.
     """
     import torch
 
@@ -276,7 +302,7 @@ def batches(chunks: Iterator[list[Row]], size: int) -> Iterator[tuple[Any, Any]]
             longest = max(len(ids) for ids, _ in batch)
             ids = torch.full((size, longest), 0)
             labels = torch.full((size, longest), IGNORED)
-            for row, (tokens, wanted) in enumerate(batch):
+            for row, (tokens, targets) in enumerate(batch):
                 ids[row, : len(tokens)] = torch.tensor(tokens)
-                labels[row, : len(tokens)] = torch.tensor(wanted)
+                labels[row, : len(tokens)] = torch.tensor(targets)
             yield ids, labels

@@ -42,12 +42,12 @@ class Ballots:
             correct: whether each sample is right, shape `(n,)`.
         """
         answered = answer_class >= 0
-        found, members, sizes = np.unique(
+        classes, members, sizes = np.unique(
             answer_class[answered], return_inverse=True, return_counts=True
         )
-        right = np.bincount(members, correct[answered], minlength=len(found)) > 0
+        right = np.bincount(members, correct[answered], minlength=len(classes)) > 0
         order = np.argsort(right, kind="stable")
-        index = np.full(len(answer_class), len(found))
+        index = np.full(len(answer_class), len(classes))
         index[answered] = np.argsort(order)[members]
         return cls(index, sizes[order], right[order])
 
@@ -61,10 +61,10 @@ class Ballots:
         is right, the list has a single pair, whose ballots have no right answer.
         """
         answered = answer_class >= 0
-        found, members = np.unique(answer_class[answered], return_inverse=True)
-        right = np.bincount(members, correct[answered], minlength=len(found))
+        classes, members = np.unique(answer_class[answered], return_inverse=True)
+        right = np.bincount(members, correct[answered], minlength=len(classes))
         worth = np.zeros(len(answer_class))
-        worth[answered] = (right / np.bincount(members, minlength=len(found)))[members]
+        worth[answered] = (right / np.bincount(members, minlength=len(classes)))[members]
         values = np.unique(worth[worth > 0]).tolist() or [1.0]
         return [(value, cls.of(answer_class, worth == value)) for value in values]
 
@@ -118,7 +118,7 @@ def among(n: int, ks: Ints) -> Floats:
     """
     for k in ks.tolist():
         if not 1 <= k <= n:
-            raise ValueError(f"k is {k}: must be between 1 and the {n} samples there are")
+            raise ValueError(f"k is {k}; expected 1 to {n}, the number of samples")
     return _among(n, tuple(ks.tolist()))
 
 

@@ -67,16 +67,16 @@ class Pool:
                 as in the executor; if it were dropped, the rules with a score would lack its
                 problem.
             grouped: cache of answer classes, keyed by the tuple of answers; this call adds to it.
-                It avoids grouping again the samples that several PRMs scored.
+                With a cache, samples that several PRMs scored are grouped once.
         """
         answers = tuple(sample.answer for sample in samples)
-        known = {} if grouped is None else grouped
-        if answers not in known:
-            known[answers] = group(answers, grader)
+        classes_by_answers = {} if grouped is None else grouped
+        if answers not in classes_by_answers:
+            classes_by_answers[answers] = group(answers, grader)
         steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
-            answer_class=np.array(known[answers]),
+            answer_class=np.array(classes_by_answers[answers]),
             scores={s: np.array(scores_of(samples, s)) for s in Score} if scored else {},
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
@@ -98,13 +98,13 @@ class Pool:
 
 def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[int, ...], int]]:
     """Count the samples of each step, keyed by `(all tokens up to its end, its length)`."""
-    found: Counter[tuple[tuple[int, ...], int]] = Counter()
+    counts: Counter[tuple[tuple[int, ...], int]] = Counter()
     for sample in samples:
         end = 0
         for length in sample.steps:
             end += length
-            found[sample.token_ids[:end], length] += 1
-    return found
+            counts[sample.token_ids[:end], length] += 1
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +152,19 @@ def replay(
             [(worth, majority(ballots, ks, **drawing)) for worth, ballots in levels]
         ),
     }
-    answered = pool.answer_class >= 0
+    has_answer = pool.answer_class >= 0
     for score, values in pool.scores.items():
-        accuracy = best_of_k(pool.correct & answered, np.where(answered, values, -np.inf), ks)
+        accuracy = best_of_k(pool.correct & has_answer, np.where(has_answer, values, -np.inf), ks)
         curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
     if pool.scores:
         weights = np.stack(list(pool.scores.values()))
-        held = [(worth, weighted(ballots, weights, ks, **drawing)) for worth, ballots in levels]
+        curves_by_worth = [
+            (worth, weighted(ballots, weights, ks, **drawing)) for worth, ballots in levels
+        ]
         curves |= {
-            Rule(Vote.WEIGHTED, score): Curve.total([(worth, rows[row]) for worth, rows in held])
+            Rule(Vote.WEIGHTED, score): Curve.total(
+                [(worth, rows[row]) for worth, rows in curves_by_worth]
+            )
             for row, score in enumerate(pool.scores)
         }
     return curves

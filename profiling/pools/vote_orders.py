@@ -76,19 +76,19 @@ def _class_weights(ballots: Ballots, weights: Floats, order: Ints) -> tuple[Ints
     """Return the place of each sample in each order, and the weight of its class at that place.
 
     Returns:
-        Places, ascending within a class, shape `(answered, orders)`; and cumulative weights of the
-        class, shape `(rows, answered, orders)`. Samples are sorted by class.
+        Places, ascending within a class, shape `(n_answers, orders)`; and cumulative weights of the
+        class, shape `(rows, n_answers, orders)`. Samples are sorted by class.
     """
     # numpy sorts integers of one or two bytes in linear time.
     label = ballots.index.astype(np.min_scalar_type(len(ballots.sizes)))
     place = label[order].argsort(axis=1, kind="stable")
     sample = np.take_along_axis(order, place, axis=1)
     ends = np.cumsum(ballots.sizes)
-    answered = int(ends[-1])
-    weight = weights[:, sample[:, :answered].T]
-    for now in np.setdiff1d(np.arange(1, answered), ends).tolist():
+    n_answers = int(ends[-1])
+    weight = weights[:, sample[:, :n_answers].T]
+    for now in np.setdiff1d(np.arange(1, n_answers), ends).tolist():
         weight[:, now] += weight[:, now - 1]
-    return place[:, :answered].T, weight
+    return place[:, :n_answers].T, weight
 
 
 def _decide(

@@ -46,7 +46,7 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     ]
     plain = [spec for spec in specs if spec.prm is None]
     if not plain:
-        raise ValueError(f"policy {policy}: has no profile without a PRM")
+        raise ValueError(f"policy {policy}: has no profile without a PRM; run apportion profile")
     base = plain[-1]
     samples, ledgers = _read(store, base)
     tokens = samples.pop("token_ids")
@@ -56,7 +56,9 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     for prm, spec in newest.items():
         scored, charged = _read(store, spec)
         if not scored["token_ids"].equals(tokens):
-            raise ValueError(f"policy {policy}: {prm} scored other samples")
+            raise ValueError(
+                f"policy {policy}: {prm} scored other samples than the newest profile has"
+            )
         samples[f"{_REWARDS}{prm}"] = scored["rewards"]
         ledgers = pd.concat([ledgers, charged], ignore_index=True)
     return samples, ledgers
@@ -116,11 +118,11 @@ def saved_profiles(samples: pd.DataFrame, prm: str) -> list[ProblemProfile]:
 
     The files do not hold texts: texts are empty, and the id of a problem is its uid.
     """
-    made = []
+    profiles = []
     for problem, rows in samples.groupby("problem", sort=True):
         outcome = Outcome(Problem(str(problem), ""), None, None, None, _records(rows, prm))
-        made.append(ProblemProfile(outcome, PassRate(int(rows["correct"].sum()), len(rows))))
-    return made
+        profiles.append(ProblemProfile(outcome, PassRate(int(rows["correct"].sum()), len(rows))))
+    return profiles
 
 
 def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
@@ -135,9 +137,9 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
             state=state,
             n_tokens=tokens,
             logprob=math.nan,
-            rewards=tuple(map(float, given)),
+            rewards=tuple(map(float, values)),
         )
-        for answer, correct, state, tokens, given in zip(*columns, strict=True)
+        for answer, correct, state, tokens, values in zip(*columns, strict=True)
     )
 
 

@@ -183,8 +183,8 @@ class _Settling:
         self._grader, self._problem, self._confidence = grader, problem, confidence
         self._correct: list[bool] = []
 
-    async def __call__(self, known: Sequence[Response], left: int) -> int:
-        new = known[len(self._correct) :]
+    async def __call__(self, responses: Sequence[Response], left: int) -> int:
+        new = responses[len(self._correct) :]
         records = await asyncio.to_thread(grade, new, self._problem, self._grader)
         self._correct += [bool(record.correct) for record in records]
         right, drawn = sum(self._correct), len(self._correct)
@@ -265,12 +265,12 @@ def _scored(profiles: Sequence[ProblemProfile]) -> list[list[SampleRecord]]:
 
     Problems in the PRM's training data are left out, because their rewards are too good.
     """
-    found = (
+    by_problem = (
         [record for record in one.outcome.samples if record.rewards]
         for one in profiles
         if one.held_out
     )
-    return [samples for samples in found if samples]
+    return [samples for samples in by_problem if samples]
 
 
 def _places(scored: Sequence[Sequence[SampleRecord]]) -> NDArray[np.int64]:

@@ -153,11 +153,11 @@ def _distinct(policy: Policy, records: Sequence[SampleRecord]) -> list[_Distinct
     """Return the distinct responses that have steps; confident policies repeat many responses."""
     first = {record.token_ids: record for record in records}
     times = Counter(record.token_ids for record in records)
-    found = [
+    responses = [
         _Distinct(ids, step_ends(policy.tokens, ids), bool(record.correct), times[ids])
         for ids, record in first.items()
     ]
-    return [response for response in found if response.ends]
+    return [response for response in responses if response.ends]
 
 
 def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
@@ -205,7 +205,7 @@ def _forward(
     ids = torch.zeros((len(responses), longest), dtype=torch.long, device=base.device)
     for row, response in enumerate(responses):
         ids[row, : len(response.token_ids)] = torch.tensor(response.token_ids)
-    # Padding is on the right, where no real token attends to it.
+    # Padding is on the right, so no real token attends to it.
     mask = torch.ones((len(responses), past + longest), dtype=torch.long, device=base.device)
     top.clear()
     output = base(ids, attention_mask=mask, past_key_values=cache, output_hidden_states=True)
@@ -291,7 +291,10 @@ def _log_loss(scores: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
 
 
 def _serving_gap(source: Any, model: Any, fitted: FittedHead, prompt: list[int]) -> float:
-    """Return the gap of the logits of checkpoint and head at the end of a prompt."""
+    """Return the absolute gap of two logits at the end of a prompt: checkpoint's and head's.
+
+    `source` is the policy, `model` the checkpoint to serve.
+    """
     import torch
 
     raw: list[Any] = []
@@ -325,8 +328,8 @@ def save_head(
     classifier.
 
     Raises:
-        InputError: the policy's architecture has no sequence classifier of this shape, or it would
-            not score as trained.
+        InputError: the policy's architecture has no sequence classifier of this shape, or the saved
+            head would not score as the trained one.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification

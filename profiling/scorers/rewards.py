@@ -222,8 +222,8 @@ class _Resampled:
 
     def mean(self, values: Floats) -> Estimate:
         """Return the estimate of the mean over problems with a finite value."""
-        known = np.isfinite(values)
-        return self.ratio(np.where(known, values, 0.0), known.astype(float))
+        finite = np.isfinite(values)
+        return self.ratio(np.where(finite, values, 0.0), finite.astype(float))
 
     def _summary(self, value: float, draws: Sequence[float] | Floats) -> Estimate:
         kept = np.asarray(draws)[np.isfinite(draws)]

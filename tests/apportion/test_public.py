@@ -231,10 +231,13 @@ def test_report_writes_a_file(place: Path, form: str) -> None:
         (lambda: apportion.recommend("http://localhost/v1"), "evidence goes by a model's name"),
         (lambda: apportion.plan("nobody"), "policy nobody: has no profile in this store"),
         (lambda: apportion.budget("none.json", "mix.json"), r"plan none\.json"),
-        (lambda: apportion.replay(k=[0]), "--k 0: must be at least 1"),
-        (lambda: apportion.evaluate(trials=0), "--trials 0: must be at least 1"),
+        (lambda: apportion.replay(k=[0]), "--k is 0; expected at least 1"),
+        (lambda: apportion.evaluate(trials=0), "--trials is 0; expected at least 1"),
         (lambda: apportion.report(out=Path("no") / "page.html"), "folder no does not exist"),
-        (lambda: apportion.report(out=Path("page"), form="pdf"), "--format 'pdf': must be one of"),
+        (
+            lambda: apportion.report(out=Path("page"), form="pdf"),
+            "--format is 'pdf'; expected one of",
+        ),
     ],
 )
 def test_bad_input_is_one_line(call: Any, message: str) -> None:

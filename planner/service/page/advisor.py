@@ -1,7 +1,7 @@
 """Answers for the page: those of `apportion recommend`, from evidence that is read only once.
 
-Reading evidence takes a tenth of a second to some seconds, a choice from it a twentieth. What was
-read is kept until the store holds other evidence, and so are answers.
+Reading evidence takes from a tenth of a second to some seconds; a choice from it takes a twentieth
+of a second. Evidence and answers are kept until the store holds other evidence.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NO_STORE = ""
 
 
 class NotHereError(Exception):
-    """What was asked for cannot be said here at all; the message says why, and what to do."""
+    """This server cannot answer the question at all; the message gives the reason and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ class Asked:
     """A question of the page.
 
     Attributes:
-        policy, prm: names.
-        difficulty: of the problems.
-        benchmark: published figures of this one are asked for; None: where nothing was measured.
-        constraint: what a choice must keep to.
+        policy, prm: names; `prm` is None for no PRM.
+        difficulty: difficulty of the problems.
+        benchmark: benchmark whose published figures to use; None: published figures are used only
+            if nothing was measured.
+        constraint: limits and target of the choice.
     """
 
     policy: str
@@ -65,15 +66,15 @@ class Asked:
 
 
 class Advisor:
-    """Answers from a store, from this project's own evidence and from published figures.
+    """Source of answers, from a store, this project's own evidence and published figures.
 
-    Not for several threads at once: plots are drawn under settings that are the process's.
+    Only one thread may use it at a time, because plots are drawn under settings of the process.
 
     Args:
-        store_url: where evidence is looked for first; it may not exist.
-        plan: whose estimator tells the difficulty of a text.
-        catalog: a file of models besides the project's own.
-        pricing: what costs are counted by.
+        store_url: SQLAlchemy URL of the store, the first source of evidence; it need not exist.
+        plan: plan whose estimator predicts the difficulty of a text.
+        catalog: TOML file with models beyond the project's own.
+        pricing: devices and prices of the costs.
     """
 
     def __init__(
@@ -97,31 +98,33 @@ class Advisor:
         self._figures = lru_cache(maxsize=256)(self._make_figures)
 
     def choices(self) -> dict[str, Any]:
-        """What can be asked for."""
+        """Return the policies, PRMs and other values that a question may name."""
         return self._choices(self._state())
 
     def recommend(self, asked: Asked) -> dict[str, Any]:
-        """The document of `apportion recommend --json`, and curves, front and tables as a report
-        has them (`apportion report --format json`).
+        """Return the document of `apportion recommend --json`, with parts of a report.
+
+        The parts are curves, front and tables, as `apportion report --format json` has them.
 
         Raises:
-            InputError: nothing is known of what was asked for, or nothing keeps to the constraint.
+            InputError: there is no evidence on the question, or no strategy keeps to the
+                constraint.
         """
         return self._documents(self._state(), asked)
 
     def answer(self, asked: Asked) -> str:
-        """The recommendation in words, as HTML; see `recommend`."""
+        """Return the recommendation in words, as HTML; see `recommend`."""
         return self._answers(self._state(), asked)
 
     def figures(self, asked: Asked) -> str:
-        """Curves, front, costs and what they rest on, as HTML; see `recommend`."""
+        """Return curves, front, costs and their evidence, as HTML; see `recommend`."""
         return self._figures(self._state(), asked)
 
     def difficulty(self, text: str) -> dict[str, Any]:
-        """How difficult a question is for the plan's policy, from its text alone.
+        """Estimate the difficulty of a question for the plan's policy, from its text alone.
 
         Raises:
-            NotHereError: the plan has no estimator that needs no samples; says so.
+            NotHereError: there is no plan, or its estimator needs samples.
         """
         policy, model = self._classifier()
         found = model.estimate_probes(Probes.of_text(text))
@@ -133,7 +136,7 @@ class Advisor:
         }
 
     def _classifier(self) -> tuple[str, DifficultyModel]:
-        """The plan's policy and its estimator."""
+        """Return the plan's policy and its estimator."""
         if self._plan is None:
             raise NotHereError(
                 "no plan is served here, and the estimator of difficulty is part of one: "
@@ -148,7 +151,7 @@ class Advisor:
         return policy, model
 
     def _state(self) -> str:
-        """What changes when the store holds other evidence."""
+        """Return a text that changes if the store holds other evidence."""
         if not store_exists(self._store_url):
             return _NO_STORE
         with Store.open(self._store_url, create=False) as store:
@@ -181,7 +184,7 @@ class Advisor:
         )
 
     def _ask(self, state: str, asked: Asked) -> tuple[Answer, ReportData]:
-        """The answer, and what a report of this one difficulty shows."""
+        """Return the answer, and the findings of a report on this one difficulty."""
         known = self._candidates(state, asked.policy, asked.prm, asked.difficulty, asked.benchmark)
         answered, notes = known.choose(asked.constraint)
         # Curves go beyond the limits: they show what more would buy.
@@ -209,7 +212,7 @@ class Advisor:
 def _data(
     known: MeasuredCandidates | PublishedCandidates, answered: Answer, notes: tuple[Note, ...]
 ) -> ReportData:
-    """What a report of one answer shows, of a PRM's rewards and of held-out runs nothing."""
+    """Return the findings of a report on one answer, without rewards and held-out runs."""
     if isinstance(known, PublishedCandidates):
         return published_data(answered, notes)
     return ReportData(
@@ -229,7 +232,7 @@ def _data(
 
 
 def _sections(data: ReportData, constraint: Constraint) -> Iterator[Section]:
-    """Curves and front beside each other, then costs, then what they rest on."""
+    """Yield the sections: curves beside the front, then costs, then their evidence."""
     budget, cost, strategies = accuracy.sections(data, tuple(data.found))
     [curves], [front] = budget.plots(), cost.plots()
     plots = (

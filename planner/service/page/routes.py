@@ -1,4 +1,4 @@
-"""The page's addresses: the page, what it shows as JSON and as HTML, and live traffic."""
+"""Routes of the page: the page, its content as JSON and as HTML, and live traffic."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ class Question(BaseModel):
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
     def asked(self) -> Asked:
-        """The question as the advisor takes it; InputError where it asks for what there is not."""
+        """Return the question in the advisor's form.
+
+        Raises:
+            InputError: the difficulty does not exist, or a limit is out of range.
+        """
         limits = self.model_dump(exclude={"policy", "prm", "difficulty", "benchmark"})
         return Asked(
             self.policy,
@@ -62,7 +66,7 @@ class Question(BaseModel):
 
 
 class Problem(BaseModel):
-    """A question whose difficulty is asked for."""
+    """A question, to estimate its difficulty."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -93,18 +97,18 @@ def page_router(
     pricing: Pricing | None = None,
     settings: ServiceSettings | None = None,
 ) -> APIRouter:
-    """The page and what it asks for.
+    """Return the router of the page and of its requests.
 
-    Answers are worked out in one thread beside the event loop, evidence is read at the first
+    One thread beside the event loop computes the answers; it reads the evidence at the first
     question.
 
     Args:
-        store_url: where evidence is looked for first; it may not exist.
-        plan: the plan that is served; its estimator tells the difficulty of a text.
-        traffic: a snapshot of what passes; None: nothing does.
-        catalog: a file of models besides the project's own.
-        pricing: what costs are counted by.
-        settings: of the server: how long a body may take.
+        store_url: SQLAlchemy URL of the store, the first source of evidence; it need not exist.
+        plan: the plan that is served; its estimator predicts the difficulty of a text.
+        traffic: function that returns a snapshot of the live traffic; None if there is none.
+        catalog: TOML file with models beyond the project's own.
+        pricing: devices and prices of the costs.
+        settings: settings of the server; they limit the seconds that a body may take.
     """
     seconds = (settings or ServiceSettings()).body_seconds
     advisor = Advisor(store_url, plan, catalog, pricing)
@@ -157,7 +161,7 @@ def page_router(
 
 
 class _InWords(APIRoute):
-    """Answers what is wrong in one sentence, whatever the program around it does with errors."""
+    """Route that answers errors itself, in one sentence, whatever the program around it does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -188,6 +192,6 @@ def _refuse(status: int, message: str, **more: Any) -> Response:
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
-    """What pydantic found, with the name of the option first, as the command line says it."""
+    """Return pydantic's message after the name of the option, as the command line writes it."""
     where = "-".join(str(part) for part in error["loc"]).replace("_", "-")
     return f"{where or 'request'}: {error['msg'][:1].lower()}{error['msg'][1:]}"

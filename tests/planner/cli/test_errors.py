@@ -222,7 +222,7 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "workload of unknown difficulty": (
         lambda p: ["budget", "--workload", _mix(p, "tricky = 3"), "--plan", _plan(p)],
-        "difficulty 'tricky': must be one of easy, medium, hard",
+        "difficulty is 'tricky'; expected one of easy, medium, hard",
     ),
     "two totals": (
         lambda p: [
@@ -241,13 +241,13 @@ CASES: dict[str, tuple[Case, str]] = {
     "replaying no policy": (lambda p: ["replay"], "--policy: must be given"),
     "replaying a policy without samples": (
         lambda p: ["replay", "--policy", "nobody"],
-        "bundled are those of lab-0.4m",
+        "or use those of lab-0.4m",
     ),
     "replaying with a PRM that has not scored": (
         lambda p: ["replay", "--policy", "lab-0.4m", "--prm", "nobody"],
         "bundled are lab-0.4m-prm",
     ),
-    "replaying 0 samples": (lambda p: ["replay", "--k", "0,4"], "--k 0"),
+    "replaying 0 samples": (lambda p: ["replay", "--k", "0,4"], "--k is 0; expected"),
     "replaying some samples": (lambda p: ["replay", "--k", "some"], "as in 4,16,64"),
     "nothing to fit": (lambda p: ["fit"], "evidence"),
     "not a number": (lambda p: profile(p, "good.jsonl", "--seed", "x"), "not a whole number"),

@@ -49,7 +49,7 @@ def test_folds_hold_out_every_problem_once_and_whole() -> None:
 
 
 def test_too_few_problems_are_one_line() -> None:
-    with pytest.raises(InputError, match="evidence on 3 problems: at least 5"):
+    with pytest.raises(InputError, match="evidence on 3 problems; expected at least 5"):
         splits(simulated_frame({"easy": CHANCES["easy"]}, 3), 0)
 
 

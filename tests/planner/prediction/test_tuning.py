@@ -316,7 +316,7 @@ def test_a_model_knows_whether_it_rests_on_the_evidence_of_a_pair(fitted: Fit) -
 
 
 def test_too_few_problems_are_one_line() -> None:
-    with pytest.raises(InputError, match="evidence on 4 problems: at least 5") as caught:
+    with pytest.raises(InputError, match="evidence on 4 problems; expected at least 5") as caught:
         tuned(simulated_frame({"easy": CHANCES["easy"]}, 4))
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="evidence on 0 problems"):

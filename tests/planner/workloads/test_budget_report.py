@@ -220,7 +220,10 @@ def test_a_day_is_the_workload_so_many_times(plan: Plan) -> None:
         ({"total": ("usd", 1.0)}, "--total-usd: nothing here has a price"),
         ({"total": ("gpu_hours", 1.0)}, "--total-gpu-hours: no throughput is measured"),
         ({"per_day": 0.0}, "--queries-per-day is 0; expected a number above 0"),
-        ({"workload": Workload({"easy": 1.0}, None, "")}, "holds shares; say of how many"),
+        (
+            {"workload": Workload({"easy": 1.0}, None, "")},
+            "holds shares without a number of queries",
+        ),
     ],
 )
 def test_what_cannot_be_divided_is_one_line(

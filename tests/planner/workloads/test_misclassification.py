@@ -97,5 +97,5 @@ def test_a_budget_that_does_not_reach_and_strategies_known_nowhere_are_refused()
         divide_by_assigned_difficulty(COUNTS, KNOWN, SURE, 39.0)
     apart = {"easy": {Greedy(): KNOWN["easy"][Greedy()]},
              "hard": {Majority(4): KNOWN["hard"][Majority(4)]}}  # fmt: skip
-    with pytest.raises(ValueError, match="on all that may be named easy"):
+    with pytest.raises(ValueError, match="on all queries that may be named easy"):
         divide_by_assigned_difficulty(COUNTS, apart, MUTE, 400.0)

@@ -95,7 +95,7 @@ def test_the_head_of_most_probes_is_asked_and_further_samples_are_left(grader: M
 
 
 def test_too_few_samples_for_any_head_are_refused(grader: MathGrader) -> None:
-    with pytest.raises(ValueError, match="1 samples: at least 2 are needed"):
+    with pytest.raises(ValueError, match="there are 1 samples; expected at least 2"):
         DifficultyModel((head(2),), 9).estimate("?", samples("1"), grader)
 
 
@@ -200,11 +200,11 @@ def test_a_head_without_features_tells_the_base_rate(grader: MathGrader) -> None
 )  # fmt: skip
 def test_numbers_that_do_not_fit_together_are_refused(change: dict[str, object]) -> None:
     record = head(2).to_dict() | change
-    with pytest.raises(ValueError, match=r"a head|no features colour|could not|a confusion"):
+    with pytest.raises(ValueError, match=r"the head|features colour|could not|confusion is"):
         DifficultyModel.from_dict({"problems": 3, "heads": [record]})
 
 
 @pytest.mark.parametrize("heads", [(), (head(2), head(2)), (head(4), head(2))])
 def test_heads_are_of_different_numbers_of_probes_fewest_first(heads: tuple[Head, ...]) -> None:
-    with pytest.raises(ValueError, match="heads of different numbers"):
+    with pytest.raises(ValueError, match=r"probes of the heads are .*; expected rising numbers"):
         DifficultyModel(heads, 3)

@@ -202,7 +202,7 @@ def test_counts_that_cannot_be_are_refused(rows: list[Any], message: str) -> Non
 
 def test_too_few_samples_and_no_probes_are_refused() -> None:
     questions, rates, _ = drawn(4, 3)
-    with pytest.raises(ValueError, match="4 probes: only 0 problems"):
+    with pytest.raises(ValueError, match="0 problems have 4 samples"):
         DifficultyEstimator((4,)).fit(questions, rates)
     with pytest.raises(ValueError, match="at least one number"):
         DifficultyEstimator(()).fit(questions, rates)

@@ -154,7 +154,7 @@ def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path
 
 def test_too_few_samples_are_said(trained: Path, tmp_path: Path) -> None:
     tokens = Tokens(load_tokenizer(trained))
-    with pytest.raises(ValueError, match="1 samples make no batch of 64"):
+    with pytest.raises(ValueError, match="there are 1 samples; expected at least 64"):
         train_prm(
             PrmRecipe(policy="tiny", base="tiny", problems=1, samples=1, steps=1),
             trained, tmp_path / "prm", [(PROBLEM, [sample(tokens, "3")])], PromptTemplate(), tokens,

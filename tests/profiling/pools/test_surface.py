@@ -153,7 +153,7 @@ def test_a_problem_is_replayed_alike_whatever_is_beside_it() -> None:
 
 def test_a_k_beyond_the_smallest_pool_is_refused() -> None:
     surface = Surface(np.array([1, N + 1]))
-    with pytest.raises(ValueError, match="between 1 and the 20"):
+    with pytest.raises(ValueError, match="expected 1 to 20"):
         surface.add(PROBLEMS[0])
 
 

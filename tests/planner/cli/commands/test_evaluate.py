@@ -94,7 +94,7 @@ def test_an_unknown_policy_and_bad_budgets_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="policy nobody: there is no evidence"):
         read_evidence(f"sqlite:///{tmp_path}/none.db", "nobody")
     frame, _, _ = read_evidence(f"sqlite:///{tmp_path}/none.db", "smollm2-135m")
-    with pytest.raises(InputError, match="budget 0: must be"):
+    with pytest.raises(InputError, match="budget is 0; expected"):
         check_budgets(frame, [4, 0])
 
 
@@ -109,4 +109,4 @@ def test_the_command_prints_one_json_document(tmp_path: Path) -> None:
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     ended = apportion(tmp_path, "evaluate", "--trials", "0")
     assert ended.returncode == 2
-    assert ended.stderr.strip() == "apportion: --trials 0: must be at least 1"
+    assert ended.stderr.strip() == "apportion: --trials is 0; expected at least 1"

@@ -112,11 +112,11 @@ def test_k_is_what_was_asked_and_never_more_than_every_pool_has() -> None:
     assert chosen(None, 1) == [1]
     assert chosen("all", 4) == [1, 2, 3, 4]
     assert chosen("8,2,2", 8) == [2, 8]
-    with pytest.raises(InputError, match="--k 16: the smallest pool has 10 samples"):
+    with pytest.raises(InputError, match="--k is 16; expected at most 10"):
         chosen("4,16", 10)
-    with pytest.raises(InputError, match="--k 0: must be at least 1"):
+    with pytest.raises(InputError, match="--k is 0; expected at least 1"):
         chosen("4,0", 10)
-    with pytest.raises(InputError, match="must be whole numbers, or all"):
+    with pytest.raises(InputError, match="expected whole numbers, or all"):
         check_k([])
 
 
