@@ -1,0 +1,662 @@
+r"""What an answer is: a number, a list, an interval, an equation, a time of day, a text …
+
+`read` takes an answer apart by plain string work, in the caller's process. Formulas are read
+whole or not at all (`executor.answers.expressions`): an answer of which any part cannot be read is
+a `Text`, which equals only the same text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from executor.answers.expressions import (
+    FUNCTIONS,
+    Call,
+    Const,
+    Expr,
+    Num,
+    Product,
+    Sym,
+    UnreadableError,
+    add,
+    has_plus_minus,
+    has_variables,
+    negate,
+    parse,
+    with_signs,
+)
+from executor.answers.normal_form import GREEK, normal_form
+from executor.answers.numbers import Number, decimal
+from executor.answers.quantities import Quantity, quantity, read_quantity
+
+LONGEST = 1000
+"""Longest answer in characters that is read; longer ones are compared as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words, or whatever cannot be read."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A set phrase: `no solution`, `undefined`, `infinitely many`, `all real numbers`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A formula with one value."""
+
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Several answers: a list without brackets, a set, a point, an interval.
+
+    Attributes:
+        brackets: opening and closing bracket, such as `()`, `(]` or `{}`; empty for a plain list.
+        items: the answers.
+    """
+
+    brackets: str
+    items: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A union of sets."""
+
+    sets: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix by rows."""
+
+    rows: tuple[tuple[Meaning, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """An equation or a membership.
+
+    Attributes:
+        name: what it gives a value to, such as `x` or `f(x)`; empty for a worked sum; None if it
+            gives no value.
+        value: the value, or the set that `name` lies in.
+        difference: left side minus right side, if both are formulas.
+    """
+
+    name: str | None
+    value: Meaning | None
+    difference: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inequality:
+    """A positive formula: `larger - smaller > 0`, or >= 0 if not strict."""
+
+    difference: Expr
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The letter of a choice, with its content if that was given: `(A) 5`."""
+
+    letters: str
+    content: Meaning | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in seconds; `known` if it is certain which half of the day is meant."""
+
+    seconds: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio, which is not cancelled: 2:4 is not 1:2."""
+
+    terms: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """Digits in a base that is written: 52_8."""
+
+    digits: str
+    base: str
+
+
+Meaning = (
+    Text | Phrase | Scalar | Items | Union | Matrix | Equation | Inequality | Choice | Clock
+    | Ratio | Based
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One answer, read.
+
+    Attributes:
+        canonical: its normal form without spaces that do not matter.
+        meaning: what it is.
+    """
+
+    canonical: str
+    meaning: Meaning
+
+
+_PLAIN = re.compile(r"([+-]?)(\d+(?:\.\d+)?|\.\d+)(?:/(\d+))?")
+
+
+@lru_cache(maxsize=65536)
+def read(answer: str) -> Reading:
+    """Read one answer; cached, since a run repeats the same few answers."""
+    plain = _PLAIN.fullmatch(answer) if len(answer) <= LONGEST else None
+    if plain:
+        number = _plain_number(plain)
+        if number is not None:
+            return Reading(answer, _scalar(Num(number)))
+    if len(answer) > LONGEST:
+        return Reading("".join(answer.split()), Text("".join(answer.split())))
+    form = normal_form(answer)
+    return Reading(_canonical(form), meaning(form))
+
+
+def number_of(meaning: Meaning) -> Number | None:
+    """Return the exact number that a meaning is, or None."""
+    is_plain = isinstance(meaning, Scalar) and not meaning.quantity.dimension
+    base = meaning.quantity.base if isinstance(meaning, Scalar) else None
+    return base.number if is_plain and isinstance(base, Num) else None
+
+
+def meaning(form: str, *, lists: bool = True) -> Meaning:
+    """Read a normal form; `lists` says whether it may be a list without brackets."""
+    form = form.strip()
+    for reader in _READERS:
+        found = reader(form)
+        if found is not None:
+            return found
+    return (_list(form) if lists else None) or _single(form)
+
+
+def _plain_number(match: re.Match[str]) -> Number | None:
+    sign, top, bottom = match.groups()
+    number = decimal(top)
+    if bottom is not None:
+        if int(bottom) == 0:
+            return None
+        number = Number(number.value / int(bottom))
+    return Number(-number.value, number.step) if sign == "-" else number
+
+
+def _scalar(expression: Expr) -> Scalar:
+    return Scalar(Quantity(expression, expression))
+
+
+def _canonical(form: str) -> str:
+    form = re.sub(r"([_^])\{(\w)\}", r"\1\2", form)
+    # "1 4/5" is not 14/5.
+    canonical = re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", form)
+    return canonical.casefold() if _is_prose(form) else canonical
+
+
+def _is_prose(form: str) -> bool:
+    words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", form)
+    return any(word.casefold() not in _NOT_WORDS for word in words)
+
+
+_NOT_WORDS = frozenset({*FUNCTIONS, *GREEK, "inf", "infinity", "asin", "acos", "atan", "mod"})
+
+
+# --- whole answers of a special kind ---
+
+
+def _word(form: str) -> Meaning | None:
+    """Read letters only, in which letters are no variables: `Evelyn`, `the red one`."""
+    if not re.fullmatch(r"[^\W\d_][^\W\d_' .]*(?:[ .'-][^\W\d_' .]*)*", form):
+        return None
+    words = form.replace(".", "").casefold().split()
+    long = any(len(word) >= 3 for word in words)
+    return Text(_canonical(form)) if long and _NOT_WORDS.isdisjoint(words) else None
+
+
+_PHRASES = [
+    (re.compile(pattern, re.IGNORECASE), key)
+    for pattern, key in (
+        (r"(?:there (?:is|are) )?no (?:solutions?|answers?)(?: exists?)?|none|(?:the )?empty set"
+         r"|\\emptyset|null set|nil", "none"),
+        (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
+        (r"(?:it |the limit )?(?:dne|does(?: not|n't) exist|d\.n\.e)", "no value"),
+        (r"(?:it is )?(?:undefined|not defined)", "undefined"),
+        (r"(?:there are )?(?:infinitely many|infinite)(?: (?:real )?solutions?)?", "many"),
+        (r"all real(?:s| numbers)|all real values|\\mathbb\{?R\}?|\(-\\infty ?, ?\+?\\infty ?\)"
+         r"|x ?\\in ?\\mathbb\{?R\}?|the real numbers", "reals"),
+    )
+]  # fmt: skip
+
+
+def _phrase(form: str) -> Meaning | None:
+    plain = re.sub(r"\\(?:text|roman)\s*\{([^{}]*)\}", r"\1", form)
+    plain = " ".join(plain.split()).rstrip(".")
+    return next((Phrase(key) for pattern, key in _PHRASES if pattern.fullmatch(plain)), None)
+
+
+_LEAD = r"(?:(?:the )?(?:correct )?(?:option|choice|answer|alternative)(?: is)?:? )"
+_LETTER = rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\))"
+_ONE_CHOICE = re.compile(_LETTER, re.IGNORECASE)
+_CHOICE_WITH_CONTENT = re.compile(
+    rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
+    r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_])(\S.*)",
+    re.DOTALL,
+)
+_TEXT_AROUND = re.compile(r"\\(?:text|roman|bold)\s*\{\s*(\(?\s*[A-Ja-e]\s*[.:)]*)\s*\}[.:]?")
+
+
+def _choice(form: str) -> Meaning | None:
+    form = _TEXT_AROUND.sub(r"\1 ", form, count=1).strip()
+    single = re.fullmatch(_LETTER, form)
+    if single:
+        return Choice(next(g for g in single.groups() if g).upper(), None)
+    if re.fullmatch(_LEAD + r".*", form, re.IGNORECASE):
+        lowered = re.match(_LEAD, form, re.IGNORECASE)
+        rest = form[lowered.end() :] if lowered else form
+        inner = re.fullmatch(r"\(?([A-Ja-e])[).:]*", rest)
+        if inner:
+            return Choice(inner[1].upper(), None)
+    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&)\s*", form)
+    if len(several) > 1:
+        letters = [re.fullmatch(r"\(?([A-J])[).]*", part) for part in several]
+        if all(letters):
+            return Choice("".join(sorted(m[1] for m in letters if m)), None)
+        return None
+    if re.fullmatch(r"[A-J]{2,6}", form) and sorted(set(form)) == list(form):
+        return Choice(form, None)
+    return None
+
+
+def _choice_with_content(form: str) -> Meaning | None:
+    match = _CHOICE_WITH_CONTENT.fullmatch(_TEXT_AROUND.sub(r"\1 ", form, count=1).strip())
+    if not match:
+        return None
+    letter = next(g for g in match.groups()[:-1] if g).upper()
+    return Choice(letter, meaning(normal_form(match.groups()[-1])))
+
+
+_CLOCK = re.compile(
+    r"(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
+    r"(?:\\(?:text|roman)\s*\{\s*)?(?:([ap])\.?\s?m\.?|(noon|midnight|hours|h|o'clock))?\s*\}?",
+    re.IGNORECASE,
+)
+
+
+def _clock(form: str) -> Meaning | None:
+    if form.casefold() in ("noon", "midnight"):
+        return Clock(43200 if form.casefold() == "noon" else 0, True)
+    match = _CLOCK.fullmatch(form)
+    if match is None or (match[2] is None and match[4] is None and match[5] not in ("noon",)):
+        return None
+    hour, minute, second = (int(match[i] or 0) for i in (1, 2, 3))
+    if hour > 24 or minute > 59 or second > 59:
+        return None
+    known = bool(match[4] or match[5] in ("noon", "midnight")) or hour > 12 or hour == 0
+    half = (match[4] or "").casefold()
+    if half == "p" and hour < 12:
+        hour += 12
+    if (half == "a" or match[5] == "midnight") and hour == 12:
+        hour = 0
+    return Clock(hour * 3600 + minute * 60 + second, known)
+
+
+def _ratio(form: str) -> Meaning | None:
+    if ":" not in form or "\\" in form.replace("\\frac", "").replace("\\sqrt", ""):
+        return None
+    terms = [meaning(part, lists=False) for part in form.split(":")]
+    return Ratio(tuple(terms)) if all(isinstance(t, Scalar) for t in terms) else None
+
+
+_BASED = re.compile(
+    r"\(?((?=[0-9A-F]*\d)[0-9A-F]+(?:\.\d+)?)\)?"
+    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?)"
+)
+_BASES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+          "eleven", "twelve")  # fmt: skip
+
+
+def _based(form: str) -> Meaning | None:
+    match = _BASED.fullmatch(form)
+    if match is None:
+        return None
+    base = (match[2] or match[3]).casefold()
+    base = {"sixteen": "16", "hex": "16"}.get(base, base)
+    return Based(match[1].lstrip("0") or "0", str(_BASES.index(base)) if base in _BASES else base)
+
+
+def _range(form: str) -> Meaning | None:
+    """Read `5-6`, a date and a telephone number as text, not as a difference."""
+    dashed = re.fullmatch(r"\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|\d+/\d+/\d+", form)
+    return Text(form) if dashed else None
+
+
+_READERS: tuple[Callable[[str], Meaning | None], ...] = (
+    _phrase, _choice, _clock, _word, _based, _range, _choice_with_content, _ratio,
+)  # fmt: skip
+
+
+# --- lists, sets, intervals ---
+
+_OPEN, _CLOSE = "([{", ")]}"
+_SEPARATOR = re.compile(
+    r"\s*(?:,\s*)?(?:\\(?:text|roman)\s*\{\s*,?\s*(and|or)\s*\}|(?<![A-Za-z\\])(and|or)(?![A-Za-z]))\s*"
+    r"|\s*([,;])\s*"
+)
+
+
+def _depths(form: str) -> list[int] | None:
+    """Return the number of brackets open at each character; None if they do not match in number."""
+    depth, depths = 0, []
+    at = 0
+    while at < len(form):
+        if form.startswith(("\\langle", "\\lfloor", "\\lceil"), at):
+            depth += 1
+        elif form.startswith(("\\rangle", "\\rfloor", "\\rceil"), at):
+            depth -= 1
+        elif form[at] in _OPEN:
+            depth += 1
+        elif form[at] in _CLOSE:
+            depth -= 1
+        depths.append(depth)
+        if depth < 0:
+            return None
+        at += 1
+    return depths if depth == 0 else None
+
+
+def _split(form: str, pattern: re.Pattern[str]) -> tuple[list[str], list[str]]:
+    """Split outside of brackets; return the pieces, and what stood between them."""
+    depths = _depths(form)
+    if depths is None:
+        return [form], []
+    pieces, between, start = [], [], 0
+    for match in pattern.finditer(form):
+        if depths[match.start()] == 0 and (match.start() == 0 or depths[match.start() - 1] == 0):
+            pieces.append(form[start : match.start()])
+            between.append(next((g for g in match.groups() if g), match.group()).strip())
+            start = match.end()
+    return [*pieces, form[start:]], between
+
+
+def _list(form: str) -> Meaning | None:
+    pieces, between = _split(form, _SEPARATOR)
+    if len(pieces) == 1:
+        return None
+    if any(not piece.strip() or "..." in piece for piece in pieces):
+        return Text(_canonical(form))
+    items = [meaning(normal_form(piece), lists=False) for piece in pieces]
+    return _joined(items, between) or Items("", _flat(items))
+
+
+def _joined(items: list[Meaning], between: list[str]) -> Meaning | None:
+    """Join `x > 1 and x < 3`, `x < 1 or x > 3`, and `5 feet, 4 inches`."""
+    names = {item.name for item in items if isinstance(item, Equation)}
+    sets = [item.value for item in items if isinstance(item, Equation) and _is_interval(item.value)]
+    if len(sets) == len(items) and len(names) == 1:
+        name = names.pop()
+        if set(between) == {"or"}:
+            return Equation(name, Union(tuple(s for s in sets if s)), None)
+        both = _intersection([s for s in sets if isinstance(s, Items)])
+        return Equation(name, both, None) if both else None
+    if "or" not in between and all(isinstance(item, Scalar) for item in items):
+        return _compound([item.quantity for item in items if isinstance(item, Scalar)])
+    return None
+
+
+def _compound(parts: list[Quantity]) -> Meaning | None:
+    """Add quantities of one dimension whose units become smaller: 2 hours and 30 minutes."""
+    if len({part.dimension for part in parts}) != 1 or not parts[0].dimension:
+        return None
+    if not all(isinstance(p.base, Num) and isinstance(p.bare, Num) for p in parts):
+        return None
+    values = [(p.base.number.value, p.bare.number.value) for p in parts
+              if isinstance(p.base, Num) and isinstance(p.bare, Num)]  # fmt: skip
+    sizes = [base / bare if bare else Fraction(0) for base, bare in values]
+    descending = all(
+        base < size for (base, _), size in zip(values[1:], sizes[:-1], strict=True) if size
+    )
+    if not descending or len(set(sizes)) != len(sizes):
+        return None
+    total = add(*(part.base for part in parts))
+    return Scalar(Quantity(None, total, parts[0].dimension))
+
+
+def _is_interval(value: Meaning | None) -> bool:
+    return isinstance(value, Items) and len(value.items) == 2 and value.brackets in _INTERVALS
+
+
+_INTERVALS = ("()", "(]", "[)", "[]")
+_INFINITE = (Const("oo"), negate(Const("oo")))
+
+
+def _intersection(sets: list[Items]) -> Meaning | None:
+    """Intersect a half line to the right with a half line to the left."""
+    if len(sets) != 2:
+        return None
+    right = next((s for s in sets if s.items[1] == _scalar(_INFINITE[0])), None)
+    left = next((s for s in sets if s.items[0] == _scalar(_INFINITE[1])), None)
+    if right is None or left is None or right is left:
+        return None
+    return Items(right.brackets[0] + left.brackets[1], (right.items[0], left.items[1]))
+
+
+def _flat(items: list[Meaning]) -> tuple[Meaning, ...]:
+    """Write out plus-minus signs inside a list."""
+    flat: list[Meaning] = []
+    for item in items:
+        flat.extend(item.items if isinstance(item, Items) and item.brackets == "±" else (item,))
+    return tuple(flat)
+
+
+_CUP = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
+
+
+def _single(form: str) -> Meaning:
+    pieces, _ = _split(form, _CUP)
+    if len(pieces) > 1:
+        return Union(tuple(meaning(piece, lists=False) for piece in pieces))
+    found = _relation(form) or _bracketed(form) or _matrix(form) or _formula(form)
+    if isinstance(found, Items) and found.brackets == "±":
+        return Items("", found.items)
+    return found if found is not None else Text(_canonical(form))
+
+
+def _bracketed(form: str) -> Meaning | None:
+    """Read `(1, 2)`, `[1, 2)`, `\\{1, 2\\}` and `\\langle 1, 2 \\rangle`."""
+    pair = re.fullmatch(r"(\\\{|\\langle|[(\[<])(.+?)(\\\}|\\rangle|[)\]>])", form, re.DOTALL)
+    depths = _depths(form)
+    if pair is None or depths is None:
+        return None
+    opening, inside, closing = pair.groups()
+    if 0 in depths[:-1] and opening not in ("<",):
+        first_zero = depths.index(0) if opening != "\\{" else depths.index(0, 1)
+        if first_zero < len(form) - len(closing):
+            return None
+    brackets = _SAME.get(opening, opening) + _SAME.get(closing, closing)
+    if brackets not in (*_INTERVALS, "{}"):
+        return None
+    pieces, between = _split(inside, _SEPARATOR)
+    if (len(pieces) == 1 and brackets in ("()", "(]", "[)")) or set(between) & {"and", "or"}:
+        return None
+    if any(not piece.strip() or "..." in piece for piece in pieces):
+        return None
+    items = [_item(piece) for piece in pieces]
+    if len(items) == 1 and not isinstance(items[0], Scalar | Items):
+        return None
+    return _interval(brackets, _flat(items))
+
+
+_SAME = {"\\{": "{", "\\}": "}", "\\langle": "(", "\\rangle": ")", "<": "(", ">": ")"}
+
+
+def _item(piece: str) -> Meaning:
+    form = piece.strip()
+    found = _relation(form) or _bracketed(form) or _formula(form)
+    return found if found is not None else meaning(form, lists=False)
+
+
+def _interval(brackets: str, items: tuple[Meaning, ...]) -> Meaning:
+    """An infinite end is open, however it is written."""
+    if len(items) == 2 and brackets in _INTERVALS:
+        if items[0] == _scalar(_INFINITE[1]):
+            brackets = "(" + brackets[1]
+        if items[1] == _scalar(_INFINITE[0]):
+            brackets = brackets[0] + ")"
+    return Items(brackets, items)
+
+
+_MATRIX = re.compile(
+    r"[(\[]?\\begin\s*\{([pb]?matrix|smallmatrix|array)\}(?:\{[clr| ]*\})?(.*)"
+    r"\\end\s*\{\1\}[)\]]?",
+    re.DOTALL,
+)
+
+
+def _matrix(form: str) -> Meaning | None:
+    match = _MATRIX.fullmatch(form)
+    if match is None or "\\begin" in match[2]:
+        return None
+    rows = [row for row in re.split(r"\\\\", match[2]) if row.strip()]
+    cells = tuple(tuple(_item(cell) for cell in row.split("&")) for row in rows)
+    if len({len(row) for row in cells}) != 1:
+        return None
+    return Matrix(cells) if all(isinstance(c, Scalar) for row in cells for c in row) else None
+
+
+# --- formulas, equations, inequalities ---
+
+
+def _formula(form: str) -> Meaning | None:
+    form = re.sub(r"^(?:\\approx|~)\s*", "", form)
+    try:
+        found = read_quantity(form)
+        if not has_plus_minus(found.base):
+            return Scalar(found)
+        both = parse(form)
+        return Items("±", tuple(Scalar(quantity(with_signs(both, sign))) for sign in (1, -1)))
+    except UnreadableError:
+        pass
+    except RecursionError:
+        return None
+    return None
+
+
+_RELATION = re.compile(r"\s*(?:(=|<|>)|\\(le|ge|ne|in|approx|equiv|sim|to|mapsto)(?![A-Za-z]))\s*")
+_LESS, _MORE = {"<": True, "le": False}, {">": True, "ge": False}
+
+
+def _relation(form: str) -> Meaning | None:
+    if form.startswith("<") and form.endswith(">"):
+        return None
+    sides, relations = _split(form, _RELATION)
+    if len(sides) == 1:
+        return None
+    if any(not side.strip() for side in sides):
+        return Text(_canonical(form))
+    found: Meaning | None = None
+    if set(relations) <= {"=", "approx"}:
+        found = _equation(sides)
+    elif relations == ["in"]:
+        found = Equation(_canonical(sides[0]), meaning(sides[1]), None)
+    elif relations == ["ne"]:
+        found = _unequal(*sides)
+    elif set(relations) <= set(_LESS):
+        found = _ascending(sides, [_LESS[r] for r in relations])
+    elif set(relations) <= set(_MORE):
+        found = _ascending(sides[::-1], [_MORE[r] for r in relations[::-1]])
+    return found if found is not None else Text(_canonical(form))
+
+
+def _side(text: str) -> Expr | None:
+    """Read a side of a relation as a formula without units, or None."""
+    try:
+        expression = parse(text, plain_units=False)
+        if has_plus_minus(expression):
+            return None
+        return quantity(expression).base
+    except UnreadableError:
+        return None
+
+
+def _is_name(side: str) -> bool:
+    expression = _side(side)
+    if isinstance(expression, Sym):
+        return True
+    if isinstance(expression, Call):
+        return expression.name not in FUNCTIONS
+    if expression is None:
+        names = re.fullmatch(r"\(\s*[A-Za-z](?:\s*,\s*[A-Za-z])+\s*\)", side.strip())
+        worded = re.fullmatch(r"(?:\\?[A-Za-z]+[\s{}]*)+(?:\s*\([A-Za-z]\))?", side.strip())
+        return bool(names or worded)
+    if not isinstance(expression, Product) or not side.strip().isalpha():
+        return False
+    return all(isinstance(factor, Sym) for factor in expression.factors)
+
+
+def _equation(sides: list[str]) -> Meaning | None:
+    left, right = sides[0].strip(), sides[-1].strip()
+    if not _is_name(left) and _is_name(right) and len(sides) == 2:
+        left, right = right, left
+    first, last = _side(left), _side(right)
+    difference = add(first, negate(last)) if first is not None and last is not None else None
+    if _is_name(left):
+        return Equation(_canonical(left), meaning(right, lists=True), difference)
+    if first is not None and not has_variables(first):
+        value = meaning(right, lists=False)
+        return Equation("", value, None) if isinstance(value, Scalar) else None
+    return Equation(None, None, difference) if difference is not None else None
+
+
+def _unequal(left: str, right: str) -> Meaning | None:
+    value = _item(right)
+    if not _is_name(left) or not isinstance(value, Scalar):
+        return None
+    below = Items("()", (_scalar(_INFINITE[1]), value))
+    above = Items("()", (value, _scalar(_INFINITE[0])))
+    return Equation(_canonical(left), Union((below, above)), None)
+
+
+def _ascending(sides: list[str], strict: list[bool]) -> Meaning | None:
+    """Read `a < b` or `a < b < c` as an interval of a name, or as an inequality."""
+    names = [i for i, side in enumerate(sides) if _is_name(side)]
+    values = [_item(side) for side in sides]
+    others = [value for i, value in enumerate(values) if i not in names]
+    if len(sides) > 3 or not all(isinstance(value, Scalar) for value in others):
+        return None
+    constant = not any(isinstance(v, Scalar) and has_variables(v.quantity.base) for v in others)
+    low, high = _scalar(_INFINITE[1]), _scalar(_INFINITE[0])
+    if len(names) == 1 and constant:
+        name = _canonical(sides[names[0]])
+        if len(sides) == 3 and names == [1]:
+            brackets = ("(" if strict[0] else "[") + (")" if strict[1] else "]")
+            return Equation(name, _interval(brackets, (values[0], values[2])), None)
+        if len(sides) == 2 and names == [0]:
+            return Equation(name, Items("(" + (")" if strict[0] else "]"), (low, values[1])), None)
+        if len(sides) == 2:
+            return Equation(name, Items(("(" if strict[0] else "[") + ")", (values[0], high)), None)
+    if len(sides) == 2:
+        smaller, larger = _side(sides[0]), _side(sides[1])
+        if smaller is not None and larger is not None:
+            return Inequality(add(larger, negate(smaller)), strict[0])
+    return None
