@@ -22,6 +22,10 @@ from executor.answers.reading import (
 )
 
 
+MOST_UNMATCHED = 30
+"""Most items of two lists that are compared each with each."""
+
+
 class Values:
     """How the values of two formulas are compared; this one leaves it open if it must evaluate.
 
@@ -149,9 +153,16 @@ class _Comparison:
     def _unordered(self, a: Sequence[Meaning], b: Sequence[Meaning]) -> bool | None:
         if len(a) != len(b):
             return False
-        left = list(b)
-        open_question = False
+        left, unmatched = list(b), []
         for x in a:
+            if x in left:
+                left.remove(x)
+            else:
+                unmatched.append(x)
+        if len(left) > MOST_UNMATCHED:
+            return False
+        open_question = False
+        for x in unmatched:
             verdicts = [self.same(x, y) for y in left]
             if True in verdicts:
                 del left[verdicts.index(True)]

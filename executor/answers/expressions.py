@@ -9,8 +9,9 @@ are dropped, `2 3` is 5, `\gamma` is Euler's constant.
 **Where a unit stands.** A unit follows a number, and the line between units and variables is:
 
 - Set as text (`\text{ m}`, `\mathrm{cm}`), a unit of the closed list is a unit, a letter too.
-- Else it needs a coefficient without variables, and a space before it: `18 m^2`, `\pi rad`. So
-  `4m`, `\frac{1}{2}h`, `2c` and `3x^2 t` are products of variables.
+- Else it needs a space before it, and a coefficient without variables: `18 m^2`, `\pi rad`. So
+  `4m`, `\frac{1}{2}h`, `2c` and `3x^2 t` are products of variables. Units that cannot be read as
+  letters (see below) may follow variables: `2k cm`.
 - Without a space only units that cannot be read as letters: known symbols of two or more letters
   (`10cm`), words (`5dollars`), and a letter that begins a known compound (`5m/s`).
 - Letters that are no unit are variables (`12 xy`); words that are neither unit nor counted thing
@@ -30,8 +31,8 @@ from executor.answers import units
 from executor.answers.normal_form import GREEK
 from executor.answers.numbers import Number, decimal, repeating
 
-DEEPEST = 40
-"""Most brackets inside each other that are read."""
+DEEPEST = 100
+"""Most parts inside each other that are read; a pair of brackets counts as four."""
 
 LARGEST_BITS = 20_000
 """Largest exact power or factorial in bits; larger ones stay powers."""
@@ -147,6 +148,9 @@ _TOKEN = re.compile(
 )
 
 
+_PLAIN_FRACTION = re.compile(r"\\frac\s*(?:\{\s*\d+\s*\}\s*|\d\s*)(?:\{\s*\d+\s*\}|\d)(?!\s*[\^!])")
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
@@ -187,7 +191,8 @@ def add(*terms: Expr) -> Expr:
                 total, at = part, len(flat)
             else:
                 total = number(total.number.value + part.number.value)
-    if total is not None and (not flat or total.number.value):
+    # A 0 without a unit does not vanish beside a quantity: "180° 0" is no angle.
+    if total is not None and (not flat or total.number.value or any(map(has_units, flat))):
         flat.insert(at, total)
     return flat[0] if len(flat) == 1 else Sum(tuple(flat))
 
@@ -368,9 +373,7 @@ class _Parser:
             raise UnreadableError(f"expected {value!r}")
 
     def _sum(self) -> Expr:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise UnreadableError("too many brackets inside each other")
+        self._descend()
         terms = [self._signed_term()]
         while True:
             if self._peek().value in ("+", "-", r"\pm", r"\mp"):
@@ -383,14 +386,23 @@ class _Parser:
         return terms[0] if len(terms) == 1 else add(*terms)
 
     def _signed_term(self) -> Expr:
+        self._descend()
         if self._take("-"):
-            return negate(self._signed_term())
-        if self._take("+"):
-            return self._signed_term()
-        if self._peek().value in (r"\pm", r"\mp"):
+            term = negate(self._signed_term())
+        elif self._take("+"):
+            term = self._signed_term()
+        elif self._peek().value in (r"\pm", r"\mp"):
             sign = 1 if self._next().value == r"\pm" else -1
-            return PlusMinus(sign, self._signed_term())
-        return self._term()
+            term = PlusMinus(sign, self._signed_term())
+        else:
+            term = self._term()
+        self._depth -= 1
+        return term
+
+    def _descend(self) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise UnreadableError("too many parts inside each other")
 
     def _term(self) -> Expr:
         factors: list[Expr] = []
@@ -431,12 +443,7 @@ class _Parser:
         return self._at >= 1 and self._tokens[self._at - 1].kind == "number"
 
     def _is_plain_fraction(self) -> bool:
-        return bool(
-            re.match(
-                r"\\frac\s*(?:\{\s*\d+\s*\}\s*|\d\s*)(?:\{\s*\d+\s*\}|\d)(?!\s*[\^!])",
-                self._text[self._peek().start :],
-            )
-        )
+        return bool(_PLAIN_FRACTION.match(self._text, self._peek().start))
 
     def _factor_follows(self) -> bool:
         token = self._peek()
@@ -452,13 +459,17 @@ class _Parser:
         return self._factor_follows() and self._unit(factors, peek=True) is None
 
     def _signed_factor(self, factors: list[Expr]) -> Expr:
-        if self._take("-"):
-            return negate(self._signed_factor(factors))
-        if self._take("+"):
-            return self._signed_factor(factors)
-        return self._factor(factors)
+        self._descend()
+        negative = self._take("-")
+        if negative or self._take("+"):
+            factor = self._signed_factor(factors)
+        else:
+            factor = self._factor(factors)
+        self._depth -= 1
+        return negate(factor) if negative else factor
 
     def _factor(self, before: list[Expr]) -> Expr:
+        self._descend()
         unit = self._unit(before)
         base = unit if unit is not None else self._primary(before)
         while True:
@@ -469,9 +480,16 @@ class _Parser:
             elif self._take("^"):
                 base = power(base, self._exponent())
             else:
+                self._depth -= 1
                 return base
 
     def _exponent(self) -> Expr:
+        self._descend()
+        exponent = self._signed_exponent()
+        self._depth -= 1
+        return exponent
+
+    def _signed_exponent(self) -> Expr:
         if self._take("-"):
             return negate(self._exponent())
         if self._take("+"):
@@ -494,6 +512,12 @@ class _Parser:
         return inner
 
     def _primary(self, before: list[Expr]) -> Expr:
+        self._descend()
+        part = self._one_part(before)
+        self._depth -= 1
+        return part
+
+    def _one_part(self, before: list[Expr]) -> Expr:
         token = self._next()
         match token.kind:
             case "number":
@@ -739,13 +763,14 @@ class _Parser:
             found = units_in(token.value.strip(), whole=True, plain=False)
             end = token.end
         elif token.kind == "letters" and before and self._plain_units:
-            if any(has_variables(factor) for factor in before):
+            short = not token.spaced or not _may_touch(token.value, "")
+            if short and any(has_variables(factor) for factor in before):
                 return None
             rest = self._text[token.start :]
             found = units_in(rest, whole=False, plain=True, glued=not token.spaced)
             end = token.start + (found[1] if found else 0)
         elif token.kind == "sign" and token.value == "(" and before and token.spaced:
-            named = re.match(r"\(([A-Za-z][A-Za-z .-]*)\)$", self._text[token.start :])
+            named = re.match(r"\(([A-Za-z ][A-Za-z .'-]*)\)$", self._text[token.start :])
             found = units_in(named[1], whole=True, plain=False) if named else None
             if named and found is None and _all_counted(named[1]):
                 found = (UnitOf(units.COUNTED), 0)
@@ -761,9 +786,8 @@ class _Parser:
 
 
 def _all_counted(words: str) -> bool:
-    return not any(units.unit_name(w) for w in words.split()) and all(
-        units.may_be_counted(w) for w in re.split("[ -]", words) if len(w) >= 3
-    )
+    """Whether words in brackets after a number only say what is counted: `9 (pairs of shoes)`."""
+    return all(units.may_be_noted(word) for word in re.split("[ .-]+", words) if word)
 
 
 _UNIT_WORD = re.compile(r"\s*(?:(?P<sign>\\unit\{(?P<named>[^{}]*)\})|(?P<word>[A-Za-z]+)\.?)")
@@ -791,7 +815,8 @@ def units_in(
         The unit as an expression, and the offset at which it ends; None if there is none.
     """
     factors: list[Expr] = []
-    at, sign = 0, 1
+    per = re.match(r"\s*per\s+", text)
+    at, sign = (per.end(), -1) if per else (0, 1)
     while True:
         item = _one_unit(text, at, glued=glued and not factors)
         if item is None:
@@ -804,8 +829,10 @@ def units_in(
             break
         at, sign = join.end(), -1 if join["over"] else 1
     if not factors:
-        return None if glued else _counted(text, whole=whole, plain=plain)
-    qualifier = re.match(r"\s+(?:in\s+total|of\s+[a-z]{3,}|([a-z]+))(?![A-Za-z])", text[at:])
+        return None if glued or per else _counted(text, whole=whole, plain=plain)
+    qualifier = re.match(
+        r"\s+(?:in\s+total|of(?:\s+[A-Za-z]{3,})+|([a-z]+))(?![A-Za-z])", text[at:]
+    )
     if qualifier and (qualifier[1] is None or qualifier[1] in units.QUALIFIERS):
         at += qualifier.end()
     if whole and text[at:].strip(" ."):

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from executor.answers.equality import Values, same
 from executor.answers.extraction import find_answer
 from executor.answers.killable import KillableWorker
-from executor.answers.reading import read
+from executor.answers.reading import plain_number, read
 
 
 class Grader(Protocol):
@@ -131,4 +131,9 @@ _EXACT = Values()
 
 def _settle(a: str, b: str) -> bool | None:
     """Compare two answers by plain string work and exact numbers; None if it cannot decide."""
+    if a == b:
+        return True
+    one, two = plain_number(a), plain_number(b)
+    if one is not None and two is not None:
+        return one.same_as(two)
     return same(read(a), read(b), _EXACT)

@@ -61,13 +61,12 @@ _WRAPPERS = [
         r"__([^_]+)__",
         r"`+([^`]+)`+",
         r'"([^"]+)"',
-        r"\\(?:boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*)\}",
         r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|mathit)\s*\{([^{}]{2,}|\d)\}",
         r"\\displaystyle\s*(.*)",
-        r"\{((?:[^{}]|(?<=\\)[{}])*)(?<!\\)\}",
     )
 ]
 _BRACKETS = {"\\lbrace": "\\{", "\\rbrace": "\\}", "\\lbrack": "[", "\\rbrack": "]"}
+_BRACED = re.compile(r"(?:\\(?:boxed|fbox)\s*)?\{")
 _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -75,7 +74,7 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\\m?(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])", ""),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
-        (r",\\!\s*", ","),
+        (r",\s*\\!\s*", ","),
         (r"(?<!\\)\\!|\\(?:displaystyle|textstyle|limits|nolimits)(?![A-Za-z])", ""),
         (r"\\(?:leqslant|leqq|leq)(?![A-Za-z])|<=|=<", r"\\le "),
         (r"\\(?:geqslant|geqq|geq)(?![A-Za-z])|>=", r"\\ge "),
@@ -84,7 +83,10 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\\gt(?![A-Za-z])", ">"),
         (r"\\(?:times|cdot|cdotp|ast)(?![A-Za-z])", "*"),
         (r"\\div(?![A-Za-z])", "/"),
-        (r"\\(?:var|big|)(?:nothing|emptyset)(?![A-Za-z])|\\\{\s*\\\}|\{\s*\}", r"\\emptyset "),
+        (
+            r"\\(?:var|big|)(?:nothing|emptyset)(?![A-Za-z])|\\\{\s*\\\}|(?<![\w}])\{\s*\}(?!\{)",
+            r"\\emptyset ",
+        ),
         (r"\\var(epsilon|theta|phi|rho|sigma|pi|kappa)(?![A-Za-z])", r"\\\1"),
         (r"\\(?:lbrace|lbrack|rbrace|rbrack)(?![A-Za-z])", lambda m: _BRACKETS[m.group()]),
         (r"\\(?:lvert|rvert|vert|mid)(?![A-Za-z])", "|"),
@@ -112,7 +114,7 @@ _SCALES = {"C": "celsius", "F": "fahrenheit"}
 _SIGN_BEFORE = re.compile(
     r"(?:(?:US|C|A|AU|NZ|HK|S)?\s*\\?([$€£₹¥₩₽])|(?<![A-Za-z])("
     + "|".join(CURRENCY_CODES)
-    + r")\.?)\s*(?=[-+]?\s*(?:\d|\.\d|\\frac))"
+    + r")\.?)\s*([-+]?)\s*(?=\d|\.\d|\\frac|\\sqrt)"
 )
 _SIGN_AFTER = re.compile(r"(?<=[\d}])\s*([€£₹¥₩₽])")
 _CODES = {
@@ -174,8 +176,9 @@ def normal_form(text: str) -> str:
         text = pattern.sub(replacement, text)
     text = _unwrapped(_money(_STARS.sub("^", _BOLD.sub(r"\1", text))))
     text = _DEGREES.sub(_degrees, text)
-    text = re.sub(r"\\?%|\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
-    return " ".join(_numbers(text).split())
+    text = re.sub(r"\\?%|(?<!\{)\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
+    text = re.sub(r"^(?:\\approx|~)\s*|^\+\s*(?=\S)", "", " ".join(_numbers(text).split()))
+    return text.strip()
 
 
 def _ascii(text: str) -> str:
@@ -233,13 +236,27 @@ def _unwrapped(text: str) -> str:
             match = wrapper.fullmatch(text)
             if match:
                 text = match.group(1)
+        braced = _BRACED.match(text)
+        if braced and _closing(text, braced.end()) == len(text) - 1:
+            text = text[braced.end() : -1]
         if text == before:
             return text
 
 
+def _closing(text: str, start: int) -> int:
+    """Return the index of the brace that closes the one before `start`; -1 if none does."""
+    depth = 1
+    for brace in re.finditer(r"\\.|[{}]", text[start:]):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return start + brace.start()
+    return -1
+
+
 def _money(text: str) -> str:
     text = _SIGN_BEFORE.sub(
-        lambda m: rf"\currency{{{CURRENCY_SIGNS[m[1]] if m[1] else _CODES[m[2]]}}} ", text
+        lambda m: rf"{m[3]}\currency{{{CURRENCY_SIGNS[m[1]] if m[1] else _CODES[m[2]]}}} ",
+        text,
     )
     text = _SIGN_AFTER.sub(lambda m: rf" \unit{{{CURRENCY_SIGNS[m[1]]}}}", text)
     text = re.sub(r"(?<=\d)\s*\\?\$$", r" \\unit{dollar}", text) if text.count("$") == 1 else text
@@ -258,8 +275,8 @@ def _numbers(text: str) -> str:
     if "." in text:
         for pattern, replacement in _REPEATS:
             text = pattern.sub(replacement, text)
-        for group, separator in _GROUPS:
-            text = group.sub(partial(_without_groups, separator), text)
+    for group, separator in _GROUPS if "." in text or "," in text else ():
+        text = group.sub(partial(_without_groups, separator), text)
     text = _BRACED_COMMA.sub("", text)
     if "," in text:
         text = _grouped_by_commas(text)

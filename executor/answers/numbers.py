@@ -12,6 +12,10 @@ ROUNDED_DIGITS = 3
 """Fewest significant digits of a rounded decimal: 0.00001 does not stand for 0.0000123."""
 
 
+EXACT = Fraction(0)
+"""Step of a number that is not rounded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """An exact number, with the precision it was written in.
@@ -27,12 +31,14 @@ class Number:
     """
 
     value: Fraction
-    step: Fraction = Fraction(0)
+    step: Fraction = EXACT
 
     def same_as(self, other: Number) -> bool:
         """Whether two numbers are equal; of two rounded ones the coarser decides. Symmetric."""
         if self.value == other.value:
             return True
+        if not self.step and not other.step:
+            return False
         return 2 * abs(self.value - other.value) <= max(self.step, other.step)
 
     def times(self, factor: Number) -> Number:
@@ -45,6 +51,8 @@ class Number:
 
 def decimal(text: str) -> Number:
     """Read an unsigned whole number or decimal, such as `12`, `1.50` or `.5`."""
+    if text.isdigit():
+        return Number(Fraction(int(text)))
     whole, _, places = text.partition(".")
     value = Fraction(int((whole + places) or "0"), 10 ** len(places))
     significant = len((whole + places).lstrip("0"))

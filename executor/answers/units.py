@@ -222,6 +222,9 @@ lakh lakhs crore crores sin cos tan cot sec csc sinh cosh tanh arcsin arccos arc
 infinity inf abs min max gcd lcm mins equals less does was has his its this thus yes
 """
 _NOT_COUNTED = frozenset(_MATHEMATICS.split())
+_CONDITIONS = frozenset(
+    ("if", "unless", "when", "where", "for", "mod", "modulo", "or", "and", "pi")
+)
 _ORDINAL = re.compile(r"(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|[a-z]+teen|[a-z]+tie)ths?")
 
 
@@ -248,6 +251,11 @@ def may_be_counted(word: str) -> bool:
     lower = word.casefold()
     plain = len(word) >= 3 and word.isalpha() and word.isascii()
     return plain and lower not in _NOT_COUNTED and not _ORDINAL.fullmatch(lower)
+
+
+def may_be_noted(word: str) -> bool:
+    """Whether a word may stand in brackets after a number without a change of the number."""
+    return len(word) > 1 and word.casefold() not in _CONDITIONS and magnitude(word) is None
 
 
 def is_plural(word: str) -> bool:

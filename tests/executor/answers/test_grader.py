@@ -226,8 +226,7 @@ def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
 @pytest.mark.process
 def test_mpmath_is_not_imported_by_the_parent() -> None:
     code = (
-        "import sys, executor.answers.grader; "
-        "print({'mpmath', 'sympy', 'torch'} & {*sys.modules})"
+        "import sys, executor.answers.grader; print({'mpmath', 'sympy', 'torch'} & {*sys.modules})"
     )
     result = subprocess.run(
         [sys.executable, "-c", code],

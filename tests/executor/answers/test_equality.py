@@ -1,0 +1,574 @@
+r"""Which answers are equal and which are not: one table of each, by the kind of spelling.
+
+The kinds are those of public bug reports: spellings of one value that a grader must take as equal,
+and pairs of different answers that graders take as equal because they read only a part of them.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.answers.equality import Values, same
+from executor.answers.evaluation import Evaluated
+from executor.answers.normal_form import normal_form
+from executor.answers.reading import read
+
+EQUAL = {
+    "scientific notation": [
+        ("5e6", "5000000"),
+        ("2.5E-3", "0.0025"),
+        ("1e-7", "0.0000001"),
+        ("6.02e23", r"6.02 \times 10^{23}"),
+        ("3 x 10^4", "30000"),
+        ("3x10^4", "30000"),
+        ("7*10^3 joules", "7000"),
+        ("4.0 × 10⁵", "400000"),
+        (r"1.5\cdot10^{-2}", "0.015"),
+        ("9 X 10^2", "900"),
+        ("2 × 10^−3", "0.002"),
+    ],
+    "groups of digits": [
+        (r"45\,600", "45600"),
+        ("2 345 678", "2345678"),
+        (r"7{,}500", "7500"),
+        ("23,45,678", "2345678"),
+        ("1,00,000", "100000"),
+        ("2.345,75", "2345.75"),
+        ("1.234.567", "1234567"),
+        ("12 345,6", "12345.6"),
+        ("1'250'000", "1250000"),
+        ("12\u202f500", "12500"),
+        ("12\u00a0500", "12500"),
+        (r"\frac{2{,}000}{4}", "500"),
+        (r"\frac{\text{3,000}}{3}", "1000"),
+        (r"1{,}234{,}567", "1,234,567"),
+        ("1,000, 2,000", "2000, 1000"),
+    ],
+    "money": [
+        ("US$35", "35"),
+        ("USD 35", "35"),
+        ("35 USD", "$35"),
+        ("€12.50", "12.5"),
+        ("12.50 €", "€12.5"),
+        ("£7", "7"),
+        ("₹2,50,000", "250000"),
+        (r"\$4.75", "4.75"),
+        ("-$6", "-6"),
+        ("$18 dollars", "18 dollars"),
+        ("$2.50", "250 cents"),
+        ("75¢", "75 cents"),
+        ("$15 per hour", "15"),
+        ("Rs. 500", "500 rupees"),
+    ],
+    "magnitudes": [
+        ("3 million", "3000000"),
+        ("$2.4 billion", "2400000000"),
+        ("4 dozen", "48"),
+        ("2 lakh", "200000"),
+        ("1.5 crore", "15000000"),
+        (r"6\text{ thousand}", "6000"),
+        ("5 hundred thousand", "500000"),
+        ("3 million dollars", "$3,000,000"),
+        ("12 Million", "12 million"),
+    ],
+    "characters": [
+        ("¾", "0.75"),
+        ("5⁄8", "0.625"),
+        ("4¼", "4.25"),
+        ("x³−1", "x^3-1"),
+        ("√5", r"\sqrt{5}"),
+        ("3√7", r"3\sqrt{7}"),
+        ("√(x+1)", r"\sqrt{x+1}"),
+        ("∛2", r"\sqrt[3]{2}"),
+        ("(−∞, 4]", r"(-\infty,4]"),
+        ("6π", r"6\pi"),
+        ("2π²", r"2\pi^2"),
+        ("（5，7）", "(5,7)"),
+        ("４２", "42"),
+        ("3×4", r"3\cdot 4"),
+        ("8÷3", r"\frac{8}{3}"),
+        ("x₁+x₂", "x_1+x_2"),
+        ("10⁻²", "0.01"),
+        ("θ", r"\theta"),
+        ("{1，2}", r"\{1,2\}"),
+        ("２/３", "2/3"),
+        ("± 3", "3,-3"),
+    ],
+    "functions": [
+        ("cos(x)", r"\cos x"),
+        ("ln(5)", r"\ln 5"),
+        ("log(x)", r"\log x"),
+        ("exp(3x)", "e^{3x}"),
+        ("sqrt((a+b)/3)", r"\sqrt{\frac{a+b}{3}}"),
+        ("5sin(2*pi*t)", r"5\sin(2\pi t)"),
+        ("2sqrt(3)", r"2\sqrt 3"),
+        ("x**2 + 1", "x^2+1"),
+        ("2**10", "1024"),
+        ("arcsin(x)", r"\sin^{-1} x"),
+        (r"\operatorname{arctan} x", "atan(x)"),
+        (r"\mathrm{ln} 2", r"\ln 2"),
+        ("log_2(8)", "3"),
+        (r"\log_{2} 8", "3"),
+        ("abs(x)", "|x|"),
+        ("sinx", r"\sin x"),
+        (r"\lfloor x \rfloor", "floor(x)"),
+        (r"x^\frac{2}{3}", "x^{2/3}"),
+        ("C(5,2)", "C(5, 2)"),
+        (r"\binom{5}{2}", "10"),
+        ("5!", "120"),
+    ],
+    "repeating decimals": [
+        (r"0.\overline{6}", "2/3"),
+        (r"0.\bar{3}", r"\frac13"),
+        (r"0.\dot{6}", "2/3"),
+        (r"0.\dot{1}4285\dot{7}", r"\frac{1}{7}"),
+        ("0.(27)", "3/11"),
+        ("0.1(6)", "1/6"),
+        ("0.333…", "1/3"),
+        ("0.1666...", "1/6"),
+        ("2.1818...", "24/11"),
+        (r"0.\overline{9}", "1"),
+        (r"33.\overline{3}\%", r"33.333\ldots\%"),
+        ("0.3\u0305", "1/3"),
+        (r"-1.\overline{45}", r"-\frac{16}{11}"),
+    ],
+    "units": [
+        ("24 m^2", "24"),
+        ("24 m²", "24"),
+        ("-5 °C", "-5"),
+        ("98.6 °F", "98.6"),
+        (r"\frac{\pi}{2} rad", r"\frac{\pi}{2}"),
+        (r"9\text{ km/h}", "9"),
+        ("9 km/h", "9 kilometers per hour"),
+        ("60 miles per hour", "60 mph"),
+        (r"\frac{8\text{ m}}{2\text{ s}}", "4"),
+        (r"\frac{8\text{ m}}{2\text{ s}}", "4 m/s"),
+        ("10cm", "10"),
+        ("9.8 m/s^2", "9.8"),
+        ("5m/s", "5"),
+        ("36 sq. inches", "36"),
+        ("36 square inches", "36 in^2"),
+        ("1 km", "1000 m"),
+        ("2 hours", "120 minutes"),
+        ("2 hours 30 minutes", "150 minutes"),
+        ("2 hours and 30 minutes", "2.5 hours"),
+        (r"2\text{ h }30\text{ min}", "150 min"),
+        ("5 feet 6 inches", "66 inches"),
+        ("5 ft, 6 in", "5.5 ft"),
+        ("1 L", "1000 mL"),
+        ("180^\\circ", r"\pi\text{ radians}"),
+        ("45 degrees", r"45^\circ"),
+        ("25 percent", r"25\%"),
+        ("25 per cent", "25"),
+        (r"3\sqrt{2}\text{ cm}", r"3\sqrt2"),
+        (r"7\mathrm{m}", "7"),
+        ("12 years old", "12"),
+        ("16 apples", "16"),
+        ("16 red apples", "16"),
+        ("16 (apples)", "16"),
+        ("1 (apple)", "1"),
+        (r"30\text{ students}", "30"),
+        ("4 boxes of pencils", "4"),
+        ("7 people", "7"),
+        ("500 kWh", "500"),
+        (r"\sin 30^\circ", "1/2"),
+    ],
+    "no value": [
+        ("no solution", "No solutions"),
+        (r"\emptyset", "no solution"),
+        (r"\{\}", r"\varnothing"),
+        ("∅", "empty set"),
+        ("There are no solutions.", "no solution"),
+        (r"\text{DNE}", "Does not exist"),
+        (r"\text{undefined}", "Undefined."),
+        ("infinitely many solutions", "Infinitely many"),
+        ("all real numbers", r"(-\infty, \infty)"),
+        (r"\mathbb{R}", "all real numbers"),
+    ],
+    "times": [
+        ("9 am", "9:00 a.m."),
+        ("9:00 AM", "9 a.m."),
+        ("07:15", "7:15"),
+        ("6:45 p.m.", r"6:45\text{ PM}"),
+        ("18:45", "6:45 pm"),
+        ("9:03:36 a.m.", "09:03:36 am"),
+        ("12 noon", "12:00 p.m."),
+    ],
+    "choices": [
+        ("(B)", "B"),
+        ("B.", "B"),
+        ("B)", "B"),
+        ("Option B", "B"),
+        ("choice (B)", "B"),
+        (r"\text{(B) } 7", "B"),
+        (r"\textbf{(B)}\ 7", "7"),
+        (r"\textbf{(B)}", "B"),
+        ("B. 7", "B"),
+        ("(D) 12 cm", "D"),
+        ("B, D", "BD"),
+        ("B and D", "BD"),
+        ("(b)", "B"),
+    ],
+    "vectors, lists and sets": [
+        (r"\langle 2, -1 \rangle", "(2,-1)"),
+        (r"[4, 5]", "4,5"),
+        ("4, 5", "5, 4"),
+        (r"\{4, 5\}", r"\{5, 4\}"),
+        ("4 and 5", "5 or 4"),
+        ("3, 5, and 7", "7,5,3"),
+        (r"\left(\frac12, 3\right)", "(0.5,3)"),
+        (r"\{2\}", "2"),
+        (r"\{1 \pm \sqrt{3}, 2\}", r"\{2, 1+\sqrt3, 1-\sqrt3\}"),
+        (r"\begin{bmatrix}1&2\\3&4\end{bmatrix}", r"\begin{pmatrix} 1 & 4/2 \\ 3 & 4 \end{pmatrix}"),
+        ("2; 3", "2, 3"),
+        ("x=2, y=3", "(2,3)"),
+        ("(x,y) = (2,3)", "(2,3)"),
+    ],
+    "intervals and inequalities": [
+        ("x > 2", r"(2,\infty)"),
+        (r"x \geq \sqrt{5}", r"x \in [\sqrt5, +\infty)"),
+        ("2 < x", "x > 2"),
+        ("x ≤ -4 or x ≥ 0", r"(-\infty,-4]\cup[0,\infty)"),
+        (r"-1 < x \le 6", "(-1,6]"),
+        ("x > 1 and x < 5", "(1,5)"),
+        (r"(1,2)\cup(3,4)", r"(3,4) \cup (1,2)"),
+        (r"x \ne 4", r"(-\infty,4)\cup(4,\infty)"),
+        ("y < 2x + 1", "2x + 1 > y"),
+        ("2x < 6y", "x < 3y"),
+    ],
+    "equations": [
+        ("x = 7", "7"),
+        ("7 = x", "x=7"),
+        ("y = 3x - 2", "3x-2"),
+        ("y = 3x - 2", "3x - y - 2 = 0"),
+        ("2x + 4y = 6", "x + 2y = 3"),
+        ("f(x) = x^2", "x^2"),
+        (r"\text{Area} = 12", "12"),
+        ("3 + 4 = 7", "7"),
+        (r"\angle ABC = 40^\circ", "40"),
+        ("x = 3 or x = -3", r"\pm 3"),
+        ("x=1+1=2", "2"),
+    ],
+    "values": [
+        ("1.41421", r"\sqrt{2}"),
+        ("2.23607", r"\sqrt5"),
+        ("2.71828", "e"),
+        ("9.42478", r"3\pi"),
+        ("0.66667", "2/3"),
+        (r"3.14159 \times 10^{-8}", r"\frac{\pi}{10^8}"),
+        (r"2^{-40}", r"\frac{1}{2^{40}}"),
+        (r"\frac{6}{\sqrt{3}}", r"2\sqrt3"),
+        (r"\sqrt{2}+\sqrt{3}", r"\sqrt{5+2\sqrt6}"),
+        ("(x+1)^2", "x^2+2x+1"),
+        (r"\frac{x^2-4}{x-2}", "x+2"),
+        (r"\sin(2x)", r"2\sin x\cos x"),
+        (r"e^{i\pi}", "-1"),
+        ("(1+i)^2", "2i"),
+        (r"\sqrt[3]{-8}", "-2"),
+        ("-(1/3)", r"-\frac13"),
+        ("2^{100}", "1267650600228229401496703205376"),
+        (r"\frac{n!}{(n-1)!}", "n"),
+        (r"\sqrt{x^3}", r"x\sqrt{x}"),
+        ("3\\mathrm{x}", "3x"),
+        (r"2\mathbf{i}+\mathbf{j}", r"\mathbf{j}+2\mathbf{i}"),
+        ("1011_2", r"1011_{\text{two}}"),
+    ],
+    "wrappers": [
+        ("**12**", "12"),
+        (r"\[12\]", "12"),
+        (r"\(12\)", "12"),
+        ("$12$", "12"),
+        ("$$12$$", "12"),
+        (r"\boxed{12}", "12"),
+        ("`12`", "12"),
+        ("__12__", "12"),
+        (r"\textbf{12}", "12"),
+        (r"$\mathbf{12}$", "12"),
+        ("12.", "12"),
+        (r"\displaystyle 12", "12"),
+        ("+12", "12"),
+        (r"\dfrac{1}{2}", r"\tfrac12"),
+        (r"\bigl(1,2\bigr)", "(1,2)"),
+        ("**Paris**", "paris"),
+    ],
+}  # fmt: skip
+DIFFERENT = {
+    "a part that cannot be read": [
+        (r"0.\overline{4}", r"0.\overline{5}"),
+        (r"0.\overline{45}", "0"),
+        (r"0.\dot{2}", r"0.\dot{7}"),
+        ("4√2", "4√3"),
+        (r"5\sqrt(2)", "5"),
+        (r"5\sqrt(2)", r"5\sqrt(3)"),
+        ("10⁴", "10⁵"),
+        ("10⁴", "10"),
+        ("2·5", "2·6"),
+        ("5⅓", "5"),
+        ("7⁄8", "7"),
+        (r"3\star 5", r"4\star 5"),
+        (r"3\star 5", "3"),
+        (r"x\equiv 1 \pmod 7", r"x\equiv 3 \pmod 7"),
+        (r"x\equiv 1 \pmod 7", "1"),
+        (r"k\pi, k\in\mathbb{Z}", r"2k\pi, k\in\mathbb{Z}"),
+        (r"2k\pi, k\in\mathbb{Z}", "2"),
+        (r"\begin{cases}3 & x>1\\ 4 & x<1\end{cases}", r"\begin{cases}8 & x>1\\ 4 & x<1\end{cases}"),
+        (r"1, 3, 5, \ldots, 2n-1", r"1, 2, \ldots, n"),
+        (r"4 \operatorname{arcsin}(x)", r"4 \operatorname{arccos}(x)"),
+        (r"4 \operatorname{erf}(x)", r"4 \operatorname{Ci}(x)"),
+        ("A. 5", "B. 5"),
+        ("(A) 5", "(B) 5"),
+        ("A", "B"),
+        (r"\frac{3", "3"),
+        ("3 +", "3"),
+        (r"5\foo", "5"),
+        ("x'", "x"),
+        ("y''", "y'"),
+        ("A^T", "A"),
+        ("7 ± 2 apples ± 1 pear", "7"),
+        (r"\int_0^1 x\,dx", r"\int_0^2 x\,dx"),
+        (r"\sum_{k=1}^{5} k", r"\sum_{k=1}^{6} k"),
+        (r"12.\overline{3}\%", r"12.\overline{4}\%"),
+        ("5 mod 3", "5"),
+        ("42!?", "42"),
+    ],
+    "letters that are no units": [
+        ("6m", "6"),
+        ("6t", "6s"),
+        ("6t", "6"),
+        ("3c", "3h"),
+        (r"\frac{3}{4}h", r"\frac34"),
+        (r"\frac{3}{4}h", r"\frac34 m"),
+        ("2x^2 t", "2x^2"),
+        ("x + 3c", "x + 3"),
+        ("3ab", "3"),
+        ("5 xy", "5"),
+        ("5 xy", "5 ab"),
+        (r"7-\frac{3}{\mathrm{x}}", r"7+\frac{3}{\mathrm{x}}"),
+        (r"1 + \frac{1}{\mathrm{e}}", r"1 - \frac{1}{\mathrm{e}}"),
+        (r"4\mathrm{i}", "4"),
+        (r"4\mathrm{e}", "4"),
+        (r"\frac{1}{2}\mathbf{v}", r"\frac12"),
+        (r"3\mathbf{i}+2\mathbf{j}", "3"),
+        ("4s", "4"),
+        ("4h + 2", "4 + 2"),
+        ("8 m + 2", "8"),
+        (r"R^2", "r^2"),
+    ],
+    "words that are no units": [
+        ("5 sin x", "5"),
+        ("4 log x", "4"),
+        ("3 divided by y", "3"),
+        ("6 factorial", "6"),
+        ("7 lakh", "7"),
+        ("1 if n is even", "1"),
+        ("0 unless x = 2", "0"),
+        ("2 times x", "2"),
+        ("3 plus x", "3"),
+        ("2 mod 7", "2"),
+        ("5 halves", "5"),
+        ("2 thirds", "2"),
+        ("5 squared", "5"),
+        ("4 choose 2", "4"),
+        ("3 or more", "3"),
+        ("at least 3", "3"),
+        ("5 million", "5"),
+        ("3 dozen", "3"),
+        ("7 to 9", "7"),
+        ("2 to the power of 5", "2"),
+        ("6th", "6"),
+        ("3 apples 2 pears", "5"),
+        ("5 apples and 2 pears", "5"),
+    ],
+    "small values and rounded ones": [
+        ("2^{-50}", "2^{-51}"),
+        (r"\frac{1}{18!}", r"\frac{1}{19!}"),
+        (r"4 \times 10^{-22}", r"7 \times 10^{-22}"),
+        (r"1.67 \times 10^{-27}", r"9.11 \times 10^{-31}"),
+        ("1.6e-19", "9.1e-31"),
+        ("0.0000005", r"\frac{\pi}{10^{8}}"),
+        ("0.0000003", "2^{-22}"),
+        ("1.4142129", r"\sqrt{2}"),
+        ("1.73204", r"\sqrt{3}"),
+        ("3.14160", r"\pi"),
+        ("3.14", r"\pi"),
+        ("1.7321", r"\sqrt3"),
+        ("0.66666", "2/3"),
+        ("0.00001", "0.0000123"),
+        ("2^{1000}", "2^{1000}+1"),
+        (r"2^{600}\sqrt2", r"2^{600}\sqrt2+1"),
+        (r"\pi 2^{-300}", r"\pi 2^{-400}"),
+        ("9^{9^{9^{9}}}", "8^{8^{8^{8}}}"),
+        ("1e400", "1e401"),
+        ("0.1", "0.10000000001"),
+        (r"\frac{22}{7}", r"\pi"),
+        ("e^{20}", "485165195"),
+    ],
+    "quantities": [
+        (r"2\text{ hours }10\text{ minutes}", r"2\text{ hours }40\text{ minutes}"),
+        (r"2\text{ hours }10\text{ minutes}", "2"),
+        ("2 hours 10 minutes", "210"),
+        ("5 feet 4 inches", "5"),
+        ("5 feet 4 inches", "5 feet"),
+        ("1 km", "1 m"),
+        ("3 hours", "3 minutes"),
+        ("5 kg", "5 m"),
+        ("€5", "$5"),
+        ("20%", "0.2"),
+        ("20%", "20 cm"),
+        (r"90^\circ", "90 cm"),
+        ("20 °C", "20 °F"),
+        ("9 m^2", "9 m"),
+        ("9 m^2", "9 cm^2"),
+        ("5 m/s", "5 km/h"),
+        ("$5", "5 cents"),
+        ("12 minutes and 30 seconds", "12"),
+    ],
+    "order, brackets and kinds": [
+        ("(2,5)", "(5,2)"),
+        ("(2,5)", "[2,5]"),
+        ("(2,5]", "[2,5)"),
+        (r"\langle 1,2 \rangle", r"\langle 2,1 \rangle"),
+        (r"\{1,2\}", r"\{1,2,3\}"),
+        ("1,2", "1"),
+        ("2, 3", "23"),
+        ("1,200", "1"),
+        ("1, 1", "1"),
+        ("x=5", "y=5"),
+        ("x > 3", r"x \ge 3"),
+        ("x > 3", "x < 3"),
+        ("x > 3", "y > 3"),
+        ("x > 3", "3"),
+        ("x = 3", "x = -3"),
+        ("y = 2x", "y = 3x"),
+        ("x^2 = 4", "4"),
+        ("3:4", "4:3"),
+        ("3:4", "0.75"),
+        ("6:8", "3:4"),
+        ("5:30", "5"),
+        ("5:30 am", "5:30 pm"),
+        ("5:30", "5.5"),
+        ("7-8", "-1"),
+        ("2024-05-06", "2013"),
+        ("101_2", "101_3"),
+        ("101_2", "5"),
+        ("no solution", "0"),
+        ("undefined", "no solution"),
+        ("Paris", "London"),
+        ("yes", "no"),
+        ("north", "thorn"),
+        (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+        (r"\ln(x^2)", r"2\ln x"),
+        (r"\sqrt{x^2}", "x"),
+        (r"\log 5", r"\ln 5"),
+        ("i", "1"),
+        (r"\infty", r"-\infty"),
+        (r"x^2", "2x"),
+        (r"\pm 3", "3"),
+        ("", "0"),
+        ("A, C", "AB"),
+        ("None of the above", "no solution"),
+    ],
+}  # fmt: skip
+EQUAL_PAIRS = [(kind, a, b) for kind, pairs in EQUAL.items() for a, b in pairs]
+DIFFERENT_PAIRS = [(kind, a, b) for kind, pairs in DIFFERENT.items() for a, b in pairs]
+ANSWERS = sorted({text for _, *pair in (*EQUAL_PAIRS, *DIFFERENT_PAIRS) for text in pair})
+
+
+def equal(a: str, b: str) -> bool:
+    verdict = same(read(a), read(b), Evaluated())
+    assert verdict is not None
+    return verdict
+
+
+@pytest.mark.parametrize(("kind", "a", "b"), EQUAL_PAIRS)
+def test_spellings_of_one_answer(kind: str, a: str, b: str) -> None:
+    assert equal(a, b)
+    assert equal(b, a)
+
+
+@pytest.mark.parametrize(("kind", "a", "b"), DIFFERENT_PAIRS)
+def test_different_answers(kind: str, a: str, b: str) -> None:
+    assert not equal(a, b)
+    assert not equal(b, a)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_reading_the_normal_form_changes_nothing(answer: str) -> None:
+    assert normal_form(normal_form(answer)) == normal_form(answer)
+    assert equal(answer, answer)
+
+
+def test_what_needs_no_evaluation_is_decided_without_it() -> None:
+    exact = Values()
+    assert same(read("1/2"), read("0.5"), exact) is True
+    assert same(read("(1, 2)"), read("(2, 1)"), exact) is False
+    assert same(read(r"\sqrt{12}"), read(r"2\sqrt3"), exact) is None
+    assert same(read(r"(1, \sqrt{12})"), read(r"(2, 2\sqrt3)"), exact) is False
+
+
+def test_formula_that_is_nested_deeply_is_read_as_text() -> None:
+    for deep in ("(" * 200 + "x" + ")" * 200, "-" * 500 + "x", r"\sqrt" * 150 + "x", "x^" * 300 + "x",
+                 "[" * 400 + "]" * 400, "sin " * 200 + "x", "|" * 300, "{" * 900):  # fmt: skip
+        assert equal(deep, deep)
+        assert not equal(deep, "x")
+
+
+NUMBERS = st.builds(
+    Fraction, st.integers(-10_000, 10_000), st.sampled_from([1, 2, 3, 4, 5, 7, 8, 25, 60])
+)
+
+
+def spelled(value: Fraction) -> st.SearchStrategy[str]:
+    """Ways of writing one number."""
+    sign, size = "-" if value < 0 else "", abs(value)
+    top, bottom = size.numerator, size.denominator
+    whole, rest = divmod(top, bottom)
+    ways = [
+        f"{sign}{top}/{bottom}",
+        rf"{sign}\frac{{{top}}}{{{bottom}}}",
+        f"${sign}{top}⁄{bottom}$",
+    ]
+    if whole and rest:
+        ways += [rf"{sign}{whole}\frac{{{rest}}}{{{bottom}}}", f"{sign}{whole} {rest}/{bottom}"]
+    if bottom == 1:
+        ways += [f"{sign}{top:,}", f"{sign}{top} apples", rf"{sign}{top}\text{{ cm}}",
+                 f"**{sign}{top}**", f"{sign}{top:,}.00".replace(",", r"{,}"),
+                 f"{sign}{top:,}".replace(",", r"\,"), f"{sign}{top}e0"]  # fmt: skip
+    if 10**4 % bottom == 0:
+        ways.append(f"{sign}{float(size):.4f}")
+    if bottom in (3, 7) and rest:
+        length = 1 if bottom == 3 else 6
+        period = (10**length - 1) * rest // bottom
+        ways.append(rf"{sign}{whole}.\overline{{{period:0{length}}}}")
+    return st.sampled_from(ways)
+
+
+@given(st.data(), NUMBERS, NUMBERS)
+def test_numbers_are_equal_if_their_values_are(
+    data: st.DataObject, one: Fraction, two: Fraction
+) -> None:
+    a, other, b = (data.draw(spelled(value)) for value in (one, one, two))
+    assert equal(a, other) and equal(other, a)
+    assert equal(a, b) == (one == two) == equal(b, a)
+
+
+PIECES = [
+    "1", "2", "12", "0.5", "x", "y", "m", "e", "i", "+", "-", "*", "/", "^", "(", ")", "{", "}", "[",
+    "]", ",", "=", "<", " ", r"\frac", r"\sqrt", r"\pi", r"\text{ m}", "hours", "apples", "sin", "%",
+    "$", "|", "!", "_", r"\cup", r"\infty", "or", "√", "²", "½", ":", ".", "million", r"\pm", "A",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
+def test_whatever_is_written_equals_itself(text: str) -> None:
+    assert equal(text, text)
+    assert equal(text, f" {text} ")
+
+
+@given(*[st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)] * 2)
+def test_equality_has_no_direction(a: str, b: str) -> None:
+    assert equal(a, b) == equal(b, a)
