@@ -21,7 +21,6 @@ from executor.answers.reading import (
     number_of,
 )
 
-
 MOST_UNMATCHED = 30
 """Most items of two lists that are compared each with each."""
 
@@ -127,6 +126,8 @@ class _Comparison:
         return _any(verdicts)
 
     def _quantity(self, a: Quantity, b: Quantity) -> bool | None:
+        if a.things and b.things and a.things != b.things:
+            return False
         if bool(a.dimension) == bool(b.dimension):
             return a.dimension == b.dimension and self._values.equal(a.base, b.base)
         if a.bare is None or b.bare is None:

@@ -136,6 +136,9 @@ he be my up us ok only
 """
 _WORDS_NOT_PRODUCTS = frozenset(_SHORT_WORDS.split())
 
+CALLED = re.compile(r"([a-z]?)(sin|cos|tan|cot|sec|csc|ln|log)([a-zA-Z]?)")
+"""A function with one letter before or after it: `sinx`, `xcosx`."""
+
 _TOKEN = re.compile(
     r"(?P<unit>\\unit\{(?P<named>[^{}]*)\})|(?P<currency>\\currency\{(?P<paid>[^{}]*)\})"
     r"|(?P<repeating>\\rep\{(\d*)\}\{(\d*)\}\{(\d+)\})"
@@ -575,6 +578,10 @@ class _Parser:
         if factor is not None and before:
             return number(factor)
         name = _ALIASES.get(word, word)
+        if name == "sqrt":
+            return self._root()
+        if name == "cbrt":
+            return self._root(3)
         if name in FUNCTIONS and len(word) > 1:
             return self._call(name)
         if word in _CONSTANTS:
@@ -585,8 +592,8 @@ class _Parser:
             if word in _UNKNOWN_FUNCTIONS and self._is("("):
                 return self._call(word)
             return Const("i") if word == "i" and not self._is("_") else self._symbol(word)
-        called = re.fullmatch(r"(sin|cos|tan|cot|sec|csc|ln|log)([a-zA-Z])", word)
-        pieces = [called[1], called[2]] if called else self._product_of_letters(word)
+        called = CALLED.fullmatch(word)
+        pieces = [g for g in called.groups() if g] if called else self._product_of_letters(word)
         at, self._at = self._at - 1, self._at - 1
         self._tokens[at : at + 1] = [
             _Token("letters", piece, token.start, token.end, token.spaced and not i)
@@ -701,8 +708,8 @@ class _Parser:
         self._at -= 1
         return self._primary([])
 
-    def _root(self) -> Expr:
-        index: Expr = number(2)
+    def _root(self, degree: int = 2) -> Expr:
+        index: Expr = number(degree)
         if self._take("["):
             index = self._group("]")
         if self._take("("):
@@ -718,17 +725,25 @@ class _Parser:
     def _call(self, name: str) -> Expr:
         exponent: Expr | None = None
         base: Expr | None = None
-        if name == "log" and self._take("_"):
-            base = self._argument()
+        if name == "log":
+            base = self._base_of_logarithm()
         if self._take("^"):
             exponent = self._exponent()
-            if name == "log" and self._take("_"):
-                base = self._argument()
+            base = self._base_of_logarithm() if name == "log" and base is None else base
         if exponent == number(-1) and name in (*_CIRCULAR, *_HYPERBOLIC):
             name, exponent = f"arc{name}", None
         arguments = self._arguments()
         value = _function(name, arguments, base)
         return value if exponent is None else power(value, exponent)
+
+    def _base_of_logarithm(self) -> Expr | None:
+        r"""Read the base of `\log_2 x`, `log_10(x)` and `log2(x)`."""
+        if not self._is("_"):
+            glued = self._peek().kind == "number" and not self._peek().spaced and self._is("(", 1)
+            return Num(decimal(self._next().value)) if glued else None
+        self._next()
+        whole = self._peek().kind == "number" and self._is("(", 1)
+        return Num(decimal(self._next().value)) if whole else self._argument()
 
     def _arguments(self) -> tuple[Expr, ...]:
         if self._is("("):
@@ -773,7 +788,8 @@ class _Parser:
             named = re.match(r"\(([A-Za-z ][A-Za-z .'-]*)\)$", self._text[token.start :])
             found = units_in(named[1], whole=True, plain=False) if named else None
             if named and found is None and _all_counted(named[1]):
-                found = (UnitOf(units.COUNTED), 0)
+                things = re.split("[ -]+", re.split(r"\bof\b", named[1])[0].strip())
+                found = (UnitOf(units.counted(things[-1])), 0)
             end = len(self._text)
         else:
             return None
@@ -874,7 +890,7 @@ def _one_unit(text: str, at: int, *, glued: bool) -> tuple[Expr, int] | None:
 
 
 def _may_touch(word: str, rest: str) -> bool:
-    if word in units.GLUED or len(word) >= 4:
+    if units.may_touch(word):
         return True
     compound = re.match(r"\s*(?:/|\*)\s*([A-Za-z]+)(?![A-Za-z])", rest)
     return bool(compound and units.unit_name(compound[1]))
@@ -889,6 +905,8 @@ def _counted(text: str, *, whole: bool, plain: bool) -> tuple[Expr, int] | None:
     words = re.split("[ -]+", things)
     while len(words) > 1 and words[-1] in units.QUALIFIERS:
         words.pop()
+    if words == ["times"] and not text[match.end() :].strip(" ."):
+        return UnitOf(units.counted("times")), match.end()
     if len(words) > 4 or not all(units.may_be_counted(word) for word in words):
         return None
     if rest and not all(units.may_be_counted(word) for word in rest.split()):
@@ -897,7 +915,7 @@ def _counted(text: str, *, whole: bool, plain: bool) -> tuple[Expr, int] | None:
         return None
     if whole and text[match.end() :].strip(" ."):
         return None
-    return UnitOf(units.COUNTED), match.end()
+    return UnitOf(units.counted(words[-1])), match.end()
 
 
 def _is_unit(expression: Expr) -> bool:
@@ -907,7 +925,9 @@ def _is_unit(expression: Expr) -> bool:
 
 
 def _ends_with_unit(expression: Expr) -> bool:
-    return isinstance(expression, Product) and _is_unit(expression.factors[-1])
+    return _is_unit(expression) or (
+        isinstance(expression, Product) and _is_unit(expression.factors[-1])
+    )
 
 
 def _binomial(top: Expr, bottom: Expr) -> Expr:

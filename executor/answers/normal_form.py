@@ -56,9 +56,9 @@ _WRAPPERS = [
         r"\$\$?([^$]+)\$\$?",
         r"\\\((.*)\\\)",
         r"\\\[(.*)\\\]",
-        r"\*\*([^*]+)\*\*",
+        r"\*\*\*?([^*]+)\*\*\*?",
         r"\*([^*]+)\*",
-        r"__([^_]+)__",
+        r"__?([^_{}]+)__?",
         r"`+([^`]+)`+",
         r'"([^"]+)"',
         r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|mathit)\s*\{([^{}]{2,}|\d)\}",
@@ -66,13 +66,23 @@ _WRAPPERS = [
     )
 ]
 _BRACKETS = {"\\lbrace": "\\{", "\\rbrace": "\\}", "\\lbrack": "[", "\\rbrack": "]"}
-_BRACED = re.compile(r"(?:\\(?:boxed|fbox)\s*)?\{")
+_BRACED = re.compile(
+    r"(?:\\(?:boxed|fbox|underline|emph)\s*"
+    r"|(?P<font>\\(?:mathbf|boldsymbol|bm|textbf|text|mathrm)\s*))?\{"
+)
 _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\left\s*\.|\\right\s*\.", ""),
         (r"\\m?(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])", ""),
-        (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
+        (r"\\(?:[dtc]|nice|s)frac(?![A-Za-z])", r"\\frac"),
+        (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
+        (r"^([^{}]*)\\over(?![A-Za-z])([^{}]*)$", r"\\frac{\1}{\2}"),
+        (r"\\overline\s*(\d)", r"\\overline{\1}"),
+        (r"\"([^\"]*)\"", r"\1"),
+        (r"</?(?:b|i|em|strong|u|p|span)>", ""),
+        (r"^<([^<>]*,[^<>]*)>$", r"\\langle \1\\rangle "),
+        (r"\\text\s*\{\s*(\\?[$€£])\s*\}", r"\1"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r",\s*\\!\s*", ","),
         (r"(?<!\\)\\!|\\(?:displaystyle|textstyle|limits|nolimits)(?![A-Za-z])", ""),
@@ -112,7 +122,7 @@ _DEGREES = re.compile(
 )
 _SCALES = {"C": "celsius", "F": "fahrenheit"}
 _SIGN_BEFORE = re.compile(
-    r"(?:(?:US|C|A|AU|NZ|HK|S)?\s*\\?([$€£₹¥₩₽])|(?<![A-Za-z])("
+    r"(?:(?:US|CA|C|AU|A|NZ|HK|S)?\s*\\?([$€£₹¥₩₽])|(?<![A-Za-z])("
     + "|".join(CURRENCY_CODES)
     + r")\.?)\s*([-+]?)\s*(?=\d|\.\d|\\frac|\\sqrt)"
 )
@@ -177,7 +187,7 @@ def normal_form(text: str) -> str:
     text = _unwrapped(_money(_STARS.sub("^", _BOLD.sub(r"\1", text))))
     text = _DEGREES.sub(_degrees, text)
     text = re.sub(r"\\?%|(?<!\{)\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
-    text = re.sub(r"^(?:\\approx|~)\s*|^\+\s*(?=\S)", "", " ".join(_numbers(text).split()))
+    text = re.sub(r"^(?:\\approx|~|=)\s*|^\+\s*(?=\S)", "", " ".join(_numbers(text).split()))
     return text.strip()
 
 
@@ -230,6 +240,8 @@ def _unwrapped(text: str) -> str:
     while True:
         before = text
         text = text.strip()
+        while text.endswith("\\\\"):
+            text = text[:-2].rstrip()
         if text.endswith(".") and not text.endswith(("..", "\\right.", "\\left.")):
             text = text[:-1].rstrip()
         for wrapper in _WRAPPERS:
@@ -238,7 +250,12 @@ def _unwrapped(text: str) -> str:
                 text = match.group(1)
         braced = _BRACED.match(text)
         if braced and _closing(text, braced.end()) == len(text) - 1:
-            text = text[braced.end() : -1]
+            inside = text[braced.end() : -1]
+            # A single letter keeps its font: a bold v is a vector.
+            if not inside.strip():
+                return text
+            if not braced["font"] or len(inside) > 1 or inside.isdigit():
+                text = inside
         if text == before:
             return text
 
@@ -281,6 +298,9 @@ def _numbers(text: str) -> str:
     if "," in text:
         text = _grouped_by_commas(text)
     text = _SPACED_GROUPS.sub(lambda m: re.sub("[ ']", "", m.group()), text)
+    text = re.sub(
+        r"(?<![\w.])\d*\.\d{3}(?: \d{3})+(?![\d/])", lambda m: m.group().replace(" ", ""), text
+    )
     text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
     return _TIMES_X.sub("*", text)
 

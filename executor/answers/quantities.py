@@ -35,25 +35,22 @@ class Quantity:
             different units (3 hours 20 minutes), so that no number stands for it.
         base: the formula in base units.
         dimension: base units with their powers; empty for a plain formula.
+        things: name of what is counted, or nothing.
     """
 
     bare: Expr | None
     base: Expr
     dimension: units.Dimension = ()
+    things: str = ""
 
 
 def read_quantity(text: str) -> Quantity:
     """Read a whole formula with or without units.
 
-    Words that would make the units inconsistent are variables: `4 m + 2`.
-
     Raises:
         UnreadableError: it cannot be read completely.
     """
-    try:
-        return quantity(parse(text))
-    except UnreadableError:
-        return quantity(parse(text, plain_units=False))
+    return quantity(parse(text))
 
 
 def quantity(expression: Expr) -> Quantity:
@@ -67,6 +64,8 @@ def quantity(expression: Expr) -> Quantity:
     match expression:
         case UnitOf(name):
             unit = units.unit(name)
+            if name.startswith(units.COUNTED):
+                return Quantity(number(1), number(1), things=name)
             size = multiply(number(unit.factor), power(Const("pi"), number(unit.pi)))
             return Quantity(number(1), size if unit.pi else number(unit.factor), unit.dimension)
         case Product(factors):
@@ -97,7 +96,9 @@ def _product(factors: list[Quantity]) -> Quantity:
             powers[base] = powers.get(base, 0) + times
     bares = [factor.bare for factor in factors]
     bare = multiply(*(b for b in bares if b is not None)) if None not in bares else None
-    return Quantity(bare, multiply(*(factor.base for factor in factors)), _dimension(powers))
+    things = "".join(factor.things for factor in factors)
+    whole = multiply(*(factor.base for factor in factors))
+    return Quantity(bare, whole, _dimension(powers), things)
 
 
 def _power(base: Quantity, exponent: Expr) -> Quantity:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from executor.answers import units
 from executor.answers.expressions import (
+    CALLED,
     FUNCTIONS,
     Call,
     Const,
@@ -232,10 +234,9 @@ def _is_prose(form: str) -> bool:
     if "\\" in re.sub(r"\\(?:text|roman)(?![A-Za-z])", "", form):
         return False
     words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", form)
-    return any(w.casefold() not in _NOT_WORDS and not _CALLED.fullmatch(w) for w in words)
+    return any(w.casefold() not in _NOT_WORDS and not CALLED.fullmatch(w) for w in words)
 
 
-_CALLED = re.compile(r"(?:sin|cos|tan|cot|sec|csc|ln|log)[a-z]", re.IGNORECASE)
 _NOT_WORDS = frozenset({*FUNCTIONS, *GREEK, "inf", "infinity", "asin", "acos", "atan", "mod"})
 
 
@@ -247,9 +248,10 @@ def _word(form: str) -> Meaning | None:
     if not re.fullmatch(r"[^\W\d_][^\W\d_' .]*(?:[ .'-][^\W\d_' .]*)*", form):
         return None
     words = form.replace(".", "").casefold().split()
-    if any(_CALLED.fullmatch(word) for word in words):
+    if any(CALLED.fullmatch(word) for word in words):
         return None
     long = any(len(word) >= 3 for word in words)
+    form = re.sub(r"^(?:an?|the) (?=\w{3})", "", form, flags=re.IGNORECASE)
     return Text(_canonical(form)) if long and _NOT_WORDS.isdisjoint(words) else None
 
 
@@ -279,7 +281,7 @@ _LETTER = rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A
 _ONE_CHOICE = re.compile(_LETTER, re.IGNORECASE)
 _CHOICE_WITH_CONTENT = re.compile(
     rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
-    r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_])(\S.*)",
+    r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_]|(?:\\text\s*\{\s*)?(?:and|or)\b)(\S.*)",
     re.DOTALL,
 )
 _TEXT_AROUND = re.compile(r"\\(?:text|roman|bold)\s*\{\s*(\(?\s*[A-Ja-e]\s*[.:)]*)\s*\}[.:]?")
@@ -372,7 +374,7 @@ def _range(form: str) -> Meaning | None:
 
 
 _READERS: tuple[Callable[[str], Meaning | None], ...] = (
-    _phrase, _choice, _clock, _word, _based, _range, _choice_with_content, _ratio,
+    _phrase, _choice, _clock, _choice_with_content, _word, _based, _range, _ratio,
 )  # fmt: skip
 
 
@@ -507,7 +509,8 @@ def _single(form: str) -> Meaning:
     pieces, _ = _split(form, _CUP)
     if len(pieces) > 1:
         return Union(tuple(meaning(piece, lists=False) for piece in pieces))
-    found = _relation(form) or _bracketed(form) or _matrix(form) or _formula(form)
+    found = _set_builder(form) or _relation(form) or _bracketed(form)
+    found = found or _matrix(form) or _formula(form)
     if isinstance(found, Items) and found.brackets == "±":
         return Items("", found.items)
     return found or _in_parentheses(form) or _with_unit(form) or Text(_canonical(form))
@@ -518,7 +521,7 @@ def _in_parentheses(form: str) -> Meaning | None:
     depths = _depths(form)
     if depths is None or not (form.startswith("(") and form.endswith(")")) or 0 in depths[:-1]:
         return None
-    inner = meaning(form[1:-1], lists=False)
+    inner = meaning(normal_form(form[1:-1]), lists=False)
     return None if isinstance(inner, Text) and "," in inner.text else inner
 
 
@@ -546,11 +549,14 @@ def _with_unit(form: str) -> Meaning | None:
     if factor.base == factor.bare and not factor.dimension:
         return None
     # Two units after each other are no unit of what stands before them.
-    return None if _with_unit_again(rest) else _times(meaning(rest, lists=False), factor)
+    return None if _has_unit_at_end(rest) else _times(meaning(rest, lists=False), factor)
 
 
-def _with_unit_again(form: str) -> bool:
-    return bool(re.search(r"\\unit\{[^{}]*\}\s*$", form) or form.startswith("\\currency"))
+def _has_unit_at_end(form: str) -> bool:
+    found = _UNIT_AT_END.fullmatch(form)
+    if found is None:
+        return form.startswith("\\currency")
+    return found["plain"] is None or units.unit_name(found["plain"]) is not None
 
 
 def _times(value: Meaning, unit: Quantity) -> Meaning | None:
@@ -570,14 +576,28 @@ def _times(value: Meaning, unit: Quantity) -> Meaning | None:
             return None
 
 
+_BUILDER = re.compile(
+    r"\\\{\s*([A-Za-z])\s*(?:\\in\s*\\mathbb\s*\{?R\}?\s*)?(?:\||:)\s*(.+?)\s*\\\}", re.DOTALL
+)
+
+
+def _set_builder(form: str) -> Meaning | None:
+    r"""Read `\{x | x > 2\}` as what it says of x."""
+    match = _BUILDER.fullmatch(form)
+    if match is None:
+        return None
+    found = meaning(match[2])
+    return found if isinstance(found, Equation) and found.name == match[1] else None
+
+
 def _bracketed(form: str) -> Meaning | None:
     """Read `(1, 2)`, `[1, 2)`, `\\{1, 2\\}` and `\\langle 1, 2 \\rangle`."""
-    pair = re.fullmatch(r"(\\\{|\\langle|[(\[<])(.+?)(\\\}|\\rangle|[)\]>])", form, re.DOTALL)
+    pair = re.fullmatch(r"(\\\{|\\langle|[(\[])(.+?)(\\\}|\\rangle|[)\]])", form, re.DOTALL)
     depths = _depths(form)
     if pair is None or depths is None:
         return None
     opening, inside, closing = pair.groups()
-    if 0 in depths[:-1] and opening not in ("<",):
+    if 0 in depths[:-1]:
         first_zero = depths.index(0) if opening != "\\{" else depths.index(0, 1)
         if first_zero < len(form) - len(closing):
             return None
@@ -595,7 +615,7 @@ def _bracketed(form: str) -> Meaning | None:
     return _interval(brackets, _flat(items))
 
 
-_SAME = {"\\{": "{", "\\}": "}", "\\langle": "(", "\\rangle": ")", "<": "(", ">": ")"}
+_SAME = {"\\{": "{", "\\}": "}", "\\langle": "(", "\\rangle": ")"}
 
 
 def _item(piece: str) -> Meaning:
@@ -636,14 +656,34 @@ def _matrix(form: str) -> Meaning | None:
 
 
 def _formula(form: str) -> Meaning | None:
-    try:
-        found = read_quantity(form)
-        if not has_plus_minus(found.base):
-            return Scalar(found)
-        both = parse(form)
-        return Items("±", tuple(Scalar(quantity(with_signs(both, sign))) for sign in (1, -1)))
-    except UnreadableError:
-        return None
+    for reader in (read_quantity, _whole_with_unit, _of_variables):
+        try:
+            found = reader(form)
+        except UnreadableError:
+            continue
+        if found is not None:
+            return _expanded(found, form) if isinstance(found, Quantity) else found
+    return None
+
+
+def _whole_with_unit(form: str) -> Meaning | None:
+    """Read a unit that belongs to all that stands before it: `1 + 2x cm`, not `4 m + 2`."""
+    at_end = _UNIT_AT_END.fullmatch(form)
+    plain = at_end["plain"] if at_end else None
+    return _with_unit(form) if plain is None or units.may_touch(plain) else None
+
+
+def _of_variables(form: str) -> Quantity:
+    """Read a formula in which no word outside `\\text` is a unit: `4 m + 2`."""
+    return quantity(parse(form, plain_units=False))
+
+
+def _expanded(found: Quantity, form: str) -> Meaning:
+    """Write out a plus-minus sign."""
+    if not has_plus_minus(found.base):
+        return Scalar(found)
+    both = parse(form, plain_units=False)
+    return Items("±", tuple(Scalar(quantity(with_signs(both, sign))) for sign in (1, -1)))
 
 
 _RELATION = re.compile(r"\s*(?:(=|<|>)|\\(le|ge|ne|in|approx|equiv|sim|to|mapsto)(?![A-Za-z]))\s*")
@@ -651,8 +691,6 @@ _LESS, _MORE = {"<": True, "le": False}, {">": True, "ge": False}
 
 
 def _relation(form: str) -> Meaning | None:
-    if form.startswith("<") and form.endswith(">"):
-        return None
     sides, relations = _split(form, _RELATION)
     if len(sides) == 1:
         return None

@@ -1,7 +1,8 @@
 r"""The closed list of units of measurement, and the words that may follow a number.
 
 A unit is a word of this list, or a counted thing (`5 apples`): a plural that is not a word of
-mathematics. `executor.answers.expressions` decides where a unit may stand; its docstring has the
+mathematics. Things have no dimension, and are different only from other things: 5 apples are 5, and
+not 5 pears. `executor.answers.expressions` decides where a unit may stand; its docstring has the
 rule by which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
 
 Two quantities of one dimension are equal if they are equal in base units: 1 km is 1000 m. Degrees
@@ -38,7 +39,7 @@ def _unit(base: str, factor: int | str = 1, power: int = 1) -> Unit:
 
 
 COUNTED = "#"
-"""Name of the unit of all things that are counted; it changes nothing."""
+"""First letter of the names of counted things, such as `#apple`."""
 
 ANGLE = "half turn"
 """Base unit of angles: 180 degrees, or pi radians."""
@@ -91,7 +92,6 @@ _NAMED: dict[str, Unit] = {
     "euro": _unit("EUR"), "pound sterling": _unit("GBP"), "pence": _unit("GBP", "1/100"),
     "rupee": _unit("INR"), "yen": _unit("JPY"), "yuan": _unit("CNY"), "won": _unit("KRW"),
     "ruble": _unit("RUB"), "franc": _unit("CHF"), "peso": _unit("MXN"), "unit": _unit("unit"),
-    COUNTED: Unit(()),
 }  # fmt: skip
 
 _SPELLINGS = """
@@ -212,6 +212,12 @@ _IRREGULAR_PLURALS = """
 people children men women mice geese teeth sheep fish deer dice oxen cattle vertices
 """
 _IRREGULAR = frozenset(_IRREGULAR_PLURALS.split())
+_SINGULAR = {
+    "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
+    "geese": "goose", "teeth": "tooth", "dice": "die", "oxen": "ox", "vertices": "vertex",
+}  # fmt: skip
+_ENDINGS = (("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("ss", "ss"),
+            ("sses", "ss"), ("oes", "o"), ("s", ""))  # fmt: skip
 _MATHEMATICS = """
 if is in of or and by to at on as an no not for the than then when where with without odd even per
 mod modulo all any some none other otherwise unless else while because since given such plus minus
@@ -242,8 +248,8 @@ def unit_name(word: str) -> str | None:
 
 
 def unit(name: str) -> Unit:
-    """Return a unit by its name."""
-    return _NAMED[name]
+    """Return a unit by its name; a counted thing has no dimension."""
+    return Unit(()) if name.startswith(COUNTED) else _NAMED[name]
 
 
 def may_be_counted(word: str) -> bool:
@@ -251,6 +257,22 @@ def may_be_counted(word: str) -> bool:
     lower = word.casefold()
     plain = len(word) >= 3 and word.isalpha() and word.isascii()
     return plain and lower not in _NOT_COUNTED and not _ORDINAL.fullmatch(lower)
+
+
+def may_touch(word: str) -> bool:
+    """Whether a unit may touch its number, because it cannot be meant as letters."""
+    return word in GLUED or len(word) >= 4
+
+
+def counted(word: str) -> str:
+    """Return the name under which a counted thing is compared: `apples` and `apple` are one."""
+    word = word.casefold()
+    if word in _IRREGULAR:
+        return COUNTED + _SINGULAR.get(word, word)
+    for ending, singular in _ENDINGS:
+        if word.endswith(ending):
+            return COUNTED + word.removesuffix(ending) + singular
+    return COUNTED + word
 
 
 def may_be_noted(word: str) -> bool:

@@ -21,7 +21,7 @@ from planner.runtime.reporter import SilentReporter
 RECORDED = Path(__file__).parents[1] / "data" / "before_move"
 USE_CASES = ("recommend", "plan", "budget", "evaluate", "replay", "report")
 HEAVY = {
-    "fastapi", "httpx", "jinja2", "math_verify", "matplotlib", "numpy", "optuna", "pandas",
+    "fastapi", "httpx", "jinja2", "matplotlib", "mpmath", "numpy", "optuna", "pandas",
     "pyarrow", "rich", "scipy", "sklearn", "skops", "sqlalchemy", "torch", "transformers", "vllm",
 }  # fmt: skip
 

@@ -46,8 +46,9 @@ def respelled(reference: str, source: random.Random) -> str:
     if number is not None and re.fullmatch(r"-?[\d.,]+", reference):
         value = number.value
         if value.denominator == 1:
-            spellings = [f"{int(value):,}", f"{value}.0", f"{2 * value}/2", f"${value}$", f"**{value}**",
-                         f"{value} units", rf"\boxed{{{value}}}", f"x = {value}"]  # fmt: skip
+            whole = value.numerator
+            spellings = [f"{whole:,}", f"{whole}.0", f"{2 * whole}/2", f"${whole}$", f"**{whole}**"]
+            spellings += [f"{whole} units", rf"\boxed{{{whole}}}", f"x = {whole}"]
             return source.choice([spelling for spelling in spellings if spelling != reference])
         half = Fraction(value)
         return source.choice([rf"\frac{{{half.numerator}}}{{{half.denominator}}}", f"{reference}0"])
