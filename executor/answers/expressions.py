@@ -34,7 +34,7 @@ from executor.answers.numbers import Number, decimal, repeating
 DEEPEST = 100
 """Most parts inside each other that are read; a pair of brackets counts as four."""
 
-LARGEST_BITS = 20_000
+LARGEST_BITS = 100_000
 """Largest exact power or factorial in bits; larger ones stay powers."""
 
 
@@ -425,7 +425,7 @@ class _Parser:
                     raise UnreadableError("a/bc may mean (a/b)c or a/(bc)")
             elif self._factor_follows():
                 if self._peek().kind == "number" and not paid:
-                    if _is_unit(factors[-1]) or _ends_with_unit(factors[-1]):
+                    if _ends_with_unit(factors[-1]):
                         break
                     raise UnreadableError("a number follows without an operator")
                 if integer and self._is_plain_fraction():
@@ -925,9 +925,10 @@ def _is_unit(expression: Expr) -> bool:
 
 
 def _ends_with_unit(expression: Expr) -> bool:
-    return _is_unit(expression) or (
-        isinstance(expression, Product) and _is_unit(expression.factors[-1])
-    )
+    """Whether a number may follow as a part of one quantity, as in `3 hours 20 minutes`."""
+    last = expression.factors[-1] if isinstance(expression, Product) else expression
+    base = last.base if isinstance(last, Power) else last
+    return isinstance(base, UnitOf) and bool(units.unit(base.name).dimension)
 
 
 def _binomial(top: Expr, bottom: Expr) -> Expr:

@@ -82,7 +82,7 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\"([^\"]*)\"", r"\1"),
         (r"</?(?:b|i|em|strong|u|p|span)>", ""),
         (r"^<([^<>]*,[^<>]*)>$", r"\\langle \1\\rangle "),
-        (r"\\text\s*\{\s*(\\?[$€£])\s*\}", r"\1"),
+        (r"\\text\s*\{\s*(\\?[$€£]|[:,;.])\s*\}", r"\1"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r",\s*\\!\s*", ","),
         (r"(?<!\\)\\!|\\(?:displaystyle|textstyle|limits|nolimits)(?![A-Za-z])", ""),

@@ -111,8 +111,11 @@ def _power(base: Quantity, exponent: Expr) -> Quantity:
 
 
 def _sum(terms: list[Quantity], written: list[frozenset[str]]) -> Quantity:
-    if len({term.dimension for term in terms}) != 1 or not terms[0].dimension:
+    if len({term.dimension for term in terms}) != 1 or any(term.things for term in terms):
         raise UnreadableError("a sum of different dimensions, or of things that are counted")
+    if not terms[0].dimension:
+        total = add(*(term.base for term in terms))
+        return Quantity(total, total)
     one_unit = len(set(written)) == 1
     bares = [term.bare for term in terms]
     bare = add(*(b for b in bares if b is not None)) if one_unit and None not in bares else None

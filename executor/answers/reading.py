@@ -191,7 +191,7 @@ def plain_number(answer: str) -> Number | None:
     return Number(-number.value, number.step) if sign == "-" else number
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def read(answer: str) -> Reading:
     """Read one answer; cached, since a run repeats the same few answers."""
     if len(answer) > LONGEST:

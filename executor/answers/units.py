@@ -5,6 +5,8 @@ mathematics. Things have no dimension, and are different only from other things:
 not 5 pears. `executor.answers.expressions` decides where a unit may stand; its docstring has the
 rule by which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
 
+A per cent sign is dropped, as the benchmarks' own graders do: 50% is 50, and not 0.5.
+
 Two quantities of one dimension are equal if they are equal in base units: 1 km is 1000 m. Degrees
 Celsius and Fahrenheit are different dimensions, because their zeros differ.
 """
@@ -73,7 +75,7 @@ _NAMED: dict[str, Unit] = {
     "degree": _unit(ANGLE, "1/180"), "radian": Unit(((ANGLE, 1),), pi=-1),
     "arcminute": _unit(ANGLE, "1/10800"), "turn": _unit(ANGLE, 2),
     "celsius": _unit("celsius"), "fahrenheit": _unit("fahrenheit"), "kelvin": _unit("kelvin"),
-    "percent": _unit("percent"), "percentage point": _unit("percent"),
+    "percent": Unit(()), "percentage point": Unit(()),
     "mph": Unit((("m", 1), ("s", -1)), Fraction("1609.344") / 3600),
     "km/h": Unit((("m", 1), ("s", -1)), Fraction(1000, 3600)),
     "N": Unit((("g", 1), ("m", 1), ("s", -2)), Fraction(1000)),

@@ -418,7 +418,7 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         ("5 kg", "5 m"),
         ("€5", "$5"),
         ("20%", "0.2"),
-        ("20%", "20 cm"),
+        ("20% 30%", "50"),
         (r"90^\circ", "90 cm"),
         ("20 °C", "20 °F"),
         ("9 m^2", "9 m"),
@@ -682,6 +682,119 @@ y \in [1, 2) ;; [1,2)
 \mathbb{R} \setminus \{0\} ;; \mathbb{R}\setminus\{0\}
 \text{Yes} ;; yes
 \text{True} ;; true
+\frac{\pi}{4} \text{ radians} ;; \frac{\pi}{4}
+5\sqrt{3}\text{ feet} ;; 5\sqrt3
+6\frac{1}{2}\text{ hours} ;; 6.5
+-1 \text{ and } 3 ;; \{3,-1\}
+10,\!000\text{ dollars} ;; \$10000
+7\text{:}30 ;; 7:30
+\frac{5}{9}(F-32) ;; \frac{5F-160}{9}
+y^2=4x ;; 4x = y^2
+\left\{\frac{1}{2},3\right\} ;; \{3, 0.5\}
+AB = 5 ;; 5
+\pi\text{ cm}^2 ;; \pi
+\dfrac{1}{2}\,\text{hr} ;; 30 min
+\text{June 20} ;; June 20
+50\text{ square units} ;; 50
+10^{\circ}\text{F} ;; 10
+x=\frac{-1\pm\sqrt{5}}{2} ;; \frac{-1-\sqrt5}{2}, \frac{-1+\sqrt5}{2}
+x = 1, x = 2 ;; 1, 2
+x=1\text{ or }x=2 ;; \{1,2\}
+x_1 = 1, x_2 = 2 ;; 1,2
+a=1,b=2,c=3 ;; (1,2,3)
+(a,b,c)=(1,2,3) ;; (1,2,3)
+n = 5k ;; 5k
+\boxed{5} ;; 5
+5.00 ;; 5
+\text{5} ;; 5
+5\text{ } ;; 5
+5 \; ;; 5
+\; 5 ;; 5
+\left(5\right) ;; 5
+2^{3/2} ;; 2\sqrt2
+\frac{1+\sqrt{5}}{2} ;; \frac12+\frac{\sqrt5}{2}
+\sqrt{\frac{1}{2}} ;; \frac{\sqrt2}{2}
+\sqrt{\frac{3}{4}} ;; \frac{\sqrt3}{2}
+\sqrt[3]{54} ;; 3\sqrt[3]{2}
+\log 100 ;; 2
+\lg 1000 ;; 3
+\ln e^3 ;; 3
+\tan 45^\circ ;; 1
+\cos 60^\circ ;; 1/2
+\cos(60^\circ) ;; 1/2
+\sin\left(\frac{\pi}{6}\right) ;; 1/2
+\frac{\sin x}{x} ;; \frac{1}{x}\sin x
+x\ln x - x ;; x(\ln x-1)
+e^{x}\cos x ;; \cos(x)e^x
+\frac{e^x-e^{-x}}{2} ;; \sinh x
+\frac{n(n+1)}{2} ;; \frac{n^2+n}{2}
+\binom{n}{2} ;; \frac{n(n-1)}{2}
+(n+1)! ;; (n+1)n!
+2^n\cdot 3^n ;; 6^n
+\frac{1}{1-x} ;; -\frac{1}{x-1}
+(x+y)(x-y) ;; x^2-y^2
+\frac{a}{b}+\frac{c}{d} ;; \frac{ad+bc}{bd}
+a^2 b ;; ba^2
+x_{1}x_{2} ;; x_2 x_1
+\alpha+\beta ;; \beta+\alpha
+i^2 ;; -1
+\frac{1}{i} ;; -i
+|3-4i| ;; 5
+e^{\frac{i\pi}{2}} ;; i
+2\left(\cos 60^\circ + i\sin 60^\circ\right) ;; 1+i\sqrt3
+10\% \text{ of } 50 ;; 10\% \text{ of } 50
+x\in\{1,2,3\} ;; 1,2,3
+x\in\{1,2\} ;; x=1\text{ or }x=2
+(0,\infty) ;; x>0
+x>0 ;; 0<x
+1\le x<2 ;; [1,2)
+2>x\ge1 ;; [1,2)
+x\in(1,2)\cup(3,4) ;; (1,2)\cup(3,4)
+(-\infty,0)\cup(0,\infty) ;; x\neq 0
+\{x\mid x\ge 2\} ;; [2,\infty)
+k>4 ;; k\in(4,+\infty)
+a \geq 2 ;; [2, +∞)
+a<-1 or a>1 ;; (-∞,-1)∪(1,+∞)
+3 km 500 m ;; 3.5 km
+3 km, 500 m ;; 3500 m
+1 day 2 hours ;; 26 hours
+5 m/s ;; 18 km/h
+2 m × 3 m ;; 6 m^2
+1 dozen ;; 12
+1.5 thousand ;; 1500
+0.5 million ;; 500,000
+2 billion ;; 2,000,000,000
+3 hundred ;; 300
+12 crore ;; 120000000
+$5 million ;; 5 million dollars
+-∞ ;; -\infty
++∞ ;; \infty
+A. ;; A
+(A). ;; A
+\boxed{A} ;; (A)
+\textbf{(E) } 12 ;; E
+\mathrm{(C)}\ 7 ;; 7
+(C)\ 7 ;; C
+C: 7 ;; C
+Choice C ;; C
+answer: C ;; (C)
+Both A and C ;; Both A and C
+1 : 2 ;; 1:2
+1:2:3 ;; 1 : 2 : 3
+\frac{1}{2}:\frac{1}{3} ;; 1/2 : 1/3
+10:00 ;; 10:00
+10 a.m. ;; 10:00 am
+10:00\text{ a.m.} ;; 10 AM
+noon ;; 12:00 pm
+There is no solution ;; no solution
+no real roots ;; No real solutions
+\text{no real solutions} ;; no real solutions
+Does not exist. ;; DNE
+\text{does not exist} ;; \mathrm{DNE}
+Infinite ;; infinitely many
+\text{All real numbers} ;; \mathbb{R}
+∅ ;; \{\}
+\phi ;; φ
 """
 FURTHER_DIFFERENT = r"""
 5 apples and 3 oranges ;; 3 apples and 5 oranges
@@ -874,6 +987,124 @@ Room 5 ;; 5
 n! ;; n
 5!! ;; 5!
 \binom{n}{2} ;; n/2
+\mathbb{R} ;; 0
+x\ne 0 ;; 0
+11\text{ R }3 ;; 11
+3\text{ to }5 ;; 3
+3:00 ;; 3
+\text{June 20} ;; 20
+\text{June 20} ;; \text{July 20}
+10\% \text{ of } 50 ;; 10
+2 m × 3 m ;; 6 m
+3 km 500 m ;; 3 km
+i ;; -i
+1+i ;; 1-i
+x\in\{1,2,3\} ;; \{1,2\}
+x^2+y^2=1 ;; x^2+y^2=2
+y^2=4x ;; y=4x
+\tan 45 ;; 1
+\sin 30 ;; 1/2
+\sin 30 ;; \sin 30^\circ
+\log 100 ;; \ln 100
+\sqrt[3]{2} ;; \sqrt{2}
+(n+1)! ;; n!+1
+2^n+3^n ;; 5^n
+\frac{1}{1-x} ;; \frac{1}{x-1}
+a^2 b ;; ab^2
+x_{12} ;; x_1 x_2
+x_{1} ;; x^1
+\sqrt{x}\sqrt{y} ;; \sqrt{x}+\sqrt{y}
+\frac{a+b}{c} ;; a+\frac{b}{c}
+\arcsin x ;; \arccos x
+\sinh x ;; \sin x
+\max(2,3) ;; \min(2,3)
+\gcd(4,6) ;; 12
+f(x) ;; g(x)
+f(x)=x^2 ;; g(x)=x^3
+f(2) ;; f(3)
+f'(x) ;; f(x)
+P(A) ;; P(B)
+\hat{\imath} ;; \hat{\jmath}
+\vec{v} ;; v
+\mathbf{v} ;; v
+\overline{z} ;; z
+z^* ;; z
+5, 5 ;; 5
+\{5,5\} ;; \{5,6\}
+1;2 ;; 1;3
+(1;2) ;; (2;1)
+[1,2] ;; [1,3]
+(1,2)\cup(3,4) ;; (1,2)\cap(3,4)
+(1,2)\cup(3,4) ;; (1,2)\cup(3,5)
+x>1, y>2 ;; x>1, y>3
+x>1\text{ and }x<3 ;; x>1\text{ or }x<3
+\{x\mid x\ge 2\} ;; \{x\mid x> 2\}
+\pm 2 ;; 2
+\pm 2 ;; -2
+1\pm\sqrt2 ;; 1+\sqrt2
+\mp 2 ;; 3
+20 °C ;; 20 K
+45^\circ ;; 45 rad
+45^\circ ;; 45'
+20 miles ;; 20 km
+20 mph ;; 20 km/h
+20 lb ;; 20 kg
+3 cups ;; 3 pints
+1 hour ;; 1 minute
+1 hour 30 minutes ;; 1.3 hours
+1 hour 30 minutes ;; 130 minutes
+2 hours and 3 minutes ;; 2 hours and 30 minutes
+5'4 ;; 5
+$5.40 ;; $5.04
+€5 ;; 5 pounds
+5k ;; 5000
+1.2M ;; 1.2
+7/8 inch ;; 7
+3/4 ;; 3
+12th ;; 12
+12 th ;; 12
+No. 5 ;; 5
+#5 ;; 6
+Question 5 ;; 5
+option 5 ;; 6
+five ;; 6
+a ;; b
+A ;; b
+T ;; F
+True ;; False
+yes ;; maybe
+left ;; right
+acute ;; obtuse
+x+y ;; x-y
+x-y ;; y-x
+xy ;; x+y
+x/y ;; y/x
+2x ;; x^2
+2x ;; x2
+x^2 ;; x^3
+(x) ;; (y)
+\frac{x}{y} ;; \frac{y}{x}
+1,000 ;; 1
+1,000 ;; 1.000
+1.000,5 ;; 1
+1,2 ;; 1.2
+3,14 ;; 3
+10^{10} ;; 10^{11}
+10^{10} ;; 1010
+2^{10} ;; 20
+2^{-1} ;; -2
+1e10 ;; 1e11
+-1 ;; 1
++1 ;; -1
+--1 ;; -1
+0 ;; -1
+0.1 ;; 0.01
+0.0001 ;; 0.0002
+0.00001 ;; 0.00002
+0.00000 ;; 2^{-60}
+0.00000 ;; 0.000001
+1/3 ;; 0.33333333334
+99999.99999 ;; 100000
 """
 for table, further in ((EQUAL, FURTHER_EQUAL), (DIFFERENT, FURTHER_DIFFERENT)):
     table["further"] = [
