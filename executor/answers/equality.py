@@ -114,7 +114,9 @@ class _Comparison:
             a, b = b, a
         assert isinstance(a, Equation)
         if not isinstance(b, Equation):
-            return a.value is not None and self.same(a.value, b)
+            if a.value is None or (isinstance(b, Items) and not b.brackets and _is_range(a)):
+                return False
+            return self.same(a.value, b)
         if a.name and b.name and a.name != b.name and not (a.difference and b.difference):
             return False
         verdicts: list[bool | None] = []
@@ -172,6 +174,13 @@ class _Comparison:
             else:
                 return False
         return None if open_question else True
+
+
+def _is_range(equation: Equation) -> bool:
+    """Whether a variable lies in an interval, which is no list of its ends."""
+    value = equation.value
+    named_alone = equation.difference is None and not (equation.name or "").startswith("(")
+    return isinstance(value, Items) and value.brackets not in ("", "{}") and named_alone
 
 
 def _alone(meaning: Meaning) -> Meaning:
