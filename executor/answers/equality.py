@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from executor.answers.expressions import Const, Expr, Num, Product, Sym
-from executor.answers.quantities import Quantity
-from executor.answers.reading import (
+from executor.answers.formulas.expressions import Const, Expr, Num, Product, Sym
+from executor.answers.formulas.quantities import Quantity
+from executor.answers.meanings import (
     Based,
     Choice,
     Equation,
@@ -15,11 +15,10 @@ from executor.answers.reading import (
     Matrix,
     Meaning,
     Ratio,
-    Reading,
     Scalar,
     Union,
-    number_of,
 )
+from executor.answers.reading import Reading, number_of
 
 MOST_UNMATCHED = 30
 """Most items of two lists that are compared each with each."""

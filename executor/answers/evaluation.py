@@ -25,7 +25,7 @@ from typing import Any
 import mpmath
 
 from executor.answers.equality import Values
-from executor.answers.expressions import (
+from executor.answers.formulas.expressions import (
     Call,
     Const,
     Expr,

@@ -1,8 +1,8 @@
 r"""What an answer is: a number, a list, an interval, an equation, a time of day, a text …
 
 `read` takes an answer apart by plain string work, in the caller's process. Formulas are read
-whole or not at all (`executor.answers.expressions`): an answer of which any part cannot be read is
-a `Text`, which equals only the same text.
+whole or not at all (`executor.answers.formulas.parser`): an answer of which any part cannot be read
+is a `Text`, which equals only the same text.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from executor.answers import units
-from executor.answers.expressions import (
-    CALLED,
+from executor.answers import special
+from executor.answers.formulas import units
+from executor.answers.formulas.expressions import (
     FUNCTIONS,
     Call,
     Const,
@@ -29,12 +29,24 @@ from executor.answers.expressions import (
     has_variables,
     multiply,
     negate,
-    parse,
     with_signs,
 )
-from executor.answers.normal_form import GREEK, normal_form
-from executor.answers.numbers import Number, decimal
-from executor.answers.quantities import Quantity, quantity, read_quantity
+from executor.answers.formulas.normal_form import normal_form
+from executor.answers.formulas.numbers import Number, decimal
+from executor.answers.formulas.parser import parse
+from executor.answers.formulas.quantities import Quantity, quantity, read_quantity
+from executor.answers.meanings import (
+    Choice,
+    Equation,
+    Inequality,
+    Items,
+    Matrix,
+    Meaning,
+    Ratio,
+    Scalar,
+    Text,
+    Union,
+)
 
 LONGEST = 1000
 """Longest answer in characters that is read; longer ones are compared as text."""
@@ -42,115 +54,6 @@ LONGEST = 1000
 
 MOST_BRACKETS = 30
 """Most brackets inside each other that are read; deeper answers are compared as text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Words, or whatever cannot be read."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """A set phrase: `no solution`, `undefined`, `infinitely many`, `all real numbers`."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A formula with one value."""
-
-    quantity: Quantity
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """Several answers: a list without brackets, a set, a point, an interval.
-
-    Attributes:
-        brackets: opening and closing bracket, such as `()`, `(]` or `{}`; empty for a plain list.
-        items: the answers.
-    """
-
-    brackets: str
-    items: tuple[Meaning, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Union:
-    """A union of sets."""
-
-    sets: tuple[Meaning, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A matrix by rows."""
-
-    rows: tuple[tuple[Meaning, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """An equation or a membership.
-
-    Attributes:
-        name: what it gives a value to, such as `x` or `f(x)`; empty for a worked sum; None if it
-            gives no value.
-        value: the value, or the set that `name` lies in.
-        difference: left side minus right side, if both are formulas.
-    """
-
-    name: str | None
-    value: Meaning | None
-    difference: Expr | None
-
-
-@dataclass(frozen=True, slots=True)
-class Inequality:
-    """A positive formula: `larger - smaller > 0`, or >= 0 if not strict."""
-
-    difference: Expr
-    strict: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The letter of a choice, with its content if that was given: `(A) 5`."""
-
-    letters: str
-    content: Meaning | None
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """A time of day in seconds; `known` if it is certain which half of the day is meant."""
-
-    seconds: int
-    known: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """A ratio, which is not cancelled: 2:4 is not 1:2."""
-
-    terms: tuple[Meaning, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Based:
-    """Digits in a base that is written: 52_8."""
-
-    digits: str
-    base: str
-
-
-Meaning = (
-    Text | Phrase | Scalar | Items | Union | Matrix | Equation | Inequality | Choice | Clock
-    | Ratio | Based
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +100,7 @@ def read(answer: str) -> Reading:
     if len(answer) > LONGEST:
         return Reading("".join(answer.split()), Text("".join(answer.split())))
     form = normal_form(answer)
-    canonical = _canonical(form)
+    canonical = special.canonical(form)
     too_much = len(form) > 2 * LONGEST or _nesting(form) > MOST_BRACKETS
     return Reading(canonical, Text(canonical) if too_much else meaning(form))
 
@@ -223,159 +126,36 @@ def _scalar(expression: Expr) -> Scalar:
     return Scalar(Quantity(expression, expression))
 
 
-def _canonical(form: str) -> str:
-    form = re.sub(r"([_^])\{(\w)\}", r"\1\2", form)
-    # "1 4/5" is not 14/5.
-    canonical = re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", form)
-    return canonical.casefold() if _is_prose(form) else canonical
-
-
-def _is_prose(form: str) -> bool:
-    if "\\" in re.sub(r"\\(?:text|roman)(?![A-Za-z])", "", form):
-        return False
-    words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", form)
-    return any(w.casefold() not in _NOT_WORDS and not CALLED.fullmatch(w) for w in words)
-
-
-_NOT_WORDS = frozenset({*FUNCTIONS, *GREEK, "inf", "infinity", "asin", "acos", "atan", "mod"})
-
-
-# --- whole answers of a special kind ---
-
-
-def _word(form: str) -> Meaning | None:
-    """Read letters only, in which letters are no variables: `Evelyn`, `the red one`."""
-    if not re.fullmatch(r"[^\W\d_][^\W\d_' .]*(?:[ .'-][^\W\d_' .]*)*", form):
-        return None
-    words = form.replace(".", "").casefold().split()
-    if any(CALLED.fullmatch(word) for word in words):
-        return None
-    long = any(len(word) >= 3 for word in words)
-    form = re.sub(r"^(?:an?|the) (?=\w{3})", "", form, flags=re.IGNORECASE)
-    return Text(_canonical(form)) if long and _NOT_WORDS.isdisjoint(words) else None
-
-
-_PHRASES = [
-    (re.compile(pattern, re.IGNORECASE), key)
-    for pattern, key in (
-        (r"(?:there (?:is|are) )?no (?:solutions?|answers?)(?: exists?)?|none|(?:the )?empty set"
-         r"|\\emptyset|null set|nil", "none"),
-        (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
-        (r"(?:it |the limit )?(?:dne|does(?: not|n't) exist|d\.n\.e)", "no value"),
-        (r"(?:it is )?(?:undefined|not defined)", "undefined"),
-        (r"(?:there are )?(?:infinitely many|infinite)(?: (?:real )?solutions?)?", "many"),
-        (r"all real(?:s| numbers)|all real values|\\mathbb\{?R\}?|\(-\\infty ?, ?\+?\\infty ?\)"
-         r"|x ?\\in ?\\mathbb\{?R\}?|the real numbers", "reals"),
-    )
-]  # fmt: skip
-
-
-def _phrase(form: str) -> Meaning | None:
-    plain = re.sub(r"\\(?:text|roman)\s*\{([^{}]*)\}", r"\1", form)
-    plain = " ".join(plain.split()).rstrip(".")
-    return next((Phrase(key) for pattern, key in _PHRASES if pattern.fullmatch(plain)), None)
-
-
-_LEAD = r"(?:(?:the )?(?:correct )?(?:option|choice|answer|alternative)(?: is)?:? )"
-_LETTER = rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\))"
-_ONE_CHOICE = re.compile(_LETTER, re.IGNORECASE)
-_CHOICE_WITH_CONTENT = re.compile(
-    rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
-    r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_]|(?:\\text\s*\{\s*)?(?:and|or)\b)(\S.*)",
-    re.DOTALL,
-)
-_TEXT_AROUND = re.compile(r"\\(?:text|roman|bold)\s*\{\s*(\(?\s*[A-Ja-e]\s*[.:)]*)\s*\}[.:]?")
-
-
-def _choice(form: str) -> Meaning | None:
-    form = _TEXT_AROUND.sub(r"\1 ", form, count=1).strip()
-    single = re.fullmatch(_LETTER, form)
-    if single:
-        return Choice(next(g for g in single.groups() if g).upper(), None)
-    if re.fullmatch(_LEAD + r".*", form, re.IGNORECASE):
-        lowered = re.match(_LEAD, form, re.IGNORECASE)
-        rest = form[lowered.end() :] if lowered else form
-        inner = re.fullmatch(r"\(?([A-Ja-e])[).:]*", rest)
-        if inner:
-            return Choice(inner[1].upper(), None)
-    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&)\s*", form)
-    if len(several) > 1:
-        letters = [re.fullmatch(r"\(?([A-J])[).]*", part) for part in several]
-        if all(letters):
-            return Choice("".join(sorted(m[1] for m in letters if m)), None)
-        return None
-    if re.fullmatch(r"[A-J]{2,6}", form) and sorted(set(form)) == list(form):
-        return Choice(form, None)
-    return None
-
-
 def _choice_with_content(form: str) -> Meaning | None:
-    match = _CHOICE_WITH_CONTENT.fullmatch(_TEXT_AROUND.sub(r"\1 ", form, count=1).strip())
+    """Read the letter of a choice and what stands behind it: `(A) 5`."""
+    match = special.CHOICE_WITH_CONTENT.fullmatch(
+        special.TEXT_AROUND.sub(r"\1 ", form, count=1).strip()
+    )
     if not match:
         return None
     letter = next(g for g in match.groups()[:-1] if g).upper()
     content = normal_form(match.groups()[-1])
-    return None if _CHOICE_WITH_CONTENT.match(content) else Choice(letter, meaning(content))
-
-
-_CLOCK = re.compile(
-    r"(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
-    r"(?:\\(?:text|roman)\s*\{\s*)?(?:([ap])\.?\s?m\.?|(noon|midnight|hours|h|o'clock))?\s*\}?",
-    re.IGNORECASE,
-)
-
-
-def _clock(form: str) -> Meaning | None:
-    if form.casefold() in ("noon", "midnight"):
-        return Clock(43200 if form.casefold() == "noon" else 0, True)
-    match = _CLOCK.fullmatch(form)
-    if match is None or (match[2] is None and match[4] is None and match[5] not in ("noon",)):
-        return None
-    hour, minute, second = (int(match[i] or 0) for i in (1, 2, 3))
-    if hour > 24 or minute > 59 or second > 59:
-        return None
-    known = bool(match[4] or match[5] in ("noon", "midnight")) or hour > 12 or hour == 0
-    half = (match[4] or "").casefold()
-    if half == "p" and hour < 12:
-        hour += 12
-    if (half == "a" or match[5] == "midnight") and hour == 12:
-        hour = 0
-    return Clock(hour * 3600 + minute * 60 + second, known)
+    return None if special.CHOICE_WITH_CONTENT.match(content) else Choice(letter, meaning(content))
 
 
 def _ratio(form: str) -> Meaning | None:
+    """Read formulas with colons between them: `3:4`."""
     if ":" not in form or "\\" in form.replace("\\frac", "").replace("\\sqrt", ""):
         return None
     terms = [meaning(part, lists=False) for part in form.split(":")]
     return Ratio(tuple(terms)) if all(isinstance(t, Scalar) for t in terms) else None
 
 
-_BASED = re.compile(
-    r"\(?((?=[0-9A-F]*\d)[0-9A-F]+(?:\.\d+)?)\)?"
-    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?)"
-)
-_BASES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-          "eleven", "twelve")  # fmt: skip
-
-
-def _based(form: str) -> Meaning | None:
-    match = _BASED.fullmatch(form)
-    if match is None:
-        return None
-    base = (match[2] or match[3]).casefold()
-    base = {"sixteen": "16", "hex": "16"}.get(base, base)
-    return Based(match[1].lstrip("0") or "0", str(_BASES.index(base)) if base in _BASES else base)
-
-
-def _range(form: str) -> Meaning | None:
-    """Read `5-6`, a date and a telephone number as text, not as a difference."""
-    dashed = re.fullmatch(r"\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|\d+/\d+/\d+", form)
-    return Text(form) if dashed else None
-
-
 _READERS: tuple[Callable[[str], Meaning | None], ...] = (
-    _phrase, _choice, _clock, _choice_with_content, _word, _based, _range, _ratio,
-)  # fmt: skip
+    special.phrase,
+    special.choice,
+    special.clock,
+    _choice_with_content,
+    special.word,
+    special.based,
+    special.dashed,
+    _ratio,
+)
 
 
 # --- lists, sets, intervals ---
@@ -434,7 +214,7 @@ def _list(form: str) -> Meaning | None:
     if len(pieces) == 1:
         return None
     if any(not piece.strip() or "..." in piece for piece in pieces):
-        return Text(_canonical(form))
+        return Text(special.canonical(form))
     items = [meaning(normal_form(piece), lists=False) for piece in pieces]
     joined = _joined(items, between)
     if joined is None and set(between) == {"or"}:
@@ -513,7 +293,7 @@ def _single(form: str) -> Meaning:
     found = found or _matrix(form) or _formula(form)
     if isinstance(found, Items) and found.brackets == "±":
         return Items("", found.items)
-    return found or _in_parentheses(form) or _with_unit(form) or Text(_canonical(form))
+    return found or _in_parentheses(form) or _with_unit(form) or Text(special.canonical(form))
 
 
 def _in_parentheses(form: str) -> Meaning | None:
@@ -695,19 +475,19 @@ def _relation(form: str) -> Meaning | None:
     if len(sides) == 1:
         return None
     if any(not side.strip() for side in sides):
-        return Text(_canonical(form))
+        return Text(special.canonical(form))
     found: Meaning | None = None
     if set(relations) <= {"=", "approx"}:
         found = _equation(sides)
     elif relations == ["in"]:
-        found = Equation(_canonical(sides[0]), meaning(sides[1]), None)
+        found = Equation(special.canonical(sides[0]), meaning(sides[1]), None)
     elif relations == ["ne"]:
         found = _unequal(*sides)
     elif set(relations) <= set(_LESS):
         found = _ascending(sides, [_LESS[r] for r in relations])
     elif set(relations) <= set(_MORE):
         found = _ascending(sides[::-1], [_MORE[r] for r in relations[::-1]])
-    return found if found is not None else Text(_canonical(form))
+    return found if found is not None else Text(special.canonical(form))
 
 
 def _side(text: str) -> Expr | None:
@@ -743,7 +523,7 @@ def _equation(sides: list[str]) -> Meaning | None:
     first, last = _side(left), _side(right)
     difference = add(first, negate(last)) if first is not None and last is not None else None
     if _is_name(left):
-        return Equation(_canonical(left), meaning(right, lists=True), difference)
+        return Equation(special.canonical(left), meaning(right, lists=True), difference)
     if first is not None and not has_variables(first):
         value = meaning(right, lists=False)
         return Equation("", value, None) if isinstance(value, Scalar) else None
@@ -756,7 +536,7 @@ def _unequal(left: str, right: str) -> Meaning | None:
         return None
     below = Items("()", (_scalar(_INFINITE[1]), value))
     above = Items("()", (value, _scalar(_INFINITE[0])))
-    return Equation(_canonical(left), Union((below, above)), None)
+    return Equation(special.canonical(left), Union((below, above)), None)
 
 
 def _ascending(sides: list[str], strict: list[bool]) -> Meaning | None:
@@ -769,7 +549,7 @@ def _ascending(sides: list[str], strict: list[bool]) -> Meaning | None:
     constant = not any(isinstance(v, Scalar) and has_variables(v.quantity.base) for v in others)
     low, high = _scalar(_INFINITE[1]), _scalar(_INFINITE[0])
     if len(names) == 1 and constant:
-        name = _canonical(sides[names[0]])
+        name = special.canonical(sides[names[0]])
         if len(sides) == 3 and names == [1]:
             brackets = ("(" if strict[0] else "[") + (")" if strict[1] else "]")
             return Equation(name, _interval(brackets, (values[0], values[2])), None)

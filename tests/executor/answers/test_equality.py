@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from executor.answers.equality import Values, same
 from executor.answers.evaluation import Evaluated
-from executor.answers.normal_form import normal_form
+from executor.answers.formulas.normal_form import normal_form
 from executor.answers.reading import read
 
 EQUAL: dict[str, list[tuple[str, str]]] = {

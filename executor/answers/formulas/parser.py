@@ -22,107 +22,47 @@ Quantities side by side are a sum: `3 hours 20 minutes`.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from executor.answers import units
-from executor.answers.normal_form import GREEK
-from executor.answers.numbers import Number, decimal, repeating
+from executor.answers.formulas import units
+from executor.answers.formulas.expressions import (
+    CIRCULAR,
+    FUNCTIONS,
+    HYPERBOLIC,
+    Call,
+    Const,
+    Expr,
+    Num,
+    PlusMinus,
+    Sym,
+    UnitOf,
+    UnreadableError,
+    add,
+    binomial,
+    divide,
+    exact_root,
+    factorial,
+    has_variables,
+    multiply,
+    negate,
+    number,
+    power,
+)
+from executor.answers.formulas.normal_form import GREEK
+from executor.answers.formulas.numbers import decimal, repeating
+from executor.answers.formulas.unit_phrases import all_counted, ends_with_unit, is_unit, units_in
 
 DEEPEST = 100
 """Most parts inside each other that are read; a pair of brackets counts as four."""
 
-LARGEST_BITS = 100_000
-"""Largest exact power or factorial in bits; larger ones stay powers."""
-
-
-class UnreadableError(Exception):
-    """The formula has a part that the grammar does not know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Num:
-    """A rational number."""
-
-    number: Number
-
-
-@dataclass(frozen=True, slots=True)
-class Sym:
-    """A variable; its name holds its subscript and its accent."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Const:
-    """A constant: `pi`, `e`, `i` or `oo`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A sum of two or more terms."""
-
-    terms: tuple[Expr, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product of two or more factors."""
-
-    factors: tuple[Expr, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Power:
-    """A power; a quotient is a product with a power of -1."""
-
-    base: Expr
-    exponent: Expr
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function of its arguments; a name outside `FUNCTIONS` is a function nobody knows."""
-
-    name: str
-    arguments: tuple[Expr, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UnitOf:
-    """A unit of measurement, by its name in `executor.answers.units`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlusMinus:
-    """A plus-minus or minus-plus sign before a term."""
-
-    sign: int
-    term: Expr
-
-
-Expr = Num | Sym | Const | Sum | Product | Power | Call | UnitOf | PlusMinus
-
-_HYPERBOLIC = ("sinh", "cosh", "tanh", "coth", "sech", "csch")
-_CIRCULAR = ("sin", "cos", "tan", "cot", "sec", "csc")
 _ALIASES = {
-    **{f"a{name}": f"arc{name}" for name in _CIRCULAR},
-    **{f"a{name}": f"arc{name}" for name in _HYPERBOLIC},
-    **{f"ar{name}": f"arc{name}" for name in _HYPERBOLIC},
+    **{f"a{name}": f"arc{name}" for name in CIRCULAR},
+    **{f"a{name}": f"arc{name}" for name in HYPERBOLIC},
+    **{f"ar{name}": f"arc{name}" for name in HYPERBOLIC},
     "cosec": "csc", "ctg": "cot", "tg": "tan", "lg": "log", "ceiling": "ceil",
 }  # fmt: skip
-FUNCTIONS = frozenset(
-    (*_CIRCULAR, *_HYPERBOLIC, *(f"arc{n}" for n in (*_CIRCULAR, *_HYPERBOLIC)))
-) | {"ln", "log", "exp", "sqrt", "abs", "floor", "ceil", "max", "min", "gcd", "lcm", "binom"}
-"""Names of the functions that have values."""
-
 _CONSTANTS = {"pi": "pi", "infty": "oo", "infinity": "oo", "inf": "oo", "oo": "oo", "e": "e"}
 _LETTERS = {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
             "ell", "hbar", "aleph"} | set(GREEK)  # fmt: skip
@@ -174,132 +114,6 @@ def parse(text: str, *, plain_units: bool = True) -> Expr:
         UnreadableError: some of it is unknown, ambiguous or nested too deeply.
     """
     return _Parser(text, _tokens(text), plain_units=plain_units).whole()
-
-
-def number(value: Fraction | int) -> Num:
-    """Return an exact number as an expression."""
-    return Num(Number(Fraction(value)))
-
-
-def add(*terms: Expr) -> Expr:
-    """Return a sum; numbers are added up."""
-    flat: list[Expr] = []
-    total: Num | None = None
-    at = 0
-    for term in terms:
-        for part in term.terms if isinstance(term, Sum) else (term,):
-            if not isinstance(part, Num):
-                flat.append(part)
-            elif total is None:
-                total, at = part, len(flat)
-            else:
-                total = number(total.number.value + part.number.value)
-    # A 0 without a unit does not vanish beside a quantity: "180° 0" is no angle.
-    if total is not None and (not flat or total.number.value or any(map(has_units, flat))):
-        flat.insert(at, total)
-    return flat[0] if len(flat) == 1 else Sum(tuple(flat))
-
-
-def multiply(*factors: Expr) -> Expr:
-    """Return a product; numbers are multiplied."""
-    flat: list[Expr] = []
-    total = Number(Fraction(1))
-    for factor in factors:
-        for part in factor.factors if isinstance(factor, Product) else (factor,):
-            if isinstance(part, Num):
-                total = total.times(part.number)
-            else:
-                flat.append(part)
-    if total != Number(Fraction(1)) or not flat:
-        flat.insert(0, Num(total))
-    return flat[0] if len(flat) == 1 else Product(tuple(flat))
-
-
-def negate(term: Expr) -> Expr:
-    """Return the negative."""
-    return multiply(number(-1), term)
-
-
-def power(base: Expr, exponent: Expr) -> Expr:
-    """Return a power; an exact one of small numbers is computed."""
-    if isinstance(base, Num) and isinstance(exponent, Num):
-        value, times = base.number.value, exponent.number.value
-        if value == 0 and times <= 0:
-            raise UnreadableError("0 has no such power")
-        bits = max(value.numerator.bit_length(), value.denominator.bit_length())
-        if times.denominator == 1 and bits * abs(times.numerator) <= LARGEST_BITS:
-            return base if times == 1 else number(value**times.numerator)
-    return Power(base, exponent)
-
-
-def divide(top: Expr, bottom: Expr) -> Expr:
-    """Return a quotient."""
-    return multiply(top, power(bottom, number(-1)))
-
-
-def factorial(argument: Expr) -> Expr:
-    """Return a factorial; a small one is computed."""
-    if isinstance(argument, Num):
-        value = argument.number.value
-        if value.denominator == 1 and 0 <= value <= 1000:
-            product = 1
-            for n in range(2, value.numerator + 1):
-                product *= n
-            return number(product)
-    return Call("factorial", (argument,))
-
-
-def has_variables(expression: Expr) -> bool:
-    """Whether an expression contains a variable or an unknown function."""
-    if isinstance(expression, Sym):
-        return True
-    if isinstance(expression, Call) and expression.name not in FUNCTIONS | {"factorial"}:
-        return True
-    return any(has_variables(part) for part in parts(expression))
-
-
-def parts(expression: Expr) -> tuple[Expr, ...]:
-    """Return the expressions directly inside an expression."""
-    match expression:
-        case Sum(terms):
-            return terms
-        case Product(factors):
-            return factors
-        case Power(base, exponent):
-            return base, exponent
-        case Call(_, arguments):
-            return arguments
-        case PlusMinus(_, term):
-            return (term,)
-        case _:
-            return ()
-
-
-def has_units(expression: Expr) -> bool:
-    """Whether an expression contains a unit of measurement."""
-    return isinstance(expression, UnitOf) or any(has_units(p) for p in parts(expression))
-
-
-def has_plus_minus(expression: Expr) -> bool:
-    """Whether an expression contains a plus-minus sign."""
-    return isinstance(expression, PlusMinus) or any(has_plus_minus(p) for p in parts(expression))
-
-
-def with_signs(expression: Expr, sign: int) -> Expr:
-    """Return the expression with all plus-minus signs read as `sign`."""
-    match expression:
-        case PlusMinus(own, term):
-            return multiply(number(own * sign), with_signs(term, sign))
-        case Sum(terms):
-            return add(*(with_signs(term, sign) for term in terms))
-        case Product(factors):
-            return multiply(*(with_signs(factor, sign) for factor in factors))
-        case Power(base, exponent):
-            return power(with_signs(base, sign), with_signs(exponent, sign))
-        case Call(name, arguments):
-            return Call(name, tuple(with_signs(a, sign) for a in arguments))
-        case _:
-            return expression
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -381,7 +195,7 @@ class _Parser:
         while True:
             if self._peek().value in ("+", "-", r"\pm", r"\mp"):
                 terms.append(self._signed_term())
-            elif self._peek().kind == "number" and _ends_with_unit(terms[-1]):
+            elif self._peek().kind == "number" and ends_with_unit(terms[-1]):
                 terms.append(self._term())
             else:
                 break
@@ -419,13 +233,13 @@ class _Parser:
                 factors.append(self._signed_factor(factors))
             elif self._take("/"):
                 bottom = self._signed_factor(factors)
-                divided = not _is_unit(bottom)
+                divided = not is_unit(bottom)
                 factors = [divide(multiply(*factors), bottom)]
                 if divided and not isinstance(factors[0], Num) and self._letter_follows(factors):
                     raise UnreadableError("a/bc may mean (a/b)c or a/(bc)")
             elif self._factor_follows():
                 if self._peek().kind == "number" and not paid:
-                    if _ends_with_unit(factors[-1]):
+                    if ends_with_unit(factors[-1]):
                         break
                     raise UnreadableError("a number follows without an operator")
                 if integer and self._is_plain_fraction():
@@ -638,7 +452,7 @@ class _Parser:
         if name == "frac":
             return divide(self._argument(), self._argument())
         if name == "binom":
-            return _binomial(self._argument(), self._argument())
+            return binomial(self._argument(), self._argument())
         if name == "sqrt":
             return self._root()
         if name in ("lfloor", "lceil"):
@@ -719,7 +533,7 @@ class _Parser:
         else:
             inner = self._argument()
         if isinstance(index, Num) and isinstance(inner, Num):
-            return _exact_root(inner, index)
+            return exact_root(inner, index)
         return power(inner, divide(number(1), index))
 
     def _call(self, name: str) -> Expr:
@@ -730,7 +544,7 @@ class _Parser:
         if self._take("^"):
             exponent = self._exponent()
             base = self._base_of_logarithm() if name == "log" and base is None else base
-        if exponent == number(-1) and name in (*_CIRCULAR, *_HYPERBOLIC):
+        if exponent == number(-1) and name in (*CIRCULAR, *HYPERBOLIC):
             name, exponent = f"arc{name}", None
         arguments = self._arguments()
         value = _function(name, arguments, base)
@@ -778,7 +592,7 @@ class _Parser:
             found = units_in(token.value.strip(), whole=True, plain=False)
             end = token.end
         elif token.kind == "letters" and before and self._plain_units:
-            short = not token.spaced or not _may_touch(token.value, "")
+            short = not token.spaced or not units.may_touch(token.value)
             if short and any(has_variables(factor) for factor in before):
                 return None
             rest = self._text[token.start :]
@@ -787,7 +601,7 @@ class _Parser:
         elif token.kind == "sign" and token.value == "(" and before and token.spaced:
             named = re.match(r"\(([A-Za-z ][A-Za-z .'-]*)\)$", self._text[token.start :])
             found = units_in(named[1], whole=True, plain=False) if named else None
-            if named and found is None and _all_counted(named[1]):
+            if named and found is None and all_counted(named[1]):
                 things = re.split("[ -]+", re.split(r"\bof\b", named[1])[0].strip())
                 found = (UnitOf(units.counted(things[-1])), 0)
             end = len(self._text)
@@ -801,147 +615,6 @@ class _Parser:
         return found[0]
 
 
-def _all_counted(words: str) -> bool:
-    """Whether words in brackets after a number only say what is counted: `9 (pairs of shoes)`."""
-    return all(units.may_be_noted(word) for word in re.split("[ .-]+", words) if word)
-
-
-_UNIT_WORD = re.compile(r"\s*(?:(?P<sign>\\unit\{(?P<named>[^{}]*)\})|(?P<word>[A-Za-z]+)\.?)")
-_UNIT_POWER = re.compile(r"\s*\^\s*(?:\{\s*(-?\d)\s*\}|(-?\d))|\s+(squared|cubed)\b")
-_UNIT_JOIN = re.compile(r"\s*(?:(?P<over>/|\bper\b|\b(?:a|an|each)\b(?=\s+[a-z]{3}))|\*)\s*")
-_TWO_WORDS = {("fl", "oz"): "fl oz", ("percentage", "points"): "percentage point",
-              ("percentage", "point"): "percentage point", ("pounds", "sterling"): "pound sterling",
-              ("square", "units"): "square unit", ("degrees", "Celsius"): "celsius",
-              ("degrees", "Fahrenheit"): "fahrenheit", ("US", "dollars"): "dollar"}  # fmt: skip
-_SQUARES = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
-
-
-def units_in(
-    text: str, *, whole: bool, plain: bool, glued: bool = False
-) -> tuple[Expr, int] | None:
-    """Read units or a counted thing at the start of a text.
-
-    Args:
-        text: words.
-        whole: whether all of the text must be units.
-        plain: whether the words stand outside `\\text`, where a counted thing is a plural.
-        glued: whether the words touch a number.
-
-    Returns:
-        The unit as an expression, and the offset at which it ends; None if there is none.
-    """
-    factors: list[Expr] = []
-    per = re.match(r"\s*per\s+", text)
-    at, sign = (per.end(), -1) if per else (0, 1)
-    while True:
-        item = _one_unit(text, at, glued=glued and not factors)
-        if item is None:
-            break
-        unit, at = item
-        factors.append(unit if sign == 1 else power(unit, number(-1)))
-        join = _UNIT_JOIN.match(text, at)
-        after = _one_unit(text, join.end(), glued=False) if join else None
-        if join is None or after is None:
-            break
-        at, sign = join.end(), -1 if join["over"] else 1
-    if not factors:
-        return None if glued or per else _counted(text, whole=whole, plain=plain)
-    qualifier = re.match(
-        r"\s+(?:in\s+total|of(?:\s+[A-Za-z]{3,})+|([a-z]+))(?![A-Za-z])", text[at:]
-    )
-    if qualifier and (qualifier[1] is None or qualifier[1] in units.QUALIFIERS):
-        at += qualifier.end()
-    if whole and text[at:].strip(" ."):
-        return None
-    return multiply(*factors), at
-
-
-def _one_unit(text: str, at: int, *, glued: bool) -> tuple[Expr, int] | None:
-    match = _UNIT_WORD.match(text, at)
-    if match is None:
-        return None
-    if match["named"]:
-        return UnitOf(match["named"]), match.end()
-    word, end = match["word"], match.end("word")
-    times = _SQUARES.get(word, 1)
-    second = _UNIT_WORD.match(text, match.end())
-    pair = _TWO_WORDS.get((word, second["word"] or "")) if second else None
-    if pair and second:
-        name: str | None = pair.removeprefix("square ")
-        times = 2 if pair.startswith("square") else 1
-        end = second.end("word")
-    elif times != 1 and second and second["word"]:
-        name, end = units.unit_name(second["word"]), second.end("word")
-    else:
-        name = units.unit_name(word)
-    if name is None:
-        return None
-    if glued and not _may_touch(word, text[end:]):
-        return None
-    if text[end : end + 1] == "." and not text[end + 1 : end + 2].isdigit():
-        end += 1
-    raised = _UNIT_POWER.match(text, end)
-    if raised:
-        worded = {"squared": 2, "cubed": 3}.get(raised[3] or "")
-        times *= worded or int(raised[1] or raised[2])
-        end = raised.end()
-    unit = UnitOf(name)
-    return (unit if times == 1 else Power(unit, number(times))), end
-
-
-def _may_touch(word: str, rest: str) -> bool:
-    if units.may_touch(word):
-        return True
-    compound = re.match(r"\s*(?:/|\*)\s*([A-Za-z]+)(?![A-Za-z])", rest)
-    return bool(compound and units.unit_name(compound[1]))
-
-
-def _counted(text: str, *, whole: bool, plain: bool) -> tuple[Expr, int] | None:
-    """Read a counted thing: `apples`, `red apples`, `boxes of chocolates`."""
-    match = re.match(r"\s*((?:[A-Za-z]+(?:[ -]+(?=[A-Za-z])|(?![A-Za-z])))+)", text)
-    if match is None:
-        return None
-    things, _, rest = match[1].strip().partition(" of ")
-    words = re.split("[ -]+", things)
-    while len(words) > 1 and words[-1] in units.QUALIFIERS:
-        words.pop()
-    if words == ["times"] and not text[match.end() :].strip(" ."):
-        return UnitOf(units.counted("times")), match.end()
-    if len(words) > 4 or not all(units.may_be_counted(word) for word in words):
-        return None
-    if rest and not all(units.may_be_counted(word) for word in rest.split()):
-        return None
-    if plain and not units.is_plural(words[-1]):
-        return None
-    if whole and text[match.end() :].strip(" ."):
-        return None
-    return UnitOf(units.counted(words[-1])), match.end()
-
-
-def _is_unit(expression: Expr) -> bool:
-    return isinstance(expression, UnitOf) or (
-        isinstance(expression, Power) and isinstance(expression.base, UnitOf)
-    )
-
-
-def _ends_with_unit(expression: Expr) -> bool:
-    """Whether a number may follow as a part of one quantity, as in `3 hours 20 minutes`."""
-    last = expression.factors[-1] if isinstance(expression, Product) else expression
-    base = last.base if isinstance(last, Power) else last
-    return isinstance(base, UnitOf) and bool(units.unit(base.name).dimension)
-
-
-def _binomial(top: Expr, bottom: Expr) -> Expr:
-    if isinstance(top, Num) and isinstance(bottom, Num):
-        n, k = top.number.value, bottom.number.value
-        if n.denominator == k.denominator == 1 and 0 <= k <= n <= 1000:
-            value = Fraction(1)
-            for i in range(k.numerator):
-                value = value * (n - i) / (i + 1)
-            return number(value)
-    return Call("binom", (top, bottom))
-
-
 def _function(name: str, arguments: tuple[Expr, ...], base: Expr | None) -> Expr:
     single = name not in ("max", "min", "gcd", "lcm", "binom", *_UNKNOWN_FUNCTIONS)
     if single and name in FUNCTIONS and len(arguments) != 1:
@@ -949,29 +622,14 @@ def _function(name: str, arguments: tuple[Expr, ...], base: Expr | None) -> Expr
     if name == "sqrt":
         inner = arguments[0]
         return (
-            _exact_root(inner, number(2))
+            exact_root(inner, number(2))
             if isinstance(inner, Num)
             else power(inner, number(Fraction(1, 2)))
         )
     if name == "exp":
         return power(Const("e"), arguments[0])
     if name == "binom" and len(arguments) == 2:
-        return _binomial(*arguments)
+        return binomial(*arguments)
     if name == "log":
         return Call("log", (arguments[0], base if base is not None else number(10)))
     return Call(name, arguments)
-
-
-def _exact_root(inner: Num, index: Num) -> Expr:
-    r"""Return \sqrt{4} as 2; another root stays a power."""
-    value, times = inner.number.value, index.number.value
-    if times == 2 and value >= 0:
-        top, bottom = _integer_root(value.numerator), _integer_root(value.denominator)
-        if top is not None and bottom is not None:
-            return number(Fraction(top, bottom))
-    return power(inner, divide(number(1), index))
-
-
-def _integer_root(value: int) -> int | None:
-    root = math.isqrt(value)
-    return root if root * root == value else None

@@ -14,8 +14,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from executor.answers.numbers import ROUNDED_PLACES
-from executor.answers.units import CURRENCY_CODES, CURRENCY_SIGNS
+from executor.answers.formulas.numbers import ROUNDED_PLACES
+from executor.answers.formulas.units import CURRENCY_CODES, CURRENCY_SIGNS
 
 _ALPHABET = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau

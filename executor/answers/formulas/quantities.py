@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from executor.answers import units
-from executor.answers.expressions import (
+from executor.answers.formulas import units
+from executor.answers.formulas.expressions import (
     Call,
     Const,
     Expr,
@@ -20,10 +20,10 @@ from executor.answers.expressions import (
     has_units,
     multiply,
     number,
-    parse,
     parts,
     power,
 )
+from executor.answers.formulas.parser import parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@ r"""The closed list of units of measurement, and the words that may follow a num
 
 A unit is a word of this list, or a counted thing (`5 apples`): a plural that is not a word of
 mathematics. Things have no dimension, and are different only from other things: 5 apples are 5, and
-not 5 pears. `executor.answers.expressions` decides where a unit may stand; its docstring has the
-rule by which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
+not 5 pears. `executor.answers.formulas.parser` decides where a unit may stand; its docstring has
+the rule by which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
 
 A per cent sign is dropped, as the benchmarks' own graders do: 50% is 50, and not 0.5.
 
