@@ -194,8 +194,9 @@ def _distinct(items: Iterable[Meaning]) -> list[Meaning]:
 
 
 def _letter(expression: Expr) -> str | None:
-    is_letter = isinstance(expression, Sym) and expression.name in "abcde"
-    return expression.name.upper() if is_letter and isinstance(expression, Sym) else None
+    """Return the choice that a small letter may name: `c` for (C)."""
+    known = isinstance(expression, Sym | Const) and expression.name in ("a", "b", "c", "d", "e")
+    return expression.name.upper() if known and isinstance(expression, Sym | Const) else None
 
 
 def _is_infinite(expression: Expr) -> bool:

@@ -11,6 +11,8 @@ and x sqrt(x) are both undefined for x < 0. Formulas must be defined at the same
 ln(x^2) is not 2 ln(x). If an imaginary unit occurs in either, principal values are taken.
 
 Numbers that need too many digits (9^9^9^9) are refused before they are computed.
+
+All of this sets mpmath's precision, which the process has one of: only one thread may compare.
 """
 
 from __future__ import annotations

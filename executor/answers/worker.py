@@ -27,9 +27,10 @@ ROOT = Path(__file__).parents[2]
 
 def equal(gold: str, target: str) -> bool:
     """Whether two answers are equal; a formula that cannot be read is equal to nothing else."""
-    # The script runs without its package on the path.
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
+    # The script runs without its package on the path; another copy may be installed, which it must
+    # not take for its own.
+    if sys.path[0] != str(ROOT):
+        sys.path.insert(0, str(ROOT))
     from executor.answers.equality import same
     from executor.answers.evaluation import Evaluated
     from executor.answers.reading import read

@@ -212,6 +212,7 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("B, D", "BD"),
         ("B and D", "BD"),
         ("(b)", "B"),
+        ("(e)", "e"),
     ],
     "vectors, lists and sets": [
         (r"\langle 2, -1 \rangle", "(2,-1)"),
