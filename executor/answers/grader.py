@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from executor.answers.extraction import LONGEST_ANSWER, find_answer, read, symbolic
+from executor.answers.equality import Values, same
+from executor.answers.extraction import find_answer
 from executor.answers.killable import KillableWorker
-
-_CLOCK = re.compile(r"\d\s*:\s*\d|\d\s*[ap]\.?m\b", re.IGNORECASE)
-_BASED = re.compile(r"\w+_\{?\d+\}?")
+from executor.answers.reading import plain_number, read
 
 
 class Grader(Protocol):
@@ -41,15 +39,22 @@ class Grader(Protocol):
 
 
 class MathGrader:
-    r"""The grader of mathematical answers: strings, exact numbers, and then math-verify.
+    r"""The grader of mathematical answers.
 
-    Plain numbers and words are compared in this process (`executor.answers.extraction`). Other
-    expressions go to one child process, which is killed at the deadline; the pair then counts as
-    not equivalent. So does a pair on which the child crashes twice. All results are cached.
+    An answer is read whole (`executor.answers.reading`), or compared as text; the number inside of
+    what cannot be read is never its value. Numbers, words, times and lists of them are compared in
+    this process. Other formulas go to one child process (`executor.answers.worker`), which is
+    killed at the deadline; the pair then counts as not equivalent. So does a pair on which the
+    child crashes twice. All results are cached.
 
-    Conventions: 50% is 50, as in the benchmarks' own graders, and not 0.5; currency signs and
-    units are dropped; a decimal of five places or more equals what rounds to it; words are
-    compared without regard to case.
+    Conventions:
+        - Numbers are exact. A decimal of five places or more, and of three significant digits or
+          more, equals what rounds to it: 1.41421 is \sqrt{2}, and 1.4142139 is not.
+        - 50% is 50, as in the benchmarks' own graders, and not 0.5. A number without a unit equals
+          the same number with a unit at its end; two numbers with units are compared as
+          quantities: 1 km is 1000 m, and 3 hours 20 minutes are neither 3 nor 3 hours.
+        - A list without brackets has no order, `(1,2)` has one. `x=5` is 5, and not `y=5`.
+        - Words are compared without regard to case; letters of formulas are not.
 
     Args:
         deadline: most seconds of one comparison, not counting the start of the child.
@@ -90,18 +95,15 @@ class MathGrader:
         """
         first, second = sorted((a, b))
         settled = _settle(first, second)
-        return self._ask(first, second, True) if settled is None else settled
+        return self._ask(first, second) if settled is None else settled
 
     def correct(self, answer: str | None, reference: str) -> bool:
-        """Whether `answer` is right; math-verify compares it in its direction for references.
+        """Whether `answer` is right: whether it is equivalent to the reference.
 
         Raises:
             WorkerError: the child process is needed and does not start.
         """
-        if answer is None:
-            return False
-        settled = _settle(reference, answer)
-        return self._ask(reference, answer, False) if settled is None else settled
+        return answer is not None and self.equivalent(answer, reference)
 
     def close(self) -> None:
         """End the child process; a later comparison starts a new one."""
@@ -118,30 +120,20 @@ class MathGrader:
     ) -> None:
         self.close()
 
-    def _ask_worker(self, gold: str, target: str, both: bool) -> bool:
-        request = {
-            "gold": symbolic(gold),
-            "target": symbolic(target),
-            "both": both,
-            "seconds": self.deadline,
-        }
+    def _ask_worker(self, first: str, second: str) -> bool:
+        request = {"gold": first, "target": second, "seconds": self.deadline}
         reply = self._worker.ask(request, self.deadline)
         return reply is not None and bool(reply["equal"])
 
 
+_EXACT = Values()
+
+
 def _settle(a: str, b: str) -> bool | None:
-    """Compare two answers by plain string work; None if it cannot decide."""
-    left, right = read(a), read(b)
-    if left.canonical == right.canonical:
+    """Compare two answers by plain string work and exact numbers; None if it cannot decide."""
+    if a == b:
         return True
-    if left.number and right.number:
-        return left.number.same_as(right.number)
-    if (left.word or left.number) and (right.word or right.number):
-        return False
-    # Ratios and times of day: as expressions 3:30 would be a division, and 5 a.m. equal 5 p.m.
-    if _CLOCK.search(a) and _CLOCK.search(b):
-        return False
-    # math-verify drops the base of 52_8: right if one answer leaves it out, wrong for 52_9.
-    if _BASED.fullmatch(left.canonical) and _BASED.fullmatch(right.canonical):
-        return False
-    return False if max(len(a), len(b)) > LONGEST_ANSWER else None
+    one, two = plain_number(a), plain_number(b)
+    if one is not None and two is not None:
+        return one.same_as(two)
+    return same(read(a), read(b), _EXACT)

@@ -1,10 +1,10 @@
-"""The child process that compares mathematical expressions with math-verify.
+"""The child process that compares formulas by their values.
 
 `executor.answers.grader.MathGrader` runs it as a script and never imports it, so the child holds
-neither the parent's modules nor its locks. Each line of stdin is a JSON request, each line of
-stdout a JSON reply; the process ends when stdin does.
+no locks of the parent. It imports the same modules that read answers there, and mpmath. Each line
+of stdin is a JSON request, each line of stdout a JSON reply; the process ends when stdin does.
 
-Request: `{"gold": str, "target": str, "both": bool, "seconds": float}`. Reply: `{"equal": bool}`.
+Request: `{"gold": str, "target": str, "seconds": float}`. Reply: `{"equal": bool}`.
 The first line it writes is `{"ready": true}`, or `{"error": str}` if it cannot work.
 """
 
@@ -16,34 +16,34 @@ import math
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import IO, Any
 
 MEMORY_BYTES = 2 << 30
 """Largest address space of the child; a tower of powers must not take all memory."""
 
+ROOT = Path(__file__).parents[2]
 
-def equal(gold: str, target: str, *, both: bool) -> bool:
-    """Whether math-verify accepts `target` for `gold`, or if `both`, in either direction.
 
-    Its own time-outs are off, since the parent has a deadline. An expression that it cannot read
-    is equal to nothing.
-    """
-    from math_verify import parse, verify
+def equal(gold: str, target: str) -> bool:
+    """Whether two answers are equal; a formula that cannot be read is equal to nothing else."""
+    # The script runs without its package on the path; another copy may be installed, which it must
+    # not take for its own.
+    if sys.path[0] != str(ROOT):
+        sys.path.insert(0, str(ROOT))
+    from executor.answers.equality import same
+    from executor.answers.evaluation import Evaluated
+    from executor.answers.reading import read
 
-    sides = [parse(f"${text}$", parsing_timeout=None) for text in (gold, target)]
-    if not all(sides):
-        return False
-    if verify(sides[0], sides[1], timeout_seconds=None):
-        return True
-    return both and bool(verify(sides[1], sides[0], timeout_seconds=None))
+    return bool(same(read(gold), read(target), Evaluated()))
 
 
 def serve(requests: IO[bytes], replies: IO[str]) -> None:
-    """Answer requests until stdin ends; an error that math-verify does not catch ends the child."""
+    """Answer requests until stdin ends; an error that is not foreseen ends the child."""
     for line in requests:
         request: dict[str, Any] = json.loads(line)
         _arm(math.ceil(request["seconds"]) + 1)
-        result = equal(request["gold"], request["target"], both=request["both"])
+        result = equal(request["gold"], request["target"])
         _arm(0)
         _send(replies, {"equal": result})
 
@@ -81,7 +81,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     _limit_memory()
     try:
-        equal("x", "x", both=False)  # imports and the first parse, before a deadline runs
+        equal("x+y", "y+x")  # imports before a deadline runs
     except ImportError as error:
         _send(replies, {"error": str(error)})
         return

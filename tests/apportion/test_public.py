@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "data" / "before_move"
 USE_CASES = ("recommend", "plan", "budget", "evaluate", "replay", "report")
 HEAVY = {
-    "fastapi", "httpx", "jinja2", "math_verify", "matplotlib", "numpy", "optuna", "pandas",
+    "fastapi", "httpx", "jinja2", "matplotlib", "mpmath", "numpy", "optuna", "pandas",
     "pyarrow", "rich", "scipy", "sklearn", "skops", "sqlalchemy", "torch", "transformers", "vllm",
 }  # fmt: skip
 

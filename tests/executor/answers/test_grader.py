@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.answers.extraction import parse_number
 from executor.answers.grader import Grader, MathGrader
 from executor.testing.grader_conformance import GraderConformance
 from tests.helpers.exact_grader import Exact
@@ -58,7 +57,7 @@ EQUAL_IN_PROCESS = [
     ("4210_5", "4210_{5}"),
     ("2pi", r"2 \pi"),
 ]
-EQUAL_BY_MATH_VERIFY = [
+EQUAL_BY_VALUE = [
     ("x=5", "5"),
     ("2k+2", "2(k+1)"),
     (r"\sqrt{12}", r"2\sqrt{3}"),
@@ -121,7 +120,7 @@ class TestMathGrader(GraderConformance):
 
     @pytest.fixture
     def equal(self) -> list[tuple[str, str]]:
-        return EQUAL_IN_PROCESS + EQUAL_BY_MATH_VERIFY
+        return EQUAL_IN_PROCESS + EQUAL_BY_VALUE
 
     @pytest.fixture
     def unequal(self) -> list[tuple[str, str]]:
@@ -156,12 +155,11 @@ def test_equal_without_the_child_process(a: str, b: str) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("a", "b"), EQUAL_BY_MATH_VERIFY)
-def test_equal_by_math_verify(grader: MathGrader, a: str, b: str) -> None:
+@pytest.mark.parametrize(("a", "b"), EQUAL_BY_VALUE)
+def test_equal_by_value_or_by_parts(grader: MathGrader, a: str, b: str) -> None:
     assert grader.equivalent(a, b)
     assert grader.equivalent(b, a)
     assert grader.correct(b, a)
-    assert grader.worker_pid is not None
 
 
 @pytest.mark.process
@@ -181,7 +179,6 @@ def test_very_long_answers_are_compared_as_strings_only() -> None:
     long = "9" * 5000
     assert fresh.equivalent(long, long + " ")
     assert not fresh.equivalent(long, "x+" + long)
-    assert parse_number(long) is None
     assert fresh.worker_pid is None
 
 
@@ -227,10 +224,9 @@ def test_any_text_is_extracted_read_and_equal_to_itself(text: str) -> None:
 
 
 @pytest.mark.process
-def test_neither_math_verify_nor_sympy_is_imported_by_the_parent() -> None:
+def test_mpmath_is_not_imported_by_the_parent() -> None:
     code = (
-        "import sys, executor.answers.grader; "
-        "print({'sympy', 'math_verify', 'torch'} & {*sys.modules})"
+        "import sys, executor.answers.grader; print({'mpmath', 'sympy', 'torch'} & {*sys.modules})"
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -243,3 +239,21 @@ def test_neither_math_verify_nor_sympy_is_imported_by_the_parent() -> None:
 def test_deadline_must_be_positive(deadline: float) -> None:
     with pytest.raises(ValueError, match="deadline"):
         MathGrader(deadline=deadline)
+
+
+@pytest.mark.process
+def test_child_reads_answers_with_the_modules_beside_it(tmp_path: Path) -> None:
+    """Another copy of the package that is installed must not be taken."""
+    other = tmp_path / "executor"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise SystemExit('the wrong copy')")
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from executor.answers.grader import MathGrader\n"
+        "with MathGrader() as grader: print(grader.equivalent('2(k+1)', '2k+2'))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path,
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert result.stdout.strip() == "True"

@@ -1,0 +1,1 @@
+"""Formulas with units: one spelling, read as a whole, with exact numbers."""

@@ -1,0 +1,117 @@
+"""What an answer can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from executor.answers.formulas.expressions import Expr
+from executor.answers.formulas.quantities import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words, or whatever cannot be read."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A set phrase: `no solution`, `undefined`, `infinitely many`, `all real numbers`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A formula with one value."""
+
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Several answers: a list without brackets, a set, a point, an interval.
+
+    Attributes:
+        brackets: opening and closing bracket, such as `()`, `(]` or `{}`; empty for a plain list.
+        items: the answers.
+    """
+
+    brackets: str
+    items: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A union of sets."""
+
+    sets: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix by rows."""
+
+    rows: tuple[tuple[Meaning, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """An equation or a membership.
+
+    Attributes:
+        name: what it gives a value to, such as `x` or `f(x)`; empty for a worked sum; None if it
+            gives no value.
+        value: the value, or the set that `name` lies in.
+        difference: left side minus right side, if both are formulas.
+    """
+
+    name: str | None
+    value: Meaning | None
+    difference: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inequality:
+    """A positive formula: `larger - smaller > 0`, or >= 0 if not strict."""
+
+    difference: Expr
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The letter of a choice, with its content if that was given: `(A) 5`."""
+
+    letters: str
+    content: Meaning | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in seconds; `known` if it is certain which half of the day is meant."""
+
+    seconds: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio, which is not cancelled: 2:4 is not 1:2."""
+
+    terms: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """Digits in a base that is written: 52_8."""
+
+    digits: str
+    base: str
+
+
+Meaning = (
+    Text | Phrase | Scalar | Items | Union | Matrix | Equation | Inequality | Choice | Clock
+    | Ratio | Based
+)  # fmt: skip

@@ -1,0 +1,148 @@
+"""Answers of a special kind as a whole: words, set phrases, choices, times of day, bases."""
+
+from __future__ import annotations
+
+import re
+
+from executor.answers.formulas.expressions import FUNCTIONS
+from executor.answers.formulas.normal_form import GREEK
+from executor.answers.formulas.parser import CALLED
+from executor.answers.meanings import Based, Choice, Clock, Meaning, Phrase, Text
+
+
+def canonical(form: str) -> str:
+    """Return a normal form without spaces that do not matter; words without regard to case."""
+    form = re.sub(r"([_^])\{(\w)\}", r"\1\2", form)
+    # "1 4/5" is not 14/5.
+    compact = re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", form)
+    return compact.casefold() if is_prose(form) else compact
+
+
+def is_prose(form: str) -> bool:
+    """Whether a normal form has words in it that are no mathematics."""
+    if "\\" in re.sub(r"\\(?:text|roman)(?![A-Za-z])", "", form):
+        return False
+    words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", form)
+    return any(w.casefold() not in _NOT_WORDS and not CALLED.fullmatch(w) for w in words)
+
+
+_NOT_WORDS = frozenset({*FUNCTIONS, *GREEK, "inf", "infinity", "asin", "acos", "atan", "mod"})
+
+
+def word(form: str) -> Meaning | None:
+    """Read letters only, in which letters are no variables: `Evelyn`, `the red one`."""
+    if not re.fullmatch(r"[^\W\d_][^\W\d_' .]*(?:[ .'-][^\W\d_' .]*)*", form):
+        return None
+    words = form.replace(".", "").casefold().split()
+    if any(CALLED.fullmatch(word) for word in words):
+        return None
+    long = any(len(word) >= 3 for word in words)
+    form = re.sub(r"^(?:an?|the) (?=\w{3})", "", form, flags=re.IGNORECASE)
+    return Text(canonical(form)) if long and _NOT_WORDS.isdisjoint(words) else None
+
+
+_PHRASES = [
+    (re.compile(pattern, re.IGNORECASE), key)
+    for pattern, key in (
+        (r"(?:there (?:is|are) )?no (?:solutions?|answers?)(?: exists?)?|none|(?:the )?empty set"
+         r"|\\emptyset|null set|nil", "none"),
+        (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
+        (r"(?:it |the limit )?(?:dne|does(?: not|n't) exist|d\.n\.e)", "no value"),
+        (r"(?:it is )?(?:undefined|not defined)", "undefined"),
+        (r"(?:there are )?(?:infinitely many|infinite)(?: (?:real )?solutions?)?", "many"),
+        (r"all real(?:s| numbers)|all real values|\\mathbb\{?R\}?|\(-\\infty ?, ?\+?\\infty ?\)"
+         r"|x ?\\in ?\\mathbb\{?R\}?|the real numbers", "reals"),
+    )
+]  # fmt: skip
+
+
+def phrase(form: str) -> Meaning | None:
+    """Read a set phrase: `no solution`."""
+    plain = re.sub(r"\\(?:text|roman)\s*\{([^{}]*)\}", r"\1", form)
+    plain = " ".join(plain.split()).rstrip(".")
+    return next((Phrase(key) for pattern, key in _PHRASES if pattern.fullmatch(plain)), None)
+
+
+_LEAD = r"(?:(?:the )?(?:correct )?(?:option|choice|answer|alternative)(?: is)?:? )"
+_LETTER = rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\))"
+CHOICE_WITH_CONTENT = re.compile(
+    rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
+    r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_]|(?:\\text\s*\{\s*)?(?:and|or)\b)(\S.*)",
+    re.DOTALL,
+)
+"""A letter, as the last but one group that matched, and its content, as the last group."""
+
+TEXT_AROUND = re.compile(r"\\(?:text|roman|bold)\s*\{\s*(\(?\s*[A-Ja-e]\s*[.:)]*)\s*\}[.:]?")
+
+
+def choice(form: str) -> Meaning | None:
+    """Read the letter of a choice, or several: `(A)`, `Option A`, `A, C`."""
+    form = TEXT_AROUND.sub(r"\1 ", form, count=1).strip()
+    single = re.fullmatch(_LETTER, form)
+    if single:
+        return Choice(next(g for g in single.groups() if g).upper(), None)
+    if re.fullmatch(_LEAD + r".*", form, re.IGNORECASE):
+        lowered = re.match(_LEAD, form, re.IGNORECASE)
+        rest = form[lowered.end() :] if lowered else form
+        inner = re.fullmatch(r"\(?([A-Ja-e])[).:]*", rest)
+        if inner:
+            return Choice(inner[1].upper(), None)
+    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&)\s*", form)
+    if len(several) > 1:
+        letters = [re.fullmatch(r"\(?([A-J])[).]*", part) for part in several]
+        if all(letters):
+            return Choice("".join(sorted(m[1] for m in letters if m)), None)
+        return None
+    if re.fullmatch(r"[A-J]{2,6}", form) and sorted(set(form)) == list(form):
+        return Choice(form, None)
+    return None
+
+
+_CLOCK = re.compile(
+    r"(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
+    r"(?:\\(?:text|roman)\s*\{\s*)?(?:([ap])\.?\s?m\.?|(noon|midnight|hours|h|o'clock))?\s*\}?",
+    re.IGNORECASE,
+)
+
+
+def clock(form: str) -> Meaning | None:
+    """Read a time of day: `8 am`, `05:30`, `noon`."""
+    if form.casefold() in ("noon", "midnight"):
+        return Clock(43200 if form.casefold() == "noon" else 0, True)
+    match = _CLOCK.fullmatch(form)
+    if match is None or (match[2] is None and match[4] is None and match[5] not in ("noon",)):
+        return None
+    hour, minute, second = (int(match[i] or 0) for i in (1, 2, 3))
+    if hour > 24 or minute > 59 or second > 59:
+        return None
+    known = bool(match[4] or match[5] in ("noon", "midnight")) or hour > 12 or hour == 0
+    half = (match[4] or "").casefold()
+    if half == "p" and hour < 12:
+        hour += 12
+    if (half == "a" or match[5] == "midnight") and hour == 12:
+        hour = 0
+    return Clock(hour * 3600 + minute * 60 + second, known)
+
+
+_BASED = re.compile(
+    r"\(?((?=[0-9A-F]*\d)[0-9A-F]+(?:\.\d+)?)\)?"
+    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?)"
+)
+_BASES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+          "eleven", "twelve")  # fmt: skip
+
+
+def based(form: str) -> Meaning | None:
+    """Read digits with their base: `52_8`, `101 base 2`."""
+    match = _BASED.fullmatch(form)
+    if match is None:
+        return None
+    base = (match[2] or match[3]).casefold()
+    base = {"sixteen": "16", "hex": "16"}.get(base, base)
+    return Based(match[1].lstrip("0") or "0", str(_BASES.index(base)) if base in _BASES else base)
+
+
+def dashed(form: str) -> Meaning | None:
+    """Read `5-6`, a date and a telephone number as text, not as a difference."""
+    dashed = re.fullmatch(r"\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|\d+/\d+/\d+", form)
+    return Text(form) if dashed else None
