@@ -14,7 +14,7 @@ from typing import Any
 from executor.errors import InputError
 from planner.toml_files import parse_toml
 from profiling.pass_rate import LEVELS
-from profiling.problems.json_text import decode
+from profiling.problems.file_bytes import decode
 
 _NUMBERS = ("queries", "count", "share")  # columns of a CSV file that say how much of a difficulty
 _SUM = 1e-6
@@ -70,16 +70,16 @@ def read_mix(path: Path) -> Workload | None:
     """
     where = f"workload {path}"
     try:
-        text = decode(path.read_bytes(), where)
+        raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{where}: {error.strerror or error}") from None
     match path.suffix.lower():
         case ".toml":
-            return _mix(parse_toml(text, where), where)
+            return _mix(parse_toml(decode(raw, where), where), where)
         case ".json":
-            return _json(text, where)
+            return _json(decode(raw, where), where)
         case ".csv":
-            return _csv(text, where)
+            return _csv(decode(raw, where), where)
     return None
 
 

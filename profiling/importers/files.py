@@ -11,7 +11,8 @@ from typing import Any
 
 from executor.errors import InputError
 from profiling.importers.fields import Fields
-from profiling.problems.json_text import decode, parse_json
+from profiling.problems.file_bytes import decode
+from profiling.problems.json_text import parse_json
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
