@@ -19,6 +19,8 @@ NEEDED = "a JSONL, JSON, CSV or Parquet file is needed"
 _MOST_BYTES = 4 << 30  # of an unpacked file; a small packed one can hold terabytes of nothing
 
 _Opener = Callable[[IO[bytes]], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
+"""Ends of the names of packed files."""
 _PACKED: dict[bytes, tuple[str, _Opener]] = {
     b"\x1f\x8b": ("gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
     b"BZh": ("bzip2", bz2.BZ2File),
@@ -82,15 +84,20 @@ def unpack(raw: bytes, where: str) -> bytes:
     return raw
 
 
-def check_kind(raw: bytes, where: str) -> None:
+def check_kind(raw: bytes, where: str, needed: str = NEEDED) -> None:
     """Refuse a file of another kind by its first bytes.
+
+    Args:
+        raw: bytes of the file, unpacked.
+        where: the file, for messages.
+        needed: what would be right, as a clause.
 
     Raises:
         InputError: it is a ZIP archive, a PDF, a web page or the like.
     """
     kind = _other_kind(raw)
     if kind is not None:
-        raise InputError(f"{where}: is {kind}; {NEEDED}")
+        raise InputError(f"{where}: is {kind}; {needed}")
 
 
 def _other_kind(raw: bytes) -> str | None:

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from executor.answers.extraction import last_boxed
 from executor.errors import InputError
 from executor.problem import Problem, content_id
 from profiling.problems.choices import field_of_choices
 from profiling.problems.records import Record, Remark, read_records, without_zeros
 from profiling.problems.repeats import without_repeats
+from profiling.problems.solutions import boxed_answer
 
 LONGEST_META = 200
 """Characters; a longer field is a worked solution or the like, and no property of the problem."""
@@ -58,36 +58,13 @@ def _without_unit(text: str) -> str | None:
     return _as_written(number.group(1) if number else text)
 
 
-def _boxed(text: str) -> str | None:
-    r"""The last `\boxed{}` of a worked solution (MATH), else what follows `\boxed`."""
-    return last_boxed(text)[0] or _boxed_without_braces(text)
-
-
-def _boxed_without_braces(text: str) -> str | None:
-    r"""`2` of `$\boxed 2$.`: up to the end of the formula, else up to the next space."""
-    found = list(_BARE_BOX.finditer(text))
-    if not found:
-        return None
-    line = text[found[-1].end() :].partition("\n")[0]
-    formula, end, _ = line.partition("$") if "$" in line else _before_bracket(line)
-    bare = formula if end else re.split(r"\s", line, maxsplit=1)[0].rstrip(".,;")
-    return bare.strip() or None
-
-
-def _before_bracket(line: str) -> tuple[str, str, str]:
-    found = re.search(r"\\[)\]]", line)
-    return (line[: found.start()], found.group(), "") if found else (line, "", "")
-
-
-_BARE_BOX = re.compile(r"\\f?boxed(?![A-Za-z])\s*(?!\s*\{)")
-
 LAYOUTS = (
     Layout(("body", "question"), "answer", _without_unit),  # ASDiv, SVAMP
     Layout(("problem",), "extracted_groundtruth", _as_written),  # AIME and AMC of arXiv 2502.06703
     Layout(("problem",), "answer", _after_hashes),  # MATH-500
     Layout(("question",), "answer", _after_hashes),  # GSM8K
     Layout(("input",), "target", _as_written),  # MAWPS
-    Layout(("problem",), "solution", _boxed),  # MATH
+    Layout(("problem",), "solution", boxed_answer),  # MATH
 )
 """Tried in this order; the first whose fields a record has is its layout."""
 
@@ -239,7 +216,7 @@ def _layout(
 
 
 def _boxed_or_hashes(text: str) -> str | None:
-    return _boxed(text) or _after_hashes(text)
+    return boxed_answer(text) or _after_hashes(text)
 
 
 def _no_problem_field(record: Record, answer_field: str | None) -> InputError:

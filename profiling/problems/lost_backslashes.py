@@ -12,43 +12,43 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-_LETTER = {"\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
-_CHARACTER = {
-    "\a": "a bell character",
-    "\b": "a backspace",
-    "\t": "a tab",
-    "\n": "a line break",
-    "\v": "a vertical tab",
-    "\f": "a form feed",
-    "\r": "a carriage return",
+_CHARACTERS = {
+    "\a": ("a", "a bell character"),
+    "\b": ("b", "a backspace"),
+    "\t": ("t", "a tab"),
+    "\n": ("n", "a line break"),
+    "\v": ("v", "a vertical tab"),
+    "\f": ("f", "a form feed"),
+    "\r": ("r", "a carriage return"),
 }
-# No text has these before a letter.
-_NEVER_MEANT = "\a\b"
-# Letters that no word has, so that a command's backslash was lost: keyed by the letter of the
-# escape, without that letter.
+"""The letter of each escape, and what messages call its character."""
 _CERTAIN = {
-    letter: frozenset(rest.split())
-    for letter, rest in {
-        "f": "rac orall lat rown box boxed rak ootnote ootnotesize ootnotemark allingdotseq",
-        "v": "ec arphi arepsilon arrho arsigma arnothing artheta dots ee ert Vert space phantom",
-        "t": "imes heta au frac binom ilde herefore anh riangle riangleq riangleleft riangleright "
-        "hinspace extbf extit extrm exttt extsf extnormal wo",
-        "n": "eq abla ot otin olimits onumber otag leq geq leqq geqq ewline ewcommand earrow "
-        "warrow atural cong subseteq supseteq leftarrow rightarrow Rightarrow obreak vdash "
-        "ormalsize Leftarrow",
-        "r": "ho ight ightarrow ightleftharpoons ightharpoonup ceil vert Vert times",
-    }.items()
+    "\f": "rac orall lat rown box boxed rak ootnote ootnotesize ootnotemark allingdotseq",
+    "\v": "ec arphi arepsilon arrho arsigma arnothing artheta dots ee ert Vert space phantom",
+    "\t": "imes heta au frac binom ilde herefore anh riangle riangleq riangleleft riangleright "
+    "hinspace extbf extit extrm exttt extsf extnormal wo",
+    "\n": "eq abla ot otin olimits onumber otag leq geq leqq geqq ewline ewcommand earrow "
+    "warrow atural cong subseteq supseteq leftarrow rightarrow Leftarrow Rightarrow obreak vdash "
+    "ormalsize",
+    "\r": "ho ight ightarrow ightleftharpoons ightharpoonup ceil vert Vert times",
 }
-# Letters that are a word or a variable as well.
+"""What is left of commands and is no word, by the character that took the rest."""
 _PERHAPS = {
-    letter: frozenset(rest.split())
-    for letter, rest in {
-        "t": "o an op ext ag iny t",
-        "n": "e u i mid eg less",
-        "r": "angle floor brace brack oot m group moustache",
-    }.items()
+    "\t": "o an op ext ag iny t",
+    "\n": "e u i mid eg less",
+    "\r": "angle floor brace brack oot m group moustache",
 }
-_FIRST = re.compile("([\a\b\t\n\v\f\r])([A-Za-z]+)")
+"""What is left of commands and is a word or a variable as well."""
+_SURE = {character: frozenset(rests.split()) for character, rests in _CERTAIN.items()}
+_RESTS = {
+    character: "|".join(f"{rests} {_PERHAPS.get(character, '')}".split())
+    for character, rests in _CERTAIN.items()
+}
+_SUSPECTS = re.compile(
+    # No text has a bell or a backspace before a letter.
+    "|".join(["[\a\b][A-Za-z]+", *(f"{c}(?:{rests})(?![A-Za-z])" for c, rests in _RESTS.items())])
+)
+_CARRIAGE_RETURN = re.compile("\r(?=[A-Za-z])")
 _MOST = 200  # of places that are looked at: each is compared with all of the text
 _BREAK = re.compile("[\t\n\r]")
 # A backslash that came through: whoever wrote this text knows how to write one.
@@ -84,41 +84,55 @@ def lost_backslash(text: str, *, answer: bool) -> LostBackslash | None:
         text: a text as it is after its escapes were read.
         answer: whether it is an answer, which seldom has several lines.
     """
-    if not _FIRST.search(text):
+    suspects = list(islice(_SUSPECTS.finditer(text), _MOST))
+    if not suspects:
         return None
     # An answer with other breaks is worked out in lines, like a question.
-    breaks = len(_BREAK.findall(text.strip())) if answer else 0
-    suspects = sum(m[2] in _of(m[1], _PERHAPS, _CERTAIN) for m in _FIRST.finditer(text))
-    single_line = answer and suspects >= breaks
-    for match in islice(_FIRST.finditer(text), _MOST):
-        character, rest = match.groups()
-        letter = _LETTER[character]
-        certain = character in _NEVER_MEANT or (
-            rest in _of(character, _CERTAIN) and not text.startswith(".", match.end())
-        )
-        if certain or (rest in _of(character, _PERHAPS) and _is_command(text, match, single_line)):
-            white = character in "\t\n\r" and not certain
-            return LostBackslash(match.start(), _CHARACTER[character], letter + rest, white)
+    single_line = answer and len(suspects) >= len(_BREAK.findall(text.strip()))
+    for match in suspects:
+        certain = _is_certain(text, match)
+        if certain or _is_command(text, match, single_line):
+            letter, name = _CHARACTERS[match[0][0]]
+            return LostBackslash(match.start(), name, letter + match[0][1:], not certain)
     return None
 
 
-def _of(character: str, *tables: dict[str, frozenset[str]]) -> frozenset[str]:
-    found = (table.get(_LETTER[character], frozenset()) for table in tables)
-    return frozenset().union(*found)
+def lost_in_response(text: str) -> LostBackslash | None:
+    """The first command in a response that certainly lost its backslash, or None.
+
+    A response with a backslash that came through was stored well: then its model wrote it so.
+    """
+    if _BACKSLASH.search(text):
+        return None
+    found = (match for match in _SUSPECTS.finditer(text) if _is_certain(text, match))
+    match = next(found, None)
+    if match is None:
+        return None
+    letter, name = _CHARACTERS[match[0][0]]
+    return LostBackslash(match.start(), name, letter + match[0][1:], False)
+
+
+def _is_certain(text: str, match: re.Match[str]) -> bool:
+    character, rest = match[0][0], match[0][1:]
+    known = rest in _SURE.get(character, ()) and not text.startswith(".", match.end())
+    return known or character in "\a\b"
 
 
 def _is_command(text: str, match: re.Match[str], single_line: bool) -> bool:
     """Whether letters that may be a word or a variable are the rest of a command here."""
-    character, rest = match.groups()
+    character, rest = match[0][0], match[0][1:]
     before, after = text[: match.start()], text[match.end() :]
+    if rest in _SURE[character]:
+        return False  # "eq." for "equation"
     if rest in ("ext", "ag"):
         return after.lstrip(" ").startswith("{")
     if re.match(r"\s*=", after):  # a variable that has a value, on a line of its own
         return False
     if single_line and (not re.match(r" [A-Za-z]{2}", after) or not before.strip()):
         return True
-    if character == "\r":  # only old Macs ended lines so, and then many of them
-        return all(m[2] in _of("\r", _PERHAPS) for m in _FIRST.finditer(text) if m[1] == "\r")
+    if character == "\r":  # only old Macs ended lines so, before other words as well
+        others = sum(m[0][0] == "\r" for m in _SUSPECTS.finditer(text))
+        return len(_CARRIAGE_RETURN.findall(text)) == others
     if _BACKSLASH.search(text):
         return False
     if re.search(r"(?<!\$)\$$", before) and "$" in after.partition("\n")[0]:

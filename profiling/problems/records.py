@@ -15,7 +15,7 @@ from executor.answers.extraction import parse_number
 from executor.errors import InputError
 from profiling.problems.file_bytes import NEEDED, PARQUET, check_kind, decode, unpack
 from profiling.problems.json_text import json_records
-from profiling.problems.lost_backslashes import lost_backslash
+from profiling.problems.lost_backslashes import LostBackslash, lost_backslash
 from profiling.problems.tables import Fits, csv_records, parquet_records
 
 Remark = Callable[[str], None]
@@ -131,8 +131,11 @@ def backslash_fault(text: str, *, answer: bool, json: bool) -> str | None:
         json: whether it was read from JSON, where `\\` is to be written for a backslash.
     """
     lost = lost_backslash(text, answer=answer)
-    if lost is None:
-        return None
+    return None if lost is None else lost_fault(text, lost, json=json)
+
+
+def lost_fault(text: str, lost: LostBackslash, *, json: bool) -> str:
+    """A message on a LaTeX command in `text` that lost its backslash."""
     shown = text[lost.start + 1 :][:_CHARACTERS_SHOWN].partition("\n")[0]
     written = "\\" * (2 if json else 1) + lost.command
     why = f"JSON reads one backslash before {lost.command} as that" if json else "an escape"
