@@ -24,11 +24,17 @@ RECORD = {
     "problem": "2+3?", "answer": 5, "completions": ["so \\boxed{5}", "so \\boxed{6}"],
     "scores": [[0.9], [0.1]],
 }  # fmt: skip
-SAMPLES = {
+SAMPLES: dict[str, Any] = {
     "problem": "2+3?", "answer": "5", "policy": "p",
     "samples": [{"text": "so \\boxed{5}"}, {"text": "so \\boxed{6}"}],
 }  # fmt: skip
-RUN = {"problem": "2+3?", "answer": "5", "policy": "p", "strategy": "majority", "n": 4}
+RUN: dict[str, Any] = {
+    "problem": "2+3?",
+    "answer": "5",
+    "policy": "p",
+    "strategy": "majority",
+    "n": 4,
+}
 
 
 def verdicts(name: str, path: Path, given: Given) -> list[list[bool | None]]:
