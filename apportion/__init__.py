@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from planner.usecases.fit import fit as fit
     from planner.usecases.fit_prm import fit_prm as fit_prm
     from planner.usecases.import_runs import import_runs as import_runs
+    from planner.usecases.known_models import Unlisted as Unlisted
     from planner.usecases.measure import measure as measure
     from planner.usecases.plan import PlanResult as PlanResult
     from planner.usecases.plan import plan as plan
@@ -108,6 +109,7 @@ __all__ = [
     "Strategy",
     "StrategyEstimate",
     "Total",
+    "Unlisted",
     "budget",
     "evaluate",
     "fit",
@@ -167,6 +169,7 @@ _HOMES = {
     "StrategyEstimate": "planner.choice.estimate",
     "Store": "executor.store.store",
     "Total": "planner.workloads.budget_report",
+    "Unlisted": "planner.usecases.known_models",
     # Strategies
     "AdaptiveMajority": "executor.strategy",
     "BeamSearch": "executor.strategy",
