@@ -151,7 +151,8 @@ def add_problems(command: Parser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="file of problems: JSONL, JSON or CSV; may be given several times",
+        help="file of problems: JSONL, JSON, CSV or Parquet, packed or not; may be given several "
+        "times",
     )
     command.add_argument(
         "--limit",

@@ -48,7 +48,8 @@ def show_summaries(console: Console, title: str, summaries: Sequence[RunSummary]
     console.print(summary_table(title, summaries))
     for s in summaries:
         if said := beyond_context(s.context_exceeded, f"{s.name}: " if len(summaries) > 1 else ""):
-            wrong = ", and each counts as wrong" if s.graded else ""
+            counted = "it counts" if s.context_exceeded == 1 else "they count"
+            wrong = f", and {counted} as wrong" if s.graded else ""
             console.print(f"{said}{wrong}", highlight=False, markup=False)
 
 

@@ -64,7 +64,7 @@ def test_a_question_that_fills_the_context_is_counted_and_said(
     assert (long["answer"], long["correct"]) == (None, False)
     page = io.StringIO()
     show(Console(file=page, width=200), found)
-    said = "1 question fills the policy's context: nothing was drawn, and each counts as wrong"
+    said = "1 question fills the policy's context: nothing was drawn, and it counts as wrong"
     assert said in page.getvalue()
 
 
