@@ -123,6 +123,8 @@ def decode(raw: bytes, where: str) -> str:
         InputError: it is no such text; the message names the line.
     """
     encoding = next((name for mark, name in _UTF.items() if raw.startswith(mark)), "utf-8-sig")
+    if encoding == "utf-8-sig" and b"\x00" in raw[:4]:
+        raise InputError(f"{where}: UTF-16 without its byte order mark; save the file as UTF-8")
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:

@@ -224,6 +224,12 @@ def _no_problem_field(record: Record, answer_field: str | None) -> InputError:
     empty = [key for key in record.fields for y in LAYOUTS if key.lower() == y.text[-1]]
     if empty:
         return InputError(f"{record.where}: the problem's text is empty (field {empty[0]!r})")
+    for key, value in record.fields.items():
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            return InputError(
+                f"{record.where}: no problem field, but a list of {len(value):,} objects in "
+                f"{key!r}; if these are the problems, save that list as the file"
+            )
     texts = [k for k, v in record.fields.items() if isinstance(v, str) and k != answer_field]
     hint = max(texts, key=lambda key: len(record.fields[key]), default=None)
     return InputError(

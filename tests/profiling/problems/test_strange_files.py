@@ -274,6 +274,9 @@ REFUSED: list[tuple[str, bytes, Sequence[str]]] = [
     ("p.parquet", to_parquet({"problem": "p", "answer": "5"})[:-20], ["no whole Parquet file"]),
     ("p.jsonl", b"\xff\xfe\x00", ["FILE: not UTF-16"]),
     ("p.jsonl", '{"problem": "é"}'.encode("latin-1"), ["FILE, line 1: not UTF-8"]),
+    ("p.jsonl", TWO.decode().encode("utf-16-le"), ["FILE: UTF-16 without its byte order mark"]),
+    ("p.json", b'{"version": 1, "data": [' + ONE + b"]}",
+     ["line 1: no problem field, but a list of 1 objects in 'data'", "save that list"]),
     ("p.tar", b"p.jsonl".ljust(257, b"\x00") + b"ustar", ["FILE: is a tar archive"]),
     # CSV with a slip
     ("p.csv", b"frage;antwort\na, b;5\n", ["semicolons seem to separate the header"]),
