@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from planner.usecases.fit_prm import fit_prm as fit_prm
     from planner.usecases.import_runs import ImportedRuns as ImportedRuns
     from planner.usecases.import_runs import import_runs as import_runs
+    from planner.usecases.known_models import Unlisted as Unlisted
     from planner.usecases.measure import Measurement as Measurement
     from planner.usecases.measure import measure as measure
     from planner.usecases.plan import PlanResult as PlanResult
@@ -130,6 +131,7 @@ __all__ = [
     "StrategyEstimate",
     "Total",
     "TrainedPrm",
+    "Unlisted",
     "WrittenReport",
     "budget",
     "evaluate",
@@ -202,6 +204,7 @@ _HOMES = {
     "StrategyEstimate": "planner.choice.estimate",
     "Store": "executor.store.store",
     "Total": "planner.workloads.budget_report",
+    "Unlisted": "planner.usecases.known_models",
     # Strategies
     "AdaptiveMajority": "executor.strategy",
     "BeamSearch": "executor.strategy",

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from executor.errors import InputError
+from executor.errors import InputError, did_you_mean
 from executor.models.bundled import CONVERTED, bundled, models_folder
 from executor.models.checkpoint import Checkpoint, is_on_hub, is_scorer, name_of
 from executor.servers.address import Address, read_address
@@ -45,11 +45,13 @@ def resolve(name: str, role: str) -> Checkpoint:
         return Checkpoint(name_of(folder.resolve()), str(folder.resolve()))
     if _HUB_ID.fullmatch(name) and is_on_hub(name):
         return Checkpoint(name, name)
-    known = ", ".join([*(CONVERTED if role == "policy" else ()), *bundled(role)])
+    names = [*(CONVERTED if role == "policy" else ()), *bundled(role)]
+    known = ", ".join(names)
     made = "" if role == "policy" else " made by apportion fit-prm or of another known PRM"
     raise InputError(
         f"{role} {name}: no such model; give {f'one of {known}, ' if known else ''}"
         f"a checkpoint folder{made}, or a hub id that can be reached from here"
+        f"{did_you_mean(name, names)}"
     )
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from planner.runtime.settings import SessionSettings
     from planner.service.answering.answerer import Query, QueryResult
     from planner.service.answering.planned import PlanAnswerer
+    from planner.usecases.known_models import Unlisted
 
 
 class Apportion:
@@ -78,6 +79,7 @@ class Apportion:
         difficulty: str = "all",
         benchmark: str | None = None,
         pricing: Pricing | None = None,
+        unlisted: Unlisted | None = None,
         **limits: Any,
     ) -> Answer:
         """What `apportion recommend` answers, from evidence alone.
@@ -87,12 +89,14 @@ class Apportion:
             difficulty: `easy`, `medium`, `hard` or `all`.
             benchmark: of published figures, where these are to answer.
             pricing: devices and prices.
+            unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
             limits: fields of `planner.choice.constraint.Constraint`.
 
         Raises:
-            InputError: no evidence, or nothing keeps to the limits.
+            InputError: a model is not known, no evidence, or nothing keeps to the limits.
         """
         from planner.costs.pricing import Pricing
+        from planner.usecases.known_models import Unlisted
         from planner.usecases.recommend import recommend
 
         return recommend(
@@ -102,6 +106,7 @@ class Apportion:
             benchmark=benchmark,
             constraint=Constraint(**limits),
             pricing=pricing or Pricing(),
+            unlisted=unlisted or Unlisted(),
             store=self.store,
         )
 

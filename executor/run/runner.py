@@ -32,6 +32,8 @@ Job = Callable[["Executor", Problem], Awaitable[Solved]]
 LONG_GRADING = 10_000
 # Key in an outcome's note: the PRM was trained on this problem, so its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
+# Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
+CONTEXT_EXCEEDED = "context_exceeded"
 
 
 class Models(Protocol):
@@ -137,10 +139,15 @@ class Executor:
         digests = {role: digest for role, digest in self.digests.items() if role != "prm"}
         return replace(self, prm=None, digests=digests)
 
-    def note(self, problem: Problem) -> dict[str, Any]:
-        """Return the note to store with an outcome: whether the PRM was trained on the problem."""
-        seen = self.prm is not None and question_id(problem.text) in self.prm.trained_on
-        return {PRM_TRAINED_ON: True} if seen else {}
+    def note(self, context: Context) -> dict[str, Any]:
+        """Return the note to store with the outcome of a context's problem.
+
+        It says if the PRM was trained on the problem, and if the question fills the context.
+        """
+        asked = question_id(context.problem.text)
+        seen = self.prm is not None and asked in self.prm.trained_on
+        full = len(context.prompt) >= self.policy.max_context
+        return ({PRM_TRAINED_ON: True} if seen else {}) | ({CONTEXT_EXCEEDED: True} if full else {})
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
         """Return a fresh context for one problem, capped by `token_limit`.
@@ -241,7 +248,9 @@ class ByStrategy:
 
     async def __call__(self, executor: Executor, problem: Problem) -> Solved:
         """Run the strategy; return the outcome and its note."""
-        return await executor.solve(problem, self.strategy), executor.note(problem)
+        context = executor.context(problem, self.strategy.n)
+        outcome = await executor.solve(problem, self.strategy, context=context)
+        return outcome, executor.note(context)
 
 
 async def run_problems(

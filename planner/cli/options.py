@@ -73,6 +73,19 @@ def whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
+def size(text: str) -> int:
+    """Parse a number of parameters (7B, 135M, 7e9), as a type of argparse."""
+    units = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+    try:
+        unit = units.get(text[-1:].lower())
+        parameters = float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        parameters = 0.0
+    if not 1 <= parameters < 1e16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of parameters, such as 7B or 135M")
+    return round(parameters)
+
+
 def runnable(name: str) -> str:
     """The hub id of a catalog name, as a type of argparse; any other name as it is."""
     from planner.catalog import load_catalog
@@ -138,7 +151,8 @@ def add_problems(command: Parser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="file of problems: JSONL, JSON or CSV; may be given several times",
+        help="file of problems: JSONL, JSON, CSV or Parquet, packed or not; may be given several "
+        "times",
     )
     command.add_argument(
         "--limit",
@@ -284,6 +298,18 @@ def add_published(command: Parser) -> None:
         type=Path,
         metavar="FILE",
         help="TOML file with your own policies and PRMs, laid out as data/catalog.toml",
+    )
+    command.add_argument(
+        "--parameters",
+        type=size,
+        metavar="SIZE",
+        help="number of parameters of a policy that no catalog lists: 7B, 135M, 7e9",
+    )
+    command.add_argument("--prm-parameters", type=size, metavar="SIZE", help="the same of the PRM")
+    command.add_argument(
+        "--allow-unknown",
+        action="store_true",
+        help="answer for a name that nobody knows, as for a model of unknown size",
     )
 
 

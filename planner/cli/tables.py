@@ -35,6 +35,24 @@ def summary_table(title: str, summaries: Sequence[RunSummary]) -> Table:
     return table(title, columns, rows)
 
 
+def beyond_context(problems: int, of: str = "") -> str:
+    """A sentence on problems whose question fills the policy's context; empty if there are none."""
+    if not problems:
+        return ""
+    questions = "1 question fills" if problems == 1 else f"{problems:,} questions fill"
+    return f"{of}{questions} the policy's context: nothing was drawn"
+
+
+def show_summaries(console: Console, title: str, summaries: Sequence[RunSummary]) -> None:
+    """Print a table of runs, and which of their problems fill the policy's context."""
+    console.print(summary_table(title, summaries))
+    for s in summaries:
+        if said := beyond_context(s.context_exceeded, f"{s.name}: " if len(summaries) > 1 else ""):
+            counted = "it counts" if s.context_exceeded == 1 else "they count"
+            wrong = f", and {counted} as wrong" if s.graded else ""
+            console.print(f"{said}{wrong}", highlight=False, markup=False)
+
+
 def show_plan(console: Console, made: Sequence[Recommendation], out: Path) -> None:
     """Print a plan: a strategy for each difficulty, notes, and the plan's file."""
     rows = [

@@ -10,6 +10,7 @@ import numpy as np
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
+from executor.run.runner import CONTEXT_EXCEEDED
 from executor.store.store import StoredOutcome
 from planner.prediction.paired_statistics import paired_interval
 from profiling.pass_rate import PassRate
@@ -29,6 +30,8 @@ class RunSummary:
         seconds: mean time from a problem's start to its answer.
         engine: the engines' own counters of this run (`EngineWork` as a record); they equal the
             ledger if no problem was finished before.
+        context_exceeded: number of problems whose question fills the policy's context. Nothing was
+            drawn for them; those with a reference answer count as wrong.
     """
 
     name: str
@@ -40,6 +43,7 @@ class RunSummary:
     ledger: Ledger
     seconds: float
     engine: Mapping[str, Any] | None = None
+    context_exceeded: int = 0
 
     @property
     def tokens_per_problem(self) -> float:
@@ -69,7 +73,8 @@ def summarise_run(
         outcomes: the finished problems.
         engine: the engines' own counters.
     """
-    found = [stored.outcome for stored in outcomes]
+    stored = list(outcomes)
+    found = [one.outcome for one in stored]
     graded = [outcome for outcome in found if outcome.correct is not None]
     right = sum(bool(outcome.correct) for outcome in graded)
     rate = PassRate(right, len(graded)) if graded else None
@@ -83,6 +88,7 @@ def summarise_run(
         ledger=sum((outcome.ledger for outcome in found), Ledger()),
         seconds=sum(outcome.seconds for outcome in found) / len(found) if found else 0.0,
         engine=engine,
+        context_exceeded=sum(bool(one.note.get(CONTEXT_EXCEEDED)) for one in stored),
     )
 
 

@@ -197,11 +197,11 @@ class _Routing:
             cut, responses = True, self._so_far.responses(scored=scored)
             self._so_far.charge(scored=scored)
         decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
-        executor, problem = self._executor, self._problem
+        executor = self._executor
         outcome = await executor.conclude(
             decision.strategy, self._context, responses, self._started
         )
-        seen = executor.note(problem)
+        seen = executor.note(self._context)
         return Routed(
             outcome, decision, self._probing, self._agreement, cut, seen, self._deciding
         )  # fmt: skip

@@ -72,7 +72,7 @@ def fit_prm(
             too few or all alike.
         EngineError: an engine was lost; the same call goes on from what is stored.
     """
-    found = read_problems(problems)
+    found = read_problems(problems, remark=reporter.say)
     target = Path(out)
     _check_target(target)
     settings = settings or SessionSettings()

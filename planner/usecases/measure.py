@@ -76,7 +76,7 @@ def measure(
         EngineError: an engine was lost; the same call goes on from what is stored.
     """
     check_prm_given(strategies, prm)
-    found = read_problems(problems)
+    found = read_problems(problems, remark=reporter.say)
     settings = settings or SessionSettings()
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)

@@ -9,6 +9,7 @@ from pathlib import Path
 from executor.errors import InputError
 from executor.problem import Problem
 from profiling.problems.files import load_problems
+from profiling.problems.records import Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class ProblemFiles:
     """Files of problems, and which of their problems count.
 
     Attributes:
-        files: JSONL, JSON or CSV files.
+        files: JSONL, JSON, CSV or Parquet files, packed with gzip, bzip2 or xz, or not.
         limits: keep the first problems of a file: no limit, one for every file, or one a file in
             their order.
         problem_field: field that holds the question; None: known by the file's layout.
@@ -40,11 +41,14 @@ class ProblemFiles:
                 "expected once, or once a file"
             )
 
-    def read(self, *, require_answers: bool = True) -> list[Problem]:
+    def read(
+        self, *, require_answers: bool = True, remark: Remark = lambda text: None
+    ) -> list[Problem]:
         """The problems of all files, in order.
 
         Args:
             require_answers: whether a problem without an answer is an error.
+            remark: receives sentences on what was read otherwise than it stands in a file.
 
         Raises:
             InputError: a file cannot be read, or a record holds no problem or no answer.
@@ -60,6 +64,7 @@ class ProblemFiles:
                 answer_field=self.answer_field,
                 limit=limit,
                 require_answers=require_answers,
+                remark=remark,
             )
         return problems
 
@@ -68,12 +73,15 @@ Problems = str | Path | ProblemFiles | Sequence[Problem]
 """What use cases take as problems: a file, several files, or the problems themselves."""
 
 
-def read_problems(problems: Problems, *, require_answers: bool = True) -> list[Problem]:
+def read_problems(
+    problems: Problems, *, require_answers: bool = True, remark: Remark = lambda text: None
+) -> list[Problem]:
     """The problems that a caller gave.
 
     Args:
         problems: a file, several files, or the problems themselves.
         require_answers: whether a problem of a file without an answer is an error.
+        remark: receives sentences on what was read otherwise than it stands in a file.
 
     Raises:
         InputError: a file cannot be read, or a record holds no problem or no answer.
@@ -81,5 +89,5 @@ def read_problems(problems: Problems, *, require_answers: bool = True) -> list[P
     if isinstance(problems, str | Path):
         problems = ProblemFiles((Path(problems),))
     if isinstance(problems, ProblemFiles):
-        return problems.read(require_answers=require_answers)
+        return problems.read(require_answers=require_answers, remark=remark)
     return list(problems)

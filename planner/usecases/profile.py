@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,20 +34,28 @@ class Profile:
         prm: name of the PRM that scored the samples; None without one.
         problems: pass rate and samples of each problem.
         rewards: how well the PRM tells right samples from wrong ones; None without one.
+        context_exceeded: ids of the problems that have no samples, because their question fills
+            the policy's context.
     """
 
     policy: str
     prm: str | None
     problems: tuple[ProblemProfile, ...]
     rewards: RewardStatistics | None
+    context_exceeded: tuple[str, ...] = ()
 
     @classmethod
     def from_problems(
-        cls, policy: str, prm: str | None, problems: list[ProblemProfile], grader: MathGrader
+        cls,
+        policy: str,
+        prm: str | None,
+        problems: list[ProblemProfile],
+        grader: MathGrader,
+        context_exceeded: Sequence[str] = (),
     ) -> Profile:
         """The profile that problems of a run make up."""
         rewards = profiler.profile_rewards(problems, grader)
-        return cls(policy, prm, tuple(problems), rewards)
+        return cls(policy, prm, tuple(problems), rewards, tuple(context_exceeded))
 
     @property
     def difficulties(self) -> dict[str, int]:
@@ -88,6 +97,7 @@ class Profile:
             "problems": [one.to_dict() for one in self.problems],
             "difficulties": self.difficulties,
             "unresolved": self.unresolved,
+            "context_exceeded": list(self.context_exceeded),
             "pass_at_k": {str(k): value for k, value in self.pass_at_k.items()},
             "rewards": None if self.rewards is None else self.rewards.to_dict(),
             "ledger": self.ledger.to_dict(),
@@ -126,7 +136,7 @@ def profile(
         InputError: a file or a model is missing or unfit, or an argument is out of range.
         EngineError: an engine was lost; the same call goes on from what is stored.
     """
-    found = read_problems(problems)
+    found = read_problems(problems, remark=reporter.say)
     settings = settings or SessionSettings()
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)
@@ -143,4 +153,5 @@ def profile(
             ),
         )  # fmt: skip
         profiles = profiler.read_profile(opened.store, spec, found)
-        return Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader)
+        beyond = profiler.beyond_context(opened.store, spec, found)
+        return Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader, beyond)

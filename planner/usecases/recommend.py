@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from executor.errors import InputError
-from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.choice.answer import Answer, explain, of_choice
 from planner.choice.candidates import candidates
@@ -22,15 +20,15 @@ from planner.choice.recommend import choose
 from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
-from planner.evidence.bundled import bundled_policies
 from planner.evidence.comparable import for_pair
-from planner.evidence.layout import KINDS, no_rows
+from planner.evidence.layout import no_rows
 from planner.notes import Note, codes
-from planner.published.answer import DEFAULT_BENCHMARK, PublishedAnswer, ask
+from planner.published.answer import PublishedAnswer, ask
 from planner.report.notes import why, word
 from planner.usecases import DEFAULT_STORE, store_lookup
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
-from planner.usecases.store_lookup import model_name, names_in_evidence, store_exists
+from planner.usecases.known_models import Unlisted
+from planner.usecases.store_lookup import model_name, names_in_evidence
 from profiling.pass_rate import ALL, LEVELS
 
 BundleReader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], EvidenceBundle]
@@ -46,6 +44,7 @@ def recommend(
     constraint: Constraint = Constraint(),
     pricing: Pricing = Pricing(),
     catalog: Path | None = None,
+    unlisted: Unlisted = Unlisted(),
     next_problems: int = PROBLEMS,
     store: str = DEFAULT_STORE,
 ) -> Answer:
@@ -61,6 +60,7 @@ def recommend(
         constraint: limits that the choice must keep to.
         pricing: devices and prices that costs are counted by.
         catalog: TOML file of models besides the project's own.
+        unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
         next_problems: number of problems of the measurement that the answer proposes.
         store: SQLAlchemy URL of the store; it need not exist.
 
@@ -68,7 +68,7 @@ def recommend(
         The choice with its alternatives, runner-up, Pareto front, evidence and notes.
 
     Raises:
-        InputError: there is no evidence, or nothing keeps to the constraint.
+        InputError: a model is not known, there is no evidence, or nothing keeps to the constraint.
 
     Example:
         >>> from apportion import Constraint, recommend
@@ -82,8 +82,9 @@ def recommend(
         model_name(prm),
         check_difficulty(difficulty),
         benchmark=benchmark,
-        catalog=load_catalog(catalog),
+        catalog=unlisted.sized(load_catalog(catalog), policy, prm),
         pricing=pricing,
+        unlisted=unlisted,
     )
     return known.choose(constraint, next_problems)[0]
 
@@ -249,6 +250,7 @@ def find_candidates(
     benchmark: str | None,
     catalog: Catalog,
     pricing: Pricing,
+    unlisted: Unlisted = Unlisted(),
     read: BundleReader | None = None,
 ) -> MeasuredCandidates | PublishedCandidates:
     """Every strategy that is known for a policy and PRM: measured, else published by others.
@@ -260,18 +262,20 @@ def find_candidates(
         benchmark: problem set that is asked about; None: whatever was measured.
         catalog: sizes of models.
         pricing: devices and prices.
+        unlisted: whether models that nobody knows are allowed.
         read: reads the evidence; None: `read_evidence_bundle`.
 
     Raises:
         InputError: nothing is known of them.
     """
     names = names_in_evidence(store_url, policy, prm, catalog)
-    if uses_published(store_url, names, benchmark, catalog.policy(policy) is not None):
+    sized = store_lookup.with_counted_sizes(store_url, policy, prm, catalog)
+    if uses_published(store_url, names, benchmark):
+        unlisted.check(store_url, policy, prm, sized)
         return published_candidates(
             store_url, policy, prm, difficulty, names, benchmark, catalog, pricing
         )
-    if names is None:
-        raise InputError(_no_evidence(store_url, policy, catalog))
+    assert names is not None
     policy, prm = names
     bundle = (read or read_evidence_bundle)(store_url, policy, prm, pricing, benchmark, catalog)
     strategies = _measured_strategies(bundle, policy, prm, difficulty)
@@ -301,21 +305,19 @@ def choose_from_bundle(
 
 
 def uses_published(
-    store_url: str, names: tuple[str, str | None] | None, benchmark: str | None, listed: bool
+    store_url: str, names: tuple[str, str | None] | None, benchmark: str | None
 ) -> bool:
     """Whether published figures answer.
 
-    They do for a benchmark that no runs are of; and for a policy without runs, if it is in the
-    catalog.
+    They do for a policy without runs, and for a benchmark that no runs are of.
 
     Args:
         store_url: SQLAlchemy URL of the store.
         names: policy and PRM by `names_in_evidence`.
         benchmark: problem set that is asked about, or None.
-        listed: whether the policy is in the catalog.
     """
     if benchmark is None:
-        return names is None and listed
+        return names is None
     return names is None or not store_lookup.has_runs_on(store_url, names[0], benchmark)
 
 
@@ -395,18 +397,3 @@ def unknown_costs(
 ) -> list[Note]:
     """Notes on quantities that no cost here has, but for what `notes` say is missing."""
     return unknown([one.cost for one in strategies], rates, beside=notes)
-
-
-def _no_evidence(store_url: str, policy: str, catalog: Catalog) -> str:
-    """A message for a policy that was not measured and is in no catalog: what to do about it."""
-    measured = set(bundled_policies())
-    if store_exists(store_url):
-        with Store.open(store_url, create=False) as store:
-            measured |= {spec.policy for spec in store.runs() if spec.kind in KINDS}
-    near = difflib.get_close_matches(policy, sorted(measured | set(catalog.policies)), cutoff=0.6)
-    meant = f"; did you mean {' or '.join(near)}?" if near else ""
-    return (
-        f"policy {policy}: there is no evidence on it (measured: {', '.join(sorted(measured))})"
-        f"{meant}; measure it with: apportion profile, apportion measure; "
-        f"or let what others have published answer: --benchmark {DEFAULT_BENCHMARK}"
-    )

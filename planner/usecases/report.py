@@ -12,7 +12,7 @@ from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
 from executor.strategy import from_key
-from planner.catalog import load_catalog
+from planner.catalog import Catalog, load_catalog
 from planner.choice.answer import Answer
 from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
@@ -29,6 +29,7 @@ from planner.report.formats import FORMATS, write
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
+from planner.usecases.known_models import Unlisted
 from planner.usecases.recommend import (
     check_limits_known,
     choose_from_bundle,
@@ -36,7 +37,13 @@ from planner.usecases.recommend import (
     unknown_costs,
     uses_published,
 )
-from planner.usecases.store_lookup import model_name, names_in_evidence, only_pair, store_exists
+from planner.usecases.store_lookup import (
+    model_name,
+    names_in_evidence,
+    only_pair,
+    store_exists,
+    with_counted_sizes,
+)
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.pass_rate import ALL, LEVELS
 from profiling.profiles.pool_files import load_pools, prms_in, saved_profiles
@@ -83,6 +90,7 @@ def report(
     constraint: Constraint = Constraint(),
     pricing: Pricing = Pricing(),
     catalog: Path | None = None,
+    unlisted: Unlisted = Unlisted(),
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> WrittenReport:
@@ -98,6 +106,7 @@ def report(
         constraint: limits that the recommendations must keep to.
         pricing: devices and prices of the costs.
         catalog: TOML file with models beyond the project's own.
+        unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
         store: SQLAlchemy URL of the store; it need not exist.
         reporter: receives progress.
 
@@ -115,9 +124,10 @@ def report(
         raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}; the folder {out.parent} does not exist")
+    models = unlisted.sized(load_catalog(catalog), policy, prm)
     policy, prm = _pair(policy, prm, store)
     with reporter.status("writing the report"):
-        data = _data(policy, prm, benchmark, constraint, pricing, catalog, store)
+        data = _data(policy, prm, benchmark, constraint, pricing, models, unlisted, store)
         content = compose(data)
         write(content, out, form)
     return WrittenReport(content, out, form)
@@ -155,18 +165,21 @@ def _data(
     benchmark: str | None,
     constraint: Constraint,
     pricing: Pricing,
-    models: Path | None,
+    catalog: Catalog,
+    unlisted: Unlisted,
     store_url: str,
 ) -> ReportData:
     """Return the findings to show: measured ones, or published ones if nothing was measured."""
-    catalog = load_catalog(models)
     names = names_in_evidence(store_url, policy, prm, catalog)
-    if uses_published(store_url, names, benchmark, catalog.policy(policy) is not None):
+    if uses_published(store_url, names, benchmark):
+        sized = with_counted_sizes(store_url, policy, prm, catalog)
+        unlisted.check(store_url, policy, prm, sized)
         published = published_candidates(
             store_url, policy, prm, ALL, names, benchmark, catalog, pricing
         )
         return published_data(*published.choose(constraint))
-    policy, prm = names or (policy, prm)
+    assert names is not None
+    policy, prm = names
     bundle = read_evidence_bundle(store_url, policy, prm, pricing, benchmark, catalog)
     check_limits_known(constraint, bundle.rates)
     answers = [

@@ -10,6 +10,7 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.problem import Problem
+from executor.run.runner import CONTEXT_EXCEEDED
 from executor.store.store import RunSpec, StoredOutcome
 from executor.strategy import Strategy
 from planner.evaluation.run_summary import RunSummary, summarise_run
@@ -56,6 +57,7 @@ class AnsweredRun:
                 "strategy": stored.note.get("strategy"),
                 "ledger": stored.outcome.ledger.to_dict(),
                 "seconds": stored.outcome.seconds,
+                "context_exceeded": bool(stored.note.get(CONTEXT_EXCEEDED)),
             }
             for stored in self.outcomes
         ]
@@ -123,7 +125,7 @@ def run(
     if policy is None:
         raise InputError("--strategy needs a policy; give one with --policy")
     check_prm_given(strategies, prm)
-    problem_list = read_problems(problems, require_answers=False)
+    problem_list = read_problems(problems, require_answers=False, remark=reporter.say)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         if plan is not None:
             return Answers((_run_plan(opened, plan, problem_list, policy, prm),))

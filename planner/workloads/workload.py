@@ -14,7 +14,7 @@ from typing import Any
 from executor.errors import InputError
 from planner.toml_files import parse_toml
 from profiling.pass_rate import LEVELS
-from profiling.problems.json_text import decode
+from profiling.problems.file_bytes import decode
 
 _NUMBERS = (
     "queries",
@@ -74,16 +74,16 @@ def read_mix(path: Path) -> Workload | None:
     """
     source = f"workload {path}"
     try:
-        text = decode(path.read_bytes(), source)
+        raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{source}: {error.strerror or error}") from None
     match path.suffix.lower():
         case ".toml":
-            return _mix(parse_toml(text, source), source)
+            return _mix(parse_toml(decode(raw, source), source), source)
         case ".json":
-            return _json(text, source)
+            return _json(decode(raw, source), source)
         case ".csv":
-            return _csv(text, source)
+            return _csv(decode(raw, source), source)
     return None
 
 

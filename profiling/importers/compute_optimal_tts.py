@@ -167,7 +167,7 @@ def _model(config: Fields, name: str) -> str:
 
 def _readings(record: Fields, of: _Settings) -> Iterator[Reading]:
     """One of a record of samples; of a beam search of several paths, one a vote."""
-    problem = problem_of(record.text("question"), final_answer(_solution(record)), of.benchmark)
+    problem = problem_of(record.latex("question"), final_answer(_solution(record)), of.benchmark)
     result = record.inner("result")
     label = result.truth(_MAJORITY)
     outputs = record.objects("output")
@@ -254,7 +254,7 @@ def _subtrees(readings: Sequence[Reading], width: int) -> Iterator[Reading]:
 
 def _solution(record: Fields) -> str:
     value = record.values.get("groundtruth")
-    return str(value) if isinstance(value, int | float) else record.text("groundtruth")
+    return str(value) if isinstance(value, int | float) else record.latex("groundtruth")
 
 
 def _sample(output: Fields, of: _Settings) -> SampleRecord:
@@ -267,7 +267,7 @@ def _sample(output: Fields, of: _Settings) -> SampleRecord:
     whole = of.method != "beam_search"
     cut = whole and of.max_tokens is not None and (tokens or 0) >= of.max_tokens
     return sample_of(
-        _STEP_TAG.sub("\n\n", output.text("text")).strip(),
+        _STEP_TAG.sub("\n\n", output.response("text")).strip(),
         answer=None if answer in _NONE else answer,
         tokens=tokens,
         logprob=_logprob(output, lengths),

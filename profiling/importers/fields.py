@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from executor.errors import InputError
+from profiling.problems.lost_backslashes import lost_in_response
+from profiling.problems.records import Record, backslash_fault, bad_character, lost_fault
+
+MOST = 10**12
+"""Largest number of tokens or generations; a larger one is a slip, and no database holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +50,41 @@ class Fields:
         value = self.values.get(name)
         if not isinstance(value, str) or not value.strip():
             self.fail(name, "text")
+        self._check(name, bad_character(value))
+        return value
+
+    def latex(self, name: str) -> str:
+        """A field that must hold text, whose LaTeX commands must have their backslashes."""
+        text = self.text(name)
+        self._check(name, backslash_fault(text, answer=False, json=True))
+        return text
+
+    def response(self, name: str) -> str:
+        """A response of a model as text; empty if there is none in the field."""
+        value = self.values.get(name)
+        if not isinstance(value, str):
+            self.fail(name, "text")
+        self._check(name, bad_character(value))
+        lost = lost_in_response(value)
+        self._check(name, None if lost is None else lost_fault(value, lost, json=True))
         return value
 
     def answer(self, name: str) -> str | None:
-        """An answer: text or a number; None where there is none."""
+        """An answer: text, a number, a truth value or a list of these; None if there is none."""
         value = self.values.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(int(value)) if value == int(value) else str(value)
-        if value is not None and not isinstance(value, str):
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                self.fail(name, "a finite number; write a larger one as text")
+            value = Decimal(repr(value))
+        if value is None or value in ("", []):
+            return None
+        if not isinstance(value, (str, int, Decimal, list)):
             self.fail(name, "an answer, as text")
-        return value.strip() or None if value else None
+        return Record(self.where, {name: value}).answer(name)[0].strip() or None
+
+    def _check(self, name: str, fault: str | None) -> None:
+        if fault is not None:
+            raise InputError(f"{self.where}: {name!r} {fault}")
 
     def truth(self, name: str) -> bool | None:
         """True or false, also as 1 or 0; None where there is nothing."""
@@ -66,21 +99,21 @@ class Fields:
         Programs that did not count wrote 0 or -1: no run that gave an answer cost nothing.
         """
         value = self.values.get(name)
-        if value is not None and not _is_whole(value):
-            self.fail(name, "a whole number")
+        if value is not None and not (_is_whole(value) and -1 <= value <= MOST):
+            self.fail(name, "a whole number of at least 0, or -1 if it is not known")
         return value if value is not None and value >= least else None
 
     def counts(self, name: str) -> tuple[int, ...]:
         """Several of them; empty where not all are known."""
         value = self.values.get(name)
-        if not isinstance(value, list) or not all(_is_whole(v) and v > 0 for v in value):
+        if not isinstance(value, list) or not all(_is_whole(v) and 0 < v <= MOST for v in value):
             return ()
         return tuple(value)
 
     def number(self, name: str) -> float | None:
         """A number; None where there is none."""
         value = self.values.get(name)
-        if value is not None and not _is_number(value):
+        if value is not None and not (_is_number(value) and abs(value) <= sys.float_info.max):
             self.fail(name, "a number")
         return None if value is None else float(value)
 

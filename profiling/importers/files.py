@@ -11,8 +11,17 @@ from typing import Any
 
 from executor.errors import InputError
 from profiling.importers.fields import Fields
-from profiling.problems.json_text import decode, parse_json
+from profiling.problems.file_bytes import (
+    PACKED_SUFFIXES,
+    PARQUET,
+    check_kind,
+    decode,
+    unpack,
+)
+from profiling.problems.json_text import json_records, parse_json
+from profiling.problems.tables import parquet_records
 
+NEEDED = "a JSONL or Parquet file, a folder of them or a tar archive is needed"
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -22,8 +31,8 @@ class File:
 
     Attributes:
         where: how messages call it.
-        path: where it lies; absolute, or inside its archive.
-        content: its bytes.
+        path: where it lies; absolute, or inside its archive; without the suffix of a packed file.
+        content: its bytes, unpacked.
     """
 
     where: str
@@ -31,18 +40,20 @@ class File:
     content: bytes
 
     def records(self) -> Iterator[Fields]:
-        """Its JSON objects, one a line.
+        """Its records: the JSON objects of JSONL or of a list, or the rows of a Parquet file.
 
         Raises:
-            InputError: a line is no JSON object, or there is none.
+            InputError: one is no JSON object, or there is none.
         """
+        if self.content.startswith(PARQUET):
+            for where, row in parquet_records(self.content, self.where):
+                yield Fields.of(_without_nulls(row), where)
+            return
+        check_kind(self.content, self.where, NEEDED)
         empty = True
-        # Not splitlines: U+2028 and its like may stand inside a JSON string.
-        for number, line in enumerate(decode(self.content, self.where).split("\n"), start=1):
-            if line.strip():
-                empty = False
-                where = f"{self.where}, line {number}"
-                yield Fields.of(parse_json(line, self.where, number), where)
+        for where, value in json_records(decode(self.content, self.where), self.where):
+            empty = False
+            yield Fields.of(value, where)
         if empty:
             raise InputError(f"{self.where}: is empty; one JSON object a line is needed")
 
@@ -64,7 +75,7 @@ def read_files(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[
     try:
         if path.is_dir():
             for found in sorted(p for p in path.rglob("*") if p.is_file()):
-                if wanted(PurePosixPath(found)):
+                if wanted(_unpacked(PurePosixPath(found))):
                     yield _file(found)
         elif path.name.endswith(_ARCHIVES):
             yield from _members(path, wanted)
@@ -79,13 +90,29 @@ def read_files(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[
 
 
 def _file(path: Path) -> File:
-    return File(str(path), PurePosixPath(path.absolute()), path.read_bytes())
+    where = str(path)
+    return File(where, _unpacked(PurePosixPath(path.absolute())), unpack(path.read_bytes(), where))
+
+
+def _unpacked(path: PurePosixPath) -> PurePosixPath:
+    """The name that a packed file has when it is unpacked."""
+    return path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path
+
+
+def _without_nulls(value: Any) -> Any:
+    """A value of Parquet, where each object has the fields of all, as JSON would have it."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_nulls(one) for one in value]
+    return value
 
 
 def _members(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[File]:
     with tarfile.open(path) as archive:
         members = [(PurePosixPath(m.name), m) for m in archive.getmembers() if m.isfile()]
         for name, member in sorted(members, key=lambda at: at[0]):
-            if wanted(name):
+            if wanted(_unpacked(name)):
                 stream: Any = archive.extractfile(member)
-                yield File(f"{path}: {name}", name, stream.read())
+                where = f"{path}: {name}"
+                yield File(where, _unpacked(name), unpack(stream.read(), where))

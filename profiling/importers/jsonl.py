@@ -25,7 +25,7 @@ from executor.errors import InputError
 from executor.ledger import COLUMNS, Ledger
 from executor.outcome import SampleRecord
 from executor.strategy import STRATEGIES, Strategy, from_dict
-from profiling.importers.fields import Fields
+from profiling.importers.fields import MOST, Fields
 from profiling.importers.files import read_files
 from profiling.importers.readings import Given, Reading, problem_of, sample_of, unknown_of
 
@@ -39,7 +39,7 @@ _RUN = (*_COMMON, "strategy", *_OPTIONS, "given", "text", "correct", *_COUNTS)
 
 
 def read(path: Path, given: Given) -> list[Reading]:
-    """All records at `path`; of a folder or an archive, of every `.jsonl` in it.
+    """All records at `path`; of a folder or an archive, of every `.jsonl` and `.parquet` in it.
 
     Raises:
         InputError: there is none, or one is broken.
@@ -47,14 +47,14 @@ def read(path: Path, given: Given) -> list[Reading]:
     for name in ("strategy", "width"):
         if getattr(given, name) is not None:
             raise InputError(f'--{name}: a jsonl record says so itself, as "{name}"')
-    found = [
-        _reading(record)
-        for file in read_files(path, lambda at: PurePosixPath(at).suffix == ".jsonl")
-        for record in file.records()
-    ]
+    found = [_reading(record) for file in read_files(path, _wanted) for record in file.records()]
     if not found:
         raise InputError(f"{path}: holds no .jsonl file")
     return found
+
+
+def _wanted(path: PurePosixPath) -> bool:
+    return path.suffix in (".jsonl", ".parquet")
 
 
 def _reading(record: Fields) -> Reading:
@@ -62,7 +62,7 @@ def _reading(record: Fields) -> Reading:
         raise InputError(f"{record.where}: needs either 'samples' or 'strategy'")
     prm = record.text("prm") if record.has("prm") else ""
     benchmark = record.text("benchmark") if record.has("benchmark") else ""
-    problem = problem_of(record.text("problem"), record.answer("answer"), benchmark)
+    problem = problem_of(record.latex("problem"), record.answer("answer"), benchmark)
     policy = record.text("policy") if record.has("policy") else ""
     if record.has("samples"):
         record.only((*_COMMON, "samples"))
@@ -100,7 +100,7 @@ def _sample(one: Fields, reference: str | None) -> SampleRecord:
 
 def _response(one: Fields, answer: str, correct: bool | None) -> SampleRecord:
     return sample_of(
-        one.text("text") if one.has("text") else "",
+        one.response("text") if one.has("text") else "",
         answer=one.answer(answer),
         correct=correct,
         tokens=one.count("tokens"),
@@ -110,8 +110,9 @@ def _response(one: Fields, answer: str, correct: bool | None) -> SampleRecord:
 
 
 def _can_grade(one: Fields, response: SampleRecord, reference: str | None) -> None:
+    empty = one.has("text") and response.answer is None and not response.text.strip()
     comparable = reference is not None and (response.text or response.answer is not None)
-    if response.correct is None and not comparable:
+    if response.correct is None and not comparable and not empty:
         one.fail("correct", "true or false, or an answer of the problem and one to compare")
 
 
@@ -120,6 +121,9 @@ def _strategy(record: Fields) -> Strategy:
     if name not in STRATEGIES:
         record.fail("strategy", f"one of {', '.join(STRATEGIES)}")
     options = {option: record.values[option] for option in _OPTIONS if record.has(option)}
+    for option, value in options.items():
+        if isinstance(value, int | float) and not abs(value) <= MOST:
+            record.fail(option, f"at most {MOST:,}")
     try:
         return from_dict({"name": name} | options)
     except InputError as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from executor.answers.extraction import LONGEST_CLAUSE, last_boxed
+from executor.answers.extraction import LONGEST_CLAUSE
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import SampleRecord
 from executor.problem import Problem, question_id
 from executor.search import State
 from executor.strategy import Strategy
+from profiling.problems.solutions import boxed_answer
 
 # Counts of the ledger that a record of another program cannot tell, or can.
 COUNTS = frozenset({"prompt", "cached", "generated", "discarded", "prm", "prm_cached"})
@@ -104,7 +105,7 @@ def final_answer(solution: str) -> str | None:
 
     None where a long solution has neither: then nobody here can tell what is right.
     """
-    boxed = last_boxed(solution)[0]
+    boxed = boxed_answer(solution)
     if boxed is not None:
         return boxed
     rest = solution.rpartition("####")[2].strip()

@@ -213,7 +213,12 @@ def _graded(sample: SampleRecord, reading: Reading, family: Family, grader: Grad
 
 
 def _verdict(sample: SampleRecord, reading: Reading, grader: Grader) -> bool | None:
-    """Whether this program's grader says a sample is right; None where it cannot."""
+    """Whether this program's grader says a sample is right; None if it cannot.
+
+    An empty response is wrong, whatever is right.
+    """
+    if sample.answer is None and not sample.text.strip() and sample.correct is None:
+        return False
     if reading.problem.answer is None or not (sample.text or sample.answer):
         return None
     answer = grader.extract(sample.text) if sample.text else sample.answer

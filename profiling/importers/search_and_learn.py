@@ -85,7 +85,7 @@ def _approach(file: File, given: Given) -> str:
 def _readings(record: Fields, file: File, approach: str, given: Given) -> Iterator[Reading]:
     answer = record.answer("answer") if record.has("answer") else None
     if answer is None and record.has("solution"):
-        answer = final_answer(record.text("solution"))
+        answer = final_answer(record.latex("solution"))
     samples = _samples(record, approach)
     folders = _FOLDERS.search(str(file.path))
     tokens = sum(s.n_tokens for s in samples) if all(s.n_tokens for s in samples) else 0
@@ -94,7 +94,7 @@ def _readings(record: Fields, file: File, approach: str, given: Given) -> Iterat
         policy=folders["policy"] if folders else "",
         prm="",
         benchmark="",
-        problem=problem_of(record.text("problem"), answer, ""),
+        problem=problem_of(record.latex("problem"), answer, ""),
         strategy=None,
         samples=samples,
         ledger=Ledger(generated=tokens),
@@ -135,7 +135,7 @@ def _samples(record: Fields, approach: str) -> tuple[SampleRecord, ...]:
     found = []
     for i, (text, tokens) in enumerate(zip(completions, lengths, strict=True)):
         one = Fields(f"{record.where}, completion {i}", {"completions": text, "scores": scores[i]})
-        if not isinstance(text, str):
-            one.fail("completions", "text")
-        found.append(sample_of(text, tokens=tokens, rewards=one.rewards("scores")))
+        found.append(
+            sample_of(one.response("completions"), tokens=tokens, rewards=one.rewards("scores"))
+        )
     return tuple(found)

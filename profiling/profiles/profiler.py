@@ -20,6 +20,7 @@ from executor.outcome import Outcome, SampleRecord, grade, scores_of
 from executor.problem import Problem, problem_uid
 from executor.run.admission import Admission
 from executor.run.runner import (
+    CONTEXT_EXCEEDED,
     PRM_TRAINED_ON,
     Executor,
     Models,
@@ -173,7 +174,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
         ledger=context.ledger,
         seconds=time.perf_counter() - started,
     )
-    return outcome, executor.note(problem)
+    return outcome, executor.note(context)
 
 
 class _Settling:
@@ -223,6 +224,22 @@ def read_profile(
             rate = PassRate(right, len(samples))
             profiles.append(ProblemProfile(stored.outcome, rate, not seen, confidence))
     return profiles
+
+
+def beyond_context(
+    store: Store, spec: RunSpec, problems: Sequence[Problem] | None = None
+) -> list[str]:
+    """Return the ids of the problems whose question fills the policy's context.
+
+    Nothing can be drawn for them, so that a profile has no samples of them.
+
+    Args:
+        store: store of the run.
+        spec: the run.
+        problems: problems to look at, with the ids that they have here; None means all.
+    """
+    found = store.outcomes(spec, problems=problems, samples=False)
+    return [one.outcome.problem.id for one in found if one.note.get(CONTEXT_EXCEEDED)]
 
 
 def profile_rewards(

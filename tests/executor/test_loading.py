@@ -48,3 +48,11 @@ def test_an_unknown_name_is_told_with_those_that_are_known(models: Path) -> None
         resolve("nobody", "policy")
     with pytest.raises(InputError, match="one of judge, a checkpoint folder made by apportion"):
         resolve("nobody", "PRM")
+
+
+def test_a_typing_error_is_told_with_the_nearest_name(models: Path) -> None:
+    with pytest.raises(InputError, match=r"did you mean writer\?$"):
+        resolve("Wirter", "policy")
+    with pytest.raises(InputError) as caught:
+        resolve("zzz", "policy")
+    assert "did you mean" not in str(caught.value)

@@ -24,6 +24,7 @@ class SimulatedSession(Session):
     """
 
     chance: float | Mapping[str, float] = 0.5
+    max_context: int = 8192
 
     def find_policy(self, name: str) -> ModelRef:
         return policy_ref(name)
@@ -42,7 +43,7 @@ class SimulatedSession(Session):
         template: PromptTemplate | None = None,
         sampling: Sampling | None = None,
     ) -> Executor:
-        served: Any = SimulatedPolicy(self.chance, 2, wrong_answers=3)
+        served: Any = SimulatedPolicy(self.chance, 2, wrong_answers=3, max_context=self.max_context)
         scorer: Any = None if prm is None else SimulatedPrm(0.95)
         self._loaded = _Loaded(served, scorer)
         return Executor(

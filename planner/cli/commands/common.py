@@ -15,6 +15,7 @@ from executor.strategy import STRATEGIES, Greedy, Sampling, Strategy, make, pars
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
+from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
 STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
@@ -40,6 +41,11 @@ def settings(arguments: Namespace) -> SessionSettings:
         cluster=cluster(arguments),
         patience=patience(arguments),
     )
+
+
+def unlisted(arguments: Namespace) -> Unlisted:
+    """What is said of models that no catalog lists, from the options for published figures."""
+    return Unlisted(arguments.parameters, arguments.prm_parameters, arguments.allow_unknown)
 
 
 def cluster(arguments: Namespace) -> ClusterOptions | None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from planner.cli.commands import common
 from planner.cli.console import Output
-from planner.cli.tables import show_plan, summary_table
+from planner.cli.tables import show_plan, show_summaries
 from planner.usecases.demo import Demo, demo
 
 
@@ -30,7 +30,7 @@ def run(arguments: Namespace, output: Output) -> None:
 def show(console: Console, found: Demo) -> None:
     """Print the plan, its results on held-out problems, and the path of the report."""
     show_plan(console, found.recommendations, found.plan_file)
-    console.print(summary_table("held-out problems, none used above", found.held_out))
+    show_summaries(console, "held-out problems, none used above", found.held_out)
     for one in found.plan_minus:
         low, high = one.interval
         unclear = "" if low > 0 or high < 0 else ": these problems do not tell them apart"

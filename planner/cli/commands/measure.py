@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from planner.cli.commands import common
 from planner.cli.console import Output
-from planner.cli.tables import summary_table
+from planner.cli.tables import show_summaries
 from planner.usecases.measure import measure
 
 
@@ -22,6 +22,4 @@ def run(arguments: Namespace, output: Output) -> None:
         settings=common.settings(arguments),
         reporter=output,
     )
-    output.result(
-        found.to_dict(), lambda console: console.print(summary_table("measured", found.runs))
-    )
+    output.result(found.to_dict(), lambda console: show_summaries(console, "measured", found.runs))

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
+from planner.cli.tables import beyond_context
 from planner.report import scorer_wording
 from planner.usecases.profile import Profile, profile
 from profiling.pass_rate import Difficulty
@@ -45,6 +46,10 @@ def show(console: Console, found: Profile) -> None:
         console.print(f"{found.prm} on these samples:", highlight=False)
         for sentence in scorer_wording.rewards(found.rewards.to_dict(), found.prm):
             console.print(f"  {sentence}", highlight=False)
+    if beyond := found.context_exceeded:
+        named = ", ".join(beyond[:_NAMED]) + (", ..." if len(beyond) > _NAMED else "")
+        said = f"{beyond_context(len(beyond))}, and no row above counts them ({named})"
+        console.print(said, highlight=False, markup=False)
     ledger = found.ledger
     console.print(
         f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "

@@ -37,6 +37,7 @@ def run(arguments: Namespace, output: Output) -> None:
         constraint=common.constraint(arguments),
         pricing=common.pricing(arguments),
         catalog=arguments.catalog,
+        unlisted=common.unlisted(arguments),
         next_problems=arguments.next_problems,
         store=arguments.store,
     )

@@ -20,6 +20,7 @@ def run(arguments: Namespace, output: Output) -> None:
         constraint=common.constraint(arguments),
         pricing=common.pricing(arguments),
         catalog=arguments.catalog,
+        unlisted=common.unlisted(arguments),
         store=arguments.store,
         reporter=output,
     )

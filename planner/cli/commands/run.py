@@ -11,7 +11,7 @@ from executor.errors import InputError
 from executor.strategy import Strategy
 from planner.cli.commands import common
 from planner.cli.console import Output, table
-from planner.cli.tables import summary_table
+from planner.cli.tables import show_summaries
 from planner.usecases.run import Answers
 from planner.usecases.run import run as answer
 
@@ -56,7 +56,7 @@ def _strategies(arguments: Namespace) -> list[Strategy]:
 
 def show(console: Console, found: Answers) -> None:
     """Print totals and, of a single run, its strategies and answers."""
-    console.print(summary_table("runs", [one.summary for one in found.runs]))
+    show_summaries(console, "runs", [one.summary for one in found.runs])
     if len(found.runs) > 1:
         return
     (only,) = found.runs

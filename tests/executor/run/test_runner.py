@@ -17,7 +17,7 @@ from executor.outcome import Outcome
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
-from executor.run.runner import Executor, run_problems
+from executor.run.runner import CONTEXT_EXCEEDED, Executor, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import (
     AdaptiveMajority,
@@ -256,6 +256,17 @@ def test_problem_uids_tell_questions_and_answers_apart() -> None:
 def test_a_problem_the_prm_was_trained_on_is_noted(grader: MathGrader) -> None:
     prm = SimulatedPrm(trained_on=[question_id(PROBLEMS[0].text)])
     executor = Executor(SimulatedPolicy(), prm, grader, Sampling())
-    assert executor.note(PROBLEMS[0])
-    assert executor.note(PROBLEMS[1]) == {}
-    assert Executor(SimulatedPolicy(), None, grader, Sampling()).note(PROBLEMS[0]) == {}
+    seen, unseen = (executor.context(problem, 1) for problem in PROBLEMS[:2])
+    assert executor.note(seen)
+    assert executor.note(unseen) == {}
+    assert Executor(SimulatedPolicy(), None, grader, Sampling()).note(seen) == {}
+
+
+@pytest.mark.parametrize(("room", "note"), [(0, {CONTEXT_EXCEEDED: True}), (1, {})])
+def test_a_question_that_fills_the_context_is_noted(
+    grader: MathGrader, room: int, note: dict[str, bool]
+) -> None:
+    policy = SimulatedPolicy()
+    policy.max_context = len(policy.prompt(PROBLEMS[0].text)) + room
+    executor = Executor(policy, None, grader, Sampling())
+    assert executor.note(executor.context(PROBLEMS[0], 1)) == note

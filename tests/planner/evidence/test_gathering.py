@@ -65,7 +65,7 @@ def run(
     spec = RunSpec(kind, executor.policy.name, prm, settings)
 
     async def solve(problem: Problem) -> tuple[Outcome, dict[str, Any]]:
-        return await executor.solve(problem, strategy), executor.note(problem)
+        return await executor.solve(problem, strategy), executor.note(executor.context(problem, 1))
 
     asyncio.run(run_problems(problems, solve, store, spec))
     return spec

@@ -127,8 +127,9 @@ def test_an_unpublished_pair_is_the_models_answer_wider_and_says_so(
 ) -> None:
     published = recommend(*ASKED)
     document = recommend(
-        "--policy", pair[0], "--prm", pair[1], "--benchmark", "MATH-500", "--budget", "256"
-    )
+        "--policy", pair[0], "--prm", pair[1], "--benchmark", "MATH-500", "--budget", "256",
+        "--allow-unknown",
+    )  # fmt: skip
     assert width(document) > width(published)
     [unpublished] = worded(document, NoteCode.NOT_PUBLISHED)
     assert all(name in unpublished for name in (*pair, "MATH-500"))
@@ -138,7 +139,9 @@ def test_an_unpublished_pair_is_the_models_answer_wider_and_says_so(
 
 
 def test_a_name_that_is_nearly_known_is_asked_after(recommend: Recommend) -> None:
-    document = recommend("--policy", "Llama-3.2-1B-instruct", "--benchmark", "MATH-500")
+    document = recommend(
+        "--policy", "Llama-3.2-1B-instruct", "--benchmark", "MATH-500", "--allow-unknown"
+    )
     [unknown] = worded(document, NoteCode.NOT_IN_CATALOG)
     assert "Llama-3.2-1B-Instruct" in unknown
 
@@ -162,7 +165,7 @@ def test_a_catalog_of_ones_own_gives_sizes_and_with_them_flops(
     recommend: Recommend, tmp_path: Path
 ) -> None:
     line = ["--policy", "mine", "--benchmark", "MATH-500"]
-    without = recommend(*line)
+    without = recommend(*line, "--allow-unknown")
     (tmp_path / "mine.toml").write_text(
         '[policies.mine]\nparameters = 3_000_000_000\nfamily = "Llama-3"\n'
     )
@@ -220,7 +223,7 @@ def test_a_policy_measured_here_has_its_size_and_is_beyond_what_is_published(
     assert not worded(document, NoteCode.PRM_FORMAT_UNKNOWN)
     [beyond] = worded(document, NoteCode.SIZE_BEYOND_FIGURES)
     assert all(part in beyond for part in ("lab-0.8m", "795,136", "494,032,768", "2.8 decades"))
-    unheard_of = recommend("--policy", "unheard-of", *ASKED[4:6])
+    unheard_of = recommend("--policy", "unheard-of", *ASKED[4:6], "--allow-unknown")
     assert width(document) > width(unheard_of)
     assert document["predicted_accuracy"] < unheard_of["predicted_accuracy"]
 
@@ -339,18 +342,81 @@ def test_an_answered_question_is_no_evidence(recommend: Recommend, tmp_path: Pat
     ("policy", "said"),
     [
         ("Llama-3.2-1B-Instrukt", "did you mean Llama-3.2-1B-Instruct"),
-        ("zzz", "--benchmark MATH-500"),
+        ("zzz", "give its size (--parameters 7B)"),
+        ("zzz-3b-it", "give its size (--parameters 3b)"),
+        ("zzz", "--allow-unknown"),
         ("lab-0.8", "did you mean lab-0.8m"),
     ],
 )
 def test_a_policy_nobody_knows_gets_near_names_and_a_way_on(
     recommend: Recommend, policy: str, said: str
 ) -> None:
+    for benchmark in ((), ("--benchmark", "MATH-500")):
+        with pytest.raises(InputError) as caught:
+            recommend("--policy", policy, *benchmark)
+        assert str(caught.value).startswith(f"policy {policy}: there is no evidence on it")
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("prm", "said"),
+    [
+        ("Skywork-PRM-7", "did you mean Skywork-PRM-7B"),
+        ("zzz", "give its size (--prm-parameters 7B)"),
+    ],
+)
+def test_a_prm_nobody_knows_gets_near_names_and_a_way_on(
+    recommend: Recommend, prm: str, said: str
+) -> None:
     with pytest.raises(InputError) as caught:
-        recommend("--policy", policy)
-    assert str(caught.value).startswith(f"policy {policy}: there is no evidence on it")
+        recommend("--policy", PAIR[0], "--prm", prm)
+    assert str(caught.value).startswith(f"PRM {prm}: there is no evidence on it")
     assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
+
+
+def test_a_given_size_is_as_good_as_a_catalog_s(recommend: Recommend) -> None:
+    unknown = recommend("--policy", "mine", "--allow-unknown")
+    found = recommend("--policy", "mine", "--parameters", "3B")
+    scored = recommend(
+        "--policy", "mine", "--parameters", "3e9", "--prm", "judge", "--prm-parameters", "7B"
+    )
+    assert unknown["cost"]["flops"] is None
+    assert not worded(found, NoteCode.NOT_IN_CATALOG)
+    assert worded(unknown, NoteCode.NOT_IN_CATALOG)
+    for document in (found, scored):
+        assert document["cost"]["flops"] is not None
+        assert width(document) < width(unknown)
+
+
+def test_a_folder_has_the_size_of_its_checkpoint(recommend: Recommend, tmp_path: Path) -> None:
+    folder = tmp_path / "my-checkpoint"
+    folder.mkdir()
+    header = json.dumps({"w": {"dtype": "F16", "shape": [1000, 2000], "data_offsets": [0, 0]}})
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    document = recommend("--policy", str(folder), "--benchmark", "MATH-500")
+    tokens, _ = figures.tokens_per_response()
+    assert document["policy"] == "my-checkpoint"
+    assert document["cost"]["flops"] == pytest.approx(
+        2 * 2e6 * tokens * document["strategy"]["n"], rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("broken", [b"", b"x", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0[]"])
+def test_a_folder_whose_size_cannot_be_counted_is_not_known(
+    recommend: Recommend, tmp_path: Path, broken: bytes
+) -> None:
+    folder = tmp_path / "my-checkpoint"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(broken)
+    with pytest.raises(InputError, match="policy my-checkpoint: there is no evidence on it"):
+        recommend("--policy", str(folder), "--benchmark", "MATH-500")
+
+
+def test_a_size_of_a_model_that_is_not_named_is_refused(recommend: Recommend) -> None:
+    with pytest.raises(InputError, match="--prm-parameters: is the size of no model"):
+        recommend("--policy", PAIR[0], "--prm-parameters", "7B")
 
 
 def test_what_is_said_of_published_figures_is_of_published_figures(recommend: Recommend) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from executor.errors import InputError
 from executor.policies.simulated import simulated_problems
+from executor.problem import Problem
+from planner.cli.commands.profile import show
 from planner.usecases.profile import profile
 from profiling.profiles.profiler import KIND
 from tests.helpers.simulated_session import SimulatedSession
 
 PROBLEMS = simulated_problems(6)
 CHANCE = {p.text: (0.97, 0.3, 0.0)[i % 3] for i, p in enumerate(PROBLEMS)}
-KEYS = {"policy", "prm", "problems", "difficulties", "unresolved", "pass_at_k", "rewards", "ledger"}
+KEYS = {
+    "policy", "prm", "problems", "difficulties", "unresolved", "pass_at_k", "rewards", "ledger",
+    "context_exceeded",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +47,23 @@ def test_its_document_is_the_command_s(session: SimulatedSession) -> None:
     assert document["rewards"] is None
     assert document["ledger"]["generated"] > 0
     assert json.loads(json.dumps(document)) == document
+
+
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_a_question_that_fills_the_context_is_counted_and_said(
+    session: SimulatedSession, all_of_them: bool
+) -> None:
+    long = Problem("long", "1 + " * 500, "1")
+    session.chance, session.max_context = {**CHANCE, long.text: 1.0}, 1000
+    problems = [long] if all_of_them else [*PROBLEMS, long]
+    found = profile(problems, policy="any", max_samples=4, session=session)
+    document = found.to_dict()
+    assert document["context_exceeded"] == ["long"]
+    assert len(document["problems"]) == len(problems) - 1
+    page = io.StringIO()
+    show(Console(file=page, width=200), found)
+    assert "1 question fills the policy's context: nothing was drawn" in page.getvalue()
+    assert "(long)" in page.getvalue()
 
 
 def test_a_second_profile_draws_nothing(session: SimulatedSession) -> None:

@@ -27,7 +27,7 @@ def test_a_bundled_policy_is_reported_with_its_own_prm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"form": "pdf"}, r"--format 'pdf': must be one of html, md, json"),
+        ({"form": "pdf"}, "--format is 'pdf'; expected one of html, md, json"),
         ({"out": Path("no-such-folder/page.html")}, "the folder no-such-folder does not exist"),
         ({"policy": None}, "--policy: must be given; the store knows none"),
     ],

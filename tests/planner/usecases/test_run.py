@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from executor.errors import InputError
 from executor.problem import Problem
 from executor.strategy import Greedy, Majority
+from planner.cli.commands.run import show
 from planner.plans.serialization import save_plan
 from planner.usecases.run import KIND, run
 from tests.helpers.simulated_session import SimulatedSession
@@ -39,7 +42,38 @@ def test_strategies_answer_questions_without_known_answers(session: SimulatedSes
     assert majority["name"] == "majority(n=4)" and majority["accuracy"] is None
     assert set(greedy["answers"][0]) == {
         "id", "answer", "correct", "difficulty", "estimate", "strategy", "ledger", "seconds",
+        "context_exceeded",
     }  # fmt: skip
+
+
+LONG = Problem("long", "simulated problem 9: " + "1 + " * 500 + "1?", "1")
+
+
+@pytest.mark.parametrize("by_plan", [True, False])
+def test_a_question_that_fills_the_context_is_counted_and_said(
+    session: SimulatedSession, by_plan: bool
+) -> None:
+    session.chance, session.max_context = {**CHANCE, LONG.text: 1.0}, 1000
+    problems = [PROBLEMS[0], LONG, PROBLEMS[1]]
+    plan, strategies = (plan_of(), []) if by_plan else (None, [Majority(4)])
+    found = run(problems, plan=plan, strategies=strategies, policy="any", session=session)
+    (one,) = found.to_dict()["runs"]
+    assert (one["problems"], one["context_exceeded"]) == (3, 1)
+    assert [answer["context_exceeded"] for answer in one["answers"]] == [False, True, False]
+    long = one["answers"][1]
+    assert (long["answer"], long["correct"]) == (None, False)
+    page = io.StringIO()
+    show(Console(file=page, width=200), found)
+    said = "1 question fills the policy's context: nothing was drawn, and it counts as wrong"
+    assert said in page.getvalue()
+
+
+def test_questions_that_fit_are_not_spoken_of(session: SimulatedSession) -> None:
+    found = run(PROBLEMS[:2], strategies=[Greedy(), Majority(4)], policy="any", session=session)
+    assert [one["context_exceeded"] for one in found.to_dict()["runs"]] == [0, 0]
+    page = io.StringIO()
+    show(Console(file=page, width=200), found)
+    assert "context" not in page.getvalue()
 
 
 @pytest.mark.parametrize("both", [True, False])

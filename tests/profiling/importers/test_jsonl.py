@@ -82,7 +82,7 @@ def test_all_files_of_a_folder_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ([1], "FILE, line 1: not a JSON object; a record needs named fields"),
+        (1, "FILE, line 1: not a JSON object; a record needs named fields"),
         ({"problem": "?"}, "FILE, line 1: needs either 'samples' or 'strategy'"),
         (RUN | {"samples": [SAMPLE]}, "FILE, line 1: needs either 'samples' or 'strategy'"),
         (RUN | {"token": 3}, "FILE, line 1: no field 'token' is known; right would be problem, "),

@@ -158,13 +158,18 @@ def test_row_number_is_no_id(tmp_path: Path) -> None:
     assert load_one(tmp_path, {"question": "Q", "answer": "1", "idx": 0}).id == content_id("Q")
 
 
-def test_identical_records_are_one_problem_and_other_answers_get_a_suffix(tmp_path: Path) -> None:
-    rows = [("same", 1), ("same", 1.0), ("other", 1), ("same", 2), (" same ", "1"), ("same", 3)]
+def test_records_of_one_question_and_equal_answers_are_one_problem(tmp_path: Path) -> None:
+    rows = [("same", 1), ("same", 1.0), ("other", 1), (" same ", "1"), ("Same", "1")]
     path = write_lines(tmp_path / "p.jsonl", *({"input": t, "target": a} for t, a in rows))
-    same = content_id("same")
-    assert [(p.id, p.answer) for p in load_problems(path)] == [
-        (same, "1"), (content_id("other"), "1"), (f"{same}-2", "2"), (f"{same}-3", "3"),
+    remarks: list[str] = []
+    problems = load_problems(path, remark=remarks.append)
+    assert [(p.id, p.answer) for p in problems] == [
+        (content_id("same"), "1"), (content_id("other"), "1")
     ]  # fmt: skip
+    assert remarks == [
+        f"{path}: 3 records repeat an earlier question with the same answer and do not count "
+        "(line 2 that of line 1)"
+    ]
 
 
 def test_limit_counts_merged_problems_and_leaves_ids_alone(tmp_path: Path) -> None:
@@ -227,7 +232,7 @@ FAULTS: list[tuple[str, bytes, Sequence[str]]] = [
     ("p.jsonl", b'{"question": " ", "answer": "1"}', ["line 1: the problem's text is empty"]),
     ("p.jsonl", b'{"question": "", "answer": "1"}', ["line 1: the problem's text is empty"]),
     ("p.jsonl", b'{"question": ["a"], "answer": ""}', ["line 1: field 'question' is of type list"]),
-    ("p.jsonl", b'{"question": "a", "answer": true}', ["line 1: field 'answer' is of type bool"]),
+    ("p.jsonl", b'{"question": true, "answer": 1}', ["line 1: field 'question' is of type bool"]),
     ("p.jsonl", b'{"question": "\\ud800", "answer": "1"}', ["line 1: field 'question' holds half"]),
     ("p.csv", b"question,answer\na,1\nb,1,2\n", ["FILE, line 3: bad CSV (3 fields"]),
     ("p.csv", b'question,answer\n"a\nb",1\n"c" d,1\n', ["FILE, line 4: bad CSV ("]),
