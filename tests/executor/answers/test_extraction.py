@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from executor.answers.extraction import last_boxed
 from executor.answers.grader import MathGrader
+from tests.executor.answers.extracted_responses import ALL
 
 EXTRACTED = [
     # boxed
@@ -70,7 +71,7 @@ EXTRACTED = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), EXTRACTED)
+@pytest.mark.parametrize(("response", "answer"), EXTRACTED + ALL)
 def test_extract(response: str, answer: str | None) -> None:
     assert MathGrader().extract(response) == answer
 
@@ -86,6 +87,63 @@ def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) ->
         assert MathGrader().equivalent(answer, answer)
         assert not MathGrader().equivalent(answer, "7")
     assert time.process_time() - start < 3
+
+
+ENDLESS = [
+    "\\boxed{",
+    "\\boxed{1}, ",
+    "x=\\boxed{1} and ",
+    "\\boxed ",
+    "\\\\",
+    "$",
+    "$1 and ",
+    "\\(",
+    "\\[\n",
+    "(",
+    " ",
+    "\n",
+    "**",
+    "#### ",
+    "The answer is ",
+    "The answer is correct. ",
+    "The answer is 1 and not ",
+    "answer to the a ",
+    "Answer:\n- 1\n",
+    "the roots are ",
+    "1 is the answer ",
+    "3 hours ",
+    "1 million ",
+    "approximately ",
+    "1:1",
+    "1/ ",
+    "1 or ",
+    "(B) ",
+    "答案是",
+    "1、",
+    "\nQuestion: ",
+    "\nHuman: 1",
+    "<think>",
+    "<think>\\boxed{1}</think>",
+]
+
+
+@pytest.mark.parametrize("start", ["", "The answer is ", "Answer:\n"])
+@pytest.mark.parametrize(
+    "length", [15_000, pytest.param(100_000, marks=pytest.mark.slow, id="slow")]
+)
+def test_time_is_linear_in_the_length_of_a_response(start: str, length: int) -> None:
+    for piece in ENDLESS:
+        response = start + piece * (length // len(piece))
+        before = time.process_time()
+        MathGrader().extract(response)
+        # Quadratic code takes seconds for the shorter length; linear code takes milliseconds.
+        assert time.process_time() - before < 1, piece
+
+
+@given(st.lists(st.sampled_from([*ENDLESS, "5", "x", ".", ", ", "\n"]), max_size=12).map("".join))
+def test_an_answer_is_never_empty_or_padded(response: str) -> None:
+    answer = MathGrader().extract(response)
+    assert answer is None or (answer and answer == answer.strip())
 
 
 PIECES = ["\\", "f", "boxed", "\\boxed{", "{", "}", "7", "x", " "]
