@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from executor.answers.tidying import tidy
+from executor.answers.vocabulary import MEASURES
 
 _BRACES = re.compile(
     r"(?P<boxed>\\(?:f?boxed|fbox)\s*\{)"
@@ -26,6 +27,9 @@ _BETWEEN = re.compile(
 )
 _BEFORE = re.compile(rf"(?:^|[^A-Za-z0-9\\_]){_VARIABLE}[\s$]*$")
 
+_UNIT = re.compile(
+    r"[\s$~]*(?:\\text\s*\{\s*)?(?P<unit>[A-Za-z]+)\b[\s.}$~]*(?:,?\s*\band\b)?[\s$]*"
+)
 _OPEN = re.compile(r"(?<!\\)\([ $]*$")
 
 LONGEST_GAP = 60
@@ -70,6 +74,8 @@ def final_boxes(text: str) -> tuple[list[str], int]:
     boxes, end = _boxes(text)
     while boxes and not _content(text, boxes[-1]):
         boxes.pop()
+    if quantity := _quantity(text, boxes[-2:]):
+        return [quantity], end
     group, names = boxes[-1:], [""]
     for box in reversed(boxes[:-1]):
         gap = text[box.end : group[0].start]
@@ -93,6 +99,18 @@ def final_boxes(text: str) -> tuple[list[str], int]:
     ):
         return [f"({', '.join(contents)})"], end
     return contents, end
+
+
+def _quantity(text: str, boxes: list[_Box]) -> str | None:
+    r"""A quantity of two units with boxed numbers: `\boxed{3}` hours, `\boxed{20}` minutes."""
+    if len(boxes) < 2:
+        return None
+    first, second = boxes
+    large = _UNIT.fullmatch(text[first.end : min(second.start, first.end + LONGEST_GAP)])
+    small = _UNIT.match(text[second.end : second.end + LONGEST_GAP])
+    if not (large and small and {large["unit"], small["unit"]} <= MEASURES):
+        return None
+    return f"{_content(text, first)} {large['unit']} {_content(text, second)} {small['unit']}"
 
 
 def _boxes(text: str) -> tuple[list[_Box], int]:

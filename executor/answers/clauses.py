@@ -22,6 +22,14 @@ _SEPARATOR = re.compile(
 )
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
 _NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_FORMULA_END = re.compile(r"(?P<closing>\\\)|\\\]|(?<!\\)\$\$?)(?:\s+[a-z]{2,}){0,3}[\s.*]*$")
+_OBJECT = re.compile(r"\b(?:of|for|in|on|by|with)\s+$")
+_NO_RESULT = re.compile(
+    r"<<|>>|\\(?:equiv|pmod|neq?|implies|Rightarrow|boxed|begin\{(?:align|cases))"
+)
+_MACROS = re.compile(
+    r"\\(?:text|textbf|textrm|mbox|mathrm|mathbf|operatorname|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+"
+)
 _TAIL = re.compile(
     r"\s*;|(?<!\d)\s+[\u2013\u2014]\s"
     r"|,?\s+(?:which|because|since|although|though|but|so(?!\s+on))\b"
@@ -38,6 +46,7 @@ _WHOLE = re.compile(
 )
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
 _SUFFIX = re.compile(r"\s*(?:です|である|だ|입니다|이다|了)+\s*$")
+_PROSE = re.compile(r"[A-Za-z]{3}")
 _WORDS = re.compile(r"(?<!\\)\b[A-Za-z]{2,}")
 _CJK_WORDS = re.compile(f"[{CJK}]")
 _FUNCTIONS = re.compile(r"(?<![A-Za-z])(?:pi|sqrt|sin|cos|tan|ln|log|exp)(?![A-Za-z])")
@@ -97,6 +106,34 @@ def last_number(text: str) -> str | None:
         if numbers:
             return tidy(numbers[-1].group())
     return None
+
+
+def last_formula(text: str) -> str | None:
+    """Return the result of the formula with which a text ends; None if it is a plain number.
+
+    At most three words, such as a unit, may follow it. The last number of `2\\sqrt{3}` would be 3.
+    """
+    text = text.rstrip()
+    end = _FORMULA_END.search(text, max(0, len(text) - LONGEST_CLAUSE))
+    if end is None:
+        return None
+    closing = end["closing"]
+    opening = {"\\)": "\\(", "\\]": "\\["}.get(closing, closing)
+    start = text.rfind(opening, max(0, end.start() - 2 * LONGEST_CLAUSE), end.start())
+    if start < 0 or (closing == "$" and text.count("$", 0, start) % 2):
+        return None
+    if end.start() - start < 5 and _OBJECT.search(text, max(0, start - 9), start):
+        return None
+    value = text[start + len(opening) : end.start()].rpartition("=")[2]
+    value = tidy(value.replace("\n", " ")).rstrip(",")
+    whole = value and all(
+        value.count(left) == value.count(right)
+        for left, right in (("{", "}"), ("\\begin", "\\end"), ("\\left", "\\right"))
+    )
+    prose = _PROSE.search(_MACROS.sub("", value))
+    if not whole or prose or _NO_RESULT.search(value) or NUMBER_IN_PROSE.fullmatch(value):
+        return None
+    return value
 
 
 def _listed(clause: str, first: Quantity) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from functools import lru_cache
 from executor.answers import turns
 from executor.answers.boxes import final_boxes, last_boxed
 from executor.answers.choices import labelled
-from executor.answers.clauses import LONGEST_CLAUSE, last_number
-from executor.answers.statements import bare, stated
+from executor.answers.clauses import LONGEST_CLAUSE, last_formula, last_number
+from executor.answers.statements import bare, stated, vague
 
 __all__ = [
     "LONGEST_ANSWER",
@@ -44,6 +44,8 @@ _NUMBER = re.compile(
     rf"|(?P<decimal>{_DECIMAL})\.?)"
 )
 _ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
+_TEXT_AND = re.compile(r"[\s,;]*\\(?:text|textrm|mbox)\s*\{\s*,?\s*(?:and|or)\s*\}\s*")
+_CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf)\s*\{([^{}]*)\}")
 _UNIT_MACRO = re.compile(r"\s*\\(?:text|textrm|mbox|mathrm)\s*\{([A-Za-z .]*)\}(?:\^\{?[23]\}?)?$")
 _UNIT_WORDS = re.compile(r"[\s~]+([A-Za-z]{2,}[A-Za-z .]*)(?:\^\{?[23]\}?)?$")
@@ -179,7 +181,8 @@ def find_answer(response: str) -> str | None:
 
     It is the first of these that exists: the last non-empty `\boxed{}`, or several that belong
     together; the answer of the last statement such as "the answer is", "answer:" or `####`; the
-    whole response, if it is nothing but a value or the letter of a choice; the last number.
+    whole response, if it is nothing but a value or the letter of a choice; the formula with which
+    it ends; its last number.
 
     A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
     has an answer, and a question that the response invents after its answer ends the response. A
@@ -206,17 +209,30 @@ def _explicit(text: str) -> str | None:
     """The answer that a text boxes or states."""
     contents, end = final_boxes(text)
     answers = contents or stated(text[:end])
-    choice = labelled(answers[0]) if len(answers) == 1 else None
-    return choice or _joined(answers)
+    if len(answers) == 1:
+        return labelled(answers[0]) or _joined(_several(answers[0]))
+    return _joined(answers)
 
 
 def _implied(part: turns.Part) -> str | None:
-    """The text itself if it is nothing but an answer; else its last number."""
+    """The text itself if it is nothing but an answer; else the formula or number that ends it."""
     text = part.text[: final_boxes(part.text)[1]]
     answer = _joined(bare(text))
     if answer or not part.implied:
         return answer
-    return last_number(text.replace("\u2212", "-"))
+    formula = last_formula(text)
+    if formula:
+        return _joined(_several(formula))
+    return last_number(text.replace("\u2212", "-")) or _joined(vague(text))
+
+
+def _several(answer: str) -> Sequence[str]:
+    r"""The answers of a formula such as `x=3 \text{ or } x=5`; conditions stay together."""
+    if "\\" not in answer:
+        return [answer]
+    parts = _TEXT_AND.split(answer)
+    together = any(p.count("{") != p.count("}") or _CONDITION.search(p) for p in parts)
+    return [answer] if together else [part.strip() for part in parts]
 
 
 def _joined(answers: Sequence[str]) -> str | None:

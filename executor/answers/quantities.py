@@ -16,7 +16,9 @@ from executor.answers.vocabulary import (
     SYMBOLS,
 )
 
-_WHOLE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:[ \u202f\u00a0]\d{3})+(?!\d)|\d+)"
+_WHOLE = (
+    r"(?:\d{1,3}(?:(?:,|,\\!\s?|\{,\})\d{3})+(?!\d)|\d{1,3}(?:[ \u202f\u00a0]\d{3})+(?!\d)|\d+)"
+)
 _DECIMAL = rf"(?:{_WHOLE}(?:\.\d+)?|\.\d+)"
 _COMMAS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
 _PLAIN = rf"(?:{_COMMAS}(?:\.\d+)?|\.\d+)"

@@ -81,6 +81,15 @@ def stated(text: str) -> tuple[str, ...]:
     return bound or _weakly_stated(text)
 
 
+def vague(text: str) -> tuple[str, ...]:
+    """Return the words of a statement that states nothing ("correct"), for texts with no answer."""
+    for lead in leads(text):
+        clause = _clause(text, lead, vague=True)
+        if clause and not re.search(r"\s.*\s", clause):
+            return answers_in(clause)
+    return ()
+
+
 def bare(text: str) -> tuple[str, ...]:
     """Return the answer of a text that is nothing but one.
 
@@ -111,7 +120,7 @@ def begins(clause: str) -> str:
     return clause[start:]
 
 
-def _clause(text: str, lead: Lead) -> str:
+def _clause(text: str, lead: Lead, *, vague: bool = False) -> str:
     """The clause behind a lead, from its answer to its true end; "" if it states nothing."""
     rest = text[lead.end : lead.limit]
     line = rest.partition("\n")[0]
@@ -119,7 +128,7 @@ def _clause(text: str, lead: Lead) -> str:
     part, remaining = _part(rest)
     bold = "**" in text[lead.start : lead.end] or _opens_bold(text, lead.start)
     clause = _cut(part, bold=bold)
-    if _STATES_NOTHING.match(clause):
+    if not vague and _STATES_NOTHING.match(clause):
         return ""
     if (lead.hashes or later) and not (lead.last and not remaining.strip()):
         # A heading, or the first line of a solution that comes after "Answer:".

@@ -375,6 +375,13 @@ BOXES = [
     (r"\boxed{} and \boxed{5}", "5"),
     (r"\boxed{}", None),
     (r"\boxed12", "12"),
+    (r"$\boxed{3}$ hours and $\boxed{20}$ minutes", "3 hours 20 minutes"),
+    (r"\boxed{3} hours, \boxed{20} boxes", "20"),
+    (r"\boxed{x=3 \text{ or } x=5}", "3, 5"),
+    (r"\boxed{3 \text{ and } 5}", "3, 5"),
+    (r"\boxed{x=3 \text{ and } y=5}", "x=3, y=5"),
+    (r"\boxed{x<3 \text{ or } x>5}", r"x<3 \text{ or } x>5"),
+    (r"\boxed{\text{Ann and Bob}}", r"\text{Ann and Bob}"),
 ]
 
 BARE = [
@@ -385,6 +392,15 @@ BARE = [
     ("12 apples", "12"),
     ("2 + 3 = 5", "5"),
     ("so she earns 3 million", "3 million"),
+    ("Thus, the distance is \\(2\\sqrt{5}\\).", r"2\sqrt{5}"),
+    ("Hence the area is:\n\\[\nA = \\frac{200}{\\pi}\n\\]\n", r"\frac{200}{\pi}"),
+    ("So it is $204_5$.", "204_5"),
+    ("So the point is $(3, -2)$ exactly.", "(3, -2)"),
+    ("The roots were $3 \\text{ and } 5$.", "3, 5"),
+    ("It costs 3$ and she pays 5$", "5"),
+    ("This holds, since $3^4 \\equiv 1 \\pmod{5}$.", "5"),
+    ("There are $12$ ways.", "12"),
+    ("The claim holds; the answer is correct.", "correct"),
 ]
 """Responses that are nothing but an answer, or state it nowhere."""
 
