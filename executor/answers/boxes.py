@@ -61,6 +61,12 @@ def last_boxed(text: str) -> tuple[str | None, int]:
     return None, end
 
 
+def last_box_end(text: str) -> int:
+    """Return where the last closed box ends; 0 if there is none."""
+    boxes, _ = _boxes(text)
+    return boxes[-1].end if boxes else 0
+
+
 def final_boxes(text: str) -> tuple[list[str], int]:
     r"""Return the contents of the last boxes that together are one answer.
 

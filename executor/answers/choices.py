@@ -15,7 +15,7 @@ _OTHER_LABEL = re.compile(r"(?:[\s,;(]|^)[A-J](?:[.):]|$)")
 _STARTS = re.compile(
     r"(?P<named>(?:la\s+)?(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]lternative|opción|opção|opzione)"
     r"s?\s*:?\s*)?"
-    r"(?:[(\uff08](?P<round>[A-Ja-j])[)\uff09]|\[(?P<square>[A-J])\]|\{(?P<curly>[A-J])\}"
+    r"(?:[(\uff08](?P<round>[A-Ja-j])[)\uff09]|\[{1,2}(?P<square>[A-J])\]{1,2}|\{(?P<curly>[A-J])\}"
     r"|(?P<bare>[A-J]|(?(named)[a-j]|[A-J]))(?P<mark>[.):](?=\s)|\))?)"
     r"(?![A-Za-z0-9_'\u2019])"
 )
@@ -34,12 +34,12 @@ def labelled(answer: str) -> str | None:
 
     A letter alone without a bracket is returned as well; `A: 5, B: 3` and `(A)^2` are no choices.
     """
-    if len(answer) > 200:
+    if len(answer) > 200 or answer[:1].isdigit():
         return None
     text = _SPACE.sub(" ", _TEXT.sub(r"\1", answer)).strip().strip("*$").strip()
     alone = _ALONE.fullmatch(text)
     if alone and (alone.group(3) is None or alone.group(3).isupper()):
-        return next(letter for letter in alone.groups() if letter)
+        return next(letter for letter in alone.groups() if letter).upper()
     label = _LABEL.match(text)
     if label is None:
         return None
@@ -86,4 +86,4 @@ def _other(clause: str, end: int) -> re.Match[str] | None:
 def _letter(match: re.Match[str]) -> str:
     letter = match["round"] or match["square"] or match["curly"] or match["bare"]
     assert letter is not None
-    return letter.upper() if match["named"] else letter
+    return letter.upper()

@@ -20,6 +20,8 @@ _SEPARATOR = re.compile(
     r"\s*(?P<comma>[,;\uff0c\u3001])?\s*"
     r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s|[和与與或及と]|또는\s)?\s*"
 )
+_AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
+_SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
 _NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
 _FORMULA_END = re.compile(r"(?P<closing>\\\)|\\\]|(?<!\\)\$\$?)(?:\s+[a-z]{2,}){0,3}[\s.*]*$")
@@ -66,6 +68,8 @@ class _Kind(IntEnum):
 
 def answers_in(clause: str) -> tuple[str, ...]:
     """Return the answer that a clause gives; several strings are a list, () is no answer."""
+    if clause.isdigit() and clause.isascii():
+        return (clause,)
     clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
     if re.match(r"not\s+(?:[-$\\\d(]|[A-Za-z]\b)", clause):
         return ()
@@ -157,7 +161,8 @@ def _walk(clause: str, first: Quantity) -> tuple[list[Quantity], _Kind]:
         assert between is not None
         following = quantity_at(clause, between.end())
         if following is None:
-            return items, kind
+            more = clause.startswith(_AND_SO_ON, between.end())
+            return items, _Kind.FORMULA if more else kind
         joined = _kind(items, following, between, clause)
         if joined is None or (kind is _Kind.COMPOUND and _is_or(between)):
             return items, kind
@@ -223,6 +228,8 @@ def _words(clause: str) -> tuple[str, ...]:
     worked = quantity_at(clause, 0)
     if worked is not None:
         return answers_in(clause)
+    if spelled := _SPELLED.fullmatch(clause):
+        return (tidy(spelled["number"]),)
     words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
     if words >= 3 and "\\" not in clause and (numbers := _last_numbers(clause)):
         return numbers

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from executor.answers import turns
-from executor.answers.boxes import final_boxes, last_boxed
+from executor.answers.boxes import final_boxes, last_box_end, last_boxed
 from executor.answers.choices import labelled
 from executor.answers.clauses import LONGEST_CLAUSE, last_formula, last_number
 from executor.answers.statements import bare, stated, vague
@@ -199,7 +199,11 @@ def find_answer(response: str) -> str | None:
 def _first_turn(whole: turns.Part) -> str | None:
     """The answer before the first invented question, if there is one, else that of all."""
     for part in turns.before_questions(whole):
-        answer = _explicit(part.text) or _implied(part)
+        answer = (
+            (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
+            or _explicit(part.text)
+            or _implied(part)
+        )
         if answer is not None:
             return answer
     return None

@@ -22,12 +22,12 @@ _ANSWER = re.compile(
 _SHORT = re.compile(r"(?:[Aa]ns|ANS)\.?\s?[:=]|<answer>")
 _CHOICE = re.compile(
     r"(?:[Oo]ption|[Cc]hoice)(?:\s+is\b|:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
-    r"|(?:[Cc]hoose|[Ss]elect|pick)\s+(?=(?:option\s+)?\(?[A-J]\b(?!\s+[a-z]|'))"
+    r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith)\s+(?=(?:option\s+)?\(?[A-J]\b(?!\s+[a-z]|'))"
 )
 _ENGLISH = (
     (("nswer", "NSWER"), _ANSWER),
     (("ns:", "ns.", "ns =", "NS:", "<answer>"), _SHORT),
-    (("ption", "hoice", "hoose", "elect", "pick"), _CHOICE),
+    (("ption", "hoice", "hoose", "elect", "pick", "go with"), _CHOICE),
     (("ntwort", "rgebnis"), re.compile(r"(?:[Aa]ntwort|[Ee]rgebnis)(?:\s+(?:ist|lautet)\b|:)")),
     (("espuesta",), re.compile(r"[Rr]espuesta(?:\s+(?:final|correcta))?(?:\s+es\b|:)")),
 )

@@ -14,20 +14,30 @@ from executor.answers.leads import Lead, leads, weak_lead
 from executor.answers.tidying import FORMULA, result
 
 _HEDGE = re.compile(
-    r"(?:(?:approximately|approx\b\.?|roughly|about|around|nearly|almost|exactly|precisely|probably"
-    r"|simply|just|only|therefore|thus|hence|then|indeed|clearly|actually|likely|still|also|now"
-    r"|again|already|always|finally|obviously|certainly|definitely|surely|perhaps|maybe|very\s+likely"
-    r"|most\s+likely|of\s+course|in\s+fact|in\s+total|close\s+to|either|both|one\s+of|equal\s+to"
-    r"|given\s+by|found\s+to\s+be|as\s+follows|a\s+total\s+of"
+    r"(?:(?:approximately|approx\b\.?|roughly|about|around|nearly|almost|exactly|simply|just|only"
+    r"|therefore|thus|hence|then|indeed|also|still|now|again|already|always|either|both|one\s+of"
+    r"|(?:very|most|quite)\s+(?:likely|probably)|of\s+course|in\s+fact|in\s+total|in\s+the\s+end"
+    r"|close\s+to|somewhere|equal\s+to|given\s+by|found\s+to\s+be|as\s+follows|a\s+total\s+of"
+    r"|(?:perhaps|maybe|likely|yes|(?!July\b)[a-z]{3,}ly),?(?=\s+(?:about|around)?[\s*]*(?:[-\d$\\(\[{]|[A-J]\b))"
+    r"|I\s+(?:think|believe|guess)(?:\s+it\s+is)?|it\s+is|it's"
     r"|(?:the|an?)\s+(?:number|value|fraction|integer|expression|set|interval|point|ordered\s+pair"
     r"|pair|equation|function|polynomial|matrix|vector|sum|list|word|name)\s+(?=[-\d$\\(\[{\"'\u201c]))"
     r"(?![A-Za-z])[\s,:]*"
     r"|大约|大約|约为|约|約|\\approx\s*|[\u2248~=:\uff1a]\s*|,\s*(?=[a-z]))",
     re.IGNORECASE,
 )
+_LOWER_WORDS = re.compile(r"[a-z][a-z' -]*")
+_WORD_ANSWERS = re.compile(
+    r"(?:yes|no|none|never|true|false|odd|even|both|neither|undefined|infinit[ey]|impossible|zero|one"
+    r"|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)"
+    r"teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|all|does|prime|composite|rational|irrational)"
+    r"(?![a-z])"
+)
+"""Words of answers. Others, in lower case, describe an answer if one was stated before."""
+
 _OPENING = re.compile(r"[\s*_#\"'`\u201c\u2018]+|<(?:b|i|strong|em|code|span|p)>")
 _STATES_NOTHING = re.compile(
-    r"(?:not\s+|in)?(?:correct|wrong|right|valid|reasonable|helpful|useful|obvious|clear|evident"
+    r"(?:[a-z]{3,}ly\s+)?(?:not\s+|in)?(?:correct|wrong|right|valid|reasonable|helpful|useful|obvious|clear|evident"
     r"|unique|verified|confirmed|consistent|plausible|sensible|complete|final|accurate|simple|rounded"
     r"|shown|stated|written|boxed|expressed|calculated|computed|derived|determined|based|obtained"
     r"|expected|required|given|found|simplified|proven|proved|easy|acceptable|good|fine|logical"
@@ -59,7 +69,7 @@ _SHORT_UNITS = re.compile(
     r"\b(?:ft|in|lbs?|oz|hrs?|mins?|sec|sq|yds?|mi|gal|qt|pt)$", re.IGNORECASE
 )
 _BULLET = re.compile(r"[-*\u2022]\s+|\d{1,2}[.)]\s+")
-_BLANK = re.compile(r"(?:\s|\*\*|__|:)*")
+_BLANK = re.compile(r"(?:\s|\*\*|__|:|#+|>\s|[-=]{3,}\n)*")
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _PLAIN = re.compile(r"[A-Za-z]\w{0,3}\s*=\s*-?[\d.,]+")
 _HEADING = re.compile(r"\d+[.)]\s+[A-Za-z]|(?:step|part|case)\s+\d", re.IGNORECASE)
@@ -68,17 +78,26 @@ _HEADING = re.compile(r"\d+[.)]\s+[A-Za-z]|(?:step|part|case)\s+\d", re.IGNORECA
 def stated(text: str) -> tuple[str, ...]:
     """Return the answer of the last statement that states one, or ().
 
-    Several strings are a list. A statement that only bounds the answer ("the answer is less than
-    20") counts if no other one states it.
+    Several strings are a list. A statement that only describes the answer ("the answer is less
+    than 20") counts if no other one states it.
     """
-    bound: tuple[str, ...] = ()
+    described: tuple[str, ...] = ()
     for lead in leads(text):
         clause = _clause(text, lead)
         answers = answers_in(clause) if clause else ()
-        if answers and not _COMPARES.match(clause):
+        if answers and not _describes(clause):
             return answers
-        bound = bound or answers
-    return bound or _weakly_stated(text)
+        described = described or answers
+    return described or _weakly_stated(text)
+
+
+def _describes(clause: str) -> bool:
+    """Whether a clause may describe an answer stated before: "less than 20", "satisfactory"."""
+    if _COMPARES.match(clause):
+        return True
+    return (
+        bool(_LOWER_WORDS.fullmatch(clause)) and len(clause) > 1 and not _WORD_ANSWERS.match(clause)
+    )
 
 
 def vague(text: str) -> tuple[str, ...]:

@@ -33,10 +33,12 @@ class Part:
     Attributes:
         text: its text.
         implied: whether its last number counts as its answer if it states none.
+        thought: whether it is a thought, whose boxes count only if no statement follows them.
     """
 
     text: str
     implied: bool
+    thought: bool = False
 
 
 def visible_first(response: str) -> Iterator[Part]:
@@ -51,7 +53,7 @@ def visible_first(response: str) -> Iterator[Part]:
         return
     yield Part("".join(visible), False)
     yield Part(visible[-1], True)
-    yield Part(thought, True)
+    yield Part(thought, True, thought=True)
 
 
 def _split(response: str) -> tuple[list[str], str | None]:

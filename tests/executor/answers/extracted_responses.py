@@ -129,6 +129,11 @@ WHOLE_CLAUSES = [
     ("The answer is 18, i.e. 9 + 9.", "18"),
     ("18 is the answer.", "18"),
     ("So 18 is the final answer after 3 steps.", "18"),
+    ("The answer is 1, 2, ..., 10.", "1, 2, ..., 10"),
+    ("The answer is three (3).", "3"),
+    ("The answer is x > 5 or x < 2.", "x > 5 or x < 2"),
+    ("The answer is $5 and $10.", "5, 10"),
+    ("The answer is 10,\\!080.", "10,\\!080"),
 ]
 
 LATER_LINES = [
@@ -156,6 +161,8 @@ LATER_LINES = [
     ("# Answer\n42\n# Check\n40 + 2", "42"),
     ("Answer\n42 of 50", "42"),
     ("A good answer\n42 of 50", "50"),
+    ("Final Answer\n------------\n42 of 50", "42"),
+    ("Answer:\n> 42 of 50", "42"),
 ]
 
 EMPTY_STATEMENTS = [
@@ -188,6 +195,10 @@ EMPTY_STATEMENTS = [
     ("The answer is 18. The wrong answers are 3 and 4.", "18"),
     ("The answer is 18. Each wrong answer is worth 3 points.", "18"),
     ("答案是18。答案是正确的，共3步。", "18"),
+    ("The answer is 18. I hope that the answer is satisfactory!", "18"),
+    ("The answer is 18. So the answer is yes, 18, in 3 steps.", "18"),
+    ("The answer is 18. No, the answer is Tuesday.", "Tuesday"),
+    ("The answer is satisfactory.", "satisfactory"),
 ]
 
 HEDGES = [
@@ -211,6 +222,10 @@ HEDGES = [
     ("Ans: 15, in 2 steps", "15"),
     ("<answer>x+1</answer>", "x+1"),
     ("<answer>15</answer> in 2 steps", "15"),
+    ("The answer is ultimately 15, in 2 steps.", "15"),
+    ("The answer is, presumably, $x^2$ (2 roots).", "x^2"),
+    ("The answer is I think 15 in 2 steps.", "15"),
+    ("The answer is July 4.", "July 4"),
 ]
 
 CHOICES = [
@@ -269,6 +284,9 @@ CHOICES = [
     ("D is the answer, as 3 < 4.", "D"),
     ("The answer is (A) + (B).", "(A) + (B)"),
     ("The answer is B - 12.", "B - 12"),
+    ("The answer is (d).", "D"),
+    ("Answer: [[D]]", "D"),
+    ("I would go with D, as 3 < 4.", "D"),
 ]
 
 LANGUAGES = [
@@ -319,6 +337,8 @@ THOUGHTS = [
     ("<think>The answer is 1.</think><answer>4</answer>", "4"),
     (r"I see 2 ways. <think>It is \boxed{5}, as", "5"),
     (r"I see 2 ways. <think>It is \boxed{5}.</think> That is all.", "5"),
+    (r"<think>Perhaps \boxed{3}? No. The answer is 5, as 2+3=5", "5"),
+    (r"<think>The answer may be 3. So \boxed{5}, as", "5"),
 ]
 
 RUN_ON = [
