@@ -80,7 +80,9 @@ def _other(clause: str, end: int) -> re.Match[str] | None:
     if between is None or not between.group().strip():
         return None
     start = _STARTS.match(clause, between.end())
-    return start if start and _ENDS.match(clause, start.end()) else None
+    if start is None or not (_ENDS.match(clause, start.end()) or _other(clause, start.end())):
+        return None
+    return start
 
 
 def _letter(match: re.Match[str]) -> str:

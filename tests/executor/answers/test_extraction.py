@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from executor.answers.extraction import last_boxed
+from executor.answers.extraction import last_boxed, read
 from executor.answers.grader import MathGrader
 from tests.executor.answers.extracted_responses import ALL
+
+SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
+MATH_500 = SHARED / "data" / "benchmarks" / "math500.jsonl"
 
 EXTRACTED = [
     # boxed
@@ -87,6 +93,30 @@ def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) ->
         assert MathGrader().equivalent(answer, answer)
         assert not MathGrader().equivalent(answer, "7")
     assert time.process_time() - start < 3
+
+
+STATEMENTS = [
+    "The answer is {}.",
+    "The answer is ${}$, which took 3 steps.",
+    "**Final Answer**\n\n${}$",
+    "The final answer is:\n\\[\n{}\n\\]\nI checked it 2 times.",
+    "Therefore, the answer is \\({}\\). I hope this answer is helpful.",
+    "The answer is simply **${}$**.",
+    "<answer>{}</answer>",
+    "<think>\\boxed{{1}}</think>\n答案是${}$，共3步。",
+    "$\\boxed{{{}}}$",
+]
+
+
+@pytest.mark.skipif(not MATH_500.exists(), reason="needs MATH-500 in ../shared")
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_every_answer_of_math_500_is_found_again(statement: str) -> None:
+    grader = MathGrader()
+    answers = [json.loads(line)["answer"] for line in MATH_500.read_text("utf-8").splitlines()]
+    for answer in answers:
+        found = grader.extract(statement.format(answer))
+        assert found is not None
+        assert read(found).canonical == read(answer).canonical, answer
 
 
 ENDLESS = [
