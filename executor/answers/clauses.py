@@ -24,6 +24,7 @@ _AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
 _NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=\$?\d)", re.IGNORECASE)
 _FORMULA_END = re.compile(r"(?P<closing>\\\)|\\\]|(?<!\\)\$\$?)(?:\s+[a-z]{2,}){0,3}[\s.*]*$")
 _OBJECT = re.compile(r"\b(?:of|for|in|on|by|with)\s+$")
 _NO_RESULT = re.compile(
@@ -36,7 +37,8 @@ _TAIL = re.compile(
     r"\s*;|(?<!\d)\s+[\u2013\u2014]\s"
     r"|,?\s+(?:which|because|since|although|though|but|so(?!\s+on))\b"
     r"|,\s*(?:as|not|in|after|with|by|given|using|i\.e\.|that\sis|assuming|rounded"
-    r"|and\s+(?:this|that|it|we|she|he|they|there|the|I)|or\s+(?:equivalently|so|approximately|about))\b"
+    r"|and\s+(?:this|that|it|we|she|he|they|there|the|I)"
+    r"|or\s+(?:equivalently|so|approximately|about))\b"
     r"|\s+as\s+(?:shown|required|desired|expected|before|above|stated|given|follows)\b"
     r"|[\uff0c\uff1b]|\s*\uff08[^\uff08\uff09]*\uff09"
     r"|\s+\((?=[^()]*(?:(?<![A-Za-z\\])[A-Za-z]{3}|\\?%))[^()]*\)\s*$",
@@ -73,6 +75,7 @@ def answers_in(clause: str) -> tuple[str, ...]:
     clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
     if re.match(r"not\s+(?:[-$\\\d(]|[A-Za-z]\b)", clause):
         return ()
+    clause = _NEGATIVE.sub("-", clause, count=1)
     letters = choices.leading(clause)
     if letters:
         return letters

@@ -44,7 +44,7 @@ _NUMBER = re.compile(
     rf"|(?P<decimal>{_DECIMAL})\.?)"
 )
 _ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
-_TEXT_AND = re.compile(r"[\s,;]*\\(?:text|textrm|mbox)\s*\{\s*,?\s*(?:and|or)\s*\}\s*")
+_TEXT_AND = re.compile(r"\\(?:text|textrm|mbox)\{[, ]{0,3}(?:and|or) {0,3}\}")
 _CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf)\s*\{([^{}]*)\}")
 _UNIT_MACRO = re.compile(r"\s*\\(?:text|textrm|mbox|mathrm)\s*\{([A-Za-z .]*)\}(?:\^\{?[23]\}?)?$")
@@ -236,7 +236,7 @@ def _several(answer: str) -> Sequence[str]:
         return [answer]
     parts = _TEXT_AND.split(answer)
     together = any(p.count("{") != p.count("}") or _CONDITION.search(p) for p in parts)
-    return [answer] if together else [part.strip() for part in parts]
+    return [answer] if together else [part.strip(" ,;") for part in parts]
 
 
 def _joined(answers: Sequence[str]) -> str | None:

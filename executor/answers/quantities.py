@@ -13,6 +13,7 @@ from executor.answers.vocabulary import (
     MEASURES,
     POWERS,
     SCALES,
+    SHORT_WORDS,
     SYMBOLS,
 )
 
@@ -77,6 +78,7 @@ _MORE = re.compile(
     r"|\s+with\s+(?:a\s+)?remainder\b|\s+(?:when|for|where)\s+\$?(?:all\s+\$?)?[b-hj-z]\b"
     r"|\s+square\s+roots?\b|\s+(?:to|through|by|in)\s+(?:the\s+power\b|\$?[-\d.]+\s*$)"
     r"|\s+(?:to|through|by)\s+\$?[-\d.]+\s+[a-z]+\s*$"
+    r"|\s+(?:more|less|fewer|greater)\s+than\s+(?:twice|half|\w+\s+times|\$?[b-z]\b)"
 )
 """Bounds, remainders, conditions on a variable, ranges and chances ("1 in 4")."""
 
@@ -181,7 +183,9 @@ def _word_goes_on(text: str, end: int) -> bool:
         return False
     if len(spelled) == 1:
         return not (spelled in "aAI" and re.match(r"\s+[A-Za-z]{2}", text[word.end() :]))
-    return spelled.casefold() in GOES_ON or bool(SYMBOLS.fullmatch(spelled))
+    if spelled.casefold() in GOES_ON or SYMBOLS.fullmatch(spelled):
+        return True
+    return len(spelled) == 2 and spelled.islower() and spelled not in SHORT_WORDS
 
 
 def _unit_at(text: str, end: int) -> tuple[str, int]:

@@ -18,7 +18,9 @@ _HEDGE = re.compile(
     r"|therefore|thus|hence|then|indeed|also|still|now|again|already|always|either|both|one\s+of"
     r"|(?:very|most|quite)\s+(?:likely|probably)|of\s+course|in\s+fact|in\s+total|in\s+the\s+end"
     r"|close\s+to|somewhere|equal\s+to|given\s+by|found\s+to\s+be|as\s+follows|a\s+total\s+of"
-    r"|(?:perhaps|maybe|likely|yes|(?!July\b)[a-z]{3,}ly),?(?=\s+(?:about|around)?[\s*]*(?:[-\d$\\(\[{]|[A-J]\b))"
+    r"|(?:below|the\s+following)(?=\s*:)"
+    r"|(?:perhaps|maybe|likely|yes|(?!July\b)[a-z]{3,}ly),?"
+    r"(?=\s+(?:about|around)?[\s*]*(?:[-\d$\\(\[{]|[A-J]\b))"
     r"|I\s+(?:think|believe|guess)(?:\s+it\s+is)?|it\s+is|it's"
     r"|(?:the|an?)\s+(?:number|value|fraction|integer|expression|set|interval|point|ordered\s+pair"
     r"|pair|equation|function|polynomial|matrix|vector|sum|list|word|name)\s+(?=[-\d$\\(\[{\"'\u201c]))"
@@ -29,16 +31,17 @@ _HEDGE = re.compile(
 _LOWER_WORDS = re.compile(r"[a-z][a-z' -]*")
 _WORD_ANSWERS = re.compile(
     r"(?:yes|no|none|never|true|false|odd|even|both|neither|undefined|infinit[ey]|impossible|zero|one"
-    r"|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)"
-    r"teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|all|does|prime|composite|rational|irrational)"
+    r"|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|all|does|prime|composite|rational|irrational)"
     r"(?![a-z])"
 )
 """Words of answers. Others, in lower case, describe an answer if one was stated before."""
 
 _OPENING = re.compile(r"[\s*_#\"'`\u201c\u2018]+|<(?:b|i|strong|em|code|span|p)>")
 _STATES_NOTHING = re.compile(
-    r"(?:[a-z]{3,}ly\s+)?(?:not\s+|in)?(?:correct|wrong|right|valid|reasonable|helpful|useful|obvious|clear|evident"
-    r"|unique|verified|confirmed|consistent|plausible|sensible|complete|final|accurate|simple|rounded"
+    r"(?:[a-z]{3,}ly\s+)?(?:not\s+|in)?"
+    r"(?:correct|wrong|right|valid|reasonable|helpful|useful|obvious|clear|evident|unique"
+    r"|verified|confirmed|consistent|plausible|sensible|complete|final|accurate|simple|rounded"
     r"|shown|stated|written|boxed|expressed|calculated|computed|derived|determined|based|obtained"
     r"|expected|required|given|found|simplified|proven|proved|easy|acceptable|good|fine|logical"
     r"|explained|presented|provided|displayed|marked|above|below|here|as\b|what\b|that\s*$"
@@ -53,14 +56,15 @@ _STATES_NOTHING = re.compile(
 )
 _COMPARES = re.compile(
     r"(?:less|greater|more|smaller|larger|bigger|higher|lower)\s+than\b|at\s+(?:most|least)\b"
-    r"|positive\b|negative\b|between\b",
+    r"|(?:positive|negative)\b(?!\s+[\d$])|between\b",
     re.IGNORECASE,
 )
 _STOP = re.compile(
     r"\.(?=\s|$|\*|</)|(?<=[A-Za-z]{2})[!?](?=\s|$|\*)|[\u3002\uff01\uff1f]|\*\*|</[a-z]|<\|"
 )
 _BOLD_GOES_ON = re.compile(
-    r"\s*(?:(?:,|(?:,\s*)?(?:and|or)\b)\s*\*\*|(?:million|billion|thousand|dozen|hours?|minutes?|feet)\b)"
+    r"\s*(?:(?:,|(?:,\s*)?(?:and|or)\b)\s*\*\*"
+    r"|(?:million|billion|thousand|dozen|hours?|minutes?|feet)\b)"
 )
 _TITLES = re.compile(
     r"(?:\b(?:Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
@@ -142,9 +146,9 @@ def begins(clause: str) -> str:
 def _clause(text: str, lead: Lead, *, vague: bool = False) -> str:
     """The clause behind a lead, from its answer to its true end; "" if it states nothing."""
     rest = text[lead.end : lead.limit]
-    line = rest.partition("\n")[0]
-    later = not line.strip(" \t*_:")
-    part, remaining = _part(rest)
+    line, _, lines = rest.partition("\n")
+    later = bool(lines) and not begins(line).strip(" \t*_:")
+    part, remaining = _part(lines, later=True) if later else _part(rest)
     bold = "**" in text[lead.start : lead.end] or _opens_bold(text, lead.start)
     clause = _cut(part, bold=bold)
     if not vague and _STATES_NOTHING.match(clause):
@@ -162,9 +166,8 @@ def _opens_bold(text: str, start: int) -> bool:
     return line.count("**") % 2 == 1
 
 
-def _part(rest: str) -> tuple[str, str]:
+def _part(rest: str, *, later: bool = False) -> tuple[str, str]:
     """The line, the display formula or the list of bullets with which a text begins; the rest."""
-    later = not rest.partition("\n")[0].strip(" \t*_:")
     if later:
         rest = rest[_end_of(_BLANK, rest) :]
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
@@ -227,7 +230,8 @@ def _weakly_stated(text: str) -> tuple[str, ...]:
     end = weak_lead(text)
     if end is None:
         return ()
-    part, remaining = _part(text[end:])
+    line, _, lines = text[end:].partition("\n")
+    part, remaining = _part(text[end:]) if line.strip() else _part(lines, later=True)
     clause = _cut(part, bold=False)
     after = part[part.find(clause) + len(clause) :] + remaining
     if re.search(r"\d", after) or not begins_with_value(clause):

@@ -33,7 +33,8 @@ CJK_MEASURE = re.compile(
 GOES_ON = _words(
     """
     times plus minus over divided multiplied squared cubed factorial choose mod modulo pi root sqrt
-    sin cos tan cot sec csc log ln exp raised power infinity remainder
+    sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp raised power infinity
+    alpha beta gamma delta epsilon theta lambda mu phi psi omega sigma tau rho remainder cross dot
     half halves third thirds quarter quarters fourths fifth fifths sixth sixths seventh sevenths
     eighths ninths tenths if unless except otherwise
     january february march april june july august september october november december
@@ -53,8 +54,16 @@ ENDS_UNIT = _words(
 STATES = _words("left remaining more less extra total each steps altogether")
 """Words after a number that do not name things of another kind ("42 apples, 3 left")."""
 
-SYMBOLS = re.compile(r"[a-d]{2,3}|[u-z]{2,4}|[nmkpqr]{2}|[B-HJ-Z]")
-"""Products of variables, which look like words."""
+SHORT_WORDS = _words(
+    """
+    in of to at on by is as or so if we he it an no up us am pm cm mm km kg mg ml ft yd lb oz hr mi
+    pt qt gb mb tb kb hz kw mw sq
+    """
+)
+"""Words of two letters; all others are products of variables."""
+
+SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
+"""Longer products of variables, and single letters."""
 
 POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"

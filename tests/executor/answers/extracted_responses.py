@@ -134,6 +134,13 @@ WHOLE_CLAUSES = [
     ("The answer is x > 5 or x < 2.", "x > 5 or x < 2"),
     ("The answer is $5 and $10.", "5, 10"),
     ("The answer is 10,\\!080.", "10,\\!080"),
+    ("The answer is negative 5.", "-5"),
+    ("The answer is minus $5, in 2 steps.", "-5"),
+    ("The answer is 3 theta.", "3 theta"),
+    ("The answer is 2 rh.", "2 rh"),
+    ("The answer is 5 less than x.", "5 less than x"),
+    ("The answer is 5 less than twice 12.", "5 less than twice 12"),
+    ("The answer is 5 so it fits in 3 boxes.", "5"),
 ]
 
 LATER_LINES = [
@@ -163,6 +170,9 @@ LATER_LINES = [
     ("A good answer\n42 of 50", "50"),
     ("Final Answer\n------------\n42 of 50", "42"),
     ("Answer:\n> 42 of 50", "42"),
+    ("The answer is as follows:\n\n$x^2$\n\nI checked it 2 times.", "x^2"),
+    ("The answer is therefore:\n\n12\n\nI checked it 2 times.", "12"),
+    ("The solutions are:\n\nx = 1 and x = 2\n", "1, 2"),
 ]
 
 EMPTY_STATEMENTS = [

@@ -157,13 +157,16 @@ ENDLESS = [
 ]
 
 
-@pytest.mark.parametrize("start", ["", "The answer is ", "Answer:\n"])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("", ""), ("The answer is ", ""), ("Answer:\n", ""), ("\\boxed{a ", " \\text{b}}")],
+)
 @pytest.mark.parametrize(
     "length", [15_000, pytest.param(100_000, marks=pytest.mark.slow, id="slow")]
 )
-def test_time_is_linear_in_the_length_of_a_response(start: str, length: int) -> None:
+def test_time_is_linear_in_the_length_of_a_response(start: str, end: str, length: int) -> None:
     for piece in ENDLESS:
-        response = start + piece * (length // len(piece))
+        response = start + piece * (length // len(piece)) + end
         before = time.process_time()
         MathGrader().extract(response)
         # Quadratic code takes seconds for the shorter length; linear code takes milliseconds.
