@@ -58,8 +58,8 @@ _NAMED = re.compile(
 _NAMED_CHOICE = re.compile(r"(?:\b(?:[Oo]ption|[Cc]hoice) \(?[A-J]\)?|\([A-J]\)|\b[A-HJ])$")
 _NAMED_NUMBER = re.compile(r"(?<![\w.,$])-?\$?\d[\d,]*(?:\.\d+)?$")
 _NO_LEAD = re.compile(
-    r"\b(?:this|that|wrong|incorrect|other|each|every|any|no|whose|if|whether|suppose|assume"
-    r"|supposing|assuming|(?:(?:double-)?check|check|verify|confirm|validate)(?:ing)?"
+    r"\b(?:this|that|wrong|incorrect|other|each|every|any|no|whose|if|whether|suppos(?:e|ing)"
+    r"|assum(?:e|ing)|(?:double-)?check(?:ing)?|verify(?:ing)?|confirm(?:ing)?|validate"
     r"|(?:in|of|about|on|for|with|from)(?:\s+(?:the|this|my|your|our|its))?)"
     r"(?:\s+(?:the|my|your|our))?(?:\s+(?:final|correct))?\s+$",
     re.IGNORECASE,
@@ -137,4 +137,7 @@ def _leads_on(text: str, match: re.Match[str]) -> bool:
     if match.re is _ANSWER and match["heading"] is not None:
         # Nothing but "Final answer" stands on the line.
         return _HEADING.fullmatch(before.rpartition("\n")[2]) is not None
+    # Nothing but a word can make it none.
+    if not before.rstrip()[-1:].isalpha():
+        return True
     return _NO_LEAD.search(before) is None
