@@ -8,9 +8,29 @@ only the rest.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+
+from executor.answers import turns
+from executor.answers.boxes import final_boxes, last_box_end, last_boxed
+from executor.answers.choices import labelled
+from executor.answers.clauses import LONGEST_CLAUSE, last_formula, last_number
+from executor.answers.statements import bare, stated, vague
+
+__all__ = [
+    "LONGEST_ANSWER",
+    "LONGEST_CLAUSE",
+    "ROUNDED_PLACES",
+    "Number",
+    "Reading",
+    "find_answer",
+    "last_boxed",
+    "parse_number",
+    "read",
+    "symbolic",
+]
 
 _WHOLE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
 _DECIMAL = rf"(?:{_WHOLE}(?:\.\d+)?|\.\d+)"
@@ -23,18 +43,9 @@ _NUMBER = re.compile(
     rf"|(?:(?P<count>{_WHOLE})\s+)?(?P<over>{_DECIMAL})\s*/\s*(?P<under>{_DECIMAL})"
     rf"|(?P<decimal>{_DECIMAL})\.?)"
 )
-# In prose a minus directly after a digit, a letter or a bracket is a subtraction, not a sign.
-_NUMBER_IN_PROSE = re.compile(
-    rf"(?<![\w.])(?:(?<![\w)\]}}])-(?=[\d.$\\]))?(?:\\?\$\s?)?"
-    rf"(?:{_WHOLE}?\s?\\[dtc]?frac\{{-?\d+\}}\{{\d+\}}|{_DECIMAL}(?:\s?/\s?{_DECIMAL})?)"
-)
-_ANSWER_LEAD = re.compile(
-    r"####[ \t]*|\banswer[ \t*]{0,6}(?:is\b|:|=)[ \t*]*:?[ \t*]*", re.IGNORECASE
-)
-_BRACES = re.compile(r"(?P<boxed>\\f?boxed\s*\{)|\\.|[{}]", re.DOTALL)
-_SENTENCE_END = re.compile(r"(?<!\bMrs)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\.m)\.(?=\s|$|\*)|\*\*")
-_AFTER_NUMBER = re.compile(r"\\?%?(?:[,;!?)]|\s+(?:[A-Za-z]{2}|\()|\s*$)")
-_INLINE_MATH = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|(?<!\\)\$\$?([^$]+?)(?<!\\)\$")
+_ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
+_TEXT_AND = re.compile(r"\\(?:text|textrm|mbox)\{[, ]{0,3}(?:and|or) {0,3}\}")
+_CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf)\s*\{([^{}]*)\}")
 _UNIT_MACRO = re.compile(r"\s*\\(?:text|textrm|mbox|mathrm)\s*\{([A-Za-z .]*)\}(?:\^\{?[23]\}?)?$")
 _UNIT_WORDS = re.compile(r"[\s~]+([A-Za-z]{2,}[A-Za-z .]*)(?:\^\{?[23]\}?)?$")
@@ -74,9 +85,6 @@ _NOT_WORDS = frozenset({"inf", "infinity", "sqrt", "sin", "cos", "tan", "cot", "
 
 LONGEST_ANSWER = 1000
 """Longest answer in characters that is parsed; longer ones are compared as strings."""
-
-LONGEST_CLAUSE = 100
-"""Longest answer in characters after "the answer is"; longer text is an explanation."""
 
 ROUNDED_PLACES = 5
 """Decimals with at least this many places count as rounded (0.66667 for 2/3)."""
@@ -171,93 +179,84 @@ def parse_number(text: str) -> Number | None:
 def find_answer(response: str) -> str | None:
     r"""Return the final answer of a response, or None if it has none.
 
-    It is the first of these that exists: the last non-empty `\boxed{}`; the text after the last
-    "answer is", "answer:" or `####`; the last number. A `\boxed{` that is never closed belongs to
-    a response that was cut off and may hold half an answer, so its content is not read.
+    It is the first of these that exists: the last non-empty `\boxed{}`, or several that belong
+    together; the answer of the last statement such as "the answer is", "answer:" or `####`; the
+    whole response, if it is nothing but a value or the letter of a choice; the formula with which
+    it ends; its last number.
+
+    A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
+    has an answer, and a question that the response invents after its answer ends the response. A
+    `\boxed{` that is never closed belongs to a response that was cut off and may hold half an
+    answer, so its content is not read.
     """
-    boxed, end = last_boxed(response)
-    if boxed is not None:
-        return boxed
-    text = response[:end].replace("\u2212", "-")
-    return _stated_answer(text) or _last_number(text)
-
-
-def last_boxed(text: str) -> tuple[str | None, int]:
-    r"""Return the content of the last non-empty `\boxed{}` with balanced braces.
-
-    Returns:
-        The tidied content, or None; and the offset at which an unclosed `\boxed{` begins
-        (`len(text)` if there is none).
-    """
-    first = text.find("boxed")
-    if first < 0:
-        return None, len(text)
-    # Only backslashes directly before a box can change how its content is read.
-    first = len(text[:first].removesuffix("f").rstrip("\\"))
-    content = None
-    opened: list[re.Match[str]] = []
-    for brace in _BRACES.finditer(text, first):
-        if brace["boxed"] or brace.group() == "{":
-            opened.append(brace)
-        elif brace.group() == "}" and opened:
-            start = opened.pop()
-            if start["boxed"]:
-                content = _tidy(text[start.end() : brace.start()]) or content
-    return content, min((b.start() for b in opened if b["boxed"]), default=len(text))
-
-
-def _stated_answer(text: str) -> str | None:
-    """Return the answer after the last lead such as "the answer is", or None."""
-    for lead in reversed(list(_ANSWER_LEAD.finditer(text))):
-        clause = text[lead.end() :].partition("\n")[0]
-        clause = _SENTENCE_END.split(clause, maxsplit=1)[0].strip()
-        answer = _answer_in_clause(clause)
-        if answer:
+    for part in turns.visible_first(response):
+        answer = _first_turn(part)
+        if answer is not None:
             return answer
     return None
 
 
-def _answer_in_clause(clause: str) -> str | None:
-    """Return the answer in a clause: its formula, its leading number, or all of it if short."""
-    math = _INLINE_MATH.match(clause)
-    if math:
-        return _tidy(_right_side(next(g for g in math.groups() if g)))
-    clause = _right_side(clause)
-    number = _NUMBER_IN_PROSE.match(clause)
-    if number and _AFTER_NUMBER.match(clause, number.end()):
-        return _tidy(number.group())
-    words = len(re.findall(r"(?<!\\)\b[A-Za-z]{2,}", clause))
-    if words >= 3 and "\\" not in clause and (last := _last_number(clause)):
-        return last
-    return _tidy(clause) if words <= 5 and len(clause) <= LONGEST_CLAUSE else None
+def _first_turn(whole: turns.Part) -> str | None:
+    """The answer before the first invented question, if there is one, else that of all."""
+    for part in turns.before_questions(whole):
+        answer = (
+            (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
+            or _explicit(part.text)
+            or _implied(part)
+        )
+        if answer is not None:
+            return answer
+    return None
 
 
-def _right_side(text: str) -> str:
-    """Return the result of a worked sum ("5 + 3 = 8"); an equation in symbols stays whole."""
-    left, equals, right = text.rpartition("=")
-    sums = re.sub(r"(?<=\d) ?x ?(?=\d)", "*", left)
-    symbols = re.search(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])", sums)
-    worked = equals and right.strip() and re.search(r"\d", sums) and not symbols
-    return right.strip() if worked else text
+def _explicit(text: str) -> str | None:
+    """The answer that a text boxes or states."""
+    contents, end = final_boxes(text)
+    answers = contents or stated(text[:end])
+    if len(answers) == 1:
+        return labelled(answers[0]) or _joined(_several(answers[0]))
+    return _joined(answers)
 
 
-def _last_number(text: str) -> str | None:
-    found = list(_NUMBER_IN_PROSE.finditer(text))
-    return _tidy(found[-1].group()) if found else None
-
-
-def _tidy(answer: str) -> str:
-    """Strip dollar signs, spaces and the full stop around an answer."""
-    answer = answer.strip().strip("*").strip()
-    if answer.isalnum():
+def _implied(part: turns.Part) -> str | None:
+    """The text itself if it is nothing but an answer; else the formula or number that ends it."""
+    text = part.text[: final_boxes(part.text)[1]]
+    answer = _joined(bare(text))
+    if answer or not part.implied:
         return answer
-    math = _INLINE_MATH.fullmatch(answer)
-    if math:
-        answer = next(g for g in math.groups() if g).strip()
-    answer = re.sub(r"^(-?)\s*\\?\$\s*", r"\1", answer)
-    answer = re.sub(r"\\?\$$", "", answer).strip()
-    stop = answer.endswith(".") and len(answer) > 1 and not answer.endswith("\\right.")
-    return answer[:-1].rstrip() if stop else answer
+    formula = last_formula(text)
+    if formula:
+        return _joined(_several(formula))
+    return last_number(text.replace("\u2212", "-")) or _joined(vague(text))
+
+
+def _several(answer: str) -> Sequence[str]:
+    r"""The answers of a formula such as `x=3 \text{ or } x=5`; conditions stay together."""
+    if "\\" not in answer:
+        return [answer]
+    parts = _TEXT_AND.split(answer)
+    together = any(p.count("{") != p.count("}") or _CONDITION.search(p) for p in parts)
+    return [answer] if together else [part.strip(" ,;") for part in parts]
+
+
+def _joined(answers: Sequence[str]) -> str | None:
+    """Write the answers of a list as one; those that are one number are one answer.
+
+    `x=2, x=3` loses its variable, `x=2, y=3` keeps both.
+    """
+    if len(answers) < 2:
+        return answers[0] if answers else None
+    first = parse_number(answers[0])
+    if len(set(answers)) == 1 or (
+        first and all((n := parse_number(a)) and n.value == first.value for a in answers[1:])
+    ):
+        return answers[0]
+    parts = [_ASSIGNMENT.fullmatch(answer) for answer in answers]
+    variables = [part["variable"] if part else None for part in parts]
+    # "x = 2 or 3" names its variable once.
+    if variables[0] and set(variables[1:]) in ({None}, {variables[0]}):
+        answers = [part["value"] if part else a for part, a in zip(parts, answers, strict=True)]
+    return ", ".join(answers)
 
 
 def symbolic(text: str) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from executor.answers.extraction import last_boxed
+from executor.answers.extraction import last_boxed, read
 from executor.answers.grader import MathGrader
+from tests.executor.answers.extracted_responses import ALL
+
+SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
+MATH_500 = SHARED / "data" / "benchmarks" / "math500.jsonl"
 
 EXTRACTED = [
     # boxed
@@ -70,7 +77,7 @@ EXTRACTED = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), EXTRACTED)
+@pytest.mark.parametrize(("response", "answer"), EXTRACTED + ALL)
 def test_extract(response: str, answer: str | None) -> None:
     assert MathGrader().extract(response) == answer
 
@@ -86,6 +93,90 @@ def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) ->
         assert MathGrader().equivalent(answer, answer)
         assert not MathGrader().equivalent(answer, "7")
     assert time.process_time() - start < 3
+
+
+STATEMENTS = [
+    "The answer is {}.",
+    "The answer is ${}$, which took 3 steps.",
+    "**Final Answer**\n\n${}$",
+    "The final answer is:\n\\[\n{}\n\\]\nI checked it 2 times.",
+    "Therefore, the answer is \\({}\\). I hope this answer is helpful.",
+    "The answer is simply **${}$**.",
+    "<answer>{}</answer>",
+    "<think>\\boxed{{1}}</think>\n答案是${}$，共3步。",
+    "$\\boxed{{{}}}$",
+]
+
+
+@pytest.mark.skipif(not MATH_500.exists(), reason="needs MATH-500 in ../shared")
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_every_answer_of_math_500_is_found_again(statement: str) -> None:
+    grader = MathGrader()
+    answers = [json.loads(line)["answer"] for line in MATH_500.read_text("utf-8").splitlines()]
+    for answer in answers:
+        found = grader.extract(statement.format(answer))
+        assert found is not None
+        assert read(found).canonical == read(answer).canonical, answer
+
+
+ENDLESS = [
+    "\\boxed{",
+    "\\boxed{1}, ",
+    "x=\\boxed{1} and ",
+    "\\boxed ",
+    "\\\\",
+    "$",
+    "$1 and ",
+    "\\(",
+    "\\[\n",
+    "(",
+    " ",
+    "\n",
+    "**",
+    "#### ",
+    "The answer is ",
+    "The answer is correct. ",
+    "The answer is 1 and not ",
+    "answer to the a ",
+    "Answer:\n- 1\n",
+    "the roots are ",
+    "1 is the answer ",
+    "3 hours ",
+    "1 million ",
+    "approximately ",
+    "1:1",
+    "1/ ",
+    "1 or ",
+    "(B) ",
+    "答案是",
+    "1、",
+    "\nQuestion: ",
+    "\nHuman: 1",
+    "<think>",
+    "<think>\\boxed{1}</think>",
+]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("", ""), ("The answer is ", ""), ("Answer:\n", ""), ("\\boxed{a ", " \\text{b}}")],
+)
+@pytest.mark.parametrize(
+    "length", [15_000, pytest.param(100_000, marks=pytest.mark.slow, id="slow")]
+)
+def test_time_is_linear_in_the_length_of_a_response(start: str, end: str, length: int) -> None:
+    for piece in ENDLESS:
+        response = start + piece * (length // len(piece)) + end
+        before = time.process_time()
+        MathGrader().extract(response)
+        # Quadratic code takes seconds for the shorter length; linear code takes milliseconds.
+        assert time.process_time() - before < 1, piece
+
+
+@given(st.lists(st.sampled_from([*ENDLESS, "5", "x", ".", ", ", "\n"]), max_size=12).map("".join))
+def test_an_answer_is_never_empty_or_padded(response: str) -> None:
+    answer = MathGrader().extract(response)
+    assert answer is None or (answer and answer == answer.strip())
 
 
 PIECES = ["\\", "f", "boxed", "\\boxed{", "{", "}", "7", "x", " "]

@@ -1,0 +1,263 @@
+"""The answer in a clause of prose: a value, a list, a quantity of several units, or words."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+
+from executor.answers import choices
+from executor.answers.quantities import NUMBER_IN_PROSE, Quantity, quantity_at
+from executor.answers.tidying import result, tidy, without_delimiters
+from executor.answers.vocabulary import CJK, STATES
+
+LONGEST_CLAUSE = 100
+"""Longest answer in characters after "the answer is"; longer text is an explanation."""
+
+LAST_LINES = 300
+"""Characters at the end of a text, to the beginning of their line, that are read first."""
+
+_SEPARATOR = re.compile(
+    r"\s*(?P<comma>[,;\uff0c\u3001])?\s*"
+    r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s|[和与與或及と]|또는\s)?\s*"
+)
+_AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
+_SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
+_INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
+_NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=\$?\d)", re.IGNORECASE)
+_FORMULA_END = re.compile(r"(?P<closing>\\\)|\\\]|(?<!\\)\$\$?)(?:\s+[a-z]{2,}){0,3}[\s.*]*$")
+_OBJECT = re.compile(r"\b(?:of|for|in|on|by|with)\s+$")
+_NO_RESULT = re.compile(
+    r"<<|>>|\\(?:equiv|pmod|neq?|implies|Rightarrow|boxed|begin\{(?:align|cases))"
+)
+_MACROS = re.compile(
+    r"\\(?:text|textbf|textrm|mbox|mathrm|mathbf|operatorname|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+"
+)
+_TAIL = re.compile(
+    r"\s*;|(?<!\d)\s+[\u2013\u2014]\s"
+    r"|,?\s+(?:which|because|since|although|though|but|so(?!\s+on))\b"
+    r"|,\s*(?:as|not|in|after|with|by|given|using|i\.e\.|that\sis|assuming|rounded"
+    r"|and\s+(?:this|that|it|we|she|he|they|there|the|I)"
+    r"|or\s+(?:equivalently|so|approximately|about))\b"
+    r"|\s+as\s+(?:shown|required|desired|expected|before|above|stated|given|follows)\b"
+    r"|[\uff0c\uff1b]|\s*\uff08[^\uff08\uff09]*\uff09"
+    r"|\s+\((?=[^()]*(?:(?<![A-Za-z\\])[A-Za-z]{3}|\\?%))[^()]*\)\s*$",
+)
+_WHOLE = re.compile(
+    r"(?:all|any|every|no|at\s+(?:least|most)|(?:less|greater|more|fewer|smaller|larger)\s+than"
+    r"|between)\b",
+    re.IGNORECASE,
+)
+_EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
+_SUFFIX = re.compile(r"\s*(?:です|である|だ|입니다|이다|了)+\s*$")
+_PROSE = re.compile(r"[A-Za-z]{3}")
+_WORDS = re.compile(r"(?<!\\)\b[A-Za-z]{2,}")
+_CJK_WORDS = re.compile(f"[{CJK}]")
+_FUNCTIONS = re.compile(r"(?<![A-Za-z])(?:pi|sqrt|sin|cos|tan|ln|log|exp)(?![A-Za-z])")
+_CHAINED = re.compile(r"\s*,?\s*(?:and|or)\s+")
+_NO_CHAIN = re.compile(r"(?:between|from|of|both|sum|product|add|adding|by)\s+$")
+
+
+class _Kind(IntEnum):
+    """What several quantities are together."""
+
+    LIST = 0
+    COMPOUND = 1
+    """One quantity of several units, or of several kinds of things."""
+    FORMULA = 2
+    """No list: a formula goes on behind one of them."""
+
+
+def answers_in(clause: str) -> tuple[str, ...]:
+    """Return the answer that a clause gives; several strings are a list, () is no answer."""
+    if clause.isdigit() and clause.isascii():
+        return (clause,)
+    clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
+    if re.match(r"not\s+(?:[-$\\\d(]|[A-Za-z]\b)", clause):
+        return ()
+    clause = _NEGATIVE.sub("-", clause, count=1)
+    letters = choices.leading(clause)
+    if letters:
+        return letters
+    first = quantity_at(clause, 0)
+    if first is None:
+        return _words(clause)
+    if first.goes_on:
+        return _formula(clause)
+    return _listed(clause, first)
+
+
+def begins_with_value(clause: str) -> bool:
+    """Whether a clause begins with a value, a choice or a formula."""
+    return bool(
+        choices.leading(clause) or quantity_at(clause, 0) or clause.startswith(("\\", "-", "{"))
+    )
+
+
+def is_only_a_value(text: str) -> bool:
+    """Whether a text is one value, list, formula or choice, and at most a unit behind it."""
+    first = quantity_at(text, 0)
+    if first is not None and not first.goes_on:
+        items, kind = _walk(text, first)
+        if kind is not _Kind.FORMULA:
+            return not text[items[-1].end :].strip(" .*")
+    words = _WORDS.search(_FUNCTIONS.sub("", text)) or _CJK_WORDS.search(text)
+    return not words and bool(re.search(r"[\d\\^=+]", text))
+
+
+def last_number(text: str) -> str | None:
+    """Return the last number of a text, with its scale; None if it has none."""
+    end = text.rfind("\n", 0, max(0, len(text) - LAST_LINES)) + 1
+    for start in (end, 0):
+        numbers = list(NUMBER_IN_PROSE.finditer(text, start))
+        if numbers:
+            return tidy(numbers[-1].group())
+    return None
+
+
+def last_formula(text: str) -> str | None:
+    """Return the result of the formula with which a text ends; None if it is a plain number.
+
+    At most three words, such as a unit, may follow it. The last number of `2\\sqrt{3}` would be 3.
+    """
+    text = text.rstrip()
+    end = _FORMULA_END.search(text, max(0, len(text) - LONGEST_CLAUSE))
+    if end is None:
+        return None
+    closing = end["closing"]
+    opening = {"\\)": "\\(", "\\]": "\\["}.get(closing, closing)
+    start = text.rfind(opening, max(0, end.start() - 2 * LONGEST_CLAUSE), end.start())
+    if start < 0 or (closing == "$" and text.count("$", 0, start) % 2):
+        return None
+    if end.start() - start < 5 and _OBJECT.search(text, max(0, start - 9), start):
+        return None
+    value = text[start + len(opening) : end.start()].rpartition("=")[2]
+    value = tidy(value.replace("\n", " ")).rstrip(",")
+    whole = value and all(
+        value.count(left) == value.count(right)
+        for left, right in (("{", "}"), ("\\begin", "\\end"), ("\\left", "\\right"))
+    )
+    prose = _PROSE.search(_MACROS.sub("", value))
+    if not whole or prose or _NO_RESULT.search(value) or NUMBER_IN_PROSE.fullmatch(value):
+        return None
+    return value
+
+
+def _listed(clause: str, first: Quantity) -> tuple[str, ...]:
+    items, kind = _walk(clause, first)
+    if kind is _Kind.FORMULA:
+        return _formula(clause)
+    bounds = len(items) > 1 and any(_INEQUALITY.search(item.value) for item in items)
+    if kind is _Kind.COMPOUND or bounds:
+        return (tidy(without_delimiters(clause[: items[-1].end])),)
+    values = tuple(tidy(item.value) for item in items)
+    # "4,6,8" may also be one number in another country's digits, so it stays as it is.
+    written = clause[: items[-1].value_end]
+    return (written,) if written == ",".join(values) else values
+
+
+def _walk(clause: str, first: Quantity) -> tuple[list[Quantity], _Kind]:
+    """Read the items of a list or of a quantity of several units."""
+    items, kind = [first], _Kind.LIST
+    while True:
+        between = _SEPARATOR.match(clause, items[-1].end)
+        assert between is not None
+        following = quantity_at(clause, between.end())
+        if following is None:
+            more = clause.startswith(_AND_SO_ON, between.end())
+            return items, _Kind.FORMULA if more else kind
+        joined = _kind(items, following, between, clause)
+        if joined is None or (kind is _Kind.COMPOUND and _is_or(between)):
+            return items, kind
+        if following.goes_on:
+            return items, _Kind.FORMULA
+        kind = max(kind, joined)
+        items.append(following)
+
+
+def _kind(
+    items: list[Quantity], following: Quantity, between: re.Match[str], clause: str
+) -> _Kind | None:
+    """How a further quantity belongs to those before it; None if it is said about them."""
+    last = items[-1]
+    if not between.group().strip():
+        return _Kind.COMPOUND if last.measured else None
+    if _is_or(between) and last.percent != following.percent:
+        return None
+    word = bool(between["word"])
+    if last.unit and following.unit:
+        if _singular(last.unit) == _singular(following.unit):
+            return _Kind.LIST if word else None
+        if last.measured and following.measured:
+            return None if _is_or(between) else _Kind.COMPOUND
+        things = following.unit.split()[-1].casefold() not in STATES
+        complete = word or not _explained(clause, following)
+        return _Kind.COMPOUND if things and complete else None
+    if last.unit:
+        return _Kind.LIST if word else None
+    if word or len(items) > 1 or between.group() == ",":
+        return _Kind.LIST
+    return None if following.unit or _explained(clause, following) else _Kind.LIST
+
+
+def _explained(clause: str, item: Quantity) -> bool:
+    """Whether words follow an item ("42, 3 more than 39") instead of an end or a further item."""
+    between = _SEPARATOR.match(clause, item.end)
+    assert between is not None
+    if between.group().strip():
+        return quantity_at(clause, between.end()) is None and not between["comma"]
+    return bool(clause[item.end :].strip(" ."))
+
+
+def _is_or(between: re.Match[str]) -> bool:
+    return (between["word"] or "").strip() in ("or", "oder", "ou", "o", "或")
+
+
+def _formula(clause: str) -> tuple[str, ...]:
+    """A clause that is one formula or condition, without what is said about it."""
+    clause = _without_tail(clause)
+    value = result(without_delimiters(clause))
+    if value != without_delimiters(clause):
+        return answers_in(value) if "=" not in value else (tidy(value),)
+    value = tidy(_SUFFIX.sub("", value))
+    return (value,) if len(value) <= LONGEST_CLAUSE else ()
+
+
+def _words(clause: str) -> tuple[str, ...]:
+    """A clause that does not begin with a value: its result, its last number, or its words."""
+    clause = result(_without_tail(clause))
+    if _WHOLE.match(clause) or _EXCEPT.search(clause):
+        return _formula(clause)
+    worked = quantity_at(clause, 0)
+    if worked is not None:
+        return answers_in(clause)
+    if spelled := _SPELLED.fullmatch(clause):
+        return (tidy(spelled["number"]),)
+    words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
+    if words >= 3 and "\\" not in clause and (numbers := _last_numbers(clause)):
+        return numbers
+    value = tidy(_SUFFIX.sub("", without_delimiters(clause)))
+    return (value,) if value and words <= 5 and len(clause) <= LONGEST_CLAUSE else ()
+
+
+def _last_numbers(text: str) -> tuple[str, ...]:
+    """The last number of a text, and those that "and" or "or" joins to it."""
+    numbers = list(NUMBER_IN_PROSE.finditer(text))
+    chain: list[re.Match[str]] = numbers[-1:]
+    for number in reversed(numbers[:-1]):
+        if not _CHAINED.fullmatch(text, number.end(), chain[0].start()):
+            break
+        chain.insert(0, number)
+    if chain and _NO_CHAIN.search(text[: chain[0].start()]):
+        chain = chain[-1:]
+    return tuple(tidy(number.group()) for number in chain)
+
+
+def _without_tail(clause: str) -> str:
+    """Cut off what is said about an answer: ", which took 3 steps", "(see above)"."""
+    tail = _TAIL.search(clause)
+    return clause[: tail.start()] if tail and tail.start() else clause
+
+
+def _singular(unit: str) -> str:
+    return unit.casefold().removesuffix("s")

@@ -1,0 +1,70 @@
+"""Words around numbers in prose: which belong to a value, which are units, which end one."""
+
+from __future__ import annotations
+
+import re
+
+CJK = "\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
+"""Characters of Chinese, Japanese and Korean words, as the inside of a character class."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MEASURES = _words(
+    """
+    year years yr yrs month months week weeks wk day days hour hours hr hrs minute minutes min mins
+    second seconds sec secs foot feet ft inch inches in yard yards yd mile miles mi
+    meter meters metre metres centimeter centimeters centimetre centimetres cm
+    millimeter millimeters millimetre millimetres mm kilometer kilometers kilometre kilometres km
+    gram grams kilogram kilograms kg mg pound pounds lb lbs ounce ounces oz ton tons tonne tonnes
+    gallon gallons gal quart quarts qt pint pints pt cup cups liter liters litre litres
+    milliliter milliliters millilitre millilitres ml dollar dollars cent cents euro euros pence
+    dime dimes nickel nickels penny pennies degree degrees hectare hectares acre acres
+    """
+)
+"""Units of measurement: "2 hours 15 minutes" is one quantity, "42 apples 3 left" is not."""
+
+CJK_MEASURE = re.compile(
+    "小时|小時|時間|时|時|分钟|分鐘|分|秒|天|日|月|年|元|角|厘米|公里|米|千克|克|点|點|시간|분|초"
+)
+
+GOES_ON = _words(
+    """
+    times plus minus over divided multiplied squared cubed factorial choose mod modulo pi root sqrt
+    sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp raised power infinity
+    alpha beta gamma delta epsilon theta lambda mu phi psi omega sigma tau rho remainder cross dot
+    half halves third thirds quarter quarters fourths fifth fifths sixth sixths seventh sevenths
+    eighths ninths tenths if unless except otherwise
+    january february march april june july august september october november december
+    """
+)
+"""Words after a number that make something else of it: a formula, a fraction, a date, a case."""
+
+ENDS_UNIT = _words(
+    """
+    in of for from at on per with after before as because since which that is are was were when
+    where while than so but if left remaining each every total altogether more less extra out
+    and or to by not we she he they it there who has have had will would can gives given
+    """
+)
+"""Words at which a unit ends."""
+
+STATES = _words("left remaining more less extra total each steps altogether")
+"""Words after a number that do not name things of another kind ("42 apples, 3 left")."""
+
+SHORT_WORDS = _words(
+    """
+    in of to at on by is as or so if we he it an no up us am pm cm mm km kg mg ml ft yd lb oz hr mi
+    pt qt gb mb tb kb hz kw mw sq
+    """
+)
+"""Words of two letters; all others are products of variables."""
+
+SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
+"""Longer products of variables, and single letters."""
+
+POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
+SCALES = rf"{POWERS}|dozens?"
+"""Words that multiply a number, as alternatives of a pattern."""
