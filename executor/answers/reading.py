@@ -94,6 +94,11 @@ def plain_number(answer: str) -> Number | None:
     return Number(-number.value, number.step) if sign == "-" else number
 
 
+def spelt_number(answer: str) -> Number | None:
+    """Read an answer that is one number without a unit, in any spelling; None if it is not."""
+    return plain_number(answer) or number_of(read(answer).meaning)
+
+
 @lru_cache(maxsize=8192)
 def read(answer: str) -> Reading:
     """Read one answer; cached, since a run repeats the same few answers."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from executor.answers.extraction import parse_number
+from executor.answers.reading import spelt_number
 from executor.errors import InputError
 from profiling.problems.file_bytes import NEEDED, PARQUET, check_kind, decode, unpack
 from profiling.problems.json_text import json_records
@@ -110,7 +110,7 @@ def _element(text: str) -> str:
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == "$" and "$" not in text[1:-1]:
         text = text[1:-1].strip()
-    return text.replace(",", "") if "," in text and parse_number(text) else text
+    return text.replace(",", "") if "," in text and spelt_number(text) else text
 
 
 def bad_character(text: str) -> str | None:

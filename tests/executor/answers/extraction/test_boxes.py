@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.answers.boxes import final_boxes, last_box_end
+from executor.answers.extraction.boxes import final_boxes, last_box_end
 
 
 @pytest.mark.parametrize(

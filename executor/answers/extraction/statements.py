@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from executor.answers import choices
-from executor.answers.clauses import LONGEST_CLAUSE, answers_in, begins_with_value, is_only_a_value
-from executor.answers.leads import Lead, leads, weak_lead
-from executor.answers.tidying import FORMULA, result
+from executor.answers.extraction import choices
+from executor.answers.extraction.clauses import (
+    LONGEST_CLAUSE,
+    answers_in,
+    begins_with_value,
+    is_only_a_value,
+)
+from executor.answers.extraction.leads import Lead, leads, weak_lead
+from executor.answers.extraction.tidying import FORMULA, result
 
 _HEDGE = re.compile(
     r"(?:(?:approximately|approx\b\.?|roughly|about|around|nearly|almost|exactly|simply|just|only"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-from executor.answers import choices
-from executor.answers.quantities import NUMBER_IN_PROSE, Quantity, quantity_at
-from executor.answers.tidying import result, tidy, without_delimiters
-from executor.answers.vocabulary import CJK, STATES
+from executor.answers.extraction import choices
+from executor.answers.extraction.quantities import NUMBER_IN_PROSE, Quantity, quantity_at
+from executor.answers.extraction.tidying import result, tidy, without_delimiters
+from executor.answers.extraction.vocabulary import CJK, STATES
 
 LONGEST_CLAUSE = 100
 """Longest answer in characters after "the answer is"; longer text is an explanation."""

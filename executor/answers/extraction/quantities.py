@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from executor.answers.tidying import formula_at, inside, result, without_delimiters
-from executor.answers.vocabulary import (
+from executor.answers.extraction.tidying import formula_at, inside, result, without_delimiters
+from executor.answers.extraction.vocabulary import (
     CJK_MEASURE,
     ENDS_UNIT,
     GOES_ON,

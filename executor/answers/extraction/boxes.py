@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from executor.answers.tidying import tidy
-from executor.answers.vocabulary import MEASURES
+from executor.answers.extraction.tidying import tidy
+from executor.answers.extraction.vocabulary import MEASURES
 
 _BRACES = re.compile(
     r"(?P<boxed>\\(?:f?boxed|fbox)\s*\{)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.answers.choices import alone, labelled, leading
+from executor.answers.extraction.choices import alone, labelled, leading
 
 
 @pytest.mark.parametrize("answer", ["B", "(B)", "B. 12", r"\textbf{(B)}\ 12", "Option B", "B) x+1"])

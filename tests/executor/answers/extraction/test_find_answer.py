@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from executor.answers.extraction import last_boxed, read
+from executor.answers.extraction import last_boxed
 from executor.answers.grader import MathGrader
-from tests.executor.answers.extracted_responses import ALL
+from executor.answers.reading import read
+from tests.helpers.extracted_responses import ALL
 
 SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
 MATH_500 = SHARED / "data" / "benchmarks" / "math500.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.answers.turns import Part, before_questions, visible_first
+from executor.answers.extraction.turns import Part, before_questions, visible_first
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+r"""Extraction of the final answer from a response, by plain string work in linear time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from executor.answers.extraction import turns
+from executor.answers.extraction.boxes import final_boxes, last_box_end, last_boxed
+from executor.answers.extraction.choices import labelled
+from executor.answers.extraction.clauses import LONGEST_CLAUSE, last_formula, last_number
+from executor.answers.extraction.statements import bare, stated, vague
+from executor.answers.reading import spelt_number
+
+__all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
+
+_ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
+_TEXT_AND = re.compile(r"\\(?:text|textrm|mbox)\{[, ]{0,3}(?:and|or) {0,3}\}")
+_CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
+
+
+def find_answer(response: str) -> str | None:
+    r"""Return the final answer of a response, or None if it has none.
+
+    It is the first of these that exists: the last non-empty `\boxed{}`, or several that belong
+    together; the answer of the last statement such as "the answer is", "answer:" or `####`; the
+    whole response, if it is nothing but a value or the letter of a choice; the formula with which
+    it ends; its last number.
+
+    A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
+    has an answer, and a question that the response invents after its answer ends the response. A
+    `\boxed{` that is never closed belongs to a response that was cut off and may hold half an
+    answer, so its content is not read.
+    """
+    for part in turns.visible_first(response):
+        answer = _first_turn(part)
+        if answer is not None:
+            return answer
+    return None
+
+
+def _first_turn(whole: turns.Part) -> str | None:
+    """The answer before the first invented question, if there is one, else that of all."""
+    for part in turns.before_questions(whole):
+        answer = (
+            (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
+            or _explicit(part.text)
+            or _implied(part)
+        )
+        if answer is not None:
+            return answer
+    return None
+
+
+def _explicit(text: str) -> str | None:
+    """The answer that a text boxes or states."""
+    contents, end = final_boxes(text)
+    answers = contents or stated(text[:end])
+    if len(answers) == 1:
+        return labelled(answers[0]) or _joined(_several(answers[0]))
+    return _joined(answers)
+
+
+def _implied(part: turns.Part) -> str | None:
+    """The text itself if it is nothing but an answer; else the formula or number that ends it."""
+    text = part.text[: final_boxes(part.text)[1]]
+    answer = _joined(bare(text))
+    if answer or not part.implied:
+        return answer
+    formula = last_formula(text)
+    if formula:
+        return _joined(_several(formula))
+    return last_number(text.replace("\u2212", "-")) or _joined(vague(text))
+
+
+def _several(answer: str) -> Sequence[str]:
+    r"""The answers of a formula such as `x=3 \text{ or } x=5`; conditions stay together."""
+    if "\\" not in answer:
+        return [answer]
+    parts = _TEXT_AND.split(answer)
+    together = any(p.count("{") != p.count("}") or _CONDITION.search(p) for p in parts)
+    return [answer] if together else [part.strip(" ,;") for part in parts]
+
+
+def _joined(answers: Sequence[str]) -> str | None:
+    """Write the answers of a list as one; those that are one number are one answer.
+
+    `x=2, x=3` loses its variable, `x=2, y=3` keeps both.
+    """
+    if len(answers) < 2:
+        return answers[0] if answers else None
+    if len(set(answers)) == 1 or _is_one_number(answers):
+        return answers[0]
+    parts = [_ASSIGNMENT.fullmatch(answer) for answer in answers]
+    variables = [part["variable"] if part else None for part in parts]
+    # "x = 2 or 3" names its variable once.
+    if variables[0] and set(variables[1:]) in ({None}, {variables[0]}):
+        answers = [part["value"] if part else a for part, a in zip(parts, answers, strict=True)]
+    return ", ".join(answers)
+
+
+def _is_one_number(answers: Sequence[str]) -> bool:
+    numbers = [spelt_number(answer) for answer in answers]
+    return None not in numbers and len({number.value for number in numbers if number}) == 1
