@@ -112,7 +112,7 @@ class Policy(Protocol):
             before: earlier turns of the conversation (`Problem.before`).
 
         Raises:
-            InputError: the model's chat template refuses these turns.
+            ConversationError: the model's chat template refuses these turns.
         """
         ...
 

@@ -17,6 +17,10 @@ from executor.errors import InputError
 TEMPLATE_FILE = "apportion_template.json"
 
 
+class ConversationError(InputError):
+    """The chat template of a model refuses a conversation."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
     """A task template.
@@ -52,7 +56,7 @@ class PromptTemplate:
                 They are left out if the template is `alone`.
 
         Raises:
-            InputError: the model's chat template cannot hold the earlier turns.
+            ConversationError: the model's chat template cannot hold the earlier turns.
         """
         if self.alone:
             before = ()
@@ -74,7 +78,9 @@ class PromptTemplate:
                 try:
                     text = _chat(tokenizer, _alternating(messages))
                 except TemplateError as error:
-                    raise InputError(f"messages: the chat template refuses them: {error}") from None
+                    raise ConversationError(
+                        f"the policy's chat template refuses this conversation: {error}"
+                    ) from None
             return list(tokenizer.encode(text, add_special_tokens=False))
         text = "".join(one["content"] + "\n\n" for one in messages if one["content"])
         return list(tokenizer.encode(text))
@@ -117,9 +123,7 @@ class PromptTemplate:
 
 
 def _chat(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
-    return str(
-        tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    )
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def _alternating(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:

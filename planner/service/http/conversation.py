@@ -1,8 +1,9 @@
 """Conversations in OpenAI's protocol: messages, their parts, and the question that they end with.
 
-A policy reads text in the turns of a system, a user and an assistant. Messages of other kinds become
-text in these turns: calls of tools in the assistant's, results of tools in the user's. Thoughts that
-another model wrote are left out, as every server does. Images, audio and files are refused.
+A policy reads text in the turns of a system, a user and an assistant. Messages of other kinds
+become text in these turns: calls of tools in the assistant's, results of tools in the user's.
+Thoughts that another model wrote are left out, as every server does. Images, audio and files are
+refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ Turn = tuple[str, str]
 
 _ROLES = {"developer": "system", "tool": "user", "function": "user"}
 _RESULTS = ("tool", "function")
+_INSTRUCTIONS = ("system", "developer")
 # Fields of a message in which other servers send thoughts, and in which clients send them back.
 _THOUGHTS = ("reasoning", "reasoning_content", "reasoning_details", "thinking_blocks")
 
@@ -171,26 +173,26 @@ def conversation(messages: Sequence[Message]) -> Conversation:
     """
     asks = _last_question(messages)
     texts = _Texts(messages)
-    after, begun = list(messages[asks + 1 :]), ""
+    # Some clients put their instructions last; the policy reads those first in any case.
+    late = [one for one in messages[asks + 1 :] if one.role in _INSTRUCTIONS]
+    after, begun = [one for one in messages[asks + 1 :] if one.role not in _INSTRUCTIONS], ""
     if after and after[-1].plain:
         begun = after.pop().text
     if after and all(one.plain for one in after):  # several messages of the assistant in a row
         begun = "\n\n".join([*(one.text for one in after), begun])
         after = []
     question = "\n\n".join(filter(None, [messages[asks].text, *map(texts.of, after)]))
-    before = tuple((_ROLES.get(one.role, one.role), texts.of(one)) for one in messages[:asks])
+    earlier = (*messages[:asks], *late)
+    before = tuple((_ROLES.get(one.role, one.role), texts.of(one)) for one in earlier)
     return Conversation(before, question, begun, tuple(_notes(messages, begun)))
 
 
 def _last_question(messages: Sequence[Message]) -> int:
     users = [at for at, one in enumerate(messages) if one.role == "user"]
-    if not users and messages[-1].role in ("system", "developer"):
+    if not users and messages[-1].role in _INSTRUCTIONS:
         users = [len(messages) - 1]  # all that the client wrote is in the system prompt
     if not users or not messages[users[-1]].text.strip():
         raise ValueError("the last message must be a question from the user")
-    if any(one.role in ("system", "developer") for one in messages[users[-1] + 1 :]):
-        # Some clients put their instructions last; the policy reads those first in any case.
-        raise ValueError("a system prompt must come before the question")
     return users[-1]
 
 

@@ -85,7 +85,7 @@ def test_a_chat_template_whose_turns_alternate_gets_turns_of_one_role_as_one() -
 
 def test_a_chat_template_that_refuses_every_conversation_is_said() -> None:
     refusing = Tokenizer("{{ raise_exception('Only one turn') if messages|length > 1 }}")
-    with pytest.raises(InputError, match="the chat template refuses them: Only one turn"):
+    with pytest.raises(InputError, match="chat template refuses this conversation: Only one turn"):
         rendered(refusing, PromptTemplate(), *BEFORE)
 
 
