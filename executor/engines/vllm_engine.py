@@ -126,6 +126,11 @@ class VllmEngine:
         request = self._requests.get(output.request_id)
         if request is None:
             return
+        if self.writes and any(one.finish_reason == "error" for one in output.outputs):
+            self.abort(output.request_id)
+            why = "no token of the model's vocabulary fits the grammar"
+            request.fail(RequestRefusedError(f"engine {self.name} refused a request: {why}"))
+            return
         children = _ended_children(output) if self.writes else ()
         finished = len(children) if self.writes else int(output.finished)
         if not finished:
