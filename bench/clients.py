@@ -162,6 +162,7 @@ def answering(plan: Path | None) -> Iterator[Answerer]:
         with MathGrader() as grader:
             yield SimulatedAnswerer(SimulatedPolicy(1.0), grader)
         return
+    from planner.runtime.reporter import SilentReporter
     from planner.runtime.settings import SessionSettings
     from planner.service.factory import create_plan_service
     from planner.usecases.open_session import open_session
@@ -169,7 +170,7 @@ def answering(plan: Path | None) -> Iterator[Answerer]:
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/store.db"
         settings = SessionSettings(early_stop=True)
-        with open_session(None, store, settings) as session:
+        with open_session(None, store, settings, SilentReporter()) as session:
             answerer = create_plan_service(session, load_plan(plan)).answerer
             asyncio.run(answerer.executor())  # the first client does not wait for the models
             yield answerer

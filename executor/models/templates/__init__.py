@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class PromptTemplate:
     system: str | None = None
     turns: tuple[tuple[str, str], ...] = ()
     stop: tuple[str, ...] = ()
-    alone: bool = False
+    alone: bool = field(default=False, compare=False)
 
     def render(
         self, tokenizer: Any, question: str, before: Sequence[tuple[str, str]] = ()

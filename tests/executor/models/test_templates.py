@@ -94,7 +94,8 @@ def test_a_model_trained_on_single_questions_is_asked_the_last_one(tmp_path: Pat
     assert not alone.alone
     (tmp_path / "apportion_template.json").write_text("{}")
     alone = for_checkpoint(PromptTemplate(), tmp_path)
-    assert alone.alone and alone.to_dict() == PromptTemplate().to_dict()
+    assert alone.alone and alone == PromptTemplate()
+    assert alone.to_dict() == PromptTemplate().to_dict()
     for tokenizer in (CHAT, PLAIN):
         assert rendered(tokenizer, alone, *BEFORE) == rendered(tokenizer, PromptTemplate())
 
