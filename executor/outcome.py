@@ -85,7 +85,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
     for response in responses:
         text, token_ids = response.text, tuple(response.token_ids)
         if text not in answers:
-            answers[text] = grader.extract(text)
+            answers[text] = grader.extract(problem.begun + text)
         answer = answers[text] if response.state is State.FINISHED else None
         if answer not in verdicts:
             verdicts[answer] = (

@@ -19,6 +19,8 @@ class Problem:
         meta: further fields of the file (level, kind, subject), as plain strings.
         before: `(role, text)` of earlier turns if the question ends a conversation: a system
             prompt, earlier questions and answers.
+        begun: text that every response is made to begin with, and that is not part of it.
+        json_schema: JSON Schema, as JSON, that every response must follow; None: free text.
     """
 
     id: str
@@ -26,6 +28,8 @@ class Problem:
     answer: str | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
     before: tuple[tuple[str, str], ...] = ()
+    begun: str = ""
+    json_schema: str | None = None
 
 
 def content_id(text: str) -> str:

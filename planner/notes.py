@@ -107,6 +107,19 @@ class NoteCode(StrEnum):
     OTHER_TOKEN_LIMIT = "other_token_limit"
     LAST_MESSAGE_ALONE = "last_message_alone"
     STRATEGY_NOT_PREDICTED = "strategy_not_predicted"
+    OTHER_TOP_P = "other_top_p"
+    JSON_VOTE = "json_vote"
+    CONVERSATION_AS_TEXT = "conversation_as_text"
+    QUESTION_ALONE = "question_alone"
+
+    # Requests of clients that were written for other servers
+    FIELD_WITHOUT_EFFECT = "field_without_effect"
+    GREEDY_BY_REQUEST = "greedy_by_request"
+    OTHER_MODEL_NAME = "other_model_name"
+    RESPONSE_BEGUN = "response_begun"
+    TOOL_MESSAGES_AS_TEXT = "tool_messages_as_text"
+    TOOLS_NOT_CALLED = "tools_not_called"
+    ZERO_TEMPERATURE_ROUTED = "zero_temperature_routed"
     TRAFFIC_DRIFTED = "traffic_drifted"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +19,7 @@ from executor.strategy import STRATEGIES
 from planner.plans.serialization import load_plan, plan_to_dict
 from planner.usecases import demo as demo_usecase
 from tests.helpers.command import ROOT, apportion, document, document_process, environment
+from tests.helpers.shared import SHARED
 
 pytestmark = pytest.mark.vllm
 
@@ -177,7 +177,7 @@ def test_other_options_need_another_folder(demo: Made) -> None:
 @pytest.mark.parametrize("demo", ["smollm2"], indirect=True)
 def test_real_benchmarks_with_every_strategy(demo: Made) -> None:
     place, asked, _ = demo
-    benchmarks = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared")) / "data"
+    benchmarks = SHARED / "data"
     singleop = benchmarks / "benchmarks" / "singleop.jsonl"
     gsm8k = benchmarks / "benchmarks" / "gsm8k_test.jsonl"
     if not (singleop.is_file() and gsm8k.is_file()):

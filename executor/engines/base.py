@@ -7,6 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from executor.engines.capacity import Capacity
+from executor.errors import EngineError
+
+
+class RequestRefusedError(EngineError):
+    """An engine that goes on refused one request, for instance because of its JSON schema."""
 
 
 @dataclass(slots=True)

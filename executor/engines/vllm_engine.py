@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from executor.engines.base import Cut, EndedChild, EngineCounters, EngineOutput
+from executor.engines.base import (
+    Cut,
+    EndedChild,
+    EngineCounters,
+    EngineOutput,
+    RequestRefusedError,
+)
 from executor.engines.capacity import Capacity
 from executor.engines.options import (
     EngineOptions,
@@ -79,7 +85,7 @@ class VllmEngine:
         except Exception as error:
             del self._requests[request_id]
             self.open -= children
-            fail(EngineError(f"engine {self.name} refused a request: {error}"))
+            fail(RequestRefusedError(f"engine {self.name} refused a request: {error}"))
 
     def abort(self, request_id: str) -> list[Cut]:
         """See `Engine.cancel`."""
@@ -119,6 +125,11 @@ class VllmEngine:
     def _hand_out(self, output: Any) -> None:
         request = self._requests.get(output.request_id)
         if request is None:
+            return
+        if self.writes and any(one.finish_reason == "error" for one in output.outputs):
+            self.abort(output.request_id)
+            why = "no token of the model's vocabulary fits the grammar"
+            request.fail(RequestRefusedError(f"engine {self.name} refused a request: {why}"))
             return
         children = _ended_children(output) if self.writes else ()
         finished = len(children) if self.writes else int(output.finished)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
 from executor.models.stopping import Finish
+from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
+
+
+class Reads(StrEnum):
+    """What a policy reads of a conversation; the values name what becomes of its earlier turns."""
+
+    TURNS = "turns"  # they are turns of the model's chat template
+    TEXT = "text"  # there is no chat template: they are plain text before the question
+    QUESTION = "question"  # the model was trained on single questions: they are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class DrawRequest:
         stop: strings that end a continuation; they stay in the draw.
         finished: callback for each child that ends, in whatever order the children end.
         unfinished: callback for each child that has not ended when the draw is cancelled.
+        json_schema: JSON Schema, as JSON, that each continuation must follow; None: free text.
     """
 
     prompt_ids: Sequence[int]
@@ -64,6 +75,14 @@ class DrawRequest:
     stop: Sequence[str] = ()
     finished: Finished | None = None
     unfinished: Unfinished | None = None
+    json_schema: str | None = None
+
+
+def reads_of(tokens: Tokens, template: PromptTemplate) -> Reads:
+    """Return what a model reads of a conversation."""
+    if template.alone:
+        return Reads.QUESTION
+    return Reads.TURNS if tokens.tokenizer.chat_template else Reads.TEXT
 
 
 class Policy(Protocol):
@@ -80,6 +99,10 @@ class Policy(Protocol):
     """Longest context in tokens, prompt and continuation together."""
     capacity: Capacity
     """What its engines hold at once."""
+    reads: Reads
+    """What it reads of a conversation."""
+    writes_json: bool
+    """Whether it can keep to the `json_schema` of a request."""
 
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """Return the token ids that ask `question`.
@@ -89,7 +112,7 @@ class Policy(Protocol):
             before: earlier turns of the conversation (`Problem.before`).
 
         Raises:
-            InputError: the policy takes no earlier turns, or not these.
+            ConversationError: the model's chat template refuses these turns.
         """
         ...
 

@@ -14,9 +14,9 @@ from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.stopping import Stopping
-from executor.models.templates import PromptTemplate
+from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.base import Draw, DrawRequest, Unfinished
+from executor.policies.base import Draw, DrawRequest, Unfinished, reads_of
 from executor.servers.completion import CompletionRequest, StreamedCompletion
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
@@ -48,6 +48,8 @@ class ServedPolicy:
     `apportion serve-command` prints a command line with both options.
     """
 
+    writes_json = True
+
     def __init__(
         self,
         name: str,
@@ -61,6 +63,7 @@ class ServedPolicy:
         self.template = template
         self.max_context = min(one.max_context for one in served)
         self.capacity = sum((one.capacity for one in served), Capacity(0, 0))
+        self.reads = reads_of(tokens, template)
         self._stopping = Stopping(tokens, template)
         self.shortcomings = shortcomings(served, "policy")
         self._served = {one.url: one for one in served}
@@ -79,6 +82,7 @@ class ServedPolicy:
         """
         name, location = checkpoint.name, checkpoint.location
         tokens = Tokens(load_tokenizer(location))
+        template = for_checkpoint(template, location)
         served = [probe_policy(url, name, location, tokens) for url in checkpoint.servers]
         return cls(name, tokens, template, served, patience)
 
@@ -99,7 +103,7 @@ class ServedPolicy:
         async def child(index: int) -> StreamedCompletion:
             wanted = CompletionRequest(
                 prompt, request.max_tokens, request.temperature, request.top_p,
-                request.seed + index, at,
+                request.seed + index, at, request.json_schema,
             )  # fmt: skip
             ended = await self._complete(wanted, ledger, request.unfinished)
             if request.finished is not None:

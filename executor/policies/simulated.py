@@ -31,22 +31,25 @@ from statistics import NormalDist
 
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.models.stopping import Finish
 from executor.models.tokens import Step, Tokens
-from executor.policies.base import Draw, DrawRequest
+from executor.policies.base import Draw, DrawRequest, Reads
 from executor.problem import Problem
 from executor.strategy import STEP_DELIMITER
 
 EOS_ID = 0x110000
 ASK_ID = 0x110001
-"""Ends a prompt. The ids of both special tokens lie beyond Unicode."""
+"""Ends a prompt."""
+TURN_ID = 0x110002
+"""Ends an earlier turn. The ids of all special tokens lie beyond Unicode."""
 
 _NORMAL = NormalDist()
 _SLICES = 8
 _OPENINGS = ("so", "hence", "this way", "from here", "adding up", "in turn", "thus", "as before")
 _VERBS = ("x is", "x becomes", "we get", "we have")
+_FIRST = "Step 1:"
 _STEP = re.compile(r"Step (\d+): [a-z ]+ (\d+)\.")
 _ANSWER = re.compile(r"The answer is \\boxed\{(\d+)\}\.")
 
@@ -70,7 +73,9 @@ class CharTokenizer:
 
     def get_vocab(self) -> dict[str, int]:
         """Return the special tokens and ASCII, which stands for all of Unicode."""
-        return {chr(code): code for code in range(128)} | {"<eos>": EOS_ID, "<ask>": ASK_ID}
+        return {chr(code): code for code in range(128)} | {
+            "<eos>": EOS_ID, "<ask>": ASK_ID, "<turn>": TURN_ID
+        }  # fmt: skip
 
 
 def reference_answer(question: str) -> str:
@@ -141,6 +146,9 @@ class SimulatedPolicy:
             `range(5, sys.maxsize)` is an engine that is lost at the fifth call.
     """
 
+    reads = Reads.TURNS
+    writes_json = False
+
     def __init__(
         self,
         p: float | Mapping[str, float] | Callable[[str], float] = 0.8,
@@ -188,12 +196,12 @@ class SimulatedPolicy:
         return self.step_chance(question) ** self.depth
 
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
-        """See `Policy.prompt`: the question and a token that ends it, without earlier turns."""
-        if before:
-            raise InputError(
-                f"policy {self.name}: takes one question at a time, without earlier turns"
-            )
-        return [*self.tokens.encode(question), ASK_ID]
+        """See `Policy.prompt`: each turn, the question last, and a token that ends it.
+
+        What is written depends on the question alone.
+        """
+        earlier = [token for _, text in before for token in (*self.tokens.encode(text), TURN_ID)]
+        return [*earlier, *self.tokens.encode(question), ASK_ID]
 
     async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`; the children end one after another, the shortest first."""
@@ -251,9 +259,11 @@ class SimulatedPolicy:
         """Do nothing: there is no engine."""
 
     def _split(self, prompt_ids: Sequence[int]) -> tuple[str, str]:
-        """Return the question, and the response so far."""
+        """Return the question, and the response so far, without a beginning by somebody else."""
         end = list(prompt_ids).index(ASK_ID)
-        return self.tokens.decode(prompt_ids[:end]), self.tokens.decode(prompt_ids[end:])
+        turns, so_far = list(prompt_ids[:end]), self.tokens.decode(prompt_ids[end:])
+        start = len(turns) - turns[::-1].index(TURN_ID) if TURN_ID in turns else 0
+        return self.tokens.decode(turns[start:]), _own_part(so_far)
 
     def _write(
         self,
@@ -469,6 +479,14 @@ def _right_value(question: str, step: int) -> int:
     """Return the right value, of three digits, of a step (from 1) or of the answer (0)."""
     digest = hashlib.sha256(repr((question, step)).encode()).digest()
     return 100 + int.from_bytes(digest[:4], "big") % 800
+
+
+def _own_part(so_far: str) -> str:
+    """Return the part of a response that a simulated policy wrote, after another's beginning."""
+    if _FIRST.startswith(so_far.lstrip("\n")[: len(_FIRST)]):
+        return so_far
+    first = so_far.find(_FIRST)
+    return "" if first < 0 else so_far[first:]
 
 
 def _paragraph_start(text: str) -> int:

@@ -16,13 +16,15 @@ from executor.engines.host import host
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import start_subprocess_engine
 from executor.models.stopping import Stopping
-from executor.models.templates import PromptTemplate
+from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.base import Draw, DrawRequest
+from executor.policies.base import Draw, DrawRequest, reads_of
 
 
 class VllmPolicy:
     """A policy on a vLLM engine that this program started, in its own process or in another."""
+
+    writes_json = True
 
     def __init__(self, name: str, engine: Engine, tokens: Tokens, template: PromptTemplate) -> None:
         self.name = name
@@ -30,6 +32,7 @@ class VllmPolicy:
         self.template = template
         self.max_context = engine.max_context
         self.capacity = engine.capacity
+        self.reads = reads_of(tokens, template)
         self._stopping = Stopping(tokens, template)
         self._engine = engine
         self._ids = itertools.count()
@@ -44,6 +47,7 @@ class VllmPolicy:
             EngineError: vLLM cannot load it.
         """
         tokens = Tokens(load_tokenizer(checkpoint))
+        template = for_checkpoint(template, checkpoint)
         start = start_subprocess_engine if options.apart else host().start
         return cls(name, start(f"policy:{name}", checkpoint, options), tokens, template)
 
@@ -66,6 +70,7 @@ class VllmPolicy:
             top_p=request.top_p,
             seed=request.seed,
             **stopping,
+            structured_outputs=_structured_outputs(request.json_schema),
             logprobs=0,
             # A dict per token costs more than a small model's forward pass.
             flat_logprobs=True,
@@ -136,6 +141,15 @@ def _sampling_params() -> Callable[..., Any]:
     from vllm.sampling_params import RequestOutputKind
 
     return functools.partial(SamplingParams, output_kind=RequestOutputKind.CUMULATIVE)
+
+
+def _structured_outputs(json_schema: str | None) -> Any:
+    """Return vLLM's parameters that bind a draw to a JSON schema; None: free text."""
+    if json_schema is None:
+        return None
+    from vllm.sampling_params import StructuredOutputsParams
+
+    return StructuredOutputsParams(json=json_schema)
 
 
 class _Collector(Delivery):

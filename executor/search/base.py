@@ -105,9 +105,11 @@ class Context:
 
     @property
     def prompt(self) -> list[int]:
-        """Token ids that ask the problem."""
+        """Token ids that ask the problem, and those that its responses begin with."""
         if self._prompt is None:
-            self._prompt = self.policy.prompt(self.problem.text, self.problem.before)
+            asked = self.policy.prompt(self.problem.text, self.problem.before)
+            begun = self.problem.begun
+            self._prompt = [*asked, *self.policy.tokens.encode(begun)] if begun else asked
         return self._prompt
 
     async def draw(
@@ -150,6 +152,7 @@ class Context:
             ledger=self.ledger,
             stop=stop,
             finished=finished,
+            json_schema=self.problem.json_schema,
         )
         if self.watcher is not None:
             request = _watched(request, so_far, self.watcher)

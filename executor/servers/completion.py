@@ -30,7 +30,7 @@ _PLAIN = {
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """A request for one continuation; `seed` is the child's own."""
+    """A request for one continuation; `seed` is the child's own, `json_schema` may bind it."""
 
     prompt: Sequence[int]
     max_tokens: int
@@ -38,6 +38,7 @@ class CompletionRequest:
     top_p: float
     seed: int
     stop: StopAt
+    json_schema: str | None = None
 
     def body(self, model: str, request_id: str) -> dict[str, Any]:
         """Return the JSON of the request."""
@@ -52,7 +53,10 @@ class CompletionRequest:
             "top_p": self.top_p,
             "seed": self.seed,
         }
-        return _PLAIN | stop | sampling | {
+        bound = {} if self.json_schema is None else {
+            "structured_outputs": {"json": self.json_schema}
+        }  # fmt: skip
+        return _PLAIN | stop | sampling | bound | {
             "model": model,
             "request_id": request_id,
             "prompt": list(self.prompt),

@@ -8,7 +8,7 @@ import resource
 import time
 from dataclasses import dataclass, field
 
-from executor.errors import EngineError
+from executor.engines.base import RequestRefusedError
 from executor.servers.address import first_line
 from executor.servers.prefixes import Prefixes
 
@@ -120,7 +120,7 @@ def refused(status: int, body: bytes, url: str) -> Exception:
     words = first_line(body.decode(errors="replace"))
     if status >= 500:
         return ServerLostError(f"{url}: status {status}, {words}")
-    return EngineError(f"{url} refused a request: status {status}, {words}")
+    return RequestRefusedError(f"{url} refused a request: status {status}, {words}")
 
 
 def reason_of(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ from executor.errors import InputError
 TEMPLATE_FILE = "apportion_template.json"
 
 
+class ConversationError(InputError):
+    """The chat template of a model refuses a conversation."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
     """A task template.
@@ -26,12 +30,15 @@ class PromptTemplate:
         system: system turn, or None for the chat template's own default.
         turns: worked (user, assistant) turns before the question.
         stop: strings that end a response besides the end-of-sequence token.
+        alone: whether the model was trained on single questions, so that earlier turns, which it
+            cannot read, are left out; a property of the checkpoint and not of the wording.
     """
 
     user: str = "{problem}"
     system: str | None = None
     turns: tuple[tuple[str, str], ...] = ()
     stop: tuple[str, ...] = ()
+    alone: bool = field(default=False, compare=False)
 
     def render(
         self, tokenizer: Any, question: str, before: Sequence[tuple[str, str]] = ()
@@ -39,16 +46,20 @@ class PromptTemplate:
         """Return the token ids that ask `question`; plain text if the model has no chat template.
 
         Earlier turns follow the worked turns. Their questions get the same format as the last one,
-        and their system prompt follows the template's own.
+        and their system prompt follows the template's own. If the chat template refuses a system
+        turn, or two turns of one role in a row, they become parts of the next or the same turn.
 
         Args:
             tokenizer: tokenizer of the model.
             question: last question of the conversation.
             before: earlier turns `(role, text)`; the roles are `system`, `user` and `assistant`.
+                They are left out if the template is `alone`.
 
         Raises:
-            InputError: the model's chat template cannot hold the earlier turns.
+            ConversationError: the model's chat template cannot hold the earlier turns.
         """
+        if self.alone:
+            before = ()
         systems = [text for role, text in before if role == "system"]
         if self.system is not None:
             systems.insert(0, self.system)
@@ -60,20 +71,18 @@ class PromptTemplate:
             messages.append({"role": role, "content": self._ask(text) if role == "user" else text})
         if tokenizer.chat_template:
             try:
-                text = tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=True
-                )
-            except TemplateError as error:
+                text = _chat(tokenizer, messages)
+            except TemplateError:
                 if not before:
                     raise
-                raise InputError(f"messages: the chat template refuses them: {error}") from None
+                try:
+                    text = _chat(tokenizer, _alternating(messages))
+                except TemplateError as error:
+                    raise ConversationError(
+                        f"the policy's chat template refuses this conversation: {error}"
+                    ) from None
             return list(tokenizer.encode(text, add_special_tokens=False))
-        if before:
-            raise InputError(
-                "messages: the policy has no chat template; it takes one question at a time, "
-                "without a system prompt or earlier turns"
-            )
-        text = "".join(message["content"] + "\n\n" for message in messages)
+        text = "".join(one["content"] + "\n\n" for one in messages if one["content"])
         return list(tokenizer.encode(text))
 
     def _ask(self, question: str) -> str:
@@ -111,6 +120,33 @@ class PromptTemplate:
         if "{problem}" not in template.user:
             raise InputError(f"{where}: the user format lacks {{problem}}")
         return template
+
+
+def _chat(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def _alternating(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the same text as turns of user and assistant alone, which take turns.
+
+    Some chat templates know no system turn, and some refuse two turns of one role in a row.
+    """
+    turns: list[dict[str, str]] = []
+    for message in messages:
+        role = "user" if message["role"] == "system" else message["role"]
+        if not turns and role == "assistant":
+            turns.append({"role": "user", "content": ""})
+        if turns and turns[-1]["role"] == role:
+            both = filter(None, (turns[-1]["content"], message["content"]))
+            turns[-1] = {"role": role, "content": "\n\n".join(both)}
+        else:
+            turns.append({"role": role, "content": message["content"]})
+    return turns
+
+
+def for_checkpoint(template: PromptTemplate, checkpoint: Path | str) -> PromptTemplate:
+    """Return a template as a checkpoint reads it: `alone` if it was trained for one task."""
+    return replace(template, alone=(Path(checkpoint) / TEMPLATE_FILE).is_file())
 
 
 def load_template(name: str) -> PromptTemplate:

@@ -81,6 +81,13 @@ def _add_service(parser: Parser) -> None:
         help="most generations a question that a request may ask for (default: 256)",
     )
     group.add_argument(
+        "--temperature-zero",
+        choices=("plan", "greedy"),
+        default="plan",
+        help="what a request with temperature 0 gets, which many clients send without being told "
+        "to: an answer by the plan (default), or one greedy response",
+    )
+    group.add_argument(
         "--drain-seconds",
         type=float,
         metavar="S",

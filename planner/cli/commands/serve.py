@@ -20,6 +20,7 @@ def run(arguments: Namespace, output: Output) -> None:
     plan = load_plan(arguments.plan)
     given = {name: getattr(arguments, name) for name in _LIMITS}
     limits = {name: value for name, value in given.items() if value is not None}
+    limits["greedy_at_zero"] = arguments.temperature_zero == "greedy"
 
     def listening(found: Listening) -> None:
         output.result(

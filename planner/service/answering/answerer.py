@@ -18,23 +18,33 @@ class DeadlineExceededError(TimeoutError):
     """The time of a query ran out before any response was written."""
 
 
-class ContextExceededError(InputError):
+class FieldError(InputError):
+    """A field of a request has a value that this policy or plan cannot honour.
+
+    Args:
+        param: the field.
+        reason: why, in one line.
+    """
+
+    def __init__(self, param: str, reason: str) -> None:
+        super().__init__(f"{param}: {reason}")
+        self.param = param
+
+
+class ContextExceededError(FieldError):
     """A question fills the policy's context, so that there is no room for an answer.
 
     Args:
         query: the query that asks the question.
         context: context length of the policy, in tokens.
-
-    Attributes:
-        param: the field of the request that is at fault.
     """
 
     def __init__(self, query: Query, context: int) -> None:
-        self.param = "messages" if query.messages else "prompt"
         # OpenAI's own words: some clients recognise the error by them.
         super().__init__(
-            f"{self.param}: this model's maximum context length is {context} tokens, which leaves "
-            "no room for an answer"
+            query.param,
+            f"this model's maximum context length is {context} tokens, which leaves no room for an "
+            "answer",
         )
 
 
@@ -53,6 +63,12 @@ class Query:
         seed: equal seeds and texts give equal draws; None: draws differ from query to query.
         max_tokens: most tokens of one response; None: as the plan says.
         temperature: above 0 and at most 2; None: as the plan says.
+        top_p: nucleus mass, above 0 and at most 1; None: as the plan says.
+        begun: text that the answer begins with, and that is not part of it.
+        json_schema: JSON Schema, as JSON, that the answer must follow; None: free text.
+        param: the field of the request that holds the question.
+        notes: what the request asked for and does not get; the server puts these notes before those
+            of the result.
         explain: whether the client wants `QueryResult.explain`, which may be empty otherwise.
         arrived: time at which the request came, by `time.perf_counter`.
         ledger: tokens spent on the query so far, also if it gets no answer.
@@ -68,9 +84,19 @@ class Query:
     seed: int | None = None
     max_tokens: int | None = None
     temperature: float | None = None
+    top_p: float | None = None
+    begun: str = ""
+    json_schema: str | None = None
+    param: str = "prompt"
+    notes: tuple[Note, ...] = ()
     explain: bool = False
     arrived: float = field(default_factory=time.perf_counter)
     ledger: Ledger = field(default_factory=Ledger, compare=False)
+
+    @property
+    def format_param(self) -> str:
+        """The field of the request that holds the format of the answer."""
+        return "text" if self.param == "input" else "response_format"
 
     def seconds_left(self) -> float | None:
         """Return the seconds until the query's time runs out; None if it has no limit."""

@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from executor.answers.json_grader import JsonGrader
+from executor.engines.base import RequestRefusedError
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
+from executor.models.templates import ConversationError
 from executor.outcome import best
+from executor.policies.base import Reads
 from executor.policies.served import ServedPolicy
-from executor.problem import Problem, content_id
 from executor.run.admission import Admission
 from executor.run.runner import Executor
 from executor.scorers.served import ServedScorer
@@ -27,10 +30,18 @@ from planner.runtime.router import Ask, Routed, route
 from planner.service.answering.answerer import (
     ContextExceededError,
     DeadlineExceededError,
+    FieldError,
     Query,
     QueryProgress,
     QueryResult,
     ReportProgress,
+)
+from planner.service.answering.asking import (
+    conversation_notes,
+    json_strategy,
+    problem_of,
+    sampling_notes,
+    sampling_of,
 )
 
 # A wait for less than this share of `max_seconds` does not change the choice: predicted seconds are
@@ -38,7 +49,6 @@ from planner.service.answering.answerer import (
 _NEGLIGIBLE_WAIT = 0.02
 _CONSIDERED = 5  # alternatives that an explanation names
 _RECENT = 64  # the concurrency is estimated from so many recent questions
-_ROLES = {"developer": "system"}  # OpenAI's present name of the system role
 # Drops models that are lost, and loads all models that are missing; blocks.
 LoadExecutor = Callable[[], Executor]
 # Receives every answer, and the executor that it came from.
@@ -108,10 +118,13 @@ class PlanAnswerer:
         began = time.perf_counter()
         applied = self._apply_constraint(_remaining_constraint(query))
         applying = time.perf_counter() - began
+        mine, strategy = _with_sampling(executor, query), query.strategy
+        if query.json_schema is not None:
+            mine = replace(mine, grader=JsonGrader())
+            strategy = json_strategy(query, executor.policy, self._usual_budget(query))
         ask = Ask(
-            applied.constraint, query.strategy, query.seconds_left(), weigh=True,
-            ledger=query.ledger,
-        )  # fmt: skip
+            applied.constraint, strategy, query.seconds_left(), weigh=True, ledger=query.ledger
+        )
 
         def report(stage: str, decision: Decision | None, tokens: int) -> None:
             progress(_query_progress(stage, decision, tokens))
@@ -119,10 +132,15 @@ class PlanAnswerer:
                 progress(_query_progress("searching", decision, tokens))
 
         try:
-            mine = _with_sampling(executor, query)
-            routed = await route(mine, self._compiled, _problem(query), ask, report)
+            routed = await route(mine, self._compiled, problem_of(query), ask, report)
             routed = replace(routed, deciding=routed.deciding + applying)
             result = await self._result(mine, query, routed, applied, started)
+        except RequestRefusedError as error:
+            if query.json_schema is None:
+                raise
+            raise FieldError(query.format_param, f"the engine cannot keep to it: {error}") from None
+        except ConversationError as error:
+            raise FieldError(query.param, str(error)) from None
         except EngineError:
             self._drop_if_lost(executor)
             raise
@@ -242,12 +260,15 @@ class PlanAnswerer:
                 best, decision.strategy, samples, query.n, executor.grader
             )
         began = time.perf_counter()
-        if self._observer is not None:
+        # A begun answer and one in JSON are no outcomes of what the plan was made from.
+        if self._observer is not None and not query.begun and query.json_schema is None:
             self._observer(query, routed, executor)
         observing = time.perf_counter() - began
         texts = tuple(samples[index].text for index in chosen)
         finished = [samples[index].state == State.FINISHED.value for index in chosen]
-        expected = decision.expected
+        # The plan's evidence says nothing of answers in JSON.
+        expected = None if query.json_schema is not None else decision.expected
+        reads = executor.policy.reads
         return QueryResult(
             texts=texts or ("",),
             finish=tuple("stop" if done else "length" for done in finished) or ("length",),
@@ -259,7 +280,7 @@ class PlanAnswerer:
             ledger=outcome.ledger,
             seconds=time.perf_counter() - started,
             cost=self._cost(outcome.ledger),
-            notes=(*applied.notes, *decision.notes, *self._notes(query, routed, len(texts))),
+            notes=(*applied.notes, *decision.notes, *self._notes(query, routed, len(texts), reads)),
             explain=(
                 self._explanation(routed, applied.constraint, scored=executor.prm is not None)
                 if query.explain
@@ -268,6 +289,11 @@ class PlanAnswerer:
             routing=routed.deciding + observing,
         )
 
+    def _usual_budget(self, query: Query) -> int:
+        """Return the number of generations for a question whose difficulty is not known."""
+        usual, most = self.plan.entry(DEFAULT).strategy.n, query.constraint.budget
+        return usual if most is None else min(usual, most)
+
     def _cost(self, ledger: Ledger) -> dict[str, float | None]:
         """Return the cost of the tokens of a ledger at the plan's rates."""
         cost = self.plan.rates.price(
@@ -275,7 +301,7 @@ class PlanAnswerer:
         )
         return {name: getattr(cost, name) for name in ("flops", "usd", "seconds")}
 
-    def _notes(self, query: Query, routed: Routed, texts: int) -> list[Note]:
+    def _notes(self, query: Query, routed: Routed, texts: int, reads: Reads) -> list[Note]:
         notes = []
         if routed.cut:
             ended = sum(s.state == State.FINISHED.value for s in routed.outcome.samples)
@@ -283,19 +309,11 @@ class PlanAnswerer:
             notes.append(Note.of(NoteCode.TIME_RAN_OUT, seconds=seconds, ended=ended))
         if texts < query.n and not routed.cut:
             notes.append(Note.of(NoteCode.FEWER_ANSWERS, asked=query.n, different=texts))
-        plain = self.plan.sampling
-        if query.temperature not in (None, plain.temperature):
-            notes.append(Note.of(NoteCode.OTHER_TEMPERATURE, temperature=plain.temperature))
-        if query.max_tokens is not None and query.max_tokens > plain.max_tokens:
-            notes.append(Note.of(NoteCode.TOKENS_CAPPED, max_tokens=plain.max_tokens))
-        if query.max_tokens is not None and query.max_tokens < plain.max_tokens:
-            notes.append(
-                Note.of(
-                    NoteCode.OTHER_TOKEN_LIMIT, max_tokens=plain.max_tokens, asked=query.max_tokens
-                )
-            )
-        if len(query.messages) > 1:
-            notes.append(Note.of(NoteCode.LAST_MESSAGE_ALONE))
+        notes += sampling_notes(query, self.plan.sampling)
+        notes += conversation_notes(query, reads)
+        if query.json_schema is not None:
+            notes.append(Note.of(NoteCode.JSON_VOTE))
+            return notes
         if routed.decision.expected is None and not routed.cut:
             notes.append(Note.of(NoteCode.STRATEGY_NOT_PREDICTED))
         return notes
@@ -345,29 +363,10 @@ def _query_progress(stage: str, decision: Decision | None, tokens: int) -> Query
 def _with_sampling(executor: Executor, query: Query) -> Executor:
     """Return the models with the query's own sampling settings."""
     plain = executor.sampling
-    asked = replace(
-        plain,
-        temperature=plain.temperature if query.temperature is None else query.temperature,
-        max_tokens=min(
-            plain.max_tokens if query.max_tokens is None else query.max_tokens, plain.max_tokens
-        ),
-    )
+    asked = sampling_of(query, plain)
     seed = executor.seed if query.seed is None else query.seed
     # If several answers are wanted, those after the winner count too: sampling must not stop early.
     early = executor.early_stop and query.n == 1
     if (asked, seed, early) == (plain, executor.seed, executor.early_stop):
         return executor
     return replace(executor, sampling=asked, seed=seed, early_stop=early)
-
-
-def _problem(query: Query) -> Problem:
-    """Return the question with the earlier messages.
-
-    The problem's id decides the draws: it comes from the text if the query has a seed, else from
-    the query's own id.
-    """
-    before = tuple(
-        (_ROLES.get(one["role"], one["role"]), one["content"]) for one in query.messages[:-1]
-    )
-    name = query.id if query.seed is None else content_id(repr((query.text, before)))
-    return Problem(name, query.text, before=before)

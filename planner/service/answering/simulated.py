@@ -12,20 +12,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from executor.answers.grader import Grader
+from executor.answers.json_grader import JsonGrader
 from executor.errors import InputError
 from executor.outcome import Outcome
 from executor.policies.simulated import EOS_ID, SimulatedPolicy, SimulatedPrm
-from executor.problem import Problem, question_id
+from executor.problem import question_id
 from executor.run.admission import CONCURRENCY
 from executor.run.runner import Executor
 from executor.search import State
 from executor.strategy import Majority, Sampling, Strategy
+from planner.notes import Note, NoteCode
 from planner.service.answering.answerer import (
     ContextExceededError,
     Query,
     QueryProgress,
     QueryResult,
     ReportProgress,
+)
+from planner.service.answering.asking import (
+    conversation_notes,
+    json_strategy,
+    problem_of,
+    sampling_notes,
+    sampling_of,
 )
 
 
@@ -50,7 +59,7 @@ class SimulatedAnswerer:
         self.closed = False
         self.fault: str | None = None
         self._strategy = strategy or Majority(4)
-        self._executor = Executor(policy, prm, grader, Sampling(max_tokens=512))
+        self._executor = Executor(policy, prm, grader, Sampling())
 
     @property
     def model(self) -> str:
@@ -59,21 +68,23 @@ class SimulatedAnswerer:
 
     async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
         """See `Answerer.answer`."""
-        strategy = query.strategy or self._strategy
-        sampling = self._executor.sampling
-        if query.max_tokens is not None:
-            sampling = replace(sampling, max_tokens=query.max_tokens)
-        if query.temperature is not None:
-            sampling = replace(sampling, temperature=query.temperature)
+        plain, strategy = self._executor, query.strategy or self._strategy
+        if query.json_schema is not None:
+            plain = replace(plain, grader=JsonGrader())
+            strategy = json_strategy(query, self.policy, strategy.n)
         seed = secrets.randbits(31) if query.seed is None else query.seed
-        executor = replace(self._executor, sampling=sampling, seed=seed)
-        problem = Problem(question_id(query.text), query.text, None)
+        executor = replace(plain, sampling=sampling_of(query, plain.sampling), seed=seed)
+        problem = replace(problem_of(query), id=question_id(query.text))
         progress(QueryProgress("searching", 0, strategy.name, None))
         context = executor.context(problem, strategy.n, query.ledger)
         outcome = await executor.solve(problem, strategy, context=context)
         if not outcome.samples:
             raise ContextExceededError(query, self.policy.max_context)
-        return _result(outcome, strategy, query.n)
+        notes = [*sampling_notes(query, plain.sampling)]
+        notes += conversation_notes(query, self.policy.reads)
+        if query.json_schema is not None:
+            notes.append(Note.of(NoteCode.JSON_VOTE))
+        return replace(_result(outcome, strategy, query.n), notes=tuple(notes))
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """See `Answerer.decode`; each token is one character."""

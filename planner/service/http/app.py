@@ -15,16 +15,32 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from executor.errors import EngineError, InputError
+from planner.notes import Note, NoteCode
 from planner.service.answering.answerer import Answerer
 from planner.service.http import responses
-from planner.service.http.completions import AnswerResponse, chat_queries, completion_queries
+from planner.service.http.completions import (
+    AnswerResponse,
+    completion_queries,
+    conversation_queries,
+)
 from planner.service.http.faults import ClientGoneError, RequestError, not_ready, shutting_down
 from planner.service.http.limits import read_json
 from planner.service.http.middleware import EXCHANGE_KEY, ServiceMiddleware
 from planner.service.http.request_handler import Exchange, RequestHandler
-from planner.service.http.requests import ChatRequest, CompletionRequest, RequestT, parse_request
+from planner.service.http.requests import (
+    GREEDY_HEADER,
+    ChatRequest,
+    CommonRequest,
+    CompletionRequest,
+    RequestT,
+    asks_for_greedy,
+    names_model,
+    parse_request,
+)
+from planner.service.http.responses_request import ResponsesRequest
 from planner.service.http.settings import ServiceSettings
 from planner.service.monitoring.logs import ServiceLog
 from planner.service.monitoring.metrics import ReadGauges
@@ -51,6 +67,7 @@ _HANDLED_ERRORS = (
     RequestError, InputError, EngineError, QueueError, ClientGoneError, HTTPException,
     RequestValidationError,
 )  # fmt: skip
+_REQUESTS: tuple[type[CommonRequest], ...] = (ChatRequest, CompletionRequest, ResponsesRequest)
 _KEY_ERROR: dict[int | str, dict[str, Any]] = {401: _ERRORS[401]}
 
 
@@ -104,6 +121,7 @@ def create_app(
 
     for kind in _HANDLED_ERRORS:
         app.add_exception_handler(kind, respond_to_error)
+    app.add_middleware(_HeadMiddleware)
     app.add_middleware(ServiceMiddleware, handler=handler)
     app.include_router(_openai_router(handler))
     app.include_router(_operations_router(handler))
@@ -124,6 +142,28 @@ async def _load(handler: RequestHandler) -> None:
             handler.log.info("ready", model=handler.answerer.model)
         else:
             handler.log.warning("not_ready", why=reason)
+
+
+class _HeadMiddleware:
+    """Answers HEAD as GET, without the body; probes and load balancers ask so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if "body" in message else message)
+
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, send_head)
+        finally:
+            scope["route"] = asked.get("route")  # for the log
 
 
 class _NoResponse(Response):
@@ -155,8 +195,13 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
         if handler.closing:  # before a long body is read
             raise shutting_down()
         parsed = parse_request(kind, await read_json(request, handler.settings.body_seconds))
-        if parsed.model != handler.answerer.model:
+        served = handler.answerer.model
+        if not names_model(parsed.model, served):
             raise _model_not_found(handler, parsed.model)
+        exchange: Exchange = request.scope[EXCHANGE_KEY]
+        exchange.off = asks_for_greedy(request.headers.get(GREEDY_HEADER))
+        if parsed.model != served:
+            exchange.notes = (Note.of(NoteCode.OTHER_MODEL_NAME, model=served),)
         return parsed
 
     @questions.post(
@@ -169,7 +214,20 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
         """Answer the last message of a conversation."""
         exchange: Exchange = request.scope[EXCHANGE_KEY]
         parsed = await read(request, ChatRequest)
-        queries = chat_queries(parsed, exchange, handler.settings)
+        queries = conversation_queries(parsed, exchange, handler.settings)
+        return AnswerResponse(handler, exchange, parsed, queries)
+
+    @questions.post(
+        "/responses",
+        response_model=responses.ResponseObject,
+        responses=_with_event_stream(_ERRORS),
+        openapi_extra=_request_body(ResponsesRequest),
+    )
+    async def respond(request: Request) -> Response:
+        """Answer the last message of the input with text."""
+        exchange: Exchange = request.scope[EXCHANGE_KEY]
+        parsed = await read(request, ResponsesRequest)
+        queries = conversation_queries(parsed, exchange, handler.settings)
         return AnswerResponse(handler, exchange, parsed, queries)
 
     @questions.post(
@@ -208,7 +266,7 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
     )
     async def model(model: str) -> dict[str, Any]:
         """The model of this name."""
-        if model != handler.answerer.model:
+        if not names_model(model, handler.answerer.model):
             raise _model_not_found(handler, model)
         return model_card()
 
@@ -259,7 +317,7 @@ def _model_not_found(handler: RequestHandler, name: str) -> RequestError:
     )  # fmt: skip
 
 
-def _request_body(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
+def _request_body(kind: type[CommonRequest]) -> dict[str, Any]:
     """Return the OpenAPI description of a body, which FastAPI does not read here."""
     schema = {"$ref": _SCHEMAS.format(model=kind.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -279,12 +337,12 @@ def _set_openapi_document(app: FastAPI, answerer: Answerer) -> None:
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
             _, requests = models_json_schema(
-                [(ChatRequest, "validation"), (CompletionRequest, "validation")],
+                [(kind, "validation") for kind in _REQUESTS],
                 ref_template=_SCHEMAS,
             )
             schemas = description.setdefault("components", {}).setdefault("schemas", {})
             schemas |= requests["$defs"]
-            for kind in (ChatRequest, CompletionRequest):
+            for kind in _REQUESTS:
                 schemas[kind.__name__]["properties"]["model"]["enum"] = [answerer.model]
             app.openapi_schema = description
         return app.openapi_schema

@@ -10,36 +10,38 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from executor.ledger import Ledger
-from executor.strategy import Greedy
+from planner.notes import Note, NoteCode
 from planner.service.answering.answerer import Answerer, Query
 from planner.service.http.faults import RequestError
 from planner.service.http.request_handler import Exchange, RequestHandler
-from planner.service.http.requests import ChatRequest, CompletionRequest
-from planner.service.http.response_formats import CHAT_FORMAT, TEXT_FORMAT, ResponseWriter
-from planner.service.http.responses import summary_header
+from planner.service.http.requests import CommonRequest, CompletionRequest, ConversationFields
+from planner.service.http.response_formats import writer_of
+from planner.service.http.responses import notes_header, summary_header
 from planner.service.http.settings import ServiceSettings
 from planner.service.http.streaming import LatestProgress, send_events
 
 SUMMARY_HEADER = "X-Apportion"
+NOTES_HEADER = "X-Apportion-Notes"
 MAX_CHOICES = 256
 """Most choices of one response, over all its prompts, unless more prompts are allowed."""
 
 
-def chat_queries(
-    request: ChatRequest, exchange: Exchange, settings: ServiceSettings
+def conversation_queries(
+    request: ConversationFields, exchange: Exchange, settings: ServiceSettings
 ) -> tuple[Query, ...]:
     """Return the one query of a conversation: its question is the user's last message."""
-    messages = tuple({"role": one.role, "content": one.text} for one in request.messages)
-    name = f"{CHAT_FORMAT.id_prefix}-{exchange.id}"
-    return _queries(request, name, exchange, settings, [messages[-1]["content"]], messages)
+    said = request.conversation
+    turns = (*said.before, ("user", said.question))
+    messages = tuple({"role": role, "content": text} for role, text in turns)
+    queries = _queries(request, exchange, settings, [said.question], messages)
+    return tuple(replace(query, begun=said.begun) for query in queries)
 
 
 def completion_queries(
     request: CompletionRequest, exchange: Exchange, settings: ServiceSettings, answerer: Answerer
 ) -> tuple[Query, ...]:
     """Return one query for each prompt."""
-    name = f"{TEXT_FORMAT.id_prefix}-{exchange.id}"
-    return _queries(request, name, exchange, settings, _prompts(request, answerer), ())
+    return _queries(request, exchange, settings, _prompts(request, answerer), ())
 
 
 def _prompts(request: CompletionRequest, answerer: Answerer) -> list[str]:
@@ -52,8 +54,7 @@ def _prompts(request: CompletionRequest, answerer: Answerer) -> list[str]:
 
 
 def _queries(
-    request: ChatRequest | CompletionRequest,
-    name: str,
+    request: CommonRequest,
     exchange: Exchange,
     settings: ServiceSettings,
     texts: Sequence[str],
@@ -66,39 +67,42 @@ def _queries(
             f"{settings.max_questions} in one request",
             param="prompt", code="too_many_prompts",
         )  # fmt: skip
-    choices, most_choices = len(texts) * (request.n or 1), max(MAX_CHOICES, settings.max_prompts)
+    choices, most_choices = len(texts) * request.choices, max(MAX_CHOICES, settings.max_prompts)
     if choices > most_choices:
         raise RequestError(
             400,
-            f"n: {request.n} choices for each of {len(texts)} prompts are {choices}; this server "
-            f"writes at most {most_choices} in one response",
+            f"n: {request.choices} choices for each of {len(texts)} prompts are {choices}; this "
+            f"server writes at most {most_choices} in one response",
             param="n", code="invalid_value",
         )  # fmt: skip
-    max_tokens = request.token_limit
+    max_tokens, notes = request.token_limit, [*exchange.notes, *request.notes()]
     if max_tokens is not None and max_tokens > settings.max_tokens:
-        field = "max_completion_tokens" if request.max_tokens is None else "max_tokens"
-        raise RequestError(
-            400, f"{field}: {max_tokens} is more than the {settings.max_tokens} this server allows",
-            param=field, code="invalid_value",
-        )  # fmt: skip
+        max_tokens = settings.max_tokens
+        notes.append(Note.of(NoteCode.TOKENS_CAPPED, max_tokens=max_tokens))
     if request.budget is not None and request.budget > settings.max_budget:
         raise RequestError(
             400,
             f"budget: {request.budget} is more than the {settings.max_budget} this server allows",
             param="budget", code="invalid_value",
         )  # fmt: skip
-    strategy = request.forced_strategy(settings.max_budget)
+    drawing = request.drawing(
+        settings.max_budget, off=exchange.off, greedy_at_zero=settings.greedy_at_zero
+    )
     query = Query(
-        id=name,
+        id=f"{request.id_prefix}{exchange.id}",
         text="",
         messages=messages,
         constraint=replace(settings.constraint, **request.limits()),
-        strategy=strategy,
-        n=request.n or 1,
+        strategy=drawing.strategy,
+        n=request.choices,
         stop=request.stop_strings(),
         seed=request.seed,
         max_tokens=max_tokens,
-        temperature=None if isinstance(strategy, Greedy) else request.temperature,
+        temperature=drawing.temperature,
+        top_p=drawing.top_p,
+        json_schema=request.json_schema,
+        param=request.question_field,
+        notes=(*notes, *drawing.notes),
         explain=bool(request.explain),
         arrived=exchange.started_at,
     )
@@ -124,14 +128,13 @@ class AnswerResponse(Response):
         self,
         handler: RequestHandler,
         exchange: Exchange,
-        request: ChatRequest | CompletionRequest,
+        request: CommonRequest,
         queries: tuple[Query, ...],
     ) -> None:
         super().__init__()
         self._handler = handler
         self._exchange = exchange
-        response_format = CHAT_FORMAT if isinstance(request, ChatRequest) else TEXT_FORMAT
-        self._writer = ResponseWriter(response_format, exchange.id, request)
+        self._writer = writer_of(request, exchange.id, handler.answerer.model)
         exchange.queries = queries
         exchange.stream = bool(request.stream)
 
@@ -149,6 +152,8 @@ class AnswerResponse(Response):
             results = await task.result()
             body = json.dumps(self._writer.whole(results)).encode()
             headers = {SUMMARY_HEADER: summary_header(results)}
+            if noted := notes_header(results):
+                headers[NOTES_HEADER] = noted
             response = Response(body, media_type="application/json", headers=headers)
             await response(scope, receive, send)
 

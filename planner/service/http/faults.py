@@ -13,7 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from executor.errors import EngineError, InputError
-from planner.service.answering.answerer import ContextExceededError, DeadlineExceededError
+from planner.service.answering.answerer import (
+    ContextExceededError,
+    DeadlineExceededError,
+    FieldError,
+)
 from planner.service.queue.fair_queue import (
     QueueFullError,
     TooManyQuestionsError,
@@ -95,6 +99,8 @@ def to_request_error(error: Exception) -> RequestError:
             return RequestError(400, str(error), param="prompt", code="too_many_prompts")
         case ContextExceededError():
             return RequestError(400, str(error), param=error.param, code="context_length_exceeded")
+        case FieldError():
+            return RequestError(400, str(error), param=error.param, code="invalid_value")
         case InputError():
             return RequestError(400, str(error), code="invalid_value")
         case EngineError():

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from starlette.types import Receive
 
 from executor.errors import EngineError
 from executor.search.base import together
+from planner.notes import Note, NoteCode
 from planner.service.answering.answerer import (
     Answerer,
     Query,
@@ -56,6 +57,8 @@ class Exchange:
         stream: whether the answer was streamed.
         key: index of the API key; None if the server has no keys.
         error: code of the error, if there was one; `client_gone` if the client went.
+        off: whether the header `X-Apportion: off` asks for one greedy response.
+        notes: what the request's head and model name ask for and do not get.
     """
 
     id: str
@@ -68,6 +71,8 @@ class Exchange:
     stream: bool = False
     key: int | None = None
     error: str | None = None
+    off: bool = False
+    notes: tuple[Note, ...] = ()
 
     def log_fields(self, *, prompts: bool) -> dict[str, Any]:
         """Return the fields for the log; questions and answers only if `prompts`."""
@@ -95,6 +100,16 @@ class Exchange:
             record["prompts"] = [query.text for query in self.queries]
             record["texts"] = [list(result.texts) for result in self.results]
         return record
+
+
+def _noted(query: Query, result: QueryResult) -> QueryResult:
+    """Return a result with the notes on its request first.
+
+    If both have a note of one code, the answerer's stays: its limit is the plan's, and the closer.
+    """
+    known = {note.code for note in result.notes if note.code is NoteCode.TOKENS_CAPPED}
+    mine = tuple(note for note in query.notes if note.code not in known)
+    return replace(result, notes=(*mine, *result.notes))
 
 
 class RequestHandler:
@@ -159,7 +174,7 @@ class RequestHandler:
                 report(progress)
 
             try:
-                result = await self.answerer.answer(query, report_work)
+                result = _noted(query, await self.answerer.answer(query, report_work))
             except BaseException:
                 self.metrics.count_unanswered(query.ledger)
                 raise

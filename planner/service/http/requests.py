@@ -1,102 +1,98 @@
-"""Requests in OpenAI's protocol: which fields the server honours, ignores and refuses.
+"""Requests in OpenAI's protocol: which fields the server honours, notes and refuses.
 
-Besides the question there are three kinds of fields. Fields that the server honours have types of
-their own. Fields that change no answer (`user`, `metadata`) are accepted and ignored. Fields that
-the server cannot honour (`tools`, `logprobs`, ...) are accepted only if they ask for nothing; any
-other value is refused with the field's name, because an answer that ignores it would not be the one
-that the client asked for. Unknown fields are refused too, and so are fields that have no effect
+A client that was written for another server should work here without a change. So a field that does
+not change which answer is asked for is taken; if it asks for something that does not happen, a note
+in the response says so (`notes`). A field that does change it is honoured, or else refused with its
+name and the reason, because an answer that ignores it would not be the one that the client asked
+for. Unknown fields are refused too, and so are fields of this server's own that have no effect
 beside another field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from executor.errors import InputError
 from executor.strategy import STRATEGIES, Greedy, Strategy, from_dict, from_key
+from planner.notes import Note, NoteCode
+from planner.service.http.conversation import (
+    Conversation,
+    Message,
+    Strict,
+    TextPart,
+    conversation,
+)
 from planner.service.http.faults import RequestError, from_validation_error
+from planner.service.http.fields import (
+    INT64,
+    REASONS,
+    Effort,
+    JsonObjectFormat,
+    JsonSchemaFormat,
+    NoInteger,
+    NoObject,
+    Nothing,
+    Off,
+    One,
+    ResponseFormatField,
+    ServiceTier,
+    Stops,
+    Text,
+    TokenIds,
+    TokenLimit,
+    Verbosity,
+    Zero,
+    schema_text,
+)
 
 MAX_N = 128
-_MAX_STOPS = 16
-_INT64 = 1 << 63
+GREEDY_HEADER = "X-Apportion"
+"""Header of a request; `off` asks for one greedy response, whatever the plan says."""
+# At these values and below, all responses are as good as equal: some clients send 0.01 or 1e-8 for
+# a temperature of 0, which other servers do not take.
+_NEARLY_ZERO = 0.01
 
 
-def _off(value: object) -> object:
-    if value is not False:  # 0 == False, but 0 is not a boolean
-        raise ValueError("must be false")
-    return value
-
-
-# Values that ask for nothing: the only ones accepted in fields that cannot be honoured.
-Zero = Annotated[float, Field(ge=0, le=0)] | None
-One = Annotated[float, Field(ge=1, le=1)] | None
-Nothing = Annotated[list[Any], Field(max_length=0)] | None
-NoObject = Annotated[dict[str, Any], Field(max_length=0)] | None
-Off = Annotated[Literal[False], BeforeValidator(_off)] | None
-
-Text = Annotated[str, Field(min_length=1)]
-TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=1 << 31)]], Field(min_length=1)]
-Stop = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class TextPart(_Strict):
-    """One part of a message."""
-
-    type: Literal["text"]
-    text: str
-
-
-class TextFormat(_Strict):
-    """The only supported format of responses."""
-
-    type: Literal["text"]
-
-
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     """Options of a stream."""
 
-    include_usage: bool = False
-    include_obfuscation: Off = None
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+    continuous_usage_stats: bool | None = None
 
 
-class Message(_Strict):
-    """A message of a conversation.
+class OfferedTool(BaseModel):
+    """A tool that the policy may call, and never does."""
 
-    Besides role and content, it may have the fields of the server's own messages, which clients
-    send back; `type` is a field that lm-evaluation-harness adds.
-    """
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    type: str
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
-    name: str | None = None
-    type: Literal["text"] | None = None
-    refusal: None = None
-    annotations: Nothing = None
-    audio: None = None
-    tool_calls: Nothing = None
-    function_call: None = None
 
-    @property
-    def text(self) -> str:
-        """The content, as plain text."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content)
+class OfferedFunction(BaseModel):
+    """A function as older clients offer it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    name: str
+
+
+class ToolMode(Strict):
+    """Tools of which the policy may call any, or none."""
+
+    mode: Literal["auto"]
+    tools: list[Any] | None = None
+
+
+class AllowedTools(Strict):
+    """A choice of tools that demands no call."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: ToolMode
 
 
 class StrategySpec(BaseModel):
@@ -106,38 +102,51 @@ class StrategySpec(BaseModel):
     name: str
 
 
-class CommonRequest(_Strict):
-    """The fields that chat and plain completions share.
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How the responses to a request are drawn.
+
+    Attributes:
+        strategy: the strategy that the request forces; None: the router chooses.
+        temperature, top_p: None: as the plan says.
+        notes: what the request asked for and does not get.
+    """
+
+    strategy: Strategy | None
+    temperature: float | None
+    top_p: float | None
+    notes: tuple[Note, ...] = ()
+
+
+class CommonRequest(Strict):
+    """The fields that all requests share.
 
     The fields from `budget` to `progress` are this server's own; in OpenAI's client they go into
     `extra_body`.
     """
 
+    reasons: ClassVar[Mapping[str, str]] = REASONS
+    """Why values of fields that cannot be honoured are refused."""
+    id_prefix: ClassVar[str]
+    """Prefix of the ids of responses."""
+    question_field: ClassVar[str]
+    """The field that holds the question."""
+
     model: str = Field(description="name of the model, as in GET /v1/models")
-    max_tokens: int | None = Field(
-        None, ge=1, description="most tokens of one response (default: as the plan says)"
-    )
-    n: Annotated[int, Field(ge=1, le=MAX_N)] | None = Field(
-        None, description="the n best different responses; repeated if there are fewer"
-    )
-    seed: Annotated[int, Field(ge=-_INT64, lt=_INT64)] | None = Field(
+    seed: Annotated[int, Field(ge=-INT64, lt=INT64)] | None = Field(
         None, description="equal seeds and questions give equal draws"
-    )
-    stop: Stop | Annotated[list[Stop], Field(max_length=_MAX_STOPS)] | None = Field(
-        None, description="answers end before the first of these"
     )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
         None,
-        description="of every sample; 0: one greedy response (default: as the plan says)",
+        description="of every sample (default: as the plan says); 0: as the plan says too, or one "
+        "greedy response if the server was started with --temperature-zero greedy",
+    )
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="nucleus mass of every sample (default: as the plan says)"
     )
     user: str | None = None
-
-    frequency_penalty: Zero = None
-    presence_penalty: Zero = None
-    logit_bias: NoObject = None
-    top_p: One = None
 
     budget: Annotated[int, Field(ge=1)] | None = Field(
         None, description="most generations a question"
@@ -165,6 +174,21 @@ class CommonRequest(_Strict):
         "which clients skip)",
     )
 
+    @property
+    def choices(self) -> int:
+        """Number of responses to each question."""
+        return 1
+
+    @property
+    def token_limit(self) -> int | None:
+        """Most tokens of a response; None: as the plan says."""
+        raise NotImplementedError
+
+    @property
+    def json_schema(self) -> str | None:
+        """JSON Schema, as JSON, that every response must follow; None: free text."""
+        return None
+
     def limits(self) -> dict[str, Any]:
         """Return the limits that the request sets, by their names in `Constraint`."""
         names = ("budget", "target_accuracy", "max_seconds", "max_usd")
@@ -173,117 +197,280 @@ class CommonRequest(_Strict):
 
     def stop_strings(self) -> tuple[str, ...]:
         """Return the strings that end an answer."""
-        if self.stop is None:
-            return ()
-        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+        return ()
 
-    def forced_strategy(self, max_budget: int) -> Strategy | None:
-        """Return the strategy that the request forces, if any; temperature 0 forces greedy.
+    def notes(self) -> Iterator[Note]:
+        """Yield a note for each field that asks for something which does not happen."""
+        options = self.stream_options
+        if options is not None and not self.stream:
+            yield _without_effect("stream_options")
+        elif options is not None:
+            for name in ("include_obfuscation", "continuous_usage_stats"):
+                if getattr(options, name):
+                    yield _without_effect(name)
+
+    def drawing(self, max_budget: int, *, off: bool, greedy_at_zero: bool) -> Drawing:
+        """Return how the responses are drawn.
 
         Args:
-            max_budget: most generations that the strategy may have.
+            max_budget: most generations that a forced strategy may have.
+            off: whether the header `X-Apportion: off` asks for one greedy response.
+            greedy_at_zero: whether temperature 0 does so too; else the plan is followed.
 
         Raises:
             RequestError: there is no such strategy, it needs too many generations, or another field
                 would have no effect beside it.
         """
         strategy = _parse_strategy(self.strategy, self.budget)
+        zero, forcing, notes = self._zero(), "strategy", []
         if strategy is not None:
-            self._check_other_fields(strategy, max_budget)
-        elif self.temperature == 0:
+            self._check_budget(strategy, max_budget)
+            self._check_temperature(strategy, greedy_at_zero=greedy_at_zero)
+        if off or (zero is not None and greedy_at_zero and strategy is None):
+            forcing = f"header {GREEDY_HEADER}: off" if off or zero is None else f"{zero[0]} 0"
+            if strategy not in (None, Greedy()):
+                raise invalid("strategy", f"{forcing} asks for one greedy response; leave one out")
             strategy = Greedy()
+            notes.append(Note.of(NoteCode.GREEDY_BY_REQUEST, by=forcing))
         if strategy is not None:
-            for name in ("target_accuracy", "max_usd"):
-                if getattr(self, name) is not None:
-                    forcing = "temperature 0" if self.strategy is None else "strategy"
-                    raise _invalid(
-                        name,
-                        f"it chooses among strategies, and {forcing} forces one; leave one of them "
-                        "out",
-                    )
-        return strategy
+            self._check_choosing(forcing)
+        if zero is not None and strategy != Greedy():
+            name, value = zero
+            notes.append(Note.of(NoteCode.ZERO_TEMPERATURE_ROUTED, field=name, value=value))
+        if zero is not None or strategy == Greedy():
+            return Drawing(strategy, None, None, tuple(notes))
+        return Drawing(strategy, self.temperature, self.top_p, tuple(notes))
 
-    def _check_other_fields(self, strategy: Strategy, max_budget: int) -> None:
+    def _zero(self) -> tuple[str, float] | None:
+        """Return name and value of a field that would make all responses equal; None: none does."""
+        for name in ("temperature", "top_p"):
+            value = getattr(self, name)
+            if value is not None and value <= _NEARLY_ZERO:
+                return name, value
+        return None
+
+    def _check_budget(self, strategy: Strategy, max_budget: int) -> None:
         if strategy.n > max_budget:
-            raise _invalid(
+            raise invalid(
                 "strategy", f"n {strategy.n} is more than the {max_budget} this server allows"
             )
         if self.budget is not None and strategy.n > self.budget:
-            raise _invalid(
+            raise invalid(
                 "budget", f"{self.budget} is less than the n of the strategy, {strategy.n}"
             )
-        if self.temperature == 0 and strategy != Greedy():
-            raise _invalid(
-                "temperature",
+
+    def _check_temperature(self, strategy: Strategy, *, greedy_at_zero: bool) -> None:
+        zero = self._zero()
+        if zero is not None and greedy_at_zero and strategy != Greedy():
+            raise invalid(
+                zero[0],
                 "at 0 every response is the same, and this strategy needs different ones; leave it "
                 "out, or ask for strategy greedy",
             )
-        if self.temperature and strategy == Greedy():
-            raise _invalid(
-                "temperature", "strategy greedy has temperature 0; leave one of them out"
-            )
+        if zero is None and self.temperature and strategy == Greedy():
+            raise invalid("temperature", "strategy greedy has temperature 0; leave one of them out")
+
+    def _check_choosing(self, forcing: str) -> None:
+        for name in ("target_accuracy", "max_usd"):
+            if getattr(self, name) is not None:
+                raise invalid(
+                    name,
+                    f"it chooses among strategies, and {forcing} forces one; leave one of them out",
+                )
 
     def check(self) -> None:
         """Raise RequestError if fields contradict each other, or one needs a stream."""
-        if self.stream:
-            return
-        if self.stream_options is not None:
-            raise _invalid("stream_options", "it needs stream")
-        if self.progress:
-            raise _invalid("progress", "it needs stream")
+        if self.progress and not self.stream:
+            raise invalid("progress", "it needs stream")
+        if self.json_schema is not None:
+            for name in ("target_accuracy", "max_usd"):
+                if getattr(self, name) is not None:
+                    raise invalid(name, "nothing is known of answers in JSON; leave it out")
+
+
+class CompletionFields(CommonRequest):
+    """The fields that chat and plain completions share."""
+
+    max_tokens: TokenLimit | None = Field(
+        None, description="most tokens of one response, up to the plan's limit (default)"
+    )
+    n: Annotated[int, Field(ge=1, le=MAX_N)] | None = Field(
+        None, description="the n best different responses; repeated if there are fewer"
+    )
+    stop: Stops = Field(None, description="answers end before the first of these")
+
+    bad_words: Nothing = None
+    best_of: One = None
+    frequency_penalty: Zero = None
+    ignore_eos: Off = None
+    length_penalty: One = None
+    logit_bias: NoObject = None
+    min_p: Zero = None
+    min_tokens: Zero = None
+    presence_penalty: Zero = None
+    repeat_penalty: One = None
+    repetition_penalty: One = None
+    stop_token_ids: Nothing = None
+    top_k: NoInteger = None
+    use_beam_search: Off = None
+
+    @property
+    def choices(self) -> int:
+        """See `CommonRequest.choices`."""
+        return self.n or 1
+
+    @property
+    def token_limit(self) -> int | None:
+        """See `CommonRequest.token_limit`."""
+        return self.max_tokens
+
+    def stop_strings(self) -> tuple[str, ...]:
+        """See `CommonRequest.stop_strings`."""
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+
+class ConversationFields(CommonRequest):
+    """What clients send with conversations, in chat completions and in responses."""
+
+    metadata: dict[str, Any] | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    service_tier: ServiceTier | None = None
+    store: bool | None = None
+    parallel_tool_calls: bool | None = None
+    tool_choice: Literal["none", "auto"] | AllowedTools | None = None
+    tools: list[OfferedTool] | None = None
+
+    @cached_property
+    def conversation(self) -> Conversation:
+        """The conversation that the messages are."""
+        raise NotImplementedError
+
+    @property
+    def offered(self) -> int:
+        """Number of tools that may be called."""
+        return len(self.tools or ()) if self.tool_choice != "none" else 0
+
+    def unheeded(self) -> Iterator[str]:
+        """Yield the fields that ask for something which does not happen."""
+        if self.store:
+            yield "store"
+        if self.service_tier not in (None, "auto", "default"):
+            yield "service_tier"
+
+    def check(self) -> None:
+        """See `CommonRequest.check`."""
+        super().check()
+        if self.json_schema is not None and self.conversation.begun:
+            raise invalid(
+                self.question_field,
+                "JSON is written whole and continues no text; leave out the assistant's last "
+                "message",
+            )
+
+    def notes(self) -> Iterator[Note]:
+        """See `CommonRequest.notes`."""
+        yield from super().notes()
+        if self.offered:
+            yield Note.of(NoteCode.TOOLS_NOT_CALLED, tools=self.offered)
+        yield from map(_without_effect, self.unheeded())
+        yield from self.conversation.notes
 
 
 def _ends_with_question(messages: list[Message]) -> list[Message]:
-    if messages[-1].role != "user" or not messages[-1].text.strip():
-        raise ValueError("the last message must be a question from the user")
+    conversation(messages)
     return messages
 
 
-class ChatRequest(CommonRequest):
+Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_ends_with_question)]
+
+
+class Prediction(Strict):
+    """A text that the answer is expected to be like, which speeds up other servers."""
+
+    type: Literal["content"]
+    content: str | list[TextPart]
+
+
+class ChatRequest(CompletionFields, ConversationFields):
     """POST /v1/chat/completions."""
 
-    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_ends_with_question)]
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="the same as max_tokens"
-    )
+    id_prefix: ClassVar[str] = "chatcmpl-"
+    question_field: ClassVar[str] = "messages"
 
-    metadata: dict[str, str] | None = None
-    prompt_cache_key: str | None = None
-    safety_identifier: str | None = None
-    service_tier: Literal["auto", "default"] | None = None
-    parallel_tool_calls: bool | None = None
+    messages: Messages
+    max_completion_tokens: TokenLimit | None = Field(None, description="the same as max_tokens")
+    reasoning_effort: Effort | None = None
+    response_format: ResponseFormatField | None = Field(
+        None, description="text, or JSON, with a majority vote over equal JSON values"
+    )
 
     audio: None = None
     function_call: Literal["none", "auto"] | None = None
-    functions: Nothing = None
+    functions: list[OfferedFunction] | None = None
     logprobs: Off = None
     modalities: list[Literal["text"]] | None = None
-    prediction: None = None
-    reasoning_effort: None = None
-    response_format: TextFormat | None = None
-    store: Off = None
-    tool_choice: Literal["none", "auto"] | None = None
-    tools: Nothing = None
+    prediction: Prediction | None = None
     top_logprobs: Zero = None
-    verbosity: None = None
+    verbosity: Verbosity | None = None
     web_search_options: None = None
+
+    @cached_property
+    def conversation(self) -> Conversation:
+        """See `ConversationFields.conversation`."""
+        return conversation(self.messages)
+
+    @property
+    def offered(self) -> int:
+        """See `ConversationFields.offered`."""
+        older = len(self.functions or ()) if self.function_call != "none" else 0
+        return super().offered + older
+
+    @property
+    def token_limit(self) -> int | None:
+        """See `CommonRequest.token_limit`."""
+        return self.max_tokens or self.max_completion_tokens
+
+    @property
+    def json_schema(self) -> str | None:
+        """See `CommonRequest.json_schema`."""
+        match self.response_format:
+            case JsonSchemaFormat():
+                return schema_text(self.response_format.json_schema.schema_)
+            case JsonObjectFormat():
+                return schema_text(None)
+        return None
+
+    def unheeded(self) -> Iterator[str]:
+        """See `ConversationFields.unheeded`."""
+        yield from super().unheeded()
+        if self.prediction is not None:
+            yield "prediction"
+        if self.verbosity not in (None, "medium"):
+            yield "verbosity"
+        if self.reasoning_effort not in (None, "none"):
+            yield "reasoning_effort"
 
     def check(self) -> None:
         """See `CommonRequest.check`."""
         super().check()
         if len({self.max_tokens, self.max_completion_tokens} - {None}) > 1:
-            raise _invalid(
+            raise invalid(
                 "max_completion_tokens", "it differs from max_tokens; give only one of them"
             )
 
-    @property
-    def token_limit(self) -> int | None:
-        """Most tokens of a response; None: as the plan says."""
-        return self.max_tokens or self.max_completion_tokens
 
-
-class CompletionRequest(CommonRequest):
+class CompletionRequest(CompletionFields):
     """POST /v1/completions: one or more prompts, as texts or token ids; each is answered alone."""
+
+    reasons: ClassVar[Mapping[str, str]] = {
+        name: reason for name, reason in REASONS.items() if name != "prompt"
+    }
+    id_prefix: ClassVar[str] = "cmpl-"
+    question_field: ClassVar[str] = "prompt"
 
     prompt: (
         Text
@@ -292,35 +479,19 @@ class CompletionRequest(CommonRequest):
         | Annotated[list[TokenIds], Field(min_length=1)]
     )
 
-    best_of: One = None
     echo: Off = None
     logprobs: None = None
     suffix: Literal[""] | None = None
 
-    @property
-    def token_limit(self) -> int | None:
-        """Most tokens of a response; None: as the plan says."""
-        return self.max_tokens
 
+RequestT = TypeVar("RequestT", bound=CommonRequest)
 
-RequestT = TypeVar("RequestT", ChatRequest, CompletionRequest)
-
-_INSTEAD = {
-    "best_of": "set budget, the number of responses drawn",
-    "reasoning_effort": "set budget or max_seconds",
-    "top_p": "the plan sets it",
-}
-_REFUSED = frozenset(
-    ("frequency_penalty", "presence_penalty", "logit_bias", "top_p", "audio", "function_call",
-     "functions", "logprobs", "modalities", "prediction", "reasoning_effort", "response_format",
-     "store", "tool_choice", "tools", "top_logprobs", "verbosity", "web_search_options", "best_of",
-     "echo", "suffix")
-)  # fmt: skip
-_FIELDS = frozenset(
-    name
-    for model in (ChatRequest, CompletionRequest, Message, TextPart, TextFormat, StreamOptions)
-    for name in model.model_fields
-)
+# Kinds of parts that other servers read, by the words for what they hold.
+_OTHER_PARTS: Mapping[str, str] = {
+    "image_url": "images", "input_image": "images", "image": "images", "video_url": "videos",
+    "input_audio": "audio", "audio": "audio", "audio_url": "audio",
+    "file": "files", "input_file": "files", "document": "files",
+}  # fmt: skip
 
 
 def parse_request(kind: type[RequestT], body: bytes) -> RequestT:
@@ -333,33 +504,94 @@ def parse_request(kind: type[RequestT], body: bytes) -> RequestT:
         request = kind.model_validate_json(body)
     except ValidationError as error:
         # The input in an error is the client's question: only the message is sent back.
-        raise _from_errors(error.errors(include_url=False, include_context=False)) from None
+        raise _from_errors(error.errors(include_url=False), kind) from None
     request.check()
     return request
 
 
-def _invalid(param: str, reason: str) -> RequestError:
+def asks_for_greedy(header: str | None) -> bool:
+    """Return whether the header `X-Apportion` of a request asks for one greedy response.
+
+    Raises:
+        RequestError: it says neither `off` nor `on`.
+    """
+    said = "on" if header is None else header.strip().lower()
+    if said not in ("on", "off"):
+        raise RequestError(
+            400, f"header {GREEDY_HEADER} is not known; expected off, or on",
+            param=GREEDY_HEADER, code="invalid_value",
+        )  # fmt: skip
+    return said == "off"
+
+
+def names_model(asked: str, model: str) -> bool:
+    """Return whether a client means this model: case and a `provider/` prefix do not count."""
+    asked, model = asked.strip().lower(), model.lower()
+    return asked == model or asked.endswith(f"/{model}")
+
+
+def _without_effect(field: str) -> Note:
+    return Note.of(NoteCode.FIELD_WITHOUT_EFFECT, field=field)
+
+
+def invalid(param: str, reason: str) -> RequestError:
+    """Return the response to a request whose field has a wrong value."""
     return RequestError(400, f"{param}: {reason}", param=param, code="invalid_value")
 
 
-def _from_errors(errors: Sequence[ErrorDetails]) -> RequestError:
+def _from_errors(errors: Sequence[ErrorDetails], kind: type[CommonRequest]) -> RequestError:
+    # What the server cannot do at all comes first: a client that mends another field meets it next.
+    fields = [str(error["loc"][0]) if error["loc"] else "" for error in errors]
+    refused = [name for name in fields if name in kind.reasons]
+    first = refused[0] if refused else fields[0]
     # A value that fits no member of a union has one error for each member; the error with the
     # longest path belongs to the member that the client most likely meant.
-    same = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
+    same = [error for error, name in zip(errors, fields, strict=True) if name == first]
     error = max(same, key=lambda one: len(one["loc"]))
-    path = error["loc"]
-    first = str(path[0]) if path else ""
-    if first in _REFUSED:
-        more = f"; {_INSTEAD[first]}" if first in _INSTEAD else ""
-        return RequestError(
-            400, f"{first} is not supported here{more}",
-            param=first, code="unsupported_parameter",
-        )  # fmt: skip
     if error["type"] == "extra_forbidden":
         return from_validation_error(error)
-    # The path of an error also names the member of a union: keep the names of fields only.
-    fields = (str(part) for part in path if isinstance(part, int) or part in _FIELDS)
-    return from_validation_error(error, ".".join(fields))
+    if refused and not _missing(error):
+        return RequestError(
+            400, f"{first} is not supported here: {kind.reasons[first]}",
+            param=first, code="unsupported_parameter",
+        )  # fmt: skip
+    path = _field_path(error["loc"], _field_names(kind))
+    if error["type"] == "union_tag_invalid":
+        return _wrong_kind(".".join([*path, "type"]), str(error.get("ctx", {}).get("tag")))
+    return from_validation_error(error, ".".join(path))
+
+
+@cache
+def _field_names(kind: type[CommonRequest]) -> frozenset[str]:
+    """Return the names of all fields of a request and of its parts."""
+    schema = kind.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return frozenset(name for part in parts for name in part.get("properties", ()))
+
+
+def _field_path(location: Sequence[int | str], names: frozenset[str]) -> list[str]:
+    """Return the place of an error in a request.
+
+    Its location also names the member of each union, which may be called as a field is: such a name
+    comes twice in a row.
+    """
+    path: list[str] = []
+    for part in location:
+        if isinstance(part, int) or (part in names and [part] != path[-1:]):
+            path.append(str(part))
+    return path
+
+
+def _missing(error: ErrorDetails) -> bool:
+    return error["type"] == "missing" and len(error["loc"]) == 1
+
+
+def _wrong_kind(param: str, kind: str) -> RequestError:
+    """Return the response to a part or format of a kind that is not known; it quotes known ones."""
+    if kind in _OTHER_PARTS:
+        reason = f"{kind} is not supported here: the policy reads text, and no {_OTHER_PARTS[kind]}"
+        return RequestError(400, f"{param}: {reason}", param=param, code="unsupported_parameter")
+    return invalid(param, "this kind is not known here")
 
 
 def _parse_strategy(given: str | StrategySpec | None, budget: int | None) -> Strategy | None:

@@ -10,11 +10,21 @@ from pydantic import BaseModel
 from executor.json_values import finite
 from executor.ledger import Ledger
 from executor.strategy import to_dict
-from planner.notes import codes
+from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.service.answering.answerer import QueryResult
+from planner.service.http.requests import CommonRequest
 
 FinishReason = Literal["stop", "length"]
+
+REQUEST_NOTES = frozenset({
+    NoteCode.CONVERSATION_AS_TEXT, NoteCode.FIELD_WITHOUT_EFFECT, NoteCode.GREEDY_BY_REQUEST,
+    NoteCode.JSON_VOTE, NoteCode.OTHER_MODEL_NAME, NoteCode.OTHER_TEMPERATURE,
+    NoteCode.OTHER_TOP_P, NoteCode.QUESTION_ALONE, NoteCode.RESPONSE_BEGUN,
+    NoteCode.TOKENS_CAPPED, NoteCode.TOOL_MESSAGES_AS_TEXT, NoteCode.TOOLS_NOT_CALLED,
+    NoteCode.ZERO_TEMPERATURE_ROUTED,
+})  # fmt: skip
+"""Notes that say what became of a field of the request."""
 
 
 class PromptTokens(BaseModel):
@@ -109,6 +119,30 @@ class TextCompletion(BaseModel):
     apportion: list[Apportion] | None = None
 
 
+class ResponseUsage(BaseModel):
+    """The tokens of `Usage` by the names of /v1/responses."""
+
+    input_tokens: int
+    input_tokens_details: PromptTokens
+    output_tokens: int
+    output_tokens_details: dict[str, int]
+    total_tokens: int
+    ledger: dict[str, int]
+
+
+class ResponseObject(BaseModel):
+    """Response of POST /v1/responses; it has further fields, which repeat the request."""
+
+    id: str
+    object: Literal["response"]
+    created_at: int
+    model: str
+    status: Literal["completed", "incomplete"]
+    output: list[dict[str, Any]]
+    usage: ResponseUsage
+    apportion: list[Apportion] | None = None
+
+
 class ModelCard(BaseModel):
     """The model that is served."""
 
@@ -159,6 +193,41 @@ def usage(results: Sequence[QueryResult]) -> dict[str, Any]:
     }
 
 
+def response_usage(results: Sequence[QueryResult]) -> dict[str, Any]:
+    """Return the same as `usage` by the names of /v1/responses."""
+    whole = usage(results)
+    return {
+        "input_tokens": whole["prompt_tokens"],
+        "input_tokens_details": whole["prompt_tokens_details"],
+        "output_tokens": whole["completion_tokens"],
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": whole["total_tokens"],
+        "ledger": whole["ledger"],
+    }
+
+
+def explained(request: CommonRequest, results: Sequence[QueryResult], name: str) -> dict[str, Any]:
+    """Return the field `apportion` of a whole response, if it has one.
+
+    It has one if the request asks for it, and if a note says that the request does not get all that
+    it asked for: only then is there something that its client did not know.
+    """
+    noted = any(note.code in REQUEST_NOTES for result in results for note in result.notes)
+    return explanations(results, name) if request.explain or noted else {}
+
+
+def explanations(results: Sequence[QueryResult], name: str) -> dict[str, Any]:
+    """Return the field `apportion`, with an object for each question.
+
+    Args:
+        results: results of the questions.
+        name: id of the response.
+    """
+    names = [name] if len(results) == 1 else [f"{name}-{i}" for i in range(len(results))]
+    pairs = zip(names, results, strict=True)
+    return {"apportion": [{"id": one, **explanation(result)} for one, result in pairs]}
+
+
 def explanation(result: QueryResult) -> dict[str, Any]:
     """Return the fields of `Apportion`, without its id."""
     record: dict[str, Any] = finite(
@@ -201,6 +270,20 @@ def summary_header(results: Sequence[QueryResult]) -> str:
         parts["flops"] = f"{sum(known_flops):.3g}"
     parts["notes"] = str(sum(len(result.notes) for result in results))
     return "; ".join(f"{name}={value}" for name, value in parts.items())
+
+
+def notes_header(results: Sequence[QueryResult]) -> str:
+    """Return the value of the header X-Apportion-Notes: the codes of all notes, each once.
+
+    A code of a note on one field has the field behind it: `field_without_effect(store)`.
+    """
+    notes = {note: None for result in results for note in result.notes}
+    return ", ".join(dict.fromkeys(map(_short_note, notes)))
+
+
+def _short_note(note: Note) -> str:
+    field = dict(note.parameters).get("field")
+    return note.code.value if field is None else f"{note.code.value}({field})"
 
 
 def select_choices(

@@ -28,6 +28,8 @@ class ServiceSettings:
         max_body: most bytes of the body of a request.
         max_tokens: most tokens of one response that a request may ask for.
         max_budget: most generations a question that a request may ask for.
+        greedy_at_zero: whether temperature 0 asks for one greedy response; else the plan is
+            followed, since many clients send 0 without being told to.
         body_seconds: most seconds that a body may take to arrive.
         write_seconds: seconds without reading after which a client's connection is closed.
         drain_seconds: most seconds that running requests may take when the server shuts down.
@@ -45,6 +47,7 @@ class ServiceSettings:
     max_body: int = 1 << 20
     max_tokens: int = 8192
     max_budget: int = 256
+    greedy_at_zero: bool = False
     body_seconds: float = 30.0
     write_seconds: float = 30.0
     drain_seconds: float = 30.0

@@ -24,16 +24,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from starlette.types import Send
 
 from planner.service.answering.answerer import QueryProgress, QueryResult
 from planner.service.http.client_task import ClientTask
 from planner.service.http.faults import ClientGoneError, to_request_error
-from planner.service.http.response_formats import ResponseWriter
+from planner.service.http.writing import Writer
 
-_DONE = b"data: [DONE]\n\n"
 _HEARTBEAT = b": alive\n\n"
 # Seconds for which the first event is held back.
 _HOLD_SECONDS = 0.2
@@ -76,7 +74,7 @@ class LatestProgress:
 
 
 async def send_events(
-    writer: ResponseWriter,
+    writer: Writer,
     task: ClientTask[tuple[QueryResult, ...]],
     latest: LatestProgress,
     send: Send,
@@ -104,18 +102,18 @@ async def send_events(
             elif not await task.wait(heartbeat if due is None else due) and due is None:
                 await events.send(_HEARTBEAT)
         results = await task.result()
-        chunks = writer.chunks(results)
-        while batch := list(itertools.islice(chunks, _BATCH)):
-            await events.send(b"".join(map(_event, batch)))
+        written = writer.events(results)
+        while batch := list(itertools.islice(written, _BATCH)):
+            await events.send(b"".join(batch))
             # `send` only waits if the client is slow; this lets other tasks run in any case.
             await asyncio.sleep(0)
-        await events.end(_DONE)
+        await events.end(writer.end)
     except Exception as error:
         if not events.started:
             raise
         on_failure(error)
         if not isinstance(error, ClientGoneError):
-            await events.end(_event(to_request_error(error).record()))
+            await events.end(writer.failure(to_request_error(error)))
 
 
 class _EventStream:
@@ -141,11 +139,7 @@ class _EventStream:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _progress_event(writer: ResponseWriter, progress: QueryProgress) -> bytes:
+def _progress_event(writer: Writer, progress: QueryProgress) -> bytes:
     if writer.request.progress:
-        return _event(writer.progress(progress))
+        return writer.progress(progress)
     return b": apportion " + json.dumps(asdict(progress)).encode() + b"\n\n"
-
-
-def _event(record: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(record).encode() + b"\n\n"

@@ -5,11 +5,9 @@ The benchmarks are not part of this repository; the tests are skipped if they do
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +15,8 @@ from executor.answers.equality import same
 from executor.answers.evaluation import Evaluated
 from executor.answers.reading import number_of, read
 from profiling.problems.files import load_problems
+from tests.helpers.shared import SHARED
 
-SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
 BENCHMARKS = SHARED / "data" / "benchmarks"
 FILES = (
     "math500", "aime24", "amc23", "gsm8k_test", "svamp", "asdiv", "addsub", "multiarith",

@@ -1,4 +1,4 @@
-"""Conversations: earlier turns and system prompts reach the model, or that is refused."""
+"""Conversations: earlier turns and system prompts reach a model that can read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jinja2 import Environment
 from jinja2.exceptions import TemplateError
 
 from executor.errors import InputError
-from executor.models.templates import PromptTemplate, load_template, template_for
+from executor.models.templates import PromptTemplate, for_checkpoint, load_template, template_for
 
 TEMPLATE = PromptTemplate("Q: {problem}", "Think.", (("1+1", "2"),))
 
@@ -37,7 +37,11 @@ CHAT = Tokenizer("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor 
 PLAIN = Tokenizer(None)
 STRICT = Tokenizer(
     "{% for m in messages %}{% if m.role == 'system' %}"
-    "{{ raise_exception('System role not supported') }}{% endif %}{{ m.content }}{% endfor %}"
+    "{{ raise_exception('System role not supported') }}{% endif %}{{ m.content }}|{% endfor %}"
+)
+ALTERNATING = Tokenizer(
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Roles must alternate') }}{% endif %}{{ m.content }}|{% endfor %}"
 )
 BEFORE = (("system", "Be brief."), ("user", "3+4"), ("assistant", "7"))
 
@@ -61,13 +65,39 @@ def test_a_question_alone_is_asked_as_ever() -> None:
     assert rendered(CHAT, PromptTemplate()) == "<user>2+2<assistant>"
 
 
-def test_a_policy_that_cannot_be_told_what_was_said_before_is_not_asked() -> None:
-    with pytest.raises(InputError, match="messages: the policy has no chat template; it takes one"):
-        rendered(PLAIN, PromptTemplate(), *BEFORE)
-    with pytest.raises(InputError, match="template refuses them: System role not supported"):
-        rendered(STRICT, PromptTemplate(), *BEFORE)
+def test_without_a_chat_template_a_conversation_is_text_before_the_question() -> None:
+    assert rendered(PLAIN, PromptTemplate(), *BEFORE) == "Be brief.\n\n3+4\n\n7\n\n2+2\n\n"
+    assert rendered(PLAIN, PromptTemplate(), ("assistant", "")) == "2+2\n\n"
+
+
+def test_a_chat_template_without_system_turns_gets_the_system_prompt_in_a_users_turn() -> None:
+    assert rendered(STRICT, PromptTemplate(), *BEFORE) == "Be brief.\n\n3+4|7|2+2|"
     with pytest.raises(TemplateError):  # the template's own system prompt is the plan's mistake
         rendered(STRICT, TEMPLATE)
+
+
+def test_a_chat_template_whose_turns_alternate_gets_turns_of_one_role_as_one() -> None:
+    assert rendered(ALTERNATING, PromptTemplate(), ("user", "3+4"), ("user", "5+6")) == (
+        "3+4\n\n5+6\n\n2+2|"
+    )
+    assert rendered(ALTERNATING, PromptTemplate(), ("assistant", "Ask!")) == "|Ask!|2+2|"
+
+
+def test_a_chat_template_that_refuses_every_conversation_is_said() -> None:
+    refusing = Tokenizer("{{ raise_exception('Only one turn') if messages|length > 1 }}")
+    with pytest.raises(InputError, match="chat template refuses this conversation: Only one turn"):
+        rendered(refusing, PromptTemplate(), *BEFORE)
+
+
+def test_a_model_trained_on_single_questions_is_asked_the_last_one(tmp_path: Path) -> None:
+    alone = for_checkpoint(PromptTemplate(), tmp_path)
+    assert not alone.alone
+    (tmp_path / "apportion_template.json").write_text("{}")
+    alone = for_checkpoint(PromptTemplate(), tmp_path)
+    assert alone.alone and alone == PromptTemplate()
+    assert alone.to_dict() == PromptTemplate().to_dict()
+    for tokenizer in (CHAT, PLAIN):
+        assert rendered(tokenizer, alone, *BEFORE) == rendered(tokenizer, PromptTemplate())
 
 
 def test_a_checkpoint_brings_its_own_template_along(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,8 @@ from executor.errors import InputError
 from executor.strategy import BeamSearch, BestOfN, Dvts
 from planner.catalog import load_catalog
 from planner.choice.rule_of_thumb import Account, rule_of_thumb
+from tests.helpers.shared import SHARED
 
-SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
 GUIDANCE = SHARED / "data" / "published" / "guidance.csv"
 
 

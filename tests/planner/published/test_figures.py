@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +17,9 @@ from executor.strategy import STRATEGIES, BeamSearch, BestOfN, Dvts, Majority, S
 from planner.evidence.cells import cells
 from planner.published import figures
 from tests.helpers.evidence_frames import frame_of
+from tests.helpers.shared import SHARED
 
 PUBLISHED = data_folder() / "published"
-SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
 METHODS = {*STRATEGIES, "compute_optimal", "pass_at_n", "rebase", "self_verification"}
 
 

@@ -400,12 +400,36 @@ EXAMPLES = [
     (Note.of(CODE.OTHER_TEMPERATURE, temperature=0.7),
      "predicted for temperature 0.7, not this one"),
     (Note.of(CODE.TOKENS_CAPPED, max_tokens=400),
-     "at most 400 tokens a response: the plan's limit holds"),
+     "at most 400 tokens a response: the server's limit holds"),
     (Note.of(CODE.OTHER_TOKEN_LIMIT, max_tokens=400, asked=5),
      "predicted for 400 tokens a response, not 5"),
     (Note.of(CODE.LAST_MESSAGE_ALONE),
      "difficulty and rewards are those of the last message alone"),
     (Note.of(CODE.STRATEGY_NOT_PREDICTED), "the accuracy of this strategy is not predicted"),
+    (Note.of(CODE.OTHER_TOP_P, top_p=0.95), "predicted for top_p 0.95, not this one"),
+    (Note.of(CODE.JSON_VOTE), "the answer is JSON: equal JSON values are one vote, and the plan's "
+     "evidence says nothing of them"),
+    (Note.of(CODE.CONVERSATION_AS_TEXT), "the policy has no chat template: the system prompt and "
+     "earlier turns are plain text before the question"),
+    (Note.of(CODE.QUESTION_ALONE), "the policy was trained on single questions: the system prompt "
+     "and earlier turns are left out"),
+    (Note.of(CODE.FIELD_WITHOUT_EFFECT, field="store"),
+     "store has no effect here: no response is kept for later requests"),
+    (Note.of(CODE.FIELD_WITHOUT_EFFECT, field="include_obfuscation"),
+     "include_obfuscation has no effect here"),
+    (Note.of(CODE.GREEDY_BY_REQUEST, by="temperature 0"),
+     "one greedy response instead of the plan: temperature 0 asks for it"),
+    (Note.of(CODE.OTHER_MODEL_NAME, model="lab-0.8m"),
+     "answered by lab-0.8m, the model that the name was taken for"),
+    (Note.of(CODE.RESPONSE_BEGUN), "the answer continues the assistant's last message, and holds "
+     "only what follows it"),
+    (Note.of(CODE.TOOL_MESSAGES_AS_TEXT),
+     "calls and results of tools in the conversation are read as plain text"),
+    (Note.of(CODE.TOOLS_NOT_CALLED, tools=2),
+     "2 tools offered: the policy calls none, and the answer is text"),
+    (Note.of(CODE.ZERO_TEMPERATURE_ROUTED, field="temperature", value=0),
+     "temperature 0 did not turn off the plan; the header X-Apportion: off or strategy greedy asks "
+     "for one greedy response"),
     (
         Note.of(CODE.TRAFFIC_DRIFTED, measure="text", statistic=30.04, limit=10.0),
         "traffic no longer looks like the plan's profile: text 30, expected below 10; profile it "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from planner.plans.plan import Plan, PlanBasis
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
-from planner.service.answering.answerer import Query, QueryResult
+from planner.service.answering.answerer import FieldError, Query, QueryResult
 from planner.service.factory import PlanService, create_plan_service
 from profiling.problems.files import load_problems
 from tests.helpers.notes import of_code
@@ -133,6 +134,48 @@ def test_a_lost_engine_is_said_and_the_next_query_gets_a_new_one(opened: PlanSer
     assert found.texts[0]
     after = asyncio.run(opened.answerer.executor())
     assert after.policy is not before.policy and after.prm is before.prm
+
+
+def test_a_model_trained_on_single_questions_is_asked_the_last_one(opened: PlanService) -> None:
+    system = {"role": "system", "content": "You are a helpful assistant."}
+    asked = {"role": "user", "content": PROBLEMS[0].text}
+    alone, told = ask(
+        opened,
+        query(0, strategy=Greedy(), messages=(asked,)),
+        query(0, strategy=Greedy(), messages=(system, asked, system, asked)),
+    )
+    assert told.texts == alone.texts
+    assert [note.code for note in told.notes] == [
+        NoteCode.QUESTION_ALONE, *(note.code for note in alone.notes),
+    ]  # fmt: skip
+
+
+def test_answers_in_json_are_kept_to_their_schema(opened: PlanService) -> None:
+    """The laboratory's models can spell numbers and no braces."""
+    schema = json.dumps({"type": "integer", "minimum": 1, "maximum": 99})
+    [found] = ask(opened, query(0, json_schema=schema))
+    assert found.strategy == Majority(8)  # as many as the plan's entry for all has
+    assert found.answer is not None and 1 <= int(found.answer) <= 99
+    assert json.loads(found.texts[0]) == int(found.answer)
+    assert NoteCode.JSON_VOTE in [note.code for note in found.notes]
+    for fault, schema in (
+        ("no token of the model's vocabulary fits", '{"type": "object"}'),
+        ("refused a request", '{"type": "nonsense"}'),
+    ):
+        with pytest.raises(FieldError, match=fault) as refused:
+            ask(opened, query(0, json_schema=schema))
+        assert refused.value.param == "response_format"
+    assert ask(opened, query(0, strategy=Greedy()))[0].texts[0]  # the engine goes on
+
+
+def test_a_begun_answer_is_continued(opened: PlanService) -> None:
+    plain, begun = ask(
+        opened,
+        query(0, strategy=Greedy(), seed=1),
+        query(0, strategy=Greedy(), seed=1, begun="30 / 2"),
+    )
+    assert begun.ledger.prompt + begun.ledger.cached > plain.ledger.prompt + plain.ledger.cached
+    assert begun.texts[0].lstrip().startswith("=")
 
 
 def test_decoding_a_prompt_of_tokens(opened: PlanService) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +14,8 @@ from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.problem import Problem, content_id
 from profiling.problems.files import load_problems, problems_digest
+from tests.helpers.shared import SHARED
 
-SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
 BENCHMARKS = SHARED / "data" / "benchmarks"
 COUNTS = {
     "math500": 500,

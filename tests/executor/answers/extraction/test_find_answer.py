@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -15,8 +13,8 @@ from executor.answers.extraction import last_boxed
 from executor.answers.grader import MathGrader
 from executor.answers.reading import read
 from tests.helpers.extracted_responses import ALL
+from tests.helpers.shared import SHARED
 
-SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[4] / "shared"))
 MATH_500 = SHARED / "data" / "benchmarks" / "math500.jsonl"
 
 EXTRACTED = [

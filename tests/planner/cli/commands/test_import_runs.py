@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,11 @@ from planner.evidence.runs import current_runs, study_of
 from planner.notes import Note, NoteCode
 from planner.report.notes import word
 from profiling.importers import FORMATS, Given, graded, read, store_import
-from tests.helpers.command import ROOT, apportion, document
+from tests.helpers.command import apportion, document
 from tests.helpers.foreign_runs import lines
 from tests.helpers.notes import worded
+from tests.helpers.shared import SHARED
 
-SHARED = Path(os.environ.get("APPORTION_SHARED", ROOT.parent / "shared"))
 REAL = SHARED / "data" / "runs" / "compute-optimal-tts_qwen2.5-1.5b_math-shepherd.tar.gz"
 PROBLEMS, SAMPLES = 20, 8
 BEAMS = BeamSearch(4, 4)

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from executor.answers.grader import MathGrader
+from executor.engines.base import RequestRefusedError
 from executor.errors import EngineError, InputError
+from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
-from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.policies.base import Draw, DrawRequest, Reads
+from executor.policies.simulated import EOS_ID, SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY
 from executor.run.runner import Executor
@@ -337,10 +340,105 @@ def test_probes_cut_by_a_query_s_own_limit_say_nothing_of_difficulty(grader: Mat
     assert not of_code(usual.notes, NoteCode.OTHER_TOKEN_LIMIT)
 
 
-def test_a_policy_that_is_asked_one_question_at_a_time_says_so(grader: MathGrader) -> None:
-    messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": EASY.text})
-    with pytest.raises(InputError, match="one question at a time"):
-        service_of(grader).ask(EASY, messages=messages)
+CONVERSATION = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": EASY.text})
+
+
+@pytest.mark.parametrize(
+    ("reads", "codes"),
+    [
+        (Reads.TURNS, [NoteCode.LAST_MESSAGE_ALONE]),
+        (Reads.TEXT, [NoteCode.CONVERSATION_AS_TEXT, NoteCode.LAST_MESSAGE_ALONE]),
+        (Reads.QUESTION, [NoteCode.QUESTION_ALONE]),
+    ],
+)
+def test_what_the_policy_reads_of_a_conversation_is_noted(
+    grader: MathGrader, reads: Reads, codes: list[NoteCode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedPolicy, "reads", reads)
+    answered = service_of(grader).ask(EASY, messages=CONVERSATION)
+    assert answered.answer == EASY.answer
+    assert [note.code for note in answered.notes] == codes
+    assert not service_of(grader).ask(EASY, messages=CONVERSATION[1:]).notes
+
+
+def test_an_answer_continues_what_it_was_begun_with(grader: MathGrader) -> None:
+    service = service_of(grader)
+    begun = "Let me see. "
+    plain, answered = service.ask(EASY), service.ask(EASY, begun=begun)
+    assert answered.answer == EASY.answer and not answered.texts[0].startswith(begun)
+    drawn = answered.ledger.prompt + answered.ledger.cached
+    assert drawn > plain.ledger.prompt + plain.ledger.cached
+    check_ledger(service, plain, answered)
+    # What stands in the beginning counts as a part of the answer.
+    told = service.ask(EASY, begun="The answer is \\boxed{7}. ", max_tokens=400)
+    assert told.answer == EASY.answer
+
+
+def test_a_query_may_set_how_its_samples_are_drawn(grader: MathGrader) -> None:
+    service = service_of(grader)
+    answered = service.ask(EASY, temperature=0.3, top_p=0.9)
+    assert Note.of(NoteCode.OTHER_TEMPERATURE, temperature=0.7) in answered.notes
+    assert Note.of(NoteCode.OTHER_TOP_P, top_p=1.0) in answered.notes
+    assert not service.ask(EASY, temperature=0.7, top_p=1.0).notes
+
+
+class JsonPolicy(SimulatedPolicy):
+    """A policy that spells one value in three ways, and now and then writes another."""
+
+    writes_json = True
+    TEXTS = ('{"x": 4, "y": [1]}', '{"y":[1.0],"x":4}', '{"x": 4.0, "y": [10e-1]}', '{"x": 5}', "{")
+
+    async def draw(self, request: DrawRequest) -> list[Draw]:
+        assert request.json_schema == '{"type": "object"}'
+        texts = [self.TEXTS[(request.seed + child) % 5] for child in range(request.n)]
+        drawn = [(*map(ord, text), EOS_ID) for text in texts]
+        for ids in drawn:
+            request.ledger.generated += len(ids)
+            request.ledger.charge_prompt(len(request.prompt_ids), 0)
+        draws = [Draw(ids, Finish.EOS, -1.0) for ids in drawn]
+        for child, draw in enumerate(draws):
+            if request.finished is not None:
+                request.finished(child, draw)
+        return draws
+
+
+def json_service(grader: MathGrader, policy: SimulatedPolicy) -> Service:
+    plan = plan_of()
+    executor = Executor(policy, SimulatedPrm(0.95), grader, plan.sampling)
+    observed: list[Any] = []
+    answerer = PlanAnswerer(plan, lambda: executor, observer=lambda *seen: observed.append(seen))
+    return Service(answerer, [executor])
+
+
+def test_answers_in_json_vote_by_their_values(grader: MathGrader) -> None:
+    service = json_service(grader, JsonPolicy(CHANCE))
+    answered = service.ask(HARD, json_schema='{"type": "object"}')
+    # As many as the plan's entry for all has; the search that it names cannot keep to a grammar.
+    assert answered.strategy == Majority(16)
+    assert answered.answer == '{"x":4,"y":[1]}' and answered.texts[0] in JsonPolicy.TEXTS[:3]
+    assert answered.predicted_accuracy is None and answered.ledger.probe == 0
+    assert [note.code for note in answered.notes] == [NoteCode.JSON_VOTE]
+    one = service.ask(HARD, Constraint(budget=1), json_schema='{"type": "object"}')
+    assert one.strategy == Greedy()
+    with pytest.raises(InputError, match="dvts searches step by step, and JSON is written whole"):
+        service.ask(HARD, strategy=Dvts(16), json_schema='{"type": "object"}')
+
+
+def test_a_policy_that_writes_no_json_says_so(grader: MathGrader) -> None:
+    with pytest.raises(InputError, match="response_format: policy simulated-policy cannot be"):
+        service_of(grader).ask(EASY, json_schema='{"type": "object"}')
+
+
+def test_a_schema_that_the_engine_refuses_is_the_requests_fault(grader: MathGrader) -> None:
+    class Refusing(JsonPolicy):
+        async def draw(self, request: DrawRequest) -> list[Draw]:
+            raise RequestRefusedError("engine policy refused a request: no such type")
+
+    service = json_service(grader, Refusing(CHANCE))
+    with pytest.raises(InputError, match="the engine cannot keep to it: engine policy refused"):
+        service.ask(EASY, json_schema='{"type": "object"}')
+    with pytest.raises(RequestRefusedError):
+        service.ask(EASY)
 
 
 def test_an_explanation_is_made_where_it_is_asked_for(grader: MathGrader) -> None:

@@ -34,8 +34,9 @@ WRONG: dict[str, list[Any]] = {
     "stop": [3, [3], ["a"] * 17, "", {"a": 1}],
     "stream": ["yes", 2, []],
     "stream_options": [3, {"no": 1}, []],
+    "top_k": [40, "1"],
     "temperature": [-0.1, 2.1, "hot", [], float("nan"), float("inf")],
-    "top_p": [0, 0.5, "1"],
+    "top_p": [-0.1, 1.5, "1"],
     "frequency_penalty": [1, "a"],
     "logit_bias": [{"1": 1}, 3],
     "budget": [0, -4, 1.5, "many", 10**9],
@@ -52,9 +53,11 @@ WRONG_CHAT: dict[str, list[Any]] = {
     "messages": [None, [], "hi", [3], [{}], [{"role": "user"}], [{"role": "tool", "content": "x"}],
                  [{"role": "user", "content": 3}], [{"role": "user", "content": " "}],
                  [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}],
-                 [{"role": "assistant", "content": "so"}]],
-    "tools": [[{}], 3],
-    "response_format": [{"type": "json_object"}, 3],
+                 [{"role": "assistant", "content": "so"}],
+                 [{"role": "user", "content": [{"type": "thinking", "thinking": "x"}]}]],
+    "tools": [[{}], 3, [{"type": 3}]],
+    "tool_choice": ["required", {"type": "function", "function": {"name": "f"}}, 3],
+    "response_format": [{"type": "json_object"}, 3, {"type": "xml"}, {"type": "json_schema"}],
     "logprobs": [True, 3],
 }  # fmt: skip
 WRONG_PLAIN: dict[str, list[Any]] = {
@@ -182,6 +185,7 @@ def test_paths_and_methods_in_openais_shape(
 OPERATIONS = (
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
+    ("POST", "/v1/responses"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/healthz"),
@@ -214,7 +218,7 @@ def test_the_document_has_no_other_operations(document: Any) -> None:
     ("method", "path", "mode"),
     [(*one, GenerationMode.POSITIVE) for one in OPERATIONS]
     # In a GET there is nothing that could be wrong.
-    + [(*one, GenerationMode.NEGATIVE) for one in OPERATIONS[:2]],
+    + [(*one, GenerationMode.NEGATIVE) for one in OPERATIONS[:3]],
 )
 def test_the_openapi_document_holds(
     served: InProcess, document: Any, method: str, path: str, mode: GenerationMode

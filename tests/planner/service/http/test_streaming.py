@@ -19,9 +19,10 @@ from planner.service.answering.answerer import Query, QueryProgress, QueryResult
 from planner.service.answering.simulated import SimulatedAnswerer
 from planner.service.http.client_task import ClientTask
 from planner.service.http.requests import MAX_N, CompletionRequest
-from planner.service.http.response_formats import TEXT_FORMAT, ResponseWriter, split_words
+from planner.service.http.response_formats import TEXT_FORMAT, CompletionWriter
 from planner.service.http.settings import ServiceSettings
 from planner.service.http.streaming import LatestProgress, send_events
+from planner.service.http.writing import split_words
 from tests.helpers.served_app import MODEL, chat, in_process
 from tests.planner.service.conftest import Answering
 
@@ -176,7 +177,7 @@ def test_a_stream_of_many_chunks_holds_few_of_them_and_up_nobody() -> None:
         async with ClientTask(answer(), receive) as work:
             tracemalloc.start()
             await send_events(
-                ResponseWriter(TEXT_FORMAT, "id", asked),
+                CompletionWriter(TEXT_FORMAT, "id", asked, MODEL),
                 work,
                 LatestProgress(),
                 send,

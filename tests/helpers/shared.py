@@ -1,0 +1,8 @@
+"""The folder with public benchmarks beside the project; tests that need it are skipped without it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SHARED = Path(os.environ.get("APPORTION_SHARED", Path(__file__).parents[3] / "shared"))
