@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from executor.answers.extraction import LONGEST_ANSWER, find_answer, read, symbolic
-from executor.answers.killable import KillableWorker
+from executor.answers.symbolic import PAIR_SECONDS, QUESTION_SECONDS, Comparer, GivenUpError
 
 _CLOCK = re.compile(r"\d\s*:\s*\d|\d\s*[ap]\.?m\b", re.IGNORECASE)
 _BASED = re.compile(r"\w+_\{?\d+\}?")
@@ -44,37 +43,41 @@ class MathGrader:
     r"""The grader of mathematical answers: strings, exact numbers, and then math-verify.
 
     Plain numbers and words are compared in this process (`executor.answers.extraction`). Other
-    expressions go to one child process, which is killed at the deadline; the pair then counts as
-    not equivalent. So does a pair on which the child crashes twice. All results are cached.
+    expressions go to child processes. A pair whose comparison takes too long counts as not
+    equivalent, and so do all further pairs of the question when the time for it is spent
+    (`executor.answers.account`). All results are cached.
 
     Conventions: 50% is 50, as in the benchmarks' own graders, and not 0.5; currency signs and
     units are dropped; a decimal of five places or more equals what rounds to it; words are
     compared without regard to case.
 
     Args:
-        deadline: most seconds of one comparison, not counting the start of the child.
+        deadline: most seconds of one comparison, not counting the start of a child.
+        budget: most seconds of all comparisons for one question.
         cache_size: number of pairs whose result is kept.
 
     Raises:
-        ValueError: `deadline` is not a positive number.
+        ValueError: `deadline` or `budget` is not a positive number.
     """
 
-    def __init__(self, deadline: float = 5.0, cache_size: int = 65536) -> None:
-        if not (math.isfinite(deadline) and deadline > 0):
-            raise ValueError(f"deadline is {deadline}; expected a positive number of seconds")
-        self.deadline = deadline
-        self._worker = KillableWorker(Path(__file__).with_name("worker.py"))
-        self._ask = lru_cache(maxsize=cache_size)(self._ask_worker)
+    def __init__(
+        self,
+        deadline: float = PAIR_SECONDS,
+        budget: float = QUESTION_SECONDS,
+        cache_size: int = 65536,
+    ) -> None:
+        self._comparer = Comparer(Path(__file__).with_name("worker.py"), deadline, budget)
+        self._ask_once = lru_cache(maxsize=cache_size)(self._ask_worker)
 
     @property
     def timeouts(self) -> int:
-        """Comparisons given up so far because of the deadline or crashes of the child."""
-        return self._worker.lost
+        """Pairs given up so far: time was spent, or two children crashed on them."""
+        return self._comparer.given_up
 
     @property
     def worker_pid(self) -> int | None:
-        """Process id of the child, or None if it is not running."""
-        return self._worker.pid
+        """Process id of the children's nursery, or None if it is not running."""
+        return self._comparer.pid
 
     def extract(self, response: str) -> str | None:
         r"""Return the last `\boxed{}`, else the answer after "the answer is" or `####`, else the
@@ -104,8 +107,8 @@ class MathGrader:
         return self._ask(reference, answer, False) if settled is None else settled
 
     def close(self) -> None:
-        """End the child process; a later comparison starts a new one."""
-        self._worker.close()
+        """End the child processes; a later comparison starts new ones."""
+        self._comparer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,15 +121,14 @@ class MathGrader:
     ) -> None:
         self.close()
 
+    def _ask(self, gold: str, target: str, both: bool) -> bool:
+        try:
+            return self._ask_once(gold, target, both)
+        except GivenUpError:  # not kept: another question may have the time
+            return False
+
     def _ask_worker(self, gold: str, target: str, both: bool) -> bool:
-        request = {
-            "gold": symbolic(gold),
-            "target": symbolic(target),
-            "both": both,
-            "seconds": self.deadline,
-        }
-        reply = self._worker.ask(request, self.deadline)
-        return reply is not None and bool(reply["equal"])
+        return self._comparer.compare(symbolic(gold), symbolic(target), both=both).equal
 
 
 def _settle(a: str, b: str) -> bool | None:

@@ -6,8 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from executor.answers.account import grading_account
+from executor.concurrency import in_thread
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.outcome import best
@@ -120,9 +123,10 @@ class PlanAnswerer:
 
         try:
             mine = _with_sampling(executor, query)
-            routed = await route(mine, self._compiled, _problem(query), ask, report)
-            routed = replace(routed, deciding=routed.deciding + applying)
-            result = await self._result(mine, query, routed, applied, started)
+            with grading_account():
+                routed = await route(mine, self._compiled, _problem(query), ask, report)
+                routed = replace(routed, deciding=routed.deciding + applying)
+                result = await self._result(mine, query, routed, applied, started)
         except EngineError:
             self._drop_if_lost(executor)
             raise
@@ -238,8 +242,8 @@ class PlanAnswerer:
             raise ContextExceededError(query, executor.policy.max_context)
         chosen = [] if outcome.chosen is None else [outcome.chosen]
         if query.n > 1:
-            chosen = await asyncio.to_thread(
-                best, decision.strategy, samples, query.n, executor.grader
+            chosen = await in_thread(
+                partial(best, decision.strategy, samples, query.n, executor.grader)
             )
         began = time.perf_counter()
         if self._observer is not None:
@@ -266,6 +270,7 @@ class PlanAnswerer:
                 else {}
             ),
             routing=routed.deciding + observing,
+            uncompared=outcome.uncompared,
         )
 
     def _cost(self, ledger: Ledger) -> dict[str, float | None]:
@@ -281,6 +286,8 @@ class PlanAnswerer:
             ended = sum(s.state == State.FINISHED.value for s in routed.outcome.samples)
             seconds = query.constraint.max_seconds
             notes.append(Note.of(NoteCode.TIME_RAN_OUT, seconds=seconds, ended=ended))
+        if pairs := routed.outcome.uncompared:
+            notes.append(Note.of(NoteCode.ANSWERS_NOT_COMPARED, pairs=pairs))
         if texts < query.n and not routed.cut:
             notes.append(Note.of(NoteCode.FEWER_ANSWERS, asked=query.n, different=texts))
         plain = self.plan.sampling
