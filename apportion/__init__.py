@@ -20,6 +20,7 @@ import importlib
 TYPE_CHECKING = False  # True to type checkers; importing `typing` would take longer than the rest
 if TYPE_CHECKING:
     from executor.answers.grader import Grader as Grader
+    from executor.answers.reasons import GradeReason as GradeReason
     from executor.engines.options import EngineOptions as EngineOptions
     from executor.errors import EngineError as EngineError
     from executor.errors import InputError as InputError
@@ -58,6 +59,10 @@ if TYPE_CHECKING:
     from planner.usecases.evaluate import evaluate as evaluate
     from planner.usecases.fit import fit as fit
     from planner.usecases.fit_prm import fit_prm as fit_prm
+    from planner.usecases.grade import Gradable as Gradable
+    from planner.usecases.grade import Grade as Grade
+    from planner.usecases.grade import Grades as Grades
+    from planner.usecases.grade import grade as grade
     from planner.usecases.import_runs import import_runs as import_runs
     from planner.usecases.measure import measure as measure
     from planner.usecases.plan import PlanResult as PlanResult
@@ -84,7 +89,11 @@ __all__ = [
     "Dvts",
     "EngineError",
     "EngineOptions",
+    "Gradable",
+    "Grade",
+    "GradeReason",
     "Grader",
+    "Grades",
     "Greedy",
     "InputError",
     "Ledger",
@@ -112,6 +121,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_prm",
+    "grade",
     "import_runs",
     "load_plan",
     "measure",
@@ -140,6 +150,7 @@ _HOMES = {
     "budget": "planner.usecases.budget",
     "evaluate": "planner.usecases.evaluate",
     "report": "planner.usecases.report",
+    "grade": "planner.usecases.grade",
     "serve": "planner.service.serving",
     "Apportion": "planner.api",
     # Values
@@ -148,6 +159,10 @@ _HOMES = {
     "EngineOptions": "executor.engines.options",
     "ServiceSettings": "planner.service.http.settings",
     "ProblemFiles": "planner.usecases.problem_files",
+    "Gradable": "planner.usecases.grade",
+    "Grade": "planner.usecases.grade",
+    "Grades": "planner.usecases.grade",
+    "GradeReason": "executor.answers.reasons",
     "Note": "planner.notes",
     "NoteCode": "planner.notes",
     "Reporter": "planner.runtime.reporter",

@@ -9,9 +9,17 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from executor.answers.extraction import LONGEST_ANSWER, find_answer, read, symbolic
-from executor.answers.symbolic import PAIR_SECONDS, QUESTION_SECONDS, Comparer, GivenUpError
+from executor.answers.reasons import GradeReason
+from executor.answers.symbolic import (
+    PAIR_SECONDS,
+    QUESTION_SECONDS,
+    Comparer,
+    GivenUpError,
+    Verdict,
+)
 
 _CLOCK = re.compile(r"\d\s*:\s*\d|\d\s*[ap]\.?m\b", re.IGNORECASE)
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _BASED = re.compile(r"\w+_\{?\d+\}?")
 
 
@@ -106,6 +114,30 @@ class MathGrader:
         settled = _settle(reference, answer)
         return self._ask(reference, answer, False) if settled is None else settled
 
+    def judge(self, answer: str | None, reference: str) -> GradeReason:
+        """Tell whether `answer` is right, as `correct` does, and how that was found out.
+
+        Raises:
+            WorkerError: the child processes are needed and do not start.
+        """
+        if answer is None:
+            return GradeReason.NO_ANSWER
+        settled = _settle(reference, answer)
+        if settled is None:
+            try:
+                verdict = self._ask_once(reference, answer, False)
+            except GivenUpError:
+                return GradeReason.TIMED_OUT
+            if not verdict.read:
+                return GradeReason.NOT_PARSED
+            settled = verdict.equal
+        if settled:
+            same_text = read(answer).canonical == read(reference).canonical
+            return GradeReason.SAME_TEXT if same_text else GradeReason.SAME_VALUE
+        if max(len(answer), len(reference)) > LONGEST_ANSWER:
+            return GradeReason.TOO_LONG
+        return GradeReason.DIFFERENT_VALUES
+
     def close(self) -> None:
         """End the child processes; a later comparison starts new ones."""
         self._comparer.close()
@@ -123,16 +155,20 @@ class MathGrader:
 
     def _ask(self, gold: str, target: str, both: bool) -> bool:
         try:
-            return self._ask_once(gold, target, both)
+            return self._ask_once(gold, target, both).equal
         except GivenUpError:  # not kept: another question may have the time
             return False
 
-    def _ask_worker(self, gold: str, target: str, both: bool) -> bool:
-        return self._comparer.compare(symbolic(gold), symbolic(target), both=both).equal
+    def _ask_worker(self, gold: str, target: str, both: bool) -> Verdict:
+        return self._comparer.compare(symbolic(gold), symbolic(target), both=both)
 
 
 def _settle(a: str, b: str) -> bool | None:
     """Compare two answers by plain string work; None if it cannot decide."""
+    if a == b:
+        return True
+    if _INTEGER.fullmatch(a) and _INTEGER.fullmatch(b):  # most answers are
+        return False
     left, right = read(a), read(b)
     if left.canonical == right.canonical:
         return True

@@ -91,13 +91,13 @@ class Comparer:
         """Process id of the children's nursery, or None if it is not running."""
         return self._pool.pid
 
-    def compare(self, gold: str, target: str, *, both: bool) -> Verdict:
+    def compare(self, gold: str, target: str, **options: bool) -> Verdict:
         """Compare two expressions.
 
         Args:
             gold: expression of the reference.
             target: the other expression.
-            both: whether either may be the reference.
+            options: further fields of the child's request.
 
         Raises:
             GivenUpError: there was no time left, or two children crashed.
@@ -111,7 +111,7 @@ class Comparer:
             must_not_wait_here()
             with account.turn:
                 seconds = self._seconds(pair, account)
-                reply = self._ask(pair, both, seconds, account) if seconds else None
+                reply = self._ask(pair, seconds, account, **options) if seconds else None
                 if reply is None or reply.value is None:
                     if reply is not None and reply.seconds > 0:  # else no child was free in time
                         self._blame(pair, reply.seconds, account)
@@ -138,8 +138,8 @@ class Comparer:
         self._given_up[pair] = True
         return GivenUpError(f"{pair[0]} and {pair[1]} were not compared in time")
 
-    def _ask(self, pair: Pair, both: bool, seconds: float, account: GradingAccount) -> Reply:
-        request = {"gold": pair[0], "target": pair[1], "both": both, "seconds": seconds}
+    def _ask(self, pair: Pair, seconds: float, account: GradingAccount, **options: bool) -> Reply:
+        request = {"gold": pair[0], "target": pair[1], "seconds": seconds} | options
         reply = self._pool.ask(request, seconds, slow=account.slow, deadline=account.deadline)
         account.spent += reply.seconds
         account.slow = account.slow or reply.slow
@@ -165,7 +165,7 @@ class Comparer:
         seconds = self._seconds(pair, account)
         if not seconds:
             return True
-        reply = self._ask(pair, False, seconds, account)
+        reply = self._ask(pair, seconds, account)
         if reply.value is not None:
             self._sound[expression] = True
         return reply.value is not None or reply.seconds == 0

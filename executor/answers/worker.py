@@ -10,9 +10,9 @@ child and replies `{"ended": int}`. It ends when the socket does, and its childr
 one thread and compares nothing after its start, so a fork is safe and takes milliseconds, where a
 new interpreter takes a second.
 
-A child replies to each line of its socket, a JSON request `{"gold": str, "target": str, "both":
-bool, "seconds": float}`, with a line `{"equal": bool, "read": bool}`; `read` tells whether both
-expressions could be parsed. It ends when its socket does.
+A child replies to each line of its socket, a JSON request `{"gold": str, "target": str, "seconds":
+float}`, perhaps with `"both": true`, with a line `{"equal": bool, "read": bool}`; `read` tells
+whether both expressions could be parsed. It ends when its socket does.
 
 The first line that the nursery writes is `{"ready": true}`, or `{"error": str}` if it cannot work.
 """
@@ -63,7 +63,11 @@ def equal(gold: str, target: str, *, both: bool) -> bool | None:
         return None
     if verify(sides[0], sides[1], timeout_seconds=None):
         return True
-    return both and bool(verify(sides[1], sides[0], timeout_seconds=None))
+    if both and verify(sides[1], sides[0], timeout_seconds=None):
+        return True
+    # What cannot be parsed comes back as the text itself.
+    read = all(any(not isinstance(one, str) for one in side) for side in sides)
+    return False if read else None
 
 
 def serve(channel: socket.socket) -> None:
@@ -72,7 +76,7 @@ def serve(channel: socket.socket) -> None:
         for line in requests:
             request: dict[str, Any] = json.loads(line)
             _arm(math.ceil(request["seconds"]) + 1)
-            result = equal(request["gold"], request["target"], both=request["both"])
+            result = equal(request["gold"], request["target"], both=request.get("both", False))
             _arm(0)
             _send(channel, {"equal": bool(result), "read": result is not None})
 
