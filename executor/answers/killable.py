@@ -30,6 +30,11 @@ from executor.errors import EngineError
 START_SECONDS = 60.0
 """Most seconds that a nursery may take to start; a question's time begins afterwards."""
 
+STARVED = 3.0
+"""Seconds of waiting that count as one of a child's work, however little of a core it gets."""
+
+_SHORTEST_WAIT = 0.001
+_CPU_CLOCK = 2  # of clock_getcpuclockid(3) on Linux: the process's time on all its processors
 _FORK_SECONDS = 10.0
 """Most seconds that a nursery may take for a fork: it does nothing else."""
 
@@ -121,6 +126,51 @@ class Child:
         self.pid = pid
         self.line = line
         self.nursery = nursery
+
+    def send(self, request: bytes) -> None:
+        """Send a request, a line; see `Line.send`."""
+        self.line.send(request)
+
+    def receive(
+        self, seconds: float, deadline: float | None = None
+    ) -> tuple[dict[str, Any] | None, float]:
+        """Wait for the reply to the request; the wait can go on after its time.
+
+        Time is the child's own, so that a reply does not depend on what else the machine does. A
+        child that gets less than a third of a core is given up all the same.
+
+        Args:
+            seconds: most seconds of the child's processor time, and a third of the wall-clock time.
+            deadline: time by `time.monotonic` at which the wait ends in any case; None: no such.
+
+        Returns:
+            The reply, or None if there was none in time; and the seconds that this wait took.
+
+        Raises:
+            ChildDiedError: it died, or another thread woke this one.
+        """
+        started = time.monotonic()
+        before = self._cpu_seconds(started)
+        reply, spent = None, 0.0
+        while reply is None and spent < seconds:
+            wait = max(seconds - spent, _SHORTEST_WAIT)
+            if deadline is not None:
+                wait = min(wait, max(0.0, deadline - time.monotonic()))
+            reply = self.line.receive(wait)
+            now = time.monotonic()
+            spent = max(self._cpu_seconds(now) - before, (now - started) / STARVED)
+            if deadline is not None and now >= deadline:
+                break
+        return reply, spent
+
+    def _cpu_seconds(self, otherwise: float) -> float:
+        """Return the child's processor time so far; `otherwise` if the system does not tell it."""
+        if sys.platform != "linux":
+            return otherwise
+        try:
+            return time.clock_gettime((~self.pid << 3) | _CPU_CLOCK)
+        except OSError:  # it is dead
+            raise ChildDiedError from None
 
     @property
     def usable(self) -> bool:

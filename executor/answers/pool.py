@@ -31,13 +31,15 @@ class Reply:
 
     Attributes:
         value: the child's reply; None if there was none in time, or two children crashed on it.
-        seconds: seconds that children worked on it.
+        seconds: seconds that children worked on it; see `Child.receive`.
         slow: whether it was in the slow lane.
+        started: whether a child worked on it; if not, none was free before the deadline.
     """
 
     value: dict[str, Any] | None
     seconds: float
     slow: bool = False
+    started: bool = True
 
 
 class ChildPool:
@@ -80,9 +82,10 @@ class ChildPool:
         Args:
             request: request of at most 64 KiB as JSON; it must fit the socket's buffer, so that
                 sending never waits.
-            seconds: most seconds that a child may work on it; waiting for a child does not count.
+            seconds: most seconds that a child may work on it (`Child.receive`); waiting for a child
+                does not count.
             slow: whether it belongs to the slow lane from the start.
-            deadline: time by `time.monotonic` after which it waits for no child.
+            deadline: time by `time.monotonic` at which it ends without a reply.
 
         Raises:
             AbandonedError: nobody waits for the result any more (`executor.concurrency.Stop`).
@@ -99,7 +102,7 @@ class ChildPool:
                 stop.check()
                 visit.fresh = True
                 continue
-            return Reply(value, visit.spent, visit.slow)
+            return Reply(value, visit.spent, visit.slow, visit.started)
         return Reply(None, visit.spent, visit.slow)
 
     def close(self) -> None:
@@ -157,10 +160,11 @@ class ChildPool:
                 break
             child.end()
         try:
-            child.line.send(visit.line)
+            child.send(visit.line)
         except BaseException:
             child.end()
             raise
+        visit.started = True
         return child
 
     def _work(
@@ -174,17 +178,16 @@ class ChildPool:
             seconds: most seconds of the wait.
             last: whether no further wait follows if the reply does not come.
         """
-        began = time.monotonic()
         reply, ended = None, True
         try:
             with visit.stop.waking(child.line.wake):
-                reply = child.line.receive(seconds)
+                reply, spent = child.receive(seconds, visit.deadline)
+            visit.spent += spent
             ended = reply is None and last
         finally:
             # Also after an interrupt: a late reply would be read as the next request's.
             if ended:
                 child.end()
-            visit.spent += time.monotonic() - began
         if reply is not None:
             self._keep(child)
         return reply
@@ -207,6 +210,7 @@ class _Visit:
     stop: Stop
     slow: bool
     spent: float = 0.0
+    started: bool = False
     fresh: bool = False
     """Whether it goes to a new child: those that are idle may all have been killed from outside."""
 

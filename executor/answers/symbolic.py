@@ -113,8 +113,8 @@ class Comparer:
                 seconds = self._seconds(pair, account)
                 reply = self._ask(pair, seconds, account, **options) if seconds else None
                 if reply is None or reply.value is None:
-                    if reply is not None and reply.seconds > 0:  # else no child was free in time
-                        self._blame(pair, reply.seconds, account)
+                    if reply is not None and reply.started:
+                        self._blame(pair, reply.seconds or seconds, account)  # 0: two crashes
                     raise self._give_up(pair, account)
         for one in pair:
             self._sound[one] = True
@@ -143,7 +143,7 @@ class Comparer:
         reply = self._pool.ask(request, seconds, slow=account.slow, deadline=account.deadline)
         account.spent += reply.seconds
         account.slow = account.slow or reply.slow
-        account.timeouts += reply.value is None and reply.seconds > 0
+        account.timeouts += reply.value is None and reply.started
         return reply
 
     def _blame(self, pair: Pair, seconds: float, account: GradingAccount) -> None:
@@ -168,7 +168,7 @@ class Comparer:
         reply = self._ask(pair, seconds, account)
         if reply.value is not None:
             self._sound[expression] = True
-        return reply.value is not None or reply.seconds == 0
+        return reply.value is not None or not reply.started
 
 
 class _Recent(Generic[K, V]):

@@ -195,3 +195,20 @@ def test_large_replies_do_not_block(tmp_path: Path) -> None:
     ):
         assert line.receive(10) == {"x": "y" * 1_000_000}
     line.close()
+
+
+def test_time_is_the_childs_own(script: Path) -> None:
+    nursery = Nursery(script)
+    child = nursery.child()
+    line = b'{"gold": "sleep0.3", "target": "a", "both": false, "seconds": 1}\n'
+    child.send(line)
+    started = time.monotonic()
+    assert child.receive(0.05) == (None, pytest.approx(0.05, abs=0.04))
+    assert time.monotonic() - started >= 0.05 * killable.STARVED
+    reply, spent = child.receive(10)
+    assert reply == {"equal": False, "read": True} and spent < 0.2
+    child.send(line)
+    started = time.monotonic()
+    assert child.receive(10, deadline=started + 0.05)[0] is None
+    assert time.monotonic() - started < 0.2
+    nursery.close()

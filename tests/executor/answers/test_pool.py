@@ -14,11 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from executor.answers import killable
 from executor.answers.pool import PATIENCE, ChildPool, Reply
 from executor.concurrency import in_thread
 from tests.helpers.toy_nursery import asked, toy_nursery
 
 pytestmark = pytest.mark.process
+
+
+@pytest.fixture(autouse=True)
+def _sleep_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy nursery's children sleep, which takes no processor time."""
+    monkeypatch.setattr(killable, "STARVED", 1.0)
 
 
 @pytest.fixture
@@ -102,7 +109,9 @@ def test_a_place_that_is_not_free_before_the_deadline_is_not_waited_for(pool: Ch
         busy = threads.submit(ask, pool, "sleep0.6", slow=True)
         time.sleep(0.1)
         started = time.monotonic()
-        assert ask(pool, "a", slow=True, deadline=started + 0.1) == Reply(None, 0.0, slow=True)
+        assert ask(pool, "a", slow=True, deadline=started + 0.1) == Reply(
+            None, 0.0, slow=True, started=False
+        )
         assert time.monotonic() - started < 0.4
         assert busy.result().value is not None
 

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from executor.answers import killable
 from executor.answers.account import grading_account
 from executor.answers.symbolic import Comparer, GivenUpError, Verdict
 from tests.helpers.toy_nursery import asked, toy_nursery
+
+
+@pytest.fixture(autouse=True)
+def _sleep_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy nursery's children sleep, which takes no processor time."""
+    monkeypatch.setattr(killable, "STARVED", 1.0)
 
 
 @pytest.fixture
