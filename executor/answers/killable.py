@@ -30,7 +30,7 @@ from executor.errors import EngineError
 START_SECONDS = 60.0
 """Most seconds that a nursery may take to start; a question's time begins afterwards."""
 
-STARVED = 3.0
+STARVED = 4.0
 """Seconds of waiting that count as one of a child's work, however little of a core it gets."""
 
 _SHORTEST_WAIT = 0.001
@@ -120,12 +120,14 @@ class Child:
         pid: its process id.
         line: the socket that it serves.
         nursery: process that it was forked from.
+        slowed: whether it is slower than other children for good (`slow_down`).
     """
 
     def __init__(self, pid: int, line: Line, nursery: _Process) -> None:
         self.pid = pid
         self.line = line
         self.nursery = nursery
+        self.slowed = False
 
     def send(self, request: bytes) -> None:
         """Send a request, a line; see `Line.send`."""
@@ -137,10 +139,10 @@ class Child:
         """Wait for the reply to the request; the wait can go on after its time.
 
         Time is the child's own, so that a reply does not depend on what else the machine does. A
-        child that gets less than a third of a core is given up all the same.
+        child that gets less than a quarter of a core is given up all the same.
 
         Args:
-            seconds: most seconds of the child's processor time, and a third of the wall-clock time.
+            seconds: most seconds of the child's processor time; it waits four times as long at most.
             deadline: time by `time.monotonic` at which the wait ends in any case; None: no such.
 
         Returns:
@@ -171,6 +173,12 @@ class Child:
             return time.clock_gettime((~self.pid << 3) | _CPU_CLOCK)
         except OSError:  # it is dead
             raise ChildDiedError from None
+
+    def slow_down(self, niceness: int) -> None:
+        """Let other processes go before it; only a privileged process could take that back."""
+        self.slowed = True
+        with contextlib.suppress(OSError):  # it is dead, which its line tells
+            os.setpriority(os.PRIO_PROCESS, self.pid, niceness)
 
     @property
     def usable(self) -> bool:

@@ -63,7 +63,7 @@ def test_a_request_that_takes_too_long_is_cut_and_the_next_is_answered(pool: Chi
 
 
 def test_a_request_that_takes_longer_than_the_patience_is_answered(pool: ChildPool) -> None:
-    reply = ask(pool, f"sleep{PATIENCE + 0.1}")
+    reply = ask(pool, f"sleep{PATIENCE + 0.1:.2f}")
     assert reply.value == {"equal": False, "read": True}
     assert reply.slow and reply.seconds >= PATIENCE + 0.1
 
@@ -97,10 +97,9 @@ def test_slow_requests_do_not_hold_up_quick_ones(pool: ChildPool) -> None:
 def test_requests_that_turn_out_slow_share_the_slow_lane_in_turn(pool: ChildPool) -> None:
     with ThreadPoolExecutor(4) as threads:
         slow = [threads.submit(ask, pool, "sleep0.5") for _ in range(4)]
-        time.sleep(2.5 * PATIENCE)  # two at a time, all four have left the quick lane
-        started = time.monotonic()
+        time.sleep(3 * PATIENCE)  # two at a time, all four have left the quick lane
         assert equal(pool, "a")
-        assert time.monotonic() - started < PATIENCE
+        assert not any(one.done() for one in slow[2:])
         assert all(one.result().value is not None for one in slow)
 
 
