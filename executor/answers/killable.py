@@ -142,7 +142,7 @@ class Child:
         child that gets less than a quarter of a core is given up all the same.
 
         Args:
-            seconds: most seconds of the child's processor time; it waits four times as long at most.
+            seconds: most seconds of the child's processor time, and a quarter of the wait.
             deadline: time by `time.monotonic` at which the wait ends in any case; None: no such.
 
         Returns:

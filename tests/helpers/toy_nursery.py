@@ -24,8 +24,10 @@ def equal(gold, target, *, both):
             os._exit(1)
         if word.startswith("sleep"):
             time.sleep(float(word.removeprefix("sleep").partition("-")[0] or 60))
-        if word == "unreadable":
+        if word == "x+unreadable":
             return None
+        while "sqrt" in word:
+            pass
     if {{gold, target}} == {{"odd", "couple"}}:
         time.sleep(60)
     return gold.casefold() == target.casefold()
@@ -39,8 +41,9 @@ def toy_nursery(folder: Path) -> Path:
     """Write the script into a folder and return its path.
 
     Words are equal without regard to case. `sleep0.5` takes half a second and `sleep` a minute,
-    also with a name (`sleep-a`); `die` ends the child; `unreadable` cannot be parsed; and `odd` and
-    `couple` take a minute together, but not with others. `asked` reads what was compared.
+    also with a name (`sleep-a`). `die` ends the child, `x+unreadable` cannot be parsed, and roots
+    (`sqrt`) keep a core busy without end. `odd` and `couple` take a minute together, but not with
+    others. `asked` reads what was compared.
     """
     script = folder / "toy.py"
     script.write_text(_SCRIPT.format(worker=str(WORKER), log=str(folder / "log")))

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from executor.answers.grader import MathGrader
 from executor.answers.reasons import GradeReason
 from executor.errors import InputError
 from planner.report.grades import why
 from planner.usecases import grade as usecase
 from planner.usecases.grade import Gradable, Grade, grade
+from tests.helpers.hostile_grader import ENDLESS, HostileGrader
 
 LONG = "9" * 1001
 
@@ -39,14 +39,14 @@ def test_reasons(given: Gradable, extracted: str | None, reason: str) -> None:
 
 
 @pytest.mark.process
-def test_reasons_of_symbolic_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usecase, "MathGrader", partial(MathGrader, 0.3, 1.0))
+def test_reasons_of_symbolic_comparisons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(usecase, "MathGrader", partial(HostileGrader, tmp_path))
     graded = grade(
         [
-            Gradable("(x+1)^2", answer="x^2+2x+1"),
+            Gradable("(x+1)^2", answer="(X+1)^2"),
             Gradable("(x+1)^2", answer="x^2+2x"),
-            Gradable("7x", answer="9^{9^{9^{9}}}"),
-            Gradable("x", answer=r"\frac"),
+            Gradable("7x", answer=ENDLESS[0]),
+            Gradable("x", answer="x+unreadable"),
         ]
     )
     assert [one.reason.value for one in graded.grades] == [

@@ -1,9 +1,9 @@
-"""Speed of grading: plain and symbolic answers a second, hostile votes, and others meanwhile.
+"""Votes over hostile answers: how long they take, and what other clients notice.
 
-Prints how long a vote over 64 hostile answers takes (towers of powers, huge factorials, products,
-sums, binomials, integrals), and the latency of other clients' grading while hostile votes run one
-after another, beside the latency without them. Give it free cores: two for the figures of the
-documentation.
+Prints how many formulas are compared in a second, how long a vote over 64 hostile answers takes
+(towers of powers, huge factorials, products, sums, binomials, integrals), and the latency of other
+clients' grading while hostile votes run one after another, beside the latency without them. Give it
+free cores: two for the figures of the documentation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from executor.answers.account import grading_account
 from executor.answers.grader import MathGrader
 from executor.answers.voting import Vote, vote
 
-_PLAIN = 40_000
 _SYMBOLIC = 400
 _CLIENTS = 2
 
@@ -45,15 +44,6 @@ def hostile_answers(numbers: Iterator[int]) -> Iterator[str]:
         yield rf"(x+y+z+{n + 1})^{{{200 + n}}}"
 
 
-def plain_answers(source: random.Random) -> Iterator[str]:
-    """Yield integers, decimals and fractions without end."""
-    while True:
-        yield str(source.randint(-(10**6), 10**6))
-        yield f"{source.randint(1, 10**6):,}"
-        yield f"{source.uniform(0, 1000):.3f}"
-        yield rf"\frac{{{source.randint(1, 999)}}}{{{source.randint(2, 999)}}}"
-
-
 def symbolic_pairs(source: random.Random) -> Iterator[tuple[str, str]]:
     """Yield pairs without end; about half of them are equal."""
     while True:
@@ -63,15 +53,6 @@ def symbolic_pairs(source: random.Random) -> Iterator[tuple[str, str]]:
         yield rf"{a}\sqrt{{{b}}}", rf"\sqrt{{{a * a * c}}}"
         yield rf"\frac{{{a}}}{{\sqrt{{{b}}}}}", rf"\frac{{{a}\sqrt{{{b}}}}}{{{c}}}"
         yield f"x^2+{a + b}x+{a * b}", f"(x+{a})(x+{c})"
-
-
-def plain_per_second(grader: MathGrader) -> float:
-    """Return comparisons of plain answers a second of one core's time."""
-    answers = list(itertools.islice(plain_answers(random.Random(0)), _PLAIN + 1))
-    started = time.process_time()
-    for one, other in itertools.pairwise(answers):
-        grader.equivalent(one, other)
-    return _PLAIN / (time.process_time() - started)
 
 
 def symbolic_per_second(grader: MathGrader) -> float:
@@ -162,7 +143,7 @@ def main() -> None:
         started = time.perf_counter()
         grader.equivalent("x+y", "y+x")
         start = time.perf_counter() - started
-        plain, symbolic = plain_per_second(grader), symbolic_per_second(grader)
+        symbolic = symbolic_per_second(grader)
         quiet = p99(latencies(grader, arguments.seconds, seed=0))
         beside = p99(beside_hostile(grader, arguments.seconds, arguments.hostile))
         hostile = hostile_vote(grader, 0)
@@ -170,7 +151,6 @@ def main() -> None:
         cold = hostile_vote(fresh, 0)
     document = {
         "start_seconds": start,
-        "plain_per_second_of_a_core": plain,
         "symbolic_per_second": symbolic,
         "hostile_vote_seconds": hostile.seconds,
         "hostile_vote_seconds_with_start": cold.seconds,
@@ -180,7 +160,7 @@ def main() -> None:
         "processes_left": left_behind(),
     }
     line = (
-        f"{plain:,.0f} plain answers/s of a core, {symbolic:,.0f} symbolic/s; 64 hostile answers "
+        f"{symbolic:,.0f} symbolic/s; 64 hostile answers "
         f"{hostile.seconds:.1f} s ({cold.seconds:.1f} s with the start); p99 of others "
         f"{1000 * beside:.0f} ms beside {1000 * quiet:.0f} ms quiet"
     )
