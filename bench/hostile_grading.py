@@ -1,9 +1,9 @@
 """Votes over hostile answers: how long they take, and what other clients notice.
 
-Prints how many formulas are compared in a second, how long a vote over 64 hostile answers takes
-(towers of powers, huge factorials, products, sums, binomials, integrals), and the latency of other
-clients' grading while hostile votes run one after another, beside the latency without them. Give it
-free cores: two for the figures of the documentation.
+Prints how many formulas are compared in a second; how long a vote over 64 hostile answers takes
+(towers of powers, huge factorials, products, sums, binomials, integrals, gamma functions); and the
+latency of other clients' grading while hostile votes run one after another, beside the latency
+without them. Give it free cores: two for the figures of the documentation.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def hostile_answers(numbers: Iterator[int]) -> Iterator[str]:
         yield "".join(rf"\sqrt{{{p + n}+" for p in (2, 3, 5, 7, 11, 13)) + "x" + "}" * 6
         yield rf"\int_0^1\int_0^x\int_0^y\sin(xyz)^{{{n + 5}}}e^{{x^2y}}dz\,dy\,dx"
         yield rf"(x+y+z+{n + 1})^{{{200 + n}}}"
+        yield rf"2^{{{3900 + n}}}(\frac{{1}}{{{n + 3}}})!"
+        yield rf"3^{{{2400 + n}}}(\frac{{2}}{{{2 * n + 3}}})!"
 
 
 def symbolic_pairs(source: random.Random) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ from executor.errors import EngineError
 START_SECONDS = 60.0
 """Most seconds that a nursery may take to start; a question's time begins afterwards."""
 
-STARVED = 4.0
+STARVED = 2.0
 """Seconds of waiting that count as one of a child's work, however little of a core it gets."""
 
 _SHORTEST_WAIT = 0.001
@@ -139,10 +139,10 @@ class Child:
         """Wait for the reply to the request; the wait can go on after its time.
 
         Time is the child's own, so that a reply does not depend on what else the machine does. A
-        child that gets less than a quarter of a core is given up all the same.
+        child that gets less than half a core is given up all the same.
 
         Args:
-            seconds: most seconds of the child's processor time, and a quarter of the wait.
+            seconds: most seconds of the child's processor time, and half of the wait.
             deadline: time by `time.monotonic` at which the wait ends in any case; None: no such.
 
         Returns:

@@ -24,7 +24,9 @@ from executor.concurrency import Stop, current_stop, must_not_wait_here
 PATIENCE = 0.1
 """Seconds after which a request moves to the slow lane; nearly all take a few milliseconds."""
 
-_SLOW_NICENESS = 10  # beside a child of the quick lane, one of the slow lane gets a tenth of a core
+_SLOW_NICENESS = (
+    5  # beside a child of the quick lane, one of the slow lane gets a quarter of a core
+)
 
 
 @dataclass(frozen=True, slots=True)

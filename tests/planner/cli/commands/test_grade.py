@@ -13,7 +13,7 @@ from planner.cli.main import main
 LINES = r"""
 {"id": "q1", "response": "So it is \\boxed{\\frac{1}{2}}.", "reference": "0.5"}
 {"id": "q2", "response": "[b]Four :smile: 4[/b]", "reference": "3"}
-{"id": "q3", "answer": "1,000", "reference": 1000}
+{"id": "q3", "answer": "2/4", "reference": 0.5}
 {"id": "q4", "answer": null, "reference": "7"}
 {"id": "q5", "answer": "élan", "reference": "Élan"}
 """
