@@ -21,6 +21,7 @@ TYPE_CHECKING = False  # True to type checkers; importing `typing` would take lo
 if TYPE_CHECKING:
     __version__: str
     from executor.answers.grader import Grader as Grader
+    from executor.answers.reasons import GradeReason as GradeReason
     from executor.engines.options import EngineOptions as EngineOptions
     from executor.errors import EngineError as EngineError
     from executor.errors import InputError as InputError
@@ -63,6 +64,10 @@ if TYPE_CHECKING:
     from planner.usecases.fit import fit as fit
     from planner.usecases.fit_prm import TrainedPrm as TrainedPrm
     from planner.usecases.fit_prm import fit_prm as fit_prm
+    from planner.usecases.grade import Gradable as Gradable
+    from planner.usecases.grade import Grade as Grade
+    from planner.usecases.grade import Grades as Grades
+    from planner.usecases.grade import grade as grade
     from planner.usecases.import_runs import ImportedRuns as ImportedRuns
     from planner.usecases.import_runs import import_runs as import_runs
     from planner.usecases.known_models import Unlisted as Unlisted
@@ -101,7 +106,11 @@ __all__ = [
     "EngineOptions",
     "Evaluation",
     "FittedModel",
+    "Gradable",
+    "Grade",
+    "GradeReason",
     "Grader",
+    "Grades",
     "Greedy",
     "ImportedRuns",
     "InputError",
@@ -137,6 +146,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_prm",
+    "grade",
     "import_runs",
     "load_plan",
     "measure",
@@ -165,6 +175,7 @@ _HOMES = {
     "budget": "planner.usecases.budget",
     "evaluate": "planner.usecases.evaluate",
     "report": "planner.usecases.report",
+    "grade": "planner.usecases.grade",
     "serve": "planner.service.serving",
     "Apportion": "planner.api",
     # What they return
@@ -185,6 +196,10 @@ _HOMES = {
     "EngineOptions": "executor.engines.options",
     "ServiceSettings": "planner.service.http.settings",
     "ProblemFiles": "planner.usecases.problem_files",
+    "Gradable": "planner.usecases.grade",
+    "Grade": "planner.usecases.grade",
+    "Grades": "planner.usecases.grade",
+    "GradeReason": "executor.answers.reasons",
     "Note": "planner.notes",
     "NoteCode": "planner.notes",
     "Reporter": "planner.runtime.reporter",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.answers.voting import Vote, group, vote
 from executor.ledger import Ledger
@@ -64,6 +65,8 @@ class Outcome:
         seconds: time from start to answer, with other problems in flight.
         unknown: names of counts that are 0 because they are unknown: counts of the ledger, and
             `n_tokens` and `logprob` of samples. Only runs of other programs have them.
+        uncompared: number of pairs of answers that count as different because the grading time of
+            the question was spent (`executor.answers.account`).
     """
 
     problem: Problem
@@ -74,29 +77,27 @@ class Outcome:
     ledger: Ledger = field(default_factory=Ledger)
     seconds: float = 0.0
     unknown: frozenset[str] = frozenset()
+    uncompared: int = 0
 
 
 def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> list[SampleRecord]:
     """Grade responses; one that a limit cut has no answer."""
-    records = []
     # Many of hundreds of samples are equal, and even more of their answers.
-    answers: dict[str, str | None] = {}
-    verdicts: dict[str | None, bool | None] = {}
-    for response in responses:
-        text, token_ids = response.text, tuple(response.token_ids)
-        if text not in answers:
-            answers[text] = grader.extract(problem.begun + text)
-        answer = answers[text] if response.state is State.FINISHED else None
-        if answer not in verdicts:
-            verdicts[answer] = (
-                None if problem.answer is None else grader.correct(answer, problem.answer)
-            )
-        correct = verdicts[answer]
+    texts = [response.text for response in responses]
+    extracted = {text: grader.extract(problem.begun + text) for text in dict.fromkeys(texts)}
+    answers = [
+        extracted[text] if response.state is State.FINISHED else None
+        for response, text in zip(responses, texts, strict=True)
+    ]
+    verdicts = _verdicts(answers, problem.answer, grader)
+    records = []
+    for response, text, answer in zip(responses, texts, answers, strict=True):
+        token_ids = tuple(response.token_ids)
         records.append(
             SampleRecord(
                 text=text,
                 answer=answer,
-                correct=correct,
+                correct=verdicts[answer],
                 state=response.state.value,
                 n_tokens=len(token_ids),
                 logprob=response.logprob,
@@ -106,6 +107,17 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
             )
         )
     return records
+
+
+def _verdicts(
+    answers: Sequence[str | None], reference: str | None, grader: Grader
+) -> dict[str | None, bool | None]:
+    """Tell of each answer whether it is right; None without a reference."""
+    with grading_account():
+        return {
+            answer: None if reference is None else grader.correct(answer, reference)
+            for answer in dict.fromkeys(answers)
+        }
 
 
 def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) -> int | None:

@@ -101,6 +101,7 @@ class NoteCode(StrEnum):
     SECONDS_NOT_PREDICTED = "seconds_not_predicted"
     NOTHING_IN_TIME = "nothing_in_time"
     TIME_RAN_OUT = "time_ran_out"
+    ANSWERS_NOT_COMPARED = "answers_not_compared"
     FEWER_ANSWERS = "fewer_answers"
     OTHER_TEMPERATURE = "other_temperature"
     TOKENS_CAPPED = "tokens_capped"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from executor.answers.account import grading_account
 from executor.answers.equality import Values, same
 from executor.answers.extraction import find_answer
-from executor.answers.killable import KillableWorker
-from executor.answers.reading import plain_number, read
+from executor.answers.meanings import Scalar, Text
+from executor.answers.reading import LONGEST, plain_number, read
+from executor.answers.reasons import GradeReason
+from executor.answers.symbolic import PAIR_SECONDS, QUESTION_SECONDS, Comparer, GivenUpError
 
 
 class Grader(Protocol):
@@ -43,9 +45,9 @@ class MathGrader:
 
     An answer is read whole (`executor.answers.reading`), or compared as text; the number inside of
     what cannot be read is never its value. Numbers, words, times and lists of them are compared in
-    this process. Other formulas go to one child process (`executor.answers.worker`), which is
-    killed at the deadline; the pair then counts as not equivalent. So does a pair on which the
-    child crashes twice. All results are cached.
+    this process. Other formulas go to child processes (`executor.answers.worker`). A pair whose
+    comparison takes too long counts as not equivalent, and so do all further pairs of the question
+    when the time for it is spent (`executor.answers.account`). All results are cached.
 
     Conventions:
         - Numbers are exact. A decimal of five places or more, and of three significant digits or
@@ -57,33 +59,37 @@ class MathGrader:
         - Words are compared without regard to case; letters of formulas are not.
 
     Args:
-        deadline: most seconds of one comparison, not counting the start of the child.
+        deadline: most seconds of one comparison, not counting the start of a child.
+        budget: most seconds of all comparisons for one question.
         cache_size: number of pairs whose result is kept.
 
     Raises:
-        ValueError: `deadline` is not a positive number.
+        ValueError: `deadline` or `budget` is not a positive number.
     """
 
-    def __init__(self, deadline: float = 5.0, cache_size: int = 65536) -> None:
-        if not (math.isfinite(deadline) and deadline > 0):
-            raise ValueError(f"deadline is {deadline}; expected a positive number of seconds")
-        self.deadline = deadline
-        self._worker = KillableWorker(Path(__file__).with_name("worker.py"))
-        self._ask = lru_cache(maxsize=cache_size)(self._ask_worker)
+    def __init__(
+        self,
+        deadline: float = PAIR_SECONDS,
+        budget: float = QUESTION_SECONDS,
+        cache_size: int = 65536,
+    ) -> None:
+        self._comparer = Comparer(Path(__file__).with_name("worker.py"), deadline, budget)
+        self._ask_once = lru_cache(maxsize=cache_size)(self._ask_worker)
 
     @property
     def timeouts(self) -> int:
-        """Comparisons given up so far because of the deadline or crashes of the child."""
-        return self._worker.lost
+        """Pairs given up so far: time was spent, or two children crashed on them."""
+        return self._comparer.given_up
 
     @property
     def worker_pid(self) -> int | None:
-        """Process id of the child, or None if it is not running."""
-        return self._worker.pid
+        """Process id of the children's nursery, or None if it is not running."""
+        return self._comparer.pid
 
     def extract(self, response: str) -> str | None:
-        r"""Return the last `\boxed{}`, else the answer after "the answer is" or `####`, else the
-        last number; None if there is none of these. Never raises, and never needs the child.
+        """Return the final answer of a response; see `executor.answers.extraction.find_answer`.
+
+        Never raises, and never needs a child process.
         """
         return find_answer(response)
 
@@ -105,9 +111,29 @@ class MathGrader:
         """
         return answer is not None and self.equivalent(answer, reference)
 
+    def judge(self, answer: str | None, reference: str) -> GradeReason:
+        """Tell whether `answer` is right, as `correct` does, and how that was found out.
+
+        Raises:
+            WorkerError: the child processes are needed and do not start.
+        """
+        if answer is None:
+            return GradeReason.NO_ANSWER
+        with grading_account() as account:
+            before = account.uncompared
+            right = self.correct(answer, reference)
+            if account.uncompared > before:
+                return GradeReason.TIMED_OUT
+        if right:
+            same_text = read(answer).canonical == read(reference).canonical
+            return GradeReason.SAME_TEXT if same_text else GradeReason.SAME_VALUE
+        if max(len(answer), len(reference)) > LONGEST:
+            return GradeReason.TOO_LONG
+        return _difference(answer, reference)
+
     def close(self) -> None:
-        """End the child process; a later comparison starts a new one."""
-        self._worker.close()
+        """End the child processes; a later comparison starts new ones."""
+        self._comparer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,10 +146,26 @@ class MathGrader:
     ) -> None:
         self.close()
 
+    def _ask(self, first: str, second: str) -> bool:
+        try:
+            return self._ask_once(first, second)
+        except GivenUpError:  # not kept: another question may have the time
+            return False
+
     def _ask_worker(self, first: str, second: str) -> bool:
-        request = {"gold": first, "target": second, "seconds": self.deadline}
-        reply = self._worker.ask(request, self.deadline)
-        return reply is not None and bool(reply["equal"])
+        return self._comparer.compare(first, second)
+
+
+def _difference(a: str, b: str) -> GradeReason:
+    """Tell how two answers differ that are not equal."""
+    one, two = read(a).meaning, read(b).meaning
+    if any(isinstance(it, Text) and not it.text.isalpha() for it in (one, two)):
+        return GradeReason.NOT_PARSED
+    if isinstance(one, Scalar) and isinstance(two, Scalar):
+        p, q = one.quantity, two.quantity
+        if all((p.dimension or p.things, q.dimension or q.things)) and p.bare == q.bare is not None:
+            return GradeReason.UNITS_DIFFER
+    return GradeReason.DIFFERENT_VALUES
 
 
 _EXACT = Values()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
+from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 
 
@@ -44,11 +45,15 @@ class Classes:
 def group(answers: Sequence[str | None], grader: Grader) -> list[int]:
     """Sort answers into classes of equivalent ones (`Classes`).
 
+    All comparisons share the grading time of one question (`executor.answers.account`). Answers
+    that are not compared because it is spent are different.
+
     Returns:
         For each answer the index in `answers` of its class's first member; -1 for None.
     """
     classes = Classes(grader)
-    return [classes.add(index, answer) for index, answer in enumerate(answers)]
+    with grading_account():
+        return [classes.add(index, answer) for index, answer in enumerate(answers)]
 
 
 class Vote(StrEnum):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
+from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.concurrency import inline_or_thread
 from executor.errors import InputError
@@ -191,8 +192,9 @@ class Executor:
         self.check(strategy)
         started = time.perf_counter()
         context = context or self.context(problem, strategy.n)
-        responses = await search(strategy, context, probes=probes)
-        return await self.conclude(strategy, context, responses, started)
+        with grading_account():
+            responses = await search(strategy, context, probes=probes)
+            return await self.conclude(strategy, context, responses, started)
 
     def check(self, strategy: Strategy) -> None:
         """Check that a strategy can run with these models.
@@ -226,7 +228,8 @@ class Executor:
 
         # Grading may wait for the grader's child process; the engines go on meanwhile.
         long = context.ledger.policy_generated > LONG_GRADING
-        samples, chosen = await inline_or_thread(judge, long=long)
+        with grading_account() as account:
+            samples, chosen = await inline_or_thread(judge, long=long)
         seconds = time.perf_counter() - started
         return Outcome(
             problem=problem,
@@ -237,6 +240,7 @@ class Executor:
             samples=tuple(samples),
             ledger=context.ledger,
             seconds=seconds,
+            uncompared=account.uncompared,
         )  # fmt: skip
 
 

@@ -134,6 +134,7 @@ def _record(answer: Pending) -> dict[str, Any]:
         "answer": outcome.answer,
         "ledger": outcome.ledger.to_dict(),
         "seconds": outcome.seconds,
+        "uncompared": outcome.uncompared,
         "unknown": sorted(outcome.unknown),
     }
 
@@ -147,6 +148,7 @@ def _read(name: str, record: dict[str, Any]) -> Pending:
         samples=(),
         ledger=Ledger(**record["ledger"]),
         seconds=record["seconds"],
+        uncompared=record.get("uncompared", 0),
         unknown=frozenset(record["unknown"]),
     )
     return Pending(name, record["run"], outcome)

@@ -34,7 +34,8 @@ from executor.store.database import (
 )
 from executor.store.pending import Bounds, Pending, find, keep, prune
 
-_UNKNOWN = "unknown"  # key of a note that lists unknown counts
+# Keys of a note: the names of unknown counts, and the number of pairs that were not compared.
+_UNKNOWN, _UNCOMPARED = "unknown", "uncompared"
 _SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
 
 
@@ -191,6 +192,7 @@ class Store:
                 samples=tuple(by_problem.get(uid, ())),
                 ledger=Ledger(**{name: row[column] for name, column in COLUMNS.items()}),
                 seconds=row["seconds"],
+                uncompared=row["note"].get(_UNCOMPARED, 0),
                 unknown=frozenset(row["note"].get(_UNKNOWN, ())),
             )
             yield StoredOutcome(spec, outcome, row["note"])
@@ -311,7 +313,11 @@ def _insert(connection: Connection, run_id: str, outcome: Outcome, note: Mapping
                 meta=dict(problem.meta),
             )
         )
-    unknown = {_UNKNOWN: sorted(outcome.unknown)} if outcome.unknown else {}
+    lacks: dict[str, Any] = {}
+    if outcome.unknown:
+        lacks[_UNKNOWN] = sorted(outcome.unknown)
+    if outcome.uncompared:
+        lacks[_UNCOMPARED] = outcome.uncompared
     connection.execute(
         OUTCOMES.insert().values(
             run_id=run_id,
@@ -320,7 +326,7 @@ def _insert(connection: Connection, run_id: str, outcome: Outcome, note: Mapping
             correct=outcome.correct,
             chosen=outcome.chosen,
             seconds=outcome.seconds,
-            note=dict(note) | unknown,
+            note=dict(note) | lacks,
             created=datetime.now(UTC),
             **ledger,
         )

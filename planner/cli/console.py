@@ -62,7 +62,7 @@ class Output:
         """Print a remark for people on stderr; print nothing with `--json`."""
         self.err.print(text, highlight=False)
 
-    def result(self, document: dict[str, Any], show: Callable[[Console], None]) -> None:
+    def result(self, document: dict[str, Any] | list[Any], show: Callable[[Console], None]) -> None:
         """Print the result of a command: the JSON document, or its form for people."""
         if self.as_json:
             self._stdout.write(json.dumps(finite(document), indent=2) + "\n")

@@ -608,6 +608,11 @@ def _time_ran_out(note: Note) -> str:
     return f"time ran out after {note.number('seconds'):g} s: the answer is {answer}"
 
 
+def _answers_not_compared(note: Note) -> str:
+    pairs = wording.plural(note.whole("pairs"), "pair")
+    return f"the vote counts {pairs} of answers as different: comparing them took too long"
+
+
 def _fewer_answers(note: Note) -> str:
     return f"{note.whole('asked')} answers were asked for; {note.whole('different')} differ"
 
@@ -765,6 +770,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.SECONDS_NOT_PREDICTED: _seconds_not_predicted,
     NoteCode.NOTHING_IN_TIME: _nothing_in_time,
     NoteCode.TIME_RAN_OUT: _time_ran_out,
+    NoteCode.ANSWERS_NOT_COMPARED: _answers_not_compared,
     NoteCode.FEWER_ANSWERS: _fewer_answers,
     NoteCode.OTHER_TEMPERATURE: _other_temperature,
     NoteCode.TOKENS_CAPPED: _tokens_capped,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from executor.answers.account import GradingAccount, grading_account
 from executor.concurrency import inline_or_thread
 from executor.ledger import Ledger
 from executor.outcome import Outcome, grade
@@ -38,6 +39,9 @@ from profiling.difficulty.probes import Probes, text_features
 # each takes more than a millisecond or two.
 LONG_TEXT = 4_000
 
+VOTE_SECONDS = 0.5
+"""Seconds that a vote may compare answers symbolically, however little of the time is left."""
+
 # Is called with the stage, the decision if there is one, and the tokens generated so far.
 RouteProgress = Callable[[str, Decision | None, int], None]
 
@@ -49,7 +53,8 @@ class Ask:
     Attributes:
         constraint: the question's own limits; None: the plan's.
         strategy: the strategy to run, whatever the plan says; None: the plan chooses.
-        seconds: time after which the best answer so far is taken; None: no limit.
+        seconds: time after which the best answer so far is taken; None: no limit. Its vote may take
+            `VOTE_SECONDS` more.
         weigh: see `planner.runtime.decision.decide_probing`.
         ledger: is charged with all tokens as they are spent; None: a new one.
     """
@@ -134,7 +139,8 @@ async def route(
     routing = _Routing(executor, plan, problem, ask, progress, started, features)
     if long:
         await asyncio.to_thread(routing.read)
-    return await routing.run(deadline)
+    with grading_account(ask.seconds) as account:
+        return await routing.run(account, deadline)
 
 
 class _Routing:
@@ -179,10 +185,11 @@ class _Routing:
         """Compute the question's tokens, which the context keeps."""
         _ = self._context.prompt
 
-    async def run(self, deadline: float | None) -> Routed:
+    async def run(self, account: GradingAccount, deadline: float | None) -> Routed:
         """Probe, decide, search; at the deadline, answer with the responses so far.
 
         Args:
+            account: the question's time for comparing answers.
             deadline: end of the search, by the event loop's clock; None: it has no end.
         """
         cut = False
@@ -198,6 +205,7 @@ class _Routing:
             self._so_far.charge(scored=scored)
         decision = self._decision or Decision(Majority(max(1, len(responses))), DEFAULT, None)
         executor = self._executor
+        account.allow(VOTE_SECONDS)
         outcome = await executor.conclude(
             decision.strategy, self._context, responses, self._started
         )

@@ -92,7 +92,10 @@ class Session:
             self._report_unjudged(report.unjudged, self._distributed.prm_name)
             timeouts += report.timeouts
         if timeouts:
-            self.reporter.say(f"note: {timeouts} answers took too long to compare")
+            self.reporter.say(
+                f"note: pairs of answers that took too long to compare: {timeouts}; votes and "
+                "grades count them as different"
+            )
         self._stack.close()
 
     def _report_unjudged(self, steps: int, prm: str | None) -> None:

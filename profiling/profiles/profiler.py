@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.answers.voting import Vote, vote
+from executor.concurrency import in_thread
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, grade, scores_of
@@ -160,11 +162,12 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
         responses = await sample_until(context, job.n, missing, where="profile")
     if executor.prm is not None:
         responses = await score_all(context, responses)
-    samples = await asyncio.to_thread(grade, responses, problem, executor.grader)
-    chosen = None
-    if samples:
-        answers = [record.answer for record in samples]
-        chosen = await asyncio.to_thread(vote, answers, None, Vote.MAJORITY, executor.grader)
+    with grading_account() as account:
+        samples = await in_thread(partial(grade, responses, problem, executor.grader))
+        chosen = None
+        if samples:
+            answers = [record.answer for record in samples]
+            chosen = await in_thread(partial(vote, answers, None, Vote.MAJORITY, executor.grader))
     outcome = Outcome(
         problem=problem,
         answer=None if chosen is None else samples[chosen].answer,
@@ -173,6 +176,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
         samples=tuple(samples),
         ledger=context.ledger,
         seconds=time.perf_counter() - started,
+        uncompared=account.uncompared,
     )
     return outcome, executor.note(context)
 
@@ -186,7 +190,7 @@ class _Settling:
 
     async def __call__(self, responses: Sequence[Response], left: int) -> int:
         new = responses[len(self._correct) :]
-        records = await asyncio.to_thread(grade, new, self._problem, self._grader)
+        records = await in_thread(partial(grade, new, self._problem, self._grader))
         self._correct += [bool(record.correct) for record in records]
         right, drawn = sum(self._correct), len(self._correct)
         return PassRate.fewest_to_settle(right, drawn, self._confidence, left)

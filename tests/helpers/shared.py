@@ -1,4 +1,4 @@
-"""The folder with public benchmarks beside the project; tests that need it are skipped without it."""
+"""The folder with public benchmarks beside the project, for tests that are skipped without it."""
 
 from __future__ import annotations
 

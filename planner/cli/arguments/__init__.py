@@ -6,6 +6,7 @@ from planner.cli.arguments import (
     evaluate,
     fit,
     fit_prm,
+    grade,
     import_runs,
     measure,
     plan,
@@ -22,7 +23,7 @@ COMMANDS = tuple(
     module.COMMAND
     for module in (
         demo, recommend, profile, fit_prm, measure, import_runs, replay, fit, plan, run, budget,
-        evaluate, report, serve, serve_command,
+        evaluate, report, grade, serve, serve_command,
     )
 )  # fmt: skip
 """Every command, in the order of `apportion --help`."""

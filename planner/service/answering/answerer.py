@@ -138,6 +138,7 @@ class QueryResult:
         explain: the estimate, the alternatives considered, and why the strategy was chosen.
         routing: seconds spent on estimating, choosing, and recording the answer; drawing and
             scoring probes is not included.
+        uncompared: see `executor.outcome.Outcome.uncompared`.
     """
 
     texts: tuple[str, ...]
@@ -153,6 +154,7 @@ class QueryResult:
     notes: tuple[Note, ...]
     explain: Mapping[str, Any]
     routing: float = 0.0
+    uncompared: int = 0
 
 
 ReportProgress = Callable[[QueryProgress], None]

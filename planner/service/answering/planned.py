@@ -6,9 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from executor.answers.account import grading_account
 from executor.answers.json_grader import JsonGrader
+from executor.concurrency import in_thread
 from executor.engines.base import RequestRefusedError
 from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
@@ -132,9 +135,10 @@ class PlanAnswerer:
                 progress(_query_progress("searching", decision, tokens))
 
         try:
-            routed = await route(mine, self._compiled, problem_of(query), ask, report)
-            routed = replace(routed, deciding=routed.deciding + applying)
-            result = await self._result(mine, query, routed, applied, started)
+            with grading_account():
+                routed = await route(mine, self._compiled, problem_of(query), ask, report)
+                routed = replace(routed, deciding=routed.deciding + applying)
+                result = await self._result(mine, query, routed, applied, started)
         except RequestRefusedError as error:
             if query.json_schema is None:
                 raise
@@ -256,8 +260,8 @@ class PlanAnswerer:
             raise ContextExceededError(query, executor.policy.max_context)
         chosen = [] if outcome.chosen is None else [outcome.chosen]
         if query.n > 1:
-            chosen = await asyncio.to_thread(
-                best, decision.strategy, samples, query.n, executor.grader
+            chosen = await in_thread(
+                partial(best, decision.strategy, samples, query.n, executor.grader)
             )
         began = time.perf_counter()
         # A begun answer and one in JSON are no outcomes of what the plan was made from.
@@ -287,6 +291,7 @@ class PlanAnswerer:
                 else {}
             ),
             routing=routed.deciding + observing,
+            uncompared=outcome.uncompared,
         )
 
     def _usual_budget(self, query: Query) -> int:
@@ -307,6 +312,8 @@ class PlanAnswerer:
             ended = sum(s.state == State.FINISHED.value for s in routed.outcome.samples)
             seconds = query.constraint.max_seconds
             notes.append(Note.of(NoteCode.TIME_RAN_OUT, seconds=seconds, ended=ended))
+        if pairs := routed.outcome.uncompared:
+            notes.append(Note.of(NoteCode.ANSWERS_NOT_COMPARED, pairs=pairs))
         if texts < query.n and not routed.cut:
             notes.append(Note.of(NoteCode.FEWER_ANSWERS, asked=query.n, different=texts))
         notes += sampling_notes(query, self.plan.sampling)

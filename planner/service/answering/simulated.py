@@ -126,4 +126,5 @@ def _result(outcome: Outcome, strategy: Strategy, n: int) -> QueryResult:
         cost={"flops": None, "usd": None, "seconds": None},
         notes=(),
         explain={},
+        uncompared=outcome.uncompared,
     )

@@ -66,6 +66,11 @@ class ServiceMetrics:
             "apportion_answer_seconds", "From a question's turn to its answer.",
             ("strategy",), registry=registry, buckets=_LATENCY_BUCKETS,
         )  # fmt: skip
+        self._uncompared = Counter(
+            "apportion_uncompared_answers",
+            "Pairs of answers that took too long to compare and count as different in votes.",
+            registry=registry,
+        )
         self._tokens = Counter(
             "apportion_tokens", "Tokens of the ledgers of all questions, by kind.",
             ("kind",), registry=registry,
@@ -109,6 +114,7 @@ class ServiceMetrics:
         self._answering.labels(name).observe(seconds)
         self._waited.observe(waited)
         self._routing.observe(result.routing)
+        self._uncompared.inc(result.uncompared)
         _count(self._tokens, result.ledger)
 
     def count_unanswered(self, ledger: Ledger) -> None:

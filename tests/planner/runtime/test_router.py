@@ -6,7 +6,9 @@ import asyncio
 import dataclasses
 import json
 import threading
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,9 +37,10 @@ from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import PlanBasis
-from planner.runtime.router import Ask, route
+from planner.runtime.router import VOTE_SECONDS, Ask, route
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.pass_rate import LEVELS
+from tests.helpers.hostile_grader import ENDLESS, HostileGrader
 from tests.helpers.plans import plan_with
 
 PROBES = 4
@@ -200,6 +203,18 @@ def test_probes_that_count_are_charged_as_kept_where_time_ran_out_too(grader: Ma
     assert ledger.generated == sum(sample.n_tokens for sample in samples)
     assert ledger.probe == 0 and ledger.discarded > 0
     check_ledger(executor, ledger)
+
+
+@pytest.mark.process
+def test_the_time_for_an_answer_is_also_that_for_comparing_it(tmp_path: Path) -> None:
+    with HostileGrader(tmp_path, 10, 100) as hostile:
+        executor = executor_of(hostile)
+        started = time.monotonic()
+        found = asyncio.run(
+            route(executor, plan_of(all=Majority(16)), HARD, Ask(seconds=0.3))
+        )  # fmt: skip
+        assert time.monotonic() - started < 0.3 + VOTE_SECONDS + 0.5
+    assert found.outcome.answer in ENDLESS and found.outcome.uncompared > 0
 
 
 def test_every_problem_gets_the_strategy_of_its_difficulty(grader: MathGrader) -> None:

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ from planner.service.answering.answerer import (
 )
 from planner.service.answering.planned import PlanAnswerer
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
+from tests.helpers.hostile_grader import ENDLESS, HostileGrader
 from tests.helpers.notes import of_code
 from tests.helpers.plans import plan_with
 
@@ -281,6 +283,15 @@ def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
     assert answered.strategy == Majority(16)
     assert Note.of(NoteCode.TIME_RAN_OUT, seconds=1.0, ended=10) in answered.notes
     check_ledger(service, first, answered)
+
+
+@pytest.mark.process
+def test_answers_that_take_too_long_to_compare_are_said(tmp_path: Path) -> None:
+    with HostileGrader(tmp_path) as hostile:
+        answered = service_of(hostile).ask(HARD, strategy=Majority(16))
+        assert answered.answer in ENDLESS and answered.uncompared > 0
+        [note] = of_code(answered.notes, NoteCode.ANSWERS_NOT_COMPARED)
+        assert note.whole("pairs") == answered.uncompared
 
 
 def test_of_a_search_cut_short_the_longest_part_is_given(grader: MathGrader) -> None:

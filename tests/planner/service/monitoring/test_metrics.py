@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
+from planner.service.answering.answerer import Query, QueryResult, ReportProgress
 from tests.helpers.served_app import InProcess, chat, in_process, until
 from tests.planner.service.conftest import Answering
 
@@ -53,3 +56,19 @@ def test_no_client_makes_up_a_label(make_answerer: Answering) -> None:
             disturb(f"word{'abcdefgh'[index]}")
         until(lambda: len(served.events()) == 42)
         assert series(served) == before
+
+
+def test_pairs_that_were_not_compared_are_counted(make_answerer: Answering) -> None:
+    class Uncompared:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(answerer, name)
+
+        async def answer(self, query: Query, progress: ReportProgress) -> QueryResult:
+            return replace(await answerer.answer(query, progress), uncompared=3)
+
+    answerer = make_answerer()
+    with in_process(Uncompared()) as served, served.client() as client:  # type: ignore[arg-type]
+        for _ in range(2):
+            assert client.post("/v1/chat/completions", json=chat()).status_code == 200
+        text = served.handler.metrics.text().decode()
+    assert "apportion_uncompared_answers_total 6.0" in text

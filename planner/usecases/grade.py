@@ -1,0 +1,246 @@
+"""Grade responses or answers by their references, and say why each is right or wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from executor.answers.grader import MathGrader
+from executor.answers.reasons import GradeReason
+from executor.errors import InputError
+from planner.report.grades import why
+from planner.runtime.reporter import Reporter, SilentReporter
+from profiling.pass_rate import PassRate
+from profiling.problems.file_bytes import unpack
+from profiling.problems.json_text import parse_json
+from profiling.problems.lost_backslashes import lost_backslash, lost_in_response
+from profiling.problems.records import lost_fault
+
+STDIN = "-"
+"""Name of the file that is the standard input."""
+
+_AT_ONCE = 16  # threads that compare; the grader has a process for each core
+_PART = 32  # answers that a thread takes at once: most need less time than a change of threads
+_LINE = 'expected {"response": ..., "reference": ...} or {"answer": ..., "reference": ...}'
+
+
+class Domain(StrEnum):
+    """A kind of answers, with its own rules of equality."""
+
+    MATHS = "maths"
+
+
+@dataclass(frozen=True, slots=True)
+class Gradable:
+    """A response, or the answer in one, and the reference that decides.
+
+    Attributes:
+        reference: the right answer.
+        response: text of a response, whose final answer counts.
+        answer: the answer itself; it counts if `response` is None. None: none was given.
+        id: name that the grade keeps; None: no name.
+    """
+
+    reference: str
+    response: str | None = None
+    answer: str | None = None
+    id: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The grade of one answer.
+
+    Attributes:
+        extracted: the answer that was compared; None if there is none.
+        reason: how it was compared.
+        id: name of what was graded.
+    """
+
+    extracted: str | None
+    reason: GradeReason
+    id: Any = None
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer is right."""
+        return self.reason.correct
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON; `id` is there if it was given."""
+        named = {} if self.id is None else {"id": self.id}
+        return {
+            **named,
+            "extracted": self.extracted,
+            "correct": self.correct,
+            "why": why(self.reason),
+            "reason": self.reason.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """The grades of several answers, in the order in which these were given."""
+
+    grades: tuple[Grade, ...]
+
+    @property
+    def right(self) -> int:
+        """Number of right answers."""
+        return sum(one.correct for one in self.grades)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return self.right / len(self.grades)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the accuracy; see `profiling.pass_rate.PassRate`."""
+        return PassRate(self.right, len(self.grades)).interval()
+
+    @property
+    def reasons(self) -> Mapping[GradeReason, int]:
+        """Number of grades for each reason, the most frequent first."""
+        return dict(Counter(one.reason for one in self.grades).most_common())
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return plain values, for JSON."""
+        return [one.to_dict() for one in self.grades]
+
+
+def grade(
+    answers: Path | str | Iterable[Gradable],
+    *,
+    domain: str = Domain.MATHS,
+    reporter: Reporter = SilentReporter(),
+) -> Grades:
+    """Grade responses or answers by their references.
+
+    Args:
+        answers: what to grade: records, or a JSONL file of them, `-` for the standard input. Each
+            line is an object with `reference`, either `response` or `answer`, and perhaps `id`.
+        domain: kind of the answers; only `maths` is known.
+        reporter: receives progress.
+
+    Raises:
+        InputError: the domain is not known, the file cannot be read, or a line is wrong.
+
+    Example:
+        >>> from apportion import Gradable, grade
+        >>> graded = grade([Gradable("1/2", response="So the answer is 0.5.")])
+        >>> graded.grades[0].extracted, graded.grades[0].reason.value
+        ('0.5', 'same_value')
+    """
+    _check_domain(domain)
+    if isinstance(answers, Path | str):
+        given = list(_read(str(answers)))
+        if not given:
+            raise InputError(f"{_shown(str(answers))}: holds nothing to grade; {_LINE} a line")
+    else:
+        given = list(answers)
+        if not given:
+            raise InputError("nothing to grade; expected at least one answer")
+    with (
+        MathGrader() as grader,
+        ThreadPoolExecutor(_AT_ONCE) as threads,
+        reporter.progress("grading", len(given)) as progress,
+    ):
+        parts = [given[start : start + _PART] for start in range(0, len(given), _PART)]
+        grades: list[Grade] = []
+        for part in threads.map(lambda each: [_grade(one, grader) for one in each], parts):
+            grades += part
+            progress(len(part))
+    return Grades(tuple(grades))
+
+
+def _grade(given: Gradable, grader: MathGrader) -> Grade:
+    answer = given.answer if given.response is None else grader.extract(given.response)
+    return Grade(answer, grader.judge(answer, given.reference), given.id)
+
+
+def _check_domain(domain: str) -> None:
+    known = [one.value for one in Domain]
+    if domain not in known:
+        raise InputError(f"domain {domain!r} is not known; expected {' or '.join(known)}")
+
+
+def _read(name: str) -> Iterator[Gradable]:
+    """Read the lines of a file, or of the standard input."""
+    where = _shown(name)
+    # Not lines of text: U+2028 and its like may stand inside a JSON string.
+    for number, raw in enumerate(unpack(_bytes(name), where).split(b"\n"), start=1):
+        place = f"{where}, line {number}"
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{place}: is not UTF-8 (byte {error.start + 1})") from None
+        if line.strip():
+            # Decimal keeps a number as it is written.
+            yield _gradable(parse_json(line, where, number, parse_float=Decimal), place)
+
+
+def _bytes(name: str) -> bytes:
+    if name == STDIN:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{name}: is a directory; expected a JSONL file") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STDIN else name
+
+
+def _gradable(value: Any, place: str) -> Gradable:
+    if not isinstance(value, dict):
+        raise InputError(f"{place}: is not a JSON object; {_LINE}")
+    if "reference" not in value:
+        fields = ", ".join(map(repr, value)) or "none"
+        raise InputError(f"{place}: no field 'reference' (fields: {fields}); {_LINE}")
+    given = [name for name in ("response", "answer") if name in value]
+    if len(given) != 1:
+        which = "both 'response' and 'answer'" if given else "neither 'response' nor 'answer'"
+        raise InputError(f"{place}: has {which}; {_LINE}")
+    texts = {name: _text(value[name], name, place) for name in given if value[name] is not None}
+    if value.get("response", "") is None:
+        raise InputError(f"{place}: field 'response' is null; expected the text of a response")
+    reference = _text(value["reference"], "reference", place)
+    if not reference.strip():
+        raise InputError(f"{place}: field 'reference' is empty; expected the right answer")
+    return Gradable(reference, id=_name(value.get("id"), place), **texts)
+
+
+def _text(value: Any, field: str, place: str) -> str:
+    """Return a field's value as text; numbers as they are written."""
+    if isinstance(value, str):
+        is_response = field == "response"
+        lost = lost_in_response(value) if is_response else lost_backslash(value, answer=True)
+        if lost is not None:
+            raise InputError(f"{place}: field {field!r} {lost_fault(value, lost, json=True)}")
+        return value
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)
+    shown = "null" if value is None else json.dumps(value, default=str)
+    raise InputError(f"{place}: field {field!r} is {shown[:40]}; expected text or a number")
+
+
+def _name(value: Any, place: str) -> Any:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Decimal):
+        return float(value)
+    raise InputError(f"{place}: field 'id' is {type(value).__name__}; expected text or a number")
