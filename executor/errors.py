@@ -11,5 +11,13 @@ class InputError(ValueError):
     """
 
 
+class StoreError(InputError):
+    """A store that cannot be opened, read or written.
+
+    Its user can mend the address or the database. A client of the service can do neither, and gets
+    no more than that the store is not available.
+    """
+
+
 class EngineError(RuntimeError):
     """An inference engine was lost or refused a request; finished problems stay in the store."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, StoreError
 from executor.ledger import Ledger
 from executor.outcome import best
 from executor.policies.served import ServedPolicy
@@ -185,6 +185,8 @@ class PlanAnswerer:
             self._drop_if_lost(self._executor)  # an engine may be lost since the last question
         try:
             executor = await self.executor()
+        except StoreError:
+            return "the store is not available"
         except (EngineError, InputError) as error:
             return str(error)
         for model in (executor.policy, executor.prm):

@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, StoreError
 from planner.service.answering.answerer import ContextExceededError, DeadlineExceededError
 from planner.service.queue.fair_queue import (
     QueueFullError,
@@ -95,6 +96,8 @@ def to_request_error(error: Exception) -> RequestError:
             return RequestError(400, str(error), param="prompt", code="too_many_prompts")
         case ContextExceededError():
             return RequestError(400, str(error), param=error.param, code="context_length_exceeded")
+        case StoreError() | SQLAlchemyError():
+            return store_unavailable()
         case InputError():
             return RequestError(400, str(error), code="invalid_value")
         case EngineError():
@@ -121,6 +124,14 @@ def shutting_down() -> RequestError:
     return RequestError(
         503, "the server is shutting down", kind=SERVER, code="shutting_down", retry_after=5,
         headers={"Connection": "close"},
+    )  # fmt: skip
+
+
+def store_unavailable(message: str = "the store is not available") -> RequestError:
+    """Return the response to a request that needs the store; why it fails is for the log alone."""
+    return RequestError(
+        503, f"{message}; ask again later",
+        kind=SERVER, code="store_unavailable", retry_after=ENGINE_RETRY_SECONDS,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from executor.errors import EngineError
+from executor.errors import EngineError, StoreError
 from executor.search.base import together
 from planner.service.answering.answerer import (
     Answerer,
@@ -209,7 +209,9 @@ class RequestHandler:
         exchange.error = fault.code or fault.kind
         if isinstance(error, EngineError):
             self.metrics.count_engine_failure()
-        if fault.status >= 500 and not isinstance(error, RequestError | QueueError):
+        if isinstance(error, StoreError):  # its message quotes no question and no password
+            self.log.warning("store", trouble=str(error), request=exchange.id)
+        elif fault.status >= 500 and not isinstance(error, RequestError | QueueError):
             self.log.error("failed", error, request=exchange.id)
         return fault
 

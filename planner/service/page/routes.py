@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from executor.errors import InputError
+from executor.errors import InputError, StoreError
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
@@ -72,6 +72,7 @@ class Problem(BaseModel):
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorResponse, "description": "what was asked for is wrong or not known"},
     429: {"model": ErrorResponse, "description": "too many questions at once"},
+    503: {"model": ErrorResponse, "description": "the store is not available"},
 }
 _NOT_HERE: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorResponse, "description": "this server has nothing to say it from"}
@@ -173,6 +174,8 @@ class _InWords(APIRoute):
                 return _refuse(400, "; ".join(_sentence(one) for one in error.errors()))
             except RequestError as error:
                 return error.response()
+            except StoreError:
+                raise  # the application logs why, which is not for clients
             except InputError as error:
                 return _refuse(400, str(error))
             except NotHereError as error:
