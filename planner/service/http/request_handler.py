@@ -21,6 +21,7 @@ from planner.service.answering.answerer import (
     ReportProgress,
 )
 from planner.service.http.client_task import ClientTask
+from planner.service.http.connections import UNREAD
 from planner.service.http.faults import (
     ClientGoneError,
     RequestError,
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 LAST_WRITES_SECONDS = 5
 """Seconds between the last answer and the end, in which slow clients get the rest of theirs."""
+_REFUSAL_PAUSE = 60.0
+"""Seconds between two lines of the log on refused connections."""
 _MAX_LOGGED = 8
 """Most questions of one request whose strategies are logged."""
 
@@ -126,6 +129,7 @@ class RequestHandler:
         self.traffic = TrafficCounter(self.queue)
         self.log = log or ServiceLog(prompts=settings.log_prompts)
         self.closing = False
+        self._next_refusal_lines: dict[str, float] = {}
         self._tasks: set[ClientTask[Any]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -215,10 +219,17 @@ class RequestHandler:
             self.log.error("failed", error, request=exchange.id)
         return fault
 
-    def record_write_timeout(self) -> None:
-        """Record that a client's connection was closed because it read nothing."""
-        self.metrics.count_cancelled("unread")
-        self.log.warning("unread", seconds=self.settings.write_seconds)
+    def record_closed(self, reason: str) -> None:
+        """Record that a client's connection was closed; `reason`: see `http.connections`."""
+        if reason == UNREAD:
+            self.metrics.count_cancelled(UNREAD)
+            self.log.warning("unread", seconds=self.settings.write_seconds)
+            return
+        self.metrics.count_refused(reason)
+        now = time.monotonic()
+        if now >= self._next_refusal_lines.get(reason, 0.0):  # an attack must not fill the log
+            self._next_refusal_lines[reason] = now + _REFUSAL_PAUSE
+            self.log.warning("connection_refused", reason=reason, advice="see /metrics for more")
 
     def close(self) -> None:
         """Take no more requests; running ones go on."""
