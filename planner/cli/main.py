@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from executor.errors import EngineError, InputError
+from executor.models.remote_code import trust_remote_code
 from executor.passwords import hide_passwords, without_password
 from executor.servers.address import located
 from planner.cli.arguments import COMMANDS
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
     output = Output(as_json=arguments.json, stdout=stdout)
     try:
         arguments.store = store_url(arguments, os.environ)
+        if getattr(arguments, "trust_remote_code", False):
+            trust_remote_code()
         _join_addresses(arguments)
         command.run(arguments, output)
     except InputError as error:

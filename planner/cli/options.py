@@ -233,6 +233,12 @@ def add_engine(command: Parser, *, prm: bool = True) -> None:
 
 def add_sizes(group: argparse._ArgumentGroup) -> None:
     """Add sizes and types of an engine."""
+    group.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="let checkpoints run Python code of their own, with your rights; without it a model "
+        "that needs such code is refused",
+    )
     group.add_argument("--max-model-len", type=whole, help="longest context in tokens")
     group.add_argument(
         "--kv-cache-gib",

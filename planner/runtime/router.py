@@ -37,6 +37,7 @@ from profiling.difficulty.probes import Probes, text_features
 # Characters of a question. The features and the tokens of a longer one are computed in a thread:
 # each takes more than a millisecond or two.
 LONG_TEXT = 4_000
+_TURN = 100  # characters that take as long as what the chat template does for an earlier turn
 
 # Is called with the stage, the decision if there is one, and the tokens generated so far.
 Progress = Callable[[str, Decision | None, int], None]
@@ -128,7 +129,8 @@ async def route(
         EngineError: an engine was lost.
     """
     started = time.perf_counter()
-    long = len(problem.text) > LONG_TEXT
+    turns = sum(len(text) + _TURN for _, text in problem.before)
+    long = len(problem.text) + turns > LONG_TEXT
     features = await asyncio.to_thread(text_features, problem.text) if long else None
     routing = _Routing(executor, plan, problem, ask, progress, started, features)
     if long:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ from executor.errors import InputError
 
 # A checkpoint that was trained for one task holds its template in a file of this name.
 TEMPLATE_FILE = "apportion_template.json"
+_LONGEST_REASON = 200  # characters of an error of a chat template
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,12 @@ class PromptTemplate:
             messages.append({"role": role, "content": self._ask(text) if role == "user" else text})
         if tokenizer.chat_template:
             try:
-                text = tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=True
-                )
+                text = _chat(tokenizer, messages)
             except TemplateError as error:
+                refused = "messages: the chat template refuses them"
                 if not before:
-                    raise
-                raise InputError(f"messages: the chat template refuses them: {error}") from None
+                    refused = "the policy's chat template refuses a question"
+                raise InputError(f"{refused}: {error}") from None
             return list(tokenizer.encode(text, add_special_tokens=False))
         if before:
             raise InputError(
@@ -111,6 +111,22 @@ class PromptTemplate:
         if "{problem}" not in template.user:
             raise InputError(f"{where}: the user format lacks {{problem}}")
         return template
+
+
+def _chat(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+    """Return a conversation in a model's own chat template.
+
+    Raises:
+        TemplateError: the template refuses it or fails. It is a program of the model's author, and
+            may raise anything.
+    """
+    try:
+        return str(
+            tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        )
+    except Exception as error:
+        name = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
+        raise TemplateError(" ".join(f"{name}{error}".split())[:_LONGEST_REASON]) from None
 
 
 def load_template(name: str) -> PromptTemplate:

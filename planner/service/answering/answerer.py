@@ -72,6 +72,11 @@ class Query:
     arrived: float = field(default_factory=time.perf_counter)
     ledger: Ledger = field(default_factory=Ledger, compare=False)
 
+    @property
+    def characters(self) -> int:
+        """Number of characters of the question and of the messages before it."""
+        return len(self.text) + sum(len(one["content"]) for one in self.messages[:-1])
+
     def seconds_left(self) -> float | None:
         """Return the seconds until the query's time runs out; None if it has no limit."""
         most = self.constraint.max_seconds

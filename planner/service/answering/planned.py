@@ -37,6 +37,9 @@ from planner.service.answering.answerer import (
 # not that exact.
 _NEGLIGIBLE_WAIT = 0.02
 _CONSIDERED = 5  # alternatives that an explanation names
+# Most characters of a question for each token of the context. Texts have three or four characters
+# a token; counting the tokens of one that is far longer would cost seconds.
+_MOST_PER_TOKEN = 32
 _RECENT = 64  # the concurrency is estimated from so many recent questions
 _ROLES = {"developer": "system"}  # OpenAI's present name of the system role
 # Drops models that are lost, and loads all models that are missing; blocks.
@@ -105,6 +108,8 @@ class PlanAnswerer:
         """
         started = time.perf_counter()
         executor = await self._wait_for_executor(query.seconds_left())
+        if query.characters > _MOST_PER_TOKEN * executor.policy.max_context:
+            raise ContextExceededError(query, executor.policy.max_context)
         began = time.perf_counter()
         applied = self._apply_constraint(_remaining_constraint(query))
         applying = time.perf_counter() - began
@@ -335,7 +340,8 @@ def _remaining_constraint(query: Query) -> Constraint:
         or left > (1 - _NEGLIGIBLE_WAIT) * asked.max_seconds
     ):
         return asked
-    return replace(asked, max_seconds=max(left, _NEGLIGIBLE_WAIT * asked.max_seconds))
+    least = _NEGLIGIBLE_WAIT * asked.max_seconds or asked.max_seconds  # it must not become zero
+    return replace(asked, max_seconds=max(left, least))
 
 
 def _query_progress(stage: str, decision: Decision | None, tokens: int) -> QueryProgress:

@@ -15,6 +15,7 @@ from executor.errors import EngineError, StoreError
 from executor.search.base import together
 from planner.service.answering.answerer import (
     Answerer,
+    DeadlineExceededError,
     Query,
     QueryProgress,
     QueryResult,
@@ -40,6 +41,8 @@ LAST_WRITES_SECONDS = 5
 """Seconds between the last answer and the end, in which slow clients get the rest of theirs."""
 _REFUSAL_PAUSE = 60.0
 """Seconds between two lines of the log on refused connections."""
+# Errors of status 500 and above that are the client's own, or pass: no error of the server.
+_OF_THE_CLIENT = (RequestError, QueueError, DeadlineExceededError)
 _MAX_LOGGED = 8
 """Most questions of one request whose strategies are logged."""
 
@@ -215,7 +218,7 @@ class RequestHandler:
             self.metrics.count_engine_failure()
         if isinstance(error, StoreError):  # its message quotes no question and no password
             self.log.warning("store", trouble=str(error), request=exchange.id)
-        elif fault.status >= 500 and not isinstance(error, RequestError | QueueError):
+        elif fault.status >= 500 and not isinstance(error, _OF_THE_CLIENT):
             self.log.error("failed", error, request=exchange.id)
         return fault
 
