@@ -21,3 +21,13 @@ class StoreError(InputError):
 
 class EngineError(RuntimeError):
     """An inference engine was lost or refused a request; finished problems stay in the store."""
+
+
+def one_line(text: object, most: int = 400) -> str:
+    """Return a text on one line of printable characters, cut if it is longer than `most`.
+
+    What is quoted from a file may hold anything, and would otherwise reach terminals and logs.
+    """
+    plain = " ".join(str(text)[: most + 1].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+    return shown if len(shown) <= most else f"{shown[:most]}..."

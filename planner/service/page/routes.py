@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from executor.errors import InputError, StoreError
-from planner.choice.constraint import Constraint
+from planner.choice.constraint import MOST_GENERATIONS, Constraint
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
 from planner.service.http.faults import OVERLOADED, RequestError
@@ -28,7 +28,6 @@ from planner.usecases.recommend import check_difficulty
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_MOST_GENERATIONS = 1_000_000
 _MOST_CHARACTERS = 20_000
 _MOST_BYTES = 12 * _MOST_CHARACTERS + 100  # were every character two escapes
 
@@ -42,7 +41,7 @@ class Question(BaseModel):
     prm: Name | None = None
     difficulty: Annotated[str, Field(max_length=20)] = "all"
     benchmark: Name | None = None
-    budget: Annotated[int, Field(ge=1, le=_MOST_GENERATIONS)] | None = None
+    budget: Annotated[int, Field(ge=1, le=MOST_GENERATIONS)] | None = None
     max_flops: Amount | None = None
     max_seconds: Amount | None = None
     max_usd: Amount | None = None
