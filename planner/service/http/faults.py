@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from executor.errors import EngineError, InputError, StoreError
+from executor.errors import EngineError, InputError, StoreError, one_line
 from planner.service.answering.answerer import ContextExceededError, DeadlineExceededError
 from planner.service.queue.fair_queue import (
     QueueFullError,
@@ -25,6 +25,7 @@ INVALID = "invalid_request_error"
 OVERLOADED = "rate_limit_error"
 SERVER = "server_error"
 
+_LONGEST = 1000  # characters of a message; some quote the request
 ENGINE_RETRY_SECONDS = 5
 """Seconds after which a client may ask again if an engine was lost."""
 
@@ -55,7 +56,7 @@ class RequestError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = " ".join(message.split())
+        self.message = one_line(message, _LONGEST)
         self.param = param
         self.code = code
         self.kind = kind
