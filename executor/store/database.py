@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +38,7 @@ from sqlalchemy.pool import StaticPool
 from executor.errors import StoreError
 from executor.ledger import COLUMNS
 from executor.passwords import hide_passwords, without_password
+from executor.store.read_only import is_writable, read_only
 
 SCHEMA_VERSION = 2
 _LOCK_TIMEOUT = 30.0  # seconds that a writer waits for another
@@ -124,6 +123,7 @@ def open_database(url: str, *, create: bool) -> Engine:
             f"store {shown}: not a database URL; expected for instance sqlite:///apportion.db"
         ) from None
     options: dict[str, Any] = {}
+    reading = False
     if parsed.get_backend_name() == "sqlite":
         path = _sqlite_file(parsed)
         if path is None:
@@ -131,9 +131,11 @@ def open_database(url: str, *, create: bool) -> Engine:
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         else:
             _check_sqlite_file(shown, path, create)
+            reading = not create and not is_writable(path)
+            parsed = read_only(parsed, path) if reading else parsed
     try:
         engine = create_engine(parsed, **options)
-        if engine.dialect.name == "sqlite":
+        if engine.dialect.name == "sqlite" and not reading:
             event.listen(engine, "connect", _sqlite_settings)
         _prepare(engine, shown, create)
     except ModuleNotFoundError as error:
@@ -173,10 +175,10 @@ def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
         return
     if path.is_dir():
         raise StoreError(f"store {url}: is a folder; expected a file in it")
-    # Root could write a read-only file; the mark holds for root too.
-    writable = path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
-    if create and not (writable and os.access(path, os.W_OK)):
-        raise StoreError(f"store {url}: the file is read-only; make it writable or use --store")
+    if create and not is_writable(path):
+        raise StoreError(
+            f"store {url}: the file or its folder is read-only; make it writable or use --store"
+        )
 
 
 def _sqlite_settings(connection: Any, _: Any) -> None:
