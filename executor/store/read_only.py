@@ -34,5 +34,5 @@ def read_only(url: URL, path: Path) -> URL:
     log = path.with_name(f"{path.name}-wal")
     logged = log.exists() and log.stat().st_size > 0
     options = {"uri": "true", "mode": "ro"} | ({} if logged else {"immutable": "1"})
-    given = {name: value for name, value in url.query.items() if name not in options}
-    return url.set(database=f"file:{quote(str(path.absolute()))}", query=given | options)
+    file = url.set(database=f"file:{quote(str(path.absolute()))}")
+    return file.update_query_dict(options)
