@@ -14,6 +14,14 @@ class InputError(ValueError):
     """
 
 
+class StoreError(InputError):
+    """A store that cannot be opened, read or written.
+
+    Its user can mend the address or the database. A client of the service can do neither, and gets
+    no more than that the store is not available.
+    """
+
+
 class EngineError(RuntimeError):
     """An inference engine was lost or refused a request; finished problems stay in the store."""
 
@@ -23,3 +31,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     spelt = {one.lower(): one for one in sorted(known)}
     near = difflib.get_close_matches(name.lower(), spelt, n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(spelt[one] for one in near)}?" if near else ""
+
+
+def one_line(text: object, most: int = 400) -> str:
+    """Return a text on one line of printable characters, cut if it is longer than `most`.
+
+    What is quoted from a file may hold anything, and would otherwise reach terminals and logs.
+    """
+    plain = " ".join(str(text)[: most + 1].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+    return shown if len(shown) <= most else f"{shown[:most]}..."

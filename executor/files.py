@@ -27,13 +27,25 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("apportion"))
 
 
+def is_device(path: Path) -> bool:
+    """Whether a path leads to what is neither file nor folder: a device, a pipe or a socket."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that it appears whole or not at all.
+
+    A link stays a link, and what it leads to is written. What is no file, as /dev/stdout or
+    /dev/null, is written to: a file in its place would break it for every process.
 
     Raises:
         InputError: the file cannot be written.
     """
     try:
+        if is_device(path):
+            path.write_text(text, encoding="utf-8")
+            return
+        path = path.resolve()
         handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from executor.engines.vllm_engine import VllmEngine
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     name, model, options, extra = pipe.recv()
     try:
         engine = VllmEngine(name, model, options, extra)
-    except EngineError as error:
+    except (EngineError, InputError) as error:
         pipe.send(error)
         os._exit(1)
     pipe.send((engine.max_context, engine.capacity))

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
+
 CORES = "VLLM_CPU_OMP_THREADS_BIND"
 """Variable that lists the cores that vLLM may use on a CPU, separated by commas."""
 # Longest context on a CPU unless the user asks for more: a whole prompt is one batch there, and the
@@ -99,6 +101,8 @@ def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) 
         "tensor_parallel_size": options.tensor_parallel_size,
         "enable_prefix_caching": True,
     }
+    if trusts_remote_code():
+        arguments["trust_remote_code"] = True
     if options.block_size is not None:
         arguments["block_size"] = options.block_size
     if on_cpu():
@@ -130,5 +134,10 @@ def native_context(model: str) -> int:
     """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model)
+    try:
+        config = AutoConfig.from_pretrained(model, trust_remote_code=trusts_remote_code())
+    except ValueError as error:
+        if needs_remote_code(error):
+            raise refusal(model) from None
+        raise
     return int(getattr(config, "max_position_embeddings", None) or _CPU_CONTEXT)

@@ -30,7 +30,7 @@ from executor.engines.base import Cut, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.delivery import OUTBOX
 from executor.engines.options import EngineOptions, cores
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
 
 _END_SECONDS = 10.0
 
@@ -59,7 +59,7 @@ def start_subprocess_engine(
     try:
         ours.send((name, str(model), options, extra))
         hello = ours.recv()
-        if isinstance(hello, EngineError):
+        if isinstance(hello, EngineError | InputError):
             raise hello
     except BaseException as error:
         # Also after an interrupt: nothing else would end a process that is still loading.

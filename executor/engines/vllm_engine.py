@@ -24,7 +24,8 @@ from executor.engines.options import (
     on_cpu,
     prepare_environment,
 )
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
+from executor.models.remote_code import needs_remote_code, refusal
 
 # Children are reported when they end, not at every token: an output object per token costs a fifth
 # of the throughput of a small model.
@@ -62,7 +63,11 @@ class VllmEngine:
         self._requests: dict[str, _Request] = {}
         try:
             self._llm = _build(name, self.counters, str(model), options, extra)
+        except InputError:
+            raise
         except Exception as error:
+            if needs_remote_code(error):
+                raise refusal(model) from None
             raise EngineError(f"vLLM cannot load {model}: {_first_line(error)}") from error
 
     def add(

@@ -48,7 +48,9 @@ def _convert_gguf(weights: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder, file = str(weights.parent), weights.name
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, gguf_file=file, dtype=torch.float32, trust_remote_code=False
+    )
     # The weights are dequantised now; a config that says otherwise would mislead its readers.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
@@ -58,7 +60,8 @@ def _convert_gguf(weights: Path, target: Path) -> None:
     # Another process may have converted it meanwhile, and may be reading it.
     with written_whole(target, replace=False) as scratch:
         model.save_pretrained(scratch)
-        AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(scratch)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file, trust_remote_code=False)
+        tokenizer.save_pretrained(scratch)
 
 
 # Policies that installed packages hold in another format, by catalog name.

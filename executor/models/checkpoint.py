@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
 
 _MEGABYTE = 1 << 20
 # Parts of architecture names of models that score and do not write.
@@ -113,8 +114,10 @@ def is_on_hub(name: str) -> bool:
             "install apportion with its extra cpu or gpu"
         ) from None
     try:
-        AutoConfig.from_pretrained(name)
-    except (OSError, ValueError):
+        AutoConfig.from_pretrained(name, trust_remote_code=trusts_remote_code())
+    except (OSError, ValueError) as error:
+        if needs_remote_code(error):
+            raise refusal(name) from None
         return False
     return True
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from executor.errors import InputError
+from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
 from executor.strategy import STEP_DELIMITER
 
 T = TypeVar("T")
@@ -168,7 +169,11 @@ def load_tokenizer(checkpoint: Path | str) -> Any:
             "install apportion with its extra cpu or gpu"
         ) from None
     try:
-        return AutoTokenizer.from_pretrained(str(checkpoint))
+        return AutoTokenizer.from_pretrained(
+            str(checkpoint), trust_remote_code=trusts_remote_code()
+        )
     except (OSError, ValueError, KeyError) as error:
+        if needs_remote_code(error):
+            raise refusal(checkpoint) from None
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(f"model {checkpoint}: no tokenizer can be read there ({reason})") from None

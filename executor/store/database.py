@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +35,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from executor.errors import InputError
+from executor.errors import StoreError
 from executor.ledger import COLUMNS
+from executor.passwords import hide_passwords, without_password
+from executor.store.read_only import is_writable, read_only
 
 SCHEMA_VERSION = 2
 _LOCK_TIMEOUT = 30.0  # seconds that a writer waits for another
@@ -113,31 +113,41 @@ def open_database(url: str, *, create: bool) -> Engine:
     """Connect to a store's database, upgrade its tables, and if `create`, create them.
 
     Raises:
-        InputError: see `Store.open`.
+        StoreError: see `Store.open`.
     """
+    shown = without_password(url)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: the port is not a number
-        raise InputError(
-            f"store {url}: not a database URL; expected for instance sqlite:///apportion.db"
+        raise StoreError(
+            f"store {shown}: not a database URL; expected for instance sqlite:///apportion.db"
         ) from None
     options: dict[str, Any] = {}
+    reading = False
     if parsed.get_backend_name() == "sqlite":
         path = _sqlite_file(parsed)
         if path is None:
             # A database in memory belongs to its connection, so all threads must share one.
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         else:
-            _check_sqlite_file(url, path, create)
+            _check_sqlite_file(shown, path, create)
+            reading = not create and not is_writable(path)
+            parsed = read_only(parsed, path) if reading else parsed
     try:
         engine = create_engine(parsed, **options)
-        if engine.dialect.name == "sqlite":
+        if engine.dialect.name == "sqlite" and not reading:
             event.listen(engine, "connect", _sqlite_settings)
-        _prepare(engine, url, create)
+        _prepare(engine, shown, create)
     except ModuleNotFoundError as error:
-        raise InputError(f"store {url}: its driver is not installed ({error.name})") from None
+        raise StoreError(f"store {shown}: its driver is not installed ({error.name})") from None
     except SQLAlchemyError as error:
-        raise InputError(f"store {url}: {reason(error)}") from None
+        raise StoreError(f"store {shown}: {reason(error, url)}") from None
+    except (ValueError, TypeError) as error:  # an option of the URL, which the driver reads itself
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(
+            f"store {shown}: an option after the ? is not valid ({reason(error, url)})"
+        ) from None
     return engine
 
 
@@ -150,19 +160,25 @@ def _sqlite_file(url: URL) -> Path | None:
 
 
 def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
-    """Check early, with clear messages, what SQLite would find only at the first write."""
+    """Check early, with clear messages, what SQLite would find only at the first write.
+
+    Args:
+        url: the store's URL as messages show it.
+        path: its file.
+        create: whether it will be written.
+    """
     if not path.exists():
         if not create:
-            raise InputError(f"store {url}: there is no such file; profile or measure makes one")
+            raise StoreError(f"store {url}: there is no such file; profile or measure makes one")
         if not path.parent.is_dir():
-            raise InputError(f"store {url}: the folder {path.parent} does not exist")
+            raise StoreError(f"store {url}: the folder {path.parent} does not exist")
         return
     if path.is_dir():
-        raise InputError(f"store {url}: is a folder; expected a file in it")
-    # Root could write a read-only file; the mark holds for root too.
-    writable = path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
-    if create and not (writable and os.access(path, os.W_OK)):
-        raise InputError(f"store {url}: the file is read-only; make it writable or use --store")
+        raise StoreError(f"store {url}: is a folder; expected a file in it")
+    if create and not is_writable(path):
+        raise StoreError(
+            f"store {url}: the file or its folder is read-only; make it writable or use --store"
+        )
 
 
 def _sqlite_settings(connection: Any, _: Any) -> None:
@@ -202,12 +218,12 @@ def _prepare(engine: Engine, url: str, create: bool) -> None:
     if _schema.name in tables:
         version = _upgraded(engine)
         if version != SCHEMA_VERSION:
-            raise InputError(
+            raise StoreError(
                 f"store {url}: has schema version {version}; this apportion reads and writes "
                 f"version {SCHEMA_VERSION}"
             )
     else:
-        raise InputError(f"store {url}: holds no apportion tables; profile or measure makes them")
+        raise StoreError(f"store {url}: holds no apportion tables; profile or measure makes them")
 
 
 @contextmanager
@@ -227,7 +243,7 @@ def _make_tables(engine: Engine, url: str) -> set[str]:
         tables = set(inspect(connection).get_table_names())
         if _schema.name not in tables:
             if tables & set(_metadata.tables):
-                raise InputError(f"store {url}: has tables of another program with the same names")
+                raise StoreError(f"store {url}: has tables of another program with the same names")
             _metadata.create_all(connection)
             connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
         return tables | set(_metadata.tables)
@@ -252,8 +268,8 @@ def _upgraded(engine: Engine) -> int | None:
     return version
 
 
-def reason(error: SQLAlchemyError) -> str:
-    """Return the driver's message in one line."""
+def reason(error: Exception, url: str) -> str:
+    """Return the driver's message in one line, without the password of the store's URL."""
     cause = getattr(error, "orig", None) or error
     lines = str(cause).splitlines()
-    return lines[0] if lines else type(cause).__name__
+    return hide_passwords(lines[0], url) if lines else type(cause).__name__

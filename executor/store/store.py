@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
-from executor.errors import InputError
+from executor.errors import StoreError
 from executor.ledger import COLUMNS, Ledger
 from executor.outcome import Outcome, SampleRecord
+from executor.passwords import without_password
 from executor.problem import Problem, problem_uid
 from executor.store.database import (
     ARTEFACTS,
@@ -85,7 +86,7 @@ class Store:
         """Open a store; if `create`, create missing tables.
 
         Raises:
-            InputError: the URL is none of a database, or the database cannot be reached or
+            StoreError: the URL is none of a database, or the database cannot be reached or
                 written, has another schema version, or does not exist and `create` is false.
         """
         return cls(open_database(url, create=create))
@@ -117,7 +118,7 @@ class Store:
         """Write one finished problem in one transaction.
 
         Raises:
-            InputError: the run already has this problem, or the database cannot be written.
+            StoreError: the run already has this problem, or the database cannot be written.
         """
         with self._transaction() as connection:
             _insert(connection, spec.id, outcome, note or {})
@@ -247,16 +248,20 @@ class Store:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise InputError(f"store {self._engine.url}: {reason(error)}") from None
+        except SQLAlchemyError as error:
+            raise self._fault(error) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
         try:
             with begin(self._engine) as connection:
                 yield connection
-        except DBAPIError as error:
-            raise InputError(f"store {self._engine.url}: {reason(error)}") from None
+        except SQLAlchemyError as error:
+            raise self._fault(error) from None
+
+    def _fault(self, error: SQLAlchemyError) -> StoreError:
+        url = self._engine.url.render_as_string(hide_password=False)
+        return StoreError(f"store {without_password(url)}: {reason(error, url)}")
 
     @staticmethod
     def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:

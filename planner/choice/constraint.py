@@ -13,6 +13,7 @@ from planner.costs.cost import TOKENS, Cost, Rates
 from planner.costs.missing import Lack, Missing
 from planner.notes import Note, NoteCode
 
+MOST_GENERATIONS = 1_000_000  # of a budget; a larger one limits nothing
 NO_RATES = Rates()  # no price of a token is known
 _LIMITS = ("budget", "max_flops", "max_seconds", "max_usd")
 
@@ -38,8 +39,10 @@ class Constraint:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        if self.budget is not None and self.budget < 1:
-            raise InputError(f"budget is {self.budget}; expected a whole number of at least 1")
+        if self.budget is not None and not 1 <= self.budget <= MOST_GENERATIONS:
+            raise InputError(
+                f"budget is {self.budget}; expected a whole number from 1 to {MOST_GENERATIONS}"
+            )
         for name in ("max_flops", "max_seconds", "max_usd"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from executor.errors import EngineError, InputError
+from executor.models.remote_code import trust_remote_code
+from executor.passwords import hide_passwords, without_password
 from executor.servers.address import located
 from planner.cli.arguments import COMMANDS
 from planner.cli.options import USAGE_ERROR, Parser, add_command
+from planner.cli.store_option import store_url
 
 ENGINE_ERROR = 3
 INTERRUPTED = 130
@@ -43,6 +46,9 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
 
     output = Output(as_json=arguments.json, stdout=stdout)
     try:
+        arguments.store = store_url(arguments, os.environ)
+        if getattr(arguments, "trust_remote_code", False):
+            trust_remote_code()
         _join_addresses(arguments)
         command.run(arguments, output)
     except InputError as error:
@@ -52,8 +58,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
         print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
         return ENGINE_ERROR
     except SQLAlchemyError as error:
-        store = arguments.store or "of the demo"
-        print(f"apportion: store {store}: {_one_line(error)}", file=sys.stderr)
+        print(f"apportion: {_store_fault(arguments.store, error)}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         print("apportion: interrupted; the same command goes on", file=sys.stderr)
@@ -80,7 +85,12 @@ def _join_addresses(arguments: argparse.Namespace) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return hide_passwords(" ".join(str(error).split()))
+
+
+def _store_fault(url: str | None, error: Exception) -> str:
+    shown = "of the demo" if url is None else without_password(url)
+    return f"store {shown}: {hide_passwords(_one_line(error), url or '')}"
 
 
 class _Version(argparse.Action):

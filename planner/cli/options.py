@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from executor.errors import InputError
+from executor.passwords import hide_passwords
 from executor.strategy import WIDTH
 from planner.usecases import DEFAULT_STORE
 
@@ -16,11 +17,37 @@ USAGE_ERROR = 2
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, like all of this program's."""
+    """A parser whose errors are one line, and which takes each option of one value only once."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.given: set[str] = set()
+        for name in (None, "store"):
+            self.register("action", name, _Once)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See argparse."""
+        self.given.clear()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print the error and the way to get help; exit with code 2."""
-        self.exit(USAGE_ERROR, f"apportion: {message}; see {self.prog} --help\n")
+        line = hide_passwords(" ".join(message.split()))
+        self.exit(USAGE_ERROR, f"apportion: {line}; see {self.prog} --help\n")
+
+
+class _Once(argparse._StoreAction):
+    """Stores the value of an option, and refuses a second one rather than forget the first."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
+    ) -> None:
+        """See argparse."""
+        assert isinstance(parser, Parser)
+        if self.dest in parser.given:
+            raise argparse.ArgumentError(self, "is given twice; expected once")
+        parser.given.add(self.dest)
+        super().__call__(parser, namespace, values, option)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +83,18 @@ def add_command(commands: argparse._SubParsersAction[Parser], command: Command) 
     parser.add_argument(
         "--json", action="store_true", help="print one JSON document on stdout, nothing else"
     )
+    parser.set_defaults(default_store=DEFAULT_STORE)
     parser.add_argument(
         "--store",
-        default=DEFAULT_STORE,
         metavar="URL",
-        help=f"SQLAlchemy URL of the store (default: {DEFAULT_STORE}; demo: in --out)",
+        help="SQLAlchemy URL of the store (default: that of APPORTION_STORE, else "
+        f"{DEFAULT_STORE}; demo: in --out)",
+    )
+    parser.add_argument(
+        "--store-file",
+        type=Path,
+        metavar="FILE",
+        help="file with that URL, so that its password is on no command line",
     )
     command.add_arguments(parser)
 
@@ -213,6 +247,12 @@ def add_engine(command: Parser, *, prm: bool = True) -> None:
 
 def add_sizes(group: argparse._ArgumentGroup) -> None:
     """Add sizes and types of an engine."""
+    group.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="let checkpoints run Python code of their own, with your rights; without it a model "
+        "that needs such code is refused",
+    )
     group.add_argument("--max-model-len", type=whole, help="longest context in tokens")
     group.add_argument(
         "--kv-cache-gib",

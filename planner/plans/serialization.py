@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from executor.errors import InputError
+from executor.errors import InputError, one_line
 from executor.files import write_whole
 from executor.json_values import finite
 from executor.models.templates import PromptTemplate
@@ -22,6 +22,8 @@ from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.pass_rate import Difficulty
+
+_T = TypeVar("_T")
 
 FORMAT = "apportion-plan"
 VERSION = 3
@@ -72,27 +74,35 @@ def load_plan(path: Path | str) -> Plan:
     """Read a plan file.
 
     Raises:
-        InputError: no such file, not JSON, not a plan, another version, or a damaged entry.
+        InputError: no such file, not JSON, not a plan, another version, or a field that is wrong;
+            the message has the field's path.
     """
+    # Only who loads a plan waits for their import.
+    from pydantic_core import from_json
+
+    from planner.plans.schema import check_plan_record
+
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = from_json(Path(path).read_bytes())
     except OSError as error:
         raise InputError(f"plan {path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise InputError(f"plan {path}: not JSON ({error})") from None
+        raise InputError(f"plan {path}: not JSON ({one_line(error)})") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"plan {path}: not a plan; apportion plan --out makes one")
-    if record.get("version") != VERSION:
+    if (version := record.get("version")) != VERSION:
         raise InputError(
-            f"plan {path}: is version {record.get('version')}; this apportion reads version "
+            f"plan {path}: is version {one_line(version, 20)}; this apportion reads version "
             f"{VERSION}; make it again with: apportion plan"
         )
     try:
+        check_plan_record(record)
         return _from_record(record, f"plan {path}")
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
-            raise InputError(f"plan {path}: {error}") from None
-        raise InputError(f"plan {path}: damaged ({type(error).__name__}: {error})") from None
+            raise InputError(f"plan {path}: {one_line(error)}") from None
+        reason = f"damaged ({type(error).__name__}: {error})"
+        raise InputError(f"plan {path}: {one_line(reason)}") from None
 
 
 class HasPlan(Protocol):
@@ -159,16 +169,26 @@ def _from_record(record: Mapping[str, Any], where: str) -> Plan:
         sampling=Sampling(**record["sampling"]),
         template=PromptTemplate.from_dict(record["template"], where),
         entries=entries,
-        classifier=None if classifier is None else DifficultyModel.from_dict(classifier),
+        classifier=_part("classifier", DifficultyModel.from_dict, classifier),
         constraint=Constraint.from_dict(record["constraint"]),
         rests_on=PlanBasis.from_dict(record["rests_on"]),
         frontier=frontier,
         alternatives=alternatives,
         rates=Rates.from_dict(record["rates"]),
-        probe_cost=None if probe_cost is None else ProbeCost.from_dict(probe_cost),
+        probe_cost=_part("probe_cost", ProbeCost.from_dict, probe_cost),
         worth_routing=bool(record["worth_routing"]),
-        reference=None if reference is None else Reference.from_dict(reference),
+        reference=_part("reference", Reference.from_dict, reference),
     )
+
+
+def _part(name: str, read: Callable[[Any], _T], record: Any) -> _T | None:
+    """Read a part that may be missing; its numbers are right each, and may not fit together."""
+    if record is None:
+        return None
+    try:
+        return read(record)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def _to_records(

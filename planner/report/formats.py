@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from executor.errors import InputError
+from executor.files import is_device
 from planner.report.document import Report
 from planner.report.html import to_html
 from planner.report.markdown import to_markdown
@@ -31,6 +32,10 @@ def write(report: Report, path: Path, form: str = "html") -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file")
     content = FORMATS[form](report).encode("utf-8", errors="replace")
+    if is_device(path):  # a file in its place would break it for every process
+        path.write_bytes(content)
+        return
+    path = path.resolve()  # a link stays a link
     # Not tempfile: its files are readable by their owner alone, and a report is for others.
     scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -38,6 +38,7 @@ from profiling.difficulty.probes import Probes, text_features
 # Characters of a question. The features and the tokens of a longer one are computed in a thread:
 # each takes more than a millisecond or two.
 LONG_TEXT = 4_000
+_TURN = 100  # characters that take as long as what the chat template does for an earlier turn
 
 VOTE_SECONDS = 0.5
 """Seconds that a vote may compare answers symbolically, however little of the time is left."""
@@ -134,7 +135,8 @@ async def route(
     """
     started = time.perf_counter()
     deadline = None if ask.seconds is None else asyncio.get_running_loop().time() + ask.seconds
-    long = len(problem.text) > LONG_TEXT
+    turns = sum(len(text) + _TURN for _, text in problem.before)
+    long = len(problem.text) + turns > LONG_TEXT
     features = await asyncio.to_thread(text_features, problem.text) if long else None
     routing = _Routing(executor, plan, problem, ask, progress, started, features)
     if long:

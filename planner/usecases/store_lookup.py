@@ -9,6 +9,7 @@ from typing import overload
 from sqlalchemy.engine import make_url
 
 from executor.errors import InputError
+from executor.passwords import without_password
 from executor.problem import problem_uid
 from executor.servers.address import read_address
 from executor.store.store import RunSpec, Store
@@ -40,11 +41,11 @@ def store_exists(store_url: str) -> bool:
 
 
 def store_name(store_url: str) -> str:
-    """The name of a store for people, without its password."""
+    """The name of a store for people: of a file its name, else the URL without its password."""
     parsed = make_url(store_url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         return Path(parsed.database).name
-    return parsed.render_as_string(hide_password=True)
+    return without_password(store_url)
 
 
 # Names of models

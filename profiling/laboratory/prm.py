@@ -223,7 +223,9 @@ def _scorer(recipe: Recipe, base: Path) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(recipe.seed)
-    return AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
+    return AutoModelForSequenceClassification.from_pretrained(
+        base, num_labels=1, trust_remote_code=False
+    )
 
 
 def _grow(model: Any, new_layers: int) -> None:

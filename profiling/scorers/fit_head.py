@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from executor.errors import InputError
 from executor.files import written_whole
 from executor.models.checkpoint import quiet_transformers
+from executor.models.remote_code import trusts_remote_code
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
 from executor.outcome import SampleRecord
@@ -92,7 +93,9 @@ def hidden_states(
     from transformers import AutoModelForCausalLM
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").eval().to(device)
+    trust = trusts_remote_code()
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto", trust_remote_code=trust)
+    model = model.eval().to(device)
     total = model.config.num_hidden_layers
     layers = sorted({max(1, round(depth * total)) for depth in _DEPTHS})
     # The model applies its final norm to the last entry of `hidden_states`; the hook reads the
@@ -334,15 +337,18 @@ def save_head(
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    config = AutoConfig.from_pretrained(checkpoint)
+    trust = trusts_remote_code()
+    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=trust)
     config.num_hidden_layers = fitted.layers
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[: fitted.layers]
     config.num_labels = 1
     config.pad_token_id = config.pad_token_id or 0
-    source = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto")
+    source = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto", trust_remote_code=trust)
     try:
-        model = AutoModelForSequenceClassification.from_config(config, dtype=source.dtype)
+        model = AutoModelForSequenceClassification.from_config(
+            config, dtype=source.dtype, trust_remote_code=trust
+        )
         kept = {
             name: weight
             for name, weight in source.base_model.state_dict().items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,29 @@ def test_a_file_is_replaced_whole_or_not_at_all(
         write_whole(path, "new")
     assert path.read_text(encoding="utf-8") == "π"
     assert os.listdir(tmp_path) == ["plan.json"]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "plan.json", tmp_path / "plan.json"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_whole(link, "new")
+    assert link.is_symlink() and target.read_text() == "new"
+    assert [path.name for path in (tmp_path / "real").iterdir()] == ["plan.json"]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """As root, `--out /dev/null` put a file in the place of the device."""
+    pipe, read = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    write_whole(pipe, "a report")
+    reader.join(10)
+    assert read == ["a report"] and pipe.is_fifo()
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        write_whole(tmp_path, "a report")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ from executor.errors import InputError
 
 # A checkpoint that was trained for one task holds its template in a file of this name.
 TEMPLATE_FILE = "apportion_template.json"
+_LONGEST_REASON = 200  # characters of an error of a chat template
 
 
 class ConversationError(InputError):
@@ -72,9 +73,11 @@ class PromptTemplate:
         if tokenizer.chat_template:
             try:
                 text = _chat(tokenizer, messages)
-            except TemplateError:
+            except TemplateError as first:
                 if not before:
-                    raise
+                    raise InputError(
+                        f"the policy's chat template refuses a question: {first}"
+                    ) from None
                 try:
                     text = _chat(tokenizer, _alternating(messages))
                 except TemplateError as error:
@@ -122,8 +125,20 @@ class PromptTemplate:
         return template
 
 
-def _chat(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+def _chat(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+    """Return a conversation in a model's own chat template.
+
+    Raises:
+        TemplateError: the template refuses it or fails. It is a program of the model's author, and
+            may raise anything.
+    """
+    try:
+        return str(
+            tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        )
+    except Exception as error:
+        name = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
+        raise TemplateError(" ".join(f"{name}{error}".split())[:_LONGEST_REASON]) from None
 
 
 def _alternating(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from executor.errors import InputError
+from executor.errors import InputError, one_line
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step, Tokens, load_tokenizer
 from executor.scorers.base import classify_last
@@ -79,5 +79,8 @@ def without(text: str, marker: str) -> str:
 def chat(tokenizer: Any, turns: Sequence[tuple[str, str]]) -> list[int]:
     """Return the token ids of (role, content) turns in the model's own chat template."""
     messages = [{"role": role, "content": content} for role, content in turns]
-    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+    except Exception as error:  # a template is a program of the model's author
+        raise InputError(f"the PRM's chat template refuses a solution: {one_line(error)}") from None
     return list(tokenizer.encode(text, add_special_tokens=False))

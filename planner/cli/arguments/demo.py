@@ -7,7 +7,7 @@ from planner.cli.options import Command, Parser, add_engine, whole
 
 def add_arguments(parser: Parser) -> None:
     """Policy, folder and sizes of the demo, and the engine."""
-    parser.set_defaults(store=None)
+    parser.set_defaults(default_store=None)
     parser.add_argument(
         "--policy",
         default="lab-0.8m",

@@ -69,6 +69,13 @@ def _add_service(parser: Parser) -> None:
         "--max-body", type=whole, metavar="BYTES", help="largest request (default: 1048576)"
     )
     group.add_argument(
+        "--max-connections",
+        type=whole,
+        metavar="N",
+        help="most connections of one address, behind which a proxy may have many clients "
+        "(default: 1024)",
+    )
+    group.add_argument(
         "--max-tokens",
         type=whole,
         metavar="N",

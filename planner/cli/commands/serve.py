@@ -10,8 +10,8 @@ from planner.plans.serialization import load_plan
 from planner.service.serving import Listening, serve, service_settings
 
 _LIMITS = (
-    "concurrency", "queue", "max_per_key", "max_prompts", "max_body", "max_tokens", "max_budget",
-    "drain_seconds", "log_prompts",
+    "concurrency", "queue", "max_per_key", "max_prompts", "max_body", "max_connections",
+    "max_tokens", "max_budget", "drain_seconds", "log_prompts",
 )  # fmt: skip
 
 

@@ -98,6 +98,11 @@ class Query:
         """The field of the request that holds the format of the answer."""
         return "text" if self.param == "input" else "response_format"
 
+    @property
+    def characters(self) -> int:
+        """Number of characters of the question and of the messages before it."""
+        return len(self.text) + sum(len(one["content"]) for one in self.messages[:-1])
+
     def seconds_left(self) -> float | None:
         """Return the seconds until the query's time runs out; None if it has no limit."""
         most = self.constraint.max_seconds

@@ -13,7 +13,7 @@ from executor.answers.account import grading_account
 from executor.answers.json_grader import JsonGrader
 from executor.concurrency import in_thread
 from executor.engines.base import RequestRefusedError
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, StoreError
 from executor.ledger import Ledger
 from executor.models.templates import ConversationError
 from executor.outcome import best
@@ -51,6 +51,9 @@ from planner.service.answering.asking import (
 # not that exact.
 _NEGLIGIBLE_WAIT = 0.02
 _CONSIDERED = 5  # alternatives that an explanation names
+# Most characters of a question for each token of the context. Texts have three or four characters
+# a token; counting the tokens of one that is far longer would cost seconds.
+_MOST_PER_TOKEN = 32
 _RECENT = 64  # the concurrency is estimated from so many recent questions
 # Drops models that are lost, and loads all models that are missing; blocks.
 LoadExecutor = Callable[[], Executor]
@@ -118,6 +121,8 @@ class PlanAnswerer:
         """
         started = time.perf_counter()
         executor = await self._wait_for_executor(query.seconds_left())
+        if query.characters > _MOST_PER_TOKEN * executor.policy.max_context:
+            raise ContextExceededError(query, executor.policy.max_context)
         began = time.perf_counter()
         applied = self._apply_constraint(_remaining_constraint(query))
         applying = time.perf_counter() - began
@@ -207,6 +212,8 @@ class PlanAnswerer:
             self._drop_if_lost(self._executor)  # an engine may be lost since the last question
         try:
             executor = await self.executor()
+        except StoreError:
+            return "the store is not available"
         except (EngineError, InputError) as error:
             return str(error)
         for model in (executor.policy, executor.prm):
@@ -358,7 +365,8 @@ def _remaining_constraint(query: Query) -> Constraint:
         or left > (1 - _NEGLIGIBLE_WAIT) * asked.max_seconds
     ):
         return asked
-    return replace(asked, max_seconds=max(left, _NEGLIGIBLE_WAIT * asked.max_seconds))
+    least = _NEGLIGIBLE_WAIT * asked.max_seconds or asked.max_seconds  # it must not become zero
+    return replace(asked, max_seconds=max(left, least))
 
 
 def _query_progress(stage: str, decision: Decision | None, tokens: int) -> QueryProgress:

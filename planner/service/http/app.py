@@ -240,7 +240,11 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
         """Answer a prompt, or several."""
         exchange: Exchange = request.scope[EXCHANGE_KEY]
         parsed = await read(request, CompletionRequest)
-        queries = completion_queries(parsed, exchange, handler.settings, handler.answerer)
+        given = parsed, exchange, handler.settings, handler.answerer
+        if isinstance(parsed.prompt, str):
+            queries = completion_queries(*given)
+        else:  # token ids are decoded, of which a body may hold half a million
+            queries = await asyncio.to_thread(completion_queries, *given)
         return AnswerResponse(handler, exchange, parsed, queries)
 
     router.include_router(questions)

@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, StoreError, one_line
 from planner.service.answering.answerer import (
     ContextExceededError,
     DeadlineExceededError,
@@ -28,6 +29,7 @@ INVALID = "invalid_request_error"
 OVERLOADED = "rate_limit_error"
 SERVER = "server_error"
 
+_LONGEST = 1000  # characters of a message; some quote the request
 ENGINE_RETRY_SECONDS = 5
 """Seconds after which a client may ask again if an engine was lost."""
 
@@ -58,7 +60,7 @@ class RequestError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = " ".join(message.split())
+        self.message = one_line(message, _LONGEST)
         self.param = param
         self.code = code
         self.kind = kind
@@ -101,6 +103,8 @@ def to_request_error(error: Exception) -> RequestError:
             return RequestError(400, str(error), param=error.param, code="context_length_exceeded")
         case FieldError():
             return RequestError(400, str(error), param=error.param, code="invalid_value")
+        case StoreError() | SQLAlchemyError():
+            return store_unavailable()
         case InputError():
             return RequestError(400, str(error), code="invalid_value")
         case EngineError():
@@ -127,6 +131,14 @@ def shutting_down() -> RequestError:
     return RequestError(
         503, "the server is shutting down", kind=SERVER, code="shutting_down", retry_after=5,
         headers={"Connection": "close"},
+    )  # fmt: skip
+
+
+def store_unavailable(message: str = "the store is not available") -> RequestError:
+    """Return the response to a request that needs the store; why it fails is for the log alone."""
+    return RequestError(
+        503, f"{message}; ask again later",
+        kind=SERVER, code="store_unavailable", retry_after=ENGINE_RETRY_SECONDS,
     )  # fmt: skip
 
 

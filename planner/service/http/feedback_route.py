@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from executor.errors import InputError
 from planner.service.feedback.recorder import FeedbackRecorder, UnknownAnswerError
 from planner.service.http.faults import (
-    ENGINE_RETRY_SECONDS,
-    SERVER,
     RequestError,
     from_validation_error,
+    store_unavailable,
 )
 from planner.service.http.limits import read_json
 from planner.service.http.responses import ErrorResponse
@@ -87,10 +86,7 @@ def feedback_router(
         except UnknownAnswerError as error:
             raise RequestError(404, str(error), param="id", code="answer_not_found") from None
         except (InputError, TimeoutError) as error:
-            raise RequestError(
-                503, "the store cannot be written now; send it again later",
-                kind=SERVER, code="store_unavailable", retry_after=ENGINE_RETRY_SECONDS,
-            ) from error  # fmt: skip
+            raise store_unavailable("the store cannot be written now") from error
         return {
             "object": "feedback", "id": verdict.id, "right": verdict.right,
             "counts": reason is None, "reason": reason,

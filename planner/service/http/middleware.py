@@ -18,6 +18,8 @@ EXCHANGE_KEY = "apportion.exchange"
 """Key of the `Exchange` in the scope of a request."""
 _CLIENT_CLOSED_REQUEST = 499
 _UNLOGGED_PATHS = KEYLESS_PATHS | {"/metrics"}
+# A name or an IPv4 address, or an IPv6 address in brackets; then the port.
+_HOST = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<name>[^:]*))(?::[0-9]*)?")
 # An identifier as tracing systems make them, and not a sentence: it is written to the log.
 _CLIENT_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -114,6 +116,7 @@ def _client_id(scope: Scope) -> str | None:
 def _has_local_host(scope: Scope) -> bool:
     """Return whether the Host header is an address or name of this machine itself."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    name = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
-    name = name[: name.rindex(":")] if name.rpartition(":")[2].isdigit() else name
-    return is_loopback(name.removeprefix("[").removesuffix("]"))
+    if len(hosts) != 1:
+        return False
+    parts = _HOST.fullmatch(hosts[0].decode("latin-1").lower())
+    return parts is not None and is_loopback(parts["ipv6"] or parts["name"])

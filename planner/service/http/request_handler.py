@@ -11,17 +11,19 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from executor.errors import EngineError
+from executor.errors import EngineError, StoreError
 from executor.search.base import together
 from planner.notes import Note, NoteCode
 from planner.service.answering.answerer import (
     Answerer,
+    DeadlineExceededError,
     Query,
     QueryProgress,
     QueryResult,
     ReportProgress,
 )
 from planner.service.http.client_task import ClientTask
+from planner.service.http.connections import UNREAD
 from planner.service.http.faults import (
     ClientGoneError,
     RequestError,
@@ -38,6 +40,10 @@ T = TypeVar("T")
 
 LAST_WRITES_SECONDS = 5
 """Seconds between the last answer and the end, in which slow clients get the rest of theirs."""
+_REFUSAL_PAUSE = 60.0
+"""Seconds between two lines of the log on refused connections."""
+# Errors of status 500 and above that are the client's own, or pass: no error of the server.
+_OF_THE_CLIENT = (RequestError, QueueError, DeadlineExceededError)
 _MAX_LOGGED = 8
 """Most questions of one request whose strategies are logged."""
 
@@ -141,6 +147,7 @@ class RequestHandler:
         self.traffic = TrafficCounter(self.queue)
         self.log = log or ServiceLog(prompts=settings.log_prompts)
         self.closing = False
+        self._next_refusal_lines: dict[str, float] = {}
         self._tasks: set[ClientTask[Any]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -224,14 +231,23 @@ class RequestHandler:
         exchange.error = fault.code or fault.kind
         if isinstance(error, EngineError):
             self.metrics.count_engine_failure()
-        if fault.status >= 500 and not isinstance(error, RequestError | QueueError):
+        if isinstance(error, StoreError):  # its message quotes no question and no password
+            self.log.warning("store", trouble=str(error), request=exchange.id)
+        elif fault.status >= 500 and not isinstance(error, _OF_THE_CLIENT):
             self.log.error("failed", error, request=exchange.id)
         return fault
 
-    def record_write_timeout(self) -> None:
-        """Record that a client's connection was closed because it read nothing."""
-        self.metrics.count_cancelled("unread")
-        self.log.warning("unread", seconds=self.settings.write_seconds)
+    def record_closed(self, reason: str) -> None:
+        """Record that a client's connection was closed; `reason`: see `http.connections`."""
+        if reason == UNREAD:
+            self.metrics.count_cancelled(UNREAD)
+            self.log.warning("unread", seconds=self.settings.write_seconds)
+            return
+        self.metrics.count_refused(reason)
+        now = time.monotonic()
+        if now >= self._next_refusal_lines.get(reason, 0.0):  # an attack must not fill the log
+            self._next_refusal_lines[reason] = now + _REFUSAL_PAUSE
+            self.log.warning("connection_refused", reason=reason, advice="see /metrics for more")
 
     def close(self) -> None:
         """Take no more requests; running ones go on."""

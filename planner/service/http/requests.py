@@ -154,7 +154,7 @@ class CommonRequest(Strict):
     target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="the cheapest strategy that reaches it, rather than the best"
     )
-    max_seconds: Annotated[float, Field(gt=0)] | None = Field(
+    max_seconds: Annotated[float, Field(ge=0.001)] | None = Field(
         None, description="most seconds; after them the best answer so far is returned"
     )
     max_usd: Annotated[float, Field(gt=0)] | None = Field(

@@ -6,14 +6,17 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from executor.errors import InputError
+from planner.service.http.connections import ConnectionBounds
 from planner.service.http.request_handler import LAST_WRITES_SECONDS, RequestHandler
-from planner.service.http.slow_clients import protocol_with_write_timeout
+
+_OPEN_FILES = 65_536
 
 OnListening = Callable[[str], None]
 
@@ -38,8 +41,13 @@ class DrainingServer(uvicorn.Server):
         self._on_listening = on_listening
         self._drain_task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        protocol = protocol_with_write_timeout(
-            self._handler.settings.write_seconds, self._handler.record_write_timeout
+        settings = self._handler.settings
+        bounds = ConnectionBounds(
+            head_bytes=settings.max_head,
+            head_seconds=settings.head_seconds,
+            write_seconds=settings.write_seconds,
+            per_client=settings.max_connections,
+            on_closed=self._handler.record_closed,
         )
         super().__init__(
             uvicorn.Config(
@@ -51,7 +59,7 @@ class DrainingServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 ws="none",
-                http=protocol,
+                http=bounds.protocol(),
                 timeout_graceful_shutdown=LAST_WRITES_SECONDS,
             )
         )
@@ -70,6 +78,7 @@ class DrainingServer(uvicorn.Server):
             InputError: the server cannot listen at this host and port.
         """
         self._loop = asyncio.get_running_loop()
+        _allow_many_connections()
         try:
             await super().startup(sockets)
         except SystemExit:
@@ -99,3 +108,19 @@ class DrainingServer(uvicorn.Server):
     async def _drain(self) -> None:
         await self._handler.drain(self._handler.settings.drain_seconds)
         self.should_exit = True
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit on open files, one of which every connection is, as far as this process may.
+
+    Shells start processes with a low limit, for programs that use `select`.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

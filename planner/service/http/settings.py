@@ -30,6 +30,10 @@ class ServiceSettings:
         max_budget: most generations a question that a request may ask for.
         greedy_at_zero: whether temperature 0 asks for one greedy response; else the plan is
             followed, since many clients send 0 without being told to.
+        max_head: most bytes of the head of a request.
+        max_connections: most connections that one address may hold; at this bound, those that say
+            nothing make room for new ones.
+        head_seconds: most seconds until the head of a request is complete.
         body_seconds: most seconds that a body may take to arrive.
         write_seconds: seconds without reading after which a client's connection is closed.
         drain_seconds: most seconds that running requests may take when the server shuts down.
@@ -48,6 +52,9 @@ class ServiceSettings:
     max_tokens: int = 8192
     max_budget: int = 256
     greedy_at_zero: bool = False
+    max_head: int = 1 << 16
+    max_connections: int = 1024
+    head_seconds: float = 10.0
     body_seconds: float = 30.0
     write_seconds: float = 30.0
     drain_seconds: float = 30.0
@@ -64,7 +71,7 @@ class ServiceSettings:
     def __post_init__(self) -> None:
         for name, least in (
             ("concurrency", 1), ("queue", 0), ("max_prompts", 1), ("max_body", 1),
-            ("max_tokens", 1), ("max_budget", 1), ("drain_seconds", 0),
+            ("max_connections", 1), ("max_tokens", 1), ("max_budget", 1), ("drain_seconds", 0),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not value >= least:

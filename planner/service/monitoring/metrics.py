@@ -84,6 +84,10 @@ class ServiceMetrics:
             "apportion_cancelled", "Requests ended before their answer was there, or was read.",
             ("reason",), registry=registry,
         )  # fmt: skip
+        self._refused = Counter(
+            "apportion_refused_connections", "Connections closed before a request was complete.",
+            ("reason",), registry=registry,
+        )  # fmt: skip
         self._failures = Counter(
             "apportion_engine_failures", "Requests that a lost engine ended.", registry=registry
         )
@@ -99,6 +103,8 @@ class ServiceMetrics:
         )  # fmt: skip
         for reason in ("client", "shutdown", "unread"):
             self._cancelled.labels(reason)
+        for reason in ("head_too_large", "head_too_slow", "too_many_connections"):
+            self._refused.labels(reason)
 
     def count_request(self, path: str, status: int, seconds: float, own: float) -> None:
         """Count a finished request."""
@@ -130,6 +136,14 @@ class ServiceMetrics:
                 read the response.
         """
         self._cancelled.labels(reason).inc()
+
+    def count_refused(self, reason: str) -> None:
+        """Count a connection that was closed before a request was complete.
+
+        Args:
+            reason: `head_too_large`, `head_too_slow` or `too_many_connections`.
+        """
+        self._refused.labels(reason).inc()
 
     def count_engine_failure(self) -> None:
         """Count a request that a lost engine ended."""

@@ -12,8 +12,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from executor.errors import InputError
-from planner.choice.constraint import Constraint
+from executor.errors import InputError, StoreError
+from planner.choice.constraint import MOST_GENERATIONS, Constraint
 from planner.costs.pricing import Pricing
 from planner.plans.plan import Plan
 from planner.service.http.faults import OVERLOADED, RequestError
@@ -28,7 +28,6 @@ from planner.usecases.recommend import check_difficulty
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.\-/:@+ ]+$")]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_MOST_GENERATIONS = 1_000_000
 _MOST_CHARACTERS = 20_000
 _MOST_BYTES = 12 * _MOST_CHARACTERS + 100  # were every character two escapes
 
@@ -42,7 +41,7 @@ class Question(BaseModel):
     prm: Name | None = None
     difficulty: Annotated[str, Field(max_length=20)] = "all"
     benchmark: Name | None = None
-    budget: Annotated[int, Field(ge=1, le=_MOST_GENERATIONS)] | None = None
+    budget: Annotated[int, Field(ge=1, le=MOST_GENERATIONS)] | None = None
     max_flops: Amount | None = None
     max_seconds: Amount | None = None
     max_usd: Amount | None = None
@@ -76,6 +75,7 @@ class Problem(BaseModel):
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorResponse, "description": "what was asked for is wrong or not known"},
     429: {"model": ErrorResponse, "description": "too many questions at once"},
+    503: {"model": ErrorResponse, "description": "the store is not available"},
 }
 _NOT_HERE: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorResponse, "description": "this server has nothing to say it from"}
@@ -177,6 +177,8 @@ class _InWords(APIRoute):
                 return _refuse(400, "; ".join(_sentence(one) for one in error.errors()))
             except RequestError as error:
                 return error.response()
+            except StoreError:
+                raise  # the application logs why, which is not for clients
             except InputError as error:
                 return _refuse(400, str(error))
             except NotHereError as error:

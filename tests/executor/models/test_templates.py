@@ -72,7 +72,8 @@ def test_without_a_chat_template_a_conversation_is_text_before_the_question() ->
 
 def test_a_chat_template_without_system_turns_gets_the_system_prompt_in_a_users_turn() -> None:
     assert rendered(STRICT, PromptTemplate(), *BEFORE) == "Be brief.\n\n3+4|7|2+2|"
-    with pytest.raises(TemplateError):  # the template's own system prompt is the plan's mistake
+    # The template's own system prompt is the plan's mistake.
+    with pytest.raises(InputError, match="refuses a question"):
         rendered(STRICT, TEMPLATE)
 
 
@@ -106,3 +107,28 @@ def test_a_checkpoint_brings_its_own_template_along(tmp_path: Path) -> None:
     assert template_for("writer", tmp_path) == asked
     assert template_for("judge", tmp_path / "none") == load_template("default")
     assert template_for("smollm2-135m") == load_template("smollm2-135m")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ raise_exception('Only user\n and assistant roles') }}",
+        "{{ messages[0].content.nothing.there }}",
+        "{{ 1 / 0 }}",
+        "{{ 'a' + 1 }}",
+        "{% for m in messages %}{{ m['content'] | no_such_filter }}{% endfor %}",
+        "{% if %}",
+        "{{ messages[99].role[3] }}",
+        "{{ [].pop() }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{{ raise_exception('x' * 100000) }}",
+    ],
+)
+@pytest.mark.parametrize("before", [(), BEFORE], ids=["question", "conversation"])
+def test_a_template_that_fails_is_one_line(
+    template: str, before: tuple[tuple[str, str], ...]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        rendered(Tokenizer(template), PromptTemplate(), *before)
+    assert "chat template refuses" in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300

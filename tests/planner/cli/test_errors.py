@@ -168,7 +168,7 @@ CASES: dict[str, tuple[Case, str]] = {
     "a model that is no PRM": (_no_prm, "no known PRM convention"),
     "PRM whose tokenizer does not fit": (_other_tokenizer, "tokenizer does not fit"),
     "plan of another version": (_old_plan, "version 99"),
-    "damaged plan": (_damaged_plan, "damaged"),
+    "damaged plan": (_damaged_plan, "policy is missing"),
     "not a plan": (_not_a_plan, "not a plan"),
     "missing plan": (
         lambda p: ["run", "--plan", "no.json", "--problems", "good.jsonl"],

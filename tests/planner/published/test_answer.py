@@ -54,7 +54,9 @@ def recommend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recommend:
 
     def run(*arguments: str) -> dict[str, Any]:
         output = Kept()
-        command.run(build_parser().parse_args(["recommend", *arguments]), output)
+        default = () if "--store" in arguments else ("--store", "sqlite:///apportion.db")
+        asked = ["recommend", *arguments, *default]
+        command.run(build_parser().parse_args(asked), output)
         return output.document
 
     return run

@@ -79,7 +79,8 @@ def entry(strategy: Strategy, accuracy: float) -> StrategyEstimate:
     prm = tokens if strategy.needs_prm else 0.0
     cost = RATES.price(tokens, 20.0, prm)
     beta = (400 * accuracy, 400 * (1 - accuracy))
-    return StrategyEstimate(strategy, accuracy, (accuracy - 0.05, accuracy + 0.05), beta, cost)
+    interval = max(0.0, accuracy - 0.05), min(1.0, accuracy + 0.05)
+    return StrategyEstimate(strategy, accuracy, interval, beta, cost)
 
 
 def plan_of(**changes: Any) -> Plan:

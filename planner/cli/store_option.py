@@ -1,0 +1,60 @@
+"""Where a command's store is: of an option, of a file, or of the environment."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from executor.errors import InputError
+
+STORE_VARIABLE = "APPORTION_STORE"
+
+
+def store_url(arguments: Namespace, environment: Mapping[str, str]) -> str | None:
+    """Return the URL of a command's store.
+
+    A URL with a password belongs into a file or into the environment: other users of the machine
+    can read command lines.
+
+    Args:
+        arguments: with `store`, `store_file` and `default_store`.
+        environment: variables; APPORTION_STORE counts if no option is given.
+
+    Returns:
+        The URL; None if the command has no default of its own.
+
+    Raises:
+        InputError: both options are given, or the file or the variable holds no URL.
+    """
+    file: Path | None = arguments.store_file
+    if file is not None:
+        if arguments.store is not None:
+            raise InputError("--store and --store-file are both given; leave one of them out")
+        return _read(file)
+    if arguments.store is not None:
+        return str(arguments.store)
+    default: str | None = arguments.default_store
+    if default is None:  # the demo's store is in its folder, and does not mix with a team's
+        return None
+    if STORE_VARIABLE not in environment:
+        return default
+    url = environment[STORE_VARIABLE].strip()
+    if not url:
+        raise InputError(f"{STORE_VARIABLE} is empty; expected the URL of a store (or unset it)")
+    return url
+
+
+def _read(file: Path) -> str:
+    """Return the one line of a file that is no comment."""
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InputError(f"--store-file {file}: {reason}") from None
+    urls = [line for line in lines if line and not line.startswith("#")]
+    if len(urls) != 1:
+        raise InputError(
+            f"--store-file {file}: has {len(urls)} lines; expected one, with the URL of the store"
+        )
+    return urls[0]
