@@ -11,5 +11,19 @@ class InputError(ValueError):
     """
 
 
+class StoreError(InputError):
+    """A store that cannot be opened, read or written, or does not hold what it should.
+
+    The message shows the store's address without its password.
+    """
+
+
+class StoreLostError(StoreError):
+    """The database of an open store cannot be reached; what is in the store is safe.
+
+    The command line exits with code 3: the same command goes on when the database is back.
+    """
+
+
 class EngineError(RuntimeError):
     """An inference engine was lost or refused a request; finished problems stay in the store."""

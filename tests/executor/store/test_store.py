@@ -18,8 +18,10 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from executor.errors import InputError
 from executor.problem import problem_uid
+from executor.store.database import SCHEMA_VERSION
 from executor.store.store import RunSpec, Store
 from executor.testing.store_conformance import EXAMPLE_RUN, StoreConformance, example_outcome
+from tests.conftest import POSTGRES
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,9 +51,13 @@ def url(tmp_path: Path) -> str:
 
 
 class TestStore(StoreConformance):
-    @pytest.fixture(params=KINDS)
+    @pytest.fixture(params=[*KINDS, POSTGRES])
     def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:  # type: ignore[override]
-        with Store.open(url_of(request.param, tmp_path)) as opened:
+        if request.param == "postgresql":
+            url = request.getfixturevalue("postgres").new_database()
+        else:
+            url = url_of(request.param, tmp_path)
+        with Store.open(url) as opened:
             yield opened
 
 
@@ -84,7 +90,7 @@ def test_another_schema_version_is_refused_and_left_alone(url: str, tmp_path: Pa
     for create in (True, False):
         message = refused(url, create=create)
         assert "version 99" in message
-        assert "version 2" in message
+        assert f"version {SCHEMA_VERSION}" in message
     assert (tmp_path / "store.db").read_bytes() == before
 
 

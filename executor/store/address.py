@@ -1,0 +1,70 @@
+"""Addresses of stores: database URLs, as they are read and as they are shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from executor.errors import StoreError
+
+# What people and hosting services write for PostgreSQL; the driver is psycopg 3 unless named.
+_PSYCOPG = "postgresql+psycopg"
+_SPELLINGS = {"postgres": _PSYCOPG, "postgresql": _PSYCOPG}
+_DATABASES = ("sqlite", "postgresql")
+# Parameters of a URL that are secrets (libpq takes the password there too).
+_SECRETS = frozenset({"password", "sslpassword"})
+_HIDDEN = "***"
+
+
+def parse(url: str) -> URL:
+    """Read a database URL.
+
+    Raises:
+        StoreError: it is no URL, or one of a database that cannot be a store.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
+        raise StoreError(
+            f"store {shown(url)}: not a database URL; expected for instance "
+            "sqlite:///apportion.db or postgresql://user@host/database"
+        ) from None
+    parsed = parsed.set(drivername=_SPELLINGS.get(parsed.drivername, parsed.drivername))
+    if backend not in (*_DATABASES, *_SPELLINGS):
+        raise StoreError(
+            f"store {shown(url)}: cannot be on {backend}; expected sqlite or postgresql"
+        )
+    return parsed
+
+
+def shown(url: str | URL) -> str:
+    """Return a URL without its password, for messages."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Nothing can be relied on: what may be a password is left out.
+        text = re.sub(r"(?s)(//[^:/?#@]*:).*@", rf"\g<1>{_HIDDEN}@", str(url))
+        return re.sub(r"(?i)(password=)[^&\s]*", rf"\g<1>{_HIDDEN}", text)
+    secret = {name: _HIDDEN for name in parsed.query if name.lower() in _SECRETS}
+    if parsed.password is None and not secret:
+        return str(url) if isinstance(url, str) else parsed.render_as_string()
+    return parsed.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def secrets(url: URL) -> list[str]:
+    """Return the passwords in a URL."""
+    found = [url.password, *(url.query.get(name) for name in url.query if name in _SECRETS)]
+    return [str(one) for one in found if one]
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of a SQLite URL, which may be a `file:` URI; None for a store in memory."""
+    name = url.database or ""
+    if name in ("", ":memory:", "file::memory:") or url.query.get("mode") == "memory":
+        return None
+    return Path(unquote(urlsplit(name).path)) if name.startswith("file:") else Path(name)
