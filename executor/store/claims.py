@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Column, Connection, Float, MetaData, String, Table, and_, func, or_, select
 
@@ -71,9 +72,11 @@ def has_died(owner: str) -> bool:
 def claim(connection: Connection, run_id: str, uids: Sequence[str], owner: str) -> frozenset[str]:
     """Claim those of some problems that nobody else works on, and return them."""
     now = _now(connection)
+    _insert(connection, run_id, uids, owner, now)
     wanted = and_(CLAIMS.c.run_id == run_id, CLAIMS.c.problem_uid.in_(uids))
-    held = connection.execute(select(CLAIMS).where(wanted, CLAIMS.c.owner != owner)).all()
-    void = [row for row in held if row.until < now or has_died(row.owner)]
+    held = connection.execute(select(CLAIMS).where(wanted)).all()
+    others = [row for row in held if row.owner != owner]
+    void = [row for row in others if row.until < now or has_died(row.owner)]
     if void:
         # Unless its owner has renewed it meanwhile.
         unchanged = [
@@ -81,20 +84,21 @@ def claim(connection: Connection, run_id: str, uids: Sequence[str], owner: str) 
             for row in void
         ]
         connection.execute(CLAIMS.delete().where(CLAIMS.c.run_id == run_id, or_(*unchanged)))
-    others = {row.problem_uid for row in held} - {row.problem_uid for row in void}
-    # In one order, so that two processes never wait for each other's rows.
-    free = sorted(set(uids) - others)
-    if not free:
-        return frozenset()
-    connection.execute(
-        insert_new(connection, CLAIMS),
-        [
-            {"run_id": run_id, "problem_uid": uid, "owner": owner, "until": now + LEASE}
-            for uid in free
-        ],
-    )
-    mine = select(CLAIMS.c.problem_uid).where(wanted, CLAIMS.c.owner == owner)
-    return frozenset(connection.execute(mine).scalars())
+        _insert(connection, run_id, [row.problem_uid for row in void], owner, now)
+        held = connection.execute(select(CLAIMS).where(wanted)).all()
+    return frozenset(row.problem_uid for row in held if row.owner == owner)
+
+
+def _insert(
+    connection: Connection, run_id: str, uids: Sequence[str], owner: str, now: float
+) -> None:
+    """Insert claims where there are none."""
+    claims = [
+        {"run_id": run_id, "problem_uid": uid, "owner": owner, "until": now + LEASE}
+        # In one order, so that two processes never wait for each other's rows.
+        for uid in sorted(uids)
+    ]
+    connection.execute(insert_new(connection, CLAIMS), claims)
 
 
 def renew(connection: Connection, owner: str) -> None:
@@ -121,5 +125,7 @@ def release(
 
 def _now(connection: Connection) -> float:
     """Return the database's time in seconds since the epoch."""
+    if connection.dialect.name == "sqlite":  # whose processes are all on one machine
+        return time.time()
     now: datetime = connection.execute(select(func.current_timestamp())).scalar_one()
-    return (now if now.tzinfo else now.replace(tzinfo=UTC)).timestamp()
+    return now.timestamp()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from sqlalchemy import BigInteger, Connection, Engine, Table, func, inspect, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -45,12 +46,20 @@ def ensure(connection: Connection, table: Table) -> None:
 
 def insert(connection: Connection, table: Table) -> Insert:
     """Return an insert that may say what happens to a row that exists (`on_conflict_...`)."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return _insert(connection.dialect.name, table)
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:
     """Return an insert that leaves rows with the same primary key; `rowcount` tells what is new."""
-    statement = insert(connection, table).execution_options(preserve_rowcount=True)
+    return _insert_new(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    """Return `insert_new`'s statement; to build one takes longer than to run it."""
+    statement = _insert(dialect, table).execution_options(preserve_rowcount=True)
     return statement.on_conflict_do_nothing(index_elements=[*table.primary_key])

@@ -382,7 +382,7 @@ def _register(connection: Connection, spec: RunSpec) -> bool:
 
 def _insert_problems(connection: Connection, problems: Iterable[Problem]) -> None:
     """Insert the problems that the store lacks."""
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         problem_uid(problem): {
             "id": problem.id,
             "text": problem.text,

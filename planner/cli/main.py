@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, StoreLostError
 from executor.servers.address import located
 from planner.cli.arguments import COMMANDS
 from planner.cli.options import USAGE_ERROR, Parser, add_command
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
             results: the prints of libraries go to standard error.
 
     Returns:
-        The exit code: 0 done, 2 bad input, 3 a lost engine, 130 interrupted.
+        The exit code: 0 done, 2 bad input, 3 a lost engine or database, 130 interrupted.
 
     Raises:
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
@@ -45,12 +45,12 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
     try:
         _join_addresses(arguments)
         command.run(arguments, output)
+    except (EngineError, StoreLostError) as error:
+        print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
+        return ENGINE_ERROR
     except InputError as error:
         print(f"apportion: {_one_line(error)}", file=sys.stderr)
         return USAGE_ERROR
-    except EngineError as error:
-        print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
-        return ENGINE_ERROR
     except SQLAlchemyError as error:
         store = arguments.store or "of the demo"
         print(f"apportion: store {store}: {_one_line(error)}", file=sys.stderr)
