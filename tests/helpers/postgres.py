@@ -1,7 +1,8 @@
 """A PostgreSQL server of the tests' own, from the programs that are installed (Debian: postgresql).
 
 It listens at a port of the loopback address, knows one user with a password, and keeps its files
-in a folder that goes with it. Nothing is written for good: it is fast, and a power cut loses it.
+in a folder that goes with it. A commit outlasts a crash of the server, not one of the machine, which
+makes it fast.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "shared_buffers": "16MB",
     "max_connections": "60",
     "autovacuum": "off",
