@@ -16,7 +16,7 @@ _PSYCOPG = "postgresql+psycopg"
 _SPELLINGS = {"postgres": _PSYCOPG, "postgresql": _PSYCOPG}
 _DATABASES = ("sqlite", "postgresql")
 # Parameters of a URL that are secrets (libpq takes the password there too).
-_SECRETS = frozenset({"password", "sslpassword"})
+_SECRETS = ("password", "sslpassword")
 _HIDDEN = "***"
 
 
@@ -47,13 +47,14 @@ def shown(url: str | URL) -> str:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # Nothing can be relied on: what may be a password is left out.
-        text = re.sub(r"(?s)(//[^:/?#@]*:).*@", rf"\g<1>{_HIDDEN}@", str(url))
-        return re.sub(r"(?i)(password=)[^&\s]*", rf"\g<1>{_HIDDEN}", text)
-    secret = {name: _HIDDEN for name in parsed.query if name.lower() in _SECRETS}
-    if parsed.password is None and not secret:
-        return str(url) if isinstance(url, str) else parsed.render_as_string()
-    return parsed.update_query_dict(secret).render_as_string(hide_password=True)
+        # Nothing can be relied on: whatever stands before a host is left out.
+        text = re.sub(r"(?s)^([\w+.-]*:/*)?.*@", rf"\g<1>{_HIDDEN}@", str(url))
+    else:
+        if parsed.password is None and isinstance(url, str):
+            text = url
+        else:
+            text = parsed.render_as_string(hide_password=True)
+    return re.sub(rf"(?i)\b({'|'.join(_SECRETS)})=[^&\s]*", rf"\g<1>={_HIDDEN}", text)
 
 
 def secrets(url: URL) -> list[str]:

@@ -42,7 +42,6 @@ class Timed:
 def note(store: Store, policy: str, run: Timed) -> None:
     """Add a run to the stored runs of its policy."""
 
-
     def added(record: dict[str, Any]) -> dict[str, Any]:
         return record | {"runs": [*record.get("runs", []), asdict(run)]}
 

@@ -1,8 +1,8 @@
 """A PostgreSQL server of the tests' own, from the programs that are installed (Debian: postgresql).
 
 It listens at a port of the loopback address, knows one user with a password, and keeps its files
-in a folder that goes with it. A commit outlasts a crash of the server, not one of the machine, which
-makes it fast.
+in a folder that goes with it. A commit outlasts a crash of the server, but not one of the machine,
+which makes it fast.
 """
 
 from __future__ import annotations
