@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import pytest
 
 from executor.policies.simulated import SimulatedPrm, simulated_problems
 from executor.problem import problem_uid
 from executor.store.store import Store
+from planner.plans.serialization import save_plan
 from planner.runtime import session as session_module
 from tests.helpers.command import Completed, apportion, environment
 from tests.helpers.foreign_runs import lines
 from tests.helpers.postgres import PASSWORD, PostgresServer, missing
 from tests.helpers.served_app import until
 from tests.helpers.simulated_command import POLICY, program, simulated_command, write_problems
+from tests.planner.cli.commands.test_serve import ask, running
+from tests.planner.service.answering.test_planned import plan_of
 
 PRM = SimulatedPrm().name
 MODELS = ["--policy", POLICY, "--prm", PRM]
@@ -311,6 +315,41 @@ def test_a_profile_ends_in_one_line_after_a_long_outage_and_goes_on_later(place:
         done = end(profiling(place, url, latency=0.0))
         assert done.returncode == 0, done.stderr
         solved_once(url, 40)
+
+
+@pytest.mark.process
+@pytest.mark.socket
+def test_a_server_answers_without_its_store_and_takes_feedback_when_it_is_back(
+    place: Path,
+) -> None:
+    save_plan(plan_of(), place / "plan.json")
+    with own_server() as server:
+        url = server.new_database()
+        with running(place, 0.0, "--store", url) as (_, document):
+            base = document["address"]
+
+            def feedback(answer: httpx.Response) -> httpx.Response:
+                verdict = {"id": answer.json()["id"], "right": True}
+                return httpx.post(f"{base}/feedback", json=verdict, timeout=30)
+
+            before = ask(document)
+            until(lambda: feedback(before).status_code == 200, 30)
+            server.stop()
+            answers = [ask(document) for _ in range(3)]
+            assert [one.status_code for one in answers] == [200] * 3
+            refused = [feedback(one) for one in (before, *answers)]
+            page = httpx.get(base.replace("/v1", "/api/choices"), timeout=30)
+            for one in (*refused, page):
+                assert one.status_code < 500 or one.status_code == 503, one.text
+                assert PASSWORD not in one.text
+            assert feedback(answers[0]).json()["error"]["code"] == "store_unavailable"
+            server.start()
+            for one in (before, *answers):
+                until(lambda one=one: feedback(one).status_code == 200, 30)
+            assert httpx.get(base.replace("/v1", "/api/choices"), timeout=30).status_code == 200
+        assert PASSWORD not in (place / "log").read_text()
+        with Store.open(url, create=False) as store:
+            assert len(store.runs("feedback")) == 4
 
 
 @contextmanager
