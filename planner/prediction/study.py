@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
+from executor.errors import InputError
 from executor.store.address import parse
 from executor.store.database import engine_options, store_error
 
@@ -168,12 +169,15 @@ def _storage(url: str) -> Any:
 @contextmanager
 def _store_errors(url: str | None) -> Iterator[None]:
     """Raise what goes wrong with Optuna's tables as errors of the store."""
-    from optuna.exceptions import StorageInternalError
-
     try:
         yield
-    except (StorageInternalError, SQLAlchemyError) as error:
-        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        if url is None or not isinstance(cause, SQLAlchemyError):
+    except InputError:
+        raise
+    except Exception as error:
+        # Optuna raises errors of its own in place of the database's, and stumbles over some.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SQLAlchemyError):
+            cause = cause.__cause__ or cause.__context__
+        if url is None or cause is None:
             raise
         raise store_error(cause, parse(url)) from None

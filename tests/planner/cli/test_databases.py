@@ -15,9 +15,12 @@ from unittest import mock
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from executor.policies.simulated import SimulatedPrm, simulated_problems
 from executor.problem import problem_uid
+from executor.store.address import parse
 from executor.store.store import Store
 from planner.plans.serialization import save_plan
 from planner.runtime import session as session_module
@@ -113,11 +116,21 @@ def hidden(url: str) -> str:
 # The same command twice
 
 
-@pytest.mark.parametrize("name", ["profile", "measure", "import", "fit", "run"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "profile",
+        "measure",
+        "import",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("fit", "run")),
+    ],
+)
 def test_the_same_command_again_does_nothing_twice(
-    database: str, place: Path, name: str, plan_file: Path
+    request: pytest.FixtureRequest, database: str, place: Path, name: str
 ) -> None:
-    (place / "plan.json").write_bytes(plan_file.read_bytes())
+    if name == "run":
+        made: Path = request.getfixturevalue("plan_file")
+        (place / "plan.json").write_bytes(made.read_bytes())
     if name == "fit":
         command(place, database, "profile")
     first = command(place, database, name)
@@ -315,6 +328,35 @@ def test_a_profile_ends_in_one_line_after_a_long_outage_and_goes_on_later(place:
         done = end(profiling(place, url, latency=0.0))
         assert done.returncode == 0, done.stderr
         solved_once(url, 40)
+
+
+@pytest.mark.slow
+def test_a_fit_ends_in_one_line_when_its_database_is_lost(place: Path) -> None:
+    with own_server() as server:
+        url = server.new_database()
+        command(place, url, "profile")
+        process = start(place, url, "fit", "--trials", "1000")
+        try:
+            until(lambda: has_trials(url), 60)
+            server.stop()
+            done = end(process)
+        finally:
+            process.kill()
+        assert done.returncode == 3, done.stderr
+        assert "Traceback" not in done.stderr and PASSWORD not in done.stderr
+        assert done.stderr.splitlines()[-1].endswith("; the same command goes on")
+
+
+def has_trials(url: str) -> bool:
+    time.sleep(0.2)
+    engine = create_engine(parse(url))
+    try:
+        with engine.connect() as connection:
+            return bool(connection.execute(text("SELECT count(*) FROM trials")).scalar())
+    except ProgrammingError:  # no table yet
+        return False
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.process
