@@ -7,7 +7,7 @@ TORCH := 2.13.0
 # Tests without an engine wait for sockets and timers a third of their time: three for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
 
-.PHONY: demo check test test-slow lint format docs setup browser hooks clean
+.PHONY: demo check test test-slow lint format docs setup browser postgres hooks clean
 
 setup: $(VENV)/.installed
 
@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 		|| $(BIN)/python -m pip install --quiet "torch==$(TORCH)+cpu" 2>/dev/null \
 		|| $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu "torch==$(TORCH)"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt \
-		--editable ".[cpu,ray,server,dev]"
+		--editable ".[cpu,ray,server,postgres,dev]"
 	@touch $@
 
 demo: setup
@@ -76,6 +76,12 @@ docs: setup
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }
+
+# The tests of stores on PostgreSQL are skipped without it; they start a server of their own. Needs
+# root and apt-get.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql; }
 
 # Runs `make lint`'s checks before each commit (.pre-commit-config.yaml).
 hooks: setup

@@ -15,10 +15,18 @@ class InputError(ValueError):
 
 
 class StoreError(InputError):
-    """A store that cannot be opened, read or written.
+    """A store that cannot be opened, read or written, or does not hold what it should.
 
-    Its user can mend the address or the database. A client of the service can do neither, and gets
-    no more than that the store is not available.
+    The message shows the store's address without its password. Its user can mend the address or the
+    database. A client of the service can do neither, and gets no more than that the store is not
+    available.
+    """
+
+
+class StoreLostError(StoreError):
+    """The database of an open store cannot be reached; what is in the store is safe.
+
+    The command line exits with code 3: the same command goes on when the database is back.
     """
 
 

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from executor.answers.grader import MathGrader
 from executor.loading import resolve
+from tests.helpers.postgres import PostgresServer, missing
 
 pytest.register_assert_rewrite("executor.testing")
 
@@ -30,6 +31,28 @@ def grader() -> Iterator[MathGrader]:
     """One grader for all tests; a test that needs its child process is marked `process`."""
     with MathGrader() as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests; they are skipped if there is none here."""
+    if reason := missing():
+        pytest.skip(reason)
+    with PostgresServer() as server:
+        yield server
+
+
+POSTGRES = pytest.param("postgresql", marks=[pytest.mark.process, pytest.mark.socket])
+
+
+@pytest.fixture(params=["sqlite", POSTGRES])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    # By name: the marks of a fixture that starts a server are not those of SQLite's tests.
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 @pytest.fixture(scope="session")

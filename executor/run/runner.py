@@ -17,6 +17,7 @@ from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policies.base import Policy
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
+from executor.run.sharing import SharedRun
 from executor.scorers.base import StepScorer
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
@@ -265,8 +266,12 @@ async def run_problems(
     *,
     progress: Progress = lambda finished: None,
     admission: Admission | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Solve the unfinished problems of a run; each finished one is saved in one transaction.
+
+    Other processes may work on the same run at the same time: they share its problems, and each
+    ends when all are finished.
 
     Args:
         problems: all problems of the run, including finished ones.
@@ -276,53 +281,55 @@ async def run_problems(
         progress: callback for the number of newly finished problems; the first call counts those
             that the store already has.
         admission: limit of problems in flight; a fixed number by default.
+        say: receives remarks for people.
 
     Returns:
-        Number of problems that were solved now.
+        Number of problems that this process solved now.
 
     Raises:
         EngineError: an engine was lost; problems that finished before are stored.
+        StoreLostError: the store's database was lost, and did not come back in time.
     """
     done = store.start(spec)
     by_uid = {problem_uid(problem): problem for problem in problems}
-    todo = [problem for uid, problem in by_uid.items() if uid not in done]
+    todo = [uid for uid in by_uid if uid not in done]
     progress(len(problems) - len(todo))
     admission = admission or Admission()
-    saving = asyncio.Lock()
-    saves: set[asyncio.Task[None]] = set()
-
-    async def save(outcome: Outcome, note: dict[str, Any]) -> None:
-        async with saving:
-            await asyncio.to_thread(store.save, spec, outcome, note)
-        progress(1)
+    solved = 0
 
     async def solve(problem: Problem) -> None:
         outcome, note = await solver(problem)
         admission.learn(outcome)
-        saves.add(task := asyncio.create_task(save(outcome, note)))
-        # A solved problem is saved even if another one ends the run meanwhile.
-        await asyncio.shield(task)
-        saves.discard(task)
+        await shared.save(outcome, note)
 
     in_flight: set[asyncio.Task[None]] = set()
-    try:
-        for problem in todo:
-            while not admission.room(len(in_flight)):
-                in_flight = await _some_done(in_flight)
-            in_flight.add(asyncio.create_task(solve(problem)))
-        while in_flight:
-            in_flight = await _some_done(in_flight)
-    finally:
-        for task in in_flight:
-            task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
-        await asyncio.gather(*saves, return_exceptions=True)
-    return len(todo)
+    async with SharedRun(store, spec, todo, progress, say) as shared:
+        try:
+            while shared.left or in_flight:
+                for uid in await shared.take(admission.places - len(in_flight)):
+                    in_flight.add(asyncio.create_task(solve(by_uid[uid])))
+                    solved += 1
+                in_flight = await _some_done(in_flight, shared)
+        finally:
+            for task in in_flight:
+                task.cancel()
+            await asyncio.gather(*in_flight, return_exceptions=True)
+    return solved
 
 
-async def _some_done(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait until some tasks have ended, and return the others; raise an ended task's error."""
-    done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+async def _some_done(tasks: set[asyncio.Task[None]], shared: SharedRun) -> set[asyncio.Task[None]]:
+    """Wait until tasks have ended or others' problems may be free, and return the running tasks.
+
+    Raises an ended task's error.
+    """
+    if not tasks:
+        if (pause := shared.pause) is not None:
+            shared.waits()
+            await asyncio.sleep(pause)
+        return tasks
+    done, running = await asyncio.wait(
+        tasks, timeout=shared.pause, return_when=asyncio.FIRST_COMPLETED
+    )
     for task in done:
         task.result()
     return running

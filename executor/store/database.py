@@ -1,162 +1,125 @@
-"""The database of a store: its tables, how it is opened and created, and upgrades."""
+"""The database of a store: how it is opened and created, upgraded, and told from others."""
 
 from __future__ import annotations
 
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    Float,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    inspect,
-    select,
-)
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import BigInteger, Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import StaticPool
 
-from executor.errors import StoreError
+from executor.errors import StoreError, StoreLostError
 from executor.ledger import COLUMNS
-from executor.passwords import hide_passwords, without_password
+from executor.store import columns
+from executor.store.address import parse, shown, sqlite_file, without_secrets
+from executor.store.claims import CLAIMS
+from executor.store.dialects import begin, ensure, lock
 from executor.store.read_only import is_writable, read_only
+from executor.store.tables import METADATA, OUTCOMES, RUNS, SCHEMA
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""Version of the tables. 3 has names of any length and counts of 64 bits; in SQLite 2 has, too."""
 _LOCK_TIMEOUT = 30.0  # seconds that a writer waits for another
-
-_metadata = MetaData()
-
-_schema = Table("apportion_schema", _metadata, Column("version", Integer, primary_key=True))
-
-PROBLEMS = Table(
-    "problems",
-    _metadata,
-    Column("uid", String(32), primary_key=True),
-    Column("id", String(200), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("answer", Text),
-    Column("meta", JSON, nullable=False),
-)
-
-RUNS = Table(
-    "runs",
-    _metadata,
-    Column("id", String(32), primary_key=True),
-    Column("kind", String(20), nullable=False, index=True),
-    Column("policy", String(200), nullable=False, index=True),
-    Column("prm", String(200)),
-    Column("spec", JSON, nullable=False),
-    Column("created", DateTime(timezone=True), nullable=False),
-)
-
-OUTCOMES = Table(
-    "outcomes",
-    _metadata,
-    Column("run_id", ForeignKey("runs.id"), primary_key=True),
-    Column("problem_uid", ForeignKey("problems.uid"), primary_key=True),
-    Column("answer", Text),
-    Column("correct", Boolean),
-    Column("chosen", Integer),
-    Column("seconds", Float, nullable=False),
-    Column("note", JSON, nullable=False),
-    Column("created", DateTime(timezone=True), nullable=False),
-    *(Column(name, Integer, nullable=False, server_default="0") for name in COLUMNS.values()),
-)
-
-SAMPLES = Table(
-    "samples",
-    _metadata,
-    Column("run_id", ForeignKey("runs.id"), primary_key=True),
-    Column("problem_uid", ForeignKey("problems.uid"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("text", Text, nullable=False),
-    Column("answer", Text),
-    Column("correct", Boolean),
-    Column("state", String(12), nullable=False),
-    Column("n_tokens", Integer, nullable=False),
-    Column("logprob", Float, nullable=False),
-    Column("rewards", JSON, nullable=False),
-    Column("steps", JSON, nullable=False),
-    Column("token_ids", JSON, nullable=False),
-)
-
-ARTEFACTS = Table(
-    "artefacts",
-    _metadata,
-    Column("name", String(300), primary_key=True),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("meta", JSON, nullable=False),
-    Column("content", LargeBinary, nullable=False),
-)
+_CONNECT_SECONDS = 10
 
 
 def open_database(url: str, *, create: bool) -> Engine:
-    """Connect to a store's database, upgrade its tables, and if `create`, create them.
+    """Connect to a store's database, upgrade its tables, and if `create`, create what is missing.
 
     Raises:
         StoreError: see `Store.open`.
     """
-    shown = without_password(url)
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: the port is not a number
-        raise StoreError(
-            f"store {shown}: not a database URL; expected for instance sqlite:///apportion.db"
-        ) from None
-    options: dict[str, Any] = {}
+    parsed = parse(url)
+    options = engine_options(parsed)
     reading = False
     if parsed.get_backend_name() == "sqlite":
-        path = _sqlite_file(parsed)
+        path = sqlite_file(parsed)
         if path is None:
             # A database in memory belongs to its connection, so all threads must share one.
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         else:
-            _check_sqlite_file(shown, path, create)
+            _check_sqlite_file(shown(url), path, create)
             reading = not create and not is_writable(path)
             parsed = read_only(parsed, path) if reading else parsed
+    engine = _engine(parsed, options, reading=reading)
     try:
-        engine = create_engine(parsed, **options)
-        if engine.dialect.name == "sqlite" and not reading:
-            event.listen(engine, "connect", _sqlite_settings)
-        _prepare(engine, shown, create)
-    except ModuleNotFoundError as error:
-        raise StoreError(f"store {shown}: its driver is not installed ({error.name})") from None
+        _prepare(engine, create)
     except SQLAlchemyError as error:
-        raise StoreError(f"store {shown}: {reason(error, url)}") from None
+        engine.dispose()
+        raise StoreError(f"store {shown(url)}: {reason(error, parsed)}") from None
     except (ValueError, TypeError) as error:  # an option of the URL, which the driver reads itself
+        engine.dispose()
         if isinstance(error, StoreError):
             raise
         raise StoreError(
-            f"store {shown}: an option after the ? is not valid ({reason(error, url)})"
+            f"store {shown(url)}: an option after the ? is not valid ({reason(error, parsed)})"
         ) from None
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
-def _sqlite_file(url: URL) -> Path | None:
-    """Return the file of a SQLite URL, which may be a `file:` URI; None for a store in memory."""
-    name = url.database or ""
-    if name in ("", ":memory:", "file::memory:") or url.query.get("mode") == "memory":
-        return None
-    return Path(unquote(urlsplit(name).path)) if name.startswith("file:") else Path(name)
+def is_store(url: str) -> bool:
+    """Whether a PostgreSQL database, which must exist, holds a store.
+
+    Raises:
+        StoreError: the database cannot be reached.
+    """
+    parsed = parse(url)
+    engine = _engine(parsed, engine_options(parsed))
+    try:
+        return inspect(engine).has_table(SCHEMA.name)
+    except SQLAlchemyError as error:
+        raise StoreError(f"store {shown(parsed)}: {reason(error, parsed)}") from None
+    finally:
+        engine.dispose()
+
+
+def engine_options(url: URL) -> dict[str, Any]:
+    """Return the options of `create_engine` by which a database that is lost is noticed in time."""
+    if url.get_backend_name() != "postgresql":
+        return {}
+    # Names of libpq. A server that vanishes without a word is noticed within half a minute.
+    given = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        "tcp_user_timeout": 30_000,
+    }
+    arguments = {name: value for name, value in given.items() if name not in url.query}
+    # A connection that was lost while nobody used it is replaced, and nobody hears of it.
+    return {"pool_pre_ping": True, "connect_args": arguments}
+
+
+def _engine(url: URL, options: dict[str, Any], *, reading: bool = False) -> Engine:
+    try:
+        engine = create_engine(
+            url, json_serializer=columns.encode, json_deserializer=columns.decode, **options
+        )
+    except ImportError as error:
+        missing = error.name or str(error)
+        if url.get_driver_name() == "psycopg":
+            mend = "install it with: uv pip install 'apportion[postgres]'"
+        else:
+            mend = "it is not installed"
+        raise StoreError(f"store {shown(url)}: needs the driver {missing}; {mend}") from None
+    except SQLAlchemyError as error:
+        raise StoreError(f"store {shown(url)}: {reason(error, url)}") from None
+    except (ValueError, TypeError) as error:  # an option of the URL, which the driver reads itself
+        raise StoreError(
+            f"store {shown(url)}: an option after the ? is not valid ({reason(error, url)})"
+        ) from None
+    if engine.dialect.name == "sqlite" and not reading:
+        event.listen(engine, "connect", _sqlite_settings)
+    return engine
 
 
 def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
@@ -210,66 +173,93 @@ def _use_wal(cursor: Any) -> None:
         time.sleep(random.uniform(0.001, 0.02))
 
 
-def _prepare(engine: Engine, url: str, create: bool) -> None:
+def _prepare(engine: Engine, create: bool) -> None:
     """Create the tables, or check that they are those of this version."""
     tables = set(inspect(engine).get_table_names())
-    if _schema.name not in tables and create:
-        tables = _make_tables(engine, url)
-    if _schema.name in tables:
-        version = _upgraded(engine)
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"store {url}: has schema version {version}; this apportion reads and writes "
-                f"version {SCHEMA_VERSION}"
-            )
-    else:
-        raise StoreError(f"store {url}: holds no apportion tables; profile or measure makes them")
+    if SCHEMA.name not in tables and create:
+        tables = _make_tables(engine)
+    if SCHEMA.name not in tables:
+        raise StoreError(
+            f"store {shown(engine.url)}: holds no apportion tables; profile or measure makes them"
+        )
+    version = _upgraded(engine)
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"store {shown(engine.url)}: has schema version {version}; this apportion reads and "
+            f"writes version {SCHEMA_VERSION}"
+        )
+    if create and CLAIMS.name not in tables:
+        with begin(engine) as connection:
+            ensure(connection, CLAIMS)
 
 
-@contextmanager
-def begin(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes everything or nothing, with no other writer in between."""
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            # The driver begins no transaction before a SELECT or a CREATE: another process could
-            # write between our look and our insert, and a kill could leave half of the tables.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield connection
-
-
-def _make_tables(engine: Engine, url: str) -> set[str]:
+def _make_tables(engine: Engine) -> set[str]:
     """Create all tables or none, unless another process just did; return all tables' names."""
     with begin(engine) as connection:
+        lock(connection)
         tables = set(inspect(connection).get_table_names())
-        if _schema.name not in tables:
-            if tables & set(_metadata.tables):
-                raise StoreError(f"store {url}: has tables of another program with the same names")
-            _metadata.create_all(connection)
-            connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
-        return tables | set(_metadata.tables)
+        if SCHEMA.name not in tables:
+            if tables & set(METADATA.tables):
+                raise StoreError(
+                    f"store {shown(engine.url)}: has tables of another program with the same names"
+                )
+            METADATA.create_all(connection)
+            connection.execute(SCHEMA.insert().values(version=SCHEMA_VERSION))
+        return tables | set(METADATA.tables)
 
 
 def _upgraded(engine: Engine) -> int | None:
-    """Upgrade tables of the previous version, and return the schema's version."""
+    """Upgrade tables of a previous version, and return the schema's version."""
     with engine.connect() as connection:
-        version = connection.execute(select(_schema.c.version)).scalar()
-    if version != 1:
+        version = connection.execute(select(SCHEMA.c.version)).scalar()
+    # SQLite has no limits that version 3 lifts: a store of version 2 stays what it is, and may be
+    # read from a read-only disk.
+    current = {SCHEMA_VERSION, 2} if engine.dialect.name == "sqlite" else {SCHEMA_VERSION}
+    if version in current:
+        return SCHEMA_VERSION
+    if version not in (1, 2):
         return version
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
     with begin(engine) as connection:
+        lock(connection)
         # Another process may have upgraded them meanwhile.
-        version = connection.execute(select(_schema.c.version)).scalar()
+        version = connection.execute(select(SCHEMA.c.version)).scalar()
+        change = Operations(MigrationContext.configure(connection))
         if version == 1:
-            name = COLUMNS["spared"]
-            connection.exec_driver_sql(
-                f"ALTER TABLE {OUTCOMES.name} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
-            )
-            version = SCHEMA_VERSION
-            connection.execute(_schema.update().values(version=version))
-    return version
+            spared = OUTCOMES.c[COLUMNS["spared"]]
+            change.add_column(OUTCOMES.name, spared._copy())
+            version = 2
+        if version == 2 and engine.dialect.name != "sqlite":
+            _lift_limits(connection, change)
+        connection.execute(SCHEMA.update().values(version=SCHEMA_VERSION))
+    return SCHEMA_VERSION
 
 
-def reason(error: Exception, url: str) -> str:
-    """Return the driver's message in one line, without the password of the store's URL."""
+def _lift_limits(connection: Connection, change: Any) -> None:
+    """Give the columns of version 2 the types of version 3."""
+    for table in METADATA.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, columns.Characters | BigInteger):
+                change.alter_column(table.name, column.name, type_=column.type)
+    for index in inspect(connection).get_indexes(RUNS.name):
+        if index["column_names"] == [RUNS.c.policy.name]:
+            change.drop_index(index["name"], RUNS.name)
+
+
+def store_error(error: SQLAlchemyError, url: URL) -> StoreError:
+    """Return the error to raise for one of an open store's database."""
+    lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+    # SQLite's operational errors are a full disk, a lock that is held, a damaged file.
+    kind = StoreLostError if lost and url.get_backend_name() != "sqlite" else StoreError
+    return kind(f"store {shown(url)}: {reason(error, url)}")
+
+
+def reason(error: Exception, url: URL) -> str:
+    """Return the driver's message in one line, without passwords."""
     cause = getattr(error, "orig", None) or error
-    lines = str(cause).splitlines()
-    return hide_passwords(lines[0], url) if lines else type(cause).__name__
+    lines = str(cause).splitlines() or [type(cause).__name__]
+    # Further lines quote data, but for errors of a connection: there they say what to do.
+    quoted = lines if isinstance(error, OperationalError) else lines[:1]
+    return without_secrets(" ".join(" ".join(quoted).split()), url)

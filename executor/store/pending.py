@@ -17,9 +17,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
-    Integer,
     MetaData,
-    String,
     Table,
     Text,
     func,
@@ -31,14 +29,16 @@ from sqlalchemy import (
 from executor.ledger import Ledger
 from executor.outcome import Outcome
 from executor.problem import Problem
+from executor.store.columns import Characters, WholeNumber
+from executor.store.dialects import ensure
 
 _PENDING = Table(
     "apportion_pending",
     MetaData(),
-    Column("position", Integer, primary_key=True),
-    Column("id", String(200), nullable=False, index=True),
+    Column("position", WholeNumber, primary_key=True),
+    Column("id", Characters, nullable=False, index=True),
     Column("created", DateTime(timezone=True), nullable=False, index=True),
-    Column("size", Integer, nullable=False),
+    Column("size", WholeNumber, nullable=False),
     Column("content", Text, nullable=False),
 )
 
@@ -83,7 +83,7 @@ class Pending:
 
 def keep(connection: Connection, answers: Sequence[Pending]) -> None:
     """Write answers."""
-    _PENDING.create(connection, checkfirst=True)
+    ensure(connection, _PENDING)
     now = datetime.now(UTC)
     for start in range(0, len(answers), _AT_ONCE):
         rows = []
@@ -98,7 +98,7 @@ def keep(connection: Connection, answers: Sequence[Pending]) -> None:
 
 def prune(connection: Connection, bounds: Bounds) -> None:
     """Delete the answers beyond the bounds; this reads every row."""
-    _PENDING.create(connection, checkfirst=True)
+    ensure(connection, _PENDING)
     at, newest_first = _PENDING.c.position, _PENDING.c.position.desc()
     ranked = select(
         at,

@@ -1,7 +1,8 @@
 """The store: runs, outcomes, samples and artefacts in one SQL database.
 
-It is SQLite (in WAL mode) by default, or any SQLAlchemy URL. Each problem is one transaction. A run
-is identified by what it does, not by when, so the same command finds its run again and resumes it.
+It is SQLite (in WAL mode) by default, or PostgreSQL. Each problem is one transaction. A run is
+identified by what it does, not by when, so the same command finds its run again and resumes it, and
+several processes may work on one run: they share its problems.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,23 +22,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from executor.errors import StoreError
 from executor.ledger import COLUMNS, Ledger
 from executor.outcome import Outcome, SampleRecord
-from executor.passwords import without_password
 from executor.problem import Problem, problem_uid
-from executor.store.database import (
-    ARTEFACTS,
-    OUTCOMES,
-    PROBLEMS,
-    RUNS,
-    SAMPLES,
-    begin,
-    open_database,
-    reason,
-)
+from executor.store import claims
+from executor.store.address import shown
+from executor.store.claims import Claimed
+from executor.store.database import open_database, store_error
+from executor.store.dialects import begin, insert, insert_new, lock
 from executor.store.pending import Bounds, Pending, find, keep, prune
+from executor.store.tables import ARTEFACTS, OUTCOMES, PROBLEMS, RUNS, SAMPLES
 
 # Keys of a note: the names of unknown counts, and the number of pairs that were not compared.
 _UNKNOWN, _UNCOMPARED = "unknown", "uncompared"
 _SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
+_LONGEST_NAME = 300  # characters of an artefact's name; PostgreSQL's indexes hold 2,700 bytes
+_ATTEMPTS = 10  # to replace a run that other processes replace at the same time
+
+
+class RunExistsError(StoreError):
+    """The store has this run already, and it was not to be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Store:
         """Open a store; if `create`, create missing tables.
 
         Raises:
-            StoreError: the URL is none of a database, or the database cannot be reached or
+            InputError: the URL is none of a database, or the database cannot be reached or
                 written, has another schema version, or does not exist and `create` is false.
         """
         return cls(open_database(url, create=create))
@@ -114,14 +116,51 @@ class Store:
             )
             return {row.problem_uid for row in done}
 
-    def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> None:
-        """Write one finished problem in one transaction.
+    def save(self, spec: RunSpec, outcome: Outcome, note: dict[str, Any] | None = None) -> bool:
+        """Write one finished problem in one transaction; the problem is then nobody's.
+
+        Returns:
+            False if the run has this problem already. What it has stays as it is.
 
         Raises:
-            StoreError: the run already has this problem, or the database cannot be written.
+            StoreError: the database cannot be written.
+        """
+        uid = problem_uid(outcome.problem)
+        with self._transaction() as connection:
+            _insert_problems(connection, [outcome.problem])
+            is_new = _insert(connection, spec.id, uid, outcome, note or {})
+            claims.release(connection, run_id=spec.id, uids=[uid])
+        return is_new
+
+    def claim(self, spec: RunSpec, uids: Sequence[str], owner: str) -> Claimed:
+        """Claim the unfinished problems that nobody else works on; see `executor.store.claims`.
+
+        Args:
+            spec: the run.
+            uids: uids of some hundred problems at most.
+            owner: who claims, see `claims.new_owner`.
         """
         with self._transaction() as connection:
-            _insert(connection, spec.id, outcome, note or {})
+            mine = claims.claim(connection, spec.id, uids, owner)
+            # Looked up after the claim: whoever finishes a problem gives up the claim at the same
+            # time, so a problem that could be claimed and is not found here is not finished.
+            query = select(OUTCOMES.c.problem_uid).where(
+                OUTCOMES.c.run_id == spec.id, OUTCOMES.c.problem_uid.in_(uids)
+            )
+            finished = frozenset(connection.execute(query).scalars())
+            if mine & finished:
+                claims.release(connection, run_id=spec.id, uids=sorted(mine & finished))
+        return Claimed(mine - finished, finished)
+
+    def renew_claims(self, owner: str) -> None:
+        """Renew all claims of an owner, which are void `claims.LEASE` seconds later."""
+        with self._transaction() as connection:
+            claims.renew(connection, owner)
+
+    def release_claims(self, owner: str) -> None:
+        """Give up all claims of an owner."""
+        with self._transaction() as connection:
+            claims.release(connection, owner=owner)
 
     def save_runs(
         self,
@@ -134,16 +173,43 @@ class Store:
         Args:
             runs: runs with their outcomes.
             replacing: runs to delete.
+
+        Raises:
+            RunExistsError: the store has one of the runs, and it is not to be replaced.
+            StoreError: a run has a problem twice, or the database cannot be written.
         """
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._replace_runs(runs, replacing)
+                return
+            except RunExistsError:
+                # Another process may have replaced the same run since it was deleted here.
+                if attempt + 1 == _ATTEMPTS or not {spec.id for spec, _ in runs} <= {
+                    spec.id for spec in replacing
+                }:
+                    raise
+
+    def _replace_runs(
+        self, runs: Sequence[tuple[RunSpec, Sequence[Outcome]]], replacing: Sequence[RunSpec]
+    ) -> None:
         gone = [spec.id for spec in replacing]
         with self._transaction() as connection:
             for table in (SAMPLES, OUTCOMES):
                 connection.execute(table.delete().where(table.c.run_id.in_(gone)))
             connection.execute(RUNS.delete().where(RUNS.c.id.in_(gone)))
+            for spec, _ in sorted(runs, key=lambda run: run[0].id):
+                if not _register(connection, spec):
+                    raise RunExistsError(f"{self._name}: has run {spec.id} already")
+            _insert_problems(
+                connection, [outcome.problem for _, outcomes in runs for outcome in outcomes]
+            )
             for spec, outcomes in runs:
-                _register(connection, spec)
                 for outcome in outcomes:
-                    _insert(connection, spec.id, outcome, {})
+                    uid = problem_uid(outcome.problem)
+                    if not _insert(connection, spec.id, uid, outcome, {}):
+                        raise StoreError(
+                            f"{self._name}: problem {outcome.problem.id} is twice in one run"
+                        )
 
     def runs(self, kind: str | None = None) -> list[RunSpec]:
         """Return the runs, of one kind if given, oldest first."""
@@ -201,17 +267,29 @@ class Store:
     def put_artefact(self, name: str, content: bytes, meta: dict[str, Any]) -> None:
         """Write a named artefact, such as a fitted model, in place of one of the same name."""
         with self._transaction() as connection:
-            connection.execute(ARTEFACTS.delete().where(ARTEFACTS.c.name == name))
-            connection.execute(
-                ARTEFACTS.insert().values(
-                    name=name, created=datetime.now(UTC), meta=meta, content=content
-                )
-            )
+            _put_artefact(connection, name, content, meta)
+
+    def change_artefact(
+        self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        """Change the description of an artefact; no other process changes it meanwhile.
+
+        Args:
+            name: name of the artefact, which need not exist; its content becomes empty.
+            change: function from the old description, {} if there is none, to the new one.
+        """
+        with self._transaction() as connection:
+            key = _key(name)
+            lock(connection, int(_digest(key)[:15], 16))
+            query = select(ARTEFACTS.c.meta).where(ARTEFACTS.c.name == key)
+            _put_artefact(connection, name, b"", change(connection.execute(query).scalar() or {}))
 
     def artefact(self, name: str) -> tuple[bytes, dict[str, Any]] | None:
         """Return an artefact's content and description, or None."""
         with self._reading() as connection:
-            row = connection.execute(select(ARTEFACTS).where(ARTEFACTS.c.name == name)).first()
+            row = connection.execute(
+                select(ARTEFACTS).where(ARTEFACTS.c.name == _key(name))
+            ).first()
             return None if row is None else (row.content, row.meta)
 
     def keep_pending(self, answers: Sequence[Pending], bounds: Bounds | None = None) -> None:
@@ -243,25 +321,28 @@ class Store:
             rows = [[tuple(row) for row in connection.execute(query)] for query in (finished, kept)]
         return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
-    @contextmanager
-    def _reading(self) -> Iterator[Any]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise self._fault(error) from None
+    @property
+    def _name(self) -> str:
+        return f"store {shown(self._engine.url)}"
 
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        try:
-            with begin(self._engine) as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise self._fault(error) from None
+    def _reading(self) -> Iterator[Connection]:
+        with self._errors_in_one_line(), self._engine.connect() as connection:
+            yield connection
 
-    def _fault(self, error: SQLAlchemyError) -> StoreError:
-        url = self._engine.url.render_as_string(hide_password=False)
-        return StoreError(f"store {without_password(url)}: {reason(error, url)}")
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._errors_in_one_line(), begin(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _errors_in_one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise store_error(error, self._engine.url) from None
+        except OverflowError as error:  # SQLite's driver: a number of more than 64 bits
+            raise StoreError(f"{self._name}: cannot hold a value: {error}") from None
 
     @staticmethod
     def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:
@@ -288,60 +369,87 @@ class Store:
         return by_problem
 
 
-def _register(connection: Connection, spec: RunSpec) -> None:
-    """Insert a run, unless it exists."""
-    if connection.execute(select(RUNS.c.id).where(RUNS.c.id == spec.id)).first() is None:
-        connection.execute(
-            RUNS.insert().values(
-                id=spec.id,
-                kind=spec.kind,
-                policy=spec.policy,
-                prm=spec.prm,
-                spec=spec.settings,
-                created=datetime.now(UTC),
-            )
-        )
+def _register(connection: Connection, spec: RunSpec) -> bool:
+    """Insert a run, unless it exists; return whether it is new."""
+    values = {
+        "id": spec.id,
+        "kind": spec.kind,
+        "policy": spec.policy,
+        "prm": spec.prm,
+        "spec": spec.settings,
+        "created": datetime.now(UTC),
+    }
+    return connection.execute(insert_new(connection, RUNS), values).rowcount > 0
 
 
-def _insert(connection: Connection, run_id: str, outcome: Outcome, note: Mapping[str, Any]) -> None:
-    """Insert the rows of a finished problem and of its samples."""
-    uid = problem_uid(outcome.problem)
-    ledger = {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
-    if not connection.execute(select(PROBLEMS.c.uid).where(PROBLEMS.c.uid == uid)).first():
-        problem = outcome.problem
-        connection.execute(
-            PROBLEMS.insert().values(
-                uid=uid,
-                id=problem.id,
-                text=problem.text,
-                answer=problem.answer,
-                meta=dict(problem.meta),
-            )
-        )
+def _insert_problems(connection: Connection, problems: Iterable[Problem]) -> None:
+    """Insert the problems that the store lacks."""
+    rows: dict[str, dict[str, Any]] = {
+        problem_uid(problem): {
+            "id": problem.id,
+            "text": problem.text,
+            "answer": problem.answer,
+            "meta": dict(problem.meta),
+        }
+        for problem in problems
+    }
+    if rows:
+        # In one order, so that two processes never wait for each other's rows.
+        ordered = [{"uid": uid} | rows[uid] for uid in sorted(rows)]
+        connection.execute(insert_new(connection, PROBLEMS), ordered)
+
+
+def _insert(
+    connection: Connection, run_id: str, uid: str, outcome: Outcome, note: Mapping[str, Any]
+) -> bool:
+    """Insert a finished problem and its samples, unless the run has it; return whether it is new.
+
+    The problem itself must be there.
+    """
     lacks: dict[str, Any] = {}
     if outcome.unknown:
         lacks[_UNKNOWN] = sorted(outcome.unknown)
     if outcome.uncompared:
         lacks[_UNCOMPARED] = outcome.uncompared
-    connection.execute(
-        OUTCOMES.insert().values(
-            run_id=run_id,
-            problem_uid=uid,
-            answer=outcome.answer,
-            correct=outcome.correct,
-            chosen=outcome.chosen,
-            seconds=outcome.seconds,
-            note=dict(note) | lacks,
-            created=datetime.now(UTC),
-            **ledger,
-        )
-    )
+    values = {
+        "run_id": run_id,
+        "problem_uid": uid,
+        "answer": outcome.answer,
+        "correct": outcome.correct,
+        "chosen": outcome.chosen,
+        "seconds": outcome.seconds,
+        "note": dict(note) | lacks,
+        "created": datetime.now(UTC),
+    } | {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
+    if not connection.execute(insert_new(connection, OUTCOMES), values).rowcount:
+        return False
     rows = [
         {"run_id": run_id, "problem_uid": uid, "position": position} | _sample_row(sample)
         for position, sample in enumerate(outcome.samples)
     ]
     if rows:
         connection.execute(SAMPLES.insert(), rows)
+    return True
+
+
+def _put_artefact(
+    connection: Connection, name: str, content: bytes, meta: Mapping[str, Any]
+) -> None:
+    values = {"created": datetime.now(UTC), "meta": dict(meta), "content": content}
+    put = insert(connection, ARTEFACTS).values(name=_key(name), **values)
+    connection.execute(put.on_conflict_do_update(index_elements=[ARTEFACTS.c.name], set_=values))
+
+
+def _key(name: str) -> str:
+    """Return an artefact's name in its table: a long one is cut and gets its digest."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return name[: _LONGEST_NAME - 64] + _digest(name)
+
+
+def _digest(name: str) -> str:
+    """Return 64 hex digits."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _problem(row: Any) -> Problem:

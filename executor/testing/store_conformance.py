@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import math
 import threading
 from typing import Any
 
 import pytest
 
-from executor.errors import InputError
+from executor.errors import InputError, StoreError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
-from executor.store.store import RunSpec, Store, StoredOutcome
+from executor.store import claims
+from executor.store.claims import Claimed
+from executor.store.store import RunExistsError, RunSpec, Store, StoredOutcome
 
 EXAMPLE_RUN = RunSpec(
     "measure", "some-policy", None, {"seed": 0, "strategy": {"name": "majority", "n": 2}}
@@ -52,7 +56,7 @@ class StoreConformance:
         class TestPostgres(StoreConformance):
             @pytest.fixture
             def store(self, empty_database):
-                with Store.open(f"postgresql+psycopg://localhost/{empty_database}") as store:
+                with Store.open(f"postgresql://localhost/{empty_database}") as store:
                     yield store
     """
 
@@ -107,12 +111,13 @@ class StoreConformance:
         for changed in ({"policy": "b"}, {"prm": "b"}, {"kind": "run"}, {"settings": {"seed": 1}}):
             assert store.start(dataclasses.replace(EXAMPLE_RUN, **changed)) == set()
 
-    def test_the_same_problem_cannot_be_counted_twice_in_a_run(self, store: Store) -> None:
+    def test_of_two_outcomes_of_one_problem_in_a_run_the_first_stays(self, store: Store) -> None:
+        first = example_outcome(1)
+        second = dataclasses.replace(first, answer="9", correct=False, samples=first.samples[:1])
         store.start(EXAMPLE_RUN)
-        store.save(EXAMPLE_RUN, example_outcome(1))
-        with pytest.raises(InputError):
-            store.save(EXAMPLE_RUN, example_outcome(1))
-        assert len(list(store.outcomes(EXAMPLE_RUN))) == 1
+        assert store.save(EXAMPLE_RUN, first)
+        assert not store.save(EXAMPLE_RUN, second, {"by": "another"})
+        assert list(store.outcomes(EXAMPLE_RUN)) == [StoredOutcome(EXAMPLE_RUN, first, {})]
 
     def test_a_transaction_that_fails_midway_leaves_nothing(self, store: Store) -> None:
         store.start(EXAMPLE_RUN)
@@ -181,6 +186,116 @@ class StoreConformance:
             thread.join()
         assert failures == []
         assert len(store.start(EXAMPLE_RUN)) == 15
+
+    def test_every_character_is_kept(self, store: Store) -> None:
+        texts = ["a\x00b", "\x10", "\x10\x10 0000", "\ud83d", "\ude00\ud83d", "\x100000\x00",
+                 "\ufffe \U0010ffff \x7f \r\n\t"]  # fmt: skip
+        one = example_outcome(1)
+        problem = dataclasses.replace(one.problem, id="\x00id", answer="\x00", meta={"a": "\x00"})
+        samples = [dataclasses.replace(one.samples[0], text=text, answer=text) for text in texts]
+        outcome = dataclasses.replace(one, problem=problem, answer=texts[0], samples=tuple(samples))
+        spec = RunSpec("measure", "policy \x00", "prm \ud83d", {"stop": ["\x00", "\ud83d"]})
+        store.start(spec)
+        store.save(spec, outcome, {"said": texts})
+        assert store.runs() == [spec]
+        assert list(store.outcomes(spec)) == [StoredOutcome(spec, outcome, {"said": texts})]
+        store.put_artefact("\x00", b"\x00", {"\x00": texts})
+        assert store.artefact("\x00") == (b"\x00", {"\x00": texts})
+
+    def test_names_may_be_long(self, store: Store) -> None:
+        # Digits that no compression makes short enough for an index.
+        long = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))
+        spec = RunSpec("measure", f"policy {long}", f"prm {long}", {"name": long})
+        problem = Problem(f"id {long}", f"text {long}", f"answer {long}", {"level": long})
+        outcome = dataclasses.replace(example_outcome(1), problem=problem, answer=long)
+        store.start(spec)
+        store.save(spec, outcome, {"name": long})
+        assert [one.outcome for one in store.outcomes(spec)] == [outcome]
+        assert store.runs() == [spec]
+        for name in (f"{long}a", f"{long}b"):
+            store.put_artefact(name, name.encode(), {"name": name})
+        assert store.artefact(f"{long}a") == (f"{long}a".encode(), {"name": f"{long}a"})
+
+    def test_counts_may_be_large(self, store: Store) -> None:
+        one = example_outcome(1)
+        most = 2**63 - 1
+        samples = (dataclasses.replace(one.samples[0], n_tokens=most, token_ids=(2**31, most)),)
+        large = dataclasses.replace(one, ledger=Ledger(*[most] * 8), samples=samples, seconds=1e300)
+        store.start(EXAMPLE_RUN)
+        store.save(EXAMPLE_RUN, large)
+        assert [stored.outcome for stored in store.outcomes(EXAMPLE_RUN)] == [large]
+
+    def test_a_count_beyond_all_bounds_is_refused_in_one_line(self, store: Store) -> None:
+        store.start(EXAMPLE_RUN)
+        huge = dataclasses.replace(example_outcome(1), ledger=Ledger(10**30))
+        with pytest.raises(StoreError) as error:
+            store.save(EXAMPLE_RUN, huge)
+        assert "\n" not in str(error.value)
+        assert store.start(EXAMPLE_RUN) == set()
+
+    def test_numbers_may_be_infinite_or_none_at_all(self, store: Store) -> None:
+        numbers = (math.nan, math.inf, -math.inf, 0.5)
+        one = example_outcome(1)
+        samples = [
+            dataclasses.replace(one.samples[0], rewards=(number, *numbers), logprob=number)
+            for number in numbers
+        ]
+        outcome = dataclasses.replace(one, samples=tuple(samples), seconds=math.inf)
+        spec = dataclasses.replace(EXAMPLE_RUN, settings={"temperature": math.inf})
+        store.start(spec)
+        store.save(spec, outcome, {"estimate": [{"of": math.nan}]})
+        store.put_artefact("model", b"", {"regret": math.nan})
+        [found] = store.outcomes(spec)
+        # NaN is not equal to itself.
+        assert repr(found) == repr(StoredOutcome(spec, outcome, {"estimate": [{"of": math.nan}]}))
+        assert store.runs() == [spec]
+        assert repr(store.artefact("model")) == repr((b"", {"regret": math.nan}))
+
+    def test_a_run_that_exists_is_not_written_again_unless_it_is_replaced(
+        self, store: Store
+    ) -> None:
+        store.save_runs([(EXAMPLE_RUN, [example_outcome(1)])])
+        with pytest.raises(RunExistsError):
+            store.save_runs([(EXAMPLE_RUN, [example_outcome(2)])])
+        assert [one.outcome for one in store.outcomes(EXAMPLE_RUN)] == [example_outcome(1)]
+
+    def test_a_problem_is_claimed_by_one_and_given_up_when_it_is_saved(self, store: Store) -> None:
+        uids = [problem_uid(example_outcome(number).problem) for number in range(4)]
+        one, another = claims.new_owner(), claims.new_owner()
+        store.start(EXAMPLE_RUN)
+        assert store.claim(EXAMPLE_RUN, uids[:2], one) == Claimed(frozenset(uids[:2]), frozenset())
+        assert store.claim(EXAMPLE_RUN, uids[1:3], another).mine == {uids[2]}
+        store.save(EXAMPLE_RUN, example_outcome(0))
+        assert store.claim(EXAMPLE_RUN, uids, another) == Claimed(
+            frozenset(uids[2:]), frozenset(uids[:1])
+        )
+        other_run = dataclasses.replace(EXAMPLE_RUN, policy="another")
+        assert store.claim(other_run, uids, another).mine == set(uids)
+        store.release_claims(one)
+        assert store.claim(EXAMPLE_RUN, uids, another).mine == set(uids[1:])
+
+    def test_a_claim_of_one_who_has_died_or_is_silent_is_void(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        uids = [problem_uid(example_outcome(number).problem) for number in range(3)]
+        machine, process, rest = claims.new_owner().rsplit(" ", 2)
+        dead = f"{machine} {2**22 + 1} {rest}"  # Linux has no process of this number
+        silent = f"far-away {process} {rest}"
+        alive = claims.new_owner()
+        store.start(EXAMPLE_RUN)
+        store.claim(EXAMPLE_RUN, uids[:1], dead)
+        assert store.claim(EXAMPLE_RUN, uids[:1], alive).mine == {uids[0]}
+        store.claim(EXAMPLE_RUN, uids[1:2], silent)
+        assert store.claim(EXAMPLE_RUN, uids[1:2], alive).mine == set()
+        monkeypatch.setattr(claims, "LEASE", -1.0)
+        store.renew_claims(silent)
+        monkeypatch.undo()
+        assert store.claim(EXAMPLE_RUN, uids[1:2], alive).mine == {uids[1]}
+
+    def test_the_description_of_an_artefact_is_changed(self, store: Store) -> None:
+        for _ in range(3):
+            store.change_artefact("speed", lambda old: {"runs": [*old.get("runs", []), 1]})
+        assert store.artefact("speed") == (b"", {"runs": [1, 1, 1]})
 
     def test_its_state_changes_with_what_is_finished_or_put_and_with_nothing_else(
         self, store: Store

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, StoreLostError
 from executor.models.remote_code import trust_remote_code
 from executor.passwords import hide_passwords, without_password
 from executor.servers.address import located
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
             results: the prints of libraries go to standard error.
 
     Returns:
-        The exit code: 0 done, 2 bad input, 3 a lost engine, 130 interrupted.
+        The exit code: 0 done, 2 bad input, 3 a lost engine or database, 130 interrupted.
 
     Raises:
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
@@ -51,12 +51,12 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
             trust_remote_code()
         _join_addresses(arguments)
         command.run(arguments, output)
+    except (EngineError, StoreLostError) as error:
+        print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
+        return ENGINE_ERROR
     except InputError as error:
         print(f"apportion: {_one_line(error)}", file=sys.stderr)
         return USAGE_ERROR
-    except EngineError as error:
-        print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
-        return ENGINE_ERROR
     except SQLAlchemyError as error:
         print(f"apportion: {_store_fault(arguments.store, error)}", file=sys.stderr)
         return USAGE_ERROR

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,10 +41,11 @@ class Timed:
 
 def note(store: Store, policy: str, run: Timed) -> None:
     """Add a run to the stored runs of its policy."""
-    artefact = store.artefact(_ARTEFACT + policy)
-    record = artefact[1] if artefact else {}
-    runs = [*record.get("runs", []), asdict(run)]
-    store.put_artefact(_ARTEFACT + policy, b"", record | {"runs": runs})
+
+    def added(record: dict[str, Any]) -> dict[str, Any]:
+        return record | {"runs": [*record.get("runs", []), asdict(run)]}
+
+    store.change_artefact(_ARTEFACT + policy, added)
 
 
 def read(store: Store, policy: str) -> list[Timed]:

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
+
+from executor.errors import InputError
+from executor.store.address import parse
+from executor.store.database import engine_options, store_error
 
 # A killed process leaves a trial in the state RUNNING. After the grace period (seconds) without a
 # heartbeat the trial counts as failed, and another one takes its place.
@@ -48,7 +53,22 @@ def search(
         random_state: base seed; it and the earlier trials that were not lost determine the
             suggestions of a trial.
         progress: function that is called with the number of trials that ended since the last call.
+
+    Raises:
+        StoreError: the database cannot be written, or was lost.
     """
+    with _store_errors(storage):
+        return _search(objective, name, trials, storage, random_state, progress)
+
+
+def _search(
+    objective: Callable[[Any], float],
+    name: str,
+    trials: int,
+    storage: str | None,
+    random_state: int,
+    progress: Callable[[int], None],
+) -> Any:
     import optuna
     from optuna.trial import TrialState
 
@@ -123,13 +143,19 @@ def _storage(url: str) -> Any:
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import RDBStorage
 
-    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    parsed = parse(url)
+    options = engine_options(parsed)
+    if parsed.get_backend_name() == "sqlite":
+        options = {"connect_args": {"timeout": 60}}
 
     def connect() -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return RDBStorage(
-                url, engine_kwargs=patient, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
+                parsed.render_as_string(hide_password=False),
+                engine_kwargs=options,
+                heartbeat_interval=_HEARTBEAT,
+                grace_period=_GRACE,
             )
 
     for _ in range(_RETRIES):
@@ -138,3 +164,20 @@ def _storage(url: str) -> Any:
         except SQLAlchemyError:
             time.sleep(_POLL)  # two processes may create the tables at once; one then fails
     return connect()
+
+
+@contextmanager
+def _store_errors(url: str | None) -> Iterator[None]:
+    """Raise what goes wrong with Optuna's tables as errors of the store."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        # Optuna raises errors of its own in place of the database's, and stumbles over some.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SQLAlchemyError):
+            cause = cause.__cause__ or cause.__context__
+        if url is None or cause is None:
+            raise
+        raise store_error(cause, parse(url)) from None

@@ -261,6 +261,7 @@ class Session:
             return run_problems(
                 problems, solver, self.store, spec,
                 progress=progress, admission=self.admission(spec, sequences),
+                say=self.reporter.say,
             )  # fmt: skip
 
         return self.timed(label, len(problems), spec, work)

@@ -104,6 +104,7 @@ def _train(
         lambda progress: profiler.profile(
             executor, problems, session.store, spec,
             progress=progress, admission=session.admission(spec, samples),
+            say=session.reporter.say,
         ),
     )  # fmt: skip
     graded = [

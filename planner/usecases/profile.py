@@ -150,6 +150,7 @@ def profile(
             lambda progress: profiler.profile(
                 models, found, opened.store, spec,
                 progress=progress, admission=opened.admission(spec, max_samples),
+                say=opened.reporter.say,
             ),
         )  # fmt: skip
         profiles = profiler.read_profile(opened.store, spec, found)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import overload
 
-from sqlalchemy.engine import make_url
-
 from executor.errors import InputError
-from executor.passwords import without_password
 from executor.problem import problem_uid
 from executor.servers.address import read_address
+from executor.store.address import parse, shown, sqlite_file
+from executor.store.database import is_store
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
 from planner.costs import measured
@@ -27,25 +26,24 @@ from profiling.profiles.profiler import BENCHMARK
 def store_exists(store_url: str) -> bool:
     """Whether there is a store to read.
 
-    False for an SQLite file that does not exist, and for a database in memory, which holds only
-    what its own process has put there. Other databases are taken to exist: `Store.open` says what
-    is wrong with them.
+    False for an SQLite file that does not exist, for a database in memory, which holds only what
+    its own process has put there, and for a PostgreSQL database without a store's tables.
+
+    Raises:
+        StoreError: the database cannot be reached, or the URL is none.
     """
-    try:
-        parsed = make_url(store_url)
-    except Exception:
-        return True
+    parsed = parse(store_url)
     if parsed.get_backend_name() != "sqlite":
-        return True
-    return parsed.database is not None and Path(parsed.database).is_file()
+        return is_store(store_url)
+    path = sqlite_file(parsed)
+    return path is not None and path.is_file()
 
 
 def store_name(store_url: str) -> str:
     """The name of a store for people: of a file its name, else the URL without its password."""
-    parsed = make_url(store_url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(parsed.database).name
-    return without_password(store_url)
+    parsed = parse(store_url)
+    path = sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
+    return shown(store_url) if path is None else path.name
 
 
 # Names of models

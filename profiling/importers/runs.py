@@ -16,7 +16,7 @@ from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, choose
 from executor.problem import problem_uid
 from executor.search import State
-from executor.store.store import RunSpec, Store
+from executor.store.store import RunExistsError, RunSpec, Store
 from executor.strategy import Strategy, to_dict
 from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
 from profiling.importers.readings import Given, Reading, named
@@ -25,6 +25,7 @@ from profiling.profiles.profiler import KIND as PROFILE
 
 FORMATS = {module.STUDY: module for module in (compute_optimal_tts, search_and_learn, jsonl)}
 
+_ATTEMPTS = 10  # to store what other processes import at the same time
 _Kind = tuple[str, str | None, str, Strategy | None, tuple[tuple[str, float], ...]]
 
 
@@ -164,6 +165,20 @@ def store_import(store: Store, made: Import) -> dict[str, int]:
 
     Raises:
         InputError: the study already has runs of the policy with another sampling.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return _store(store, made)
+        except RunExistsError:  # another process imports the same at the same time
+            continue
+    return _store(store, made)
+
+
+def _store(store: Store, made: Import) -> dict[str, int]:
+    """Store what the store has not got.
+
+    Raises:
+        RunExistsError: another process stored some of it meanwhile, and nothing was stored here.
     """
     known = [spec for spec in store.runs() if spec.settings.get(STUDY) == made.study]
     _check_sampling(known, made)

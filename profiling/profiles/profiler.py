@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -112,6 +112,7 @@ async def profile(
     *,
     progress: Progress = lambda finished: None,
     admission: Admission | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Sample, score and grade the problems that the run `spec` lacks; see `run_problems`.
 
@@ -130,7 +131,9 @@ async def profile(
         job = BySampling(n, drawn.get(problem_uid(problem)), confidence)
         return await models.run(job, problem)
 
-    return await run_problems(problems, solve, store, spec, progress=progress, admission=admission)
+    return await run_problems(
+        problems, solve, store, spec, progress=progress, admission=admission, say=say
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ _OPENERS = {
     "tests.helpers.chromium.Chromium": "process",
     "tests.helpers.command.apportion_process": "process",
     "tests.helpers.fake_server.FakeServer": "socket",
+    "tests.helpers.postgres.PostgresServer": "process",
     "tests.helpers.served_app.serving": "socket",
     "tests.helpers.serving.serving": "socket",
 }

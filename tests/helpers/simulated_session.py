@@ -20,11 +20,13 @@ from tests.helpers.model_refs import policy_ref, prm_ref
 class SimulatedSession(Session):
     """A session whose policy solves problems at known rates.
 
-    Set `chance` (pass@1 by problem text, or of all) before models are asked for.
+    Set `chance` (pass@1 by problem text, or of all) and `latency` (seconds of a request) before
+    models are asked for.
     """
 
     chance: float | Mapping[str, float] = 0.5
     max_context: int = 8192
+    latency: float = 0.0
 
     def find_policy(self, name: str) -> ModelRef:
         return policy_ref(name)
@@ -43,7 +45,9 @@ class SimulatedSession(Session):
         template: PromptTemplate | None = None,
         sampling: Sampling | None = None,
     ) -> Executor:
-        served: Any = SimulatedPolicy(self.chance, 2, wrong_answers=3, max_context=self.max_context)
+        served: Any = SimulatedPolicy(
+            self.chance, 2, wrong_answers=3, latency=self.latency, max_context=self.max_context
+        )
         scorer: Any = None if prm is None else SimulatedPrm(0.95)
         self._loaded = _Loaded(served, scorer)
         return Executor(

@@ -165,6 +165,24 @@ def test_importing_again_changes_nothing(tmp_path: Path, grader: MathGrader) -> 
         assert contents(store) == before
 
 
+def test_importing_what_another_process_imports_meanwhile_stores_it_once(
+    database: str, tmp_path: Path, grader: MathGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a", "best_of_n", {3: [record(3, path(6)), record(3, path(7))]})
+    with Store.open(database) as store, Store.open(database) as others:
+        save = store.save_runs
+
+        def overtaken(*arguments: Any, **options: Any) -> None:
+            monkeypatch.undo()
+            store_import(others, imported(tmp_path / "a", grader))
+            save(*arguments, **options)
+
+        monkeypatch.setattr(store, "save_runs", overtaken)
+        counts = store_import(store, imported(tmp_path / "a", grader))
+        assert counts == {"added": 0, "unchanged": 1, "replaced": 0}
+        assert len(contents(store)) == 1
+
+
 def test_a_folder_that_has_grown_takes_the_place_of_what_it_was(
     tmp_path: Path, grader: MathGrader
 ) -> None:
