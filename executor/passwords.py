@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 _HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][\w+.-]*://\S+")
 _SETTING = re.compile(r"(\w*(?:password|passwd|pwd)\w*)(\s*=\s*)('[^']*'|[^\s&;]+)", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"^([\w+.-]*:/*)?.*@", re.DOTALL)
 _LEAST = 3  # a shorter secret would be found in ordinary words
 
 
@@ -23,8 +24,9 @@ def without_password(url: str) -> str:
         url: as the user gave it; it need not be a valid URL.
     """
     scheme, found, rest = url.partition("://")
-    if not found:
-        return _SETTING.sub(rf"\1\2{_HIDDEN}", url)
+    if not found:  # nothing can be relied on: whatever stands before a host is left out
+        place = _CREDENTIALS.sub(rf"\g<1>{_HIDDEN}@", url)
+        return _SETTING.sub(rf"\1\2{_HIDDEN}", place)
     place, _, options = rest.partition("?")
     if place.startswith("/"):  # the path of a file, which may hold any character
         return f"{scheme}://{place}"

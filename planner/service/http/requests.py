@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from executor.errors import InputError
 from executor.strategy import STRATEGIES, Greedy, Strategy, from_dict, from_key
+from planner.choice.constraint import MOST_GENERATIONS
 from planner.notes import Note, NoteCode
 from planner.service.http.conversation import (
     Conversation,
@@ -148,7 +149,7 @@ class CommonRequest(Strict):
     )
     user: str | None = None
 
-    budget: Annotated[int, Field(ge=1)] | None = Field(
+    budget: Annotated[int, Field(ge=1, le=MOST_GENERATIONS)] | None = Field(
         None, description="most generations a question"
     )
     target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = Field(

@@ -183,11 +183,11 @@ class ResponsesRequest(ConversationFields):
 
     def check(self) -> None:
         """See `CommonRequest.check`."""
-        super().check()
         try:
             _ = self.conversation
         except (ValueError, IndexError) as error:
             raise invalid("input", str(error)) from None
+        super().check()
 
 
 def _message(item: Message | FunctionCallItem | FunctionOutputItem) -> Message:

@@ -58,13 +58,13 @@ def test_what_cannot_be_a_store_is_refused_in_one_line_without_its_password(give
     ("given", "expected"),
     [
         ("sqlite:///a b.db", "sqlite:///a b.db"),
-        ("sqlite:///file:a.db?uri=true", "sqlite:///file:a.db?uri=true"),
+        ("sqlite:///file:a.db?uri=true", "sqlite:///file:a.db"),
         ("postgres://h/d", "postgres://h/d"),
         ("postgres://u@h/d", "postgres://u@h/d"),
         ("postgresql://u:secret@h:5432/d", "postgresql://u:***@h:5432/d"),
         ("postgres://u:se%40cret@h/d", "postgres://u:***@h/d"),
-        ("postgresql://h/d?user=u&password=secret", "postgresql://h/d?user=u&password=***"),
-        ("postgresql://h/d?sslpassword=secret", "postgresql://h/d?sslpassword=***"),
+        ("postgresql://h/d?user=u&password=secret", "postgresql://h/d"),
+        ("postgresql://h/d?sslpassword=secret", "postgresql://h/d"),
     ],
 )
 def test_passwords_are_not_shown(given: str, expected: str) -> None:
@@ -108,6 +108,6 @@ def test_a_server_that_refuses_is_one_line_without_the_password(
             Store.open(url, create=create)
         message = str(error.value)
         assert expected in message, message
-        assert message.startswith("store postgresql+psycopg://") and "\n" not in message
+        assert message.startswith("store postgresql://") and "\n" not in message
         for secret in (PASSWORD, "s3cret%40word", "wr0ng-one"):
             assert secret not in message

@@ -38,6 +38,11 @@ def to_parquet(*rows: dict[str, object]) -> bytes:
     return sink.getvalue()
 
 
+def numbered(cases: Sequence[tuple[object, ...]]) -> list[str]:
+    """Names of test cases; packed content holds the time, and would make other names each time."""
+    return [f"{number}-{case[0]}" for number, case in enumerate(cases)]
+
+
 def to_zip(name: str) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
@@ -163,7 +168,7 @@ READ: list[tuple[str, bytes, Problems]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "problems"), READ)
+@pytest.mark.parametrize(("name", "content", "problems"), READ, ids=numbered(READ))
 def test_file_is_read(tmp_path: Path, name: str, content: bytes, problems: Problems) -> None:
     path = tmp_path / name
     path.write_bytes(content)
@@ -289,7 +294,7 @@ REFUSED: list[tuple[str, bytes, Sequence[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "parts"), REFUSED)
+@pytest.mark.parametrize(("name", "content", "parts"), REFUSED, ids=numbered(REFUSED))
 def test_file_is_refused_in_one_line(
     tmp_path: Path, name: str, content: bytes, parts: Sequence[str]
 ) -> None:
