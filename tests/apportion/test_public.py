@@ -139,6 +139,7 @@ def test_the_package_runs_as_the_command_line() -> None:
 # Use cases, called as a user would
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize(
     "name",
@@ -206,6 +207,7 @@ def test_replay_gives_a_surface(place: Path) -> None:
     assert max(point.k for point in surface.points) == document["samples"]["fewest"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("place")
 def test_evaluate_compares_plans() -> None:
     found = apportion.evaluate("lab-0.4m", budgets=[4], trials=1)
@@ -214,6 +216,7 @@ def test_evaluate_compares_plans() -> None:
     assert [one.budget for one in found.regret] == [4]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["html", "md", "json"])
 def test_report_writes_a_file(place: Path, form: str) -> None:
     written = apportion.report("lab-0.4m", "lab-0.4m-prm", out=place / "report", form=form)

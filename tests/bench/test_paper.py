@@ -15,6 +15,7 @@ from profiling.laboratory.task import LEVELS
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "data" / "models"
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,7 @@ def test_bad_limits_are_one_line(tmp_path: Path) -> None:
             apportion.answer("What?", "nowhere.json")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("simulated")
 def test_a_question_is_answered_by_a_plan_or_its_file(store: str, tmp_path: Path) -> None:
     problem = PROBLEMS[0]
@@ -130,6 +131,7 @@ def test_many_questions_at_once_in_a_loop_of_ones_own(store: str) -> None:
     assert right == [True, False, False] * 2
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("simulated")
 def test_the_examples_of_the_docs_run(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -57,6 +57,7 @@ def beams_right(p: float, depth: int, n: int, width: int) -> float:
     return 1 - chance.get(0, 0.0)
 
 
+@pytest.mark.long
 def test_greedy_is_one_draw_at_temperature_0(grader: MathGrader) -> None:
     policy = WatchedPolicy(0.55, 3)
     run_search(Greedy(), context_of(policy))
@@ -66,12 +67,14 @@ def test_greedy_is_one_draw_at_temperature_0(grader: MathGrader) -> None:
     assert accuracy(Greedy(), SimulatedPolicy(0.45, 3), None, grader, 40) == 0.0
 
 
+@pytest.mark.long
 def test_samples_are_right_as_often_as_the_closed_form_says(grader: MathGrader) -> None:
     expected = 0.7**3
     found = accuracy(Majority(1), SimulatedPolicy(0.7, 3), None, grader)
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 def test_best_of_n_with_a_perfect_prm_is_pass_at_n(grader: MathGrader) -> None:
     expected = 1 - (1 - 0.5**3) ** 8
     strategy = BestOfN(8, vote=Vote.MAX)
@@ -79,6 +82,7 @@ def test_best_of_n_with_a_perfect_prm_is_pass_at_n(grader: MathGrader) -> None:
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 def test_best_of_n_with_a_useless_prm_is_pass_at_1(grader: MathGrader) -> None:
     expected = 0.7**3
     strategy = BestOfN(8, vote=Vote.MAX)
@@ -86,12 +90,14 @@ def test_best_of_n_with_a_useless_prm_is_pass_at_1(grader: MathGrader) -> None:
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 def test_a_misleading_prm_is_worse_than_none(grader: MathGrader) -> None:
     strategy = BestOfN(8, vote=Vote.MAX)
     found = accuracy(strategy, SimulatedPolicy(0.7, 3), SimulatedPrm(0.2), grader, 200)
     assert found < 0.7**3 / 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "width"), [(8, 4), (4, 4), (8, 2)])
 def test_beam_search_with_a_perfect_prm_reaches_the_closed_form(
     n: int, width: int, grader: MathGrader
@@ -102,6 +108,7 @@ def test_beam_search_with_a_perfect_prm_reaches_the_closed_form(
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "width"), [(8, 4), (4, 4), (8, 2)])
 def test_dvts_with_a_perfect_prm_reaches_the_closed_form(
     n: int, width: int, grader: MathGrader
@@ -113,6 +120,7 @@ def test_dvts_with_a_perfect_prm_reaches_the_closed_form(
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vote", [Vote.MAX, Vote.MAJORITY])
 @pytest.mark.parametrize("n", [2, 4])
 def test_particles_under_a_perfect_prm_reach_the_closed_form(
@@ -125,12 +133,14 @@ def test_particles_under_a_perfect_prm_reach_the_closed_form(
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 def test_particles_under_a_useless_prm_are_samples(grader: MathGrader) -> None:
     expected = 0.7**3
     found = accuracy(ParticleFilter(8), SimulatedPolicy(0.7, 3), SimulatedPrm(0.5), grader)
     assert found == pytest.approx(expected, abs=margin(expected))
 
 
+@pytest.mark.long
 def test_search_beats_majority_on_hard_problems(grader: MathGrader) -> None:
     policy, prm = SimulatedPolicy(0.5, 4), SimulatedPrm(0.95)
     voted = accuracy(Majority(8), policy, None, grader, 150)

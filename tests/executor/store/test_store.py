@@ -268,6 +268,7 @@ def test_a_store_that_was_being_made_when_it_died_can_be_made_again(tmp_path: Pa
         opened.save(EXAMPLE_RUN, example_outcome(1))
 
 
+@pytest.mark.long
 def test_a_new_store_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
     # One race in twenty was lost while SQLite refused to wait for the switch to WAL.
     for number in range(40):

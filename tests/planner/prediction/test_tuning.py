@@ -180,6 +180,7 @@ def transferable(prms: int = 4) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+@pytest.mark.long
 def test_a_prm_that_was_left_out_is_predicted_from_what_its_rewards_are_like() -> None:
     frame = transferable(6)
     new = frame["prm"].isin(["prm-4", "prm-5"])
@@ -199,6 +200,7 @@ def test_one_policy_and_prm_have_nothing_to_transfer_to(fitted: Fit) -> None:
     assert fitted.hyperparameters.transfer_weight == 4.0
 
 
+@pytest.mark.long
 def test_another_share_is_another_study(storage: str) -> None:
     frame = transferable()
     for transfer in (0.0, 0.5, 0.5):
@@ -219,6 +221,7 @@ def test_evidence_of_one_outcome_only_can_be_fitted() -> None:
     assert fitted.regret == 0.0
 
 
+@pytest.mark.long
 def test_a_study_that_is_resumed_goes_on_as_if_never_interrupted(
     storage: str, tmp_path: Path
 ) -> None:
@@ -235,6 +238,7 @@ def test_a_study_that_is_resumed_goes_on_as_if_never_interrupted(
     assert trials_of(at_once) == all_of_them
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("asked", [1, 2])
 def test_no_more_trials_are_run_than_asked_for(storage: str, asked: int) -> None:
     tuned(trials=2, storage=storage)
@@ -274,6 +278,7 @@ def test_two_processes_on_one_store_share_the_trials(storage: str, tmp_path: Pat
     assert len({repr(trial.params) for trial in ended}) == 10, "trials were repeated"
 
 
+@pytest.mark.long
 def test_a_trial_that_was_lost_with_its_process_is_run_again(
     storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +291,7 @@ def test_a_trial_that_was_lost_with_its_process_is_run_again(
     assert sum(told) == 4
 
 
+@pytest.mark.long
 def test_new_evidence_or_another_seed_starts_a_study_of_its_own(storage: str) -> None:
     tuned(trials=1, storage=storage)
     tuned(trials=1, storage=storage, random_state=1)

@@ -47,6 +47,7 @@ def _words(block: object) -> list[str]:
     return []
 
 
+@pytest.mark.long
 def test_every_word_and_every_cell_is_in_the_page_and_in_the_markdown(made: Report) -> None:
     prose = Page(to_html(made)).prose
     # Escapes are not for readers.
@@ -110,6 +111,7 @@ def test_hostile_names_stay_text_in_the_markdown(hostile: str) -> None:
     assert page.startswith("# Which strategy")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", FORMATS)
 def test_write_replaces_whole_and_leaves_nothing_else(
     made: Report, tmp_path: Path, form: str

@@ -39,6 +39,7 @@ def parsed(page: str) -> Page:
     return Page(page)
 
 
+@pytest.mark.long
 def test_page_is_well_formed_and_ids_are_unique(parsed: Page) -> None:
     ids = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
     assert len(ids) == len(set(ids))

@@ -121,6 +121,7 @@ def test_feedback_on_another_sampling_is_said_not_to_count(
     assert [spec.settings["request"] for spec in session.store.runs()] == ["longer"]
 
 
+@pytest.mark.long
 def test_feedback_over_http_becomes_evidence_that_a_fit_uses(
     opened: PlanService, session: Loading
 ) -> None:

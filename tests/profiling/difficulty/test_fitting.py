@@ -295,6 +295,7 @@ def test_few_problems_cannot_promise_more_than_everything() -> None:
     assert estimator.predict_interval(questions).tolist() == [[0.0, 1.0]] * 8
 
 
+@pytest.mark.long
 def test_the_coverage_told_is_of_problems_that_calibrated_nothing() -> None:
     """Judged on what set the level it would be 181 of 200 each time, within a thousandth."""
     told, met = [], []

@@ -131,6 +131,7 @@ def test_made_mistakes_are_of_all_kinds_and_what_follows_goes_on_from_them() -> 
             assert "".join(right) == problem.solution
 
 
+@pytest.mark.long
 def test_a_prm_learns_and_is_a_reward_head_of_its_policy(trained: Path, tmp_path: Path) -> None:
     tokens = Tokens(load_tokenizer(trained))
     samples = [

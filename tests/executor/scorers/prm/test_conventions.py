@@ -119,6 +119,7 @@ def test_rlhflow_reads_before_the_verdict_of_every_turn(made: PublicPrm) -> None
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("made", ["math_shepherd"], indirect=True)
 def test_math_shepherd_reads_its_tag_in_the_real_vocabulary(made: PublicPrm) -> None:
     import sentencepiece
@@ -194,6 +195,7 @@ def test_a_policy_of_the_same_family_is_no_prm(made: PublicPrm) -> None:
         resolve_prm(str(policy))
 
 
+@pytest.mark.long
 def test_a_tokenizer_without_the_markers_is_refused_in_one_line(tiny_llama: Path) -> None:
     tokens = Tokens(load_tokenizer(tiny_llama))
     for kind in (QwenMath, MathShepherd, RlhFlow):
@@ -211,6 +213,7 @@ def test_a_tokenizer_without_a_beginning_is_refused(made: PublicPrm) -> None:
         Skywork.load(checkpoint, Tokens(load_tokenizer(made.folder)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("made", ["math_shepherd"], indirect=True)
 def test_a_tokenizer_that_spells_words_otherwise_is_refused(made: PublicPrm) -> None:
     # What Transformers makes of the vocabulary alone has no blank at the beginning of a text.

@@ -71,6 +71,7 @@ def test_it_is_said_in_words(evaluation: Evaluation) -> None:
     assert "nan" not in said.lower()
 
 
+@pytest.mark.long
 def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) -> None:
     frame, sizes, notes = read_evidence(f"sqlite:///{tmp_path}/none.db", "lab-0.8m")
     assert set(frame["policy"]) == {"lab-0.8m"}
@@ -98,6 +99,7 @@ def test_an_unknown_policy_and_bad_budgets_are_one_line(tmp_path: Path) -> None:
         check_budgets(frame, [4, 0])
 
 
+@pytest.mark.long
 def test_the_command_prints_one_json_document(tmp_path: Path) -> None:
     line = ("evaluate", "--policy", "smollm2-135m", "--trials", "1", "--budgets", "16")
     printed = document_of(tmp_path, *line)

@@ -176,6 +176,7 @@ def test_a_catalog_given_tells_the_sizes_of_what_a_store_has(
     assert made["cost"]["flops"] == pytest.approx(2 * 3e6 * 9)
 
 
+@pytest.mark.long
 def test_fit_and_report_work_on_it(place: Path) -> None:
     fitted = document(place, "fit", "--trials", "1")
     assert fitted["problems"] == PROBLEMS

@@ -271,6 +271,7 @@ def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) ->
     assert 0 < answered.ledger.generated < answered.ledger.policy_generated
 
 
+@pytest.mark.long
 def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
     grader: MathGrader,
 ) -> None:

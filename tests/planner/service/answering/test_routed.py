@@ -61,6 +61,7 @@ def test_a_request_has_limits_of_its_own(served: InProcess) -> None:
     assert told["explain"]["constraint"]["budget"] == 4
 
 
+@pytest.mark.long
 def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
     slow = service_of(grader, latency=5.0)
     with in_process(slow.answerer, SETTINGS) as served, served.client() as client:
@@ -70,6 +71,7 @@ def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
     assert NoteCode.TIME_RAN_OUT in told.json()["apportion"][0]["note_codes"]
 
 
+@pytest.mark.long
 def test_a_deadline_counts_from_when_the_request_came(grader: MathGrader) -> None:
     slow = service_of(grader, latency=2.0)
     settings = replace(SETTINGS, concurrency=1)
@@ -101,6 +103,7 @@ def test_tokens_of_questions_without_an_answer_are_counted(grader: MathGrader) -
             assert served.metric(f'{name}{{kind="discarded"}}') == spent
 
 
+@pytest.mark.long
 def test_a_stream_says_what_was_chosen(grader: MathGrader) -> None:
     slow = service_of(grader, latency=0.3)
     with in_process(slow.answerer, SETTINGS) as served, served.client() as client:

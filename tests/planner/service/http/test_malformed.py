@@ -214,6 +214,7 @@ def test_the_document_has_no_other_operations(document: Any) -> None:
     assert found == set(OPERATIONS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "path", "mode"),
     [(*one, GenerationMode.POSITIVE) for one in OPERATIONS]

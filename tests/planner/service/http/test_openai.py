@@ -382,6 +382,7 @@ def test_what_goes_together_is_taken(served: InProcess, body: dict[str, Any]) ->
         assert client.post("/v1/chat/completions", json=chat(**body)).status_code == 200
 
 
+@pytest.mark.long
 def test_a_client_does_not_ask_again_when_its_own_time_has_run_out(
     make_answerer: Answering,
 ) -> None:

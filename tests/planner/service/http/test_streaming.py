@@ -8,6 +8,7 @@ import tracemalloc
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
@@ -104,6 +105,7 @@ def test_only_who_asks_gets_progress_as_chunks(make_answerer: Answering) -> None
     assert explained and all(record["choices"] for record in others)
 
 
+@pytest.mark.long
 def test_a_search_that_reports_much_is_told_of_little(make_answerer: Answering) -> None:
     answerer = make_answerer()
     talkative = Talkative(answerer.policy, answerer._executor.grader)
@@ -146,6 +148,7 @@ def test_a_long_answer_arrives_whole(make_answerer: Answering) -> None:
     assert len(text) > 7000
 
 
+@pytest.mark.long
 def test_a_stream_of_many_chunks_holds_few_of_them_and_up_nobody() -> None:
     texts = tuple(f"{index} " + "word " * 200 for index in range(MAX_N))
     answered = QueryResult(

@@ -69,6 +69,7 @@ def plan() -> Plan:
     return plan_of(np.random.default_rng(0))
 
 
+@pytest.mark.long
 def test_traffic_like_the_profile_raises_no_more_alarms_than_are_stated() -> None:
     """Over profiles: the windows of one share its errors, and are no trials of their own."""
     rng = np.random.default_rng(1)

@@ -47,6 +47,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_evidence_is_read_once_for_all_budgets_and_difficulties(reads: list[str]) -> None:
     made = Advisor(NOWHERE)
     answers = {made.answer(asked(n)) for n in (4, 16, 64)}

@@ -102,6 +102,7 @@ def test_curves_go_beyond_the_budget(client: httpx.Client) -> None:
     assert chosen == [told["recommendation"]["strategy"]["n"]]
 
 
+@pytest.mark.long
 def test_what_can_be_asked_for_is_known_to_answer(client: httpx.Client) -> None:
     told = client.get("/api/choices").json()
     assert told["difficulties"] == list(LEVELS)
