@@ -70,6 +70,8 @@ def resample(chances: Sequence[float], n: int, seed: int) -> dict[int, int]:
     Returns:
         Counts by index, in the order of indices, of the particles drawn at least once.
     """
+    if sum(chances) < sys.float_info.min:  # its products round up, past those that have a chance
+        chances = [chance / max(chances) for chance in chances]
     drawn = random.Random(seed).choices(range(len(chances)), weights=chances, k=n)
     return dict(sorted(Counter(drawn).items()))
 

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -53,6 +53,7 @@ def test_scores_of_0_and_1_are_no_error_and_leave_nothing_between(temperature: f
     assert chances == pytest.approx([0, 0.5, 0, 0.5], abs=1e-30)
 
 
+@example(chances=[5e-324, 0.0], n=9, seed=0)
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=9).filter(any),
     st.integers(1, 64),
