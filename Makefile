@@ -42,14 +42,13 @@ check: lint
 		--hypothesis-profile quick -n logical --dist worksteal --durations=5
 
 # Tests run a core each: those without an engine, then those with real ones, which would take all
-# cores if they were not kept from it (tests/helpers/pinned.py), then what is about several cores.
+# cores if they were not kept from it (tests/helpers/pinned.py).
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not vllm" -n $(WORKERS) --dist worksteal --durations=10
-	$(BIN)/python -m pytest -m "vllm and not slow and not cores" -p tests.helpers.pinned -n logical \
+	$(BIN)/python -m pytest -m "vllm and not slow" -p tests.helpers.pinned -n logical \
 		--dist loadfile --no-loadscope-reorder --durations=10
-	$(BIN)/python -m pytest -m "vllm and cores and not slow"
 
-# Also asks every property test ten times as many questions.
+# Also what is about several cores, and every property ten times as many questions.
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest -m "hypothesis and not vllm" --hypothesis-profile thorough \

@@ -177,6 +177,7 @@ def test_what_it_forgets_is_forwarded_again(policy: VllmPolicy) -> None:
 
 
 @pytest.mark.vllm
+@pytest.mark.slow
 @pytest.mark.cores
 @pytest.mark.skipif(len(cores()) < 2, reason="one core")
 def test_each_engine_keeps_to_its_cores(policy: VllmPolicy, prm: StepScorer) -> None:

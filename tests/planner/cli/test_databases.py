@@ -285,6 +285,7 @@ def finished(url: str) -> int:
         return sum(len(list(store.outcomes(spec))) for spec in store.runs())
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.socket
 def test_a_profile_goes_on_after_a_short_outage(place: Path) -> None:
