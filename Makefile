@@ -23,8 +23,8 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 		sys.exit(not m.version("torch").startswith("$(TORCH)"))' 2>/dev/null \
 		|| $(BIN)/python -m pip install --quiet "torch==$(TORCH)+cpu" 2>/dev/null \
 		|| $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu "torch==$(TORCH)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt \
-		--editable ".[cpu,ray,server,postgres,dev]"
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--overrides .ci/overrides.txt --editable ".[cpu,ray,server,postgres,dev]"
 	@touch $@
 
 demo: setup
