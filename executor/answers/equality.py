@@ -136,6 +136,9 @@ class _Comparison:
         return self._values.equal(a.bare, b.bare)
 
     def _items(self, a: Items, b: Items) -> bool | None:
+        named, others = _by_names(a), _by_names(b)
+        if (named is None) != (others is None):  # `y=2, x=1` is the point (1, 2)
+            return self._ordered(named or a.items, others or b.items)
         kinds = {a.brackets, b.brackets}
         if kinds <= {"", "{}"}:
             if kinds == {"{}"}:
@@ -173,6 +176,16 @@ class _Comparison:
             else:
                 return False
         return None if open_question else True
+
+
+def _by_names(items: Items) -> Sequence[Meaning] | None:
+    """Return items that each give another name a value, in order of letters; None for others."""
+    names = [one.name or "" for one in items.items if isinstance(one, Equation)]
+    if len(names) < max(2, len(items.items)) or "" in names or len({*names}) < len(names):
+        return None
+    if any(len(name) > 1 for name in names):
+        return items.items
+    return [items.items[at] for at in sorted(range(len(names)), key=names.__getitem__)]
 
 
 def _is_range(equation: Equation) -> bool:

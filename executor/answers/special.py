@@ -33,7 +33,7 @@ def word(form: str) -> Meaning | None:
     """Read letters only, in which letters are no variables: `Evelyn`, `the red one`."""
     if not re.fullmatch(r"[^\W\d_][^\W\d_' .]*(?:[ .'-][^\W\d_' .]*)*", form):
         return None
-    words = form.replace(".", "").casefold().split()
+    words = form.replace(".", "").replace("-", " ").casefold().split()  # `x-y` is a difference
     if any(CALLED.fullmatch(word) for word in words):
         return None
     long = any(len(word) >= 3 for word in words)

@@ -23,8 +23,8 @@ _UNITS = {"flops": "FLOPs", "usd": "USD", "kwh": "kWh", "gpu_hours": "GPU-hours"
 _DETAILS = frozenset({
     NoteCode.BONFERRONI, NoteCode.SHRUNK, NoteCode.COMPARED_ON_SHARED,
     NoteCode.STRATEGY_PUBLISHED, NoteCode.OUTSIDE_FIGURES, NoteCode.SOURCES_DISAGREE,
-    NoteCode.TOKENS_ASSUMED, NoteCode.NOT_KNOWN_HERE, NoteCode.SECONDS_BY_ROOFLINE,
-    NoteCode.PRICE_BY_HOUR, NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
+    NoteCode.TOKENS_ASSUMED, NoteCode.NOT_KNOWN_HERE, NoteCode.PRICE_BY_HOUR,
+    NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
 })  # fmt: skip
 
 
@@ -56,9 +56,12 @@ def unit_words(unit: str) -> str:
 
 def times_the(ratio: float | None, unit: str) -> str:
     """A cost as a multiple of the choice's: `1.05 times the FLOPs`; None: both cost nothing."""
-    if ratio is None or f"{ratio:.3g}" == "1":
-        return f"the same {unit_words(unit)}"
-    return f"{ratio:.3g} times the {unit_words(unit)}"
+    times = "1" if ratio is None else f"{ratio:.3g}"
+    if ratio is not None and times == "1":
+        times = f"{ratio:.4g}"  # cost may have decided between two that are nearly equal
+    return (
+        f"the same {unit_words(unit)}" if times == "1" else f"{times} times the {unit_words(unit)}"
+    )
 
 
 def _is_detail(note: Note) -> bool:
@@ -84,8 +87,9 @@ def _target_not_reached(note: Note) -> str:
     # Rounded down: the chance must not read as the one it falls short of.
     chance = math.floor(1000 * note.number("chance")) / 10
     return (
-        f"no strategy here is {_percent(note.number('at_least'))} sure to reach "
-        f"{100 * note.number('target'):g}%; the surest is {note.text('strategy')} at {chance:g}%"
+        f"no strategy here is sure enough to reach {100 * note.number('target'):g}%: each would "
+        f"have to be {_percent(note.number('at_least'))} sure by itself, and the surest, "
+        f"{note.text('strategy')}, is {chance:g}% sure"
     )
 
 

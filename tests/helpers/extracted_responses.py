@@ -306,6 +306,8 @@ LANGUAGES = [
     ("所以答案是 $x^2$。", "x^2"),
     ("因此，正确答案是D。", "D"),
     ("故选B。", "B"),
+    ("综上，故选：C。", "C"),
+    ("故选: C", "C"),
     ("所以一共有15个苹果。", "15"),
     ("答：她有15个苹果，分4步。", "15"),
     ("答案是2，3，5。", "2, 3, 5"),
@@ -430,6 +432,8 @@ BARE = [
     ("It costs 3$ and she pays 5$", "5"),
     ("This holds, since $3^4 \\equiv 1 \\pmod{5}$.", "5"),
     ("There are $12$ ways.", "12"),
+    ("Thus the area is 12 cm^2.", "12"),
+    ("So the speed is 9.8 m/s^{2}.", "9.8"),
     ("The claim holds; the answer is correct.", "correct"),
 ]
 """Responses that are nothing but an answer, or state it nowhere."""

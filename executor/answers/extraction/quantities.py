@@ -39,9 +39,10 @@ _SCALE = re.compile(
     r"|\s?[十百千万萬亿億兆]+",
     re.IGNORECASE,
 )
-# In prose a minus directly after a digit, a letter or a bracket is a subtraction, not a sign.
+# In prose a minus directly after a digit, a letter or a bracket is a subtraction, not a sign. What
+# follows ^ is an exponent: of "12 cm^2" the number is 12.
 NUMBER_IN_PROSE = re.compile(
-    rf"(?<![A-Za-z0-9_.])(?:(?<![\w)\]}}])-(?=[\d.$\\]))?(?:\\?\$\s?)?"
+    rf"(?<![A-Za-z0-9_.^])(?<!\^\{{)(?:(?<![\w)\]}}])-(?=[\d.$\\]))?(?:\\?\$\s?)?"
     rf"(?:{_COMMAS}?\s?\\[dtc]?frac\{{-?\d+\}}\{{\d+\}}|{_PLAIN}(?:\s?/\s?{_PLAIN})?)"
     rf"(?:\s(?:{POWERS})\b|[万萬亿億])*"
 )

@@ -40,7 +40,7 @@ def add_arguments(parser: Parser) -> None:
 COMMAND = Command(
     name="budget",
     module="budget",
-    summary="divide a workload's budget over its difficulties, and show what a day of it costs",
+    summary="divide a workload's total over its difficulties, and show what a day of it costs",
     examples="apportion budget --workload mix.toml --plan plan.json --total-tokens 2e6\n"
     "apportion budget --workload queries.jsonl --plan plan.json --total-gpu-hours 4 "
     "--device l4-24gb\n"

@@ -147,7 +147,9 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
     """Return the Pareto front and the strategies beside the choice, in the columns that fit."""
     shown, made = answered.shown, answered.made
     unit = unit_words(made.cost_unit)
-    title = f"Pareto front: whatever is more accurate than one of these takes more {unit}"
+    title = (
+        f"Pareto front of accuracy and {unit}, the cheapest first, and the strategies named above"
+    )
     columns: dict[str, list[str]] = {
         "strategy@N": [label(c.strategy) for c in shown],
         f"accuracy [{PERCENT}]": [share(c.predicted_accuracy, c.interval) for c in shown],

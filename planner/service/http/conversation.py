@@ -208,7 +208,7 @@ def conversation(messages: Sequence[Message]) -> Conversation:
 
 def _last_question(messages: Sequence[Message]) -> int:
     users = [at for at, one in enumerate(messages) if one.role == "user"]
-    if not users and messages[-1].role in _INSTRUCTIONS:
+    if not users and messages and messages[-1].role in _INSTRUCTIONS:
         users = [len(messages) - 1]  # all that the client wrote is in the system prompt
     if not users or not messages[users[-1]].text.strip():
         raise ValueError("the last message must be a question from the user")

@@ -185,7 +185,7 @@ class ResponsesRequest(ConversationFields):
         """See `CommonRequest.check`."""
         try:
             _ = self.conversation
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise invalid("input", str(error)) from None
         super().check()
 

@@ -18,6 +18,13 @@ from executor.answers.formulas.normal_form import normal_form
 from executor.answers.reading import read
 
 EQUAL: dict[str, list[tuple[str, str]]] = {
+    "values by name": [
+        ("x=2,y=6", "2,6"),
+        ("y=2, x=1", "(1, 2)"),
+        ("x=1, y=2", "y=2, x=1"),
+        ("x=2, x=3", "3, 2"),
+    ],
+    "differences of letters": [("x-y", "-(y-x)"), ("a-b", "-b+a"), ("n-k", "-k + n")],
     "scientific notation": [
         ("5e6", "5000000"),
         ("2.5E-3", "0.0025"),
@@ -298,6 +305,13 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 DIFFERENT: dict[str, list[tuple[str, str]]] = {
+    "values by name": [
+        ("x=2,y=6", "6,2"),
+        ("y=2, x=1", "(2,1)"),
+        ("c=3,b=2,a=1", "(3,2,1)"),
+        (r"\text{boys}=3, \text{girls}=5", "5,3"),
+    ],
+    "hyphens": [("x-intercept", "y-intercept"), ("x-y", "y-x")],
     "a part that cannot be read": [
         (r"0.\overline{4}", r"0.\overline{5}"),
         (r"0.\overline{45}", "0"),

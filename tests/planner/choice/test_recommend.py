@@ -184,7 +184,7 @@ def test_a_chance_that_falls_short_is_not_rounded_up() -> None:
     close = choice(Greedy(), 0.6, 1.0, weight=1000)
     target = float(beta(600, 400).ppf(1 - 0.9499))
     made = choose("all", [close], Constraint(target_accuracy=target))
-    assert word(made.notes[0]).endswith("greedy at 94.9%")
+    assert word(made.notes[0]).endswith("greedy, is 94.9% sure")
 
 
 # The Pareto front

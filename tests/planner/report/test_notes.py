@@ -31,7 +31,8 @@ EXAMPLES = [
     (
         Note.of(CODE.TARGET_NOT_REACHED, target=0.9, at_least=0.9875, strategy="greedy",
                 chance=0.94999),
-        "no strategy here is 98.75% sure to reach 90%; the surest is greedy at 94.9%",
+        "no strategy here is sure enough to reach 90%: each would have to be 98.75% sure by "
+        "itself, and the surest, greedy, is 94.9% sure",
     ),
     (
         Note.of(CODE.BONFERRONI, confidence=0.95, strategies=2, at_least=0.975),

@@ -338,6 +338,7 @@ RESPONSES_REFUSED: list[Row] = [
     ({"tool_choice": {"type": "function", "name": "f"}}, "tool_choice"),
     ({"text": {"format": {"type": "json_object"}}}, "text"),  # of this policy
     ({"input": ""}, "input"),
+    ({"input": [{"type": "reasoning"}]}, "input"),
     ({"input": [{"role": "user"}], "text": {"format": {"type": "json_object"}}}, "input"),
     ({"input": []}, "input"),
     ({"input": [OUTPUT]}, "input"),
