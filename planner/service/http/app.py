@@ -204,6 +204,14 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
             exchange.notes = (Note.of(NoteCode.OTHER_MODEL_NAME, model=served),)
         return parsed
 
+    async def converse(
+        request: Request, kind: type[ChatRequest] | type[ResponsesRequest]
+    ) -> Response:
+        exchange: Exchange = request.scope[EXCHANGE_KEY]
+        parsed = await read(request, kind)
+        queries = conversation_queries(parsed, exchange, handler.settings)
+        return AnswerResponse(handler, exchange, parsed, queries)
+
     @questions.post(
         "/chat/completions",
         response_model=responses.ChatCompletion,
@@ -212,10 +220,7 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
     )
     async def chat(request: Request) -> Response:
         """Answer the last message of a conversation."""
-        exchange: Exchange = request.scope[EXCHANGE_KEY]
-        parsed = await read(request, ChatRequest)
-        queries = conversation_queries(parsed, exchange, handler.settings)
-        return AnswerResponse(handler, exchange, parsed, queries)
+        return await converse(request, ChatRequest)
 
     @questions.post(
         "/responses",
@@ -225,10 +230,7 @@ def _openai_router(handler: RequestHandler) -> APIRouter:
     )
     async def respond(request: Request) -> Response:
         """Answer the last message of the input with text."""
-        exchange: Exchange = request.scope[EXCHANGE_KEY]
-        parsed = await read(request, ResponsesRequest)
-        queries = conversation_queries(parsed, exchange, handler.settings)
-        return AnswerResponse(handler, exchange, parsed, queries)
+        return await converse(request, ResponsesRequest)
 
     @questions.post(
         "/completions",
