@@ -6,7 +6,7 @@ import re
 from enum import IntEnum
 
 from executor.answers.extraction import choices
-from executor.answers.extraction.quantities import NUMBER_IN_PROSE, Quantity, quantity_at
+from executor.answers.extraction.amounts import NUMBER_IN_PROSE, Quantity, quantity_at
 from executor.answers.extraction.tidying import result, tidy, without_delimiters
 from executor.answers.extraction.vocabulary import CJK, STATES
 

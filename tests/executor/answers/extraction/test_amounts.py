@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.answers.extraction.quantities import NUMBER_IN_PROSE, Quantity, quantity_at
+from executor.answers.extraction.amounts import NUMBER_IN_PROSE, Quantity, quantity_at
 
 
 @pytest.mark.parametrize(
