@@ -105,7 +105,7 @@ def _budget(levels: Sequence[_Level], missing: Sequence[str]) -> Section:
     if levels:
         blocks += [
             Text(
-                "Where a kind of strategy has several variants at one budget (width, score, vote), "
+                "If a kind of strategy has several variants at one budget (width, score, vote), "
                 "the most accurate is drawn: the best of many looks a little better than it is. "
                 f"Bands are {PERCENT} intervals. Panels have their own accuracy axes."
             ),
