@@ -91,8 +91,7 @@ class _Comparison:
                 return strict == other and self._values.proportional(p, q, positive=True)
             case Ratio(p), Ratio(q):
                 return self._ordered(p, q)
-            case Based(digits), Scalar():
-                # An answer may leave the base out that the question states.
+            case Based(digits, "10"), Scalar():
                 number = number_of(b)
                 return digits.isdigit() and number is not None and number.value == int(digits)
         return False
@@ -106,7 +105,8 @@ class _Comparison:
             return self.same(a.content, b.content)
         if a.content is not None:
             return self.same(a.content, b)
-        return isinstance(b, Scalar) and _letter(b.quantity.base) == a.letters
+        # Between bare letters case matters: E is no Euler's number.
+        return a.marked and isinstance(b, Scalar) and _letter(b.quantity.base) == a.letters
 
     def _equation(self, a: Meaning, b: Meaning) -> bool | None:
         if not isinstance(a, Equation):
@@ -127,7 +127,7 @@ class _Comparison:
         return _any(verdicts)
 
     def _quantity(self, a: Quantity, b: Quantity) -> bool | None:
-        if a.things and b.things and a.things != b.things:
+        if _other_things(a, b) or _other_things(b, a):
             return False
         if bool(a.dimension) == bool(b.dimension):
             return a.dimension == b.dimension and self._values.equal(a.base, b.base)
@@ -144,6 +144,8 @@ class _Comparison:
             if kinds == {"{}"}:
                 return self._unordered(_distinct(a.items), _distinct(b.items))
             return self._unordered(a.items, b.items)
+        if kinds == {"", "[]"} and (_may_be_interval(a) or _may_be_interval(b)):
+            return False
         if len(kinds) == 1 or ("" in kinds and kinds <= {"", "()", "[]"}):
             return self._ordered(a.items, b.items)
         if kinds == {"()", "[]"} and len(a.items) != 2:
@@ -193,6 +195,21 @@ def _is_range(equation: Equation) -> bool:
     value = equation.value
     named_alone = equation.difference is None and not (equation.name or "").startswith("(")
     return isinstance(value, Items) and value.brackets not in ("", "{}") and named_alone
+
+
+def _may_be_interval(items: Items) -> bool:
+    """Whether two items in square brackets can be the ends of an interval: not those of [5,3]."""
+    if items.brackets != "[]" or len(items.items) != 2:
+        return False
+    low, high = (number_of(item) for item in items.items)
+    return low is None or high is None or low.value < high.value
+
+
+def _other_things(a: Quantity, b: Quantity) -> bool:
+    """Whether `a` counts something that `b` cannot be: 25% is neither $25 nor 25 apples."""
+    if not a.things or a.things == b.things:
+        return False
+    return bool(b.things) or (bool(b.dimension) and not a.dimension)
 
 
 def _alone(meaning: Meaning) -> Meaning:

@@ -82,10 +82,17 @@ class Inequality:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The letter of a choice, with its content if that was given: `(A) 5`."""
+    """The letter of a choice, with its content if that was given: `(A) 5`.
+
+    Attributes:
+        letters: its letters in capitals.
+        content: what the choice says, if the answer has it.
+        marked: whether more than a bare letter says that it is a choice: `(A)`, `Option A`.
+    """
 
     letters: str
     content: Meaning | None
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,14 +172,18 @@ _SEPARATOR = re.compile(
 )
 
 
+_COMMANDS_OPEN = ("\\langle", "\\lfloor", "\\lceil", "\\begin{", "\\begin {")
+_COMMANDS_CLOSE = ("\\rangle", "\\rfloor", "\\rceil", "\\end{", "\\end {")
+
+
 def _depths(form: str) -> list[int] | None:
     """Return the number of brackets open at each character; None if they do not match in number."""
     depth, depths = 0, []
     at = 0
     while at < len(form):
-        if form.startswith(("\\langle", "\\lfloor", "\\lceil"), at):
+        if form.startswith(_COMMANDS_OPEN, at):
             depth += 1
-        elif form.startswith(("\\rangle", "\\rfloor", "\\rceil"), at):
+        elif form.startswith(_COMMANDS_CLOSE, at):
             depth -= 1
         elif form[at] in _OPEN:
             depth += 1
@@ -295,7 +299,7 @@ def _single(form: str) -> Meaning:
     if len(pieces) > 1:
         return Union(tuple(meaning(piece, lists=False) for piece in pieces))
     found = _set_builder(form) or _relation(form) or _bracketed(form)
-    found = found or _matrix(form) or _formula(form)
+    found = found or _matrix(form) or _system(form) or _formula(form)
     if isinstance(found, Items) and found.brackets == "±":
         return Items("", found.items)
     return found or _in_parentheses(form) or _with_unit(form) or Text(special.canonical(form))
@@ -435,6 +439,24 @@ def _matrix(form: str) -> Meaning | None:
     if len({len(row) for row in cells}) != 1:
         return None
     return Matrix(cells) if all(isinstance(c, Scalar) for row in cells for c in row) else None
+
+
+_SYSTEM = re.compile(
+    r"(?:\\?\{)?\s*\\begin\s*\{(cases|array|aligned|matrix)\}(?:\{[clr| ]*\})?(.*)\\end\s*\{\1\}",
+    re.DOTALL,
+)
+
+
+def _system(form: str) -> Meaning | None:
+    """Read equations below each other that each give a name a value, as a list of them."""
+    match = _SYSTEM.fullmatch(form)
+    if match is None or "\\begin" in match[2]:
+        return None
+    rows = [row.strip(" ,;.").replace("&", "") for row in re.split(r"\\\\", match[2])]
+    items = [meaning(normal_form(row), lists=False) for row in rows if row]
+    if not all(isinstance(item, Equation) and isinstance(item.value, Scalar) for item in items):
+        return None
+    return Items("", tuple(items)) if len(items) > 1 else None
 
 
 # --- formulas, equations, inequalities ---

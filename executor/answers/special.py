@@ -77,10 +77,11 @@ TEXT_AROUND = re.compile(r"\\(?:text|roman|bold)\s*\{\s*(\(?\s*[A-Ja-e]\s*[.:)]*
 
 def choice(form: str) -> Meaning | None:
     """Read the letter of a choice, or several: `(A)`, `Option A`, `A, C`."""
+    marked = len(form) > 1
     form = TEXT_AROUND.sub(r"\1 ", form, count=1).strip()
     single = re.fullmatch(_LETTER, form)
     if single:
-        return Choice(next(g for g in single.groups() if g).upper(), None)
+        return Choice(next(g for g in single.groups() if g).upper(), None, marked)
     if re.fullmatch(_LEAD + r".*", form, re.IGNORECASE):
         lowered = re.match(_LEAD, form, re.IGNORECASE)
         rest = form[lowered.end() :] if lowered else form

@@ -79,6 +79,11 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
         (r"^([^{}]*)\\over(?![A-Za-z])([^{}]*)$", r"\\frac{\1}{\2}"),
         (r"\\overline\s*(\d)", r"\\overline{\1}"),
+        # A list as Python or JSON writes it; without quotes it may be an interval.
+        (
+            r"^\[\s*((?:(['\"])[^'\"]*\2\s*,\s*)+(['\"])[^'\"]*\3)\s*\]$",
+            lambda m: m[1].replace(m[2], ""),
+        ),
         (r"\"([^\"]*)\"", r"\1"),
         (r"</?(?:b|i|em|strong|u|p|span)>", ""),
         (r"^<([^<>]*,[^<>]*)>$", r"\\langle \1\\rangle "),

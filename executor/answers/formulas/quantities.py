@@ -35,7 +35,7 @@ class Quantity:
             different units (3 hours 20 minutes), so that no number stands for it.
         base: the formula in base units.
         dimension: base units with their powers; empty for a plain formula.
-        things: name of what is counted, or nothing.
+        things: name of what is counted, `%` for hundredths, or nothing.
     """
 
     bare: Expr | None
@@ -64,8 +64,9 @@ def quantity(expression: Expr) -> Quantity:
     match expression:
         case UnitOf(name):
             unit = units.unit(name)
-            if name.startswith(units.COUNTED):
-                return Quantity(number(1), number(1), things=name)
+            if name.startswith(units.COUNTED) or name in units.HUNDREDTHS:
+                things = "%" if name in units.HUNDREDTHS else name
+                return Quantity(number(1), number(1), things=things)
             size = multiply(number(unit.factor), power(Const("pi"), number(unit.pi)))
             return Quantity(number(1), size if unit.pi else number(unit.factor), unit.dimension)
         case Product(factors):
@@ -111,11 +112,11 @@ def _power(base: Quantity, exponent: Expr) -> Quantity:
 
 
 def _sum(terms: list[Quantity], written: list[frozenset[str]]) -> Quantity:
-    if len({term.dimension for term in terms}) != 1 or any(term.things for term in terms):
+    if len({(term.dimension, term.things) for term in terms}) != 1:
         raise UnreadableError("a sum of different dimensions, or of things that are counted")
     if not terms[0].dimension:
         total = add(*(term.base for term in terms))
-        return Quantity(total, total)
+        return Quantity(total, total, things=terms[0].things)
     one_unit = len(set(written)) == 1
     bares = [term.bare for term in terms]
     bare = add(*(b for b in bares if b is not None)) if one_unit and None not in bares else None

@@ -43,6 +43,9 @@ def _unit(base: str, factor: int | str = 1, power: int = 1) -> Unit:
 COUNTED = "#"
 """First letter of the names of counted things, such as `#apple`."""
 
+HUNDREDTHS = frozenset(("percent", "percentage point"))
+"""Units that say per cent; they have no dimension, and still are no other thing."""
+
 ANGLE = "half turn"
 """Base unit of angles: 180 degrees, or pi radians."""
 
