@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from executor.answers.formulas.expressions import Const, Expr, Num, Product, Sym
-from executor.answers.formulas.quantities import Quantity
+from executor.answers.formulas.expressions import Const, Expr, Num, Product, Sym, multiply, parts
+from executor.answers.formulas.quantities import ANGLE_DIMENSION, Quantity
+from executor.answers.formulas.units import COUNTED, SOMETHING
 from executor.answers.meanings import (
+    HALF_DAY,
     Based,
     Choice,
+    Clock,
     Equation,
     Inequality,
     Items,
@@ -91,6 +94,11 @@ class _Comparison:
                 return strict == other and self._values.proportional(p, q, positive=True)
             case Ratio(p), Ratio(q):
                 return self._ordered(p, q)
+            case Clock(), Clock():
+                return _one_time(a, b)
+            case (Clock(), Ratio()) | (Ratio(), Clock()):
+                time, ratio = (a, b) if isinstance(a, Clock) else (b, a)
+                return isinstance(time, Clock) and time.as_ratio == ratio
             case Based(digits, "10"), Scalar():
                 number = number_of(b)
                 return digits.isdigit() and number is not None and number.value == int(digits)
@@ -115,7 +123,10 @@ class _Comparison:
         if not isinstance(b, Equation):
             if a.value is None or (isinstance(b, Items) and not b.brackets and _is_range(a)):
                 return False
-            return self.same(a.value, b)
+            verdict = self.same(a.value, b)
+            if verdict is True or a.rounded is None:
+                return verdict
+            return _any([verdict, self.same(a.rounded, b)])
         if a.name and b.name and a.name != b.name and not (a.difference and b.difference):
             return False
         verdicts: list[bool | None] = []
@@ -127,13 +138,24 @@ class _Comparison:
         return _any(verdicts)
 
     def _quantity(self, a: Quantity, b: Quantity) -> bool | None:
+        if a.others or b.others:
+            readings = [(p, q) for p in (a, *a.others) for q in (b, *b.others)]
+            return _any(self._one_reading(p, q) for p, q in readings)
+        return self._one_reading(a, b)
+
+    def _one_reading(self, a: Quantity, b: Quantity) -> bool | None:
         if _other_things(a, b) or _other_things(b, a):
             return False
         if bool(a.dimension) == bool(b.dimension):
             return a.dimension == b.dimension and self._values.equal(a.base, b.base)
-        if a.bare is None or b.bare is None:
-            return False
-        return self._values.equal(a.bare, b.bare)
+        angle, plain = (a, b) if a.dimension else (b, a)
+        verdicts: list[bool | None] = []
+        if a.bare is not None and b.bare is not None:
+            verdicts.append(self._values.equal(a.bare, b.bare))
+        if angle.dimension == ANGLE_DIMENSION and _in_radians(plain.base):
+            half_turns = multiply(angle.base, Const("pi"))
+            verdicts.append(self._values.equal(half_turns, plain.base))
+        return _any(verdicts)
 
     def _items(self, a: Items, b: Items) -> bool | None:
         named, others = _by_names(a), _by_names(b)
@@ -190,6 +212,14 @@ def _by_names(items: Items) -> Sequence[Meaning] | None:
     return [items.items[at] for at in sorted(range(len(names)), key=names.__getitem__)]
 
 
+def _one_time(a: Clock, b: Clock) -> bool:
+    """Whether two times of day are one; 11:00 may be in the half of the day that another names."""
+    if a.seconds == b.seconds:
+        return True
+    open_half = (not a.known and b.named) or (not b.known and a.named)
+    return open_half and (a.seconds - b.seconds) % HALF_DAY == 0
+
+
 def _is_range(equation: Equation) -> bool:
     """Whether a variable lies in an interval, which is no list of its ends."""
     value = equation.value
@@ -205,11 +235,18 @@ def _may_be_interval(items: Items) -> bool:
     return low is None or high is None or low.value < high.value
 
 
+def _in_radians(expression: Expr) -> bool:
+    """Whether a formula without a unit has a pi in it, as an angle in radians has."""
+    return expression == Const("pi") or any(map(_in_radians, parts(expression)))
+
+
 def _other_things(a: Quantity, b: Quantity) -> bool:
     """Whether `a` counts something that `b` cannot be: 25% is neither $25 nor 25 apples."""
     if not a.things or a.things == b.things:
         return False
-    return bool(b.things) or (bool(b.dimension) and not a.dimension)
+    if SOMETHING in (a.things, b.things) and (b.things or "").startswith(COUNTED):
+        return not a.things.startswith(COUNTED)
+    return bool(b.things) or (a.things in ("%", SOMETHING) and a.dimension != b.dimension)
 
 
 def _alone(meaning: Meaning) -> Meaning:

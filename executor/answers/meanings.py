@@ -64,12 +64,14 @@ class Equation:
         name: what it gives a value to, such as `x` or `f(x)`; empty for a worked sum; None if it
             gives no value.
         value: the value, or the set that `name` lies in.
+        rounded: the value as a rounded number, if one stands behind an exact one.
         difference: left side minus right side, if both are formulas.
     """
 
     name: str | None
     value: Meaning | None
     difference: Expr | None
+    rounded: Meaning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +98,31 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """A time of day in seconds; `known` if it is certain which half of the day is meant."""
-
-    seconds: int
-    known: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Ratio:
     """A ratio, which is not cancelled: 2:4 is not 1:2."""
 
     terms: tuple[Meaning, ...]
+
+
+HALF_DAY = 12 * 3600
+"""Seconds of half a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day.
+
+    Attributes:
+        seconds: seconds since midnight; before noon if the half of the day is not known.
+        known: whether it is certain which half of the day is meant.
+        named: whether the answer names the half: `am`, `pm`, `noon`.
+        as_ratio: what it is if it is no time: `1:10` may be the ratio of 1 to 10.
+    """
+
+    seconds: int
+    known: bool
+    named: bool = True
+    as_ratio: Ratio | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -29,9 +29,11 @@ from executor.answers.formulas.expressions import (
     has_variables,
     multiply,
     negate,
+    number,
     with_signs,
 )
 from executor.answers.formulas.normal_form import normal_form
+from executor.answers.formulas.number_words import number_in_words
 from executor.answers.formulas.numbers import Number, decimal
 from executor.answers.formulas.parser import parse
 from executor.answers.formulas.quantities import Quantity, quantity, read_quantity
@@ -143,12 +145,36 @@ def _choice_with_content(form: str) -> Meaning | None:
     return None if special.CHOICE_WITH_CONTENT.match(content) else Choice(letter, meaning(content))
 
 
+_TO = re.compile(r"\s*\\(?:text|roman)\s*\{\s*to\s*\}\s*|\s+to\s+")
+
+
 def _ratio(form: str) -> Meaning | None:
-    """Read formulas with colons between them: `3:4`."""
+    """Read formulas with colons between them, or numbers with words: `3:4`, `3 to 4`."""
+    if "to" in form and len(numbers := _TO.split(form)) > 1:
+        known = [number_of(meaning(one, lists=False)) for one in numbers]
+        return Ratio(tuple(_scalar(Num(n)) for n in known if n)) if None not in known else None
     if ":" not in form or "\\" in form.replace("\\frac", "").replace("\\sqrt", ""):
         return None
     terms = [meaning(part, lists=False) for part in form.split(":")]
     return Ratio(tuple(terms)) if all(isinstance(t, Scalar) for t in terms) else None
+
+
+def _in_words(form: str) -> Meaning | None:
+    """Read a number in words, alone or with a unit: `two thirds`, `twelve apples`."""
+    found = number_in_words(form)
+    if found is None:
+        return None
+    value, end = found
+    if end == len(form):
+        return _scalar(number(value))
+    top, bottom = value.numerator, value.denominator
+    one = str(value) if bottom == 1 else rf"\frac{{{top}}}{{{bottom}}}"
+    measured = _formula(f"{one} {form[end:].lstrip()}") if form[end] in " \\" else None
+    if isinstance(measured, Scalar) and (measured.quantity.dimension or measured.quantity.things):
+        return measured
+    several = _list(form)
+    items = several.items if isinstance(several, Items) else (several,)
+    return several if all(isinstance(item, Scalar) for item in items) else None
 
 
 _READERS: tuple[Callable[[str], Meaning | None], ...] = (
@@ -156,10 +182,11 @@ _READERS: tuple[Callable[[str], Meaning | None], ...] = (
     special.choice,
     special.clock,
     _choice_with_content,
+    _ratio,
+    _in_words,
     special.word,
     special.based,
     special.dashed,
-    _ratio,
 )
 
 
@@ -505,7 +532,7 @@ def _relation(form: str) -> Meaning | None:
         return Text(special.canonical(form))
     found: Meaning | None = None
     if set(relations) <= {"=", "approx"}:
-        found = _equation(sides)
+        found = _rounded(sides, relations) or _equation(sides)
     elif relations == ["in"]:
         found = Equation(special.canonical(sides[0]), meaning(sides[1]), None)
     elif relations == ["ne"]:
@@ -515,6 +542,24 @@ def _relation(form: str) -> Meaning | None:
     elif set(relations) <= set(_MORE):
         found = _ascending(sides[::-1], [_MORE[r] for r in relations[::-1]])
     return found if found is not None else Text(special.canonical(form))
+
+
+def _rounded(sides: list[str], relations: list[str]) -> Meaning | None:
+    r"""Read an exact value with a rounded one behind it: `\frac13 \approx 0.33`."""
+    at = relations.index("approx") if "approx" in relations else 0
+    if at == 0 and (not relations or relations[0] != "approx" or _is_name(sides[0])):
+        return None
+    exact, last = _equation(sides[: at + 1]) if at else None, meaning(sides[-1], lists=False)
+    if at == 0:
+        value = meaning(sides[0], lists=False)
+        exact = Equation("", value, None) if isinstance(value, Scalar) else None
+    if not isinstance(exact, Equation) or exact.value is None:
+        return None
+    one, two = number_of(exact.value), number_of(last)
+    # What is not near is no rounded form: 5 is not about 7.
+    if one and two and abs(one.value - two.value) > abs(one.value) / 10:
+        return Text(special.canonical(" = ".join(sides)))
+    return replace(exact, rounded=last)
 
 
 def _side(text: str) -> Expr | None:
@@ -528,7 +573,16 @@ def _side(text: str) -> Expr | None:
         return None
 
 
+_PROBABILITY = re.compile(
+    r"(?:\\?(?:P|Pr|E|Var)|\\(?:mathbb|text|roman|operatorname|bold)\s*\{(?:P|Pr|E|Var)\})"
+    r"\s*(?:\((?:[^-+*/^]+)\)|\[(?:[^-+*/^]+)\])"
+)
+_VALUE_AT = re.compile(r"[A-Za-z](?:_\w|')?\s*\(\s*[A-Za-z]\s*\)|[a-wA-Z]\s*\(\s*-?\d+\s*\)")
+
+
 def _is_name(side: str) -> bool:
+    if _PROBABILITY.fullmatch(side.strip()) or _VALUE_AT.fullmatch(side.strip()):
+        return True
     expression = _side(side)
     if isinstance(expression, Sym):
         return True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from executor.answers.formulas.expressions import FUNCTIONS
+from executor.answers.formulas.expressions import FUNCTIONS, number
 from executor.answers.formulas.normal_form import GREEK
 from executor.answers.formulas.parser import CALLED
-from executor.answers.meanings import Based, Choice, Clock, Meaning, Phrase, Text
+from executor.answers.formulas.quantities import quantity
+from executor.answers.meanings import Based, Choice, Clock, Meaning, Phrase, Ratio, Scalar, Text
 
 
 def canonical(form: str) -> str:
@@ -116,13 +117,16 @@ def clock(form: str) -> Meaning | None:
     hour, minute, second = (int(match[i] or 0) for i in (1, 2, 3))
     if hour > 24 or minute > 59 or second > 59:
         return None
-    known = bool(match[4] or match[5] in ("noon", "midnight")) or hour > 12 or hour == 0
+    named = bool(match[4]) or (match[5] or "").casefold() in ("noon", "midnight")
+    known = named or hour > 12 or hour == 0
     half = (match[4] or "").casefold()
     if half == "p" and hour < 12:
         hour += 12
     if (half == "a" or match[5] == "midnight") and hour == 12:
         hour = 0
-    return Clock(hour * 3600 + minute * 60 + second, known)
+    terms = None if named or match[5] or match[3] else (hour, minute)
+    ratio = Ratio(tuple(Scalar(quantity(number(term))) for term in terms)) if terms else None
+    return Clock(hour * 3600 + minute * 60 + second, known, named, ratio)
 
 
 _BASED = re.compile(

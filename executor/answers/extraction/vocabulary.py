@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-CJK = "\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
-"""Characters of Chinese, Japanese and Korean words, as the inside of a character class."""
+from executor.answers.formulas.cjk import CJK as CJK
+from executor.answers.formulas.cjk import CJK_MEASURE as CJK_MEASURE
 
 
 def _words(text: str) -> frozenset[str]:
@@ -25,10 +25,6 @@ MEASURES = _words(
     """
 )
 """Units of measurement: "2 hours 15 minutes" is one quantity, "42 apples 3 left" is not."""
-
-CJK_MEASURE = re.compile(
-    "小时|小時|時間|时|時|分钟|分鐘|分|秒|天|日|月|年|元|角|厘米|公里|米|千克|克|点|點|시간|분|초"
-)
 
 GOES_ON = _words(
     """

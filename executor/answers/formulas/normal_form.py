@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache, partial
 
+from executor.answers.formulas.cjk import spell_units
 from executor.answers.formulas.numbers import ROUNDED_PLACES
 from executor.answers.formulas.units import CURRENCY_CODES, CURRENCY_SIGNS
 
@@ -137,7 +138,8 @@ _CODES = {
     "CNY": "yuan", "KRW": "won", "CHF": "franc", "RMB": "yuan", "Rs": "rupee",
 }  # fmt: skip
 _AFTER_CURRENCY = re.compile(
-    r"(\\currency\{(dollar|euro|rupee|yen|yuan|won|franc|ruble|pound sterling)\}[\d.,\s]*"
+    r"(\\currency\{(dollar|euro|rupee|yen(?: or yuan)?|yuan|won|franc|ruble|pound sterling)\}"
+    r"[\d.,\s]*"
     r"(?:(?:hundred|thousand|million|billion|trillion)\s*)?)"
     r"(?:\\text\{\s*)?(?:US\s+)?(?:\2s?|USD|EUR|GBP|INR|JPY)(?:\s*\})?$"
 )
@@ -189,6 +191,7 @@ def normal_form(text: str) -> str:
     text = _unwrapped(" ".join(text.split()))
     for pattern, replacement in _COMMANDS if "\\" in text or not text.isalnum() else ():
         text = pattern.sub(replacement, text)
+    text = text if text.isascii() else spell_units(text)
     text = _unwrapped(_money(_STARS.sub("^", _BOLD.sub(r"\1", text))))
     text = _DEGREES.sub(_degrees, text)
     text = re.sub(r"\\?%|(?<!\{)\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
@@ -248,6 +251,8 @@ def _unwrapped(text: str) -> str:
         while text.endswith("\\\\"):
             text = text[:-2].rstrip()
         if text.endswith(".") and not text.endswith(("..", "\\right.", "\\left.")):
+            text = text[:-1].rstrip()
+        if text.endswith((",", ";")) and text[-2:-1] not in ("\\", ",", ";", ""):
             text = text[:-1].rstrip()
         for wrapper in _WRAPPERS:
             match = wrapper.fullmatch(text)

@@ -596,7 +596,8 @@ class _Parser:
             if short and any(has_variables(factor) for factor in before):
                 return None
             rest = self._text[token.start :]
-            found = units_in(rest, whole=False, plain=True, glued=not token.spaced)
+            glued = not token.spaced
+            found = units_in(rest, whole=False, plain=True, glued=glued, before=before)
             end = token.start + (found[1] if found else 0)
         elif token.kind == "sign" and token.value == "(" and before and token.spaced:
             named = re.match(r"\(([A-Za-z ][A-Za-z .'-]*)\)$", self._text[token.start :])

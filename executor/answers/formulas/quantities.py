@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from executor.answers.formulas import units
 from executor.answers.formulas.expressions import (
@@ -36,12 +37,14 @@ class Quantity:
         base: the formula in base units.
         dimension: base units with their powers; empty for a plain formula.
         things: name of what is counted, `%` for hundredths, or nothing.
+        others: what it is if a unit of several meanings has another one.
     """
 
     bare: Expr | None
     base: Expr
     dimension: units.Dimension = ()
     things: str = ""
+    others: tuple[Quantity, ...] = ()
 
 
 def read_quantity(text: str) -> Quantity:
@@ -61,6 +64,21 @@ def quantity(expression: Expr) -> Quantity:
     """
     if not has_units(expression):
         return Quantity(expression, expression)
+    ambiguous = next((name for name in _units_of(expression) if name in units.AMBIGUOUS), None)
+    if ambiguous is None:
+        return _separated(expression)
+    readings = []
+    for one in units.AMBIGUOUS[ambiguous]:
+        with suppress(UnreadableError):
+            readings.append(_separated(_renamed(expression, ambiguous, one)))
+    if not readings:
+        raise UnreadableError("a unit that has no place here in any of its meanings")
+    return replace(readings[0], others=tuple(readings[1:]))
+
+
+def _separated(expression: Expr) -> Quantity:
+    if not has_units(expression):
+        return Quantity(expression, expression)
     match expression:
         case UnitOf(name):
             unit = units.unit(name)
@@ -70,14 +88,14 @@ def quantity(expression: Expr) -> Quantity:
             size = multiply(number(unit.factor), power(Const("pi"), number(unit.pi)))
             return Quantity(number(1), size if unit.pi else number(unit.factor), unit.dimension)
         case Product(factors):
-            return _product([quantity(factor) for factor in factors])
+            return _product([_separated(factor) for factor in factors])
         case Power(base, exponent):
-            return _power(quantity(base), exponent)
+            return _power(_separated(base), exponent)
         case Sum(terms) if not has_plus_minus(expression):
-            return _sum([quantity(term) for term in terms], [_units_of(term) for term in terms])
+            return _sum([_separated(term) for term in terms], [_units_of(term) for term in terms])
         case Call(name, arguments):
-            inner = [quantity(argument) for argument in arguments]
-            if any(part.dimension not in ((), _ANGLE) for part in inner):
+            inner = [_separated(argument) for argument in arguments]
+            if any(part.dimension not in ((), ANGLE_DIMENSION) for part in inner):
                 raise UnreadableError(f"{name} of a quantity with a unit")
             turns = [
                 multiply(part.base, Const("pi")) if part.dimension else part.base for part in inner
@@ -87,7 +105,8 @@ def quantity(expression: Expr) -> Quantity:
     raise UnreadableError("a unit where none can stand")
 
 
-_ANGLE: units.Dimension = ((units.ANGLE, 1),)
+ANGLE_DIMENSION: units.Dimension = ((units.ANGLE, 1),)
+"""Dimension of an angle."""
 
 
 def _product(factors: list[Quantity]) -> Quantity:
@@ -121,6 +140,23 @@ def _sum(terms: list[Quantity], written: list[frozenset[str]]) -> Quantity:
     bares = [term.bare for term in terms]
     bare = add(*(b for b in bares if b is not None)) if one_unit and None not in bares else None
     return Quantity(bare, add(*(term.base for term in terms)), terms[0].dimension)
+
+
+def _renamed(expression: Expr, name: str, other: str) -> Expr:
+    """Return an expression with another unit in the place of one."""
+    match expression:
+        case UnitOf(known):
+            return UnitOf(other) if known == name else expression
+        case Sum(terms):
+            return add(*(_renamed(term, name, other) for term in terms))
+        case Product(factors):
+            return multiply(*(_renamed(factor, name, other) for factor in factors))
+        case Power(base, exponent):
+            return power(_renamed(base, name, other), exponent)
+        case Call(function, arguments):
+            return Call(function, tuple(_renamed(one, name, other) for one in arguments))
+        case _:
+            return expression
 
 
 def _units_of(expression: Expr) -> frozenset[str]:

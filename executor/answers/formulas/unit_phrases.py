@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from executor.answers.formulas import units
 from executor.answers.formulas.expressions import (
     Expr,
+    Num,
     Power,
     Product,
     UnitOf,
@@ -26,7 +28,7 @@ _SQUARES = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 
 
 def units_in(
-    text: str, *, whole: bool, plain: bool, glued: bool = False
+    text: str, *, whole: bool, plain: bool, glued: bool = False, before: Sequence[Expr] = ()
 ) -> tuple[Expr, int] | None:
     """Read units or a counted thing at the start of a text.
 
@@ -35,6 +37,7 @@ def units_in(
         whole: whether all of the text must be units.
         plain: whether the words stand outside `\\text`, where a counted thing is a plural.
         glued: whether the words touch a number.
+        before: the factors before the words.
 
     Returns:
         The unit as an expression, and the offset at which it ends; None if there is none.
@@ -54,7 +57,7 @@ def units_in(
             break
         at, sign = join.end(), -1 if join["over"] else 1
     if not factors:
-        return None if glued or per else _counted(text, whole=whole, plain=plain)
+        return None if glued or per else _counted(text, whole=whole, plain=plain, before=before)
     qualifier = re.match(
         r"\s+(?:in\s+total|of(?:\s+[A-Za-z]{3,})+|([a-z]+))(?![A-Za-z])", text[at:]
     )
@@ -105,7 +108,9 @@ def _may_touch(word: str, rest: str) -> bool:
     return bool(compound and units.unit_name(compound[1]))
 
 
-def _counted(text: str, *, whole: bool, plain: bool) -> tuple[Expr, int] | None:
+def _counted(
+    text: str, *, whole: bool, plain: bool, before: Sequence[Expr]
+) -> tuple[Expr, int] | None:
     """Read a counted thing: `apples`, `red apples`, `boxes of chocolates`."""
     match = re.match(r"\s*((?:[A-Za-z]+(?:[ -]+(?=[A-Za-z])|(?![A-Za-z])))+)", text)
     if match is None:
@@ -121,10 +126,24 @@ def _counted(text: str, *, whole: bool, plain: bool) -> tuple[Expr, int] | None:
     if rest and not all(units.may_be_counted(word) for word in rest.split()):
         return None
     if plain and not units.is_plural(words[-1]):
-        return None
+        at_end = not text[match.end() :].strip(" .")
+        if not (at_end and _one_thing(words[-1], before, named=bool(rest))):
+            return None
     if whole and text[match.end() :].strip(" ."):
         return None
     return UnitOf(units.counted(words[-1])), match.end()
+
+
+def _one_thing(word: str, before: Sequence[Expr], *, named: bool) -> bool:
+    """Whether a noun in the singular is what a number counts: `1 apple`, and `5 apple` too.
+
+    What may be a product of variables (`5 cat`) is one, unless the number is 1, which no one
+    writes before a product, or the words go on (`2 box of pencils`, which is `named`).
+    """
+    if len(before) != 1 or not isinstance(before[0], Num):
+        return False
+    unmistakable = named or before[0] == number(1)
+    return units.is_singular(word) and (unmistakable or not units.may_be_variables(word))
 
 
 def all_counted(words: str) -> bool:

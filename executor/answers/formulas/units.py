@@ -43,6 +43,9 @@ def _unit(base: str, factor: int | str = 1, power: int = 1) -> Unit:
 COUNTED = "#"
 """First letter of the names of counted things, such as `#apple`."""
 
+SOMETHING = COUNTED
+"""Name of a counted thing that is not named: `12个`."""
+
 HUNDREDTHS = frozenset(("percent", "percentage point"))
 """Units that say per cent; they have no dimension, and still are no other thing."""
 
@@ -58,7 +61,7 @@ _SECONDS: dict[str, int | str] = {
 }  # fmt: skip
 _GRAMS: dict[str, int | str] = {
     "g": 1, "mg": "1/1000", "kg": 1000, "tonne": 1000000, "lb": "453.59237", "oz": "28.349523125",
-    "ton": "907184.74",
+    "ton": "907184.74", "jin": 500,
 }  # fmt: skip
 _CUBIC_METRES: dict[str, int | str] = {
     "L": "1/1000", "mL": "1/1000000", "cL": "1/100000", "gallon": "0.003785411784",
@@ -95,7 +98,8 @@ _NAMED: dict[str, Unit] = {
     "MB": _unit("bit", 8000000), "GB": _unit("bit", 8000000000),
     "dollar": _unit("USD"), "cent": _unit("USD", "1/100"), "dime": _unit("USD", "1/10"),
     "euro": _unit("EUR"), "pound sterling": _unit("GBP"), "pence": _unit("GBP", "1/100"),
-    "rupee": _unit("INR"), "yen": _unit("JPY"), "yuan": _unit("CNY"), "won": _unit("KRW"),
+    "rupee": _unit("INR"), "yen": _unit("JPY"), "yuan": _unit("CNY"),
+    "jiao": _unit("CNY", "1/10"), "fen": _unit("CNY", "1/100"), "won": _unit("KRW"),
     "ruble": _unit("RUB"), "franc": _unit("CHF"), "peso": _unit("MXN"), "unit": _unit("unit"),
 }  # fmt: skip
 
@@ -125,7 +129,7 @@ mg: milligram milligrams
 kg: kilogram kilograms kilo kilos kgs
 tonne: tonnes
 ton: tons
-lb: lbs pound pounds
+lb: lbs
 oz: ounce ounces
 L: liter litre liters litres l
 mL: milliliter millilitre milliliters millilitres ml
@@ -180,20 +184,28 @@ franc: francs CHF
 peso: pesos
 unit: units
 """
-_NAME_OF: dict[str, str] = {name: name for name in _NAMED if " " not in name}
+_NAME_OF: dict[str, str] = {"pound": "pound", "pounds": "pound"} | {
+    name: name for name in _NAMED if " " not in name
+}
 for _line in _SPELLINGS.strip().splitlines():
     _name, _, _others = _line.partition(":")
     _NAME_OF.update(dict.fromkeys(_others.split(), _name))
 del _NAME_OF["p"]
 
 CURRENCY_SIGNS = {
-    "$": "dollar", "€": "euro", "£": "pound sterling", "₹": "rupee", "¥": "yen", "₩": "won",
+    "$": "dollar", "€": "euro", "£": "pound sterling", "₹": "rupee", "¥": "yen or yuan", "₩": "won",
     "₽": "ruble",
 }  # fmt: skip
 """Signs that stand before or after an amount."""
 
 CURRENCY_CODES = ("USD", "EUR", "GBP", "INR", "JPY", "CNY", "KRW", "CHF", "RMB", "Rs")
 """Codes that stand before or after an amount."""
+
+AMBIGUOUS = {
+    "pound": ("lb", "pound sterling"), "yen or yuan": ("yen", "yuan"),
+    "minute or point": ("min", "fen", SOMETHING),
+}  # fmt: skip
+"""Units of several meanings, each of which an answer may have: `5 pounds` is £5, and 80 oz."""
 
 MAGNITUDES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -233,6 +245,19 @@ lakh lakhs crore crores sin cos tan cot sec csc sinh cosh tanh arcsin arccos arc
 infinity inf abs min max gcd lcm mins equals less does was has his its this thus yes
 """
 _NOT_COUNTED = frozenset(_MATHEMATICS.split())
+_MAKE_OTHERS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
+negative positive below above under more fewer greater smaller lower higher up down north south
+east west remainder prime bar hat star dash dot point fold double triple twice thrice grand
+myriad couple trio mil bil mio midnight noon january february march april may june july august
+september october november december only exactly about almost nearly around
+approximately roughly exclusive inclusive but with from into onto upon also too again else
+even odd true false undefined unknown infinite imaginary digit base cross transpose inverse
+"""
+_NO_NOUNS = frozenset(_MAKE_OTHERS.split())
+"""Words behind a number that are no singular of a thing: they make something else of it."""
+
 _CONDITIONS = frozenset(
     ("if", "unless", "when", "where", "for", "mod", "modulo", "or", "and", "pi")
 )
@@ -283,6 +308,19 @@ def counted(word: str) -> str:
 def may_be_noted(word: str) -> bool:
     """Whether a word may stand in brackets after a number without a change of the number."""
     return len(word) > 1 and word.casefold() not in _CONDITIONS and magnitude(word) is None
+
+
+def is_singular(word: str) -> bool:
+    """Whether a word in lower case can be the singular of a thing."""
+    spoken = word.islower() and any(letter in "aeiou" for letter in word)
+    if not spoken or word.endswith(("ly", "ed")):
+        return False
+    return word not in _NO_NOUNS and may_be_counted(word)
+
+
+def may_be_variables(word: str) -> bool:
+    """Whether letters may be a product of variables: three of them, or more in order."""
+    return len(word) <= 3 or (len(set(word)) == len(word) and sorted(word) == list(word))
 
 
 def is_plural(word: str) -> bool:

@@ -54,6 +54,173 @@ EQUAL = {
         \left\{\begin{array}{l} x=1 \\ y=2 \end{array}\right. ;; x=1, y=2
         \begin{cases} x=1 \\ y=2 \end{cases} ;; (1,2)
         """,
+    "Chinese units": r"""
+        25元 ;; 25
+        25 元 ;; 25
+        25\text{元} ;; 25
+        25\text{ 元} ;; 25 yuan
+        25元 ;; RMB 25
+        ¥25 ;; 25元
+        ¥25 ;; 25 yen
+        25円 ;; 25 yen
+        12个 ;; 12
+        12 个 ;; 12
+        12个苹果 ;; 12
+        12個 ;; 12个
+        3小时 ;; 3
+        3小時 ;; 180 minutes
+        3小时20分 ;; 200 minutes
+        3小时20分钟 ;; 200分钟
+        5分 ;; 5
+        5分 ;; 5 minutes
+        90分 ;; 90
+        5万 ;; 50000
+        5万元 ;; 50000 yuan
+        3.5万 ;; 35000
+        1亿2000万 ;; 120000000
+        3万5千 ;; 35000
+        2千万 ;; 20000000
+        5元5角 ;; 5.5元
+        3千米 ;; 3000米
+        5公里 ;; 5 km
+        12平方厘米 ;; 12 cm^2
+        12立方米 ;; 12 m^3
+        2公斤 ;; 2000克
+        \frac{3}{4}小时 ;; 45分钟
+        60千米/时 ;; 60 km/h
+        60千米/小时 ;; 60
+        30度 ;; 30^\circ
+        25％ ;; 25
+        3倍 ;; 3
+        5人 ;; 5
+        8时间 ;; 8时间
+        3時間 ;; 3 hours
+        5개 ;; 5
+        x=25元 ;; 25
+        （3，5） ;; (3,5)
+        """,
+    "money": r"""
+        £5 ;; 5
+        £5 ;; 5 pounds
+        5 pounds ;; 5
+        5 pounds ;; 80 oz
+        £2.50 ;; 250 pence
+        £5 ;; 5\text{ pounds}
+        ¥1,000 ;; 1000
+        1 pound ;; £1
+        """,
+    "things": r"""
+        1 apple ;; 1
+        1 apple ;; 1 apples
+        5 apples ;; 5 apple
+        5 apple ;; 5
+        1 red apple ;; 1
+        1 cat ;; 1
+        1 child ;; 1 children
+        2 box of pencils ;; 2
+        1 person ;; 1
+        1 hour ;; 1
+        1 slice of pizza ;; 1
+        5 left ;; 5
+        """,
+    "number words": r"""
+        twelve ;; 12
+        Twelve ;; 12
+        five ;; 5
+        five. ;; 5
+        \text{five} ;; 5
+        zero ;; 0
+        half ;; 1/2
+        one half ;; 0.5
+        one-half ;; 0.5
+        a half ;; 0.5
+        two thirds ;; 2/3
+        two-thirds ;; 2/3
+        three quarters ;; 0.75
+        3 fourths ;; 3/4
+        2 thirds ;; 2/3
+        twenty-five ;; 25
+        one hundred and five ;; 105
+        one hundred five ;; 105
+        two thousand three hundred forty ;; 2340
+        three million ;; 3000000
+        a hundred ;; 100
+        a dozen ;; 12
+        two dozen ;; 24
+        three and a half ;; 3.5
+        two and two thirds ;; 8/3
+        5 and a half ;; 5.5
+        minus five ;; -5
+        negative twelve ;; -12
+        three point one four ;; 3.14
+        twelve apples ;; 12
+        twelve apples ;; 12 apples
+        five dollars ;; $5
+        three hours ;; 180 minutes
+        three hours and twenty minutes ;; 200 minutes
+        five percent ;; 5%
+        one and two ;; 1, 2
+        x = five ;; 5
+        """,
+    "times": r"""
+        11:00 ;; 11:00 AM
+        11:00 ;; 11:00 PM
+        11:00 ;; 11 am
+        5:30 ;; 5:30 pm
+        17:30 ;; 5:30 pm
+        12:00 ;; noon
+        3:05 ;; 3:05 p.m.
+        """,
+    "rounded beside exact": r"""
+        7/8 \approx 0.875 ;; 7/8
+        \frac{1}{3} \approx 0.33 ;; 1/3
+        \frac{1}{3} \approx 0.33 ;; 0.33
+        \sqrt{2} \approx 1.41 ;; \sqrt2
+        x = \sqrt{2} \approx 1.414 ;; \sqrt2
+        x = \frac{1}{3} ≈ 0.33 ;; 1/3
+        7/8 = 0.875 ;; 7/8
+        \approx 0.33 ;; 0.33
+        """,
+    "angles": r"""
+        \frac{\pi}{6} ;; 30^\circ
+        30° ;; π/6
+        180 degrees ;; \pi
+        -45^\circ ;; -\frac{\pi}{4}
+        (2, 30^\circ) ;; (2, \frac{\pi}{6})
+        30^\circ ;; 30
+        x = \frac{\pi}{3} ;; x = 60^\circ
+        """,
+    "values of functions": r"""
+        P(A)=0.5 ;; 0.5
+        P(A) = \frac12 ;; P(A)=0.5
+        P(A \cap B) = 0.5 ;; 1/2
+        P(A|B) = 0.5 ;; 1/2
+        P(X > 3) = 0.5 ;; 0.5
+        E(X) = 3 ;; 3
+        E[X] = 3 ;; 3
+        \Pr(A) = 0.25 ;; 1/4
+        \mathbb{P}(A) = 0.25 ;; 1/4
+        h(2) = 7 ;; 7
+        P(x) = x^2 + 1 ;; x^2+1
+        \text{P}(A) = 0.5 ;; 0.5
+        """,
+    "ratios in words": r"""
+        4 to 1 ;; 4:1
+        4\text{ to }1 ;; 4 : 1
+        four to one ;; 4:1
+        1 to 10 ;; 1:10
+        2 to 3 to 5 ;; 2:3:5
+        """,
+    "commas at the end": r"""
+        5, ;; 5
+        5; ;; 5
+        $5$, ;; 5
+        \frac12, ;; 1/2
+        2,3, ;; 3,2
+        x=5, ;; 5
+        5\; ;; 5
+        5\, ;; 5
+        """,
 }
 DIFFERENT = {
     "closed intervals": r"""
@@ -82,13 +249,10 @@ DIFFERENT = {
         25% ;; 25 m^2
         5% + 10% ;; 15 cm
         """,
-    "things and quantities": r"""
-        5 apples ;; $5
-        5 apples ;; 5 cm
+    "things": r"""
         5 apple ;; 5 pears
         1 apple ;; 1 pear
         1 apple ;; 2
-        3 apples ;; 3 hours
         1 cat ;; 1 dog
         1 cat ;; 2
         5 xyz ;; 5
@@ -134,9 +298,9 @@ DIFFERENT = {
         \begin{cases} x=1 \\ y=2 \end{cases} ;; 2
         \begin{cases} 1 \\ 2 \end{cases} ;; (1,2)
         \begin{cases} x+y=3 \\ x-y=-1 \end{cases} ;; (3,-1)
-        \begin{cases} x & x>0 \\ -x & x<0 \end{cases} ;; \begin{cases} 2x & x>0 \\ -x & x<0 \end{cases}
+        \begin{cases} x & x>0 \\ -x & x<0\end{cases} ;; \begin{cases} 2 & x>0 \\ -x & x<0\end{cases}
         f(x)=\begin{cases} x & x=0 \\ 1 \end{cases} ;; f(x)=\begin{cases} 2 & x=0 \\ 1 \end{cases}
-        \begin{cases} 1, & x=0 \\ 2, & x=1 \end{cases} ;; \begin{cases} 5, & x=0 \\ 2, & x=1 \end{cases}
+        \begin{cases} 1, & x=0 \\ 2\end{cases} ;; \begin{cases} 5, & x=0 \\ 2\end{cases}
         \begin{cases} (1,2) \\ (3,4) \end{cases} ;; (1,2)
         \begin{aligned} x&=1 \\ y&=2 \end{aligned} ;; \begin{aligned} x&=3 \\ y&=2 \end{aligned}
         """,
@@ -212,6 +376,14 @@ DIFFERENT = {
         17:30 ;; 5:30 am
         noon ;; midnight
         23:00 ;; 11:00 am
+        """,
+    "rounded beside exact": r"""
+        \frac{1}{3} \approx 0.33 ;; 0.34
+        5 \approx 7 ;; 7
+        5 \approx 7 ;; 5
+        x = \sqrt{2} \approx 1.41 ;; y = \sqrt2
+        0.33 ;; 1/3
+        x \approx 0.33 ;; 1/3
         """,
     "angles": r"""
         \frac{\pi}{6} ;; 30

@@ -1,0 +1,119 @@
+r"""Units and scales in Chinese, Japanese and Korean, in the spelling of the normal form.
+
+This is the one list of these words: extraction uses it too. `25元` becomes `25 \unit{yuan}`,
+`12个苹果` becomes `12 \unit{#苹果}`, and `5万` becomes `50000`. Words that are not known stay, and
+make the answer a text.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from executor.answers.formulas.units import COUNTED, SOMETHING
+
+CJK = "\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
+"""Characters of Chinese, Japanese and Korean words, as the inside of a character class."""
+
+_SPELLINGS = """
+hour: 小时 小時 個小時 个小时 钟头 時間 时 時 시간 시
+min: 分钟 分鐘 分間
+minute or point: 分 분
+s: 秒 秒钟 秒鐘 秒間 초
+day: 天 日 日間 일
+week: 周 週 星期 个星期 個星期 週間 주
+month: 月 个月 個月 か月 ヶ月 ヵ月 개월
+year: 年 岁 歲 歳 周岁 年間 년
+yuan: 元 块 块钱 元钱 元人民币
+jiao: 角 毛 毛钱
+fen: 分钱
+yen: 円 日元
+won: 원 韩元
+dollar: 美元 美金 ドル 달러
+euro: 欧元 ユーロ
+pound sterling: 英镑
+mm: 毫米
+cm: 厘米 公分 センチメートル センチ
+dm: 分米
+m: 米 公尺 メートル 미터
+km: 千米 公里 キロメートル キロ
+mg: 毫克
+g: 克 公克 グラム 그램
+jin: 斤
+kg: 千克 公斤 キログラム
+tonne: 吨 噸 トン
+L: 升 公升 リットル
+mL: 毫升 ミリリットル
+hectare: 公顷
+degree: 度
+celsius: 摄氏度
+percentage point: 个百分点 百分点
+"""
+_UNITS = {
+    word: name
+    for name, _, words in (line.partition(":") for line in _SPELLINGS.strip().splitlines())
+    for word in words.split()
+}
+_LENGTHS = frozenset(("mm", "cm", "dm", "m", "km"))
+_COUNTERS = """
+个 個 只 隻 本 人 名 位 件 张 張 支 枝 条 條 头 頭 辆 輛 棵 次 种 種 组 組 箱 瓶 袋 双 雙
+朵 页 頁 题 題 块 塊 匹 枚 台 册 冊 杯 盒 篇 道 步 层 層 根 把 颗 顆 粒 片 间 間 家
+倍 点 點 包 桶 つ 回 개 명 마리 권 번
+"""
+_COUNTER = "|".join(_COUNTERS.split())
+_NO_THING = "和与與及或以上下多余餘级級点點半约約分之至到每内內外前后後左右几幾不第比少共"
+_ANY_UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
+
+CJK_MEASURE = re.compile(rf"(?:平方|立方)?(?:{_ANY_UNIT}|点|點)")
+"""A unit of measurement, or the hour of a time."""
+
+_TEXT = re.compile(rf"\\(?:text|roman)\s*\{{\s*([{CJK}/]+)\s*\}}")
+_AFTER_NUMBER = re.compile(rf"(?<=[\d}})])\s*([{CJK}]+(?:\s*/\s*[{CJK}]+)?)")
+_RATE = re.compile(
+    rf"(?P<power>平方|立方)?(?P<unit>{_ANY_UNIT})(?:\s*(?:/|每)\s*(?P<per>{_ANY_UNIT}))?"
+)
+_THING = re.compile(rf"(?:{_COUNTER})(?P<thing>[{CJK}]{{1,6}})?")
+
+_SCALES = {
+    "百": 10**2, "千": 10**3, "万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8, "億": 10**8,
+    "억": 10**8,
+}  # fmt: skip
+_SCALE = rf"(?:[{''.join(_SCALES)}](?![米克瓦卡分]))+"
+_SCALED = re.compile(
+    rf"(?<![\d.,^_{{])(?:\d[\d,]*(?:\.\d+)?|\.\d+)\s*{_SCALE}(?:\d+{_SCALE})*(?!\d)"
+)
+_SCALED_PART = re.compile(rf"([\d.,]+)\s*({_SCALE})")
+
+
+def spell_units(text: str) -> str:
+    """Return a text with the scales and units after its numbers in the normal form's spelling."""
+    text = _TEXT.sub(r"\1", text)
+    return _AFTER_NUMBER.sub(_unit, _SCALED.sub(_number, text))
+
+
+def _number(match: re.Match[str]) -> str:
+    total, last = Decimal(0), Decimal("Infinity")
+    for digits, scales in _SCALED_PART.findall(match.group()):
+        factor = Decimal(1)
+        for scale in scales:
+            factor *= _SCALES[scale]
+        if factor >= last:
+            return match.group()
+        total, last = total + Decimal(digits.replace(",", "")) * factor, factor
+    return f"{total.normalize():f}"
+
+
+def _unit(match: re.Match[str]) -> str:
+    words = match[1]
+    rate = _RATE.fullmatch(words)
+    if rate:
+        name = _UNITS[rate["unit"]]
+        if rate["power"] and name not in _LENGTHS:
+            return match.group()
+        power = {"平方": "^2", "立方": "^3"}.get(rate["power"] or "", "")
+        per = rf"/\unit{{{_UNITS[rate['per']]}}}" if rate["per"] else ""
+        return rf" \unit{{{name}}}{power}{per} "
+    counted = _THING.fullmatch(words)
+    if counted is None or any(character in _NO_THING for character in counted["thing"] or ""):
+        return match.group()
+    return rf" \unit{{{COUNTED + counted['thing'] if counted['thing'] else SOMETHING}}} "
