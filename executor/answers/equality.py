@@ -229,7 +229,7 @@ def _is_range(equation: Equation) -> bool:
 
 def _may_be_interval(items: Items) -> bool:
     """Whether two items in square brackets can be the ends of an interval: not those of [5,3]."""
-    if items.brackets != "[]" or len(items.items) != 2:
+    if items.brackets != "[]" or len(items.items) != 2 or items.listed:
         return False
     low, high = (number_of(item) for item in items.items)
     return low is None or high is None or low.value < high.value

@@ -36,10 +36,13 @@ class Items:
     Attributes:
         brackets: opening and closing bracket, such as `()`, `(]` or `{}`; empty for a plain list.
         items: the answers.
+        listed: whether they are written as Python writes a list of numbers: `[2, 3]`. That is an
+            interval or a list; `[2,3]` is an interval.
     """
 
     brackets: str
     items: tuple[Meaning, ...]
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -428,9 +428,11 @@ def _bracketed(form: str) -> Meaning | None:
     items = [_item(piece) for piece in pieces]
     if len(items) == 1 and not isinstance(items[0], Scalar | Items):
         return None
-    return _interval(brackets, _flat(items))
+    found = _interval(brackets, _flat(items))
+    return replace(found, listed=True) if _LISTED.fullmatch(form) else found
 
 
+_LISTED = re.compile(r"\[-?\d+(?:\.\d+)?(?:, -?\d+(?:\.\d+)?)+\]")
 _SAME = {"\\{": "{", "\\}": "}", "\\langle": "(", "\\rangle": ")"}
 
 
@@ -440,7 +442,7 @@ def _item(piece: str) -> Meaning:
     return found if found is not None else meaning(form, lists=False)
 
 
-def _interval(brackets: str, items: tuple[Meaning, ...]) -> Meaning:
+def _interval(brackets: str, items: tuple[Meaning, ...]) -> Items:
     """An infinite end is open, however it is written."""
     if len(items) == 2 and brackets in _INTERVALS:
         if items[0] == _scalar(_INFINITE[1]):

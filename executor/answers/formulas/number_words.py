@@ -120,7 +120,7 @@ class _Words:
         while _SMALL.get(self._peek(), 10) <= 9:
             digits += str(_SMALL[self._peek()])
             self._at += 1
-        return whole + Fraction(int(digits), 10 ** len(digits))
+        return Fraction(f"{whole}.{digits}")
 
     def _whole(self) -> int | None:
         total = group = 0

@@ -223,7 +223,7 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
     ],
     "vectors, lists and sets": [
         (r"\langle 2, -1 \rangle", "(2,-1)"),
-        (r"[5, 4]", "5,4"),
+        (r"[4, 5]", "4,5"),
         ("4, 5", "5, 4"),
         (r"\{4, 5\}", r"\{5, 4\}"),
         ("4 and 5", "5 or 4"),

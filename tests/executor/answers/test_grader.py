@@ -187,7 +187,7 @@ def written(value: Fraction) -> st.SearchStrategy[str]:
     top, bottom = value.numerator, value.denominator
     ways = [f"{top}/{bottom}", rf"\frac{{{top}}}{{{bottom}}}", f"{3 * top}/{3 * bottom} dollars"]
     if bottom == 1:
-        ways += [str(top), f"{top:,}", f"{top}.0", rf"{top}\%", f"${top}$"]
+        ways += [str(top), f"{top:,}", f"{top}.0", f"${top}$"]
     if 10**4 % bottom == 0:
         ways.append(f"{top * 10**4 // bottom / 10**4:.4f}")
     return st.sampled_from(ways)
