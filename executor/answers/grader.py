@@ -52,10 +52,15 @@ class MathGrader:
     Conventions:
         - Numbers are exact. A decimal of five places or more, and of three significant digits or
           more, equals what rounds to it: 1.41421 is \sqrt{2}, and 1.4142139 is not.
-        - 50% is 50, as in the benchmarks' own graders, and not 0.5. A number without a unit equals
-          the same number with a unit at its end; two numbers with units are compared as
-          quantities: 1 km is 1000 m, and 3 hours 20 minutes are neither 3 nor 3 hours.
-        - A list without brackets has no order, `(1,2)` has one. `x=5` is 5, and not `y=5`.
+        - 50% is 50, as in the benchmarks' own graders, and not 0.5; it is neither $50 nor 50
+          minutes. A number without a unit equals the same number with a unit at its end; two
+          numbers with units are compared as quantities: 1 km is 1000 m, and 3 hours 20 minutes are
+          neither 3 nor 3 hours. 30 degrees are pi/6.
+        - A number with a base is not the number without it, unless the base is 10.
+        - 11:00 is 11:00 AM and 11:00 PM, which are different; 17:30 is only 5:30 PM.
+        - A list without brackets has no order, `(1,2)` has one. `[1,2]` is an interval, and no
+          list; `[1, 2]`, as Python writes a list, is both. `x=5` is 5, and not `y=5`.
+        - A bare letter keeps its case: `E` is not `e`. `(E)`, which is a choice, is both.
         - Words are compared without regard to case; letters of formulas are not.
 
     Args:

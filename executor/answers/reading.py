@@ -485,7 +485,8 @@ def _system(form: str) -> Meaning | None:
     items = [meaning(normal_form(row), lists=False) for row in rows if row]
     if not all(isinstance(item, Equation) and isinstance(item.value, Scalar) for item in items):
         return None
-    return Items("", tuple(items)) if len(items) > 1 else None
+    names = {item.name for item in items if isinstance(item, Equation)}
+    return Items("", tuple(items)) if len(names) == len(items) > 1 else None
 
 
 # --- formulas, equations, inequalities ---
@@ -577,9 +578,9 @@ def _side(text: str) -> Expr | None:
 
 _PROBABILITY = re.compile(
     r"(?:\\?(?:P|Pr|E|Var)|\\(?:mathbb|text|roman|operatorname|bold)\s*\{(?:P|Pr|E|Var)\})"
-    r"\s*(?:\((?:[^-+*/^]+)\)|\[(?:[^-+*/^]+)\])"
+    r"\s*[(\[](?:[^-+*/^()\[\]]|\([^()]*\))+[)\]]|n\s*\([A-Z][^-+*/^()\d]*\)"
 )
-_VALUE_AT = re.compile(r"[A-Za-z](?:_\w|')?\s*\(\s*[A-Za-z]\s*\)|[a-wA-Z]\s*\(\s*-?\d+\s*\)")
+_VALUE_AT = re.compile(r"[A-Za-z](?:_\w|')?\s*\(\s*[A-Za-z]\s*\)|[a-wA-Z]'?\s*\(\s*-?\d+\s*\)")
 
 
 def _is_name(side: str) -> bool:

@@ -124,7 +124,7 @@ def clock(form: str) -> Meaning | None:
         hour += 12
     if (half == "a" or match[5] == "midnight") and hour == 12:
         hour = 0
-    terms = None if named or match[5] or match[3] else (hour, minute)
+    terms = None if named or match[5] or match[3] or match[2] != str(minute) else (hour, minute)
     ratio = Ratio(tuple(Scalar(quantity(number(term))) for term in terms)) if terms else None
     return Clock(hour * 3600 + minute * 60 + second, known, named, ratio)
 

@@ -61,7 +61,9 @@ _COUNTERS = """
 倍 点 點 包 桶 つ 回 개 명 마리 권 번
 """
 _COUNTER = "|".join(_COUNTERS.split())
-_NO_THING = "和与與及或以上下多余餘级級点點半约約分之至到每内內外前后後左右几幾不第比少共"
+_NO_THING = (
+    "和与與及或以上下多余餘级級点點半约約分之至到每内內外前后後左右几幾不第比少共函式形体方程数數"
+)
 _ANY_UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 
 CJK_MEASURE = re.compile(rf"(?:平方|立方)?(?:{_ANY_UNIT}|点|點)")
@@ -69,6 +71,7 @@ CJK_MEASURE = re.compile(rf"(?:平方|立方)?(?:{_ANY_UNIT}|点|點)")
 
 _TEXT = re.compile(rf"\\(?:text|roman)\s*\{{\s*([{CJK}/]+)\s*\}}")
 _AFTER_NUMBER = re.compile(rf"(?<=[\d}})])\s*([{CJK}]+(?:\s*/\s*[{CJK}]+)?)")
+_WRAPPED = re.compile(rf"(?:\$([^$]+)\$|\\boxed\s*\{{([^{{}}]*)\}})(?=\s*[{CJK}])")
 _RATE = re.compile(
     rf"(?P<power>平方|立方)?(?P<unit>{_ANY_UNIT})(?:\s*(?:/|每)\s*(?P<per>{_ANY_UNIT}))?"
 )
@@ -87,8 +90,59 @@ _SCALED_PART = re.compile(rf"([\d.,]+)\s*({_SCALE})")
 
 def spell_units(text: str) -> str:
     """Return a text with the scales and units after its numbers in the normal form's spelling."""
-    text = _TEXT.sub(r"\1", text)
+    text = _IN_WORDS.sub(_in_digits, _WRAPPED.sub(r"\1\2", _TEXT.sub(r"\1", text)).strip())
     return _AFTER_NUMBER.sub(_unit, _SCALED.sub(_number, text))
+
+
+_DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {
+    "〇": 0, "两": 2, "兩": 2,
+}  # fmt: skip
+_TENS = {"十": 10, "百": 100, "千": 1000}
+_MYRIADS = {scale: size for scale, size in _SCALES.items() if size >= 10**4}
+_NUMERAL = rf"[{''.join(_DIGITS)}十](?:[{''.join((*_DIGITS, *_MYRIADS))}十百]|千(?![米克瓦卡]))*"
+_IN_WORDS = re.compile(
+    rf"(?P<minus>负|負)?(?:(?P<per>百分之)|(?P<bottom>{_NUMERAL})分之)?(?P<top>{_NUMERAL})"
+)
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    """Write a whole answer in Chinese numerals in digits, with or without a unit behind it."""
+    values = [_value(numeral) for numeral in (match["top"], match["bottom"] or "一")]
+    rest = match.string[match.end() :].strip()
+    known = not rest or _RATE.fullmatch(rest) or _THING.fullmatch(rest)
+    if match.start() or not known or None in values or 0 in values[1:]:
+        return match.group()
+    sign = "-" if match["minus"] else ""
+    if match["bottom"]:
+        return rf"{sign}\frac{{{values[0]}}}{{{values[1]}}}"
+    return f"{sign}{values[0]}{'%' if match['per'] else ''}"
+
+
+def _value(numeral: str) -> int | None:
+    """Return the value of a Chinese numeral; None if it is none.
+
+    A digit right after a scale is short for tens of what is below it (一百五 is 150), or is not:
+    it is left alone, and so is a row of digits.
+    """
+    if len(numeral) > 2 and numeral[-1] in _DIGITS and numeral[-2] not in "零〇十":
+        return None
+    total = group = 0
+    digit: int | None = None
+    last = 10**5
+    for sign in numeral:
+        if sign in _DIGITS:
+            if digit:
+                return None
+            digit = _DIGITS[sign]
+        elif sign in _TENS:
+            if _TENS[sign] >= last:
+                return None
+            last = _TENS[sign]
+            group, digit = group + (1 if digit is None else digit) * last, None
+        else:
+            total = (total + group + (digit or 0)) * _MYRIADS[sign]
+            group, digit, last = 0, None, 10**5
+    return total + group + (digit or 0)
 
 
 def _number(match: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from executor.answers.formulas.expressions import (
     number,
     power,
 )
+from executor.answers.formulas.normal_form import GREEK
 
 _UNIT_WORD = re.compile(r"\s*(?:(?P<sign>\\unit\{(?P<named>[^{}]*)\})|(?P<word>[A-Za-z]+)\.?)")
 _UNIT_POWER = re.compile(r"\s*\^\s*(?:\{\s*(-?\d)\s*\}|(-?\d))|\s+(squared|cubed)\b")
@@ -140,7 +141,7 @@ def _one_thing(word: str, before: Sequence[Expr], *, named: bool) -> bool:
     What may be a product of variables (`5 cat`) is one, unless the number is 1, which no one
     writes before a product, or the words go on (`2 box of pencils`, which is `named`).
     """
-    if len(before) != 1 or not isinstance(before[0], Num):
+    if len(before) != 1 or not isinstance(before[0], Num) or word in GREEK:
         return False
     unmistakable = named or before[0] == number(1)
     return units.is_singular(word) and (unmistakable or not units.may_be_variables(word))

@@ -313,7 +313,7 @@ def may_be_noted(word: str) -> bool:
 def is_singular(word: str) -> bool:
     """Whether a word in lower case can be the singular of a thing."""
     spoken = word.islower() and any(letter in "aeiou" for letter in word)
-    if not spoken or word.endswith(("ly", "ed")):
+    if not spoken or word.endswith(("ly", "ed", "ional", "ical")):
         return False
     return word not in _NO_NOUNS and may_be_counted(word)
 

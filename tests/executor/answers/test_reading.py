@@ -27,6 +27,11 @@ EQUAL = {
         [3] ;; 3
         """,
     "per cent": r"""
+        30% ;; thirty percent
+        $30 ;; thirty dollars
+        100% ;; 100
+        50 % ;; 50
+        \frac{1}{2}\% ;; 0.5\%
         25% ;; 25
         25\% ;; 25 percent
         12.5% ;; 25/2 %
@@ -58,6 +63,41 @@ EQUAL = {
         \begin{cases} x=1 \\ y=2 \end{cases} ;; (1,2)
         """,
     "Chinese units": r"""
+        负三 ;; -3
+        十二 ;; 12
+        一百零五 ;; 105
+        两千三百 ;; 2300
+        三万五千 ;; 35000
+        三小时 ;; 3
+        五十元 ;; 50
+        三个苹果 ;; 3
+        百分之五 ;; 5%
+        四分之三 ;; 0.75
+        \boxed{25元} ;; 25
+        \boxed{25}元 ;; 25
+        $25$元 ;; 25
+        $25$ 元 ;; 25
+        25元。 ;; 25
+        12 个苹果 ;; 12
+        二十五 ;; 25
+        三分之二 ;; 2/3
+        百分之二十五 ;; 25%
+        25 块 ;; 25 yuan
+        3块蛋糕 ;; 3
+        120度 ;; 120
+        3 时 20 分 ;; 200分钟
+        x = 3米 ;; 3
+        3,000元 ;; 3000
+        3.5小时 ;; 3.5
+        -3℃ ;; -3
+        5億 ;; 500000000
+        5만원 ;; 50000
+        1万2千 ;; 12000
+        100円 ;; 100
+        10時間 ;; 10
+        3本 ;; 3
+        80千米/小时 ;; 80
+        80千米每小时 ;; 80
         25元 ;; 25
         25 元 ;; 25
         25\text{元} ;; 25
@@ -113,6 +153,16 @@ EQUAL = {
         1 pound ;; £1
         """,
     "things": r"""
+        1 apple ;; one apple
+        1 dollar ;; $1
+        1 book ;; 1
+        1 way ;; 1
+        24 square unit ;; 24
+        3 red ball ;; 3
+        1 solution ;; 1
+        2 solution ;; 2
+        1 dog ;; 1 dogs
+        7 student ;; 7 students
         1 apple ;; 1
         1 apple ;; 1 apples
         5 apples ;; 5 apple
@@ -127,6 +177,25 @@ EQUAL = {
         5 left ;; 5
         """,
     "number words": r"""
+        Forty-two ;; 42
+        one million ;; 1000000
+        three hundred and sixty-five ;; 365
+        six and three quarters ;; 6.75
+        one-third ;; 1/3
+        a third ;; 1/3
+        three-fourths ;; 3/4
+        five eighths ;; 5/8
+        nine tenths ;; 0.9
+        \text{two thirds} ;; 2/3
+        Five. ;; 5
+        "five" ;; 5
+        nineteen hundred ;; 1900
+        half a mile ;; 0.5 miles
+        half an hour ;; 30 minutes
+        half ;; 50/100
+        zero ;; 0
+        seven times ;; 7
+        two and five ;; 2, 5
         twelve ;; 12
         Twelve ;; 12
         five ;; 5
@@ -166,6 +235,10 @@ EQUAL = {
         x = five ;; 5
         """,
     "times": r"""
+        1 pm ;; 1:00
+        4:15 a.m. ;; 4:15
+        12:00 am ;; 12:00
+        0:30 ;; 12:30 am
         11:00 ;; 11:00 AM
         11:00 ;; 11:00 PM
         11:00 ;; 11 am
@@ -175,6 +248,12 @@ EQUAL = {
         3:05 ;; 3:05 p.m.
         """,
     "rounded beside exact": r"""
+        \frac{22}{7} \approx 3.14 ;; 22/7
+        \pi \approx 3.14 ;; \pi
+        x \approx 3.14 ;; 3.14
+        2\sqrt{3} \approx 3.46 ;; 2\sqrt3
+        \frac{1}{6} = 0.1\overline{6} \approx 0.17 ;; 1/6
+        x = 2\sqrt{3} = \sqrt{12} \approx 3.46 ;; 2\sqrt{3}
         7/8 \approx 0.875 ;; 7/8
         \frac{1}{3} \approx 0.33 ;; 1/3
         \frac{1}{3} \approx 0.33 ;; 0.33
@@ -185,6 +264,10 @@ EQUAL = {
         \approx 0.33 ;; 0.33
         """,
     "angles": r"""
+        \frac{2\pi}{3} ;; 120^\circ
+        \frac{3\pi}{2} \text{ radians} ;; 270^\circ
+        \pi/4 ;; 45 degrees
+        \theta = 60^\circ ;; \frac{\pi}{3}
         \frac{\pi}{6} ;; 30^\circ
         30° ;; π/6
         180 degrees ;; \pi
@@ -194,6 +277,23 @@ EQUAL = {
         x = \frac{\pi}{3} ;; x = 60^\circ
         """,
     "values of functions": r"""
+        P(\text{red}) = \frac{3}{8} ;; 3/8
+        P(\text{both red}) = 0.2 ;; 1/5
+        P(X=2)=0.25 ;; 1/4
+        P(X \ge 2) = 0.25 ;; 0.25
+        \mathrm{E}[X] = 3.5 ;; 7/2
+        \mathbb{E}[X] = 3.5 ;; 7/2
+        \text{Var}(X) = 4 ;; 4
+        \operatorname{Var}(X) = 4 ;; 4
+        n(A \cup B) = 12 ;; 12
+        f(3) = 9 ;; 9
+        g'(2) = 5 ;; 5
+        p(2) = 3 ;; 3
+        P(A) \approx 0.33 ;; 0.33
+        P = 0.5 ;; 0.5
+        a_{10} = 55 ;; 55
+        S_5 = 31 ;; 31
+        \det(A) = 5 ;; 5
         P(A)=0.5 ;; 0.5
         P(A) = \frac12 ;; P(A)=0.5
         P(A \cap B) = 0.5 ;; 1/2
@@ -215,6 +315,10 @@ EQUAL = {
         2 to 3 to 5 ;; 2:3:5
         """,
     "commas at the end": r"""
+        5 , ;; 5
+        \frac{3}{4}, ;; 0.75
+        \boxed{5}, ;; 5
+        (1,2), ;; (1,2)
         5, ;; 5
         5; ;; 5
         $5$, ;; 5
@@ -227,6 +331,10 @@ EQUAL = {
 }
 DIFFERENT = {
     "closed intervals": r"""
+        [3,5] ;; 3, 5
+        [3,5] ;; [5,3]
+        [-2, 2\sqrt2] ;; -2, 2\sqrt{2}
+        [a,b] ;; a,b
         [3,5] ;; 3,5
         [3,5] ;; 5,3
         [3,5] ;; (3,5)
@@ -241,6 +349,11 @@ DIFFERENT = {
         [2, 3] ;; (2,3)
         """,
     "per cent": r"""
+        25% ;; 25 percent of 40
+        30% ;; 30 km/h
+        30% ;; 30 students
+        30% ;; 30 kg
+        30% ;; $0.30
         25% ;; $25
         25% ;; 25 dollars
         25% ;; 25 minutes
@@ -256,6 +369,31 @@ DIFFERENT = {
         5% + 10% ;; 15 cm
         """,
     "things": r"""
+        1 apple ;; 1 banana
+        2 root 3 ;; 2
+        3 log ;; 3
+        5 mod ;; 5
+        2 pi ;; 2
+        5 over ;; 5
+        3 choose ;; 3
+        7 feet ;; 7 foot 1
+        7 half ;; 7
+        7 third ;; 7
+        10 percent of x ;; 10
+        5 sin ;; 5
+        9 squared ;; 9
+        2 thousand ;; 2
+        2 gross ;; 2
+        8 or more ;; 8
+        6 factorial ;; 6
+        5 if ;; 5
+        4 alpha ;; 4
+        4 theta ;; 4
+        4 delta ;; 4
+        3 lambda ;; 3
+        3 sigma ;; 3
+        3 infinity ;; 3
+        3 vector ;; 4
         5 apple ;; 5 pears
         1 apple ;; 1 pear
         1 apple ;; 2
@@ -287,6 +425,12 @@ DIFFERENT = {
         52_8 ;; 52_9
         """,
     "letters": r"""
+        B ;; b
+        D ;; d
+        E ;; e
+        A ;; a
+        E ;; 2.71828
+        (e) ;; (a)
         E ;; e
         B ;; b
         C ;; c
@@ -298,6 +442,13 @@ DIFFERENT = {
         (e) ;; (d)
         """,
     "cases": r"""
+        \begin{cases} x=1 \\ y=2 \end{cases} ;; y=2
+        \begin{cases} x=1 \\ y=2 \end{cases} ;; x=1
+        \begin{cases} x>1 \\ y<2 \end{cases} ;; (1,2)
+        \begin{cases} x>1 \\ y<2 \end{cases} ;; y<2
+        \begin{cases} x=1 \\ x=2 \end{cases} ;; (1,2)
+        \begin{cases} a \\ b \end{cases} ;; (a,b)
+        \begin{array}{l} x=1 \\ y=2 \end{array} ;; x=1
         \begin{cases} x=1 \\ y=2 \end{cases} ;; \begin{cases} x=3 \\ y=2 \end{cases}
         \begin{cases} x=1 \\ y=2 \end{cases} ;; \begin{cases} x=1 \\ z=2 \end{cases}
         \begin{cases} x=1 \\ y=2 \end{cases} ;; (2,1)
@@ -311,6 +462,31 @@ DIFFERENT = {
         \begin{aligned} x&=1 \\ y&=2 \end{aligned} ;; \begin{aligned} x&=3 \\ y&=2 \end{aligned}
         """,
     "Chinese units": r"""
+        三角形 ;; 3
+        一次函数 ;; 1
+        一百五 ;; 105
+        三万五 ;; 30005
+        3万5 ;; 30005
+        二十五 ;; 205
+        三四 ;; 7
+        一样 ;; 1
+        三分之二 ;; 3/2
+        十几 ;; 10
+        三分 ;; 1/3
+        25 元 ;; 25 块 5
+        12个半 ;; 12
+        3个月 ;; 3 days
+        3月 ;; 4
+        第3名 ;; 3
+        3名 ;; 4名
+        3比2 ;; 3
+        20多 ;; 20
+        25元/个 ;; 26
+        5斤 ;; 5 kg
+        5公斤 ;; 5 lb
+        1.5万 ;; 1.5
+        5千克 ;; 5000
+        5百米 ;; 5
         25元 ;; 26
         25元 ;; $25
         25元 ;; 25 yen
@@ -341,6 +517,11 @@ DIFFERENT = {
         约5元 ;; 6
         """,
     "money": r"""
+        £3 ;; ¥3
+        ¥3 ;; $3
+        £3 ;; 3 lb
+        1 pound ;; 16
+        5 yuan ;; 5 yen
         £5 ;; $5
         £5 ;; 80 oz
         £5 ;; 5 kg
@@ -350,6 +531,32 @@ DIFFERENT = {
         £5 ;; 6 pounds
         """,
     "number words": r"""
+        twenty-third ;; 23
+        twenty-third ;; 20/3
+        one hundred ;; 1
+        one hundred ;; 101
+        two hundred ;; 200000
+        fifteen ;; 50
+        thirteen ;; 30
+        six hundred and ;; 600
+        five minus two ;; 5
+        five plus two ;; 5
+        two times three ;; 2
+        five point ;; 5
+        half past five ;; 1/2
+        quarter ;; 4
+        second ;; 2
+        first ;; 1
+        one half of x ;; 1/2
+        two squared ;; 2
+        three factorial ;; 3
+        a ;; 1
+        an ;; 1
+        one-to-one ;; 1
+        one-sided ;; 1
+        two-digit ;; 2
+        three dimensional ;; 3
+        zero or one ;; 0
         twelve ;; 13
         five ;; 6
         five ;; fifth
@@ -375,6 +582,10 @@ DIFFERENT = {
         one and two ;; 3
         """,
     "times": r"""
+        11:00 ;; 11:00:30
+        5:30 ;; 5:30:01 pm
+        3:1 ;; 3:01
+        9:00 pm ;; 21
         11:00 AM ;; 11:00 PM
         11:00 ;; 11:30 AM
         11:00 ;; 11
@@ -384,6 +595,7 @@ DIFFERENT = {
         23:00 ;; 11:00 am
         """,
     "rounded beside exact": r"""
+        3 \approx 3.1 ;; \pi
         \frac{1}{3} \approx 0.33 ;; 0.34
         5 \approx 7 ;; 7
         5 \approx 7 ;; 5
@@ -392,6 +604,11 @@ DIFFERENT = {
         x \approx 0.33 ;; 1/3
         """,
     "angles": r"""
+        \frac{\pi}{6} ;; 30 minutes
+        \frac{\pi}{6} ;; 30^\circ C
+        \frac{\pi}{6} ;; 31^\circ
+        \pi r^2 ;; 180 r^2
+        2\pi ;; 2^\circ
         \frac{\pi}{6} ;; 30
         \frac{\pi}{6} ;; 60^\circ
         \frac{1}{6} ;; 30^\circ
@@ -401,6 +618,13 @@ DIFFERENT = {
         2 ;; 360^\circ
         """,
     "values of functions": r"""
+        P(A) = 0.5 ;; A = 0.5
+        P(A) = 0.5 ;; P(A) = 0.6
+        P(A) + P(B) = 0.5 ;; 0.5
+        P(1+r) = 500 ;; 500
+        P(A)P(B) = 0.5 ;; 0.5
+        f(2) = 7 ;; f(3) = 7
+        f(x) = 7x ;; f(x) = 7
         P(A)=0.5 ;; P(B)=0.5
         P(A)=0.5 ;; 0.6
         P(A|B) = 0.5 ;; P(B|A) = 0.5
