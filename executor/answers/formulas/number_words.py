@@ -18,7 +18,7 @@ NUMERALS = frozenset((*_SMALL, *_TENS))
 """Words for whole numbers below 100 that are one word."""
 
 _ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-_PARTS = {
+_PARTS: dict[str, int] = {
     "half": 2, "halves": 2, "quarter": 4, "quarters": 4,
     **{word + s: part for part, word in enumerate(_ORDINALS.split(), start=3) for s in ("", "s")},
     **{word + s: 10**power for power, word in ((2, "hundredth"), (3, "thousandth"))
@@ -26,6 +26,7 @@ _PARTS = {
 }  # fmt: skip
 _SIGNS = frozenset(("minus", "negative"))
 _ARTICLES = frozenset(("a", "an"))
+_BEFORE_COMMAS = frozenset(("thousand", "million", "billion", "trillion"))
 _STARTS = NUMERALS | _SIGNS | _ARTICLES | {"half"}
 _WORD = re.compile(r"[ -]?([A-Za-z]+|\d+)(?![\w./^])")
 
@@ -44,6 +45,8 @@ def number_in_words(text: str) -> tuple[Fraction, int] | None:
     while match := _WORD.match(text, at):
         at = match.end()
         found.append((match[1].casefold(), at))
+        # one thousand, two hundred
+        at += text.startswith(", ", at) and found[-1][0] in _BEFORE_COMMAS
     return _Words([word for word, _ in found]).number([end for _, end in found])
 
 
@@ -135,7 +138,7 @@ class _Words:
             ):
                 if factor == 100 and 0 < group < 100:
                     group *= 100
-                elif group and (largest is None or factor < largest):
+                elif factor != 100 and group and (largest is None or factor < largest):
                     total, group, largest = total + group * factor, 0, factor
                 else:
                     return None

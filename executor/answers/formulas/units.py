@@ -253,7 +253,7 @@ east west remainder prime bar hat star dash dot point fold double triple twice t
 myriad couple trio mil bil mio midnight noon january february march april may june july august
 september october november december only exactly about almost nearly around
 approximately roughly exclusive inclusive but with from into onto upon also too again else
-even odd true false undefined unknown infinite imaginary digit base cross transpose inverse
+even odd true false undefined unknown infinite imaginary nan digit base cross transpose inverse
 """
 _NO_NOUNS = frozenset(_MAKE_OTHERS.split())
 """Words behind a number that are no singular of a thing: they make something else of it."""
@@ -278,7 +278,8 @@ def unit_name(word: str) -> str | None:
 
 
 def unit(name: str) -> Unit:
-    """Return a unit by its name; a counted thing has no dimension."""
+    """Return a unit by its name, in its first meaning; a counted thing has no dimension."""
+    name = AMBIGUOUS.get(name, (name,))[0]
     return Unit(()) if name.startswith(COUNTED) else _NAMED[name]
 
 

@@ -143,6 +143,10 @@ EQUAL = {
         （3，5） ;; (3,5)
         """,
     "money": r"""
+        5 pounds 4 ounces ;; 84 oz
+        ¥5 ;; ¥5.00
+        ￥25 ;; 25元
+        £5 per hour ;; 5
         £5 ;; 5
         £5 ;; 5 pounds
         5 pounds ;; 5
@@ -177,6 +181,17 @@ EQUAL = {
         5 left ;; 5
         """,
     "number words": r"""
+        one hundred twenty-three thousand, four hundred fifty-six ;; 123456
+        three and a half hours ;; 3.5 hours
+        seventy-five cents ;; $0.75
+        one hundred, two hundred ;; 200, 100
+        one thousand, five ;; 1005
+        minus one half ;; -0.5
+        a quarter ;; 25/100
+        two hundredths ;; 0.02
+        \text{twelve apples} ;; 12
+        **seven** ;; 7
+        (five, six) ;; (5,6)
         Forty-two ;; 42
         one million ;; 1000000
         three hundred and sixty-five ;; 365
@@ -531,6 +546,17 @@ DIFFERENT = {
         £5 ;; 6 pounds
         """,
     "number words": r"""
+        one hundred two hundred ;; 10200
+        one hundred two hundred ;; 300
+        two, three ;; 23
+        one million two million ;; 3000000
+        five thousand thousand ;; 5000000
+        two hundredths ;; 200
+        seven eight ;; 15
+        ten one ;; 11
+        zero five ;; 5
+        a hundred and ;; 100
+        (five, six) ;; (6,5)
         twenty-third ;; 23
         twenty-third ;; 20/3
         one hundred ;; 1
