@@ -244,7 +244,7 @@ def _other_things(a: Quantity, b: Quantity) -> bool:
     """Whether `a` counts something that `b` cannot be: 25% is neither $25 nor 25 apples."""
     if not a.things or a.things == b.things:
         return False
-    if SOMETHING in (a.things, b.things) and (b.things or "").startswith(COUNTED):
+    if SOMETHING in (a.things, b.things) and b.things.startswith(COUNTED):
         return not a.things.startswith(COUNTED)
     return bool(b.things) or (a.things in ("%", SOMETHING) and a.dimension != b.dimension)
 

@@ -77,6 +77,9 @@ _RATE = re.compile(
 )
 _THING = re.compile(rf"(?:{_COUNTER})(?P<thing>[{CJK}]{{1,6}})?")
 
+_LONGEST = 20
+"""Longest number in characters whose scales are read; decimals keep 28 digits."""
+
 _SCALES = {
     "百": 10**2, "千": 10**3, "万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8, "億": 10**8,
     "억": 10**8,
@@ -124,7 +127,8 @@ def _value(numeral: str) -> int | None:
     A digit right after a scale is short for tens of what is below it (一百五 is 150), or is not:
     it is left alone, and so is a row of digits.
     """
-    if len(numeral) > 2 and numeral[-1] in _DIGITS and numeral[-2] not in "零〇十":
+    short = len(numeral) > 2 and numeral[-1] in _DIGITS and numeral[-2] not in "零〇十"
+    if short or len(numeral) > _LONGEST:
         return None
     total = group = 0
     digit: int | None = None
@@ -146,6 +150,8 @@ def _value(numeral: str) -> int | None:
 
 
 def _number(match: re.Match[str]) -> str:
+    if len(match.group()) > _LONGEST:
+        return match.group()
     total, last = Decimal(0), Decimal("Infinity")
     for digits, scales in _SCALED_PART.findall(match.group()):
         factor = Decimal(1)

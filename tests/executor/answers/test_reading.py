@@ -709,3 +709,9 @@ def test_each_answer_is_read_the_same_in_its_normal_form(table: dict[str, str]) 
     answers = [answer for kind in table for pair in rows(table, kind) for answer in pair]
     assert [a for a in answers if normal_form(normal_form(a)) != normal_form(a)] == []
     assert [a for a in answers if not equal(a, a)] == []
+
+
+def test_a_number_of_many_scales_is_a_text() -> None:
+    for text in ("一" + "亿" * 900, "5" + "亿" * 900, "1" * 30 + ".5万", "one" + " million" * 100):
+        assert equal(text, text)
+        assert not equal(text, text + "1")
