@@ -220,7 +220,7 @@ def test_a_child_without_parents_ends_by_its_own_processor_time(
 ) -> None:
     """A child that gets little of a core has more seconds from its parent than by the clock."""
     set_to: list[tuple[int, float]] = []
-    monkeypatch.setattr(worker.signal, "setitimer", lambda *timer: set_to.append(timer))
+    monkeypatch.setattr(signal, "setitimer", lambda *timer: set_to.append(timer))
     monkeypatch.setattr(worker, "equal", lambda gold, target: gold == target)
     mine, theirs = socket.socketpair()
     with mine, theirs:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import String, create_engine, select
 
 from executor.store import claims
 from executor.store.address import parse
@@ -58,17 +60,19 @@ def test_without_proc_the_network_address_tells_hosts_apart(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, name, tmp_path / "none")
-    monkeypatch.setattr(claims.uuid, "getnode", lambda: 1)
+    monkeypatch.setattr(uuid, "getnode", lambda: 1)
     owner = dead(claims.new_owner())
     assert claims.has_died(owner)
     claims._place.cache_clear()
-    monkeypatch.setattr(claims.uuid, "getnode", lambda: 2)
+    monkeypatch.setattr(uuid, "getnode", lambda: 2)
     assert not claims.has_died(owner)
 
 
 def test_an_owner_fits_its_column(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims.platform, "node", lambda: "h" * 1000)
-    assert len(claims.new_owner()) <= CLAIMS.c.owner.type.length
+    monkeypatch.setattr(platform, "node", lambda: "h" * 1000)
+    kind = CLAIMS.c.owner.type
+    assert isinstance(kind, String) and kind.length is not None
+    assert len(claims.new_owner()) <= kind.length
 
 
 @pytest.mark.process
