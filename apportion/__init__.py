@@ -9,8 +9,9 @@ so that `import apportion` takes no time:
     'beam_search'
 
 Functions do what the commands of the same names do; they raise `InputError` with one line if their
-caller can mend what is wrong, and `EngineError` if an engine was lost. `Apportion` keeps engines
-loaded between questions.
+caller can mend what is wrong, `EngineError` if an engine was lost, and `StoreLostError` (an
+`InputError`) if the database of an open store was. `Apportion` keeps engines loaded between
+questions.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from executor.engines.options import EngineOptions as EngineOptions
     from executor.errors import EngineError as EngineError
     from executor.errors import InputError as InputError
+    from executor.errors import StoreLostError as StoreLostError
     from executor.ledger import Ledger as Ledger
     from executor.policies.base import Draw as Draw
     from executor.policies.base import DrawRequest as DrawRequest
@@ -136,6 +138,7 @@ __all__ = [
     "ServiceSettings",
     "SessionSettings",
     "Store",
+    "StoreLostError",
     "Strategy",
     "StrategyEstimate",
     "Total",
@@ -236,6 +239,7 @@ _HOMES = {
     # Errors
     "EngineError": "executor.errors",
     "InputError": "executor.errors",
+    "StoreLostError": "executor.errors",
 }
 
 

@@ -22,7 +22,6 @@ import ctypes
 import gc
 import json
 import logging
-import math
 import os
 import resource
 import signal
@@ -33,6 +32,9 @@ from typing import Any
 
 MEMORY_BYTES = 2 << 30
 """Largest address space of a child; a tower of powers must not take all memory."""
+
+SPARE_SECONDS = 1.0
+"""Seconds of its processor time that a child has beyond its request's, for the parent to end it."""
 
 WARM_UP = ("x", r"\frac{\sqrt{3}}{2}", r"(1, \pi]", r"\{x^2, -1\}")
 """Expressions that the nursery compares first, so that no child has to fill caches."""
@@ -61,19 +63,20 @@ def serve(channel: socket.socket) -> None:
     with channel.makefile("rb") as requests:
         for line in requests:
             request: dict[str, Any] = json.loads(line)
-            _arm(math.ceil(request["seconds"]) + 1)
+            _arm(request["seconds"] + SPARE_SECONDS)
             result = equal(request["gold"], request["target"])
             _arm(0)
             _send(channel, {"equal": result})
 
 
-def _arm(seconds: int) -> None:
-    """Make the kernel end this process after `seconds` (0: never).
+def _arm(seconds: float) -> None:
+    """Make the kernel end this process after `seconds` of its processor time (0: never).
 
     If the parents die, nothing else ends a child that is deep in one long multiplication and does
-    not read its socket. The signal's default action needs no Python code.
+    not read its socket. The signal's default action needs no Python code. The clock is that of
+    `killable.Child.receive`, so that a child which gets little of a core is the parent's to end.
     """
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _limit_memory() -> None:

@@ -15,13 +15,29 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
-from sqlalchemy import Column, Connection, Float, MetaData, String, Table, and_, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    MetaData,
+    String,
+    Table,
+    and_,
+    func,
+    or_,
+    select,
+)
 
 from executor.store.dialects import insert_new
 
 LEASE = 60.0
 """Seconds until a claim that is not renewed is void."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 CLAIMS = Table(
     "apportion_claims",
@@ -50,15 +66,15 @@ class Claimed:
 
 
 def new_owner() -> str:
-    """Return a name for one who claims: the machine, the process, and a part that is unique."""
-    return f"{platform.node()[:300]} {os.getpid()} {uuid.uuid4().hex}"
+    """Return a name for one who claims: where it runs, the process, and a part that is unique."""
+    return f"{_place()} {os.getpid()} {uuid.uuid4().hex}"
 
 
 def has_died(owner: str) -> bool:
-    """Whether an owner was a process of this machine that has ended; False if nobody can tell."""
-    machine, process, _ = owner.rsplit(" ", 2)
+    """Whether an owner was a process of this place that has ended; False if nobody can tell."""
+    place, process, _ = owner.rsplit(" ", 2)
     # On Windows, signal 0 is Ctrl-C.
-    if os.name != "posix" or machine != platform.node()[:300]:
+    if os.name != "posix" or place != _place():
         return False
     try:
         os.kill(int(process), 0)
@@ -67,6 +83,21 @@ def has_died(owner: str) -> bool:
     except PermissionError:
         return False
     return False
+
+
+@cache
+def _place() -> str:
+    """Name what a process id belongs to: the host, its boot, and the namespace of processes.
+
+    Containers may have one host name and different processes. Only Linux names boots and
+    namespaces; elsewhere, or without `/proc`, the host's network address stands for both. A system
+    that tells no address gets a random one, so that its claims are void only after `LEASE`.
+    """
+    try:
+        boot, namespace = _BOOT_ID.read_text().strip(), os.readlink(_PID_NAMESPACE)
+    except OSError:
+        boot, namespace = f"{uuid.getnode():x}", "-"
+    return f"{platform.node()[:250]} {boot} {namespace}"
 
 
 def claim(connection: Connection, run_id: str, uids: Sequence[str], owner: str) -> frozenset[str]:
@@ -78,6 +109,7 @@ def claim(connection: Connection, run_id: str, uids: Sequence[str], owner: str) 
     others = [row for row in held if row.owner != owner]
     void = [row for row in others if row.until < now or has_died(row.owner)]
     if void:
+        _lock(connection, and_(wanted, CLAIMS.c.problem_uid.in_([row.problem_uid for row in void])))
         # Unless its owner has renewed it meanwhile.
         unchanged = [
             and_(CLAIMS.c.problem_uid == row.problem_uid, CLAIMS.c.until == row.until)
@@ -103,8 +135,10 @@ def _insert(
 
 def renew(connection: Connection, owner: str) -> None:
     """Renew all claims of an owner."""
+    which = CLAIMS.c.owner == owner
+    _lock(connection, which)
     until = _now(connection) + LEASE
-    connection.execute(CLAIMS.update().where(CLAIMS.c.owner == owner).values(until=until))
+    connection.execute(CLAIMS.update().where(which).values(until=until))
 
 
 def release(
@@ -120,7 +154,19 @@ def release(
         if run_id is None
         else and_(CLAIMS.c.run_id == run_id, CLAIMS.c.problem_uid.in_(uids))
     )
+    if len(uids) != 1:
+        _lock(connection, which)
     connection.execute(CLAIMS.delete().where(which))
+
+
+def _lock(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Lock claims in one order, so that two processes never wait for each other's rows.
+
+    An update or a delete takes its rows in whatever order the database finds them.
+    """
+    keys = (CLAIMS.c.run_id, CLAIMS.c.problem_uid)
+    # SQLite has no locks of rows, and no `FOR UPDATE`.
+    connection.execute(select(*keys).where(which).order_by(*keys).with_for_update()).all()
 
 
 def _now(connection: Connection) -> float:

@@ -109,6 +109,8 @@ def prune(connection: Connection, bounds: Bounds) -> None:
     last = connection.execute(select(func.max(ranked.c.position)).where(beyond)).scalar()
     too_old = _PENDING.c.created < bounds.since
     gone = too_old if last is None else or_(too_old, at <= last)
+    # In one order, so that two processes never wait for each other's rows.
+    connection.execute(select(at).where(gone).order_by(at).with_for_update()).all()
     connection.execute(_PENDING.delete().where(gone))
 
 

@@ -194,6 +194,10 @@ class Store:
     ) -> None:
         gone = [spec.id for spec in replacing]
         with self._transaction() as connection:
+            # In one order, so that two processes never wait for each other's rows. Who has locked
+            # a run's row has the run's outcomes to itself.
+            keys = select(RUNS.c.id).where(RUNS.c.id.in_(gone)).order_by(RUNS.c.id)
+            connection.execute(keys.with_for_update()).all()
             for table in (SAMPLES, OUTCOMES):
                 connection.execute(table.delete().where(table.c.run_id.in_(gone)))
             connection.execute(RUNS.delete().where(RUNS.c.id.in_(gone)))
@@ -203,7 +207,7 @@ class Store:
             _insert_problems(
                 connection, [outcome.problem for _, outcomes in runs for outcome in outcomes]
             )
-            for spec, outcomes in runs:
+            for spec, outcomes in sorted(runs, key=lambda run: run[0].id):
                 for outcome in outcomes:
                     uid = problem_uid(outcome.problem)
                     if not _insert(connection, spec.id, uid, outcome, {}):

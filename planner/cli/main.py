@@ -15,7 +15,7 @@ from executor.passwords import hide_passwords, without_password
 from executor.servers.address import located
 from planner.cli.arguments import COMMANDS
 from planner.cli.options import USAGE_ERROR, Parser, add_command
-from planner.cli.store_option import store_url
+from planner.cli.store_option import check_exists, store_url
 
 ENGINE_ERROR = 3
 INTERRUPTED = 130
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
             results: the prints of libraries go to standard error.
 
     Returns:
-        The exit code: 0 done, 2 bad input, 3 a lost engine or database, 130 interrupted.
+        The exit code: 0 done, 2 bad input, 3 a lost engine or database, 4 a target that nothing
+        reaches, 130 interrupted.
 
     Raises:
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
@@ -47,10 +48,11 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
     output = Output(as_json=arguments.json, stdout=stdout)
     try:
         arguments.store = store_url(arguments, os.environ)
+        check_exists(arguments)
         if getattr(arguments, "trust_remote_code", False):
             trust_remote_code()
         _join_addresses(arguments)
-        command.run(arguments, output)
+        code: int | None = command.run(arguments, output)
     except (EngineError, StoreLostError) as error:
         print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
         return ENGINE_ERROR
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
         return INTERRUPTED
     except BrokenPipeError:
         return 0
-    return 0
+    return code or 0
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -73,7 +75,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help(sys.stderr)
         raise SystemExit(USAGE_ERROR)
-    return parser.parse_args(argv)
+    arguments: argparse.Namespace = parser.parse_args(argv)
+    return arguments
 
 
 def _join_addresses(arguments: argparse.Namespace) -> None:

@@ -30,6 +30,20 @@ class Parser(argparse.ArgumentParser):
         self.given.clear()
         return super().parse_known_args(args, namespace)
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See argparse; what nothing recognizes is an error of its command, not of the program."""
+        parsed, extras = self.parse_known_args(args, namespace)
+        if extras:
+            parser: Parser = getattr(parsed, "parser", self)
+            parser.error(f"unrecognized arguments: {' '.join(extras)}")
+        return parsed
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Read one value; an empty one is mostly a variable of a script that is not set."""
+        if not (arg_string.strip() or isinstance(action, argparse._SubParsersAction)):
+            raise argparse.ArgumentError(action, "is empty; give a value, or leave it out")
+        return super()._get_value(action, arg_string)
+
     def error(self, message: str) -> NoReturn:
         """Print the error and the way to get help; exit with code 2."""
         line = hide_passwords(" ".join(message.split()))
@@ -60,6 +74,7 @@ class Command:
         summary: one line for `apportion --help`: a verb first, no full stop.
         examples: command lines, one a line.
         add_arguments: adds its options to its parser.
+        makes_store: whether it makes the store that it is given, if there is none.
     """
 
     name: str
@@ -67,6 +82,7 @@ class Command:
     summary: str
     examples: str
     add_arguments: Callable[[Parser], None]
+    makes_store: bool = True
 
 
 def add_command(commands: argparse._SubParsersAction[Parser], command: Command) -> None:
@@ -79,7 +95,7 @@ def add_command(commands: argparse._SubParsersAction[Parser], command: Command) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(module=command.module)
+    parser.set_defaults(module=command.module, makes_store=command.makes_store, parser=parser)
     parser.add_argument(
         "--json", action="store_true", help="print one JSON document on stdout, nothing else"
     )

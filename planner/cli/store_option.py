@@ -45,6 +45,30 @@ def store_url(arguments: Namespace, environment: Mapping[str, str]) -> str | Non
     return url
 
 
+def check_exists(arguments: Namespace) -> None:
+    """Check that the store of a command that only reads exists, unless nobody has named it.
+
+    Without a store such commands answer from bundled evidence, which is not what somebody wants who
+    has named one.
+
+    Args:
+        arguments: with `store`, as `store_url` returns it, `default_store` and `makes_store`.
+
+    Raises:
+        InputError: the store's file does not exist.
+    """
+    if arguments.makes_store or arguments.store in (None, arguments.default_store):
+        return
+    from executor.store.address import parse, shown, sqlite_file
+
+    parsed = parse(arguments.store)
+    path = sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
+    if path is not None and not path.exists():
+        raise InputError(
+            f"store {shown(arguments.store)}: there is no such file; profile or measure makes one"
+        )
+
+
 def _read(file: Path) -> str:
     """Return the one line of a file that is no comment."""
     try:

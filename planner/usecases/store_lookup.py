@@ -57,10 +57,13 @@ def model_name(given: str | None) -> str | None:
     """The name that evidence has for a model: the last part of a folder's path, else as given.
 
     Raises:
-        InputError: an address of a server was given; evidence goes by its model's name.
+        InputError: the name is empty, or an address of a server was given; evidence goes by its
+            model's name.
     """
     if given is None:
         return None
+    if not given.strip():
+        raise InputError("the name of a model is empty; expected for instance lab-0.8m")
     if (address := read_address(given)) is not None:
         raise InputError(f"{address}: evidence goes by a model's name; give that")
     return Path(given).resolve().name if Path(given).is_dir() else given

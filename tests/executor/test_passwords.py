@@ -74,3 +74,83 @@ def test_a_drivers_message_loses_the_password(message: str) -> None:
 )
 def test_other_messages_stay(message: str) -> None:
     assert hide_passwords(message, "postgresql://ann:a@host/db") == message
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("password='two words' host=db", "password=*** host=db"),
+        ('password = "two words" host=db', "password = *** host=db"),
+        (r"password='it\'s long' host=db", "password=*** host=db"),
+        ("password='it''s long' host=db", "password=*** host=db"),
+        ("password='cut in the mid", "password=***"),
+        ('{"user": "ann", "password": "abc"}', '{"user": "ann", "password": ***}'),
+        ('{"password":"a \\" b", "host": "db"}', '{"password":***, "host": "db"}'),
+        (r'"{\"password\": \"a b\", \"port\": 1}"', r'"{\"password\": ***, \"port\": 1}"'),
+        ("{'db_password': 'a b', 'port': 1}", "{'db_password': ***, 'port': 1}"),
+        ("user: ann password: abc host: db", "user: ann password: *** host: db"),
+        ("PGPASSWORD=abc apportion plan", "PGPASSWORD=*** apportion plan"),
+        ("unrecognized arguments: --password abc", "unrecognized arguments: --password ***"),
+        ("unrecognized arguments: --db-password=abc", "unrecognized arguments: --db-password=***"),
+        (
+            "not a URL: postgresql://ann:two words@host/db",
+            "not a URL: postgresql://ann:***@host/db",
+        ),
+        ("bad 'postgresql://ann:two words@host/db'!", "bad 'postgresql://ann:***@host/db'!"),
+        ('bad "http://ann:abc@host/v1"', 'bad "http://ann:***@host/v1"'),
+    ],
+)
+def test_a_password_is_known_by_where_it_stands(message: str, shown: str) -> None:
+    assert hide_passwords(message) == shown
+
+
+# Each is a user, a database, a host, or a word of drivers' messages.
+WORDS = ("apportion", "postgres", "localhost", "password", "connection", "ann", "authentication")
+
+
+@pytest.mark.parametrize("password", WORDS)
+@pytest.mark.parametrize(
+    "message",
+    [
+        'connection to server at "localhost" failed: password authentication failed for user "ann"',
+        'FATAL: database "apportion" does not exist',
+        "store postgresql://ann:***@localhost/apportion: the connection is closed",
+        "apportion: postgres is not installed",
+    ],
+)
+def test_a_message_keeps_its_words_if_one_is_the_password(password: str, message: str) -> None:
+    url = f"postgresql://ann:{password}@localhost/apportion"
+    assert hide_passwords(message, url) == message
+    assert hide_passwords(f"{url}: {message}", url) == f"{without_password(url)}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("password", "message", "shown"),
+    [
+        ("hunter2horse", "got hunter2horse, which", "got ***, which"),
+        ("two%20words", "got two words, which", "got ***, which"),
+        ("two words", "got two words, which", "got ***, which"),
+        ("abcdefghijklmnopq", "got abcdefghijklmnopq", "got ***"),
+        ("sesame", 'missing "=" after "sesame"', 'missing "=" after "***"'),
+        ("sesame", "open sesame", "open sesame"),
+        ("ab", 'user "ab"', 'user "ab"'),
+    ],
+)
+def test_a_secret_that_can_be_nothing_else_is_hidden_anywhere(
+    password: str, message: str, shown: str
+) -> None:
+    assert hide_passwords(message, f"postgresql://ann:{password}@host/db") == shown
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "postgresql://host:5432/db is gone; write to ann@example.org",
+        "field password: expected a text",
+        "--password-file and --store are both given",
+        "passwords are hidden; see docs",
+        "plan 'http://localhost:8000/v1' is not served",
+    ],
+)
+def test_messages_without_a_password_stay(message: str) -> None:
+    assert hide_passwords(message) == message

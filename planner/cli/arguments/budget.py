@@ -47,4 +47,5 @@ COMMAND = Command(
     "apportion budget --workload mix.toml --plan plan.json --queries-per-day 1e6 "
     "--device h100-sxm-80gb",
     add_arguments=add_arguments,
+    makes_store=False,
 )

@@ -32,4 +32,5 @@ COMMAND = Command(
     examples="apportion evaluate --store sqlite:///demo/apportion.db\n"
     "apportion evaluate --policy lab-0.8m --budgets 16,64 --json",
     add_arguments=add_arguments,
+    makes_store=False,
 )

@@ -44,4 +44,5 @@ COMMAND = Command(
     "apportion recommend --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
     "--benchmark MATH-500 --budget 256",
     add_arguments=add_arguments,
+    makes_store=False,
 )

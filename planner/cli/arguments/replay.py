@@ -26,4 +26,5 @@ COMMAND = Command(
     examples="apportion replay\n"
     "apportion replay --policy lab-0.8m --prm lab-0.8m-prm --k all --json",
     add_arguments=add_arguments,
+    makes_store=False,
 )

@@ -35,4 +35,5 @@ COMMAND = Command(
     "apportion report --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
     "--out first.html",
     add_arguments=add_arguments,
+    makes_store=False,
 )

@@ -22,13 +22,15 @@ from planner.report.wording import label, rests_on
 from planner.usecases.recommend import recommend, to_dict
 from profiling.pass_rate import ALL
 
+TARGET_MISSED = 4
+"""Exit code if no strategy is sure enough to reach the target; the surest is printed."""
 WIDTH = 100  # columns of what people read, on a terminal or in a file
 _LABELS = 11  # columns of the labels before the first lines
 _DROPPED = ("PRM", "generated", "problems")  # columns to leave out of a table that is too wide
 
 
-def run(arguments: Namespace, output: Output) -> None:
-    """Choose from the evidence, and print the choice."""
+def run(arguments: Namespace, output: Output) -> int:
+    """Choose from the evidence, print the choice, and return the exit code."""
     answer = recommend(
         arguments.policy,
         arguments.prm,
@@ -42,6 +44,7 @@ def run(arguments: Namespace, output: Output) -> None:
         store=arguments.store,
     )
     output.result(to_dict(answer), lambda console: show(console, answer, arguments.explain))
+    return TARGET_MISSED if answer.made.misses_target else 0
 
 
 def show(console: Console, answered: Answer, explain: bool = False) -> None:

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.answers import killable
+from executor.answers import killable, worker
 from executor.answers.killable import Child, ChildDiedError, Nursery, WorkerError
 from tests.helpers.toy_nursery import toy_nursery
 
@@ -211,4 +212,29 @@ def test_time_is_the_childs_own(script: Path) -> None:
     started = time.monotonic()
     assert child.receive(10, deadline=started + 0.05)[0] is None
     assert time.monotonic() - started < 0.2
+    nursery.close()
+
+
+def test_a_child_without_parents_ends_by_its_own_processor_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A child that gets little of a core has more seconds from its parent than by the clock."""
+    set_to: list[tuple[int, float]] = []
+    monkeypatch.setattr(signal, "setitimer", lambda *timer: set_to.append(timer))
+    monkeypatch.setattr(worker, "equal", lambda gold, target: gold == target)
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        mine.sendall(b'{"gold": "a", "target": "a", "seconds": 0.5}\n')
+        mine.shutdown(socket.SHUT_WR)
+        worker.serve(theirs)
+        assert json.loads(mine.recv(100)) == {"equal": True}
+    assert set_to == [(signal.ITIMER_PROF, 1.5), (signal.ITIMER_PROF, 0)]
+
+
+def test_a_busy_child_ends_soon_after_its_time(script: Path) -> None:
+    nursery = Nursery(script)
+    child = nursery.child()
+    child.send(b'{"gold": "sqrt", "target": "a", "seconds": 0.01}\n')
+    with pytest.raises(ChildDiedError):
+        child.receive(30)
     nursery.close()

@@ -332,3 +332,40 @@ def test_a_bad_store_is_one_line(place: Path) -> None:
     ended = apportion(place, "fit", "--store", "what is this")
     assert ended.returncode == 2
     assert "not a database URL" in ended.stderr
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recommend", "--policy"],
+        ["recommend", "--policy", "lab-0.8m", "--prm"],
+        ["recommend", "--policy", "lab-0.8m", "--benchmark"],
+        ["recommend", "--policy", "lab-0.8m", "--catalog"],
+        ["recommend", "--policy", "lab-0.8m", "--device"],
+        ["recommend", "--policy", "lab-0.8m", "--store"],
+        ["profile", "--policy", "lab-0.8m", "--problems"],
+        ["grade"],
+    ],
+    ids=lambda words: words[-1],
+)
+def test_an_empty_value_is_named_with_its_option(
+    tmp_path: Path, words: list[str], empty: str
+) -> None:
+    done = apportion(tmp_path, *words, empty)
+    what = words[-1] if words[-1].startswith("--") else ""
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.startswith(f"apportion: argument {what}")
+    assert "is empty; give a value, or leave it out; see apportion " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["recommend", "replay"])
+def test_an_unrecognized_option_points_to_the_help_of_its_command(
+    tmp_path: Path, command: str
+) -> None:
+    done = apportion(tmp_path, command, "--policy", "lab-0.8m", "--nonsense")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"apportion: unrecognized arguments: --nonsense; see apportion {command} --help\n"
+    )

@@ -60,11 +60,11 @@ def test_commands_that_read_evidence_need_no_engine(tmp_path: Path, without_engi
     (tmp_path / "mix.toml").write_text("easy = 6\nhard = 4\n")
     lines = [
         ["recommend", *pair, "--budget", "4"],
-        ["recommend", *BUNDLED, "--budget", "16", "--store", "sqlite:///none.db"],
+        ["recommend", *BUNDLED, "--budget", "16", "--store", "sqlite://"],
         ["recommend", *PUBLISHED, "--benchmark", "MATH-500", "--budget", "256"],
         ["replay", "--k", "4"],
         ["report", "--out", "report.html"],
-        ["report", *PUBLISHED, "--out", "published.html", "--store", "sqlite:///none.db"],
+        ["report", *PUBLISHED, "--out", "published.html", "--store", "sqlite://"],
         ["plan", *pair, "--budget", "4", "--out", "plan.json"],
         ["budget", "--plan", "plan.json", "--workload", "mix.toml", "--total-tokens", "1e6"],
     ]

@@ -116,3 +116,42 @@ def test_a_wrong_command_line_is_not_quoted_with_the_password(
     done = apportion(tmp_path, *(word.format(SECRET) for word in words))
     assert done.returncode == 2 and SECRET not in done.stdout + done.stderr
     assert done.stderr.count("\n") == 1
+
+
+READERS = {
+    "recommend": ["--policy", "lab-0.8m"],
+    "replay": ["--policy", "lab-0.8m"],
+    "report": ["--policy", "lab-0.8m", "--out", "report.html"],
+    "evaluate": [],
+    "budget": ["--plan", "plan.json", "--workload", "mix.toml", "--total-tokens", "1e6"],
+}
+
+
+@pytest.mark.parametrize("option", ["--store", "--store-file"])
+@pytest.mark.parametrize("command", READERS)
+def test_a_named_store_that_does_not_exist_is_not_replaced_by_bundled_evidence(
+    tmp_path: Path, command: str, option: str
+) -> None:
+    (tmp_path / "url").write_text("sqlite:///mistyped.db")
+    given = "url" if option == "--store-file" else "sqlite:///mistyped.db"
+    done = apportion(tmp_path, command, *READERS[command], option, given)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr == (
+        "apportion: store sqlite:///mistyped.db: there is no such file; "
+        "profile or measure makes one\n"
+    )
+
+
+@pytest.mark.parametrize("given", [(), ("--store", DEFAULT_STORE), ("--store", "sqlite://")])
+def test_a_default_store_need_not_exist(tmp_path: Path, given: tuple[str, ...]) -> None:
+    assert apportion(tmp_path, "recommend", "--policy", "lab-0.8m", *given).returncode == 0
+
+
+@pytest.mark.parametrize(("target", "code"), [("0.999", 4), ("0.01", 0)])
+def test_a_target_that_nothing_reaches_has_an_exit_code(
+    tmp_path: Path, target: str, code: int
+) -> None:
+    words = ("recommend", "--policy", "lab-0.8m", "--target-accuracy", target)
+    done = apportion(tmp_path, *words, "--json")
+    assert done.returncode == code, done.stderr
+    assert '"strategy"' in done.stdout
