@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from executor.answers.extraction import turns
-from executor.answers.extraction.boxes import final_boxes, last_box_end, last_boxed
+from executor.answers.extraction.boxes import (
+    final_boxes,
+    last_box_end,
+    last_boxed,
+    without_void_boxes,
+)
 from executor.answers.extraction.choices import labelled
-from executor.answers.extraction.clauses import LONGEST_CLAUSE, last_formula, last_number
+from executor.answers.extraction.clauses import LONGEST_CLAUSE, last_formula, last_values
+from executor.answers.extraction.hypotheses import without_hypotheses
 from executor.answers.extraction.statements import bare, stated, vague
+from executor.answers.extraction.words import only_words
 from executor.answers.reading import spelt_number
 
 __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
@@ -42,14 +50,22 @@ def find_answer(response: str) -> str | None:
 def _first_turn(whole: turns.Part) -> str | None:
     """The answer before the first invented question, if there is one, else that of all."""
     for part in turns.before_questions(whole):
-        answer = (
-            (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
-            or _explicit(part.text)
-            or _implied(part)
-        )
+        text = without_void_boxes(part.text)
+        actual = without_hypotheses(text, all_of_them=True)
+        answer = _of_part(replace(part, text=actual))
+        if answer is None and actual != text:
+            answer = _of_part(replace(part, text=without_hypotheses(text, all_of_them=False)))
         if answer is not None:
             return answer
     return None
+
+
+def _of_part(part: turns.Part) -> str | None:
+    return (
+        (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
+        or _explicit(part.text)
+        or _implied(part)
+    )
 
 
 def _explicit(text: str) -> str | None:
@@ -64,13 +80,13 @@ def _explicit(text: str) -> str | None:
 def _implied(part: turns.Part) -> str | None:
     """The text itself if it is nothing but an answer; else the formula or number that ends it."""
     text = part.text[: final_boxes(part.text)[1]]
-    answer = _joined(bare(text))
+    answer = _joined(bare(text)) or only_words(text)
     if answer or not part.implied:
         return answer
     formula = last_formula(text)
     if formula:
         return _joined(_several(formula))
-    return last_number(text.replace("\u2212", "-")) or _joined(vague(text))
+    return _joined(last_values(text.replace("\u2212", "-"))) or _joined(vague(text))
 
 
 def _several(answer: str) -> Sequence[str]:

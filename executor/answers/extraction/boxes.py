@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from executor.answers.extraction.tidying import tidy
+from executor.answers.extraction.tidying import is_placeholder, tidy
+from executor.answers.extraction.values import denied
 from executor.answers.extraction.vocabulary import MEASURES
 
 _BRACES = re.compile(
@@ -59,6 +60,22 @@ def last_boxed(text: str) -> tuple[str | None, int]:
         if content:
             return content, end
     return None, end
+
+
+def without_void_boxes(text: str) -> str:
+    r"""Return a text without the boxes that answer nothing: `\boxed{?}`, "not `\boxed{6}`"."""
+    boxes, _ = _boxes(text)
+    kept: list[str] = []
+    done = 0
+    for box in boxes:
+        if _content(text, box) and not denied(text, box.start, box.end):
+            continue
+        start, end = box.start, box.end
+        if text[start - 1 : start] == "$" == text[end : end + 1] and start > done:
+            start, end = start - 1, end + 1
+        kept.append(text[done:start])
+        done = end
+    return "".join([*kept, text[done:]]) if kept else text
 
 
 def last_box_end(text: str) -> int:
@@ -158,4 +175,5 @@ def _content(text: str, box: _Box) -> str:
     content = text[box.content : box.content_end]
     if "box" in content:
         content = _MACRO.sub(r"\1", content)
-    return tidy(content)
+    content = tidy(content)
+    return "" if is_placeholder(content) else content

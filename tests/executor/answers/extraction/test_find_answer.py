@@ -13,6 +13,7 @@ from executor.answers.equality import Values, same
 from executor.answers.extraction import last_boxed
 from executor.answers.grader import MathGrader
 from executor.answers.reading import read
+from tests.helpers.extracted_prose import PROSE
 from tests.helpers.extracted_responses import ALL
 from tests.helpers.shared import SHARED
 
@@ -62,7 +63,7 @@ EXTRACTED = [
     ("The answer is 7. So what is the answer? The answer is", "7"),
     # last number
     ("so she has 10 - 3 = 7 left.", "7"),
-    ("that makes 10-3", "3"),
+    ("that makes 10-3", "10-3"),
     ("the temperature is -5 degrees", "-5"),
     ("It costs $5.00.", "5.00"),
     ("It is $-2$.", "-2"),
@@ -77,7 +78,7 @@ EXTRACTED = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), EXTRACTED + ALL)
+@pytest.mark.parametrize(("response", "answer"), EXTRACTED + ALL + PROSE)
 def test_extract(response: str, answer: str | None) -> None:
     assert MathGrader().extract(response) == answer
 
@@ -154,6 +155,22 @@ ENDLESS = [
     "\nHuman: 1",
     "<think>",
     "<think>\\boxed{1}</think>",
+    "\\boxed{?}",
+    "not \\boxed{1} ",
+    "not 1 ",
+    "1 is not the answer ",
+    "if it would ",
+    "would ",
+    "[1, ",
+    "(1)",
+    "1 + ",
+    "\\frac{1}",
+    "\\begin{a}",
+    "5:30",
+    "1 000 ",
+    "x^2",
+    "a-",
+    "un jour 1",
 ]
 
 

@@ -1,0 +1,97 @@
+"""Sentences about what is not so: "If the price were 10, the answer would be 8"."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_SENTENCE = 300
+"""Most characters on each side of a conditional verb that are looked at."""
+
+_MODAL = re.compile(
+    r"\b(?:would|could\s+have|might\s+have)\b"
+    r"|(?<!\w)(?:wären?|würden?|hätten?|serai(?:t|ent)|aurai(?:t|ent)|\w{2,12}ría[ns]?|seriam?|teriam?"
+    r"|sarebbe(?:ro)?|avrebbe(?:ro)?|бы)(?!\w)"
+)
+_MODAL_PARTS = (
+    "would", "have", "wär", "würd", "hätt", "rait", "raient", "ría", "eria", "rebbe", "бы",
+)  # fmt: skip
+_END = re.compile(r"[.!?](?=\s|\*|$)|[\u3002\uff01\uff1f\n]")
+_CONDITION = re.compile(
+    r"\b(?:if|unless)\b|\b(?:had|were)\s+(?:she|he|they|it|we|there|the|an?|his|her|each|[A-Z][a-z]+)\b"
+    r"|\binstead\b|\bwould\s+have\s+\w+(?:ed|en)\b|\bwould\s+have\s+been\b|\bsuppos(?:e|ing)\b"
+    r"|\b(?:wenn|falls|si|se|если)\b|\bhätten?\b",
+    re.IGNORECASE,
+)
+_SUPPOSED = re.compile(
+    r"\b(?:suppose|imagine|assume|say|pretend)\b[^.!?\n]*\b(?:were|was|had|did)\b", re.IGNORECASE
+)
+_PROCEDURE = re.compile(
+    r"\b(?:if|when)\s+(?:we|you|I|one)\s+(?!had\b|were\b|was\b|did\b|could\b|used\b|\w+ed\b|took\b"
+    r"|instead\b)",
+    re.IGNORECASE,
+)
+"""A condition on what is done to find the answer: "if we add them up"."""
+
+_IF = re.compile(
+    r"[\s*_\"'(]*(?:(?:but|and|so|now|also|however|then|aber|mais|pero)\b,?\s+)?"
+    r"(?:(?:if|unless|wenn|falls|si|se|если)\b|如果|假如|要是|倘若|若是|若)",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(
+    r"\b(?:answer|antwort|réponse|respuesta|resposta|risposta|ответ)", re.IGNORECASE
+)
+
+
+def without_hypotheses(text: str, *, all_of_them: bool) -> str:
+    """Return a text without its sentences about what is not so.
+
+    Args:
+        text: the text.
+        all_of_them: whether to leave out all of them, or only those that say what the answer would
+            be and box nothing: a question may ask for what is not so.
+    """
+    if not any(part in text for part in _MODAL_PARTS):
+        return text
+    kept: list[str] = []
+    done = end = 0
+    for modal in _MODAL.finditer(text):
+        if modal.start() < end:
+            continue
+        start, end = _sentence(text, modal.start(), modal.end(), end)
+        sentence = text[start:end]
+        states = _ANSWER.search(sentence) and "boxed" not in sentence
+        if _is_hypothesis(text, start, sentence) and (all_of_them or states):
+            kept.append(text[done:start])
+            done = end
+    return "".join([*kept, text[done:]])
+
+
+def is_conditional(text: str, start: int) -> bool:
+    """Whether the sentence of a statement that starts here begins with a condition of the case.
+
+    "If the price is 10, the answer is 8" speaks of another case, "If we add them" of the solution.
+    """
+    begin = max(0, start - LONGEST_SENTENCE)
+    ends = [end.end() for end in _END.finditer(text, begin, start)]
+    sentence = text[ends[-1] if ends else begin : start]
+    return bool(_IF.match(sentence)) and not _PROCEDURE.search(sentence)
+
+
+def _sentence(text: str, start: int, end: int, earliest: int) -> tuple[int, int]:
+    """Where the sentence around a place begins and ends."""
+    begin = max(earliest, start - LONGEST_SENTENCE)
+    for stop in _END.finditer(text, begin, start):
+        begin = stop.end()
+    stop_after = _END.search(text, end, end + LONGEST_SENTENCE)
+    if stop_after is None:
+        return begin, min(len(text), end + LONGEST_SENTENCE)
+    return begin, stop_after.start() if stop_after.group() == "\n" else stop_after.end()
+
+
+def _is_hypothesis(text: str, start: int, sentence: str) -> bool:
+    if _PROCEDURE.search(sentence):
+        return False
+    if _CONDITION.search(sentence):
+        return True
+    supposed = _SUPPOSED.search(text, max(0, start - LONGEST_SENTENCE), start)
+    return bool(supposed and re.match(r"\s*\*?then\b", sentence, re.IGNORECASE))
