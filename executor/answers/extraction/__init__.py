@@ -50,21 +50,20 @@ def find_answer(response: str) -> str | None:
 def _first_turn(whole: turns.Part) -> str | None:
     """The answer before the first invented question, if there is one, else that of all."""
     for part in turns.before_questions(whole):
-        text = without_void_boxes(part.text)
-        actual = without_hypotheses(text, all_of_them=True)
-        answer = _of_part(replace(part, text=actual))
-        if answer is None and actual != text:
-            answer = _of_part(replace(part, text=without_hypotheses(text, all_of_them=False)))
+        answer = _of_part(replace(part, text=without_void_boxes(part.text)))
         if answer is not None:
             return answer
     return None
 
 
 def _of_part(part: turns.Part) -> str | None:
+    text = without_hypotheses(part.text, boxed=False)
+    actual = without_hypotheses(text, boxed=True)
     return (
-        (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
-        or _explicit(part.text)
-        or _implied(part)
+        (_joined(stated(actual[last_box_end(actual) :])) if part.thought else None)
+        or _explicit(actual)
+        or (_explicit(text) if text != actual else None)
+        or _implied(replace(part, text=text))
     )
 
 

@@ -142,7 +142,11 @@ def _chunks_from_end(text: str) -> Iterator[str]:
         start = text.rfind("\n", 0, end) + 1
         if end - start > LONGEST_CHUNK:
             space = text.find(" ", end - LONGEST_CHUNK, end)
-            start = space + 1 if space >= 0 else end - LONGEST_CHUNK
+            if space < 0:
+                # What has no space in so many characters is no value.
+                end = max(text.rfind(" ", 0, end), start - 1)
+                continue
+            start = space + 1
         yield text[start:end]
         end = start - 1 if text[start - 1 : start] in ("\n", " ") else start
 
@@ -299,10 +303,12 @@ def _chained(text: str, values: list[Value], *, certain: bool) -> tuple[str, ...
         between = _CHAINED.fullmatch(text, value.end, chain[0].start)
         if between is None or not (between["word"] or between["comma"]):
             break
+        if _percent(text, value) != _percent(text, chain[0]) and between["word"] in _OR:
+            break
         joins.append(between["word"] or "")
         chain.insert(0, value)
-    if len(chain) == 1:
-        return (chain[0].text,)
+    if len(chain) == 1 or text[chain[-1].end :].lstrip(" $").startswith("="):
+        return (chain[-1].text,)
     before = text[: chain[0].start].rstrip(" $*")
     if certain:
         alone = len(chain) > 2 or joins[0] or not text[chain[-1].end :].strip(" .$*)]\\")
@@ -310,6 +316,10 @@ def _chained(text: str, values: list[Value], *, certain: bool) -> tuple[str, ...
     else:
         is_list = bool(joins[0]) and not _NO_CHAIN.search(f"{before[-20:]} ")
     return tuple(value.text for value in (chain if is_list else chain[-1:]))
+
+
+def _percent(text: str, value: Value) -> bool:
+    return re.match(r"\s?\\?[%\uff05]", text[value.end : value.end + 3]) is not None
 
 
 def _in_words(clause: str) -> tuple[str, ...]:

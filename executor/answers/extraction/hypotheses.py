@@ -17,11 +17,16 @@ _MODAL_PARTS = (
 )  # fmt: skip
 _END = re.compile(r"[.!?](?=\s|\*|$)|[\u3002\uff01\uff1f\n]")
 _CONDITION = re.compile(
-    r"\b(?:if|unless)\b|\b(?:had|were)\s+(?:she|he|they|it|we|there|the|an?|his|her|each|[A-Z][a-z]+)\b"
-    r"|\binstead\b|\bwould\s+have\s+\w+(?:ed|en)\b|\bwould\s+have\s+been\b|\bsuppos(?:e|ing)\b"
-    r"|\b(?:wenn|falls|si|se|если)\b|\bhätten?\b",
+    r"\b(?:if|unless|wenn|falls|si|se|если|instead)\b|\b(?:had|were)\s+(?!been\b)\w+|\bhätten?\b",
     re.IGNORECASE,
 )
+_UNREAL = re.compile(
+    r"\b(?:if|unless)\b[^,.]{1,80}\b(?:were|weren['\u2019]t|had|hadn['\u2019]t)\b"
+    r"|(?:^|,)\s*(?:had|were)\s+\w+|\b(?:wäre|hätte|fuera|fuese|hubiera|était|avait|fosse|бы)\b",
+    re.IGNORECASE,
+)
+"""A condition that is not met. Only such a one makes a box state nothing."""
+
 _SUPPOSED = re.compile(
     r"\b(?:suppose|imagine|assume|say|pretend)\b[^.!?\n]*\b(?:were|was|had|did)\b", re.IGNORECASE
 )
@@ -42,13 +47,14 @@ _ANSWER = re.compile(
 )
 
 
-def without_hypotheses(text: str, *, all_of_them: bool) -> str:
-    """Return a text without its sentences about what is not so.
+def without_hypotheses(text: str, *, boxed: bool) -> str:
+    """Return a text without the sentences that say what the answer would be in another case.
+
+    Other sentences of this kind stay, since questions ask for what would be in some case.
 
     Args:
         text: the text.
-        all_of_them: whether to leave out all of them, or only those that say what the answer would
-            be and box nothing: a question may ask for what is not so.
+        boxed: whether to leave out such sentences with a box as well.
     """
     if not any(part in text for part in _MODAL_PARTS):
         return text
@@ -58,9 +64,7 @@ def without_hypotheses(text: str, *, all_of_them: bool) -> str:
         if modal.start() < end:
             continue
         start, end = _sentence(text, modal.start(), modal.end(), end)
-        sentence = text[start:end]
-        states = _ANSWER.search(sentence) and "boxed" not in sentence
-        if _is_hypothesis(text, start, sentence) and (all_of_them or states):
+        if _is_hypothesis(text, start, text[start:end], boxed=boxed):
             kept.append(text[done:start])
             done = end
     return "".join([*kept, text[done:]])
@@ -88,8 +92,12 @@ def _sentence(text: str, start: int, end: int, earliest: int) -> tuple[int, int]
     return begin, stop_after.start() if stop_after.group() == "\n" else stop_after.end()
 
 
-def _is_hypothesis(text: str, start: int, sentence: str) -> bool:
+def _is_hypothesis(text: str, start: int, sentence: str, *, boxed: bool) -> bool:
     if _PROCEDURE.search(sentence):
+        return False
+    if "boxed" in sentence:
+        return boxed and _UNREAL.search(sentence) is not None
+    if not _ANSWER.search(sentence):
         return False
     if _CONDITION.search(sentence):
         return True

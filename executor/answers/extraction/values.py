@@ -24,13 +24,16 @@ _DIGITS = (
 )
 _CURRENCY = r"(?:[A-Z]{0,2}\\?\$|[\u20ac\u00a3\u00a5\u20b9])\s?-?"
 _SCALE = rf"(?:\s(?:{POWERS})\b|[十百千万萬亿億])*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
-_UNIT = r"(?:[cmdk]m|kg|mg|m[lL]|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|mph|kph|k?W|Hz|[msghL])"
+_UNIT = (
+    r"(?:[cmdk]m|kg|mg|m[lL]|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|mph|kph|k?Wh?|Hz"
+    r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghL])"
+)
 _POWER = r"(?:\^\{?-?\d+\}?|[\u00b2\u00b3])?"
 _TOKEN = re.compile(
     rf"(?P<stop>(?<=[\w}}%)]){_BLANK}?{_UNIT}{_POWER}(?:\s?[/\u00b7]\s?{_UNIT}{_POWER})*"
     rf"(?![\w^(])(?!\s*[-+*/=^]\s*[\w(\\])"
     rf"|\\(?:text\w*|mathrm|mbox|operatorname)\s*\{{[^{{}}]{{0,60}}\}}{_POWER}"
-    r"|\\[()\[\]]|\\(?:implies|Rightarrow|rightarrow|to|q?quad|boxed|therefore|item|end)(?![A-Za-z])"
+    r"|<<[^<>]{0,200}>>|>>|\\(?:begin|end)\{(?!\w*matrix|cases|array)\w+\*?\}|\\[()\[\]]|\\(?:implies|Rightarrow|rightarrow|to|q?quad|boxed|therefore|item|end)(?![A-Za-z])"
     r"|(?<![\w)\]}])\*\*|\*\*(?![\d(])|(?:st|nd|rd|th)\b(?<=\d..))"
     r"|(?P<number>\d{1,2}:\d\d(?::\d\d)?(?!\d)(?:\s?[AaPp]\.?[Mm]\b)?|\d{1,2}\s?[AaPp]\.?[Mm]\b"
     r"|\d[\d.]*(?::\d[\d.]*\b)+|\d[\d.]*(?:\s:\s\d[\d.]*\b)+|\d+['\u2032]\s?\d+(?:\"|\u2033|'')"
@@ -53,16 +56,26 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
+_NUMERIC = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
 _CLOSING = {"(": ")]", "[": "])", "{": "}", "\uff08": "\uff09"}
 _LEADING = re.compile(
-    r"(?:[+*/^_<>\u00d7\u00f7\u00b7\u22c5\u2044]|\\(?:cdot|times|div)\b|-(?=\s)|\s)+"
+    r"(?:[+*/^_<>\u00d7\u00f7\u00b7\u22c5\u2044\u2261]|\\(?:cdot|times|div|equiv|sim)\b|-(?=\s)|\s)+"
 )
 _TRAILING = re.compile(
-    r"(?:\s|\^\{?\\circ\}?|\\?%|\uff05|\u00b0[CF]?|[-+*/^_<>=\u00d7\u00f7\u00b7\u22c5]|\\,)+$"
+    r"(?:\s|\^\{?\\circ\}?|\\?%|\uff05|\u00b0[CF]?|\\,"
+    r"|(?P<open>[-+*/^_<>=\u00d7\u00f7\u00b7\u22c5\u00b1]|\\(?:cdot|times|div|pm|mp|leq?|geq?|equiv)\b))+$"
 )
+_CONGRUENT = re.compile(r"\\equiv(?![A-Za-z])|\u2261")
+_MODULUS = re.compile(r"\s*(?:\\pmod.*|\(mod\s.*|\\mod\b.*)$", re.DOTALL)
+_VARIABLE = re.compile(r"[A-Za-z](?:_\{?\w{1,3}\}?)?\s*")
 _NAME_ONLY = re.compile(r"\\?[A-Za-z]+_(?:\{\w+\}|\w)|[ms]\^\{?-?\d\}?|\\[A-Za-z]+")
 _MINUS = re.compile(r"(?:\b(?:minus|negative|moins|menos|meno)\s|[负負])\s*$", re.IGNORECASE)
-_BRACKETED = re.compile(r"\(([^(),;\[\]]*)\)|\[\s*(-?[\d.]+)\s*\]")
+_LABELLED = re.compile(r"\d+:(?=\d+$)")
+_LABEL = re.compile(
+    r"\b(?:week|day|step|part|case|month|year|hour|round|stage|phase|group|box|item|problem)\s$",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(r"\(((?:[^(),;\[\]]|\([^()]*\))*)\)|\[\s*(-?[\d.]+)\s*\]")
 
 _DENIED_BEFORE = re.compile(
     r"(?:(?:\b(?:not|cannot|never|nicht|kein|keine|pas|n\u00e3o|не)|\b(?:is|are|was|do|does|did|ca|could|would"
@@ -98,7 +111,7 @@ def denied(text: str, start: int, end: int) -> bool:
 def values_in(line: str) -> list[Value]:
     """Return the values of a line in their order; those that the line denies are left out."""
     found: list[Value] = []
-    for start, end in _runs(line):
+    for start, end in _runs(line) if _NUMERIC.search(line) else ():
         value = _value(line, start, end)
         if value is not None:
             found.append(value)
@@ -157,7 +170,7 @@ def _partners(tokens: Sequence[re.Match[str]]) -> dict[int, int]:
     opened: list[int] = []
     for place, token in enumerate(tokens):
         kind = token.lastgroup
-        if kind in ("stop", "relation", "word", "prose", "other"):
+        if kind in ("stop", "word", "prose", "other"):
             opened.clear()
         elif kind == "open":
             opened.append(place)
@@ -179,11 +192,19 @@ def _value(line: str, start: int, end: int) -> Value | None:
     if line[start : start + 1] == "-" and re.match(r"[\w)\]}]", line[max(0, start - 1) : start]):
         start += 1
     tail = _TRAILING.search(line, start, end)
+    if tail and tail["open"] not in (None, "*") and not line[end:].strip(" $"):
+        # The text was cut off in the middle of a formula.
+        return None
     end = tail.start() if tail else end
+    labelled = _LABELLED.match(line, start, end)
+    if labelled and _LABEL.search(line, max(0, start - 12), start):
+        start = labelled.end()
     text = line[start:end]
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed:
-        text = next(group for group in bracketed.groups() if group is not None).strip()
+        text = next(group for group in bracketed.groups() if group is not None)
+        text = text.rpartition("=")[2].strip()
+    text = _residue(text)
     if not any(c.isnumeric() for c in text) or _NAME_ONLY.fullmatch(text):
         return None
     minus = _MINUS.search(line, max(0, start - 12), start)
@@ -194,3 +215,13 @@ def _value(line: str, start: int, end: int) -> Value | None:
     text = re.sub(r"^-\s+", "-", text)
     text = re.sub(r"^(\d+) and (\d+/\d+)$", r"\1 \2", text)
     return Value(tidy(text), start, end)
+
+
+def _residue(text: str) -> str:
+    r"""The residue of a computed congruence (`3^4 \equiv 1 \pmod{5}`); others stay whole."""
+    sides = _CONGRUENT.split(text)
+    if len(sides) == 1 and not text.startswith("\\pmod"):
+        return text
+    if len(sides) == 2 and _VARIABLE.fullmatch(sides[0]):
+        return text
+    return _MODULUS.sub("", sides[-1]).strip()
