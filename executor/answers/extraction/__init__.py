@@ -25,6 +25,7 @@ __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
 _ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
 _TEXT_AND = re.compile(r"\\(?:text|textrm|mbox)\{[, ]{0,3}(?:and|or) {0,3}\}")
 _CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
+_MINUS = re.compile(r"\u2212|(?<![\w)\]}])\u2013(?=[\d$])")
 
 
 def find_answer(response: str) -> str | None:
@@ -85,7 +86,8 @@ def _implied(part: turns.Part) -> str | None:
     formula = last_formula(text)
     if formula:
         return _joined(_several(formula))
-    return _joined(last_values(text.replace("\u2212", "-"))) or _joined(vague(text))
+    signed = text if text.isascii() else _MINUS.sub("-", text)
+    return _joined(last_values(signed)) or _joined(vague(text))
 
 
 def _several(answer: str) -> Sequence[str]:

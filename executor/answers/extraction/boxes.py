@@ -36,6 +36,9 @@ _OPEN = re.compile(r"(?<!\\)\([ $]*$")
 LONGEST_GAP = 60
 """Most characters between two boxes that belong to one answer."""
 
+VOID = "\u25a1"
+"""What stands for a box that answers nothing; itself it is no answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Box:
@@ -63,18 +66,14 @@ def last_boxed(text: str) -> tuple[str | None, int]:
 
 
 def without_void_boxes(text: str) -> str:
-    r"""Return a text without the boxes that answer nothing: `\boxed{?}`, "not `\boxed{6}`"."""
+    r"""Return a text with `VOID` for boxes that answer nothing: `\boxed{?}`, "not `\boxed{6}`"."""
     boxes, _ = _boxes(text)
     kept: list[str] = []
     done = 0
     for box in boxes:
-        if _content(text, box) and not denied(text, box.start, box.end):
-            continue
-        start, end = box.start, box.end
-        if text[start - 1 : start] == "$" == text[end : end + 1] and start > done:
-            start, end = start - 1, end + 1
-        kept.append(text[done:start])
-        done = end
+        if not _content(text, box) or denied(text, box.start, box.end):
+            kept += text[done : box.start], VOID
+            done = box.end
     return "".join([*kept, text[done:]]) if kept else text
 
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from executor.answers.extraction import choices
 from executor.answers.extraction.amounts import NUMBER_IN_PROSE, Quantity, quantity_at
-from executor.answers.extraction.tidying import result, tidy, without_delimiters
+from executor.answers.extraction.tidying import is_placeholder, result, tidy, without_delimiters
 from executor.answers.extraction.values import Value, denied, values_in
 from executor.answers.extraction.vocabulary import CJK, STATES
 from executor.answers.meanings import Scalar
@@ -29,7 +29,7 @@ _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
 _NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
 _DENIAL = re.compile(
-    r"(?:nicht|kein\w*|pas|não|не|no|non)\s+(?=[-$\\\d(])|(?:不是|不等于|不等於|不为|不為|并非|並非)\s*(?=[-$\\\d(])",
+    r"(?:neither|nicht|kein\w*|pas|não|не|no|non)\s+(?=[-$\\\d(])|(?:不是|不等于|不等於|不为|不為|并非|並非)\s*(?=[-$\\\d(])",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=\$?\d)", re.IGNORECASE)
@@ -176,7 +176,13 @@ def last_formula(text: str) -> str | None:
         for left, right in (("{", "}"), ("\\begin", "\\end"), ("\\left", "\\right"))
     )
     prose = _PROSE.search(_MACROS.sub("", value))
-    if not whole or prose or _NO_RESULT.search(value) or NUMBER_IN_PROSE.fullmatch(value):
+    if (
+        is_placeholder(value)
+        or not whole
+        or prose
+        or _NO_RESULT.search(value)
+        or NUMBER_IN_PROSE.fullmatch(value)
+    ):
         return None
     return value
 

@@ -39,7 +39,7 @@ _PROCEDURE = re.compile(
 
 _IF = re.compile(
     r"[\s*_\"'(]*(?:(?:but|and|so|now|also|however|then|aber|mais|pero)\b,?\s+)?"
-    r"(?:(?:if|unless|wenn|falls|si|se|если)\b|如果|假如|要是|倘若|若是|若)",
+    r"(?:(?:if|unless|wenn|falls|si|se|если)\b|如果|假如|要是|倘若|若是|若|もし)",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(
@@ -64,6 +64,13 @@ def without_hypotheses(text: str, *, boxed: bool) -> str:
         if modal.start() < end:
             continue
         start, end = _sentence(text, modal.start(), modal.end(), end)
+        condition = _CONDITION.search(text, start, modal.start())
+        before = text[start : condition.start()] if condition else ""
+        if _ANSWER.search(before) or "boxed" in before:
+            # "The answer is 5, and if the price were 10, it would be 8."
+            start += len(before)
+        elif not _ANSWER.search(text, start, end) and "boxed" not in text[start:end]:
+            continue
         if _is_hypothesis(text, start, text[start:end], boxed=boxed):
             kept.append(text[done:start])
             done = end
@@ -97,8 +104,6 @@ def _is_hypothesis(text: str, start: int, sentence: str, *, boxed: bool) -> bool
         return False
     if "boxed" in sentence:
         return boxed and _UNREAL.search(sentence) is not None
-    if not _ANSWER.search(sentence):
-        return False
     if _CONDITION.search(sentence):
         return True
     supposed = _SUPPOSED.search(text, max(0, start - LONGEST_SENTENCE), start)

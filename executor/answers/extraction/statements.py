@@ -46,7 +46,7 @@ _WORD_ANSWERS = re.compile(
 _OPENING = re.compile(r"[\s*_#\"'`\u201c\u2018]+|<(?:b|i|strong|em|code|span|p)>")
 _STATES_NOTHING = re.compile(
     r"(?:[a-z]{3,}ly\s+)?(?:not\s+|in)?"
-    r"(?:correct|wrong|right|valid|reasonable|helpful|useful|obvious|clear|evident|unique"
+    r"(?:correct|wrong|right|valid|reasonable|(?:yet\s+)?known|helpful|useful|obvious|clear|evident|unique"
     r"|verified|confirmed|consistent|plausible|sensible|complete|final|accurate|simple|rounded"
     r"|shown|stated|written|boxed|expressed|calculated|computed|derived|determined|based|obtained"
     r"|expected|required|given|found|simplified|proven|proved|easy|acceptable|good|fine|logical"

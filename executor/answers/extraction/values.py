@@ -20,7 +20,8 @@ LONGEST_VALUE = 200
 _BLANK = "[ \u00a0\u202f\u2009]"
 _DIGITS = (
     rf"(?:\d{{1,3}}(?:(?:{_BLANK}|\\,|\{{,\}}|,\\!\s?)\d{{3}})+(?!\d)|\d+(?:['\u2019]\d{{3}})+(?!\d)"
-    r"|\d+)(?:[.,]\d+)*|\.\d+"
+    r"|\d+)(?:[.,]\d+)*(?:[eE][+-]?\d+(?!\w)|(?<=\.\d\d)(?:\.{3}|\u2026)"
+    r"|(?<=\.\d\d\d)(?:\.{3}|\u2026)|\.(?=\\(?:overline|bar|dot)))?|\.\d+"
 )
 _CURRENCY = r"(?:[A-Z]{0,2}\\?\$|[\u20ac\u00a3\u00a5\u20b9])\s?-?"
 _SCALE = rf"(?:\s(?:{POWERS})\b|[十百千万萬亿億])*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
@@ -29,35 +30,67 @@ _UNIT = (
     r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghL])"
 )
 _POWER = r"(?:\^\{?-?\d+\}?|[\u00b2\u00b3])?"
+_PRODUCT = rf"{_UNIT}{_POWER}(?:\s?[/\u00b7]\s?{_UNIT}{_POWER})*"
+_TOKENS = {
+    # what ends a value: units, words in a formula, delimiters of formulas, bold, ordinals
+    "stop": (
+        rf"(?<=[\w}}%)]){_BLANK}?{_PRODUCT}(?![\w^(])(?!\s*[-+*/=^]\s*[\w(\\])",
+        rf"\\(?:text\w*|mathrm|mbox|operatorname)\s*\{{[^{{}}]{{0,60}}\}}{_POWER}",
+        r"<<[^<>]{0,200}>>|>>",
+        r"\\(?:begin|end)\{(?!\w*matrix|cases|array)\w+\*?\}",
+        r"\\[()\[\]]",
+        r"\\(?:implies|Rightarrow|rightarrow|to|q?quad|boxed|therefore|item|end)(?![A-Za-z])",
+        r"(?<![\w)\]}])\*\*|\*\*(?![\d(])",
+        r"(?:st|nd|rd|th)\b(?<=\d..)",
+    ),
+    # times, ratios, angles, feet and inches, mixed fractions, decimals with their scale
+    "number": (
+        r"\d+\u00b0\s?\d+(?:['\u2032](?:\s?\d+[\"\u2033])?)?",
+        r"\d{1,2}:\d\d(?::\d\d)?(?!\d)(?:\s?[AaPp]\.?[Mm]\b)?|\d{1,2}\s?[AaPp]\.?[Mm]\b",
+        r"\d[\d.]*(?::\d[\d.]*\b)+|\d[\d.]*(?:\s:\s\d[\d.]*\b)+",
+        r"\d+['\u2032]\s?\d+(?:\"|\u2033|'')",
+        rf"(?:{_CURRENCY})?"
+        rf"(?:\d+\s(?:and\s)?\d+/\d+(?!\d)|\d*[\u00bc-\u00be\u2150-\u215e]|{_DIGITS}){_SCALE}",
+    ),
+    "relation": (r"\\approx(?![A-Za-z])", r"[=\u2248\u2192\u21d2]"),
+    "comma": (r"[,;\uff0c\u3001\uff1b]",),
+    "open": (
+        r"\\(?:langle|lfloor|lceil)(?![A-Za-z])", r"\\left\s?\\?[(\[{]", r"\\\{", r"[(\[{\uff08]",
+    ),
+    "close": (
+        r"\\(?:rangle|rfloor|rceil)(?![A-Za-z])", r"\\right\s?\\?[)\]}]", r"\\\}", r"[)\]}\uff09]",
+    ),
+    "infix": (
+        r"\\(?:cdot|times|div|pm|mp|cup|cap|leq?|geq?|neq?|lt|gt|in|equiv|sim|setminus)(?![A-Za-z])",
+        r"(?<=[\d)])\s?[xX]\s?(?=\d)",
+        r"\(mod\s[^()]{1,20}\)|\bmod\b",
+        r"\*\*|(?<=\d)\u2013(?=\d)",
+        r"[-+*/^_<>\u2264\u2265\u2260\u00d7\u00f7\u00b7\u22c5\u00b1\u222a\u2229\u2208\u2261\u2044]",
+    ),
+    "space": (r"\s+", r"\\[ ,;:!]", r"~"),
+    # per cent, degrees, a factorial within a formula
+    "mark": (r"\\?%", r"\uff05", r"\u00b0[CF]?", r"!(?=\s?[-+*/^=.)])"),
+    "symbol": (
+        r"\\begin\{(?P<name>\w+)\}.{0,300}?\\end\{(?P=name)\}",
+        r"\\[A-Za-z]+",
+        r"(?<![A-Za-z])(?:sqrt|pi|a?sin|a?cos|a?tan|arc(?:sin|cos|tan)|ln|log|exp|infinity)(?![A-Za-z])",
+        r"[\u221a\u221b\u221e\u00b2\u00b3\u00b9\u2070-\u2089\u0370-\u03ff]",
+    ),
+    "word": (r"(?<![A-Za-z])[A-Za-z]+\d\w*",),
+    "letter": (
+        r"(?<=[\d)}\]])[A-Za-z]{1,3}(?![^\W_])",
+        r"(?<![^\W\d_])[A-Za-z](?![^\W_'\u2019])",
+    ),
+    "prose": (rf"[^\W\d_](?:[^\W\d_]|['\u2019-](?=[^\W\d_]))*{_POWER}",),
+    "other": (r".",),
+}  # fmt: skip
+"""The kinds of tokens: the patterns of each, in the order in which they are tried."""
+
 _TOKEN = re.compile(
-    rf"(?P<stop>(?<=[\w}}%)]){_BLANK}?{_UNIT}{_POWER}(?:\s?[/\u00b7]\s?{_UNIT}{_POWER})*"
-    rf"(?![\w^(])(?!\s*[-+*/=^]\s*[\w(\\])"
-    rf"|\\(?:text\w*|mathrm|mbox|operatorname)\s*\{{[^{{}}]{{0,60}}\}}{_POWER}"
-    r"|<<[^<>]{0,200}>>|>>|\\(?:begin|end)\{(?!\w*matrix|cases|array)\w+\*?\}|\\[()\[\]]|\\(?:implies|Rightarrow|rightarrow|to|q?quad|boxed|therefore|item|end)(?![A-Za-z])"
-    r"|(?<![\w)\]}])\*\*|\*\*(?![\d(])|(?:st|nd|rd|th)\b(?<=\d..))"
-    r"|(?P<number>\d{1,2}:\d\d(?::\d\d)?(?!\d)(?:\s?[AaPp]\.?[Mm]\b)?|\d{1,2}\s?[AaPp]\.?[Mm]\b"
-    r"|\d[\d.]*(?::\d[\d.]*\b)+|\d[\d.]*(?:\s:\s\d[\d.]*\b)+|\d+['\u2032]\s?\d+(?:\"|\u2033|'')"
-    rf"|(?:{_CURRENCY})?(?:\d+\s(?:and\s)?\d+/\d+(?!\d)|\d*[\u00bc-\u00be\u2150-\u215e]|{_DIGITS})"
-    rf"{_SCALE})"
-    r"|(?P<relation>\\approx(?![A-Za-z])|[=\u2248\u2192\u21d2])"
-    r"|(?P<comma>[,;\uff0c\u3001\uff1b])"
-    r"|(?P<open>\\left\s?\\?[(\[{]|\\\{|[(\[{\uff08])|(?P<close>\\right\s?\\?[)\]}]|\\\}|[)\]}\uff09])"
-    r"|(?P<infix>\\(?:cdot|times|div|pm|mp|cup|cap|leq?|geq?|neq?|lt|gt|in|equiv|sim|setminus)"
-    r"(?![A-Za-z])|(?<=[\d)])\s?[xX]\s?(?=\d)|\(mod\s[^()]{1,20}\)|\*\*"
-    r"|[-+*/^_<>\u2264\u2265\u2260\u00d7\u00f7\u00b7\u22c5\u00b1\u222a\u2229\u2208\u2261\u2044])"
-    r"|(?P<space>\s+|\\[ ,;:!]|~)"
-    r"|(?P<mark>\\?%|\uff05|\u00b0[CF]?|!(?=\s?[-+*/^=.)]))"
-    r"|(?P<symbol>\\begin\{(?P<name>\w+)\}.{0,300}?\\end\{(?P=name)\}|\\p?mod(?![A-Za-z])|\\[A-Za-z]+"
-    r"|(?<![A-Za-z])(?:sqrt|pi|a?sin|a?cos|a?tan|arc(?:sin|cos|tan)|ln|log|exp|infinity)(?![A-Za-z])"
-    r"|[\u221a\u221b\u221e\u00b2\u00b3\u00b9\u2070-\u2089\u0370-\u03ff])"
-    r"|(?P<word>(?<![A-Za-z])[A-Za-z]+\d\w*)"
-    r"|(?P<letter>(?<=[\d)}\]])[A-Za-z]{1,3}(?![^\W_])|(?<![^\W\d_])[A-Za-z](?![^\W_'\u2019]))"
-    rf"|(?P<prose>[^\W\d_](?:[^\W\d_]|['\u2019-](?=[^\W\d_]))*{_POWER})"
-    r"|(?P<other>.)",
-    re.DOTALL,
+    "|".join(f"(?P<{kind}>{'|'.join(patterns)})" for kind, patterns in _TOKENS.items()), re.DOTALL
 )
 _NUMERIC = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
-_CLOSING = {"(": ")]", "[": "])", "{": "}", "\uff08": "\uff09"}
+_CLOSING = {"(": ")]", "[": "])", "{": "}", "\uff08": "\uff09", "e": "e", "r": "r", "l": "l"}
 _LEADING = re.compile(
     r"(?:[+*/^_<>\u00d7\u00f7\u00b7\u22c5\u2044\u2261]|\\(?:cdot|times|div|equiv|sim)\b|-(?=\s)|\s)+"
 )
@@ -80,8 +113,14 @@ _BRACKETED = re.compile(r"\(((?:[^(),;\[\]]|\([^()]*\))*)\)|\[\s*(-?[\d.]+)\s*\]
 _DENIED_BEFORE = re.compile(
     r"(?:(?:\b(?:not|cannot|never|nicht|kein|keine|pas|n\u00e3o|не)|\b(?:is|are|was|do|does|did|ca|could|would"
     r"|should|wo)n['\u2019]t|\brather\s+than|\binstead\s+of|\bno\s+longer|\bno\s+(?:es|son|puede\s+ser)"
-    r"|\bnon\s+(?:\u00e8|sono))(?:\s+(?:be|equal(?:\s+to)?|exactly|the\s+number|\u00e9|s\u00e3o|\u00eatre|sein))*\s"
+    r"|\bnon\s+(?:\u00e8|sono)|\bn?either)"
+    r"(?:\s+(?:be|equal(?:\s+to)?|exactly|the\s+number|\u00e9|s\u00e3o|\u00eatre|sein))*"
+    r"(?:\s+[-$]{0,2}[\d.,]+\s+(?:or|nor))?\s"
     r"|不是|不等于|不等於|不为|不為|并非|並非|而非)[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
+    re.IGNORECASE,
+)
+_DENIED_CLAUSE = re.compile(
+    r"(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b[^.,;]*$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
@@ -104,8 +143,10 @@ class Value:
 
 def denied(text: str, start: int, end: int) -> bool:
     """Whether a text denies what stands from `start` to `end`: "not 8", "8 is wrong"."""
-    before = _DENIED_BEFORE.search(text[max(0, start - 40) : start])
-    return bool(before or _DENIED_AFTER.match(text, end, end + 60))
+    before = text[max(0, start - 60) : start]
+    if _DENIED_BEFORE.search(before[-40:]) or _DENIED_CLAUSE.search(before):
+        return True
+    return bool(_DENIED_AFTER.match(text, end, end + 60))
 
 
 def values_in(line: str) -> list[Value]:
@@ -128,7 +169,7 @@ def _runs(line: str) -> list[tuple[int, int]]:
     for place, token in enumerate(tokens):
         kind = token.lastgroup
         if place <= closes_at:
-            numbered = numbered or kind == "number"
+            numbered = numbered or _is_number(token)
             last = token
             continue
         single = kind in ("open", "close") and place not in partners
@@ -145,11 +186,16 @@ def _runs(line: str) -> list[tuple[int, int]]:
             continue
         first = first or token
         last = token
-        numbered = numbered or kind == "number"
+        numbered = numbered or _is_number(token)
         closes_at = partners.get(place, place)
     if first is not None and last is not None and numbered:
         runs.append((first.start(), last.end()))
     return runs
+
+
+def _is_number(token: re.Match[str]) -> bool:
+    """Whether a token is a number or a matrix."""
+    return token.lastgroup == "number" or token["name"] is not None
 
 
 def _joined(before: re.Match[str] | None, after: re.Match[str]) -> bool:
@@ -214,6 +260,7 @@ def _value(line: str, start: int, end: int) -> Value | None:
         text, start = f"-{text}", minus.start()
     text = re.sub(r"^-\s+", "-", text)
     text = re.sub(r"^(\d+) and (\d+/\d+)$", r"\1 \2", text)
+    text = re.sub(r"\.\.\.$", "\u2026", text)
     return Value(tidy(text), start, end)
 
 

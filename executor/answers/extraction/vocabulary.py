@@ -71,14 +71,17 @@ SCALES = rf"{POWERS}|dozens?"
 
 NO_ANSWERS = _words(
     """
-    i i'm i've you we let let's to the this that these those it he she they please sorry apologies
+    i i'm i've you we let let's to this that these those it he she they please sorry apologies
     unknown unsure unclear unable cannot can't don't dunno help hello hi hey thanks thank welcome
     okay ok sure certainly absolutely great good alright well hmm wait so first firstly next then
     now finally therefore thus hence because since given here here's step solution answer
     explanation proof question problem example note hint response result output input error warning
     done finished complete completed correct incorrect verified exactly maybe perhaps probably idea
     clue nan null undetermined idk pass skip skipped failed timeout human user assistant system
-    solve solving using assume assuming consider suppose understood
+    solve solving using assume assuming consider suppose understood qed as ai
+    am is are was were be been have has had do does did get gets find compute calculate determine
+    need needs want know think start begin looking use add multiply divide subtract number amount
+    value sum refuse depends worries certain
     sé lo siento perdón hola ich weiß nicht entschuldigung hallo lösung leider je sais pas désolé
     bonjour pardon solución respuesta resposta risposta soluzione não sei desculpe non so scusa
     spiacente не знаю извините привет ответ решение

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from executor.answers.equality import Values, same
 from executor.answers.extraction import last_boxed
+from executor.answers.extraction.boxes import VOID
 from executor.answers.grader import MathGrader
 from executor.answers.reading import read
 from tests.helpers.extracted_prose import PROSE
@@ -194,6 +195,7 @@ def test_time_is_linear_in_the_length_of_a_response(start: str, end: str, length
 def test_an_answer_is_never_empty_or_padded(response: str) -> None:
     answer = MathGrader().extract(response)
     assert answer is None or (answer and answer == answer.strip())
+    assert answer is None or VOID not in answer
 
 
 PIECES = ["\\", "f", "boxed", "\\boxed{", "{", "}", "7", "x", " "]
