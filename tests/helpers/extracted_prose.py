@@ -280,6 +280,16 @@ WHOLE_WORDS = [
 ]
 
 MORE_VALUES = [
+    ("The pressure becomes 5 N/m^2 here", "5"),
+    ("The answer is [2, 5], not (2, 5).", "[2, 5]"),
+    ("He needs 3 1/2 cups and 2 eggs", "2"),
+    ("Ann: 5, Bob: 7", "7"),
+    ("Their ages are 3, 4, and 5 years.", "3, 4, 5"),
+    ("He drove 60 miles in 1 hour 30 minutes", "1 hour 30 minutes"),
+    ("It took 1 hour, 2 apples", "2"),
+    ("so -(-5) is it", "-(-5)"),
+    ("So (-5) is it", "-5"),
+    ("see section 2.3.1", "2.3.1"),
     ("The train arrives at 14:05.", "14:05"),
     ("Die Sitzung beginnt um 14:30 Uhr.", "14:30"),
     ("El tren sale a las 5:30 p. m.", "5:30"),

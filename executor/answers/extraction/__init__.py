@@ -33,8 +33,11 @@ def find_answer(response: str) -> str | None:
 
     It is the first of these that exists: the last non-empty `\boxed{}`, or several that belong
     together; the answer of the last statement such as "the answer is", "answer:" or `####`; the
-    whole response, if it is nothing but a value or the letter of a choice; the formula with which
-    it ends; its last number.
+    whole response, if it is nothing but a value, the letter of a choice or an answer in a few
+    words; the formula with which it ends; its last value, whole.
+
+    A box that holds no answer (`\boxed{?}`), what the response denies ("not 8") and a sentence that
+    says what the answer would be in another case state nothing.
 
     A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
     has an answer, and a question that the response invents after its answer ends the response. A

@@ -27,7 +27,7 @@ _CURRENCY = r"(?:[A-Z]{0,2}\\?\$|[\u20ac\u00a3\u00a5\u20b9])\s?-?"
 _SCALE = rf"(?:\s(?:{POWERS})\b|[十百千万萬亿億])*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
 _UNIT = (
     r"(?:[cmdk]m|kg|mg|m[lL]|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|mph|kph|k?Wh?|Hz"
-    r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghL])"
+    r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghLNJ])"
 )
 _POWER = r"(?:\^\{?-?\d+\}?|[\u00b2\u00b3])?"
 _PRODUCT = rf"{_UNIT}{_POWER}(?:\s?[/\u00b7]\s?{_UNIT}{_POWER})*"
@@ -101,7 +101,9 @@ _TRAILING = re.compile(
 _CONGRUENT = re.compile(r"\\equiv(?![A-Za-z])|\u2261")
 _MODULUS = re.compile(r"\s*(?:\\pmod.*|\(mod\s.*|\\mod\b.*)$", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z](?:_\{?\w{1,3}\}?)?\s*")
-_NAME_ONLY = re.compile(r"\\?[A-Za-z]+_(?:\{\w+\}|\w)|[ms]\^\{?-?\d\}?|\\[A-Za-z]+")
+_NAME_ONLY = re.compile(
+    r"\\?[A-Za-z]+_(?:\{\w+\}|\w)|(?:[A-Za-z]{1,3}/)?[a-z]{1,2}/[a-z]{1,2}\^\{?-?\d\}?|[ms]\^\{?-?\d\}?|\\[A-Za-z]+"
+)
 _MINUS = re.compile(r"(?:\b(?:minus|negative|moins|menos|meno)\s|[负負])\s*$", re.IGNORECASE)
 _LABELLED = re.compile(r"\d+:(?=\d+$)")
 _LABEL = re.compile(
