@@ -404,6 +404,13 @@ MORE_VALUES = [
 ]
 
 MORE_NEGATIONS = [
+    ("The answer is not simply 8.", None),
+    ("The answer is not **8**.", None),
+    ("The answer is certainly not 8.", None),
+    ("The answer is 7, but the answer is not **8**.", "7"),
+    ("Die Antwort ist 7, nicht 8.", "7"),
+    ("答案是7，不是8。", "7"),
+    ("The result is not $\\frac{1}{2}$.", None),
     (r"I think it's \boxed{5} not \boxed{6}", "5"),
     (r"Not \boxed{6}; \boxed{5}", "5"),
     (r"The answer is not \boxed{6}, it is \boxed{5}", "5"),

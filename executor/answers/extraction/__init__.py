@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from executor.answers.extraction import turns
 from executor.answers.extraction.boxes import (
+    VOID,
     final_boxes,
     last_box_end,
     last_boxed,
@@ -55,7 +56,8 @@ def _first_turn(whole: turns.Part) -> str | None:
     """The answer before the first invented question, if there is one, else that of all."""
     for part in turns.before_questions(whole):
         answer = _of_part(replace(part, text=without_void_boxes(part.text)))
-        if answer is not None:
+        # What holds the place of a void box is only a part of an answer.
+        if answer is not None and (VOID not in answer or VOID in part.text):
             return answer
     return None
 

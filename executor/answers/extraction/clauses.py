@@ -28,6 +28,9 @@ _AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
 _NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_NOT_VALUE = re.compile(
+    r"(?:\w+ly\s+)?not(?:\s*$|\s+(?:\w+ly\s+|just\s+)?(?:[-$*\\\d(]|[A-Za-z]\b))", re.IGNORECASE
+)
 _DENIAL = re.compile(
     r"(?:neither|nicht|kein\w*|pas|não|не|no|non)\s+(?=[-$\\\d(])|(?:不是|不等于|不等於|不为|不為|并非|並非)\s*(?=[-$\\\d(])",
     re.IGNORECASE,
@@ -89,7 +92,7 @@ def answers_in(clause: str) -> tuple[str, ...]:
     if clause.isdigit() and clause.isascii():
         return (clause,)
     clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
-    if re.match(r"not\s+(?:[-$\\\d(]|[A-Za-z]\b)", clause):
+    if _NOT_VALUE.match(clause):
         return ()
     clause = _NEGATIVE.sub("-", clause, count=1)
     letters = choices.leading(clause)

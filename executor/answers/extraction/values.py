@@ -116,7 +116,7 @@ _DENIED_BEFORE = re.compile(
     r"(?:(?:\b(?:not|cannot|never|nicht|kein|keine|pas|n\u00e3o|не)|\b(?:is|are|was|do|does|did|ca|could|would"
     r"|should|wo)n['\u2019]t|\brather\s+than|\binstead\s+of|\bno\s+longer|\bno\s+(?:es|son|puede\s+ser)"
     r"|\bnon\s+(?:\u00e8|sono)|\bn?either)"
-    r"(?:\s+(?:be|equal(?:\s+to)?|exactly|the\s+number|\u00e9|s\u00e3o|\u00eatre|sein))*"
+    r"(?:\s+(?:be|simply|just|really|actually|equal(?:\s+to)?|exactly|the\s+number|\u00e9|s\u00e3o|\u00eatre|sein))*"
     r"(?:\s+[-$]{0,2}[\d.,]+\s+(?:or|nor))?\s"
     r"|不是|不等于|不等於|不为|不為|并非|並非|而非)[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
     re.IGNORECASE,

@@ -192,6 +192,7 @@ def test_time_is_linear_in_the_length_of_a_response(start: str, end: str, length
 
 
 @given(st.lists(st.sampled_from([*ENDLESS, "5", "x", ".", ", ", "\n"]), max_size=12).map("".join))
+@example("1/ \\boxed{?}")
 def test_an_answer_is_never_empty_or_padded(response: str) -> None:
     answer = MathGrader().extract(response)
     assert answer is None or (answer and answer == answer.strip())
