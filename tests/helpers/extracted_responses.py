@@ -430,7 +430,7 @@ BARE = [
     ("So the point is $(3, -2)$ exactly.", "(3, -2)"),
     ("The roots were $3 \\text{ and } 5$.", "3, 5"),
     ("It costs 3$ and she pays 5$", "5"),
-    ("This holds, since $3^4 \\equiv 1 \\pmod{5}$.", "5"),
+    ("This holds, since $3^4 \\equiv 1 \\pmod{5}$.", "1"),
     ("There are $12$ ways.", "12"),
     ("Thus the area is 12 cm^2.", "12"),
     ("So the speed is 9.8 m/s^{2}.", "9.8"),

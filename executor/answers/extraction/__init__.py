@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from executor.answers.extraction import turns
-from executor.answers.extraction.boxes import final_boxes, last_box_end, last_boxed
+from executor.answers.extraction.boxes import (
+    VOID,
+    final_boxes,
+    last_box_end,
+    last_boxed,
+    without_void_boxes,
+)
 from executor.answers.extraction.choices import labelled
-from executor.answers.extraction.clauses import LONGEST_CLAUSE, last_formula, last_number
+from executor.answers.extraction.clauses import LONGEST_CLAUSE, last_formula, last_values
+from executor.answers.extraction.hypotheses import without_hypotheses
 from executor.answers.extraction.statements import bare, stated, vague
+from executor.answers.extraction.words import only_words
 from executor.answers.reading import spelt_number
 
 __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
@@ -17,6 +26,7 @@ __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
 _ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
 _TEXT_AND = re.compile(r"\\(?:text|textrm|mbox)\{[, ]{0,3}(?:and|or) {0,3}\}")
 _CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
+_MINUS = re.compile(r"\u2212|(?<![\w)\]}])\u2013(?=[\d$])")
 
 
 def find_answer(response: str) -> str | None:
@@ -24,8 +34,11 @@ def find_answer(response: str) -> str | None:
 
     It is the first of these that exists: the last non-empty `\boxed{}`, or several that belong
     together; the answer of the last statement such as "the answer is", "answer:" or `####`; the
-    whole response, if it is nothing but a value or the letter of a choice; the formula with which
-    it ends; its last number.
+    whole response, if it is nothing but a value, the letter of a choice or an answer in a few
+    words; the formula with which it ends; its last value, whole.
+
+    A box that holds no answer (`\boxed{?}`), what the response denies ("not 8") and a sentence that
+    says what the answer would be in another case state nothing.
 
     A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
     has an answer, and a question that the response invents after its answer ends the response. A
@@ -42,14 +55,22 @@ def find_answer(response: str) -> str | None:
 def _first_turn(whole: turns.Part) -> str | None:
     """The answer before the first invented question, if there is one, else that of all."""
     for part in turns.before_questions(whole):
-        answer = (
-            (_joined(stated(part.text[last_box_end(part.text) :])) if part.thought else None)
-            or _explicit(part.text)
-            or _implied(part)
-        )
-        if answer is not None:
+        answer = _of_part(replace(part, text=without_void_boxes(part.text)))
+        # What holds the place of a void box is only a part of an answer.
+        if answer is not None and (VOID not in answer or VOID in part.text):
             return answer
     return None
+
+
+def _of_part(part: turns.Part) -> str | None:
+    text = without_hypotheses(part.text, boxed=False)
+    actual = without_hypotheses(text, boxed=True)
+    return (
+        (_joined(stated(actual[last_box_end(actual) :])) if part.thought else None)
+        or _explicit(actual)
+        or (_explicit(text) if text != actual else None)
+        or _implied(replace(part, text=text))
+    )
 
 
 def _explicit(text: str) -> str | None:
@@ -64,13 +85,14 @@ def _explicit(text: str) -> str | None:
 def _implied(part: turns.Part) -> str | None:
     """The text itself if it is nothing but an answer; else the formula or number that ends it."""
     text = part.text[: final_boxes(part.text)[1]]
-    answer = _joined(bare(text))
+    answer = _joined(bare(text)) or only_words(text)
     if answer or not part.implied:
         return answer
     formula = last_formula(text)
     if formula:
         return _joined(_several(formula))
-    return last_number(text.replace("\u2212", "-")) or _joined(vague(text))
+    signed = text if text.isascii() else _MINUS.sub("-", text)
+    return _joined(last_values(signed)) or _joined(vague(text))
 
 
 def _several(answer: str) -> Sequence[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from executor.answers.extraction.tidying import tidy
+from executor.answers.extraction.tidying import is_placeholder, tidy
+from executor.answers.extraction.values import denied
 from executor.answers.extraction.vocabulary import MEASURES
 
 _BRACES = re.compile(
@@ -35,6 +36,9 @@ _OPEN = re.compile(r"(?<!\\)\([ $]*$")
 LONGEST_GAP = 60
 """Most characters between two boxes that belong to one answer."""
 
+VOID = "\u25a1"
+"""What stands for a box that answers nothing; itself it is no answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Box:
@@ -59,6 +63,18 @@ def last_boxed(text: str) -> tuple[str | None, int]:
         if content:
             return content, end
     return None, end
+
+
+def without_void_boxes(text: str) -> str:
+    r"""Return a text with `VOID` for boxes that answer nothing: `\boxed{?}`, "not `\boxed{6}`"."""
+    boxes, _ = _boxes(text)
+    kept: list[str] = []
+    done = 0
+    for box in boxes:
+        if not _content(text, box) or denied(text, box.start, box.end):
+            kept += text[done : box.start], VOID
+            done = box.end
+    return "".join([*kept, text[done:]]) if kept else text
 
 
 def last_box_end(text: str) -> int:
@@ -158,4 +174,5 @@ def _content(text: str, box: _Box) -> str:
     content = text[box.content : box.content_end]
     if "box" in content:
         content = _MACRO.sub(r"\1", content)
-    return tidy(content)
+    content = tidy(content)
+    return "" if is_placeholder(content) else content

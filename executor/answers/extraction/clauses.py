@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import IntEnum
 
 from executor.answers.extraction import choices
 from executor.answers.extraction.amounts import NUMBER_IN_PROSE, Quantity, quantity_at
-from executor.answers.extraction.tidying import result, tidy, without_delimiters
+from executor.answers.extraction.tidying import is_placeholder, result, tidy, without_delimiters
+from executor.answers.extraction.values import Value, denied, values_in
 from executor.answers.extraction.vocabulary import CJK, STATES
+from executor.answers.meanings import Scalar
+from executor.answers.reading import read
 
 LONGEST_CLAUSE = 100
 """Longest answer in characters after "the answer is"; longer text is an explanation."""
 
-LAST_LINES = 300
-"""Characters at the end of a text, to the beginning of their line, that are read first."""
+LONGEST_CHUNK = 2000
+"""Most characters of a line that are searched for values at once."""
 
 _SEPARATOR = re.compile(
     r"\s*(?P<comma>[,;\uff0c\u3001])?\s*"
@@ -24,6 +28,13 @@ _AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
 _NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_NOT_VALUE = re.compile(
+    r"(?:\w+ly\s+)?not(?:\s*$|\s+(?:\w+ly\s+|just\s+)?(?:[-$*\\\d(]|[A-Za-z]\b))", re.IGNORECASE
+)
+_DENIAL = re.compile(
+    r"(?:neither|nicht|kein\w*|pas|não|не|no|non)\s+(?=[-$\\\d(])|(?:不是|不等于|不等於|不为|不為|并非|並非)\s*(?=[-$\\\d(])",
+    re.IGNORECASE,
+)
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=\$?\d)", re.IGNORECASE)
 _FORMULA_END = re.compile(r"(?P<closing>\\\)|\\\]|(?<!\\)\$\$?)(?:\s+[a-z]{2,}){0,3}[\s.*]*$")
 _OBJECT = re.compile(r"\b(?:of|for|in|on|by|with)\s+$")
@@ -51,10 +62,18 @@ _WHOLE = re.compile(
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
 _SUFFIX = re.compile(r"\s*(?:です|である|だ|입니다|이다|了)+\s*$")
 _PROSE = re.compile(r"[A-Za-z]{3}")
-_WORDS = re.compile(r"(?<!\\)\b[A-Za-z]{2,}")
+_WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 _CJK_WORDS = re.compile(f"[{CJK}]")
 _FUNCTIONS = re.compile(r"(?<![A-Za-z])(?:pi|sqrt|sin|cos|tan|ln|log|exp)(?![A-Za-z])")
-_CHAINED = re.compile(r"\s*,?\s*(?:and|or)\s+")
+_CHAINED = re.compile(
+    r"[\s$]*(?:\\[)\]])?\s*(?P<comma>[,\uff0c\u3001])?\s*"
+    r"(?:(?P<word>and|or|und|oder|et|ou|y|o|e|和|或|と)\s*)?[\s$]*(?:\\[(\[])?"
+)
+_OR = ("or", "oder", "ou", "o", "或")
+_VERB = re.compile(
+    r"(?:\b(?:is|are|be|was|were|ist|sind|est|sont|es|son|é|são|è|sono)|[是为]|:|\uff1a)$",
+    re.IGNORECASE,
+)
 _NO_CHAIN = re.compile(r"(?:between|from|of|both|sum|product|add|adding|by)\s+$")
 
 
@@ -73,13 +92,15 @@ def answers_in(clause: str) -> tuple[str, ...]:
     if clause.isdigit() and clause.isascii():
         return (clause,)
     clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
-    if re.match(r"not\s+(?:[-$\\\d(]|[A-Za-z]\b)", clause):
+    if _NOT_VALUE.match(clause):
         return ()
     clause = _NEGATIVE.sub("-", clause, count=1)
     letters = choices.leading(clause)
     if letters:
         return letters
     first = quantity_at(clause, 0)
+    if _DENIAL.match(clause) or (first and denied(clause, 0, first.value_end)):
+        return ()
     if first is None:
         return _words(clause)
     if first.goes_on:
@@ -105,14 +126,32 @@ def is_only_a_value(text: str) -> bool:
     return not words and bool(re.search(r"[\d\\^=+]", text))
 
 
-def last_number(text: str) -> str | None:
-    """Return the last number of a text, with its scale; None if it has none."""
-    end = text.rfind("\n", 0, max(0, len(text) - LAST_LINES)) + 1
-    for start in (end, 0):
-        numbers = list(NUMBER_IN_PROSE.finditer(text, start))
-        if numbers:
-            return tidy(numbers[-1].group())
-    return None
+def last_values(text: str) -> tuple[str, ...]:
+    """Return the last value of a text, whole; several strings are a list, () is no value.
+
+    A list counts only if a verb ("are 2, 3 and 5") or "or" shows that it is one.
+    """
+    for chunk in _chunks_from_end(text):
+        values = values_in(chunk)
+        if values:
+            return _compound(chunk, values) or _chained(chunk, values, certain=True)
+    return ()
+
+
+def _chunks_from_end(text: str) -> Iterator[str]:
+    """The lines of a text, the last one first; long lines are cut at spaces."""
+    end = len(text)
+    while end > 0:
+        start = text.rfind("\n", 0, end) + 1
+        if end - start > LONGEST_CHUNK:
+            space = text.find(" ", end - LONGEST_CHUNK, end)
+            if space < 0:
+                # What has no space in so many characters is no value.
+                end = max(text.rfind(" ", 0, end), start - 1)
+                continue
+            start = space + 1
+        yield text[start:end]
+        end = start - 1 if text[start - 1 : start] in ("\n", " ") else start
 
 
 def last_formula(text: str) -> str | None:
@@ -129,6 +168,8 @@ def last_formula(text: str) -> str | None:
     start = text.rfind(opening, max(0, end.start() - 2 * LONGEST_CLAUSE), end.start())
     if start < 0 or (closing == "$" and text.count("$", 0, start) % 2):
         return None
+    if denied(text, start, end.end("closing")):
+        return None
     if end.start() - start < 5 and _OBJECT.search(text, max(0, start - 9), start):
         return None
     value = text[start + len(opening) : end.start()].rpartition("=")[2]
@@ -138,7 +179,13 @@ def last_formula(text: str) -> str | None:
         for left, right in (("{", "}"), ("\\begin", "\\end"), ("\\left", "\\right"))
     )
     prose = _PROSE.search(_MACROS.sub("", value))
-    if not whole or prose or _NO_RESULT.search(value) or NUMBER_IN_PROSE.fullmatch(value):
+    if (
+        is_placeholder(value)
+        or not whole
+        or prose
+        or _NO_RESULT.search(value)
+        or NUMBER_IN_PROSE.fullmatch(value)
+    ):
         return None
     return value
 
@@ -234,23 +281,60 @@ def _words(clause: str) -> tuple[str, ...]:
     if spelled := _SPELLED.fullmatch(clause):
         return (tidy(spelled["number"]),)
     words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
-    if words >= 3 and "\\" not in clause and (numbers := _last_numbers(clause)):
+    if words >= 3 and "\\" not in clause and (numbers := _in_words(clause)):
         return numbers
     value = tidy(_SUFFIX.sub("", without_delimiters(clause)))
     return (value,) if value and words <= 5 and len(clause) <= LONGEST_CLAUSE else ()
 
 
-def _last_numbers(text: str) -> tuple[str, ...]:
-    """The last number of a text, and those that "and" or "or" joins to it."""
-    numbers = list(NUMBER_IN_PROSE.finditer(text))
-    chain: list[re.Match[str]] = numbers[-1:]
-    for number in reversed(numbers[:-1]):
-        if not _CHAINED.fullmatch(text, number.end(), chain[0].start()):
+def _compound(text: str, values: list[Value]) -> tuple[str, ...]:
+    """A quantity of several units with which a text ends: "2 hours and 15 minutes"."""
+    for value in values[-3:-1]:
+        first = quantity_at(text, value.start)
+        if first is None or not first.measured:
+            continue
+        items, kind = _walk(text, first)
+        whole = text[value.start : items[-1].end]
+        if kind is _Kind.COMPOUND and items[-1].end >= values[-1].end:
+            quantity = isinstance(read(whole).meaning, Scalar) or _CJK_WORDS.search(whole)
+            return (tidy(without_delimiters(whole)),) if quantity else ()
+    return ()
+
+
+def _chained(text: str, values: list[Value], *, certain: bool) -> tuple[str, ...]:
+    """The last value, and those that "and", "or" or commas join to it.
+
+    `certain` asks for a verb before a list whose last word is not "or".
+    """
+    chain = values[-1:]
+    joins: list[str] = []
+    for value in reversed(values[:-1]):
+        between = _CHAINED.fullmatch(text, value.end, chain[0].start)
+        if between is None or not (between["word"] or between["comma"]):
             break
-        chain.insert(0, number)
-    if chain and _NO_CHAIN.search(text[: chain[0].start()]):
-        chain = chain[-1:]
-    return tuple(tidy(number.group()) for number in chain)
+        if _percent(text, value) != _percent(text, chain[0]) and between["word"] in _OR:
+            break
+        joins.append(between["word"] or "")
+        chain.insert(0, value)
+    if len(chain) == 1 or text[chain[-1].end :].lstrip(" $").startswith("="):
+        return (chain[-1].text,)
+    before = text[: chain[0].start].rstrip(" $*")
+    if certain:
+        alone = len(chain) > 2 or joins[0] or not text[chain[-1].end :].strip(" .$*)]\\")
+        is_list = joins[0] in _OR or bool(_VERB.search(before[-10:]) and alone)
+    else:
+        is_list = bool(joins[0]) and not _NO_CHAIN.search(f"{before[-20:]} ")
+    return tuple(value.text for value in (chain if is_list else chain[-1:]))
+
+
+def _percent(text: str, value: Value) -> bool:
+    return re.match(r"\s?\\?[%\uff05]", text[value.end : value.end + 3]) is not None
+
+
+def _in_words(clause: str) -> tuple[str, ...]:
+    """The last value of a clause of words, and those that "and" or "or" joins to it."""
+    values = values_in(clause)
+    return (_compound(clause, values) or _chained(clause, values, certain=False)) if values else ()
 
 
 def _without_tail(clause: str) -> str:

@@ -15,8 +15,9 @@ from executor.answers.extraction.clauses import (
     begins_with_value,
     is_only_a_value,
 )
+from executor.answers.extraction.hypotheses import is_conditional
 from executor.answers.extraction.leads import Lead, leads, weak_lead
-from executor.answers.extraction.tidying import FORMULA, result
+from executor.answers.extraction.tidying import FORMULA, is_placeholder, result
 
 _HEDGE = re.compile(
     r"(?:(?:approximately|approx\b\.?|roughly|about|around|nearly|almost|exactly|simply|just|only"
@@ -45,7 +46,7 @@ _WORD_ANSWERS = re.compile(
 _OPENING = re.compile(r"[\s*_#\"'`\u201c\u2018]+|<(?:b|i|strong|em|code|span|p)>")
 _STATES_NOTHING = re.compile(
     r"(?:[a-z]{3,}ly\s+)?(?:not\s+|in)?"
-    r"(?:correct|wrong|right|valid|reasonable|helpful|useful|obvious|clear|evident|unique"
+    r"(?:correct|wrong|right|valid|reasonable|(?:yet\s+)?known|helpful|useful|obvious|clear|evident|unique"
     r"|verified|confirmed|consistent|plausible|sensible|complete|final|accurate|simple|rounded"
     r"|shown|stated|written|boxed|expressed|calculated|computed|derived|determined|based|obtained"
     r"|expected|required|given|found|simplified|proven|proved|easy|acceptable|good|fine|logical"
@@ -88,13 +89,16 @@ def stated(text: str) -> tuple[str, ...]:
     """Return the answer of the last statement that states one, or ().
 
     Several strings are a list. A statement that only describes the answer ("the answer is less
-    than 20") counts if no other one states it.
+    than 20") or speaks of one case ("if the price is 10, the answer is 8") counts if no other one
+    states it.
     """
     described: tuple[str, ...] = ()
     for lead in leads(text):
         clause = _clause(text, lead)
         answers = answers_in(clause) if clause else ()
-        if answers and not _describes(clause):
+        if all(is_placeholder(answer) for answer in answers):
+            continue
+        if not _describes(clause) and not is_conditional(text, lead.start):
             return answers
         described = described or answers
     return described or _weakly_stated(text)
@@ -113,7 +117,7 @@ def vague(text: str) -> tuple[str, ...]:
     """Return the words of a statement that states nothing ("correct"), for texts with no answer."""
     for lead in leads(text):
         clause = _clause(text, lead, vague=True)
-        if clause and not re.search(r"\s.*\s", clause):
+        if clause and not re.search(r"\s.*\s", clause) and not is_placeholder(clause):
             return answers_in(clause)
     return ()
 

@@ -15,6 +15,17 @@ _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20,
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
 
+_PLACEHOLDER = re.compile(
+    r"(?:\\(?:[lc]?dots|square|Box|bigcirc|underline|quad|qquad|[,;:!_?\s])|[\s?!_.{}\u2026\u25a1\u2013\u2014-]|\\$)*"
+    r"|(?:(?:(?:your|my|the|final|correct|insert|put|write|numerical)\s+)*(?:answer|result|solution)"
+    r"(?:\s+(?:goes\s+)?here)?|(?:votre|ma|la|tu|su|sua|die|deine)?\s?(?:r[ée]ponse|respuesta|resposta"
+    r"|risposta|antwort)|tbd|todo|答案|答え|정답|답|ответ)\.?",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(r"\\(?:[hv]?phantom|hspace\*?|rule)\s?\{[^{}]*\}")
+_WRAPPED = re.compile(r"\\(?:text\w*|mathrm|mathbf|mbox|boxed|fbox)\s*\{([^{}]*)\}")
+
+
 def formula_at(text: str, start: int) -> re.Match[str] | None:
     """Return the formula that begins at `start`, or None; "$5 and $6" are two prices."""
     if not text.startswith(("$", "\\(", "\\["), start):
@@ -48,6 +59,17 @@ def result(text: str) -> str:
     symbols = re.search(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])", sums)
     worked = equals and right.strip() and re.search(r"\d", sums) and not symbols
     return right.strip() if worked else text
+
+
+def is_placeholder(answer: str) -> bool:
+    """Whether an answer only holds the place of one: "", "?", "...", "your answer here"."""
+    if len(answer) > 60:
+        return False
+    answer = _FILLER.sub("", answer).replace("\\ ", " ")
+    plain = _WRAPPED.sub(r"\1", _WRAPPED.sub(r"\1", answer)).strip(" $*[]<>()\"'`")
+    if any(c.isnumeric() or c == "\u221e" for c in plain):
+        return False
+    return _PLACEHOLDER.fullmatch(plain) is not None
 
 
 def tidy(answer: str) -> str:

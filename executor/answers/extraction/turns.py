@@ -32,7 +32,7 @@ class Part:
 
     Attributes:
         text: its text.
-        implied: whether its last number counts as its answer if it states none.
+        implied: whether its last value counts as its answer if it states none.
         thought: whether it is a thought, whose boxes count only if no statement follows them.
     """
 
@@ -44,7 +44,7 @@ class Part:
 def visible_first(response: str) -> Iterator[Part]:
     """The parts of a response in the order in which its answer is looked for.
 
-    Text outside thoughts goes first, but the last number counts only if it stands after them. A
+    Text outside thoughts goes first, but the last value counts only if it stands after them. A
     response whose visible text has no answer is read from its last thought.
     """
     visible, thought = _split(response)

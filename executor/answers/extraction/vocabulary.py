@@ -64,3 +64,23 @@ SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
+
+NO_ANSWERS = _words(
+    """
+    i i'm i've you we let let's to this that these those it he she they please sorry apologies
+    unknown unsure unclear unable cannot can't don't dunno help hello hi hey thanks thank welcome
+    okay ok sure certainly absolutely great good alright well hmm wait so first firstly next then
+    now finally therefore thus hence because since given here here's step solution answer
+    explanation proof question problem example note hint response result output input error warning
+    done finished complete completed correct incorrect verified exactly maybe perhaps probably idea
+    clue nan null undetermined idk pass skip skipped failed timeout human user assistant system
+    solve solving using assume assuming consider suppose understood qed as ai
+    am is are was were be been have has had do does did get gets find compute calculate determine
+    need needs want know think start begin looking use add multiply divide subtract number amount
+    value sum refuse depends worries certain
+    sé lo siento perdón hola ich weiß nicht entschuldigung hallo lösung leider je sais pas désolé
+    bonjour pardon solución respuesta resposta risposta soluzione não sei desculpe non so scusa
+    spiacente не знаю извините привет ответ решение
+    """
+)
+"""Words of refusals, of greetings, and of texts that were cut off at their beginning."""

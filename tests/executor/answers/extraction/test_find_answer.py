@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from executor.answers.equality import Values, same
 from executor.answers.extraction import last_boxed
+from executor.answers.extraction.boxes import VOID
 from executor.answers.grader import MathGrader
 from executor.answers.reading import read
+from tests.helpers.extracted_prose import PROSE
 from tests.helpers.extracted_responses import ALL
 from tests.helpers.shared import SHARED
 
@@ -62,7 +64,7 @@ EXTRACTED = [
     ("The answer is 7. So what is the answer? The answer is", "7"),
     # last number
     ("so she has 10 - 3 = 7 left.", "7"),
-    ("that makes 10-3", "3"),
+    ("that makes 10-3", "10-3"),
     ("the temperature is -5 degrees", "-5"),
     ("It costs $5.00.", "5.00"),
     ("It is $-2$.", "-2"),
@@ -77,7 +79,7 @@ EXTRACTED = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), EXTRACTED + ALL)
+@pytest.mark.parametrize(("response", "answer"), EXTRACTED + ALL + PROSE)
 def test_extract(response: str, answer: str | None) -> None:
     assert MathGrader().extract(response) == answer
 
@@ -154,6 +156,22 @@ ENDLESS = [
     "\nHuman: 1",
     "<think>",
     "<think>\\boxed{1}</think>",
+    "\\boxed{?}",
+    "not \\boxed{1} ",
+    "not 1 ",
+    "1 is not the answer ",
+    "if it would ",
+    "would ",
+    "[1, ",
+    "(1)",
+    "1 + ",
+    "\\frac{1}",
+    "\\begin{a}",
+    "5:30",
+    "1 000 ",
+    "x^2",
+    "a-",
+    "un jour 1",
 ]
 
 
@@ -174,9 +192,11 @@ def test_time_is_linear_in_the_length_of_a_response(start: str, end: str, length
 
 
 @given(st.lists(st.sampled_from([*ENDLESS, "5", "x", ".", ", ", "\n"]), max_size=12).map("".join))
+@example("1/ \\boxed{?}")
 def test_an_answer_is_never_empty_or_padded(response: str) -> None:
     answer = MathGrader().extract(response)
     assert answer is None or (answer and answer == answer.strip())
+    assert answer is None or VOID not in answer
 
 
 PIECES = ["\\", "f", "boxed", "\\boxed{", "{", "}", "7", "x", " "]
