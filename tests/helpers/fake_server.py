@@ -35,6 +35,7 @@ class FakeServer(ThreadingHTTPServer):
             the stream); no fault is `""`.
         well: whether `/health` says so.
         pause: seconds between chunks.
+        may_write: no chunk is written while it is cleared.
         seeds: seeds of the completions that were asked for, in order.
         generated: tokens sent.
         prompts: tokens of the prompts that were answered; of each, `cached` count as cached.
@@ -52,6 +53,8 @@ class FakeServer(ThreadingHTTPServer):
         self.faults: deque[str] = deque()
         self.well = True
         self.pause = 0.0
+        self.may_write = threading.Event()
+        self.may_write.set()
         self.cached = 2
         self.seeds: list[int] = []
         self.generated = 0
@@ -166,6 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = f"cmpl-{body['request_id']}-0"
         reason = None
         for start in range(0, len(tokens), STEP):
+            server.may_write.wait(20)
             if request in server.aborted:
                 reason = "abort"
                 self._event(_chunk([], reason))
