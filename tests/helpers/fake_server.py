@@ -36,6 +36,7 @@ class FakeServer(ThreadingHTTPServer):
         well: whether `/health` says so.
         pause: seconds between chunks.
         may_write: no chunk is written while it is cleared.
+        bodies: the requests for completions, in order.
         seeds: seeds of the completions that were asked for, in order.
         generated: tokens sent.
         prompts: tokens of the prompts that were answered; of each, `cached` count as cached.
@@ -56,6 +57,7 @@ class FakeServer(ThreadingHTTPServer):
         self.may_write = threading.Event()
         self.may_write.set()
         self.cached = 2
+        self.bodies: list[dict[str, Any]] = []
         self.seeds: list[int] = []
         self.generated = 0
         self.prompts = 0
@@ -143,6 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _complete(self, body: dict[str, Any]) -> None:
         server = self.server
         with server.lock:
+            server.bodies.append(body)
             server.seeds.append(body["seed"])
             fault = server.faults.popleft() if server.faults else ""
             server.under_way += 1

@@ -95,6 +95,29 @@ def test_children_have_their_seeds_and_are_shared_by_the_servers(
     assert ledger == Ledger(prompt=4 * (len(PROMPT) - 2), cached=4 * 2, generated=4 * LENGTH)
 
 
+def test_a_json_schema_binds_every_child_and_nothing_else_is_bound(
+    servers: list[FakeServer],
+) -> None:
+    policy = policy_on(*servers)
+    assert policy.writes_json
+    schema = '{"type": "object", "properties": {"x": {"type": "integer"}}}'
+    run(policy, Ledger(), json_schema=schema)
+    bound = [body.get("structured_outputs") for server in servers for body in server.bodies[1:]]
+    assert bound == [{"json": schema}] * 4
+    run(policy, Ledger())
+    later = [body for server in servers for body in server.bodies[3:]]
+    assert len(later) == 4
+    assert not any("structured_outputs" in body or "response_format" in body for body in later)
+
+
+def test_a_json_schema_that_a_server_refuses_is_an_error(servers: list[FakeServer]) -> None:
+    policy = policy_on(servers[0])
+    servers[0].faults.append("400")
+    with pytest.raises(EngineError, match=r"refused a request: status 400"):
+        run(policy, Ledger(), n=1, json_schema='{"type": "nothing"}')
+    assert len(servers[0].bodies) == 1 + 1
+
+
 def test_several_loops_one_after_another_use_one_policy(servers: list[FakeServer]) -> None:
     policy = policy_on(*servers)
     for _ in range(3):
