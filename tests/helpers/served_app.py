@@ -82,11 +82,11 @@ class Served(ObservedApp):
         return self.server.address
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, **options)
+        return httpx.Client(base_url=self.url, timeout=60, **options)
 
     def stop(self) -> None:
         self.server.drain()
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -165,7 +165,7 @@ def asking(served: Served, body: dict[str, Any]) -> Iterator[socket.socket]:
         yield client
 
 
-def until(met: Any, seconds: float = 10.0) -> None:
+def until(met: Any, seconds: float = 60.0) -> None:
     """Wait for a condition; fail if it does not hold in time."""
     end = time.monotonic() + seconds
     while not met():
