@@ -32,7 +32,7 @@ class FakeServer(ThreadingHTTPServer):
     Attributes:
         faults: what befalls the next completions, one each: `500`, `400`, `refuse` (503), `close`
             (the connection, after a chunk), `hang` (silence after a chunk), `error` (an error in
-            the stream); no fault is `""`.
+            the stream), `ended` (the engine ends the request); no fault is `""`.
         well: whether `/health` says so.
         pause: seconds between chunks.
         may_write: no chunk is written while it is cleared.
@@ -181,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
                 with server.lock:
                     server.prompts += len(body["prompt"])
                     server.prompts_cached += server.cached
+            if fault == "ended":
+                self._event({"error": {"message": "Internal server error", "code": 500}})
+                break
             piece = tokens[start : start + STEP]
             if start + STEP >= len(tokens):
                 reason = "length" if met is None else "stop"

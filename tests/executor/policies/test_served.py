@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from executor.engines.base import RequestRefusedError
 from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.models.stopping import Finish
@@ -116,6 +117,19 @@ def test_a_json_schema_that_a_server_refuses_is_an_error(servers: list[FakeServe
     with pytest.raises(EngineError, match=r"refused a request: status 400"):
         run(policy, Ledger(), n=1, json_schema='{"type": "nothing"}')
     assert len(servers[0].bodies) == 1 + 1
+
+
+def test_a_grammar_of_which_no_token_can_be_drawn_is_refused_at_once(
+    servers: list[FakeServer],
+) -> None:
+    policy = policy_on(servers[0])
+    servers[0].faults.append("ended")
+    with pytest.raises(RequestRefusedError, match="no token of the model's vocabulary fits"):
+        run(policy, Ledger(), n=1, json_schema='{"type": "object"}')
+    assert len(servers[0].bodies) == 1 + 1
+    assert policy._pool.servers[0].fault is None, "the server is well"
+    servers[0].faults.append("ended")
+    assert_all_drawn(run(policy, Ledger(), n=1), 1)  # nothing bound it: another try may succeed
 
 
 def test_several_loops_one_after_another_use_one_policy(servers: list[FakeServer]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from executor.engines.base import EngineCounters
+from executor.engines.base import EngineCounters, RequestRefusedError
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.files import data_folder
@@ -139,6 +139,15 @@ def test_a_server_keeps_to_a_json_schema_as_the_engine_in_process_does(
     assert [one.token_ids for one in there] == [one.token_ids for one in here]
     for one in there:
         assert 100 <= json.loads(served.tokens.decode(one.token_ids)) <= 999
+
+
+def test_a_server_refuses_a_json_schema_that_its_model_cannot_spell(served: ServedPolicy) -> None:
+    async def drive() -> list[Draw]:
+        return await draw(served, Ledger(), json_schema='{"type": "object"}')
+
+    with pytest.raises(RequestRefusedError, match="no token of the model's vocabulary fits"):
+        asyncio.run(drive())
+    assert asyncio.run(served.fault()) is None
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)
