@@ -403,4 +403,4 @@ def test_a_cancelled_wait_does_not_end_the_thread_of_the_engines() -> None:
             await waiting
 
     asyncio.run(impatient())
-    assert host().call(lambda: 42).result(5) == 42
+    assert host().call(lambda: 42).result(60) == 42
