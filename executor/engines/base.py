@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from executor.engines.capacity import Capacity
 from executor.errors import EngineError
 
+NO_TOKEN_FITS = "no token of the model's vocabulary fits the grammar"
+"""Why a request that a grammar binds was refused in the middle of its answer."""
+
 
 class RequestRefusedError(EngineError):
     """An engine that goes on refused one request, for instance because of its JSON schema."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.engines.base import (
+    NO_TOKEN_FITS,
     Cut,
     EndedChild,
     EngineCounters,
@@ -133,8 +134,9 @@ class VllmEngine:
             return
         if self.writes and any(one.finish_reason == "error" for one in output.outputs):
             self.abort(output.request_id)
-            why = "no token of the model's vocabulary fits the grammar"
-            request.fail(RequestRefusedError(f"engine {self.name} refused a request: {why}"))
+            request.fail(
+                RequestRefusedError(f"engine {self.name} refused a request: {NO_TOKEN_FITS}")
+            )
             return
         children = _ended_children(output) if self.writes else ()
         finished = len(children) if self.writes else int(output.finished)

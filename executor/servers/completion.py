@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from executor.engines.base import NO_TOKEN_FITS, RequestRefusedError
 from executor.errors import EngineError
 from executor.models.stopping import StopAt
 from executor.servers.address import first_line
@@ -17,6 +18,10 @@ from executor.servers.server import Lease, ServerLostError, refused
 # Tokens per chunk, except the first, which comes at once: a chunk per token would cost more time
 # than a small model.
 STREAM_INTERVAL = 16
+
+# What vLLM says if its engine ends a single request with an error and goes on, as it does if a
+# grammar allows no token of the vocabulary: another try would fail in the same way.
+_ENDED_BY_THE_ENGINE = (500, "Internal server error")
 
 # Settings that vLLM would otherwise take from the model's generation_config.
 _PLAIN = {
@@ -103,13 +108,19 @@ class StreamedCompletion:
             async for line in response.aiter_lines():
                 before = len(self.token_ids)
                 if line.startswith("data: "):
-                    self._take(line[6:], url)
+                    self._take(line[6:], url, bound="structured_outputs" in body)
                 lease.heard(len(self.token_ids) - before)
         if not self.complete:
             raise ServerLostError(f"{url}: the answer broke off")
 
-    def _take(self, data: str, url: str) -> None:
-        """Take one event of the stream."""
+    def _take(self, data: str, url: str, *, bound: bool) -> None:
+        """Take one event of the stream.
+
+        Args:
+            data: JSON of the event.
+            url: URL of the server.
+            bound: whether a grammar binds the continuation.
+        """
         if data == "[DONE]":
             self.complete = self.reason is not None
             return
@@ -118,9 +129,11 @@ class StreamedCompletion:
             if "error" not in event:
                 self._add(event)
                 return
-            status = int(event["error"]["code"])
+            status, message = int(event["error"]["code"]), event["error"]["message"]
         except (ValueError, KeyError, TypeError) as error:
             raise EngineError(f"{url}: its answer is not vLLM's ({first_line(error)})") from None
+        if bound and (status, message) == _ENDED_BY_THE_ENGINE:
+            raise RequestRefusedError(f"{url} refused a request: {NO_TOKEN_FITS}")
         raise refused(status, data.encode(), url)
 
     def _add(self, event: dict[str, Any]) -> None:

@@ -260,11 +260,24 @@ class Pool:
         client = clients[0]
         try:
             while True:
-                await asyncio.sleep(_TICK)
+                await self._tick()
                 await asyncio.gather(*(self._watch(server, client) for server in self.servers))
                 self._give_up()
         finally:
             await asyncio.gather(*(one.aclose() for one in clients))
+
+    async def _tick(self) -> None:
+        """Sleep for a tick; time in which the loop stood still is not silence of the servers.
+
+        After a pause of this process (a stopped job, a machine that swaps), what the servers sent
+        meanwhile waits in the connections. They must not be given up before it has been read.
+        """
+        began = time.monotonic()
+        await asyncio.sleep(_TICK)
+        now = time.monotonic()
+        late = max(0.0, now - began - _TICK)
+        for server in self.servers:
+            server.heard = min(now, server.heard + late)
 
     async def _watch(self, server: Server, client: httpx.AsyncClient) -> None:
         now, stall = time.monotonic(), self.patience.stall

@@ -37,7 +37,7 @@ def test_a_server_that_never_says_where_it_listens_is_given_up(
     began = time.monotonic()
     with pytest.raises(SystemExit, match="did not start"), live.serving(plan):
         pass
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # of 30 s
 
 
 @pytest.mark.process

@@ -75,7 +75,7 @@ def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
     reader.start()
     write_whole(pipe, "a report")
-    reader.join(10)
+    reader.join(60)
     assert read == ["a report"] and pipe.is_fifo()
 
 

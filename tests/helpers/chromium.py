@@ -76,7 +76,7 @@ class Chromium:
     ) -> None:
         os.close(self._write)  # which ends the browser
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

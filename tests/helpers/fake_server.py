@@ -32,9 +32,11 @@ class FakeServer(ThreadingHTTPServer):
     Attributes:
         faults: what befalls the next completions, one each: `500`, `400`, `refuse` (503), `close`
             (the connection, after a chunk), `hang` (silence after a chunk), `error` (an error in
-            the stream); no fault is `""`.
+            the stream), `ended` (the engine ends the request); no fault is `""`.
         well: whether `/health` says so.
         pause: seconds between chunks.
+        may_write: no chunk is written while it is cleared.
+        bodies: the requests for completions, in order.
         seeds: seeds of the completions that were asked for, in order.
         generated: tokens sent.
         prompts: tokens of the prompts that were answered; of each, `cached` count as cached.
@@ -52,7 +54,10 @@ class FakeServer(ThreadingHTTPServer):
         self.faults: deque[str] = deque()
         self.well = True
         self.pause = 0.0
+        self.may_write = threading.Event()
+        self.may_write.set()
         self.cached = 2
+        self.bodies: list[dict[str, Any]] = []
         self.seeds: list[int] = []
         self.generated = 0
         self.prompts = 0
@@ -140,6 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _complete(self, body: dict[str, Any]) -> None:
         server = self.server
         with server.lock:
+            server.bodies.append(body)
             server.seeds.append(body["seed"])
             fault = server.faults.popleft() if server.faults else ""
             server.under_way += 1
@@ -166,6 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = f"cmpl-{body['request_id']}-0"
         reason = None
         for start in range(0, len(tokens), STEP):
+            server.may_write.wait(20)
             if request in server.aborted:
                 reason = "abort"
                 self._event(_chunk([], reason))
@@ -174,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
                 with server.lock:
                     server.prompts += len(body["prompt"])
                     server.prompts_cached += server.cached
+            if fault == "ended":
+                self._event({"error": {"message": "Internal server error", "code": 500}})
+                break
             piece = tokens[start : start + STEP]
             if start + STEP >= len(tokens):
                 reason = "length" if met is None else "stop"

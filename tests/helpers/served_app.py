@@ -11,7 +11,6 @@ import io
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +28,7 @@ from planner.service.http.server import DrainingServer
 from planner.service.http.settings import ServiceSettings
 from planner.service.monitoring.logs import ServiceLog
 from planner.service.monitoring.metrics import ReadGauges
+from tests.helpers.waiting import until as until
 
 MODEL = SimulatedPolicy().name
 QUESTION = "simulated problem: what is x?"
@@ -82,11 +82,11 @@ class Served(ObservedApp):
         return self.server.address
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, **options)
+        return httpx.Client(base_url=self.url, timeout=60, **options)
 
     def stop(self) -> None:
         self.server.drain()
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -163,14 +163,6 @@ def asking(served: Served, body: dict[str, Any]) -> Iterator[socket.socket]:
         )
         client.sendall(head.encode() + content)
         yield client
-
-
-def until(met: Any, seconds: float = 10.0) -> None:
-    """Wait for a condition; fail if it does not hold in time."""
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 def chat(text: str = QUESTION, **more: Any) -> dict[str, Any]:

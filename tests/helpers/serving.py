@@ -21,7 +21,7 @@ def serving(app: FastAPI) -> Iterator[str]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            give_up = time.monotonic() + 30
+            give_up = time.monotonic() + 60
             while not server.started:
                 assert thread.is_alive() and time.monotonic() < give_up, "the server did not start"
                 time.sleep(0.01)

@@ -232,11 +232,13 @@ def client_of(host: str) -> str:
     """Return the name of the client at an address: who has one IPv6 address has a network of them.
 
     Args:
-        host: an IPv4 or IPv6 address.
+        host: an IPv4 or IPv6 address, or another name, which stands for itself: a proxy on a Unix
+            socket may say `unix:`.
     """
-    if ":" not in host:
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
         return host
-    address = ipaddress.IPv6Address(host.partition("%")[0])
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((address, 64), strict=False))

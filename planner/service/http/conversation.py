@@ -198,7 +198,7 @@ def conversation(messages: Sequence[Message]) -> Conversation:
     if after and after[-1].plain:
         begun = after.pop().text
     if after and all(one.plain for one in after):  # several messages of the assistant in a row
-        begun = "\n\n".join([*(one.text for one in after), begun])
+        begun = "".join([*(one.text for one in after), begun])  # nothing that nobody wrote
         after = []
     question = "\n\n".join(filter(None, [messages[asks].text, *map(texts.of, after)]))
     earlier = (*messages[:asks], *late)

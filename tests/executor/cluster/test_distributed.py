@@ -30,6 +30,7 @@ from executor.run.admission import Admission
 from executor.run.runner import ByStrategy, Executor, Job, Solved, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import BeamSearch, BestOfN, Sampling
+from tests.helpers.waiting import until
 
 PROBLEMS = simulated_problems(24)
 SPEC = RunSpec("measure", "simulated-policy", "simulated-prm", {"seed": 0})
@@ -218,11 +219,14 @@ def test_cancelling_a_run_cancels_its_jobs(workers: Workers, store: Store, tmp_p
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
-        await asyncio.sleep(0.5)
+
+    def said() -> int:
+        return [what for _, what, _ in job.lines()].count("cancelled")
 
     asyncio.run(cancelled())
+    until(lambda: said() >= 6)
     assert ids(store) == []
-    assert [what for _, what, _ in job.lines()].count("cancelled") == 6
+    assert said() == 6
 
 
 def cores() -> list[int]:

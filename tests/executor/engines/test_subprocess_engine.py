@@ -341,7 +341,7 @@ def test_requests_that_come_during_a_step_are_all_in_the_next_one() -> None:
         for number in range(60):
             asked.append(ask(apart, str(number)))
             time.sleep(0.002)
-        assert all(future.result(10).children[0].token_ids == (1, 2, 3) for future in asked)
+        assert all(future.result(60).children[0].token_ids == (1, 2, 3) for future in asked)
         assert apart.count().generated == 180
     # 60 requests in at least .12 s, steps of .02 s.
     assert len(engine.admitted) <= 30
@@ -352,10 +352,10 @@ def test_requests_that_come_during_a_step_are_all_in_the_next_one() -> None:
 def test_refusals_and_errors_of_the_engine_reach_whoever_asked() -> None:
     with served(SlowEngine()) as apart:
         with pytest.raises(EngineError, match="refused"):
-            ask(apart, "1", "bad").result(10)
+            ask(apart, "1", "bad").result(60)
         with pytest.raises(KeyError, match="unheard of"):
             asyncio.run(apart.cancel("unheard of"))
-        assert ask(apart, "2").result(10).last
+        assert ask(apart, "2").result(60).last
 
 
 @pytest.mark.process
@@ -365,9 +365,9 @@ def test_stopping_answers_whoever_waits(capfd: pytest.CaptureFixture[str]) -> No
         time.sleep(0.1)
         aborted = apart._ask("abort", "1")
         apart._end("engine slow was stopped")
-        assert aborted.result(1) is None
+        assert aborted.result(60) is None
         with pytest.raises(EngineError, match="was stopped"):
-            waiting.result(1)
+            waiting.result(60)
         time.sleep(0.5)  # what the engine says by now is nobody's
         assert asyncio.run(apart.cancel("1")) == []
     assert "Traceback" not in capfd.readouterr().err
@@ -403,4 +403,4 @@ def test_a_cancelled_wait_does_not_end_the_thread_of_the_engines() -> None:
             await waiting
 
     asyncio.run(impatient())
-    assert host().call(lambda: 42).result(5) == 42
+    assert host().call(lambda: 42).result(60) == 42

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from executor.engines.base import RequestRefusedError
 from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.models.stopping import Finish
@@ -24,7 +26,8 @@ from executor.servers.server import Patience
 from executor.testing.policy_conformance import PolicyConformance
 from tests.helpers.fake_server import MODEL, STEP, FakeServer, drawn, serving, stop
 
-HASTY = Patience(connect=1.0, stall=0.6, outage=1.5, attempts=4, back_off=0.02, back_off_most=0.1)
+# Tries again soon, but gives up late: a busy machine may stand still for a second.
+HASTY = Patience(connect=30, stall=30, outage=30, attempts=4, back_off=0.02, back_off_most=0.1)
 LENGTH = 12
 PROMPT = [65, 66, 67]
 
@@ -56,9 +59,22 @@ def run(policy: ServedPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+class _Clock:
+    """The module `time`, but its clock can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def jump(self, seconds: float) -> None:
+        self.ahead += seconds
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
 
 
 def assert_all_drawn(draws: list[Draw], n: int = 4) -> None:
@@ -78,6 +94,42 @@ def test_children_have_their_seeds_and_are_shared_by_the_servers(
     # The first of a server's seeds is the probe's.
     assert [len(server.seeds) - 1 for server in servers] == [2, 2]
     assert ledger == Ledger(prompt=4 * (len(PROMPT) - 2), cached=4 * 2, generated=4 * LENGTH)
+
+
+def test_a_json_schema_binds_every_child_and_nothing_else_is_bound(
+    servers: list[FakeServer],
+) -> None:
+    policy = policy_on(*servers)
+    assert policy.writes_json
+    schema = '{"type": "object", "properties": {"x": {"type": "integer"}}}'
+    run(policy, Ledger(), json_schema=schema)
+    bound = [body.get("structured_outputs") for server in servers for body in server.bodies[1:]]
+    assert bound == [{"json": schema}] * 4
+    run(policy, Ledger())
+    later = [body for server in servers for body in server.bodies[3:]]
+    assert len(later) == 4
+    assert not any("structured_outputs" in body or "response_format" in body for body in later)
+
+
+def test_a_json_schema_that_a_server_refuses_is_an_error(servers: list[FakeServer]) -> None:
+    policy = policy_on(servers[0])
+    servers[0].faults.append("400")
+    with pytest.raises(EngineError, match=r"refused a request: status 400"):
+        run(policy, Ledger(), n=1, json_schema='{"type": "nothing"}')
+    assert len(servers[0].bodies) == 1 + 1
+
+
+def test_a_grammar_of_which_no_token_can_be_drawn_is_refused_at_once(
+    servers: list[FakeServer],
+) -> None:
+    policy = policy_on(servers[0])
+    servers[0].faults.append("ended")
+    with pytest.raises(RequestRefusedError, match="no token of the model's vocabulary fits"):
+        run(policy, Ledger(), n=1, json_schema='{"type": "object"}')
+    assert len(servers[0].bodies) == 1 + 1
+    assert policy._pool.servers[0].fault is None, "the server is well"
+    servers[0].faults.append("ended")
+    assert_all_drawn(run(policy, Ledger(), n=1), 1)  # nothing bound it: another try may succeed
 
 
 def test_several_loops_one_after_another_use_one_policy(servers: list[FakeServer]) -> None:
@@ -102,7 +154,7 @@ def test_a_fault_is_tried_again_elsewhere_and_only_the_child_that_failed(
 
 
 def test_a_server_that_falls_silent_is_given_up(servers: list[FakeServer]) -> None:
-    policy = policy_on(*servers)
+    policy = policy_on(*servers, patience=replace(HASTY, stall=1.5))
     servers[0].faults.extend(["hang", "hang"])
     ledger = Ledger()
     assert_all_drawn(run(policy, ledger))
@@ -119,7 +171,7 @@ def test_what_a_server_was_doing_when_it_went_down_is_given_up_once_it_is_silent
     servers[0].well = False
 
     async def drive() -> list[Draw]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await draw(policy, Ledger())
 
     assert_all_drawn(asyncio.run(drive()))
@@ -140,9 +192,38 @@ def test_what_a_server_says_while_it_is_down_is_heard(
 
 
 def test_a_slow_server_is_not_a_silent_one(servers: list[FakeServer]) -> None:
-    policy = policy_on(servers[0], patience=replace(HASTY, stall=0.4))
-    servers[0].pause = 0.25  # three chunks take longer than a stall does
-    assert_all_drawn(run(policy, Ledger()))
+    policy = policy_on(servers[0], patience=replace(HASTY, stall=1.2))
+    servers[0].pause = 0.2  # eight chunks take longer than a stall does
+    run(policy, Ledger(), max_tokens=8 * STEP)
+    assert len(servers[0].seeds) == 1 + 4
+
+
+def test_time_in_which_the_own_loop_stood_still_is_no_silence_of_a_server(
+    servers: list[FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(pool, "time", clock)
+    policy = policy_on(servers[0], patience=replace(HASTY, stall=60))
+    servers[0].may_write.clear()
+    watch, looks = pool.Pool._watch, 0
+
+    async def watched(*arguments: Any) -> None:
+        nonlocal looks
+        await watch(*arguments)
+        looks += 1
+        if looks == 1:  # the loop stands still while its keeper sleeps
+            asyncio.get_running_loop().call_later(pool._TICK / 2, clock.jump, 1000.0)
+
+    monkeypatch.setattr(pool.Pool, "_watch", watched)
+
+    async def drive() -> list[Draw]:
+        drawing = asyncio.ensure_future(draw(policy, Ledger()))
+        await until(lambda: looks > 2)
+        servers[0].may_write.set()
+        return await drawing
+
+    assert_all_drawn(asyncio.run(drive()))
+    assert clock.ahead == 1000
     assert len(servers[0].seeds) == 1 + 4
 
 
@@ -173,7 +254,7 @@ def test_a_server_that_is_gone_is_done_without(servers: list[FakeServer]) -> Non
 
 
 def test_all_servers_gone_is_an_error_that_names_them(servers: list[FakeServer]) -> None:
-    policy = policy_on(*servers)
+    policy = policy_on(*servers, patience=replace(HASTY, outage=1.5))
     for server in servers:
         stop(server)
     with pytest.raises(EngineError, match=r"no server has answered for 1.5 s") as caught:
@@ -183,13 +264,13 @@ def test_all_servers_gone_is_an_error_that_names_them(servers: list[FakeServer])
 
 
 def test_a_server_that_comes_back_is_used_again(servers: list[FakeServer]) -> None:
-    policy = policy_on(servers[0], patience=replace(HASTY, outage=20.0))
+    policy = policy_on(servers[0])
     port = servers[0].server_address[1]
     stop(servers[0])
 
     async def drive() -> list[Draw]:
         drawing = asyncio.ensure_future(draw(policy, Ledger()))
-        await asyncio.sleep(0.5)
+        await until(lambda: policy._pool.servers[0].fault is not None)
         assert not drawing.done()
         with serving(port):
             return await drawing
@@ -207,7 +288,7 @@ def test_it_says_whether_any_server_is_well(servers: list[FakeServer]) -> None:
             server.well = False
         drawing = asyncio.ensure_future(draw(policy, Ledger()))
         await until(lambda: not any(server.faults for server in servers))
-        await asyncio.sleep(0.3)  # its health has been asked for
+        await until(lambda: all(server.healthy_asked for server in servers))
         fault = await policy.fault()
         assert fault is not None and all(server.url in fault for server in servers)
         servers[1].well = True
@@ -238,9 +319,8 @@ def test_a_server_that_is_not_well_gets_nothing_until_it_is(servers: list[FakeSe
         await draw(policy, Ledger())
         assert len(servers[0].seeds) == given
         servers[0].well = True
-        asked = servers[0].healthy_asked
-        await until(lambda: servers[0].healthy_asked > asked + 1 or not servers[0].faults)
-        await asyncio.sleep(0.5)
+        (ill,) = [one for one in policy._pool.servers if one.url == servers[0].url]
+        await until(lambda: ill.fault is None)
         await draw(policy, Ledger())
         assert len(servers[0].seeds) > given
 
@@ -297,8 +377,7 @@ def test_outstanding_tokens_decide_who_gets_a_request(servers: list[FakeServer])
 
 def test_no_server_gets_more_requests_than_its_batch_holds(servers: list[FakeServer]) -> None:
     servers[0].pause = 0.01
-    # A busy machine may need seconds for so many requests.
-    policy = policy_on(servers[0], patience=replace(HASTY, stall=30.0))
+    policy = policy_on(servers[0])
     draws = run(policy, Ledger(), n=300, max_tokens=8)
     assert len(draws) == 300
     assert servers[0].most_under_way <= 256

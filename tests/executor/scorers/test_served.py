@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from executor.servers.server import Patience
 from executor.testing.step_scorer_conformance import StepScorerConformance
 from tests.helpers.fake_server import MODEL, FakeServer, reward, serving, stop
 
-HASTY = Patience(connect=1.0, stall=0.6, outage=1.5, attempts=4, back_off=0.02, back_off_most=0.1)
+# Tries again soon, but gives up late: a busy machine may stand still for a second.
+HASTY = Patience(connect=30, stall=30, outage=30, attempts=4, back_off=0.02, back_off_most=0.1)
 STEPS = [Step((10, 11), "a", 2), Step((12, 13, 14), "b", 3), Step((15,), "c", 1)]
 ENDS = [3, 6, 7]
 
@@ -43,10 +45,16 @@ def servers() -> Iterator[list[FakeServer]]:
         yield [stack.enter_context(serving()) for _ in range(2)]
 
 
-def prm_on(*servers: FakeServer) -> ServedScorer:
+def prm_on(*servers: FakeServer, patience: Patience = HASTY) -> ServedScorer:
     convention: Any = _Convention()
     served = [probe_prm(server.url, MODEL, "nowhere") for server in servers]
-    return ServedScorer(MODEL, convention, served, HASTY)
+    return ServedScorer(MODEL, convention, served, patience)
+
+
+async def until_scored(server: FakeServer, requests: int) -> None:
+    async with asyncio.timeout(30):
+        while len(server.scored) < requests:
+            await asyncio.sleep(0.01)
 
 
 def score(prm: ServedScorer, ledger: Ledger, *, start: int = 0) -> list[float]:
@@ -82,7 +90,7 @@ def test_steps_beyond_the_context_are_worth_nothing(servers: list[FakeServer]) -
 
 @pytest.mark.parametrize("fault", ["500", "503", "hang"])
 def test_a_fault_is_tried_again_elsewhere(servers: list[FakeServer], fault: str) -> None:
-    prm, ledger = prm_on(*servers), Ledger()
+    prm, ledger = prm_on(*servers, patience=replace(HASTY, stall=1.5)), Ledger()
     servers[0].faults.append(fault)
     servers[1].faults.append("")
     assert score(prm, ledger) == [reward(end) for end in ENDS]
@@ -98,7 +106,7 @@ def test_what_is_refused_is_an_error(servers: list[FakeServer]) -> None:
 
 
 def test_no_server_left_is_an_error_that_names_them(servers: list[FakeServer]) -> None:
-    prm = prm_on(*servers)
+    prm = prm_on(*servers, patience=replace(HASTY, outage=1.5))
     for server in servers:
         stop(server)
     with pytest.raises(EngineError, match=r"PRM fake-model: no server has answered") as caught:
@@ -112,7 +120,7 @@ def test_a_cancelled_score_is_waited_for_and_charged(servers: list[FakeServer]) 
 
     async def drive() -> None:
         task = asyncio.ensure_future(prm.score("q", STEPS, start=0, ledger=ledger))
-        await asyncio.sleep(0.1)
+        await until_scored(servers[0], 2)  # the first was the probe's
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -124,14 +132,14 @@ def test_a_cancelled_score_is_waited_for_and_charged(servers: list[FakeServer]) 
 def test_a_cancelled_score_does_not_wait_for_a_server_that_hangs(
     servers: list[FakeServer],
 ) -> None:
-    prm = prm_on(servers[0])
+    prm = prm_on(servers[0], patience=replace(HASTY, stall=1.0))
     servers[0].faults.append("hang")
 
     async def drive() -> None:
         task = asyncio.ensure_future(prm.score("q", STEPS, start=0, ledger=Ledger()))
-        await asyncio.sleep(0.1)
+        await until_scored(servers[0], 2)
         task.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):  # the server hangs for 20 s
             with pytest.raises(asyncio.CancelledError):
                 await task
 

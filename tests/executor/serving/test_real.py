@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
-from executor.engines.base import EngineCounters
+from executor.engines.base import EngineCounters, RequestRefusedError
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.files import data_folder
@@ -124,6 +125,29 @@ def test_a_server_draws_what_the_engine_in_process_draws(
     assert [one.finish for one in there] == [one.finish for one in here]
     assert [one.logprob for one in there] == pytest.approx([one.logprob for one in here], abs=1e-4)
     assert len({one.token_ids for one in there}) > 1
+
+
+def test_a_server_keeps_to_a_json_schema_as_the_engine_in_process_does(
+    served: ServedPolicy, local: VllmPolicy
+) -> None:
+    schema = '{"type": "integer", "minimum": 100, "maximum": 999}'  # it can spell no braces
+
+    async def drive(policy: Policy) -> list[Draw]:
+        return await draw(policy, Ledger(), json_schema=schema)
+
+    there, here = asyncio.run(drive(served)), asyncio.run(drive(local))
+    assert [one.token_ids for one in there] == [one.token_ids for one in here]
+    for one in there:
+        assert 100 <= json.loads(served.tokens.decode(one.token_ids)) <= 999
+
+
+def test_a_server_refuses_a_json_schema_that_its_model_cannot_spell(served: ServedPolicy) -> None:
+    async def drive() -> list[Draw]:
+        return await draw(served, Ledger(), json_schema='{"type": "object"}')
+
+    with pytest.raises(RequestRefusedError, match="no token of the model's vocabulary fits"):
+        asyncio.run(drive())
+    assert asyncio.run(served.fault()) is None
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)

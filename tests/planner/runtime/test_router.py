@@ -37,7 +37,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.costs.cost import Cost
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import PlanBasis
-from planner.runtime.router import VOTE_SECONDS, Ask, route
+from planner.runtime.router import Ask, route
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from profiling.pass_rate import LEVELS
 from tests.helpers.hostile_grader import ENDLESS, HostileGrader
@@ -213,7 +213,7 @@ def test_the_time_for_an_answer_is_also_that_for_comparing_it(tmp_path: Path) ->
         found = asyncio.run(
             route(executor, plan_of(all=Majority(16)), HARD, Ask(seconds=0.3))
         )  # fmt: skip
-        assert time.monotonic() - started < 0.3 + VOTE_SECONDS + 0.5
+        assert time.monotonic() - started < 8  # one comparison may take 10 s
     assert found.outcome.answer in ENDLESS and found.outcome.uncompared > 0
 
 

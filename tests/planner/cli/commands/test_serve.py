@@ -96,13 +96,13 @@ def start(*options: str) -> None:
 
 
 def ask(document: dict[str, Any]) -> httpx.Response:
-    return httpx.post(f"{document['address']}/chat/completions", json=chat(EASY.text), timeout=30)
+    return httpx.post(f"{document['address']}/chat/completions", json=chat(EASY.text), timeout=60)
 
 
 def answering(document: dict[str, Any]) -> None:
     """Wait until a question is being answered."""
     metrics = document["address"].replace("/v1", "/metrics")
-    until(lambda: "apportion_running 1.0" in httpx.get(metrics).text, 20)
+    until(lambda: "apportion_running 1.0" in httpx.get(metrics, timeout=60).text)
 
 
 @as_a_process
@@ -112,12 +112,12 @@ def test_it_serves_until_told_to_end(place: Path) -> None:
         asked = threads.submit(ask, document)
         answering(document)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        until(lambda: "draining" in (place / "log").read_text())
         refused = ask(document)
         assert refused.status_code == 503
         assert refused.json()["error"]["code"] == "shutting_down"
         assert asked.result().status_code == 200
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     events = [json.loads(line)["event"] for line in (place / "log").read_text().splitlines()]
     assert events.index("listening") < events.index("draining") < len(events)
 
@@ -132,11 +132,11 @@ def test_a_second_signal_ends_it_at_once(place: Path) -> None:
         asked = threads.submit(ask, document)
         answering(document)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        until(lambda: "draining" in (place / "log").read_text())
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
-        assert process.wait(10) == 0
-        assert time.monotonic() - began < 8
+        assert process.wait(60) == 0
+        assert time.monotonic() - began < 40  # the answer takes a minute
         with pytest.raises(httpx.HTTPError):
             asked.result().raise_for_status()
 
@@ -146,14 +146,14 @@ def test_the_page_and_what_passes(place: Path) -> None:
     with running(place, 0.0) as (_, document):
         root = document["address"].removesuffix("v1")
         assert ask(document).status_code == 200
-        page = httpx.get(root)
+        page = httpx.get(root, timeout=60)
         assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
         assert "http://" not in page.text.replace("http://www.w3.org", "").replace(root, "")
-        found = httpx.get(f"{root}api/traffic").json()
+        found = httpx.get(f"{root}api/traffic", timeout=60).json()
         assert found["requests"]["200"] >= 1 and sum(found["strategies"].values()) == 1
         assert found["expected"] == {"easy": 0.5, "medium": 0.0, "hard": 0.5}
-        assert httpx.get(f"{root}api/choices").status_code == 200
-        wrong = httpx.get(f"{root}api/recommend", params={"policy": "nobody"})
+        assert httpx.get(f"{root}api/choices", timeout=60).status_code == 200
+        wrong = httpx.get(f"{root}api/recommend", params={"policy": "nobody"}, timeout=60)
         assert wrong.is_client_error and wrong.json()["error"]["message"]
 
 
@@ -188,7 +188,9 @@ def test_feedback_on_an_answer_of_a_process_that_was_killed(place: Path) -> None
             until(lambda: store.find_pending(name, Bounds()) is not None)
         process.kill()
     with running(place, 0.0) as (_, document):
-        told = httpx.post(f"{document['address']}/feedback", json={"id": name, "right": True})
+        told = httpx.post(
+            f"{document['address']}/feedback", json={"id": name, "right": True}, timeout=60
+        )
         assert told.status_code == 200, told.text
     assert EASY.text not in (place / "log").read_text()
 
@@ -197,10 +199,10 @@ def test_feedback_on_an_answer_of_a_process_that_was_killed(place: Path) -> None
 def test_a_store_in_memory_keeps_no_question_on_disk(place: Path) -> None:
     with running(place, 0.0, "--store", "sqlite://") as (_, document):
         told = {"id": ask(document).json()["id"], "right": True}
-        time.sleep(0.5)  # until it was written to the store
-        assert httpx.post(f"{document['address']}/feedback", json=told).status_code == 200
+        feedback = f"{document['address']}/feedback"
+        until(lambda: httpx.post(feedback, json=told, timeout=60).status_code == 200)
         page = document["address"].replace("/v1", "/api/choices")
-        assert httpx.get(page).status_code == 200
+        assert httpx.get(page, timeout=60).status_code == 200
     assert {path.name for path in place.iterdir()} == {"plan.json", "log"}
 
 
@@ -210,7 +212,10 @@ def test_keys_of_a_file(place: Path) -> None:
     with running(place, 0.0, "--api-keys", "keys") as (_, document):
         assert ask(document).status_code == 401
         headers = {"Authorization": "Bearer sk-of-the-team"}
-        assert httpx.get(f"{document['address']}/models", headers=headers).status_code == 200
+        assert (
+            httpx.get(f"{document['address']}/models", headers=headers, timeout=60).status_code
+            == 200
+        )
 
 
 @pytest.mark.parametrize(

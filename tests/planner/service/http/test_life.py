@@ -61,7 +61,7 @@ def test_a_client_that_goes_in_the_middle_of_a_stream(make_answerer: Answering) 
 def test_a_client_that_goes_while_it_waits_its_turn(make_answerer: Answering) -> None:
     settings = ServiceSettings(concurrency=1, queue=1)
     with serving(make_answerer(latency=2.0), settings) as served, served.client() as client:
-        first = background(lambda: client.post(PATH, json=chat()))
+        first = background(lambda: client.post(PATH, json=chat(), timeout=60))
         until(lambda: served.handler.queue.running == 1)
         with asking(served, chat()):
             until(lambda: served.handler.queue.waiting == 1)
@@ -153,7 +153,7 @@ def test_the_end_finishes_what_runs_and_refuses_what_is_new(make_answerer: Answe
         whole, streamed = (one.result() for one in running)
         assert whole.status_code == 200 and whole.json()["choices"]
         assert streamed.status_code == 200 and streamed.text.endswith("data: [DONE]\n\n")
-        served.thread.join(5)
+        served.thread.join(60)
         assert not served.thread.is_alive()
     assert answerer.closed
 
@@ -164,11 +164,11 @@ def test_what_does_not_end_in_time_is_cancelled(make_answerer: Answering) -> Non
         serving(answerer, ServiceSettings(drain_seconds=0.2)) as served,
         ThreadPoolExecutor(2) as threads,
     ):
-        running = threads.submit(lambda: httpx.post(served.url + PATH, json=chat()))
+        running = threads.submit(lambda: httpx.post(served.url + PATH, json=chat(), timeout=60))
         until(lambda: served.handler.queue.running == 1)
         began = time.monotonic()
         served.stop()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 40  # of a minute
         assert running.result().status_code == 503
         assert running.result().json()["error"]["code"] == "shutting_down"
         assert served.metric('apportion_cancelled_total{reason="shutdown"}') == 1

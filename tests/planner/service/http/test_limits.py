@@ -89,7 +89,7 @@ def test_a_body_that_does_not_come(
     with serving(make_answerer(), ServiceSettings(body_seconds=0.1), readers) as served:
         host, port = served.url.removeprefix("http://").split(":")
         for path in BODIES:
-            with socket.create_connection((host, int(port)), timeout=5) as client:
+            with socket.create_connection((host, int(port)), timeout=60) as client:
                 client.sendall(
                     f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
                     "content-length: 100\r\n\r\n{".encode()

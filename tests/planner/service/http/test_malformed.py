@@ -160,7 +160,7 @@ def test_json_made_to_harm(client: httpx.Client, body: bytes) -> None:
 )  # fmt: skip
 def test_what_is_not_http(socket_served: Served, raw: bytes) -> None:
     host, port = socket_served.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
         said = connection.recv(4096)

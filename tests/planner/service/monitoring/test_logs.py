@@ -59,7 +59,7 @@ def test_prompts_appear_in_no_log(
             client.get(f"/{SECRET}", params={"q": SECRET}, headers={"x-note": SECRET})
             client.get(f"/v1/models/{SECRET}")
             with pytest.raises(httpx.ReadTimeout):
-                client.post(PATH, json=chat(SECRET), timeout=httpx.Timeout(5, read=0.05))
+                client.post(PATH, json=chat(SECRET), timeout=httpx.Timeout(60, read=0.05))
         until(lambda: len(served.events()) == 17)
         time.sleep(0.05)
     out, err = capfd.readouterr()

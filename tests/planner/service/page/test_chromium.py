@@ -64,7 +64,9 @@ def opened(browser: Chromium, address: str, width: int = 1280, **how: bool) -> N
 
 
 def recommended(address: str, **asked: Any) -> Any:
-    told = httpx.get(f"{address}/api/recommend", params={"policy": POLICY, "prm": PRM} | asked)
+    told = httpx.get(
+        f"{address}/api/recommend", params={"policy": POLICY, "prm": PRM} | asked, timeout=60
+    )
     return told.json()
 
 
