@@ -280,6 +280,12 @@ WHOLE_WORDS = [
 ]
 
 MORE_VALUES = [
+    ("so it is <b>4</b>.", "4"),
+    ("<p>There are <strong>12</strong> of them.</p>", "12"),
+    ("so 4[/b]", "4"),
+    ("[b]Four :smile: 4[/b]", "4"),
+    ("They have 1,200[3] in all.", "1,200"),
+    ("a<b and b>4", "4"),
     ("The pressure becomes 5 N/m^2 here", "5"),
     ("The answer is [2, 5], not (2, 5).", "[2, 5]"),
     ("He needs 3 1/2 cups and 2 eggs", "2"),

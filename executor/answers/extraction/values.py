@@ -31,9 +31,16 @@ _UNIT = (
 )
 _POWER = r"(?:\^\{?-?\d+\}?|[\u00b2\u00b3])?"
 _PRODUCT = rf"{_UNIT}{_POWER}(?:\s?[/\u00b7]\s?{_UNIT}{_POWER})*"
+_TAGS = (
+    r"(?:[biuqs]|em|strong|span|p|br|div|code|pre|mark|font|center|h[1-6]|li|ul|ol|t[dhr]|su[bp]"
+)
+_TAGS += r"|math|quote|size|color|answer|final|output|result|ans)"
 _TOKENS = {
-    # what ends a value: units, words in a formula, delimiters of formulas, bold, ordinals
+    # what ends a value: tags, footnotes, units, words in a formula, delimiters of formulas, bold,
+    # ordinals
     "stop": (
+        rf"</?{_TAGS}(?:\s[^<>]{{0,100}})?\s?/?>|\[/?{_TAGS}(?:=[^\[\]]{{0,20}})?\]",
+        r"(?<=\d)\[\d{1,3}\](?![\w/*^(])",
         rf"(?<=[\w}}%)]){_BLANK}?{_PRODUCT}(?![\w^(])(?!\s*[-+*/=^]\s*[\w(\\])",
         rf"\\(?:text\w*|mathrm|mbox|operatorname)\s*\{{[^{{}}]{{0,60}}\}}{_POWER}",
         r"<<[^<>]{0,200}>>|>>",

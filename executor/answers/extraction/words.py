@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from executor.answers.extraction.vocabulary import NO_ANSWERS
+from executor.answers.formulas.number_words import number_in_words
 from executor.answers.meanings import Choice, Items, Phrase, Text
 from executor.answers.reading import read
 
@@ -51,10 +52,18 @@ def only_words(text: str) -> str | None:
     plain = [word.casefold().replace("\u2019", "'").rstrip(".") for word in words]
     if not NO_ANSWERS.isdisjoint(plain) or plain[-1] in _NOT_LAST or _NO_CJK_ANSWER.search(answer):
         return None
+    if _is_number(answer):
+        return answer
     if len(words) > 1:
         return answer if isinstance(meaning, Text | Items) else None
     short = plain[0] in ("no", "ja", "si") or not answer.isascii()
     return answer if short or (len(answer) > 2 and isinstance(meaning, Text)) else None
+
+
+def _is_number(answer: str) -> bool:
+    """Whether the answer is nothing but a number in words."""
+    number = number_in_words(answer)
+    return number is not None and number[1] == len(answer)
 
 
 _NOT_LAST = frozenset(("a", "an", "and", "or", "the", "of", "in", "by", "with", "for", "total"))

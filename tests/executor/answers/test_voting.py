@@ -36,7 +36,7 @@ def test_group_of_thousands_of_numbers_is_fast() -> None:
     fresh = MathGrader()
     start = time.process_time()
     assert group(answers, fresh) == [i % 50 for i in range(5000)]
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 6
     assert fresh.worker_pid is None
 
 

@@ -207,13 +207,13 @@ def test_probes_that_count_are_charged_as_kept_where_time_ran_out_too(grader: Ma
 
 @pytest.mark.process
 def test_the_time_for_an_answer_is_also_that_for_comparing_it(tmp_path: Path) -> None:
-    with HostileGrader(tmp_path, 10, 100) as hostile:
+    with HostileGrader(tmp_path, 60, 100) as hostile:
         executor = executor_of(hostile)
         started = time.monotonic()
         found = asyncio.run(
             route(executor, plan_of(all=Majority(16)), HARD, Ask(seconds=0.3))
         )  # fmt: skip
-        assert time.monotonic() - started < 8  # one comparison may take 10 s
+        assert time.monotonic() - started < 30  # one comparison may take 60 s
     assert found.outcome.answer in ENDLESS and found.outcome.uncompared > 0
 
 

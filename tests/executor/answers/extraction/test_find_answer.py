@@ -94,7 +94,7 @@ def test_extract_and_parse_take_linear_time_on_endless_repetition(piece: str) ->
     if answer is not None:
         assert MathGrader().equivalent(answer, answer)
         assert not MathGrader().equivalent(answer, "7")
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 8
 
 
 STATEMENTS = [

@@ -59,7 +59,7 @@ def test_one_list_as_json(file: str, capsys: pytest.CaptureFixture[str]) -> None
     ("options", "message"),
     [
         (["--domain", "physics"], "domain 'physics' is not known; expected maths"),
-        (["--domain", ""], "domain '' is not known; expected maths"),
+        (["--domain", "math"], "domain 'math' is not known; expected maths"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_code_2(

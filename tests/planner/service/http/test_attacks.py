@@ -119,7 +119,7 @@ def test_a_large_wrong_body_is_refused_at_once(kind: Any, fields: dict[str, Any]
     with pytest.raises(RequestError) as caught:
         parse_request(kind, body)
     assert caught.value.status == 400
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 4.0
 
 
 # Long conversations
