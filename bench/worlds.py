@@ -42,7 +42,7 @@ from profiling.pools.replay import Pool, best_of_k
 from profiling.pools.votes import majority
 from profiling.scorers.separation import rival_share, separation
 
-TYPES = 2000
+TYPES = 1000
 SEARCHED = (4, 16, 64)  # budgets of live searches
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(240)
 Cell = tuple[str, str, str, str]  # policy, PRM (empty: none), difficulty, strategy
