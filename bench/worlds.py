@@ -123,7 +123,7 @@ class Simulated:
         right = kind < rates[:, None]
         rival = ~right & (kind < (rates + rivals)[:, None])
         answers = np.where(right, 0, np.where(rival, 1, 2 + np.arange(samples)))
-        one, own = rng.random((2, len(types)))
+        one = rng.random(len(types))
         alike = rng.random(len(types)) < self.shared
 
         def live(chance: Floats) -> Floats:
@@ -293,7 +293,7 @@ def best_of(on: Behaviour, scorer: Scorer, column: int, n: int) -> Floats:
 def _scores(
     scorer: Scorer, types: Ints, right: np.ndarray, rival: np.ndarray, rng: np.random.Generator
 ) -> Floats:
-    """Return scores in (0, 1), shape `(problems, samples, scores)`; scores of a sample correlate."""
+    """Return scores in (0, 1), shape `(problems, samples, scores)`."""
     shape = (*right.shape, len(Score))
     noise = np.sqrt(0.7) * rng.standard_normal((*right.shape, 1))
     noise = noise + np.sqrt(0.3) * rng.standard_normal(shape)

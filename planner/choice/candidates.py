@@ -13,13 +13,12 @@ from planner.costs.cost import TOKENS, Rates
 from planner.evidence.cells import cells, strategy_of
 from planner.evidence.comparable import for_pair
 from planner.prediction.beta import summarise
-from planner.prediction.features import describe, expected
-from planner.prediction.joint import families, joint
-from profiling.arrays import Floats
-from profiling.pass_rate import ALL
+from planner.prediction.features import describe
+from planner.prediction.measured import measured
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.prediction.outcome_model import OutcomeModel
+
 
 def candidates(
     frame: pd.DataFrame,
@@ -86,7 +85,9 @@ def estimate_cells(
         rates: prices of tokens.
     """
     if (table["problems"] > 0).any():
-        a, b, weights = _measured(table, rows)
+        found = measured(table, rows)
+        a, b = found.beta()
+        weights = (a + b) * np.where(table["problems"] > 0, 1 - found.own, 1.0)
     elif model is not None:
         a, b = model.posterior(table)
         weights = a + b
@@ -106,15 +107,3 @@ def estimate_cells(
         )
         for i, cell in enumerate(table.to_dict("records"))
     ]
-
-
-def _measured(table: pd.DataFrame, rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-    """Return the Beta parameters of each cell, and the part of a + b that is not its own."""
-    level = table["difficulty"].iloc[0]
-    of_level = rows if level == ALL else rows[rows["difficulty"] == level]
-    by_problem = of_level.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
-    unseen = table["problems"].to_numpy() == 0
-    outcomes = np.where(unseen, np.nan, by_problem.reindex(columns=table["strategy"]))
-    found = joint(expected(table), families(table), table["n"].to_numpy(float), outcomes)
-    a, b = found.beta()
-    return a, b, (a + b) * np.where(unseen, 1.0, 1 - found.own)

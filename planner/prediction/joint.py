@@ -14,10 +14,11 @@ level + contrasts. The level has a flat prior. The contrasts have the prior N(0,
     T_st = d_s d_t (FAMILY^2 [same family] exp(-|log2 n_s - log2 n_t| / REACH) + OWN^2 [s = t])
            + SLOPE^2 (f_s - mean f) (f_t - mean f),
 
-d_s^2 = f_s (1 - f_s). The slope is common to all strategies: formulas may tell them too far apart. Their posterior mean is the best linear predictor (Henderson 1975, Biometrics
-31(2); Efron and Morris 1973, JASA 68(341)). A strategy that looks best by luck is shrunk the more,
-the less its outcomes say, so the best posterior mean is overstated far less than the best measured
-mean (winner's curse; Efron 2011, JASA 106(496)). `bench/coverage.py` measures what remains.
+d_s^2 = f_s (1 - f_s). The slope is common to all strategies: formulas may tell them too far apart.
+Their posterior mean is the best linear predictor (Henderson 1975, Biometrics 31(2); Efron and
+Morris 1973, JASA 68(341)). A strategy that looks best by luck is shrunk the more, the less its
+outcomes say, so the best posterior mean is overstated far less than the best measured mean
+(winner's curse; Efron 2011, JASA 106(496)). `bench/coverage.py` measures what remains.
 
 The variance of an estimate is that of this linear predictor, but at least that of the mean of the
 strategy's own problems. The prior may move the estimate; it never narrows the interval.

@@ -100,7 +100,7 @@ def test_the_best_of_equal_strategies_is_overstated_less_than_by_its_own_mean() 
 
 
 def test_the_weights_are_those_of_the_best_linear_predictor() -> None:
-    """Without a common level, Henderson's formula with the same T and R gives the same contrasts."""
+    """Without the level, Henderson's formula with the same T and R gives the same contrasts."""
     outcomes = live(np.array([0.2, 0.5, 0.5, 0.8]), 40)
     run = np.ones(outcomes.shape, dtype=bool)
     means, counts = outcomes.mean(axis=0), np.full(4, 40.0)
