@@ -55,7 +55,7 @@ _EDGE = 1e-3  # least distance of a structural prediction from 0 and 1
 # outcomes that are all right would give an interval without width.
 _LEAST_COUNT = 0.2
 _LEAST_WEIGHT = 0.3  # least a + b of a Beta posterior
-_LEAST_OWN = 0.02  # least weight of a cell's own outcomes
+_OWN_RANGE = 0.02, 0.99  # of the weight of a cell's own outcomes: neither side is ever nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def joint(expected: Floats, family: Sequence[str], n: Floats, outcomes: Floats) 
     held = np.zeros(len(counts))
     held[measured] = np.diag(weights[measured])
     edge = _LEAST_COUNT / (counts.max() + 1)
-    return Joint(np.clip(mean, edge, 1 - edge), variance, np.clip(held, _LEAST_OWN, 1.0))
+    return Joint(np.clip(mean, edge, 1 - edge), variance, np.clip(held, *_OWN_RANGE))
 
 
 def _levelled(expected: Floats, means: Floats, counts: Floats) -> Floats:
