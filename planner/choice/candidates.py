@@ -64,7 +64,8 @@ def candidates(
     table = table[table["difficulty"] == difficulty].reset_index(drop=True)
     if table.empty:
         return []
-    table = describe(table, frame[frame["policy"] == policy])
+    about = (frame["policy"] == policy) & frame["prm"].isin(["", prm or ""])
+    table = describe(table, frame[about])
     return estimate_cells(table, usable, model, rates)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from planner.evidence.cells import cells
 from planner.evidence.comparable import for_pair
 from planner.prediction.features import describe, expected
-from planner.prediction.joint import Joint, families, joint
+from planner.prediction.joint import Joint, joint
 from profiling.pass_rate import ALL
 
 
@@ -25,7 +25,7 @@ def measured(table: pd.DataFrame, rows: pd.DataFrame) -> Joint:
     by_problem = of_level.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
     unseen = table["problems"].to_numpy() == 0
     outcomes = np.where(unseen, np.nan, by_problem.reindex(columns=table["strategy"]))
-    return joint(expected(table), families(table), table["n"].to_numpy(float), outcomes)
+    return joint(expected(table), outcomes)
 
 
 def predicted(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
@@ -38,7 +38,8 @@ def predicted(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame
     rows = for_pair(frame, policy, prm)
     if rows.empty:
         return pd.DataFrame()
-    table = describe(cells(rows), frame[frame["policy"] == policy])
+    about = (frame["policy"] == policy) & frame["prm"].isin(["", prm or ""])
+    table = describe(cells(rows), frame[about])
     parts = [
         part.assign(predicted=measured(part, rows).mean) for _, part in table.groupby("difficulty")
     ]
