@@ -95,10 +95,10 @@ class Laboratory:
                     parts.append(rows_of(plain, self._prm, strategy, voted, "replayed", *apart))
         apart = separations(pools, Score.LAST)
         for name in wide.columns:
-            strategy = from_key(str(name))
-            if strategy.name in ("beam_search", "dvts"):
+            search = from_key(str(name))
+            if search.name in ("beam_search", "dvts"):
                 live = wide[name].to_numpy()[drawn]
-                parts.append(rows_of(plain, self._prm, strategy, live, "measured", *apart))
+                parts.append(rows_of(plain, self._prm, search, live, "measured", *apart))
         return pd.concat(parts, ignore_index=True)[list(COLUMNS)].astype(COLUMNS)
 
     def truth(self, samples: int) -> Mapping[Cell, float]:

@@ -51,7 +51,10 @@ Cell = tuple[str, str, str, str]  # policy, PRM (empty: none), difficulty, strat
 class World(Protocol):
     """A source of evidence whose truth is known."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The world's name, for tables."""
+        ...
 
     def draw(self, problems: int, samples: int, rng: np.random.Generator) -> pd.DataFrame:
         """Return evidence on so many problems, with pools of so many samples."""
@@ -322,7 +325,7 @@ def structural() -> Simulated:
         base = Behaviour(right, rival, right, {})
         scorer = Scorer(located, np.zeros_like(located), np.inf, {})
         gains = {BeamSearch: 0.5, Dvts: 0.25}
-        searched = {
+        searched: dict[Strategy, Floats] = {
             kind(n): expit(logit(np.clip(best_of(base, scorer, 1, n), 1e-9, 1 - 1e-9)) + gain)
             for kind, gain in gains.items()
             for n in SEARCHED
@@ -349,7 +352,7 @@ def contrary() -> Simulated:
         fond = np.where(rng.random((TYPES, 1)) < 0.2, 2.0, 0.0) * np.ones(len(Score))
         steps = {BeamSearch: (0.9, 0.6, -0.1), Dvts: (0.3, 0.7, 0.9)}
         trap = np.where(rng.random(TYPES) < 0.25, -2.0, 0.3)
-        searched = {
+        searched: dict[Strategy, Floats] = {
             kind(n): expit(odds + gain + trap)
             for kind, gains in steps.items()
             for n, gain in zip(SEARCHED, gains, strict=True)

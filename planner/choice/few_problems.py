@@ -56,5 +56,5 @@ def problems_to_tell_apart(difference: float, error: float, problems: int) -> in
     """
     reach = NormalDist().inv_cdf(0.5 + LEVEL / 2)
     needed = problems * (reach * error / max(abs(difference), _WORTH_TELLING)) ** 2
-    unit = 10 ** max(0, math.floor(math.log10(max(needed, 1.0))) - 1)
+    unit: int = 10 ** max(0, math.floor(math.log10(max(needed, 1.0))) - 1)
     return max(problems, math.ceil(needed / unit) * unit)
