@@ -324,7 +324,7 @@ def structural() -> Simulated:
         located = signal * np.array([1.0, 0.9, 0.8, 0.7]) + own
         base = Behaviour(right, rival, right, {})
         scorer = Scorer(located, np.zeros_like(located), np.inf, {})
-        gains = {BeamSearch: 0.5, Dvts: 0.25}
+        gains: dict[type[BeamSearch | Dvts], float] = {BeamSearch: 0.5, Dvts: 0.25}
         searched: dict[Strategy, Floats] = {
             kind(n): expit(logit(np.clip(best_of(base, scorer, 1, n), 1e-9, 1 - 1e-9)) + gain)
             for kind, gain in gains.items()
@@ -350,7 +350,10 @@ def contrary() -> Simulated:
         signal = np.select([right < 0.1, right < 0.5], [-0.6, 0.5], 1.6)
         located = signal[:, None] + np.array([0.2, 0.0, 0.1, -0.1]) + rng.normal(0, 0.5, (TYPES, 1))
         fond = np.where(rng.random((TYPES, 1)) < 0.2, 2.0, 0.0) * np.ones(len(Score))
-        steps = {BeamSearch: (0.9, 0.6, -0.1), Dvts: (0.3, 0.7, 0.9)}
+        steps: dict[type[BeamSearch | Dvts], tuple[float, ...]] = {
+            BeamSearch: (0.9, 0.6, -0.1),
+            Dvts: (0.3, 0.7, 0.9),
+        }
         trap = np.where(rng.random(TYPES) < 0.25, -2.0, 0.3)
         searched: dict[Strategy, Floats] = {
             kind(n): expit(odds + gain + trap)
