@@ -22,6 +22,7 @@ class NoteCode(StrEnum):
     BONFERRONI = "bonferroni"
     STRATEGIES_LEFT_OUT = "strategies_left_out"
     INTERVAL_WIDE = "interval_wide"
+    FEW_PROBLEMS = "few_problems"
     SHRUNK = "shrunk"
     VOTE_GAIN = "vote_gain"
 

@@ -12,6 +12,7 @@ from executor.strategy import key
 from planner.choice.cheaper import Cheaper, cheaper, cheaper_note
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
+from planner.choice.few_problems import few_problems_notes
 from planner.choice.majority_equivalent import Efficiency, efficiency, majority_notes
 from planner.choice.measurement_commands import commands
 from planner.choice.next_measurement import (
@@ -166,6 +167,7 @@ def of_choice(
         compare: function that contrasts two strategies.
     """
     second = runner_up(made, constraint, compare)
+    made = replace(made, notes=(*made.notes, *few_problems_notes(made, second)))
     return Answer(
         policy=policy,
         prm=prm,

@@ -14,13 +14,10 @@ from planner.evidence.cells import cells, strategy_of
 from planner.evidence.comparable import for_pair
 from planner.prediction.beta import summarise
 from planner.prediction.features import describe
-from profiling.pass_rate import JEFFREYS
+from planner.prediction.measured import measured
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.prediction.outcome_model import OutcomeModel
-
-# Without a fitted model, a cell starts from its difficulty's mean, worth this many problems.
-_PLAIN_PRIOR = 4.0
 
 
 def candidates(
@@ -37,7 +34,7 @@ def candidates(
         frame: evidence.
         policy, prm: names as the evidence has them.
         difficulty: `easy`, `medium`, `hard` or `all`.
-        model: predicts accuracies; None: see `estimate_cells`.
+        model: predicts accuracies that were not measured; None: there is no such model.
         rates: prices of tokens.
 
     Returns:
@@ -67,34 +64,36 @@ def candidates(
     table = table[table["difficulty"] == difficulty].reset_index(drop=True)
     if table.empty:
         return []
-    if model is not None:
-        table = describe(table, frame[frame["policy"] == policy])
-    return estimate_cells(table, model, rates)
+    about = (frame["policy"] == policy) & frame["prm"].isin(["", prm or ""])
+    table = describe(table, frame[about])
+    return estimate_cells(table, usable, model, rates)
 
 
 def estimate_cells(
-    table: pd.DataFrame, model: OutcomeModel | None, rates: Rates
+    table: pd.DataFrame, rows: pd.DataFrame, model: OutcomeModel | None, rates: Rates
 ) -> list[StrategyEstimate]:
     """Estimate each cell of one policy, PRM and difficulty.
 
+    If a cell has outcomes, all are estimated together (`planner.prediction.joint`), and the model
+    is not asked: it learnt from these outcomes, which would then count twice. If none has outcomes,
+    the model predicts them.
+
     Args:
-        table: cells; `planner.prediction.features.describe` must have described them if there is a
-            model.
-        model: predicts accuracies; None: a cell starts from the mean of all cells.
+        table: cells that `planner.prediction.features.describe` described. The outcomes of a cell
+            with 0 `problems` are not read.
+        rows: evidence of this policy and PRM.
+        model: predicts accuracies that were not measured; it may be None if there are outcomes.
         rates: prices of tokens.
     """
-    if model is None:
-        # If all are right or all wrong, the mean is kept as far inside (0, 1) as Jeffreys' prior.
-        edge = JEFFREYS / _PLAIN_PRIOR
-        mean = np.clip(table["successes"].sum() / table["rows"].sum(), edge, 1 - edge)
-        share = table["problems"] / table["rows"]
-        right = (table["successes"] * share).to_numpy(float)
-        total = table["problems"].to_numpy(float)
-        a, b = _PLAIN_PRIOR * mean + right, _PLAIN_PRIOR * (1 - mean) + total - right
-        weights = np.full(len(table), _PLAIN_PRIOR)
-    else:
+    if (table["problems"] > 0).any():
+        found = measured(table, rows)
+        a, b = found.beta()
+        weights = (a + b) * np.where(table["problems"] > 0, 1 - found.own, 1.0)
+    elif model is not None:
         a, b = model.posterior(table)
-        weights = model.prior_weights(table)
+        weights = a + b
+    else:
+        raise ValueError("cells without outcomes need a model")
     means, lows, highs = summarise(a, b)
     return [
         StrategyEstimate(

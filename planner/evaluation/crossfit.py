@@ -290,12 +290,13 @@ def expectations(
         unseen: selects the cells whose outcomes count as not measured.
     """
     own = frame[frame["policy"] == policy]
-    table = describe(cells(for_pair(own, policy, prm)), own)
+    rows = for_pair(own, policy, prm)
+    table = describe(cells(rows), own)
     if unseen is not None:
         table.loc[unseen(table), ["successes", "squares", "problems", "rows"]] = 0
     by_level = {level: table[table["difficulty"] == level] for level in LEVELS}
     return {
-        level: estimate_cells(part.reset_index(drop=True), model, rates)
+        level: estimate_cells(part.reset_index(drop=True), rows, model, rates)
         for level, part in by_level.items()
         if len(part)
     }

@@ -3,6 +3,11 @@
 The true accuracy of a cell is unknown; its mean over some held-out problems is known. Coverage is
 therefore that of this mean, whose predictive distribution has two sources of spread: the posterior,
 and the draw of the problems.
+
+With few held-out problems their draw hides the posterior: predictions of any width, even none,
+then seem right. So this coverage judges a prediction only if the mean is over many more problems
+than the posterior is worth, as that of a policy or PRM that was left out whole. It cannot judge
+the intervals of recommendations; `bench/coverage.py` does, against a truth that is known.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import gammaln, ndtr, ndtri
 
 from executor.strategy import STRATEGIES, WIDTH
 from planner.evidence.layout import UNKNOWN
@@ -41,6 +41,7 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 # Defaults without evidence: pass@1 of a half, half of the wrong answers agree, a PRM without
 # signal.
 _EVEN, _AGREEING, _USELESS = 0.5, 0.5, 0.5
+_COUNTED = 16  # most samples of a majority whose votes are counted, not taken as normal
 _FAR = 0.003  # least distance of a structural prediction from 0 and 1
 
 
@@ -135,12 +136,6 @@ def features(cells: pd.DataFrame) -> Floats:
     name, score = cells["name"].to_numpy(), cells["score"].to_numpy()
     width = cells["width"].to_numpy(float)  # 0 for strategies that do not search
     theory = {what: _log_odds(cells[what].to_numpy(float)) for what in _THEORY}
-    # The structural prediction of a search is that of best-of-N with the same PRM.
-    expected = np.select(
-        [name == "greedy", score == ""],
-        [_log_odds(rate), theory["expected_majority"]],
-        theory["expected_best_of_n"],
-    )
     gap = np.where(score == "", 0.0, cells["prm_gap"].fillna(0.0).to_numpy(float))
     columns = [
         np.log2(cells["n"].to_numpy(float)),
@@ -149,13 +144,28 @@ def features(cells: pd.DataFrame) -> Floats:
         _signal(cells),
         gap,
         *theory.values(),
-        expected,
+        _log_odds(expected(cells)),
         *((cells["difficulty"] == level).to_numpy(float) for level in LEVELS),
         *((name == known).astype(float) for known in STRATEGIES),
         *((cells["vote"] == vote).to_numpy(float) for vote in _VOTES),
         *((score == known).astype(float) for known in _SCORES),
     ]
     return np.column_stack(columns)
+
+
+def expected(cells: pd.DataFrame) -> Floats:
+    """Return the structural prediction for each cell's own strategy, shape `(cells,)`.
+
+    That of a search is the prediction for best-of-N with the same PRM.
+
+    Args:
+        cells: result of `describe`.
+    """
+    rate = cells["pass_at_1"].fillna(_EVEN).to_numpy(float)
+    name, score = cells["name"].to_numpy(), cells["score"].to_numpy()
+    majority, best = (cells[f"expected_{what}"].to_numpy(float)
+                      for what in ("majority", "best_of_n"))  # fmt: skip
+    return np.select([name == "greedy", score == ""], [rate, majority], best)
 
 
 def _log_odds(accuracy: Floats) -> Floats:
@@ -193,9 +203,11 @@ def best_of_n_accuracy(rate: Floats, signal: Floats, n: Floats) -> Floats:
 def majority_accuracy(rate: Floats, rival: Floats, n: Floats) -> Floats:
     """Return the expected accuracy of a majority of n samples.
 
-    The right answer (share p) competes with its strongest rival (share q) alone. The difference of
-    their votes is a sum of n independent terms of mean p - q and variance p + q - (p - q)^2, taken
-    as normal. The result is exact for n = 1 and for p = q = 0.
+    The right answer has the share p of the samples and its strongest rival the share q; all other
+    answers differ from each other. Up to `_COUNTED` samples the trinomial probabilities of the two
+    counts are summed, and answers with equal votes share the win. Beyond that only the rival
+    counts: the difference of the votes is a sum of n independent terms of mean p - q and variance
+    p + q - (p - q)^2, taken as normal.
 
     Args:
         rate: p, shape `(problems,)`.
@@ -204,5 +216,22 @@ def majority_accuracy(rate: Floats, rival: Floats, n: Floats) -> Floats:
     """
     lead = rate - rival
     spread = np.sqrt(np.maximum(rate + rival - lead**2, 1e-12))
-    exact = (n == 1) | (rate + rival == 0)
-    return np.asarray(np.where(exact, rate, ndtr(np.sqrt(n) * lead / spread)))
+    accuracy = np.where(rate + rival == 0, rate, ndtr(np.sqrt(n) * lead / spread))
+    for size in np.unique(n[n <= _COUNTED]):
+        mine = n == size
+        accuracy[mine] = _counted_majority(rate[mine], rival[mine], int(size))
+    return np.asarray(accuracy)
+
+
+def _counted_majority(rate: Floats, rival: Floats, n: int) -> Floats:
+    """Return the accuracy of a majority by the sum over both counts, shape `(problems,)`."""
+    right, against = np.array([(a, b) for a in range(1, n + 1) for b in range(n - a + 1)]).T
+    others = n - right - against
+    winners = 1 + (right == against) + np.where(right == 1, others, 0)
+    share = (right >= against) / winners
+    ways = gammaln(n + 1) - gammaln(right + 1) - gammaln(against + 1) - gammaln(others + 1)
+    rest = np.maximum(1 - rate - rival, 0.0)
+    chance = np.exp(ways) * np.prod(
+        [p[:, None] ** k for p, k in ((rate, right), (rival, against), (rest, others))], axis=0
+    )
+    return np.asarray(chance @ share)

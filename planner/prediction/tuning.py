@@ -16,16 +16,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from executor.errors import InputError
 from planner.evidence.cells import cells
-from planner.evidence.comparable import for_pair
+from planner.evidence.comparable import ENOUGH, MIN_SHARED, for_pair
 from planner.evidence.layout import UNKNOWN
 from planner.prediction.beta import LEVEL
 from planner.prediction.features import GROUPS, describe
+from planner.prediction.measured import predicted
 from planner.prediction.outcome_model import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
-from planner.prediction.splits import CELL, Kind, Split, problem_folds, splits
+from planner.prediction.splits import CELL, FOLDS, Kind, Split, problem_folds, splits
 from planner.prediction.study import search
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL
@@ -34,9 +36,13 @@ from profiling.scorers.rewards import calibration_error
 
 # Weight of left-out policies and PRMs in the score, if there are several.
 TRANSFER = 0.5
-# Candidate weights of a prediction, in problems. The same outcomes train the classifier and update
-# the prior, so larger weights would make intervals too narrow; the log loss does not show that.
-_PRIOR_WEIGHTS = np.geomspace(1.0, 64.0, 13)
+# Fewer problems do not judge a choice: in a fold of fewer than `MIN_SHARED`, the best strategy in
+# hindsight is best by luck, or all are equally good, and the regret says nothing.
+JUDGED_FROM = FOLDS * MIN_SHARED
+# Candidate weights of a prediction, in problems, for the score of a trial. The same outcomes train
+# the classifier and update the prior, and the log loss does not show that larger weights are too
+# sure. Recommendations do not use this weight (`planner.prediction.joint`).
+_PRIOR_WEIGHTS = np.geomspace(1.0, 16.0, 9)
 _WEIGHT = "prior_weight"  # the best of them, kept with each trial
 # Candidate weights of a prediction for a new policy or PRM, in problems, largest first. The last
 # one is used if no evidence shows how good such predictions are.
@@ -59,11 +65,14 @@ class Fit:
             in every cell.
         transfer_log_loss: log loss on left-out policies and PRMs, mean of both kinds; NaN if there
             are not two policies or two PRMs.
-        calibration: expected calibration error of held-out cell predictions.
+        calibration: expected calibration error, on held-out problems, of the estimates that
+            recommendations rest on (`planner.prediction.joint`).
         reliability: observed accuracy by predicted accuracy, a bin each.
-        regret: accuracy of the best strategy in hindsight minus that of the chosen strategy, on
-            held-out problems of one difficulty; mean over folds and difficulties.
-        regret_error: standard error of `regret` over folds and difficulties.
+        regret: accuracy of the best strategy in hindsight minus that of the strategy that these
+            estimates choose, on held-out problems of one difficulty; mean over folds and
+            difficulties.
+        regret_error: standard error of `regret` over folds and difficulties. With fewer than
+            `JUDGED_FROM` problems, calibration, regret and its error are NaN: so few cannot tell.
         problems, rows, trials: number of problems, evidence rows and Optuna trials.
     """
 
@@ -262,14 +271,18 @@ def _transferable(
 
     For each left-out policy or PRM, the mean coverage of its cells must be at least `LEVEL`. The
     cells of one policy or PRM depend on each other, and the settings were chosen on them, so the
-    worst one decides and not the mean. Without two policies or two PRMs the weight is the smallest.
+    worst one decides and not the mean. Cells of fewer than `ENOUGH` outcomes do not count, because
+    coverage of their means cannot fail (`planner.prediction.coverage`). Without two policies or two
+    PRMs, or without such cells, the weight is the smallest.
     """
     left_out: list[tuple[Floats, Split]] = []
     for split in every_split:
         if split.kind is not Kind.PROBLEMS:
             model = _fitted(split.train, settings, random_state)
             mean = np.clip(model.predict_proba(split.test)[:, 1], EDGE, 1 - EDGE)
-            left_out.append((mean, split))
+            telling = split.test["asked"].to_numpy() >= ENOUGH
+            if telling.any():
+                left_out.append((mean[telling], replace(split, test=split.test[telling])))
     for weight in _TRANSFER_WEIGHTS if left_out else ():
         shares = [split.covered(weight * mean, weight * (1 - mean)).mean()
                   for mean, split in left_out]  # fmt: skip
@@ -291,29 +304,28 @@ def _judged(
     base, held_out, regrets = [], [], []
     folds = problem_folds(frame["problem"], random_state)
     for split in every_split:
-        predicted = _predict(split, settings, random_state)
-        losses[split.kind].append(_loss(split, predicted))
+        losses[split.kind].append(_loss(split, _predict(split, settings, random_state)))
         if split.kind is not Kind.PROBLEMS:
             continue
         train, test = split.train, split.test
         base.append(
             _loss(split, np.full(len(test), train["successes"].sum() / train["rows"].sum()))
         )
-        rows = _rows(frame[next(folds)], test.assign(predicted=predicted))
-        held_out.append(rows[["problem", "accuracy", "predicted"]])
-        regrets += _regrets(rows[rows["difficulty"] != ALL])
+        if frame["problem"].nunique() >= JUDGED_FROM:
+            rows, found = _fold(frame, next(folds))
+            held_out.append(rows)
+            regrets += found
     transferred = [float(np.mean(values)) for kind, values in losses.items()
                    if kind is not Kind.PROBLEMS and values]  # fmt: skip
-    rows = pd.concat(held_out)
-    means, right = (rows[name].to_numpy(float) for name in ("predicted", "accuracy"))
+    calibration, bins = _calibration(held_out)
     return Fit(
         model=model,
         hyperparameters=settings,
         log_loss=float(np.mean(losses[Kind.PROBLEMS])),
         base_log_loss=float(np.mean(base)),
         transfer_log_loss=float(np.mean(transferred)) if transferred else float("nan"),
-        calibration=calibration_error(means, right),
-        reliability=reliability(means, right, pd.factorize(rows["problem"])[0]),
+        calibration=calibration,
+        reliability=bins,
         regret=float(np.mean(regrets)) if regrets else float("nan"),
         regret_error=_standard_error(regrets),
         problems=frame["problem"].nunique(),
@@ -322,19 +334,37 @@ def _judged(
     )
 
 
-def _rows(fold: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a fold with the prediction for their difficulty, or `all` if unknown."""
-    with_level = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
-    return with_level.merge(predicted[[*CELL, "predicted"]], on=CELL)
-
-
-def _regrets(rows: pd.DataFrame) -> list[float]:
-    """Return the regrets of every policy, PRM and difficulty, on rows with predictions."""
-    regrets: list[float] = []
-    for policy, prm in pairs(rows):
-        for _, level in for_pair(rows, policy, prm).groupby("difficulty"):
+def _fold(frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> tuple[pd.DataFrame, list[float]]:
+    """Return the held-out rows with their predictions, and the regrets of the choices."""
+    train, test = frame[~held_out], frame[held_out]
+    parts, regrets = [], []
+    for policy, prm in pairs(train):
+        rows = _rows(for_pair(test, policy, prm), predicted(train, policy, prm))
+        parts.append(rows)
+        for _, level in rows[rows["difficulty"] != ALL].groupby("difficulty"):
             regrets += _regret(level)
-    return regrets
+    columns = ["policy", "prm", "problem", "strategy", "accuracy", "predicted"]
+    # Strategies without a PRM are predicted with each PRM; one of these predictions is enough.
+    whole = pd.concat(parts)[columns].drop_duplicates(columns[:4])
+    return whole[["problem", "accuracy", "predicted"]], regrets
+
+
+def _calibration(held_out: list[pd.DataFrame]) -> tuple[float, list[Bin]]:
+    """Return calibration error and reliability of predictions; NaN and no bins without any."""
+    if not held_out:
+        return float("nan"), []
+    rows = pd.concat(held_out)
+    means, right = (rows[name].to_numpy(float) for name in ("predicted", "accuracy"))
+    bins = reliability(means, right, pd.factorize(rows["problem"])[0])
+    return calibration_error(means, right), bins
+
+
+def _rows(fold: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a fold with the prediction for their difficulty, or `all` if unknown."""
+    if cells.empty:
+        return fold[:0].assign(predicted=0.0)
+    with_level = fold.assign(difficulty=fold["difficulty"].replace(UNKNOWN, ALL))
+    return with_level.merge(cells[[*CELL, "predicted"]], on=CELL)
 
 
 def pairs(rows: pd.DataFrame) -> list[tuple[str, str | None]]:

@@ -119,6 +119,19 @@ def _interval_wide(note: Note) -> str:
     return f"the interval is {100 * note.number('width'):.0f} points wide: {cause} to narrow it"
 
 
+def _few_problems(note: Note) -> str:
+    few = (
+        f"it rests on {wording.plural(note.whole('problems'), 'problem')} of this difficulty; with "
+        f"fewer than {note.whole('enough')}, formulas weigh more than outcomes"
+    )
+    if not note.text("rival"):
+        return few
+    return (
+        f"{few}; about {note.whole('needed'):,} problems would tell it apart from "
+        f"{note.text('rival')}"
+    )
+
+
 def _shrunk(note: Note) -> str:
     return (
         f"{note.text('strategy')} solved {note.number('measured'):.3f} of "
@@ -696,6 +709,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.BONFERRONI: _bonferroni,
     NoteCode.STRATEGIES_LEFT_OUT: _strategies_left_out,
     NoteCode.INTERVAL_WIDE: _interval_wide,
+    NoteCode.FEW_PROBLEMS: _few_problems,
     NoteCode.SHRUNK: _shrunk,
     NoteCode.VOTE_GAIN: _vote_gain,
     NoteCode.RUNNER_UP_LESS_ACCURATE: _runner_up_less_accurate,

@@ -80,15 +80,15 @@ def test_without_a_prm_no_strategy_needs_one() -> None:
 
 def test_strategies_are_compared_on_the_same_problems() -> None:
     """Majority was run on easy problems too, which the PRM's strategies never saw."""
-    rows = [row(Majority(4), f"both-{i}", i % 2) for i in range(10)]
-    rows += [row(Majority(4), f"alone-{i}", 1.0) for i in range(20)]
-    rows += [row(BestOfN(4), f"both-{i}", i < 8) for i in range(10)]
+    rows = [row(Majority(4), f"both-{i}", i % 2) for i in range(100)]
+    rows += [row(Majority(4), f"alone-{i}", 1.0) for i in range(200)]
+    rows += [row(BestOfN(4), f"both-{i}", i < 80) for i in range(100)]
     frame = frame_of(rows)
     found = by_strategy(candidates(frame, "policy", "prm", "all", None, RATES))
-    assert found[Majority(4)].problems == found[BestOfN(4)].problems == 10
+    assert found[Majority(4)].problems == found[BestOfN(4)].problems == 100
     assert found[Majority(4)].predicted_accuracy < found[BestOfN(4)].predicted_accuracy
     [alone] = candidates(frame, "policy", None, "all", None, RATES)
-    assert alone.problems == 30
+    assert alone.problems == 300
 
 
 def test_another_prm_is_no_evidence() -> None:

@@ -45,6 +45,15 @@ def test_too_sure_a_posterior_covers_less_and_too_unsure_a_one_more() -> None:
     assert unsure > exact + 0.02
 
 
+def test_few_held_out_problems_cannot_tell_an_interval_without_width() -> None:
+    """This is why the metric does not judge recommendations."""
+    few, many = (
+        covered(A * 1e6, B * 1e6, PLAIN, outcomes(True, problems)).mean() for problems in (5, 500)
+    )
+    assert few > 0.8
+    assert many < 0.35
+
+
 def test_a_wrong_mean_is_not_covered() -> None:
     assert covered(B, A, PLAIN, outcomes(True, 60)).mean() < 0.4
 

@@ -27,6 +27,7 @@ from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeM
 from planner.prediction.persistence import save_model
 from planner.prediction.splits import Kind
 from planner.prediction.tuning import (
+    JUDGED_FROM,
     Fit,
     fingerprint,
     fit,
@@ -210,15 +211,24 @@ def test_another_share_is_another_study(storage: str) -> None:
 
 def test_a_replayed_expectation_is_calibrated_against_itself() -> None:
     """Outcomes of 0.4 predicted as 0.4 are calibrated; rounded to 0 they would be 0.4 off."""
-    rows = [row(Majority(4), str(i), 0.4, difficulty="medium") for i in range(20)]
+    rows = [row(Majority(4), str(i), 0.4, difficulty="medium") for i in range(30)]
     assert tuned(frame_of(rows), 1).calibration < 0.02
 
 
 def test_evidence_of_one_outcome_only_can_be_fitted() -> None:
-    rows = [row(Majority(n), str(i), 0.0, difficulty="hard") for i in range(10) for n in (1, 4)]
+    rows = [row(Majority(n), str(i), 0.0, difficulty="hard") for i in range(30) for n in (1, 4)]
     fitted = tuned(frame_of(rows), 2)
     assert fitted.log_loss < 0.05
     assert fitted.regret == 0.0
+
+
+def test_few_problems_claim_no_calibration_and_no_regret() -> None:
+    """All strategies solve all: the regret of 0 would be true and would say nothing."""
+    few = simulated_frame({"easy": dict.fromkeys(CHANCES["easy"], 1.0)}, JUDGED_FROM - 1)
+    fitted = tuned(few, 1)
+    assert np.isnan([fitted.calibration, fitted.regret, fitted.regret_error]).all()
+    assert fitted.reliability == []
+    assert np.isfinite(fitted.log_loss)
 
 
 @pytest.mark.long

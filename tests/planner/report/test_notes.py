@@ -61,6 +61,16 @@ EXAMPLES = [
         "the interval is 31 points wide: the strategy was never measured; measure it to narrow it",
     ),
     (
+        Note.of(CODE.FEW_PROBLEMS, problems=7, enough=15, rival="majority(n=4)", needed=2800),
+        "it rests on 7 problems of this difficulty; with fewer than 15, formulas weigh more than "
+        "outcomes; about 2,800 problems would tell it apart from majority(n=4)",
+    ),
+    (
+        Note.of(CODE.FEW_PROBLEMS, problems=1, enough=15, rival="", needed=0),
+        "it rests on 1 problem of this difficulty; with fewer than 15, formulas weigh more than "
+        "outcomes",
+    ),
+    (
         Note.of(CODE.SHRUNK, strategy="majority(n=4)", measured=1.0, problems=8, predicted=0.875,
                 prior_mean=0.594, prior_problems=4.0),
         "majority(n=4) solved 1.000 of 8 problems; the prediction, 0.875, is shrunk toward the "

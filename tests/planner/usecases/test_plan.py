@@ -15,6 +15,7 @@ from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
+from planner.choice.rules import INDIFFERENCE
 from planner.notes import NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
@@ -92,7 +93,8 @@ def test_what_routing_was_decided_by_is_in_the_plan(
     routing = plan.rests_on.routing
     assert routing is not None
     assert routing["routes"] == plan.routes
-    assert routing["routed"]["accuracy"] >= routing["single"]["accuracy"]
+    # Each class has estimates of its own, whose mixture is not exactly that of all problems.
+    assert routing["routed"]["accuracy"] >= routing["single"]["accuracy"] - INDIFFERENCE
     [note] = of_code(recommendations[-1].notes, NoteCode.ROUTED)
     assert note.number("routed_accuracy") == routing["routed"]["accuracy"]
     assert note.number("routed_price") == routing["routed"]["price"]

@@ -355,7 +355,7 @@ def test_a_total_that_the_plans_own_limit_keeps_from_being_spent_is_said(plan: P
 
     [note] = noted(limited, plenty)
     assert (note.text("limits"), note.text("unit")) == ("budget 16", "tokens")
-    assert not noted(limited, spend(plan, 0.5))
+    assert not noted(limited, spend(plan, 0.4))
     assert not noted(plan, plenty)
 
 

@@ -1,0 +1,31 @@
+"""Estimates of measured cells: what is not measured is not read."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.strategy import BestOfN, Greedy, Majority
+from planner.evidence.cells import cells
+from planner.prediction.features import describe
+from planner.prediction.measured import measured, predicted
+from tests.helpers.evidence_frames import simulated_frame
+
+FRAME = simulated_frame({"easy": {Greedy(): 0.7, Majority(4): 0.9, BestOfN(4): 0.6}}, 40)
+
+
+def test_every_difficulty_is_predicted_by_its_own_problems() -> None:
+    found = predicted(FRAME, "policy", "prm")
+    assert set(found["difficulty"]) == {"easy", "all"}
+    assert found["predicted"].between(0.4, 1.0).all()
+    assert predicted(FRAME, "other", None).empty
+
+
+def test_outcomes_of_a_cell_without_problems_are_not_read() -> None:
+    table = describe(cells(FRAME), FRAME)
+    table = table[table["difficulty"] == "easy"].reset_index(drop=True)
+    hidden = table["name"] == "greedy"
+    table.loc[hidden, "problems"] = 0
+    turned = FRAME.assign(accuracy=FRAME["accuracy"].where(FRAME["name"] != "greedy", 0.0))
+    one, other = measured(table, FRAME), measured(table, turned)
+    assert one.mean == pytest.approx(other.mean)
+    assert one.own[hidden] == [0.0]
