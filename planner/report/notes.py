@@ -67,6 +67,8 @@ def times_the(ratio: float | None, unit: str) -> str:
 def _is_detail(note: Note) -> bool:
     if note.code is NoteCode.VOTE_GAIN:  # a PRM that hurts must be named
         return note.number("high") >= 0
+    if note.code is NoteCode.BUDGETS_CONSIDERED:  # a budget that was asked for and is not there
+        return note["missing"] is None
     return note.code in _DETAILS
 
 
@@ -106,6 +108,16 @@ def _strategies_left_out(note: Note) -> str:
     some = "1 strategy is" if number == 1 else f"{number} strategies are"
     them = "it" if number == 1 else "them"
     return f"{some} left out: a limit is on a cost that is not known of {them}"
+
+
+def _budgets_considered(note: Note) -> str:
+    considered = f"budgets considered: N = {_listed(f'{n:,}' for n in note.items('budgets'))}"
+    if note["missing"] is None:
+        return considered
+    missing = f"N = {note.whole('missing'):,}"
+    if note.flag("published"):
+        return f"{considered}; there are no figures of {missing}, and none are interpolated"
+    return f"{considered}, which were measured; {missing} was not: apportion measure adds it"
 
 
 def _interval_wide(note: Note) -> str:
@@ -695,6 +707,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.TARGET_NOT_REACHED: _target_not_reached,
     NoteCode.BONFERRONI: _bonferroni,
     NoteCode.STRATEGIES_LEFT_OUT: _strategies_left_out,
+    NoteCode.BUDGETS_CONSIDERED: _budgets_considered,
     NoteCode.INTERVAL_WIDE: _interval_wide,
     NoteCode.SHRUNK: _shrunk,
     NoteCode.VOTE_GAIN: _vote_gain,

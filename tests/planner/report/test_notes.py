@@ -166,6 +166,20 @@ EXAMPLES = [
         "at any budget measured: majority vote takes less than 0.5 [0 to 0.5] times the FLOPs",
     ),
     (
+        Note.of(CODE.BUDGETS_CONSIDERED, budgets=(1, 4, 1024), missing=None, published=True),
+        "budgets considered: N = 1, 4 and 1,024",
+    ),
+    (
+        Note.of(CODE.BUDGETS_CONSIDERED, budgets=(1, 4, 16), missing=8, published=True),
+        "budgets considered: N = 1, 4 and 16; there are no figures of N = 8, and none are "
+        "interpolated",
+    ),
+    (
+        Note.of(CODE.BUDGETS_CONSIDERED, budgets=(1, 4, 16), missing=8, published=False),
+        "budgets considered: N = 1, 4 and 16, which were measured; N = 8 was not: apportion "
+        "measure adds it",
+    ),
+    (
         Note.of(CODE.MEASUREMENT_CHANGES_NOTHING, problems=5),
         "5 more problems with all strategies would not change this choice",
     ),

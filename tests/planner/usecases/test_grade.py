@@ -104,8 +104,10 @@ BAD: list[tuple[str, str]] = [
     ('{"response": null, "reference": "1"}', "field 'response' is null"),
     ('{"answer": "1", "reference": null}', "field 'reference' is null"),
     ('{"answer": "1", "reference": "  "}', "field 'reference' is empty"),
-    ('{"answer": "1", "reference": "' + "words that explain and name nothing " * 4 + '"}',
-     "field 'reference' is a text; expected the final answer"),
+    (
+        '{"answer": "1", "reference": "' + "words that explain and name nothing " * 4 + '"}',
+        "field 'reference' is a text; expected the final answer",
+    ),
     (r'{"answer": "\frac{1}{2}", "reference": "1"}', "holds a form feed before 'rac{1}{2}'"),
     (r'{"answer": "1", "reference": "3 \times 4"}', "holds a tab before 'imes 4'"),
     ('{"answer": true, "reference": "1"}', "field 'answer' is true"),

@@ -22,7 +22,7 @@ from planner.cli.console import share
 from planner.costs.missing import Lack, Missing
 from planner.costs.pricing import Pricing
 from planner.notes import Note, NoteCode
-from planner.report.notes import word
+from planner.report.notes import essential, word
 from planner.report.wording import label
 from planner.usecases.evidence_bundle import read_evidence_bundle
 from planner.usecases.recommend import choose_from_bundle, find_candidates, to_dict
@@ -128,6 +128,16 @@ def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
     paper = gains["generations"]["at_majority_best"]
     assert paper["relation"] == "="
     assert 1 < paper["interval"][0] < paper["gain"] < paper["interval"][1]
+
+
+@pytest.mark.parametrize(("budget", "missing"), [(16, []), (8, [8])])
+def test_a_budget_that_was_not_measured_is_said(budget: int, missing: list[int]) -> None:
+    known = find_candidates("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
+                            catalog=load_catalog(), pricing=Pricing())  # fmt: skip
+    answered, _ = known.choose(Constraint(budget=budget))
+    notes = of_code(answered.notes, NoteCode.BUDGETS_CONSIDERED)
+    assert [note.whole("missing") for note in notes] == missing
+    assert all(note in essential(answered.notes) for note in notes)
 
 
 @pytest.mark.parametrize("level", ["all", "medium"])
