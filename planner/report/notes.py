@@ -17,6 +17,7 @@ from planner.report import wording
 
 _WORTH_A_GAIN = 5e-5  # of accuracy: a hundredth of a point
 _WORTH_A_SAVING = 5e-3  # of a cost: half a percent
+_LEAST_CHANCE = 0.01  # a smaller one is not told exactly: it rests on what was never seen
 _UNITS = {"flops": "FLOPs", "usd": "USD", "kwh": "kWh", "gpu_hours": "GPU-hours"}
 
 # Notes that explain an answer further; without the others it would be misread.
@@ -277,7 +278,9 @@ def _majority_at_best(note: Note) -> str:
 
 def _measurement_changes_nothing(note: Note) -> str:
     problems = note.whole("problems")
-    return f"{problems} more problems with all strategies would not change this choice"
+    return (
+        f"{problems} more problems cannot change this choice: there is no other strategy to choose"
+    )
 
 
 def _measurement_may_change(note: Note) -> str:
@@ -285,14 +288,24 @@ def _measurement_may_change(note: Note) -> str:
     worth = [f"{100 * gain:.2f} points of accuracy"] if gain >= _WORTH_A_GAIN else []
     if saving >= _WORTH_A_SAVING:
         worth.append(f"{saving:.0%} fewer {unit_words(note.text('unit'))} a problem")
+    loss = f", at {-100 * gain:.2f} points less accuracy" if gain <= -_WORTH_A_GAIN else ""
     alone = "" if note.flag("together") else ", strategies taken as independent"
     takes = "not known" if tokens is None else f"{tokens:,.0f} tokens"
     return (
         f"{note.whole('problems')} more problems with all strategies ({_bought(note)}) would "
-        f"change this choice with a chance of {note.number('chance'):.0%}{alone}; on average they "
-        f"are worth {' and '.join(worth) or 'nothing'}; what they take is {takes}; only problems "
-        "that all strategies were run on count"
+        f"change this choice with a chance of {_chance(note.number('chance'))}{alone}; on average "
+        f"they are worth {' and '.join(worth) or 'nothing'}{loss}; what they take is {takes}; only "
+        "problems that all strategies were run on count"
     )
+
+
+def _chance(chance: float) -> str:
+    """A chance in percent; one that is neither impossible nor certain never reads as if it were."""
+    if 0 < chance < _LEAST_CHANCE:
+        return f"less than {_LEAST_CHANCE:.0%}"
+    if 1 - _LEAST_CHANCE < chance < 1:
+        return f"more than {1 - _LEAST_CHANCE:.0%}"
+    return f"{chance:.0%}"
 
 
 def _bought(note: Note) -> str:

@@ -181,7 +181,7 @@ EXAMPLES = [
     ),
     (
         Note.of(CODE.MEASUREMENT_CHANGES_NOTHING, problems=5),
-        "5 more problems with all strategies would not change this choice",
+        "5 more problems cannot change this choice: there is no other strategy to choose",
     ),
     (
         Note.of(CODE.MEASUREMENT_MAY_CHANGE, problems=8, samples=64,
@@ -198,6 +198,14 @@ EXAMPLES = [
         "8 more problems with all strategies (1 live run (greedy)) would change this choice with a "
         "chance of 8%, strategies taken as independent; on average they are worth nothing; what "
         "they take is not known; only problems that all strategies were run on count",
+    ),
+    (
+        Note.of(CODE.MEASUREMENT_MAY_CHANGE, problems=8, samples=4, live=(), chance=0.0002,
+                together=True, gain=-0.001, saving=0.5, unit="flops", tokens=10.0),
+        "8 more problems with all strategies (a profile of 4 samples a problem) would change this "
+        "choice with a chance of less than 1%; on average they are worth 50% fewer FLOPs a "
+        "problem, at 0.10 points less accuracy; what they take is 10 tokens; only problems that "
+        "all strategies were run on count",
     ),
     (Note.of(CODE.BUNDLED_EVIDENCE), "from evidence this project recorded on its own problems; "
      "profile and measure on yours for an answer of your own"),
