@@ -114,13 +114,14 @@ def next_measurement(
     a, b = np.array([cell.beta for cell in cells]).T
     table = paired_accuracies(rows, [cell.strategy for cell in cells])
     together = len(table) > 0 and all(
-        cell.problems == len(table) and cell.prior_weight is not None for cell in cells
+        cell.problems == len(table) and cell.prior_weight for cell in cells
     )
     rng = np.random.default_rng(random_state)
     if together:
         prior = np.array([cell.prior_weight for cell in cells], dtype=float)
         worth = (a + b - prior) / len(table)
-        apart, expected = Differences.of(table).draw(problems, draws, rng)
+        before = np.clip((a - worth * table.sum(axis=0)) / prior, 0.0, 1.0)
+        apart, expected = Differences.of(table, before).draw(problems, draws, rng)
         right = _with_first(beta_binomial(a[:1], b[:1], problems, draws, rng), problems * apart)
     else:
         worth = np.ones(len(cells))
