@@ -21,11 +21,10 @@ from profiling.problems.choices import field_of_choices
 from profiling.problems.records import Record, Remark, read_records, without_zeros
 from profiling.problems.repeats import without_repeats
 from profiling.problems.solutions import (
-    EXPECTED,
     HASHES,
     boxed_answer,
-    final_answer,
     is_solution,
+    require_final_answer,
 )
 
 LONGEST_META = 200
@@ -171,8 +170,9 @@ def _problem(
         answer = layout.final(written)
         if values > 1:
             sets.append(record.where)
-        elif answer is not None and is_solution(answer):
-            answer = _of_solution(answer, f"{record.where}: field {answer_key!r}")
+        elif answer is not None and not _is_of_solutions(layout) and is_solution(answer):
+            field = f"{record.where}: field {answer_key!r}"
+            answer = require_final_answer(answer, field, "--answer-field names another field")
             solutions.append((record.where, answer))
     if answer is None and require_answer:
         raise InputError(
@@ -182,17 +182,6 @@ def _problem(
     id_key = next((key for name in ID_FIELDS if (key := record.find(name))), None)
     identity = record.plain(id_key).strip() if id_key else ""
     return Problem(identity, text, answer, _meta(record, {*keys, id_key, answer_key}))
-
-
-def _of_solution(solution: str, where: str) -> str:
-    """The final answer of a worked solution that was given as an answer."""
-    final = final_answer(solution)
-    if final is None:
-        raise InputError(
-            f"{where} is a text of {len(solution):,} characters that names no answer; expected "
-            f"{EXPECTED}; --answer-field names another field"
-        )
-    return final
 
 
 def _read_from(solutions: Sequence[tuple[str, str]], path: Path) -> str:
@@ -253,6 +242,10 @@ def _layout(
         final = _boxed_or_hashes if answer_field.lower() == "solution" else _after_hashes
         layout = replace(layout, answer=answer_field, final=final)
     return layout
+
+
+def _is_of_solutions(layout: Layout) -> bool:
+    return layout.final in (boxed_answer, _boxed_or_hashes)
 
 
 def _boxed_or_hashes(text: str) -> str | None:

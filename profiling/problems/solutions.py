@@ -6,6 +6,7 @@ import re
 
 from executor.answers.extraction import LONGEST_CLAUSE, last_boxed
 from executor.answers.extraction.statements import stated
+from executor.errors import InputError
 
 HASHES = "####"  # GSM8K writes the final answer of a solution after it
 EXPECTED = (
@@ -63,3 +64,23 @@ def final_answer(solution: str) -> str | None:
     rest = rest.strip()
     short = 0 < len(rest) <= LONGEST_CLAUSE and "\n" not in rest
     return rest.removesuffix(".0") if short else None
+
+
+def require_final_answer(solution: str, where: str, hint: str = "") -> str:
+    """The final answer of a worked solution.
+
+    Args:
+        solution: text that stands for an answer.
+        where: place of the text, for the message.
+        hint: what else may mend it.
+
+    Raises:
+        InputError: the text names no answer.
+    """
+    final = final_answer(solution)
+    if final is None:
+        raise InputError(
+            f"{where} is a text of {len(solution):,} characters that names no answer; expected "
+            f"{EXPECTED}{hint and f'; {hint}'}"
+        )
+    return final

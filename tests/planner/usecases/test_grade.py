@@ -106,7 +106,7 @@ BAD: list[tuple[str, str]] = [
     ('{"answer": "1", "reference": "  "}', "field 'reference' is empty"),
     (
         '{"answer": "1", "reference": "' + "words that explain and name nothing " * 4 + '"}',
-        "field 'reference' is a text; expected the final answer",
+        "field 'reference' is a text of 144 characters that names no answer; expected the final",
     ),
     (r'{"answer": "\frac{1}{2}", "reference": "1"}', "holds a form feed before 'rac{1}{2}'"),
     (r'{"answer": "1", "reference": "3 \times 4"}', "holds a tab before 'imes 4'"),

@@ -146,6 +146,11 @@ def test_an_answer_that_is_none_of_a_solution_stays_as_it_is(tmp_path: Path, ans
     assert load_one(tmp_path, {"problem": "P", "answer": answer}, remark=refuse).answer == answer
 
 
+def test_the_box_of_a_solution_may_hold_many_words(tmp_path: Path) -> None:
+    record = {"problem": "P", "solution": f"so \\boxed{{\\text{{{PROSE}}}}}"}
+    assert PROSE in str(load_one(tmp_path, record).answer)
+
+
 def test_number_is_kept_as_written_however_large(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"input": "a", "target": 0.1000000000000000001}\n'
