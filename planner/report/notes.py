@@ -150,8 +150,9 @@ def _vote_gain(note: Note) -> str:
     else:
         verdict = "and a plain one are not told apart"
     return (
-        f"a vote weighted by {prm} {verdict}: among {note.whole('samples')} samples the difference "
-        f"is {note.number('difference'):+.3f} [{low:+.3f}, {high:+.3f}] (95 %, paired by problem)"
+        f"a vote weighted by {prm} {verdict}: among {note.whole('samples')} samples the "
+        f"measured difference is {note.number('difference'):+.3f} [{low:+.3f}, {high:+.3f}] (95 %, "
+        "paired by problem)"
     )
 
 

@@ -68,18 +68,19 @@ EXAMPLES = [
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=0.098, low=0.077, high=0.119),
-        "a vote weighted by judge beats a plain one: among 16 samples the difference is +0.098 "
-        "[+0.077, +0.119] (95 %, paired by problem)",
+        "a vote weighted by judge beats a plain one: among 16 samples the measured "
+        "difference is +0.098 [+0.077, +0.119] (95 %, paired by problem)",
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=-0.1, low=-0.2, high=-0.01),
         "a vote weighted by judge is worse than a plain one (judge hurts: use majority here): "
-        "among 16 samples the difference is -0.100 [-0.200, -0.010] (95 %, paired by problem)",
+        "among 16 samples the measured difference is -0.100 [-0.200, -0.010] (95 %, paired by "
+        "problem)",
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=0.0, low=-0.1, high=0.1),
         "a vote weighted by judge and a plain one are not told apart: among 16 samples the "
-        "difference is +0.000 [-0.100, +0.100] (95 %, paired by problem)",
+        "measured difference is +0.000 [-0.100, +0.100] (95 %, paired by problem)",
     ),
     (
         Note.of(CODE.RUNNER_UP_LESS_ACCURATE, **BESIDE, **APART, difference=-0.1),
