@@ -6,9 +6,9 @@ adds 50 other problems and asks again. The choice has changed or not; the gain i
 the new choice minus that of the old one, on the problems that neither answer has seen.
 
 Cases take the three policies and their five PRMs in turn, 24 to 120 problems, and budgets of 4, 16,
-64 or none. With `--fit` an outcome model is fitted before each answer, as `apportion fit` does.
-Claims are compared in bins of equal numbers of cases. Cases share problems, so the intervals, which
-take them as independent, are a little too narrow.
+64 or none, without a target accuracy. With `--fit` an outcome model is fitted before each answer,
+as `apportion fit` does. Claims are compared in bins of equal numbers of cases. Cases share
+problems, so the intervals, which take them as independent, are a little too narrow.
 
 `--results FILE` keeps each case; the same command goes on from there.
 """
@@ -181,7 +181,7 @@ def binned(results: Sequence[Result]) -> list[dict[str, Any]]:
 def main() -> None:
     """Judge, and compare claims with what happened."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=240)
+    parser.add_argument("--cases", type=int, default=480)
     parser.add_argument("--fit", action="store_true", help="fit an outcome model for each answer")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--results", type=Path, help="JSONL file that keeps each case")

@@ -94,7 +94,8 @@ def _kept(departures: Floats, spread: Floats, seen: int) -> float:
     """Return the share of the departures from the prior that is kept; all of fewer than three.
 
     James and Stein's factor, 1 - (p - 2) / p x (sum of the departures' squared errors) / (sum of
-    their squares), positive part, for the p = K - 1 contrasts of strategies to their mean.
+    their squares), positive part, for the p = K - 1 contrasts of strategies to their mean. Errors
+    are unequal and correlated here, so their mean stands for each.
 
     Args:
         departures: measured minus prior differences to the first strategy, shape
