@@ -118,11 +118,10 @@ def next_measurement(
     )
     rng = np.random.default_rng(random_state)
     if together:
-        prior = np.array([cell.prior_weight for cell in cells], dtype=float)
-        worth = (a + b - prior) / len(table)
-        before = np.clip((a - worth * table.sum(axis=0)) / prior, 0.0, 1.0)
-        apart, expected = Differences.of(table, before).draw(problems, draws, rng)
+        apart, expected = Differences.of(table).draw(problems, draws, rng)
         right = _with_first(beta_binomial(a[:1], b[:1], problems, draws, rng), problems * apart)
+        prior = np.array([cell.prior_weight for cell in cells], dtype=float)
+        a, b, worth = _learnt_anew(a, b, prior, len(table), problems)
     else:
         worth = np.ones(len(cells))
         right = beta_binomial(a, b, problems, draws, rng)
@@ -165,6 +164,32 @@ def beta_binomial(
     """
     accuracy = rng.beta(a, b, size=(draws, len(a)))
     return rng.binomial(problems, accuracy).astype(np.float64)
+
+
+def _learnt_anew(
+    a: Floats, b: Floats, prior: Floats, seen: int, problems: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return posteriors whose prior moves with the outcomes, and the worth of a further problem.
+
+    A prior was learnt from the measured problems, and will be learnt anew from all of them. The
+    later mean is therefore that of the present mean and of the new outcomes, weighted by their
+    problems; under a prior that stays, it would move less than it does. The weight of the later
+    posterior is as with the present prior.
+
+    Args:
+        a, b: parameters of the posteriors, shape `(strategies,)`.
+        prior: weight of each prior in problems, shape `(strategies,)`.
+        seen: number of measured problems.
+        problems: number of further problems.
+
+    Returns:
+        Parameters that the further outcomes, times the third array, are added to; of shape
+        `(strategies,)` each.
+    """
+    later = a + b + (a + b - prior) / seen * problems
+    worth = later / (seen + problems)
+    mean = a / (a + b)
+    return worth * seen * mean, worth * seen * (1 - mean), worth
 
 
 def _with_first(first: Floats, apart: Floats) -> Floats:

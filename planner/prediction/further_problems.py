@@ -11,10 +11,12 @@ problems leaves out: that S is estimated, and that a disagreement may come that 
   half problem that Agresti and Min (2005, Statistics in Medicine 24(5)) add to either kind of
   disagreement. Two strategies that always agreed may therefore part.
 - **True differences.** The best of many measured means is best partly by chance. The prior of d has
-  the differences of the strategies' prior means and covariance S / k; k is estimated by how much
-  the measured means depart from them beyond their errors. This shrinks differences toward the
-  prior by the factor of James and Stein (Efron and Morris 1975, Journal of the American Statistical
-  Association 70(350)).
+  mean 0 and covariance S / k; k is estimated by how much the means vary beyond their errors. This
+  shrinks differences by the factor of James and Stein (Efron and Morris 1975, Journal of the
+  American Statistical Association 70(350)).
+
+The prior means of an outcome model are left out on purpose. They were learnt from the same
+problems, so measured means that agree with them say less than they seem to.
 """
 
 from __future__ import annotations
@@ -49,13 +51,12 @@ class Differences:
     prior: float
 
     @classmethod
-    def of(cls, table: Floats, priors: Floats) -> Differences:
+    def of(cls, table: Floats) -> Differences:
         """Estimate the differences from measured accuracies.
 
         Args:
             table: accuracies, shape `(problems, strategies)`, at least one of each; the differences
                 are to the first column.
-            priors: prior mean of each strategy's accuracy, shape `(strategies,)`.
         """
         seen, strategies = table.shape
         apart = table[:, 1:] - table[:, :1]
@@ -63,9 +64,8 @@ class Differences:
         residual = apart - mean
         alone = (np.eye(strategies - 1) + 1.0) / strategies  # each departs alone, the first too
         spread = (residual.T @ residual + alone) / max(seen - 1, 1)
-        before = priors[1:] - priors[0]
-        kept = _kept(mean - before, spread, seen)
-        return cls(before + kept * (mean - before), spread, seen, seen * (1 - kept) / kept)
+        kept = _kept(mean, spread, seen)
+        return cls(kept * mean, spread, seen, seen * (1 - kept) / kept)
 
     def draw(self, problems: int, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw the mean differences on further problems, and what they then let expect.
@@ -90,24 +90,23 @@ class Differences:
         return drawn, expected
 
 
-def _kept(departures: Floats, spread: Floats, seen: int) -> float:
-    """Return the share of the departures from the prior that is kept; all of fewer than three.
+def _kept(mean: Floats, spread: Floats, seen: int) -> float:
+    """Return the share of the measured differences that is kept; all of fewer than three.
 
-    James and Stein's factor, 1 - (p - 2) / p x (sum of the departures' squared errors) / (sum of
-    their squares), positive part, for the p = K - 1 contrasts of strategies to their mean. Errors
-    are unequal and correlated here, so their mean stands for each.
+    James and Stein's factor, 1 - (p - 2) / p x (sum of the means' squared errors) / (sum of their
+    squared distances), positive part, for the p = K - 1 contrasts of strategies to their mean.
+    Errors are unequal and correlated here, so their mean stands for each.
 
     Args:
-        departures: measured minus prior differences to the first strategy, shape
-            `(strategies - 1,)`.
+        mean: measured differences to the first strategy, shape `(strategies - 1,)`.
         spread, seen: as in `Differences`.
     """
-    contrasts = len(departures)
+    contrasts = len(mean)
     if contrasts < 3:
         return 1.0
     strategies = contrasts + 1
     # Of all strategies, the first included: its difference to itself is 0.
-    distance = float(departures @ departures - departures.sum() ** 2 / strategies)
+    distance = float(mean @ mean - mean.sum() ** 2 / strategies)
     error = float(np.trace(spread) - spread.sum() / strategies) / seen
     kept = 1 - (contrasts - 2) / contrasts * error / max(distance, _JITTER)
     return max(kept, 1 / (1 + _MOST_PRIOR))

@@ -84,7 +84,8 @@ def two(seen: Sequence[tuple[float, float]], problems: int) -> tuple[float, floa
     """Chance and gain in closed form, of the second of two strategies of one price.
 
     The later choice is the more accurate one, so it changes if the drawn difference makes up for
-    the present one. The difference is Student's t, with half a problem of either disagreement.
+    the present one, which the prior shrank. The difference is Student's t, with half a problem of
+    either disagreement.
     """
     table = np.array(seen, dtype=float)
     n, m = len(table), problems
@@ -92,7 +93,7 @@ def two(seen: Sequence[tuple[float, float]], problems: int) -> tuple[float, floa
     squares = ((apart - apart.mean()) ** 2).sum() + 1
     scale = sqrt(squares / (n - 1) * (1 / n + 1 / m))
     drawn = student(n - 1, loc=apart.mean(), scale=scale)
-    least = -apart.sum() / m
+    least = -apart.sum() * n / (n + PRIOR) / m
     chance = float(drawn.sf(least))
     grid = np.linspace(least, 1.0, 20_001)
     after = (n * apart.mean() + m * grid) / (n + m)
