@@ -21,6 +21,7 @@ class NoteCode(StrEnum):
     TARGET_NOT_REACHED = "target_not_reached"
     BONFERRONI = "bonferroni"
     STRATEGIES_LEFT_OUT = "strategies_left_out"
+    BUDGETS_CONSIDERED = "budgets_considered"
     INTERVAL_WIDE = "interval_wide"
     FEW_PROBLEMS = "few_problems"
     SHRUNK = "shrunk"

@@ -28,6 +28,7 @@ from profiling.arrays import Floats
 
 Sides = NDArray[np.int8]
 _DRAWS = 1000
+_DIGITS = 9  # removes rounding errors, so that strategies that move together stay equal
 _RELATIONS = ("=", ">", "<")  # relations of `Gain`, from exact to bounds
 
 
@@ -60,7 +61,7 @@ class Efficiency:
             choice.
         at_majority_best: the gain of the paper: the budget at which majority is most accurate, over
             the budget at which the best other strategy is as accurate.
-        best_accuracy: highest measured accuracy of majority.
+        best_accuracy: highest predicted accuracy of majority.
         best_budget: the budget at which majority reaches `best_accuracy`.
         others_budget: the budget at which the best other strategy reaches `best_accuracy`; if
             `at_majority_best` is a bound, the smallest or largest measured budget.
@@ -94,10 +95,11 @@ def efficiency(
 ) -> dict[str, Efficiency]:
     """Return the efficiency gains over majority vote, by unit of budget.
 
-    Accuracies are measured on the problems that all strategies share, and intervals come from
-    resampling these problems. If too few problems are shared, accuracies come from the posteriors
-    and intervals from draws of them. The best other strategy at a budget is chosen on the problems
-    that also measure it, so its accuracy is slightly too high.
+    Accuracies are the predicted ones, so that a strategy has one accuracy in an answer. Intervals
+    come from resampling the problems that all strategies share: each resample moves a prediction
+    as far as it moves the measured mean. If too few problems are shared, intervals come from draws
+    of the posteriors. The best other strategy at a budget is chosen on the problems that also
+    measure it, so its accuracy is slightly too high.
 
     Args:
         choice: the recommended strategy; one of `estimates`.
@@ -141,15 +143,16 @@ def efficiency(
 def _accuracies(
     estimates: Sequence[StrategyEstimate], rows: pd.DataFrame, random_state: int
 ) -> Floats:
-    """Return the measured accuracies, then resampled ones; shape `(1 + draws, strategies)`."""
+    """Return the predicted accuracies, then draws of them; shape `(1 + draws, strategies)`."""
     rng = np.random.default_rng(random_state)
+    predicted = np.array([cell.predicted_accuracy for cell in estimates])
     outcomes = paired_accuracies(rows, [cell.strategy for cell in estimates])
     if (problems := len(outcomes)) >= MIN_SHARED:
         counts = rng.multinomial(problems, np.full(problems, 1 / problems), size=_DRAWS)
-        drawn = counts @ outcomes / problems
-        return np.vstack([outcomes.mean(axis=0), drawn])
+        moved = counts @ outcomes / problems - outcomes.mean(axis=0)
+        return np.vstack([np.round(predicted, _DIGITS), np.round(predicted + moved, _DIGITS)])
     a, b = np.array([cell.beta for cell in estimates]).T
-    return np.vstack([a / (a + b), rng.beta(a, b, size=(_DRAWS, len(estimates)))])
+    return np.vstack([predicted, rng.beta(a, b, size=(_DRAWS, len(estimates)))])
 
 
 def _gain(ratios: Floats, sides: Sides) -> Gain:

@@ -6,12 +6,13 @@ distribution; each draw gives new posteriors, and the rule in force chooses agai
 compared on shared problems only, so a measurement runs all strategies.
 
 Outcomes of strategies on the same problem are correlated: a problem that is hard for one is hard
-for others, and no measurement separates two strategies that always agree. Whole problems are
-therefore drawn, each with the accuracies of all strategies on it, from a Dirichlet posterior over
-the measured problems (the Bayesian bootstrap: Rubin 1981, Annals of Statistics 9(1)). The prior
-adds further problems; a strategy solves one of them if its mean exceeds a uniform draw that all
-strategies share (Ferguson 1973, Annals of Statistics 1(2)). For a single strategy with outcomes of
-0 and 1 the result is exactly its beta-binomial distribution.
+for others, and only problems on which two strategies differ separate them. The choice is therefore
+drawn from its own beta-binomial distribution, and every other strategy by its difference to the
+choice on the measured problems (`planner.prediction.further_problems`). These differences include
+disagreements that were not seen yet, so no choice is beyond change. The differences are taken as
+independent of the choice's own accuracy, which matters only if there is a target.
+
+`bench/next_measurement.py` compares claims with what further problems did.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from planner.choice.rules import cheapest_sure, most_accurate
 from planner.evidence.comparable import paired_accuracies
 from planner.notes import Note, NoteCode
 from planner.prediction.beta import probability_above
+from planner.prediction.further_problems import Differences
 
 Floats = NDArray[np.float64]
 PROBLEMS = 50
 DRAWS = 2000
 _STEPS = 200
-_DIGITS = 9  # removes rounding errors, so that sums of equal accuracies are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ class NextMeasurement:
     Attributes:
         cells: the strategies to run, with their present estimates.
         problems: number of further problems.
-        chance: probability that the choice changes.
-        gain: expected accuracy of the strategy that is then most accurate, minus that of the
-            present one: the expected value of sample information (never negative).
+        chance: probability that the choice changes; 0 only if there is nothing else to choose.
+        gain: expected accuracy of the later choice minus that of the present one. It is negative if
+            the later choice is expected to save cost at a loss that the rule accepts.
         saving: expected cost per problem of the present choice minus that of the later choice, in
             the unit of the recommendation; negative if the later choice is expected to cost more.
         cost: cost of the measurement, by field of `Cost`; None if it is not known.
-        together: whether whole problems were drawn; if not, no problems are shared, and the
-            strategies are taken as independent.
+        together: whether strategies were drawn by their differences on the problems they share; if
+            not, no problems are shared, and the strategies are taken as independent.
     """
 
     cells: tuple[StrategyEstimate, ...]
@@ -113,69 +114,91 @@ def next_measurement(
     a, b = np.array([cell.beta for cell in cells]).T
     table = paired_accuracies(rows, [cell.strategy for cell in cells])
     together = len(table) > 0 and all(
-        cell.problems == len(table) and cell.prior_weight is not None for cell in cells
+        cell.problems == len(table) and cell.prior_weight for cell in cells
     )
     rng = np.random.default_rng(random_state)
     if together:
+        apart, expected = Differences.of(table).draw(problems, draws, rng)
+        right = _with_first(beta_binomial(a[:1], b[:1], problems, draws, rng), problems * apart)
         prior = np.array([cell.prior_weight for cell in cells], dtype=float)
-        worth = (a + b - prior) / len(table)
-        right = drawn_together(table, a / (a + b), prior / worth, problems, draws, rng)
+        a, b, worth = _learnt_anew(a, b, prior, len(table), problems)
     else:
         worth = np.ones(len(cells))
-        right = rng.binomial(problems, rng.beta(a, b, size=(draws, len(cells)))).astype(float)
+        right = beta_binomial(a, b, problems, draws, rng)
     then = (a + worth * right) / (a + b + worth * problems)
     if (target := constraint.target_accuracy) is None:
         picks = most_accurate(then, prices)
     else:
         sure = _chances(a, b, worth, right, problems, target)
         picks = cheapest_sure(then, sure, prices, constraint.confidence)
-    # The present best has the same expected accuracy before and after; the difference is taken
-    # within each draw, which cancels noise.
-    gains = then.max(axis=1) - then[:, np.argmax(a / (a + b))]
+    if not together:
+        expected = then[:, 1:] - then[:, :1]
+    ahead = np.column_stack([np.zeros(draws), expected])  # of the present choice
+    changes = int(np.count_nonzero(picks))
     return NextMeasurement(
         tuple(estimates),
         problems,
-        chance=float(np.mean(picks != 0)),
-        gain=float(gains.mean()),
+        # A change that none of the draws has is rare, not impossible (Krichevsky and Trofimov 1981,
+        # IEEE Transactions on Information Theory 27(2)).
+        chance=(changes + 0.5) / (draws + 1) if len(cells) > 1 else 0.0,
+        gain=float(ahead[np.arange(draws), picks].mean()),
         saving=float(np.mean(prices[0] - prices[picks])),
         cost=whole_cost(estimates, problems),
         together=together,
     )
 
 
-def drawn_together(
-    table: Floats,
-    means: Floats,
-    priors: Floats,
-    problems: int,
-    draws: int,
-    rng: np.random.Generator,
+def beta_binomial(
+    a: Floats, b: Floats, problems: int, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Draw the number of correct answers of every strategy, problem by problem.
+    """Draw correct answers on further problems, strategy by strategy.
 
     Args:
-        table: accuracies on the measured problems, shape `(seen, strategies)`.
-        means: posterior mean of each strategy, shape `(strategies,)`; the draws have these means.
-        priors: weight of each strategy's prior in problems, shape `(strategies,)`. A drawn problem
-            is common to all strategies, so the largest weight is used; the prior means of the other
-            strategies move toward their measured accuracies.
+        a, b: parameters of the accuracies, shape `(strategies,)`.
         problems: number of further problems.
         draws: number of draws.
         rng: generator of the draws.
 
     Returns:
-        Correct answers, shape `(draws, strategies)`.
+        Shape `(draws, strategies)`; a column is beta-binomial, and columns are independent.
     """
-    seen, weight = len(table), priors.max()
-    rates = table.mean(axis=0)
-    believed = np.clip(rates + (means - rates) * (weight + seen) / weight, 0.0, 1.0)
-    ends = np.unique([*believed, 1.0])
-    shares = np.diff(ends, prepend=0.0)
-    further = believed >= ends[:, None]  # solved if the mean reaches the draw
-    atoms = np.vstack([table, further[shares > 0]])
-    alpha = np.concatenate([np.ones(seen), weight * shares[shares > 0]])
-    counts = rng.multinomial(problems, rng.dirichlet(alpha, size=draws))
-    return np.asarray(np.round(counts @ atoms, _DIGITS))
+    accuracy = rng.beta(a, b, size=(draws, len(a)))
+    return rng.binomial(problems, accuracy).astype(np.float64)
+
+
+def _learnt_anew(
+    a: Floats, b: Floats, prior: Floats, seen: int, problems: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return posteriors whose prior moves with the outcomes, and the worth of a further problem.
+
+    A prior was learnt from the measured problems, and will be learnt anew from all of them. The
+    later mean is therefore that of the present mean and of the new outcomes, weighted by their
+    problems; under a prior that stays, it would move less than it does. The weight of the later
+    posterior is as with the present prior.
+
+    Args:
+        a, b: parameters of the posteriors, shape `(strategies,)`.
+        prior: weight of each prior in problems, shape `(strategies,)`.
+        seen: number of measured problems.
+        problems: number of further problems.
+
+    Returns:
+        Parameters that the further outcomes, times the third array, are added to; of shape
+        `(strategies,)` each.
+    """
+    later = a + b + (a + b - prior) / seen * problems
+    worth = later / (seen + problems)
+    mean = a / (a + b)
+    return worth * seen * mean, worth * seen * (1 - mean), worth
+
+
+def _with_first(first: Floats, apart: Floats) -> Floats:
+    """Return correct answers of all strategies from those of the first and the differences to it.
+
+    Differences are those of a normal approximation: a sum may lie outside 0 and the number of
+    problems, which keeps its mean exact.
+    """
+    return np.column_stack([first, first + apart])
 
 
 def _chances(
@@ -183,8 +206,9 @@ def _chances(
 ) -> Floats:
     """Return P(accuracy >= target) given the drawn outcomes, shape `(draws, strategies)`.
 
-    Values are exact on a grid and interpolated linearly between its points. The grid has every
-    whole number of correct answers if `problems` is at most `_STEPS`.
+    Values are exact on a grid and interpolated linearly between its points; outcomes beyond its
+    ends count as the ends. The grid has every whole number of correct answers if `problems` is at
+    most `_STEPS`.
     """
     steps = problems * (_STEPS // problems) or _STEPS
     grid = np.linspace(0, problems, steps + 1)

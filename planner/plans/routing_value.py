@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,10 @@ class RoutingExpectation:
     accuracy: float
     price: float
     spread: float = 0.0
+
+    def shifted(self, by: float) -> RoutingExpectation:
+        """This expectation with its accuracy moved by an amount, within [0, 1]."""
+        return replace(self, accuracy=min(1.0, max(0.0, self.accuracy + by)))
 
     def chance(self, target: float) -> float:
         """P(accuracy >= target), the accuracy taken as normal."""

@@ -17,6 +17,7 @@ from planner.report import wording
 
 _WORTH_A_GAIN = 5e-5  # of accuracy: a hundredth of a point
 _WORTH_A_SAVING = 5e-3  # of a cost: half a percent
+_LEAST_CHANCE = 0.01  # a smaller one is not told exactly: it rests on what was never seen
 _UNITS = {"flops": "FLOPs", "usd": "USD", "kwh": "kWh", "gpu_hours": "GPU-hours"}
 
 # Notes that explain an answer further; without the others it would be misread.
@@ -67,6 +68,8 @@ def times_the(ratio: float | None, unit: str) -> str:
 def _is_detail(note: Note) -> bool:
     if note.code is NoteCode.VOTE_GAIN:  # a PRM that hurts must be named
         return note.number("high") >= 0
+    if note.code is NoteCode.BUDGETS_CONSIDERED:  # a budget that was asked for and is not there
+        return note["missing"] is None
     return note.code in _DETAILS
 
 
@@ -106,6 +109,16 @@ def _strategies_left_out(note: Note) -> str:
     some = "1 strategy is" if number == 1 else f"{number} strategies are"
     them = "it" if number == 1 else "them"
     return f"{some} left out: a limit is on a cost that is not known of {them}"
+
+
+def _budgets_considered(note: Note) -> str:
+    considered = f"budgets considered: N = {_listed(f'{n:,}' for n in note.items('budgets'))}"
+    if note["missing"] is None:
+        return considered
+    missing = f"N = {note.whole('missing'):,}"
+    if note.flag("published"):
+        return f"{considered}; there are no figures of {missing}, and none are interpolated"
+    return f"{considered}, which were measured; {missing} was not: apportion measure adds it"
 
 
 def _interval_wide(note: Note) -> str:
@@ -150,8 +163,9 @@ def _vote_gain(note: Note) -> str:
     else:
         verdict = "and a plain one are not told apart"
     return (
-        f"a vote weighted by {prm} {verdict}: among {note.whole('samples')} samples the difference "
-        f"is {note.number('difference'):+.3f} [{low:+.3f}, {high:+.3f}] (95 %, paired by problem)"
+        f"a vote weighted by {prm} {verdict}: among {note.whole('samples')} samples the "
+        f"measured difference is {note.number('difference'):+.3f} [{low:+.3f}, {high:+.3f}] (95 %, "
+        "paired by problem)"
     )
 
 
@@ -278,7 +292,9 @@ def _majority_at_best(note: Note) -> str:
 
 def _measurement_changes_nothing(note: Note) -> str:
     problems = note.whole("problems")
-    return f"{problems} more problems with all strategies would not change this choice"
+    return (
+        f"{problems} more problems cannot change this choice: there is no other strategy to choose"
+    )
 
 
 def _measurement_may_change(note: Note) -> str:
@@ -286,14 +302,24 @@ def _measurement_may_change(note: Note) -> str:
     worth = [f"{100 * gain:.2f} points of accuracy"] if gain >= _WORTH_A_GAIN else []
     if saving >= _WORTH_A_SAVING:
         worth.append(f"{saving:.0%} fewer {unit_words(note.text('unit'))} a problem")
+    loss = f", at {-100 * gain:.2f} points less accuracy" if gain <= -_WORTH_A_GAIN else ""
     alone = "" if note.flag("together") else ", strategies taken as independent"
     takes = "not known" if tokens is None else f"{tokens:,.0f} tokens"
     return (
         f"{note.whole('problems')} more problems with all strategies ({_bought(note)}) would "
-        f"change this choice with a chance of {note.number('chance'):.0%}{alone}; on average they "
-        f"are worth {' and '.join(worth) or 'nothing'}; what they take is {takes}; only problems "
-        "that all strategies were run on count"
+        f"change this choice with a chance of {_chance(note.number('chance'))}{alone}; on average "
+        f"they are worth {' and '.join(worth) or 'nothing'}{loss}; what they take is {takes}; only "
+        "problems that all strategies were run on count"
     )
+
+
+def _chance(chance: float) -> str:
+    """A chance in percent; one that is neither impossible nor certain never reads as if it were."""
+    if 0 < chance < _LEAST_CHANCE:
+        return f"less than {_LEAST_CHANCE:.0%}"
+    if 1 - _LEAST_CHANCE < chance < 1:
+        return f"more than {1 - _LEAST_CHANCE:.0%}"
+    return f"{chance:.0%}"
 
 
 def _bought(note: Note) -> str:
@@ -708,6 +734,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.TARGET_NOT_REACHED: _target_not_reached,
     NoteCode.BONFERRONI: _bonferroni,
     NoteCode.STRATEGIES_LEFT_OUT: _strategies_left_out,
+    NoteCode.BUDGETS_CONSIDERED: _budgets_considered,
     NoteCode.INTERVAL_WIDE: _interval_wide,
     NoteCode.FEW_PROBLEMS: _few_problems,
     NoteCode.SHRUNK: _shrunk,

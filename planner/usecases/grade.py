@@ -23,6 +23,7 @@ from profiling.problems.file_bytes import unpack
 from profiling.problems.json_text import parse_json
 from profiling.problems.lost_backslashes import lost_backslash, lost_in_response
 from profiling.problems.records import lost_fault
+from profiling.problems.solutions import is_solution, require_final_answer
 
 STDIN = "-"
 """Name of the file that is the standard input."""
@@ -221,6 +222,8 @@ def _gradable(value: Any, place: str) -> Gradable:
     reference = _text(value["reference"], "reference", place)
     if not reference.strip():
         raise InputError(f"{place}: field 'reference' is empty; expected the right answer")
+    if is_solution(reference):
+        reference = require_final_answer(reference, f"{place}: field 'reference'")
     return Gradable(reference, id=_name(value.get("id"), place), **texts)
 
 

@@ -223,14 +223,17 @@ def _compared(
         level: {c.strategy: probing.charge(c, bundle.rates) for c in estimates}
         for level, estimates in plain.items()
     }
-    every = choices[-1].choice.strategy
+    every, for_all = choices[-1].choice.strategy, choices[-1].choice.predicted_accuracy
     by_level = {r.difficulty: r.choice.strategy for r in choices}
     routes = {level: by_level.get(level, every) for level in shares}
     routed = expected(routes, probed, shares, rates, unit)
     single = expected(dict.fromkeys(shares, every), alone, shares, rates, unit)
     if routed is None or single is None:
         return None
-    return compare(routed, single, every, unit, constraint)
+    # The estimate for all problems and the mean over difficulties are shrunk toward different
+    # priors. The plan prints the first, so both ways start from it; their difference stays.
+    shift = for_all - single.accuracy
+    return compare(routed.shifted(shift), single.shifted(shift), every, unit, constraint)
 
 
 def recommendations(

@@ -22,7 +22,7 @@ from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence.comparable import for_pair
 from planner.evidence.layout import no_rows
-from planner.notes import Note, codes
+from planner.notes import Note, NoteCode, codes
 from planner.published.answer import PublishedAnswer, ask
 from planner.report.notes import why, word
 from planner.usecases import DEFAULT_STORE, store_lookup
@@ -174,7 +174,8 @@ class MeasuredCandidates:
             next_problems,
             own=self.bundle.own,
         )
-        return _with_notes(answer, self.notes, self.strategies, self.bundle.rates)
+        notes = (*_budgets(constraint, self.strategies, published=False), *self.notes)
+        return _with_notes(answer, notes, self.strategies, self.bundle.rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +226,34 @@ class PublishedCandidates:
             published=self.figures.evidence,
         )
         notes = (
+            *_budgets(constraint, self.strategies, published=True),
             *self.unused,
             *self.figures.printed(made.choice, answer.shown),
             *self.figures.notes,
             *self.rates.notes(),
         )
         return _with_notes(answer, notes, self.strategies, self.rates)
+
+
+def _budgets(
+    constraint: Constraint, strategies: Sequence[StrategyEstimate], *, published: bool
+) -> tuple[Note, ...]:
+    """A note on the budgets that were considered.
+
+    Measured evidence needs it only if the budget that was asked for is not among them.
+    """
+    budgets, asked = sorted({one.strategy.n for one in strategies}), constraint.budget
+    missing = None if asked in budgets else asked
+    if missing is None and not published:
+        return ()
+    return (
+        Note.of(
+            NoteCode.BUDGETS_CONSIDERED,
+            budgets=tuple(budgets),
+            missing=missing,
+            published=published,
+        ),
+    )
 
 
 def _with_notes(

@@ -35,14 +35,8 @@ from executor.outcome import SampleRecord
 from executor.strategy import BeamSearch, Dvts, Greedy, Score
 from profiling.importers.fields import Fields
 from profiling.importers.files import read_files
-from profiling.importers.readings import (
-    Given,
-    Reading,
-    final_answer,
-    problem_of,
-    sample_of,
-    unknown_of,
-)
+from profiling.importers.readings import Given, Reading, problem_of, sample_of, unknown_of
+from profiling.problems.solutions import final_answer
 
 STUDY = "compute-optimal-tts"
 METHODS = ("best_of_n", "beam_search", "cot")

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from executor.errors import InputError
 from profiling.problems.lost_backslashes import lost_in_response
 from profiling.problems.records import Record, backslash_fault, bad_character, lost_fault
+from profiling.problems.solutions import EXPECTED, final_answer, is_solution
 
 MOST = 10**12
 """Largest number of tokens or generations; a larger one is a slip, and no database holds it."""
@@ -81,6 +82,16 @@ class Fields:
         if not isinstance(value, (str, int, Decimal, list)):
             self.fail(name, "an answer, as text")
         return Record(self.where, {name: value}).answer(name)[0].strip() or None
+
+    def reference(self, name: str) -> str | None:
+        """The right answer; of a worked solution its final answer. None if there is none."""
+        answer = self.answer(name)
+        if answer is None or isinstance(self.values[name], list) or not is_solution(answer):
+            return answer
+        final = final_answer(answer)
+        if final is None:
+            self.fail(name, EXPECTED)
+        return final
 
     def _check(self, name: str, fault: str | None) -> None:
         if fault is not None:

@@ -11,10 +11,11 @@ or of one run of a strategy:
      "strategy": "beam_search", "n": 16, "width": 4, "correct": true, "generated_tokens": 911}
 
 Only `problem` is needed in both, and what tells right from wrong: `correct`, or `answer` with a
-`text` or an answer to compare (`answer` of a sample, `given` of a run). A sample may also have
-`logprob` (nats); a run `score` and `vote`, the strategy's other options, and `discarded_tokens` (of
-`generated_tokens`, which are all), `prompt_tokens` and `prm_tokens`. Any record may name its
-`benchmark`. Counts that are missing are unknown, not 0. A field that is none of these is an error.
+`text` or an answer to compare (`answer` of a sample, `given` of a run). If the problem's `answer`
+is a worked solution, its final answer counts. A sample may also have `logprob` (nats); a run
+`score` and `vote`, the strategy's other options, and `discarded_tokens` (of `generated_tokens`,
+which are all), `prompt_tokens` and `prm_tokens`. Any record may name its `benchmark`. Counts that
+are missing are unknown, not 0. A field that is none of these is an error.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _reading(record: Fields) -> Reading:
         raise InputError(f"{record.where}: needs either 'samples' or 'strategy'")
     prm = record.text("prm") if record.has("prm") else ""
     benchmark = record.text("benchmark") if record.has("benchmark") else ""
-    problem = problem_of(record.latex("problem"), record.answer("answer"), benchmark)
+    problem = problem_of(record.latex("problem"), record.reference("answer"), benchmark)
     policy = record.text("policy") if record.has("policy") else ""
     if record.has("samples"):
         record.only((*_COMMON, "samples"))

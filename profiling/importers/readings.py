@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from executor.answers.extraction import LONGEST_CLAUSE
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import SampleRecord
 from executor.problem import Problem, question_id
 from executor.search import State
 from executor.strategy import Strategy
-from profiling.problems.solutions import boxed_answer
 
 # Counts of the ledger that a record of another program cannot tell, or can.
 COUNTS = frozenset({"prompt", "cached", "generated", "discarded", "prm", "prm_cached"})
@@ -98,19 +96,6 @@ def unknown_of(samples: Sequence[SampleRecord], known: Iterable[str] = ()) -> fr
 def problem_of(text: str, answer: str | None, benchmark: str) -> Problem:
     """A problem, named by its words; the benchmark is kept with it."""
     return Problem(question_id(text), text, answer, {"benchmark": benchmark} if benchmark else {})
-
-
-def final_answer(solution: str) -> str | None:
-    r"""The answer of a worked solution: its last `\boxed{}`, what follows `####`, or all of it.
-
-    None where a long solution has neither: then nobody here can tell what is right.
-    """
-    boxed = boxed_answer(solution)
-    if boxed is not None:
-        return boxed
-    rest = solution.rpartition("####")[2].strip()
-    short = 0 < len(rest) <= LONGEST_CLAUSE and "\n" not in rest
-    return rest.removesuffix(".0") if short else None
 
 
 def named(readings: Sequence[Reading], given: Given) -> list[Reading]:

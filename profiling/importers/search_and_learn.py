@@ -30,14 +30,8 @@ from executor.outcome import SampleRecord
 from executor.strategy import BeamSearch, Dvts
 from profiling.importers.fields import Fields
 from profiling.importers.files import File, read_files
-from profiling.importers.readings import (
-    Given,
-    Reading,
-    final_answer,
-    problem_of,
-    sample_of,
-    unknown_of,
-)
+from profiling.importers.readings import Given, Reading, problem_of, sample_of, unknown_of
+from profiling.problems.solutions import final_answer
 
 STUDY = "search-and-learn"
 APPROACHES = ("best_of_n", "beam_search", "dvts")
@@ -83,7 +77,7 @@ def _approach(file: File, given: Given) -> str:
 
 
 def _readings(record: Fields, file: File, approach: str, given: Given) -> Iterator[Reading]:
-    answer = record.answer("answer") if record.has("answer") else None
+    answer = record.reference("answer") if record.has("answer") else None
     if answer is None and record.has("solution"):
         answer = final_answer(record.latex("solution"))
     samples = _samples(record, approach)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,12 @@ from executor.problem import Problem, content_id
 from profiling.problems.choices import field_of_choices
 from profiling.problems.records import Record, Remark, read_records, without_zeros
 from profiling.problems.repeats import without_repeats
-from profiling.problems.solutions import boxed_answer
+from profiling.problems.solutions import (
+    HASHES,
+    boxed_answer,
+    is_solution,
+    require_final_answer,
+)
 
 LONGEST_META = 200
 """Characters; a longer field is a worked solution or the like, and no property of the problem."""
@@ -48,12 +53,12 @@ def _as_written(text: str) -> str | None:
 
 def _after_hashes(text: str) -> str | None:
     """What follows the last `####` of a worked answer (GSM8K), else the answer itself."""
-    return _as_written(text.rpartition("####")[2])
+    return _as_written(text.rpartition(HASHES)[2])
 
 
 def _without_unit(text: str) -> str | None:
     """`9` of `9 (apples)` (ASDiv); a time or a name stays whole, a worked answer is cut."""
-    text = text.rpartition("####")[2]
+    text = text.rpartition(HASHES)[2]
     number = re.fullmatch(r"\s*(-?[\d.,/]+)\s+\([^()]*\)\s*", text)
     return _as_written(number.group(1) if number else text)
 
@@ -103,12 +108,13 @@ def load_problems(
         raise InputError(f"limit is {limit}: it must be 1 or more")
     path = Path(path)
     sets: list[str] = []
+    solutions: list[tuple[str, str]] = []
 
     def placed() -> Iterator[tuple[str, Problem]]:
         for record in read_records(path, fits, remark):
             yield (
                 record.where,
-                _problem(record, problem_field, answer_field, require_answers, sets.append),
+                _problem(record, problem_field, answer_field, require_answers, sets, solutions),
             )
 
     def fits(fields: dict[str, str]) -> bool:
@@ -123,6 +129,8 @@ def load_problems(
         counted = "1 answer lists" if len(sets) == 1 else f"{len(sets)} answers list"
         first = sets[0].removeprefix(f"{path}, ")
         remark(f"{path}: {counted} several values, which count as a set ({first})")
+    if solutions:
+        remark(f"{path}: {_read_from(solutions, path)}")
     return _with_unique_ids(problems)[:limit]
 
 
@@ -137,8 +145,14 @@ def _problem(
     problem_field: str | None,
     answer_field: str | None,
     require_answer: bool,
-    has_set: Remark,
+    sets: list[str],
+    solutions: list[tuple[str, str]],
 ) -> Problem:
+    """The problem of a record.
+
+    `sets` receives the places of answers that list several values; `solutions` those of worked
+    solutions that stand for an answer, each with the final answer that was read from it.
+    """
     layout = _layout(record, problem_field, answer_field, require_answer)
     keys = [key for name in layout.text if (key := record.find(name))]
     text = " ".join(record.question(key).strip() for key in keys).strip()
@@ -155,7 +169,11 @@ def _problem(
         written, values = record.answer(answer_key)
         answer = layout.final(written)
         if values > 1:
-            has_set(record.where)
+            sets.append(record.where)
+        elif answer is not None and not _is_of_solutions(layout) and is_solution(answer):
+            field = f"{record.where}: field {answer_key!r}"
+            answer = require_final_answer(answer, field, "--answer-field names another field")
+            solutions.append((record.where, answer))
     if answer is None and require_answer:
         raise InputError(
             f"{record.where}: no answer ({_without_answer(record, layout)}; fields: "
@@ -164,6 +182,17 @@ def _problem(
     id_key = next((key for name in ID_FIELDS if (key := record.find(name))), None)
     identity = record.plain(id_key).strip() if id_key else ""
     return Problem(identity, text, answer, _meta(record, {*keys, id_key, answer_key}))
+
+
+def _read_from(solutions: Sequence[tuple[str, str]], path: Path) -> str:
+    """A remark on the answers that are worked solutions."""
+    where, answer = solutions[0]
+    one = len(solutions) == 1
+    said = "1 answer is a worked solution" if one else (
+        f"{len(solutions):,} answers are worked solutions"
+    )  # fmt: skip
+    place = where.removeprefix(f"{path}, ")
+    return f"{said}; the final answer {'' if one else 'of each '}counts ({place}: {answer!r})"
 
 
 def _without_answer(record: Record, layout: Layout) -> str:
@@ -213,6 +242,10 @@ def _layout(
         final = _boxed_or_hashes if answer_field.lower() == "solution" else _after_hashes
         layout = replace(layout, answer=answer_field, final=final)
     return layout
+
+
+def _is_of_solutions(layout: Layout) -> bool:
+    return layout.final in (boxed_answer, _boxed_or_hashes)
 
 
 def _boxed_or_hashes(text: str) -> str | None:

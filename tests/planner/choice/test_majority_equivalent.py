@@ -151,12 +151,23 @@ def test_problems_are_resampled_where_all_strategies_share_them() -> None:
     """Majority and the choice are right on the same problems: the gain has no spread at all."""
     strategies = {Majority(4): 0, Majority(16): 5, BestOfN(4): 5}
     rows = [row(s, str(i), i < 20 + more) for s, more in strategies.items() for i in range(40)]
-    found = [cell(s, 0.5, 10.0 * s.n) for s in strategies]
+    found = [cell(s, (20 + more) / 40, 10.0 * s.n) for s, more in strategies.items()]
     one = efficiency(found[2], found, frame_of(rows))["generations"].of_choice
     assert (one.gain, one.relation) == (pytest.approx(4.0), "=")
     assert one.interval == (pytest.approx(4.0), pytest.approx(4.0))
     again = efficiency(found[2], found, frame_of(rows))
     assert again["generations"].of_choice == one
+
+
+def test_the_accuracy_of_majority_is_the_predicted_one() -> None:
+    """A table beside the note shows predictions; measured means, .25 here, are other numbers."""
+    strategies = [Majority(4), Majority(16), BestOfN(4)]
+    rows = [row(s, str(i), i % 4 == 0) for s in strategies for i in range(40)]
+    found = [
+        cell(s, accuracy, 1.0) for s, accuracy in zip(strategies, (0.4, 0.45, 0.5), strict=True)
+    ]
+    one = efficiency(found[2], found, frame_of(rows))["generations"]
+    assert (one.best_accuracy, one.best_budget) == (pytest.approx(0.45), 16.0)
 
 
 def test_without_majority_or_where_it_is_chosen_there_is_no_gain() -> None:

@@ -101,6 +101,18 @@ def test_budgets_are_kept_to(recommend: Recommend) -> None:
     assert {one["sources"] for one in document["alternatives"]} == {"published", "predicted"}
 
 
+@pytest.mark.parametrize("budget", ["8", "100"])
+def test_a_budget_without_figures_is_said_with_those_that_were_considered(
+    recommend: Recommend, budget: str
+) -> None:
+    document = recommend(*ASKED[:-1], budget)
+    [note] = worded(document, NoteCode.BUDGETS_CONSIDERED)
+    assert note.startswith("budgets considered: N = 1, 2, 4, 16, 64 and 256; ")
+    assert f"no figures of N = {budget}" in note
+    [considered] = worded(recommend(*ASKED), NoteCode.BUDGETS_CONSIDERED)
+    assert considered == "budgets considered: N = 1, 2, 4, 16, 64 and 256"
+
+
 def test_hub_ids_name_the_same_models(recommend: Recommend) -> None:
     catalog = load_catalog()
     by_hub = recommend(

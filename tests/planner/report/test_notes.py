@@ -78,18 +78,19 @@ EXAMPLES = [
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=0.098, low=0.077, high=0.119),
-        "a vote weighted by judge beats a plain one: among 16 samples the difference is +0.098 "
-        "[+0.077, +0.119] (95 %, paired by problem)",
+        "a vote weighted by judge beats a plain one: among 16 samples the measured "
+        "difference is +0.098 [+0.077, +0.119] (95 %, paired by problem)",
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=-0.1, low=-0.2, high=-0.01),
         "a vote weighted by judge is worse than a plain one (judge hurts: use majority here): "
-        "among 16 samples the difference is -0.100 [-0.200, -0.010] (95 %, paired by problem)",
+        "among 16 samples the measured difference is -0.100 [-0.200, -0.010] (95 %, paired by "
+        "problem)",
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=0.0, low=-0.1, high=0.1),
         "a vote weighted by judge and a plain one are not told apart: among 16 samples the "
-        "difference is +0.000 [-0.100, +0.100] (95 %, paired by problem)",
+        "measured difference is +0.000 [-0.100, +0.100] (95 %, paired by problem)",
     ),
     (
         Note.of(CODE.RUNNER_UP_LESS_ACCURATE, **BESIDE, **APART, difference=-0.1),
@@ -176,8 +177,22 @@ EXAMPLES = [
         "at any budget measured: majority vote takes less than 0.5 [0 to 0.5] times the FLOPs",
     ),
     (
+        Note.of(CODE.BUDGETS_CONSIDERED, budgets=(1, 4, 1024), missing=None, published=True),
+        "budgets considered: N = 1, 4 and 1,024",
+    ),
+    (
+        Note.of(CODE.BUDGETS_CONSIDERED, budgets=(1, 4, 16), missing=8, published=True),
+        "budgets considered: N = 1, 4 and 16; there are no figures of N = 8, and none are "
+        "interpolated",
+    ),
+    (
+        Note.of(CODE.BUDGETS_CONSIDERED, budgets=(1, 4, 16), missing=8, published=False),
+        "budgets considered: N = 1, 4 and 16, which were measured; N = 8 was not: apportion "
+        "measure adds it",
+    ),
+    (
         Note.of(CODE.MEASUREMENT_CHANGES_NOTHING, problems=5),
-        "5 more problems with all strategies would not change this choice",
+        "5 more problems cannot change this choice: there is no other strategy to choose",
     ),
     (
         Note.of(CODE.MEASUREMENT_MAY_CHANGE, problems=8, samples=64,
@@ -194,6 +209,14 @@ EXAMPLES = [
         "8 more problems with all strategies (1 live run (greedy)) would change this choice with a "
         "chance of 8%, strategies taken as independent; on average they are worth nothing; what "
         "they take is not known; only problems that all strategies were run on count",
+    ),
+    (
+        Note.of(CODE.MEASUREMENT_MAY_CHANGE, problems=8, samples=4, live=(), chance=0.0002,
+                together=True, gain=-0.001, saving=0.5, unit="flops", tokens=10.0),
+        "8 more problems with all strategies (a profile of 4 samples a problem) would change this "
+        "choice with a chance of less than 1%; on average they are worth 50% fewer FLOPs a "
+        "problem, at 0.10 points less accuracy; what they take is 10 tokens; only problems that "
+        "all strategies were run on count",
     ),
     (Note.of(CODE.BUNDLED_EVIDENCE), "from evidence this project recorded on its own problems; "
      "profile and measure on yours for an answer of your own"),

@@ -12,6 +12,7 @@ from planner.report import BasisRow, report
 from planner.report.notes import sentence
 from planner.report.plain import to_dict
 from profiling.pass_rate import LEVELS
+from tests.helpers.accuracies import accuracies
 from tests.helpers.report_sample import BINS, data, estimate
 
 
@@ -37,6 +38,20 @@ def test_the_recommendation_is_told_in_words(full: Any) -> None:
         assert advice.measurement_note is not None and sentence(advice.measurement_note) in told
         assert all(line in told for line in advice.buy)
     assert full["recommendation"]["words"][0] == "All problems together"
+
+
+def test_a_strategy_has_one_accuracy_on_the_whole_page() -> None:
+    """In cards, plots and tables, and in the sentence on majority vote; a level at a time."""
+    for one in data().advice:
+        level = one.made.difficulty
+        page = sections(advice=[one], found={level: data().found[level]})
+        found = accuracies(page)
+        names = {key(choice.strategy) for choice in data().found[level]}
+        assert names <= set(found)
+        assert {len(found[name]) for name in names} == {1}
+        best = max(min(found[name]) for name in names if name.startswith("majority("))
+        gain = page["recommendation"]["recommendations"][0]["efficiency_gain"]
+        assert gain["generations"]["majority_best"]["accuracy"] == pytest.approx(best, abs=1e-9)
 
 
 def test_the_chance_of_a_target_is_said() -> None:

@@ -50,7 +50,8 @@ def test_all_that_is_known_of_a_prm_is_said() -> None:
     said = " ".join(prm_words.rewards(rewards(estimate(0.85), **known), "judge"))
     for part in (
         "well within a problem, and a vote weighted by it beats a plain one",
-        "A vote weighted by judge beats a plain one: among 16 samples the difference is +0.030",
+        "A vote weighted by judge beats a plain one: among 16 samples the measured difference is "
+        "+0.030",
         "spread by 0.110", "25.0 % of the pairs", "prefers the shorter: partial gamma -0.200",
     ):  # fmt: skip
         assert part in said

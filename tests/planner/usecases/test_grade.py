@@ -105,6 +105,10 @@ BAD: list[tuple[str, str]] = [
     ('{"response": null, "reference": "1"}', "field 'response' is null"),
     ('{"answer": "1", "reference": null}', "field 'reference' is null"),
     ('{"answer": "1", "reference": "  "}', "field 'reference' is empty"),
+    (
+        '{"answer": "1", "reference": "' + "words that explain and name nothing " * 4 + '"}',
+        "field 'reference' is a text of 144 characters that names no answer; expected the final",
+    ),
     (r'{"answer": "\frac{1}{2}", "reference": "1"}', "holds a form feed before 'rac{1}{2}'"),
     (r'{"answer": "1", "reference": "3 \times 4"}', "holds a tab before 'imes 4'"),
     ('{"answer": true, "reference": "1"}', "field 'answer' is true"),
@@ -112,6 +116,12 @@ BAD: list[tuple[str, str]] = [
     ('{"answer": {"a": 1.5}, "reference": "1"}', 'field \'answer\' is {"a": "1.5"}'),
     ('{"answer": "1", "reference": "1", "id": [1]}', "field 'id' is list"),
 ]
+
+
+def test_of_a_solution_given_as_the_reference_the_final_answer_counts(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(r'{"answer": "5", "reference": "We add, so $\\boxed{5}$."}')
+    assert grade(file).right == 1
 
 
 @pytest.mark.parametrize(("line", "message"), BAD)

@@ -13,7 +13,7 @@ from executor.models.templates import PromptTemplate
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.run.runner import Executor
 from executor.store.store import Store
-from executor.strategy import Sampling
+from executor.strategy import Sampling, key
 from planner.choice.constraint import Constraint
 from planner.choice.rules import INDIFFERENCE
 from planner.notes import NoteCode
@@ -98,3 +98,17 @@ def test_what_routing_was_decided_by_is_in_the_plan(
     [note] = of_code(recommendations[-1].notes, NoteCode.ROUTED)
     assert note.number("routed_accuracy") == routing["routed"]["accuracy"]
     assert note.number("routed_price") == routing["routed"]["price"]
+
+
+def test_the_strategy_for_all_has_one_accuracy_in_the_table_and_in_the_sentence(
+    made: tuple[PlanResult, str],
+) -> None:
+    """The mean over difficulties is another estimate of the same number, and is not printed."""
+    plan, recommendations = made[0].plan, made[0].recommendations
+    every = recommendations[-1].choice
+    assert plan.rests_on.routing is not None
+    assert plan.rests_on.routing["single"]["accuracy"] == pytest.approx(every.predicted_accuracy)
+    [note] = of_code(recommendations[-1].notes, NoteCode.ROUTED)
+    assert note.text("strategy") == key(every.strategy)
+    assert note.number("single_accuracy") == pytest.approx(every.predicted_accuracy)
+    assert plan.entries["all"].predicted_accuracy == every.predicted_accuracy

@@ -48,6 +48,14 @@ def test_a_record_of_samples(tmp_path: Path) -> None:
     assert {"generated", "n_tokens"} <= half.unknown
 
 
+@pytest.mark.parametrize(
+    "solution", ["48 + 24 = 72\n#### 72", "so the sum is $\\boxed{72}$."], ids=["hashes", "box"]
+)
+def test_a_solution_that_is_given_as_the_answer_is_read(tmp_path: Path, solution: str) -> None:
+    [reading] = read(lines(tmp_path / "f.jsonl", SAMPLES | {"answer": solution}), Given())
+    assert reading.problem.answer == "72"
+
+
 def test_samples_without_rewards_are_of_no_prm(tmp_path: Path) -> None:
     record = SAMPLES | {"samples": [{"correct": True}]}
     assert read(lines(tmp_path / "f.jsonl", record), Given())[0].prm is None
@@ -101,6 +109,10 @@ def test_all_files_of_a_folder_are_read(tmp_path: Path) -> None:
         (
             SAMPLES | {"samples": [SAMPLE | {"reward": [0.5]}]},
             "FILE, line 1, samples[0]: no field 'reward' is known; right would be text, answer, ",
+        ),
+        (
+            SAMPLES | {"answer": "words that explain and name nothing " * 4},
+            "'answer' is 'words that explain and name nothing wor...; right would be the final",
         ),
         (SAMPLES | {"samples": []}, "'samples' is []; right would be a list of objects"),
     ],

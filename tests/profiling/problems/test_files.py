@@ -79,6 +79,78 @@ def test_layout_is_recognised_by_its_fields(
     assert (problem.text, problem.answer) == (text, answer)
 
 
+PROSE = (
+    "Natalia sold half as many clips in May as she had sold in April, which makes twenty-four of "
+    "them, and with those of April these are seventy-two clips altogether"
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "answer"),
+    [
+        ({"problem": "P", "answer": "We add: $2+3=5$, so \\boxed{5}."}, "5"),
+        (
+            {"problem": "P", "answer": "First \\boxed{4}. Then $x = \\boxed{\\frac{1}{2}}$"},
+            "\\frac{1}{2}",
+        ),
+        ({"problem": "P", "answer": "thus $\\boxed 7$."}, "7"),
+        ({"input": "I", "target": "48 + 24 = 72\n#### 72"}, "72"),
+        ({"problem": "P", "extracted_groundtruth": "48 + 24 = 72\n#### 72"}, "72"),
+        ({"question": "Q", "answer": f"{PROSE}. The answer is 72."}, "72"),
+    ],
+)
+def test_a_solution_that_is_given_as_the_answer_is_read_and_said(
+    tmp_path: Path, record: dict[str, Any], answer: str
+) -> None:
+    remarks: list[str] = []
+    path = write_lines(tmp_path / "p.jsonl", record)
+    [problem] = load_problems(path, remark=remarks.append)
+    assert problem.answer == answer
+    assert remarks == [
+        f"{path}: 1 answer is a worked solution; the final answer counts (line 1: {answer!r})"
+    ]
+
+
+def test_several_solutions_are_one_remark(tmp_path: Path) -> None:
+    remarks: list[str] = []
+    records = [{"problem": f"P{i}", "answer": f"so \\boxed{{{i}}}"} for i in range(3)]
+    path = write_lines(tmp_path / "p.jsonl", *records)
+    assert [p.answer for p in load_problems(path, remark=remarks.append)] == ["0", "1", "2"]
+    assert remarks == [
+        f"{path}: 3 answers are worked solutions; the final answer of each counts (line 1: '0')"
+    ]
+
+
+def test_a_solution_without_a_final_answer_is_refused_in_one_line(tmp_path: Path) -> None:
+    message = fault(write_lines(tmp_path / "p.jsonl", {"question": "Q", "answer": PROSE}))
+    assert message.startswith(
+        f"FILE, line 1: field 'answer' is a text of {len(PROSE)} characters that names no answer; "
+        "expected the final answer, or a solution that has it in \\boxed{}"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "\\begin{pmatrix} 16/49 \\\\ 48/49 \\\\ 24/49 \\end{pmatrix}",
+        "The men's track team",
+        "11:55 p.m. on 24 December 2014.",
+        "x = 3\nu = 4",
+        "x^4 + 2x^3y - 5x^2y^2 + 7xy^3 - y^4 + a^2b^2c^2 - 12abcd + " * 3 + "1",
+    ],
+)
+def test_an_answer_that_is_none_of_a_solution_stays_as_it_is(tmp_path: Path, answer: str) -> None:
+    def refuse(text: str) -> None:
+        raise AssertionError(text)
+
+    assert load_one(tmp_path, {"problem": "P", "answer": answer}, remark=refuse).answer == answer
+
+
+def test_the_box_of_a_solution_may_hold_many_words(tmp_path: Path) -> None:
+    record = {"problem": "P", "solution": f"so \\boxed{{\\text{{{PROSE}}}}}"}
+    assert PROSE in str(load_one(tmp_path, record).answer)
+
+
 def test_number_is_kept_as_written_however_large(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"input": "a", "target": 0.1000000000000000001}\n'

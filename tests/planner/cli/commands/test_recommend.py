@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +22,11 @@ from planner.cli.console import share
 from planner.costs.missing import Lack, Missing
 from planner.costs.pricing import Pricing
 from planner.notes import Note, NoteCode
-from planner.report.notes import word
+from planner.report.notes import essential, word
 from planner.report.wording import label
 from planner.usecases.evidence_bundle import read_evidence_bundle
 from planner.usecases.recommend import choose_from_bundle, find_candidates, to_dict
+from tests.helpers.accuracies import accuracies
 from tests.helpers.notes import of_code
 
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
@@ -126,6 +128,37 @@ def test_gains_over_majority_are_in_generations_and_flops(told: Any) -> None:
     paper = gains["generations"]["at_majority_best"]
     assert paper["relation"] == "="
     assert 1 < paper["interval"][0] < paper["gain"] < paper["interval"][1]
+
+
+@pytest.mark.parametrize(("budget", "missing"), [(16, []), (8, [8])])
+def test_a_budget_that_was_not_measured_is_said(budget: int, missing: list[int]) -> None:
+    known = find_candidates("sqlite:///no-such-store.db", POLICY, PRM, "all", benchmark=None,
+                            catalog=load_catalog(), pricing=Pricing())  # fmt: skip
+    answered, _ = known.choose(Constraint(budget=budget))
+    notes = of_code(answered.notes, NoteCode.BUDGETS_CONSIDERED)
+    assert [note.whole("missing") for note in notes] == missing
+    assert all(note in essential(answered.notes) for note in notes)
+
+
+@pytest.mark.parametrize("level", ["all", "medium"])
+def test_a_strategy_has_one_accuracy_wherever_it_is_named(level: str) -> None:
+    """In the record of every strategy, in the table, and in the sentence on majority vote."""
+    answered = asked(Constraint(), level)
+    document = finite(to_dict(answered))
+    found = accuracies(document)
+    assert len(found) == 1 + len(document["alternatives"])
+    assert {len(values) for values in found.values()} == {1}
+    one_of = {name: values.pop() for name, values in found.items()}
+    gain = document["efficiency_gain"]["generations"]["majority_best"]
+    assert gain["accuracy"] == pytest.approx(
+        max(accuracy for name, accuracy in one_of.items() if name.startswith("majority(")), abs=1e-9
+    )
+    read_by_people = words(answered, explain=True)
+    assert f"majority vote is at its best, {gain['accuracy']:.3f}" in read(read_by_people)
+    shown = {label(one.strategy): one_of[key(one.strategy)] for one in answered.shown}
+    for line in read_by_people.splitlines():
+        for name, printed in re.findall(r"(\S+@\d+(?: [a-z0-9]+/[a-z]+)?),? +(0\.\d{3}) \[", line):
+            assert printed == f"{shown[name]:.3f}", line
 
 
 def test_people_read_the_answer_first(answered: Answer) -> None:
