@@ -37,7 +37,7 @@ def best_in_class(part: ClassPart, scores: Floats, ks: Ints) -> Floats:
         t = np.arange(1, k + 1)
         ways = np.exp(log_ways[t - 1] + log_ways[k - t] - log_choose(n, np.array(k)))
         accuracy[column] = (wins[t - 1, k - t] * ways * part.odds[t, k]).sum()
-    return accuracy
+    return np.minimum(accuracy, 1.0)
 
 
 def _wrong_below(correct: Bools, scores: Floats) -> Floats:

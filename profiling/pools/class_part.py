@@ -30,6 +30,7 @@ class. The mean over problems is unbiased, because P(class) is the chance of bei
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -108,7 +109,11 @@ class ClassPart:
 
     def pass_rate(self) -> float:
         """Return the expected share of right samples outside of the class part; NaN without any."""
-        return float(1 - self.without(self.correct, np.array([1]))[0]) if self.largest else np.nan
+        if not self.largest:
+            return math.nan
+        if self.certain:
+            return float(self.correct.mean())
+        return float(1 - self.without(self.correct, np.array([1]))[0])
 
     def without(self, missing: Bools, ks: Ints) -> Floats:
         """Return P(a draw has no sample of some), given the class, shape `(ks,)`.
@@ -122,7 +127,7 @@ class ClassPart:
         t, k = np.arange(self.largest + 1)[:, None], ks[None]
         log = log_choose(right, t) + log_choose(wrong, k - t)
         log -= log_choose(len(self.correct), k)
-        return np.asarray((np.exp(log) * self.odds[:, ks]).sum(axis=0))
+        return np.asarray(np.minimum((np.exp(log) * self.odds[:, ks]).sum(axis=0), 1.0))
 
     def arrange(self, orders: Ints, rng: np.random.Generator) -> Ints:
         """Return random orders given the class: the samples of the class part come last.

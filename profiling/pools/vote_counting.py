@@ -61,7 +61,7 @@ def _counted_in_class(ballots: Ballots, odds: Floats) -> Floats:
         ways = (np.convolve(outvoted, free) * _choose(size)[votes])[: most + 1 - votes]
         drawn = slice(votes, votes + len(ways))
         wins[drawn] += ways * odds[votes, drawn]
-    return wins[1:] / _choose(n)[1 : most + 1]
+    return np.minimum(wins[1:] / _choose(n)[1 : most + 1], 1.0)
 
 
 def _outvoted(votes: int, rivals: Ints) -> Floats:

@@ -123,7 +123,8 @@ def weighted(
         elif few[column]:
             drawn = _all_subsets(n, k)
             odds = 1.0 if part is None else part.odds[_right_among(drawn, part.correct), k]
-            accuracy[:, column] = [(ballots.won(row, drawn) * odds).mean() for row in weights]
+            won = [(ballots.won(row, drawn) * odds).mean() for row in weights]
+            accuracy[:, column] = np.minimum(won, 1.0)
     variance[:, few] = 0
     if not few.all():
         accuracy[:, ~few], variance[:, ~few] = subsampled(
