@@ -387,8 +387,8 @@ def test_the_larger_profile_gives_the_difficulty_and_is_replayed(
         alone = gather(store, grader)
         fill_profile(executor, store, 4)
         both = gather(store, grader)
-    # Rewards of all samples say how well a PRM tells right from wrong.
-    pd.testing.assert_frame_equal(both.drop(columns="prm_auc"), alone.drop(columns="prm_auc"))
+    of_all_pools = ["prm_auc", "prm_auc_within", "prm_gap"]
+    pd.testing.assert_frame_equal(both.drop(columns=of_all_pools), alone.drop(columns=of_all_pools))
     assert rows(both, Majority(1)).index.is_unique
 
 
