@@ -13,7 +13,8 @@ from executor.strategy import BestOfN, Majority, Strategy
 from planner.evidence.layout import BUDGETS, UNKNOWN
 from profiling.pass_rate import PassRate
 from profiling.pools.class_part import ClassPart
-from profiling.pools.replay import Pool, Rule, replay
+from profiling.pools.replay import Pool, Rule, replay, replay_in_class
+from profiling.pools.votes import Curve
 from profiling.scorers.separation import rival_share
 
 _ORDERS = 512  # orders per replayed pool; a row is a single problem, so replay noise would matter
@@ -86,17 +87,16 @@ def replayed(pool: Pool, seed: int) -> Iterator[Replayed]:
     budgets = np.array([n for n in BUDGETS if n <= len(pool)])
     curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
     part = ClassPart.of(pool.correct)
-    drawn = budgets[budgets <= (part.largest if part else 0)]
-    in_class = (
-        replay(pool, drawn, orders=_ORDERS, random_state=seed, part=part) if len(drawn) else {}
-    )
+    in_class: dict[Rule, Curve] = {}
+    if part is not None:
+        in_class = replay_in_class(pool, budgets, curves, part, orders=_ORDERS, random_state=seed)
     for column, n in enumerate(budgets.tolist()):
         for rule, curve in curves.items():
             strategy = _strategy(rule, n)
             if strategy is None:
                 continue
             whole = float(curve.accuracy[column])
-            if part is not None and column < len(drawn):
+            if part is not None and n <= part.largest:
                 accuracy = float(in_class[rule].accuracy[column])
                 yield Replayed(strategy, part.level.value, accuracy, whole, part.pass_rate())
             else:

@@ -41,6 +41,7 @@ from profiling.arrays import Bools, Floats, Ints
 from profiling.pass_rate import MIN_SAMPLES, Difficulty, PassRate
 
 _LARGEST = 256  # no larger budget is replayed in a class
+_NEGLIGIBLE = 1e-18  # relative probability of numbers of right samples that are left out
 _CERTAIN = 1e-12  # a class whose complement is less probable is certain
 
 
@@ -174,6 +175,8 @@ def _table(n: int, c: int, m: int, level: Difficulty) -> _Table:
     possible = range(max(0, c - (n - m)), min(m, c) + 1)
     counts = np.array([x for x in possible if _classes(m)[x] is level], dtype=np.int64)
     joint = np.exp(_log_split(n, c, m, counts))
+    likely = joint > _NEGLIGIBLE * joint.max()
+    counts, joint = counts[likely], joint[likely]
     chance = float(joint.sum())
     t, k, x = np.ogrid[: n - m + 1, : n - m + 1, : len(counts)]
     log = _log_split(n - k, c - t, m, counts[x])
@@ -198,4 +201,10 @@ def log_choose(n: Ints | int, k: Ints) -> Floats:
     """Return the logarithm of C(n, k); minus infinity unless 0 <= k <= n."""
     possible = (np.asarray(n) >= 0) & (k >= 0) & (k <= n)
     n, k = np.where(possible, n, 0), np.where(possible, k, 0)
-    return np.where(possible, gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1), -np.inf)
+    log = _log_factorials(int(n.max(initial=0)))
+    return np.where(possible, log[n] - log[k] - log[n - k], -np.inf)
+
+
+@lru_cache(maxsize=512)
+def _log_factorials(n: int) -> Floats:
+    return np.asarray(gammaln(np.arange(n + 1) + 1.0))

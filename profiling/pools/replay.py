@@ -193,6 +193,34 @@ def replay(
     return curves
 
 
+def replay_in_class(
+    pool: Pool,
+    ks: Ints,
+    whole: dict[Rule, Curve],
+    part: ClassPart,
+    *,
+    orders: int = ORDERS,
+    random_state: int = 0,
+) -> dict[Rule, Curve]:
+    """Return the expected accuracy of each rule in the problem's class.
+
+    Args:
+        pool: n samples.
+        ks: sizes of the draws in rising order; those above `part.largest` are left out.
+        whole: curves of the whole pool at `ks`; they hold in the class if it is certain.
+        part: class part of the pool.
+        orders, random_state: see `replay`.
+
+    Returns:
+        Curves of shape `(ks up to part.largest,)`.
+    """
+    drawn = ks[ks <= part.largest]
+    if part.certain or not len(drawn):
+        first = slice(len(drawn))
+        return {rule: Curve(c.accuracy[first], c.variance[first]) for rule, c in whole.items()}
+    return replay(pool, drawn, orders=orders, random_state=random_state, part=part)
+
+
 def seed_of(problem: str) -> int:
     """Return the seed of a problem; it depends on the uid alone, not on the other problems."""
     return int(problem, 16)

@@ -20,7 +20,7 @@ import numpy as np
 from profiling.arrays import Floats, Ints
 from profiling.pass_rate import ALL, Difficulty
 from profiling.pools.class_part import ClassPart
-from profiling.pools.replay import ORDERS, Pool, Rule, replay, seed_of
+from profiling.pools.replay import ORDERS, Pool, Rule, replay, replay_in_class, seed_of
 from profiling.pools.votes import Curve
 
 
@@ -112,8 +112,9 @@ class Surface:
         self._count(ALL, curves, generated, scoring)
         part = one.class_part
         if part is not None and part.largest > 0:
-            ks = self.ks[self.ks <= part.largest]
-            curves = replay(one.pool, ks, orders=self._orders, random_state=seed, part=part)
+            curves = replay_in_class(
+                one.pool, self.ks, curves, part, orders=self._orders, random_state=seed
+            )
             self._count(part.level.value, curves, generated, scoring)
 
     def _count(
