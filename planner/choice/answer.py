@@ -25,8 +25,8 @@ from planner.choice.paired import Compare, measured
 from planner.choice.recommend import Recommendation
 from planner.choice.runner_up import RunnerUp, runner_up, runner_up_note
 from planner.choice.shrinkage import shrinkage_notes
+from planner.evidence.cells import rows_of
 from planner.notes import Note
-from profiling.pass_rate import ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def explain(
         own: see `Answer`.
     """
     level = made.difficulty
-    of_level = rows if level == ALL else rows[rows["difficulty"] == level]
+    of_level = rows_of(rows, level)
     made = replace(made, notes=(*made.notes, *shrinkage_notes(made.choice, of_level)))
     return of_choice(
         policy,

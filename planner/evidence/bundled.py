@@ -22,7 +22,8 @@ def bundled_rows(policy: str | None = None) -> pd.DataFrame:
     frames = [frame.assign(**{BENCHMARK: ""}) for frame in frames if len(frame)]
     if not frames:
         return no_rows()
-    return pd.concat(frames, ignore_index=True)[list(COLUMNS)].astype(COLUMNS)
+    rows = pd.concat(frames, ignore_index=True).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    return rows.assign(all_accuracy=rows["all_accuracy"].fillna(rows["accuracy"]))
 
 
 def bundled_policies() -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
     known = frame[frame["difficulty"] != UNKNOWN]
-    both = pd.concat([known, frame[of_all(frame)].assign(difficulty=ALL)], ignore_index=True)
+    both = pd.concat([known, rows_of(frame, ALL)], ignore_index=True)
     both["square"] = both["accuracy"] ** 2
     return both.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
@@ -41,6 +41,18 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         prm_auc=("prm_auc", "first"),
         sources=("source", lambda s: "+".join(sorted(s.unique()))),
     )
+
+
+def rows_of(frame: pd.DataFrame, difficulty: str) -> pd.DataFrame:
+    """Return the rows that count for a difficulty or for `all`, with their accuracies in it.
+
+    In a class the accuracy of a replayed row is that of samples which did not give the class; of
+    `all` problems it is that of the whole pool.
+    """
+    if difficulty != ALL:
+        return frame[frame["difficulty"] == difficulty]
+    rows = frame[of_all(frame)]
+    return rows.assign(difficulty=ALL, accuracy=rows["all_accuracy"].fillna(rows["accuracy"]))
 
 
 def of_all(frame: pd.DataFrame) -> NDArray[np.bool_]:
@@ -71,9 +83,10 @@ def benchmark_counts(frame: pd.DataFrame) -> dict[str, int]:
 
 def level_pass_rates(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Return the mean pass@1 over distinct problems, by policy and difficulty (also `all`)."""
-    rated = frame[frame["pass_at_1"].notna()].drop_duplicates(["policy", "problem"])
+    rated = frame[frame["pass_at_1"].notna()]
     known = rated[rated["difficulty"] != UNKNOWN]
     both = pd.concat([known, rated.assign(difficulty=ALL)], ignore_index=True)
+    both = both.drop_duplicates(["policy", "problem", "difficulty"])
     means = both.groupby(["policy", "difficulty"], as_index=False)["pass_at_1"].mean()
     keys = zip(means["policy"], means["difficulty"], strict=True)
     return dict(zip(keys, means["pass_at_1"].astype(float), strict=True))

@@ -3,7 +3,8 @@
 The rows come from four sources. A live run of `measure` gives its outcomes. A service gives the
 answers that a client marked as right or wrong, with the difficulty that the router estimated for
 the question. The pools of a profile are replayed: one pool gives majority and best-of-N for every
-budget up to its size. Runs of other programs (`apportion import`) count for policies without own
+budget up to its size. Only its smaller budgets have a difficulty, because the samples that give it
+are not replayed in it. Runs of other programs (`apportion import`) count for policies without own
 runs in the store; they keep the grader of their study, and costs that they do not state are NaN.
 
 Problems that the PRM was trained on are left out, because its rewards there are not held out. Runs
@@ -15,6 +16,7 @@ Published figures describe whole benchmarks, not problems; they are combined wit
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
@@ -23,31 +25,21 @@ import numpy as np
 import pandas as pd
 
 from executor.answers.grader import Grader
-from executor.answers.voting import Vote
 from executor.ledger import COLUMNS as LEDGER_COLUMNS
 from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import Store, StoredOutcome
-from executor.strategy import (
-    BestOfN,
-    Majority,
-    Score,
-    Strategy,
-    from_dict,
-    key,
-    to_dict,
-)
-from planner.evidence.layout import BUDGETS, COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, UNKNOWN
+from executor.strategy import Score, Strategy, from_dict, key, to_dict
+from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, UNKNOWN
+from planner.evidence.pools import UNRATED, Rated, replayed
 from planner.evidence.runs import current_runs
-from profiling.pass_rate import MIN_SAMPLES, Difficulty, PassRate
-from profiling.pools.replay import Pool, Rule, replay, seed_of
+from profiling.pass_rate import Difficulty
+from profiling.pools.replay import Pool, seed_of
 from profiling.profiles.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.scorers.rewards import auc
-from profiling.scorers.separation import rival_share, separation
-
-_ORDERS = 512  # orders per replayed pool; a row is a single problem, so replay noise would matter
+from profiling.scorers.separation import separation
 
 
 def gather(
@@ -58,8 +50,10 @@ def gather(
 ) -> pd.DataFrame:
     """Return the evidence of a store, one row per strategy and problem.
 
-    The columns are those of `COLUMNS`. `difficulty` is `unknown` if the policy has fewer than
-    `MIN_SAMPLES` samples of the problem.
+    The columns are those of `COLUMNS`. The first samples of a problem's largest pool give its
+    difficulty, and the others its replayed accuracy (`profiling.pools.class_part`). `difficulty` is
+    `unknown` if the policy has too few samples of the problem, and for replayed budgets above the
+    number of the other samples.
 
     Args:
         store: the store of the runs.
@@ -69,8 +63,8 @@ def gather(
             work, and a restriction does not change the remaining rows.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
-    rates: dict[tuple[str, str], PassRate] = {}
-    rivals: dict[tuple[str, str], float] = {}
+    rated: dict[tuple[str, str], Rated] = {}
+    largest: dict[tuple[str, str, str], _PoolRows] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
     for spec in current_runs(store.runs()):
@@ -84,11 +78,17 @@ def gather(
                     continue
                 samples, has_scores = stored.outcome.samples, spec.prm is not None
                 pool = Pool.of(samples, grader, scored=has_scores, grouped=grouped)
-                _add_rate(rates, rivals, stored, pool)
-                scored.add(stored, pool)
                 # If the number of samples depended on the samples, votes among them are biased.
-                if CONFIDENCE not in spec.settings:
-                    records += _replayed(stored, pool, scored=prms is None or spec.prm in prms)
+                replayable = CONFIDENCE not in spec.settings
+                at = (spec.policy, problem_uid(stored.outcome.problem))
+                if len(pool) > rated.get(at, UNRATED).samples:
+                    rated[at] = Rated.of(pool, replayable=replayable)
+                scored.add(stored, pool)
+                if replayable:
+                    wanted = prms is None or spec.prm in prms
+                    for row in _replayed(stored, pool, scored=wanted):
+                        rows = largest.setdefault((*at, row["prm"]), _PoolRows())
+                        rows.add(row, stored, len(pool))
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
@@ -97,45 +97,46 @@ def gather(
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
                 records += _feedback(stored, strategy)
+    records += itertools.chain.from_iterable(rows.records for rows in largest.values())
     aucs = {at: scored.auc() for at, scored in rewards.items()}
     nothing = _Rewards()
     for record in records:
-        at = (record["policy"], record["problem"])
-        rate = rates.get(at)
-        record["rival"] = rivals.get(at, float("nan"))
-        record["difficulty"] = record.get("difficulty") or _difficulty(rate)
-        record["pass_at_1"] = float("nan") if rate is None else rate.pass_at_1
+        one = rated.get((record["policy"], record["problem"]), UNRATED)
+        record["rival"] = one.rival
+        record.setdefault("difficulty", one.difficulty)
+        record.setdefault("pass_at_1", one.pass_at_1)
+        record.setdefault("all_accuracy", record["accuracy"])
         pair = (record["policy"], record["prm"])
         record["prm_auc"] = aucs.get(pair, float("nan"))
         apart = rewards.get(pair, nothing).separation(record["problem"], record["score"])
         record["prm_auc_within"], record["prm_gap"] = apart
     frame = pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
-    # Profiles with more samples or another seed replay the same cells; their rows are averaged.
+    # Several live runs of a strategy, with other seeds, are averaged.
     keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
     frame = frame.groupby(keys, sort=True, dropna=False, as_index=False).mean()
     return frame[list(COLUMNS)]
 
 
-def _add_rate(
-    rates: dict[tuple[str, str], PassRate],
-    rivals: dict[tuple[str, str], float],
-    stored: StoredOutcome,
-    pool: Pool,
-) -> None:
-    """Store pass rate and rival share of a pool's problem; of several pools the largest counts."""
-    rate = PassRate(int(pool.correct.sum()), len(pool))
-    at = (stored.run.policy, problem_uid(stored.outcome.problem))
-    if at not in rates or rates[at].trials < rate.trials:
-        rates[at], rivals[at] = rate, rival_share(pool)
+class _PoolRows:
+    """Replayed rows of a problem; of several pools the largest counts, and of equal ones the first.
 
+    A second pool could have another class, and the problem would count twice.
 
-def _difficulty(rate: PassRate | None) -> str:
-    """Return the difficulty of a problem; `unknown` if it has too few samples.
-
-    The same samples also replay majority and best-of-N. If they are few, replay would look perfect
-    on problems that they call easy, and useless on problems that they call hard.
+    Attributes:
+        records: the rows.
     """
-    return UNKNOWN if rate is None or rate.trials < MIN_SAMPLES else rate.difficulty.value
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self._of: StoredOutcome | None = None
+        self._samples = 0
+
+    def add(self, record: dict[str, Any], stored: StoredOutcome, samples: int) -> None:
+        """Add a row of a pool, unless it is not the one that counts."""
+        if samples > self._samples:
+            self.records, self._of, self._samples = [], stored, samples
+        if stored is self._of:
+            self.records.append(record)
 
 
 class _Rewards:
@@ -225,25 +226,15 @@ def _feedback(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, A
 def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[dict[str, Any]]:
     if not scored or stored.note.get(PRM_TRAINED_ON):
         pool = replace(pool, scores={})
-    budgets = np.array([n for n in BUDGETS if n <= len(pool)])
-    seed = seed_of(problem_uid(stored.outcome.problem))
-    curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
-    for column, n in enumerate(budgets.tolist()):
-        share = float(pool.scored_share(budgets)[column])
-        ledger = _share(stored.outcome.ledger, n, len(pool), share)
-        for rule, curve in curves.items():
-            strategy = _strategy(rule, n)
-            if strategy is not None:
-                yield _row(stored, strategy, float(curve.accuracy[column]), ledger, "replayed")
-
-
-def _strategy(rule: Rule, n: int) -> Strategy | None:
-    """Return the strategy of a rule at budget n; None if there is none or majority equals it."""
-    if rule.vote is Vote.MAJORITY:
-        return Majority(n)
-    if rule.vote is None or rule.score is None or n == 1:
-        return None
-    return BestOfN(n, rule.score, rule.vote)
+    shares = pool.scored_share(np.arange(1, len(pool) + 1))
+    for one in replayed(pool, seed_of(problem_uid(stored.outcome.problem))):
+        n = one.strategy.n
+        ledger = _share(stored.outcome.ledger, n, len(pool), float(shares[n - 1]))
+        yield _row(stored, one.strategy, one.accuracy, ledger, "replayed") | {
+            "difficulty": one.difficulty,
+            "all_accuracy": one.all_accuracy,
+            "pass_at_1": one.pass_at_1,
+        }
 
 
 def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:

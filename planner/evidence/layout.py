@@ -20,16 +20,19 @@ DIFFICULTY = "difficulty"
 KINDS = (PROFILE, MEASURE)
 # One row is one strategy on one problem. `benchmark` is empty unless an imported run names it.
 # `accuracy` is 0 or 1 for a live run and an expectation for a replayed one, and so are the tokens.
+# A replayed row of a difficulty has the accuracy of samples that did not give the difficulty
+# (`profiling.pools.class_part`); `all_accuracy` is that of all samples, for the difficulty `all`.
 # `prm_auc` is taken over all samples of the policy that the PRM scored; `prm_auc_within` and
 # `prm_gap` over the row's own problem and score; `rival` over its problem
 # (`profiling.scorers.separation`). They are NaN without a pool.
 COLUMNS = {
     "policy": "str", "prm": "str", "problem": "str", "benchmark": "str", "difficulty": "str",
     "pass_at_1": "float64", "strategy": "str", "name": "str", "n": "int64", "width": "int64",
-    "score": "str", "vote": "str", "accuracy": "float64", "generated_tokens": "float64",
-    "discarded_tokens": "float64", "prompt_tokens": "float64", "cached_tokens": "float64",
-    "prm_tokens": "float64", "prm_cached_tokens": "float64", "prm_auc": "float64",
-    "prm_auc_within": "float64", "prm_gap": "float64", "rival": "float64", "source": "str",
+    "score": "str", "vote": "str", "accuracy": "float64", "all_accuracy": "float64",
+    "generated_tokens": "float64", "discarded_tokens": "float64", "prompt_tokens": "float64",
+    "cached_tokens": "float64", "prm_tokens": "float64", "prm_cached_tokens": "float64",
+    "prm_auc": "float64", "prm_auc_within": "float64", "prm_gap": "float64", "rival": "float64",
+    "source": "str",
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from executor.errors import InputError
-from planner.evidence.cells import cells, of_all
+from planner.evidence.cells import cells, of_all, rows_of
 from planner.evidence.layout import UNKNOWN
 from planner.prediction.coverage import covered
 from planner.prediction.features import describe
@@ -150,7 +150,9 @@ class _Counts:
         rows.loc[: len(every) - 1, "difficulty"] = ALL
         at = pd.MultiIndex.from_frame(self.cells[CELL])
         self._cell = at.get_indexer(pd.MultiIndex.from_frame(rows))
-        self._accuracy = frame["accuracy"].to_numpy(float)[self._row]
+        self._accuracy = np.concatenate(
+            [rows_of(frame, ALL)["accuracy"], frame["accuracy"].iloc[with_level]]
+        ).astype(float)
         problems = pd.factorize(frame["problem"])[0][self._row]
         pairs = pd.DataFrame({"cell": self._cell, "problem": problems})
         self._first = ~pairs.duplicated().to_numpy()

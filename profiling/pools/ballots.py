@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from profiling.arrays import Bools, Floats, Ints
+from profiling.pools.class_part import ClassPart
 
 ROUNDING = 1e-12
 """Relative tolerance at which two sums of scores count as equal.
@@ -71,15 +72,22 @@ class Ballots:
     def __len__(self) -> int:
         return len(self.index)
 
-    def settled(self, ks: Ints) -> Floats | None:
+    def settled(self, ks: Ints, part: ClassPart | None = None) -> Floats | None:
         """Return the accuracy of any vote, shape `(ks,)`, if the weights cannot change it.
 
         This is so if every answer is right or every answer is wrong; otherwise return None.
+
+        Args:
+            ks: sizes of the draws, shape `(ks,)`.
+            part: class part of the pool; None: the draws are from the whole pool.
         """
         if self.right.any() and not self.right.all():
             return None
-        none = among(len(self), ks)[len(self) - self.sizes.sum()]
-        return 1 - none if self.right.any() else np.zeros(len(ks))
+        if not self.right.any():
+            return np.zeros(len(ks))
+        if part is not None:
+            return 1 - part.without(self.index < len(self.sizes), ks)
+        return np.asarray(1 - among(len(self), ks)[len(self) - self.sizes.sum()])
 
     def won(self, weights: Floats, drawn: Floats) -> Floats:
         """Return the share of a weighted vote that right answers win, for each draw.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
 from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.ballots import Ballots, among
+from profiling.pools.best_counting import best_in_class
+from profiling.pools.class_part import ClassPart
 from profiling.pools.votes import Curve, majority, weighted
 
 ORDERS = 64
@@ -129,7 +131,12 @@ MAJORITY = Rule(Vote.MAJORITY)
 
 
 def replay(
-    pool: Pool, ks: Ints, *, orders: int = ORDERS, random_state: int = 0
+    pool: Pool,
+    ks: Ints,
+    *,
+    orders: int = ORDERS,
+    random_state: int = 0,
+    part: ClassPart | None = None,
 ) -> dict[Rule, Curve]:
     """Return the expected accuracy of each rule at each k.
 
@@ -139,27 +146,43 @@ def replay(
 
     Args:
         pool: n samples.
-        ks: sizes of the draws, each from 1 to n; shape `(ks,)`.
+        ks: sizes of the draws, each from 1 to n, or to `part.largest`; shape `(ks,)`.
         orders: number of random orders of the pool for weighted votes.
         random_state: seed of the orders; each pool should have its own (`seed_of`), so that the
             errors of many pools do not add up.
+        part: class part of the pool, for accuracies in the problem's class: the draws are those of
+            the other samples, over all splits that give this class; None: the draws are from the
+            whole pool.
+
+    Raises:
+        ValueError: a k is below 1 or above the number of samples that can be drawn.
     """
+    if part is not None and (ks > part.largest).any():
+        raise ValueError(f"k is {ks.max()}; expected at most {part.largest}: others give the class")
+    if part is not None and part.certain:
+        part = None
     levels = Ballots.by_worth(pool.answer_class, pool.correct)
-    drawing = {"orders": orders, "random_state": random_state}
+    votes = partial(majority, ks=ks, orders=orders, random_state=random_state, part=part)
     curves = {
-        PASS: Curve.exact(pass_at_k(pool.correct, ks)),
-        MAJORITY: Curve.total(
-            [(worth, majority(ballots, ks, **drawing)) for worth, ballots in levels]
-        ),
+        PASS: Curve.exact(pass_at_k(pool.correct, ks, part)),
+        MAJORITY: Curve.total([(worth, votes(ballots)) for worth, ballots in levels]),
     }
     has_answer = pool.answer_class >= 0
     for score, values in pool.scores.items():
-        accuracy = best_of_k(pool.correct & has_answer, np.where(has_answer, values, -np.inf), ks)
+        ranked = np.where(has_answer, values, -np.inf)
+        if part is None:
+            accuracy = best_of_k(pool.correct & has_answer, ranked, ks)
+        else:
+            accuracy = best_in_class(part, ranked, ks)
         curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
     if pool.scores:
         weights = np.stack(list(pool.scores.values()))
         curves_by_worth = [
-            (worth, weighted(ballots, weights, ks, **drawing)) for worth, ballots in levels
+            (
+                worth,
+                weighted(ballots, weights, ks, orders=orders, random_state=random_state, part=part),
+            )
+            for worth, ballots in levels
         ]
         curves |= {
             Rule(Vote.WEIGHTED, score): Curve.total(
@@ -170,16 +193,47 @@ def replay(
     return curves
 
 
+def replay_in_class(
+    pool: Pool,
+    ks: Ints,
+    whole: dict[Rule, Curve],
+    part: ClassPart,
+    *,
+    orders: int = ORDERS,
+    random_state: int = 0,
+) -> dict[Rule, Curve]:
+    """Return the expected accuracy of each rule in the problem's class.
+
+    Args:
+        pool: n samples.
+        ks: sizes of the draws in rising order; those above `part.largest` are left out.
+        whole: curves of the whole pool at `ks`; they hold in the class if it is certain.
+        part: class part of the pool.
+        orders, random_state: see `replay`.
+
+    Returns:
+        Curves of shape `(ks up to part.largest,)`.
+    """
+    drawn = ks[ks <= part.largest]
+    if part.certain or not len(drawn):
+        first = slice(len(drawn))
+        return {rule: Curve(c.accuracy[first], c.variance[first]) for rule, c in whole.items()}
+    return replay(pool, drawn, orders=orders, random_state=random_state, part=part)
+
+
 def seed_of(problem: str) -> int:
     """Return the seed of a problem; it depends on the uid alone, not on the other problems."""
     return int(problem, 16)
 
 
-def pass_at_k(correct: Bools, ks: Ints) -> Floats:
+def pass_at_k(correct: Bools, ks: Ints, part: ClassPart | None = None) -> Floats:
     """Return P(at least one of k samples is right), shape `(ks,)`.
 
     For draws without replacement from n samples, c of them right, it is 1 - C(n-c, k) / C(n, k).
+    With a class part it is the probability given the class.
     """
+    if part is not None:
+        return 1 - part.without(correct, ks)
     n = len(correct)
     return np.asarray(1 - among(n, ks)[n - int(correct.sum())])
 

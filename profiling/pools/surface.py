@@ -3,6 +3,9 @@
 Each accuracy has two separate errors. The standard error over problems measures the variation due
 to the choice of problems and of their samples. The subsampling error measures the variation due to
 the random orders of the same samples; it is 0 if the replay of a rule is exact.
+
+The accuracies of a difficulty come from other samples than the difficulty does
+(`profiling.pools.class_part`); those of `all` come from whole pools.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from profiling.arrays import Floats, Ints
-from profiling.pass_rate import ALL, MIN_SAMPLES, Difficulty, PassRate
-from profiling.pools.replay import ORDERS, Pool, Rule, replay, seed_of
+from profiling.pass_rate import ALL, Difficulty
+from profiling.pools.class_part import ClassPart
+from profiling.pools.replay import ORDERS, Pool, Rule, replay, replay_in_class, seed_of
 from profiling.pools.votes import Curve
 
 
@@ -37,11 +41,9 @@ class ProblemPool:
     prm_tokens: float = math.nan
 
     @property
-    def difficulty(self) -> Difficulty | None:
-        """Difficulty by the pass@1 of the whole pool; None if it has fewer than `MIN_SAMPLES`."""
-        if len(self.pool) < MIN_SAMPLES:
-            return None
-        return PassRate(int(self.pool.correct.sum()), len(self.pool)).difficulty
+    def class_part(self) -> ClassPart | None:
+        """The samples that give the difficulty; None if the pool has fewer than `MIN_SAMPLES`."""
+        return ClassPart.of(self.pool.correct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class Surface:
     """Accumulator of replayed accuracies; its memory does not grow with the number of problems.
 
     Args:
-        ks: sizes of the draws, shape `(ks,)`; each pool must have at least max(ks) samples.
+        ks: sizes of the draws in rising order, shape `(ks,)`; each pool must have at least max(ks)
+            samples. In a difficulty, a draw is never larger than the rest of any pool, because the
+            samples of the class part are not drawn.
         orders: number of random orders of each pool.
     """
 
@@ -105,43 +109,57 @@ class Surface:
         curves = replay(one.pool, self.ks, orders=self._orders, random_state=seed)
         generated = one.generated_tokens * self.ks / len(one.pool)
         scoring = one.prm_tokens * one.pool.scored_share(self.ks)
-        levels = [ALL] if one.difficulty is None else [one.difficulty.value, ALL]
+        self._count(ALL, curves, generated, scoring)
+        part = one.class_part
+        if part is not None and part.largest > 0:
+            curves = replay_in_class(
+                one.pool, self.ks, curves, part, orders=self._orders, random_state=seed
+            )
+            self._count(part.level.value, curves, generated, scoring)
+
+    def _count(
+        self, level: str, curves: dict[Rule, Curve], generated: Floats, scoring: Floats
+    ) -> None:
         for rule, curve in curves.items():
             scored = np.zeros(len(self.ks)) if rule.score is None else scoring
-            for level in levels:
-                sums = self._sums.setdefault((level, rule), _Sums(len(self.ks)))
-                sums.add(curve, generated, scored)
+            sums = self._sums.setdefault((level, rule), _Sums(len(self.ks)))
+            sums.add(curve, generated, scored)
 
     def points(self) -> Iterator[Point]:
-        """Yield the points by difficulty (easy to hard, then all), rule, and k as in `ks`."""
+        """Yield the points by difficulty (easy to hard, then all), rule, and k as in `ks`.
+
+        A k is left out if some pools of the difficulty could not be replayed at it, so that the
+        problems that count do not change with k.
+        """
         levels = (*(level.value for level in Difficulty), ALL)
         for level in levels:
             for (of, rule), sums in self._sums.items():
                 if of == level:
-                    for index, k in enumerate(self.ks.tolist()):
-                        yield Point(level, rule, k, *sums.at(index))
+                    for index in np.flatnonzero(sums.problems == sums.problems.max()).tolist():
+                        yield Point(level, rule, int(self.ks[index]), *sums.at(index))
 
 
 class _Sums:
     """Sums over problems of one difficulty and rule, arrays of shape `(ks,)`."""
 
     def __init__(self, ks: int) -> None:
-        self.problems = 0
+        self.problems = np.zeros(ks, dtype=np.int64)
         self._accuracy, self._squares, self._noise, self._generated, self._scored = np.zeros(
             (5, ks)
         )
 
     def add(self, curve: Curve, generated: Floats, scored: Floats) -> None:
-        self.problems += 1
-        self._accuracy += curve.accuracy
-        self._squares += curve.accuracy**2
-        self._noise += curve.variance
+        first = slice(len(curve.accuracy))  # a class part may leave too few samples for the rest
+        self.problems[first] += 1
+        self._accuracy[first] += curve.accuracy
+        self._squares[first] += curve.accuracy**2
+        self._noise[first] += curve.variance
         self._generated += generated
         self._scored += scored
 
     def at(self, index: int) -> tuple[int, float, float, float, float, float]:
         """Return number of problems, accuracy, both errors, generated tokens and PRM tokens."""
-        n = self.problems
+        n = int(self.problems[index])
         accuracy, noise = self._accuracy[index] / n, self._noise[index] / n
         error = math.nan
         if n > 1:

@@ -14,7 +14,7 @@ MOST_COUNTED = 1000
 """Largest pool, in samples; binomial coefficients of more samples overflow a float."""
 
 
-def counted_majority(ballots: Ballots) -> Floats:
+def counted_majority(ballots: Ballots, odds: Floats | None = None) -> Floats:
     """Return the accuracy of majority at each k from 1 to n, shape `(n,)`.
 
     The function counts the draws that a right class wins. A class of c samples gets m votes in
@@ -23,8 +23,16 @@ def counted_majority(ballots: Ballots) -> Floats:
     All other samples are free. If x marks a drawn sample, the number of ways to draw k samples is
     the coefficient of x^k in the product of these three polynomials. All terms are positive, so
     there is no cancellation.
+
+    Args:
+        ballots: the answers; at least one is right and one is wrong.
+        odds: weight of a draw of k samples with t right ones, shape `(largest + 1, largest + 1)`,
+            for k up to `largest` (`profiling.pools.class_part.ClassPart.odds`); the result then has
+            the shape `(largest,)`, and only one answer may be right. None: all weights are 1.
     """
     n = len(ballots)
+    if odds is not None:
+        return _counted_in_class(ballots, odds)
     wins = np.zeros(n + 1)
     for number in np.flatnonzero(ballots.right):
         size = int(ballots.sizes[number])
@@ -39,6 +47,21 @@ def counted_majority(ballots: Ballots) -> Floats:
             ahead = np.where(np.arange(size + 1) > most, _choose(size), 0.0)
             wins += np.convolve(ahead, _choose(n - size))
     return wins[1:] / _choose(n)[1:]
+
+
+def _counted_in_class(ballots: Ballots, odds: Floats) -> Floats:
+    """Return the weighted accuracy; the votes of the only right answer are the right samples."""
+    n, most = len(ballots), len(odds) - 1
+    size, others = int(ballots.sizes[-1]), ballots.sizes[:-1]
+    wins = np.zeros(most + 1)
+    for votes in range(1, min(size, most) + 1):
+        rivals = others[others >= votes]
+        free = _choose(n - size - int(rivals.sum()))
+        outvoted = _outvoted(votes, rivals) if len(rivals) else np.ones(1)
+        ways = (np.convolve(outvoted, free) * _choose(size)[votes])[: most + 1 - votes]
+        drawn = slice(votes, votes + len(ways))
+        wins[drawn] += ways * odds[votes, drawn]
+    return np.minimum(wins[1:] / _choose(n)[1 : most + 1], 1.0)
 
 
 def _outvoted(votes: int, rivals: Ints) -> Floats:

@@ -6,13 +6,19 @@ import numpy as np
 
 from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.ballots import ROUNDING, Ballots
+from profiling.pools.class_part import ClassPart
 
 _BLOCK = 64  # orders per block; a block fits into the processor's cache
 _BLOCK_CELLS = 2**21  # entries of a matrix of draws per block
 
 
 def subsampled(
-    ballots: Ballots, weights: Floats, ks: Ints, orders: int, rng: np.random.Generator
+    ballots: Ballots,
+    weights: Floats,
+    ks: Ints,
+    orders: int,
+    rng: np.random.Generator,
+    part: ClassPart | None = None,
 ) -> tuple[Floats, Floats]:
     """Estimate the share that right answers win, from random orders.
 
@@ -22,6 +28,7 @@ def subsampled(
         ks: sizes of the draws, shape `(ks,)`.
         orders: number of random orders, at least 2.
         rng: generator of the orders.
+        part: class part of the pool; it gets the last places of each order.
 
     Returns:
         Means over the orders and their squared standard errors, each of shape `(rows, ks)`.
@@ -29,6 +36,8 @@ def subsampled(
     total, squares = np.zeros((2, len(weights), len(ks)))
     for first in range(0, orders, _BLOCK):
         drawn = rng.random((min(_BLOCK, orders - first), len(ballots))).argsort(axis=1)
+        if part is not None:
+            drawn = part.arrange(drawn, rng)
         shares = shares_in(ballots, weights, ks, drawn)
         total += shares.sum(axis=2)
         squares += np.einsum("wko,wko->wk", shares, shares)

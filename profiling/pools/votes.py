@@ -8,6 +8,9 @@ answers is wrong.
 Majority is exact: products of polynomials count the draws that a class wins. A weighted vote is
 exact if there are few subsets of size k. Otherwise the samples are put into random orders; the
 first k samples of an order are a draw for each k, so one pass over an order gives votes for all k.
+
+With a class part (`profiling.pools.class_part`) the draws are those of the other samples, given the
+class of the problem.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from profiling.arrays import Floats, Ints
+from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.ballots import Ballots
+from profiling.pools.class_part import ClassPart
 from profiling.pools.vote_counting import MOST_COUNTED, counted_majority
 from profiling.pools.vote_orders import subsampled
 
@@ -55,23 +59,38 @@ class Curve:
         return cls(accuracy, error**2)
 
 
-def majority(ballots: Ballots, ks: Ints, *, orders: int, random_state: int) -> Curve:
+def majority(
+    ballots: Ballots, ks: Ints, *, orders: int, random_state: int, part: ClassPart | None = None
+) -> Curve:
     """Return the accuracy of the most common answer; exact up to `MOST_COUNTED` samples.
 
-    For the arguments see `weighted`.
+    In a class it is exact if all right samples have one answer, and drawn otherwise. For the
+    arguments see `weighted`.
     """
-    settled = ballots.settled(ks)
+    settled = ballots.settled(ks, part)
     if settled is not None:
         return Curve.exact(settled)
-    if len(ballots) <= MOST_COUNTED:
-        return Curve.exact(counted_majority(ballots)[ks - 1])
+    if len(ballots) <= MOST_COUNTED and (part is None or _one_right_answer(ballots, part)):
+        return Curve.exact(counted_majority(ballots, None if part is None else part.odds)[ks - 1])
     alike = np.ones((1, len(ballots)))
-    [curve] = weighted(ballots, alike, ks, orders=orders, random_state=random_state)
+    [curve] = weighted(ballots, alike, ks, orders=orders, random_state=random_state, part=part)
     return curve
 
 
+def _one_right_answer(ballots: Ballots, part: ClassPart) -> bool:
+    """Return whether the right samples of the pool are those of one answer."""
+    members = ballots.index == len(ballots.sizes) - 1  # the right answers come last
+    return int(ballots.right.sum()) == 1 and bool((members == part.correct).all())
+
+
 def weighted(
-    ballots: Ballots, weights: Floats, ks: Ints, *, orders: int, random_state: int
+    ballots: Ballots,
+    weights: Floats,
+    ks: Ints,
+    *,
+    orders: int,
+    random_state: int,
+    part: ClassPart | None = None,
 ) -> list[Curve]:
     """Return the accuracy of the answer with the largest sum of weights, one curve per row.
 
@@ -84,6 +103,8 @@ def weighted(
         ks: sizes of the draws, shape `(ks,)`.
         orders: number of random orders, at least 2.
         random_state: seed of the orders.
+        part: class part of the pool, so that the draws are those of the other samples, given the
+            class; None: the draws are from the whole pool.
 
     Raises:
         ValueError: a weight is negative or not finite.
@@ -91,24 +112,30 @@ def weighted(
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError("a weighted vote needs finite scores of 0 or more")
     n = len(ballots)
-    settled = ballots.settled(ks)
+    settled = ballots.settled(ks, part)
     if settled is not None:
         return [Curve.exact(settled)] * len(weights)
-    few = np.array([math.comb(n, k) <= orders for k in ks.tolist()])
+    few = np.array([k == 1 or math.comb(n, k) <= orders for k in ks.tolist()])
     accuracy, variance = np.empty((2, len(weights), len(ks)))
     for column, k in enumerate(ks.tolist()):
-        if k == 1:
+        if k == 1 and part is None:
             accuracy[:, column] = ballots.sizes[ballots.right].sum() / n
         elif few[column]:
             drawn = _all_subsets(n, k)
-            accuracy[:, column] = [ballots.won(row, drawn).mean() for row in weights]
-    exact = few | (ks == 1)
-    variance[:, exact] = 0
-    if not exact.all():
-        accuracy[:, ~exact], variance[:, ~exact] = subsampled(
-            ballots, weights, ks[~exact], orders, np.random.default_rng(random_state)
+            odds = 1.0 if part is None else part.odds[_right_among(drawn, part.correct), k]
+            won = [(ballots.won(row, drawn) * odds).mean() for row in weights]
+            accuracy[:, column] = np.minimum(won, 1.0)
+    variance[:, few] = 0
+    if not few.all():
+        accuracy[:, ~few], variance[:, ~few] = subsampled(
+            ballots, weights, ks[~few], orders, np.random.default_rng(random_state), part
         )
     return [Curve(*row) for row in zip(accuracy, variance, strict=True)]
+
+
+def _right_among(drawn: Floats, correct: Bools) -> Ints:
+    """Return the number of right samples in each draw, shape `(draws,)`."""
+    return np.asarray((drawn @ correct).astype(np.int64))
 
 
 @lru_cache(maxsize=32)

@@ -51,7 +51,7 @@ def show(console: Console, replayed: Replay) -> None:
         here = [point for point in points if point.difficulty == level and point.k in some]
         if here:
             title = f"{of}, difficulty {level}: {here[0].problems} problems"
-            columns = ["k", *map(str, some)]
+            columns = ["k", *map(str, sorted({point.k for point in here}))]
             console.print(table(title, columns, list(_rows(here))))
     noise = max(point.subsampling_error for point in points)
     console.print(

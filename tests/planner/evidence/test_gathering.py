@@ -32,11 +32,15 @@ from executor.strategy import (
     to_dict,
 )
 from planner.evidence.bundled import bundled_rows
-from planner.evidence.cells import cells
+from planner.evidence.cells import cells, level_pass_rates
 from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import gather
 from planner.evidence.layout import COLUMNS, save
-from profiling.pools.replay import Pool, replay
+from planner.evidence.pools import replayed
+from profiling.pools.class_part import ClassPart
+from profiling.pools.replay import MAJORITY, Pool
+from profiling.pools.surface import Surface
+from profiling.profiles.pool_files import stored_pools
 from profiling.profiles.profiler import profile, profile_spec, read_profile
 from profiling.scorers.separation import rival_share, separation
 from tests.helpers.evidence_frames import frame_of
@@ -293,15 +297,16 @@ def test_what_run_answered_is_no_evidence(frame: pd.DataFrame) -> None:
     assert rows(frame, Majority(3)).empty
 
 
-def test_difficulty_is_that_of_the_profile_and_else_unknown(
+def test_difficulty_is_that_of_the_class_part_and_else_unknown(
     frame: pd.DataFrame, store: Store
 ) -> None:
     [spec] = store.runs("profile")
     greedy = rows(frame, Greedy())
     for one in read_profile(store, spec):
         found = greedy.loc[problem_uid(one.outcome.problem)]
-        assert found["difficulty"] == one.pass_rate.difficulty.value
-        assert found["pass_at_1"] == one.pass_rate.pass_at_1
+        part = ClassPart.of(np.array([bool(s.correct) for s in one.outcome.samples]))
+        assert part is not None and found["difficulty"] == part.level.value
+        assert found["pass_at_1"] == part.pass_rate()
     for problem in UNPROFILED:
         found = greedy.loc[problem_uid(problem)]
         assert found["difficulty"] == "unknown"
@@ -358,40 +363,69 @@ def test_a_pair_takes_the_work_of_a_pair(
     by_score: list[bool] = []
     grouped: list[Any] = []
 
-    def replayed(pool: Pool, *arguments: Any, **options: Any) -> Any:
+    def counted(pool: Pool, seed: int) -> Any:
         by_score.append(bool(pool.scores))
-        return replay(pool, *arguments, **options)
+        return replayed(pool, seed)
 
     def grouping(answers: Any, by: Any) -> list[int]:
         grouped.append(answers)
         return group(answers, by)
 
-    monkeypatch.setattr("planner.evidence.gathering.replay", replayed)
+    monkeypatch.setattr("planner.evidence.gathering.replayed", counted)
     monkeypatch.setattr("profiling.pools.replay.group", grouping)
     gather(rescored, grader, "policy", ("one",))
     assert sum(by_score) == len(PROFILED)
     assert len(grouped) == len(PROFILED)
 
 
-def test_repeated_runs_are_averaged_and_the_larger_profile_gives_the_difficulty(
+def test_the_larger_profile_gives_the_difficulty_and_is_replayed(
     executor: Executor, grader: MathGrader
 ) -> None:
+    """A second pool could have another class, and the problem would count twice."""
     with Store.open("sqlite://") as store:
+        fill_profile(executor, store, POOL)
+        alone = gather(store, grader)
         fill_profile(executor, store, 4)
-        first = gather(store, grader)
-        larger = fill_profile(executor, store, POOL)
         both = gather(store, grader)
-        rates = {
-            problem_uid(one.outcome.problem): one.pass_rate.pass_at_1
-            for one in read_profile(store, larger)
-        }
-    single = rows(both, Majority(1))
-    assert single["pass_at_1"].to_dict() == rates
-    # Both pools are replayed; their mean is one row, not two problems.
-    assert single.index.is_unique
-    before = rows(first, Majority(1))["accuracy"]
-    means = {uid: (before[uid] + rate) / 2 for uid, rate in rates.items()}
-    assert single["accuracy"].to_dict() == pytest.approx(means)
+    of_all_pools = ["prm_auc", "prm_auc_within", "prm_gap"]
+    pd.testing.assert_frame_equal(both.drop(columns=of_all_pools), alone.drop(columns=of_all_pools))
+    assert rows(both, Majority(1)).index.is_unique
+
+
+def test_budgets_above_the_rest_of_the_class_part_count_for_all_alone(
+    frame: pd.DataFrame,
+) -> None:
+    """Of 16 samples 12 give the class."""
+    replayed = frame[frame["source"] == "replayed"]
+    level = {n: set(part["difficulty"]) for n, part in replayed.groupby("n")}
+    assert level[1] == level[4] == {"easy", "medium", "hard"}
+    assert level[16] == {"unknown"}
+    table = cells(replayed)
+    assert set(table[table["difficulty"] != "all"]["n"]) == {1, 4}
+    assert set(table[table["difficulty"] == "all"]["n"]) == {1, 4, 16}
+
+
+def test_each_accuracy_is_that_of_the_surface(store: Store, grader: MathGrader) -> None:
+    """One number has one value: in `replay`, and in everything that rests on evidence."""
+    specs = store.runs("profile")
+    [policy] = {spec.policy for spec in specs}
+    pools, _ = stored_pools(store, specs, grader, scored=False)
+    surface = Surface(np.array([1, 4, 16]))
+    for one in pools:
+        surface.add(one)
+    points = {
+        (point.difficulty, point.k): point for point in surface.points() if point.rule == MAJORITY
+    }
+    table = cells(gather(store, grader, policy, ()))
+    found = table[table["name"] == "majority"].to_dict("records")
+    assert len(found) == len(points) == 9
+    for cell in found:
+        point = points[cell["difficulty"], cell["n"]]
+        assert cell["problems"] == point.problems
+        assert cell["successes"] / cell["rows"] == pytest.approx(point.accuracy)
+    rates = level_pass_rates(gather(store, grader, policy, ()))
+    for level in ("easy", "medium", "hard"):
+        assert rates[policy, level] == pytest.approx(points[level, 1].accuracy)
 
 
 # Cells
@@ -400,7 +434,7 @@ def test_repeated_runs_are_averaged_and_the_larger_profile_gives_the_difficulty(
 def test_cells_add_up(frame: pd.DataFrame) -> None:
     table = cells(frame)
     every = table[table["difficulty"] == "all"]
-    assert every["successes"].sum() == pytest.approx(frame["accuracy"].sum())
+    assert every["successes"].sum() == pytest.approx(frame["all_accuracy"].sum())
     assert every["rows"].sum() == len(frame)
     greedy = table[table["name"] == "greedy"].set_index("difficulty")
     levels = ["easy", "medium", "hard"]

@@ -10,15 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from executor.answers.grader import MathGrader
-from executor.answers.voting import Vote, vote
+from executor.answers.voting import Vote
 from executor.outcome import SampleRecord
 from executor.strategy import Score
 from profiling.pools.replay import MAJORITY, PASS, Pool, Rule, best_of_k, pass_at_k, replay
+from tests.helpers.pools import GRADER, by_hand, pool_of
 
-GRADER = MathGrader()  # never needs its child: the answers are whole numbers
 ANSWERS = [None, "1", "2", "3"]
-RIGHT = "1"
 WEIGHTED = Rule(Vote.WEIGHTED, Score.LAST)
 
 # Sums of eighths are exact, so ties are ties; scaled down, they are what products of rewards are.
@@ -30,32 +28,6 @@ samples = st.tuples(
     ),
     st.sampled_from([1.0, 2.0**-40]),
 ).map(lambda drawn: [(answer, score * drawn[1]) for answer, score in drawn[0]])
-
-
-def pool_of(pairs: list[tuple[str | None, float]]) -> Pool:
-    answers = [answer for answer, _ in pairs]
-    scores = np.array([score for _, score in pairs])
-    return Pool(
-        correct=np.array([answer == RIGHT for answer in answers]),
-        answer_class=np.array([-1 if a is None else answers.index(a) for a in answers]),
-        scores={Score.LAST: scores, Score.MIN: np.ones(len(pairs))},
-        tokens=np.ones(len(pairs), dtype=np.int64),
-        step_tokens=np.array([1]),
-        step_samples=np.array([len(pairs)]),
-    )
-
-
-def by_hand(pairs: list[tuple[str | None, float]], k: int, method: Vote | None) -> float:
-    """The mean over every ordered draw of k samples, as the executor votes on them."""
-    won = []
-    for drawn in itertools.permutations(pairs, k):
-        answers, scores = [a for a, _ in drawn], [s for _, s in drawn]
-        if method is None:
-            won.append(RIGHT in answers)
-        else:
-            voted = None if method is Vote.MAJORITY else scores
-            won.append(answers[vote(answers, voted, method, GRADER)] == RIGHT)
-    return sum(won) / len(won)
 
 
 @given(samples)

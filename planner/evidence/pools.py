@@ -1,0 +1,112 @@
+"""What the pool of a problem says: its class, and the accuracy of votes in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from executor.answers.voting import Vote
+from executor.strategy import BestOfN, Majority, Strategy
+from planner.evidence.layout import BUDGETS, UNKNOWN
+from profiling.pass_rate import PassRate
+from profiling.pools.class_part import ClassPart
+from profiling.pools.replay import Pool, Rule, replay, replay_in_class
+from profiling.pools.votes import Curve
+from profiling.scorers.separation import rival_share
+
+_ORDERS = 512  # orders per replayed pool; a row is a single problem, so replay noise would matter
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What a pool says about its problem, for the live runs on it.
+
+    Attributes:
+        samples: number of samples of the pool.
+        difficulty: class; `unknown` if the samples are too few.
+        pass_at_1: pass@1; in a class, that of the samples that did not give the class.
+        rival: rival share.
+    """
+
+    samples: int
+    difficulty: str
+    pass_at_1: float
+    rival: float
+
+    @classmethod
+    def of(cls, pool: Pool, *, replayable: bool) -> Rated:
+        """Rate a pool.
+
+        Args:
+            pool: the samples of a problem.
+            replayable: whether the pool is replayed too. If not, all of its samples give the class,
+                because live runs share no sample with it.
+        """
+        rate, rival = PassRate(int(pool.correct.sum()), len(pool)), rival_share(pool)
+        part = ClassPart.of(pool.correct)
+        if part is None:
+            return cls(len(pool), UNKNOWN, rate.pass_at_1, rival)
+        if not replayable or not part.largest:
+            return cls(len(pool), rate.difficulty.value, rate.pass_at_1, rival)
+        return cls(len(pool), part.level.value, part.pass_rate(), rival)
+
+
+UNRATED = Rated(0, UNKNOWN, math.nan, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The replay of one strategy.
+
+    Attributes:
+        strategy: a vote among some samples.
+        difficulty: class of the problem; `unknown` if it has none, or if its class part leaves
+            fewer samples than the strategy draws. Such a row counts for all problems together.
+        accuracy: expected accuracy in this class.
+        all_accuracy: expected accuracy of draws from the whole pool.
+        pass_at_1: pass@1 of the samples that the accuracy comes from.
+    """
+
+    strategy: Strategy
+    difficulty: str
+    accuracy: float
+    all_accuracy: float
+    pass_at_1: float
+
+
+def replayed(pool: Pool, seed: int) -> Iterator[Replayed]:
+    """Yield the replay of each vote at each budget up to the size of the pool.
+
+    Args:
+        pool: the samples of a problem.
+        seed: seed of the orders of weighted votes.
+    """
+    budgets = np.array([n for n in BUDGETS if n <= len(pool)])
+    curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
+    part = ClassPart.of(pool.correct)
+    in_class: dict[Rule, Curve] = {}
+    if part is not None:
+        in_class = replay_in_class(pool, budgets, curves, part, orders=_ORDERS, random_state=seed)
+    for column, n in enumerate(budgets.tolist()):
+        for rule, curve in curves.items():
+            strategy = _strategy(rule, n)
+            if strategy is None:
+                continue
+            whole = float(curve.accuracy[column])
+            if part is not None and n <= part.largest:
+                accuracy = float(in_class[rule].accuracy[column])
+                yield Replayed(strategy, part.level.value, accuracy, whole, part.pass_rate())
+            else:
+                yield Replayed(strategy, UNKNOWN, whole, whole, float(pool.correct.mean()))
+
+
+def _strategy(rule: Rule, n: int) -> Strategy | None:
+    """Return the strategy of a rule at budget n; None if there is none or majority equals it."""
+    if rule.vote is Vote.MAJORITY:
+        return Majority(n)
+    if rule.vote is None or rule.score is None or n == 1:
+        return None
+    return BestOfN(n, rule.score, rule.vote)
