@@ -45,6 +45,8 @@ def word(form: str) -> Meaning | None:
 _PHRASES = [
     (re.compile(pattern, re.IGNORECASE), key)
     for pattern, key in (
+        (r"yes", "yes"),
+        (r"no", "no"),
         (r"(?:there (?:is|are) )?no (?:solutions?|answers?)(?: exists?)?|none|(?:the )?empty set"
          r"|\\emptyset|null set|nil", "none"),
         (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
@@ -65,7 +67,10 @@ def phrase(form: str) -> Meaning | None:
 
 
 _LEAD = r"(?:(?:the )?(?:correct )?(?:option|choice|answer|alternative)(?: is)?:? )"
-_LETTER = rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\))"
+_LETTER = (
+    rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\)"
+    r"|\[\s*([A-J])\s*\])"
+)
 CHOICE_WITH_CONTENT = re.compile(
     rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
     r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_]|(?:\\text\s*\{\s*)?(?:and|or)\b)(\S.*)",

@@ -61,7 +61,7 @@ SHORT_WORDS = _words(
 SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 """Longer products of variables, and single letters."""
 
-POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
+POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|quadrillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
 
