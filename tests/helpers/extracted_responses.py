@@ -3,6 +3,23 @@ r"""Responses and the answer that must be extracted from each, by the way they s
 from __future__ import annotations
 
 WHOLE_CLAUSES = [
+    # a name that is also a Spanish or an Italian word
+    ("The answer is x = 3, y = 4.", "x = 3, y = 4"),
+    ("So the answer is:\n\nx = 3, y = 4", "x = 3, y = 4"),
+    ("Answer: a = 1, b = 2, e = 3", "a = 1, b = 2, e = 3"),
+    ("La respuesta es 3, y 4.", "3, 4"),
+    # one amount, said twice
+    ("The answer is 50 cents, or $0.50.", "50"),
+    ("The answer is $0.50, or 50 cents.", "0.50"),
+    ("The answer is 120 minutes, or 2 hours.", "120"),
+    ("The answer is 3 apples, or 4 pears.", "3 apples, or 4 pears"),
+    # a name, and what is said about it
+    ("The answer is Tuesday, 3 days later.", "Tuesday"),
+    ("The answer is No, since 5 is odd.", "No"),
+    ("The answer is Therefore, 12.", "12"),
+    (r"$\text{Answer: } 42$", "42"),
+    ("A: 42", "A: 42"),
+    ("The answer is 3 hours, because 1 + 2 = 3.", "3"),
     # numbers with words that belong to them
     ("The answer is 4 million.", "4 million"),
     ("The answer is $2.5 billion per year.", "2.5 billion"),
@@ -265,11 +282,11 @@ CHOICES = [
     (r"\boxed{(D)}", "D"),
     (r"\boxed{\text{(D)}}", "D"),
     (r"\boxed{\text{D}}", "D"),
-    (r"\boxed{D. 12}", "D"),
-    (r"\boxed{D: 12}", "D"),
-    (r"\boxed{\text{(D)}\ 12}", "D"),
-    (r"\boxed{\textbf{(D)}\ \frac{1}{2}}", "D"),
-    (r"\boxed{\mathrm{(D)}~12}", "D"),
+    (r"\boxed{D. 12}", "(D) 12"),
+    (r"\boxed{D: 12}", "(D) 12"),
+    (r"\boxed{\text{(D)}\ 12}", "(D) 12"),
+    (r"\boxed{\textbf{(D)}\ \frac{1}{2}}", r"(D) \frac{1}{2}"),
+    (r"\boxed{\mathrm{(D)}~12}", "(D) 12"),
     # letters that are no choices
     ("The answer is A = 5.", "A = 5"),
     ("The answer is A + B.", "A + B"),
@@ -300,6 +317,9 @@ CHOICES = [
 ]
 
 LANGUAGES = [
+    ("所以，总共需要24天，每天工作8小时。", "24"),
+    ("所以共有12人，其中5人是女生。", "12"),
+    ("所以每天工作8小时。", "8"),
     ("答案是15，共4步。", "15"),
     ("答案为15。共4步", "15"),
     ("最终答案：15（共100）", "15"),
@@ -373,6 +393,7 @@ RUN_ON = [
 ]
 
 BOXES = [
+    (r"\boxed{\textbf{(D) }15}", "(D) 15"),
     (r"\boxed{2}, \boxed{4}, \boxed{6}", "2, 4, 6"),
     (r"$\boxed{2}$, $\boxed{4}$, and $\boxed{6}$", "2, 4, 6"),
     (r"$\boxed{2}$ and $\boxed{4}$.", "2, 4"),

@@ -22,12 +22,20 @@ LONGEST_CHUNK = 2000
 
 _SEPARATOR = re.compile(
     r"\s*(?P<comma>[,;\uff0c\u3001])?\s*"
-    r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s|[和与與或及と]|또는\s)?\s*"
+    r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s(?!\s*=)|[和与與或及と]|또는\s)?\s*"
 )
 _AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
-_NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_NOT_BUT = re.compile(
+    r"not\s[^,.;]{1,40}(?:,?\s+but\s+(?:rather\s+)?"
+    r"|[,;]\s+(?:(?:but\s+)?(?:rather|instead)\s+|(?:it(?:\s+is|['\u2019]s)|the\s+answer\s+is)\s+(?!not\b)))",
+    re.IGNORECASE,
+)
+_NAMED_FIRST = re.compile(
+    r"(?!(?:So|Thus|Then|Hence|Therefore|Well|Now|However|Here|Note|For|In|With)\b)"
+    r"(?P<name>[A-Z][a-z]{2,20}|yes|no|Yes|No|true|false)(?<!ly),\s"
+)
 _NOT_VALUE = re.compile(
     r"(?:\w+ly\s+)?not(?:\s*$|\s+(?:\w+ly\s+|just\s+)?(?:[-$*\\\d(]|[A-Za-z]\b))", re.IGNORECASE
 )
@@ -60,6 +68,11 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
+_DETAIL = re.compile(
+    r"(?<=[\u4e00-\u9fff])\uff0c(?:每|平均每|其中)[^\uff0c\u3002]{1,40}\u3002?\s*$"
+)
+"""The last part of a sentence that only describes: "，每天工作8小时。"."""
+
 _SUFFIX = re.compile(r"\s*(?:です|である|だ|입니다|이다|了)+\s*$")
 _PROSE = re.compile(r"[A-Za-z]{3}")
 _WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
@@ -132,7 +145,7 @@ def last_values(text: str) -> tuple[str, ...]:
     A list counts only if a verb ("are 2, 3 and 5") or "or" shows that it is one.
     """
     for chunk in _chunks_from_end(text):
-        values = values_in(chunk)
+        values = values_in(_DETAIL.sub("", chunk)) or values_in(chunk)
         if values:
             return _compound(chunk, values) or _chained(chunk, values, certain=True)
     return ()
@@ -231,6 +244,9 @@ def _kind(
         return _Kind.COMPOUND if last.measured else None
     if _is_or(between) and last.percent != following.percent:
         return None
+    one_unit = bool(last.unit) != bool(following.unit) and (last.measured or following.measured)
+    if one_unit and _is_or(between) and between["comma"]:
+        return None  # "50 cents, or $0.50" says one amount twice
     word = bool(between["word"])
     if last.unit and following.unit:
         if _singular(last.unit) == _singular(following.unit):
@@ -280,6 +296,8 @@ def _words(clause: str) -> tuple[str, ...]:
         return answers_in(clause)
     if spelled := _SPELLED.fullmatch(clause):
         return (tidy(spelled["number"]),)
+    if named := _NAMED_FIRST.match(clause):
+        return (named["name"],)
     words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
     if words >= 3 and "\\" not in clause and (numbers := _in_words(clause)):
         return numbers

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from executor.answers.extraction.vocabulary import DENIAL_OF_CLAUSE
+
 LONGEST_STATEMENT = 600
 """Most characters after a lead that are looked at."""
 
@@ -17,7 +19,7 @@ _VERB = (
 _ANSWER = re.compile(
     r"(?:[Aa]nswers?|ANSWERS?)(?:"
     r"\s+to\s+(?:the|this|that|your|our|part)\s[^.\n:;,]{1,60}?\s(?:is|are)\b[ \t*_]*:?"
-    rf"|[ \t*_]{{0,6}}(?:{_VERB}[ \t*_]*:?|(?P<heading>(?m:$))))"
+    rf"|[ \t*_]{{0,6}}(?:is(?=n['\u2019]t\s)|{_VERB}[ \t*_]*:?|(?P<heading>(?m:$))))"
 )
 _SHORT = re.compile(r"(?:[Aa]ns|ANS)\.?\s?[:=]|<answer>")
 _CHOICE = re.compile(
@@ -58,7 +60,7 @@ _NAMED = re.compile(
 _NAMED_CHOICE = re.compile(r"(?:\b(?:[Oo]ption|[Cc]hoice) \(?[A-J]\)?|\([A-J]\)|\b[A-HJ])$")
 _NAMED_NUMBER = re.compile(r"(?<![\w.,$])-?\$?\d[\d,]*(?:\.\d+)?$")
 _NO_LEAD = re.compile(
-    r"(?:\b(?:not|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)"
+    rf"(?:{DENIAL_OF_CLAUSE}"
     r"|\b(?:this|that|wrong|incorrect|other|each|every|any|no|whose|if|whether|suppos(?:e|ing)"
     r"|assum(?:e|ing)|(?:double-)?check(?:ing)?|verify(?:ing)?|confirm(?:ing)?|validate"
     r"|(?:in|of|about|on|for|with|from)(?:\s+(?:the|this|my|your|our|its))?))"

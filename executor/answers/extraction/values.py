@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from executor.answers.extraction.tidying import tidy
-from executor.answers.extraction.vocabulary import POWERS
+from executor.answers.extraction.vocabulary import DENIAL_OF_CLAUSE, POWERS
 
 LONGEST_VALUE = 200
 """Most characters of a value; a longer run has no value."""
@@ -128,10 +128,7 @@ _DENIED_BEFORE = re.compile(
     r"|不是|不等于|不等於|不为|不為|并非|並非|而非)[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
     re.IGNORECASE,
 )
-_DENIED_CLAUSE = re.compile(
-    r"(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b[^.,;]*$",
-    re.IGNORECASE,
-)
+_DENIED_CLAUSE = re.compile(rf"{DENIAL_OF_CLAUSE}[^.,;]*$", re.IGNORECASE)
 _DENIED_AFTER = re.compile(
     r"[\s$*}\])\\\"']*(?:is\s*n['\u2019]t|is\s+not|was\s+not)\s+(?:the|our|my|correct|right|valid|possible)\b"
     r"|[\s$*}\])\\\"']*(?:is|was|ist|est|es)\s+(?:wrong|incorrect|false|invalid|impossible|falsch|faux"

@@ -65,6 +65,13 @@ POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|quadrillions?|lakh
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
 
+DENIAL_OF_CLAUSE = (
+    r"(?:(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b"
+    r"|(?:\bnot|\bcannot|\bnever|n['\u2019]t)\s+(?:think|believe|say|mean|agree|accept|sure|convinced"
+    r"|claim|conclude)\b(?:\s+that\b)?|\b(?:doubt|disagree)\b(?:\s+that\b)?)"
+)
+"""What denies the clause that follows it, as a pattern: "it is not true that", "I don't think"."""
+
 NO_ANSWERS = _words(
     """
     i i'm i've you we let let's to this that these those it he she they please sorry apologies
