@@ -146,7 +146,9 @@ def _choice_with_content(form: str) -> Meaning | None:
 
 
 _LEAD = re.compile(
-    r"(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]\s*(?=\S)|the (?:final )?answer is ", re.I
+    r"\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]?\s*\}\s*(?=\S)"
+    r"|(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]\s*(?=\S)|the (?:final )?answer is ",
+    re.I,
 )
 
 

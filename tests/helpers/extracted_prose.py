@@ -3,6 +3,9 @@ r"""Responses that state no answer plainly, and what must be extracted: values, 
 from __future__ import annotations
 
 LAST_VALUES = [
+    # an exact value with its rounded form; the answer before the word
+    ("So the probability is 1/6 ≈ 0.167.", "1/6 ≈ 0.167"),
+    ("We get 63 as our final answer. There were 3 steps.", "63"),
     # the one bold value of the last line
     ("So, Tom has **7** pieces of fruit after 2 days.", "7"),
     ("She sold 5 of them.\n\nThat leaves **$18** for 3 weeks.", "18"),

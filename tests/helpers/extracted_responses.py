@@ -3,6 +3,17 @@ r"""Responses and the answer that must be extracted from each, by the way they s
 from __future__ import annotations
 
 WHOLE_CLAUSES = [
+    # a sentence behind "Answer:"
+    ("**Answer:** The value of $x$ is $\\frac{3}{2}$.", r"\frac{3}{2}"),
+    ("**Answer:** The solution set is $\\{1, 2, 3\\}$.", r"\{1, 2, 3\}"),
+    ("**Answer:** The solutions are $x = 1$ and $x = -2$.", "1, -2"),
+    ("**Final Answer:** There are 7 animals in total, 3 cats and 4 dogs.", "7"),
+    ("### Final Answer:\nJohn has $12 left after spending $8.", "12"),
+    ("**Final Answer**\nThe total cost is $\\$45.50$.", "45.50"),
+    # quotes, and a sign behind a number
+    ('The answer is "Yes".', "Yes"),
+    ("The answer is 'B'.", "B"),
+    ("The answer is 4π square units.", "4π square units"),
     # a name that is also a Spanish or an Italian word
     ("The answer is x = 3, y = 4.", "x = 3, y = 4"),
     ("So the answer is:\n\nx = 3, y = 4", "x = 3, y = 4"),
@@ -256,6 +267,10 @@ HEDGES = [
 ]
 
 CHOICES = [
+    ("The correct options are A, B and D.", "A, B, D"),
+    ("答案：A、C", "A, C"),
+    ("【答案】B", "B"),
+    ("正确选项为（C）", "C"),
     ("The answer is B.", "B"),
     ("The answer is (D).", "D"),
     ("The answer is option (D).", "D"),
@@ -317,6 +332,10 @@ CHOICES = [
 ]
 
 LANGUAGES = [
+    ("答：这列火车每小时行80千米。", "80"),
+    ("这袋米重3千克。", "3"),
+    ("这个城市有3千人。", "3千"),
+    ("所以这个数是 36，它是 6 的平方。", "36"),
     ("所以，总共需要24天，每天工作8小时。", "24"),
     ("所以共有12人，其中5人是女生。", "12"),
     ("所以每天工作8小时。", "8"),
@@ -356,6 +375,11 @@ LANGUAGES = [
 ]
 
 THOUGHTS = [
+    (
+        "<|channel|>analysis<|message|>So \\boxed{4}?<|end|><|start|>assistant"
+        "<|channel|>final<|message|>The answer is 5.",
+        "5",
+    ),
     (r"<think>Is it \boxed{1}?</think> It is \boxed{2}.", "2"),
     (r"<think>Is it \boxed{1}? 2 + 2 = 4.</think>The answer is 4.", "4"),
     (r"<think>Is it \boxed{1}?</think>So she has 4 eggs.", "4"),

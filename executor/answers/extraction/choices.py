@@ -26,7 +26,7 @@ _ENDS = re.compile(
 _OPERATOR = re.compile(
     r"\s*(?:[+*/^_=<>|]|-(?!(?<= -)\d)|\\(?:cdot|times|div|pm|cap|cup|in|to|leq?|geq?|neq?|sim)\b)"
 )
-_AND = re.compile(r"(?:\s*,)?\s*(?:\b(?:and|or|&)\s*)?", re.IGNORECASE)
+_AND = re.compile(r"(?:\s*[,\u3001\uff0c])?\s*(?:\b(?:and|or|&)\s*|[和与及])?", re.IGNORECASE)
 
 
 def labelled(answer: str) -> str | None:

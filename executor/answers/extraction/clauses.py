@@ -32,6 +32,13 @@ _NOT_BUT = re.compile(
     r"|[,;]\s+(?:(?:but\s+)?(?:rather|instead)\s+|(?:it(?:\s+is|['\u2019]s)|the\s+answer\s+is)\s+(?!not\b)))",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(r"\s*(?:\u2248|\\approx(?![A-Za-z]))\s*")
+_SAID_OF = re.compile(
+    r"(?=[A-Z]|(?:the|there|it|he|she|they|we|you)\b)[^.;:]{1,60}?"
+    r"\s(?:is|are|was|were|equals?|has|have|takes?|costs|needs|earns|gets|makes)\s(?!not\b)"
+)
+"""The words of a sentence before its value: "The value of x is"."""
+
 _NAMED_FIRST = re.compile(
     r"(?!(?:So|Thus|Then|Hence|Therefore|Well|Now|However|Here|Note|For|In|With)\b)"
     r"(?P<name>[A-Z][a-z]{2,20}|yes|no|Yes|No|true|false)(?<!ly),\s"
@@ -69,7 +76,7 @@ _WHOLE = re.compile(
 )
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
 _DETAIL = re.compile(
-    r"(?<=[\u4e00-\u9fff])\uff0c(?:每|平均每|其中)[^\uff0c\u3002]{1,40}\u3002?\s*$"
+    r"(?<=[\d\u4e00-\u9fff])\uff0c(?:每|平均每|其中|它是|这是|因为|由于)[^\uff0c\u3002]{1,40}\u3002?\s*$"
 )
 """The last part of a sentence that only describes: "，每天工作8小时。"."""
 
@@ -146,9 +153,20 @@ def last_values(text: str) -> tuple[str, ...]:
     """
     for chunk in _chunks_from_end(text):
         values = values_in(_DETAIL.sub("", chunk)) or values_in(chunk)
+        if values and (both := _rounded(chunk, values)):
+            return (both,)
         if values:
             return _compound(chunk, values) or _chained(chunk, values, certain=True)
     return ()
+
+
+def _rounded(text: str, values: list[Value]) -> str | None:
+    """An exact value with the rounded one behind it: "1/6 ≈ 0.167"."""
+    if len(values) < 2:
+        return None
+    exact, last = values[-2:]
+    between = _ABOUT.fullmatch(text, exact.end, last.start)
+    return tidy(without_delimiters(text[exact.start : last.end])) if between else None
 
 
 def _chunks_from_end(text: str) -> Iterator[str]:
@@ -298,6 +316,9 @@ def _words(clause: str) -> tuple[str, ...]:
         return (tidy(spelled["number"]),)
     if named := _NAMED_FIRST.match(clause):
         return (named["name"],)
+    said = _SAID_OF.match(clause)
+    if said and begins_with_value(clause[said.end() :]):
+        return answers_in(clause[said.end() :])
     words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
     if words >= 3 and "\\" not in clause and (numbers := _in_words(clause)):
         return numbers

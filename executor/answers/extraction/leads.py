@@ -23,7 +23,7 @@ _ANSWER = re.compile(
 )
 _SHORT = re.compile(r"(?:[Aa]ns|ANS)\.?\s?[:=]|<answer>")
 _CHOICE = re.compile(
-    r"(?:[Oo]ption|[Cc]hoice)(?:\s+is\b|:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
+    r"(?:[Oo]ption|[Cc]hoice)(?:s?\s+(?:is|are)\b|s?:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
     r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith)\s+(?=(?:option\s+)?\(?[A-J]\b(?!\s+[a-z]|'))"
 )
 _ENGLISH = (
@@ -37,8 +37,8 @@ _OTHER = (
     (
         ("答", "选", "選", "正解"),
         re.compile(
-            r"答案(?:应该是|應該是|应为|應為|等于|等於|是|为|為)?\s*[:\uff1a]?"
-            r"|故?[选選](?:择|擇)?\s?[:\uff1a]?\s?(?=[A-J])|(?:(?<=[\u3002\uff0c\n])|\A)答\s*[:\uff1a]"
+            r"答案\u3011?(?:应该是|應該是|应为|應為|等于|等於|是|为|為)?\s*[:\uff1a]?"
+            r"|选项(?:是|为)\s*(?=[(\uff08]?[A-J])|故?[选選](?:择|擇)?\s?[:\uff1a]?\s?(?=[A-J])|(?:(?<=[\u3002\uff0c\n])|\A)答\s*[:\uff1a]"
             r"|(?:答え|正解)\s*(?:は|[:\uff1a])"
         ),
     ),
@@ -55,7 +55,7 @@ _OTHER = (
 _HEADING = re.compile(r"[ \t>#*_]*(?:(?:the|my|final|short|correct)\s+)*", re.IGNORECASE)
 _NAMED = re.compile(
     r" is (?:the )?(?:correct|right|best)\b(?!-)"
-    r"| is (?:the|our|my) (?:(?:final|correct) )?(?:answer|option|choice)\b"
+    r"| (?:is|as) (?:the|our|my) (?:(?:final|correct) )?(?:answer|option|choice)\b"
 )
 _NAMED_CHOICE = re.compile(r"(?:\b(?:[Oo]ption|[Cc]hoice) \(?[A-J]\)?|\([A-J]\)|\b[A-HJ])$")
 _NAMED_NUMBER = re.compile(r"(?<![\w.,$])-?\$?\d[\d,]*(?:\.\d+)?$")
@@ -120,7 +120,7 @@ def _places(text: str) -> Iterator[tuple[int, int, bool]]:
             for match in pattern.finditer(text):
                 if _leads_on(text, match):
                     yield match.start(), match.end(), False
-    for match in _NAMED.finditer(text) if " is " in text else ():
+    for match in _NAMED.finditer(text) if " is " in text or " as " in text else ():
         before = text[max(0, match.start() - 25) : match.start()]
         choice = "best" in match.group() or "final" not in match.group()
         value = (_NAMED_CHOICE.search(before) if choice else None) or (

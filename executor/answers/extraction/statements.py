@@ -72,6 +72,7 @@ _BOLD_GOES_ON = re.compile(
     r"\s*(?:(?:,|(?:,\s*)?(?:and|or)\b)\s*\*\*"
     r"|(?:million|billion|thousand|dozen|hours?|minutes?|feet)\b)"
 )
+_QUOTES = (('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
 _NEGATED = re.compile(r"^n['\u2019]t(?=\s)")  # "the answer isn't 5"
 _TITLES = re.compile(
     r"(?:\b(?:Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
@@ -225,7 +226,9 @@ def _cut(line: str, *, bold: bool) -> str:
         clause = _CALCULATOR.sub("", clause)
     if line.lstrip().startswith("__"):
         clause = clause.replace("__", "")
-    return clause.replace("**", "").strip()
+    clause = clause.replace("**", "").strip()
+    skipped = line[: len(line) - len(begins(line))]
+    return next((clause[:-1] for a, b in _QUOTES if a in skipped and clause.endswith(b)), clause)
 
 
 def _abbreviated(clause: str, place: int) -> bool:

@@ -116,6 +116,8 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\\(pounds|euro|yen)(?![A-Za-z])", lambda m: _SIGN_COMMANDS[m[1]]),
         (r"\\(?:tiny|small|normalsize|large|Large|LARGE|huge|Huge)(?![A-Za-z])", ""),
         (r"\{:\}", ":"),
+        (r"\b(?:negative|minus)\s+infinity\b", r"-\\infty "),
+        (r"\b(?:positive|plus)\s+infinity\b", r"\\infty "),
         (r"\\union(?![A-Za-z])", r"\\cup "),
         (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
         (r"\\(?:textbf|textit|textrm|textnormal|textsf|texttt|mbox|hbox|emph)\s*\{", r"\\text{"),

@@ -63,7 +63,15 @@ _ALIASES = {
     **{f"ar{name}": f"arc{name}" for name in HYPERBOLIC},
     "cosec": "csc", "ctg": "cot", "tg": "tan", "lg": "log", "ceiling": "ceil",
 }  # fmt: skip
-_CONSTANTS = {"pi": "pi", "infty": "oo", "infinity": "oo", "inf": "oo", "oo": "oo", "e": "e"}
+_CONSTANTS = {
+    "pi": "pi",
+    "infty": "oo",
+    "infinity": "oo",
+    "Infinity": "oo",
+    "inf": "oo",
+    "oo": "oo",
+    "e": "e",
+}
 _LETTERS = {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
             "ell", "hbar", "aleph"} | set(GREEK)  # fmt: skip
 _ACCENTS = {"bold", "vec", "hat", "tilde", "overline", "widehat", "widetilde", "overrightarrow",

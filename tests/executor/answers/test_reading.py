@@ -44,6 +44,9 @@ EQUAL = {
         """,
     "wrappers": r"""
         Answer: 5 ;; 5
+        \text{The answer is } 7 ;; 7
+        Infinity ;; \infty
+        negative infinity ;; -\infty
         The final answer is: (B) ;; b
         answer = 3/4 ;; 0.75
         \large 42 ;; 42
