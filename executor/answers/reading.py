@@ -194,6 +194,7 @@ _READERS: tuple[Callable[[str], Meaning | None], ...] = (
     special.phrase,
     special.choice,
     special.clock,
+    special.date,
     _choice_with_content,
     _after_lead,
     _ratio,

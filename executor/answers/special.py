@@ -152,6 +152,31 @@ def based(form: str) -> Meaning | None:
     return Based(match[1].lstrip("0") or "0", str(_BASES.index(base)) if base in _BASES else base)
 
 
+_NAMES_OF_MONTHS = """
+january february march april may june july august september october november december
+"""
+_MONTHS = _NAMES_OF_MONTHS.split()
+_DAY = r"(?P<day{0}>\d{{1,2}})(?:st|nd|rd|th)?"
+_DATE = re.compile(
+    rf"(?:(?P<month>[A-Za-z]{{3,9}})\.? {_DAY.format('')}"
+    rf"|{_DAY.format('_first')}(?: of)? (?P<month_last>[A-Za-z]{{3,9}})\.?)"
+    r"(?:,? (?P<year>\d{4}))?"
+)
+
+
+def date(form: str) -> Meaning | None:
+    """Read a day of a month: `May 5`, `5th of May`, `May 5, 2024`."""
+    match = _DATE.fullmatch(form)
+    if match is None:
+        return None
+    name = (match["month"] or match["month_last"]).casefold()
+    months = [at for at, month in enumerate(_MONTHS, start=1) if month.startswith(name)]
+    if len(months) != 1 or (len(name) != 3 and name not in _MONTHS):
+        return None
+    day = int(match["day"] or match["day_first"])
+    return Phrase(f"{months[0]}/{day}/{match['year'] or ''}") if 0 < day < 32 else None
+
+
 def dashed(form: str) -> Meaning | None:
     """Read `5-6`, a date and a telephone number as text, not as a difference."""
     dashed = re.fullmatch(r"\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)+|\d+/\d+/\d+", form)

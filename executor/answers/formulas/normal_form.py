@@ -91,7 +91,7 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\"([^\"]*)\"", r"\1"),
         (r"</?(?:b|i|em|strong|u|p|span)>", ""),
         (r"^<([^<>]*,[^<>]*)>$", r"\\langle \1\\rangle "),
-        (r"\\text\s*\{\s*(\\?[$€£]|[:,;.])\s*\}", r"\1"),
+        (r"\\text\s*\{\s*(\\?[$€£%]|[:,;.])\s*\}", r"\1"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r",\s*\\!\s*", ","),
         (r"(?<!\\)\\!|\\(?:displaystyle|textstyle|limits|nolimits)(?![A-Za-z])", ""),
@@ -116,6 +116,14 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\\(pounds|euro|yen)(?![A-Za-z])", lambda m: _SIGN_COMMANDS[m[1]]),
         (r"\\(?:tiny|small|normalsize|large|Large|LARGE|huge|Huge)(?![A-Za-z])", ""),
         (r"\{:\}", ":"),
+        (r"^([^{}]*)\\choose(?![A-Za-z])([^{}]*)$", r"\\binom{\1}{\2}"),
+        (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
+        (r"^(\d+)\s?'\s?(\d+)\s?(?:\"|'')$", r"\1 feet \2 inches"),
+        (
+            r"\s*(?:\\p?mod\s*(?:\{\s*(\w+)\s*\}|(\w+))"
+            r"|\(\s*(?:\\[bp]?mod|\\text\s*\{\s*mod\s*\}|mod)\s*(?:\{\s*(\w+)\s*\}|(\w+))\s*\))",
+            lambda m: rf" \pmod{{{next(filter(None, m.groups()))}}}",
+        ),
         (r"\b(?:negative|minus)\s+infinity\b", r"-\\infty "),
         (r"\b(?:positive|plus)\s+infinity\b", r"\\infty "),
         (r"\\union(?![A-Za-z])", r"\\cup "),
@@ -140,6 +148,11 @@ _SIGN_BEFORE = re.compile(
     r"(?:(?:US|CA|C|AU|A|NZ|HK|S)?\s*\\?([$€£₹¥₩₽])|(?<![A-Za-z])("
     + "|".join(CURRENCY_CODES)
     + r")\.?)\s*([-+]?)\s*(?=\d|\.\d|\\frac|\\sqrt)"
+)
+_SHORT_TIME = re.compile(r"^(\d+)\s?h\s?(\d+)\s?m(?:ins?)?(?:\s?(\d+)\s?s(?:ecs?)?)?$")
+_DECIMAL_COMMA = re.compile(
+    r"^(-?\\currency\{[^{}]*\}\s*\d+|-?\d+(?=,\d\d\s*\\unit\{(?:euro|ruble)\}))"
+    r",(\d\d)(?=$|\s*\\unit)"
 )
 _SHORT_SCALE = re.compile(r"^(-?\\currency\{[^{}]*\}\s*[\d.,]*\d)\s?(K|M|B|bn|mn)$")
 _SCALE_OF = {"k": "thousand", "m": "million", "b": "billion", "bn": "billion", "mn": "million"}
@@ -210,6 +223,7 @@ def normal_form(text: str) -> str:
         # Conditions are joined in words; between anything else these are operators.
         text = _CONNECTIVE.sub(lambda m: r"\text{ or }" if m[1] else r"\text{ and }", text)
     text = text if text.isascii() else spell_units(text)
+    text = _SHORT_TIME.sub(_in_full, text)
     text = _unwrapped(_money(_STARS.sub("^", _BOLD.sub(r"\1", text))))
     text = _DEGREES.sub(_degrees, text)
     text = re.sub(r"\\?%|(?<!\{)\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
@@ -305,8 +319,14 @@ def _money(text: str) -> str:
     )
     text = _SHORT_SCALE.sub(lambda m: f"{m[1]} {_SCALE_OF[m[2].casefold()]}", text)
     text = _SIGN_AFTER.sub(lambda m: rf" \unit{{{CURRENCY_SIGNS[m[1]]}}}", text)
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = re.sub(r"(?<=\d)\s*\\?\$$", r" \\unit{dollar}", text) if text.count("$") == 1 else text
     return _AFTER_CURRENCY.sub(r"\1", re.sub(r"\\?\$", "", text))
+
+
+def _in_full(match: re.Match[str]) -> str:
+    hours, minutes, seconds = match.groups()
+    return f"{hours} hours {minutes} minutes" + (f" {seconds} seconds" if seconds else "")
 
 
 def _degrees(match: re.Match[str]) -> str:

@@ -13,6 +13,20 @@ from executor.answers.formulas.normal_form import normal_form
 from executor.answers.reading import read
 
 EQUAL = {
+    "dates, congruences, short units": r"""
+        May 5 ;; 5 May
+        May 5th ;; 5th of May
+        Oct. 3, 2024 ;; 3 October 2024
+        3h 20min ;; 3 hours 20 minutes
+        1h30m ;; 90 minutes
+        6'2" ;; 6 ft 2 in
+        1 \pmod 5 ;; 1 \pmod{5}
+        x \equiv 1 \mod 5 ;; x≡1 (mod 5)
+        {10 \choose 3} ;; 120
+        €3,50 ;; 3.5
+        3,50 € ;; 3.5
+        50\text{%} ;; 50
+        """,
     "currencies and large numbers": r"""
         \pounds 20 ;; £20
         CAD 30 ;; 30
@@ -390,6 +404,21 @@ EQUAL = {
         """,
 }
 DIFFERENT = {
+    "dates, congruences, short units": r"""
+        May 5 ;; May 6
+        May 5 ;; 5
+        May 5 ;; March 5
+        May 5, 2024 ;; May 5, 2023
+        May 32 ;; 32 May
+        3h 20min ;; 3h 30min
+        3h ;; 3k
+        6'2" ;; 62
+        x \equiv 1 \pmod 5 ;; x \equiv 1 \pmod 7
+        x \equiv 1 \pmod 5 ;; x \equiv 2 \pmod 5
+        2^{10} \bmod 7 ;; 2^{10} \pmod 7
+        €3,50 ;; 350
+        $3,500 ;; 3.5
+        """,
     "operators": r"""
         p \land q ;; p \lor q
         p \land q ;; p, q
