@@ -205,6 +205,7 @@ NEGATIONS = [
     ("The answer isn't 8.", None),
     ("The answer is 8. It isn't obvious.", "8"),
     ("The answer is 8. The answer isn't obvious, but true.", "8"),
+    ("Answer: The cost is not 5.", None),
     ("I am certain that the answer is 8.", "8"),
     (r"It is not \boxed{6}.", None),
     (r"It is \boxed{5}, not \boxed{6}.", "5"),

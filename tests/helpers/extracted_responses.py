@@ -10,6 +10,10 @@ WHOLE_CLAUSES = [
     ("**Final Answer:** There are 7 animals in total, 3 cats and 4 dogs.", "7"),
     ("### Final Answer:\nJohn has $12 left after spending $8.", "12"),
     ("**Final Answer**\nThe total cost is $\\$45.50$.", "45.50"),
+    ("Answer: $x$ is 5.", "5"),
+    ("Answer: The cost is not 5 but 6 dollars.", "6"),
+    ("Answer: Mary has 3 apples and 4 pears left.", "3 apples and 4 pears"),
+    ("The answer is that he has 12 dollars left.", "12"),
     # quotes, and a sign behind a number
     ('The answer is "Yes".', "Yes"),
     ("The answer is 'B'.", "B"),

@@ -33,9 +33,12 @@ _NOT_BUT = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = re.compile(r"\s*(?:\u2248|\\approx(?![A-Za-z]))\s*")
+_NAME_IS = re.compile(
+    r"(?:\$[A-Za-z]\$|\\\([A-Za-z]\\\)|[k-z])\s+(?:is|equals)\s+(?:equal\s+to\s+)?"
+)
 _SAID_OF = re.compile(
     r"(?=[A-Z]|(?:the|there|it|he|she|they|we|you)\b)[^.;:]{1,60}?"
-    r"\s(?:is|are|was|were|equals?|has|have|takes?|costs|needs|earns|gets|makes)\s(?!not\b)"
+    r"\s(?:is|are|was|were|equals?|has|have|takes?|costs|needs|earns|gets|makes)\s"
 )
 """The words of a sentence before its value: "The value of x is"."""
 
@@ -114,6 +117,9 @@ def answers_in(clause: str) -> tuple[str, ...]:
     clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
     if _NOT_VALUE.match(clause):
         return ()
+    named = _NAME_IS.match(clause)
+    if named and begins_with_value(clause[named.end() :]):
+        clause = clause[named.end() :]
     clause = _NEGATIVE.sub("-", clause, count=1)
     letters = choices.leading(clause)
     if letters:
@@ -306,6 +312,9 @@ def _formula(clause: str) -> tuple[str, ...]:
 
 def _words(clause: str) -> tuple[str, ...]:
     """A clause that does not begin with a value: its result, its last number, or its words."""
+    said = _SAID_OF.match(clause)
+    if said and _NOT_VALUE.match(clause[said.end() :]):
+        return answers_in(clause[said.end() :])
     clause = result(_without_tail(clause))
     if _WHOLE.match(clause) or _EXCEPT.search(clause):
         return _formula(clause)
@@ -316,8 +325,7 @@ def _words(clause: str) -> tuple[str, ...]:
         return (tidy(spelled["number"]),)
     if named := _NAMED_FIRST.match(clause):
         return (named["name"],)
-    said = _SAID_OF.match(clause)
-    if said and begins_with_value(clause[said.end() :]):
+    if said and clause.startswith(said.group()) and begins_with_value(clause[said.end() :]):
         return answers_in(clause[said.end() :])
     words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
     if words >= 3 and "\\" not in clause and (numbers := _in_words(clause)):

@@ -1,9 +1,9 @@
 r"""The closed list of units of measurement, and the words that may follow a number.
 
 A unit is a word of this list, or a counted thing (`5 apples`): a plural that is not a word of
-mathematics. Things have no dimension, and are different only from other things: 5 apples are 5, and
-not 5 pears. `executor.answers.formulas.parser` decides where a unit may stand; its docstring has
-the rule by which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
+mathematics. Things have no dimension: 5 apples are 5, and neither 5 pears nor 5 cm.
+`executor.answers.formulas.parser` decides where a unit may stand; its docstring has the rule by
+which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
 
 A per cent sign is dropped, as the benchmarks' own graders do: 50% is 50, and not 0.5.
 
