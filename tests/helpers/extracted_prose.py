@@ -3,6 +3,17 @@ r"""Responses that state no answer plainly, and what must be extracted: values, 
 from __future__ import annotations
 
 LAST_VALUES = [
+    # an exact value with its rounded form; the answer before the word
+    ("So the probability is 1/6 ≈ 0.167.", "1/6 ≈ 0.167"),
+    ("We get 63 as our final answer. There were 3 steps.", "63"),
+    # the one bold value of the last line
+    ("So, Tom has **7** pieces of fruit after 2 days.", "7"),
+    ("She sold 5 of them.\n\nThat leaves **$18** for 3 weeks.", "18"),
+    ("Of the **12** apples 5 are left.", "5"),
+    ("**3.** Then 5 are left.", "5"),
+    ("**Step 3:** 5 are left.", "5"),
+    ("There are **7** pears and **3** apples.", "3"),
+    ("It is not **7** but 8.", "8"),
     # times and ratios
     ("So the train leaves at 5:30 PM.", "5:30 PM"),
     ("She gets home at 5:30 p.m. and eats.", "5:30 p.m"),
@@ -184,6 +195,18 @@ CONDITIONALS = [
 ]
 
 NEGATIONS = [
+    ("I don't think the answer is 8.", None),
+    ("I do not believe that the answer is 8. So the answer is 9.", "9"),
+    ("I doubt that the answer is 8.", None),
+    ("I don't think the answer is 8, so it must be 9.", "9"),
+    ("The answer isn't B, it's C.", "C"),
+    ("The answer is not A, it is C.", "C"),
+    ("The answer is not 8; rather 9.", "9"),
+    ("The answer isn't 8.", None),
+    ("The answer is 8. It isn't obvious.", "8"),
+    ("The answer is 8. The answer isn't obvious, but true.", "8"),
+    ("Answer: The cost is not 5.", None),
+    ("I am certain that the answer is 8.", "8"),
     (r"It is not \boxed{6}.", None),
     (r"It is \boxed{5}, not \boxed{6}.", "5"),
     (r"It is \boxed{5}. It isn't \boxed{6}.", "5"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from executor.answers.extraction.tidying import formula_at, inside, result, without_delimiters
 from executor.answers.extraction.vocabulary import (
     CJK_MEASURE,
+    CJK_SCALE,
     ENDS_UNIT,
     GOES_ON,
     MEASURES,
@@ -36,7 +37,7 @@ _NUMBER = re.compile(
 )
 _SCALE = re.compile(
     rf"(?:\s+(?:and\s+a\s+(?:half|quarter|third)|{SCALES})\b)+(?:\s+and\s+a\s+half\b)?"
-    r"|\s?[十百千万萬亿億兆]+",
+    rf"|\s?{CJK_SCALE}+",
     re.IGNORECASE,
 )
 # In prose a minus directly after a digit, a letter or a bracket is a subtraction, not a sign. What
@@ -154,6 +155,8 @@ def _goes_on(text: str, end: int) -> bool:
     if end >= len(text):
         return False
     after = text[end]
+    if "\u0391" <= after <= "\u03c9":  # `4π`
+        return True
     if after.isascii() and after.isalpha():
         return not (_ATTACHED.match(text, end) or _ORDINAL.match(text, end))
     if _STOPS.match(text, end):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from executor.answers.extraction.tidying import tidy
-from executor.answers.extraction.vocabulary import POWERS
+from executor.answers.extraction.vocabulary import CJK_SCALE, DENIAL_OF_CLAUSE, POWERS
 
 LONGEST_VALUE = 200
 """Most characters of a value; a longer run has no value."""
@@ -24,7 +24,7 @@ _DIGITS = (
     r"|(?<=\.\d\d\d)(?:\.{3}|\u2026)|\.(?=\\(?:overline|bar|dot)))?|\.\d+"
 )
 _CURRENCY = r"(?:[A-Z]{0,2}\\?\$|[\u20ac\u00a3\u00a5\u20b9])\s?-?"
-_SCALE = rf"(?:\s(?:{POWERS})\b|[十百千万萬亿億])*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
+_SCALE = rf"(?:\s(?:{POWERS})\b|{CJK_SCALE})*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
 _UNIT = (
     r"(?:[cmdk]m|kg|mg|m[lL]|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|mph|kph|k?Wh?|Hz"
     r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghLNJ])"
@@ -128,10 +128,7 @@ _DENIED_BEFORE = re.compile(
     r"|不是|不等于|不等於|不为|不為|并非|並非|而非)[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
     re.IGNORECASE,
 )
-_DENIED_CLAUSE = re.compile(
-    r"(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b[^.,;]*$",
-    re.IGNORECASE,
-)
+_DENIED_CLAUSE = re.compile(rf"{DENIAL_OF_CLAUSE}[^.,;]*$", re.IGNORECASE)
 _DENIED_AFTER = re.compile(
     r"[\s$*}\])\\\"']*(?:is\s*n['\u2019]t|is\s+not|was\s+not)\s+(?:the|our|my|correct|right|valid|possible)\b"
     r"|[\s$*}\])\\\"']*(?:is|was|ist|est|es)\s+(?:wrong|incorrect|false|invalid|impossible|falsch|faux"

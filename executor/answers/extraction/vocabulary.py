@@ -61,9 +61,19 @@ SHORT_WORDS = _words(
 SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 """Longer products of variables, and single letters."""
 
-POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
+POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|quadrillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
+
+CJK_SCALE = "(?:[十百万萬亿億]|千(?![米克瓦卡赫帕焦伏字])|兆(?![瓦字赫帕]))"
+"""A Chinese or Japanese character that multiplies a number: 千, but not that of 千米 (km)."""
+
+DENIAL_OF_CLAUSE = (
+    r"(?:(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b"
+    r"|(?:\bnot|\bcannot|\bnever|n['\u2019]t)\s+(?:think|believe|say|mean|agree|accept|sure|convinced"
+    r"|claim|conclude)\b(?:\s+that\b)?|\b(?:doubt|disagree)\b(?:\s+that\b)?)"
+)
+"""What denies the clause that follows it, as a pattern: "it is not true that", "I don't think"."""
 
 NO_ANSWERS = _words(
     """

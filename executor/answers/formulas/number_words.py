@@ -74,10 +74,14 @@ class _Words:
         return taken
 
     def _half(self) -> Fraction:
-        """Read `half`, `half a` and `half an`."""
+        """Read `half`, `half a`, `half an` and `half a million`."""
         self._at += 1
         self._take(_ARTICLES)
-        return Fraction(1, 2)
+        factor = magnitude(self._peek())
+        if factor is None or self._peek().endswith("s"):
+            return Fraction(1, 2)
+        self._at += 1
+        return Fraction(factor, 2)
 
     def _mixed(self) -> Fraction | None:
         """Read a number, a fraction, or both with `and` between them."""
