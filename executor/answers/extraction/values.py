@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from executor.answers.extraction.tidying import tidy
-from executor.answers.extraction.vocabulary import POWERS
+from executor.answers.extraction.vocabulary import CJK_SCALE, POWERS, VULGAR
 
 LONGEST_VALUE = 200
 """Most characters of a value; a longer run has no value."""
@@ -24,7 +24,7 @@ _DIGITS = (
     r"|(?<=\.\d\d\d)(?:\.{3}|\u2026)|\.(?=\\(?:overline|bar|dot)))?|\.\d+"
 )
 _CURRENCY = r"(?:[A-Z]{0,2}\\?\$|[\u20ac\u00a3\u00a5\u20b9])\s?-?"
-_SCALE = rf"(?:\s(?:{POWERS})\b|[十百千万萬亿億])*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
+_SCALE = rf"(?:\s(?:{POWERS})\b|{CJK_SCALE})*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
 _UNIT = (
     r"(?:[cmdk]m|kg|mg|m[lL]|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|mph|kph|k?Wh?|Hz"
     r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghLNJ])"
@@ -57,7 +57,7 @@ _TOKENS = {
         r"\d[\d.]*(?::\d[\d.]*\b)+|\d[\d.]*(?:\s:\s\d[\d.]*\b)+",
         r"\d+['\u2032]\s?\d+(?:\"|\u2033|'')",
         rf"(?:{_CURRENCY})?"
-        rf"(?:\d+\s(?:and\s)?\d+/\d+(?!\d)|\d*[\u00bc-\u00be\u2150-\u215e]|{_DIGITS}){_SCALE}",
+        rf"(?:\d+\s(?:and\s)?\d+/\d+(?!\d)|\d*[{VULGAR}]|{_DIGITS}){_SCALE}",
     ),
     "relation": (r"\\approx(?![A-Za-z])", r"[=\u2248\u2192\u21d2]"),
     "comma": (r"[,;\uff0c\u3001\uff1b]",),
@@ -96,7 +96,7 @@ _TOKENS = {
 _TOKEN = re.compile(
     "|".join(f"(?P<{kind}>{'|'.join(patterns)})" for kind, patterns in _TOKENS.items()), re.DOTALL
 )
-_NUMERIC = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
+_NUMERIC = re.compile(rf"[\d{VULGAR}]")
 _CLOSING = {"(": ")]", "[": "])", "{": "}", "\uff08": "\uff09", "e": "e", "r": "r", "l": "l"}
 _LEADING = re.compile(
     r"(?:[+*/^_<>\u00d7\u00f7\u00b7\u22c5\u2044\u2261]|\\(?:cdot|times|div|equiv|sim)\b|-(?=\s)|\s)+"

@@ -6,6 +6,7 @@ import re
 
 from executor.answers.formulas.cjk import CJK as CJK
 from executor.answers.formulas.cjk import CJK_MEASURE as CJK_MEASURE
+from executor.answers.formulas.cjk import CJK_SCALE as CJK_SCALE
 
 
 def _words(text: str) -> frozenset[str]:
@@ -60,6 +61,9 @@ SHORT_WORDS = _words(
 
 SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 """Longer products of variables, and single letters."""
+
+VULGAR = "\u00bc-\u00be\u2150-\u215e"
+"""Vulgar fractions, as the inside of a character class."""
 
 POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"

@@ -84,7 +84,16 @@ _SCALES = {
     "百": 10**2, "千": 10**3, "万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8, "億": 10**8,
     "억": 10**8,
 }  # fmt: skip
-_SCALE = rf"(?:[{''.join(_SCALES)}](?![米克瓦卡分]))+"
+_OTHER_SCALES = "".join(scale for scale in _SCALES if scale not in "百千")
+_KNOWN_SCALE = rf"(?:百(?!分)|千(?![米克瓦卡])|[{_OTHER_SCALES}])(?!分之)"
+_SCALE = rf"(?:{_KNOWN_SCALE})+"
+
+CJK_SCALE = rf"(?:{_KNOWN_SCALE}|[十兆])"
+"""A character that multiplies a number, as a pattern: not that of `千克`, which is a unit.
+
+The value of an answer with another one than those of `_SCALES` is a text.
+"""
+
 _SCALED = re.compile(
     rf"(?<![\d.,^_{{])(?:\d[\d,]*(?:\.\d+)?|\.\d+)\s*{_SCALE}(?:\d+{_SCALE})*(?!\d)"
 )
