@@ -58,7 +58,7 @@ _NAMED = re.compile(
 _NAMED_CHOICE = re.compile(r"(?:\b(?:[Oo]ption|[Cc]hoice) \(?[A-J]\)?|\([A-J]\)|\b[A-HJ])$")
 _NAMED_NUMBER = re.compile(r"(?<![\w.,$])-?\$?\d[\d,]*(?:\.\d+)?$")
 _NO_LEAD = re.compile(
-    r"(?:\b(?:not|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)"
+    r"(?:(?:\bnot|n['\u2019]t)\s+(?:think|believe)"
     r"|\b(?:this|that|wrong|incorrect|other|each|every|any|no|whose|if|whether|suppos(?:e|ing)"
     r"|assum(?:e|ing)|(?:double-)?check(?:ing)?|verify(?:ing)?|confirm(?:ing)?|validate"
     r"|(?:in|of|about|on|for|with|from)(?:\s+(?:the|this|my|your|our|its))?))"

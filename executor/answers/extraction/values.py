@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from executor.answers.extraction.tidying import tidy
-from executor.answers.extraction.vocabulary import CJK_SCALE, POWERS, VULGAR
+from executor.answers.extraction.vocabulary import CJK_NOT, CJK_SCALE, POWERS, VULGAR
 
 LONGEST_VALUE = 200
 """Most characters of a value; a longer run has no value."""
@@ -125,11 +125,13 @@ _DENIED_BEFORE = re.compile(
     r"|\bnon\s+(?:\u00e8|sono)|\bn?either)"
     r"(?:\s+(?:be|simply|just|really|actually|equal(?:\s+to)?|exactly|the\s+number|\u00e9|s\u00e3o|\u00eatre|sein))*"
     r"(?:\s+[-$]{0,2}[\d.,]+\s+(?:or|nor))?\s"
-    r"|不是|不等于|不等於|不为|不為|并非|並非|而非)[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
+    rf"|{CJK_NOT}|而非)"
+    r"[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
     re.IGNORECASE,
 )
 _DENIED_CLAUSE = re.compile(
-    r"(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b[^.,;]*$",
+    r"(?:\bnot|n['\u2019]t)\s+(?:(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)"
+    r"|think|believe)\b[^.,;]*$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(

@@ -62,6 +62,9 @@ SHORT_WORDS = _words(
 SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 """Longer products of variables, and single letters."""
 
+CJK_NOT = "(?:不是|不等于|不等於|不为|不為|并非|並非)"
+"""Words before a value that deny it, as a pattern."""
+
 VULGAR = "\u00bc-\u00be\u2150-\u215e"
 """Vulgar fractions, as the inside of a character class."""
 
