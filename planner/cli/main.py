@@ -15,7 +15,7 @@ from executor.passwords import hide_passwords, without_password
 from executor.servers.address import located
 from planner.cli.arguments import COMMANDS
 from planner.cli.options import USAGE_ERROR, Parser, add_command
-from planner.cli.store_option import check_exists, store_url
+from planner.cli.store_option import check_exists, is_named, store_url
 
 ENGINE_ERROR = 3
 INTERRUPTED = 130
@@ -47,11 +47,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
 
     output = Output(as_json=arguments.json, stdout=stdout)
     try:
-        arguments.store = store_url(arguments, os.environ)
-        check_exists(arguments)
-        if getattr(arguments, "trust_remote_code", False):
-            trust_remote_code()
-        _join_addresses(arguments)
+        _complete(arguments)
         code: int | None = command.run(arguments, output)
     except (EngineError, StoreLostError) as error:
         print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
@@ -77,6 +73,17 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise SystemExit(USAGE_ERROR)
     arguments: argparse.Namespace = parser.parse_args(argv)
     return arguments
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    """Put in what the environment and several options together say."""
+    named, arguments.store = is_named(arguments), store_url(arguments, os.environ)
+    remark = check_exists(arguments, named=named)
+    if remark:
+        print(f"apportion: {remark}", file=sys.stderr)
+    if getattr(arguments, "trust_remote_code", False):
+        trust_remote_code()
+    _join_addresses(arguments)
 
 
 def _join_addresses(arguments: argparse.Namespace) -> None:
