@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TextIO
 
 from executor.errors import EngineError, InputError, StoreLostError
@@ -37,10 +38,7 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
     """
     arguments = _parse(argv)
-    # torch's native code prints warnings that users cannot act on; it reads this when it loads.
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    # Nothing heavy is imported before here: --help answers at once.
-    command = importlib.import_module(f"planner.cli.commands.{arguments.module}")
+    command = _load(arguments.module)
     from sqlalchemy.exc import SQLAlchemyError
 
     from planner.cli.console import Output
@@ -73,6 +71,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise SystemExit(USAGE_ERROR)
     arguments: argparse.Namespace = parser.parse_args(argv)
     return arguments
+
+
+def _load(name: str) -> ModuleType:
+    """Import a command. Nothing heavy is imported before: --help answers at once."""
+    # torch's native code prints warnings that users cannot act on; it reads this when it loads.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    return importlib.import_module(f"planner.cli.commands.{name}")
 
 
 def _complete(arguments: argparse.Namespace) -> None:
