@@ -587,20 +587,24 @@ def _relation(form: str) -> Meaning | None:
 
 def _rounded(sides: list[str], relations: list[str]) -> Meaning | None:
     r"""Read an exact value with a rounded one behind it: `\frac13 \approx 0.33`."""
-    at = relations.index("approx") if "approx" in relations else 0
-    if at == 0 and (not relations or relations[0] != "approx" or _is_name(sides[0])):
+    if "approx" not in relations or (relations[0] == "approx" and _is_name(sides[0])):
         return None
-    exact, last = _equation(sides[: at + 1]) if at else None, meaning(sides[-1], lists=False)
-    if at == 0:
-        value = meaning(sides[0], lists=False)
-        exact = Equation("", value, None) if isinstance(value, Scalar) else None
+    at = relations.index("approx")
+    exact = _equation(sides[: at + 1]) if at else _worked(sides[0])
     if not isinstance(exact, Equation) or exact.value is None:
         return None
+    last = meaning(sides[-1], lists=False)
     one, two = number_of(exact.value), number_of(last)
     # What is not near is no rounded form: 5 is not about 7.
     if one and two and abs(one.value - two.value) > abs(one.value) / 10:
         return Text(special.canonical(" = ".join(sides)))
     return replace(exact, rounded=last)
+
+
+def _worked(side: str) -> Equation | None:
+    """Read a value that has no name."""
+    value = meaning(side, lists=False)
+    return Equation("", value, None) if isinstance(value, Scalar) else None
 
 
 def _side(text: str) -> Expr | None:

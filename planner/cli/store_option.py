@@ -45,28 +45,40 @@ def store_url(arguments: Namespace, environment: Mapping[str, str]) -> str | Non
     return url
 
 
-def check_exists(arguments: Namespace) -> None:
+def is_named(arguments: Namespace) -> bool:
+    """Whether an option of the command names its store."""
+    return arguments.store is not None or arguments.store_file is not None
+
+
+def check_exists(arguments: Namespace, *, named: bool) -> str | None:
     """Check that the store of a command that only reads exists, unless nobody has named it.
 
     Without a store such commands answer from bundled evidence, which is not what somebody wants who
-    has named one.
+    has named one in this command. The environment names one for all commands, and the first of them
+    have not made it yet: they answer, with a remark.
 
     Args:
         arguments: with `store`, as `store_url` returns it, `default_store` and `makes_store`.
+        named: whether an option of the command names the store.
+
+    Returns:
+        The remark, if the store that the environment names does not exist.
 
     Raises:
-        InputError: the store's file does not exist.
+        InputError: the file of the store that the command names does not exist.
     """
     if arguments.makes_store or arguments.store in (None, arguments.default_store):
-        return
+        return None
     from executor.store.address import parse, shown, sqlite_file
 
     parsed = parse(arguments.store)
     path = sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
-    if path is not None and not path.exists():
-        raise InputError(
-            f"store {shown(arguments.store)}: there is no such file; profile or measure makes one"
-        )
+    if path is None or path.exists():
+        return None
+    fault = f"store {shown(arguments.store)}: there is no such file"
+    if named:
+        raise InputError(f"{fault}; profile or measure makes one")
+    return f"{fault} yet; {STORE_VARIABLE} names it. Only bundled evidence counts"
 
 
 def _read(file: Path) -> str:

@@ -10,7 +10,7 @@ from executor.answers.extraction import choices
 from executor.answers.extraction.amounts import NUMBER_IN_PROSE, Quantity, quantity_at
 from executor.answers.extraction.tidying import is_placeholder, result, tidy, without_delimiters
 from executor.answers.extraction.values import Value, denied, values_in
-from executor.answers.extraction.vocabulary import CJK, STATES
+from executor.answers.extraction.vocabulary import CJK, CJK_NOT, STATES
 from executor.answers.meanings import Scalar
 from executor.answers.reading import read
 
@@ -24,6 +24,7 @@ _SEPARATOR = re.compile(
     r"\s*(?P<comma>[,;\uff0c\u3001])?\s*"
     r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s(?!\s*=)|[和与與或及と]|또는\s)?\s*"
 )
+_OR = ("or", "oder", "ou", "o", "或", "또는")
 _AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
@@ -50,7 +51,7 @@ _NOT_VALUE = re.compile(
     r"(?:\w+ly\s+)?not(?:\s*$|\s+(?:\w+ly\s+|just\s+)?(?:[-$*\\\d(]|[A-Za-z]\b))", re.IGNORECASE
 )
 _DENIAL = re.compile(
-    r"(?:neither|nicht|kein\w*|pas|não|не|no|non)\s+(?=[-$\\\d(])|(?:不是|不等于|不等於|不为|不為|并非|並非)\s*(?=[-$\\\d(])",
+    rf"(?:(?:neither|nicht|kein\w*|pas|não|не|no|non)\s|{CJK_NOT})\s*(?=[-$\\\d(])",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=\$?\d)", re.IGNORECASE)
@@ -92,7 +93,6 @@ _CHAINED = re.compile(
     r"[\s$]*(?:\\[)\]])?\s*(?P<comma>[,\uff0c\u3001])?\s*"
     r"(?:(?P<word>and|or|und|oder|et|ou|y|o|e|和|或|と)\s*)?[\s$]*(?:\\[(\[])?"
 )
-_OR = ("or", "oder", "ou", "o", "或")
 _VERB = re.compile(
     r"(?:\b(?:is|are|be|was|were|ist|sind|est|sont|es|son|é|são|è|sono)|[是为]|:|\uff1a)$",
     re.IGNORECASE,
@@ -297,7 +297,7 @@ def _explained(clause: str, item: Quantity) -> bool:
 
 
 def _is_or(between: re.Match[str]) -> bool:
-    return (between["word"] or "").strip() in ("or", "oder", "ou", "o", "或")
+    return (between["word"] or "").strip() in _OR
 
 
 def _formula(clause: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 
 from executor.answers.formulas.cjk import CJK as CJK
 from executor.answers.formulas.cjk import CJK_MEASURE as CJK_MEASURE
+from executor.answers.formulas.cjk import CJK_SCALE as CJK_SCALE
 
 
 def _words(text: str) -> frozenset[str]:
@@ -61,12 +62,15 @@ SHORT_WORDS = _words(
 SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 """Longer products of variables, and single letters."""
 
+CJK_NOT = "(?:不是|不等于|不等於|不为|不為|并非|並非)"
+"""Words before a value that deny it, as a pattern."""
+
+VULGAR = "\u00bc-\u00be\u2150-\u215e"
+"""Vulgar fractions, as the inside of a character class."""
+
 POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|quadrillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
-
-CJK_SCALE = "(?:[十百万萬亿億]|千(?![米克瓦卡赫帕焦伏字])|兆(?![瓦字赫帕]))"
-"""A Chinese or Japanese character that multiplies a number: 千, but not that of 千米 (km)."""
 
 DENIAL_OF_CLAUSE = (
     r"(?:(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b"

@@ -219,6 +219,17 @@ MAGNITUDES = {
 }  # fmt: skip
 """Words that multiply the number before them; a plural s is allowed."""
 
+_NUMERALS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+BELOW_TWENTY = {word: value for value, word in enumerate(_NUMERALS.split())}
+"""Words for whole numbers below twenty, with their values."""
+
+_FROM_TWENTY = "twenty thirty forty fifty sixty seventy eighty ninety"
+TENS = {word: 10 * value for value, word in enumerate(_FROM_TWENTY.split(), start=2)}
+"""Words for multiples of ten below 100, with their values."""
+
 _TOUCHING = """
 cm mm km dm kg mg ml mL cL ft lb lbs oz hr hrs min mins sec secs mph kph kmh rad deg kWh kW kJ Hz
 kPa MB GB KB USD EUR GBP INR JPY
@@ -252,8 +263,6 @@ infinity inf abs min max gcd lcm mins equals less does was has his its this thus
 """
 _NOT_COUNTED = frozenset(_MATHEMATICS.split())
 _MAKE_OTHERS = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
 negative positive below above under more fewer greater smaller lower higher up down north south
 east west remainder prime bar hat star dash dot point fold double triple twice thrice grand
 myriad couple trio mil bil mio midnight noon january february march april may june july august
@@ -261,7 +270,7 @@ september october november december only exactly about almost nearly around
 approximately roughly exclusive inclusive but with from into onto upon also too again else
 even odd true false undefined unknown infinite imaginary nan digit base cross transpose inverse
 """
-_NO_NOUNS = frozenset(_MAKE_OTHERS.split())
+_NO_NOUNS = frozenset((*_MAKE_OTHERS.split(), *BELOW_TWENTY, *TENS))
 """Words behind a number that are no singular of a thing: they make something else of it."""
 
 _CONDITIONS = frozenset(

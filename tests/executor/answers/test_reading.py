@@ -212,6 +212,8 @@ EQUAL = {
         5 pounds ;; 80 oz
         £2.50 ;; 250 pence
         £5 ;; 5\text{ pounds}
+        ¥3/pound ;; 3 yuan/lb
+        ¥3/pound ;; 3 yen per pound
         ¥1,000 ;; 1000
         1 pound ;; £1
         """,
@@ -654,6 +656,7 @@ DIFFERENT = {
         5 pounds ;; 5 dollars
         5 lb ;; £5
         £5 ;; 6 pounds
+        ¥3/pound ;; £3/lb
         """,
     "number words": r"""
         one hundred two hundred ;; 10200
