@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from executor.errors import InputError
+from executor.files import read_whole
 
 STORE_VARIABLE = "APPORTION_STORE"
 
@@ -55,27 +56,29 @@ def check_exists(arguments: Namespace) -> None:
         arguments: with `store`, as `store_url` returns it, `default_store` and `makes_store`.
 
     Raises:
-        InputError: the store's file does not exist.
+        InputError: the store's file does not exist, or is a folder.
     """
     if arguments.makes_store or arguments.store in (None, arguments.default_store):
         return
     from executor.store.address import parse, shown, sqlite_file
 
     parsed = parse(arguments.store)
-    path = sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
-    if path is not None and not path.exists():
-        raise InputError(
-            f"store {shown(arguments.store)}: there is no such file; profile or measure makes one"
-        )
+    if parsed.get_backend_name() != "sqlite":
+        return
+    from executor.store.database import check_sqlite_file
+
+    path = sqlite_file(parsed)
+    if path is not None:
+        check_sqlite_file(shown(arguments.store), path, create=False)
 
 
 def _read(file: Path) -> str:
     """Return the one line of a file that is no comment."""
+    raw = read_whole(file, "a file with one line, the URL of the store", "--store-file")
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise InputError(f"--store-file {file}: {reason}") from None
+        lines = [line.strip() for line in raw.decode("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise InputError(f"--store-file {file}: not UTF-8; save the file as UTF-8") from None
     urls = [line for line in lines if line and not line.startswith("#")]
     if len(urls) != 1:
         raise InputError(
