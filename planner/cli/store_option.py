@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from os.path import lexists
 from pathlib import Path
 
 from executor.errors import InputError
+from executor.files import read_whole
 
 STORE_VARIABLE = "APPORTION_STORE"
 
@@ -65,7 +67,8 @@ def check_exists(arguments: Namespace, *, named: bool) -> str | None:
         The remark, if the store that the environment names does not exist.
 
     Raises:
-        InputError: the file of the store that the command names does not exist.
+        InputError: the file of the store that the command names does not exist; or the store is a
+            folder.
     """
     if arguments.makes_store or arguments.store in (None, arguments.default_store):
         return None
@@ -73,21 +76,27 @@ def check_exists(arguments: Namespace, *, named: bool) -> str | None:
 
     parsed = parse(arguments.store)
     path = sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
-    if path is None or path.exists():
+    if path is None:
         return None
-    fault = f"store {shown(arguments.store)}: there is no such file"
-    if named:
-        raise InputError(f"{fault}; profile or measure makes one")
-    return f"{fault} yet; {STORE_VARIABLE} names it. Only bundled evidence counts"
+    from executor.store.database import check_sqlite_file
+
+    store = shown(arguments.store)
+    if named or lexists(path):
+        check_sqlite_file(store, path, create=False)
+        return None
+    return (
+        f"store {store}: there is no such file yet; {STORE_VARIABLE} names it. "
+        "Only bundled evidence counts"
+    )
 
 
 def _read(file: Path) -> str:
     """Return the one line of a file that is no comment."""
+    raw = read_whole(file, "a file with one line, the URL of the store", "--store-file")
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise InputError(f"--store-file {file}: {reason}") from None
+        lines = [line.strip() for line in raw.decode("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise InputError(f"--store-file {file}: not UTF-8; save the file as UTF-8") from None
     urls = [line for line in lines if line and not line.startswith("#")]
     if len(urls) != 1:
         raise InputError(

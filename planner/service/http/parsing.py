@@ -54,6 +54,8 @@ def _from_errors(errors: Sequence[ErrorDetails], kind: type[CommonRequest]) -> R
             param=first, code="unsupported_parameter",
         )  # fmt: skip
     path = _field_path(error["loc"], _field_names(kind))
+    if error["type"] == "union_tag_not_found":
+        return invalid(".".join([*path, "type"]), "Field required")
     if error["type"] == "union_tag_invalid":
         return _wrong_kind(".".join([*path, "type"]), str(error.get("ctx", {}).get("tag")))
     return from_validation_error(error, ".".join(path))

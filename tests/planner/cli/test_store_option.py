@@ -41,7 +41,7 @@ def test_the_demos_store_is_in_its_folder() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         (b"", "has 0 lines"),
         (b"# none\n", "has 0 lines"),
         (b"sqlite://\nsqlite://\n", "has 2 lines"),
@@ -154,6 +154,16 @@ def test_the_store_that_the_environment_names_may_not_exist_yet(
         "Only bundled evidence counts\n"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_or_a_name_that_is_too_long_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    for name, reason in (("dir", "is a folder"), ("a" * 300, "cannot be opened (File name too")):
+        done = apportion(
+            tmp_path, "recommend", "--policy", "lab-0.8m", "--store", f"sqlite:///{name}"
+        )
+        assert done.returncode == 2 and not done.stdout
+        assert done.stderr.count("\n") == 1 and reason in done.stderr
 
 
 @pytest.mark.parametrize("given", [(), ("--store", DEFAULT_STORE), ("--store", "sqlite://")])
