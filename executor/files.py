@@ -11,7 +11,9 @@ from pathlib import Path
 
 import platformdirs
 
-from executor.errors import InputError
+from executor.errors import InputError, one_line
+
+_LONGEST_PATH = 300  # characters of a path in a message
 
 
 def data_folder() -> Path:
@@ -25,6 +27,46 @@ def cache_folder() -> Path:
     """Return the user's cache folder of this project; the variable APPORTION_CACHE moves it."""
     chosen = os.environ.get("APPORTION_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("apportion"))
+
+
+def is_folder(name: str | Path) -> bool:
+    """Return whether a folder has this name; no folder has one that is too long for a file."""
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def read_whole(path: Path, needed: str, what: str = "") -> bytes:
+    """Return the bytes of a file that a user named.
+
+    Args:
+        path: the file.
+        needed: what would be right, with its article.
+        what: what the file is for, which messages put before its path.
+
+    Raises:
+        InputError: there is no such file, it is a folder, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error, needed, what) from None
+
+
+def unreadable(path: Path, error: Exception, needed: str, what: str = "") -> InputError:
+    """Return the error to raise for a file that cannot be read; see `read_whole`."""
+    match error:
+        case FileNotFoundError():
+            reason = "no such file"
+        case IsADirectoryError():
+            reason = "is a folder"
+        case OSError():
+            reason = f"cannot be read ({error.strerror or error})"
+        case _:  # a name with a character that no name has
+            reason = f"cannot be read ({error})"
+    where = one_line(f"{what} {path}".strip(), _LONGEST_PATH)
+    return InputError(f"{where}: {reason}; expected {needed}")
 
 
 def is_device(path: Path) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from executor.errors import InputError, did_you_mean
+from executor.files import is_folder
 from executor.models.bundled import CONVERTED, bundled, models_folder
 from executor.models.checkpoint import Checkpoint, is_on_hub, is_scorer, name_of
 from executor.servers.address import Address, read_address
@@ -35,7 +36,7 @@ def resolve(name: str, role: str) -> Checkpoint:
     folder = Path(name).expanduser()
     if name in (*bundled("policy"), *bundled("PRM")):
         folder = models_folder() / name
-    if folder.is_dir():
+    if is_folder(folder):
         if not (folder / "config.json").is_file():
             raise InputError(f"{role} {name}: the folder holds no config.json; not a checkpoint")
         if role == "policy" and is_scorer(folder):
@@ -60,7 +61,7 @@ def portable(name: str) -> str:
     if name in (*CONVERTED, *bundled("policy"), *bundled("PRM")):
         return name
     folder = Path(name).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else name
+    return str(folder.resolve()) if is_folder(folder) else name
 
 
 def _resolve_address(address: Address, role: str) -> Checkpoint:

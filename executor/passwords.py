@@ -33,8 +33,9 @@ _SETTING = re.compile(
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 _QUOTED_URL = re.compile(r"""(["'])([A-Za-z][\w+.-]{0,40}://(?:(?!\1|://).)*)\1""")
-# A password may hold blanks; what starts as a port does not belong to one.
-_BLANKS_IN_PASSWORD = r"[^\s:/@]*:(?!\d+(?:[/?\s]|\Z))[^@]*@\S*"
+# A password may hold blanks; what starts as a port does not belong to one. Its length is bounded so
+# that a text of many addresses without one takes linear time.
+_BLANKS_IN_PASSWORD = r"[^\s:/@]*:(?!\d+(?:[/?\s]|\Z))[^@]{0,500}@\S*"
 _URL = re.compile(
     r"(?:(?:postgres|mysql|mariadb|oracle|mssql|sqlite|mongodb)[\w+.-]{0,40}://"
     rf"(?!\S*@){_BLANKS_IN_PASSWORD}|[A-Za-z][\w+.-]{{0,40}}://\S+)"

@@ -57,7 +57,7 @@ class Sampling:
 
 def _check_budget(name: str, n: int) -> None:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise InputError(f"budget {n} for {name}: must be a whole number of at least 1")
+        raise InputError(f"budget {n!r} for {name}: must be a whole number of at least 1")
 
 
 def _is_number(given: object) -> bool:
@@ -67,7 +67,7 @@ def _is_number(given: object) -> bool:
 def _check_tree(name: str, n: int, width: int) -> None:
     _check_budget(name, n)
     if not isinstance(width, int) or isinstance(width, bool) or width < 2:
-        raise InputError(f"width {width} for {name}: must be a whole number of at least 2")
+        raise InputError(f"width {width!r} for {name}: must be a whole number of at least 2")
     if n % width:
         raise InputError(
             f"budget {n} with width {width} for {name}: the budget must be a multiple of the width"
@@ -123,7 +123,7 @@ class AdaptiveMajority:
         given = self.confidence
         if not _is_number(given) or not 0.5 < given < 1:
             raise InputError(
-                f"confidence {given} for {self.name}: must be a number above 0.5 and below 1"
+                f"confidence {given!r} for {self.name}: must be a number above 0.5 and below 1"
             )
 
 
@@ -199,7 +199,7 @@ class ParticleFilter:
         given = self.softmax_temperature
         if not _is_number(given) or not 0 < given < math.inf:
             raise InputError(
-                f"softmax_temperature {given} for {self.name}: must be a number above 0"
+                f"softmax_temperature {given!r} for {self.name}: must be a number above 0"
             )
         object.__setattr__(self, "softmax_temperature", float(given))  # 1 and 1.0 have one key
 
@@ -228,8 +228,8 @@ def from_dict(record: Mapping[str, Any]) -> Strategy:
     if kind is None:
         raise InputError(f"strategy {name!r}: must be one of {', '.join(STRATEGIES)}")
     known = {f.name for f in fields(kind)}
-    if kind is Greedy:
-        options.pop("n", None)
+    if kind is Greedy and (n := options.pop("n", 1)) not in (1, None):
+        raise InputError(f"strategy {name}: its budget n is 1, not {n!r}")
     if unknown := set(options) - known:
         raise InputError(f"strategy {name}: no parameter {', '.join(sorted(unknown))}")
     if "n" in known and "n" not in options:
@@ -253,12 +253,12 @@ def parse_choice(enum: type[_E], value: object, what: str) -> _E:
 
 
 def make(name: str, n: int, **options: Any) -> Strategy:
-    """Return the strategy called `name` at budget `n`.
+    """Return the strategy called `name` at budget `n`; that of `greedy` is always 1.
 
     Raises:
         InputError: there is no such strategy, or it has no such option.
     """
-    return from_dict({"name": name, "n": n, **options})
+    return from_dict({"name": name, **({} if name == Greedy.name else {"n": n}), **options})
 
 
 def key(strategy: Strategy) -> str:
@@ -279,6 +279,8 @@ def from_key(text: str) -> Strategy:
     record: dict[str, Any] = {"name": match[1]}
     for option in filter(None, (match[2] or "").split(",")):
         name, _, value = option.partition("=")
+        if name in record:
+            raise InputError(f"strategy {text!r}: {name} is given twice; expected once")
         try:
             record[name] = float(value) if "." in value or "e" in value else int(value)
         except ValueError:

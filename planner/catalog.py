@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from executor.errors import InputError
-from executor.files import data_folder
+from executor.files import data_folder, is_folder
 from planner.toml_files import read_toml
 
 FILE = "catalog.toml"
@@ -129,7 +129,7 @@ class Catalog:
     def hub_id(self, name: str) -> str:
         """Return the hub id of a catalog name; `name` itself if it has none or is a folder."""
         entry = self.policy(name) or self.prm(name)
-        if entry is None or entry.hub is None or Path(name).is_dir():
+        if entry is None or entry.hub is None or is_folder(name):
             return name
         return entry.hub
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.files import read_whole
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -20,10 +21,9 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         InputError: the file cannot be read or is not TOML; the message names the line.
     """
     where = f"{what} {path}"
+    raw = read_whole(path, "a TOML file", what)
     try:
-        return parse_toml(path.read_text(encoding="utf-8"), where)
-    except OSError as error:
-        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from None
+        return parse_toml(raw.decode("utf-8-sig"), where)
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not TOML ({error})") from None
 

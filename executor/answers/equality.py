@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from executor.answers.formulas.expressions import Const, Expr, Num, Product, Sym, multiply, parts
 from executor.answers.formulas.quantities import ANGLE_DIMENSION, Quantity
-from executor.answers.formulas.units import COUNTED, SOMETHING
+from executor.answers.formulas.units import COUNTED, SOMETHING, unit
 from executor.answers.meanings import (
     HALF_DAY,
     Based,
@@ -241,12 +241,15 @@ def _in_radians(expression: Expr) -> bool:
 
 
 def _other_things(a: Quantity, b: Quantity) -> bool:
-    """Whether `a` counts something that `b` cannot be: 25% is neither $25 nor 25 apples."""
+    """Whether `a` counts something that `b` cannot be: 5 apples are not 5 cm, 25% is not $25."""
     if not a.things or a.things == b.things:
         return False
     if SOMETHING in (a.things, b.things) and b.things.startswith(COUNTED):
         return not a.things.startswith(COUNTED)
-    return bool(b.things) or (a.things in ("%", SOMETHING) and a.dimension != b.dimension)
+    return bool(b.things) or (a.dimension != b.dimension and b.dimension != _UNITS)
+
+
+_UNITS = unit("unit").dimension
 
 
 def _alone(meaning: Meaning) -> Meaning:

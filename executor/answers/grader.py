@@ -55,7 +55,8 @@ class MathGrader:
         - 50% is 50, as in the benchmarks' own graders, and not 0.5; it is neither $50 nor 50
           minutes. A number without a unit equals the same number with a unit at its end; two
           numbers with units are compared as quantities: 1 km is 1000 m, and 3 hours 20 minutes are
-          neither 3 nor 3 hours. 30 degrees are pi/6.
+          neither 3 nor 3 hours. 30 degrees are pi/6. 5 apples are 5, and neither 5 pears nor
+          5 cm.
         - A number with a base is not the number without it, unless the base is 10.
         - 11:00 is 11:00 AM and 11:00 PM, which are different; 17:30 is only 5:30 PM.
         - A list without brackets has no order, `(1,2)` has one. `[1,2]` is an interval, and no

@@ -145,6 +145,19 @@ def _choice_with_content(form: str) -> Meaning | None:
     return None if special.CHOICE_WITH_CONTENT.match(content) else Choice(letter, meaning(content))
 
 
+_LEAD = re.compile(
+    r"\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]?\s*\}\s*(?=\S)"
+    r"|(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]\s*(?=\S)|the (?:final )?answer is ",
+    re.I,
+)
+
+
+def _after_lead(form: str) -> Meaning | None:
+    """Read what stands behind `Answer:`."""
+    lead = _LEAD.match(form)
+    return meaning(normal_form(form[lead.end() :])) if lead else None
+
+
 _TO = re.compile(r"\s*\\(?:text|roman)\s*\{\s*to\s*\}\s*|\s+to\s+")
 
 
@@ -181,7 +194,9 @@ _READERS: tuple[Callable[[str], Meaning | None], ...] = (
     special.phrase,
     special.choice,
     special.clock,
+    special.date,
     _choice_with_content,
+    _after_lead,
     _ratio,
     _in_words,
     special.word,
@@ -325,7 +340,7 @@ def _single(form: str) -> Meaning:
     pieces, _ = _split(form, _CUP)
     if len(pieces) > 1:
         return Union(tuple(meaning(piece, lists=False) for piece in pieces))
-    found = _set_builder(form) or _relation(form) or _bracketed(form)
+    found = _set_builder(form) or _all_but(form) or _relation(form) or _bracketed(form)
     found = found or _matrix(form) or _system(form) or _formula(form)
     if isinstance(found, Items) and found.brackets == "±":
         return Items("", found.items)
@@ -434,6 +449,29 @@ def _bracketed(form: str) -> Meaning | None:
 
 _LISTED = re.compile(r"\[-?\d+(?:\.\d+)?(?:, -?\d+(?:\.\d+)?)+\]")
 _SAME = {"\\{": "{", "\\}": "}", "\\langle": "(", "\\rangle": ")"}
+
+
+_REALS = r"(?:\\mathbb\s*\{?R\}?|\(-\\infty\s*,\s*\+?\\infty\s*\))"
+_ALL_BUT = re.compile(
+    rf"{_REALS}\s*(?:\\setminus|\\backslash|-)\s*\\?\{{(.+?)\\?\}}"
+    r"|(?:\\text\{\s*)?all real (?:numbers|values)(?: \w)? except(?: for)?(?:\s*\})?\s*"
+    r"(?:[a-z]\s*=\s*)?(.+)"
+)
+
+
+def _all_but(form: str) -> Meaning | None:
+    r"""Read `\mathbb{R} \setminus \{2\}` as a union of intervals."""
+    match = _ALL_BUT.fullmatch(form)
+    if match is None:
+        return None
+    items = [_item(piece) for piece in _split(match[1] or match[2], _SEPARATOR)[0]]
+    ends = [item for item in items if isinstance(item, Scalar)]
+    known = {number.value: end for end in ends if (number := number_of(end))}
+    if len(ends) != len(items) or (len(ends) > 1 and len(known) != len(ends)):
+        return None
+    ends = [known[value] for value in sorted(known)] if len(ends) > 1 else ends
+    lows, highs = [_scalar(_INFINITE[1]), *ends], [*ends, _scalar(_INFINITE[0])]
+    return Union(tuple(Items("()", pair) for pair in zip(lows, highs, strict=True)))
 
 
 def _item(piece: str) -> Meaning:
@@ -549,20 +587,24 @@ def _relation(form: str) -> Meaning | None:
 
 def _rounded(sides: list[str], relations: list[str]) -> Meaning | None:
     r"""Read an exact value with a rounded one behind it: `\frac13 \approx 0.33`."""
-    at = relations.index("approx") if "approx" in relations else 0
-    if at == 0 and (not relations or relations[0] != "approx" or _is_name(sides[0])):
+    if "approx" not in relations or (relations[0] == "approx" and _is_name(sides[0])):
         return None
-    exact, last = _equation(sides[: at + 1]) if at else None, meaning(sides[-1], lists=False)
-    if at == 0:
-        value = meaning(sides[0], lists=False)
-        exact = Equation("", value, None) if isinstance(value, Scalar) else None
+    at = relations.index("approx")
+    exact = _equation(sides[: at + 1]) if at else _worked(sides[0])
     if not isinstance(exact, Equation) or exact.value is None:
         return None
+    last = meaning(sides[-1], lists=False)
     one, two = number_of(exact.value), number_of(last)
     # What is not near is no rounded form: 5 is not about 7.
     if one and two and abs(one.value - two.value) > abs(one.value) / 10:
         return Text(special.canonical(" = ".join(sides)))
     return replace(exact, rounded=last)
+
+
+def _worked(side: str) -> Equation | None:
+    """Read a value that has no name."""
+    value = meaning(side, lists=False)
+    return Equation("", value, None) if isinstance(value, Scalar) else None
 
 
 def _side(text: str) -> Expr | None:
@@ -611,7 +653,16 @@ def _equation(sides: list[str]) -> Meaning | None:
     if first is not None and not has_variables(first):
         value = meaning(right, lists=False)
         return Equation("", value, None) if isinstance(value, Scalar) else None
-    return Equation(None, None, difference) if difference is not None else None
+    if difference is None:
+        return None
+    if len(sides) > 2 and not any(map(_may_vary, sides[1:])):  # `m + n = 16 + 9 = 25`
+        return Equation("", meaning(right, lists=False), difference)
+    return Equation(None, None, difference)
+
+
+def _may_vary(side: str) -> bool:
+    expression = _side(side)
+    return expression is None or has_variables(expression)
 
 
 def _unequal(left: str, right: str) -> Meaning | None:
@@ -621,6 +672,25 @@ def _unequal(left: str, right: str) -> Meaning | None:
     below = Items("()", (_scalar(_INFINITE[1]), value))
     above = Items("()", (value, _scalar(_INFINITE[0])))
     return Equation(special.canonical(left), Union((below, above)), None)
+
+
+def _distance(sides: list[str], values: list[Meaning], *, strict: bool) -> Meaning | None:
+    """Read `|x| < 2` as what it says of x, which is between -2 and 2."""
+    near = _ABSOLUTE.fullmatch(sides[0].strip())
+    named = near or _ABSOLUTE.fullmatch(sides[1].strip())
+    size = values[1] if near else values[0]
+    known = number_of(size)
+    if named is None or known is None or known.value <= 0 or not isinstance(size, Scalar):
+        return None
+    low, high = _scalar(negate(size.quantity.base)), size
+    if near:
+        return Equation(named[1], Items("()" if strict else "[]", (low, high)), None)
+    below = Items("()" if strict else "(]", (_scalar(_INFINITE[1]), low))
+    above = Items("()" if strict else "[)", (high, _scalar(_INFINITE[0])))
+    return Equation(named[1], Union((below, above)), None)
+
+
+_ABSOLUTE = re.compile(r"\|\s*([A-Za-z])\s*\|")
 
 
 def _ascending(sides: list[str], strict: list[bool]) -> Meaning | None:
@@ -641,6 +711,8 @@ def _ascending(sides: list[str], strict: list[bool]) -> Meaning | None:
             return Equation(name, Items("(" + (")" if strict[0] else "]"), (low, values[1])), None)
         if len(sides) == 2:
             return Equation(name, Items(("(" if strict[0] else "[") + ")", (values[0], high)), None)
+    if len(sides) == 2 and (around := _distance(sides, values, strict=strict[0])):
+        return around
     if len(sides) == 2:
         smaller, larger = _side(sides[0]), _side(sides[1])
         if smaller is not None and larger is not None:

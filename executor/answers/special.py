@@ -45,6 +45,8 @@ def word(form: str) -> Meaning | None:
 _PHRASES = [
     (re.compile(pattern, re.IGNORECASE), key)
     for pattern, key in (
+        (r"yes", "yes"),
+        (r"no", "no"),
         (r"(?:there (?:is|are) )?no (?:solutions?|answers?)(?: exists?)?|none|(?:the )?empty set"
          r"|\\emptyset|null set|nil", "none"),
         (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
@@ -65,7 +67,10 @@ def phrase(form: str) -> Meaning | None:
 
 
 _LEAD = r"(?:(?:the )?(?:correct )?(?:option|choice|answer|alternative)(?: is)?:? )"
-_LETTER = rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\))"
+_LETTER = (
+    rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\)"
+    r"|\[\s*([A-J])\s*\])"
+)
 CHOICE_WITH_CONTENT = re.compile(
     rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
     r"|([A-J])\s*[.:)]|([a-e])\))\s+(?![-+=*/^_]|(?:\\text\s*\{\s*)?(?:and|or)\b)(\S.*)",
@@ -145,6 +150,31 @@ def based(form: str) -> Meaning | None:
     base = (match[2] or match[3]).casefold()
     base = {"sixteen": "16", "hex": "16"}.get(base, base)
     return Based(match[1].lstrip("0") or "0", str(_BASES.index(base)) if base in _BASES else base)
+
+
+_NAMES_OF_MONTHS = """
+january february march april may june july august september october november december
+"""
+_MONTHS = _NAMES_OF_MONTHS.split()
+_DAY = r"(?P<day{0}>\d{{1,2}})(?:st|nd|rd|th)?"
+_DATE = re.compile(
+    rf"(?:(?P<month>[A-Za-z]{{3,9}})\.? {_DAY.format('')}"
+    rf"|{_DAY.format('_first')}(?: of)? (?P<month_last>[A-Za-z]{{3,9}})\.?)"
+    r"(?:,? (?P<year>\d{4}))?"
+)
+
+
+def date(form: str) -> Meaning | None:
+    """Read a day of a month: `May 5`, `5th of May`, `May 5, 2024`."""
+    match = _DATE.fullmatch(form)
+    if match is None:
+        return None
+    name = (match["month"] or match["month_last"]).casefold()
+    months = [at for at, month in enumerate(_MONTHS, start=1) if month.startswith(name)]
+    if len(months) != 1 or (len(name) != 3 and name not in _MONTHS):
+        return None
+    day = int(match["day"] or match["day_first"])
+    return Phrase(f"{months[0]}/{day}/{match['year'] or ''}") if 0 < day < 32 else None
 
 
 def dashed(form: str) -> Meaning | None:

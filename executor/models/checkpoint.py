@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.files import is_folder
 from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
 
 _MEGABYTE = 1 << 20
@@ -37,7 +38,7 @@ class Checkpoint:
     def folder(self) -> Path | None:
         """The local folder, or None for a hub id."""
         path = Path(self.location)
-        return path if path.is_dir() else None
+        return path if is_folder(path) else None
 
 
 def name_of(folder: Path) -> str:
@@ -55,7 +56,7 @@ def checkpoint_digest(location: str) -> str:
     """
     folder = Path(location)
     digest = hashlib.sha256()
-    if not folder.is_dir():
+    if not is_folder(folder):
         return hashlib.sha256(location.encode()).hexdigest()[:12]
     for file in sorted(folder.iterdir()):
         if file.suffix not in (".json", ".safetensors", ".bin", ".jinja"):
@@ -85,7 +86,7 @@ def read_config(location: str) -> dict[str, Any]:
     It is not read as a config object: for models with code of their own, that needs trusted code.
     """
     folder = Path(location)
-    if folder.is_dir():
+    if is_folder(folder):
         try:
             return dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

@@ -129,7 +129,7 @@ class StreamedCompletion:
             if "error" not in event:
                 self._add(event)
                 return
-            status, message = int(event["error"]["code"]), event["error"]["message"]
+            status, message = int(event["error"]["code"]), event["error"].get("message")
         except (ValueError, KeyError, TypeError) as error:
             raise EngineError(f"{url}: its answer is not vLLM's ({first_line(error)})") from None
         if bound and (status, message) == _ENDED_BY_THE_ENGINE:

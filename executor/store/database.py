@@ -44,12 +44,12 @@ def open_database(url: str, *, create: bool) -> Engine:
             # A database in memory belongs to its connection, so all threads must share one.
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         else:
-            _check_sqlite_file(shown(url), path, create)
+            check_sqlite_file(shown(url), path, create=create)
             reading = not create and not is_writable(path)
             parsed = read_only(parsed, path) if reading else parsed
     engine = _engine(parsed, options, reading=reading)
     try:
-        _prepare(engine, create)
+        _prepare(engine, shown(url), create)
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"store {shown(url)}: {reason(error, parsed)}") from None
@@ -122,19 +122,30 @@ def _engine(url: URL, options: dict[str, Any], *, reading: bool = False) -> Engi
     return engine
 
 
-def _check_sqlite_file(url: str, path: Path, create: bool) -> None:
+def check_sqlite_file(url: str, path: Path, *, create: bool) -> None:
     """Check early, with clear messages, what SQLite would find only at the first write.
 
     Args:
         url: the store's URL as messages show it.
         path: its file.
         create: whether it will be written.
+
+    Raises:
+        StoreError: it does not exist, is a folder, or cannot be written.
     """
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise StoreError(f"store {url:.300}: cannot be opened ({error.strerror})") from None
+    if not exists:
         if not create:
             raise StoreError(f"store {url}: there is no such file; profile or measure makes one")
         if not path.parent.is_dir():
-            raise StoreError(f"store {url}: the folder {path.parent} does not exist")
+            home = "; write your home folder out, as in sqlite:////home/me/store.db"
+            raise StoreError(
+                f"store {url}: the folder {path.parent} does not exist"
+                f"{home if path.parts[0].startswith('~') else ''}"
+            )
         return
     if path.is_dir():
         raise StoreError(f"store {url}: is a folder; expected a file in it")
@@ -173,19 +184,17 @@ def _use_wal(cursor: Any) -> None:
         time.sleep(random.uniform(0.001, 0.02))
 
 
-def _prepare(engine: Engine, create: bool) -> None:
+def _prepare(engine: Engine, url: str, create: bool) -> None:
     """Create the tables, or check that they are those of this version."""
     tables = set(inspect(engine).get_table_names())
     if SCHEMA.name not in tables and create:
-        tables = _make_tables(engine)
+        tables = _make_tables(engine, url)
     if SCHEMA.name not in tables:
-        raise StoreError(
-            f"store {shown(engine.url)}: holds no apportion tables; profile or measure makes them"
-        )
+        raise StoreError(f"store {url}: holds no apportion tables; profile or measure makes them")
     version = _upgraded(engine)
     if version != SCHEMA_VERSION:
         raise StoreError(
-            f"store {shown(engine.url)}: has schema version {version}; this apportion reads and "
+            f"store {url}: has schema version {version}; this apportion reads and "
             f"writes version {SCHEMA_VERSION}"
         )
     if create and CLAIMS.name not in tables:
@@ -193,16 +202,14 @@ def _prepare(engine: Engine, create: bool) -> None:
             ensure(connection, CLAIMS)
 
 
-def _make_tables(engine: Engine) -> set[str]:
+def _make_tables(engine: Engine, url: str) -> set[str]:
     """Create all tables or none, unless another process just did; return all tables' names."""
     with begin(engine) as connection:
         lock(connection)
         tables = set(inspect(connection).get_table_names())
         if SCHEMA.name not in tables:
             if tables & set(METADATA.tables):
-                raise StoreError(
-                    f"store {shown(engine.url)}: has tables of another program with the same names"
-                )
+                raise StoreError(f"store {url}: has tables of another program with the same names")
             METADATA.create_all(connection)
             connection.execute(SCHEMA.insert().values(version=SCHEMA_VERSION))
         return tables | set(METADATA.tables)

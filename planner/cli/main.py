@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TextIO
 
 from executor.errors import EngineError, InputError, StoreLostError
@@ -15,7 +16,7 @@ from executor.passwords import hide_passwords, without_password
 from executor.servers.address import located
 from planner.cli.arguments import COMMANDS
 from planner.cli.options import USAGE_ERROR, Parser, add_command
-from planner.cli.store_option import check_exists, store_url
+from planner.cli.store_option import check_exists, is_named, store_url
 
 ENGINE_ERROR = 3
 INTERRUPTED = 130
@@ -37,21 +38,14 @@ def main(argv: Sequence[str] | None = None, *, stdout: TextIO | None = None) -> 
         SystemExit: the parser refused the arguments (code 2), or showed help (code 0).
     """
     arguments = _parse(argv)
-    # torch's native code prints warnings that users cannot act on; it reads this when it loads.
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    # Nothing heavy is imported before here: --help answers at once.
-    command = importlib.import_module(f"planner.cli.commands.{arguments.module}")
+    command = _load(arguments.module)
     from sqlalchemy.exc import SQLAlchemyError
 
     from planner.cli.console import Output
 
     output = Output(as_json=arguments.json, stdout=stdout)
     try:
-        arguments.store = store_url(arguments, os.environ)
-        check_exists(arguments)
-        if getattr(arguments, "trust_remote_code", False):
-            trust_remote_code()
-        _join_addresses(arguments)
+        _complete(arguments)
         code: int | None = command.run(arguments, output)
     except (EngineError, StoreLostError) as error:
         print(f"apportion: {_one_line(error)}; the same command goes on", file=sys.stderr)
@@ -77,6 +71,24 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise SystemExit(USAGE_ERROR)
     arguments: argparse.Namespace = parser.parse_args(argv)
     return arguments
+
+
+def _load(name: str) -> ModuleType:
+    """Import a command. Nothing heavy is imported before: --help answers at once."""
+    # torch's native code prints warnings that users cannot act on; it reads this when it loads.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    return importlib.import_module(f"planner.cli.commands.{name}")
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    """Put in what the environment and several options together say."""
+    named, arguments.store = is_named(arguments), store_url(arguments, os.environ)
+    remark = check_exists(arguments, named=named)
+    if remark:
+        print(f"apportion: {remark}", file=sys.stderr)
+    if getattr(arguments, "trust_remote_code", False):
+        trust_remote_code()
+    _join_addresses(arguments)
 
 
 def _join_addresses(arguments: argparse.Namespace) -> None:

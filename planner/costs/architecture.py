@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executor.files import data_folder
+from executor.files import data_folder, is_folder
 from executor.models.checkpoint import read_config
 
 
@@ -40,7 +40,7 @@ class Shape:
     def bundled(cls, name: str) -> Shape | None:
         """Return the shape of a model that this project ships; None for any other model."""
         folder = data_folder() / "models" / name
-        return cls.of(read_config(str(folder))) if folder.is_dir() else None
+        return cls.of(read_config(str(folder))) if is_folder(folder) else None
 
     def attention_flops(self, context: float) -> float:
         """Return the mean FLOPs of attention per token of a sequence of `context` tokens.

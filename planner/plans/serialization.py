@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from executor.errors import InputError, one_line
-from executor.files import write_whole
+from executor.files import read_whole, write_whole
 from executor.json_values import finite
 from executor.models.templates import PromptTemplate
 from executor.problem import content_id
@@ -82,10 +82,9 @@ def load_plan(path: Path | str) -> Plan:
 
     from planner.plans.schema import check_plan_record
 
+    raw = read_whole(Path(path), "the file that apportion plan --out wrote", "plan")
     try:
-        record = from_json(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(f"plan {path}: {error.strerror or error}") from None
+        record = from_json(raw)
     except ValueError as error:
         raise InputError(f"plan {path}: not JSON ({one_line(error)})") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:

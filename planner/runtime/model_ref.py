@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from executor.errors import InputError
+from executor.files import is_folder
 from executor.loading import portable, resolve
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
@@ -100,7 +101,7 @@ def check_plan_prm(name: str) -> None:
     Raises:
         InputError: the folder is gone.
     """
-    if Path(name).is_absolute() and not Path(name).is_dir():
+    if Path(name).is_absolute() and not is_folder(name):
         raise InputError(
             f"plan: its PRM lay at {name}, which is gone; say where it is now with --prm FOLDER"
         )

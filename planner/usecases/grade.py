@@ -16,6 +16,7 @@ from typing import Any
 from executor.answers.grader import MathGrader
 from executor.answers.reasons import GradeReason
 from executor.errors import InputError
+from executor.files import read_whole
 from planner.report.grades import why
 from planner.runtime.reporter import Reporter, SilentReporter
 from profiling.pass_rate import PassRate
@@ -192,14 +193,7 @@ def _read(name: str) -> Iterator[Gradable]:
 def _bytes(name: str) -> bytes:
     if name == STDIN:
         return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{name}: is a directory; expected a JSONL file") from None
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+    return read_whole(Path(name), "a JSONL file")
 
 
 def _shown(name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executor.errors import InputError, did_you_mean
+from executor.files import is_folder
 from executor.models.checkpoint import parameter_count
 from executor.store.store import Store
 from planner.catalog import Catalog
@@ -127,6 +128,6 @@ def _counted(model: str) -> int | None:
     """Number of parameters of a checkpoint folder; None if it is none, or cannot be read."""
     folder = Path(model)
     try:
-        return parameter_count(folder) if folder.is_dir() else None
+        return parameter_count(folder) if is_folder(folder) else None
     except _BROKEN:
         return None

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import overload
 
 from executor.errors import InputError
+from executor.files import is_folder
 from executor.problem import problem_uid
 from executor.servers.address import read_address
 from executor.store.address import parse, shown, sqlite_file
@@ -66,7 +67,7 @@ def model_name(given: str | None) -> str | None:
         raise InputError("the name of a model is empty; expected for instance lab-0.8m")
     if (address := read_address(given)) is not None:
         raise InputError(f"{address}: evidence goes by a model's name; give that")
-    return Path(given).resolve().name if Path(given).is_dir() else given
+    return Path(given).resolve().name or given if is_folder(given) else given
 
 
 def name_in_plan(model: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.errors import InputError
+from executor.files import read_whole
 from planner.toml_files import parse_toml
 from profiling.pass_rate import LEVELS
 from profiling.problems.file_bytes import decode
@@ -73,10 +74,7 @@ def read_mix(path: Path) -> Workload | None:
         InputError: the file cannot be read, a difficulty is unknown, or a number is out of range.
     """
     source = f"workload {path}"
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{source}: {error.strerror or error}") from None
+    raw = read_whole(path, "a TOML, JSON or CSV file", "workload")
     match path.suffix.lower():
         case ".toml":
             return _mix(parse_toml(decode(raw, source), source), source)

@@ -117,9 +117,11 @@ class Fields:
     def counts(self, name: str) -> tuple[int, ...]:
         """Several of them; empty where not all are known."""
         value = self.values.get(name)
-        if not isinstance(value, list) or not all(_is_whole(v) and 0 < v <= MOST for v in value):
+        if not isinstance(value, list):
             return ()
-        return tuple(value)
+        if not all(v is None or (_is_whole(v) and -1 <= v <= MOST) for v in value):
+            self.fail(name, "whole numbers of at least 0, or -1 where it is not known")
+        return tuple(value) if all(v is not None and v > 0 for v in value) else ()
 
     def number(self, name: str) -> float | None:
         """A number; None where there is none."""

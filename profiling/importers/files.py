@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from executor.errors import InputError
+from executor.files import is_folder, unreadable
 from profiling.importers.fields import Fields
 from profiling.problems.file_bytes import (
     PACKED_SUFFIXES,
@@ -73,7 +74,7 @@ def read_files(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[
         InputError: there is nothing at `path`, or it cannot be read.
     """
     try:
-        if path.is_dir():
+        if is_folder(path):
             for found in sorted(p for p in path.rglob("*") if p.is_file()):
                 if wanted(_unpacked(PurePosixPath(found))):
                     yield _file(found)
@@ -81,12 +82,12 @@ def read_files(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[
             yield from _members(path, wanted)
         else:
             yield _file(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file or folder") from None
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: is no whole tar archive ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise unreadable(path, error, "a file, a folder or a tar archive") from None
 
 
 def _file(path: Path) -> File:

@@ -105,15 +105,24 @@ def _response(one: Fields, answer: str, correct: bool | None) -> SampleRecord:
         answer=one.answer(answer),
         correct=correct,
         tokens=one.count("tokens"),
-        logprob=one.number("logprob"),
+        logprob=_logprob(one),
         rewards=one.rewards("rewards"),
     )
+
+
+def _logprob(one: Fields) -> float | None:
+    logprob = one.number("logprob")
+    if logprob is not None and logprob > 0:
+        one.fail("logprob", "a number of at most 0, in nats")
+    return logprob
 
 
 def _can_grade(one: Fields, response: SampleRecord, reference: str | None) -> None:
     empty = one.has("text") and response.answer is None and not response.text.strip()
     comparable = reference is not None and (response.text or response.answer is not None)
     if response.correct is None and not comparable and not empty:
+        if reference is not None and "text" in one.values and not one.has("text"):
+            one.fail("text", 'text; "" if the response is empty')
         one.fail("correct", "true or false, or an answer of the problem and one to compare")
 
 

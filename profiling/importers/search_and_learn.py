@@ -113,7 +113,7 @@ def _readings(record: Fields, file: File, approach: str, given: Given) -> Iterat
                 reading,
                 strategy=replace(whole, n=n, vote=vote),
                 samples=samples[:n],
-                answer=record.text(predicted) if record.has(predicted) else None,
+                answer=record.answer(predicted) if record.has(predicted) else None,
             )
 
 

@@ -80,6 +80,8 @@ def unpack(raw: bytes, where: str) -> bytes:
             raise InputError(f"{where}: is no whole {name} file ({error})") from None
         if len(unpacked) > _MOST_BYTES:
             raise InputError(f"{where}: unpacks to more than 4 GiB; split it")
+        if any(map(unpacked.startswith, _PACKED)):
+            raise InputError(f"{where}: is packed twice; unpack it once")
         return unpacked
     return raw
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from executor.errors import InputError
 from executor.problem import Problem, content_id
 from profiling.problems.choices import field_of_choices
-from profiling.problems.records import Record, Remark, read_records, without_zeros
+from profiling.problems.records import Record, Remark, bad_character, read_records, without_zeros
 from profiling.problems.repeats import without_repeats
 from profiling.problems.solutions import (
     HASHES,
@@ -104,8 +104,8 @@ def load_problems(
         InputError: the file cannot be read, a record holds no problem or no answer, has choices
             that are not in its text, or lacks backslashes; or a question has two answers.
     """
-    if limit is not None and limit < 1:
-        raise InputError(f"limit is {limit}: it must be 1 or more")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise InputError(f"limit is {limit!r}; expected a whole number of at least 1")
     path = Path(path)
     sets: list[str] = []
     solutions: list[tuple[str, str]] = []
@@ -153,6 +153,8 @@ def _problem(
     `sets` receives the places of answers that list several values; `solutions` those of worked
     solutions that stand for an answer, each with the final answer that was read from it.
     """
+    if fault := next(filter(None, map(bad_character, record.fields)), None):
+        raise InputError(f"{record.where}: the name of a field {fault}")
     layout = _layout(record, problem_field, answer_field, require_answer)
     keys = [key for name in layout.text if (key := record.find(name))]
     text = " ".join(record.question(key).strip() for key in keys).strip()

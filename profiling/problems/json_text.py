@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import re
 from collections import Counter
@@ -80,7 +81,7 @@ def _values(
                              f"; {_needed(text)}") from None  # fmt: skip
         except _RefusedError as error:
             raise InputError(f"{where}, line {line}: not JSON ({error})") from None
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, decimal.InvalidOperation) as error:
             why = _number_or_depth(error)
             raise InputError(f"{where}, line {line}: not JSON ({why}); {_needed(text)}") from None
         yield line, value
@@ -130,6 +131,7 @@ def _nearest(text: str, at: int, error: json.JSONDecodeError) -> json.JSONDecode
 def _explained(error: json.JSONDecodeError) -> str:
     text, at = error.doc, error.pos
     column = at - text.rfind("\n", 0, at)
+    message = error.msg.removesuffix(" at")  # "Unterminated string starting at"
     rest = text[at : at + 40]
     if error.msg.startswith("Invalid \\"):
         word = re.match(r"[A-Za-z]+|.?", text[_backslash(text, at) + 1 :][:40])
@@ -147,8 +149,12 @@ def _explained(error: json.JSONDecodeError) -> str:
     if error.msg.startswith("Invalid control character"):
         return f"a line break or tab inside a text at column {column}; write \\n or \\t for it"
     if not text[at:].strip() and at:
-        return f"{error.msg} at column {column}: the file ends there; it may be cut off"
-    return f"{error.msg} at column {column}"
+        return f"{message} at column {column}: the file ends there; it may be cut off"
+    if rest.startswith("\x00"):
+        return f"the character NUL at column {column}, which no text has"
+    if rest.startswith(("//", "/*", "#")):
+        return f"a comment at column {column}; JSON has none, remove it"
+    return f"{message} at column {column}"
 
 
 def _backslash(text: str, at: int) -> int:
@@ -159,4 +165,6 @@ def _backslash(text: str, at: int) -> int:
 def _number_or_depth(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "lists or objects are nested too deep"
+    if isinstance(error, decimal.InvalidOperation):
+        return "a number has an exponent of more than 18 digits"
     return "a number has thousands of digits" if "digits" in str(error) else str(error)

@@ -13,7 +13,8 @@ from typing import Any
 
 from executor.answers.reading import spelt_number
 from executor.errors import InputError
-from profiling.problems.file_bytes import NEEDED, PARQUET, check_kind, decode, unpack
+from executor.files import read_whole
+from profiling.problems.file_bytes import PARQUET, check_kind, decode, unpack
 from profiling.problems.json_text import json_records
 from profiling.problems.lost_backslashes import LostBackslash, lost_backslash
 from profiling.problems.tables import Fits, csv_records, parquet_records
@@ -85,6 +86,10 @@ class Record:
             json.dumps(one) if isinstance(one, bool) else self._plain(key, one, wanted)
             for one in values
         ]
+        if len(texts) > 1 and not all(text.strip() for text in texts):
+            raise InputError(
+                f"{self.where}: field {key!r} has an empty value; leave it out, or fill it in"
+            )
         texts = [self._with_backslashes(key, text, answer=True) for text in texts]
         if len(texts) == 1:
             return texts[0], 1
@@ -168,7 +173,7 @@ def read_records(path: Path, fits: Fits, remark: Remark) -> Iterator[Record]:
         InputError: the file cannot be read; the message names the line.
     """
     where = str(path)
-    raw = unpack(_read_bytes(path), where)
+    raw = unpack(read_whole(path, "a JSONL, JSON, CSV or Parquet file"), where)
     if raw.startswith(PARQUET):
         for at, row in parquet_records(raw, where):
             yield Record(at, {name: _plain(value) for name, value in row.items()}, is_json=False)
@@ -188,19 +193,6 @@ def read_records(path: Path, fits: Fits, remark: Remark) -> Iterator[Record]:
     else:
         for at, fields in csv_records(text, where, fits, remark):
             yield Record(at, fields, is_json=False)
-
-
-def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory; {NEEDED}")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"{path!s:.200}: cannot be read ({error})") from None
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,8 @@ csv.field_size_limit(2**31 - 1)
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAYS_SEPARATOR = re.compile(r'"?sep=([^\r\n"])"?\r?\n', re.IGNORECASE)
 
+_BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))+")
+
 Fits = Callable[[dict[str, str]], bool]
 
 
@@ -40,9 +42,11 @@ def csv_records(
     Raises:
         InputError: it is no CSV file; the message names the line.
     """
-    skipped, separator = 0, ","
+    blank = _BLANK_LINES.match(text)
+    skipped, text = (len(blank[0].splitlines()), text[blank.end() :]) if blank else (0, text)
+    separator = ","
     if says := _SAYS_SEPARATOR.match(text):
-        skipped, separator = 1, says[1]
+        skipped, separator = skipped + 1, says[1]
         text = text[says.end() :]
     elif (found := _separator(text, fits)) != ",":
         separator = found
@@ -66,7 +70,8 @@ def csv_records(
                 raise InputError(f"{at}: bad CSV ({_unequal(row, header, separator)}")
             yield at, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise InputError(f"{where}, line {start + skipped}: bad CSV ({error})") from None
+        why = "a double quote is never closed" if "end of data" in str(error) else error
+        raise InputError(f"{where}, line {start + skipped}: bad CSV ({why})") from None
 
 
 def _separator(text: str, fits: Fits) -> str:
@@ -118,6 +123,8 @@ def parquet_records(raw: bytes, where: str) -> Iterator[tuple[str, dict[str, Any
         table = parquet.read_table(pyarrow.BufferReader(raw))
         repeated = [name for name, n in Counter(table.column_names).items() if n > 1]
         rows = [] if repeated else table.to_pylist()
+    except OverflowError as error:  # a date or a time beyond those of Python
+        raise InputError(f"{where}: has a value that cannot be read ({error})") from None
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         why = str(error).partition("\n")[0]
         raise InputError(f"{where}: is no whole Parquet file ({why})") from None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from executor.errors import InputError
-from executor.files import write_whole, written_whole
+from executor.files import is_folder, read_whole, write_whole, written_whole
 
 
 def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -82,3 +82,31 @@ def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_whole(tmp_path, "a report")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("gone", "gone: no such file; expected a plan"),
+        (".", "is a folder; expected a plan"),
+        ("a" * 3000, "...: cannot be read (File name too long); expected a plan"),
+        ("a\0b", "a\\x00b: cannot be read (embedded null byte); expected a plan"),
+        ("loop", "loop: cannot be read (Too many levels of symbolic links); expected a plan"),
+        ("file/x", "file/x: cannot be read (Not a directory); expected a plan"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError) as caught:
+        read_whole(tmp_path / name, "a plan", "plan")
+    said = str(caught.value)
+    assert said.startswith("plan /") and said.endswith(reason) and len(said) < 500
+    assert "\n" not in said
+
+
+def test_a_name_that_no_folder_can_have_is_that_of_none(tmp_path: Path) -> None:
+    assert is_folder(tmp_path) and is_folder(str(tmp_path))
+    assert not is_folder(tmp_path / "gone")
+    assert not is_folder("a" * 3000)
+    assert not is_folder("a\0b")

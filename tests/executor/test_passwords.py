@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from executor.passwords import hide_passwords, without_password
@@ -154,3 +156,12 @@ def test_a_secret_that_can_be_nothing_else_is_hidden_anywhere(
 )
 def test_messages_without_a_password_stay(message: str) -> None:
     assert hide_passwords(message) == message
+
+
+@pytest.mark.parametrize(
+    "piece", ["postgres://a:b ", "postgres://a:b\n", "pwd:", "pwd='", "'a://b "]
+)
+def test_a_long_message_takes_linear_time(piece: str) -> None:
+    began = time.process_time()
+    hide_passwords(piece * (300_000 // len(piece)))
+    assert time.process_time() - began < 1.5  # of 0.1 s; quadratic time would be 2.5 s

@@ -64,7 +64,11 @@ def test_a_key_tells_the_whole_strategy(strategy: Strategy) -> None:
     assert from_key(key(strategy)) == strategy
 
 
-@pytest.mark.parametrize("text", ["", "majority(n=4", "magic(n=4)", "majority(n=x)", "dvts(4)"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "majority(n=4", "magic(n=4)", "majority(n=x)", "dvts(4)", "majority(n=4,n=8)",
+     "dvts(n=16,width=4,width=2)", "greedy(n=4)", "majority(n=4,name=greedy)"],
+)  # fmt: skip
 def test_what_is_no_key_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(InputError) as error:
         from_key(text)

@@ -3,6 +3,17 @@ r"""Responses that state no answer plainly, and what must be extracted: values, 
 from __future__ import annotations
 
 LAST_VALUES = [
+    # an exact value with its rounded form; the answer before the word
+    ("So the probability is 1/6 ≈ 0.167.", "1/6 ≈ 0.167"),
+    ("We get 63 as our final answer. There were 3 steps.", "63"),
+    # the one bold value of the last line
+    ("So, Tom has **7** pieces of fruit after 2 days.", "7"),
+    ("She sold 5 of them.\n\nThat leaves **$18** for 3 weeks.", "18"),
+    ("Of the **12** apples 5 are left.", "5"),
+    ("**3.** Then 5 are left.", "5"),
+    ("**Step 3:** 5 are left.", "5"),
+    ("There are **7** pears and **3** apples.", "3"),
+    ("It is not **7** but 8.", "8"),
     # times and ratios
     ("So the train leaves at 5:30 PM.", "5:30 PM"),
     ("She gets home at 5:30 p.m. and eats.", "5:30 p.m"),
@@ -60,6 +71,15 @@ LAST_VALUES = [
     ("La corde mesure 3,5 mètres", "3,5"),
     ("So she earns 3 million a year", "3 million"),
     ("所以一共有300万人。", "300万"),
+    ("I don't think the answer is 8.", None),
+    ("I do not believe that the answer is 8. The answer is 9.", "9"),
+    ("I don't think it is 8, so 12.", "12"),
+    ("所以一共有3千克。", "3"),
+    ("答案是3千克。", "3"),
+    ("所以距离是5万千米。", "5万"),
+    ("정답은 5만 원입니다.", "5만"),
+    ("그래서 모두 3억 원", "3억"),
+    ("一共是1兆", "1兆"),
     # fractions
     ("She eats 3/4 of it", "3/4"),
     ("She eats 1 3/4 pies", "1 3/4"),
@@ -184,6 +204,18 @@ CONDITIONALS = [
 ]
 
 NEGATIONS = [
+    ("I don't think the answer is 8.", None),
+    ("I do not believe that the answer is 8. So the answer is 9.", "9"),
+    ("I doubt that the answer is 8.", None),
+    ("I don't think the answer is 8, so it must be 9.", "9"),
+    ("The answer isn't B, it's C.", "C"),
+    ("The answer is not A, it is C.", "C"),
+    ("The answer is not 8; rather 9.", "9"),
+    ("The answer isn't 8.", None),
+    ("The answer is 8. It isn't obvious.", "8"),
+    ("The answer is 8. The answer isn't obvious, but true.", "8"),
+    ("Answer: The cost is not 5.", None),
+    ("I am certain that the answer is 8.", "8"),
     (r"It is not \boxed{6}.", None),
     (r"It is \boxed{5}, not \boxed{6}.", "5"),
     (r"It is \boxed{5}. It isn't \boxed{6}.", "5"),

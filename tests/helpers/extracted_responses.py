@@ -3,6 +3,38 @@ r"""Responses and the answer that must be extracted from each, by the way they s
 from __future__ import annotations
 
 WHOLE_CLAUSES = [
+    # a sentence behind "Answer:"
+    ("**Answer:** The value of $x$ is $\\frac{3}{2}$.", r"\frac{3}{2}"),
+    ("**Answer:** The solution set is $\\{1, 2, 3\\}$.", r"\{1, 2, 3\}"),
+    ("**Answer:** The solutions are $x = 1$ and $x = -2$.", "1, -2"),
+    ("**Final Answer:** There are 7 animals in total, 3 cats and 4 dogs.", "7"),
+    ("### Final Answer:\nJohn has $12 left after spending $8.", "12"),
+    ("**Final Answer**\nThe total cost is $\\$45.50$.", "45.50"),
+    ("Answer: $x$ is 5.", "5"),
+    ("Answer: The cost is not 5 but 6 dollars.", "6"),
+    ("Answer: Mary has 3 apples and 4 pears left.", "3 apples and 4 pears"),
+    ("The answer is that he has 12 dollars left.", "12"),
+    # quotes, and a sign behind a number
+    ('The answer is "Yes".', "Yes"),
+    ("The answer is 'B'.", "B"),
+    ("The answer is 4π square units.", "4π square units"),
+    # a name that is also a Spanish or an Italian word
+    ("The answer is x = 3, y = 4.", "x = 3, y = 4"),
+    ("So the answer is:\n\nx = 3, y = 4", "x = 3, y = 4"),
+    ("Answer: a = 1, b = 2, e = 3", "a = 1, b = 2, e = 3"),
+    ("La respuesta es 3, y 4.", "3, 4"),
+    # one amount, said twice
+    ("The answer is 50 cents, or $0.50.", "50"),
+    ("The answer is $0.50, or 50 cents.", "0.50"),
+    ("The answer is 120 minutes, or 2 hours.", "120"),
+    ("The answer is 3 apples, or 4 pears.", "3 apples, or 4 pears"),
+    # a name, and what is said about it
+    ("The answer is Tuesday, 3 days later.", "Tuesday"),
+    ("The answer is No, since 5 is odd.", "No"),
+    ("The answer is Therefore, 12.", "12"),
+    (r"$\text{Answer: } 42$", "42"),
+    ("A: 42", "A: 42"),
+    ("The answer is 3 hours, because 1 + 2 = 3.", "3"),
     # numbers with words that belong to them
     ("The answer is 4 million.", "4 million"),
     ("The answer is $2.5 billion per year.", "2.5 billion"),
@@ -239,6 +271,10 @@ HEDGES = [
 ]
 
 CHOICES = [
+    ("The correct options are A, B and D.", "A, B, D"),
+    ("答案：A、C", "A, C"),
+    ("【答案】B", "B"),
+    ("正确选项为（C）", "C"),
     ("The answer is B.", "B"),
     ("The answer is (D).", "D"),
     ("The answer is option (D).", "D"),
@@ -265,11 +301,11 @@ CHOICES = [
     (r"\boxed{(D)}", "D"),
     (r"\boxed{\text{(D)}}", "D"),
     (r"\boxed{\text{D}}", "D"),
-    (r"\boxed{D. 12}", "D"),
-    (r"\boxed{D: 12}", "D"),
-    (r"\boxed{\text{(D)}\ 12}", "D"),
-    (r"\boxed{\textbf{(D)}\ \frac{1}{2}}", "D"),
-    (r"\boxed{\mathrm{(D)}~12}", "D"),
+    (r"\boxed{D. 12}", "(D) 12"),
+    (r"\boxed{D: 12}", "(D) 12"),
+    (r"\boxed{\text{(D)}\ 12}", "(D) 12"),
+    (r"\boxed{\textbf{(D)}\ \frac{1}{2}}", r"(D) \frac{1}{2}"),
+    (r"\boxed{\mathrm{(D)}~12}", "(D) 12"),
     # letters that are no choices
     ("The answer is A = 5.", "A = 5"),
     ("The answer is A + B.", "A + B"),
@@ -300,6 +336,13 @@ CHOICES = [
 ]
 
 LANGUAGES = [
+    ("答：这列火车每小时行80千米。", "80"),
+    ("这袋米重3千克。", "3"),
+    ("这个城市有3千人。", "3千"),
+    ("所以这个数是 36，它是 6 的平方。", "36"),
+    ("所以，总共需要24天，每天工作8小时。", "24"),
+    ("所以共有12人，其中5人是女生。", "12"),
+    ("所以每天工作8小时。", "8"),
     ("答案是15，共4步。", "15"),
     ("答案为15。共4步", "15"),
     ("最终答案：15（共100）", "15"),
@@ -336,6 +379,11 @@ LANGUAGES = [
 ]
 
 THOUGHTS = [
+    (
+        "<|channel|>analysis<|message|>So \\boxed{4}?<|end|><|start|>assistant"
+        "<|channel|>final<|message|>The answer is 5.",
+        "5",
+    ),
     (r"<think>Is it \boxed{1}?</think> It is \boxed{2}.", "2"),
     (r"<think>Is it \boxed{1}? 2 + 2 = 4.</think>The answer is 4.", "4"),
     (r"<think>Is it \boxed{1}?</think>So she has 4 eggs.", "4"),
@@ -373,6 +421,7 @@ RUN_ON = [
 ]
 
 BOXES = [
+    (r"\boxed{\textbf{(D) }15}", "(D) 15"),
     (r"\boxed{2}, \boxed{4}, \boxed{6}", "2, 4, 6"),
     (r"$\boxed{2}$, $\boxed{4}$, and $\boxed{6}$", "2, 4, 6"),
     (r"$\boxed{2}$ and $\boxed{4}$.", "2, 4"),

@@ -32,7 +32,8 @@ class FakeServer(ThreadingHTTPServer):
     Attributes:
         faults: what befalls the next completions, one each: `500`, `400`, `refuse` (503), `close`
             (the connection, after a chunk), `hang` (silence after a chunk), `error` (an error in
-            the stream), `ended` (the engine ends the request); no fault is `""`.
+            the stream), `bare` (one without a message), `ended` (the engine ends the request); no
+            fault is `""`.
         well: whether `/health` says so.
         pause: seconds between chunks.
         may_write: no chunk is written while it is cleared.
@@ -196,8 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
             if fault == "hang":
                 server.stopped.wait(20)
                 return
-            if fault == "error":
-                self._event({"error": {"message": "told to fail", "code": 500}})
+            if fault in ("error", "bare"):
+                message = {"message": "told to fail"} if fault == "error" else {}
+                self._event({"error": {"code": 500, **message}})
                 break
             time.sleep(server.pause)
         details = {"cached_tokens": server.cached}

@@ -96,7 +96,7 @@ def test_bad_limits_are_one_line(tmp_path: Path) -> None:
             apportion.recommend("lab-0.8m", budget=0)
         with pytest.raises(InputError, match="difficulty 'odd'"):
             apportion.recommend("lab-0.8m", difficulty="odd")
-        with pytest.raises(InputError, match=r"plan nowhere\.json: No such file"):
+        with pytest.raises(InputError, match=r"plan nowhere\.json: no such file"):
             apportion.answer("What?", "nowhere.json")
 
 

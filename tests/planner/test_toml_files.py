@@ -18,7 +18,7 @@ def test_tables_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read (No such file or directory)"),
+        (None, "no such file; expected a TOML file"),
         (b"a = 1\nb = = 2\n", "not TOML (Invalid value (at line 2, column 5))"),
         (b"a = '\xff'\n", "not TOML ('utf-8' codec can't decode"),
     ],

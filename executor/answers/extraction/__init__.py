@@ -14,10 +14,17 @@ from executor.answers.extraction.boxes import (
     last_boxed,
     without_void_boxes,
 )
-from executor.answers.extraction.choices import labelled
-from executor.answers.extraction.clauses import LONGEST_CLAUSE, last_formula, last_values
+from executor.answers.extraction.choices import labelled, with_content
+from executor.answers.extraction.clauses import (
+    LONGEST_CLAUSE,
+    answers_in,
+    is_only_a_value,
+    last_formula,
+    last_values,
+)
 from executor.answers.extraction.hypotheses import without_hypotheses
-from executor.answers.extraction.statements import bare, stated, vague
+from executor.answers.extraction.statements import bare, begins, stated, vague
+from executor.answers.extraction.values import denied
 from executor.answers.extraction.words import only_words
 from executor.answers.reading import spelt_number
 
@@ -26,6 +33,11 @@ __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
 _ASSIGNMENT = re.compile(r"(?P<variable>[A-Za-z]\w{0,8})\s*=\s*(?P<value>[^=]+)")
 _TEXT_AND = re.compile(r"\\(?:text|textrm|mbox)\{[, ]{0,3}(?:and|or) {0,3}\}")
 _CONDITION = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|neq?|in|cup)(?![A-Za-z])|^\s*$")
+LONGEST_LINE = 1000
+"""Most characters of the last line in which a bold value is looked for."""
+
+_BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_GIVEN = re.compile(r"\b(?:of|from|with|after|by|in|per|for|than|step)\s(?:the\s)?$", re.IGNORECASE)
 _MINUS = re.compile(r"\u2212|(?<![\w)\]}])\u2013(?=[\d$])")
 
 
@@ -78,7 +90,8 @@ def _explicit(text: str) -> str | None:
     contents, end = final_boxes(text)
     answers = contents or stated(text[:end])
     if len(answers) == 1:
-        return labelled(answers[0]) or _joined(_several(answers[0]))
+        choice = (with_content(answers[0]) if contents else None) or labelled(answers[0])
+        return choice or _joined(_several(answers[0]))
     return _joined(answers)
 
 
@@ -92,7 +105,18 @@ def _implied(part: turns.Part) -> str | None:
     if formula:
         return _joined(_several(formula))
     signed = text if text.isascii() else _MINUS.sub("-", text)
-    return _joined(last_values(signed)) or _joined(vague(text))
+    return _joined(_emphasized(signed)) or _joined(last_values(signed)) or _joined(vague(text))
+
+
+def _emphasized(text: str) -> Sequence[str]:
+    """The value that alone is bold in the last line, and does not begin it; () if there is none."""
+    line = text.rstrip()[-LONGEST_LINE:].rpartition("\n")[2]
+    bold = list(_BOLD.finditer(line))
+    if len(bold) != 1 or line.count("**") != 2 or not line[: bold[0].start()].strip(" -*#>"):
+        return ()
+    if _GIVEN.search(line, 0, bold[0].start()) or denied(line, bold[0].start(), bold[0].end()):
+        return ()
+    return answers_in(begins(bold[0][1])) if is_only_a_value(bold[0][1]) else ()
 
 
 def _several(answer: str) -> Sequence[str]:

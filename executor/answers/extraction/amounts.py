@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from executor.answers.extraction.tidying import formula_at, inside, result, without_delimiters
 from executor.answers.extraction.vocabulary import (
     CJK_MEASURE,
+    CJK_SCALE,
     ENDS_UNIT,
     GOES_ON,
     MEASURES,
@@ -15,6 +16,7 @@ from executor.answers.extraction.vocabulary import (
     SCALES,
     SHORT_WORDS,
     SYMBOLS,
+    VULGAR,
 )
 
 _WHOLE = (
@@ -23,7 +25,6 @@ _WHOLE = (
 _DECIMAL = rf"(?:{_WHOLE}(?:\.\d+)?|\.\d+)"
 _COMMAS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
 _PLAIN = rf"(?:{_COMMAS}(?:\.\d+)?|\.\d+)"
-_VULGAR = "\u00bc-\u00be\u2150-\u215e"
 _SIGN = r"[+\-\u2212\u00b1]?"
 _CURRENCY = r"(?:(?:\\?\$|[A-Z]{0,3}\$|[\u20ac\u00a3\u00a5\u20b9])\s?)?"
 _TIME = r"\d{1,2}(?::\d\d){0,2}\s?[AaPp]\.?[Mm]\b"
@@ -31,12 +32,12 @@ _RATIO = r"\d+(?::\d+|\s:\s\d+)+"
 _MIXED = r"\d+\s(?:and\s)?\d+/\d+"
 _LATEX = rf"{_WHOLE}?\s?\\[dtc]?frac\s?\{{-?\d+\}}\s?\{{\d+\}}"
 _NUMBER = re.compile(
-    rf"{_SIGN}{_CURRENCY}{_SIGN}(?:{_TIME}|{_RATIO}|{_LATEX}|{_MIXED}|\d*[{_VULGAR}]"
+    rf"{_SIGN}{_CURRENCY}{_SIGN}(?:{_TIME}|{_RATIO}|{_LATEX}|{_MIXED}|\d*[{VULGAR}]"
     rf"|{_DECIMAL}(?:\s?/\s?{_DECIMAL})?)"
 )
 _SCALE = re.compile(
     rf"(?:\s+(?:and\s+a\s+(?:half|quarter|third)|{SCALES})\b)+(?:\s+and\s+a\s+half\b)?"
-    r"|\s?[十百千万萬亿億兆]+",
+    rf"|\s?(?:{CJK_SCALE})+",
     re.IGNORECASE,
 )
 # In prose a minus directly after a digit, a letter or a bracket is a subtraction, not a sign. What
@@ -44,7 +45,7 @@ _SCALE = re.compile(
 NUMBER_IN_PROSE = re.compile(
     rf"(?<![A-Za-z0-9_.^])(?<!\^\{{)(?:(?<![\w)\]}}])-(?=[\d.$\\]))?(?:\\?\$\s?)?"
     rf"(?:{_COMMAS}?\s?\\[dtc]?frac\{{-?\d+\}}\{{\d+\}}|{_PLAIN}(?:\s?/\s?{_PLAIN})?)"
-    rf"(?:\s(?:{POWERS})\b|[万萬亿億])*"
+    rf"(?:\s(?:{POWERS})\b|{CJK_SCALE})*"
 )
 """A number anywhere in prose, with its scale.
 
@@ -154,6 +155,8 @@ def _goes_on(text: str, end: int) -> bool:
     if end >= len(text):
         return False
     after = text[end]
+    if "\u0391" <= after <= "\u03c9":  # `4π`
+        return True
     if after.isascii() and after.isalpha():
         return not (_ATTACHED.match(text, end) or _ORDINAL.match(text, end))
     if _STOPS.match(text, end):

@@ -26,7 +26,7 @@ _ENDS = re.compile(
 _OPERATOR = re.compile(
     r"\s*(?:[+*/^_=<>|]|-(?!(?<= -)\d)|\\(?:cdot|times|div|pm|cap|cup|in|to|leq?|geq?|neq?|sim)\b)"
 )
-_AND = re.compile(r"(?:\s*,)?\s*(?:\b(?:and|or|&)\s*)?", re.IGNORECASE)
+_AND = re.compile(r"(?:\s*[,\u3001\uff0c])?\s*(?:\b(?:and|or|&)\s*|[和与及])?", re.IGNORECASE)
 
 
 def labelled(answer: str) -> str | None:
@@ -34,19 +34,36 @@ def labelled(answer: str) -> str | None:
 
     A letter alone without a bracket is returned as well; `A: 5, B: 3` and `(A)^2` are no choices.
     """
+    found = _label(answer)
+    return found[0] if found else None
+
+
+def with_content(answer: str) -> str | None:
+    r"""Return a whole answer that is one choice with what it says, `\textbf{(B) }12` as `(B) 12`.
+
+    A reference may be the letter or what the choice says; None if the answer has only one of them.
+    """
+    found = _label(answer)
+    # "(D) -2" would be a difference.
+    whole = found and found[1] and found[1][0] not in "-+=*/^_<>"
+    return f"({found[0]}) {found[1]}" if found and whole else None
+
+
+def _label(answer: str) -> tuple[str, str] | None:
+    """Return the letter of a choice and its content."""
     if len(answer) > 200 or answer[:1].isdigit():
         return None
     text = _SPACE.sub(" ", _TEXT.sub(r"\1", answer)).strip().strip("*$").strip()
     alone = _ALONE.fullmatch(text)
     if alone and (alone.group(3) is None or alone.group(3).isupper()):
-        return next(letter for letter in alone.groups() if letter).upper()
+        return next(letter for letter in alone.groups() if letter).upper(), ""
     label = _LABEL.match(text)
     if label is None:
         return None
     rest = text[label.end() :].strip()
     if not rest or _OTHER_LABEL.search(rest) or (len(rest) == 1 and rest.isalpha()):
         return None
-    return label.group(1) or label.group(2)
+    return label.group(1) or label.group(2), rest
 
 
 def alone(line: str) -> str | None:

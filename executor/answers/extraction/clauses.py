@@ -10,7 +10,7 @@ from executor.answers.extraction import choices
 from executor.answers.extraction.amounts import NUMBER_IN_PROSE, Quantity, quantity_at
 from executor.answers.extraction.tidying import is_placeholder, result, tidy, without_delimiters
 from executor.answers.extraction.values import Value, denied, values_in
-from executor.answers.extraction.vocabulary import CJK, STATES
+from executor.answers.extraction.vocabulary import CJK, CJK_NOT, STATES
 from executor.answers.meanings import Scalar
 from executor.answers.reading import read
 
@@ -22,17 +22,36 @@ LONGEST_CHUNK = 2000
 
 _SEPARATOR = re.compile(
     r"\s*(?P<comma>[,;\uff0c\u3001])?\s*"
-    r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s|[和与與或及と]|또는\s)?\s*"
+    r"(?P<word>(?:and|or|und|oder|et|ou|y|e|o|&)\s(?!\s*=)|[和与與或及と]|또는\s)?\s*"
 )
+_OR = ("or", "oder", "ou", "o", "或", "또는")
 _AND_SO_ON = ("...", "\u2026", "\\ldots", "\\dots", "\\cdots")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z -]{1,40}\s\((?P<number>[-$]{0,2}\d[\d,.]*)\)")
 _INEQUALITY = re.compile(r"[<>\u2264\u2265\u2260\u2208]|\\(?:leq?|geq?|lt|gt|neq?|in)(?![A-Za-z])")
-_NOT_BUT = re.compile(r"not\s[^,.]{1,40},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
+_NOT_BUT = re.compile(
+    r"not\s[^,.;]{1,40}(?:,?\s+but\s+(?:rather\s+)?"
+    r"|[,;]\s+(?:(?:but\s+)?(?:rather|instead)\s+|(?:it(?:\s+is|['\u2019]s)|the\s+answer\s+is)\s+(?!not\b)))",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(r"\s*(?:\u2248|\\approx(?![A-Za-z]))\s*")
+_NAME_IS = re.compile(
+    r"(?:\$[A-Za-z]\$|\\\([A-Za-z]\\\)|[k-z])\s+(?:is|equals)\s+(?:equal\s+to\s+)?"
+)
+_SAID_OF = re.compile(
+    r"(?=[A-Z]|(?:the|there|it|he|she|they|we|you)\b)[^.;:]{1,60}?"
+    r"\s(?:is|are|was|were|equals?|has|have|takes?|costs|needs|earns|gets|makes)\s"
+)
+"""The words of a sentence before its value: "The value of x is"."""
+
+_NAMED_FIRST = re.compile(
+    r"(?!(?:So|Thus|Then|Hence|Therefore|Well|Now|However|Here|Note|For|In|With)\b)"
+    r"(?P<name>[A-Z][a-z]{2,20}|yes|no|Yes|No|true|false)(?<!ly),\s"
+)
 _NOT_VALUE = re.compile(
     r"(?:\w+ly\s+)?not(?:\s*$|\s+(?:\w+ly\s+|just\s+)?(?:[-$*\\\d(]|[A-Za-z]\b))", re.IGNORECASE
 )
 _DENIAL = re.compile(
-    r"(?:neither|nicht|kein\w*|pas|não|не|no|non)\s+(?=[-$\\\d(])|(?:不是|不等于|不等於|不为|不為|并非|並非)\s*(?=[-$\\\d(])",
+    rf"(?:(?:neither|nicht|kein\w*|pas|não|не|no|non)\s|{CJK_NOT})\s*(?=[-$\\\d(])",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=\$?\d)", re.IGNORECASE)
@@ -60,6 +79,11 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
+_DETAIL = re.compile(
+    r"(?<=[\d\u4e00-\u9fff])\uff0c(?:每|平均每|其中|它是|这是|因为|由于)[^\uff0c\u3002]{1,40}\u3002?\s*$"
+)
+"""The last part of a sentence that only describes: "，每天工作8小时。"."""
+
 _SUFFIX = re.compile(r"\s*(?:です|である|だ|입니다|이다|了)+\s*$")
 _PROSE = re.compile(r"[A-Za-z]{3}")
 _WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
@@ -69,7 +93,6 @@ _CHAINED = re.compile(
     r"[\s$]*(?:\\[)\]])?\s*(?P<comma>[,\uff0c\u3001])?\s*"
     r"(?:(?P<word>and|or|und|oder|et|ou|y|o|e|和|或|と)\s*)?[\s$]*(?:\\[(\[])?"
 )
-_OR = ("or", "oder", "ou", "o", "或")
 _VERB = re.compile(
     r"(?:\b(?:is|are|be|was|were|ist|sind|est|sont|es|son|é|são|è|sono)|[是为]|:|\uff1a)$",
     re.IGNORECASE,
@@ -94,6 +117,9 @@ def answers_in(clause: str) -> tuple[str, ...]:
     clause = _NOT_BUT.sub("", clause, count=1).strip() if clause[:3].lower() == "not" else clause
     if _NOT_VALUE.match(clause):
         return ()
+    named = _NAME_IS.match(clause)
+    if named and begins_with_value(clause[named.end() :]):
+        clause = clause[named.end() :]
     clause = _NEGATIVE.sub("-", clause, count=1)
     letters = choices.leading(clause)
     if letters:
@@ -132,10 +158,21 @@ def last_values(text: str) -> tuple[str, ...]:
     A list counts only if a verb ("are 2, 3 and 5") or "or" shows that it is one.
     """
     for chunk in _chunks_from_end(text):
-        values = values_in(chunk)
+        values = values_in(_DETAIL.sub("", chunk)) or values_in(chunk)
+        if values and (both := _rounded(chunk, values)):
+            return (both,)
         if values:
             return _compound(chunk, values) or _chained(chunk, values, certain=True)
     return ()
+
+
+def _rounded(text: str, values: list[Value]) -> str | None:
+    """An exact value with the rounded one behind it: "1/6 ≈ 0.167"."""
+    if len(values) < 2:
+        return None
+    exact, last = values[-2:]
+    between = _ABOUT.fullmatch(text, exact.end, last.start)
+    return tidy(without_delimiters(text[exact.start : last.end])) if between else None
 
 
 def _chunks_from_end(text: str) -> Iterator[str]:
@@ -231,6 +268,9 @@ def _kind(
         return _Kind.COMPOUND if last.measured else None
     if _is_or(between) and last.percent != following.percent:
         return None
+    one_unit = bool(last.unit) != bool(following.unit) and (last.measured or following.measured)
+    if one_unit and _is_or(between) and between["comma"]:
+        return None  # "50 cents, or $0.50" says one amount twice
     word = bool(between["word"])
     if last.unit and following.unit:
         if _singular(last.unit) == _singular(following.unit):
@@ -257,7 +297,7 @@ def _explained(clause: str, item: Quantity) -> bool:
 
 
 def _is_or(between: re.Match[str]) -> bool:
-    return (between["word"] or "").strip() in ("or", "oder", "ou", "o", "或")
+    return (between["word"] or "").strip() in _OR
 
 
 def _formula(clause: str) -> tuple[str, ...]:
@@ -272,6 +312,9 @@ def _formula(clause: str) -> tuple[str, ...]:
 
 def _words(clause: str) -> tuple[str, ...]:
     """A clause that does not begin with a value: its result, its last number, or its words."""
+    said = _SAID_OF.match(clause)
+    if said and _NOT_VALUE.match(clause[said.end() :]):
+        return answers_in(clause[said.end() :])
     clause = result(_without_tail(clause))
     if _WHOLE.match(clause) or _EXCEPT.search(clause):
         return _formula(clause)
@@ -280,6 +323,10 @@ def _words(clause: str) -> tuple[str, ...]:
         return answers_in(clause)
     if spelled := _SPELLED.fullmatch(clause):
         return (tidy(spelled["number"]),)
+    if named := _NAMED_FIRST.match(clause):
+        return (named["name"],)
+    if said and clause.startswith(said.group()) and begins_with_value(clause[said.end() :]):
+        return answers_in(clause[said.end() :])
     words = len(_WORDS.findall(clause)) + 3 * bool(_CJK_WORDS.search(clause))
     if words >= 3 and "\\" not in clause and (numbers := _in_words(clause)):
         return numbers

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from executor.answers.extraction.vocabulary import DENIAL_OF_CLAUSE
+
 LONGEST_STATEMENT = 600
 """Most characters after a lead that are looked at."""
 
@@ -17,11 +19,11 @@ _VERB = (
 _ANSWER = re.compile(
     r"(?:[Aa]nswers?|ANSWERS?)(?:"
     r"\s+to\s+(?:the|this|that|your|our|part)\s[^.\n:;,]{1,60}?\s(?:is|are)\b[ \t*_]*:?"
-    rf"|[ \t*_]{{0,6}}(?:{_VERB}[ \t*_]*:?|(?P<heading>(?m:$))))"
+    rf"|[ \t*_]{{0,6}}(?:is(?=n['\u2019]t\s)|{_VERB}[ \t*_]*:?|(?P<heading>(?m:$))))"
 )
 _SHORT = re.compile(r"(?:[Aa]ns|ANS)\.?\s?[:=]|<answer>")
 _CHOICE = re.compile(
-    r"(?:[Oo]ption|[Cc]hoice)(?:\s+is\b|:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
+    r"(?:[Oo]ption|[Cc]hoice)(?:s?\s+(?:is|are)\b|s?:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
     r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith)\s+(?=(?:option\s+)?\(?[A-J]\b(?!\s+[a-z]|'))"
 )
 _ENGLISH = (
@@ -35,8 +37,8 @@ _OTHER = (
     (
         ("答", "选", "選", "正解"),
         re.compile(
-            r"答案(?:应该是|應該是|应为|應為|等于|等於|是|为|為)?\s*[:\uff1a]?"
-            r"|故?[选選](?:择|擇)?\s?[:\uff1a]?\s?(?=[A-J])|(?:(?<=[\u3002\uff0c\n])|\A)答\s*[:\uff1a]"
+            r"答案\u3011?(?:应该是|應該是|应为|應為|等于|等於|是|为|為)?\s*[:\uff1a]?"
+            r"|选项(?:是|为)\s*(?=[(\uff08]?[A-J])|故?[选選](?:择|擇)?\s?[:\uff1a]?\s?(?=[A-J])|(?:(?<=[\u3002\uff0c\n])|\A)答\s*[:\uff1a]"
             r"|(?:答え|正解)\s*(?:は|[:\uff1a])"
         ),
     ),
@@ -53,12 +55,12 @@ _OTHER = (
 _HEADING = re.compile(r"[ \t>#*_]*(?:(?:the|my|final|short|correct)\s+)*", re.IGNORECASE)
 _NAMED = re.compile(
     r" is (?:the )?(?:correct|right|best)\b(?!-)"
-    r"| is (?:the|our|my) (?:(?:final|correct) )?(?:answer|option|choice)\b"
+    r"| (?:is|as) (?:the|our|my) (?:(?:final|correct) )?(?:answer|option|choice)\b"
 )
 _NAMED_CHOICE = re.compile(r"(?:\b(?:[Oo]ption|[Cc]hoice) \(?[A-J]\)?|\([A-J]\)|\b[A-HJ])$")
 _NAMED_NUMBER = re.compile(r"(?<![\w.,$])-?\$?\d[\d,]*(?:\.\d+)?$")
 _NO_LEAD = re.compile(
-    r"(?:\b(?:not|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)"
+    rf"(?:{DENIAL_OF_CLAUSE}"
     r"|\b(?:this|that|wrong|incorrect|other|each|every|any|no|whose|if|whether|suppos(?:e|ing)"
     r"|assum(?:e|ing)|(?:double-)?check(?:ing)?|verify(?:ing)?|confirm(?:ing)?|validate"
     r"|(?:in|of|about|on|for|with|from)(?:\s+(?:the|this|my|your|our|its))?))"
@@ -118,7 +120,7 @@ def _places(text: str) -> Iterator[tuple[int, int, bool]]:
             for match in pattern.finditer(text):
                 if _leads_on(text, match):
                     yield match.start(), match.end(), False
-    for match in _NAMED.finditer(text) if " is " in text else ():
+    for match in _NAMED.finditer(text) if " is " in text or " as " in text else ():
         before = text[max(0, match.start() - 25) : match.start()]
         choice = "best" in match.group() or "final" not in match.group()
         value = (_NAMED_CHOICE.search(before) if choice else None) or (

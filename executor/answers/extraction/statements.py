@@ -43,7 +43,7 @@ _WORD_ANSWERS = re.compile(
 )
 """Words of answers. Others, in lower case, describe an answer if one was stated before."""
 
-_OPENING = re.compile(r"[\s*_#\"'`\u201c\u2018]+|<(?:b|i|strong|em|code|span|p)>")
+_OPENING = re.compile(r"[\s*_#}\"'`\u201c\u2018]+|<(?:b|i|strong|em|code|span|p)>")
 _STATES_NOTHING = re.compile(
     r"(?:[a-z]{3,}ly\s+)?(?:not\s+|in)?"
     r"(?:correct|wrong|right|valid|reasonable|(?:yet\s+)?known|helpful|useful|obvious|clear|evident|unique"
@@ -72,6 +72,8 @@ _BOLD_GOES_ON = re.compile(
     r"\s*(?:(?:,|(?:,\s*)?(?:and|or)\b)\s*\*\*"
     r"|(?:million|billion|thousand|dozen|hours?|minutes?|feet)\b)"
 )
+_QUOTES = (('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
+_NEGATED = re.compile(r"^n['\u2019]t(?=\s)")  # "the answer isn't 5"
 _TITLES = re.compile(
     r"(?:\b(?:Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
 )
@@ -137,7 +139,8 @@ def bare(text: str) -> tuple[str, ...]:
         return tuple(letter for letter in letters if letter)[:1]
     letter = choices.labelled(text)
     if letter:
-        return (letter,)
+        # "A: 42" is the choice A, or what stands after "A" for "answer".
+        return (text if text.startswith("A: ") else letter,)
     clause = begins(text).strip("* ").removesuffix(".")
     return answers_in(clause) if clause and is_only_a_value(clause) else ()
 
@@ -159,7 +162,7 @@ def _clause(text: str, lead: Lead, *, vague: bool = False) -> str:
     later = bool(lines) and not begins(line).strip(" \t*_:")
     part, remaining = _part(lines, later=True) if later else _part(rest)
     bold = "**" in text[lead.start : lead.end] or _opens_bold(text, lead.start)
-    clause = _cut(part, bold=bold)
+    clause = _NEGATED.sub("not", _cut(part, bold=bold))
     if not vague and _STATES_NOTHING.match(clause):
         return ""
     if (lead.hashes or later) and not (lead.last and not remaining.strip()):
@@ -223,7 +226,9 @@ def _cut(line: str, *, bold: bool) -> str:
         clause = _CALCULATOR.sub("", clause)
     if line.lstrip().startswith("__"):
         clause = clause.replace("__", "")
-    return clause.replace("**", "").strip()
+    clause = clause.replace("**", "").strip()
+    skipped = line[: len(line) - len(begins(line))]
+    return next((clause[:-1] for a, b in _QUOTES if a in skipped and clause.endswith(b)), clause)
 
 
 def _abbreviated(clause: str, place: int) -> bool:

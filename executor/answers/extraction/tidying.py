@@ -6,7 +6,7 @@ import re
 
 FORMULA = re.compile(
     r"\\\((.+?)\\\)|\\\[(.+?)\\\]|(?<!\\)\$\$([^$]+)\$\$"
-    r"|(?<!\\)\$(?P<dollars>[^$]+?)(?<!\\)\$",
+    r"|(?<!\\)\$(?P<dollars>(?:[^$]|(?<=\\)\$)+?)(?<!\\)\$",
     re.DOTALL,
 )
 """A formula between `$`, `$$`, `\\(` or `\\[`; `formula_at` tells it from two prices."""

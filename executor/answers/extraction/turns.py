@@ -8,11 +8,22 @@ from dataclasses import dataclass
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|scratchpad"
 _THOUGHT = re.compile(
-    rf"(?P<open><(?:{_NAMES})>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7)"
-    rf"|(?P<close></(?:{_NAMES})>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7)",
+    rf"(?P<open><(?:{_NAMES})>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7"
+    r"|<\|channel\|>(?:analysis|commentary)<\|message\|>)"
+    rf"|(?P<close></(?:{_NAMES})>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7"
+    r"|<\|channel\|>final<\|message\|>)",
     re.IGNORECASE,
 )
-_TAG_WORDS = ("hink", "THINK", "hought", "HOUGHT", "easoning>", "EASONING>", "cratchpad>")
+_TAG_WORDS = (
+    "hink",
+    "THINK",
+    "hought",
+    "HOUGHT",
+    "easoning>",
+    "EASONING>",
+    "cratchpad>",
+    "<|channel|>",
+)
 _SPEAKER = r"(?:Human|User|Student|Instruction|Input)\s?[:\uff1a]"
 _ASKED = (
     r"(?:(?:(?:Next|New|Another) (?:question|problem)|(?:Next |New )?(?:Question|Problem)|Exercise"

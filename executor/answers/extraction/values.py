@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from executor.answers.extraction.tidying import tidy
-from executor.answers.extraction.vocabulary import POWERS
+from executor.answers.extraction.vocabulary import (
+    CJK_NOT,
+    CJK_SCALE,
+    DENIAL_OF_CLAUSE,
+    POWERS,
+    VULGAR,
+)
 
 LONGEST_VALUE = 200
 """Most characters of a value; a longer run has no value."""
@@ -24,7 +30,7 @@ _DIGITS = (
     r"|(?<=\.\d\d\d)(?:\.{3}|\u2026)|\.(?=\\(?:overline|bar|dot)))?|\.\d+"
 )
 _CURRENCY = r"(?:[A-Z]{0,2}\\?\$|[\u20ac\u00a3\u00a5\u20b9])\s?-?"
-_SCALE = rf"(?:\s(?:{POWERS})\b|[十百千万萬亿億])*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
+_SCALE = rf"(?:\s(?:{POWERS})\b|{CJK_SCALE})*(?:\s+and\s+a\s+(?:half|quarter|third)\b)?"
 _UNIT = (
     r"(?:[cmdk]m|kg|mg|m[lL]|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|mph|kph|k?Wh?|Hz"
     r"|[kKMGT][bB](?:ps)?|rpm|psi|[msghLNJ])"
@@ -57,7 +63,7 @@ _TOKENS = {
         r"\d[\d.]*(?::\d[\d.]*\b)+|\d[\d.]*(?:\s:\s\d[\d.]*\b)+",
         r"\d+['\u2032]\s?\d+(?:\"|\u2033|'')",
         rf"(?:{_CURRENCY})?"
-        rf"(?:\d+\s(?:and\s)?\d+/\d+(?!\d)|\d*[\u00bc-\u00be\u2150-\u215e]|{_DIGITS}){_SCALE}",
+        rf"(?:\d+\s(?:and\s)?\d+/\d+(?!\d)|\d*[{VULGAR}]|{_DIGITS}){_SCALE}",
     ),
     "relation": (r"\\approx(?![A-Za-z])", r"[=\u2248\u2192\u21d2]"),
     "comma": (r"[,;\uff0c\u3001\uff1b]",),
@@ -96,7 +102,10 @@ _TOKENS = {
 _TOKEN = re.compile(
     "|".join(f"(?P<{kind}>{'|'.join(patterns)})" for kind, patterns in _TOKENS.items()), re.DOTALL
 )
-_NUMERIC = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
+_ENDS = ("stop", "relation", "comma", "word", "prose", "other")
+"""Kinds of tokens at which a value ends."""
+
+_NUMERIC = re.compile(rf"[\d{VULGAR}]")
 _CLOSING = {"(": ")]", "[": "])", "{": "}", "\uff08": "\uff09", "e": "e", "r": "r", "l": "l"}
 _LEADING = re.compile(
     r"(?:[+*/^_<>\u00d7\u00f7\u00b7\u22c5\u2044\u2261]|\\(?:cdot|times|div|equiv|sim)\b|-(?=\s)|\s)+"
@@ -125,13 +134,11 @@ _DENIED_BEFORE = re.compile(
     r"|\bnon\s+(?:\u00e8|sono)|\bn?either)"
     r"(?:\s+(?:be|simply|just|really|actually|equal(?:\s+to)?|exactly|the\s+number|\u00e9|s\u00e3o|\u00eatre|sein))*"
     r"(?:\s+[-$]{0,2}[\d.,]+\s+(?:or|nor))?\s"
-    r"|不是|不等于|不等於|不为|不為|并非|並非|而非)[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
+    rf"|{CJK_NOT}|而非)"
+    r"[\s$*\"'(]*(?:\\f?boxed\s*\{?|\\[(\[])?\s*$",
     re.IGNORECASE,
 )
-_DENIED_CLAUSE = re.compile(
-    r"(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b[^.,;]*$",
-    re.IGNORECASE,
-)
+_DENIED_CLAUSE = re.compile(rf"{DENIAL_OF_CLAUSE}[^.,;]*$", re.IGNORECASE)
 _DENIED_AFTER = re.compile(
     r"[\s$*}\])\\\"']*(?:is\s*n['\u2019]t|is\s+not|was\s+not)\s+(?:the|our|my|correct|right|valid|possible)\b"
     r"|[\s$*}\])\\\"']*(?:is|was|ist|est|es)\s+(?:wrong|incorrect|false|invalid|impossible|falsch|faux"
@@ -172,34 +179,27 @@ def _runs(line: str) -> list[tuple[int, int]]:
     """Spans of tokens that belong together and have a number among them."""
     tokens = list(_TOKEN.finditer(line))
     partners = _partners(tokens)
-    runs: list[tuple[int, int]] = []
-    first = last = None
-    numbered, closes_at, spaced = False, -1, False
+    runs: list[list[re.Match[str]]] = []
+    run: list[re.Match[str]] = []
+    closes_at, spaced = -1, False
     for place, token in enumerate(tokens):
-        kind = token.lastgroup
-        if place <= closes_at:
-            numbered = numbered or _is_number(token)
-            last = token
+        if place <= closes_at:  # within brackets
+            run.append(token)
             continue
-        single = kind in ("open", "close") and place not in partners
-        if kind == "space":
+        if token.lastgroup == "space":
             spaced = True
             continue
-        ends = single or kind in ("stop", "relation", "comma", "word", "prose", "other")
-        if ends or (first is not None and spaced and not _joined(last, token)):
-            if first is not None and last is not None and numbered:
-                runs.append((first.start(), last.end()))
-            first, numbered = None, False
+        alone = token.lastgroup in ("open", "close") and place not in partners
+        ends = alone or token.lastgroup in _ENDS
+        if run and (ends or (spaced and not _joined(run[-1], token))):
+            runs.append(run)
+            run = []
         spaced = False
-        if ends:
-            continue
-        first = first or token
-        last = token
-        numbered = numbered or _is_number(token)
-        closes_at = partners.get(place, place)
-    if first is not None and last is not None and numbered:
-        runs.append((first.start(), last.end()))
-    return runs
+        if not ends:
+            run.append(token)
+            closes_at = partners.get(place, place)
+    runs.append(run)
+    return [(run[0].start(), run[-1].end()) for run in runs if any(map(_is_number, run))]
 
 
 def _is_number(token: re.Match[str]) -> bool:
@@ -207,13 +207,9 @@ def _is_number(token: re.Match[str]) -> bool:
     return token.lastgroup == "number" or token["name"] is not None
 
 
-def _joined(before: re.Match[str] | None, after: re.Match[str]) -> bool:
+def _joined(before: re.Match[str], after: re.Match[str]) -> bool:
     """Whether two tokens with a space between them belong to one value."""
-    if before is None:
-        return False
-    if "infix" in (before.lastgroup, after.lastgroup):
-        return True
-    return "symbol" in (before.lastgroup, after.lastgroup)
+    return not {"infix", "symbol"}.isdisjoint((before.lastgroup, after.lastgroup))
 
 
 def _partners(tokens: Sequence[re.Match[str]]) -> dict[int, int]:
@@ -237,9 +233,30 @@ def _partners(tokens: Sequence[re.Match[str]]) -> dict[int, int]:
 
 
 def _value(line: str, start: int, end: int) -> Value | None:
-    """The value of a run, without operators at its ends that join it to nothing."""
-    if end - start > LONGEST_VALUE:
+    """The value of a run; None if it is too long, cut off or only a name."""
+    span = _trimmed(line, start, end) if end - start <= LONGEST_VALUE else None
+    if span is None:
         return None
+    start, end = span
+    text = _residue(_unbracketed(line[start:end]))
+    if not any(c.isnumeric() for c in text) or _NAME_ONLY.fullmatch(text):
+        return None
+    minus = _MINUS.search(line, max(0, start - 12), start)
+    if minus and text[0].isnumeric():
+        if line[max(0, minus.start() - 3) : minus.start()].rstrip()[-1:].isnumeric():
+            return None  # "8 minus 3"
+        text, start = f"-{text}", minus.start()
+    text = re.sub(r"^-\s+", "-", text)
+    text = re.sub(r"^(\d+) and (\d+/\d+)$", r"\1 \2", text)
+    text = re.sub(r"\.\.\.$", "\u2026", text)
+    return Value(tidy(text), start, end)
+
+
+def _trimmed(line: str, start: int, end: int) -> tuple[int, int] | None:
+    """The span of a run without operators and labels that join it to nothing.
+
+    None if the text was cut off in the middle of a formula.
+    """
     after_relation = line[max(0, start - 3) : start].rstrip()[-1:] in ("=", "\u2248")
     lead = _LEADING.match(line, start, end)
     if lead and not (after_relation and line[start] in "-+"):
@@ -248,29 +265,21 @@ def _value(line: str, start: int, end: int) -> Value | None:
         start += 1
     tail = _TRAILING.search(line, start, end)
     if tail and tail["open"] not in (None, "*") and not line[end:].strip(" $"):
-        # The text was cut off in the middle of a formula.
         return None
     end = tail.start() if tail else end
     labelled = _LABELLED.match(line, start, end)
     if labelled and _LABEL.search(line, max(0, start - 12), start):
         start = labelled.end()
-    text = line[start:end]
+    return start, end
+
+
+def _unbracketed(text: str) -> str:
+    """The content of brackets around a whole value, on the right of its equals sign."""
     bracketed = _BRACKETED.fullmatch(text)
-    if bracketed:
-        text = next(group for group in bracketed.groups() if group is not None)
-        text = text.rpartition("=")[2].strip()
-    text = _residue(text)
-    if not any(c.isnumeric() for c in text) or _NAME_ONLY.fullmatch(text):
-        return None
-    minus = _MINUS.search(line, max(0, start - 12), start)
-    if minus and text[0].isnumeric():
-        if line[max(0, minus.start() - 3) : minus.start()].rstrip()[-1:].isnumeric():
-            return None
-        text, start = f"-{text}", minus.start()
-    text = re.sub(r"^-\s+", "-", text)
-    text = re.sub(r"^(\d+) and (\d+/\d+)$", r"\1 \2", text)
-    text = re.sub(r"\.\.\.$", "\u2026", text)
-    return Value(tidy(text), start, end)
+    if bracketed is None:
+        return text
+    content = next(group for group in bracketed.groups() if group is not None)
+    return content.rpartition("=")[2].strip()
 
 
 def _residue(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 
 from executor.answers.formulas.cjk import CJK as CJK
 from executor.answers.formulas.cjk import CJK_MEASURE as CJK_MEASURE
+from executor.answers.formulas.cjk import CJK_SCALE as CJK_SCALE
 
 
 def _words(text: str) -> frozenset[str]:
@@ -61,9 +62,22 @@ SHORT_WORDS = _words(
 SYMBOLS = re.compile(r"[a-d]{3}|[u-z]{3,4}|[B-HJ-Z]")
 """Longer products of variables, and single letters."""
 
-POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|lakhs?|crores?"
+CJK_NOT = "(?:不是|不等于|不等於|不为|不為|并非|並非)"
+"""Words before a value that deny it, as a pattern."""
+
+VULGAR = "\u00bc-\u00be\u2150-\u215e"
+"""Vulgar fractions, as the inside of a character class."""
+
+POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|quadrillions?|lakhs?|crores?"
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
+
+DENIAL_OF_CLAUSE = (
+    r"(?:(?:\bnot|n['\u2019]t)\s+(?:true|correct|right|the\s+case|clear|certain)\s+(?:that|if|whether)\b"
+    r"|(?:\bnot|\bcannot|\bnever|n['\u2019]t)\s+(?:think|believe|say|mean|agree|accept|sure|convinced"
+    r"|claim|conclude)\b(?:\s+that\b)?|\b(?:doubt|disagree)\b(?:\s+that\b)?)"
+)
+"""What denies the clause that follows it, as a pattern: "it is not true that", "I don't think"."""
 
 NO_ANSWERS = _words(
     """

@@ -26,6 +26,9 @@ _AFFIRMED = re.compile(
     r"(?:is|are|does|do|can|will|has|have|was|were|did)(?:\s?n['\u2019]t|\s?not)?[.!]?",
     re.IGNORECASE,
 )
+_NOT_LAST = frozenset(("a", "an", "and", "or", "the", "of", "in", "by", "with", "for", "total"))
+"""Words at which a text was cut off."""
+
 _CONSTANT = re.compile(r"\u221e|\u03c0|pi|infinity", re.IGNORECASE)
 
 
@@ -64,6 +67,3 @@ def _is_number(answer: str) -> bool:
     """Whether the answer is nothing but a number in words."""
     number = number_in_words(answer)
     return number is not None and number[1] == len(answer)
-
-
-_NOT_LAST = frozenset(("a", "an", "and", "or", "the", "of", "in", "by", "with", "for", "total"))

@@ -84,7 +84,17 @@ _SCALES = {
     "百": 10**2, "千": 10**3, "万": 10**4, "萬": 10**4, "만": 10**4, "亿": 10**8, "億": 10**8,
     "억": 10**8,
 }  # fmt: skip
-_SCALE = rf"(?:[{''.join(_SCALES)}](?![米克瓦卡分]))+"
+_OTHER_SCALES = "".join(scale for scale in _SCALES if scale not in "百千")
+_THOUSAND = "千(?![米克瓦卡赫帕焦伏字])"
+_KNOWN_SCALE = rf"(?:百(?!分)|{_THOUSAND}|[{_OTHER_SCALES}])(?!分之)"
+_SCALE = rf"(?:{_KNOWN_SCALE})+"
+
+CJK_SCALE = rf"(?:{_KNOWN_SCALE}|十|兆(?![瓦字赫帕]))"
+"""A character that multiplies a number, as a pattern: not that of `千克`, which is a unit.
+
+The value of an answer with another one than those of `_SCALES` is a text.
+"""
+
 _SCALED = re.compile(
     rf"(?<![\d.,^_{{])(?:\d[\d,]*(?:\.\d+)?|\.\d+)\s*{_SCALE}(?:\d+{_SCALE})*(?!\d)"
 )
@@ -102,7 +112,9 @@ _DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七�
 }  # fmt: skip
 _TENS = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {scale: size for scale, size in _SCALES.items() if size >= 10**4}
-_NUMERAL = rf"[{''.join(_DIGITS)}十](?:[{''.join((*_DIGITS, *_MYRIADS))}十百]|千(?![米克瓦卡]))*"
+_NUMERAL = (
+    rf"[{''.join(_DIGITS)}十](?:[{''.join((*_DIGITS, *_MYRIADS))}十百]|千(?![米克瓦卡赫帕焦伏字]))*"
+)
 _IN_WORDS = re.compile(
     rf"(?P<minus>负|負)?(?:(?P<per>百分之)|(?P<bottom>{_NUMERAL})分之)?(?P<top>{_NUMERAL})"
 )

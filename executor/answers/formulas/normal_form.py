@@ -38,7 +38,7 @@ _MEANINGS = {
     "\\mathbb{R}": "ℝ", "\\mathbb{Z}": "ℤ", "\\mathbb{N}": "ℕ", "\\mathbb{Q}": "ℚ",
     "\\mathbb{C}": "ℂ", ",": "、，", ".": "。", "\\unit{cent}": "¢", "\\theta ": "ϑ",
     "\\phi ": "ϕ", "\\epsilon ": "ϵ", "\\pi ": "ϖ", "": "\u200b\u200c\u200d\u2060\ufeff\u00ad",
-    "~": "∼～",
+    "~": "～", "\\sim ": "∼", "\\land ": "∧", "\\lor ": "∨", "\\setminus ": "∖",
 }  # fmt: skip
 _SIGNS = {sign: meaning for meaning, signs in _MEANINGS.items() for sign in signs}
 _SIGNS.update({chr(0x3B1 + i + (i >= 17)): f"\\{name} " for i, name in enumerate(GREEK)})
@@ -66,6 +66,9 @@ _WRAPPERS = [
         r"\\displaystyle\s*(.*)",
     )
 ]
+_SIGN_COMMANDS = {"pounds": "£", "euro": "€", "yen": "¥"}
+_CONNECTIVE = re.compile(r"\\(?:land|(lor))(?![A-Za-z])")
+_CONDITION = re.compile(r"[<>=]|\\(?:le|ge|ne|in)(?![A-Za-z])")
 _BRACKETS = {"\\lbrace": "\\{", "\\rbrace": "\\}", "\\lbrack": "[", "\\rbrack": "]"}
 _BRACED = re.compile(
     r"(?:\\(?:boxed|fbox|underline|emph)\s*"
@@ -88,13 +91,14 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\"([^\"]*)\"", r"\1"),
         (r"</?(?:b|i|em|strong|u|p|span)>", ""),
         (r"^<([^<>]*,[^<>]*)>$", r"\\langle \1\\rangle "),
-        (r"\\text\s*\{\s*(\\?[$€£]|[:,;.])\s*\}", r"\1"),
+        (r"\\text\s*\{\s*(\\?[$€£%]|[:,;.])\s*\}", r"\1"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
         (r",\s*\\!\s*", ","),
         (r"(?<!\\)\\!|\\(?:displaystyle|textstyle|limits|nolimits)(?![A-Za-z])", ""),
         (r"\\(?:leqslant|leqq|leq)(?![A-Za-z])|<=|=<", r"\\le "),
         (r"\\(?:geqslant|geqq|geq)(?![A-Za-z])|>=", r"\\ge "),
         (r"\\neq(?![A-Za-z])|!=|\\not\s*=", r"\\ne "),
+        (r"\\not\s*\\(?=[A-Za-z])", r"\\n"),
         (r"\\lt(?![A-Za-z])", "<"),
         (r"\\gt(?![A-Za-z])", ">"),
         (r"\\(?:times|cdot|cdotp|ast)(?![A-Za-z])", "*"),
@@ -107,8 +111,21 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\\(?:lbrace|lbrack|rbrace|rbrack)(?![A-Za-z])", lambda m: _BRACKETS[m.group()]),
         (r"\\(?:lvert|rvert|vert|mid)(?![A-Za-z])", "|"),
         (r"\\(?:dots|ldots|cdots|dotsc|dotsb)(?![A-Za-z])", "..."),
-        (r"\\(?:land|wedge)(?![A-Za-z])", r"\\text{ and }"),
-        (r"\\(?:lor|vee)(?![A-Za-z])", r"\\text{ or }"),
+        (r"\\wedge(?![A-Za-z])", r"\\land "),
+        (r"\\vee(?![A-Za-z])", r"\\lor "),
+        (r"\\(pounds|euro|yen)(?![A-Za-z])", lambda m: _SIGN_COMMANDS[m[1]]),
+        (r"\\(?:tiny|small|normalsize|large|Large|LARGE|huge|Huge)(?![A-Za-z])", ""),
+        (r"\{:\}", ":"),
+        (r"^([^{}]*)\\choose(?![A-Za-z])([^{}]*)$", r"\\binom{\1}{\2}"),
+        (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
+        (r"^(\d+)\s?'\s?(\d+)\s?(?:\"|'')$", r"\1 feet \2 inches"),
+        (
+            r"\s*(?:\\p?mod\s*(?:\{\s*(\w+)\s*\}|(\w+))"
+            r"|\(\s*(?:\\[bp]?mod|\\text\s*\{\s*mod\s*\}|mod)\s*(?:\{\s*(\w+)\s*\}|(\w+))\s*\))",
+            lambda m: rf" \pmod{{{next(filter(None, m.groups()))}}}",
+        ),
+        (r"\b(?:negative|minus)\s+infinity\b", r"-\\infty "),
+        (r"\b(?:positive|plus)\s+infinity\b", r"\\infty "),
         (r"\\union(?![A-Za-z])", r"\\cup "),
         (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
         (r"\\(?:textbf|textit|textrm|textnormal|textsf|texttt|mbox|hbox|emph)\s*\{", r"\\text{"),
@@ -132,10 +149,19 @@ _SIGN_BEFORE = re.compile(
     + "|".join(CURRENCY_CODES)
     + r")\.?)\s*([-+]?)\s*(?=\d|\.\d|\\frac|\\sqrt)"
 )
+_SHORT_TIME = re.compile(r"^(\d+)\s?h\s?(\d+)\s?m(?:ins?)?(?:\s?(\d+)\s?s(?:ecs?)?)?$")
+_DECIMAL_COMMA = re.compile(
+    r"^(-?\\currency\{[^{}]*\}\s*\d+|-?\d+(?=,\d\d\s*\\unit\{(?:euro|ruble)\}))"
+    r",(\d\d)(?=$|\s*\\unit)"
+)
+_SHORT_SCALE = re.compile(r"^(-?\\currency\{[^{}]*\}\s*[\d.,]*\d)\s?(K|M|B|bn|mn)$")
+_SCALE_OF = {"k": "thousand", "m": "million", "b": "billion", "bn": "billion", "mn": "million"}
 _SIGN_AFTER = re.compile(r"(?<=[\d}])\s*([€£₹¥₩₽])")
 _CODES = {
     "USD": "dollar", "EUR": "euro", "GBP": "pound sterling", "INR": "rupee", "JPY": "yen",
-    "CNY": "yuan", "KRW": "won", "CHF": "franc", "RMB": "yuan", "Rs": "rupee",
+    "CNY": "yuan", "KRW": "won", "CHF": "franc", "RMB": "yuan", "Rs": "rupee", "RUB": "ruble",
+    "CAD": "dollar", "AUD": "dollar", "NZD": "dollar", "HKD": "dollar", "SGD": "dollar",
+    "MXN": "peso",
 }  # fmt: skip
 _AFTER_CURRENCY = re.compile(
     r"(\\currency\{(dollar|euro|rupee|yen(?: or yuan)?|yuan|won|franc|ruble|pound sterling)\}"
@@ -178,8 +204,10 @@ _SPACED_GROUPS = re.compile(
     r"(?<![\w.,\\])(?<![\d.,] )\d{1,3}(?:[ ]\d{3})+(?! ?[\d/]| ?\\frac)|"
     r"(?<![\w.,])\d{1,3}(?:'\d{3})+(?![\d'])"
 )
+_UNDERSCORED_GROUPS = re.compile(r"(?<![\w.,])\d{1,3}(?:_\d{3})+(?![\w{])")
 _SCIENTIFIC = re.compile(r"(?<![A-Za-z\\_\d.])(\d+(?:\.\d+)?|\.\d+)[eE]([+-]?\d+)(?![\w.])")
 _TIMES_X = re.compile(r"(?<=[\d)}])\s*[xX]\s*(?=10\s*\^)|(?<=\d)\s+[xX]\s+(?=[\d.])")
+_LEADING = re.compile(r"^(?:\\approx|\\sim(?=\s*[-\d.\\])|~|=)\s*|^\+\s*(?=\S)")
 _BOLD = re.compile(r"(?<!\S)\*\*([^*]+)\*\*(?!\w)")
 _STARS = re.compile(r"(?<=[\w)}\]])(\s?)\*\*\1(?=[-\w({\\])")
 
@@ -191,11 +219,15 @@ def normal_form(text: str) -> str:
     text = _unwrapped(" ".join(text.split()))
     for pattern, replacement in _COMMANDS if "\\" in text or not text.isalnum() else ():
         text = pattern.sub(replacement, text)
+    if ("\\land" in text or "\\lor" in text) and _CONDITION.search(text):
+        # Conditions are joined in words; between anything else these are operators.
+        text = _CONNECTIVE.sub(lambda m: r"\text{ or }" if m[1] else r"\text{ and }", text)
     text = text if text.isascii() else spell_units(text)
+    text = _SHORT_TIME.sub(_in_full, text)
     text = _unwrapped(_money(_STARS.sub("^", _BOLD.sub(r"\1", text))))
     text = _DEGREES.sub(_degrees, text)
     text = re.sub(r"\\?%|(?<!\{)\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
-    text = re.sub(r"^(?:\\approx|~|=)\s*|^\+\s*(?=\S)", "", " ".join(_numbers(text).split()))
+    text = _LEADING.sub("", " ".join(_numbers(text).split()))
     return text.strip()
 
 
@@ -285,9 +317,16 @@ def _money(text: str) -> str:
         lambda m: rf"{m[3]}\currency{{{CURRENCY_SIGNS[m[1]] if m[1] else _CODES[m[2]]}}} ",
         text,
     )
+    text = _SHORT_SCALE.sub(lambda m: f"{m[1]} {_SCALE_OF[m[2].casefold()]}", text)
     text = _SIGN_AFTER.sub(lambda m: rf" \unit{{{CURRENCY_SIGNS[m[1]]}}}", text)
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = re.sub(r"(?<=\d)\s*\\?\$$", r" \\unit{dollar}", text) if text.count("$") == 1 else text
     return _AFTER_CURRENCY.sub(r"\1", re.sub(r"\\?\$", "", text))
+
+
+def _in_full(match: re.Match[str]) -> str:
+    hours, minutes, seconds = match.groups()
+    return f"{hours} hours {minutes} minutes" + (f" {seconds} seconds" if seconds else "")
 
 
 def _degrees(match: re.Match[str]) -> str:
@@ -307,6 +346,7 @@ def _numbers(text: str) -> str:
     text = _BRACED_COMMA.sub("", text)
     if "," in text:
         text = _grouped_by_commas(text)
+    text = _UNDERSCORED_GROUPS.sub(lambda m: m.group().replace("_", ""), text)
     text = _SPACED_GROUPS.sub(lambda m: re.sub("[ ']", "", m.group()), text)
     text = re.sub(
         r"(?<![\w.])\d*\.\d{3}(?: \d{3})+(?![\d/])", lambda m: m.group().replace(" ", ""), text

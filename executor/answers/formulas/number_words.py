@@ -5,17 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from executor.answers.formulas.units import magnitude
-
-_BELOW_TWENTY = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen
-"""
-_SMALL = {word: value for value, word in enumerate(_BELOW_TWENTY.split())}
-_TWENTY_UP = "_ _ twenty thirty forty fifty sixty seventy eighty ninety"
-_TENS = {word: 10 * value for value, word in enumerate(_TWENTY_UP.split()) if value > 1}
-NUMERALS = frozenset((*_SMALL, *_TENS))
-"""Words for whole numbers below 100 that are one word."""
+from executor.answers.formulas.units import BELOW_TWENTY, TENS, magnitude
 
 _ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _PARTS: dict[str, int] = {
@@ -27,7 +17,7 @@ _PARTS: dict[str, int] = {
 _SIGNS = frozenset(("minus", "negative"))
 _ARTICLES = frozenset(("a", "an"))
 _BEFORE_COMMAS = frozenset(("thousand", "million", "billion", "trillion"))
-_STARTS = NUMERALS | _SIGNS | _ARTICLES | {"half"}
+_STARTS = BELOW_TWENTY.keys() | TENS.keys() | _SIGNS | _ARTICLES | {"half"}
 _WORD = re.compile(r"[ -]?([A-Za-z]+|\d+)(?![\w./^])")
 
 
@@ -74,10 +64,14 @@ class _Words:
         return taken
 
     def _half(self) -> Fraction:
-        """Read `half`, `half a` and `half an`."""
+        """Read `half`, `half a`, `half an` and `half a million`."""
         self._at += 1
         self._take(_ARTICLES)
-        return Fraction(1, 2)
+        factor = magnitude(self._peek())
+        if factor is None or self._peek().endswith("s"):
+            return Fraction(1, 2)
+        self._at += 1
+        return Fraction(factor, 2)
 
     def _mixed(self) -> Fraction | None:
         """Read a number, a fraction, or both with `and` between them."""
@@ -116,12 +110,12 @@ class _Words:
                 self._at += 1
                 return Fraction(1)
         whole = self._whole()
-        if whole is None or self._peek() != "point" or _SMALL.get(self._peek(1), 10) > 9:
+        if whole is None or self._peek() != "point" or BELOW_TWENTY.get(self._peek(1), 10) > 9:
             return None if whole is None else Fraction(whole)
         self._at += 1
         digits = ""
-        while _SMALL.get(self._peek(), 10) <= 9:
-            digits += str(_SMALL[self._peek()])
+        while BELOW_TWENTY.get(self._peek(), 10) <= 9:
+            digits += str(BELOW_TWENTY[self._peek()])
             self._at += 1
         return Fraction(f"{whole}.{digits}")
 
@@ -158,9 +152,7 @@ class _Words:
         """Return a number below 100 that stands here, and its number of words."""
         skipped = int(after_another and self._peek() == "and")
         word, following = self._peek(skipped), self._peek(skipped + 1)
-        if word in _TENS:
-            ones = _SMALL.get(following, 0)
-            return (
-                (_TENS[word] + ones, skipped + 2) if 0 < ones < 10 else (_TENS[word], skipped + 1)
-            )
-        return (_SMALL[word], skipped + 1) if word in _SMALL else None
+        if word in TENS:
+            ones = BELOW_TWENTY.get(following, 0)
+            return (TENS[word] + ones, skipped + 2) if 0 < ones < 10 else (TENS[word], skipped + 1)
+        return (BELOW_TWENTY[word], skipped + 1) if word in BELOW_TWENTY else None

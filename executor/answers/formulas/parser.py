@@ -63,7 +63,15 @@ _ALIASES = {
     **{f"ar{name}": f"arc{name}" for name in HYPERBOLIC},
     "cosec": "csc", "ctg": "cot", "tg": "tan", "lg": "log", "ceiling": "ceil",
 }  # fmt: skip
-_CONSTANTS = {"pi": "pi", "infty": "oo", "infinity": "oo", "inf": "oo", "oo": "oo", "e": "e"}
+_CONSTANTS = {
+    "pi": "pi",
+    "infty": "oo",
+    "infinity": "oo",
+    "Infinity": "oo",
+    "inf": "oo",
+    "oo": "oo",
+    "e": "e",
+}
 _LETTERS = {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
             "ell", "hbar", "aleph"} | set(GREEK)  # fmt: skip
 _ACCENTS = {"bold", "vec", "hat", "tilde", "overline", "widehat", "widetilde", "overrightarrow",
@@ -94,6 +102,12 @@ _TOKEN = re.compile(
 _PLAIN_FRACTION = re.compile(r"\\frac\s*(?:\{\s*\d+\s*\}\s*|\d\s*)(?:\{\s*\d+\s*\}|\d)(?!\s*[\^!])")
 
 
+_DERIVATIVE = re.compile(
+    r"\\frac\s*\{\s*d(?:\s*\^\s*\{?\d\}?)?\s*[A-Za-z]?\s*\}\s*\{\s*d\s*[a-z](?:\s*\^\s*\{?\d\}?)?\s*\}"
+    r"|(?<![A-Za-z])d(?:\^\d)?[A-Za-z]?\s?/\s?d[a-z](?:\^\d)?(?![A-Za-z])"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
@@ -113,6 +127,8 @@ def parse(text: str, *, plain_units: bool = True) -> Expr:
     Raises:
         UnreadableError: some of it is unknown, ambiguous or nested too deeply.
     """
+    if "d" in text and _DERIVATIVE.search(text):
+        raise UnreadableError("a derivative, which is no fraction")
     return _Parser(text, _tokens(text), plain_units=plain_units).whole()
 
 

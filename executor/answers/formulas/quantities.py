@@ -64,13 +64,14 @@ def quantity(expression: Expr) -> Quantity:
     """
     if not has_units(expression):
         return Quantity(expression, expression)
-    ambiguous = next((name for name in _units_of(expression) if name in units.AMBIGUOUS), None)
+    ambiguous = min(_units_of(expression) & units.AMBIGUOUS.keys(), default=None)
     if ambiguous is None:
         return _separated(expression)
-    readings = []
+    readings: list[Quantity] = []
     for one in units.AMBIGUOUS[ambiguous]:
         with suppress(UnreadableError):
-            readings.append(_separated(_renamed(expression, ambiguous, one)))
+            reading = quantity(_renamed(expression, ambiguous, one))
+            readings += replace(reading, others=()), *reading.others
     if not readings:
         raise UnreadableError("a unit that has no place here in any of its meanings")
     return replace(readings[0], others=tuple(readings[1:]))

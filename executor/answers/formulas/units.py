@@ -1,9 +1,9 @@
 r"""The closed list of units of measurement, and the words that may follow a number.
 
 A unit is a word of this list, or a counted thing (`5 apples`): a plural that is not a word of
-mathematics. Things have no dimension, and are different only from other things: 5 apples are 5, and
-not 5 pears. `executor.answers.formulas.parser` decides where a unit may stand; its docstring has
-the rule by which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
+mathematics. Things have no dimension: 5 apples are 5, and neither 5 pears nor 5 cm.
+`executor.answers.formulas.parser` decides where a unit may stand; its docstring has the rule by
+which `18 m^2` has a unit and `4m` is a product of 4 and the variable m.
 
 A per cent sign is dropped, as the benchmarks' own graders do: 50% is 50, and not 0.5.
 
@@ -58,6 +58,7 @@ _METRES: dict[str, int | str] = {
 }  # fmt: skip
 _SECONDS: dict[str, int | str] = {
     "s": 1, "ms": "1/1000", "min": 60, "hour": 3600, "day": 86400, "week": 604800,
+    "fortnight": 1209600,
 }  # fmt: skip
 _GRAMS: dict[str, int | str] = {
     "g": 1, "mg": "1/1000", "kg": 1000, "tonne": 1000000, "lb": "453.59237", "oz": "28.349523125",
@@ -120,6 +121,7 @@ min: minute minutes mins
 hour: hours hr hrs h
 day: days
 week: weeks wk wks
+fortnight: fortnights
 month: months
 year: years yr yrs
 decade: decades
@@ -169,7 +171,7 @@ byte: bytes
 KB: kilobyte kilobytes
 MB: megabyte megabytes
 GB: gigabyte gigabytes
-dollar: dollars USD bucks
+dollar: dollars USD CAD AUD NZD HKD SGD bucks
 cent: cents
 dime: dimes
 euro: euros EUR
@@ -179,9 +181,9 @@ rupee: rupees INR Rs rs
 yen: JPY
 yuan: CNY RMB
 won: KRW
-ruble: rubles
+ruble: rubles RUB
 franc: francs CHF
-peso: pesos
+peso: pesos MXN
 unit: units
 """
 _NAME_OF: dict[str, str] = {"pound": "pound", "pounds": "pound"} | {
@@ -198,7 +200,10 @@ CURRENCY_SIGNS = {
 }  # fmt: skip
 """Signs that stand before or after an amount."""
 
-CURRENCY_CODES = ("USD", "EUR", "GBP", "INR", "JPY", "CNY", "KRW", "CHF", "RMB", "Rs")
+CURRENCY_CODES = (
+    "USD", "EUR", "GBP", "INR", "JPY", "CNY", "KRW", "CHF", "RMB", "Rs", "RUB", "CAD", "AUD", "NZD",
+    "HKD", "SGD", "MXN",
+)  # fmt: skip
 """Codes that stand before or after an amount."""
 
 AMBIGUOUS = {
@@ -209,9 +214,21 @@ AMBIGUOUS = {
 
 MAGNITUDES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "quadrillion": 10**15, "quintillion": 10**18,
     "dozen": 12, "lakh": 10**5, "lac": 10**5, "crore": 10**7,
 }  # fmt: skip
 """Words that multiply the number before them; a plural s is allowed."""
+
+_NUMERALS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+BELOW_TWENTY = {word: value for value, word in enumerate(_NUMERALS.split())}
+"""Words for whole numbers below twenty, with their values."""
+
+_FROM_TWENTY = "twenty thirty forty fifty sixty seventy eighty ninety"
+TENS = {word: 10 * value for value, word in enumerate(_FROM_TWENTY.split(), start=2)}
+"""Words for multiples of ten below 100, with their values."""
 
 _TOUCHING = """
 cm mm km dm kg mg ml mL cL ft lb lbs oz hr hrs min mins sec secs mph kph kmh rad deg kWh kW kJ Hz
@@ -240,14 +257,12 @@ if is in of or and by to at on as an no not for the than then when where with wi
 mod modulo all any some none other otherwise unless else while because since given such plus minus
 times divided over squared cubed square cube choose factorial factorials power powers root roots
 halves half third thirds quarter quarters tens ones hundredths thousandths score scores gross pairs
-pair dozen dozens hundred hundreds thousand thousands million millions billion billions trillions
-lakh lakhs crore crores sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log exp sqrt pi
+pair googol googols zillion zillions
+sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log exp sqrt pi
 infinity inf abs min max gcd lcm mins equals less does was has his its this thus yes
 """
 _NOT_COUNTED = frozenset(_MATHEMATICS.split())
 _MAKE_OTHERS = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
 negative positive below above under more fewer greater smaller lower higher up down north south
 east west remainder prime bar hat star dash dot point fold double triple twice thrice grand
 myriad couple trio mil bil mio midnight noon january february march april may june july august
@@ -255,7 +270,7 @@ september october november december only exactly about almost nearly around
 approximately roughly exclusive inclusive but with from into onto upon also too again else
 even odd true false undefined unknown infinite imaginary nan digit base cross transpose inverse
 """
-_NO_NOUNS = frozenset(_MAKE_OTHERS.split())
+_NO_NOUNS = frozenset((*_MAKE_OTHERS.split(), *BELOW_TWENTY, *TENS))
 """Words behind a number that are no singular of a thing: they make something else of it."""
 
 _CONDITIONS = frozenset(
@@ -287,7 +302,8 @@ def may_be_counted(word: str) -> bool:
     """Whether a word can belong to the name of a counted thing: `red` and `apples` can."""
     lower = word.casefold()
     plain = len(word) >= 3 and word.isalpha() and word.isascii()
-    return plain and lower not in _NOT_COUNTED and not _ORDINAL.fullmatch(lower)
+    numeral = lower in _NOT_COUNTED or magnitude(lower) is not None or _ORDINAL.fullmatch(lower)
+    return plain and not numeral
 
 
 def may_touch(word: str) -> bool:

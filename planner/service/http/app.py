@@ -29,16 +29,15 @@ from planner.service.http.completions import (
 from planner.service.http.faults import ClientGoneError, RequestError, not_ready, shutting_down
 from planner.service.http.limits import read_json
 from planner.service.http.middleware import EXCHANGE_KEY, ServiceMiddleware
+from planner.service.http.parsing import RequestT, parse_request
 from planner.service.http.request_handler import Exchange, RequestHandler
 from planner.service.http.requests import (
     GREEDY_HEADER,
     ChatRequest,
     CommonRequest,
     CompletionRequest,
-    RequestT,
     asks_for_greedy,
     names_model,
-    parse_request,
 )
 from planner.service.http.responses_request import ResponsesRequest
 from planner.service.http.settings import ServiceSettings

@@ -149,6 +149,11 @@ def not_ready(reason: str) -> RequestError:
     )
 
 
+def invalid(param: str, reason: str) -> RequestError:
+    """Return the response to a request whose field has a wrong value."""
+    return RequestError(400, f"{param}: {reason}", param=param, code="invalid_value")
+
+
 def from_validation_error(error: Mapping[str, Any], param: str | None = None) -> RequestError:
     """Return the response to an error that pydantic found.
 

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from planner.service.http.conversation import Strict
+from planner.service.http.conversation import Strict, TextPart
 
 MAX_STOPS = 16
 MAX_SCHEMA = 32_768
@@ -131,3 +131,53 @@ ResponseFormatField = Annotated[
 def schema_text(schema: Mapping[str, Any] | None) -> str:
     """Return a JSON Schema as JSON; None is any object."""
     return json.dumps({"type": "object"} if schema is None else schema)
+
+
+class StreamOptions(Strict):
+    """Options of a stream."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+    continuous_usage_stats: bool | None = None
+
+
+class OfferedTool(BaseModel):
+    """A tool that the policy may call, and never does."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    type: str
+
+
+class OfferedFunction(BaseModel):
+    """A function as older clients offer it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    name: str
+
+
+class ToolMode(Strict):
+    """Tools of which the policy may call any, or none."""
+
+    mode: Literal["auto"]
+    tools: list[Any] | None = None
+
+
+class AllowedTools(Strict):
+    """A choice of tools that demands no call."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: ToolMode
+
+
+class StrategySpec(BaseModel):
+    """A strategy with its parameters, as `apportion recommend --json` prints it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    name: str
+
+
+class Prediction(Strict):
+    """A text that the answer is expected to be like, which speeds up other servers."""
+
+    type: Literal["content"]
+    content: str | list[TextPart]

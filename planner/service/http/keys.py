@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from executor.errors import InputError
+from executor.files import read_whole
 
 KEYS_VARIABLE = "APPORTION_API_KEYS"
 KEYLESS_PATHS = frozenset({"/healthz", "/readyz"})
@@ -60,11 +61,11 @@ class ApiKeys:
             InputError: the file cannot be read, or see `ApiKeys`.
         """
         if file is not None:
+            raw = read_whole(file, "a file with one key a line", "--api-keys")
             try:
-                lines = file.read_text(encoding="utf-8").splitlines()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-                raise InputError(f"--api-keys {file}: {reason}") from None
+                lines = raw.decode("utf-8-sig").splitlines()
+            except UnicodeDecodeError:
+                raise InputError(f"--api-keys {file}: not UTF-8; save the file as UTF-8") from None
             stripped = (line.strip() for line in lines)
             return cls((key for key in stripped if key and not key.startswith("#")), str(file))
         if KEYS_VARIABLE not in environment:

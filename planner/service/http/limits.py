@@ -50,6 +50,12 @@ async def read_json(request: Request, seconds: float) -> bytes:
         raise RequestError(
             415, "the content type must be application/json", code="unsupported_media_type"
         )
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise RequestError(
+            415, "the body must not be packed; leave out the header Content-Encoding",
+            code="unsupported_media_type",
+        )  # fmt: skip
     try:
         async with asyncio.timeout(seconds):
             return await request.body()

@@ -10,13 +10,12 @@ beside another field.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field
 
 from executor.errors import InputError
 from executor.strategy import STRATEGIES, Greedy, Strategy, from_dict, from_key
@@ -26,13 +25,13 @@ from planner.service.http.conversation import (
     Conversation,
     Message,
     Strict,
-    TextPart,
     conversation,
 )
-from planner.service.http.faults import RequestError, from_validation_error
+from planner.service.http.faults import RequestError, invalid
 from planner.service.http.fields import (
     INT64,
     REASONS,
+    AllowedTools,
     Effort,
     JsonObjectFormat,
     JsonSchemaFormat,
@@ -40,10 +39,15 @@ from planner.service.http.fields import (
     NoObject,
     Nothing,
     Off,
+    OfferedFunction,
+    OfferedTool,
     One,
+    Prediction,
     ResponseFormatField,
     ServiceTier,
     Stops,
+    StrategySpec,
+    StreamOptions,
     Text,
     TokenIds,
     TokenLimit,
@@ -58,49 +62,6 @@ GREEDY_HEADER = "X-Apportion"
 # At these values and below, all responses are as good as equal: some clients send 0.01 or 1e-8 for
 # a temperature of 0, which other servers do not take.
 _NEARLY_ZERO = 0.01
-
-
-class StreamOptions(Strict):
-    """Options of a stream."""
-
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
-    continuous_usage_stats: bool | None = None
-
-
-class OfferedTool(BaseModel):
-    """A tool that the policy may call, and never does."""
-
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-    type: str
-
-
-class OfferedFunction(BaseModel):
-    """A function as older clients offer it."""
-
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-    name: str
-
-
-class ToolMode(Strict):
-    """Tools of which the policy may call any, or none."""
-
-    mode: Literal["auto"]
-    tools: list[Any] | None = None
-
-
-class AllowedTools(Strict):
-    """A choice of tools that demands no call."""
-
-    type: Literal["allowed_tools"]
-    allowed_tools: ToolMode
-
-
-class StrategySpec(BaseModel):
-    """A strategy with its parameters, as `apportion recommend --json` prints it."""
-
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,13 +350,6 @@ def _ends_with_question(messages: list[Message]) -> list[Message]:
 Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_ends_with_question)]
 
 
-class Prediction(Strict):
-    """A text that the answer is expected to be like, which speeds up other servers."""
-
-    type: Literal["content"]
-    content: str | list[TextPart]
-
-
 class ChatRequest(CompletionFields, ConversationFields):
     """POST /v1/chat/completions."""
 
@@ -485,31 +439,6 @@ class CompletionRequest(CompletionFields):
     suffix: Literal[""] | None = None
 
 
-RequestT = TypeVar("RequestT", bound=CommonRequest)
-
-# Kinds of parts that other servers read, by the words for what they hold.
-_OTHER_PARTS: Mapping[str, str] = {
-    "image_url": "images", "input_image": "images", "image": "images", "video_url": "videos",
-    "input_audio": "audio", "audio": "audio", "audio_url": "audio",
-    "file": "files", "input_file": "files", "document": "files",
-}  # fmt: skip
-
-
-def parse_request(kind: type[RequestT], body: bytes) -> RequestT:
-    """Return the request in a body.
-
-    Raises:
-        RequestError: 400; names the field at fault.
-    """
-    try:
-        request = kind.model_validate_json(body)
-    except ValidationError as error:
-        # The input in an error is the client's question: only the message is sent back.
-        raise _from_errors(error.errors(include_url=False), kind) from None
-    request.check()
-    return request
-
-
 def asks_for_greedy(header: str | None) -> bool:
     """Return whether the header `X-Apportion` of a request asks for one greedy response.
 
@@ -533,66 +462,6 @@ def names_model(asked: str, model: str) -> bool:
 
 def _without_effect(field: str) -> Note:
     return Note.of(NoteCode.FIELD_WITHOUT_EFFECT, field=field)
-
-
-def invalid(param: str, reason: str) -> RequestError:
-    """Return the response to a request whose field has a wrong value."""
-    return RequestError(400, f"{param}: {reason}", param=param, code="invalid_value")
-
-
-def _from_errors(errors: Sequence[ErrorDetails], kind: type[CommonRequest]) -> RequestError:
-    # What the server cannot do at all comes first: a client that mends another field meets it next.
-    fields = [str(error["loc"][0]) if error["loc"] else "" for error in errors]
-    refused = [name for name in fields if name in kind.reasons]
-    first = refused[0] if refused else fields[0]
-    # A value that fits no member of a union has one error for each member; the error with the
-    # longest path belongs to the member that the client most likely meant.
-    same = [error for error, name in zip(errors, fields, strict=True) if name == first]
-    error = max(same, key=lambda one: len(one["loc"]))
-    if error["type"] == "extra_forbidden":
-        return from_validation_error(error)
-    if refused and not _missing(error):
-        return RequestError(
-            400, f"{first} is not supported here: {kind.reasons[first]}",
-            param=first, code="unsupported_parameter",
-        )  # fmt: skip
-    path = _field_path(error["loc"], _field_names(kind))
-    if error["type"] == "union_tag_invalid":
-        return _wrong_kind(".".join([*path, "type"]), str(error.get("ctx", {}).get("tag")))
-    return from_validation_error(error, ".".join(path))
-
-
-@cache
-def _field_names(kind: type[CommonRequest]) -> frozenset[str]:
-    """Return the names of all fields of a request and of its parts."""
-    schema = kind.model_json_schema()
-    parts = [schema, *schema.get("$defs", {}).values()]
-    return frozenset(name for part in parts for name in part.get("properties", ()))
-
-
-def _field_path(location: Sequence[int | str], names: frozenset[str]) -> list[str]:
-    """Return the place of an error in a request.
-
-    Its location also names the member of each union, which may be called as a field is: such a name
-    comes twice in a row.
-    """
-    path: list[str] = []
-    for part in location:
-        if isinstance(part, int) or (part in names and [part] != path[-1:]):
-            path.append(str(part))
-    return path
-
-
-def _missing(error: ErrorDetails) -> bool:
-    return error["type"] == "missing" and len(error["loc"]) == 1
-
-
-def _wrong_kind(param: str, kind: str) -> RequestError:
-    """Return the response to a part or format of a kind that is not known; it quotes known ones."""
-    if kind in _OTHER_PARTS:
-        reason = f"{kind} is not supported here: the policy reads text, and no {_OTHER_PARTS[kind]}"
-        return RequestError(400, f"{param}: {reason}", param=param, code="unsupported_parameter")
-    return invalid(param, "this kind is not known here")
 
 
 def _parse_strategy(given: str | StrategySpec | None, budget: int | None) -> Strategy | None:

@@ -17,6 +17,7 @@ from planner.service.http.conversation import (
     ToolCall,
     conversation,
 )
+from planner.service.http.faults import invalid
 from planner.service.http.fields import (
     Effort,
     JsonObjectFormat,
@@ -30,7 +31,7 @@ from planner.service.http.fields import (
     Zero,
     schema_text,
 )
-from planner.service.http.requests import ConversationFields, invalid
+from planner.service.http.requests import ConversationFields
 
 # What a request may ask to be included beside the answer. All of it belongs to calls of tools and
 # to thoughts, and there are none.

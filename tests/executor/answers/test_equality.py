@@ -1189,7 +1189,7 @@ def spelled(value: Fraction) -> st.SearchStrategy[str]:
     if whole and rest:
         ways += [rf"{sign}{whole}\frac{{{rest}}}{{{bottom}}}", f"{sign}{whole} {rest}/{bottom}"]
     if bottom == 1:
-        ways += [f"{sign}{top:,}", f"{sign}{top} apples", rf"{sign}{top}\text{{ cm}}",
+        ways += [f"{sign}{top:,}", f"{sign}{top} apples", rf"{sign}{top}\text{{ apples}}",
                  f"**{sign}{top}**", f"{sign}{top:,}.00".replace(",", r"{,}"),
                  f"{sign}{top:,}".replace(",", r"\,"), f"{sign}{top}e0"]  # fmt: skip
     if 10**4 % bottom == 0:

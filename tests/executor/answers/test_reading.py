@@ -13,6 +13,65 @@ from executor.answers.formulas.normal_form import normal_form
 from executor.answers.reading import read
 
 EQUAL = {
+    "dates, congruences, short units": r"""
+        May 5 ;; 5 May
+        May 5th ;; 5th of May
+        Oct. 3, 2024 ;; 3 October 2024
+        3h 20min ;; 3 hours 20 minutes
+        1h30m ;; 90 minutes
+        6'2" ;; 6 ft 2 in
+        1 \pmod 5 ;; 1 \pmod{5}
+        x \equiv 1 \mod 5 ;; x≡1 (mod 5)
+        {10 \choose 3} ;; 120
+        €3,50 ;; 3.5
+        3,50 € ;; 3.5
+        50\text{%} ;; 50
+        """,
+    "currencies and large numbers": r"""
+        \pounds 20 ;; £20
+        CAD 30 ;; 30
+        $30 ;; 30 AUD
+        MXN 45 ;; 45 pesos
+        $3M ;; 3 million dollars
+        $3K ;; 3000
+        $2.5bn ;; 2500000000
+        4 trillion ;; 4 \times 10^{12}
+        2 trillion dollars ;; 2000000000000
+        3 quadrillion ;; 3 \times 10^{15}
+        3 lacs ;; 300000
+        half a million ;; 500000
+        half a dozen eggs ;; 6
+        1_000_000 ;; 1000000
+        2 fortnights ;; 28 days
+        """,
+    "conditions and complements": r"""
+        |x| < 2 ;; -2 < x < 2
+        3 \ge |x| ;; [-3, 3]
+        |x| > 3 ;; x < -3 \text{ or } x > 3
+        x > 1 \land x < 3 ;; (1, 3)
+        x < 1 ∨ x > 3 ;; (-\infty, 1) \cup (3, \infty)
+        \mathbb{R} \setminus \{2\} ;; (-\infty, 2) \cup (2, \infty)
+        ℝ ∖ {3, -1} ;; (-\infty,-1)\cup(-1,3)\cup(3,\infty)
+        \mathbb{R} - \{\sqrt2\} ;; x \ne \sqrt2
+        all real numbers except x = 2 ;; \mathbb{R} \setminus \{2\}
+        p \wedge q ;; p ∧ q
+        """,
+    "wrappers": r"""
+        Answer: 5 ;; 5
+        \text{The answer is } 7 ;; 7
+        Infinity ;; \infty
+        negative infinity ;; -\infty
+        The final answer is: (B) ;; b
+        answer = 3/4 ;; 0.75
+        \large 42 ;; 42
+        1{:}2 ;; 1:2
+        [B] ;; (B)
+        No ;; no
+        m+n = 16 + 9 = 25 ;; 25
+        5 units ;; 5 apples
+        \frac{dy}{dx} = 2x ;; 2x
+        ∼12 ;; 12
+        """,
     "closed intervals": r"""
         [3,5] ;; [3, 5]
         [3,5] ;; 3 \le x \le 5
@@ -153,6 +212,8 @@ EQUAL = {
         5 pounds ;; 80 oz
         £2.50 ;; 250 pence
         £5 ;; 5\text{ pounds}
+        ¥3/pound ;; 3 yuan/lb
+        ¥3/pound ;; 3 yen per pound
         ¥1,000 ;; 1000
         1 pound ;; £1
         """,
@@ -345,6 +406,57 @@ EQUAL = {
         """,
 }
 DIFFERENT = {
+    "dates, congruences, short units": r"""
+        May 5 ;; May 6
+        May 5 ;; 5
+        May 5 ;; March 5
+        May 5, 2024 ;; May 5, 2023
+        May 32 ;; 32 May
+        3h 20min ;; 3h 30min
+        3h ;; 3k
+        6'2" ;; 62
+        x \equiv 1 \pmod 5 ;; x \equiv 1 \pmod 7
+        x \equiv 1 \pmod 5 ;; x \equiv 2 \pmod 5
+        2^{10} \bmod 7 ;; 2^{10} \pmod 7
+        €3,50 ;; 350
+        $3,500 ;; 3.5
+        """,
+    "operators": r"""
+        p \land q ;; p \lor q
+        p \land q ;; p, q
+        x \not\in (1, 2) ;; (1, 2)
+        x \notin \{1, 2\} ;; 1, 2
+        x \not\equiv 1 ;; x \equiv 1
+        ABC ∼ DEF ;; ABCDEF
+        \frac{dy}{dx} ;; \frac{y}{x}
+        \frac{d}{dx} ;; \frac{1}{x}
+        \frac{d^2y}{dx^2} ;; \frac{dy}{x^2}
+        |x| < 2 ;; x < 2
+        |x| \le 2 ;; (-2, 2)
+        |x| > 2 ;; |y| > 2
+        \mathbb{R} \setminus \{0\} ;; \mathbb{R} \setminus \{1\}
+        \mathbb{R} \setminus \{0\} ;; \mathbb{R}
+        m+n = 25 ;; 25
+        """,
+    "large numbers": r"""
+        4 trillion ;; 4
+        2 trillion dollars ;; 2
+        3 quadrillion ;; 3
+        3 quintillions ;; 3
+        2 googol ;; 2
+        3 lacs ;; 3
+        $3M ;; 3
+        2 fortnights ;; 2 weeks
+        1_2 ;; 12
+        100_{200} ;; 100200
+        """,
+    "things and measures": r"""
+        5 apples ;; 5 cm
+        5 apples ;; $5
+        5 people ;; 5 hours
+        4 cups ;; 4 spoons
+        5 units ;; 5 cm
+        """,
     "closed intervals": r"""
         [3,5] ;; 3, 5
         [3,5] ;; [5,3]
@@ -544,6 +656,7 @@ DIFFERENT = {
         5 pounds ;; 5 dollars
         5 lb ;; £5
         £5 ;; 6 pounds
+        ¥3/pound ;; £3/lb
         """,
     "number words": r"""
         one hundred two hundred ;; 10200

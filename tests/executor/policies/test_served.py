@@ -138,7 +138,7 @@ def test_several_loops_one_after_another_use_one_policy(servers: list[FakeServer
         assert_all_drawn(run(policy, Ledger()))
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "close", "error"])
+@pytest.mark.parametrize("fault", ["500", "503", "close", "error", "bare"])
 def test_a_fault_is_tried_again_elsewhere_and_only_the_child_that_failed(
     servers: list[FakeServer], fault: str
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_fault_is_tried_again_elsewhere_and_only_the_child_that_failed(
     assert sum(len(server.seeds) - 1 for server in servers) == 5
     assert ledger.generated == 4 * LENGTH
     # What was streamed before is charged; a status says that nothing was.
-    assert ledger.discarded == (STEP if fault in ("close", "error") else 0)
+    assert ledger.discarded == (STEP if fault in ("close", "error", "bare") else 0)
     assert ledger.generated + ledger.discarded == policy.counters().generated - 2  # two probes
 
 

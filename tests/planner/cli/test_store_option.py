@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from executor.errors import InputError
+from planner.cli.main import main
 from planner.cli.store_option import store_url
 from planner.usecases import DEFAULT_STORE
 from tests.helpers.command import apportion
@@ -40,7 +41,7 @@ def test_the_demos_store_is_in_its_folder() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         (b"", "has 0 lines"),
         (b"# none\n", "has 0 lines"),
         (b"sqlite://\nsqlite://\n", "has 2 lines"),
@@ -140,6 +141,29 @@ def test_a_named_store_that_does_not_exist_is_not_replaced_by_bundled_evidence(
         "apportion: store sqlite:///mistyped.db: there is no such file; "
         "profile or measure makes one\n"
     )
+
+
+def test_the_store_that_the_environment_names_may_not_exist_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("APPORTION_STORE", "sqlite:///mine.db")
+    assert main(["recommend", "--policy", "lab-0.8m", "--json"]) == 0
+    assert capsys.readouterr().err == (
+        "apportion: store sqlite:///mine.db: there is no such file yet; APPORTION_STORE names it. "
+        "Only bundled evidence counts\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_or_a_name_that_is_too_long_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    for name, reason in (("dir", "is a folder"), ("a" * 300, "cannot be opened (File name too")):
+        done = apportion(
+            tmp_path, "recommend", "--policy", "lab-0.8m", "--store", f"sqlite:///{name}"
+        )
+        assert done.returncode == 2 and not done.stdout
+        assert done.stderr.count("\n") == 1 and reason in done.stderr
 
 
 @pytest.mark.parametrize("given", [(), ("--store", DEFAULT_STORE), ("--store", "sqlite://")])

@@ -86,7 +86,7 @@ def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, messa
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         PriceBook.load(tmp_path / "none.toml")
     with pytest.raises(InputError, match="--device tpu: must be one of a100-sxm-80gb, h100"):
         BOOK.device("tpu")

@@ -380,9 +380,9 @@ def test_a_file_that_is_no_plan_is_one_line(tmp_path: Path, content: bytes, mess
 
 
 def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         load_plan(tmp_path / "none.json")
-    with pytest.raises(InputError, match="Is a directory"):
+    with pytest.raises(InputError, match="is a folder; expected the file that apportion plan"):
         load_plan(tmp_path)
 
 

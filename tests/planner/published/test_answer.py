@@ -215,7 +215,7 @@ def test_own_measurements_come_before_published_figures(
         ),
         ([*ASKED, "--difficulty", "hard"], "of whole benchmarks"),
         (["--policy", "unheard-of"], "there is no evidence"),
-        ([*ASKED, "--catalog", "none.toml"], "none.toml: cannot be read"),
+        ([*ASKED, "--catalog", "none.toml"], "none.toml: no such file"),
         ([*ASKED, "--max-seconds", "1"], "seconds"),
     ],
 )

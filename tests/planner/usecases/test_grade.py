@@ -139,7 +139,7 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     ("given", "message"),
     [
         ("missing.jsonl", "missing.jsonl: no such file"),
-        (".", r"\.: is a directory; expected a JSONL file"),
+        (".", r"\.: is a folder; expected a JSONL file"),
         ([], "nothing to grade; expected at least one answer"),
     ],
 )

@@ -66,6 +66,23 @@ def test_an_empty_completion_is_wrong_and_the_rest_counts(tmp_path: Path, empty:
     assert verdicts("search-and-learn", path, GIVEN) == [[True, False], [True, False]]
 
 
+@pytest.mark.parametrize("predicted", ["", None, 5, "\\boxed{5}"])
+def test_a_prediction_is_no_reason_to_refuse_a_file(tmp_path: Path, predicted: object) -> None:
+    record = RECORD | {
+        "completions": ["\\boxed{5}"] * 4, "scores": [[0.9]] * 4, "pred_weighted@4": predicted,
+    }  # fmt: skip
+    given = Given(policy="p", prm="r", strategy="beam_search")
+    found = verdicts("search-and-learn", lines(tmp_path / "f.jsonl", record), given)
+    assert found == [[True], [True], [True]]
+
+
+@pytest.mark.parametrize("tokens", [10**30, -5, 1.5, "7", True])
+def test_a_count_of_tokens_that_cannot_be_is_named(tmp_path: Path, tokens: object) -> None:
+    path = lines(tmp_path / "f.jsonl", RECORD | {"completion_tokens": [5, tokens]})
+    said = fault("search-and-learn", path, GIVEN)
+    assert said.startswith("FILE, line 1: 'completion_tokens' is [5, ")
+
+
 @pytest.mark.parametrize("empty", ["", " ", "\n"])
 @pytest.mark.parametrize("answer", ["5", None])
 def test_an_empty_response_of_plain_jsonl_is_wrong(
@@ -153,7 +170,9 @@ def sample(**fields: Any) -> dict[str, Any]:
         (sample(answer=[{"a": 1}]), "field 'answer' is of type dict"),
         (sample(text="\ud83d"), "samples[0]: 'text' holds half a character"),
         (sample(text="a\x00"), "samples[0]: 'text' holds the character NUL"),
-        (sample(text=None, answer=None), "'correct' is missing"),
+        (sample(text=None, answer=None), "'text' is None; right would be text"),
+        (sample(logprob=0.5), "'logprob' is 0.5; right would be a number of at most 0"),
+        (RUN | {"strategy": "greedy", "n": 4, "correct": True}, "its budget n is 1, not 4"),
         (SAMPLES | {"problem": "\udc00"}, "line 1: 'problem' holds half a character"),
         (SAMPLES | {"policy": "\udc00"}, "line 1: 'policy' holds half a character"),
         (RUN | {"n": 10**30, "correct": True}, "'n' is 1000000000000000000000000000000; right"),

@@ -271,11 +271,14 @@ def test_answer_field_that_is_not_there_is_allowed_without_answers(tmp_path: Pat
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    assert fault(tmp_path / "none.jsonl") == "FILE: no such file"
+    assert (
+        fault(tmp_path / "none.jsonl")
+        == "FILE: no such file; expected a JSONL, JSON, CSV or Parquet file"
+    )
 
 
 def test_directory(tmp_path: Path) -> None:
-    assert fault(tmp_path).startswith("FILE: is a directory")
+    assert fault(tmp_path).startswith("FILE: is a folder")
 
 
 FAULTS: list[tuple[str, bytes, Sequence[str]]] = [
@@ -332,10 +335,10 @@ def test_explicit_field_that_is_not_there(tmp_path: Path, option: str) -> None:
     assert message == f"FILE, line 1: no field 'gold' ({flag}); fields: 'question', 'answer'"
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_limit_must_be_positive(tmp_path: Path, limit: int) -> None:
+@pytest.mark.parametrize("limit", [0, -1, True, "3", 1.5])
+def test_limit_must_be_positive(tmp_path: Path, limit: Any) -> None:
     path = write_lines(tmp_path / "p.jsonl", {"question": "Q", "answer": "1"})
-    assert "1 or more" in fault(path, limit=limit)
+    assert "expected a whole number of at least 1" in fault(path, limit=limit)
 
 
 @pytest.mark.parametrize(

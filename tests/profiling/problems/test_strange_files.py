@@ -43,6 +43,14 @@ def numbered(cases: Sequence[tuple[object, ...]]) -> list[str]:
     return [f"{number}-{case[0]}" for number, case in enumerate(cases)]
 
 
+def far_time() -> bytes:
+    """A Parquet file with a time beyond those of Python."""
+    sink = io.BytesIO()
+    at = pa.array([9 * 10**15], pa.timestamp("ms"))
+    parquet.write_table(pa.table({"problem": ["2+3?"], "answer": ["5"], "at": at}), sink)
+    return sink.getvalue()
+
+
 def to_zip(name: str) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
@@ -75,6 +83,9 @@ READ: list[tuple[str, bytes, Problems]] = [
     ("p.parquet", to_parquet({"problem": "2+3?", "answer": ["5"]}), FIVE),
     ("p.parquet", to_parquet({"problem": "2+3?", "answer": "5", "x": b"\x00"}), FIVE),
     ("p.parquet", to_parquet({"question": "2+3?", "answer": "2+3=5\n#### 5"}), FIVE),
+    # Empty lines before the header
+    ("p.csv", b"\n \r\n\nproblem,answer\n2+3?,5\n", FIVE),
+    ("p.csv", b"\nsep=;\nproblem;answer\n2+3?;5\n", FIVE),
     # JSON spread over lines, in a list, one after another
     ("p.json", b'{\n  "problem": "2+3?",\n  "answer": "5"\n}\n', FIVE),
     ("p.jsonl", b'{\n "problem": "2+3?",\n "answer": "5"\n}\n{\n "problem": "1+1?",'
@@ -176,6 +187,22 @@ def test_file_is_read(tmp_path: Path, name: str, content: bytes, problems: Probl
 
 
 REFUSED: list[tuple[str, bytes, Sequence[str]]] = [
+    # Values that Python cannot hold
+    ("p.jsonl", answered("1e99999999999999999999"), ["line 1", "exponent of more than 18 digits"]),
+    ("p.jsonl", ONE + answered("-1e-99999999999999999999"), ["line 2", "exponent"]),
+    ("p.parquet", far_time(), ["out of range"]),
+    # Names, empty values, comments, NUL
+    ("p.jsonl", rb'{"problem": "2+3?", "answer": "5", "\ud800": "x"}', ["name of a field", "half"]),
+    ("p.jsonl", rb'{"problem": "2+3?", "answer": "5", "a\u0000": "x"}', ["name of a field", "NUL"]),
+    ("p.jsonl", answered('["5", ""]'), ["line 1: field 'answer' has an empty value"]),
+    ("p.jsonl", answered('["5", " "]'), ["line 1: field 'answer' has an empty value"]),
+    ("p.jsonl", ONE + b"\0\0\0\0", ["line 2", "the character NUL at column 1"]),
+    ("p.json", b"// sums\n[" + ONE + b"]", ["line 1", "a comment at column 1"]),
+    ("p.jsonl", ONE + b'{"problem": "1+1?", "ans', ["line 2", "string starting at column 21"]),
+    ("p.csv", b'problem,answer\n"2+3?,5\n1+1?,2\n', ["line 2", "a double quote is never closed"]),
+    ("p.csv", b"\n\nproblem,answer\n2+3?\n", ["line 4", "1 field, the header has 2"]),
+    ("p.jsonl.gz", gzip.compress(gzip.compress(ONE)), ["is packed twice; unpack it once"]),
+    ("p.jsonl.xz", lzma.compress(bz2.compress(ONE)), ["is packed twice; unpack it once"]),
     # One backslash in JSON where two are needed
     ("p.jsonl", answered(r'"\frac{1}{2}"'),
      ["line 1: field 'answer' holds a form feed before 'rac{1}{2}'", r"write \\frac"]),

@@ -114,7 +114,10 @@ def test_half_a_file_leaves_the_store_as_it_was(place: Path, tmp_path: Path) -> 
 def test_bad_input_makes_no_store(tmp_path: Path) -> None:
     ended = apportion(tmp_path, "import", "--format", "jsonl", "nowhere.jsonl")
     assert ended.returncode == 2
-    assert "apportion: nowhere.jsonl: no such file or folder" in ended.stderr
+    assert (
+        "apportion: nowhere.jsonl: no such file; expected a file, a folder or a tar archive"
+        in ended.stderr
+    )
     assert list(tmp_path.iterdir()) == []
 
 

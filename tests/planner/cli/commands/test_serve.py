@@ -221,7 +221,7 @@ def test_keys_of_a_file(place: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--plan", "nowhere.json"], "plan nowhere.json: No such file"),
+        (["--plan", "nowhere.json"], "plan nowhere.json: no such file"),
         (["--plan", "plan.json", "--port", "70000"], "--port is 70000; expected 0 to 65535"),
         (["--plan", "plan.json", "--queue", "-1"], "--queue -1: must be at least 0"),
         (["--plan", "plan.json", "--concurrency", "0"], "--concurrency 0: must be at least 1"),
@@ -231,7 +231,7 @@ def test_keys_of_a_file(place: Path) -> None:
         ),
         (["--plan", "plan.json", "--device", "abacus"], "--device abacus: must be one of"),
         (["--plan", "plan.json", "--api-keys", "empty"], "empty: no key in it"),
-        (["--plan", "plan.json", "--api-keys", "gone"], "--api-keys gone: No such file"),
+        (["--plan", "plan.json", "--api-keys", "gone"], "--api-keys gone: no such file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

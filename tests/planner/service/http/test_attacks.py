@@ -14,7 +14,8 @@ import pytest
 
 from executor.answers.grader import MathGrader
 from planner.service.http.faults import RequestError
-from planner.service.http.requests import ChatRequest, CompletionRequest, parse_request
+from planner.service.http.parsing import parse_request
+from planner.service.http.requests import ChatRequest, CompletionRequest
 from planner.service.http.settings import ServiceSettings
 from tests.helpers.served_app import MODEL, InProcess, chat, in_process, until
 from tests.planner.service.answering.test_planned import EASY, plan_of, service_of

@@ -120,7 +120,7 @@ def test_a_variable_set_to_nothing_lets_nobody_in() -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         ApiKeys.load(tmp_path / "keys", {})
 
 

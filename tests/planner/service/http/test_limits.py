@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_a_body_that_does_not_come(
                     "content-length: 100\r\n\r\n{".encode()
                 )
                 assert client.recv(4096).startswith(b"HTTP/1.1 408 "), path
+
+
+def test_a_packed_body_is_not_read(make_answerer: Answering) -> None:
+    body = json.dumps(chat()).encode()
+    with in_process(make_answerer()) as served, served.client() as client:
+        for coding, status in (("gzip", 415), ("br", 415), ("identity", 200)):
+            headers = {"content-type": "application/json", "content-encoding": coding}
+            told = client.post("/v1/chat/completions", content=body, headers=headers)
+            assert told.status_code == status
+            if status == 415:
+                assert "Content-Encoding" in told.json()["error"]["message"]
 
 
 def test_only_json_is_read(make_answerer: Answering, readers: tuple[APIRouter, ...]) -> None:
