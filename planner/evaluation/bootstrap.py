@@ -1,7 +1,7 @@
 """Intervals by resampling problems, and pairs of policy and PRM, with all that was run on them.
 
-`ProblemBootstrap` holds the pairs fixed: its intervals are for other problems of the same kind, and
-these very pairs. `TwoWayBootstrap` draws both: its intervals are for other problems and other pairs.
+`ProblemBootstrap` holds the pairs fixed: its intervals are for other problems of the same kind and
+these very pairs. `TwoWayBootstrap` draws both: for other problems and other pairs.
 """
 
 from __future__ import annotations

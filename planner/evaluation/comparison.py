@@ -30,6 +30,7 @@ from profiling.arrays import Floats
 
 RULE_OF_THUMB = "rule of thumb"
 TOLD = "the plan if told every difficulty (an upper bound)"
+HINDSIGHT_OWN = "best in hindsight for each policy and PRM"
 TRAINED_OWN = "best fixed strategy of each policy and PRM, chosen on the training problems"
 TRAINED_SINGLE = "best fixed strategy for everything, chosen on the training problems"
 _NO_OPTIONS = ("name", "n", "width")  # fields that do not distinguish curves of one strategy
@@ -106,7 +107,7 @@ def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
         named[TRAINED_SINGLE] = lambda arena, _: trained.get(id(arena))
     except ValueError:  # no strategy was run everywhere, or there is one fold
         pass
-    named["best in hindsight for each policy and PRM"] = best_own
+    named[HINDSIGHT_OWN] = best_own
     plain = set(baselines(budget).values())
     for strategy in sorted({s for arena in found for s in arena.strategies} - plain):
         if from_key(strategy).n == budget:

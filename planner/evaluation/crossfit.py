@@ -200,37 +200,63 @@ class Regret:
     honest: float
 
 
-def held_out_arenas(
-    frame: pd.DataFrame,
-    fit: Callable[[pd.DataFrame], OutcomeModel],
-    sizes: Mapping[str, int],
-    random_state: int = 0,
-) -> list[Arena]:
-    """Make plans on all folds but one, for every fold, and score them on that fold.
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Evidence in folds of problems, and for each fold what was fitted without it.
 
-    Args:
-        frame: evidence.
-        fit: fits a model to the evidence of some problems; it never sees the others.
-        sizes: parameters of policies and PRMs, as far as they are known.
-        random_state: seed of the folds.
-
-    Raises:
-        InputError: too few problems, or no policy whose strategies can be compared.
+    Attributes:
+        frame: all evidence.
+        fold_of: the fold that a problem is held out in.
+        seen: for each fold, the evidence of the others.
+        models: for each fold, the model fitted to that.
     """
-    masks = list(problem_folds(frame["problem"], random_state))
-    seen = [frame[~mask] for mask in masks]
-    fold_of = {
-        problem: fold for fold, mask in enumerate(masks) for problem in frame["problem"][mask]
-    }
-    models = [fit(train.reset_index(drop=True)) for train in seen]
 
-    def expected(
-        policy: str, prm: str | None, rates: Rates
-    ) -> list[dict[str, list[StrategyEstimate]]]:
-        return [expectations(train, model, policy, prm, rates)
-                for train, model in zip(seen, models, strict=True)]  # fmt: skip
+    frame: pd.DataFrame
+    fold_of: Mapping[str, int]
+    seen: tuple[pd.DataFrame, ...]
+    models: tuple[OutcomeModel, ...]
 
-    return arenas(frame, fold_of, expected, sizes)
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        fit: Callable[[pd.DataFrame], OutcomeModel],
+        random_state: int = 0,
+    ) -> HeldOut:
+        """Fit a model to all folds but one, for every fold.
+
+        Args:
+            frame: evidence.
+            fit: fits a model to the evidence of some problems; it never sees the others.
+            random_state: seed of the folds.
+
+        Raises:
+            InputError: too few problems.
+        """
+        masks = list(problem_folds(frame["problem"], random_state))
+        seen = tuple(frame[~mask].reset_index(drop=True) for mask in masks)
+        fold_of = {
+            problem: fold for fold, mask in enumerate(masks) for problem in frame["problem"][mask]
+        }
+        return cls(frame, fold_of, seen, tuple(map(fit, seen)))
+
+    def arenas(self, sizes: Mapping[str, int]) -> list[Arena]:
+        """Plans made on all folds but one, for every fold, to be scored on that fold.
+
+        Args:
+            sizes: parameters of policies and PRMs, as far as they are known.
+
+        Raises:
+            InputError: no policy has strategies that can be compared.
+        """
+
+        def expected(
+            policy: str, prm: str | None, rates: Rates
+        ) -> list[dict[str, list[StrategyEstimate]]]:
+            return [expectations(seen, model, policy, prm, rates)
+                    for seen, model in zip(self.seen, self.models, strict=True)]  # fmt: skip
+
+        return arenas(self.frame, self.fold_of, expected, sizes)
 
 
 def arenas(

@@ -7,7 +7,6 @@ that counts them, as they would online.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -182,8 +181,8 @@ class ProbedArena:
         pool, order = self.pools[problem], self.order[problem, draw]
         parsed = self._strategies[strategy]
         if uses_probes(parsed, self.probes):
-            drawn = _part(pool, order[: parsed.n])
-            return _voted(drawn, parsed), float(drawn.tokens.sum())
+            drawn = part(pool, order[: parsed.n])
+            return voted(drawn, parsed), float(drawn.tokens.sum())
         spent = float(pool.tokens[order[: self.probes]].sum())
         return (
             float(self.arena.accuracy[problem, strategy]),
@@ -191,7 +190,7 @@ class ProbedArena:
         )
 
 
-def _part(pool: Pool, chosen: Indices) -> Pool:
+def part(pool: Pool, chosen: Indices) -> Pool:
     """Some samples of a pool, without the cost of their steps."""
     nothing = np.zeros(0, dtype=np.int64)
     return Pool(
@@ -204,7 +203,7 @@ def _part(pool: Pool, chosen: Indices) -> Pool:
     )
 
 
-def _voted(drawn: Pool, strategy: Strategy) -> float:
+def voted(drawn: Pool, strategy: Strategy) -> float:
     """Correctness of a vote among all of some samples; answers that are equally good share."""
     if not isinstance(strategy, BestOfN):
         return _shares(drawn, np.ones(len(drawn)))
@@ -223,19 +222,3 @@ def _shares(drawn: Pool, weights: Floats) -> float:
     every = np.ones((1, len(drawn)))
     levels = Ballots.by_worth(drawn.answer_class, drawn.correct)
     return sum(worth * float(ballots.won(weights, every)[0]) for worth, ballots in levels)
-
-
-def tokens_for(target: float, accuracy: Floats, tokens: Floats) -> float:
-    """The fewest tokens at which a curve reaches an accuracy; infinite if it never does.
-
-    Args:
-        target: the accuracy.
-        accuracy, tokens: points of the curve in order, shape `(points,)`; straight between them.
-    """
-    found = [float(t) for a, t in zip(accuracy, tokens, strict=True) if a >= target]
-    for i in range(len(accuracy) - 1):
-        low, high = sorted((i, i + 1), key=lambda j: accuracy[j])
-        if accuracy[low] < target <= accuracy[high]:
-            part = (target - accuracy[low]) / (accuracy[high] - accuracy[low])
-            found.append(float(tokens[low] + part * (tokens[high] - tokens[low])))
-    return min(found, default=math.inf)

@@ -107,30 +107,82 @@ def _plan(
     bundle = read_evidence_bundle(store_url, name, prm_name, pricing)
     check_limits_known(constraint, bundle.rates)
     with Store.open(store_url, create=False) as store, MathGrader() as grader:
-        spec = _profile_of(store, name, prm_name)
+        spec = profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)
-    choices, routes, routing = _routed(bundle, name, prm_name, constraint, classifier, spec)
-    compared = comparable(bundle.frame, name, prm_name)
+    profiled = Profiled(
+        sampling=Sampling(**spec.settings["sampling"]),
+        template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
+        scored=spec.prm is not None,
+        classifier=classifier,
+        reference=reference,
+    )
+    made = plan_from(bundle, name, prm_name, constraint, profiled)
+    named = replace(
+        made.plan,
+        policy=portable(policy),
+        prm=portable(prm) if prm and made.plan.prm is not None else None,
+    )
+    return replace(made, plan=named)
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """What a plan takes from a profile.
+
+    Attributes:
+        sampling, template: how the policy wrote, and how questions were put to it.
+        scored: whether a PRM scored the samples.
+        classifier: the difficulty estimator that was fitted to them; None if there is none.
+        reference: statistics of the questions; None if there are too few.
+    """
+
+    sampling: Sampling
+    template: PromptTemplate
+    scored: bool
+    classifier: DifficultyModel | None
+    reference: Reference | None
+
+
+def plan_from(
+    bundle: EvidenceBundle,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    profiled: Profiled,
+) -> PlanResult:
+    """Choose a strategy and a budget for every difficulty, from evidence and a profile.
+
+    Args:
+        bundle: the evidence, and the model that predicts from it.
+        policy, prm: names as the evidence has them.
+        constraint: limits that every choice must keep to.
+        profiled: what the profile gives.
+
+    Raises:
+        InputError: there is no evidence, or no strategy keeps to the constraint.
+    """
+    choices, routes, routing = _routed(bundle, policy, prm, constraint, profiled)
+    compared = comparable(bundle.frame, policy, prm)
     rows = compared.rows
     *levels, every = choices
     choices = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
-    alternatives = _alternatives(bundle, name, prm_name)
+    alternatives = _alternatives(bundle, policy, prm)
     all_entries = (entry for entries in alternatives.values() for entry in entries)
-    needs_prm = any(entry.strategy.needs_prm for entry in all_entries) or _scores(classifier, spec)
+    needs_prm = any(entry.strategy.needs_prm for entry in all_entries) or _scores(profiled)
     new_plan = Plan(
-        policy=portable(policy),
-        prm=portable(prm) if prm and needs_prm else None,
-        sampling=Sampling(**spec.settings["sampling"]),
-        template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
+        policy=policy,
+        prm=prm if needs_prm else None,
+        sampling=profiled.sampling,
+        template=profiled.template,
         entries={r.difficulty: r.choice.as_recorded() for r in choices},
-        classifier=classifier,
+        classifier=profiled.classifier,
         constraint=constraint,
         rests_on=PlanBasis(
             rows=len(rows),
             problems=int(rows["problem"].nunique()),
-            prm=prm_name,
+            prm=prm,
             mix=difficulty_counts(rows),
             evidence=fingerprint(rows),
             model=bundle.metrics,
@@ -140,8 +192,8 @@ def _plan(
         rates=bundle.rates,
         alternatives=alternatives,
         worth_routing=routes,
-        reference=reference,
-        probe_cost=ProbeCost.from_evidence(rows, PROBES, scored=spec.prm is not None),
+        reference=profiled.reference,
+        probe_cost=ProbeCost.from_evidence(rows, PROBES, scored=profiled.scored),
     )
     return PlanResult(new_plan, tuple(choices))
 
@@ -167,8 +219,7 @@ def _routed(
     policy: str,
     prm: str | None,
     constraint: Constraint,
-    classifier: DifficultyModel | None,
-    spec: RunSpec,
+    profiled: Profiled,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
     """Return the choices, whether the plan routes, and the comparison that decided this.
 
@@ -176,11 +227,15 @@ def _routed(
     for their probes. The comparison is None if there is nothing to decide, or if a strategy is not
     known on a difficulty that it may meet.
     """
+    classifier = profiled.classifier
     if classifier is not None:
         usable = for_pair(bundle.frame, policy, prm)
-        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=spec.prm is not None)
+        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=profiled.scored)
         probing = Probing(classifier.probes, cost)
-        choices = recommendations(bundle, policy, prm, constraint, probing)
+        try:
+            choices = recommendations(bundle, policy, prm, constraint, probing)
+        except InputError:  # the limits leave no room for probes
+            return recommendations(bundle, policy, prm, constraint), False, None
         if len({r.choice.strategy for r in choices if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]
             rates = head.quality.named()
@@ -263,7 +318,7 @@ def recommendations(
     return choices
 
 
-def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
+def profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     """Return the profile with the most problems; one with this PRM goes before one without.
 
     Raises:
@@ -283,6 +338,6 @@ def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     )
 
 
-def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
+def _scores(profiled: Profiled) -> bool:
     """Whether the classifier was trained on rewards, so that probes need rewards too."""
-    return classifier is not None and spec.prm is not None
+    return profiled.classifier is not None and profiled.scored
