@@ -72,7 +72,8 @@ from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_siz
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS, hold_out, problem_folds
 from planner.prediction.tuning import tune
-from planner.usecases.routed_plans import questions_of, routed
+from planner.usecases.fit_chooser import questions_of
+from planner.usecases.routed_plans import routed
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, prms_of
 
 BUDGETS = (1, *LIVE_BUDGETS, 256)

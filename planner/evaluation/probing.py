@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from executor.answers.voting import Vote
-from executor.strategy import BestOfN, Majority, Strategy
+from executor.strategy import Majority
 from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import uses_probes
 from planner.choice.recommend import choose
 from planner.evaluation.crossfit import Arena, Indices
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL, Difficulty
-from profiling.pools.ballots import Ballots
+from profiling.pools.drawn import part, voted
 from profiling.pools.replay import Pool
 
 LEVELS = tuple(level.value for level in Difficulty)
@@ -188,37 +187,3 @@ class ProbedArena:
             float(self.arena.accuracy[problem, strategy]),
             float(self.arena.tokens[problem, strategy]) + spent,
         )
-
-
-def part(pool: Pool, chosen: Indices) -> Pool:
-    """Some samples of a pool, without the cost of their steps."""
-    nothing = np.zeros(0, dtype=np.int64)
-    return Pool(
-        correct=pool.correct[chosen],
-        answer_class=pool.answer_class[chosen],
-        scores={score: values[chosen] for score, values in pool.scores.items()},
-        tokens=pool.tokens[chosen],
-        step_tokens=nothing,
-        step_samples=nothing,
-    )
-
-
-def voted(drawn: Pool, strategy: Strategy) -> float:
-    """Correctness of a vote among all of some samples; answers that are equally good share."""
-    if not isinstance(strategy, BestOfN):
-        return _shares(drawn, np.ones(len(drawn)))
-    scores = drawn.scores[strategy.score]
-    if strategy.vote is Vote.MAX:
-        answered = drawn.answer_class >= 0
-        best = np.where(answered, scores, -np.inf)
-        right = drawn.correct & answered
-        return float(right[best == best.max()].mean())
-    return _shares(drawn, scores)
-
-
-def _shares(drawn: Pool, weights: Floats) -> float:
-    if not (drawn.answer_class >= 0).any():
-        return 0.0
-    every = np.ones((1, len(drawn)))
-    levels = Ballots.by_worth(drawn.answer_class, drawn.correct)
-    return sum(worth * float(ballots.won(weights, every)[0]) for worth, ballots in levels)

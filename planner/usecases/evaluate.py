@@ -37,8 +37,9 @@ from planner.prediction.tuning import pairs, tune
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
+from planner.usecases.fit_chooser import questions_of
 from planner.usecases.plan import profile_of
-from planner.usecases.routed_plans import questions_of, routed
+from planner.usecases.routed_plans import routed
 from planner.usecases.store_lookup import store_exists
 from profiling.profiles.profiler import ProblemProfile, read_profile
 

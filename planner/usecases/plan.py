@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.loading import portable
 from executor.models.templates import PromptTemplate
+from executor.problem import problem_uid
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
 from planner.choice.candidates import candidates
@@ -23,6 +24,7 @@ from planner.evidence.cells import difficulty_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.runs import current_runs
 from planner.notes import Note, NoteCode
+from planner.plans.chooser import Chooser
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
 from planner.plans.routing_value import (
@@ -37,6 +39,7 @@ from planner.prediction.tuning import fingerprint
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
+from planner.usecases.fit_chooser import Question, fit_chooser, questions_of
 from planner.usecases.recommend import check_limits_known
 from planner.usecases.store_lookup import model_name
 from profiling.difficulty.estimator import DifficultyModel
@@ -111,12 +114,15 @@ def _plan(
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)
+        by_problem = {problem_uid(one.outcome.problem): one for one in held_out}
+        questions = questions_of(by_problem, grader, scored=spec.prm is not None)
     profiled = Profiled(
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
         scored=spec.prm is not None,
         classifier=classifier,
         reference=reference,
+        questions=questions,
     )
     made = plan_from(bundle, name, prm_name, constraint, profiled)
     named = replace(
@@ -136,6 +142,7 @@ class Profiled:
         scored: whether a PRM scored the samples.
         classifier: the difficulty estimator that was fitted to them; None if there is none.
         reference: statistics of the questions; None if there are too few.
+        questions: the questions with their samples, by problem, to fit a chooser to.
     """
 
     sampling: Sampling
@@ -143,6 +150,7 @@ class Profiled:
     scored: bool
     classifier: DifficultyModel | None
     reference: Reference | None
+    questions: Mapping[str, Question] = field(default_factory=dict)
 
 
 def plan_from(
@@ -163,7 +171,7 @@ def plan_from(
     Raises:
         InputError: there is no evidence, or no strategy keeps to the constraint.
     """
-    choices, routes, routing = _routed(bundle, policy, prm, constraint, profiled)
+    chooser, choices, routes, routing = _chosen(bundle, policy, prm, constraint, profiled)
     compared = comparable(bundle.frame, policy, prm)
     rows = compared.rows
     *levels, every = choices
@@ -193,6 +201,7 @@ def plan_from(
         alternatives=alternatives,
         worth_routing=routes,
         reference=profiled.reference,
+        chooser=chooser,
         probe_cost=ProbeCost.from_evidence(rows, PROBES, scored=profiled.scored),
     )
     return PlanResult(new_plan, tuple(choices))
@@ -212,6 +221,42 @@ def _alternatives(
 def _recorded(estimates: Iterable[StrategyEstimate]) -> tuple[StrategyEstimate, ...]:
     """Return the estimates as a plan file keeps them."""
     return tuple(one.as_recorded() for one in estimates)
+
+
+def _chosen(
+    bundle: EvidenceBundle, policy: str, prm: str | None, constraint: Constraint, profiled: Profiled
+) -> tuple[Chooser | None, list[Recommendation], bool, RoutingComparison | None]:
+    """Return the chooser if the plan routes by one, and then what `_routed` returns.
+
+    A chooser is fitted to what was recorded of the profile's own problems. If it cannot be, the
+    chances of the difficulties decide.
+    """
+    classifier = profiled.classifier
+    if classifier is None or not profiled.questions or constraint.target_accuracy is not None:
+        return None, *_routed(bundle, policy, prm, constraint, profiled)
+    plain = recommendations(bundle, policy, prm, constraint)
+    usable = for_pair(bundle.frame, policy, prm)
+    cost = ProbeCost.from_evidence(usable, classifier.probes, scored=profiled.scored)
+    probing = Probing(classifier.probes, cost)
+    fitted = fit_chooser(
+        usable,
+        candidates(bundle.frame, policy, prm, DEFAULT, bundle.model, bundle.rates),
+        plain[-1].choice,
+        constraint,
+        probing,
+        profiled.questions,
+        bundle.rates,
+    )
+    if fitted is None:
+        return None, *_routed(bundle, policy, prm, constraint, profiled)
+    chooser, routing = fitted
+    notes: tuple[Note, ...] = (routing.note(),)
+    if routing.routes:
+        plain = recommendations(bundle, policy, prm, constraint, probing)
+        notes = (estimator_note(classifier.heads[-1]), *notes)
+    *levels, every = plain
+    found = [*levels, replace(every, notes=(*every.notes, *notes))]
+    return chooser if routing.routes else None, found, routing.routes, routing
 
 
 def _routed(

@@ -10,7 +10,7 @@ outcome is the recorded one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,55 +21,20 @@ from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import uses_probes
 from planner.costs.cost import Rates
 from planner.evaluation.crossfit import Arena, HeldOut, Indices, Run
-from planner.evaluation.probing import part, voted
 from planner.plans.compiled import CompiledPlan
 from planner.plans.reference import Reference
 from planner.runtime.decision import ProbeDecision, decide, decide_probing
 from planner.usecases.evidence_bundle import EvidenceBundle
+from planner.usecases.fit_chooser import Question
 from planner.usecases.plan import Profiled, plan_from
-from profiling.difficulty.fitting import fit_difficulty
-from profiling.difficulty.probes import Probes
-from profiling.pools.replay import Pool
-from profiling.profiles.profiler import ProblemProfile
+from profiling.difficulty.fitting import PROBES, fit_difficulty
+from profiling.pools.drawn import part, voted
 
 DRAWS = 4
 """Times that each question is probed anew; the mean over them counts."""
 
 # How a policy wrote changes no decision that is replayed.
 _SAMPLING, _TEMPLATE = Sampling(), PromptTemplate()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A profiled question.
-
-    Attributes:
-        profile: its samples, with their grades.
-        probes: the samples as the router sees them.
-        pool: the samples as votes are replayed from them.
-    """
-
-    profile: ProblemProfile
-    probes: Probes
-    pool: Pool
-
-
-def questions_of(
-    profiles: Mapping[str, ProblemProfile], grader: Grader, *, scored: bool
-) -> dict[str, Question]:
-    """Return profiled questions ready for replay, by problem.
-
-    Args:
-        profiles: by problem, as evidence has them.
-        grader: tells which answers are equal.
-        scored: whether a PRM scored the samples.
-    """
-    found = {}
-    for problem, one in profiles.items():
-        samples = one.outcome.samples
-        probes = Probes.of(one.outcome.problem.text, samples, grader)
-        found[problem] = Question(one, probes, Pool.of(samples, grader, scored=scored))
-    return found
 
 
 def routed(
@@ -90,7 +55,7 @@ def routed(
         held_out: the evidence and the model of each fold.
         questions: the profile; those of all problems of the arena.
         rates: prices of tokens, which plans choose by.
-        budgets: most generations a problem, probes that a strategy cannot use included.
+        budgets: most generations of a strategy; see `with_probes`.
         grader: tells which answers are equal.
         draws: times that each question is probed anew.
         random_state: seed of the samples' order.
@@ -102,6 +67,14 @@ def routed(
     runs = {budget: _replay(arena, questions, order, [by[budget] for by in plans])
             for budget in budgets}  # fmt: skip
     return replace(arena, routed=runs)
+
+
+def with_probes(budget: int) -> int:
+    """Return a budget with room for probes that a strategy of this budget cannot use.
+
+    All that is generated counts as spent. A smaller budget than the probes has no room for them.
+    """
+    return budget + PROBES if budget >= PROBES else budget
 
 
 def _plans(
@@ -118,14 +91,17 @@ def _plans(
     # A plan must not choose what has no recorded outcome to judge it by.
     frame = frame[(frame["policy"] == arena.policy) & frame["strategy"].isin(arena.strategies)]
     bundle = EvidenceBundle(frame, held_out.models[fold], None, rates, ())
-    seen = [questions[problem].profile
-            for problem, at in zip(arena.problems, arena.folds, strict=True)
-            if at != fold and questions[problem].profile.held_out]  # fmt: skip
+    asked = {problem: questions[problem]
+             for problem, at in zip(arena.problems, arena.folds, strict=True)
+             if at != fold and questions[problem].profile.held_out}  # fmt: skip
+    seen = [one.profile for one in asked.values()]
     classifier = fit_difficulty(seen, grader)
     reference = Reference.from_profiles(seen, classifier, grader)
-    profiled = Profiled(_SAMPLING, _TEMPLATE, arena.prm is not None, classifier, reference)
+    profiled = Profiled(_SAMPLING, _TEMPLATE, arena.prm is not None, classifier, reference, asked)
     made = {
-        budget: plan_from(bundle, arena.policy, arena.prm, Constraint(budget=budget), profiled)
+        budget: plan_from(
+            bundle, arena.policy, arena.prm, Constraint(budget=with_probes(budget)), profiled
+        )
         for budget in budgets
     }
     return {budget: CompiledPlan(result.plan) for budget, result in made.items()}
@@ -165,11 +141,12 @@ def _answer(
 ) -> tuple[float, float, float]:
     """Return accuracy, generated tokens and FLOPs of one question; NaN FLOPs if not known."""
     estimate, wanted = probing.by_text, probing.probes
-    if wanted and compiled.plan.classifier is not None:
-        estimate = compiled.plan.classifier.estimate_probes(question.probes.take(order[:wanted]))
+    seen = question.probes.take(order[:wanted]) if wanted else None
+    if seen is not None and compiled.plan.classifier is not None:
+        estimate = compiled.plan.classifier.estimate_probes(seen)
     decision = decide(
         compiled, probing, estimate, compiled.plan.constraint,
-        drawn=wanted, scored=arena.prm is not None,
+        drawn=wanted, scored=arena.prm is not None, seen=seen,
     )  # fmt: skip
     strategy = decision.strategy
     column = arena.strategies.index(key(strategy))
