@@ -128,7 +128,8 @@ def fold_evidence(models: Sequence[OutcomeModel]) -> HeldOut:
 def as_run(arena: Arena, held_out: HeldOut) -> Arena:
     """An arena with its plans as the router runs them, at every budget."""
     assert arena.prm is not None
-    rates = Rates(*(bundled_sizes()[name] for name in (arena.policy, arena.prm)))
+    sizes = bundled_sizes()
+    rates = Rates(sizes[arena.policy], sizes[arena.prm])
     with MathGrader() as grader:
         questions = questions_of(bundled_profiles(arena.policy, arena.prm), grader, scored=True)
         return routed(arena, held_out, questions, rates, BUDGETS, grader)
@@ -248,10 +249,10 @@ def measure(jobs: int) -> dict[str, Any]:
         "regret_at_256": regret(found, [256], at_any_cost=True),
         "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
         "exchanges": [
-            asdict(row)
+            asdict(beside)
             for name, rule in ((TRAINED_OWN, trained_own), (HINDSIGHT_OWN, best_own))
             for n in LIVE_BUDGETS
-            if (row := exchange(live, name, rule, n, BUDGETS)) is not None
+            if (beside := exchange(live, name, rule, n, BUDGETS)) is not None
         ],
         "areas": [asdict(row) for name, rule in curves.items()
                   if (row := area(live, name, rule, BUDGETS)) is not None],

@@ -17,6 +17,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.rules import cheapest_sure, most_accurate
 from planner.notes import Note, NoteCode
+from planner.plans.chooser import Chooser
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import DEFAULT, Plan
 from profiling.arrays import Floats
@@ -121,10 +122,11 @@ def decide_probing(
             0, classifies=False, notes=(unlike,), features=features, unlike_profile=far
         )
     estimate = by_text(plan, text, features)
-    if constraint == plan.constraint and plan.routes and _can_choose(plan, scored=scored):
-        chosen = _by_text_alone(plan, text, features)
+    chooser = _chooser(plan, scored=scored)
+    if constraint == plan.constraint and plan.routes and chooser is not None:
+        chosen = _by_text_alone(chooser, text, features)
         return ProbeDecision(
-            0 if chosen is not None else plan.chooser.after.probes,
+            0 if chosen is not None else chooser.after.probes,
             classifies=True,
             by_text=estimate,
             features=features,
@@ -205,21 +207,20 @@ def decide(
     return Decision(best.strategy, level, best, estimate, probing.notes)
 
 
-def _can_choose(plan: Plan, *, scored: bool) -> bool:
-    """Whether the plan's chooser has what it reads and runs."""
-    if plan.chooser is None:
-        return False
-    return scored or not (
-        plan.chooser.scored or any(one.needs_prm for one in plan.chooser.strategies)
-    )
+def _chooser(plan: Plan, *, scored: bool) -> Chooser | None:
+    """The plan's chooser if there is what it reads and runs."""
+    chooser = plan.chooser
+    if chooser is None or scored:
+        return chooser
+    needs_prm = chooser.scored or any(one.needs_prm for one in chooser.strategies)
+    return None if needs_prm else chooser
 
 
-def _by_text_alone(plan: Plan, text: str, features: Floats) -> Strategy | None:
+def _by_text_alone(chooser: Chooser, text: str, features: Floats) -> Strategy | None:
     """What the chooser runs by the text alone; None: it draws probes."""
-    assert plan.chooser is not None
     none = np.zeros((1, 0), dtype=np.int64)
-    before = plan.chooser.before
-    return before.options[int(before.choose(features_of(Probes.of_text(text, features), none))[0])]
+    x = features_of(Probes.of_text(text, features), none)
+    return chooser.before.options[int(chooser.before.choose(x)[0])]
 
 
 def chances_of(estimate: Estimated) -> dict[str, float]:
