@@ -8,7 +8,9 @@ fifth. The figures are:
   dozens of strategies, judged on the same problems, is best partly by luck (`naive`: an upper bound
   on the regret). If it is chosen on one half of them and judged on the other, it is chosen from
   fewer problems than a plan is (`honest`: a lower bound);
-- the plan beside the best single strategy in hindsight and the authors' rule of thumb;
+- the plan as the router runs it, probes paid and no label told, beside the best fixed strategy that
+  is chosen on the four folds, the best in hindsight, and the authors' rule of thumb; the same plan
+  if it were told every difficulty is an upper bound. Intervals draw problems and pairs;
 - coverage of the 90 % intervals: the mean over held-out problems, against its predictive
   distribution (`planner.prediction.coverage`);
 - the same regret with a policy, or a PRM, left out. The model then knows pass@1 and statistics of
@@ -16,8 +18,8 @@ fifth. The figures are:
   problems is used to fit, the other to judge, both ways;
 - tokens at equal accuracy if four probes and no label route each question (`bench/routing.py`).
 
-If a plan is given the difficulty, it is the profile's, which has seen labels; routing by probes has
-not.
+Regret, rules of thumb and the upper bound take a difficulty from the profile, which has seen the
+labels.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,11 +40,16 @@ from common import ROOT, finish
 sys.path.insert(0, str(ROOT))
 from routing import route
 
+from executor.answers.grader import MathGrader
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.rule_of_thumb import Account
 from planner.costs.cost import Rates
 from planner.evaluation.comparison import (
+    HINDSIGHT_OWN,
     RULE_OF_THUMB,
+    TOLD,
+    TRAINED_OWN,
+    TRAINED_SINGLE,
     Comparison,
     Rule,
     against_oracle,
@@ -50,11 +58,22 @@ from planner.evaluation.comparison import (
     families,
     rules,
 )
-from planner.evaluation.crossfit import Arena, arenas, expectations, regrets
-from planner.evidence.bundled import bundled_rows, bundled_sizes
+from planner.evaluation.crossfit import (
+    Arena,
+    HeldOut,
+    arenas,
+    best_own,
+    expectations,
+    regrets,
+    trained_own,
+)
+from planner.evaluation.exchange import exchange
+from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS, hold_out, problem_folds
 from planner.prediction.tuning import tune
+from planner.usecases.fit_chooser import questions_of
+from planner.usecases.routed_plans import routed
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, prms_of
 
 BUDGETS = (1, *LIVE_BUDGETS, 256)
@@ -100,19 +119,20 @@ def left_out() -> list[Left]:
     return [(kind, name, half) for kind, name in names for half in (0, 1)]
 
 
-def fold_arenas(models: Sequence[OutcomeModel]) -> list[Arena]:
-    """Plans on every fold by the model that has not seen it."""
-    masks = list(problem_folds(frame()["problem"], 0))
-    fold_of = {p: fold for fold, mask in enumerate(masks) for p in frame()["problem"][mask]}
-    seen = [frame()[~mask] for mask in masks]
+def fold_evidence(models: Sequence[OutcomeModel]) -> HeldOut:
+    """The matrix in folds, and the model that has not seen each."""
+    fitted = iter(models)
+    return HeldOut.fit(frame(), lambda _: next(fitted))
 
-    def expected(
-        policy: str, prm: str | None, rates: Rates
-    ) -> list[dict[str, list[StrategyEstimate]]]:
-        return [expectations(train, model, policy, prm, rates)
-                for train, model in zip(seen, models, strict=True)]  # fmt: skip
 
-    return arenas(frame(), fold_of, expected, bundled_sizes())
+def as_run(arena: Arena, held_out: HeldOut) -> Arena:
+    """An arena with its plans as the router runs them, at every budget."""
+    assert arena.prm is not None
+    sizes = bundled_sizes()
+    rates = Rates(sizes[arena.policy], sizes[arena.prm])
+    with MathGrader() as grader:
+        questions = questions_of(bundled_profiles(arena.policy, arena.prm), grader, scored=True)
+        return routed(arena, held_out, questions, rates, BUDGETS, grader)
 
 
 def left_out_arenas(models: Mapping[Left, OutcomeModel]) -> dict[str, list[Arena]]:
@@ -215,16 +235,25 @@ def measure(jobs: int) -> dict[str, Any]:
         unseen = left_out()
         by_fold = list(pool.map(fold_model, range(FOLDS)))
         models = dict(zip(unseen, pool.map(left_out_model, unseen), strict=True))
-    found = fold_arenas(by_fold)
-    live = searched(found)
+    held_out = fold_evidence(by_fold)
+    found = held_out.arenas(bundled_sizes())
+    with ProcessPoolExecutor(jobs) as pool:
+        live = list(pool.map(partial(as_run, held_out=held_out), searched(found)))
     curves: dict[str, Rule] = families(live)
     transferred = left_out_arenas(models)
     return {
+        "pairs": [arena.name for arena in live],
         "models": [model.get_params() for model in by_fold],
         "regret": regret(found, LIVE_BUDGETS, at_any_cost=True),
         "regret_as_planned": regret(found, LIVE_BUDGETS, at_any_cost=False),
         "regret_at_256": regret(found, [256], at_any_cost=True),
         "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
+        "exchanges": [
+            asdict(beside)
+            for name, rule in ((TRAINED_OWN, trained_own), (HINDSIGHT_OWN, best_own))
+            for n in LIVE_BUDGETS
+            if (beside := exchange(live, name, rule, n, BUDGETS)) is not None
+        ],
         "areas": [asdict(row) for name, rule in curves.items()
                   if (row := area(live, name, rule, BUDGETS)) is not None],
         "coverage": coverage(by_fold),
@@ -240,9 +269,17 @@ def measure(jobs: int) -> dict[str, Any]:
 def _comparison(document: Mapping[str, Any], budget: int, start: str) -> str:
     [row] = [r for r in document["comparisons"]
              if r["budget"] == budget and r["against"].startswith(start)]  # fmt: skip
-    low, high = (100 * row["difference"][end] for end in ("low", "high"))
-    value = 100 * row["difference"]["value"]
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}] at N = {budget}"
+    share = row["tokens"][0] / row["tokens"][1]
+    return f"{_points(row['difference'])} with {share:.2f} of its tokens at N = {budget}"
+
+
+def _points(interval: Mapping[str, float]) -> str:
+    value, low, high = (100 * interval[name] for name in ("value", "low", "high"))
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _ratio(interval: Mapping[str, float]) -> str:
+    return f"{interval['value']:.2f} [{interval['low']:.2f}, {interval['high']:.2f}]"
 
 
 def summary(document: Mapping[str, Any]) -> str:
@@ -255,12 +292,19 @@ def summary(document: Mapping[str, Any]) -> str:
             f"{mean['honest']:.2f} at least (by problems {weighted['naive']:.2f}, "
             f"{weighted['honest']:.2f}); {document[name]['cells']} cells"
         )
+    lines.append(f"the plan as the router runs it, on these {len(document['pairs'])} pairs:")
     for start in (
-        "best in hindsight for everything", "best in hindsight for each",
+        TRAINED_OWN, TRAINED_SINGLE, HINDSIGHT_OWN, "best in hindsight for everything", TOLD,
         *(f"{RULE_OF_THUMB} ({account})" for account in Account),
     ):  # fmt: skip
         told = (_comparison(document, n, start) for n in LIVE_BUDGETS)
         lines.append(f"plan minus {start}, points: " + "; ".join(told))
+    lines += [
+        f"beside the {row['against']}, N = {row['budget']}: at its tokens "
+        f"{_points(row['accuracy'])} points, at its accuracy {_ratio(row['tokens'])} of its tokens "
+        f"(reached in {row['reached']:.0%} of draws)"
+        for row in document["exchanges"]
+    ]
     for kind, one in document["left_out"].items():
         lines.append(
             f"regret with a {kind} left out, points: {one['mean']['naive']:.2f} at most, "

@@ -28,9 +28,18 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Grader, MathGrader
 from executor.outcome import SampleRecord
 from executor.problem import problem_uid
-from planner.evaluation.bootstrap import Interval, ProblemBootstrap
-from planner.evaluation.crossfit import Arena, Indices, best_own, best_single
-from planner.evaluation.probing import LEVELS, Estimator, ProbedArena, tokens_for
+from planner.evaluation.bootstrap import Interval, TwoWayBootstrap
+from planner.evaluation.comparison import TRAINED_OWN, TRAINED_SINGLE
+from planner.evaluation.crossfit import (
+    Arena,
+    Indices,
+    best_own,
+    best_single,
+    trained_own,
+    trained_single,
+)
+from planner.evaluation.exchange import tokens_for
+from planner.evaluation.probing import LEVELS, Estimator, ProbedArena
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Head, classes
 from profiling.difficulty.fitting import PROBES, DifficultyEstimator
@@ -133,7 +142,7 @@ def _clairvoyant(one: ProbedArena, price: float) -> tuple[Floats, Floats]:
     return arena.score(picked), arena.spent(picked)
 
 
-def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: ProblemBootstrap) -> Any:
+def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: TwoWayBootstrap) -> Any:
     """A curve where it is as accurate as a fixed strategy, and where it takes half the tokens.
 
     `tokens` is the ratio at equal accuracy, infinite where the curve does not reach it; `reached`
@@ -166,7 +175,7 @@ def foreseen(
     curve: Curve,
     fixed: tuple[list[Floats], list[Floats]],
     folds: Sequence[Indices],
-    problems: ProblemBootstrap,
+    problems: TwoWayBootstrap,
 ) -> dict[str, Any]:
     """The same at a price that is chosen for each fold on all others.
 
@@ -200,9 +209,12 @@ def route(found: Sequence[Arena], budget: int) -> dict[str, Any]:
             probed.append(
                 ProbedArena.draw(arena, pools, trained, probes=PROBES, draws=DRAWS, budget=budget)
             )
-    problems = ProblemBootstrap([arena.problems for arena in found])
+    problems = TwoWayBootstrap([arena.problems for arena in found])
     single = best_single(found, budget)
+    own = [trained_own(arena, budget) for arena in found]
     targets = {
+        TRAINED_OWN: [picked for picked in own if picked is not None],
+        TRAINED_SINGLE: trained_single(found, budget),
         f"best single strategy in hindsight, {single}":
             [np.full(len(a.problems), a.strategies.index(single)) for a in found],
         "best of each policy and PRM in hindsight": [best_own(a, budget) for a in found],

@@ -89,6 +89,7 @@ class NoteCode(StrEnum):
     # Evaluations and replays
     EVALUATED_ON_BUNDLED = "evaluated_on_bundled"
     DIFFICULTY_FROM_PROFILE = "difficulty_from_profile"
+    NOT_REPLAYED_AS_ROUTED = "not_replayed_as_routed"
     HINDSIGHT_BY_LUCK = "hindsight_by_luck"
     SEARCHES_ARE_LIVE = "searches_are_live"
     BUNDLED_SAMPLES = "bundled_samples"

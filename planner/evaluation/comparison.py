@@ -1,4 +1,8 @@
-"""Compare a plan with other rules of the same budget: paired differences, areas of curves."""
+"""Compare a plan with other rules of the same budget: paired differences, areas of curves.
+
+The plan is compared as the router runs it (`Arena.as_run`). Intervals draw problems and pairs of
+policy and PRM (`planner.evaluation.bootstrap.TwoWayBootstrap`).
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,25 @@ import numpy as np
 from executor.errors import InputError
 from executor.strategy import Greedy, Strategy, from_dict, from_key, key, to_dict
 from planner.choice.rule_of_thumb import Account
-from planner.evaluation.bootstrap import Interval, ProblemBootstrap
+from planner.evaluation.bootstrap import Interval, TwoWayBootstrap
 from planner.evaluation.crossfit import (
     Arena,
     Indices,
+    Run,
     baselines,
     best_own,
     best_single,
     honest_oracle,
+    trained_own,
+    trained_single,
 )
 from profiling.arrays import Floats
 
-Picks = Sequence[Indices]
 RULE_OF_THUMB = "rule of thumb"
+TOLD = "the plan if told every difficulty (an upper bound)"
+HINDSIGHT_OWN = "best in hindsight for each policy and PRM"
+TRAINED_OWN = "best fixed strategy of each policy and PRM, chosen on the training problems"
+TRAINED_SINGLE = "best fixed strategy for everything, chosen on the training problems"
 _NO_OPTIONS = ("name", "n", "width")  # fields that do not distinguish curves of one strategy
 _GRID = 129  # costs at which curves are compared
 # Picks a strategy for every problem of an arena at a budget; None if it cannot.
@@ -73,13 +83,16 @@ class Area:
 def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
     """All rules that a plan is compared with at a budget, by name.
 
-    The best in hindsight are chosen on the very problems that they are judged by.
+    A fixed strategy that is chosen on the training problems is chosen for each fold on the others,
+    as plans are. The best in hindsight are chosen on the very problems that they are judged by.
     """
 
     def always(strategy: str) -> Rule:
         return lambda arena, _: arena.fixed(strategy)
 
     named: dict[str, Rule] = {
+        TOLD: lambda arena, n: arena.planned(n),
+        TRAINED_OWN: trained_own,
         "one strategy for all, chosen as the plan is": lambda arena, n: arena.planned(
             n, by_difficulty=False
         ),
@@ -90,9 +103,11 @@ def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
     try:
         best = best_single(found, budget)
         named[f"best in hindsight for everything: {best}"] = always(best)
-    except ValueError:
+        trained = dict(zip(map(id, found), trained_single(found, budget), strict=True))
+        named[TRAINED_SINGLE] = lambda arena, _: trained.get(id(arena))
+    except ValueError:  # no strategy was run everywhere, or there is one fold
         pass
-    named["best in hindsight for each policy and PRM"] = best_own
+    named[HINDSIGHT_OWN] = best_own
     plain = set(baselines(budget).values())
     for strategy in sorted({s for arena in found for s in arena.strategies} - plain):
         if from_key(strategy).n == budget:
@@ -107,10 +122,11 @@ def compare(
     usable = [(arena, picked) for arena in found if (picked := rule(arena, budget)) is not None]
     if not usable:
         return None
-    ours = [(arena, arena.planned(budget)) for arena, _ in usable]
-    problems = ProblemBootstrap([arena.problems for arena, _ in usable], random_state)
-    plan_scores = [arena.score(picked) for arena, picked in ours]
-    other_scores = [arena.score(picked) for arena, picked in usable]
+    ours = [arena.as_run(budget) for arena, _ in usable]
+    theirs = [arena.run(picked) for arena, picked in usable]
+    problems = TwoWayBootstrap([arena.problems for arena, _ in usable], random_state)
+    plan_scores = [run.accuracy for run in ours]
+    other_scores = [run.accuracy for run in theirs]
     differences = [one - other for one, other in zip(plan_scores, other_scores, strict=True)]
     return Comparison(
         against,
@@ -119,8 +135,8 @@ def compare(
         problems.mean(plan_scores),
         problems.mean(other_scores),
         problems.mean(differences),
-        (_mean_tokens(ours), _mean_tokens(usable)),
-        _mean_flops(ours, usable),
+        (_mean_tokens(ours), _mean_tokens(theirs)),
+        _mean_flops(ours, theirs),
     )
 
 
@@ -130,17 +146,17 @@ def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -
     See `planner.evaluation.crossfit.honest_oracle`; its tokens are not counted.
     """
     rng = np.random.default_rng(random_state)
-    problems = ProblemBootstrap([arena.problems for arena in found], random_state)
+    problems = TwoWayBootstrap([arena.problems for arena in found], random_state)
     ours, best = [], []
     for arena in found:
-        picked, oracle = arena.planned(budget), np.empty(len(arena.problems))
+        own, oracle = arena.as_run(budget).accuracy, np.empty(len(arena.problems))
         for level in sorted(set(arena.levels)):  # the draws that follow are in this order
             mine = np.flatnonzero(arena.levels == level)
             accuracy = arena.accuracy[np.ix_(mine, arena.within(budget))]
             # For a single problem there are no others to choose by: the plan counts as the best.
             alone = len(mine) < 2
-            oracle[mine] = arena.score(picked)[mine] if alone else honest_oracle(accuracy, rng)
-        ours.append(arena.score(picked))
+            oracle[mine] = own[mine] if alone else honest_oracle(accuracy, rng)
+        ours.append(own)
         best.append(oracle)
     return Comparison(
         "best of each difficulty, chosen on half of the problems",
@@ -149,19 +165,19 @@ def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -
         problems.mean(ours),
         problems.mean(best),
         problems.mean([one - other for one, other in zip(ours, best, strict=True)]),
-        (_mean_tokens([(a, a.planned(budget)) for a in found]), float("nan")),
+        (_mean_tokens([arena.as_run(budget) for arena in found]), float("nan")),
         None,
     )
 
 
-def _mean_tokens(picked: Sequence[tuple[Arena, Indices]]) -> float:
-    return float(np.concatenate([arena.spent(chosen) for arena, chosen in picked]).mean())
+def _mean_tokens(runs: Sequence[Run]) -> float:
+    return float(np.concatenate([run.tokens for run in runs]).mean())
 
 
-def _mean_flops(*both: Sequence[tuple[Arena, Indices]]) -> tuple[float, float] | None:
+def _mean_flops(*both: Sequence[Run]) -> tuple[float, float] | None:
     means = []
-    for picked in both:
-        flops = [arena.forwarded(chosen) for arena, chosen in picked]
+    for runs in both:
+        flops = [run.flops for run in runs]
         if any(one is None for one in flops):
             return None
         means.append(float(np.concatenate([one for one in flops if one is not None]).mean()))
@@ -215,11 +231,11 @@ def area(
                     if usable else ())  # fmt: skip
     if len(shared) < 2:
         return None
-    problems = ProblemBootstrap([arena.problems for arena in usable], random_state)
-    ours = [[arena.planned(n) for arena in usable] for n in budgets]
-    others = [[picked for arena in usable if (picked := rule(arena, n)) is not None]
+    problems = TwoWayBootstrap([arena.problems for arena in usable], random_state)
+    ours = [[arena.as_run(n) for arena in usable] for n in budgets]
+    others = [[arena.run(picked) for arena in usable if (picked := rule(arena, n)) is not None]
               for n in shared]  # fmt: skip
-    curves = [_curve(usable, picks, problems) for picks in (ours, others)]
+    curves = [_curve(runs, problems) for runs in (ours, others)]
     low = max(curve.cost[0].min() for curve in curves)
     high = min(curve.cost[0].max() for curve in curves)
     if not low < high:
@@ -245,12 +261,9 @@ class _Curve:
         ])  # fmt: skip
 
 
-def _curve(found: Sequence[Arena], picks: Sequence[Picks], problems: ProblemBootstrap) -> _Curve:
+def _curve(points: Sequence[Sequence[Run]], problems: TwoWayBootstrap) -> _Curve:
     cost, accuracy = [], []
-    for picked in picks:
-        both = list(zip(found, picked, strict=True))
-        scores = [arena.score(chosen) for arena, chosen in both]
-        spent = [arena.spent(chosen) for arena, chosen in both]
-        accuracy.append([np.concatenate(scores).mean(), *problems.means(scores)])
-        cost.append([np.concatenate(spent).mean(), *problems.means(spent)])
+    for runs in points:
+        accuracy.append(problems.observed_and_drawn([run.accuracy for run in runs]))
+        cost.append(problems.observed_and_drawn([run.tokens for run in runs]))
     return _Curve(np.log2(np.array(cost).T), np.array(accuracy).T)

@@ -9,7 +9,7 @@ and with the best one in hindsight.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,23 @@ from profiling.pass_rate import ALL, LEVELS, Difficulty
 
 Indices = NDArray[np.intp]
 _HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself
+_TIED = 1e-9  # accuracies that differ by no more are equal
 _TOKENS = ("generated_tokens", "prompt_tokens", "prm_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one way of answering got and spent on each problem of an arena.
+
+    Attributes:
+        accuracy: accuracy, shape `(problems,)`.
+        tokens: generated tokens, of the same shape.
+        flops: FLOPs, of the same shape; None if sizes are not known.
+    """
+
+    accuracy: Floats
+    tokens: Floats
+    flops: Floats | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,8 @@ class Arena:
         accuracy, tokens: accuracy and generated tokens, shape `(problems, strategies)`.
         flops: FLOPs, of the same shape; None if sizes are not known.
         found: for each fold, the estimates made without it, by difficulty and for all.
+        routed: what plans got as the router runs them, by budget: each fold's plan has not seen
+            its problems, no label is told, and probes are paid.
     """
 
     policy: str
@@ -67,6 +85,7 @@ class Arena:
     tokens: Floats
     flops: Floats | None
     found: tuple[Mapping[str, list[StrategyEstimate]], ...]
+    routed: Mapping[int, Run] = field(default_factory=dict)
 
     @property
     def parsed(self) -> tuple[Strategy, ...]:
@@ -105,6 +124,20 @@ class Arena:
                 chosen[fold, known] = column[key(best.strategy)]
             picked[at] = chosen[fold, known]
         return picked
+
+    def told(self, budget: int) -> Run:
+        """The plan if each problem's difficulty were told, at no cost: a bound, not a plan."""
+        return self.run(self.planned(budget))
+
+    def as_run(self, budget: int) -> Run:
+        """The plan as the router runs it; without a replay of the router, one strategy for all."""
+        if budget in self.routed:
+            return self.routed[budget]
+        return self.run(self.planned(budget, by_difficulty=False))
+
+    def run(self, picked: Indices) -> Run:
+        """Outcome of the strategies picked for the problems."""
+        return Run(self.score(picked), self.spent(picked), self.forwarded(picked))
 
     def fixed(self, strategy: str) -> Indices | None:
         """The same strategy for every problem; None if it is not known."""
@@ -167,37 +200,63 @@ class Regret:
     honest: float
 
 
-def held_out_arenas(
-    frame: pd.DataFrame,
-    fit: Callable[[pd.DataFrame], OutcomeModel],
-    sizes: Mapping[str, int],
-    random_state: int = 0,
-) -> list[Arena]:
-    """Make plans on all folds but one, for every fold, and score them on that fold.
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Evidence in folds of problems, and for each fold what was fitted without it.
 
-    Args:
-        frame: evidence.
-        fit: fits a model to the evidence of some problems; it never sees the others.
-        sizes: parameters of policies and PRMs, as far as they are known.
-        random_state: seed of the folds.
-
-    Raises:
-        InputError: too few problems, or no policy whose strategies can be compared.
+    Attributes:
+        frame: all evidence.
+        fold_of: the fold that a problem is held out in.
+        seen: for each fold, the evidence of the others.
+        models: for each fold, the model fitted to that.
     """
-    masks = list(problem_folds(frame["problem"], random_state))
-    seen = [frame[~mask] for mask in masks]
-    fold_of = {
-        problem: fold for fold, mask in enumerate(masks) for problem in frame["problem"][mask]
-    }
-    models = [fit(train.reset_index(drop=True)) for train in seen]
 
-    def expected(
-        policy: str, prm: str | None, rates: Rates
-    ) -> list[dict[str, list[StrategyEstimate]]]:
-        return [expectations(train, model, policy, prm, rates)
-                for train, model in zip(seen, models, strict=True)]  # fmt: skip
+    frame: pd.DataFrame
+    fold_of: Mapping[str, int]
+    seen: tuple[pd.DataFrame, ...]
+    models: tuple[OutcomeModel, ...]
 
-    return arenas(frame, fold_of, expected, sizes)
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        fit: Callable[[pd.DataFrame], OutcomeModel],
+        random_state: int = 0,
+    ) -> HeldOut:
+        """Fit a model to all folds but one, for every fold.
+
+        Args:
+            frame: evidence.
+            fit: fits a model to the evidence of some problems; it never sees the others.
+            random_state: seed of the folds.
+
+        Raises:
+            InputError: too few problems.
+        """
+        masks = list(problem_folds(frame["problem"], random_state))
+        seen = tuple(frame[~mask].reset_index(drop=True) for mask in masks)
+        fold_of = {
+            problem: fold for fold, mask in enumerate(masks) for problem in frame["problem"][mask]
+        }
+        return cls(frame, fold_of, seen, tuple(map(fit, seen)))
+
+    def arenas(self, sizes: Mapping[str, int]) -> list[Arena]:
+        """Plans made on all folds but one, for every fold, to be scored on that fold.
+
+        Args:
+            sizes: parameters of policies and PRMs, as far as they are known.
+
+        Raises:
+            InputError: no policy has strategies that can be compared.
+        """
+
+        def expected(
+            policy: str, prm: str | None, rates: Rates
+        ) -> list[dict[str, list[StrategyEstimate]]]:
+            return [expectations(seen, model, policy, prm, rates)
+                    for seen, model in zip(self.seen, self.models, strict=True)]  # fmt: skip
+
+        return arenas(self.frame, self.fold_of, expected, sizes)
 
 
 def arenas(
@@ -347,9 +406,7 @@ def best_single(found: Sequence[Arena], budget: int) -> str:
     Raises:
         ValueError: no strategy was run in all of them.
     """
-    shared = set.intersection(*({a.strategies[i] for i in a.within(budget)} for a in found))
-    if not shared:
-        raise ValueError("no strategy was run in all of them")
+    shared = _shared(found, budget)
 
     def mean(strategy: str) -> float:
         values = [a.accuracy[:, a.strategies.index(strategy)] for a in found]
@@ -363,6 +420,53 @@ def best_own(arena: Arena, budget: int) -> Indices:
     allowed = arena.within(budget)
     best = allowed[arena.accuracy[:, allowed].mean(axis=0).argmax()]
     return np.full(len(arena.problems), best)
+
+
+def trained_own(arena: Arena, budget: int) -> Indices | None:
+    """For every problem the index of the strategy that was best on the problems of other folds.
+
+    None if there is one fold: nothing is left to choose by.
+    """
+    if len(np.unique(arena.folds)) < 2:
+        return None
+    allowed, picked = arena.within(budget), np.empty(len(arena.problems), dtype=np.intp)
+    for fold in np.unique(arena.folds):
+        mine = arena.folds == fold
+        picked[mine] = _best(arena, allowed, arena.accuracy[np.ix_(~mine, allowed)].mean(axis=0))
+    return picked
+
+
+def trained_single(found: Sequence[Arena], budget: int) -> list[Indices]:
+    """The same with one strategy for all arenas, by arena: the best over all of them.
+
+    Raises:
+        ValueError: no strategy was run in all arenas, or there is one fold.
+    """
+    shared = sorted(_shared(found, budget))
+    if any(len(np.unique(arena.folds)) < 2 for arena in found):
+        raise ValueError("there is one fold; nothing is left to choose by")
+    columns = [np.array([arena.strategies.index(name) for name in shared]) for arena in found]
+    picked = [np.empty(len(arena.problems), dtype=np.intp) for arena in found]
+    for fold in np.unique(np.concatenate([arena.folds for arena in found])):
+        seen = [arena.accuracy[np.ix_(arena.folds != fold, at)]
+                for arena, at in zip(found, columns, strict=True)]  # fmt: skip
+        means = np.concatenate(seen).mean(axis=0)
+        for arena, at, mine in zip(found, columns, picked, strict=True):
+            mine[arena.folds == fold] = _best(arena, at, means)
+    return picked
+
+
+def _best(arena: Arena, among: Indices, means: Floats) -> int:
+    """The strategy with the highest mean, the cheapest of equal ones."""
+    tied = among[means >= means.max() - _TIED]
+    return int(tied[arena.n[tied].argmin()])
+
+
+def _shared(found: Sequence[Arena], budget: int) -> set[str]:
+    shared = set.intersection(*({a.strategies[i] for i in a.within(budget)} for a in found))
+    if not shared:
+        raise ValueError("no strategy was run in all of them")
+    return shared
 
 
 def baselines(budget: int) -> dict[str, str]:

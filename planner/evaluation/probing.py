@@ -7,21 +7,19 @@ that counts them, as they would online.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from executor.answers.voting import Vote
-from executor.strategy import BestOfN, Majority, Strategy
+from executor.strategy import Majority
 from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import uses_probes
 from planner.choice.recommend import choose
 from planner.evaluation.crossfit import Arena, Indices
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL, Difficulty
-from profiling.pools.ballots import Ballots
+from profiling.pools.drawn import part, voted
 from profiling.pools.replay import Pool
 
 LEVELS = tuple(level.value for level in Difficulty)
@@ -182,60 +180,10 @@ class ProbedArena:
         pool, order = self.pools[problem], self.order[problem, draw]
         parsed = self._strategies[strategy]
         if uses_probes(parsed, self.probes):
-            drawn = _part(pool, order[: parsed.n])
-            return _voted(drawn, parsed), float(drawn.tokens.sum())
+            drawn = part(pool, order[: parsed.n])
+            return voted(drawn, parsed), float(drawn.tokens.sum())
         spent = float(pool.tokens[order[: self.probes]].sum())
         return (
             float(self.arena.accuracy[problem, strategy]),
             float(self.arena.tokens[problem, strategy]) + spent,
         )
-
-
-def _part(pool: Pool, chosen: Indices) -> Pool:
-    """Some samples of a pool, without the cost of their steps."""
-    nothing = np.zeros(0, dtype=np.int64)
-    return Pool(
-        correct=pool.correct[chosen],
-        answer_class=pool.answer_class[chosen],
-        scores={score: values[chosen] for score, values in pool.scores.items()},
-        tokens=pool.tokens[chosen],
-        step_tokens=nothing,
-        step_samples=nothing,
-    )
-
-
-def _voted(drawn: Pool, strategy: Strategy) -> float:
-    """Correctness of a vote among all of some samples; answers that are equally good share."""
-    if not isinstance(strategy, BestOfN):
-        return _shares(drawn, np.ones(len(drawn)))
-    scores = drawn.scores[strategy.score]
-    if strategy.vote is Vote.MAX:
-        answered = drawn.answer_class >= 0
-        best = np.where(answered, scores, -np.inf)
-        right = drawn.correct & answered
-        return float(right[best == best.max()].mean())
-    return _shares(drawn, scores)
-
-
-def _shares(drawn: Pool, weights: Floats) -> float:
-    if not (drawn.answer_class >= 0).any():
-        return 0.0
-    every = np.ones((1, len(drawn)))
-    levels = Ballots.by_worth(drawn.answer_class, drawn.correct)
-    return sum(worth * float(ballots.won(weights, every)[0]) for worth, ballots in levels)
-
-
-def tokens_for(target: float, accuracy: Floats, tokens: Floats) -> float:
-    """The fewest tokens at which a curve reaches an accuracy; infinite if it never does.
-
-    Args:
-        target: the accuracy.
-        accuracy, tokens: points of the curve in order, shape `(points,)`; straight between them.
-    """
-    found = [float(t) for a, t in zip(accuracy, tokens, strict=True) if a >= target]
-    for i in range(len(accuracy) - 1):
-        low, high = sorted((i, i + 1), key=lambda j: accuracy[j])
-        if accuracy[low] < target <= accuracy[high]:
-            part = (target - accuracy[low]) / (accuracy[high] - accuracy[low])
-            found.append(float(tokens[low] + part * (tokens[high] - tokens[low])))
-    return min(found, default=math.inf)

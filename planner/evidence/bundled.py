@@ -1,4 +1,4 @@
-"""Evidence that comes with the project: recorded rows of its own policies."""
+"""Evidence that comes with the project: recorded rows and samples of its own policies."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import json
 import pandas as pd
 
 from executor.files import data_folder
+from executor.problem import problem_uid
 from planner.evidence.layout import COLUMNS, no_rows
-from profiling.profiles.profiler import BENCHMARK
+from profiling.problems.files import load_problems
+from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_profiles
+from profiling.profiles.profiler import BENCHMARK, ProblemProfile
 
 
 def bundled_rows(policy: str | None = None) -> pd.DataFrame:
@@ -29,6 +32,19 @@ def bundled_rows(policy: str | None = None) -> pd.DataFrame:
 def bundled_policies() -> tuple[str, ...]:
     """Return the policies of the bundled evidence, which has one file per policy."""
     return tuple(path.stem for path in sorted((data_folder() / "measured").glob("*.parquet")))
+
+
+def bundled_profiles(policy: str, prm: str | None) -> dict[str, ProblemProfile]:
+    """Return the bundled profile of a policy as a PRM scored it, by problem; empty without one."""
+    folder = data_folder()
+    if policy not in saved_policies(folder / "measured" / "pools"):
+        return {}
+    samples, _ = load_pools(folder / "measured" / "pools", policy)
+    if prm is not None and prm not in prms_in(samples):
+        return {}
+    problems = load_problems(folder / "problems" / "laboratory" / "profile.jsonl")
+    texts = {problem_uid(problem): problem.text for problem in problems}
+    return {one.outcome.problem.id: one for one in saved_profiles(samples, prm, texts)}
 
 
 def bundled_sizes() -> dict[str, int]:

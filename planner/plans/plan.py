@@ -21,6 +21,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
 from planner.costs.cost import Rates
+from planner.plans.chooser import Chooser
 from planner.plans.reference import Reference
 from profiling.difficulty.estimator import DifficultyModel
 from profiling.pass_rate import ALL, Difficulty
@@ -92,6 +93,8 @@ class Plan:
         probe_cost: cost of one probe sample; None if it is not known.
         worth_routing: whether routing is worth its probes under the plan's own constraint.
         reference: statistics of the profile's questions; None if the profile had fewer than two.
+        chooser: chooses for questions without a constraint of their own, by their text and probes;
+            None: the chances of the difficulties choose.
     """
 
     policy: str
@@ -108,6 +111,7 @@ class Plan:
     probe_cost: ProbeCost | None = None
     worth_routing: bool = True
     reference: Reference | None = None
+    chooser: Chooser | None = None
 
     def entry(self, difficulty: str) -> StrategyEstimate:
         """The entry for a difficulty, or the one for all."""
@@ -115,7 +119,9 @@ class Plan:
 
     @property
     def routes(self) -> bool:
-        """Whether knowing the difficulty would change anything."""
+        """Whether seeing the question would change anything."""
+        if self.chooser is not None:
+            return self.worth_routing
         strategies = {self.entry(level.value).strategy for level in Difficulty}
         return self.classifier is not None and self.worth_routing and len(strategies) > 1
 
@@ -133,5 +139,9 @@ class Plan:
         Alternatives that a question's own constraint selects may need the PRM all the same.
         """
         entries = self.entries.values() if self.routes else [self.entry(DEFAULT)]
+        needed = [entry.strategy for entry in entries]
         probes = self.routes and self.classifier is not None and self.classifier.scored
-        return self.prm if probes or any(entry.strategy.needs_prm for entry in entries) else None
+        if self.routes and self.chooser is not None:
+            needed += self.chooser.strategies
+            probes = probes or self.chooser.scored
+        return self.prm if probes or any(one.needs_prm for one in needed) else None

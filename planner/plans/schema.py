@@ -158,6 +158,24 @@ class _Classifier(_Part):
     heads: Annotated[list[_Head], Field(min_length=1)]
 
 
+class _Stage(_Part):
+    probes: Annotated[int, Field(ge=0, le=_MOST_PROBES)]
+    options: Annotated[list[Strategy | None], Field(min_length=1)]
+    features: list[str]
+    mean: Numbers
+    scale: list[Positive]
+    weights: list[Numbers]
+    intercepts: Numbers
+
+
+class _Chooser(_Part):
+    before: _Stage
+    after: _Stage
+    accuracy: Share
+    price: Amount
+    problems: Count
+
+
 class _Shape(_Part):
     layers: Size
     attention_width: Size
@@ -248,6 +266,7 @@ class _PlanFile(_Part):
     rests_on: _Basis
     sampling: _Sampling
     classifier: _Classifier | None
+    chooser: _Chooser | None = None
     template: _Template
     rates: _Rates
     frontier: dict[Level, list[_Estimate]]

@@ -18,6 +18,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
 from planner.costs.cost import Rates
+from planner.plans.chooser import Chooser
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
 from profiling.difficulty.estimator import DifficultyModel
@@ -48,6 +49,8 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "reference": None if plan.reference is None else plan.reference.to_dict(),
         "probe_cost": None if plan.probe_cost is None else plan.probe_cost.to_dict(),
         "alternatives": _to_records(plan.alternatives),
+        # A plan without one is written as before there were choosers.
+        **({} if plan.chooser is None else {"chooser": plan.chooser.to_dict()}),
     }
 
 
@@ -169,6 +172,7 @@ def _from_record(record: Mapping[str, Any], where: str) -> Plan:
         template=PromptTemplate.from_dict(record["template"], where),
         entries=entries,
         classifier=_part("classifier", DifficultyModel.from_dict, classifier),
+        chooser=_part("chooser", Chooser.from_dict, record.get("chooser")),
         constraint=Constraint.from_dict(record["constraint"]),
         rests_on=PlanBasis.from_dict(record["rests_on"]),
         frontier=frontier,

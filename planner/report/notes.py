@@ -798,8 +798,11 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.AS_NAMED_IMPOSSIBLE: _as_named_impossible,
     NoteCode.EVALUATED_ON_BUNDLED: "on evidence this project recorded on its own problems",
     NoteCode.DIFFICULTY_FROM_PROFILE:
-        "a problem's difficulty is that of its profile, which has seen its label; a router that "
-        "probes questions takes some for easier or harder than they are",
+        "regret, rules of thumb and the plan if told take a problem's difficulty from its profile, "
+        "which has seen its label; the plan itself runs as the router runs it, on probes it pays",
+    NoteCode.NOT_REPLAYED_AS_ROUTED:
+        "some policies and PRMs have no profile to replay probes from: their plans run one "
+        "strategy for all",
     NoteCode.HINDSIGHT_BY_LUCK:
         "the best in hindsight was chosen on the problems it is judged by, so it is lucky too",
     NoteCode.SEARCHES_ARE_LIVE:

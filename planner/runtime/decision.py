@@ -17,11 +17,13 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.rules import cheapest_sure, most_accurate
 from planner.notes import Note, NoteCode
+from planner.plans.chooser import Chooser
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import DEFAULT, Plan
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Estimated
 from profiling.difficulty.probes import Probes, text_features
+from profiling.difficulty.probes import features as features_of
 
 _NOTHING = sys.float_info.min
 
@@ -61,6 +63,9 @@ class ProbeDecision:
             were not needed.
         unlike_profile: whether these features are far from those of the profile; None if this was
             not checked.
+        chosen: the strategy that the plan's chooser takes by the text alone; None if it draws
+            probes first, or does not choose.
+        by_chooser: whether the plan's chooser chooses.
     """
 
     probes: int
@@ -71,6 +76,8 @@ class ProbeDecision:
     notes: tuple[Note, ...] = ()
     features: Floats | None = field(default=None, compare=False, repr=False)
     unlike_profile: bool | None = None
+    chosen: Strategy | None = None
+    by_chooser: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -115,6 +122,18 @@ def decide_probing(
             0, classifies=False, notes=(unlike,), features=features, unlike_profile=far
         )
     estimate = by_text(plan, text, features)
+    chooser = _chooser(plan, scored=scored)
+    if constraint == plan.constraint and plan.routes and chooser is not None:
+        chosen = _by_text_alone(chooser, text, features)
+        return ProbeDecision(
+            0 if chosen is not None else chooser.after.probes,
+            classifies=True,
+            by_text=estimate,
+            features=features,
+            unlike_profile=far,
+            chosen=chosen,
+            by_chooser=True,
+        )
     probes, without, best = _best_number(compiled, estimate, constraint, scored=scored)
     return ProbeDecision(
         probes,
@@ -148,6 +167,7 @@ def decide(
     *,
     drawn: int,
     scored: bool,
+    seen: Probes | None = None,
 ) -> Decision:
     """Choose the strategy for a question.
 
@@ -162,11 +182,22 @@ def decide(
         constraint: the question's own, or the plan's.
         drawn: number of probes drawn so far, which count.
         scored: whether there is a PRM.
+        seen: the probes; None if none were drawn, or if they say nothing.
 
     Raises:
         InputError: no strategy keeps to the constraint.
     """
     plan = compiled.plan
+    picked = probing.chosen
+    if probing.by_chooser and picked is None and seen is not None and plan.chooser is not None:
+        at = np.arange(plan.chooser.after.probes)[None, :]
+        after = plan.chooser.after
+        picked = after.options[int(after.choose(features_of(seen, at))[0])]
+    if picked is not None:
+        level = DEFAULT if estimate is None else estimate.difficulty.value
+        chances = DEFAULT if estimate is None else chances_of(estimate)
+        known = compiled.strategy_table(drawn, scored=scored).expected(picked, chances)
+        return Decision(picked, level, known, estimate, probing.notes)
     if estimate is None and constraint == plan.constraint:
         entry = plan.entry(DEFAULT)
         return Decision(entry.strategy, DEFAULT, entry, None, probing.notes)
@@ -174,6 +205,22 @@ def decide(
     chances = DEFAULT if estimate is None else chances_of(estimate)
     best = compiled.strategy_table(drawn, scored=scored).choose(chances, constraint)
     return Decision(best.strategy, level, best, estimate, probing.notes)
+
+
+def _chooser(plan: Plan, *, scored: bool) -> Chooser | None:
+    """The plan's chooser if there is what it reads and runs."""
+    chooser = plan.chooser
+    if chooser is None or scored:
+        return chooser
+    needs_prm = chooser.scored or any(one.needs_prm for one in chooser.strategies)
+    return None if needs_prm else chooser
+
+
+def _by_text_alone(chooser: Chooser, text: str, features: Floats) -> Strategy | None:
+    """What the chooser runs by the text alone; None: it draws probes."""
+    none = np.zeros((1, 0), dtype=np.int64)
+    x = features_of(Probes.of_text(text, features), none)
+    return chooser.before.options[int(chooser.before.choose(x)[0])]
 
 
 def chances_of(estimate: Estimated) -> dict[str, float]:

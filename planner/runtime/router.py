@@ -169,6 +169,7 @@ class _Routing:
         self._scored = executor.prm is not None
         self._decision: Decision | None = None
         self._agreement: tuple[int, int] | None = None
+        self._seen: Probes | None = None  # probes that say something of the question
         if ask.strategy is not None:
             features = text_features(problem.text) if features is None else features
             estimate = by_text(plan, problem.text, features)
@@ -257,7 +258,7 @@ class _Routing:
             estimate = await self._estimated(probes)
         return decide(
             self._compiled, probing, estimate, self._constraint,
-            drawn=len(probes), scored=self._scored,
+            drawn=len(probes), scored=self._scored, seen=self._seen,
         )  # fmt: skip
 
     def _cut_short(self, probes: Sequence[Response]) -> bool:
@@ -280,7 +281,7 @@ class _Routing:
 
         long = self._context.ledger.policy_generated > LONG_GRADING
         seen = await inline_or_thread(see, long=long)
-        self._agreement = agreeing(seen), len(seen)
+        self._agreement, self._seen = (agreeing(seen), len(seen)), seen
         return classifier.estimate_probes(seen)
 
     def _forced(self, strategy: Strategy) -> Decision:

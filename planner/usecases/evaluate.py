@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,10 +11,13 @@ import pandas as pd
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
+from executor.problem import problem_uid
 from executor.store.store import Store
 from planner.catalog import load_catalog
 from planner.costs import measured
+from planner.costs.cost import Rates
 from planner.evaluation.comparison import (
+    TRAINED_OWN,
     Area,
     Comparison,
     against_oracle,
@@ -23,8 +26,9 @@ from planner.evaluation.comparison import (
     families,
     rules,
 )
-from planner.evaluation.crossfit import Arena, Regret, held_out_arenas, regrets
-from planner.evidence.bundled import bundled_rows, bundled_sizes
+from planner.evaluation.crossfit import Arena, HeldOut, Regret, regrets, trained_own
+from planner.evaluation.exchange import Exchange, exchange
+from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
 from planner.evidence.gathering import gather
 from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
@@ -33,7 +37,11 @@ from planner.prediction.tuning import pairs, tune
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
+from planner.usecases.fit_chooser import questions_of
+from planner.usecases.plan import profile_of
+from planner.usecases.routed_plans import routed
 from planner.usecases.store_lookup import store_exists
+from profiling.profiles.profiler import ProblemProfile, read_profile
 
 _NOTES = (
     Note.of(NoteCode.DIFFICULTY_FROM_PROFILE),
@@ -70,6 +78,8 @@ class Evaluation:
         policies_and_prms: pairs that have a plan.
         comparisons: the plan against one other rule each, at every budget.
         regret: mean regret at every budget, over the cells of `regret_cells`.
+        exchanges: the plans of all budgets beside the best fixed strategy of each policy and PRM,
+            at its tokens and at its accuracy.
         areas: mean height of the plan's curve above each other curve, over the logarithm of tokens.
         trials: number of Optuna trials of each fold.
         notes: notes on the evaluation.
@@ -80,6 +90,7 @@ class Evaluation:
     comparisons: tuple[Comparison, ...]
     regret: tuple[MeanRegret, ...]
     regret_cells: tuple[Regret, ...]
+    exchanges: tuple[Exchange, ...]
     areas: tuple[Area, ...]
     trials: int
     notes: tuple[Note, ...]
@@ -93,6 +104,7 @@ class Evaluation:
             "comparisons": [asdict(one) for one in self.comparisons],
             "regret": [asdict(one) for one in self.regret],
             "regret_cells": [asdict(one) for one in self.regret_cells],
+            "exchanges": [asdict(one) for one in self.exchanges],
             "areas": [asdict(one) for one in self.areas],
             "trials": self.trials,
             "notes": list(map(word, self.notes)),
@@ -142,9 +154,53 @@ def evaluate(
             progress(1)
             return model
 
-        arenas = held_out_arenas(frame, fit, sizes, seed)
+        held_out = HeldOut.fit(frame, fit, seed)
+    arenas = held_out.arenas(sizes)
+    with reporter.progress("routing held-out questions", len(arenas)) as progress:
+        judged = []
+        for arena in arenas:
+            judged.append(_routed(arena, held_out, sizes, budget_list, store, seed))
+            progress(1)
+    if any(not arena.routed for arena in judged):
+        notes = [*notes, Note.of(NoteCode.NOT_REPLAYED_AS_ROUTED)]
     with reporter.status("comparing"):
-        return compare_plans(arenas, budget_list, seed, trials=trials, notes=(*notes, *_NOTES))
+        return compare_plans(judged, budget_list, seed, trials=trials, notes=(*notes, *_NOTES))
+
+
+def _routed(
+    arena: Arena,
+    held_out: HeldOut,
+    sizes: Mapping[str, int],
+    budgets: Sequence[int],
+    store_url: str,
+    seed: int,
+) -> Arena:
+    """Return an arena with its plans replayed as the router runs them.
+
+    It is returned as it is if some of its problems have no profile to replay probes from.
+    """
+    profiles = _profiles(store_url, arena.policy, arena.prm)
+    if not set(arena.problems) <= profiles.keys():
+        return arena
+    rates = Rates(sizes.get(arena.policy), None if arena.prm is None else sizes.get(arena.prm))
+    with MathGrader() as grader:
+        mine = {problem: profiles[problem] for problem in arena.problems}
+        questions = questions_of(mine, grader, scored=arena.prm is not None)
+        return routed(arena, held_out, questions, rates, (1, *budgets), grader, random_state=seed)
+
+
+def _profiles(store_url: str, policy: str, prm: str | None) -> dict[str, ProblemProfile]:
+    """Return the profile that a plan is made from, by problem; empty if there is none."""
+    if not store_exists(store_url):
+        return bundled_profiles(policy, prm)
+    with Store.open(store_url, create=False) as store:
+        try:
+            spec = profile_of(store, policy, prm)
+        except InputError:
+            return {}
+        if spec.prm != prm:  # its samples have no scores of this PRM
+            return {}
+        return {problem_uid(one.outcome.problem): one for one in read_profile(store, spec)}
 
 
 def read_evidence(
@@ -215,6 +271,8 @@ def compare_plans(
         compared += [row for row in rows if row is not None]
         compared.append(against_oracle(arenas, budget, seed))
         cells += [cell for a in arenas for cell in regrets(a, budget, a.planned(budget), seed)]
+    trained = (exchange(arenas, TRAINED_OWN, trained_own, n, sorted({*budgets, 1}), seed)
+               for n in budgets)  # fmt: skip
     areas = (area(arenas, name, rule, budgets, seed) for name, rule in families(arenas).items())
     return Evaluation(
         problems=len({problem for arena in arenas for problem in arena.problems}),
@@ -222,6 +280,7 @@ def compare_plans(
         comparisons=tuple(compared),
         regret=tuple(_mean_regret(cells, budget) for budget in budgets),
         regret_cells=tuple(cells),
+        exchanges=tuple(one for one in trained if one is not None),
         areas=tuple(one for one in areas if one is not None),
         trials=trials,
         notes=tuple(notes),

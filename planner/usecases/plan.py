@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.loading import portable
 from executor.models.templates import PromptTemplate
+from executor.problem import problem_uid
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling
 from planner.choice.candidates import candidates
@@ -23,6 +24,7 @@ from planner.evidence.cells import difficulty_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.runs import current_runs
 from planner.notes import Note, NoteCode
+from planner.plans.chooser import Chooser
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
 from planner.plans.reference import Reference
 from planner.plans.routing_value import (
@@ -37,6 +39,7 @@ from planner.prediction.tuning import fingerprint
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
+from planner.usecases.fit_chooser import Question, fit_chooser, questions_of
 from planner.usecases.recommend import check_limits_known
 from planner.usecases.store_lookup import model_name
 from profiling.difficulty.estimator import DifficultyModel
@@ -107,30 +110,87 @@ def _plan(
     bundle = read_evidence_bundle(store_url, name, prm_name, pricing)
     check_limits_known(constraint, bundle.rates)
     with Store.open(store_url, create=False) as store, MathGrader() as grader:
-        spec = _profile_of(store, name, prm_name)
+        spec = profile_of(store, name, prm_name)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)
-    choices, routes, routing = _routed(bundle, name, prm_name, constraint, classifier, spec)
-    compared = comparable(bundle.frame, name, prm_name)
+        by_problem = {problem_uid(one.outcome.problem): one for one in held_out}
+        questions = questions_of(by_problem, grader, scored=spec.prm is not None)
+    profiled = Profiled(
+        sampling=Sampling(**spec.settings["sampling"]),
+        template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
+        scored=spec.prm is not None,
+        classifier=classifier,
+        reference=reference,
+        questions=questions,
+    )
+    made = plan_from(bundle, name, prm_name, constraint, profiled)
+    named = replace(
+        made.plan,
+        policy=portable(policy),
+        prm=portable(prm) if prm and made.plan.prm is not None else None,
+    )
+    return replace(made, plan=named)
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """What a plan takes from a profile.
+
+    Attributes:
+        sampling, template: how the policy wrote, and how questions were put to it.
+        scored: whether a PRM scored the samples.
+        classifier: the difficulty estimator that was fitted to them; None if there is none.
+        reference: statistics of the questions; None if there are too few.
+        questions: the questions with their samples, by problem, to fit a chooser to.
+    """
+
+    sampling: Sampling
+    template: PromptTemplate
+    scored: bool
+    classifier: DifficultyModel | None
+    reference: Reference | None
+    questions: Mapping[str, Question] = field(default_factory=dict)
+
+
+def plan_from(
+    bundle: EvidenceBundle,
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    profiled: Profiled,
+) -> PlanResult:
+    """Choose a strategy and a budget for every difficulty, from evidence and a profile.
+
+    Args:
+        bundle: the evidence, and the model that predicts from it.
+        policy, prm: names as the evidence has them.
+        constraint: limits that every choice must keep to.
+        profiled: what the profile gives.
+
+    Raises:
+        InputError: there is no evidence, or no strategy keeps to the constraint.
+    """
+    chooser, choices, routes, routing = _chosen(bundle, policy, prm, constraint, profiled)
+    compared = comparable(bundle.frame, policy, prm)
     rows = compared.rows
     *levels, every = choices
     choices = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
-    alternatives = _alternatives(bundle, name, prm_name)
+    alternatives = _alternatives(bundle, policy, prm)
     all_entries = (entry for entries in alternatives.values() for entry in entries)
-    needs_prm = any(entry.strategy.needs_prm for entry in all_entries) or _scores(classifier, spec)
+    needs_prm = any(entry.strategy.needs_prm for entry in all_entries) or _scores(profiled)
     new_plan = Plan(
-        policy=portable(policy),
-        prm=portable(prm) if prm and needs_prm else None,
-        sampling=Sampling(**spec.settings["sampling"]),
-        template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
+        policy=policy,
+        prm=prm if needs_prm else None,
+        sampling=profiled.sampling,
+        template=profiled.template,
         entries={r.difficulty: r.choice.as_recorded() for r in choices},
-        classifier=classifier,
+        classifier=profiled.classifier,
         constraint=constraint,
         rests_on=PlanBasis(
             rows=len(rows),
             problems=int(rows["problem"].nunique()),
-            prm=prm_name,
+            prm=prm,
             mix=difficulty_counts(rows),
             evidence=fingerprint(rows),
             model=bundle.metrics,
@@ -140,8 +200,9 @@ def _plan(
         rates=bundle.rates,
         alternatives=alternatives,
         worth_routing=routes,
-        reference=reference,
-        probe_cost=ProbeCost.from_evidence(rows, PROBES, scored=spec.prm is not None),
+        reference=profiled.reference,
+        chooser=chooser,
+        probe_cost=ProbeCost.from_evidence(rows, PROBES, scored=profiled.scored),
     )
     return PlanResult(new_plan, tuple(choices))
 
@@ -162,13 +223,48 @@ def _recorded(estimates: Iterable[StrategyEstimate]) -> tuple[StrategyEstimate, 
     return tuple(one.as_recorded() for one in estimates)
 
 
+def _chosen(
+    bundle: EvidenceBundle, policy: str, prm: str | None, constraint: Constraint, profiled: Profiled
+) -> tuple[Chooser | None, list[Recommendation], bool, RoutingComparison | None]:
+    """Return the chooser if the plan routes by one, and then what `_routed` returns.
+
+    A chooser is fitted to what was recorded of the profile's own problems. If it cannot be, the
+    chances of the difficulties decide.
+    """
+    classifier = profiled.classifier
+    if classifier is None or not profiled.questions or constraint.target_accuracy is not None:
+        return None, *_routed(bundle, policy, prm, constraint, profiled)
+    plain = recommendations(bundle, policy, prm, constraint)
+    usable = for_pair(bundle.frame, policy, prm)
+    cost = ProbeCost.from_evidence(usable, classifier.probes, scored=profiled.scored)
+    probing = Probing(classifier.probes, cost)
+    fitted = fit_chooser(
+        usable,
+        candidates(bundle.frame, policy, prm, DEFAULT, bundle.model, bundle.rates),
+        plain[-1].choice,
+        constraint,
+        probing,
+        profiled.questions,
+        bundle.rates,
+    )
+    if fitted is None:
+        return None, *_routed(bundle, policy, prm, constraint, profiled)
+    chooser, routing = fitted
+    notes: tuple[Note, ...] = (routing.note(),)
+    if routing.routes:
+        plain = recommendations(bundle, policy, prm, constraint, probing)
+        notes = (estimator_note(classifier.heads[-1]), *notes)
+    *levels, every = plain
+    found = [*levels, replace(every, notes=(*every.notes, *notes))]
+    return chooser if routing.routes else None, found, routing.routes, routing
+
+
 def _routed(
     bundle: EvidenceBundle,
     policy: str,
     prm: str | None,
     constraint: Constraint,
-    classifier: DifficultyModel | None,
-    spec: RunSpec,
+    profiled: Profiled,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
     """Return the choices, whether the plan routes, and the comparison that decided this.
 
@@ -176,11 +272,15 @@ def _routed(
     for their probes. The comparison is None if there is nothing to decide, or if a strategy is not
     known on a difficulty that it may meet.
     """
+    classifier = profiled.classifier
     if classifier is not None:
         usable = for_pair(bundle.frame, policy, prm)
-        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=spec.prm is not None)
+        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=profiled.scored)
         probing = Probing(classifier.probes, cost)
-        choices = recommendations(bundle, policy, prm, constraint, probing)
+        try:
+            choices = recommendations(bundle, policy, prm, constraint, probing)
+        except InputError:  # the limits leave no room for probes
+            return recommendations(bundle, policy, prm, constraint), False, None
         if len({r.choice.strategy for r in choices if r.difficulty != DEFAULT}) > 1:
             head = classifier.heads[-1]
             rates = head.quality.named()
@@ -266,7 +366,7 @@ def recommendations(
     return choices
 
 
-def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
+def profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     """Return the profile with the most problems; one with this PRM goes before one without.
 
     Raises:
@@ -286,6 +386,6 @@ def _profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
     )
 
 
-def _scores(classifier: DifficultyModel | None, spec: RunSpec) -> bool:
+def _scores(profiled: Profiled) -> bool:
     """Whether the classifier was trained on rewards, so that probes need rewards too."""
-    return classifier is not None and spec.prm is not None
+    return profiled.classifier is not None and profiled.scored

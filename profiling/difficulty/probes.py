@@ -72,6 +72,17 @@ class Probes:
     def __len__(self) -> int:
         return len(self.answer_class)
 
+    def take(self, chosen: Ints) -> Probes:
+        """Return the question with some of its samples, by their indices."""
+        return Probes(
+            self.text,
+            self.answer_class[chosen],
+            self.tokens[chosen],
+            self.logprob[chosen],
+            None if self.scores is None else self.scores[chosen],
+            self.about,
+        )
+
     @classmethod
     def of_text(cls, text: str, about: Floats | None = None) -> Probes:
         """Return a question without samples."""

@@ -7,7 +7,7 @@ fits into a Parquet file that a project can keep under version control.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +113,22 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
-def saved_profiles(samples: pd.DataFrame, prm: str) -> list[ProblemProfile]:
+def saved_profiles(
+    samples: pd.DataFrame, prm: str | None, texts: Mapping[str, str] | None = None
+) -> list[ProblemProfile]:
     """Return saved samples as a profile with a PRM that was not trained on these problems.
 
-    The files do not hold texts: texts are empty, and the id of a problem is its uid.
+    The files do not hold texts. The id of a problem is its uid.
+
+    Args:
+        samples: saved samples.
+        prm: the PRM whose rewards they get; None: none.
+        texts: texts of problems by uid; those of others are empty.
     """
-    profiles = []
+    profiles, known = [], texts or {}
     for problem, rows in samples.groupby("problem", sort=True):
-        outcome = Outcome(Problem(str(problem), ""), None, None, None, _records(rows, prm))
+        asked = Problem(str(problem), known.get(str(problem), ""))
+        outcome = Outcome(asked, None, None, None, _records(rows, prm))
         profiles.append(ProblemProfile(outcome, PassRate(int(rows["correct"].sum()), len(rows))))
     return profiles
 
@@ -128,7 +136,9 @@ def saved_profiles(samples: pd.DataFrame, prm: str) -> list[ProblemProfile]:
 def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
     """Return the saved samples of one problem, with rewards if `prm` names a PRM."""
     rewards = rewards_of(rows, prm) if prm else [()] * len(rows)
-    columns = (rows["answer"], rows["correct"], rows["state"], rows["tokens"], rewards)
+    columns = (
+        rows["answer"], rows["correct"], rows["state"], rows["tokens"], rows["logprob"], rewards,
+    )  # fmt: skip
     return tuple(
         SampleRecord(
             text="",
@@ -136,10 +146,10 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
             correct=bool(correct),
             state=state,
             n_tokens=tokens,
-            logprob=math.nan,
+            logprob=float(logprob),
             rewards=tuple(map(float, values)),
         )
-        for answer, correct, state, tokens, values in zip(*columns, strict=True)
+        for answer, correct, state, tokens, logprob, values in zip(*columns, strict=True)
     )
 
 

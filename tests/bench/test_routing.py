@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planner.evaluation.bootstrap import ProblemBootstrap
+from planner.evaluation.bootstrap import TwoWayBootstrap
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from routing import foreseen, read, told
 
 NAMES = [f"p{i}" for i in range(40)]
-PROBLEMS = ProblemBootstrap([NAMES])
+PROBLEMS = TwoWayBootstrap([NAMES])
 FOLDS = [np.arange(40) % 5]
 RIGHT = (np.arange(40) % 4 > 0).astype(float)  # 30 of 40
 FIXED = ([RIGHT], [np.full(40, 100.0)])

@@ -11,6 +11,7 @@ from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.evaluation.bootstrap import Interval
 from planner.evaluation.comparison import Comparison
+from planner.evaluation.exchange import Exchange
 from planner.report.notes import word
 from planner.usecases.evaluate import Evaluation, evaluate
 
@@ -33,13 +34,16 @@ def show(console: Console, found: Evaluation) -> None:
     """Print the evaluation for people."""
     console.print(
         f"{found.problems} problems, {len(found.policies_and_prms)} pairs of policy "
-        f"and PRM; each plan was made without the fold of problems it is judged by"
+        f"and PRM; each plan was made without the fold of problems it is judged by, and runs as "
+        "the router runs it; intervals draw problems and pairs"
     )
     for budget in dict.fromkeys(one.budget for one in found.comparisons):
         rows = [_line(one) for one in found.comparisons if one.budget == budget]
         columns = ["instead of the plan", "pairs", "its accuracy [95 %]", "the plan's",
                    "plan minus it [95 %]", "tokens", "the plan's"]  # fmt: skip
         console.print(table(f"at most {budget} generations a problem", columns, rows))
+    for one in found.exchanges:
+        console.print(f"{one.against} of at most {one.budget}: {_exchanged(one)}")
     for regret in found.regret:
         if regret.cells:
             console.print(
@@ -69,6 +73,15 @@ def _line(one: Comparison) -> list[str]:
         tokens[1],
         tokens[0],
     ]
+
+
+def _exchanged(one: Exchange) -> str:
+    """Return the plans at its tokens, and at its accuracy, in words."""
+    gain = f"at its tokens plans are {_signed(one.accuracy)} more accurate"
+    if not np.isfinite(one.tokens.value):
+        return f"{gain}; no plan reaches its accuracy"
+    ratio = f"{one.tokens.value:.2f} [{one.tokens.low:.2f}, {one.tokens.high:.2f}]"
+    return f"{gain}; they are as accurate with {ratio} of its tokens"
 
 
 def _signed(interval: Interval) -> str:

@@ -10,9 +10,9 @@ from executor.errors import InputError
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, key
 from planner.choice.rule_of_thumb import Account
 from planner.evaluation.crossfit import (
+    HeldOut,
     best_own,
     best_single,
-    held_out_arenas,
     honest_oracle,
     regrets,
 )
@@ -141,7 +141,7 @@ def plain_fit(train: pd.DataFrame) -> OutcomeModel:
 
 
 def test_plans_find_what_is_best_and_are_scored_on_every_problem() -> None:
-    [arena] = held_out_arenas(FRAME, plain_fit, {"policy": 100, "prm": 100})
+    [arena] = HeldOut.fit(FRAME, plain_fit).arenas({"policy": 100, "prm": 100})
     assert set(arena.problems) == set(FRAME["problem"])
     assert set(arena.strategies) == set(FRAME["strategy"])
     expected = FRAME.set_index(["problem", "strategy"])["accuracy"]
@@ -166,7 +166,7 @@ def test_no_fold_is_planned_with_what_it_is_judged_by() -> None:
         seen.append(set(train["problem"]))
         return plain_fit(train)
 
-    [one], [other] = (held_out_arenas(frame, fit, {}) for frame in (FRAME, turned))
+    [one], [other] = (HeldOut.fit(frame, fit).arenas({}) for frame in (FRAME, turned))
     held_out = set(FRAME["problem"][first])
     assert not seen[0] & held_out
     mine = np.array([problem in held_out for problem in one.problems])
@@ -178,14 +178,14 @@ def test_evidence_that_compares_nothing_is_one_line() -> None:
     alone = FRAME[FRAME["strategy"] == "greedy"].reset_index(drop=True)
     for frame in (alone, FRAME.assign(difficulty="unknown")):
         with pytest.raises(InputError, match="no policy has two strategies") as caught:
-            held_out_arenas(frame, plain_fit, {})
+            HeldOut.fit(frame, plain_fit).arenas({})
         assert "\n" not in str(caught.value)
 
 
 def test_imported_rows_that_say_nothing_of_tokens_are_compared_all_the_same() -> None:
     frame = FRAME.copy()
     frame.loc[frame["name"] == "best_of_n", ["generated_tokens", "prm_tokens"]] = np.nan
-    [arena] = held_out_arenas(frame, plain_fit, {})
+    [arena] = HeldOut.fit(frame, plain_fit).arenas({})
     unknown = np.array([name.startswith("best_of_n") for name in arena.strategies])
     assert unknown.any()
     assert np.isnan(arena.tokens[:, unknown]).all()

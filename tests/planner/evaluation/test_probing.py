@@ -9,7 +9,7 @@ import pytest
 
 from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, Score
-from planner.evaluation.probing import ProbedArena, tokens_for
+from planner.evaluation.probing import ProbedArena
 from profiling.pools.replay import Pool, Rule, replay
 from tests.helpers.arena import arena_of
 
@@ -137,17 +137,3 @@ def test_naming_takes_the_most_probable_difficulty_and_truth_the_profiles() -> N
 def test_nothing_beyond_the_budget_is_run() -> None:
     few = probed(2, budget=1)
     assert {ARENA.parsed[s] for s in few.allowed} == {Greedy(), Majority(1)}
-
-
-@pytest.mark.parametrize(
-    ("target", "tokens"), [(0.5, 100.0), (0.55, 150.0), (0.6, 200.0), (0.65, 250.0), (0.7, 300.0)]
-)
-def test_a_curve_is_read_between_its_points(target: float, tokens: float) -> None:
-    accuracy, spent = np.array([0.7, 0.6, 0.5]), np.array([300.0, 200.0, 100.0])
-    assert tokens_for(target, accuracy, spent) == pytest.approx(tokens)
-    assert np.isinf(tokens_for(0.71, accuracy, spent))
-
-
-def test_of_several_places_the_cheapest_counts() -> None:
-    accuracy, spent = np.array([0.6, 0.4, 0.8]), np.array([500.0, 100.0, 300.0])
-    assert tokens_for(0.6, accuracy, spent) == pytest.approx(200.0)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.store.store import RunSpec
-from executor.strategy import BestOfN, Greedy, Majority, Strategy
+from executor.models.templates import PromptTemplate
+from executor.strategy import BestOfN, Greedy, Majority, Sampling, Strategy
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import Recommendation
@@ -22,7 +22,7 @@ from planner.plans.routing_value import (
     expected,
 )
 from planner.usecases.evidence_bundle import EvidenceBundle
-from planner.usecases.plan import _routed
+from planner.usecases.plan import Profiled, _routed
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.evidence_frames import frame_of, row
 from tests.helpers.notes import of_code
@@ -197,13 +197,13 @@ QUALITY = Quality(
 CLASSIFIER = DifficultyModel(
     (Head(4, (), (), (), ((),) * RANGES, (0.0,) * RANGES, 0.9, QUALITY),), 40
 )
-SPEC = RunSpec("profile", "policy", None, {})
+PROFILED = Profiled(Sampling(), PromptTemplate(), False, CLASSIFIER, None)
 
 
 def planned(
     bundle: EvidenceBundle,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
-    return _routed(bundle, "policy", None, Constraint(), CLASSIFIER, SPEC)
+    return _routed(bundle, "policy", None, Constraint(), PROFILED)
 
 
 def test_a_plan_routes_where_that_is_cheaper() -> None:

@@ -391,8 +391,13 @@ EXAMPLES = [
     (Note.of(CODE.EVALUATED_ON_BUNDLED), "on evidence this project recorded on its own problems"),
     (
         Note.of(CODE.DIFFICULTY_FROM_PROFILE),
-        "a problem's difficulty is that of its profile, which has seen its label; a router that "
-        "probes questions takes some for easier or harder than they are",
+        "regret, rules of thumb and the plan if told take a problem's difficulty from its profile, "
+        "which has seen its label; the plan itself runs as the router runs it, on probes it pays",
+    ),
+    (
+        Note.of(CODE.NOT_REPLAYED_AS_ROUTED),
+        "some policies and PRMs have no profile to replay probes from: their plans run one "
+        "strategy for all",
     ),
     (Note.of(CODE.HINDSIGHT_BY_LUCK), "the best in hindsight was chosen on the problems it is "
      "judged by, so it is lucky too"),

@@ -18,12 +18,13 @@ from planner.choice.probe_cost import ProbeCost
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
 from planner.notes import Note, NoteCode
+from planner.plans.chooser import PROBE, Chooser, Stage
 from planner.plans.compiled import CompiledPlan
 from planner.plans.plan import PlanBasis
 from planner.plans.reference import Cloud, Reference
 from planner.runtime.decision import by_text, decide, decide_probing
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Estimated, Head, Quality
-from profiling.difficulty.probes import text_features
+from profiling.difficulty.probes import Probes, text_features
 from profiling.pass_rate import Difficulty
 from tests.helpers.plans import plan_with
 
@@ -105,6 +106,27 @@ def test_a_text_that_settles_the_choice_is_not_probed() -> None:
         assert found.probes == 0
         made = decide(plan, found, found.by_text, FREE, drawn=0, scored=False)
         assert (made.strategy, made.difficulty) == (strategy, level)
+
+
+def test_a_chooser_decides_on_probing_and_then_on_the_strategy() -> None:
+    """It draws probes unless the text is long; if they agree, their vote is the answer."""
+    before = Stage(0, (PROBE, Greedy()), ("log_words",), (3.0,), (1.0,), ((-1.0,), (1.0,)),
+                   (0.0, 0.0))  # fmt: skip
+    after = Stage(PROBES, (Majority(16), Greedy()), ("agreement",), (0.5,), (0.2,),
+                  ((-1.0,), (1.0,)), (0.0, 0.0))  # fmt: skip
+    plan = plan_of(*OPPOSITES, chooser=Chooser(before, after, 0.9, 100.0, 40))
+    own = plan.plan.constraint
+    long = decide_probing(plan, " ".join("a" * 60), own, scored=False)
+    assert (long.probes, long.chosen) == (0, Greedy())
+    assert decide(plan, long, long.by_text, own, drawn=0, scored=False).strategy == Greedy()
+    short = decide_probing(plan, "a b", own, scored=False)
+    assert (short.probes, short.chosen, short.by_chooser) == (PROBES, None, True)
+    for answers, strategy in (((0, 0, 0, 0), Greedy()), ((0, 1, 2, 3), Majority(16))):
+        seen = Probes("a b", np.array(answers), np.ones(4), -np.ones(4), None)
+        made = decide(plan, short, short.by_text, own, drawn=4, scored=False, seen=seen)
+        assert made.strategy == strategy
+    # A question with limits of its own is decided on by the chances of the difficulties.
+    assert not decide_probing(plan, "a b", FREE, scored=False).by_chooser
 
 
 def test_where_one_strategy_is_best_for_all_nothing_is_probed() -> None:

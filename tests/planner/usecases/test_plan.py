@@ -93,8 +93,11 @@ def test_what_routing_was_decided_by_is_in_the_plan(
     routing = plan.rests_on.routing
     assert routing is not None
     assert routing["routes"] == plan.routes
-    # Each class has estimates of its own, whose mixture is not exactly that of all problems.
-    assert routing["routed"]["accuracy"] >= routing["single"]["accuracy"] - INDIFFERENCE
+    # It is cheaper, and not surely less accurate.
+    assert routing["routed"]["price"] < routing["single"]["price"]
+    assert routing["routed"]["accuracy"] > routing["single"]["accuracy"] - 0.02
+    assert plan.chooser is not None
+    assert plan.chooser.accuracy == routing["routed"]["accuracy"]
     [note] = of_code(recommendations[-1].notes, NoteCode.ROUTED)
     assert note.number("routed_accuracy") == routing["routed"]["accuracy"]
     assert note.number("routed_price") == routing["routed"]["price"]

@@ -12,7 +12,7 @@ from rich.console import Console
 from executor.errors import InputError
 from executor.strategy import BeamSearch, Greedy, Majority
 from planner.cli.commands.evaluate import show
-from planner.evaluation.crossfit import held_out_arenas
+from planner.evaluation.crossfit import HeldOut
 from planner.evidence.cells import cells
 from planner.notes import Note, NoteCode
 from planner.prediction.features import describe
@@ -84,7 +84,7 @@ def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) ->
         return OutcomeModel().fit(table, table["successes"] / table["rows"], table["rows"])
 
     own = frame[frame["prm"].isin(["", "lab-0.8m-prm"])].reset_index(drop=True)
-    [arena] = held_out_arenas(own, fit, sizes)
+    [arena] = HeldOut.fit(own, fit).arenas(sizes)
     made = compare_plans([arena], [16], 0, trials=1)
     assert made.problems == 400
     greedy = next(one for one in made.comparisons if one.against == "greedy")

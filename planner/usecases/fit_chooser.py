@@ -1,0 +1,227 @@
+"""Fit a plan's chooser: its few options, their outcomes on the profile, and whether it pays.
+
+The options are one kind of vote, at every budget from the probes on; the best search of each
+budget, if it is surely better than that vote; and a greedy response. Dozens would differ by luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from executor.answers.grader import Grader
+from executor.strategy import BestOfN, Greedy, Majority, Strategy, key
+from planner.choice.constraint import Constraint
+from planner.choice.estimate import StrategyEstimate, cost_unit
+from planner.choice.probe_cost import Probing, uses_probes
+from planner.choice.rules import INDIFFERENCE
+from planner.costs.cost import Rates
+from planner.plans.chooser import Chooser
+from planner.plans.chooser_fitting import Choices, fit, judge
+from planner.plans.routing_value import RoutingComparison, RoutingExpectation
+from profiling.arrays import Floats
+from profiling.difficulty.probes import Probes, features
+from profiling.pools.drawn import part, voted
+from profiling.pools.replay import Pool
+from profiling.profiles.profiler import ProblemProfile
+
+LEAST_PROBLEMS = 24
+"""With fewer problems there is no chooser."""
+_DRAWS = 6
+_SURE = 2.0  # standard errors by which a search must be better than a vote to be an option
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A profiled question.
+
+    Attributes:
+        profile: its samples, with their grades.
+        probes: the samples as the router sees them.
+        pool: the samples as votes are replayed from them.
+    """
+
+    profile: ProblemProfile
+    probes: Probes
+    pool: Pool
+
+
+def questions_of(
+    profiles: Mapping[str, ProblemProfile], grader: Grader, *, scored: bool
+) -> dict[str, Question]:
+    """Return profiled questions ready for replay, by problem.
+
+    Args:
+        profiles: by problem, as evidence has them.
+        grader: tells which answers are equal.
+        scored: whether a PRM scored the samples.
+    """
+    found = {}
+    for problem, one in profiles.items():
+        samples = one.outcome.samples
+        probes = Probes.of(one.outcome.problem.text, samples, grader)
+        found[problem] = Question(one, probes, Pool.of(samples, grader, scored=scored))
+    return found
+
+
+def fit_chooser(
+    rows: pd.DataFrame,
+    estimates: Sequence[StrategyEstimate],
+    single: StrategyEstimate,
+    constraint: Constraint,
+    probing: Probing,
+    questions: Mapping[str, Question],
+    rates: Rates,
+) -> tuple[Chooser, RoutingComparison] | None:
+    """Fit a chooser, and compare routing by it with one strategy for all.
+
+    Both are judged on the profile's problems, the chooser by cross-fitting. The plan routes unless
+    the evidence is against it: routing must be either cheaper, and not surely (by a standard error)
+    more than half a point less accurate, or half a point more accurate. The single strategy was
+    chosen on these problems, which flatters it.
+
+    Args:
+        rows: evidence of the policy and PRM.
+        estimates: of every strategy, for problems of all difficulties, without probes.
+        single: the one strategy for all.
+        constraint: limits of every option; it must have no target.
+        probing: the probes.
+        questions: the profile, by problem.
+        rates: prices of tokens.
+
+    Returns:
+        The chooser and the comparison, which says whether to route; None if there are too few
+        problems on which all options were run, or too few options.
+    """
+    unit = cost_unit(list(estimates))
+    wide = rows[rows["problem"].isin(questions.keys())].pivot_table(
+        index="problem", columns="strategy", values="accuracy"
+    )
+    wide = wide.dropna(axis="columns")
+    ready = [p for p in wide.index if len(questions[p].pool) >= probing.probes]
+    wide = wide.loc[ready]
+    if len(wide) < LEAST_PROBLEMS or key(single.strategy) not in wide:
+        return None
+    known = [one for one in estimates if key(one.strategy) in wide]
+    options = _options(known, wide, probing)
+    plain = [c for c in options if constraint.allows(c.strategy, c.cost)]
+    charged = [probing.charge(c, rates) for c in options]
+    after = [c for c in charged if constraint.allows(c.strategy, c.cost, c.probe_generations)]
+    if not plain or len(after) < 2:
+        return None
+    choices = _outcomes(wide, plain, after, probing.probes, unit, questions)
+    accuracy, cost = judge(choices)
+    alone = wide[key(single.strategy)].to_numpy(float)
+    gain = accuracy - alone
+    error = float(gain.std() / np.sqrt(len(gain)))
+    price = single.price(unit)
+    no_loss = gain.mean() > -INDIFFERENCE - error
+    routes = (no_loss and cost.mean() < price) or gain.mean() > INDIFFERENCE
+    found = fit(choices, float(accuracy.mean()), float(cost.mean()))
+    return found, RoutingComparison(
+        RoutingExpectation(found.accuracy, found.price, error),
+        RoutingExpectation(float(alone.mean()), price),
+        single.strategy,
+        unit,
+        None,
+        routes=bool(routes),
+    )
+
+
+def _options(
+    known: Sequence[StrategyEstimate], wide: pd.DataFrame, probing: Probing
+) -> list[StrategyEstimate]:
+    """Return the few strategies to choose between."""
+    by_kind: dict[object, list[StrategyEstimate]] = {}
+    searches: dict[int, list[StrategyEstimate]] = {}
+    others = []
+    for one in known:
+        kind = _kind(one.strategy)
+        if isinstance(one.strategy, Greedy):
+            others.append(one)
+        elif kind is None:
+            searches.setdefault(one.strategy.n, []).append(one)
+        elif uses_probes(one.strategy, probing.probes):
+            by_kind.setdefault(kind, []).append(one)
+
+    def mean(one: StrategyEstimate) -> float:
+        return float(wide[key(one.strategy)].mean())
+
+    def rank(votes: list[StrategyEstimate]) -> tuple[int, float]:
+        return len(votes), float(np.mean([mean(one) for one in votes]))
+
+    votes = max(by_kind.values(), key=rank, default=[])
+    by_n = {one.strategy.n: one for one in votes}
+    kept = []
+    for n, alike in searches.items():
+        best = max(alike, key=mean)
+        vote = by_n.get(n)
+        if vote is None or _surely_better(wide, best, vote):
+            kept.append(best)
+    return [*others, *votes, *kept]
+
+
+def _kind(strategy: Strategy) -> object | None:
+    """Return what votes of several budgets share; None for a strategy that is no vote."""
+    if isinstance(strategy, Majority):
+        return Majority
+    return (strategy.score, strategy.vote) if isinstance(strategy, BestOfN) else None
+
+
+def _surely_better(wide: pd.DataFrame, one: StrategyEstimate, other: StrategyEstimate) -> bool:
+    gain = (wide[key(one.strategy)] - wide[key(other.strategy)]).to_numpy(float)
+    return bool(gain.mean() > _SURE * gain.std() / np.sqrt(len(gain)))
+
+
+def _outcomes(
+    wide: pd.DataFrame,
+    before: Sequence[StrategyEstimate],
+    after: Sequence[StrategyEstimate],
+    probes: int,
+    unit: str,
+    questions: Mapping[str, Question],
+) -> Choices:
+    """Return the outcomes of the options on every problem, votes replayed from their probes."""
+    rng = np.random.default_rng(0)
+    # Early stopping makes pools unequal; sets of samples come from what every pool has.
+    common = min(len(questions[problem].pool) for problem in wide.index)
+    text, probed, drawn = [], [], []
+    none = np.zeros((1, 0), dtype=np.int64)
+    for problem in wide.index:
+        one = questions[problem]
+        order = rng.random((_DRAWS, common)).argsort(axis=1)
+        text.append(features(one.probes, none)[0])
+        probed.append(features(one.probes, order[:, :probes]))
+        recorded = wide.loc[problem]
+        drawn.append([
+            [_after(c.strategy, one.pool, mine, probes, float(recorded[key(c.strategy)]))
+             for c in after]
+            for mine in order
+        ])  # fmt: skip
+    return Choices(
+        tuple(c.strategy for c in before),
+        tuple(c.strategy for c in after),
+        np.array(text),
+        np.array(probed),
+        wide[[key(c.strategy) for c in before]].to_numpy(float),
+        np.array(drawn),
+        _prices(before, unit),
+        _prices(after, unit),
+        probes,
+    )
+
+
+def _after(
+    strategy: Strategy, pool: Pool, order: np.ndarray, probes: int, recorded: float
+) -> float:
+    """Accuracy of a strategy after these probes: a vote goes on from them, others start anew."""
+    if uses_probes(strategy, probes) and strategy.n <= len(order):
+        return voted(part(pool, order[: strategy.n]), strategy)
+    return recorded
+
+
+def _prices(options: Sequence[StrategyEstimate], unit: str) -> Floats:
+    return np.array([one.price(unit) for one in options])

@@ -1,0 +1,45 @@
+"""The vote of some samples that were drawn, rather than its expectation over all draws."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from executor.answers.voting import Vote
+from executor.strategy import BestOfN, Strategy
+from profiling.arrays import Floats, Ints
+from profiling.pools.ballots import Ballots
+from profiling.pools.replay import Pool
+
+
+def part(pool: Pool, chosen: Ints) -> Pool:
+    """Some samples of a pool, without the cost of their steps."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Pool(
+        correct=pool.correct[chosen],
+        answer_class=pool.answer_class[chosen],
+        scores={score: values[chosen] for score, values in pool.scores.items()},
+        tokens=pool.tokens[chosen],
+        step_tokens=nothing,
+        step_samples=nothing,
+    )
+
+
+def voted(drawn: Pool, strategy: Strategy) -> float:
+    """Correctness of a vote among all of some samples; answers that are equally good share."""
+    if not isinstance(strategy, BestOfN):
+        return _shares(drawn, np.ones(len(drawn)))
+    scores = drawn.scores[strategy.score]
+    if strategy.vote is Vote.MAX:
+        answered = drawn.answer_class >= 0
+        best = np.where(answered, scores, -np.inf)
+        right = drawn.correct & answered
+        return float(right[best == best.max()].mean())
+    return _shares(drawn, scores)
+
+
+def _shares(drawn: Pool, weights: Floats) -> float:
+    if not (drawn.answer_class >= 0).any():
+        return 0.0
+    every = np.ones((1, len(drawn)))
+    levels = Ballots.by_worth(drawn.answer_class, drawn.correct)
+    return sum(worth * float(ballots.won(weights, every)[0]) for worth, ballots in levels)
