@@ -15,7 +15,6 @@ from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling, key
 from planner.choice.constraint import Constraint
-from planner.choice.rules import INDIFFERENCE
 from planner.notes import NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
