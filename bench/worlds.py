@@ -211,7 +211,7 @@ def rows_of(
     return pd.DataFrame({
         **plain, "prm": prm, "strategy": key(strategy), "name": strategy.name, "n": strategy.n,
         "width": options.get("width", 0), "score": str(options.get("score", "")),
-        "vote": str(options.get("vote", "")), "accuracy": accuracy,
+        "vote": str(options.get("vote", "")), "accuracy": accuracy, "all_accuracy": accuracy,
         "generated_tokens": 20.0 * strategy.n, "discarded_tokens": 0.0, "prompt_tokens": 20.0,
         "cached_tokens": 0.0, "prm_tokens": 20.0 * strategy.n if prm else 0.0,
         "prm_cached_tokens": 0.0, "prm_auc": np.nan, "prm_auc_within": auc, "prm_gap": gap,

@@ -55,6 +55,28 @@ _OWN_RANGE = 0.02, 0.99  # of the weight of a cell's own outcomes: neither side 
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """How far predictions are from true accuracies.
+
+    Attributes:
+        family, own: standard deviations of true accuracies about the prediction, in units of d: in
+            common for a kind of strategy, and of a strategy by itself.
+        slope: standard deviation of the slope, by which predictions tell strategies too far apart
+            or not far enough.
+        flat: factor of the predictions' log odds; of the strategies that look best to a
+            prediction, some do so by its errors.
+    """
+
+    family: float
+    own: float
+    slope: float
+    flat: float
+
+
+FORMULAS = Prior(family=0.13, own=0.03, slope=0.3, flat=0.85)
+
+
+@dataclass(frozen=True, slots=True)
 class Joint:
     """Estimates of the strategies of one policy, PRM and difficulty, arrays of `(strategies,)`.
 
@@ -76,7 +98,7 @@ class Joint:
         return weight * self.mean, weight * (1 - self.mean)
 
 
-def joint(expected: Floats, outcomes: Floats) -> Joint:
+def joint(expected: Floats, outcomes: Floats, prior: Prior = FORMULAS) -> Joint:
     """Estimate the accuracy of every strategy from outcomes on shared problems.
 
     Args:
@@ -88,13 +110,14 @@ def joint(expected: Floats, outcomes: Floats) -> Joint:
     counts = run.sum(axis=0).astype(float)
     measured = counts > 0
     means = np.where(run, outcomes, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    centre = _levelled(expected, means, counts)
+    centre = _levelled(expected, means, counts, prior.flat)
     spread = np.maximum(centre * (1 - centre), _LEAST_SPREAD)
-    prior = (FAMILY**2 + OWN**2) * spread + SLOPE**2 * (centre - centre.mean()) ** 2
+    missed = (prior.family**2 + prior.own**2) * spread
+    missed = missed + prior.slope**2 * (centre - centre.mean()) ** 2
     decided = _decided(outcomes, run)
     error = np.ones(len(counts))
     error[measured] = _error(outcomes[:, measured], decided[measured], centre[measured])
-    own = np.where(measured, np.clip(prior / (prior + error), *_OWN_RANGE), 0.0)
+    own = np.where(measured, np.clip(missed / (missed + error), *_OWN_RANGE), 0.0)
     edge = _LEAST_COUNT / (counts.max() + 1)
     mean = np.clip(centre + own * (means - centre), edge, 1 - edge)
     # A live outcome of 0 or 1 has the variance that its accuracy gives.
@@ -102,15 +125,15 @@ def joint(expected: Floats, outcomes: Floats) -> Joint:
     variance = np.where(decided, np.maximum(error, plain), error)
     # A strategy that was not run errs with the level and by its own deviation.
     level = spread * (error[measured] / spread[measured]).mean()
-    return Joint(mean, np.where(measured, variance, level + prior), own)
+    return Joint(mean, np.where(measured, variance, level + missed), own)
 
 
-def _levelled(expected: Floats, means: Floats, counts: Floats) -> Floats:
+def _levelled(expected: Floats, means: Floats, counts: Floats, flat: float) -> Floats:
     """Return the structural prediction, moved along its log odds to the mean of the outcomes.
 
     Both means are over the measured strategies, weighted by their numbers of problems.
     """
-    odds = FLAT * logit(np.clip(expected, _EDGE, 1 - _EDGE))
+    odds = flat * logit(np.clip(expected, _EDGE, 1 - _EDGE))
     weights = counts / counts.sum()
     target = float(np.clip(weights @ means, _EDGE, 1 - _EDGE))
     low, high = -20.0, 20.0
