@@ -1,8 +1,8 @@
 """Are the intervals and the advice true? Judged against a truth that is known.
 
 Each draw takes problems from a world (`worlds`, `laboratory_truth`), makes evidence as a user's
-runs would, and asks for a recommendation for every difficulty. The outcome model is not asked about
-cells that have outcomes, so it is not fitted by default; `--trials` fits it all the same.
+runs would, and asks for a recommendation for every difficulty. With `--trials` it fits the outcome
+model, which changes the estimates of a policy if it can learn from others: in the world `together`.
 The printed 90 % intervals are compared with the true accuracy of their cells; the truth is not
 smoothed and no sampling noise is added, so a wrong interval counts as wrong. Printed beside it:
 
@@ -33,7 +33,7 @@ from common import MEASURED, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 import worlds
-from laboratory_truth import Laboratory
+from laboratory_truth import Laboratory, Together
 
 from executor.strategy import key
 from planner.choice.candidates import candidates
@@ -45,6 +45,7 @@ from profiling.laboratory.catalog import POLICIES
 from profiling.pass_rate import LEVELS
 
 SIZES, POOLS = (24, 80, 320), (16, 64)
+TOGETHER = "together"  # all policies of the laboratory on the same problems
 Draw = tuple[str, int, int, int]  # world, problems, samples, number of the draw
 _WORLDS: dict[str, worlds.World] = {}
 _TRUTHS: dict[tuple[str, int], Mapping[worlds.Cell, float]] = {}
@@ -56,6 +57,8 @@ def world(name: str, folder: Path) -> worlds.World:
         simulated = {"structural": worlds.structural, "contrary": worlds.contrary}
         if name in simulated:
             _WORLDS[name] = simulated[name]()
+        elif name == TOGETHER:
+            _WORLDS[name] = Together(folder, list(POLICIES))
         else:
             _WORLDS[name] = Laboratory(folder, name.partition(":")[2])
     return _WORLDS[name]
@@ -192,9 +195,9 @@ def lines_of(found: dict[str, Any]) -> str:
 def main() -> None:
     """Draw, judge and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ["structural", "contrary", "laboratory"]
+    names = ["structural", "contrary", "laboratory", TOGETHER]
     parser.add_argument("--draws", type=int, default=30, help="draws of each size and pool")
-    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--only", nargs="+", choices=names, default=names[:3])
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="numbers of problems")
     parser.add_argument("--pools", nargs="+", type=int, default=POOLS, help="samples a problem")
     parser.add_argument("--trials", type=int, default=0, help="trials of tuning; 0: no model")

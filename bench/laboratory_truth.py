@@ -9,7 +9,7 @@ recorded outcome of a live search is its truth on that problem.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -115,6 +115,29 @@ class Laboratory:
             for level, weight in shares.items()
             for name in self._wide
         }
+
+
+class Together:
+    """Several policies on the same problems, so that a model learns from one about another.
+
+    Args:
+        folder: what `data/measured` is.
+        policies: names of the policies.
+    """
+
+    def __init__(self, folder: Path, policies: Sequence[str]) -> None:
+        self.name = "together"
+        self._members = [Laboratory(folder, policy) for policy in policies]
+
+    def draw(self, problems: int, samples: int, rng: np.random.Generator) -> pd.DataFrame:
+        """See `worlds.World`."""
+        seed = int(rng.integers(2**63))
+        parts = [one.draw(problems, samples, np.random.default_rng(seed)) for one in self._members]
+        return pd.concat(parts, ignore_index=True)
+
+    def truth(self, samples: int) -> Mapping[Cell, float]:
+        """See `worlds.World`."""
+        return {cell: value for one in self._members for cell, value in one.truth(samples).items()}
 
 
 def _right(pool: Pool, samples: int, rng: np.random.Generator) -> int:

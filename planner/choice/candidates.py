@@ -34,7 +34,7 @@ def candidates(
         frame: evidence.
         policy, prm: names as the evidence has them.
         difficulty: `easy`, `medium`, `hard` or `all`.
-        model: predicts accuracies that were not measured; None: there is no such model.
+        model: a fitted outcome model; None: there is none.
         rates: prices of tokens.
 
     Returns:
@@ -74,19 +74,19 @@ def estimate_cells(
 ) -> list[StrategyEstimate]:
     """Estimate each cell of one policy, PRM and difficulty.
 
-    If a cell has outcomes, all are estimated together (`planner.prediction.joint`), and the model
-    is not asked: it learnt from these outcomes, which would then count twice. If none has outcomes,
-    the model predicts them.
+    If a cell has outcomes, all are estimated together (`planner.prediction.joint`); the model then
+    gives what they are shrunk toward, as far as it learnt from other policies. If none has
+    outcomes, the model predicts them.
 
     Args:
         table: cells that `planner.prediction.features.describe` described. The outcomes of a cell
             with 0 `problems` are not read.
         rows: evidence of this policy and PRM.
-        model: predicts accuracies that were not measured; it may be None if there are outcomes.
+        model: a fitted outcome model; it may be None if there are outcomes.
         rates: prices of tokens.
     """
     if (table["problems"] > 0).any():
-        found = measured(table, rows)
+        found = measured(table, rows, model)
         a, b = found.beta()
         weights = (a + b) * np.where(table["problems"] > 0, 1 - found.own, 1.0)
     elif model is not None:

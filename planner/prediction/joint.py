@@ -3,7 +3,8 @@
 The strategies were run on the same problems. Two questions follow. The level, how hard the problems
 are, rests on the problems alone. The contrasts between strategies are predicted well by formulas:
 the structural prediction (`planner.prediction.features`) reads pass@1 and rewards, but no outcome
-of a strategy, so no outcome counts twice.
+of a strategy, so no outcome counts twice. The prediction of a model that learnt from other policies
+may take its place (`planner.prediction.measured`).
 
 Let y_s be the mean accuracy of a strategy, R_s the variance of its error, and f_s the structural
 prediction, with its log odds times FLAT and moved until the mean of f is that of y. The true
@@ -55,28 +56,6 @@ _OWN_RANGE = 0.02, 0.99  # of the weight of a cell's own outcomes: neither side 
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
-    """How far predictions are from true accuracies.
-
-    Attributes:
-        family, own: standard deviations of true accuracies about the prediction, in units of d: in
-            common for a kind of strategy, and of a strategy by itself.
-        slope: standard deviation of the slope, by which predictions tell strategies too far apart
-            or not far enough.
-        flat: factor of the predictions' log odds; of the strategies that look best to a
-            prediction, some do so by its errors.
-    """
-
-    family: float
-    own: float
-    slope: float
-    flat: float
-
-
-FORMULAS = Prior(family=0.13, own=0.03, slope=0.3, flat=0.85)
-
-
-@dataclass(frozen=True, slots=True)
 class Joint:
     """Estimates of the strategies of one policy, PRM and difficulty, arrays of `(strategies,)`.
 
@@ -98,11 +77,11 @@ class Joint:
         return weight * self.mean, weight * (1 - self.mean)
 
 
-def joint(expected: Floats, outcomes: Floats, prior: Prior = FORMULAS) -> Joint:
+def joint(expected: Floats, outcomes: Floats) -> Joint:
     """Estimate the accuracy of every strategy from outcomes on shared problems.
 
     Args:
-        expected: structural prediction, in (0, 1), shape `(strategies,)`.
+        expected: prediction that read none of these outcomes, in (0, 1), shape `(strategies,)`.
         outcomes: accuracies in [0, 1], shape `(problems, strategies)`; NaN if a strategy was not
             run on a problem. At least one is not NaN.
     """
@@ -110,14 +89,13 @@ def joint(expected: Floats, outcomes: Floats, prior: Prior = FORMULAS) -> Joint:
     counts = run.sum(axis=0).astype(float)
     measured = counts > 0
     means = np.where(run, outcomes, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    centre = _levelled(expected, means, counts, prior.flat)
+    centre = _levelled(expected, means, counts)
     spread = np.maximum(centre * (1 - centre), _LEAST_SPREAD)
-    missed = (prior.family**2 + prior.own**2) * spread
-    missed = missed + prior.slope**2 * (centre - centre.mean()) ** 2
+    prior = (FAMILY**2 + OWN**2) * spread + SLOPE**2 * (centre - centre.mean()) ** 2
     decided = _decided(outcomes, run)
     error = np.ones(len(counts))
     error[measured] = _error(outcomes[:, measured], decided[measured], centre[measured])
-    own = np.where(measured, np.clip(missed / (missed + error), *_OWN_RANGE), 0.0)
+    own = np.where(measured, np.clip(prior / (prior + error), *_OWN_RANGE), 0.0)
     edge = _LEAST_COUNT / (counts.max() + 1)
     mean = np.clip(centre + own * (means - centre), edge, 1 - edge)
     # A live outcome of 0 or 1 has the variance that its accuracy gives.
@@ -125,15 +103,15 @@ def joint(expected: Floats, outcomes: Floats, prior: Prior = FORMULAS) -> Joint:
     variance = np.where(decided, np.maximum(error, plain), error)
     # A strategy that was not run errs with the level and by its own deviation.
     level = spread * (error[measured] / spread[measured]).mean()
-    return Joint(mean, np.where(measured, variance, level + missed), own)
+    return Joint(mean, np.where(measured, variance, level + prior), own)
 
 
-def _levelled(expected: Floats, means: Floats, counts: Floats, flat: float) -> Floats:
+def _levelled(expected: Floats, means: Floats, counts: Floats) -> Floats:
     """Return the structural prediction, moved along its log odds to the mean of the outcomes.
 
     Both means are over the measured strategies, weighted by their numbers of problems.
     """
-    odds = flat * logit(np.clip(expected, _EDGE, 1 - _EDGE))
+    odds = FLAT * logit(np.clip(expected, _EDGE, 1 - _EDGE))
     weights = counts / counts.sum()
     target = float(np.clip(weights @ means, _EDGE, 1 - _EDGE))
     low, high = -20.0, 20.0

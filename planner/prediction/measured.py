@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -11,21 +13,29 @@ from planner.prediction.features import describe, expected
 from planner.prediction.joint import Joint, joint
 from profiling.pass_rate import ALL
 
+if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
+    from planner.prediction.outcome_model import OutcomeModel
 
-def measured(table: pd.DataFrame, rows: pd.DataFrame) -> Joint:
+
+def measured(table: pd.DataFrame, rows: pd.DataFrame, model: OutcomeModel | None = None) -> Joint:
     """Estimate the cells of one policy, PRM and difficulty from their outcomes.
+
+    The estimates are shrunk toward what a model predicts that learnt from other policies, or else
+    toward formulas: neither has read an outcome of this policy, so none counts twice.
 
     Args:
         table: cells that `planner.prediction.features.describe` described. The outcomes of a cell
             with 0 `problems` are not read; at least one cell has outcomes.
         rows: evidence of this policy and PRM.
+        model: a fitted outcome model; None: there is none.
     """
     level = table["difficulty"].iloc[0]
     of_level = rows if level == ALL else rows[rows["difficulty"] == level]
     by_problem = of_level.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
     unseen = table["problems"].to_numpy() == 0
     outcomes = np.where(unseen, np.nan, by_problem.reindex(columns=table["strategy"]))
-    return joint(expected(table), outcomes)
+    taught = None if model is None else model.expected_by_others(table)
+    return joint(expected(table) if taught is None else taught, outcomes)
 
 
 def predicted(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:

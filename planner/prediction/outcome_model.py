@@ -64,6 +64,8 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classifier_: the fitted scikit-learn estimator.
         pairs_: pairs of policy and PRM in the training data.
+        others_: for each policy, the estimator fitted to the other policies; empty until
+            `learn_from_others` is called.
     """
 
     def __init__(
@@ -122,7 +124,43 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.pairs_ = sorted(set(zip(X["policy"], X["prm"], strict=True)))
         self.classes_ = np.array([0, 1])
+        self.others_: dict[str, Any] = {}
         return self
+
+    def learn_from_others(self, cells: pd.DataFrame) -> OutcomeModel:
+        """Fit, for each policy, an estimator to the cells of the other policies.
+
+        Args:
+            cells: the cells that the model was fitted to.
+        """
+        rows = cells["rows"].to_numpy(float)
+        accuracy = cells["successes"].to_numpy(float) / rows
+        policies = sorted(set(cells["policy"]))
+        for policy in policies if len(policies) > 1 else ():
+            kept = (cells["policy"] != policy).to_numpy()
+            other = OutcomeModel(**self.get_params())
+            other.fit(cells[kept], accuracy[kept], rows[kept])
+            self.others_[policy] = other.classifier_
+        return self
+
+    def expected_by_others(self, cells: pd.DataFrame) -> Floats | None:
+        """Predict cells of one policy from the outcomes of other policies alone.
+
+        Args:
+            cells: columns that `features` reads.
+
+        Returns:
+            P(correct), shape `(cells,)`; None if the model has learnt from this policy's outcomes
+            and from no other policy's.
+        """
+        policy = str(cells["policy"].iloc[0])
+        if policy in self.others_:
+            estimator = self.others_[policy]
+        elif any(policy == known for known, _ in self.pairs_):
+            return None
+        else:
+            estimator = self.classifier_
+        return np.asarray(estimator.predict_proba(features(cells)[:, self._columns()])[:, 1])
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:  # noqa: N803
         """Return P(wrong) and P(correct) by the classifier alone, shape `(rows, 2)`."""

@@ -52,11 +52,12 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
     """
     import skops.io
 
-    content = skops.io.dumps(fitted.model.classifier_)
+    model = fitted.model
+    content = skops.io.dumps({"classifier": model.classifier_, "others": model.others_})
     known = {
         "rests_on": fingerprints(frame),
         "features": _FEATURES,
-        "pairs": fitted.model.pairs_,
+        "pairs": model.pairs_,
     }
     return content, fitted.metrics() | known
 
@@ -77,7 +78,11 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
         foreign = sorted(set(unknown) - TRUSTED_TYPES)
         if foreign:
             raise InputError(f"{where}: holds foreign types ({', '.join(foreign)}); {again}")
-        classifier = skops.io.loads(content, trusted=unknown)
+        read = skops.io.loads(content, trusted=unknown)
+        # Version 0.1.0 wrote the classifier alone.
+        classifier, others = (
+            (read["classifier"], dict(read["others"])) if isinstance(read, dict) else (read, {})
+        )
         model = OutcomeModel(**asdict(Hyperparameters(**meta["hyperparameters"])))
         if meta.get("features") != _FEATURES:
             raise InputError(f"{where}: is fitted to other features than this version has; {again}")
@@ -86,9 +91,9 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{where}: damaged ({type(error).__name__}); {again}") from None
-    if not hasattr(classifier, "predict_proba"):
+    if not all(hasattr(one, "predict_proba") for one in (classifier, *others.values())):
         raise InputError(f"{where}: holds no classifier; {again}")
-    model.classifier_ = classifier
+    model.classifier_, model.others_ = classifier, others
     model.classes_ = np.array([0, 1])
     return model
 

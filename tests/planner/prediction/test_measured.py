@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from executor.strategy import BestOfN, Greedy, Majority
 from planner.evidence.cells import cells
 from planner.prediction.features import describe
 from planner.prediction.measured import measured, predicted
+from planner.prediction.outcome_model import OutcomeModel
 from tests.helpers.evidence_frames import simulated_frame
 
 FRAME = simulated_frame({"easy": {Greedy(): 0.7, Majority(4): 0.9, BestOfN(4): 0.6}}, 40)
@@ -18,6 +20,21 @@ def test_every_difficulty_is_predicted_by_its_own_problems() -> None:
     assert set(found["difficulty"]) == {"easy", "all"}
     assert found["predicted"].between(0.4, 1.0).all()
     assert predicted(FRAME, "other", None).empty
+
+
+def test_few_outcomes_are_shrunk_toward_what_other_policies_taught() -> None:
+    few = simulated_frame({"easy": {Greedy(): 0.7, Majority(4): 0.7, BestOfN(4): 0.7}}, 6)
+    table = describe(cells(few), few)
+    table = table[table["difficulty"] == "easy"].reset_index(drop=True)
+    # Of the other policy's strategies, greedy is by far the best.
+    taught = table.assign(
+        policy="other", rows=400.0, successes=np.where(table["name"] == "greedy", 380.0, 120.0)
+    )
+    model = OutcomeModel(strength=1.0).fit(taught, taught["successes"] / 400, taught["rows"])
+    greedy = (table["name"] == "greedy").to_numpy()
+    plain, learnt = measured(table, few).mean, measured(table, few, model).mean
+    assert learnt[greedy] > plain[greedy] and (learnt[~greedy] < plain[~greedy]).all()
+    assert learnt.mean() == pytest.approx(plain.mean(), abs=0.03)
 
 
 def test_outcomes_of_a_cell_without_problems_are_not_read() -> None:

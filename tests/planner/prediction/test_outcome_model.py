@@ -102,6 +102,28 @@ def test_evidence_of_one_outcome_only_is_fitted_and_predicted(family: str, outco
     assert model.predict_proba(ROWS)[:, 1] == pytest.approx(np.full(len(ROWS), outcome), abs=0.01)
 
 
+@every_family
+def test_what_others_predict_of_a_policy_rests_on_none_of_its_outcomes(family: str) -> None:
+    of_others = ROWS.assign(policy="other")
+    other = ROWS[:1].assign(policy="third", successes=0.0)
+    turned = ROWS.assign(successes=ROWS["rows"] - ROWS["successes"])
+    predictions = []
+    for own in (ROWS, turned):
+        both = pd.concat([own, of_others, other], ignore_index=True)
+        model = fitted(family).learn_from_others(both)
+        predictions.append(model.expected_by_others(ROWS))
+    assert predictions[0] is not None
+    assert np.array_equal(*predictions)
+    best = ROWS["successes"].to_numpy() / ROWS["rows"].to_numpy()
+    assert np.corrcoef(predictions[0], best)[0, 1] > 0.5  # "other" is like it
+
+
+def test_of_a_new_policy_the_whole_model_predicts_and_of_the_only_one_none() -> None:
+    assert MODEL.learn_from_others(ROWS).expected_by_others(ROWS) is None
+    found = MODEL.expected_by_others(ROWS.assign(policy="new"))
+    assert found == pytest.approx(MODEL.predict_proba(ROWS)[:, 1])
+
+
 def test_without_evidence_of_its_own_a_cell_has_the_prior() -> None:
     model = fitted(prior_weight=12.0)
     cell = evidence(0.0, 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 
@@ -61,6 +62,18 @@ def test_a_model_read_back_predicts_the_same(fitted: Fit, family: str) -> None:
     assert read.get_params() == kept.model.get_params()
     for table in (CELLS, CELLS.assign(prm="new")):
         assert np.array_equal(kept.model.posterior(table), read.posterior(table))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_was_learnt_from_other_policies_is_kept(fitted: Fit, family: str) -> None:
+    kept = of_family(fitted, family)
+    both = pd.concat([CELLS, CELLS.assign(policy="other")], ignore_index=True)
+    kept.model.learn_from_others(both)
+    content, meta = save_model(kept, FRAME)
+    read = load_model(content, json.loads(json.dumps(meta)))
+    expected = kept.model.expected_by_others(CELLS)
+    assert expected is not None
+    assert np.array_equal(read.expected_by_others(CELLS), expected)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
