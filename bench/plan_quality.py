@@ -57,6 +57,7 @@ from planner.evaluation.comparison import (
     compare,
     families,
     rules,
+    running,
 )
 from planner.evaluation.crossfit import (
     Arena,
@@ -250,7 +251,7 @@ def measure(jobs: int) -> dict[str, Any]:
         "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
         "exchanges": [
             asdict(beside)
-            for name, rule in ((TRAINED_OWN, trained_own), (HINDSIGHT_OWN, best_own))
+            for name, rule in ((TRAINED_OWN, running(trained_own)), (HINDSIGHT_OWN, running(best_own)))
             for n in LIVE_BUDGETS
             if (beside := exchange(live, name, rule, n, BUDGETS)) is not None
         ],

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from planner.evidence.cells import cells
+from planner.evidence.cells import cells, rows_of
 from planner.evidence.comparable import for_pair
 from planner.prediction.features import describe, expected
 from planner.prediction.joint import Joint, joint
-from profiling.pass_rate import ALL
 
 
 def measured(table: pd.DataFrame, rows: pd.DataFrame) -> Joint:
@@ -20,8 +19,7 @@ def measured(table: pd.DataFrame, rows: pd.DataFrame) -> Joint:
             with 0 `problems` are not read; at least one cell has outcomes.
         rows: evidence of this policy and PRM.
     """
-    level = table["difficulty"].iloc[0]
-    of_level = rows if level == ALL else rows[rows["difficulty"] == level]
+    of_level = rows_of(rows, table["difficulty"].iloc[0])
     by_problem = of_level.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
     unseen = table["problems"].to_numpy() == 0
     outcomes = np.where(unseen, np.nan, by_problem.reindex(columns=table["strategy"]))
