@@ -22,6 +22,7 @@ class NoteCode(StrEnum):
     BONFERRONI = "bonferroni"
     STRATEGIES_LEFT_OUT = "strategies_left_out"
     BUDGETS_CONSIDERED = "budgets_considered"
+    BUDGETS_OF_ALL_ONLY = "budgets_of_all_only"
     INTERVAL_WIDE = "interval_wide"
     FEW_PROBLEMS = "few_problems"
     SHRUNK = "shrunk"

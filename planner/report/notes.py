@@ -121,6 +121,14 @@ def _budgets_considered(note: Note) -> str:
     return f"{considered}, which were measured; {missing} was not: apportion measure adds it"
 
 
+def _budgets_of_all_only(note: Note) -> str:
+    return (
+        f"votes among {_listed(f'{n:,}' for n in note.items('budgets'))} samples are known for all "
+        "problems together, not for each difficulty: samples that say how hard a problem is are "
+        f"not replayed in its difficulty; profiles of {note.whole('samples'):,} samples give both"
+    )
+
+
 def _interval_wide(note: Note) -> str:
     problems = note.whole("problems")
     if note.flag("published"):
@@ -735,6 +743,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.BONFERRONI: _bonferroni,
     NoteCode.STRATEGIES_LEFT_OUT: _strategies_left_out,
     NoteCode.BUDGETS_CONSIDERED: _budgets_considered,
+    NoteCode.BUDGETS_OF_ALL_ONLY: _budgets_of_all_only,
     NoteCode.INTERVAL_WIDE: _interval_wide,
     NoteCode.FEW_PROBLEMS: _few_problems,
     NoteCode.SHRUNK: _shrunk,

@@ -191,6 +191,12 @@ EXAMPLES = [
         "measure adds it",
     ),
     (
+        Note.of(CODE.BUDGETS_OF_ALL_ONLY, budgets=(16, 64), samples=96),
+        "votes among 16 and 64 samples are known for all problems together, not for each "
+        "difficulty: samples that say how hard a problem is are not replayed in its difficulty; "
+        "profiles of 96 samples give both",
+    ),
+    (
         Note.of(CODE.MEASUREMENT_CHANGES_NOTHING, problems=5),
         "5 more problems cannot change this choice: there is no other strategy to choose",
     ),
