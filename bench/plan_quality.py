@@ -237,9 +237,9 @@ def measure(jobs: int) -> dict[str, Any]:
         "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
         "exchanges": [
             asdict(beside)
-            for name, rule in ((TRAINED_OWN, running(trained_own)), (HINDSIGHT_OWN, running(best_own)))
+            for name, pick in ((TRAINED_OWN, trained_own), (HINDSIGHT_OWN, best_own))
             for n in LIVE_BUDGETS
-            if (beside := exchange(live, name, rule, n, BUDGETS)) is not None
+            if (beside := exchange(live, name, running(pick), n, BUDGETS)) is not None
         ],
         "areas": [asdict(row) for name, rule in curves.items()
                   if (row := area(live, name, rule, BUDGETS)) is not None],

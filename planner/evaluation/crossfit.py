@@ -135,7 +135,7 @@ class Arena:
     @property
     def by_class(self) -> NDArray[np.bool_]:
         """Whether each strategy is known in the difficulties, shape `(strategies,)`."""
-        return ~np.isnan(self.in_class).any(axis=0)
+        return np.asarray(~np.isnan(self.in_class).any(axis=0))
 
     def told(self, budget: int) -> Run | None:
         """The plan if each problem's difficulty were told, at no cost: a bound, not a plan.

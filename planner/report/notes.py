@@ -566,6 +566,13 @@ def _difficulties_from(note: Note) -> str:
     return f"difficulties: {note.text('source')}"
 
 
+def _plan_known_for_all_only(note: Note) -> str:
+    return (
+        f"{note.text('strategy')} is known for all problems together only: the plan's own choices "
+        "count as that accurate on every difficulty, and no division may take it"
+    )
+
+
 def _level_without_evidence(note: Note) -> str:
     return (
         f"the plan has no evidence on {note.text('difficulty')} queries: they get the strategy "
@@ -793,6 +800,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
         "the question is unlike those of the profile: it gets the strategy that is best for all of "
         "them",
     NoteCode.DIFFICULTIES_FROM: _difficulties_from,
+    NoteCode.PLAN_KNOWN_FOR_ALL_ONLY: _plan_known_for_all_only,
     NoteCode.LEVEL_WITHOUT_EVIDENCE: _level_without_evidence,
     NoteCode.DIFFICULTIES_NOT_ESTIMATED:
         "this plan does not estimate difficulties: the division holds if they are known",

@@ -123,9 +123,9 @@ def fit_chooser(
     routes = (no_loss and cost.mean() < price) or gain.mean() > INDIFFERENCE
     # The plan prints the predicted accuracy of the single strategy, which is not its mean here.
     # Both ways start from that one; their difference is the measured one.
-    routed = RoutingExpectation(
-        single.predicted_accuracy, float(cost.mean()), error
-    ).shifted(float(gain.mean()))
+    routed = RoutingExpectation(single.predicted_accuracy, float(cost.mean()), error).shifted(
+        float(gain.mean())
+    )
     return fit(choices, routed.accuracy, routed.price), RoutingComparison(
         routed,
         RoutingExpectation(single.predicted_accuracy, price),

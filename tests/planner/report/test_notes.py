@@ -371,6 +371,9 @@ EXAMPLES = [
      "difficulties: workload mix.toml"),
     (Note.of(CODE.LEVEL_WITHOUT_EVIDENCE, difficulty="medium"),
      "the plan has no evidence on medium queries: they get the strategy for all"),
+    (Note.of(CODE.PLAN_KNOWN_FOR_ALL_ONLY, strategy="majority(n=16)"),
+     "majority(n=16) is known for all problems together only: the plan's own choices count as that "
+     "accurate on every difficulty, and no division may take it"),
     (Note.of(CODE.DIFFICULTIES_NOT_ESTIMATED), "this plan does not estimate difficulties: the "
      "division holds if they are known"),
     (
