@@ -22,6 +22,7 @@ from worlds import (
     budgets,
     class_names,
     normalised,
+    of_budget,
     rows_of,
     separations,
 )
@@ -33,6 +34,7 @@ from planner.evidence.layout import COLUMNS
 from profiling.arrays import Ints
 from profiling.laboratory.catalog import prms_of
 from profiling.pass_rate import ALL, LEVELS
+from profiling.pools.class_part import class_size
 from profiling.pools.replay import MAJORITY, Pool, Rule, replay
 from profiling.profiles.pool_files import load_pools, saved_pools
 from profiling.scorers.separation import rival_share
@@ -71,11 +73,12 @@ class Laboratory:
     def draw(self, problems: int, samples: int, rng: np.random.Generator) -> pd.DataFrame:
         """See `worlds.World`."""
         drawn = rng.integers(len(self._pools), size=problems)
-        classed = np.array([_right(self._pools[i], samples, rng) for i in drawn])
+        part = class_size(samples)
+        classed = np.array([_right(self._pools[i], part, rng) for i in drawn])
         pools = [_part(self._pools[i], samples, rng) for i in drawn]
         plain = {
             "problem": np.array([f"{number:012x}" for number in range(problems)]),
-            "policy": self._policy, "benchmark": "", "difficulty": class_names(samples)[classed],
+            "policy": self._policy, "benchmark": "", "difficulty": class_names(part)[classed],
             "pass_at_1": np.array([pool.correct.mean() for pool in pools]),
             "rival": np.array([rival_share(pool) for pool in pools]),
         }  # fmt: skip
@@ -84,15 +87,17 @@ class Laboratory:
         parts = [rows_of(plain, "", Greedy(), wide[key(Greedy())].to_numpy()[drawn], "measured")]
         for column, k in enumerate(ks.tolist()):
             voted = np.array([curve[MAJORITY].accuracy[column] for curve in curves])
-            parts.append(rows_of(plain, "", Majority(k), voted, "replayed"))
-        parts += best_of_n_rows(plain, self._prm, pools, ks)
+            known = of_budget(plain, k, samples)
+            parts.append(rows_of(known, "", Majority(k), voted, "replayed"))
+        parts += best_of_n_rows(plain, self._prm, pools, ks, samples)
         for score in Score:
             apart = separations(pools, score)
             for column, k in enumerate(ks.tolist()):
                 if k > 1:
                     rule, strategy = Rule(Vote.WEIGHTED, score), BestOfN(k, score, Vote.WEIGHTED)
                     voted = np.array([curve[rule].accuracy[column] for curve in curves])
-                    parts.append(rows_of(plain, self._prm, strategy, voted, "replayed", *apart))
+                    known = of_budget(plain, k, samples)
+                    parts.append(rows_of(known, self._prm, strategy, voted, "replayed", *apart))
         apart = separations(pools, Score.LAST)
         for name in wide.columns:
             search = from_key(str(name))
@@ -103,11 +108,12 @@ class Laboratory:
 
     def truth(self, samples: int) -> Mapping[Cell, float]:
         """See `worlds.World`."""
-        counts = np.arange(samples + 1)
+        part = class_size(samples)
+        counts = np.arange(part + 1)
         size = len(self._pools[0])
         right = np.array([int(pool.correct.sum()) for pool in self._pools])
-        chances = stats.hypergeom.pmf(counts, size, right[:, None], samples)
-        shares = normalised({level: chances[:, class_names(samples) == level].sum(axis=1)
+        chances = stats.hypergeom.pmf(counts, size, right[:, None], part)
+        shares = normalised({level: chances[:, class_names(part) == level].sum(axis=1)
                              for level in LEVELS if level != ALL})  # fmt: skip
         prms = {name: self._prm if from_key(str(name)).needs_prm else "" for name in self._wide}
         return {

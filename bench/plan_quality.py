@@ -11,11 +11,12 @@ fifth. The figures are:
 - the plan as the router runs it, probes paid and no label told, beside the best fixed strategy that
   is chosen on the four folds, the best in hindsight, and the authors' rule of thumb; the same plan
   if it were told every difficulty is an upper bound. Intervals draw problems and pairs;
-- coverage of the 90 % intervals: the mean over held-out problems, against its predictive
-  distribution (`planner.prediction.coverage`);
-- the same regret with a policy, or a PRM, left out. The model then knows pass@1 and statistics of
-  the PRM's rewards (from one profile), and no outcome of any strategy with it. One half of the
-  problems is used to fit, the other to judge, both ways;
+- the same regret with a policy, or a PRM, left out, and coverage of the model's 90 % intervals: the
+  mean over the judged problems, against its predictive distribution
+  (`planner.prediction.coverage`). The model then knows pass@1 and statistics of the PRM's rewards
+  (from one profile), and no outcome of any strategy with it. One half of the problems is used to
+  fit, the other to judge, both ways. Intervals of measured strategies do not come from the model;
+  `bench/coverage.py` judges them;
 - tokens at equal accuracy if four probes and no label route each question (`bench/routing.py`).
 
 Regret, rules of thumb and the upper bound take a difficulty from the profile, which has seen the
@@ -57,6 +58,7 @@ from planner.evaluation.comparison import (
     compare,
     families,
     rules,
+    running,
 )
 from planner.evaluation.crossfit import (
     Arena,
@@ -184,26 +186,11 @@ def regret(found: Sequence[Arena], budgets: Sequence[int], *, at_any_cost: bool)
     }
 
 
-def coverage(models: Sequence[OutcomeModel]) -> dict[str, Any]:
-    """Share of the held-out cell means that their 90 % predictive intervals cover."""
-    masks = problem_folds(frame()["problem"], 0)
-    parts = []
-    for fold, (mask, model) in enumerate(zip(masks, models, strict=True)):
-        split = hold_out(frame(), mask)
-        covered = split.covered(*model.posterior(split.test))
-        parts.append(split.test[["difficulty", "name"]].assign(covered=covered, fold=fold))
-    table = pd.concat(parts)
-    return {
-        "cells": len(table),
-        "all": float(table["covered"].mean()),
-        "by_difficulty": table.groupby("difficulty")["covered"].mean().to_dict(),
-        "by_strategy": table.groupby("name")["covered"].mean().to_dict(),
-        "by_fold": table.groupby("fold")["covered"].mean().tolist(),
-    }
-
-
 def left_out_coverage(models: Mapping[Left, OutcomeModel]) -> dict[str, float]:
-    """The same of policies and PRMs left out, by kind: the half judged, by the model alone."""
+    """Share of cell means of policies and PRMs left out that their 90 % intervals cover, by kind.
+
+    The means are over the half that is judged; the model alone predicts them.
+    """
     half = half_of(frame()["problem"]).to_numpy()
     held_out = {judged: hold_out(frame(), half == judged) for judged in (0, 1)}
     shares: dict[str, list[float]] = {}
@@ -250,13 +237,12 @@ def measure(jobs: int) -> dict[str, Any]:
         "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
         "exchanges": [
             asdict(beside)
-            for name, rule in ((TRAINED_OWN, trained_own), (HINDSIGHT_OWN, best_own))
+            for name, pick in ((TRAINED_OWN, trained_own), (HINDSIGHT_OWN, best_own))
             for n in LIVE_BUDGETS
-            if (beside := exchange(live, name, rule, n, BUDGETS)) is not None
+            if (beside := exchange(live, name, running(pick), n, BUDGETS)) is not None
         ],
         "areas": [asdict(row) for name, rule in curves.items()
                   if (row := area(live, name, rule, BUDGETS)) is not None],
-        "coverage": coverage(by_fold),
         "left_out": {
             kind: regret(arenas, LIVE_BUDGETS, at_any_cost=True)
             for kind, arenas in transferred.items()
@@ -311,7 +297,7 @@ def summary(document: Mapping[str, Any]) -> str:
             f"{one['mean']['honest']:.2f} at least"
         )
     lines.append(
-        f"coverage of 90 % intervals: {document['coverage']['all']:.3f}; "
+        "coverage of the model's 90 % intervals: "
         + ", ".join(f"{kind} left out {share:.3f}"
                     for kind, share in document["left_out_coverage"].items())
     )  # fmt: skip

@@ -132,7 +132,8 @@ def _plainly(one: ProbedArena, price: float, *, by_difficulty: bool) -> tuple[Fl
                      for c in known[asked]}  # fmt: skip
             chosen[fold, asked] = max(one.allowed, key=lambda s: worth[strategies[s]])
         picked[at] = chosen[fold, asked]
-    return arena.score(picked), arena.spent(picked)
+    run = arena.run_by_class(picked) if by_difficulty else arena.run(picked)
+    return run.accuracy, run.tokens
 
 
 def _clairvoyant(one: ProbedArena, price: float) -> tuple[Floats, Floats]:

@@ -2,9 +2,11 @@
 
 A world is a population of problem types. `draw` samples problems and returns evidence rows;
 `truth` returns the accuracy of every strategy on the problems of a class. The class of a problem is
-what a profile of the same size says (`profiling.pass_rate`), so the truth of a class is the mean
-over the population, each type weighted by its probability of that class. In `draw` the samples that
-class a problem and those that are replayed are separate, so the two do not depend on each other.
+what the class part of a pool says (`profiling.pools.class_part`), so the truth of a class is the
+mean over the population, each type weighted by its probability of that class. In `draw`, as many
+samples as a class part has give the class, and others, as many as a pool has, are replayed. So the
+two do not depend on each other, and a budget above the rest of the pool has no class, as in
+evidence. Whether the two parts of one pool are as independent, `bench/split_halves.py` judges.
 
 The two simulated worlds differ in kind:
 
@@ -34,10 +36,11 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.voting import Vote
 from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Score, Strategy, key
 from executor.strategy import to_dict as options_of
-from planner.evidence.layout import COLUMNS
+from planner.evidence.layout import COLUMNS, UNKNOWN
 from profiling.arrays import Floats, Ints
 from profiling.pass_rate import ALL, LEVELS, PassRate
 from profiling.pools.ballots import Ballots
+from profiling.pools.class_part import class_size
 from profiling.pools.replay import Pool, best_of_k
 from profiling.pools.votes import majority
 from profiling.scorers.separation import rival_share, separation
@@ -61,7 +64,7 @@ class World(Protocol):
         ...
 
     def truth(self, samples: int) -> Mapping[Cell, float]:
-        """Return the accuracy of every cell if classes come from profiles of so many samples."""
+        """Return the accuracy of every cell if classes come from pools of so many samples."""
         ...
 
 
@@ -121,7 +124,8 @@ class Simulated:
         rng: np.random.Generator,
     ) -> Iterator[pd.DataFrame]:  # fmt: skip
         rates, rivals = on.right[types], on.rival[types]
-        classed = class_names(samples)[rng.binomial(samples, rates)]
+        part = class_size(samples)
+        classed = class_names(part)[rng.binomial(part, rates)]
         kind = rng.random((len(types), samples))  # right, then the rival, then others, all distinct
         right = kind < rates[:, None]
         rival = ~right & (kind < (rates + rivals)[:, None])
@@ -146,14 +150,15 @@ class Simulated:
             .accuracy for pool in pools
         ])  # fmt: skip
         for column, k in enumerate(ks.tolist()):
-            yield rows_of(plain, "", Majority(k), voted[:, column], "replayed")
+            known = of_budget(plain, k, samples)
+            yield rows_of(known, "", Majority(k), voted[:, column], "replayed")
         for prm, scorer in on.scorers.items():
             values = _scores(scorer, types, right, rival, rng)
             scored = [
                 pool_of(right[i], answers[i], dict(zip(Score, values[i].T, strict=True)))
                 for i in range(len(types))
             ]
-            yield from best_of_n_rows(plain, prm, scored, ks)
+            yield from best_of_n_rows(plain, prm, scored, ks, samples)
             apart = separations(scored, Score.LAST)
             for strategy, chance in scorer.searched.items():
                 yield rows_of(plain, prm, strategy, live(chance), "measured", *apart)
@@ -162,7 +167,7 @@ class Simulated:
         """See `World`."""
         cells: dict[Cell, float] = {}
         for policy, on in self.policies.items():
-            shares = class_shares(on.right, samples)
+            shares = class_shares(on.right, class_size(samples))
             for (prm, strategy), accuracy in _accuracies(on, samples).items():
                 for level, weight in shares.items():
                     cells[policy, prm, level, key(strategy)] = float(weight @ accuracy)
@@ -175,6 +180,12 @@ class Simulated:
 def budgets(samples: int) -> Ints:
     """Return the budgets that a pool can replay."""
     return np.array([n for n in (1, 4, 16, 64) if n <= samples])
+
+
+def of_budget(plain: Mapping[str, object], k: int, samples: int) -> Mapping[str, object]:
+    """Return the columns of replayed rows; budgets above the rest of the pool have no class."""
+    known = k <= samples - class_size(samples)
+    return plain if known else {**plain, "difficulty": UNKNOWN}
 
 
 def pool_of(right: np.ndarray, answers: Ints, scores: dict[Score, Floats] | None = None) -> Pool:
@@ -190,7 +201,7 @@ def separations(pools: list[Pool], score: Score) -> tuple[Floats, Floats]:
 
 
 def best_of_n_rows(
-    plain: Mapping[str, object], prm: str, pools: list[Pool], ks: Ints
+    plain: Mapping[str, object], prm: str, pools: list[Pool], ks: Ints, samples: int
 ) -> Iterator[pd.DataFrame]:
     """Yield the replayed rows of best-of-N by the highest score, for every score and budget."""
     for score in Score:
@@ -198,8 +209,8 @@ def best_of_n_rows(
         best = np.array([best_of_k(pool.correct, pool.scores[score], ks) for pool in pools])
         for column, k in enumerate(ks.tolist()):
             if k > 1:
-                strategy = BestOfN(k, score, Vote.MAX)
-                yield rows_of(plain, prm, strategy, best[:, column], "replayed", *apart)
+                strategy, known = BestOfN(k, score, Vote.MAX), of_budget(plain, k, samples)
+                yield rows_of(known, prm, strategy, best[:, column], "replayed", *apart)
 
 
 def rows_of(

@@ -22,6 +22,7 @@ class NoteCode(StrEnum):
     BONFERRONI = "bonferroni"
     STRATEGIES_LEFT_OUT = "strategies_left_out"
     BUDGETS_CONSIDERED = "budgets_considered"
+    BUDGETS_OF_ALL_ONLY = "budgets_of_all_only"
     INTERVAL_WIDE = "interval_wide"
     FEW_PROBLEMS = "few_problems"
     SHRUNK = "shrunk"
@@ -78,6 +79,7 @@ class NoteCode(StrEnum):
     # Workloads
     DIFFICULTIES_FROM = "difficulties_from"
     LEVEL_WITHOUT_EVIDENCE = "level_without_evidence"
+    PLAN_KNOWN_FOR_ALL_ONLY = "plan_known_for_all_only"
     DIFFICULTIES_NOT_ESTIMATED = "difficulties_not_estimated"
     DIFFICULTIES_ESTIMATED = "difficulties_estimated"
     EQUAL_SHARE_TOO_SMALL = "equal_share_too_small"

@@ -11,7 +11,9 @@ import pandas as pd
 
 from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Score, key
+from planner.evidence.cells import rows_of
 from planner.notes import Note, NoteCode
+from profiling.pass_rate import ALL
 from profiling.scorers.rewards import VOTES_AT, Estimate, Verdict, mean_over_problems, verdict_of
 
 LEAST_PROBLEMS = 10  # with fewer, resampling does not estimate the variance over problems
@@ -49,7 +51,7 @@ def vote_gain(rows: pd.DataFrame, prm: str | None) -> VoteGain | None:
     """
     if prm is None:
         return None
-    wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
+    wide = rows_of(rows, ALL).pivot_table(index="problem", columns="strategy", values="accuracy")
     budgets = []
     for n in sorted(set(rows["n"]), key=lambda n: (abs(n - VOTES_AT), n)):
         names = [key(BestOfN(int(n), Score.LAST, Vote.WEIGHTED)), key(Majority(int(n)))]

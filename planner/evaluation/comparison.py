@@ -36,7 +36,9 @@ TRAINED_SINGLE = "best fixed strategy for everything, chosen on the training pro
 _NO_OPTIONS = ("name", "n", "width")  # fields that do not distinguish curves of one strategy
 _GRID = 129  # costs at which curves are compared
 # Picks a strategy for every problem of an arena at a budget; None if it cannot.
-Rule = Callable[[Arena, int], Indices | None]
+Pick = Callable[[Arena, int], Indices | None]
+# What a way of answering gets in an arena at a budget; None if it cannot be run.
+Rule = Callable[[Arena, int], Run | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,26 @@ class Area:
     tokens: tuple[float, float]
 
 
+def running(pick: Pick) -> Rule:
+    """The rule that runs what is picked, if the pick reads no difficulty."""
+
+    def rule(arena: Arena, budget: int) -> Run | None:
+        picked = pick(arena, budget)
+        return None if picked is None else arena.run(picked)
+
+    return rule
+
+
+def _thumb(account: Account) -> Rule:
+    """The rule of thumb, which reads the difficulties."""
+
+    def rule(arena: Arena, budget: int) -> Run | None:
+        picked = arena.thumb(budget, account)
+        return None if picked is None else arena.run_by_class(picked)
+
+    return rule
+
+
 def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
     """All rules that a plan is compared with at a budget, by name.
 
@@ -88,26 +110,26 @@ def rules(found: Sequence[Arena], budget: int) -> dict[str, Rule]:
     """
 
     def always(strategy: str) -> Rule:
-        return lambda arena, _: arena.fixed(strategy)
+        return running(lambda arena, _: arena.fixed(strategy))
 
     named: dict[str, Rule] = {
-        TOLD: lambda arena, n: arena.planned(n),
-        TRAINED_OWN: trained_own,
-        "one strategy for all, chosen as the plan is": lambda arena, n: arena.planned(
-            n, by_difficulty=False
+        TOLD: lambda arena, n: arena.told(n),
+        TRAINED_OWN: running(trained_own),
+        "one strategy for all, chosen as the plan is": running(
+            lambda arena, n: arena.planned(n, by_difficulty=False)
         ),
-        f"{RULE_OF_THUMB} ({Account.REPLY})": lambda arena, n: arena.thumb(n, Account.REPLY),
-        f"{RULE_OF_THUMB} ({Account.PAPER})": lambda arena, n: arena.thumb(n, Account.PAPER),
+        f"{RULE_OF_THUMB} ({Account.REPLY})": _thumb(Account.REPLY),
+        f"{RULE_OF_THUMB} ({Account.PAPER})": _thumb(Account.PAPER),
         **{name: always(strategy) for name, strategy in baselines(budget).items()},
     }
     try:
         best = best_single(found, budget)
         named[f"best in hindsight for everything: {best}"] = always(best)
         trained = dict(zip(map(id, found), trained_single(found, budget), strict=True))
-        named[TRAINED_SINGLE] = lambda arena, _: trained.get(id(arena))
+        named[TRAINED_SINGLE] = running(lambda arena, _: trained.get(id(arena)))
     except ValueError:  # no strategy was run everywhere, or there is one fold
         pass
-    named[HINDSIGHT_OWN] = best_own
+    named[HINDSIGHT_OWN] = running(best_own)
     plain = set(baselines(budget).values())
     for strategy in sorted({s for arena in found for s in arena.strategies} - plain):
         if from_key(strategy).n == budget:
@@ -119,11 +141,11 @@ def compare(
     found: Sequence[Arena], against: str, rule: Rule, budget: int, random_state: int = 0
 ) -> Comparison | None:
     """The plan against one rule in the arenas where it can be run; None if there are none."""
-    usable = [(arena, picked) for arena in found if (picked := rule(arena, budget)) is not None]
+    usable = [(arena, run) for arena in found if (run := rule(arena, budget)) is not None]
     if not usable:
         return None
     ours = [arena.as_run(budget) for arena, _ in usable]
-    theirs = [arena.run(picked) for arena, picked in usable]
+    theirs = [run for _, run in usable]
     problems = TwoWayBootstrap([arena.problems for arena, _ in usable], random_state)
     plan_scores = [run.accuracy for run in ours]
     other_scores = [run.accuracy for run in theirs]
@@ -152,9 +174,10 @@ def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -
         own, oracle = arena.as_run(budget).accuracy, np.empty(len(arena.problems))
         for level in sorted(set(arena.levels)):  # the draws that follow are in this order
             mine = np.flatnonzero(arena.levels == level)
-            accuracy = arena.accuracy[np.ix_(mine, arena.within(budget))]
-            # For a single problem there are no others to choose by: the plan counts as the best.
-            alone = len(mine) < 2
+            allowed = arena.within(budget)
+            accuracy = arena.in_class[np.ix_(mine, allowed[arena.by_class[allowed]])]
+            # Without other problems or strategies to choose by, the plan counts as the best.
+            alone = len(mine) < 2 or not accuracy.size
             oracle[mine] = own[mine] if alone else honest_oracle(accuracy, rng)
         ours.append(own)
         best.append(oracle)
@@ -193,19 +216,16 @@ def families(found: Sequence[Arena]) -> dict[str, Rule]:
             alike.setdefault(_family(parsed), parsed)
 
     def at_budget(example: Strategy) -> Rule:
-        def rule(arena: Arena, budget: int) -> Indices | None:
+        def pick(arena: Arena, budget: int) -> Indices | None:
             try:
                 return arena.fixed(key(from_dict(to_dict(example) | {"n": budget})))
             except InputError:  # a search of a width that does not divide it
                 return None
 
-        return rule
-
-    def thumb(account: Account) -> Rule:
-        return lambda arena, budget: arena.thumb(budget, account)
+        return running(pick)
 
     curves = {name: at_budget(example) for name, example in alike.items()}
-    return curves | {f"{RULE_OF_THUMB} ({account})": thumb(account) for account in Account}
+    return curves | {f"{RULE_OF_THUMB} ({account})": _thumb(account) for account in Account}
 
 
 def _family(strategy: Strategy) -> str:
@@ -233,7 +253,7 @@ def area(
         return None
     problems = TwoWayBootstrap([arena.problems for arena in usable], random_state)
     ours = [[arena.as_run(n) for arena in usable] for n in budgets]
-    others = [[arena.run(picked) for arena in usable if (picked := rule(arena, n)) is not None]
+    others = [[run for arena in usable if (run := rule(arena, n)) is not None]
               for n in shared]  # fmt: skip
     curves = [_curve(runs, problems) for runs in (ours, others)]
     low = max(curve.cost[0].min() for curve in curves)

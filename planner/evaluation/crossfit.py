@@ -23,7 +23,7 @@ from planner.choice.estimate import StrategyEstimate
 from planner.choice.recommend import choose
 from planner.choice.rule_of_thumb import Account, rule_of_thumb
 from planner.costs.cost import Rates
-from planner.evidence.cells import cells
+from planner.evidence.cells import cells, rows_of
 from planner.evidence.comparable import MIN_SHARED, for_pair
 from planner.evidence.layout import UNKNOWN
 from planner.prediction.features import describe
@@ -67,6 +67,10 @@ class Arena:
         strategies: keys of the strategies that were run on all the problems.
         n: their budgets, shape `(strategies,)`.
         accuracy, tokens: accuracy and generated tokens, shape `(problems, strategies)`.
+        in_class: accuracy by samples that did not give the problem its difficulty, of the same
+            shape (`profiling.pools.class_part`); NaN in columns of strategies that are known for
+            all problems together only. What is picked or judged by difficulty counts by it, all
+            else by `accuracy`.
         flops: FLOPs, of the same shape; None if sizes are not known.
         found: for each fold, the estimates made without it, by difficulty and for all.
         routed: what plans got as the router runs them, by budget: each fold's plan has not seen
@@ -82,6 +86,7 @@ class Arena:
     strategies: tuple[str, ...]
     n: Indices
     accuracy: Floats
+    in_class: Floats
     tokens: Floats
     flops: Floats | None
     found: tuple[Mapping[str, list[StrategyEstimate]], ...]
@@ -104,8 +109,8 @@ class Arena:
 
         Args:
             budget: most generations a problem.
-            by_difficulty: whether the plan knows the problem's difficulty; else it runs one
-                strategy on all.
+            by_difficulty: whether the plan knows the problem's difficulty, and chooses among the
+                strategies that are known in it; else it runs one strategy on all.
             at_any_cost: whether it takes the strategy with the highest predicted accuracy; else, as
                 plans do, the cheapest within half a point of it.
         """
@@ -116,6 +121,8 @@ class Arena:
             known = level if by_difficulty and self.found[fold].get(level) else ALL
             if (fold, known) not in chosen:
                 limit, found = Constraint(budget=budget), self.found[fold][known]
+                if by_difficulty:
+                    found = [one for one in found if self.by_class[column[key(one.strategy)]]]
                 if at_any_cost:
                     best = max((c for c in found if limit.allows(c.strategy, c.cost)),
                                key=lambda choice: choice.predicted_accuracy)  # fmt: skip
@@ -125,9 +132,19 @@ class Arena:
             picked[at] = chosen[fold, known]
         return picked
 
-    def told(self, budget: int) -> Run:
-        """The plan if each problem's difficulty were told, at no cost: a bound, not a plan."""
-        return self.run(self.planned(budget))
+    @property
+    def by_class(self) -> NDArray[np.bool_]:
+        """Whether each strategy is known in the difficulties, shape `(strategies,)`."""
+        return np.asarray(~np.isnan(self.in_class).any(axis=0))
+
+    def told(self, budget: int) -> Run | None:
+        """The plan if each problem's difficulty were told, at no cost: a bound, not a plan.
+
+        None if no strategy of the budget is known in the difficulties.
+        """
+        if not self.by_class[self.within(budget)].any():
+            return None
+        return self.run_by_class(self.planned(budget))
 
     def as_run(self, budget: int) -> Run:
         """The plan as the router runs it; without a replay of the router, one strategy for all."""
@@ -136,8 +153,12 @@ class Arena:
         return self.run(self.planned(budget, by_difficulty=False))
 
     def run(self, picked: Indices) -> Run:
-        """Outcome of the strategies picked for the problems."""
+        """Outcome of the strategies picked for the problems, whatever their difficulties."""
         return Run(self.score(picked), self.spent(picked), self.forwarded(picked))
+
+    def run_by_class(self, picked: Indices) -> Run:
+        """Outcome of the strategies picked by the difficulties of the problems."""
+        return Run(self.score_by_class(picked), self.spent(picked), self.forwarded(picked))
 
     def fixed(self, strategy: str) -> Indices | None:
         """The same strategy for every problem; None if it is not known."""
@@ -146,7 +167,10 @@ class Arena:
         return np.full(len(self.problems), self.strategies.index(strategy))
 
     def thumb(self, budget: int, account: Account) -> Indices | None:
-        """Index of the rule of thumb's strategy on each problem; None if it was not measured."""
+        """Index of the rule of thumb's strategy on each problem.
+
+        None if it was not measured, or if it is known for all problems together only.
+        """
         if self.parameters is None:
             return None
         try:
@@ -154,13 +178,18 @@ class Arena:
                      for level in set(self.levels)}  # fmt: skip
         except InputError:
             return None
-        if not set(named.values()) <= set(self.strategies):
+        known = {name for name, yes in zip(self.strategies, self.by_class, strict=True) if yes}
+        if not set(named.values()) <= known:
             return None
         return np.array([self.strategies.index(named[level]) for level in self.levels])
 
     def score(self, picked: Indices) -> Floats:
         """Accuracy on each problem of the strategies picked for them."""
         return np.asarray(self.accuracy[np.arange(len(picked)), picked])
+
+    def score_by_class(self, picked: Indices) -> Floats:
+        """The same by samples that did not give the problems their difficulties."""
+        return np.asarray(self.in_class[np.arange(len(picked)), picked])
 
     def spent(self, picked: Indices) -> Floats:
         """Generated tokens on each problem of the strategies picked for them."""
@@ -277,8 +306,12 @@ def arenas(
     found = []
     for policy, prm in pairs(frame):
         rows = for_pair(frame, policy, prm)
-        rows = rows[(rows["difficulty"] != UNKNOWN) & rows["problem"].isin(fold_of.keys())]
-        wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
+        of_class = rows[rows["difficulty"] != UNKNOWN]
+        classes = of_class.drop_duplicates("problem").set_index("problem")["difficulty"]
+        rows = rows[rows["problem"].isin(fold_of.keys() & set(classes.index))]
+        wide = rows_of(rows, ALL).pivot_table(
+            index="problem", columns="strategy", values="accuracy"
+        )  # fmt: skip
         wide = wide.dropna(axis="columns")
         if len(wide) < MIN_SHARED or wide.shape[1] < 2:
             continue
@@ -297,18 +330,21 @@ def arenas(
             .to_numpy(float)
             for name in _TOKENS
         }
-        levels = rows.drop_duplicates("problem").set_index("problem")["difficulty"]
+        in_class = of_class.pivot_table(index="problem", columns="strategy", values="accuracy")
+        in_class = in_class.reindex(index=wide.index, columns=wide.columns)
+        in_class.loc[:, in_class.isna().any()] = np.nan
         found.append(
             Arena(
                 policy,
                 prm,
                 sizes.get(policy),
                 tuple(map(str, wide.index)),
-                levels.loc[wide.index].to_numpy(str),
+                classes.loc[wide.index].to_numpy(str),
                 np.array([fold_of[problem] for problem in wide.index]),
                 strategies,
                 np.array([from_key(strategy).n for strategy in strategies]),
                 wide.to_numpy(float),
+                in_class.to_numpy(float),
                 costs["generated_tokens"],
                 _flops(costs, rates),
                 tuple(known),
@@ -362,14 +398,26 @@ def expectations(
 
 
 def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -> Iterator[Regret]:
-    """The regret of a plan in each difficulty; cells of fewer than four problems are left out."""
+    """The regret of a plan in each difficulty.
+
+    Cells of fewer than four problems are left out, and so are strategies that are known for all
+    problems together only.
+
+    Args:
+        arena: policy and PRM.
+        budget: most generations a problem.
+        picked: strategies that are known in the difficulties, shape `(problems,)`.
+        random_state: seed of the halvings.
+    """
     rng = np.random.default_rng(random_state)
-    allowed, scored = arena.within(budget), arena.score(picked)
+    scored = arena.score_by_class(picked)
+    allowed = arena.within(budget)
+    allowed = allowed[arena.by_class[allowed]]
     for level in (difficulty.value for difficulty in Difficulty):
         mine = np.flatnonzero(arena.levels == level)
         if len(mine) < 4:
             continue
-        accuracy = arena.accuracy[np.ix_(mine, allowed)]
+        accuracy = arena.in_class[np.ix_(mine, allowed)]
         yield Regret(
             arena.name,
             level,

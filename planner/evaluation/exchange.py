@@ -57,14 +57,14 @@ def exchange(
         budgets: budgets of the plans, rising.
         random_state: seed of the draws.
     """
-    usable = [(arena, picked) for arena in found if (picked := rule(arena, budget)) is not None]
+    usable = [(arena, run) for arena in found if (run := rule(arena, budget)) is not None]
     if not usable:
         return None
     draws = TwoWayBootstrap([arena.problems for arena, _ in usable], random_state)
     plans = [[arena.as_run(n) for arena, _ in usable] for n in budgets]
     accuracy = np.array([draws.observed_and_drawn([r.accuracy for r in runs]) for runs in plans]).T
     tokens = np.array([draws.observed_and_drawn([r.tokens for r in runs]) for runs in plans]).T
-    fixed = [arena.run(picked) for arena, picked in usable]
+    fixed = [run for _, run in usable]
     aim = draws.observed_and_drawn([run.accuracy for run in fixed])
     spent = draws.observed_and_drawn([run.tokens for run in fixed])
     gains, ratios = np.empty_like(aim), np.empty_like(aim)

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from executor.strategy import Strategy, key
-from planner.evidence.layout import FEEDBACK
+from planner.evidence.layout import FEEDBACK, REPLAYED, UNKNOWN
 from planner.notes import Note, NoteCode
+from profiling.pools.class_part import samples_for
 
 MIN_SHARED = 5  # least number of shared problems of a comparison
 ENOUGH = 30  # number of problems that suffices for a comparison, however many others were run on
@@ -97,6 +98,27 @@ def shared_problems(rows: pd.DataFrame) -> set[str]:
     """Return the problems that every strategy in `rows` was run on."""
     by_strategy = [set(group) for _, group in rows.groupby("strategy")["problem"]]
     return set.intersection(*by_strategy) if by_strategy else set()
+
+
+def of_all_only(rows: pd.DataFrame, budget: int | None = None) -> Iterator[Note]:
+    """Yield a note if replayed budgets are known for all problems together, in no difficulty.
+
+    The samples that give a problem its difficulty are not replayed in it, so a pool replays larger
+    budgets for all problems than in a difficulty.
+
+    Args:
+        rows: evidence of a policy and PRM.
+        budget: largest budget of interest; None: no limit.
+    """
+    classed = rows["difficulty"] != UNKNOWN
+    rated = rows["problem"].isin(rows["problem"][classed])
+    only = rated & ~rows["strategy"].isin(rows["strategy"][classed])
+    found = {int(n) for n in rows["n"][only & (rows["source"] == REPLAYED)]}
+    budgets = tuple(sorted(n for n in found if budget is None or n <= budget))
+    if budgets:
+        yield Note.of(
+            NoteCode.BUDGETS_OF_ALL_ONLY, budgets=budgets, samples=samples_for(budgets[-1])
+        )
 
 
 def paired_accuracies(rows: pd.DataFrame, strategies: Sequence[Strategy]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ from executor.problem import problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import Store, StoredOutcome
 from executor.strategy import Score, Strategy, from_dict, key, to_dict
-from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, UNKNOWN
+from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, REPLAYED, UNKNOWN
 from planner.evidence.pools import UNRATED, Rated, replayed
 from planner.evidence.runs import current_runs
 from profiling.pass_rate import Difficulty
@@ -230,7 +230,7 @@ def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[di
     for one in replayed(pool, seed_of(problem_uid(stored.outcome.problem))):
         n = one.strategy.n
         ledger = _share(stored.outcome.ledger, n, len(pool), float(shares[n - 1]))
-        yield _row(stored, one.strategy, one.accuracy, ledger, "replayed") | {
+        yield _row(stored, one.strategy, one.accuracy, ledger, REPLAYED) | {
             "difficulty": one.difficulty,
             "all_accuracy": one.all_accuracy,
             "pass_at_1": one.pass_at_1,

@@ -11,6 +11,7 @@ from profiling.profiles.profiler import MEASURE
 
 BUDGETS = (1, 4, 16, 64, 256)
 UNKNOWN = "unknown"
+REPLAYED = "replayed"  # source of rows that come from the pools of a profile
 IMPORTED = "imported"  # source of rows that another program measured
 # Answers of a service that a client marked as right or wrong: FEEDBACK is the kind of their runs
 # and the source of their rows; DIFFICULTY is the setting with the question's estimated difficulty.

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from planner.evidence.cells import cells
+from planner.evidence.cells import cells, rows_of
 from planner.evidence.comparable import for_pair
 from planner.prediction.features import describe, expected
 from planner.prediction.joint import Joint, joint
-from profiling.pass_rate import ALL
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.prediction.outcome_model import OutcomeModel
@@ -29,8 +28,7 @@ def measured(table: pd.DataFrame, rows: pd.DataFrame, model: OutcomeModel | None
         rows: evidence of this policy and PRM.
         model: a fitted outcome model; None: there is none.
     """
-    level = table["difficulty"].iloc[0]
-    of_level = rows if level == ALL else rows[rows["difficulty"] == level]
+    of_level = rows_of(rows, table["difficulty"].iloc[0])
     by_problem = of_level.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
     unseen = table["problems"].to_numpy() == 0
     outcomes = np.where(unseen, np.nan, by_problem.reindex(columns=table["strategy"]))

@@ -121,6 +121,14 @@ def _budgets_considered(note: Note) -> str:
     return f"{considered}, which were measured; {missing} was not: apportion measure adds it"
 
 
+def _budgets_of_all_only(note: Note) -> str:
+    return (
+        f"votes among {_listed(f'{n:,}' for n in note.items('budgets'))} samples are known for all "
+        "problems together, not for each difficulty: samples that say how hard a problem is are "
+        f"not replayed in its difficulty; profiles of {note.whole('samples'):,} samples give both"
+    )
+
+
 def _interval_wide(note: Note) -> str:
     problems = note.whole("problems")
     if note.flag("published"):
@@ -558,6 +566,13 @@ def _difficulties_from(note: Note) -> str:
     return f"difficulties: {note.text('source')}"
 
 
+def _plan_known_for_all_only(note: Note) -> str:
+    return (
+        f"{note.text('strategy')} is known for all problems together only: the plan's own choices "
+        "count as that accurate on every difficulty, and no division may take it"
+    )
+
+
 def _level_without_evidence(note: Note) -> str:
     return (
         f"the plan has no evidence on {note.text('difficulty')} queries: they get the strategy "
@@ -735,6 +750,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.BONFERRONI: _bonferroni,
     NoteCode.STRATEGIES_LEFT_OUT: _strategies_left_out,
     NoteCode.BUDGETS_CONSIDERED: _budgets_considered,
+    NoteCode.BUDGETS_OF_ALL_ONLY: _budgets_of_all_only,
     NoteCode.INTERVAL_WIDE: _interval_wide,
     NoteCode.FEW_PROBLEMS: _few_problems,
     NoteCode.SHRUNK: _shrunk,
@@ -784,6 +800,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
         "the question is unlike those of the profile: it gets the strategy that is best for all of "
         "them",
     NoteCode.DIFFICULTIES_FROM: _difficulties_from,
+    NoteCode.PLAN_KNOWN_FOR_ALL_ONLY: _plan_known_for_all_only,
     NoteCode.LEVEL_WITHOUT_EVIDENCE: _level_without_evidence,
     NoteCode.DIFFICULTIES_NOT_ESTIMATED:
         "this plan does not estimate difficulties: the division holds if they are known",

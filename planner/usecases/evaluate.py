@@ -25,6 +25,7 @@ from planner.evaluation.comparison import (
     compare,
     families,
     rules,
+    running,
 )
 from planner.evaluation.crossfit import Arena, HeldOut, Regret, regrets, trained_own
 from planner.evaluation.exchange import Exchange, exchange
@@ -270,8 +271,9 @@ def compare_plans(
                 for name, rule in rules(arenas, budget).items())  # fmt: skip
         compared += [row for row in rows if row is not None]
         compared.append(against_oracle(arenas, budget, seed))
-        cells += [cell for a in arenas for cell in regrets(a, budget, a.planned(budget), seed)]
-    trained = (exchange(arenas, TRAINED_OWN, trained_own, n, sorted({*budgets, 1}), seed)
+        cells += [cell for a in arenas if a.by_class[a.within(budget)].any()
+                  for cell in regrets(a, budget, a.planned(budget), seed)]  # fmt: skip
+    trained = (exchange(arenas, TRAINED_OWN, running(trained_own), n, sorted({*budgets, 1}), seed)
                for n in budgets)  # fmt: skip
     areas = (area(arenas, name, rule, budgets, seed) for name, rule in families(arenas).items())
     return Evaluation(

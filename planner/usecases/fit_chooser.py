@@ -19,11 +19,13 @@ from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.probe_cost import Probing, uses_probes
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
+from planner.evidence.cells import rows_of
 from planner.plans.chooser import Chooser
 from planner.plans.chooser_fitting import Choices, fit, judge
 from planner.plans.routing_value import RoutingComparison, RoutingExpectation
 from profiling.arrays import Floats
 from profiling.difficulty.probes import Probes, features
+from profiling.pass_rate import ALL
 from profiling.pools.drawn import part, voted
 from profiling.pools.replay import Pool
 from profiling.profiles.profiler import ProblemProfile
@@ -97,16 +99,15 @@ def fit_chooser(
         problems on which all options were run, or too few options.
     """
     unit = cost_unit(list(estimates))
-    wide = rows[rows["problem"].isin(questions.keys())].pivot_table(
-        index="problem", columns="strategy", values="accuracy"
-    )
+    known = rows_of(rows[rows["problem"].isin(questions.keys())], ALL)
+    wide = known.pivot_table(index="problem", columns="strategy", values="accuracy")
     wide = wide.dropna(axis="columns")
     ready = [p for p in wide.index if len(questions[p].pool) >= probing.probes]
     wide = wide.loc[ready]
     if len(wide) < LEAST_PROBLEMS or key(single.strategy) not in wide:
         return None
-    known = [one for one in estimates if key(one.strategy) in wide]
-    options = _options(known, wide, probing)
+    measured = [one for one in estimates if key(one.strategy) in wide]
+    options = _options(measured, wide, probing)
     plain = [c for c in options if constraint.allows(c.strategy, c.cost)]
     charged = [probing.charge(c, rates) for c in options]
     after = [c for c in charged if constraint.allows(c.strategy, c.cost, c.probe_generations)]
@@ -120,10 +121,14 @@ def fit_chooser(
     price = single.price(unit)
     no_loss = gain.mean() > -INDIFFERENCE - error
     routes = (no_loss and cost.mean() < price) or gain.mean() > INDIFFERENCE
-    found = fit(choices, float(accuracy.mean()), float(cost.mean()))
-    return found, RoutingComparison(
-        RoutingExpectation(found.accuracy, found.price, error),
-        RoutingExpectation(float(alone.mean()), price),
+    # The plan prints the predicted accuracy of the single strategy, which is not its mean here.
+    # Both ways start from that one; their difference is the measured one.
+    routed = RoutingExpectation(single.predicted_accuracy, float(cost.mean()), error).shifted(
+        float(gain.mean())
+    )
+    return fit(choices, routed.accuracy, routed.price), RoutingComparison(
+        routed,
+        RoutingExpectation(single.predicted_accuracy, price),
         single.strategy,
         unit,
         None,

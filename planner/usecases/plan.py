@@ -21,7 +21,7 @@ from planner.choice.probe_cost import ProbeCost, Probing
 from planner.choice.recommend import Recommendation, choose
 from planner.costs.pricing import Pricing
 from planner.evidence.cells import difficulty_counts
-from planner.evidence.comparable import comparable, for_pair
+from planner.evidence.comparable import comparable, for_pair, of_all_only
 from planner.evidence.runs import current_runs
 from planner.notes import Note, NoteCode
 from planner.plans.chooser import Chooser
@@ -175,7 +175,8 @@ def plan_from(
     compared = comparable(bundle.frame, policy, prm)
     rows = compared.rows
     *levels, every = choices
-    choices = [*levels, replace(every, notes=(*every.notes, *compared.notes()))]
+    notes = (*every.notes, *compared.notes(), *of_all_only(rows, constraint.budget))
+    choices = [*levels, replace(every, notes=notes)]
     alternatives = _alternatives(bundle, policy, prm)
     all_entries = (entry for entries in alternatives.values() for entry in entries)
     needs_prm = any(entry.strategy.needs_prm for entry in all_entries) or _scores(profiled)

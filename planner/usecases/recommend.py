@@ -20,7 +20,7 @@ from planner.choice.recommend import choose
 from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
-from planner.evidence.comparable import for_pair
+from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.layout import no_rows
 from planner.notes import Note, NoteCode, codes
 from planner.published.answer import PublishedAnswer, ask
@@ -174,7 +174,12 @@ class MeasuredCandidates:
             next_problems,
             own=self.bundle.own,
         )
-        notes = (*_budgets(constraint, self.strategies, published=False), *self.notes)
+        budgets: tuple[Note, ...] = ()
+        if self.difficulty != ALL:
+            budgets = tuple(of_all_only(self.rows, constraint.budget))
+        if not budgets or constraint.budget not in budgets[0].items("budgets"):
+            budgets = (*budgets, *_budgets(constraint, self.strategies, published=False))
+        notes = (*budgets, *self.notes)
         return _with_notes(answer, notes, self.strategies, self.bundle.rates)
 
 

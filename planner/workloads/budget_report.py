@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from executor.errors import InputError
-from executor.strategy import key
+from executor.strategy import Strategy, key
 from planner.choice.constraint import QUANTITIES, missing, unknown
 from planner.choice.estimate import StrategyEstimate
 from planner.costs.capacity import Provision, provision
@@ -289,6 +289,12 @@ def _by_assigned(
     return assigned, run, [Note.of(NoteCode.AS_NAMED)]
 
 
+def _without(plan: Plan, level: str, strategy: Strategy) -> bool:
+    """Return whether a difficulty has evidence, but none of this strategy."""
+    known = plan.alternatives.get(level, ())
+    return bool(known) and strategy not in {one.strategy for one in known}
+
+
 def _bound(plan: Plan, classes: Mapping[str, QueryClass], total: Total) -> Iterator[Note]:
     """Yield a note if the plan's own limit, which all options keep to, leaves budget unspent."""
     limits = plan.constraint.limits()
@@ -302,6 +308,9 @@ def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[Note
     for level in workload.shares:
         if level not in plan.frontier:
             yield Note.of(NoteCode.LEVEL_WITHOUT_EVIDENCE, difficulty=level)
+    every = plan.entry(DEFAULT).strategy
+    if not plan.routes and any(_without(plan, level, every) for level in workload.shares):
+        yield Note.of(NoteCode.PLAN_KNOWN_FOR_ALL_ONLY, strategy=key(every))
     if total is None or len(workload.shares) == 1:
         return
     if plan.classifier is None or not plan.routes:

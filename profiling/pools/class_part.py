@@ -62,6 +62,15 @@ def class_size(n: int) -> int:
     return n - budget
 
 
+def samples_for(budget: int) -> int:
+    """Return the least number of samples of which `class_size` leaves a budget to be replayed.
+
+    Args:
+        budget: a power of four.
+    """
+    return budget + max(MIN_SAMPLES, math.ceil(budget / 2))
+
+
 @dataclass(frozen=True)
 class ClassPart:
     """The class part of a pool, and what it says about draws from the other samples.

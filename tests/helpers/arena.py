@@ -58,6 +58,7 @@ def arena_of(
         tuple(map(key, strategies)),
         np.array([s.n for s in strategies]),
         accuracy,
+        accuracy,
         tokens,
         2 * tokens,
         tuple(

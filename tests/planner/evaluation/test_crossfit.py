@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import problem_folds
 from tests.helpers.arena import arena_of
-from tests.helpers.evidence_frames import simulated_frame
+from tests.helpers.evidence_frames import frame_of, row, simulated_frame
 
 TRUTH = {
     "easy": {Greedy(): 1.0, Majority(4): 0.0, Majority(16): 1.0},
@@ -190,3 +192,43 @@ def test_imported_rows_that_say_nothing_of_tokens_are_compared_all_the_same() ->
     assert unknown.any()
     assert np.isnan(arena.tokens[:, unknown]).all()
     assert np.isfinite(arena.tokens[:, ~unknown]).all()
+
+
+def small_pools(count: int = 40) -> pd.DataFrame:
+    """Pools of 16 samples: a majority of 16 has no difficulty, and counts for all problems."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(count):
+        level, right = ("easy", 0.9) if i % 2 else ("hard", 0.1)
+        rows.append(row(Greedy(), str(i), rng.random() < right, difficulty=level))
+        for n in (1, 4):
+            one = row(Majority(n), str(i), right, difficulty=level, source="replayed")
+            rows.append(one | {"all_accuracy": right / 2})
+        one = row(Majority(16), str(i), right, difficulty="unknown", source="replayed")
+        rows.append(one | {"all_accuracy": right})
+    return frame_of(rows)
+
+
+def test_what_has_no_difficulty_is_run_on_all_problems_and_not_judged_by_difficulty() -> None:
+    [arena] = HeldOut.fit(small_pools(), plain_fit).arenas({"policy": 100})
+    assert len(arena.problems) == 40
+    assert dict(zip(arena.strategies, arena.by_class.tolist(), strict=True)) == {
+        "greedy": True, key(Majority(1)): True, key(Majority(4)): True, key(Majority(16)): False,
+    }  # fmt: skip
+    every = set(names(arena, arena.planned(16, by_difficulty=False)))
+    assert every == {key(Majority(16))}
+    by_class = arena.planned(16)
+    assert key(Majority(16)) not in names(arena, by_class)
+    told, fixed = arena.told(16), arena.run(arena.fixed(key(Majority(4))))
+    assert not np.isnan(told.accuracy).any()
+    assert fixed.accuracy.mean() == pytest.approx(0.25)  # by the whole pools
+    assert arena.score_by_class(arena.fixed(key(Majority(4)))).mean() == pytest.approx(0.5)
+    assert all(cell.naive <= 0.95 for cell in regrets(arena, 16, by_class))
+    assert arena.thumb(16, Account.REPLY) is None
+
+
+def test_no_difficulty_is_told_if_nothing_is_known_in_it() -> None:
+    arena = arena_of(TRUTH, COUNTS, [RIGHT])
+    arena = replace(arena, in_class=np.full_like(arena.in_class, np.nan))
+    assert arena.told(16) is None
+    assert arena.as_run(16).accuracy.mean() == 1.0

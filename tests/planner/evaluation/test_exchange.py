@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from executor.strategy import Majority, key
+from planner.evaluation.comparison import running
 from planner.evaluation.crossfit import Run
 from planner.evaluation.exchange import accuracy_for, exchange, tokens_for
 from tests.helpers.arena import arena_of
 
 CHANCES = {Majority(4): 0.5, Majority(16): 0.5}
+MAJORITY = running(lambda arena, n: arena.fixed(key(Majority(n))))
 ARENA = arena_of({"easy": CHANCES}, {"easy": 40}, [{"all": CHANCES}])
 
 
@@ -25,7 +27,7 @@ def routed(*points: tuple[float, float]) -> dict[int, Run]:
 
 def test_a_plan_is_read_at_equal_tokens_and_at_equal_accuracy() -> None:
     arena = replace(ARENA, routed=routed((-0.1, 400.0), (0.1, 2000.0)))
-    row = exchange([arena], "it", lambda a, n: a.fixed(key(Majority(n))), 16, (1, 2))
+    row = exchange([arena], "it", MAJORITY, 16, (1, 2))
     assert (row.against, row.budget, row.arenas) == ("it", 16, 1)
     assert row.accuracy.value == pytest.approx(0.05)  # at 1600 of 400 to 2000 tokens
     assert row.tokens.value == pytest.approx(0.75)  # 1200 of 1600 tokens
@@ -34,7 +36,7 @@ def test_a_plan_is_read_at_equal_tokens_and_at_equal_accuracy() -> None:
 
 def test_an_accuracy_that_is_not_reached_has_no_tokens() -> None:
     arena = replace(ARENA, routed=routed((-0.1, 400.0), (-0.05, 2000.0)))
-    row = exchange([arena], "it", lambda a, n: a.fixed(key(Majority(n))), 16, (1, 2))
+    row = exchange([arena], "it", MAJORITY, 16, (1, 2))
     assert row.tokens.value == np.inf and row.reached == 0.0
     assert row.accuracy.value == pytest.approx(-0.0625)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executor.strategy import BeamSearch, BestOfN, Majority, key
-from planner.evidence.comparable import comparable, for_pair, shared_problems
+from planner.evidence.comparable import comparable, for_pair, of_all_only, shared_problems
 from planner.notes import Note, NoteCode
 from tests.helpers.evidence_frames import frame_of, row
 
@@ -39,3 +39,25 @@ def test_a_prm_that_scored_next_to_nothing_does_not_take_away_what_needs_none() 
     assert set(found.rows["strategy"]) == {key(Majority(4))}
     assert found.left_out == {key(BestOfN(4)): 5}
     assert found.rows["problem"].nunique() == 100
+
+
+def pool_rows(problem: str, classed: tuple[int, ...], other: tuple[int, ...]) -> list[dict]:
+    return [row(Majority(n), problem, 0.5, difficulty=level, source="replayed")
+            for level, budgets in (("easy", classed), ("unknown", other))
+            for n in budgets]  # fmt: skip
+
+
+def test_budgets_without_a_difficulty_are_named_with_the_samples_they_need() -> None:
+    frame = frame_of([*pool_rows("a", (1, 4), (16, 64)), *pool_rows("b", (1, 4), (16, 64))])
+    [note] = of_all_only(frame)
+    assert (note.items("budgets"), note.whole("samples")) == ((16, 64), 96)
+    [note] = of_all_only(frame, budget=16)
+    assert (note.items("budgets"), note.whole("samples")) == ((16,), 24)
+    assert list(of_all_only(frame, budget=4)) == []
+
+
+def test_pools_without_a_class_and_live_runs_are_not_named() -> None:
+    small = frame_of([*pool_rows("a", (1,), ()), *pool_rows("small", (), (1, 4))])
+    assert list(of_all_only(small)) == []
+    live = frame_of([row(Majority(16), "a", 1.0, difficulty="unknown")])
+    assert list(of_all_only(live)) == []

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from executor.strategy import BestOfN, Greedy, Majority
+from executor.strategy import BestOfN, Greedy, Majority, key
 from planner.evidence.cells import cells
 from planner.prediction.features import describe
 from planner.prediction.measured import measured, predicted
 from planner.prediction.outcome_model import OutcomeModel
-from tests.helpers.evidence_frames import simulated_frame
+from tests.helpers.evidence_frames import frame_of, row, simulated_frame
 
 FRAME = simulated_frame({"easy": {Greedy(): 0.7, Majority(4): 0.9, BestOfN(4): 0.6}}, 40)
 
@@ -35,6 +36,24 @@ def test_few_outcomes_are_shrunk_toward_what_other_policies_taught() -> None:
     plain, learnt = measured(table, few).mean, measured(table, few, model).mean
     assert learnt[greedy] > plain[greedy] and (learnt[~greedy] < plain[~greedy]).all()
     assert learnt.mean() == pytest.approx(plain.mean(), abs=0.03)
+
+
+def test_all_problems_together_count_by_the_whole_pool() -> None:
+    """In a difficulty the accuracy is that of samples that did not give it."""
+    whole = FRAME.assign(all_accuracy=0.5)
+    by_level = predicted(whole, "policy", "prm").set_index(["difficulty", "strategy"])["predicted"]
+    assert by_level["all"].to_numpy() == pytest.approx(0.5, abs=0.05)
+    assert by_level["easy", key(Majority(4))] > 0.8
+
+
+def test_feedback_is_not_read_for_all_problems() -> None:
+    marked = frame_of([
+        row(Greedy(), f"marked {i}", 0.0, source="feedback") for i in range(100)
+    ])  # fmt: skip
+    table = describe(cells(FRAME), FRAME)
+    table = table[table["difficulty"] == "all"].reset_index(drop=True)
+    one, other = measured(table, FRAME), measured(table, pd.concat([FRAME, marked]))
+    assert other.mean == pytest.approx(one.mean)
 
 
 def test_outcomes_of_a_cell_without_problems_are_not_read() -> None:

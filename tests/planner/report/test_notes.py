@@ -191,6 +191,12 @@ EXAMPLES = [
         "measure adds it",
     ),
     (
+        Note.of(CODE.BUDGETS_OF_ALL_ONLY, budgets=(16, 64), samples=96),
+        "votes among 16 and 64 samples are known for all problems together, not for each "
+        "difficulty: samples that say how hard a problem is are not replayed in its difficulty; "
+        "profiles of 96 samples give both",
+    ),
+    (
         Note.of(CODE.MEASUREMENT_CHANGES_NOTHING, problems=5),
         "5 more problems cannot change this choice: there is no other strategy to choose",
     ),
@@ -365,6 +371,9 @@ EXAMPLES = [
      "difficulties: workload mix.toml"),
     (Note.of(CODE.LEVEL_WITHOUT_EVIDENCE, difficulty="medium"),
      "the plan has no evidence on medium queries: they get the strategy for all"),
+    (Note.of(CODE.PLAN_KNOWN_FOR_ALL_ONLY, strategy="majority(n=16)"),
+     "majority(n=16) is known for all problems together only: the plan's own choices count as that "
+     "accurate on every difficulty, and no division may take it"),
     (Note.of(CODE.DIFFICULTIES_NOT_ESTIMATED), "this plan does not estimate difficulties: the "
      "division holds if they are known"),
     (

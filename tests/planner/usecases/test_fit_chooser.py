@@ -44,7 +44,7 @@ def rows(accuracies: dict[Strategy, float], count: int = COUNT) -> pd.DataFrame:
     """Votes solve the even problems; a search also some of the odd ones, up to its accuracy."""
     extra = {s: np.linspace(0, 1, count // 2) < 2 * (p - 0.5) for s, p in accuracies.items()}
     return pd.DataFrame([
-        {"problem": str(i), "strategy": key(s),
+        {"problem": str(i), "strategy": key(s), "source": "measured", "all_accuracy": np.nan,
          "accuracy": 1.0 if i % 2 == 0 else float(extra[s][i // 2])}
         for s in accuracies for i in range(count)
     ])  # fmt: skip

@@ -14,11 +14,14 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated
 from executor.run.runner import Executor
 from executor.store.store import Store
 from executor.strategy import Sampling, key
+from planner.catalog import load_catalog
 from planner.choice.constraint import Constraint
+from planner.costs.pricing import Pricing
 from planner.notes import NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
 from planner.usecases.plan import PlanResult, plan
+from planner.usecases.recommend import find_candidates
 from profiling.difficulty.fitting import PROBES
 from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.notes import of_code
@@ -114,3 +117,25 @@ def test_the_strategy_for_all_has_one_accuracy_in_the_table_and_in_the_sentence(
     assert note.text("strategy") == key(every.strategy)
     assert note.number("single_accuracy") == pytest.approx(every.predicted_accuracy)
     assert plan.entries["all"].predicted_accuracy == every.predicted_accuracy
+
+
+def test_votes_among_all_samples_are_for_all_problems_and_the_plan_says_so(
+    made: tuple[PlanResult, str],
+) -> None:
+    """Profiles of 16 samples: 12 give the difficulty, so 4 are replayed in it."""
+    budgets = {r.difficulty: max(c.strategy.n for c in (r.choice, *r.alternatives))
+               for r in made[0].recommendations}  # fmt: skip
+    assert budgets == {"easy": 4, "medium": 4, "hard": 4, "all": 16}
+    [note] = of_code(made[0].recommendations[-1].notes, NoteCode.BUDGETS_OF_ALL_ONLY)
+    assert note.items("budgets") == (16,)
+    assert note.whole("samples") == 24
+
+
+def test_a_recommendation_for_a_difficulty_says_it_too(made: tuple[PlanResult, str]) -> None:
+    plan, url = made[0].plan, made[1]
+    for level, count in (("medium", 1), ("all", 0)):
+        known = find_candidates(url, plan.policy, plan.prm, level, benchmark=None,
+                                catalog=load_catalog(), pricing=Pricing())  # fmt: skip
+        answered, _ = known.choose(Constraint(budget=16))
+        assert len(of_code(answered.notes, NoteCode.BUDGETS_OF_ALL_ONLY)) == count
+        assert not of_code(answered.notes, NoteCode.BUDGETS_CONSIDERED)

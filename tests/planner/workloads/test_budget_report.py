@@ -54,8 +54,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with MathGrader() as grader, Store.open(url) as store:
         policy = SimulatedPolicy(lambda text: CHANCE.get(text, 0.5), 1, wrong_answers=3)
         executor = Executor(policy, SimulatedPrm(0.9), grader, Sampling())
-        template = {"user": "{problem}"}
-        asyncio.run(profile(executor, PROBLEMS, store, profile_spec(executor, 16, template)))
+        # Of 24 samples 8 give the difficulty, so that votes up to N = 16 are known in each.
+        spec = profile_spec(executor, 24, {"user": "{problem}"})
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
     made = make_plan(executor.policy.name, "simulated-prm", store=url)
     save_plan(made.plan, folder / "plan.json")
     (folder / "mix.toml").write_text("\n".join(f"{level} = {n}" for level, n in MIX.items()))
@@ -268,6 +269,17 @@ def test_a_plan_that_does_not_route_costs_what_it_runs(plan: Plan) -> None:
             Option.from_estimate(one, one.cost.tokens) for one in plan.alternatives[part.level]
         ]
         assert part.option in known
+
+
+def test_a_strategy_that_no_difficulty_knows_counts_as_for_all_and_is_named(plan: Plan) -> None:
+    single, every = replace(plan, classifier=None), plan.entry("all")
+    poorer = {level: tuple(e for e in known if level == "all" or e.strategy != every.strategy)
+              for level, known in plan.alternatives.items()}  # fmt: skip
+    made = BudgetReport.from_plan(replace(single, alternatives=poorer), WORKLOAD, Rates())
+    assert {p.option.accuracy for p in made.divisions[CHOSEN].parts} == {every.predicted_accuracy}
+    assert of_code(made.notes, NoteCode.PLAN_KNOWN_FOR_ALL_ONLY)
+    known = BudgetReport.from_plan(single, WORKLOAD, Rates())
+    assert not of_code(known.notes, NoteCode.PLAN_KNOWN_FOR_ALL_ONLY)
 
 
 @pytest.mark.parametrize("known", ["all", "every"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from executor.answers.voting import Vote
 from executor.strategy import Score
 from profiling.pass_rate import Difficulty, PassRate
-from profiling.pools.class_part import ClassPart, class_size
+from profiling.pools.class_part import ClassPart, class_size, samples_for
 from profiling.pools.replay import Pool, Rule, replay
 from tests.helpers.pools import RIGHT, by_hand, pool_of
 
@@ -161,6 +161,13 @@ def test_a_pool_replays_the_largest_budget_that_leaves_enough_for_the_class(
     n: int, size: int
 ) -> None:
     assert class_size(n) == size
+
+
+@pytest.mark.parametrize(("budget", "samples"), [(1, 6), (4, 9), (16, 24), (64, 96)])
+def test_so_many_samples_replay_a_budget_in_a_class(budget: int, samples: int) -> None:
+    assert samples_for(budget) == samples
+    assert samples - class_size(samples) == budget
+    assert samples - 1 - class_size(samples - 1) < budget
 
 
 def test_the_first_samples_give_the_class() -> None:
