@@ -40,7 +40,7 @@ from planner.prediction.further_problems import Differences
 Floats = NDArray[np.float64]
 PROBLEMS = 50
 DRAWS = 2000
-_STEPS = 200
+_EDGE = 1e-6  # least distance of a later estimate from 0 and 1, so that it has a distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +118,24 @@ def next_measurement(
     )
     rng = np.random.default_rng(random_state)
     if together:
-        apart, expected = Differences.of(table).draw(problems, draws, rng)
-        right = _with_first(beta_binomial(a[:1], b[:1], problems, draws, rng), problems * apart)
-        prior = np.array([cell.prior_weight for cell in cells], dtype=float)
-        a, b, worth = _learnt_anew(a, b, prior, len(table), problems)
+        weights = np.array([cell.prior_weight for cell in cells], dtype=float)
+        own = 1 - weights / (a + b)
+        apart = Differences.of(table, a / (a + b)).draw(problems, draws, rng)
+        first = beta_binomial(a[:1], b[:1], problems, draws, rng) / problems
+        # A normal approximation: a sum may lie outside of 0 and 1, which keeps its mean exact.
+        drawn = np.column_stack([first, first + apart])
+        then = later_estimates(a / (a + b), own, table.mean(axis=0), drawn, len(table), problems)
+        worth = (a + b) * (1 + problems / len(table))
     else:
-        worth = np.ones(len(cells))
         right = beta_binomial(a, b, problems, draws, rng)
-    then = (a + worth * right) / (a + b + worth * problems)
+        then, worth = (a + right) / (a + b + problems), a + b + problems
     if (target := constraint.target_accuracy) is None:
         picks = most_accurate(then, prices)
     else:
-        sure = _chances(a, b, worth, right, problems, target)
+        inside = np.clip(then, _EDGE, 1 - _EDGE)
+        sure = probability_above(worth * inside, worth * (1 - inside), target)
         picks = cheapest_sure(then, sure, prices, constraint.confidence)
-    if not together:
-        expected = then[:, 1:] - then[:, :1]
-    ahead = np.column_stack([np.zeros(draws), expected])  # of the present choice
+    ahead = then - then[:, :1]  # of the present choice
     changes = int(np.count_nonzero(picks))
     return NextMeasurement(
         tuple(estimates),
@@ -166,56 +168,30 @@ def beta_binomial(
     return rng.binomial(problems, accuracy).astype(np.float64)
 
 
-def _learnt_anew(
-    a: Floats, b: Floats, prior: Floats, seen: int, problems: int
-) -> tuple[Floats, Floats, Floats]:
-    """Return posteriors whose prior moves with the outcomes, and the worth of a further problem.
+def later_estimates(
+    means: Floats, own: Floats, measured: Floats, drawn: Floats, seen: int, problems: int
+) -> Floats:
+    """Return the estimates that further outcomes give, as `planner.prediction.joint` makes them.
 
-    A prior was learnt from the measured problems, and will be learnt anew from all of them. The
-    later mean is therefore that of the present mean and of the new outcomes, weighted by their
-    problems; under a prior that stays, it would move less than it does. The weight of the later
-    posterior is as with the present prior.
+    An estimate lies between the strategy's measured accuracy and a prediction. With more problems
+    the prediction moves with their level, and the strategy's own outcomes weigh more: their weight
+    T / (T + R) has a variance R that falls with the number of problems.
 
     Args:
-        a, b: parameters of the posteriors, shape `(strategies,)`.
-        prior: weight of each prior in problems, shape `(strategies,)`.
-        seen: number of measured problems.
-        problems: number of further problems.
+        means: estimated accuracies, shape `(strategies,)`.
+        own: weights of the strategies' own outcomes in them, shape `(strategies,)`.
+        measured: measured accuracies, shape `(strategies,)`.
+        drawn: accuracies on the further problems, shape `(draws, strategies)`.
+        seen, problems: number of measured and of further problems.
 
     Returns:
-        Parameters that the further outcomes, times the third array, are added to; of shape
-        `(strategies,)` each.
+        Shape `(draws, strategies)`.
     """
-    later = a + b + (a + b - prior) / seen * problems
-    worth = later / (seen + problems)
-    mean = a / (a + b)
-    return worth * seen * mean, worth * seen * (1 - mean), worth
-
-
-def _with_first(first: Floats, apart: Floats) -> Floats:
-    """Return correct answers of all strategies from those of the first and the differences to it.
-
-    Differences are those of a normal approximation: a sum may lie outside 0 and the number of
-    problems, which keeps its mean exact.
-    """
-    return np.column_stack([first, first + apart])
-
-
-def _chances(
-    a: Floats, b: Floats, worth: Floats, right: Floats, problems: int, target: float
-) -> Floats:
-    """Return P(accuracy >= target) given the drawn outcomes, shape `(draws, strategies)`.
-
-    Values are exact on a grid and interpolated linearly between its points; outcomes beyond its
-    ends count as the ends. The grid has every whole number of correct answers if `problems` is at
-    most `_STEPS`.
-    """
-    steps = problems * (_STEPS // problems) or _STEPS
-    grid = np.linspace(0, problems, steps + 1)
-    gained, lost = worth * grid[:, None], worth * (problems - grid[:, None])
-    table = probability_above(a + gained, b + lost, target)
-    columns = zip(right.T, table.T, strict=True)
-    return np.column_stack([np.interp(drawn, grid, exact) for drawn, exact in columns])
+    predicted = (means - own * measured) / (1 - own)
+    whole = (seen * measured + problems * drawn) / (seen + problems)
+    moved = predicted + (whole - measured).mean(axis=1, keepdims=True)
+    weight = own / (own + (1 - own) * seen / (seen + problems))
+    return np.asarray(moved + weight * (whole - moved))
 
 
 def measurement_note(one: NextMeasurement, made: Recommendation) -> Note:
