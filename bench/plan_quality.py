@@ -207,7 +207,7 @@ def left_out_coverage(models: Mapping[Left, OutcomeModel]) -> dict[str, float]:
 def against(found: Sequence[Arena], budget: int) -> list[Comparison]:
     """The plan beside everything else at a budget, on policies and PRMs with live searches."""
     rows = [compare(found, name, rule, budget) for name, rule in rules(found, budget).items()]
-    return [row for row in rows if row is not None] + [against_oracle(found, budget)]
+    return [row for row in (*rows, against_oracle(found, budget)) if row is not None]
 
 
 def searched(found: Sequence[Arena]) -> list[Arena]:

@@ -79,6 +79,7 @@ class NoteCode(StrEnum):
     # Workloads
     DIFFICULTIES_FROM = "difficulties_from"
     LEVEL_WITHOUT_EVIDENCE = "level_without_evidence"
+    ROUTES_BY_CHOOSER = "routes_by_chooser"
     PLAN_KNOWN_FOR_ALL_ONLY = "plan_known_for_all_only"
     DIFFICULTIES_NOT_ESTIMATED = "difficulties_not_estimated"
     DIFFICULTIES_ESTIMATED = "difficulties_estimated"

@@ -27,7 +27,8 @@ def few_problems_notes(made: Recommendation, second: RunnerUp | None) -> list[No
 
     Args:
         made: the recommendation.
-        second: the runner-up; None if the choice has no rival.
+        second: the runner-up; None if the choice has no rival. One that these problems tell apart
+            from the choice is not named.
     """
     problems = made.choice.problems
     if not 0 < problems < FEW or made.choice.sources == "published":
@@ -36,6 +37,8 @@ def few_problems_notes(made: Recommendation, second: RunnerUp | None) -> list[No
     if second is not None:
         contrast, rival = second.contrast, key(second.choice.strategy)
         needed = problems_to_tell_apart(contrast.difference, contrast.error, problems)
+        if contrast.told_apart:
+            rival, needed = "", 0
     return [
         Note.of(
             NoteCode.FEW_PROBLEMS, problems=problems, enough=FEW, rival=rival, needed=needed

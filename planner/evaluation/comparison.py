@@ -162,11 +162,15 @@ def compare(
     )
 
 
-def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -> Comparison:
+def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -> Comparison | None:
     """The plan against the best strategy of each difficulty, chosen on other problems than judged.
 
-    See `planner.evaluation.crossfit.honest_oracle`; its tokens are not counted.
+    See `planner.evaluation.crossfit.honest_oracle`; its tokens are not counted. Policies and PRMs
+    are left out of which some strategy is not known in the difficulties; None if none are left.
     """
+    found = [arena for arena in found if arena.rated(budget)]
+    if not found:
+        return None
     rng = np.random.default_rng(random_state)
     problems = TwoWayBootstrap([arena.problems for arena in found], random_state)
     ours, best = [], []
@@ -174,10 +178,9 @@ def against_oracle(found: Sequence[Arena], budget: int, random_state: int = 0) -
         own, oracle = arena.as_run(budget).accuracy, np.empty(len(arena.problems))
         for level in sorted(set(arena.levels)):  # the draws that follow are in this order
             mine = np.flatnonzero(arena.levels == level)
-            allowed = arena.within(budget)
-            accuracy = arena.in_class[np.ix_(mine, allowed[arena.by_class[allowed]])]
-            # Without other problems or strategies to choose by, the plan counts as the best.
-            alone = len(mine) < 2 or not accuracy.size
+            accuracy = arena.in_class[np.ix_(mine, arena.within(budget))]
+            # For a single problem there are no others to choose by: the plan counts as the best.
+            alone = len(mine) < 2
             oracle[mine] = own[mine] if alone else honest_oracle(accuracy, rng)
         ours.append(own)
         best.append(oracle)

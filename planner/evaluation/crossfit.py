@@ -137,12 +137,17 @@ class Arena:
         """Whether each strategy is known in the difficulties, shape `(strategies,)`."""
         return np.asarray(~np.isnan(self.in_class).any(axis=0))
 
+    def rated(self, budget: int) -> bool:
+        """Whether all strategies within a budget are known in the difficulties."""
+        return bool(self.by_class[self.within(budget)].all())
+
     def told(self, budget: int) -> Run | None:
         """The plan if each problem's difficulty were told, at no cost: a bound, not a plan.
 
-        None if no strategy of the budget is known in the difficulties.
+        None if some strategy within the budget is not known in the difficulties: without it there
+        would be no bound.
         """
-        if not self.by_class[self.within(budget)].any():
+        if not self.rated(budget):
             return None
         return self.run_by_class(self.planned(budget))
 
@@ -398,21 +403,20 @@ def expectations(
 
 
 def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -> Iterator[Regret]:
-    """The regret of a plan in each difficulty.
+    """The regret of a plan in each difficulty; cells of fewer than four problems are left out.
 
-    Cells of fewer than four problems are left out, and so are strategies that are known for all
-    problems together only.
+    There is none if some strategy within the budget is not known in the difficulties.
 
     Args:
         arena: policy and PRM.
         budget: most generations a problem.
-        picked: strategies that are known in the difficulties, shape `(problems,)`.
+        picked: strategies by problem, shape `(problems,)`.
         random_state: seed of the halvings.
     """
+    if not arena.rated(budget):
+        return
     rng = np.random.default_rng(random_state)
-    scored = arena.score_by_class(picked)
-    allowed = arena.within(budget)
-    allowed = allowed[arena.by_class[allowed]]
+    allowed, scored = arena.within(budget), arena.score_by_class(picked)
     for level in (difficulty.value for difficulty in Difficulty):
         mine = np.flatnonzero(arena.levels == level)
         if len(mine) < 4:

@@ -531,8 +531,8 @@ def _routing(note: Note) -> str:
     unit = unit_words(note.text("unit"))
     return (
         f"{routed}: {note.text('strategy')} for all is expected to solve {_solves(note, 'single')} "
-        f"{unit} a problem, a strategy for each difficulty {_solves(note, 'routed')}, with probes "
-        "and wrongly named difficulties included"
+        f"{unit} a problem, a strategy for each question {_solves(note, 'routed')}, with probes "
+        "and wrong choices included"
     )
 
 
@@ -570,6 +570,15 @@ def _plan_known_for_all_only(note: Note) -> str:
     return (
         f"{note.text('strategy')} is known for all problems together only: the plan's own choices "
         "count as that accurate on every difficulty, and no division may take it"
+    )
+
+
+def _routes_by_chooser(note: Note) -> str:
+    return (
+        "the plan routes by a learnt choice, which knows no difficulty: its own choices count here "
+        "as those of its table; on the problems of its profile it is expected to solve "
+        f"{note.number('accuracy'):.3f} at {note.number('cost'):.3g} "
+        f"{unit_words(note.text('unit'))} a question"
     )
 
 
@@ -769,7 +778,8 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
         "from evidence this project recorded on its own problems; profile and measure on yours for "
         "an answer of your own",
     NoteCode.MODEL_NOT_FITTED_HERE:
-        "no outcome model is fitted yet; apportion fit makes predictions more precise",
+        "no outcome model is fitted yet; apportion fit says how well outcomes of held-out problems "
+        "are predicted",
     NoteCode.MODEL_OUTDATED:
         "the evidence has changed since the outcome model was fitted; run apportion fit again",
     NoteCode.IMPORTED_STUDY: _imported_study,
@@ -800,6 +810,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
         "the question is unlike those of the profile: it gets the strategy that is best for all of "
         "them",
     NoteCode.DIFFICULTIES_FROM: _difficulties_from,
+    NoteCode.ROUTES_BY_CHOOSER: _routes_by_chooser,
     NoteCode.PLAN_KNOWN_FOR_ALL_ONLY: _plan_known_for_all_only,
     NoteCode.LEVEL_WITHOUT_EVIDENCE: _level_without_evidence,
     NoteCode.DIFFICULTIES_NOT_ESTIMATED:

@@ -30,6 +30,7 @@ from planner.evaluation.comparison import (
 from planner.evaluation.crossfit import Arena, HeldOut, Regret, regrets, trained_own
 from planner.evaluation.exchange import Exchange, exchange
 from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
+from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.gathering import gather
 from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
@@ -162,6 +163,8 @@ def evaluate(
         for arena in arenas:
             judged.append(_routed(arena, held_out, sizes, budget_list, store, seed))
             progress(1)
+    own = (for_pair(frame, arena.policy, arena.prm) for arena in arenas)
+    notes += dict.fromkeys(note for rows in own for note in of_all_only(rows, max(budget_list)))
     if any(not arena.routed for arena in judged):
         notes = [*notes, Note.of(NoteCode.NOT_REPLAYED_AS_ROUTED)]
     with reporter.status("comparing"):
@@ -270,8 +273,9 @@ def compare_plans(
         rows = (compare(arenas, name, rule, budget, seed)
                 for name, rule in rules(arenas, budget).items())  # fmt: skip
         compared += [row for row in rows if row is not None]
-        compared.append(against_oracle(arenas, budget, seed))
-        cells += [cell for a in arenas if a.by_class[a.within(budget)].any()
+        oracle = against_oracle(arenas, budget, seed)
+        compared += [] if oracle is None else [oracle]
+        cells += [cell for a in arenas if a.rated(budget)
                   for cell in regrets(a, budget, a.planned(budget), seed)]  # fmt: skip
     trained = (exchange(arenas, TRAINED_OWN, running(trained_own), n, sorted({*budgets, 1}), seed)
                for n in budgets)  # fmt: skip

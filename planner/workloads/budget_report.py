@@ -308,7 +308,12 @@ def _notes(plan: Plan, workload: Workload, total: Total | None) -> Iterator[Note
     for level in workload.shares:
         if level not in plan.frontier:
             yield Note.of(NoteCode.LEVEL_WITHOUT_EVIDENCE, difficulty=level)
-    every = plan.entry(DEFAULT).strategy
+    every, routing = plan.entry(DEFAULT).strategy, plan.rests_on.routing
+    if plan.routes and plan.chooser is not None and routing is not None:
+        yield Note.of(
+            NoteCode.ROUTES_BY_CHOOSER,
+            accuracy=plan.chooser.accuracy, cost=plan.chooser.price, unit=str(routing["cost_unit"]),
+        )  # fmt: skip
     if not plan.routes and any(_without(plan, level, every) for level in workload.shares):
         yield Note.of(NoteCode.PLAN_KNOWN_FOR_ALL_ONLY, strategy=key(every))
     if total is None or len(workload.shares) == 1:

@@ -42,6 +42,14 @@ def test_a_choice_without_a_rival_names_none() -> None:
     assert note.text("rival") == ""
 
 
+def test_a_rival_that_is_told_apart_already_is_not_named() -> None:
+    made, second = recommended(FEW - 1)
+    assert second is not None
+    sure = replace(second, contrast=replace(second.contrast, difference=-0.5, error=0.1))
+    [note] = few_problems_notes(made, sure)
+    assert (note.text("rival"), note.whole("needed")) == ("", 0)
+
+
 @pytest.mark.parametrize(("problems", "sources"), [(0, "predicted"), (5, "published")])
 def test_what_was_not_measured_has_other_notes(problems: int, sources: str) -> None:
     made, second = recommended(3)

@@ -11,6 +11,7 @@ import pytest
 from executor.errors import InputError
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, key
 from planner.choice.rule_of_thumb import Account
+from planner.evaluation.comparison import against_oracle
 from planner.evaluation.crossfit import (
     HeldOut,
     best_own,
@@ -219,11 +220,14 @@ def test_what_has_no_difficulty_is_run_on_all_problems_and_not_judged_by_difficu
     assert every == {key(Majority(16))}
     by_class = arena.planned(16)
     assert key(Majority(16)) not in names(arena, by_class)
-    told, fixed = arena.told(16), arena.run(arena.fixed(key(Majority(4))))
+    told, fixed = arena.told(4), arena.run(arena.fixed(key(Majority(4))))
     assert not np.isnan(told.accuracy).any()
+    assert arena.told(16) is None  # without majority of 16 it would be no bound
+    assert against_oracle([arena], 4) is not None and against_oracle([arena], 16) is None
     assert fixed.accuracy.mean() == pytest.approx(0.25)  # by the whole pools
     assert arena.score_by_class(arena.fixed(key(Majority(4)))).mean() == pytest.approx(0.5)
-    assert all(cell.naive <= 0.95 for cell in regrets(arena, 16, by_class))
+    assert len(list(regrets(arena, 4, arena.planned(4)))) == 2
+    assert not list(regrets(arena, 16, by_class))
     assert arena.thumb(16, Account.REPLY) is None
 
 

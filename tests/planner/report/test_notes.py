@@ -226,8 +226,8 @@ EXAMPLES = [
     ),
     (Note.of(CODE.BUNDLED_EVIDENCE), "from evidence this project recorded on its own problems; "
      "profile and measure on yours for an answer of your own"),
-    (Note.of(CODE.MODEL_NOT_FITTED_HERE), "no outcome model is fitted yet; apportion fit makes "
-     "predictions more precise"),
+    (Note.of(CODE.MODEL_NOT_FITTED_HERE), "no outcome model is fitted yet; apportion fit says how "
+     "well outcomes of held-out problems are predicted"),
     (Note.of(CODE.MODEL_OUTDATED), "the evidence has changed since the outcome model was fitted; "
      "run apportion fit again"),
     (
@@ -349,13 +349,13 @@ EXAMPLES = [
     (
         Note.of(CODE.ROUTED, **ROUTING),
         "routed: greedy for all is expected to solve 0.700 at 10 FLOPs a problem, a strategy for "
-        "each difficulty 0.720 (25.0% sure of the target) at 8, with probes and wrongly named "
-        "difficulties included",
+        "each question 0.720 (25.0% sure of the target) at 8, with probes and wrong choices "
+        "included",
     ),
     (
         Note.of(CODE.NOT_ROUTED, **(ROUTING | {"routed_chance": None})),
         "not routed: greedy for all is expected to solve 0.700 at 10 FLOPs a problem, a strategy "
-        "for each difficulty 0.720 at 8, with probes and wrongly named difficulties included",
+        "for each question 0.720 at 8, with probes and wrong choices included",
     ),
     (Note.of(CODE.PROBES_INCLUDED, probes=4), "tokens include those of 4 probe samples"),
     (
@@ -371,6 +371,12 @@ EXAMPLES = [
      "difficulties: workload mix.toml"),
     (Note.of(CODE.LEVEL_WITHOUT_EVIDENCE, difficulty="medium"),
      "the plan has no evidence on medium queries: they get the strategy for all"),
+    (
+        Note.of(CODE.ROUTES_BY_CHOOSER, accuracy=0.61, cost=2900.0, unit="flops"),
+        "the plan routes by a learnt choice, which knows no difficulty: its own choices count here "
+        "as those of its table; on the problems of its profile it is expected to solve 0.610 at "
+        "2.9e+03 FLOPs a question",
+    ),
     (Note.of(CODE.PLAN_KNOWN_FOR_ALL_ONLY, strategy="majority(n=16)"),
      "majority(n=16) is known for all problems together only: the plan's own choices count as that "
      "accurate on every difficulty, and no division may take it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
 from planner.usecases.plan import PlanResult, plan
 from planner.usecases.recommend import find_candidates
+from planner.workloads.budget_report import BudgetReport
+from planner.workloads.workload import Workload
 from profiling.difficulty.fitting import PROBES
 from profiling.profiles.profiler import profile, profile_spec
 from tests.helpers.notes import of_code
@@ -139,3 +142,18 @@ def test_a_recommendation_for_a_difficulty_says_it_too(made: tuple[PlanResult, s
         answered, _ = known.choose(Constraint(budget=16))
         assert len(of_code(answered.notes, NoteCode.BUDGETS_OF_ALL_ONLY)) == count
         assert not of_code(answered.notes, NoteCode.BUDGETS_CONSIDERED)
+
+
+def test_a_budget_report_says_that_the_plan_routes_by_its_chooser(
+    made: tuple[PlanResult, str],
+) -> None:
+    """Its own choices by difficulty are not what the router runs."""
+    plan = made[0].plan
+    workload = Workload.from_counts({"easy": 60, "hard": 40}, "mix.toml")
+    [note] = of_code(
+        BudgetReport.from_plan(plan, workload, plan.rates).notes, NoteCode.ROUTES_BY_CHOOSER
+    )
+    assert plan.chooser is not None
+    assert (note.number("accuracy"), note.text("unit")) == (plan.chooser.accuracy, "tokens")
+    other = BudgetReport.from_plan(replace(plan, chooser=None), workload, plan.rates)
+    assert not of_code(other.notes, NoteCode.ROUTES_BY_CHOOSER)

@@ -292,21 +292,28 @@ def test_unknown_counts_are_nan_and_what_was_not_needed_is_free(
     assert (votes[["prm_tokens", "prm_cached_tokens", "discarded_tokens"]] == 0).all(axis=None)
 
 
-def test_a_pool_of_four_samples_says_nothing_of_difficulty(
+def test_a_difficulty_takes_five_samples_that_are_not_replayed_in_it(
     tmp_path: Path, grader: MathGrader
 ) -> None:
     records = [
         {"problem": f"{size}?", "answer": "7", "policy": "p",
          "samples": [{"answer": "7"}] * (size - 1) + [{"answer": "8"}]}
-        for size in (4, 5)
+        for size in (4, 5, 6)
     ]  # fmt: skip
     file = lines(tmp_path / "f.jsonl", *records)
     with Store.open("sqlite://") as opened:
         store_import(opened, graded(read("jsonl", file, Given()), "them", grader))
         frame = gather(opened, grader)
-    rates = frame.drop_duplicates("problem").set_index("pass_at_1")["difficulty"]
-    assert rates.to_dict() == {0.75: "unknown", 0.8: "easy"}
-    assert level_pass_rates(frame) == {("p", "easy"): 0.8, ("p", "all"): 0.775}
+    by_rate = frame.groupby(["pass_at_1", "strategy"])["difficulty"].agg(list)
+    assert by_rate.to_dict() == {
+        (0.75, key(Majority(1))): ["unknown"], (0.75, key(Majority(4))): ["unknown"],
+        (0.8, key(Majority(1))): ["unknown"], (0.8, key(Majority(4))): ["unknown"],
+        (5 / 6, key(Majority(1))): ["easy"], (5 / 6, key(Majority(4))): ["unknown"],
+    }  # fmt: skip
+    assert level_pass_rates(frame) == {
+        ("p", "easy"): pytest.approx(5 / 6),
+        ("p", "all"): pytest.approx((0.75 + 0.8 + 5 / 6) / 3),
+    }
 
 
 def own_run(policy: str = "theirs") -> tuple[RunSpec, list[Outcome]]:

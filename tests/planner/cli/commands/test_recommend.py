@@ -37,9 +37,11 @@ NOTES = (
 )
 
 
-def asked(constraint: Constraint, level: str = "all") -> Answer:
-    bundle = read_evidence_bundle("sqlite:///no-such-store.db", POLICY, PRM, None)
-    answered = choose_from_bundle(bundle, POLICY, PRM, level, constraint, 20)
+def asked(
+    constraint: Constraint, level: str = "all", *, policy: str = POLICY, prm: str = PRM
+) -> Answer:
+    bundle = read_evidence_bundle("sqlite:///no-such-store.db", policy, prm, None)
+    answered = choose_from_bundle(bundle, policy, prm, level, constraint, 20)
     return replace(answered, notes=NOTES)
 
 
@@ -205,8 +207,8 @@ def test_what_explains_the_answer_is_read_on_request(answered: Answer) -> None:
 
 
 def test_what_is_named_beside_the_choice_is_a_row_of_the_table() -> None:
-    """63 medium problems do not tell the choice from what costs a third of it."""
-    answered = asked(Constraint(budget=256), "medium")
+    """A strategy at a fraction of the cost is nearly as good as the choice."""
+    answered = asked(Constraint(budget=256), "medium", policy="lab-1.8m", prm="lab-1.8m-prm")
     lines = [line.strip() for line in words(answered).splitlines()]
     assert lines[5].startswith("cheaper ")
     header = next(i for i, line in enumerate(lines) if line.startswith("strategy@N"))
