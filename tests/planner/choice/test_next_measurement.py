@@ -23,6 +23,7 @@ from planner.choice.next_measurement import (
     DRAWS,
     NextMeasurement,
     beta_binomial,
+    later_estimates,
     measurement_note,
     next_measurement,
 )
@@ -31,6 +32,7 @@ from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Cost
 from planner.notes import Note, NoteCode
 from planner.prediction.beta import summarise
+from planner.prediction.joint import joint
 
 NO_LIMIT = Constraint()
 STRATEGIES = (Greedy(), Majority(4), BestOfN(16), Dvts(64))
@@ -247,3 +249,20 @@ def test_tokens_that_nobody_counted_are_not_known() -> None:
 def test_fewer_than_one_problem_is_one_line() -> None:
     with pytest.raises(InputError, match="next-problems is 0; expected"):
         measured(of([(1.0,)]), problems=0)
+
+
+@pytest.mark.parametrize(("seen", "problems"), [(30, 30), (60, 240)])
+def test_later_estimates_are_about_those_that_the_joint_estimate_then_makes(
+    seen: int, problems: int
+) -> None:
+    rng = np.random.default_rng(seen)
+    expected = np.array([0.3, 0.45, 0.5, 0.6])
+    chances = np.array([0.35, 0.4, 0.6, 0.55])
+    outcomes = (rng.random((seen + problems, 1)) < chances).astype(float)
+    now, then = joint(expected, outcomes[:seen]), joint(expected, outcomes)
+    [found] = later_estimates(
+        now.mean, now.own, outcomes[:seen].mean(axis=0),
+        outcomes[seen:].mean(axis=0)[None, :], seen, problems,
+    )  # fmt: skip
+    assert found == pytest.approx(then.mean, abs=0.02)
+    assert np.abs(then.mean - now.mean).max() > 0.04  # it has moved
