@@ -113,7 +113,9 @@ class Chooser:
     Attributes:
         before: the choice by the text alone.
         after: the choice by the text and the probes.
-        accuracy, price: what routing by it got and spent on problems that it was not fitted to.
+        accuracy: expected accuracy of routing by it: that of the single strategy that it was
+            compared with, and the gain on problems that the choice was not fitted to.
+        price: what routing spent on these problems.
         problems: number of training problems.
     """
 

@@ -86,7 +86,7 @@ def fit(choices: Choices, accuracy: float, cost: float) -> Chooser:
 
     Args:
         choices: outcomes.
-        accuracy, cost: means of what `judge` returned, which the chooser keeps.
+        accuracy, cost: expected accuracy and cost of routing, which the chooser keeps.
     """
     before, after = _fit(choices, np.ones(len(choices), dtype=np.bool_))
     return Chooser(before, after, accuracy, cost, len(choices))

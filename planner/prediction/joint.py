@@ -10,16 +10,17 @@ Let y_s be the mean accuracy of a strategy, R_s the variance of its error, and f
 prediction, with its log odds times FLAT and moved until the mean of f is that of y. The true
 accuracy is f_s plus a deviation with the prior N(0, T_s),
 
-    T_s = (FAMILY^2 + OWN^2) d_s^2 + SLOPE^2 (f_s - mean f)^2,    d_s^2 = f_s (1 - f_s),
+    T_s = DEVIATION^2 d_s^2 + SLOPE^2 (f_s - mean f)^2,    d_s^2 = f_s (1 - f_s),
 
 and its posterior mean is f_s + h_s (y_s - f_s) with h_s = T_s / (T_s + R_s) (Efron and Morris 1973,
 JASA 68(341)). A strategy that looks best by luck is shrunk the more, the less its outcomes say, so
 the best posterior mean is overstated far less than the best measured mean (winner's curse; Efron
 2011, JASA 106(496)). With many problems h_s is 1. `bench/coverage.py` measures what remains.
 
-The variance of an estimate is R_s, that of the strategy's own problems, although its posterior
-variance is h_s R_s: the prior may move an estimate, but it never narrows the interval. The level
-errs with all strategies together, and the prior says nothing of it.
+The variance of an estimate is R_s, although its posterior variance is h_s R_s: that a prediction
+agrees with the outcomes makes no interval narrower. The level errs with all strategies together,
+and the prior says nothing of it. R_s is the variance between the strategy's own problems, averaged
+with the usual one of such outcomes if they are few.
 """
 
 from __future__ import annotations
@@ -31,12 +32,11 @@ from scipy.special import expit, logit
 
 from profiling.arrays import Bools, Floats
 
-# Standard deviations of true accuracies about the structural prediction: in units of d, in common
-# for a kind of strategy and by itself; and of the slope, by which formulas tell strategies too far
-# apart or not far enough. The likelihood of the true accuracies in the three worlds of
-# `bench/coverage.py` is highest near FAMILY .17 and OWN .04; .13 and .03 overstate the recommended
-# strategy less, with the same error and regret.
-FAMILY, OWN, SLOPE = 0.13, 0.03, 0.3
+# Standard deviations of true accuracies about the structural prediction, in units of d, and of the
+# slope, by which formulas tell strategies too far apart or not far enough. The likelihood of the
+# true accuracies in the three worlds of `bench/coverage.py` is highest near a DEVIATION of .17;
+# .133 overstates the recommended strategy less, with the same error and regret.
+DEVIATION, SLOPE = 0.13342, 0.3
 # Of the strategies that look best to the formulas, some do so by the formulas' errors.
 FLAT = 0.85
 # The variance of a few outcomes is noise, so it is averaged with the usual one, worth so many
@@ -91,7 +91,7 @@ def joint(expected: Floats, outcomes: Floats) -> Joint:
     means = np.where(run, outcomes, 0.0).sum(axis=0) / np.maximum(counts, 1)
     centre = _levelled(expected, means, counts)
     spread = np.maximum(centre * (1 - centre), _LEAST_SPREAD)
-    prior = (FAMILY**2 + OWN**2) * spread + SLOPE**2 * (centre - centre.mean()) ** 2
+    prior = DEVIATION**2 * spread + SLOPE**2 * (centre - centre.mean()) ** 2
     decided = _decided(outcomes, run)
     error = np.ones(len(counts))
     error[measured] = _error(outcomes[:, measured], decided[measured], centre[measured])

@@ -28,6 +28,11 @@ EDGE = 1e-3  # least distance of a prior mean from 0 and 1
 _LEAST = (
     0.1  # least pseudo-count on either side of a prior; less would collapse intervals onto 0 or 1
 )
+TAUGHT_FROM = 80
+"""Fewest problems of a policy from which others learn.
+
+With 24 problems, what a model learnt overstates the recommended strategy more than formulas do,
+because it knows little and rests on the same problems (`bench/coverage.py --only together`)."""
 _PLAIN = 3.0  # weight, in problems, of the prior belief that outcomes are 0 or 1
 
 
@@ -64,8 +69,9 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classifier_: the fitted scikit-learn estimator.
         pairs_: pairs of policy and PRM in the training data.
-        others_: for each policy, the estimator fitted to the other policies; empty until
-            `learn_from_others` is called.
+        others_: for each policy, the estimator fitted to the other policies, if these have evidence
+            of at least `TAUGHT_FROM` problems; none until `learn_from_others` is called.
+        teaches_: whether all evidence together has so many problems.
     """
 
     def __init__(
@@ -125,6 +131,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.pairs_ = sorted(set(zip(X["policy"], X["prm"], strict=True)))
         self.classes_ = np.array([0, 1])
         self.others_: dict[str, Any] = {}
+        self.teaches_ = False
         return self
 
     def learn_from_others(self, cells: pd.DataFrame) -> OutcomeModel:
@@ -135,8 +142,11 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows = cells["rows"].to_numpy(float)
         accuracy = cells["successes"].to_numpy(float) / rows
-        policies = sorted(set(cells["policy"]))
-        for policy in policies if len(policies) > 1 else ():
+        problems = cells.groupby("policy")["problems"].max()
+        self.teaches_ = bool(problems.max() >= TAUGHT_FROM)
+        for policy in map(str, problems.index):
+            if not (problems.drop(policy) >= TAUGHT_FROM).any():
+                continue
             kept = (cells["policy"] != policy).to_numpy()
             other = OutcomeModel(**self.get_params())
             other.fit(cells[kept], accuracy[kept], rows[kept])
@@ -150,13 +160,12 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             cells: columns that `features` reads.
 
         Returns:
-            P(correct), shape `(cells,)`; None if the model has learnt from this policy's outcomes
-            and from no other policy's.
+            P(correct), shape `(cells,)`; None if the model has not learnt enough from others.
         """
         policy = str(cells["policy"].iloc[0])
         if policy in self.others_:
             estimator = self.others_[policy]
-        elif any(policy == known for known, _ in self.pairs_):
+        elif not self.teaches_ or any(policy == known for known, _ in self.pairs_):
             return None
         else:
             estimator = self.classifier_

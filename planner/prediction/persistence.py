@@ -58,6 +58,7 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
         "rests_on": fingerprints(frame),
         "features": _FEATURES,
         "pairs": model.pairs_,
+        "teaches": model.teaches_,
     }
     return content, fitted.metrics() | known
 
@@ -94,6 +95,7 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
     if not all(hasattr(one, "predict_proba") for one in (classifier, *others.values())):
         raise InputError(f"{where}: holds no classifier; {again}")
     model.classifier_, model.others_ = classifier, others
+    model.teaches_ = meta.get("teaches", False) is True
     model.classes_ = np.array([0, 1])
     return model
 

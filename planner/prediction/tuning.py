@@ -34,12 +34,6 @@ from profiling.pass_rate import ALL
 from profiling.reliability import Bin, reliability
 from profiling.scorers.rewards import calibration_error
 
-TAUGHT_FROM = 80
-"""Fewest problems from which a model of other policies is the prior of a policy's strategies.
-
-With 24 problems, such priors overstate the recommended strategy more than formulas do, because they
-know little and rest on the same problems (`bench/coverage.py --only together`)."""
-
 # Weight of left-out policies and PRMs in the score, if there are several.
 TRANSFER = 0.5
 # Fewer problems do not judge a choice: in a fold of fewer than `MIN_SHARED`, the best strategy in
@@ -212,8 +206,7 @@ def _tuned(
     settings = Hyperparameters(**best.params, prior_weight=best.user_attrs[_WEIGHT])
     settings = _transferable(settings, every_split, random_state)
     whole = describe(cells(frame), frame)
-    model = _fitted(whole, settings, random_state)
-    return model.learn_from_others(whole) if frame["problem"].nunique() >= TAUGHT_FROM else model
+    return _fitted(whole, settings, random_state).learn_from_others(whole)
 
 
 def score_weights(kinds: Sequence[Kind], transfer: float) -> list[float]:

@@ -33,6 +33,7 @@ from profiling.profiles.profiler import ProblemProfile
 LEAST_PROBLEMS = 24
 """With fewer problems there is no chooser."""
 _DRAWS = 6
+MOST_LOSS = 0.02  # of accuracy, that a cheaper router may lose by one standard error
 _SURE = 2.0  # standard errors by which a search must be better than a vote to be an option
 
 
@@ -119,8 +120,7 @@ def fit_chooser(
     gain = accuracy - alone
     error = float(gain.std() / np.sqrt(len(gain)))
     price = single.price(unit)
-    no_loss = gain.mean() > -INDIFFERENCE - error
-    routes = (no_loss and cost.mean() < price) or gain.mean() > INDIFFERENCE
+    routes = worth_routing(float(gain.mean()), error, cheaper=bool(cost.mean() < price))
     # The plan prints the predicted accuracy of the single strategy, which is not its mean here.
     # Both ways start from that one; their difference is the measured one.
     routed = RoutingExpectation(single.predicted_accuracy, float(cost.mean()), error).shifted(
@@ -134,6 +134,22 @@ def fit_chooser(
         None,
         routes=bool(routes),
     )
+
+
+def worth_routing(gain: float, error: float, *, cheaper: bool) -> bool:
+    """Return whether measured outcomes speak for routing.
+
+    A router that is not cheaper must be more accurate by more than the error of its gain. A cheaper
+    one must not look less accurate by more than `INDIFFERENCE`, and its loss must be at most
+    `MOST_LOSS` if the error is taken off: so few problems, whose error is large, do not pass what
+    loses much.
+
+    Args:
+        gain: mean accuracy of routing minus that of one strategy for all.
+        error: standard error of the gain.
+        cheaper: whether routing costs less.
+    """
+    return gain - error > 0 or (cheaper and gain >= -INDIFFERENCE and gain - error > -MOST_LOSS)
 
 
 def _options(

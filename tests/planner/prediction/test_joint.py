@@ -103,7 +103,7 @@ def test_an_estimate_lies_between_its_outcomes_and_the_formula() -> None:
     centre = module._levelled(EXPECTED, means, np.full(4, 40.0))
     assert centre.mean() == pytest.approx(means.mean())
     plain = centre * (1 - centre)
-    prior = (0.13**2 + 0.03**2) * plain + 0.3**2 * (centre - centre.mean()) ** 2
+    prior = module.DEVIATION**2 * plain + 0.3**2 * (centre - centre.mean()) ** 2
     variance = (40 * means * (1 - means) + 12 * plain) / (39 + 12)
     weight = prior / (prior + variance / 40)
     assert found.own == pytest.approx(weight)

@@ -31,7 +31,9 @@ def test_few_outcomes_are_shrunk_toward_what_other_policies_taught() -> None:
     taught = table.assign(
         policy="other", rows=400.0, successes=np.where(table["name"] == "greedy", 380.0, 120.0)
     )
+    taught["problems"] = 400
     model = OutcomeModel(strength=1.0).fit(taught, taught["successes"] / 400, taught["rows"])
+    model.learn_from_others(taught)
     greedy = (table["name"] == "greedy").to_numpy()
     plain, learnt = measured(table, few).mean, measured(table, few, model).mean
     assert learnt[greedy] > plain[greedy] and (learnt[~greedy] < plain[~greedy]).all()

@@ -16,7 +16,13 @@ from executor.strategy import BestOfN, Greedy, Majority
 from planner.evidence.cells import cells
 from planner.prediction.beta import probability_above, summarise
 from planner.prediction.features import describe
-from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel, variation
+from planner.prediction.outcome_model import (
+    FAMILIES,
+    TAUGHT_FROM,
+    Hyperparameters,
+    OutcomeModel,
+    variation,
+)
 from tests.helpers.evidence_frames import simulated_frame
 
 CHANCES = {
@@ -104,7 +110,7 @@ def test_evidence_of_one_outcome_only_is_fitted_and_predicted(family: str, outco
 
 @every_family
 def test_what_others_predict_of_a_policy_rests_on_none_of_its_outcomes(family: str) -> None:
-    of_others = ROWS.assign(policy="other")
+    of_others = ROWS.assign(policy="other", problems=TAUGHT_FROM)
     other = ROWS[:1].assign(policy="third", successes=0.0)
     turned = ROWS.assign(successes=ROWS["rows"] - ROWS["successes"])
     predictions = []
@@ -119,9 +125,24 @@ def test_what_others_predict_of_a_policy_rests_on_none_of_its_outcomes(family: s
 
 
 def test_of_a_new_policy_the_whole_model_predicts_and_of_the_only_one_none() -> None:
-    assert MODEL.learn_from_others(ROWS).expected_by_others(ROWS) is None
-    found = MODEL.expected_by_others(ROWS.assign(policy="new"))
-    assert found == pytest.approx(MODEL.predict_proba(ROWS)[:, 1])
+    model = fitted().learn_from_others(ROWS.assign(problems=TAUGHT_FROM))
+    assert model.expected_by_others(ROWS) is None
+    found = model.expected_by_others(ROWS.assign(policy="new"))
+    assert found == pytest.approx(model.predict_proba(ROWS)[:, 1])
+
+
+def test_few_problems_teach_nothing_about_other_policies() -> None:
+    few = ROWS.assign(problems=TAUGHT_FROM - 1)
+    both = pd.concat([few, few.assign(policy="other")], ignore_index=True)
+    model = fitted().learn_from_others(both)
+    assert model.expected_by_others(ROWS) is None
+    assert model.expected_by_others(ROWS.assign(policy="new")) is None
+    # Many problems of one policy teach about the other, and few of the other nothing about it.
+    uneven = pd.concat([few, few.assign(policy="other", problems=TAUGHT_FROM)], ignore_index=True)
+    accuracy = (uneven["successes"] / uneven["rows"]).to_numpy(float)
+    model = OutcomeModel().fit(uneven, accuracy, uneven["rows"]).learn_from_others(uneven)
+    assert model.expected_by_others(ROWS) is not None
+    assert model.expected_by_others(ROWS.assign(policy="other")) is None
 
 
 def test_without_evidence_of_its_own_a_cell_has_the_prior() -> None:

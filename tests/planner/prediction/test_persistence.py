@@ -67,7 +67,7 @@ def test_a_model_read_back_predicts_the_same(fitted: Fit, family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_was_learnt_from_other_policies_is_kept(fitted: Fit, family: str) -> None:
     kept = of_family(fitted, family)
-    both = pd.concat([CELLS, CELLS.assign(policy="other")], ignore_index=True)
+    both = pd.concat([CELLS, CELLS.assign(policy="other", problems=200)], ignore_index=True)
     kept.model.learn_from_others(both)
     content, meta = save_model(kept, FRAME)
     read = load_model(content, json.loads(json.dumps(meta)))

@@ -13,7 +13,13 @@ from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import ProbeCost, Probing
 from planner.costs.cost import Rates
-from planner.usecases.fit_chooser import LEAST_PROBLEMS, Question, fit_chooser, questions_of
+from planner.usecases.fit_chooser import (
+    LEAST_PROBLEMS,
+    Question,
+    fit_chooser,
+    questions_of,
+    worth_routing,
+)
 from profiling.pass_rate import PassRate
 from profiling.profiles.profiler import ProblemProfile
 from tests.helpers.arena import expectation
@@ -89,3 +95,21 @@ def test_options_keep_to_the_budget_with_their_probes(questions: dict[str, Quest
 
 def test_few_problems_have_no_chooser(questions: dict[str, Question]) -> None:
     assert fitted(SEARCHED, BeamSearch(16), questions, count=LEAST_PROBLEMS - 2) is None
+
+
+@pytest.mark.parametrize(
+    ("gain", "error", "cheaper", "routes"),
+    [
+        (0.03, 0.02, False, True),
+        (0.01, 0.02, False, False),  # dearer, and maybe no better
+        (0.0, 0.015, True, True),
+        (0.0, 0.07, True, False),  # so few problems may hide a loss
+        (-0.004, 0.005, True, True),
+        (-0.006, 0.001, True, False),
+        (-0.05, 0.07, True, False),
+    ],
+)
+def test_outcomes_must_speak_for_routing(
+    gain: float, error: float, cheaper: bool, routes: bool
+) -> None:
+    assert worth_routing(gain, error, cheaper=cheaper) is routes
