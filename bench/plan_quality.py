@@ -60,16 +60,10 @@ from planner.evaluation.comparison import (
     rules,
     running,
 )
-from planner.evaluation.crossfit import (
-    Arena,
-    HeldOut,
-    arenas,
-    best_own,
-    expectations,
-    regrets,
-    trained_own,
-)
+from planner.evaluation.crossfit import Arena, HeldOut, arenas, expectations
 from planner.evaluation.exchange import exchange
+from planner.evaluation.fixed_strategies import best_own, trained_own
+from planner.evaluation.regret import regrets
 from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS, hold_out, problem_folds

@@ -30,15 +30,9 @@ from executor.outcome import SampleRecord
 from executor.problem import problem_uid
 from planner.evaluation.bootstrap import Interval, TwoWayBootstrap
 from planner.evaluation.comparison import TRAINED_OWN, TRAINED_SINGLE
-from planner.evaluation.crossfit import (
-    Arena,
-    Indices,
-    best_own,
-    best_single,
-    trained_own,
-    trained_single,
-)
+from planner.evaluation.crossfit import Arena, Indices
 from planner.evaluation.exchange import tokens_for
+from planner.evaluation.fixed_strategies import best_own, best_single, trained_own, trained_single
 from planner.evaluation.probing import LEVELS, Estimator, ProbedArena
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import Head, classes

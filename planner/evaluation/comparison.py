@@ -15,17 +15,15 @@ from executor.errors import InputError
 from executor.strategy import Greedy, Strategy, from_dict, from_key, key, to_dict
 from planner.choice.rule_of_thumb import Account
 from planner.evaluation.bootstrap import Interval, TwoWayBootstrap
-from planner.evaluation.crossfit import (
-    Arena,
-    Indices,
-    Run,
+from planner.evaluation.crossfit import Arena, Indices, Run
+from planner.evaluation.fixed_strategies import (
     baselines,
     best_own,
     best_single,
-    honest_oracle,
     trained_own,
     trained_single,
 )
+from planner.evaluation.regret import honest_oracle
 from profiling.arrays import Floats
 
 RULE_OF_THUMB = "rule of thumb"

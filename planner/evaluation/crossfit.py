@@ -8,7 +8,7 @@ and with the best one in hindsight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from executor.errors import InputError
-from executor.strategy import Greedy, Majority, Strategy, from_key, key
+from executor.strategy import Strategy, from_key, key
 from planner.choice.candidates import estimate_cells
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
@@ -31,11 +31,9 @@ from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import problem_folds
 from planner.prediction.tuning import pairs
 from profiling.arrays import Floats
-from profiling.pass_rate import ALL, LEVELS, Difficulty
+from profiling.pass_rate import ALL, LEVELS
 
 Indices = NDArray[np.intp]
-_HALVES = 20  # random halvings of a cell, for an oracle that does not judge itself
-_TIED = 1e-9  # accuracies that differ by no more are equal
 _TOKENS = ("generated_tokens", "prompt_tokens", "prm_tokens")
 
 
@@ -210,31 +208,6 @@ class Arena:
 
 
 @dataclass(frozen=True, slots=True)
-class Regret:
-    """Accuracy that a plan loses to the best strategy of a cell in hindsight.
-
-    Attributes:
-        arena: name of the policy and PRM.
-        difficulty, budget: of the cell.
-        problems: number of problems.
-        plan: accuracy of the plan.
-        naive: accuracy of the strategy that was best on these very problems. It was best by luck
-            too, the more so the more strategies there are, so this overestimates the best one.
-        honest: accuracy, on one half of the problems, of the strategy that was best on the other
-            half; mean over many halvings. Chosen from fewer problems, it underestimates the best
-            one.
-    """
-
-    arena: str
-    difficulty: str
-    budget: int
-    problems: int
-    plan: float
-    naive: float
-    honest: float
-
-
-@dataclass(frozen=True, slots=True)
 class HeldOut:
     """Evidence in folds of problems, and for each fold what was fitted without it.
 
@@ -400,127 +373,3 @@ def expectations(
         for level, part in by_level.items()
         if len(part)
     }
-
-
-def regrets(arena: Arena, budget: int, picked: Indices, random_state: int = 0) -> Iterator[Regret]:
-    """The regret of a plan in each difficulty; cells of fewer than four problems are left out.
-
-    There is none if some strategy within the budget is not known in the difficulties.
-
-    Args:
-        arena: policy and PRM.
-        budget: most generations a problem.
-        picked: strategies by problem, shape `(problems,)`.
-        random_state: seed of the halvings.
-    """
-    if not arena.rated(budget):
-        return
-    rng = np.random.default_rng(random_state)
-    allowed, scored = arena.within(budget), arena.score_by_class(picked)
-    for level in (difficulty.value for difficulty in Difficulty):
-        mine = np.flatnonzero(arena.levels == level)
-        if len(mine) < 4:
-            continue
-        accuracy = arena.in_class[np.ix_(mine, allowed)]
-        yield Regret(
-            arena.name,
-            level,
-            budget,
-            len(mine),
-            float(scored[mine].mean()),
-            float(accuracy.mean(axis=0).max()),
-            float(honest_oracle(accuracy, rng).mean()),
-        )
-
-
-def honest_oracle(accuracy: Floats, rng: np.random.Generator) -> Floats:
-    """On each problem, the accuracy of the strategy that was best on the other half.
-
-    Args:
-        accuracy: shape `(problems, strategies)`.
-        rng: draws the halvings; the result is the mean over all of them.
-
-    Returns:
-        Shape `(problems,)`.
-    """
-    problems = len(accuracy)
-    total = np.zeros(problems)
-    for _ in range(_HALVES):
-        order = rng.permutation(problems)
-        for judged, chosen in ((order[::2], order[1::2]), (order[1::2], order[::2])):
-            total[judged] += accuracy[judged, accuracy[chosen].mean(axis=0).argmax()]
-    return np.asarray(total / _HALVES)
-
-
-def best_single(found: Sequence[Arena], budget: int) -> str:
-    """The strategy with the highest accuracy over all arenas, among those run in all of them.
-
-    Raises:
-        ValueError: no strategy was run in all of them.
-    """
-    shared = _shared(found, budget)
-
-    def mean(strategy: str) -> float:
-        values = [a.accuracy[:, a.strategies.index(strategy)] for a in found]
-        return float(np.concatenate(values).mean())
-
-    return str(max(sorted(shared), key=mean))
-
-
-def best_own(arena: Arena, budget: int) -> Indices:
-    """For every problem the index of the strategy that was best over all problems of the arena."""
-    allowed = arena.within(budget)
-    best = allowed[arena.accuracy[:, allowed].mean(axis=0).argmax()]
-    return np.full(len(arena.problems), best)
-
-
-def trained_own(arena: Arena, budget: int) -> Indices | None:
-    """For every problem the index of the strategy that was best on the problems of other folds.
-
-    None if there is one fold: nothing is left to choose by.
-    """
-    if len(np.unique(arena.folds)) < 2:
-        return None
-    allowed, picked = arena.within(budget), np.empty(len(arena.problems), dtype=np.intp)
-    for fold in np.unique(arena.folds):
-        mine = arena.folds == fold
-        picked[mine] = _best(arena, allowed, arena.accuracy[np.ix_(~mine, allowed)].mean(axis=0))
-    return picked
-
-
-def trained_single(found: Sequence[Arena], budget: int) -> list[Indices]:
-    """The same with one strategy for all arenas, by arena: the best over all of them.
-
-    Raises:
-        ValueError: no strategy was run in all arenas, or there is one fold.
-    """
-    shared = sorted(_shared(found, budget))
-    if any(len(np.unique(arena.folds)) < 2 for arena in found):
-        raise ValueError("there is one fold; nothing is left to choose by")
-    columns = [np.array([arena.strategies.index(name) for name in shared]) for arena in found]
-    picked = [np.empty(len(arena.problems), dtype=np.intp) for arena in found]
-    for fold in np.unique(np.concatenate([arena.folds for arena in found])):
-        seen = [arena.accuracy[np.ix_(arena.folds != fold, at)]
-                for arena, at in zip(found, columns, strict=True)]  # fmt: skip
-        means = np.concatenate(seen).mean(axis=0)
-        for arena, at, mine in zip(found, columns, picked, strict=True):
-            mine[arena.folds == fold] = _best(arena, at, means)
-    return picked
-
-
-def _best(arena: Arena, among: Indices, means: Floats) -> int:
-    """The strategy with the highest mean, the cheapest of equal ones."""
-    tied = among[means >= means.max() - _TIED]
-    return int(tied[arena.n[tied].argmin()])
-
-
-def _shared(found: Sequence[Arena], budget: int) -> set[str]:
-    shared = set.intersection(*({a.strategies[i] for i in a.within(budget)} for a in found))
-    if not shared:
-        raise ValueError("no strategy was run in all of them")
-    return shared
-
-
-def baselines(budget: int) -> dict[str, str]:
-    """Strategies that need no planning, by name."""
-    return {"greedy": key(Greedy()), f"majority of {budget}": key(Majority(budget))}

@@ -27,8 +27,10 @@ from planner.evaluation.comparison import (
     rules,
     running,
 )
-from planner.evaluation.crossfit import Arena, HeldOut, Regret, regrets, trained_own
+from planner.evaluation.crossfit import Arena, HeldOut
 from planner.evaluation.exchange import Exchange, exchange
+from planner.evaluation.fixed_strategies import trained_own
+from planner.evaluation.regret import Regret, regrets
 from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
 from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.gathering import gather

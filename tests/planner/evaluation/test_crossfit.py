@@ -12,13 +12,8 @@ from executor.errors import InputError
 from executor.strategy import BeamSearch, BestOfN, Greedy, Majority, key
 from planner.choice.rule_of_thumb import Account
 from planner.evaluation.comparison import against_oracle
-from planner.evaluation.crossfit import (
-    HeldOut,
-    best_own,
-    best_single,
-    honest_oracle,
-    regrets,
-)
+from planner.evaluation.crossfit import HeldOut
+from planner.evaluation.regret import regrets
 from planner.evidence.cells import cells
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import OutcomeModel
@@ -69,50 +64,6 @@ def test_scores_tokens_and_flops_are_those_of_what_was_picked() -> None:
     assert arena.score(picked).tolist() == [1.0] * 16
     assert arena.spent(picked).tolist() == [100.0] * 6 + [400.0] * 10
     assert arena.forwarded(picked).tolist() == [200.0] * 6 + [800.0] * 10
-
-
-def test_regret_is_the_best_in_hindsight_minus_the_plan() -> None:
-    always_greedy = {"all": {Greedy(): 0.9, Majority(4): 0.1, Majority(16): 0.1}}
-    arena = arena_of(TRUTH, COUNTS, [always_greedy])
-    found = {r.difficulty: r for r in regrets(arena, 4, arena.planned(4))}
-    assert set(found) == {"easy", "hard"}
-    assert (found["easy"].plan, found["easy"].naive) == (1.0, 1.0)
-    assert (found["hard"].plan, found["hard"].naive, found["hard"].honest) == (0.0, 1.0, 1.0)
-    assert found["hard"].problems == 10
-
-
-def test_a_best_strategy_out_of_the_budget_is_no_regret() -> None:
-    truth = {"easy": {Greedy(): 0.0, Majority(16): 1.0}}
-    arena = arena_of(truth, {"easy": 8}, [{"all": truth["easy"]}])
-    assert next(regrets(arena, 4, arena.planned(4))).naive == 0.0
-    assert next(regrets(arena, 16, arena.planned(16))).naive == 1.0
-
-
-def test_oracles_bracket_the_best_strategy() -> None:
-    """Of 30 strategies that are all right half the time, the naive best looks much better, and the
-    honest one is no better than any."""
-    rng = np.random.default_rng(0)
-    naive, honest = [], []
-    for _ in range(40):
-        accuracy = (rng.random((40, 30)) < 0.5).astype(float)
-        naive.append(accuracy.mean(axis=0).max())
-        honest.append(honest_oracle(accuracy, rng).mean())
-    assert np.mean(naive) > 0.62
-    assert np.mean(honest) == pytest.approx(0.5, abs=0.02)
-    clear = np.column_stack([np.ones(20), np.zeros(20)])
-    assert honest_oracle(clear, rng).tolist() == [1.0] * 20
-
-
-def test_the_best_single_strategy_is_of_all_arenas_and_its_own_of_one() -> None:
-    one = arena_of({"easy": {Greedy(): 1.0, Majority(4): 0.0}}, {"easy": 5}, [RIGHT])
-    other = arena_of({"easy": {Greedy(): 0.0, Majority(4): 1.0, BestOfN(4): 1.0}}, {"easy": 9},
-                     [RIGHT])  # fmt: skip
-    assert best_single([one, other], 4) == key(Majority(4))
-    assert best_single([one, other], 1) == "greedy"
-    assert set(names(one, best_own(one, 4))) == {"greedy"}
-    apart = arena_of({"easy": {BestOfN(4): 1.0}}, {"easy": 5}, [RIGHT])
-    with pytest.raises(ValueError, match="no strategy"):
-        best_single([one, apart], 4)
 
 
 def test_the_rule_of_thumb_needs_its_strategies_and_a_size() -> None:
