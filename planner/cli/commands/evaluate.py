@@ -14,6 +14,7 @@ from planner.evaluation.comparison import Comparison
 from planner.evaluation.exchange import Exchange
 from planner.report.notes import word
 from planner.usecases.evaluate import Evaluation, evaluate
+from planner.usecases.routed_plans import with_probes
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -41,7 +42,9 @@ def show(console: Console, found: Evaluation) -> None:
         rows = [_line(one) for one in found.comparisons if one.budget == budget]
         columns = ["instead of the plan", "pairs", "its accuracy [95 %]", "the plan's",
                    "plan minus it [95 %]", "tokens", "the plan's"]  # fmt: skip
-        console.print(table(f"at most {budget} generations a problem", columns, rows))
+        plans = with_probes(budget)
+        more = f" (plans {plans}, with their probes)" if plans > budget else ""
+        console.print(table(f"at most {budget} generations a problem{more}", columns, rows))
     for one in found.exchanges:
         console.print(f"{one.against} of at most {one.budget}: {_exchanged(one)}")
     for regret in found.regret:
