@@ -24,7 +24,7 @@ from typing import Any
 from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
-from planner.costs.architecture import Shape
+from executor.models.architecture import Shape
 from planner.costs.cost import Rates, training_flops
 
 FACTS = ROOT / "data" / "published" / "facts.csv"

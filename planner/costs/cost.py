@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from planner.costs.architecture import Shape
+from executor.models.architecture import Shape
 from planner.costs.missing import Lack, Missing
 from planner.costs.prices import TokenPrice
 from planner.costs.roofline import Roofline

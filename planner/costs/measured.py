@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from executor.models.architecture import Shape
 from executor.store.store import Store
 from planner.catalog import Catalog
 from planner.costs import throughput
-from planner.costs.architecture import Shape
 from planner.costs.cost import Rates
 
 _MODEL = "model/"

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from planner.costs.architecture import Shape
+from executor.models.architecture import Shape
 from planner.costs.prices import Assumptions, Device
 
 

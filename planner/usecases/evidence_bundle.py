@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from executor.answers.grader import MathGrader
+from executor.models.architecture import Shape
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.costs import measured
-from planner.costs.architecture import Shape
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
 from planner.evidence.bundled import bundled_rows, bundled_sizes

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from executor.errors import InputError
+from executor.models.architecture import Shape
 from planner.catalog import load_catalog
-from planner.costs.architecture import Shape
 from planner.costs.cost import Rates, training_flops
 from planner.costs.prices import PriceBook, TokenPrice
 from planner.costs.pricing import Pricing

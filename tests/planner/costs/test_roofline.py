@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.costs.architecture import Shape
+from executor.models.architecture import Shape
 from planner.costs.prices import Assumptions, Device
 from planner.costs.roofline import Roofline
 

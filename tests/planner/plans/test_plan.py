@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from executor.errors import InputError
 from executor.files import data_folder
+from executor.models.architecture import Shape
 from executor.models.templates import PromptTemplate
 from executor.strategy import (
     AdaptiveMajority,
@@ -32,7 +33,6 @@ from executor.strategy import (
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.probe_cost import ProbeCost
-from planner.costs.architecture import Shape
 from planner.costs.cost import Cost, Rates
 from planner.plans.plan import Plan, PlanBasis
 from planner.plans.reference import Cloud, Reference

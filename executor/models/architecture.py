@@ -55,3 +55,22 @@ class Shape:
     def kv_bytes(self, bytes_per_value: float) -> float:
         """Return the bytes of the key-value cache per token: a key and a value in every layer."""
         return 2.0 * self.layers * self.kv_width * bytes_per_value
+
+
+def estimated_parameters(config: Mapping[str, Any]) -> int | None:
+    """Return about how many parameters a model has, by its `config.json`; None if it is unusual.
+
+    Counted are its matrices, with a gated feed-forward network, which most models have. Input and
+    output embeddings count once each, even if the model shares them.
+    """
+    shape = Shape.of(config)
+    if shape is None:
+        return None
+    hidden, experts = config["hidden_size"], config.get("num_experts")
+    experts = experts or config.get("num_local_experts") or 1
+    inner = (config.get("moe_intermediate_size") if experts > 1 else None) or config.get(
+        "intermediate_size", 4 * hidden
+    )
+    attention = 2 * hidden * (shape.attention_width + shape.kv_width)
+    layer = attention + 3 * hidden * inner * experts
+    return int(shape.layers * layer + 2 * config.get("vocab_size", 0) * hidden)
