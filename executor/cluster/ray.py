@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from executor.engines.options import CORES, cores
+from executor.engines.cores import CORES, cores
 from executor.errors import InputError
 
 # Fewest workers without GPUs: a single one would spread nothing.

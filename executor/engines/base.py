@@ -26,12 +26,14 @@ class EngineCounters:
         cached: prompt tokens found in the prefix cache.
         generated: generated tokens.
         preemptions: sequences that were preempted.
+        ended: sequences that ended.
     """
 
     prompt: int = 0
     cached: int = 0
     generated: int = 0
     preemptions: int = 0
+    ended: int = 0
 
     def __add__(self, other: EngineCounters) -> EngineCounters:
         return EngineCounters(

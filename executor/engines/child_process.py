@@ -6,7 +6,8 @@ engine. From then on each message is a batch:
 
 - In: a list of `("add", request id, prompt ids, parameters)` and `(method, ...)` of the engine;
   None at the end of the last batch.
-- Out: the current counters, and a list of `("ended", request id, EngineOutput)`,
+- Out, after steps in which something ended, and at least once a second while it steps: the current
+  counters, and a list of `("ended", request id, EngineOutput)`,
   `("failed", request id, EngineError)` and, in the order of the calls, `("answer", result)`; a
   result may be an exception.
 
@@ -20,11 +21,15 @@ import os
 import select
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
 from executor.engines.vllm_engine import VllmEngine
 from executor.errors import EngineError, InputError
+
+# Seconds between two messages at most, so that people see a sign of life.
+_COUNTERS_EVERY = 1.0
 
 
 def main() -> None:
@@ -53,6 +58,7 @@ def _end_with(pipe: int) -> None:
 
 def serve(engine: VllmEngine, pipe: Connection[Any, Any]) -> None:
     """Step the engine until the parent ends it; send at most one message per step."""
+    sent = time.monotonic()
     events: list[tuple[Any, ...]] = []
 
     def report(kind: str, request_id: str, content: Any) -> None:
@@ -80,9 +86,10 @@ def serve(engine: VllmEngine, pipe: Connection[Any, Any]) -> None:
                 do(*command)
         if engine.busy:
             engine.step()
-        if events:
+        now = time.monotonic()
+        if events or now - sent >= _COUNTERS_EVERY:
             pipe.send((engine.count(), events))
-            events = []
+            events, sent = [], now
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from executor.engines.cache_size import cache_bytes, free_memory
+from executor.engines.cores import CORES, own_cores
 from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
 
-CORES = "VLLM_CPU_OMP_THREADS_BIND"
-"""Variable that lists the cores that vLLM may use on a CPU, separated by commas."""
 # Longest context on a CPU unless the user asks for more: a whole prompt is one batch there, and the
 # cache is small.
 _CPU_CONTEXT = 8192
@@ -25,7 +25,8 @@ class EngineOptions:
     Attributes:
         max_model_len: longest context in tokens.
         max_num_seqs: most sequences in one batch.
-        kv_cache_gib: key-value cache on a CPU, in GiB (a GPU uses `gpu_memory_utilization`).
+        kv_cache_gib: key-value cache on a CPU, in GiB; None is what its batch needs, if the memory
+            holds it (a GPU uses `gpu_memory_utilization`).
         gpu_memory_utilization: share of a GPU's memory; two engines on one GPU must share it.
         dtype: type of weights and activations; `auto` is the checkpoint's, but 16 bits for 32.
         block_size: tokens of a prefix-cache block; only whole blocks are reused.
@@ -33,17 +34,19 @@ class EngineOptions:
         apart: whether a policy's engine runs in a child process
             (`executor.engines.subprocess_engine`).
         cores: cores of an engine on a CPU; None is all that its process may use.
+        beside: weights, in bytes, of models that are going to be loaded on the same CPU.
     """
 
     max_model_len: int | None = None
     max_num_seqs: int = 256
-    kv_cache_gib: float = 2.0
+    kv_cache_gib: float | None = None
     gpu_memory_utilization: float = 0.45
     dtype: str = "auto"
     block_size: int | None = None
     tensor_parallel_size: int = 1
     apart: bool = False
     cores: tuple[int, ...] | None = None
+    beside: int = 0
 
     def within(self, model: str) -> EngineOptions:
         """Return the same settings, with a context no longer than the model was made for."""
@@ -73,18 +76,6 @@ def prepare_environment() -> None:
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
 
 
-def cores() -> list[int]:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-def own_cores() -> str:
-    """Return the same cores as vLLM reads them, separated by commas."""
-    return ",".join(map(str, cores()))
-
-
 def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) -> dict[str, Any]:
     """Return vLLM's arguments for a model, in this process and on a server alike.
 
@@ -92,6 +83,9 @@ def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) 
         model: checkpoint folder or hub id.
         options: sizes and types.
         extra: further arguments (`runner`, `convert`, `pooler_config`, ...).
+
+    Raises:
+        InputError: the memory of a CPU does not hold the model.
     """
     arguments: dict[str, Any] = {
         "model": model,
@@ -111,7 +105,7 @@ def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) 
         arguments |= {
             "enforce_eager": True,
             "distributed_executor_backend": "uni",
-            "kv_cache_memory_bytes": int(options.kv_cache_gib * 2**30),
+            "kv_cache_memory_bytes": _cache_on_cpu(model, options, context),
             # Whole prompts: vLLM 0.32 rewinds the generator of a seeded request whose prefill
             # was cut into chunks, which CPU generators cannot do.
             "enable_chunked_prefill": False,
@@ -125,6 +119,20 @@ def engine_arguments(model: str, options: EngineOptions, extra: dict[str, Any]) 
     else:
         arguments["gpu_memory_utilization"] = options.gpu_memory_utilization
     return arguments | extra
+
+
+def _cache_on_cpu(model: str, options: EngineOptions, context: int) -> int:
+    """Return the size of the key-value cache, in bytes."""
+    if options.kv_cache_gib is not None:
+        return int(options.kv_cache_gib * 2**30)
+    return cache_bytes(
+        model,
+        sequences=options.max_num_seqs,
+        context=context,
+        wide=options.dtype == "float32",
+        beside=options.beside,
+        free=free_memory(),
+    )
 
 
 def native_context(model: str) -> int:

@@ -28,8 +28,9 @@ from typing import Any
 
 from executor.engines.base import Cut, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
+from executor.engines.cores import physical_cores
 from executor.engines.delivery import OUTBOX
-from executor.engines.options import EngineOptions, cores
+from executor.engines.options import EngineOptions
 from executor.errors import EngineError, InputError
 
 _END_SECONDS = 10.0
@@ -85,19 +86,6 @@ def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, E
     first, second = groups[:at], groups[at:] or groups
     mine, others = (tuple(core for group in half for core in group) for half in (first, second))
     return replace(options, cores=mine), replace(options, cores=others)
-
-
-def physical_cores() -> list[tuple[int, ...]]:
-    """Return the cores that this process may use, grouped by physical core."""
-    groups: dict[str, list[int]] = {}
-    for core in cores():
-        siblings = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
-        try:
-            named = siblings.read_text(encoding="ascii").strip()
-        except OSError:
-            named = str(core)
-        groups.setdefault(named, []).append(core)
-    return [tuple(group) for group in groups.values()]
 
 
 def _describe_end(code: int | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,12 @@ from executor.engines.base import (
     EngineCounters,
     EngineOutput,
     RequestRefusedError,
+)
+from executor.engines.cache_room import (
+    Demand,
+    LengthForecast,
+    is_calm,
+    most_running,
 )
 from executor.engines.capacity import Capacity
 from executor.engines.options import (
@@ -62,6 +68,9 @@ class VllmEngine:
         self.lost: BaseException | None = None
         self.open = 0
         self._requests: dict[str, _Request] = {}
+        self._lengths = LengthForecast()
+        self._preemptions = 0
+        self._overflowed = False
         try:
             self._llm = _build(name, self.counters, str(model), options, extra)
         except InputError:
@@ -116,10 +125,32 @@ class VllmEngine:
     def step(self) -> None:
         """Run one engine step and hand out what has ended; an error fails all requests."""
         try:
+            if self.writes:
+                self._limit_running()
             for output in self._llm.step():
                 self._hand_out(output)
         except Exception as error:
             self.fail_all(error)
+
+    def _limit_running(self) -> None:
+        """Let waiting sequences in only if the cache has room for their expected responses."""
+        scheduler = self._llm.engine_core.engine_core.scheduler
+        places, tokens = self.capacity.sequences, self.capacity.tokens
+        if self.counters.preemptions > self._preemptions:
+            self._preemptions, self._overflowed = self.counters.preemptions, True
+        if scheduler.waiting and tokens < places * self.max_context:
+            used = round(scheduler.kv_cache_manager.usage * tokens)
+            self._overflowed = self._overflowed and not is_calm(used, tokens)
+            room = most_running(
+                [Demand(one.num_output_tokens, one.max_tokens) for one in scheduler.running],
+                _waiting(scheduler.waiting, scheduler.running),
+                self._lengths,
+                used=used,
+                tokens=tokens,
+                overflowed=self._overflowed,
+            )
+            places = min(places, room)
+        scheduler.max_num_active_reqs = places
 
     def fail_all(self, error: BaseException) -> None:
         """Mark the engine as lost and fail its requests."""
@@ -139,6 +170,8 @@ class VllmEngine:
             )
             return
         children = _ended_children(output) if self.writes else ()
+        for child in children:
+            self._lengths.learn(len(child.token_ids))
         finished = len(children) if self.writes else int(output.finished)
         if not finished:
             return
@@ -214,6 +247,17 @@ def _ended_children(output: Any) -> tuple[EndedChild, ...]:
     )
 
 
+def _waiting(waiting: Iterable[Any], running: Iterable[Any]) -> Iterator[Demand]:
+    """Yield the sequences of vLLM's queue; children of one request share their prompt."""
+    # vLLM copies a request for each child, and not the list of its prompt.
+    prompts = {id(one.prompt_token_ids) for one in running}
+    for one in waiting:
+        prompt = id(one.prompt_token_ids)
+        own = 0 if prompt in prompts else one.num_prompt_tokens
+        yield Demand(one.num_output_tokens, one.max_tokens, own)
+        prompts.add(prompt)
+
+
 def _build(
     name: str,
     counters: EngineCounters,
@@ -247,6 +291,7 @@ def _build(
                 counters.cached += prompts.cached_tokens
                 counters.generated += iteration_stats.num_generation_tokens
                 counters.preemptions += iteration_stats.num_preempted_reqs
+                counters.ended += len(iteration_stats.finished_requests)
 
         def log_engine_initialized(self) -> None:
             pass

@@ -241,6 +241,7 @@ class SimulatedPolicy:
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])
         ledger.generated += generated
+        self._counters.ended += n
         if request.finished is not None:
             for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
                 request.finished(child, draws[child])

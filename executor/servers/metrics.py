@@ -22,6 +22,7 @@ _COUNTERS = {
     "vllm:prompt_tokens_cached_total": "cached",
     "vllm:generation_tokens_total": "generated",
     "vllm:num_preemptions_total": "preemptions",
+    "vllm:request_success_total": "ended",
 }
 _CACHE = "vllm:cache_config_info"
 

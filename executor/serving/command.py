@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from executor.engines.options import CORES, EngineOptions, engine_arguments, on_cpu, own_cores
+from executor.engines.cores import CORES, own_cores
+from executor.engines.options import EngineOptions, engine_arguments, on_cpu
 from executor.loading import resolve
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Tokens, load_tokenizer

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from executor.json_values import finite
 
 _PIPED_WIDTH = 1 << 15  # columns: a file has no edge that a line could be folded at
 _LINE_SECONDS = 15.0
+# Seconds for which a bar shows the same state of unfinished work: finding it out has its price.
+_STATE_SECONDS = 1.0
 
 
 class _Rate(ProgressColumn):
@@ -40,6 +43,19 @@ class _Rate(ProgressColumn):
             return Text("")
         unit, value = ("/s", speed) if speed >= 1 else ("/min", speed * 60)
         return Text(f"{value:.1f}{unit}", style="progress.data.speed")
+
+
+class _State(ProgressColumn):
+    """Progress column of what is said of unfinished work."""
+
+    max_refresh = _STATE_SECONDS
+
+    def __init__(self, state: Callable[[], str]) -> None:
+        super().__init__()
+        self._state = state
+
+    def render(self, task: Task) -> Text:
+        return Text(self._state(), style="progress.remaining")
 
 
 class Output:
@@ -71,13 +87,17 @@ class Output:
             show(self.console)
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(
+        self, label: str, total: int, state: Callable[[], str] = lambda: ""
+    ) -> Iterator[Callable[[int], None]]:
         """Show a progress bar; yield a function to call with the number of things just finished.
 
-        If stderr is not a terminal, plain lines now and then replace the bar.
+        If stderr is not a terminal, plain lines now and then replace the bar. Both also show the
+        state of unfinished work; see `Reporter.progress`.
         """
-        if not self.err.is_terminal:
-            yield _Lines(self, label, total).advance
+        if self.as_json or not self.err.is_terminal:
+            with _Lines(self, label, total, state) as lines:
+                yield lines.advance
             return
         bar = Progress(
             TextColumn("{task.description}"),
@@ -86,8 +106,8 @@ class Output:
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            _State(state),
             console=self.err,
-            disable=self.as_json,
         )
         with bar:
             task = bar.add_task(label, total=total)
@@ -122,23 +142,47 @@ def _own_stdout() -> Any:
 
 
 class _Lines:
-    """Progress as plain lines, for logs: one every `_LINE_SECONDS`, and one at the end."""
+    """Progress as plain lines, for logs: one every `_LINE_SECONDS`, and one at the end.
 
-    def __init__(self, output: Output, label: str, total: int) -> None:
+    A context manager: a thread says lines while nothing is finished.
+    """
+
+    def __init__(self, output: Output, label: str, total: int, state: Callable[[], str]) -> None:
         self._output = output
         self._label = label
         self._total = total
+        self._state = state
         self._finished = 0
-        self._started = self._said = time.monotonic()
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="progress", daemon=True)
+
+    def __enter__(self) -> _Lines:
+        if not self._output.err.quiet:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def advance(self, finished: int) -> None:
-        """Count finished things; print a line if it is due."""
-        self._finished += finished
-        now = time.monotonic()
-        if self._finished >= self._total or now - self._said >= _LINE_SECONDS:
-            self._said = now
-            spent = now - self._started
-            self._output.say(f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s")
+        """Count finished things; print a line if they are the last."""
+        before, self._finished = self._finished, self._finished + finished
+        if before < self._total <= self._finished:
+            self._ended.set()
+            self._say()
+
+    def _go_on(self) -> None:
+        while not self._ended.wait(_LINE_SECONDS):
+            self._say()
+
+    def _say(self) -> None:
+        spent = time.monotonic() - self._started
+        state = self._state()
+        line = f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s"
+        self._output.say(f"{line}; {state}" if state else line)
 
 
 EMPTY = "-"  # stands for an unknown value

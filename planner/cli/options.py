@@ -273,8 +273,8 @@ def add_sizes(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--kv-cache-gib",
         type=float,
-        default=2.0,
-        help="size of an engine's key-value cache on a CPU, in GiB (default: %(default)s)",
+        help="size of an engine's key-value cache on a CPU, in GiB (default: what a batch needs, "
+        "as far as the free memory allows)",
     )
     group.add_argument(
         "--dtype",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
+from executor.engines.cache_size import weight_bytes
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
+from executor.models.architecture import Shape
 from executor.models.checkpoint import Checkpoint, parameter_count, read_config
 from executor.models.templates import PromptTemplate
 from executor.policies.base import Policy
@@ -16,7 +19,6 @@ from executor.scorers.base import StepScorer
 from executor.scorers.prm import load_prm
 from executor.scorers.served import ServedScorer
 from executor.store.store import Store
-from planner.costs.architecture import Shape
 from planner.costs.measured import note_model
 from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import Reporter
@@ -42,14 +44,14 @@ class LoadedModels:
         self._prms: dict[tuple[Checkpoint, str], StepScorer] = {}
 
     def policy(
-        self, model: ModelRef, template: PromptTemplate, *, with_prm: bool = False
+        self, model: ModelRef, template: PromptTemplate, *, beside: ModelRef | None = None
     ) -> VllmPolicy | ServedPolicy:
         """Load a policy, or return it if it is loaded.
 
         Args:
             model: the policy.
             template: its prompt template.
-            with_prm: whether a PRM is loaded in this process too; the engines then share it.
+            beside: PRM that is loaded in this process too; the engines then share cores and memory.
 
         Raises:
             InputError: the policy was loaded with another template.
@@ -58,9 +60,12 @@ class LoadedModels:
         checkpoint = model.checkpoint
         if checkpoint not in self._policies:
             with self._reporter.status(f"loading policy {model.given}"):
-                options, _ = divided(self._settings.engine, with_prm=with_prm)
+                options, _ = divided(self._settings.engine, with_prm=beside is not None)
+                if beside is not None:
+                    options = replace(options, beside=weight_bytes(beside.location, width=2))
                 self._policies[checkpoint] = self._start(checkpoint, template, options)
             self.note_size(model)
+            self._say_capacity(self._policies[checkpoint])
         policy = self._policies[checkpoint]
         if policy.template != template:
             raise InputError(
@@ -68,6 +73,15 @@ class LoadedModels:
                 "close the session, and open one for the plan"
             )
         return policy
+
+    def _say_capacity(self, policy: VllmPolicy | ServedPolicy) -> None:
+        """Say what an engine that this process sized can hold."""
+        if isinstance(policy, VllmPolicy):
+            holds = policy.capacity
+            self._reporter.say(
+                f"policy {policy.name}: a cache of {holds.tokens:,} tokens, for at most "
+                f"{holds.sequences} responses at once"
+            )
 
     def _start(
         self, checkpoint: Checkpoint, template: PromptTemplate, options: EngineOptions

@@ -26,6 +26,7 @@ from executor.strategy import Sampling
 from planner.runtime import model_ref
 from planner.runtime.engine_work import EngineWork, note_throughput
 from planner.runtime.loaded_models import LoadedModels
+from planner.runtime.meter import Meter
 from planner.runtime.model_ref import ModelRef, Role, check_fit, check_plan_prm, template_of
 from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
@@ -158,8 +159,8 @@ class Session:
         if prm is not None:
             # Before any engine starts: whoever names a PRM that does not fit hears it at once.
             check_fit(policy, prm)
-        local = prm is not None and not prm.servers
-        loaded = self._loaded.policy(policy, template or self.template(policy), with_prm=local)
+        beside = prm if prm is not None and not prm.servers else None
+        loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         return Executor(
             policy=loaded,
             prm=None if prm is None else self._loaded.prm(prm, loaded),
@@ -284,7 +285,8 @@ class Session:
         """
         before, prm_before = self._counters(spec)
         started = time.perf_counter()
-        with self.reporter.progress(label, total) as progress:
+        meter = Meter(lambda: self._counters(spec)[0])
+        with self.reporter.progress(label, total, meter) as progress:
             solved = asyncio.run(work(progress))
         seconds = time.perf_counter() - started
         after, prm_after = self._counters(spec)

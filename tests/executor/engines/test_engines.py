@@ -357,3 +357,26 @@ def test_an_engine_says_what_it_holds(policy: VllmPolicy) -> None:
     assert policy.capacity.sequences == 256
     bytes_a_token = 4 * 2 * 32 * 4 * 2
     assert policy.capacity.tokens == pytest.approx(0.25 * 2**30 / bytes_a_token, rel=0.01)
+
+
+def test_a_cache_that_is_small_for_its_batch_does_not_overflow(tiny_llama: Path) -> None:
+    """Responses of 400 tokens beside each other need 16 x 450 tokens, and the cache holds 2,048."""
+    token = 2 * 4 * 2 * 32 * 4  # keys and values, layers, heads, width, bytes
+    small = dataclasses.replace(OPTIONS, kv_cache_gib=2048 * token / 2**30, max_num_seqs=16)
+    policy = VllmPolicy.load("small", tiny_llama, TEMPLATE, small)
+    try:
+        ledger = Ledger()
+
+        async def all_at_once() -> list[list[Draw]]:
+            prompts = [policy.prompt(problem.text) for problem in PROBLEMS[:4]]
+            return await asyncio.gather(
+                *(policy.draw(DrawRequest(prompt, n=4, max_tokens=400, temperature=0.7, top_p=1.0,
+                                          seed=1, ledger=ledger)) for prompt in prompts)
+            )  # fmt: skip
+
+        draws = asyncio.run(all_at_once())
+        assert [len(one.token_ids) for each in draws for one in each] == [400] * 16
+        assert policy.counters().preemptions == 0
+        assert policy.capacity.tokens <= 2048
+    finally:
+        policy.close()

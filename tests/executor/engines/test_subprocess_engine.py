@@ -23,12 +23,12 @@ import pytest
 from executor.engines.base import Cut, EndedChild, EngineCounters, EngineOutput
 from executor.engines.capacity import Capacity
 from executor.engines.child_process import serve
+from executor.engines.cores import cores, physical_cores
 from executor.engines.host import host
-from executor.engines.options import EngineOptions, cores
+from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import (
     SubprocessEngine,
     divided,
-    physical_cores,
     start_subprocess_engine,
 )
 from executor.errors import EngineError

@@ -19,6 +19,8 @@ vllm:prompt_tokens_cached_total{engine="0"} 2.0
 # TYPE vllm:generation_tokens_total counter
 vllm:generation_tokens_total{engine="0"} 1.5e+06
 vllm:num_preemptions_total{engine="0"} 1.0
+vllm:request_success_total{engine="0",finished_reason="stop"} 4.0
+vllm:request_success_total{engine="0",finished_reason="length"} 2.0
 # TYPE vllm:cache_config_info gauge
 vllm:cache_config_info{block_size="16",cpu="a, b",num_gpu_blocks="10"} 1.0
 python_info{implementation="CPython"} 1.0
@@ -26,7 +28,7 @@ python_info{implementation="CPython"} 1.0
 
 
 def test_counts_of_all_engines_are_added() -> None:
-    assert read_counters(TEXT) == EngineCounters(123, 2, 1_500_000, 1)
+    assert read_counters(TEXT) == EngineCounters(123, 2, 1_500_000, 1, 6)
     assert read_counters("") == EngineCounters()
 
 

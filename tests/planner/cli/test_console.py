@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,51 @@ def test_a_column_that_nothing_is_known_in_is_left_out() -> None:
     columns = ["strategy", "FLOPs", "seconds", "USD"]
     rows = [["a", "1", EMPTY, EMPTY], ["b", "2", "0.1", EMPTY]]
     assert [one.header for one in known_table("", columns, rows).columns] == columns[:3]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Progress as lines, due every hundredth of a second; returns what was said so far."""
+    monkeypatch.setattr(console, "_LINE_SECONDS", 0.01)
+    said: list[str] = []
+
+    def read() -> str:
+        said.append(capsys.readouterr().err)
+        return "".join(said)
+
+    return read
+
+
+def wait_for(text: str, lines: Callable[[], str]) -> None:
+    while text not in lines():  # a line that never comes ends by the test's own time limit
+        time.sleep(0.005)
+
+
+def test_a_log_shows_life_while_nothing_is_finished(lines: Callable[[], str]) -> None:
+    output = Output(as_json=False, stdout=io.StringIO())
+    states = iter(["", "1 responses", "2 responses"])
+    with output.progress("profiling", 3, lambda: next(states, "3 responses")) as advance:
+        wait_for("profiling: 0/3 after 0 s\n", lines)
+        wait_for("profiling: 0/3 after 0 s; 3 responses\n", lines)
+        advance(3)
+        wait_for("profiling: 3/3 after 0 s; 3 responses\n", lines)
+        told = lines()
+        time.sleep(0.05)
+        assert lines() == told  # nothing is said after the last line
+
+
+def test_a_log_ends_with_its_work(lines: Callable[[], str]) -> None:
+    output = Output(as_json=False, stdout=io.StringIO())
+    with pytest.raises(KeyError), output.progress("profiling", 3):
+        raise KeyError
+    told = lines()
+    time.sleep(0.05)
+    assert lines() == told
+
+
+def test_json_alone_is_printed_with_json(lines: Callable[[], str]) -> None:
+    output = Output(as_json=True, stdout=io.StringIO())
+    with output.progress("profiling", 1, lambda: "1 responses") as advance:
+        time.sleep(0.05)
+        advance(1)
+    assert lines() == ""
