@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from executor.errors import InputError, did_you_mean
 from executor.files import is_folder
+from executor.models import gguf
 from executor.models.bundled import CONVERTED, bundled, models_folder
 from executor.models.checkpoint import Checkpoint, is_on_hub, is_scorer, name_of
 from executor.servers.address import Address, read_address
@@ -15,8 +17,11 @@ from executor.servers.address import Address, read_address
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def resolve(name: str, role: str) -> Checkpoint:
-    """Return the checkpoint that `name` stands for: a catalog name, folder, hub id or address.
+def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None) -> Checkpoint:
+    """Return the checkpoint that `name` stands for.
+
+    The name is a catalog name, a checkpoint folder, a policy's GGUF file, which is converted once,
+    a hub id or an address.
 
     An address (`executor.servers.address`) names servers of a model. Its tokenizer and template
     come from the model that the address names, or else from the model that the first server names.
@@ -24,15 +29,18 @@ def resolve(name: str, role: str) -> Checkpoint:
     Args:
         name: name as the user gave it.
         role: `policy` or `PRM`, for messages.
+        say: receives remarks for people.
 
     Raises:
-        InputError: there is no such model here.
+        InputError: there is no such model here, or it cannot be converted.
     """
     address = read_address(name)
     if address is not None:
         return _resolve_address(address, role)
     if name in CONVERTED:
-        return Checkpoint(name, str(CONVERTED[name]()))
+        return Checkpoint(name, CONVERTED[name](say))
+    if name.endswith(gguf.SUFFIX):
+        return _resolve_gguf(Path(name).expanduser(), role, say)
     folder = Path(name).expanduser()
     if name in (*bundled("policy"), *bundled("PRM")):
         folder = models_folder() / name
@@ -48,20 +56,34 @@ def resolve(name: str, role: str) -> Checkpoint:
         return Checkpoint(name, name)
     names = [*(CONVERTED if role == "policy" else ()), *bundled(role)]
     known = ", ".join(names)
-    made = "" if role == "policy" else " made by apportion fit-prm or of another known PRM"
+    made = (
+        ", a GGUF file,"
+        if role == "policy"
+        else " made by apportion fit-prm or of another known PRM,"
+    )
     raise InputError(
         f"{role} {name}: no such model; give {f'one of {known}, ' if known else ''}"
-        f"a checkpoint folder{made}, or a hub id that can be reached from here"
+        f"a checkpoint folder{made} or a hub id that can be reached from here"
         f"{did_you_mean(name, names)}"
     )
 
 
 def portable(name: str) -> str:
-    """Return a name of the same model for another process: folders by their absolute path."""
+    """Return a name of the same model for another process: folders and files by their full path."""
     if name in (*CONVERTED, *bundled("policy"), *bundled("PRM")):
         return name
-    folder = Path(name).expanduser()
-    return str(folder.resolve()) if is_folder(folder) else name
+    path = Path(name).expanduser()
+    lasting = is_folder(path) or (name.endswith(gguf.SUFFIX) and path.is_file())
+    return str(path.resolve()) if lasting else name
+
+
+def _resolve_gguf(weights: Path, role: str, say: Callable[[str], None]) -> Checkpoint:
+    """Return the checkpoint of a GGUF file; InputError if there is none."""
+    if role != "policy":
+        raise InputError(f"{role} {weights}: GGUF files are read as policies only")
+    if not weights.is_file():
+        raise InputError(f"policy {weights}: no such file")
+    return Checkpoint(weights.stem, str(gguf.converted(weights.resolve(), say)))
 
 
 def _resolve_address(address: Address, role: str) -> Checkpoint:

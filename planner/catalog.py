@@ -17,6 +17,7 @@ import platformdirs
 
 from executor.errors import InputError
 from executor.files import data_folder, is_folder
+from executor.models.bundled import CONVERTED
 from planner.toml_files import read_toml
 
 FILE = "catalog.toml"
@@ -127,9 +128,12 @@ class Catalog:
         return replace(self, prms=prms, counted=self.counted | {entry.name})
 
     def hub_id(self, name: str) -> str:
-        """Return the hub id of a catalog name; `name` itself if it has none or is a folder."""
+        """Return the hub id of a catalog name.
+
+        It is `name` itself if it has none, is a folder, or has weights in installed packages too.
+        """
         entry = self.policy(name) or self.prm(name)
-        if entry is None or entry.hub is None or is_folder(name):
+        if entry is None or entry.hub is None or is_folder(name) or name in CONVERTED:
             return name
         return entry.hub
 

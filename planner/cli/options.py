@@ -154,7 +154,7 @@ def add_models(command: Parser, *, served: bool = True) -> None:
         "--policy",
         required=True,
         type=kind,
-        help=f"policy: catalog name (lab-0.8m), checkpoint folder, hub id{server}",
+        help=f"policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id{server}",
     )
     command.add_argument(
         "--prm",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,11 +26,11 @@ class ModelRef:
     Make one with `find_policy` or `find_prm`.
 
     Attributes:
-        given: name as the user wrote it: a catalog name, a folder, a hub id or an address.
+        given: name as the user wrote it: a catalog name, folder, file, hub id or address.
         role: `policy` or `PRM`.
         checkpoint: name, weights and servers of the model.
         lasting: name that stands for the same model in other processes and folders: a checkpoint
-            folder by its full path, any other name as the user wrote it.
+            folder or file by its full path, any other name as the user wrote it.
     """
 
     given: str
@@ -62,16 +63,17 @@ class ModelRef:
         return checkpoint_digest(self.location)
 
 
-def find_policy(name: str) -> ModelRef:
-    """Look up a policy; loads no weights.
+def find_policy(name: str, say: Callable[[str], None] = lambda text: None) -> ModelRef:
+    """Look up a policy; loads no weights, but may convert a file once.
 
     Args:
-        name: catalog name, checkpoint folder, hub id or address.
+        name: catalog name, checkpoint folder, GGUF file, hub id or address.
+        say: receives remarks for people.
 
     Raises:
         InputError: there is no such model, or it is not a language model.
     """
-    return ModelRef(name, "policy", resolve(name, "policy"), portable(name))
+    return ModelRef(name, "policy", resolve(name, "policy", say), portable(name))
 
 
 def find_prm(name: str) -> ModelRef:

@@ -57,7 +57,7 @@ def find_models(
     found = [] if prm is None else [find_prm(prm)]
     if policy is not None:
         with reporter.status(f"looking for {policy}"):
-            model = find_policy(policy)
+            model = find_policy(policy, reporter.say)
             for scorer in found:
                 check_fit(model, scorer)
         found.append(model)

@@ -44,7 +44,7 @@ def test_a_bundled_prm_is_no_policy(models: Path) -> None:
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known(models: Path) -> None:
-    with pytest.raises(InputError, match="one of smollm2-135m, writer, a checkpoint folder"):
+    with pytest.raises(InputError, match="one of smollm2-135m, qwen2.5-coder-1.5b, writer, a checkpoint"):
         resolve("nobody", "policy")
     with pytest.raises(InputError, match="one of judge, a checkpoint folder made by apportion"):
         resolve("nobody", "PRM")

@@ -1,0 +1,172 @@
+"""Records the matrix of public weights on public benchmarks, by this project's own commands.
+
+`python bench/real_models.py` runs every command that is not done yet, one after another, each with
+all cores that this process may use. It goes on for hours: two to three for 100 problems x 64
+samples of the 1.5B model on two cores. A stopped one goes on where it was, to the problem. `--work`
+holds the chosen problems, the stores and the logs; nothing in it is a text that ships.
+
+The problems of a benchmark are drawn once, with a fixed seed: one part to learn from (`profile`)
+and one to judge on (`heldout`). Those of MATH-500 are drawn by level, as many of each as the
+benchmark has. Policies run with their defaults; only the longest response is set by benchmark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common import ROOT, SHARED, finish
+from jobs import Job, alone_in, run_all
+
+SEED = 19
+PARTS = ("profile", "heldout")
+BUDGETS = (4, 16)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A public benchmark and how much of it is recorded.
+
+    Attributes:
+        file: its file in the folder of benchmarks.
+        samples: samples of each problem.
+        max_tokens: most tokens of a response; few right responses are longer.
+        problems: problems of each part.
+        stratum: field whose values are drawn in the benchmark's own proportions; None: no field.
+    """
+
+    file: str
+    samples: int
+    max_tokens: int
+    problems: int = 100
+    stratum: str | None = None
+
+
+BENCHMARKS = {
+    "GSM8K": Benchmark("gsm8k_test.jsonl", samples=32, max_tokens=512),
+    "MATH-500": Benchmark("math500.jsonl", samples=16, max_tokens=1024, stratum="level"),
+    "SVAMP": Benchmark("svamp.jsonl", samples=16, max_tokens=384),
+}
+POLICIES = ("qwen2.5-coder-1.5b", "smollm2-135m")
+# What heads are trained on: problems that are in no part of a benchmark.
+TRAINING = "gsm8k_train_2000.jsonl"
+TRAINING_PROBLEMS, TRAINING_SAMPLES = 200, 16
+
+
+def drawn(records: Sequence[dict[str, Any]], wanted: Benchmark) -> dict[str, list[dict[str, Any]]]:
+    """Draw both parts of a benchmark: different problems, in a random order that is fixed.
+
+    A part has at most half of the problems of each stratum.
+    """
+    strata: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        strata[str(record[wanted.stratum]) if wanted.stratum else ""].append(record)
+    draw = random.Random(SEED)
+    parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
+    left, left_of_all = wanted.problems, len(records)
+    for name in sorted(strata):
+        many = strata[name]
+        share = min(round(left * len(many) / left_of_all), len(many) // len(PARTS))
+        left, left_of_all = left - share, left_of_all - len(many)
+        draw.shuffle(many)
+        for at, part in enumerate(PARTS):
+            parts[part] += many[at * share : (at + 1) * share]
+    for chosen in parts.values():
+        draw.shuffle(chosen)
+    return parts
+
+
+def prepare(work: Path, benchmarks: Path) -> None:
+    """Write the problems of all parts, unless they are there."""
+    folder = work / "problems"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, wanted in BENCHMARKS.items():
+        paths = {part: folder / f"{name}.{part}.jsonl" for part in PARTS}
+        if all(path.is_file() for path in paths.values()):
+            continue
+        lines = (benchmarks / wanted.file).read_text(encoding="utf-8").splitlines()
+        for part, chosen in drawn([json.loads(line) for line in lines], wanted).items():
+            text = "".join(json.dumps(record) + "\n" for record in chosen)
+            paths[part].write_text(text, encoding="utf-8")
+
+
+def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
+    """All commands; first those that most others need."""
+    program: tuple[str | Path, ...] = (sys.executable, "-m", "planner.cli.main")
+    found: list[Job] = []
+    for policy in POLICIES:
+        head = work / "heads" / f"{policy}-gsm8k-head"
+        training = str(min(TRAINING_PROBLEMS, limit or TRAINING_PROBLEMS))
+        fit = Job(
+            head.name,
+            (*program, "fit-prm", "--policy", policy, "--problems", benchmarks / TRAINING,
+             "--limit", training, "--max-samples", str(TRAINING_SAMPLES), "--max-tokens",
+             str(BENCHMARKS["GSM8K"].max_tokens), "--store", f"sqlite:///{work}/training.db",
+             "--out", head, "--json"),
+            makes=head,
+        )  # fmt: skip
+        for name, wanted in BENCHMARKS.items():
+            for part in PARTS:
+                asked: tuple[str | Path, ...] = (
+                    "--policy", policy, "--problems", work / "problems" / f"{name}.{part}.jsonl",
+                    "--max-tokens", str(wanted.max_tokens),
+                    "--store", f"sqlite:///{work}/{part}.db",
+                    "--json", *(("--limit", str(limit)) if limit else ()),
+                )  # fmt: skip
+                pool = (*program, "profile", *asked, "--max-samples", str(wanted.samples))
+                live = (*program, "measure", *asked, "--prm", head, "--strategies")
+                mine = f"{policy} {name} {part}"
+                found += [
+                    Job(f"{mine} pool", pool),
+                    Job(f"{mine} greedy", (*program, "measure", *asked, "--strategies", "greedy")),
+                ]
+                if fit not in found and part == PARTS[-1]:
+                    found.append(fit)
+                found += [
+                    Job(f"{mine} scored", (*pool, "--prm", head), (f"{mine} pool", fit.name)),
+                    Job(
+                        f"{mine} search",
+                        (*live, "beam_search,dvts", "--budgets", ",".join(map(str, BUDGETS))),
+                        (fit.name,),
+                    ),
+                ]
+    return found
+
+
+def main() -> None:
+    """Run what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=ROOT / "real-models", help="stores and logs")
+    parser.add_argument(
+        "--benchmarks", type=Path, default=SHARED / "data" / "benchmarks",
+        help="folder of the benchmarks' files (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--only", nargs="*", help="names of jobs, or how they begin")
+    parser.add_argument("--limit", type=int, help="problems of each part (default: all)")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    work, benchmarks = arguments.work.resolve(), arguments.benchmarks.resolve()
+    todo = jobs(work, benchmarks, arguments.limit)
+    if arguments.only:
+        todo = [job for job in todo if job.name.startswith(tuple(arguments.only))]
+        if not todo:
+            parser.error("no job has such a name")
+    if not (benchmarks / TRAINING).is_file():
+        sys.exit(f"{benchmarks}: no {TRAINING} there; name the folder with --benchmarks")
+    with alone_in(work):
+        prepare(work, benchmarks)
+        spent = run_all(todo, work, [os.sched_getaffinity(0)])
+    line = f"{len(spent.seconds)} jobs: {spent.wall / 3600:.1f} hours, over all calls for {work}"
+    finish({"seconds": spent.seconds, "wall": spent.wall}, line, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
