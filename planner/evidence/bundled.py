@@ -21,12 +21,23 @@ def bundled_rows(policy: str | None = None) -> pd.DataFrame:
         pd.read_parquet(path, filters=wanted)
         for path in sorted((data_folder() / "measured").glob("*.parquet"))
     ]
-    # The problems are the laboratory's own and belong to no benchmark.
-    frames = [frame.assign(**{BENCHMARK: ""}) for frame in frames if len(frame)]
+    frames = [_with_benchmark(frame) for frame in frames if len(frame)]
     if not frames:
         return no_rows()
     rows = pd.concat(frames, ignore_index=True).reindex(columns=list(COLUMNS)).astype(COLUMNS)
     return rows.assign(all_accuracy=rows["all_accuracy"].fillna(rows["accuracy"]))
+
+
+def _with_benchmark(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return evidence with its benchmarks; the laboratory's own problems belong to none."""
+    if BENCHMARK not in frame:
+        return frame.assign(**{BENCHMARK: ""})
+    return frame.fillna({BENCHMARK: ""})
+
+
+def bundled_benchmarks(policy: str) -> tuple[str, ...]:
+    """Return the names of the benchmarks that the bundled evidence on a policy is of."""
+    return tuple(sorted(set(bundled_rows(policy)[BENCHMARK]) - {""}))
 
 
 def bundled_policies() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
 from planner.evidence.runs import study_of
 from planner.notes import Note, NoteCode
-from planner.usecases.store_lookup import store_exists, store_name
+from planner.usecases.store_lookup import has_runs_on, store_exists, store_name
 
 if TYPE_CHECKING:
     from planner.prediction.outcome_model import OutcomeModel
@@ -77,7 +77,8 @@ def read_evidence_bundle(
         InputError: a store or a stored model that cannot be read, or a price that is not known.
     """
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
-    if store_exists(store_url):
+    elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
+    if store_exists(store_url) and not elsewhere:
         # Half a second to import, and bundled evidence is answered from without them.
         from planner.prediction.persistence import stored_model
 
@@ -103,12 +104,16 @@ def read_evidence_bundle(
                     store_name(store_url) if study is None else f"study {study}",
                     own=study is None,
                 )
-    return _bundled(policy, prm, pricing)
+    return _bundled(policy, prm, pricing, benchmark)
 
 
-def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
+def _bundled(
+    policy: str, prm: str | None, pricing: Pricing, benchmark: str | None
+) -> EvidenceBundle:
     """This project's own evidence; all of it if there is none on the policy."""
     frame = bundled_rows(policy)
+    if benchmark is not None:
+        frame = frame[frame["benchmark"] == benchmark]
     if frame.empty:
         frame = bundled_rows()
     sizes = bundled_sizes()
@@ -119,7 +124,8 @@ def _bundled(policy: str, prm: str | None, pricing: Pricing) -> EvidenceBundle:
         prm_shape=None if prm is None else Shape.bundled(prm),
     )
     priced = pricing.apply(known, policy, prm)
-    notes = (Note.of(NoteCode.BUNDLED_EVIDENCE), *priced.notes())
+    pooled = () if benchmark is not None else _pooled(for_pair(frame, policy, prm))
+    notes = (Note.of(NoteCode.BUNDLED_EVIDENCE), *pooled, *priced.notes())
     return EvidenceBundle(
         frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False
     )
@@ -141,8 +147,13 @@ def _import_notes(study: str | None, rows: pd.DataFrame, benchmark: str | None) 
     if study is None:
         return ()
     note = Note.of(NoteCode.IMPORTED_STUDY, study=study, benchmark=benchmark)
+    return (note, *_pooled(rows))
+
+
+def _pooled(rows: pd.DataFrame) -> tuple[Note, ...]:
+    """A note that evidence pools benchmarks, if it does."""
     counts = benchmark_counts(rows)
     if len(counts) < 2:
-        return (note,)
+        return ()
     pooled = tuple((str(name), int(count)) for name, count in counts.items())
-    return (note, Note.of(NoteCode.BENCHMARKS_POOLED, problems=pooled))
+    return (Note.of(NoteCode.BENCHMARKS_POOLED, problems=pooled),)

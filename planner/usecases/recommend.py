@@ -337,7 +337,7 @@ def uses_published(
 ) -> bool:
     """Whether published figures answer.
 
-    They do for a policy without runs, and for a benchmark that no runs are of.
+    They do for a policy that was not measured, and for a benchmark that it was not measured on.
 
     Args:
         store_url: SQLAlchemy URL of the store.
@@ -346,7 +346,7 @@ def uses_published(
     """
     if benchmark is None:
         return names is None
-    return names is None or not store_lookup.has_runs_on(store_url, names[0], benchmark)
+    return names is None or not store_lookup.is_measured_on(store_url, names[0], benchmark)
 
 
 def published_candidates(

@@ -15,7 +15,12 @@ from executor.store.database import is_store
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog
 from planner.costs import measured
-from planner.evidence.bundled import bundled_policies, bundled_rows, bundled_sizes
+from planner.evidence.bundled import (
+    bundled_benchmarks,
+    bundled_policies,
+    bundled_rows,
+    bundled_sizes,
+)
 from planner.evidence.layout import KINDS
 from planner.evidence.runs import current_runs
 from planner.notes import Note, NoteCode
@@ -91,7 +96,8 @@ def names_in_evidence(
             if name in policies:
                 scorers = () if prm is None else catalog.names(prm)
                 return name, next((one for one in scorers if one in prms), prm)
-    return (policy, prm) if policy in bundled_policies() else None
+    found = next((name for name in catalog.names(policy) if name in bundled_policies()), None)
+    return None if found is None else (found, prm)
 
 
 def only_pair(
@@ -146,6 +152,11 @@ def with_counted_sizes(store_url: str, policy: str, prm: str | None, catalog: Ca
     if prm is not None and (size := sizes[prm]) is not None:
         catalog = catalog.with_prm(prm, size)
     return catalog
+
+
+def is_measured_on(store_url: str, policy: str, benchmark: str) -> bool:
+    """Whether some evidence on a policy, the store's or this project's own, is of a benchmark."""
+    return has_runs_on(store_url, policy, benchmark) or benchmark in bundled_benchmarks(policy)
 
 
 def has_runs_on(store_url: str, policy: str, benchmark: str) -> bool:

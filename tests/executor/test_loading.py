@@ -44,7 +44,8 @@ def test_a_bundled_prm_is_no_policy(models: Path) -> None:
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known(models: Path) -> None:
-    with pytest.raises(InputError, match="one of smollm2-135m, qwen2.5-coder-1.5b, writer, a checkpoint"):
+    known = r"one of smollm2-135m, qwen2\.5-coder-1\.5b, writer, a checkpoint folder, a GGUF file"
+    with pytest.raises(InputError, match=known):
         resolve("nobody", "policy")
     with pytest.raises(InputError, match="one of judge, a checkpoint folder made by apportion"):
         resolve("nobody", "PRM")

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planner.evidence.bundled import bundled_policies, bundled_rows
+import pytest
+
+from executor.errors import InputError
+from executor.files import data_folder
+from planner.choice.answer import Answer
+from planner.choice.constraint import Constraint
+from planner.evidence.bundled import bundled_benchmarks, bundled_policies, bundled_rows
+from planner.evidence.layout import save
 from planner.notes import NoteCode
+from planner.usecases.recommend import recommend
 from tests.helpers import command
 from tests.helpers.notes import worded
 
@@ -34,3 +42,42 @@ def test_bundled_evidence_is_whole() -> None:
     # A PRM's rows and only those name it.
     uses = frame["name"].isin(["best_of_n", "beam_search", "dvts"])
     assert (frame["prm"].ne("") == uses).all()
+
+
+@pytest.fixture
+def two_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Bundled evidence on lab-0.8m whose problems are said to be of two benchmarks."""
+    frame = bundled_rows("lab-0.8m")
+    first = frame["problem"].isin(sorted(frame["problem"].unique())[:150])
+    kept = data_folder()
+    for name in ("catalog.toml", "prices.toml", "published", "models"):
+        (tmp_path / name).symlink_to(kept / name)
+    labelled = frame.assign(benchmark=first.map({True: "A", False: "B"}))
+    save(labelled, tmp_path / "measured" / "lab-0.8m.parquet")
+    for module in ("planner.evidence.bundled", "planner.catalog"):
+        monkeypatch.setattr(f"{module}.data_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def test_bundled_evidence_is_asked_about_one_benchmark(two_benchmarks: Path) -> None:
+    assert bundled_benchmarks("lab-0.8m") == ("A", "B")
+
+    def ask(benchmark: str | None) -> Answer:
+        store = f"sqlite:///{two_benchmarks}/none.db"
+        limits = Constraint(budget=16)
+        return recommend(
+            "lab-0.8m", "lab-0.8m-prm", benchmark=benchmark, constraint=limits, store=store
+        )
+
+    one, other, both = ask("A"), ask("B"), ask(None)
+    assert [found.made.choice.problems for found in (one, other, both)] == [150, 250, 400]
+    codes = [{note.code for note in found.notes} for found in (one, both)]
+    pooled = [NoteCode.BENCHMARKS_POOLED in found for found in codes]
+    assert pooled == [False, True]
+
+
+def test_a_benchmark_that_nothing_was_measured_on_is_answered_from_figures(
+    two_benchmarks: Path,
+) -> None:
+    with pytest.raises(InputError, match="benchmark is C; expected one with"):
+        recommend("lab-0.8m", benchmark="C", store=f"sqlite:///{two_benchmarks}/none.db")
