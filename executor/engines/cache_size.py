@@ -7,6 +7,7 @@ from pathlib import Path
 
 from executor.engines.cores import cores
 from executor.errors import InputError
+from executor.files import is_folder
 from executor.models.architecture import Shape, estimated_parameters
 from executor.models.checkpoint import parameter_count, read_config
 
@@ -69,12 +70,11 @@ def weight_bytes(model: str, *, width: int) -> int:
         model: checkpoint folder or hub id.
         width: bytes of a value.
     """
-    folder = Path(model)
-    if folder.is_dir():
-        count = parameter_count(folder)
+    if is_folder(model):
+        count = parameter_count(Path(model))
         if count is None:
             # Older formats, in whatever type they are: files are about as large as their weights.
-            return sum(file.stat().st_size for file in folder.glob("*.bin"))
+            return sum(file.stat().st_size for file in Path(model).glob("*.bin"))
     else:
         count = estimated_parameters(read_config(model))
     return width * (count or 0)

