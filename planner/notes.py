@@ -61,6 +61,7 @@ class NoteCode(StrEnum):
     PRM_FORMAT_UNKNOWN = "prm_format_unknown"
     SIZE_BEYOND_FIGURES = "size_beyond_figures"
     TOKENS_ASSUMED = "tokens_assumed"
+    TOKENS_PUBLISHED = "tokens_published"
 
     # Costs
     NOT_KNOWN_HERE = "not_known_here"

@@ -151,14 +151,16 @@ def ask(
         model = PublishedModel.load(catalog).fit(model_cells)
         means, covariance = model.predict(asked)
     posterior = beta_of_logit(means, np.diag(covariance))
-    choices = _choices(strategies, set(own["strategy"]), posterior, on, rates)
+    tokens = figures.printed_tokens(policy, on)
+    drawn = tokens or figures.tokens_per_response()
+    choices = _choices(strategies, set(own["strategy"]), posterior, on, rates, drawn[0])
     evidence = [*_rows(touching), _model_row(model_cells)]
     notes = [
         *_basis(policy, prm, on, benchmark, own, model_cells),
         *_sources(policy, on),
         *_unknown(policy, prm, catalog),
         *_beyond(policy, catalog, model.sizes_),
-        *_tokens(on, scored=prm is not None),
+        _tokens(drawn, on, printed=tokens is not None, scored=prm is not None),
     ]
 
     @cache  # the page asks again at every move of the budget
@@ -201,11 +203,14 @@ def _choices(
     posterior: tuple[Floats, Floats],
     benchmark: str,
     rates: Rates,
+    tokens: float,
 ) -> list[StrategyEstimate]:
-    """Return strategies with their predictions; `known`: keys of the strategies with figures."""
+    """Return strategies with their predictions.
+
+    `known` has the keys of the strategies with figures; `tokens` are those of one response.
+    """
     a, b = posterior
     means, lows, highs = summarise(a, b)
-    tokens, _ = figures.tokens_per_response()
     problems = figures.benchmarks()[benchmark]
     found = []
     for i, strategy in enumerate(strategies):
@@ -338,11 +343,8 @@ def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[Note]
     ]
 
 
-def _tokens(benchmark: str, *, scored: bool) -> list[Note]:
-    tokens, source = figures.tokens_per_response()
-    return [
-        Note.of(
-            NoteCode.TOKENS_ASSUMED, tokens=tokens, source=source, benchmark=benchmark,
-            scored=scored,
-        )
-    ]  # fmt: skip
+def _tokens(drawn: tuple[float, str], benchmark: str, *, printed: bool, scored: bool) -> Note:
+    """Return the note on the tokens of a response: printed for this policy, or another run's."""
+    tokens, source = drawn
+    code = NoteCode.TOKENS_PUBLISHED if printed else NoteCode.TOKENS_ASSUMED
+    return Note.of(code, tokens=tokens, source=source, benchmark=benchmark, scored=scored)

@@ -24,8 +24,8 @@ _UNITS = {"flops": "FLOPs", "usd": "USD", "kwh": "kWh", "gpu_hours": "GPU-hours"
 _DETAILS = frozenset({
     NoteCode.BONFERRONI, NoteCode.SHRUNK, NoteCode.COMPARED_ON_SHARED,
     NoteCode.STRATEGY_PUBLISHED, NoteCode.OUTSIDE_FIGURES, NoteCode.SOURCES_DISAGREE,
-    NoteCode.TOKENS_ASSUMED, NoteCode.NOT_KNOWN_HERE, NoteCode.PRICE_BY_HOUR,
-    NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
+    NoteCode.TOKENS_ASSUMED, NoteCode.TOKENS_PUBLISHED, NoteCode.NOT_KNOWN_HERE,
+    NoteCode.PRICE_BY_HOUR, NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
 })  # fmt: skip
 
 
@@ -477,12 +477,22 @@ def _size_beyond_figures(note: Note) -> str:
 
 
 def _tokens_assumed(note: Note) -> str:
-    prm = "; a PRM is assumed to forward as many tokens as are generated" * note.flag("scored")
     return (
         f"costs assume {note.number('tokens'):.0f} tokens a response without the prompt, for "
-        f"{note.text('benchmark')} too{prm}: no study prints tokens, and one run gives those of a "
-        f"response ({note.text('source')})"
+        f"{note.text('benchmark')} too{_prm_assumed(note)}: no source has those of this policy on "
+        f"this benchmark, and one run gives those of a response ({note.text('source')})"
     )
+
+
+def _tokens_published(note: Note) -> str:
+    return (
+        f"costs take {note.number('tokens'):.0f} tokens a response without the prompt, this "
+        f"policy's mean on {note.text('benchmark')}{_prm_assumed(note)} ({note.text('source')})"
+    )
+
+
+def _prm_assumed(note: Note) -> str:
+    return "; a PRM is assumed to forward as many tokens as are generated" * note.flag("scored")
 
 
 # Costs
@@ -797,6 +807,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.PRM_FORMAT_UNKNOWN: _prm_format_unknown,
     NoteCode.SIZE_BEYOND_FIGURES: _size_beyond_figures,
     NoteCode.TOKENS_ASSUMED: _tokens_assumed,
+    NoteCode.TOKENS_PUBLISHED: _tokens_published,
     NoteCode.NOT_KNOWN_HERE: _not_known_here,
     NoteCode.SECONDS_BY_ROOFLINE: _seconds_by_roofline,
     NoteCode.PRM_SECONDS_UNKNOWN: _prm_seconds_unknown,

@@ -318,8 +318,13 @@ EXAMPLES = [
     (
         Note.of(CODE.TOKENS_ASSUMED, tokens=412.4, source="a run", benchmark="AIME24", scored=True),
         "costs assume 412 tokens a response without the prompt, for AIME24 too; a PRM is assumed "
-        "to forward as many tokens as are generated: no study prints tokens, and one run gives "
-        "those of a response (a run)",
+        "to forward as many tokens as are generated: no source has those of this policy on this "
+        "benchmark, and one run gives those of a response (a run)",
+    ),
+    (
+        Note.of(CODE.TOKENS_PUBLISHED, tokens=9292.5, source="runs", benchmark="AIME24",
+                scored=False),
+        "costs take 9292 tokens a response without the prompt, this policy's mean on AIME24 (runs)",
     ),
     (
         Note.of(CODE.NOT_KNOWN_HERE, quantities=("flops", "seconds", "usd"), missing=COUNTS),
