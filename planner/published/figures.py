@@ -89,11 +89,12 @@ def tokens_per_response() -> tuple[float, str]:
 def printed_tokens(policy: str, benchmark: str) -> tuple[float, str] | None:
     """Return the mean tokens of a policy's response on a benchmark, and the source.
 
-    None if no source prints them.
+    None if no source prints them, or only one whose figures are `SHOWN_ONLY`.
     """
     table = cells()
     one = (table["policy"] == policy) & (table["benchmark"] == benchmark) & (table["n"] == 1)
-    printed = table[one & table["generated_tokens"].notna()].to_dict("records")
+    one &= table["generated_tokens"].notna() & ~table["reliability"].isin(SHOWN_ONLY)
+    printed = table[one].to_dict("records")
     if not printed:
         return None
     return float(printed[0]["generated_tokens"]), str(printed[0]["source"])

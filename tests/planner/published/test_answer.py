@@ -333,6 +333,19 @@ def test_what_a_prm_forwards_is_said_to_be_an_assumption(recommend: Recommend) -
     assert "PRM" in scored and "PRM" not in plain
 
 
+def test_a_policy_with_tokens_of_its_own_is_priced_with_them(recommend: Recommend) -> None:
+    document = recommend("--policy", "QwQ-32B", "--benchmark", "GPQA-Diamond", "--budget", "4")
+    printed = figures.printed_tokens("QwQ-32B", "GPQA-Diamond")
+    assert printed is not None and printed[0] > 5000
+    drawn = printed[0] * document["strategy"]["n"]
+    assert document["cost"]["generated_tokens"] == pytest.approx(drawn)
+    [note] = worded(document, NoteCode.TOKENS_PUBLISHED)
+    assert f"{printed[0]:.0f} tokens a response" in note and printed[1] in note
+    assert not worded(document, NoteCode.TOKENS_ASSUMED)
+    shown = {row.get("strategy") for row in document["evidence"]}
+    assert {"majority(n=8)", "short_3_of_8"} <= shown
+
+
 def test_what_is_nearly_as_good_for_less_is_told_by_the_joint_prediction(
     recommend: Recommend,
 ) -> None:

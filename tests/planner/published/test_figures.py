@@ -186,6 +186,8 @@ def test_tokens_are_those_of_the_policy_on_the_benchmark() -> None:
     assert vote == pytest.approx(8 * tokens, abs=8)
     assert figures.printed_tokens("DeepSeek-R1", "MATH-500") is None
     assert figures.printed_tokens("unheard-of", "AIME24") is None
+    # Half of its responses were cut, so that their length is that of the limit.
+    assert figures.printed_tokens("Qwen3-235B-A22B-Instruct-2507", "AIME24") is None
 
 
 def test_methods_that_this_program_lacks_keep_their_budget() -> None:

@@ -167,6 +167,14 @@ def test_the_gradient_is_that_of_the_objective(some: pd.DataFrame, catalog: Cata
         assert gradient[i] == pytest.approx(difference, rel=1e-4, abs=1e-5)
 
 
+def test_figures_that_are_shown_only_are_not_used(cells: pd.DataFrame) -> None:
+    everything = figures.cells()
+    shown = everything[everything["reliability"] == "unanswered"]
+    assert set(shown["policy"]) == {"Qwen3-235B-A22B-Instruct-2507"}
+    assert not set(shown["policy"]) & set(cells["policy"])
+    assert "agarwal2025" in set(cells["study"])
+
+
 def test_tuning_gives_the_same_each_time(some: pd.DataFrame, catalog: Catalog) -> None:
     found = tune(some, catalog)
     assert tune(some, catalog) == found
