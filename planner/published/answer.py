@@ -131,18 +131,16 @@ def ask(
         rates: prices of a token.
 
     Raises:
-        InputError: there are no figures of this benchmark.
+        InputError: no figures of this benchmark tell of this policy.
     """
     on = benchmark or DEFAULT_BENCHMARK
-    if on not in figures.benchmarks():
-        known = ", ".join(figures.benchmarks())
-        raise InputError(f"benchmark is {on}; expected one with published figures: {known}")
     policy = entry.name if (entry := catalog.policy(policy)) else policy
     if prm is not None:
         prm = scorer.name if (scorer := catalog.prm(prm)) else prm
     cells = figures.cells()
+    model_cells = usable(figures.telling(cells, policy, on), catalog)
+    _check_benchmark(on, policy, model_cells)
     touching = _touching(cells, policy, prm, on)
-    model_cells = usable(cells, catalog)
     own = touching[touching["prm"].isin(["", prm])]
     strategies = _strategies(own, scored=prm is not None)
     asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
@@ -177,6 +175,17 @@ def ask(
     return PublishedAnswer(
         tuple(choices), means, covariance, tuple(evidence), tuple(notes), without
     )
+
+
+def _check_benchmark(benchmark: str, policy: str, cells: pd.DataFrame) -> None:
+    """Refuse a benchmark that the model has no figure of."""
+    found = set(cells["benchmark"])
+    if benchmark not in found:
+        known = ", ".join(name for name in figures.benchmarks() if name in found)
+        raise InputError(
+            f"benchmark is {benchmark}; expected one with published figures that tell of {policy}: "
+            f"{known}"
+        )
 
 
 def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str) -> pd.DataFrame:

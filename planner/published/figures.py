@@ -25,6 +25,9 @@ from profiling.pass_rate import ALL
 # Figures that are shown; the model does not use them. Their source was read only in citations, or
 # so many responses have no answer that they say more of a token limit than of the policy.
 SHOWN_ONLY = frozenset({"secondary", "unanswered"})
+# Studies of policies that think for thousands of tokens. Samples of these say little of policies
+# that do not, and the other way round; see `telling`.
+SET_APART = frozenset({"agarwal2025"})
 # Columns that identify a cell; with `study` and `source` they identify a figure.
 CELL = ["policy", "prm", "name", "n", "width", "score", "vote", "benchmark"]
 UNSTATED = "unstated"  # name of a PRM that a study used and does not name
@@ -140,6 +143,33 @@ def cells() -> pd.DataFrame:
         for strategy, name, n in names
     ]
     return found.reset_index(drop=True)
+
+
+def general(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of the studies that are not `SET_APART`."""
+    return cells[~cells["study"].isin(SET_APART)]
+
+
+def telling(cells: pd.DataFrame, policy: str, benchmark: str) -> pd.DataFrame:
+    """Return the cells from which a policy is predicted on a benchmark.
+
+    A policy that no study of `SET_APART` ran is predicted from `general` cells alone. For one of
+    theirs, `bench/published.py` left each of these policies out on a benchmark in turn: cells of
+    these studies instead of general ones predict it best, in error and coverage. Its own cells of
+    other studies stay. If these studies lack the benchmark, only general cells know how hard it is,
+    so both are used.
+
+    Args:
+        cells: the result of `cells`, with all figures of the policy.
+        policy, benchmark: what is asked about.
+    """
+    apart = cells["study"].isin(SET_APART)
+    own = cells["policy"] == policy
+    if not (apart & own).any():
+        return general(cells)
+    if benchmark in set(cells.loc[apart, "benchmark"]):
+        return cells[apart | own]
+    return cells
 
 
 def strategy_of(cell: Mapping[Any, Any]) -> Strategy | None:

@@ -194,3 +194,21 @@ def test_methods_that_this_program_lacks_keep_their_budget() -> None:
     found = set(cell(study="agarwal2025", policy="DeepSeek-R1", benchmark="AIME24")["strategy"])
     assert {"short_1_of_2", "short_3_of_4", "short_3_of_8"} < found
     assert "compute_optimal" in set(figures.cells()["strategy"])
+
+
+def test_a_policy_is_predicted_from_figures_of_its_kind() -> None:
+    everything = figures.cells()
+
+    def telling(policy: str, benchmark: str) -> set[str]:
+        found = figures.telling(everything, policy, benchmark)
+        return {"apart" if study in figures.SET_APART else "general" for study in found["study"]}
+
+    assert telling("Llama-3.2-1B-Instruct", "AIME24") == {"general"}
+    assert telling("QwQ-32B-Preview", "AIME24") == {"general"}
+    assert telling("unheard-of", "GPQA-Diamond") == {"general"}
+    assert telling("QwQ-32B", "AIME24") == {"apart"}
+    assert telling("Qwen3-235B-A22B-Instruct-2507", "AIME24") == {"apart"}
+    # Their studies do not have this benchmark, so all figures must say how hard it is.
+    assert telling("QwQ-32B", "MATH-500") == {"apart", "general"}
+    of_r1 = figures.telling(everything, "DeepSeek-R1", "AIME24")
+    assert set(of_r1[of_r1["study"] == "liu2025"]["policy"]) == {"DeepSeek-R1"}
