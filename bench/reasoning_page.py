@@ -113,7 +113,8 @@ def _sections(figures: Figures) -> Iterator[str]:
         answer rests on others' runs: the authors of arXiv 2512.02008 drew eight responses to each
         problem and published answers and token counts. `bench/reasoning.py` replays votes among
         them. `data/published/reasoning.csv` has all figures, and the README beside it explains the
-        columns. Only the policies of these runs are predicted from them."""
+        columns. Only the policies of these runs are predicted from them, and greedy decoding is no
+        candidate for these: the runs are samples."""
     )
     yield paragraph(
         """**majority@k** is the most common of k answers. **short-m@k** (arXiv 2505.17813) starts k

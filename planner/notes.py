@@ -53,6 +53,7 @@ class NoteCode(StrEnum):
     # Published figures
     PUBLISHED_FIGURES = "published_figures"
     NOT_PUBLISHED = "not_published"
+    GREEDY_NOT_PUBLISHED = "greedy_not_published"
     STRATEGY_NOT_PUBLISHED = "strategy_not_published"
     STRATEGY_PUBLISHED = "strategy_published"
     OUTSIDE_FIGURES = "outside_figures"

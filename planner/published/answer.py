@@ -142,7 +142,8 @@ def ask(
     _check_benchmark(on, policy, model_cells)
     touching = _touching(cells, policy, prm, on)
     own = touching[touching["prm"].isin(["", prm])]
-    strategies = _strategies(own, scored=prm is not None)
+    sampled_only = figures.is_sampled_only(cells, policy)
+    strategies = _strategies(own, scored=prm is not None, greedy=not sampled_only)
     asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
     # One thread: so small a factorisation gains nothing from more, and on busy cores they wait.
     with threadpool_limits(limits=1):
@@ -160,6 +161,8 @@ def ask(
         *_beyond(policy, catalog, model.sizes_),
         _tokens(drawn, on, printed=tokens is not None, scored=prm is not None),
     ]
+    if sampled_only:
+        notes.insert(1, Note.of(NoteCode.GREEDY_NOT_PUBLISHED, policy=policy))
 
     @cache  # the page asks again at every move of the budget
     def without(strategy: Strategy) -> float:
@@ -195,15 +198,18 @@ def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str)
     return here[here["prm"].isin(["", prm]) | (here["name"] == _CHOSEN_BY_OTHERS)]
 
 
-def _strategies(own: pd.DataFrame, *, scored: bool) -> list[Strategy]:
-    """Return the strategies to predict: the published ones, and the usual ones at `BUDGETS`."""
+def _strategies(own: pd.DataFrame, *, scored: bool, greedy: bool) -> list[Strategy]:
+    """Return the strategies to predict: the published ones, and the usual ones at `BUDGETS`.
+
+    Without `greedy`, N = 1 is one sample.
+    """
     found: list[Strategy] = [Greedy(), *(Majority(n) for n in BUDGETS)]
     if scored:
         for n in BUDGETS[1:]:
             found += [BestOfN(n), BestOfN(n, vote=Vote.WEIGHTED), BeamSearch(n), Dvts(n)]
     published = [figures.strategy_of(cell) for cell in own.to_dict("records")]
     found += [strategy for strategy in published if strategy is not None]
-    return list(dict.fromkeys(found))
+    return [one for one in dict.fromkeys(found) if greedy or not isinstance(one, Greedy)]
 
 
 def _choices(

@@ -31,7 +31,11 @@ SET_APART = frozenset({"agarwal2025"})
 # Columns that identify a cell; with `study` and `source` they identify a figure.
 CELL = ["policy", "prm", "name", "n", "width", "score", "vote", "benchmark"]
 UNSTATED = "unstated"  # name of a PRM that a study used and does not name
+GREEDY = "greedy"
 SAMPLE = "majority"  # a vote of one is one sample
+# Begins the note of a figure that its study lists among greedy ones and quotes from a source that
+# sampled.
+_QUOTED_SAMPLES = "sampled:"
 _ROUNDING = 1e-9
 _SURPRISING = 0.05  # a chance below which sampling is no explanation
 
@@ -170,6 +174,17 @@ def telling(cells: pd.DataFrame, policy: str, benchmark: str) -> pd.DataFrame:
     if benchmark in set(cells.loc[apart, "benchmark"]):
         return cells[apart | own]
     return cells
+
+
+def is_sampled_only(cells: pd.DataFrame, policy: str) -> bool:
+    """Return whether there is a figure of one sample of a policy, and none of greedy decoding.
+
+    Such a policy may be one that loops without sampling, as its makers warn of some.
+    """
+    own = cells[cells["policy"] == policy]
+    sample = (own["name"] == SAMPLE) & (own["n"] == 1)
+    greedy = (own["name"] == GREEDY) & ~own["note"].str.startswith(_QUOTED_SAMPLES)
+    return bool(sample.any() and not greedy.any())
 
 
 def strategy_of(cell: Mapping[Any, Any]) -> Strategy | None:

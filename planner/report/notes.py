@@ -410,6 +410,13 @@ def _not_published(note: Note) -> str:
     )
 
 
+def _greedy_not_published(note: Note) -> str:
+    return (
+        f"greedy decoding is left out: published figures of {note.text('policy')} are of samples, "
+        "so N = 1 is one sample; measure greedy decoding to have it compared"
+    )
+
+
 def _figures(figures: Iterable[tuple[float, str]]) -> str:
     return ", ".join(f"{accuracy:.3f} ({source})" for accuracy, source in figures)
 
@@ -421,7 +428,7 @@ def _strategy_not_published(note: Note) -> str:
 def _strategy_published(note: Note) -> str:
     return (
         f"published of {note.text('strategy')} itself: {_figures(note.items('figures'))}; the "
-        "prediction also uses all other figures"
+        "prediction also uses other figures"
     )
 
 
@@ -435,7 +442,7 @@ def _outside_figures(note: Note) -> str:
     return (
         f"predicted outside the strategy's own figures: {strategies}; studies differ, and a run of "
         "your own is another study, so these figures count in part and are shrunk toward the "
-        f"prediction from all other figures{rest}"
+        f"prediction from other figures{rest}"
     )
 
 
@@ -799,6 +806,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.RUNS_NOT_USED: _runs_not_used,
     NoteCode.PUBLISHED_FIGURES: _published_figures,
     NoteCode.NOT_PUBLISHED: _not_published,
+    NoteCode.GREEDY_NOT_PUBLISHED: _greedy_not_published,
     NoteCode.STRATEGY_NOT_PUBLISHED: _strategy_not_published,
     NoteCode.STRATEGY_PUBLISHED: _strategy_published,
     NoteCode.OUTSIDE_FIGURES: _outside_figures,

@@ -369,6 +369,37 @@ def test_a_benchmark_of_studies_set_apart_is_refused_for_other_policies() -> Non
         ask(PAIR[0], None, "GPQA-Diamond", catalog, Rates())
 
 
+def strategies_of(document: dict[str, Any]) -> set[str]:
+    return {one["strategy"]["name"] for one in (document, *document["alternatives"])}
+
+
+def test_greedy_is_not_proposed_of_a_policy_that_was_only_sampled(recommend: Recommend) -> None:
+    asked = ("--policy", "DeepSeek-R1", "--benchmark", "AIME24")
+    document = recommend(*asked)
+    assert strategies_of(document) == {"majority"}
+    [note] = worded(document, NoteCode.GREEDY_NOT_PUBLISHED)
+    assert "DeepSeek-R1" in note and "N = 1 is one sample" in note
+    cheapest = recommend(*asked, "--budget", "1")
+    assert (cheapest["strategy"]["name"], cheapest["strategy"]["n"]) == ("majority", 1)
+
+
+def test_greedy_stays_a_candidate_of_all_others(
+    recommend: Recommend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = recommend(*ASKED)
+    assert "greedy" in strategies_of(document)
+    assert not worded(document, NoteCode.GREEDY_NOT_PUBLISHED)
+    unknown = recommend("--policy", "unheard-of", *ASKED[4:6], "--allow-unknown")
+    assert "greedy" in strategies_of(unknown)
+    sampled = ask("QwQ-32B", None, "AIME24", load_catalog(), Rates())
+    monkeypatch.setattr(figures, "is_sampled_only", lambda *_: False)
+    all_of_them = ask("QwQ-32B", None, "AIME24", load_catalog(), Rates())
+    left_out = {one.strategy for one in all_of_them.choices} - {
+        one.strategy for one in sampled.choices
+    }
+    assert left_out == {Greedy()}
+
+
 def test_what_is_nearly_as_good_for_less_is_told_by_the_joint_prediction(
     recommend: Recommend,
 ) -> None:

@@ -212,3 +212,12 @@ def test_a_policy_is_predicted_from_figures_of_its_kind() -> None:
     assert telling("QwQ-32B", "MATH-500") == {"apart", "general"}
     of_r1 = figures.telling(everything, "DeepSeek-R1", "AIME24")
     assert set(of_r1[of_r1["study"] == "liu2025"]["policy"]) == {"DeepSeek-R1"}
+
+
+def test_policies_of_which_only_samples_are_published() -> None:
+    everything = figures.cells()
+    found = {one for one in set(everything["policy"]) if figures.is_sampled_only(everything, one)}
+    apart = everything[everything["study"].isin(figures.SET_APART)]
+    # The makers of DeepSeek-R1 sampled; the study that lists it among greedy ones quotes them.
+    assert found == {*apart["policy"], "Gemma-3-12b-it"}
+    assert not figures.is_sampled_only(everything, "unheard-of")
