@@ -5,7 +5,11 @@ unknown study, and compared with the printed ones. The spreads are chosen anew w
 is left out. Coverage is that of the 90 % intervals, first as a mean over the parts that were left
 out (a policy with three hundred figures counts as one), then over figures. A figure lies inside or
 not; intervals of no width, as exact as a figure is printed, are judged beside. `--tune` chooses the
-spreads from all figures and writes `data/published/model.json`.
+spreads from all these figures and writes `data/published/model.json`.
+
+Figures of studies set apart (`planner.published.figures.SET_APART`) are none of these. Their
+policies are left out on a benchmark in turn, and predicted from general figures, from all, and from
+those of the studies set apart, always with the shipped spreads: `figures.telling` follows the best.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -38,20 +42,51 @@ def held_out(
     for name in sorted(set(cells[column]) - {""}):
         out = cells[column] == name
         rest, asked = cells[~out].reset_index(drop=True), cells[out].reset_index(drop=True)
-        spreads = tune(rest, catalog, shipped) if retune else shipped
-        model = PublishedModel(spreads, catalog).fit(rest)
-        means, covariance = model.predict(asked.assign(study=""))
-        mean, low, high = summarise(*beta_of_logit(means, np.diag(covariance)))
-        truth = asked["accuracy"].to_numpy(float)
-        yield pd.DataFrame(
-            {
-                "name": name,
-                "covered": (low <= truth) & (truth <= high),
-                "error": np.abs(mean - truth),
-                "width": high - low,
-                "point": np.abs(mean - truth) <= _PRINTED,
-            }
-        )
+        model = PublishedModel(tune(rest, catalog, shipped) if retune else shipped, catalog)
+        yield judged(model.fit(rest), asked, name)
+
+
+def judged(model: PublishedModel, asked: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Predictions of cells as those of a new study, against their figures."""
+    means, covariance = model.predict(asked.assign(study=""))
+    mean, low, high = summarise(*beta_of_logit(means, np.diag(covariance)))
+    truth = asked["accuracy"].to_numpy(float)
+    return pd.DataFrame(
+        {
+            "name": name,
+            "covered": (low <= truth) & (truth <= high),
+            "error": np.abs(mean - truth),
+            "width": high - low,
+            "point": np.abs(mean - truth) <= _PRINTED,
+        }
+    )
+
+
+def set_apart(cells: pd.DataFrame, catalog: Catalog) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Of each policy and benchmark of the studies set apart, what three choices of figures say."""
+    apart = cells["study"].isin(figures.SET_APART)
+    for (policy, benchmark), asked in cells[apart].groupby(["policy", "benchmark"]):
+        rest = ~cells.index.isin(asked.index)
+        own = apart | (cells["policy"] == policy)
+        for words, used in (("general", rest & ~apart), ("all", rest), ("its kind's", rest & own)):
+            model = PublishedModel.load(catalog).fit(cells[used].reset_index(drop=True))
+            found = judged(model, asked.reset_index(drop=True), f"{policy} on {benchmark}")
+            yield f"policy set apart (from {words} figures)", found
+
+
+def summary(parts: Sequence[pd.DataFrame]) -> dict[str, float]:
+    """Coverage and error, as means over the parts that were left out and over figures."""
+    found = pd.concat(parts)
+    by_name = found.groupby("name").mean()
+    return {
+        "left_out": len(by_name),
+        "figures": len(found),
+        "coverage": float(by_name["covered"].mean()),
+        "coverage_of_figures": float(found["covered"].mean()),
+        "mean_absolute_error": float(by_name["error"].mean()),
+        "width": float(by_name["width"].mean()),
+        "coverage_of_no_width": float(by_name["point"].mean()),
+    }
 
 
 def main() -> None:
@@ -66,29 +101,24 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     catalog = load_catalog()
-    cells = usable(figures.cells(), catalog)
+    everything = usable(figures.cells(), catalog)
+    cells = figures.general(everything).reset_index(drop=True)
     if arguments.tune:
         path = ROOT / "data" / "published" / MODEL_FILE
         path.write_text(json.dumps(tune(cells, catalog), indent=1) + "\n", encoding="utf-8")
-    document = {}
-    for column in LEFT_OUT:
-        parts = list(held_out(cells, catalog, column, retune=not arguments.shipped))
-        found = pd.concat(parts)
-        by_name = found.groupby("name").mean()
-        document[column] = {
-            "left_out": len(by_name),
-            "figures": len(found),
-            "coverage": float(by_name["covered"].mean()),
-            "coverage_of_figures": float(found["covered"].mean()),
-            "mean_absolute_error": float(by_name["error"].mean()),
-            "width": float(by_name["width"].mean()),
-            "coverage_of_no_width": float(by_name["point"].mean()),
-        }
+    document = {
+        column: summary(list(held_out(cells, catalog, column, retune=not arguments.shipped)))
+        for column in LEFT_OUT
+    }
+    apart: dict[str, list[pd.DataFrame]] = {}
+    for words, found in set_apart(everything, catalog):
+        apart.setdefault(words, []).append(found)
+    document |= {words: summary(parts) for words, parts in apart.items()}
     line = "; ".join(
-        f"{name} left out: coverage {found['coverage']:.2f} ({found['coverage_of_figures']:.2f} of "
-        f"figures, {found['coverage_of_no_width']:.2f} without width), error "
-        f"{found['mean_absolute_error']:.3f}"
-        for name, found in document.items()
+        f"{name} left out: coverage {each['coverage']:.2f} ({each['coverage_of_figures']:.2f} of "
+        f"figures, {each['coverage_of_no_width']:.2f} without width), error "
+        f"{each['mean_absolute_error']:.3f}"
+        for name, each in document.items()
     )
     finish({"intervals": 0.9, "left_out": document}, line, as_json=arguments.json)
 

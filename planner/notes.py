@@ -53,6 +53,7 @@ class NoteCode(StrEnum):
     # Published figures
     PUBLISHED_FIGURES = "published_figures"
     NOT_PUBLISHED = "not_published"
+    GREEDY_NOT_PUBLISHED = "greedy_not_published"
     STRATEGY_NOT_PUBLISHED = "strategy_not_published"
     STRATEGY_PUBLISHED = "strategy_published"
     OUTSIDE_FIGURES = "outside_figures"
@@ -61,6 +62,7 @@ class NoteCode(StrEnum):
     PRM_FORMAT_UNKNOWN = "prm_format_unknown"
     SIZE_BEYOND_FIGURES = "size_beyond_figures"
     TOKENS_ASSUMED = "tokens_assumed"
+    TOKENS_PUBLISHED = "tokens_published"
 
     # Costs
     NOT_KNOWN_HERE = "not_known_here"

@@ -131,35 +131,38 @@ def ask(
         rates: prices of a token.
 
     Raises:
-        InputError: there are no figures of this benchmark.
+        InputError: no figures of this benchmark tell of this policy.
     """
     on = benchmark or DEFAULT_BENCHMARK
-    if on not in figures.benchmarks():
-        known = ", ".join(figures.benchmarks())
-        raise InputError(f"benchmark is {on}; expected one with published figures: {known}")
     policy = entry.name if (entry := catalog.policy(policy)) else policy
     if prm is not None:
         prm = scorer.name if (scorer := catalog.prm(prm)) else prm
     cells = figures.cells()
+    model_cells = usable(figures.telling(cells, policy, on), catalog)
+    _check_benchmark(on, policy, model_cells)
     touching = _touching(cells, policy, prm, on)
-    model_cells = usable(cells, catalog)
     own = touching[touching["prm"].isin(["", prm])]
-    strategies = _strategies(own, scored=prm is not None)
+    sampled_only = figures.is_sampled_only(cells, policy)
+    strategies = _strategies(own, scored=prm is not None, greedy=not sampled_only)
     asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
     # One thread: so small a factorisation gains nothing from more, and on busy cores they wait.
     with threadpool_limits(limits=1):
         model = PublishedModel.load(catalog).fit(model_cells)
         means, covariance = model.predict(asked)
     posterior = beta_of_logit(means, np.diag(covariance))
-    choices = _choices(strategies, set(own["strategy"]), posterior, on, rates)
+    tokens = figures.printed_tokens(policy, on)
+    drawn = tokens or figures.tokens_per_response()
+    choices = _choices(strategies, set(own["strategy"]), posterior, on, rates, drawn[0])
     evidence = [*_rows(touching), _model_row(model_cells)]
     notes = [
         *_basis(policy, prm, on, benchmark, own, model_cells),
         *_sources(policy, on),
         *_unknown(policy, prm, catalog),
         *_beyond(policy, catalog, model.sizes_),
-        *_tokens(on, scored=prm is not None),
+        _tokens(drawn, on, printed=tokens is not None, scored=prm is not None),
     ]
+    if sampled_only:
+        notes.insert(1, Note.of(NoteCode.GREEDY_NOT_PUBLISHED, policy=policy))
 
     @cache  # the page asks again at every move of the budget
     def without(strategy: Strategy) -> float:
@@ -177,6 +180,17 @@ def ask(
     )
 
 
+def _check_benchmark(benchmark: str, policy: str, cells: pd.DataFrame) -> None:
+    """Refuse a benchmark that the model has no figure of."""
+    found = set(cells["benchmark"])
+    if benchmark not in found:
+        known = ", ".join(name for name in figures.benchmarks() if name in found)
+        raise InputError(
+            f"benchmark is {benchmark}; expected one with published figures that tell of {policy}: "
+            f"{known}"
+        )
+
+
 def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str) -> pd.DataFrame:
     """Return the policy's figures on the benchmark with this PRM, without one, or with an unnamed
     one."""
@@ -184,15 +198,18 @@ def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str)
     return here[here["prm"].isin(["", prm]) | (here["name"] == _CHOSEN_BY_OTHERS)]
 
 
-def _strategies(own: pd.DataFrame, *, scored: bool) -> list[Strategy]:
-    """Return the strategies to predict: the published ones, and the usual ones at `BUDGETS`."""
+def _strategies(own: pd.DataFrame, *, scored: bool, greedy: bool) -> list[Strategy]:
+    """Return the strategies to predict: the published ones, and the usual ones at `BUDGETS`.
+
+    Without `greedy`, N = 1 is one sample.
+    """
     found: list[Strategy] = [Greedy(), *(Majority(n) for n in BUDGETS)]
     if scored:
         for n in BUDGETS[1:]:
             found += [BestOfN(n), BestOfN(n, vote=Vote.WEIGHTED), BeamSearch(n), Dvts(n)]
     published = [figures.strategy_of(cell) for cell in own.to_dict("records")]
     found += [strategy for strategy in published if strategy is not None]
-    return list(dict.fromkeys(found))
+    return [one for one in dict.fromkeys(found) if greedy or not isinstance(one, Greedy)]
 
 
 def _choices(
@@ -201,11 +218,14 @@ def _choices(
     posterior: tuple[Floats, Floats],
     benchmark: str,
     rates: Rates,
+    tokens: float,
 ) -> list[StrategyEstimate]:
-    """Return strategies with their predictions; `known`: keys of the strategies with figures."""
+    """Return strategies with their predictions.
+
+    `known` has the keys of the strategies with figures; `tokens` are those of one response.
+    """
     a, b = posterior
     means, lows, highs = summarise(a, b)
-    tokens, _ = figures.tokens_per_response()
     problems = figures.benchmarks()[benchmark]
     found = []
     for i, strategy in enumerate(strategies):
@@ -338,11 +358,8 @@ def _beyond(policy: str, catalog: Catalog, sizes: tuple[int, int]) -> list[Note]
     ]
 
 
-def _tokens(benchmark: str, *, scored: bool) -> list[Note]:
-    tokens, source = figures.tokens_per_response()
-    return [
-        Note.of(
-            NoteCode.TOKENS_ASSUMED, tokens=tokens, source=source, benchmark=benchmark,
-            scored=scored,
-        )
-    ]  # fmt: skip
+def _tokens(drawn: tuple[float, str], benchmark: str, *, printed: bool, scored: bool) -> Note:
+    """Return the note on the tokens of a response: printed for this policy, or another run's."""
+    tokens, source = drawn
+    code = NoteCode.TOKENS_PUBLISHED if printed else NoteCode.TOKENS_ASSUMED
+    return Note.of(code, tokens=tokens, source=source, benchmark=benchmark, scored=scored)

@@ -22,12 +22,20 @@ from planner.costs.cost import TOKENS
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL
 
-# Figures of a source that was read only in citations are shown; the model does not use them.
-SECONDARY = "secondary"
+# Figures that are shown; the model does not use them. Their source was read only in citations, or
+# so many responses have no answer that they say more of a token limit than of the policy.
+SHOWN_ONLY = frozenset({"secondary", "unanswered"})
+# Studies of policies that think for thousands of tokens. Samples of these say little of policies
+# that do not, and the other way round; see `telling`.
+SET_APART = frozenset({"agarwal2025"})
 # Columns that identify a cell; with `study` and `source` they identify a figure.
 CELL = ["policy", "prm", "name", "n", "width", "score", "vote", "benchmark"]
 UNSTATED = "unstated"  # name of a PRM that a study used and does not name
+GREEDY = "greedy"
 SAMPLE = "majority"  # a vote of one is one sample
+# Begins the note of a figure that its study lists among greedy ones and quotes from a source that
+# sampled.
+_QUOTED_SAMPLES = "sampled:"
 _ROUNDING = 1e-9
 _SURPRISING = 0.05  # a chance below which sampling is no explanation
 
@@ -37,18 +45,33 @@ def rows() -> pd.DataFrame:
     """Return all published accuracies and coverages, one row for each printed figure.
 
     Columns: `study, policy, prm, name, n, width, score, vote, benchmark, metric, accuracy, seed,
-    error, reliability, note, source`. `accuracy` and `error` (the reading error) are fractions.
-    If a study does not print `n` or `width`, they are 0; `score` and `vote` are then empty.
+    error, reliability, note, source, tokens`. `accuracy` and `error` (the reading error) are
+    fractions. If a study does not print `n` or `width`, they are 0; `score` and `vote` are then
+    empty. `tokens` are those that the policy generates for a problem, NaN if no source has them.
     """
-    table = pd.read_csv(
-        data_folder() / "published" / "accuracy.csv", dtype=str, keep_default_na=False
-    )
-    table = table.rename(columns={"strategy": "name"})
+    table = pd.concat([_read("accuracy.csv"), _of_reasoning_models()], ignore_index=True)
+    table = table.fillna("").rename(columns={"strategy": "name"})
     for column in ("n", "width"):
         table[column] = table[column].replace("", "0").astype("int64")
     table["accuracy"] = table.pop("value").astype(float) / 100
     table["error"] = table["error"].replace("", "0").astype(float) / 100
+    table["tokens"] = pd.to_numeric(table["tokens"])
     return table
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(data_folder() / "published" / name, dtype=str, keep_default_na=False)
+
+
+def _of_reasoning_models() -> pd.DataFrame:
+    """Return the accuracies and coverages of whole benchmarks in `reasoning.csv`."""
+    table = _read("reasoning.csv")
+    whole = (table["difficulty"] == ALL) & table["metric"].isin(["accuracy", "coverage"])
+    columns = [
+        "study", "policy", "benchmark", "strategy", "n", "metric", "value", "reliability", "note",
+        "source", "tokens",
+    ]  # fmt: skip
+    return table.loc[whole & ~table["policy"].str.startswith("mean of "), columns]
 
 
 @cache
@@ -60,10 +83,28 @@ def benchmarks() -> Mapping[str, int]:
 
 @cache
 def tokens_per_response() -> tuple[float, str]:
-    """Return the mean tokens of a sampled response, and the source: the only run that prints it."""
+    """Return the mean tokens of a sampled response of one run, and the source.
+
+    It stands for all policies and benchmarks without `printed_tokens`.
+    """
     table = pd.read_csv(data_folder() / "published" / "facts.csv", keep_default_na=False)
     [found] = table[table["item"] == "tokens_per_response"].to_dict("records")
     return float(found["value"]), f"{found['policy']} on {found['benchmark']}, {found['source']}"
+
+
+@cache
+def printed_tokens(policy: str, benchmark: str) -> tuple[float, str] | None:
+    """Return the mean tokens of a policy's response on a benchmark, and the source.
+
+    None if no source prints them, or only one whose figures are `SHOWN_ONLY`.
+    """
+    table = cells()
+    one = (table["policy"] == policy) & (table["benchmark"] == benchmark) & (table["n"] == 1)
+    one &= table["generated_tokens"].notna() & ~table["reliability"].isin(SHOWN_ONLY)
+    printed = table[one].to_dict("records")
+    if not printed:
+        return None
+    return float(printed[0]["generated_tokens"]), str(printed[0]["source"])
 
 
 @cache
@@ -72,8 +113,8 @@ def cells() -> pd.DataFrame:
 
     Each row is a figure, averaged over its seeds. A figure that two tables of one study print
     counts once; two figures that disagree remain two rows. Further columns: `study`, `benchmark`,
-    `runs`, `accuracy`, `reliability`, `note`, `source`. Difficulty is `all`; tokens, pass@1 and AUC
-    are NaN, because no figure has them.
+    `runs`, `accuracy`, `reliability`, `note`, `source`. Difficulty is `all`. Generated tokens are
+    NaN if no source has them; other tokens, pass@1 and AUC are NaN, because no figure has them.
     """
     table = rows()
     one = (table["metric"] == "coverage") & (table["name"] == "pass_at_n") & (table["n"] == 1)
@@ -88,6 +129,7 @@ def cells() -> pd.DataFrame:
         runs=("seed", "nunique"),
         reliability=("reliability", "first"),
         note=("note", "first"),
+        generated_tokens=("tokens", "mean"),
     )
     found["printed"] = found["accuracy"].round(6)
     found = found.drop_duplicates(["study", *CELL, "printed"]).drop(columns="printed")
@@ -96,12 +138,53 @@ def cells() -> pd.DataFrame:
     found["successes"] = found["accuracy"] * found["rows"]
     found["squares"] = found["successes"]  # of answers that are right or wrong
     found["difficulty"], found["sources"] = ALL, "published"
-    for column in (*TOKENS, "pass_at_1", "prm_auc"):
+    for column in {*TOKENS, "pass_at_1", "prm_auc"} - {"generated_tokens"}:
         found[column] = float("nan")
     strategies = [strategy_of(cell) for cell in found.to_dict("records")]
-    names = zip(strategies, found["name"], strict=True)
-    found["strategy"] = [name if strategy is None else key(strategy) for strategy, name in names]
+    names = zip(strategies, found["name"], found["n"], strict=True)
+    found["strategy"] = [
+        name.replace("_of_k", f"_of_{n}") if strategy is None else key(strategy)
+        for strategy, name, n in names
+    ]
     return found.reset_index(drop=True)
+
+
+def general(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of the studies that are not `SET_APART`."""
+    return cells[~cells["study"].isin(SET_APART)]
+
+
+def telling(cells: pd.DataFrame, policy: str, benchmark: str) -> pd.DataFrame:
+    """Return the cells from which a policy is predicted on a benchmark.
+
+    A policy that no study of `SET_APART` ran is predicted from `general` cells alone. For one of
+    theirs, `bench/published.py` left each of these policies out on a benchmark in turn: cells of
+    these studies instead of general ones predict it best, in error and coverage. Its own cells of
+    other studies stay. If these studies lack the benchmark, only general cells know how hard it is,
+    so both are used.
+
+    Args:
+        cells: the result of `cells`, with all figures of the policy.
+        policy, benchmark: what is asked about.
+    """
+    apart = cells["study"].isin(SET_APART)
+    own = cells["policy"] == policy
+    if not (apart & own).any():
+        return general(cells)
+    if benchmark in set(cells.loc[apart, "benchmark"]):
+        return cells[apart | own]
+    return cells
+
+
+def is_sampled_only(cells: pd.DataFrame, policy: str) -> bool:
+    """Return whether there is a figure of one sample of a policy, and none of greedy decoding.
+
+    Such a policy may be one that loops without sampling, as its makers warn of some.
+    """
+    own = cells[cells["policy"] == policy]
+    sample = (own["name"] == SAMPLE) & (own["n"] == 1)
+    greedy = (own["name"] == GREEDY) & ~own["note"].str.startswith(_QUOTED_SAMPLES)
+    return bool(sample.any() and not greedy.any())
 
 
 def strategy_of(cell: Mapping[Any, Any]) -> Strategy | None:

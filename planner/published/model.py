@@ -29,7 +29,7 @@ from scipy.special import expit
 from executor.files import data_folder
 from executor.strategy import STRATEGIES
 from planner.catalog import Catalog, family_of_its_own
-from planner.published.figures import SECONDARY, benchmarks
+from planner.published.figures import SHOWN_ONLY, benchmarks
 from profiling.arrays import Floats
 
 MODEL_FILE = "model.json"
@@ -106,12 +106,12 @@ LEARNT = tuple(name for name in EFFECTS if name not in FIXED)
 def usable(cells: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     """Return the published cells that the model uses.
 
-    Their policies are in the catalog, the model has their strategies, and their sources were read
-    first-hand.
+    Their policies are in the catalog, the model has their strategies, and their reliability is none
+    of `SHOWN_ONLY`.
     """
     known = [policy for policy in cells["policy"].unique() if catalog.policy(policy) is not None]
     kept = cells["policy"].isin(known) & cells["name"].isin(_METHODS)
-    return cells[kept & (cells["reliability"] != SECONDARY)].reset_index(drop=True)
+    return cells[kept & ~cells["reliability"].isin(SHOWN_ONLY)].reset_index(drop=True)
 
 
 def features(

@@ -24,8 +24,8 @@ _UNITS = {"flops": "FLOPs", "usd": "USD", "kwh": "kWh", "gpu_hours": "GPU-hours"
 _DETAILS = frozenset({
     NoteCode.BONFERRONI, NoteCode.SHRUNK, NoteCode.COMPARED_ON_SHARED,
     NoteCode.STRATEGY_PUBLISHED, NoteCode.OUTSIDE_FIGURES, NoteCode.SOURCES_DISAGREE,
-    NoteCode.TOKENS_ASSUMED, NoteCode.NOT_KNOWN_HERE, NoteCode.PRICE_BY_HOUR,
-    NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
+    NoteCode.TOKENS_ASSUMED, NoteCode.TOKENS_PUBLISHED, NoteCode.NOT_KNOWN_HERE,
+    NoteCode.PRICE_BY_HOUR, NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
 })  # fmt: skip
 
 
@@ -410,6 +410,13 @@ def _not_published(note: Note) -> str:
     )
 
 
+def _greedy_not_published(note: Note) -> str:
+    return (
+        f"greedy decoding is left out: published figures of {note.text('policy')} are of samples, "
+        "so N = 1 is one sample; measure greedy decoding to have it compared"
+    )
+
+
 def _figures(figures: Iterable[tuple[float, str]]) -> str:
     return ", ".join(f"{accuracy:.3f} ({source})" for accuracy, source in figures)
 
@@ -421,7 +428,7 @@ def _strategy_not_published(note: Note) -> str:
 def _strategy_published(note: Note) -> str:
     return (
         f"published of {note.text('strategy')} itself: {_figures(note.items('figures'))}; the "
-        "prediction also uses all other figures"
+        "prediction also uses other figures"
     )
 
 
@@ -435,7 +442,7 @@ def _outside_figures(note: Note) -> str:
     return (
         f"predicted outside the strategy's own figures: {strategies}; studies differ, and a run of "
         "your own is another study, so these figures count in part and are shrunk toward the "
-        f"prediction from all other figures{rest}"
+        f"prediction from other figures{rest}"
     )
 
 
@@ -477,12 +484,22 @@ def _size_beyond_figures(note: Note) -> str:
 
 
 def _tokens_assumed(note: Note) -> str:
-    prm = "; a PRM is assumed to forward as many tokens as are generated" * note.flag("scored")
     return (
         f"costs assume {note.number('tokens'):.0f} tokens a response without the prompt, for "
-        f"{note.text('benchmark')} too{prm}: no study prints tokens, and one run gives those of a "
-        f"response ({note.text('source')})"
+        f"{note.text('benchmark')} too{_prm_assumed(note)}: no source has those of this policy on "
+        f"this benchmark, and one run gives those of a response ({note.text('source')})"
     )
+
+
+def _tokens_published(note: Note) -> str:
+    return (
+        f"costs take {note.number('tokens'):.0f} tokens a response without the prompt, this "
+        f"policy's mean on {note.text('benchmark')}{_prm_assumed(note)} ({note.text('source')})"
+    )
+
+
+def _prm_assumed(note: Note) -> str:
+    return "; a PRM is assumed to forward as many tokens as are generated" * note.flag("scored")
 
 
 # Costs
@@ -789,6 +806,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.RUNS_NOT_USED: _runs_not_used,
     NoteCode.PUBLISHED_FIGURES: _published_figures,
     NoteCode.NOT_PUBLISHED: _not_published,
+    NoteCode.GREEDY_NOT_PUBLISHED: _greedy_not_published,
     NoteCode.STRATEGY_NOT_PUBLISHED: _strategy_not_published,
     NoteCode.STRATEGY_PUBLISHED: _strategy_published,
     NoteCode.OUTSIDE_FIGURES: _outside_figures,
@@ -797,6 +815,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.PRM_FORMAT_UNKNOWN: _prm_format_unknown,
     NoteCode.SIZE_BEYOND_FIGURES: _size_beyond_figures,
     NoteCode.TOKENS_ASSUMED: _tokens_assumed,
+    NoteCode.TOKENS_PUBLISHED: _tokens_published,
     NoteCode.NOT_KNOWN_HERE: _not_known_here,
     NoteCode.SECONDS_BY_ROOFLINE: _seconds_by_roofline,
     NoteCode.PRM_SECONDS_UNKNOWN: _prm_seconds_unknown,

@@ -333,6 +333,73 @@ def test_what_a_prm_forwards_is_said_to_be_an_assumption(recommend: Recommend) -
     assert "PRM" in scored and "PRM" not in plain
 
 
+def test_a_policy_with_tokens_of_its_own_is_priced_with_them(recommend: Recommend) -> None:
+    document = recommend("--policy", "QwQ-32B", "--benchmark", "GPQA-Diamond", "--budget", "4")
+    printed = figures.printed_tokens("QwQ-32B", "GPQA-Diamond")
+    assert printed is not None and printed[0] > 5000
+    drawn = printed[0] * document["strategy"]["n"]
+    assert document["cost"]["generated_tokens"] == pytest.approx(drawn)
+    [note] = worded(document, NoteCode.TOKENS_PUBLISHED)
+    assert f"{printed[0]:.0f} tokens a response" in note and printed[1] in note
+    assert not worded(document, NoteCode.TOKENS_ASSUMED)
+    shown = {row.get("strategy") for row in document["evidence"]}
+    assert {"majority(n=8)", "short_3_of_8"} <= shown
+
+
+@pytest.mark.parametrize("policy", [PAIR[0], "QwQ-32B-Preview", "unheard-of"])
+def test_studies_set_apart_move_no_prediction_of_other_policies(
+    monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    catalog = load_catalog()
+    found = ask(policy, PAIR[1], "AIME24", catalog, Rates())
+    cells = figures.general(figures.cells()).reset_index(drop=True)
+    assert len(cells) < len(figures.cells())
+    monkeypatch.setattr(figures, "cells", lambda: cells)
+    without = ask(policy, PAIR[1], "AIME24", catalog, Rates())
+    assert found.choices == without.choices
+    assert np.array_equal(found.means, without.means)
+    assert np.array_equal(found.covariance, without.covariance)
+    assert found.without(Majority(4)) == without.without(Majority(4))
+
+
+def test_a_benchmark_of_studies_set_apart_is_refused_for_other_policies() -> None:
+    catalog = load_catalog()
+    assert ask("QwQ-32B", None, "GPQA-Diamond", catalog, Rates()).choices
+    with pytest.raises(InputError, match=r"GPQA-Diamond; .* tell of \S+-Instruct: MATH"):
+        ask(PAIR[0], None, "GPQA-Diamond", catalog, Rates())
+
+
+def strategies_of(document: dict[str, Any]) -> set[str]:
+    return {one["strategy"]["name"] for one in (document, *document["alternatives"])}
+
+
+def test_greedy_is_not_proposed_of_a_policy_that_was_only_sampled(recommend: Recommend) -> None:
+    asked = ("--policy", "DeepSeek-R1", "--benchmark", "AIME24")
+    document = recommend(*asked)
+    assert strategies_of(document) == {"majority"}
+    [note] = worded(document, NoteCode.GREEDY_NOT_PUBLISHED)
+    assert "DeepSeek-R1" in note and "N = 1 is one sample" in note
+    cheapest = recommend(*asked, "--budget", "1")
+    assert (cheapest["strategy"]["name"], cheapest["strategy"]["n"]) == ("majority", 1)
+
+
+def test_greedy_stays_a_candidate_of_all_others(
+    recommend: Recommend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = recommend(*ASKED)
+    assert "greedy" in strategies_of(document)
+    assert not worded(document, NoteCode.GREEDY_NOT_PUBLISHED)
+    unknown = recommend("--policy", "unheard-of", *ASKED[4:6], "--allow-unknown")
+    assert "greedy" in strategies_of(unknown)
+    sampled = ask("QwQ-32B", None, "AIME24", load_catalog(), Rates())
+    monkeypatch.setattr(figures, "is_sampled_only", lambda *_: False)
+    all_of_them = ask("QwQ-32B", None, "AIME24", load_catalog(), Rates())
+    left_out = {one.strategy for one in all_of_them.choices} - {
+        one.strategy for one in sampled.choices
+    }
+    assert left_out == {Greedy()}
+
+
 def test_what_is_nearly_as_good_for_less_is_told_by_the_joint_prediction(
     recommend: Recommend,
 ) -> None:

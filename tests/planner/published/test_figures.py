@@ -20,7 +20,11 @@ from tests.helpers.evidence_frames import frame_of
 from tests.helpers.shared import SHARED
 
 PUBLISHED = data_folder() / "published"
-METHODS = {*STRATEGIES, "compute_optimal", "pass_at_n", "rebase", "self_verification"}
+METHODS = {
+    *STRATEGIES, "compute_optimal", "pass_at_n", "rebase", "self_verification", "short_1_of_k",
+    "short_3_of_k",
+}  # fmt: skip
+TABLES = ["accuracy.csv", "reasoning.csv", "prms.csv", "facts.csv", "guidance.csv"]
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -28,7 +32,7 @@ def read(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("name", ["accuracy.csv", "prms.csv", "facts.csv", "guidance.csv"])
+@pytest.mark.parametrize("name", TABLES)
 def test_every_row_has_a_source_and_a_known_reliability(name: str) -> None:
     codes = set(re.findall(r"`(\w+)`", (PUBLISHED / "README.md").read_text(encoding="utf-8")))
     for row in read(name):
@@ -36,7 +40,7 @@ def test_every_row_has_a_source_and_a_known_reliability(name: str) -> None:
         assert row["reliability"] in codes, row
 
 
-@pytest.mark.parametrize("name", ["accuracy.csv", "prms.csv", "facts.csv", "guidance.csv"])
+@pytest.mark.parametrize("name", TABLES)
 def test_notes_are_codes_and_no_sentences(name: str) -> None:
     for row in read(name):
         assert re.fullmatch(r"[\w.:;,=-]*", row["note"]), row
@@ -61,7 +65,8 @@ def test_no_figure_was_lost() -> None:
     curves = pd.read_csv(source / "curves.csv", keep_default_na=False)
     printed = tables[tables["metric"] == "accuracy"]["value"].astype(float).tolist()
     printed += curves["value"].astype(float).tolist()
-    kept = (100 * figures.rows()["accuracy"]).round(6).tolist()
+    taken = figures.rows()[figures.rows()["study"] != "agarwal2025"]  # computed, not taken
+    kept = (100 * taken["accuracy"]).round(6).tolist()
     assert sorted(kept) == sorted(round(value, 6) for value in printed)
     bias = pd.read_csv(source / "prm_bias.csv", keep_default_na=False)
     said = sorted(float(value.lstrip("~")) for value in bias["value"])
@@ -171,3 +176,48 @@ def test_figures_that_are_hard_to_read_may_differ_by_more() -> None:
     two, trials = np.array([0.5, 0.6]), np.array([1000.0, 1000.0])
     read = [figures.heterogeneity(two, trials, np.full(2, e)) for e in (0.0, 0.05, 0.1)]
     assert read[0] < 0.001 < read[1] < read[2]
+
+
+def test_tokens_are_those_of_the_policy_on_the_benchmark() -> None:
+    tokens, source = figures.printed_tokens("DeepSeek-R1", "AIME24") or (0.0, "")
+    assert tokens == pytest.approx(9293) and source.startswith("arXiv:2512.02008")
+    [vote] = cell(study="agarwal2025", policy="DeepSeek-R1", benchmark="AIME24",
+                  strategy=key(Majority(8)))["generated_tokens"]  # fmt: skip
+    assert vote == pytest.approx(8 * tokens, abs=8)
+    assert figures.printed_tokens("DeepSeek-R1", "MATH-500") is None
+    assert figures.printed_tokens("unheard-of", "AIME24") is None
+    # Half of its responses were cut, so that their length is that of the limit.
+    assert figures.printed_tokens("Qwen3-235B-A22B-Instruct-2507", "AIME24") is None
+
+
+def test_methods_that_this_program_lacks_keep_their_budget() -> None:
+    found = set(cell(study="agarwal2025", policy="DeepSeek-R1", benchmark="AIME24")["strategy"])
+    assert {"short_1_of_2", "short_3_of_4", "short_3_of_8"} < found
+    assert "compute_optimal" in set(figures.cells()["strategy"])
+
+
+def test_a_policy_is_predicted_from_figures_of_its_kind() -> None:
+    everything = figures.cells()
+
+    def telling(policy: str, benchmark: str) -> set[str]:
+        found = figures.telling(everything, policy, benchmark)
+        return {"apart" if study in figures.SET_APART else "general" for study in found["study"]}
+
+    assert telling("Llama-3.2-1B-Instruct", "AIME24") == {"general"}
+    assert telling("QwQ-32B-Preview", "AIME24") == {"general"}
+    assert telling("unheard-of", "GPQA-Diamond") == {"general"}
+    assert telling("QwQ-32B", "AIME24") == {"apart"}
+    assert telling("Qwen3-235B-A22B-Instruct-2507", "AIME24") == {"apart"}
+    # Their studies do not have this benchmark, so all figures must say how hard it is.
+    assert telling("QwQ-32B", "MATH-500") == {"apart", "general"}
+    of_r1 = figures.telling(everything, "DeepSeek-R1", "AIME24")
+    assert set(of_r1[of_r1["study"] == "liu2025"]["policy"]) == {"DeepSeek-R1"}
+
+
+def test_policies_of_which_only_samples_are_published() -> None:
+    everything = figures.cells()
+    found = {one for one in set(everything["policy"]) if figures.is_sampled_only(everything, one)}
+    apart = everything[everything["study"].isin(figures.SET_APART)]
+    # The makers of DeepSeek-R1 sampled; the study that lists it among greedy ones quotes them.
+    assert found == {*apart["policy"], "Gemma-3-12b-it"}
+    assert not figures.is_sampled_only(everything, "unheard-of")

@@ -275,19 +275,24 @@ EXAMPLES = [
         "it: the answer is the model's, from 1200 figures of 21 policies in 5 studies",
     ),
     (
+        Note.of(CODE.GREEDY_NOT_PUBLISHED, policy="deep"),
+        "greedy decoding is left out: published figures of deep are of samples, so N = 1 is one "
+        "sample; measure greedy decoding to have it compared",
+    ),
+    (
         Note.of(CODE.STRATEGY_NOT_PUBLISHED, strategy="greedy"),
         "no figure of greedy itself is published: the accuracy is the model's",
     ),
     (
         Note.of(CODE.STRATEGY_PUBLISHED, strategy="greedy", figures=((0.544, "Table 3"),)),
-        "published of greedy itself: 0.544 (Table 3); the prediction also uses all other figures",
+        "published of greedy itself: 0.544 (Table 3); the prediction also uses other figures",
     ),
     (
         Note.of(CODE.OUTSIDE_FIGURES, chosen="greedy", without=0.48,
                 strategies=(("greedy", 0.494, 0.544, 0.544), ("dvts", 0.3, 0.4, 0.5))),
         "predicted outside the strategy's own figures: greedy 0.494 (0.544 printed); dvts 0.300 "
         "(0.400 to 0.500 printed); studies differ, and a run of your own is another study, so "
-        "these figures count in part and are shrunk toward the prediction from all other figures, "
+        "these figures count in part and are shrunk toward the prediction from other figures, "
         "0.480 for greedy",
     ),
     (
@@ -318,8 +323,13 @@ EXAMPLES = [
     (
         Note.of(CODE.TOKENS_ASSUMED, tokens=412.4, source="a run", benchmark="AIME24", scored=True),
         "costs assume 412 tokens a response without the prompt, for AIME24 too; a PRM is assumed "
-        "to forward as many tokens as are generated: no study prints tokens, and one run gives "
-        "those of a response (a run)",
+        "to forward as many tokens as are generated: no source has those of this policy on this "
+        "benchmark, and one run gives those of a response (a run)",
+    ),
+    (
+        Note.of(CODE.TOKENS_PUBLISHED, tokens=9292.5, source="runs", benchmark="AIME24",
+                scored=False),
+        "costs take 9292 tokens a response without the prompt, this policy's mean on AIME24 (runs)",
     ),
     (
         Note.of(CODE.NOT_KNOWN_HERE, quantities=("flops", "seconds", "usd"), missing=COUNTS),
