@@ -18,7 +18,7 @@ from scipy.stats import t as student
 from executor.errors import InputError
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, key
 from planner.choice.constraint import Constraint
-from planner.choice.estimate import StrategyEstimate
+from planner.choice.estimate import Shrunk, StrategyEstimate
 from planner.choice.next_measurement import (
     DRAWS,
     NextMeasurement,
@@ -42,12 +42,17 @@ FOUR_ERRORS = 4 * 0.5 / sqrt(DRAWS)
 
 
 def cell(
-    number: int, beta: tuple[float, float], price: float, problems: int = 10
+    number: int,
+    beta: tuple[float, float],
+    price: float,
+    problems: int = 10,
+    prior: float = 0.5,
 ) -> StrategyEstimate:
     mean, low, high = (float(x) for x in summarise(*map(np.array, beta)))
     cost = Cost(10 * price, 1.0, 0.0, flops=price)
+    shrunk = Shrunk(prior, problems / (problems + PRIOR))
     return StrategyEstimate(
-        STRATEGIES[number], mean, (low, high), beta, cost, problems, "measured", prior_weight=PRIOR
+        STRATEGIES[number], mean, (low, high), beta, cost, problems, "measured", shrunk=shrunk
     )
 
 
@@ -58,7 +63,7 @@ def of(
     outcomes = np.array(table, dtype=float)
     right, seen = outcomes.sum(axis=0), len(outcomes)
     return [
-        cell(i, (PRIOR * mean + r, PRIOR * (1 - mean) + seen - r), price, seen)
+        cell(i, (PRIOR * mean + r, PRIOR * (1 - mean) + seen - r), price, seen, mean)
         for i, (r, price) in enumerate(zip(right, prices or [1.0] * len(right), strict=True))
     ]
 
@@ -261,7 +266,7 @@ def test_later_estimates_are_about_those_that_the_joint_estimate_then_makes(
     outcomes = (rng.random((seen + problems, 1)) < chances).astype(float)
     now, then = joint(expected, outcomes[:seen]), joint(expected, outcomes)
     [found] = later_estimates(
-        now.mean, now.own, outcomes[:seen].mean(axis=0),
+        now.centre, now.own, outcomes[:seen].mean(axis=0),
         outcomes[seen:].mean(axis=0)[None, :], seen, problems,
     )  # fmt: skip
     assert found == pytest.approx(then.mean, abs=0.02)
