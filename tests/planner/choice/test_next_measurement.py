@@ -256,6 +256,27 @@ def test_fewer_than_one_problem_is_one_line() -> None:
         measured(of([(1.0,)]), problems=0)
 
 
+def test_strategies_that_nobody_would_choose_do_not_change_the_chance() -> None:
+    """Two rivals that disagreed once, and thirty others that solve next to nothing."""
+    rivals = np.array([(1, 1), (0, 0)] * 20 + [(1, 0)], dtype=float)
+    others = (np.random.default_rng(0).random((len(rivals), 30)) < 0.02).astype(float)
+    strategies = [Majority(n) for n in range(1, 33)]
+    found = [replace(of(column[:, None])[0], strategy=strategy)
+             for column, strategy in zip(np.hstack([rivals, others]).T, strategies, strict=True)
+             ]  # fmt: skip
+    rows = pd.DataFrame(
+        {"problem": str(p), "strategy": key(strategy), "accuracy": accuracy}
+        for p, outcomes in enumerate(np.hstack([rivals, others]))
+        for strategy, accuracy in zip(strategies, outcomes, strict=True)
+    )
+    two, all_together = (
+        next_measurement(choose("all", some, NO_LIMIT), some, NO_LIMIT, rows, 50).chance
+        for some in (found[:2], found)
+    )
+    assert two > 0.1
+    assert all_together == pytest.approx(two, abs=FOUR_ERRORS)
+
+
 @pytest.mark.parametrize(("seen", "problems"), [(30, 30), (60, 240)])
 def test_later_estimates_are_about_those_that_the_joint_estimate_then_makes(
     seen: int, problems: int
