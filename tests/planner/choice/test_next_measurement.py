@@ -92,12 +92,13 @@ def two(seen: Sequence[tuple[float, float]], problems: int) -> tuple[float, floa
 
     The later choice is the more accurate one, so it changes if the drawn difference makes up for
     the present one, which the prior shrank. The difference is Student's t, with half a problem of
-    either disagreement.
+    either disagreement, as large as the differences seen.
     """
     table = np.array(seen, dtype=float)
     n, m = len(table), problems
     apart = table[:, 1] - table[:, 0]
-    squares = ((apart - apart.mean()) ** 2).sum() + 1
+    size = ((apart**2).sum() + 1) / (np.abs(apart).sum() + 1)
+    squares = ((apart - apart.mean()) ** 2).sum() + size
     scale = sqrt(squares / (n - 1) * (1 / n + 1 / m))
     drawn = student(n - 1, loc=apart.mean(), scale=scale)
     least = -apart.sum() * n / (n + PRIOR) / m

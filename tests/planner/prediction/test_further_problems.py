@@ -43,7 +43,8 @@ def test_covariances_are_those_of_the_measured_problems() -> None:
     table = (rng.random((400, 1)) + 0.1 * rng.standard_normal((400, 4)) * [1, 1, 2, 3]).clip(0, 1)
     found = of(table)
     apart = table[:, 1:] - table[:, :1]
-    departures = (np.eye(3) + 1) / 2 / 399
+    size = np.sqrt(((apart**2).sum(axis=0) + 1) / (np.abs(apart).sum(axis=0) + 1))
+    departures = (np.eye(3) + 1) / 2 / 399 * np.outer(size, size)
     assert found.spread == pytest.approx(np.cov(apart.T) + departures)
     values = found.draw(50, DRAWS, rng)
     expected = found.spread * (1 / 50 + 1 / 400) * 399 / 397
@@ -78,6 +79,15 @@ def test_of_any_two_strategies_half_a_problem_is_either_disagreement() -> None:
     assert np.diag(spread) == pytest.approx(1.0)  # to the first
     pairs = np.diag(spread)[:, None] + np.diag(spread) - 2 * spread
     assert pairs[~np.eye(6, dtype=bool)] == pytest.approx(1.0)  # to each other
+
+
+def test_expectations_that_differ_by_little_are_expected_to_part_by_little() -> None:
+    """Differences of a tenth depart by a tenth of a problem squared, nearly; outcomes by all."""
+    sign = np.where(np.arange(100) % 2 == 0, 1.0, -1.0)
+    for difference, square in ((0.1, (1 + 1.0) / (1 + 10.0)), (1.0, 1.0)):
+        table = 0.5 + np.column_stack([-sign, sign]) * difference / 2
+        [[spread]] = 99 * of(table).spread
+        assert spread == pytest.approx(100 * difference**2 + square)
 
 
 def test_expected_differences_are_those_of_the_estimates() -> None:
