@@ -280,9 +280,10 @@ def summary(document: Mapping[str, Any]) -> str:
         told = (_comparison(document, n, start) for n in LIVE_BUDGETS)
         lines.append(f"plan minus {start}, points: " + "; ".join(told))
     lines += [
-        f"beside the {row['against']}, N = {row['budget']}: at its tokens "
-        f"{_points(row['accuracy'])} points, at its accuracy {_ratio(row['tokens'])} of its tokens "
-        f"(reached in {row['reached']:.0%} of draws)"
+        f"beside the {row['against']}, N = {row['budget']}, mixes of plans chosen on the training "
+        f"problems: at its tokens {_points(row['accuracy'])} points with {_ratio(row['spent'])} of "
+        f"them, at its accuracy {_ratio(row['tokens'])} of its tokens and {_points(row['kept'])} "
+        f"points (reached in {row['reached']:.0%} of folds)"
         for row in document["exchanges"]
     ]
     for kind, one in document["left_out"].items():

@@ -140,9 +140,10 @@ def _clairvoyant(one: ProbedArena, price: float) -> tuple[Floats, Floats]:
 def read(curve: Curve, fixed: tuple[list[Floats], list[Floats]], problems: TwoWayBootstrap) -> Any:
     """A curve where it is as accurate as a fixed strategy, and where it takes half the tokens.
 
-    `tokens` is the ratio at equal accuracy, infinite where the curve does not reach it; `reached`
-    the share of resampled problems on which it does; `at_half` the difference in accuracy at half
-    of its tokens.
+    `tokens` is the ratio at equal accuracy, infinite if the curve does not reach it; `reached` the
+    share of resampled problems on which it does; `at_half` the difference in accuracy at half of
+    its tokens. The place on the curve is chosen by the very problems (in hindsight); `foreseen` has
+    the honest figures.
     """
 
     def resampled(values: list[Floats]) -> Floats:
@@ -254,4 +255,4 @@ def told(row: Mapping[str, Any]) -> str:
         reached = f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]"
         if row["reached"] < 1:
             reached += f", not reached in {1 - row['reached']:.1%} of resamples"
-    return f"{reached}; {at_half}; {foreseen}"
+    return f"in hindsight {reached}; {at_half}; {foreseen}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from executor.errors import InputError
-from planner.choice.estimate import StrategyEstimate
+from planner.choice.estimate import Shrunk, StrategyEstimate
 from planner.costs.cost import TOKENS, Rates
 from planner.evidence.cells import cells, strategy_of
 from planner.evidence.comparable import for_pair
@@ -88,10 +87,11 @@ def estimate_cells(
     if (table["problems"] > 0).any():
         found = measured(table, rows, model)
         a, b = found.beta()
-        weights = (a + b) * np.where(table["problems"] > 0, 1 - found.own, 1.0)
+        shrunk = [Shrunk(float(prior), float(own))
+                  for prior, own in zip(found.centre, found.own, strict=True)]  # fmt: skip
     elif model is not None:
         a, b = model.posterior(table)
-        weights = a + b
+        shrunk = None
     else:
         raise ValueError("cells without outcomes need a model")
     means, lows, highs = summarise(a, b)
@@ -104,7 +104,7 @@ def estimate_cells(
             cost=rates.price(*(float(cell[name]) for name in TOKENS)),
             problems=int(cell["problems"]),
             sources=cell["sources"],
-            prior_weight=float(weights[i]),
+            shrunk=None if shrunk is None else shrunk[i],
         )
         for i, cell in enumerate(table.to_dict("records"))
     ]

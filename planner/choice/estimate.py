@@ -22,6 +22,22 @@ PREDICTED = "predicted"  # the source of an estimate whose strategy has no evide
 
 
 @dataclass(frozen=True, slots=True)
+class Shrunk:
+    """What an estimate is shrunk toward, and how far (`planner.prediction.joint`).
+
+    The estimate is `own` times the measured accuracy, plus 1 - `own` times `prior`, kept inside of
+    0 and 1. So neither can be read off the estimate.
+
+    Attributes:
+        prior: accuracy that formulas or other policies let expect.
+        own: weight of the strategy's own outcomes, in [0, 1); 0 if it was not run.
+    """
+
+    prior: float
+    own: float
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyEstimate:
     """One strategy with its expected accuracy and its expected cost.
 
@@ -36,8 +52,7 @@ class StrategyEstimate:
             strategies and policies alone; empty if a plan file was read.
         probe_generations: generations for probe samples that the strategy cannot use; they count
             in addition to its own budget.
-        prior_weight: weight of the prior in `beta`, as a number of problems; None if it is not
-            known.
+        shrunk: how the accuracy comes from outcomes; None if it does not, or if it is not known.
     """
 
     strategy: Strategy
@@ -48,7 +63,7 @@ class StrategyEstimate:
     problems: int = 0
     sources: str = ""
     probe_generations: int = 0
-    prior_weight: float | None = None
+    shrunk: Shrunk | None = None
 
     def __str__(self) -> str:
         """The strategy, its accuracy, the interval and the number of problems."""
@@ -83,7 +98,7 @@ class StrategyEstimate:
 
     def as_recorded(self) -> StrategyEstimate:
         """This estimate with nothing but what a plan file keeps: `from_record(to_record())`."""
-        return replace(self, problems=0, sources="", probe_generations=0, prior_weight=None)
+        return replace(self, problems=0, sources="", probe_generations=0, shrunk=None)
 
     def to_dict(self) -> dict[str, Any]:
         """The estimate in the JSON document of `apportion recommend`."""

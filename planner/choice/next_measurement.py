@@ -113,18 +113,16 @@ def next_measurement(
     prices = np.array([cell.price(made.cost_unit) for cell in cells])
     a, b = np.array([cell.beta for cell in cells]).T
     table = paired_accuracies(rows, [cell.strategy for cell in cells])
-    together = len(table) > 0 and all(
-        cell.problems == len(table) and cell.prior_weight for cell in cells
-    )
+    shrunk = [cell.shrunk for cell in cells if cell.shrunk and cell.problems == len(table)]
+    together = len(table) > 0 and len(shrunk) == len(cells)
     rng = np.random.default_rng(random_state)
     if together:
-        weights = np.array([cell.prior_weight for cell in cells], dtype=float)
-        own = 1 - weights / (a + b)
+        prior, own = np.array([(one.prior, one.own) for one in shrunk]).T
         apart = Differences.of(table, a / (a + b)).draw(problems, draws, rng)
         first = beta_binomial(a[:1], b[:1], problems, draws, rng) / problems
         # A normal approximation: a sum may lie outside of 0 and 1, which keeps its mean exact.
         drawn = np.column_stack([first, first + apart])
-        then = later_estimates(a / (a + b), own, table.mean(axis=0), drawn, len(table), problems)
+        then = later_estimates(prior, own, table.mean(axis=0), drawn, len(table), problems)
         worth = (a + b) * (1 + problems / len(table))
     else:
         right = beta_binomial(a, b, problems, draws, rng)
@@ -169,7 +167,7 @@ def beta_binomial(
 
 
 def later_estimates(
-    means: Floats, own: Floats, measured: Floats, drawn: Floats, seen: int, problems: int
+    prior: Floats, own: Floats, measured: Floats, drawn: Floats, seen: int, problems: int
 ) -> Floats:
     """Return the estimates that further outcomes give, as `planner.prediction.joint` makes them.
 
@@ -178,8 +176,8 @@ def later_estimates(
     T / (T + R) has a variance R that falls with the number of problems.
 
     Args:
-        means: estimated accuracies, shape `(strategies,)`.
-        own: weights of the strategies' own outcomes in them, shape `(strategies,)`.
+        prior: predictions that the outcomes are shrunk toward, shape `(strategies,)`.
+        own: weights of the strategies' own outcomes in the estimates, shape `(strategies,)`.
         measured: measured accuracies, shape `(strategies,)`.
         drawn: accuracies on the further problems, shape `(draws, strategies)`.
         seen, problems: number of measured and of further problems.
@@ -187,9 +185,8 @@ def later_estimates(
     Returns:
         Shape `(draws, strategies)`.
     """
-    predicted = (means - own * measured) / (1 - own)
     whole = (seen * measured + problems * drawn) / (seen + problems)
-    moved = predicted + (whole - measured).mean(axis=1, keepdims=True)
+    moved = prior + (whole - measured).mean(axis=1, keepdims=True)
     weight = own / (own + (1 - own) * seen / (seen + problems))
     return np.asarray(moved + weight * (whole - moved))
 

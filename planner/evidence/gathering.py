@@ -16,9 +16,7 @@ Published figures describe whole benchmarks, not problems; they are combined wit
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,11 +30,12 @@ from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import Store, StoredOutcome
 from executor.strategy import Score, Strategy, from_dict, key, to_dict
 from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, REPLAYED, UNKNOWN
-from planner.evidence.pools import UNRATED, Rated, replayed
+from planner.evidence.pools import UNRATED
+from planner.evidence.problem_pools import ProblemPools
 from planner.evidence.runs import current_runs
 from profiling.pass_rate import Difficulty
-from profiling.pools.replay import Pool, seed_of
-from profiling.profiles.profiler import BENCHMARK, CONFIDENCE, MEASURE, STUDY
+from profiling.pools.replay import Pool
+from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import separation
@@ -51,9 +50,9 @@ def gather(
     """Return the evidence of a store, one row per strategy and problem.
 
     The columns are those of `COLUMNS`. The first samples of a problem's largest pool give its
-    difficulty, and the others its replayed accuracy (`profiling.pools.class_part`). `difficulty` is
-    `unknown` if the policy has too few samples of the problem, and for replayed budgets above the
-    number of the other samples.
+    difficulty for this policy, whatever the PRM, and the others its replayed accuracy
+    (`profiling.pools.class_part`). `difficulty` is `unknown` if the policy has too few samples of
+    the problem, and for replayed budgets above the number of the other samples.
 
     Args:
         store: the store of the runs.
@@ -63,8 +62,7 @@ def gather(
             work, and a restriction does not change the remaining rows.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
-    rated: dict[tuple[str, str], Rated] = {}
-    largest: dict[tuple[str, str, str], _PoolRows] = {}
+    pools: dict[tuple[str, str], ProblemPools] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
     for spec in current_runs(store.runs()):
@@ -78,17 +76,9 @@ def gather(
                     continue
                 samples, has_scores = stored.outcome.samples, spec.prm is not None
                 pool = Pool.of(samples, grader, scored=has_scores, grouped=grouped)
-                # If the number of samples depended on the samples, votes among them are biased.
-                replayable = CONFIDENCE not in spec.settings
-                at = (spec.policy, problem_uid(stored.outcome.problem))
-                if len(pool) > rated.get(at, UNRATED).samples:
-                    rated[at] = Rated.of(pool, replayable=replayable)
                 scored.add(stored, pool)
-                if replayable:
-                    wanted = prms is None or spec.prm in prms
-                    for row in _replayed(stored, pool, scored=wanted):
-                        rows = largest.setdefault((*at, row["prm"]), _PoolRows())
-                        rows.add(row, stored, len(pool))
+                at = (spec.policy, problem_uid(stored.outcome.problem))
+                pools.setdefault(at, ProblemPools()).add(stored, pool)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
@@ -97,7 +87,9 @@ def gather(
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):
                 records += _feedback(stored, strategy)
-    records += itertools.chain.from_iterable(rows.records for rows in largest.values())
+    for one_problem in pools.values():
+        records += _replayed(one_problem, prms)
+    rated = {at: one_problem.rated() for at, one_problem in pools.items()}
     aucs = {at: scored.auc() for at, scored in rewards.items()}
     nothing = _Rewards()
     for record in records:
@@ -115,28 +107,6 @@ def gather(
     keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
     frame = frame.groupby(keys, sort=True, dropna=False, as_index=False).mean()
     return frame[list(COLUMNS)]
-
-
-class _PoolRows:
-    """Replayed rows of a problem; of several pools the largest counts, and of equal ones the first.
-
-    A second pool could have another class, and the problem would count twice.
-
-    Attributes:
-        records: the rows.
-    """
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-        self._of: StoredOutcome | None = None
-        self._samples = 0
-
-    def add(self, record: dict[str, Any], stored: StoredOutcome, samples: int) -> None:
-        """Add a row of a pool, unless it is not the one that counts."""
-        if samples > self._samples:
-            self.records, self._of, self._samples = [], stored, samples
-        if stored is self._of:
-            self.records.append(record)
 
 
 class _Rewards:
@@ -223,18 +193,24 @@ def _feedback(stored: StoredOutcome, strategy: Strategy) -> Iterator[dict[str, A
     yield row | {"difficulty": level}
 
 
-def _replayed(stored: StoredOutcome, pool: Pool, *, scored: bool) -> Iterator[dict[str, Any]]:
-    if not scored or stored.note.get(PRM_TRAINED_ON):
-        pool = replace(pool, scores={})
-    shares = pool.scored_share(np.arange(1, len(pool) + 1))
-    for one in replayed(pool, seed_of(problem_uid(stored.outcome.problem))):
-        n = one.strategy.n
-        ledger = _share(stored.outcome.ledger, n, len(pool), float(shares[n - 1]))
-        yield _row(stored, one.strategy, one.accuracy, ledger, REPLAYED) | {
-            "difficulty": one.difficulty,
-            "all_accuracy": one.all_accuracy,
-            "pass_at_1": one.pass_at_1,
-        }
+def _replayed(pools: ProblemPools, prms: Collection[str] | None) -> Iterator[dict[str, Any]]:
+    """Yield the replayed rows of a problem: one pool for each PRM, and one for votes without."""
+    counted = pools.counted()
+    for one in {id(one): one for one in counted.values()}.values():
+        stored, pool = one.stored, one.pool
+        wanted = prms is None or stored.run.prm in prms
+        scored = wanted and not stored.note.get(PRM_TRAINED_ON)
+        shares = pool.scored_share(np.arange(1, len(pool) + 1))
+        for vote in pools.replayed(one, scored=scored):
+            n = vote.strategy.n
+            ledger = _share(stored.outcome.ledger, n, len(pool), float(shares[n - 1]))
+            row = _row(stored, vote.strategy, vote.accuracy, ledger, REPLAYED)
+            if counted.get(row["prm"]) is one:
+                yield row | {
+                    "difficulty": vote.difficulty,
+                    "all_accuracy": vote.all_accuracy,
+                    "pass_at_1": vote.pass_at_1,
+                }
 
 
 def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.evidence.layout import BUDGETS, UNKNOWN
+from profiling.arrays import Ints
 from profiling.pass_rate import PassRate
 from profiling.pools.class_part import ClassPart
+from profiling.pools.drawn import part as part_of
 from profiling.pools.replay import Pool, Rule, replay, replay_in_class
 from profiling.pools.votes import Curve
 from profiling.scorers.separation import rival_share
@@ -25,13 +27,13 @@ class Rated:
     """What a pool says about its problem, for the live runs on it.
 
     Attributes:
-        samples: number of samples of the pool.
+        used: number of the first samples that gave the class.
         difficulty: class; `unknown` if the samples are too few.
         pass_at_1: pass@1; in a class, that of the samples that did not give the class.
         rival: rival share.
     """
 
-    samples: int
+    used: int
     difficulty: str
     pass_at_1: float
     rival: float
@@ -48,10 +50,10 @@ class Rated:
         rate, rival = PassRate(int(pool.correct.sum()), len(pool)), rival_share(pool)
         part = ClassPart.of(pool.correct)
         if part is None:
-            return cls(len(pool), UNKNOWN, rate.pass_at_1, rival)
+            return cls(0, UNKNOWN, rate.pass_at_1, rival)
         if not replayable or not part.largest:
             return cls(len(pool), rate.difficulty.value, rate.pass_at_1, rival)
-        return cls(len(pool), part.level.value, part.pass_rate(), rival)
+        return cls(part.size, part.level.value, part.pass_rate(), rival)
 
 
 UNRATED = Rated(0, UNKNOWN, math.nan, math.nan)
@@ -84,21 +86,59 @@ def replayed(pool: Pool, seed: int) -> Iterator[Replayed]:
         pool: the samples of a problem.
         seed: seed of the orders of weighted votes.
     """
-    budgets = np.array([n for n in BUDGETS if n <= len(pool)])
+    budgets = _budgets(pool)
     curves = replay(pool, budgets, orders=_ORDERS, random_state=seed)
     part = ClassPart.of(pool.correct)
-    in_class: dict[Rule, Curve] = {}
-    if part is not None:
-        in_class = replay_in_class(pool, budgets, curves, part, orders=_ORDERS, random_state=seed)
-    for column, n in enumerate(budgets.tolist()):
+    if part is None:
+        return _each(pool, curves, {}, UNKNOWN, math.nan)
+    in_class = replay_in_class(pool, budgets, curves, part, orders=_ORDERS, random_state=seed)
+    return _each(pool, curves, in_class, part.level.value, part.pass_rate())
+
+
+def replayed_beside(pool: Pool, seed: int, rated: Rated, *, shared: bool) -> Iterator[Replayed]:
+    """Yield the replay of a pool whose problem got its class from another pool.
+
+    Samples that did not give the class say without bias how accurate votes are in it.
+
+    Args:
+        pool: the samples of a problem.
+        seed: seed of the orders of weighted votes.
+        rated: what the other pool says of the problem.
+        shared: whether the pool may begin with the samples of the other pool. Those that gave the
+            class are then not replayed in it.
+    """
+    curves = replay(pool, _budgets(pool), orders=_ORDERS, random_state=seed)
+    in_class = curves
+    if shared:
+        fresh = part_of(pool, np.arange(rated.used, len(pool)))
+        some = len(fresh) > 0
+        in_class = replay(fresh, _budgets(fresh), orders=_ORDERS, random_state=seed) if some else {}
+    if rated.difficulty == UNKNOWN:
+        in_class = {}
+    return _each(pool, curves, in_class, rated.difficulty, rated.pass_at_1)
+
+
+def _budgets(pool: Pool) -> Ints:
+    return np.array([n for n in BUDGETS if n <= len(pool)])
+
+
+def _each(
+    pool: Pool,
+    curves: Mapping[Rule, Curve],
+    in_class: Mapping[Rule, Curve],
+    level: str,
+    pass_at_1: float,
+) -> Iterator[Replayed]:
+    """Yield each vote at each budget; those without an accuracy in the class are of `unknown`."""
+    for column, n in enumerate(_budgets(pool).tolist()):
         for rule, curve in curves.items():
             strategy = _strategy(rule, n)
             if strategy is None:
                 continue
             whole = float(curve.accuracy[column])
-            if part is not None and n <= part.largest:
+            if rule in in_class and column < len(in_class[rule].accuracy):
                 accuracy = float(in_class[rule].accuracy[column])
-                yield Replayed(strategy, part.level.value, accuracy, whole, part.pass_rate())
+                yield Replayed(strategy, level, accuracy, whole, pass_at_1)
             else:
                 yield Replayed(strategy, UNKNOWN, whole, whole, float(pool.correct.mean()))
 

@@ -10,8 +10,8 @@ cost more than the right price gained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -64,20 +64,53 @@ class Choices:
     def __len__(self) -> int:
         return len(self.text)
 
+    @property
+    def enough(self) -> bool:
+        """Whether there is something to choose, before probes and after them."""
+        return len(self.before) > 0 and len(self.after) > 1
 
-def judge(choices: Choices, random_state: int = 0) -> tuple[Floats, Floats]:
+    def among(self, options: Sequence[Strategy]) -> Choices:
+        """Return the same with some of the options, in this order."""
+        before = [self.before.index(one) for one in options if one in self.before]
+        after = [self.after.index(one) for one in options if one in self.after]
+        return replace(
+            self,
+            before=tuple(self.before[i] for i in before),
+            after=tuple(self.after[i] for i in after),
+            accuracy=self.accuracy[:, before],
+            accuracy_after=self.accuracy_after[:, :, after],
+            cost=self.cost[before],
+            cost_after=self.cost_after[after],
+        )
+
+
+Select = Callable[[Bools], Sequence[Strategy]]
+"""Selects the options by the problems of a mask of shape `(problems,)`, and by no others."""
+
+
+def judge(
+    choices: Choices, select: Select, alone: Floats, random_state: int = 0
+) -> tuple[Floats, Floats]:
     """Accuracy and cost of routing on each problem, by choosers that have not seen it.
 
+    All that is chosen by outcomes is chosen anew without each fold, the options too. If they were
+    selected on all problems, the judged ones would speak for the options that they are lucky with
+    (Cawley and Talbot 2010, Journal of Machine Learning Research 11, 2079-2107).
+
     Args:
-        choices: outcomes of two problems or more.
+        choices: outcomes of two problems or more, of every option that `select` may return.
+        select: selects the options of a fold.
+        alone: accuracy and cost of one strategy for all, shape `(2, problems)`; it counts if the
+            options of a fold are not enough.
         random_state: seed of the folds.
 
     Returns:
         Two arrays of shape `(problems,)`.
     """
     rows = np.empty((2, len(choices)))
-    for test in _folds(len(choices), random_state):
-        rows[:, test] = _play(choices, test, *_fit(choices, ~test))
+    for test in folds(len(choices), random_state):
+        some = choices.among(select(~test))
+        rows[:, test] = _play(some, test, *_fit(some, ~test)) if some.enough else alone[:, test]
     return rows[0], rows[1]
 
 
@@ -92,7 +125,8 @@ def fit(choices: Choices, accuracy: float, cost: float) -> Chooser:
     return Chooser(before, after, accuracy, cost, len(choices))
 
 
-def _folds(problems: int, random_state: int) -> Iterator[Bools]:
+def folds(problems: int, random_state: int = 0) -> Iterator[Bools]:
+    """Yield the mask of judged problems of each fold, shape `(problems,)`."""
     splitter = KFold(min(_FOLDS, problems), shuffle=True, random_state=random_state)
     for _, test in splitter.split(np.zeros(problems)):
         mask = np.zeros(problems, dtype=np.bool_)

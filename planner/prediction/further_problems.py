@@ -6,10 +6,15 @@ inverse-Wishart prior the mean over m further problems has a multivariate t dist
 al., Bayesian Data Analysis, 3rd ed., 2013, Sec. 3.6). It includes what a resampling of the measured
 problems leaves out: that S is estimated, and that a disagreement may come that was not seen yet.
 
-- **Disagreements not yet seen.** One pseudo-problem is spread over all K strategies: with weight
-  1/K a strategy alone departs from the others by a whole problem. For two strategies this is the
-  half problem that Agresti and Min (2005, Statistics in Medicine 24(5)) add to either kind of
-  disagreement. Two strategies that always agreed may therefore part.
+- **Disagreements not yet seen.** On half a pseudo-problem each strategy alone departs from all
+  others. Of any two strategies, each then departs once: this is the half problem that Agresti and
+  Min (2005, Statistics in Medicine 24(5)) add to either kind of disagreement. Two strategies that
+  always agreed may therefore part. They part by a whole problem if outcomes are 0 or 1; replayed
+  expectations differ by less, so the square of a departure is that of the strategy's differences
+  to the first, relative to the one that 0 and 1 would have. What is believed of some strategies
+  does not depend on which others are compared: the covariance of some is a part of that of all, and
+  the degrees of freedom do not count strategies. Inverse Wishart distributions of several sizes
+  agree on these terms (Dawid 1981, Biometrika 68(1), 265-274).
 - **True differences.** The best of many measured means is best partly by chance, so expected
   differences are those of the estimates, which are shrunk (`planner.prediction.joint`). Their
   variance is that of the measured means: as in the intervals, a prior moves an estimate and makes
@@ -24,6 +29,7 @@ import numpy as np
 
 from profiling.arrays import Floats
 
+_DEPARTURE = 0.5  # pseudo-problems on which a strategy departs from all others
 _JITTER = 1e-12  # keeps the factorisation of strategies that never differ from rounding to failure
 
 
@@ -54,7 +60,10 @@ class Differences:
         seen, strategies = table.shape
         apart = table[:, 1:] - table[:, :1]
         residual = apart - apart.mean(axis=0)
-        alone = (np.eye(strategies - 1) + 1.0) / strategies  # each departs alone, the first too
+        # Squared differences over absolute ones: 1 for those of 0, 1 and -1, and until one is seen.
+        size = np.sqrt(((apart**2).sum(axis=0) + 1) / (np.abs(apart).sum(axis=0) + 1))
+        # Each departs alone, the first too. The weight must not fall with more strategies.
+        alone = _DEPARTURE * (np.eye(strategies - 1) + 1.0) * np.outer(size, size)
         spread = (residual.T @ residual + alone) / max(seen - 1, 1)
         return cls(means[1:] - means[0], spread, seen)
 

@@ -62,12 +62,14 @@ class Joint:
     Attributes:
         mean: estimated accuracy.
         variance: of the estimate's error.
+        centre: prediction that the outcomes are shrunk toward, at their level.
         own: weight of the strategy's own outcomes in `mean`; the rest is that of the structural
             prediction. It is 0 for a strategy that was not run.
     """
 
     mean: Floats
     variance: Floats
+    centre: Floats
     own: Floats
 
     def beta(self) -> tuple[Floats, Floats]:
@@ -103,7 +105,7 @@ def joint(expected: Floats, outcomes: Floats) -> Joint:
     variance = np.where(decided, np.maximum(error, plain), error)
     # A strategy that was not run errs with the level and by its own deviation.
     level = spread * (error[measured] / spread[measured]).mean()
-    return Joint(mean, np.where(measured, variance, level + prior), own)
+    return Joint(mean, np.where(measured, variance, level + prior), centre, own)
 
 
 def _levelled(expected: Floats, means: Floats, counts: Floats) -> Floats:

@@ -36,12 +36,15 @@ def measured(table: pd.DataFrame, rows: pd.DataFrame, model: OutcomeModel | None
     return joint(expected(table) if taught is None else taught, outcomes)
 
 
-def predicted(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
+def predicted(
+    frame: pd.DataFrame, policy: str, prm: str | None, model: OutcomeModel | None = None
+) -> pd.DataFrame:
     """Return the cells of a policy and PRM, every difficulty, with a column `predicted`.
 
     Args:
         frame: evidence.
         policy, prm: names as the evidence has them; None means no PRM.
+        model: see `measured`.
     """
     rows = for_pair(frame, policy, prm)
     if rows.empty:
@@ -49,6 +52,7 @@ def predicted(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame
     about = (frame["policy"] == policy) & frame["prm"].isin(["", prm or ""])
     table = describe(cells(rows), frame[about])
     parts = [
-        part.assign(predicted=measured(part, rows).mean) for _, part in table.groupby("difficulty")
+        part.assign(predicted=measured(part, rows, model).mean)
+        for _, part in table.groupby("difficulty")
     ]
     return pd.concat(parts, ignore_index=True)

@@ -134,18 +134,19 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.teaches_ = False
         return self
 
-    def learn_from_others(self, cells: pd.DataFrame) -> OutcomeModel:
+    def learn_from_others(self, cells: pd.DataFrame, least: int = TAUGHT_FROM) -> OutcomeModel:
         """Fit, for each policy, an estimator to the cells of the other policies.
 
         Args:
             cells: the cells that the model was fitted to.
+            least: fewest problems of a policy from which others learn.
         """
         rows = cells["rows"].to_numpy(float)
         accuracy = cells["successes"].to_numpy(float) / rows
         problems = cells.groupby("policy")["problems"].max()
-        self.teaches_ = bool(problems.max() >= TAUGHT_FROM)
+        self.teaches_ = bool(problems.max() >= least)
         for policy in map(str, problems.index):
-            if not (problems.drop(policy) >= TAUGHT_FROM).any():
+            if not (problems.drop(policy) >= least).any():
                 continue
             kept = (cells["policy"] != policy).to_numpy()
             other = OutcomeModel(**self.get_params())

@@ -26,7 +26,14 @@ from planner.evidence.layout import UNKNOWN
 from planner.prediction.beta import LEVEL
 from planner.prediction.features import GROUPS, describe
 from planner.prediction.measured import predicted
-from planner.prediction.outcome_model import EDGE, FAMILIES, Hyperparameters, OutcomeModel, updated
+from planner.prediction.outcome_model import (
+    EDGE,
+    FAMILIES,
+    TAUGHT_FROM,
+    Hyperparameters,
+    OutcomeModel,
+    updated,
+)
 from planner.prediction.splits import CELL, FOLDS, Kind, Split, problem_folds, splits
 from planner.prediction.study import search
 from profiling.arrays import Floats
@@ -66,10 +73,11 @@ class Fit:
         transfer_log_loss: log loss on left-out policies and PRMs, mean of both kinds; NaN if there
             are not two policies or two PRMs.
         calibration: expected calibration error, on held-out problems, of the estimates that
-            recommendations rest on (`planner.prediction.joint`).
+            recommendations rest on (`planner.prediction.measured`): those of the other problems'
+            outcomes and of a model that was fitted to them.
         reliability: observed accuracy by predicted accuracy, a bin each.
-        regret: accuracy of the best strategy in hindsight minus that of the strategy that these
-            estimates choose, on held-out problems of one difficulty; mean over folds and
+        regret: accuracy of the best strategy in hindsight minus that of the strategy with the
+            highest of these estimates, on held-out problems of one difficulty; mean over folds and
             difficulties.
         regret_error: standard error of `regret` over folds and difficulties. With fewer than
             `JUDGED_FROM` problems, calibration, regret and its error are NaN: so few cannot tell.
@@ -242,12 +250,6 @@ def _fitted(train: pd.DataFrame, settings: Hyperparameters, random_state: int) -
     return model.fit(train, train["successes"].to_numpy(float) / rows, rows)
 
 
-def _predict(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
-    """Return the predicted accuracy of the test cells, from the remaining evidence alone."""
-    a, b = _fitted(split.train, settings, random_state).posterior(split.test)
-    return np.asarray(a / (a + b))
-
-
 def _losses(split: Split, settings: Hyperparameters, random_state: int) -> Floats:
     """Return the log loss per row under each of `_PRIOR_WEIGHTS`; one classifier serves all."""
     mean = _fitted(split.train, settings, random_state).predict_proba(split.test)[:, 1]
@@ -305,15 +307,19 @@ def _judged(
     base, held_out, regrets = [], [], []
     folds = problem_folds(frame["problem"], random_state)
     for split in every_split:
-        losses[split.kind].append(_loss(split, _predict(split, settings, random_state)))
+        train, test = split.train, split.test
+        fitted = _fitted(train, settings, random_state)
+        a, b = fitted.posterior(test)
+        losses[split.kind].append(_loss(split, a / (a + b)))
         if split.kind is not Kind.PROBLEMS:
             continue
-        train, test = split.train, split.test
         base.append(
             _loss(split, np.full(len(test), train["successes"].sum() / train["rows"].sum()))
         )
         if frame["problem"].nunique() >= JUDGED_FROM:
-            rows, found = _fold(frame, next(folds))
+            # It learns from others if the whole model does, which has a fold more.
+            fitted.learn_from_others(train, TAUGHT_FROM * (FOLDS - 1) // FOLDS)
+            rows, found = _fold(frame, next(folds), fitted)
             held_out.append(rows)
             regrets += found
     transferred = [float(np.mean(values)) for kind, values in losses.items()
@@ -335,12 +341,22 @@ def _judged(
     )
 
 
-def _fold(frame: pd.DataFrame, held_out: NDArray[np.bool_]) -> tuple[pd.DataFrame, list[float]]:
-    """Return the held-out rows with their predictions, and the regrets of the choices."""
+def _fold(
+    frame: pd.DataFrame, held_out: NDArray[np.bool_], model: OutcomeModel
+) -> tuple[pd.DataFrame, list[float]]:
+    """Return the held-out rows with their predictions, and the regrets of the choices.
+
+    The predictions are those of recommendations: outcomes, shrunk toward what the model learnt.
+
+    Args:
+        frame: evidence.
+        held_out: mask of rows, shape `(rows,)`.
+        model: a model that was fitted to the other rows.
+    """
     train, test = frame[~held_out], frame[held_out]
     parts, regrets = [], []
     for policy, prm in pairs(train):
-        rows = _rows(for_pair(test, policy, prm), predicted(train, policy, prm))
+        rows = _rows(for_pair(test, policy, prm), predicted(train, policy, prm, model))
         parts.append(rows)
         for _, level in rows[rows["difficulty"] != ALL].groupby("difficulty"):
             regrets += _regret(level)

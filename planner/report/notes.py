@@ -154,9 +154,19 @@ def _few_problems(note: Note) -> str:
 
 
 def _shrunk(note: Note) -> str:
-    return (
+    solved = (
         f"{note.text('strategy')} solved {note.number('measured'):.3f} of "
-        f"{wording.plural(note.whole('problems'), 'problem')}; the prediction, "
+        f"{wording.plural(note.whole('problems'), 'problem')}"
+    )
+    if note.flag("kept_inside"):
+        high = note.number("measured") > note.number("predicted")
+        limit, never = ("below 1", "never fails") if high else ("above 0", "always fails")
+        return (
+            f"{solved}; the prediction, {note.number('predicted'):.3f}, is kept {limit}: so few "
+            f"problems cannot show that it {never}"
+        )
+    return (
+        f"{solved}; the prediction, "
         f"{note.number('predicted'):.3f}, is shrunk toward the prior mean "
         f"{note.number('prior_mean'):.3f} (worth {note.number('prior_problems'):.3g} problems)"
     )

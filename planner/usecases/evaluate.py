@@ -83,7 +83,7 @@ class Evaluation:
         comparisons: the plan against one other rule each, at every budget.
         regret: mean regret at every budget, over the cells of `regret_cells`.
         exchanges: the plans of all budgets beside the best fixed strategy of each policy and PRM,
-            at its tokens and at its accuracy.
+            at its tokens and at its accuracy; the mixes are chosen on the training problems.
         areas: mean height of the plan's curve above each other curve, over the logarithm of tokens.
         trials: number of Optuna trials of each fold.
         notes: notes on the evaluation.

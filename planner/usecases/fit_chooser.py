@@ -21,9 +21,9 @@ from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Rates
 from planner.evidence.cells import rows_of
 from planner.plans.chooser import Chooser
-from planner.plans.chooser_fitting import Choices, fit, judge
+from planner.plans.chooser_fitting import Choices, fit, folds, judge
 from planner.plans.routing_value import RoutingComparison, RoutingExpectation
-from profiling.arrays import Floats
+from profiling.arrays import Bools, Floats
 from profiling.difficulty.probes import Probes, features
 from profiling.pass_rate import ALL
 from profiling.pools.drawn import part, voted
@@ -81,10 +81,11 @@ def fit_chooser(
 ) -> tuple[Chooser, RoutingComparison] | None:
     """Fit a chooser, and compare routing by it with one strategy for all.
 
-    Both are judged on the profile's problems, the chooser by cross-fitting. The plan routes unless
-    the evidence is against it: routing must be either cheaper, and not surely (by a standard error)
-    more than half a point less accurate, or half a point more accurate. The single strategy was
-    chosen on these problems, which flatters it.
+    Both are judged on the profile's problems, the chooser by cross-fitting, which selects its
+    options without the judged problems too. The plan routes unless the evidence is against it:
+    routing must be either cheaper, and not surely (by a standard error) more than half a point less
+    accurate, or half a point more accurate. The single strategy was chosen on these problems, which
+    flatters it.
 
     Args:
         rows: evidence of the policy and PRM.
@@ -100,6 +101,7 @@ def fit_chooser(
         problems on which all options were run, or too few options.
     """
     unit = cost_unit(list(estimates))
+    price = single.price(unit)
     known = rows_of(rows[rows["problem"].isin(questions.keys())], ALL)
     wide = known.pivot_table(index="problem", columns="strategy", values="accuracy")
     wide = wide.dropna(axis="columns")
@@ -108,25 +110,33 @@ def fit_chooser(
     if len(wide) < LEAST_PROBLEMS or key(single.strategy) not in wide:
         return None
     measured = [one for one in estimates if key(one.strategy) in wide]
-    options = _options(measured, wide, probing)
+
+    def select(seen: Bools) -> tuple[Strategy, ...]:
+        return tuple(one.strategy for one in _options(measured, wide[seen], probing))
+
+    whole = select(np.ones(len(wide), dtype=np.bool_))
+    # Other folds may select other options; each needs its outcomes.
+    ever = set(whole).union(*(select(~test) for test in folds(len(wide))))
+    options = [one for one in measured if one.strategy in ever]
     plain = [c for c in options if constraint.allows(c.strategy, c.cost)]
     charged = [probing.charge(c, rates) for c in options]
     after = [c for c in charged if constraint.allows(c.strategy, c.cost, c.probe_generations)]
     if not plain or len(after) < 2:
         return None
     choices = _outcomes(wide, plain, after, probing.probes, unit, questions)
-    accuracy, cost = judge(choices)
+    if not choices.among(whole).enough:
+        return None
     alone = wide[key(single.strategy)].to_numpy(float)
+    accuracy, cost = judge(choices, select, np.array([alone, np.full(len(alone), price)]))
     gain = accuracy - alone
     error = float(gain.std() / np.sqrt(len(gain)))
-    price = single.price(unit)
     routes = worth_routing(float(gain.mean()), error, cheaper=bool(cost.mean() < price))
     # The plan prints the predicted accuracy of the single strategy, which is not its mean here.
     # Both ways start from that one; their difference is the measured one.
     routed = RoutingExpectation(single.predicted_accuracy, float(cost.mean()), error).shifted(
         float(gain.mean())
     )
-    return fit(choices, routed.accuracy, routed.price), RoutingComparison(
+    return fit(choices.among(whole), routed.accuracy, routed.price), RoutingComparison(
         routed,
         RoutingExpectation(single.predicted_accuracy, price),
         single.strategy,

@@ -42,7 +42,7 @@ from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundl
 from planner.usecases.fit_chooser import Question, fit_chooser, questions_of
 from planner.usecases.recommend import check_limits_known
 from planner.usecases.store_lookup import model_name
-from profiling.difficulty.estimator import DifficultyModel
+from profiling.difficulty.estimator import DifficultyModel, Head
 from profiling.difficulty.fitting import PROBES, fit_difficulty
 from profiling.pass_rate import LEVELS, Difficulty
 from profiling.profiles.profiler import KIND as PROFILE
@@ -232,13 +232,15 @@ def _chosen(
     A chooser is fitted to what was recorded of the profile's own problems. If it cannot be, the
     chances of the difficulties decide.
     """
-    classifier = profiled.classifier
-    if classifier is None or not profiled.questions or constraint.target_accuracy is not None:
-        return None, *_routed(bundle, policy, prm, constraint, profiled)
-    plain = recommendations(bundle, policy, prm, constraint)
+    if profiled.classifier is None:
+        return None, recommendations(bundle, policy, prm, constraint), False, None
+    head = profiled.classifier.heads[-1]
     usable = for_pair(bundle.frame, policy, prm)
-    cost = ProbeCost.from_evidence(usable, classifier.probes, scored=profiled.scored)
-    probing = Probing(classifier.probes, cost)
+    cost = ProbeCost.from_evidence(usable, profiled.classifier.probes, scored=profiled.scored)
+    probing = Probing(profiled.classifier.probes, cost)
+    if not profiled.questions or constraint.target_accuracy is not None:
+        return None, *_routed(bundle, policy, prm, constraint, probing, head)
+    plain = recommendations(bundle, policy, prm, constraint)
     fitted = fit_chooser(
         usable,
         candidates(bundle.frame, policy, prm, DEFAULT, bundle.model, bundle.rates),
@@ -249,12 +251,12 @@ def _chosen(
         bundle.rates,
     )
     if fitted is None:
-        return None, *_routed(bundle, policy, prm, constraint, profiled)
+        return None, *_routed(bundle, policy, prm, constraint, probing, head)
     chooser, routing = fitted
     notes: tuple[Note, ...] = (routing.note(),)
     if routing.routes:
         plain = recommendations(bundle, policy, prm, constraint, probing)
-        notes = (estimator_note(classifier.heads[-1]), *notes)
+        notes = (estimator_note(head), *notes)
     *levels, every = plain
     found = [*levels, replace(every, notes=(*every.notes, *notes))]
     return chooser if routing.routes else None, found, routing.routes, routing
@@ -265,36 +267,36 @@ def _routed(
     policy: str,
     prm: str | None,
     constraint: Constraint,
-    profiled: Profiled,
+    probing: Probing,
+    head: Head,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
     """Return the choices, whether the plan routes, and the comparison that decided this.
 
     A plan routes if probing changes a choice and the comparison favours it; its choices then pay
     for their probes. The comparison is None if there is nothing to decide, or if a strategy is not
     known on a difficulty that it may meet.
+
+    Args:
+        bundle, policy, prm, constraint: see `plan_from`.
+        probing: the probes that the estimator of difficulties reads.
+        head: the part of the estimator that reads them.
     """
-    classifier = profiled.classifier
-    if classifier is not None:
-        usable = for_pair(bundle.frame, policy, prm)
-        cost = ProbeCost.from_evidence(usable, classifier.probes, scored=profiled.scored)
-        probing = Probing(classifier.probes, cost)
-        try:
-            choices = recommendations(bundle, policy, prm, constraint, probing)
-        except InputError:  # the limits leave no room for probes
-            return recommendations(bundle, policy, prm, constraint), False, None
-        if len({r.choice.strategy for r in choices if r.difficulty != DEFAULT}) > 1:
-            head = classifier.heads[-1]
-            rates = head.quality.named()
-            routing = _compared(bundle, policy, prm, constraint, choices, probing, rates)
-            routing_notes = () if routing is None else (routing.note(),)
-            if routing is None or routing.routes:
-                *levels, every = choices
-                notes = (*every.notes, estimator_note(head), *routing_notes)
-                return [*levels, replace(every, notes=notes)], True, routing
-            *levels, every = recommendations(bundle, policy, prm, constraint)
-            every = replace(every, notes=(*every.notes, *routing_notes))
-            return [*levels, every], False, routing
-    return recommendations(bundle, policy, prm, constraint), False, None
+    try:
+        choices = recommendations(bundle, policy, prm, constraint, probing)
+    except InputError:  # the limits leave no room for probes
+        return recommendations(bundle, policy, prm, constraint), False, None
+    if len({r.choice.strategy for r in choices if r.difficulty != DEFAULT}) < 2:
+        return recommendations(bundle, policy, prm, constraint), False, None
+    rates = head.quality.named()
+    routing = _compared(bundle, policy, prm, constraint, choices, probing, rates)
+    notes: tuple[Note, ...] = () if routing is None else (routing.note(),)
+    routes = routing is None or routing.routes
+    if routes:
+        notes = (estimator_note(head), *notes)
+    else:
+        choices = recommendations(bundle, policy, prm, constraint)
+    *levels, every = choices
+    return [*levels, replace(every, notes=(*every.notes, *notes))], routes, routing
 
 
 def _compared(

@@ -80,11 +80,17 @@ def _line(one: Comparison) -> list[str]:
 
 def _exchanged(one: Exchange) -> str:
     """Return the plans at its tokens, and at its accuracy, in words."""
-    gain = f"at its tokens plans are {_signed(one.accuracy)} more accurate"
-    if not np.isfinite(one.tokens.value):
-        return f"{gain}; no plan reaches its accuracy"
-    ratio = f"{one.tokens.value:.2f} [{one.tokens.low:.2f}, {one.tokens.high:.2f}]"
-    return f"{gain}; they are as accurate with {ratio} of its tokens"
+    where = "" if one.reached == 1 else f" (plans were in {one.reached:.0%} of the folds)"
+    return (
+        "of mixes of plans, chosen on the training problems, those that spent its tokens there "
+        f"are {_signed(one.accuracy)} more accurate with {_ratio(one.spent)} of its tokens; the "
+        f"cheapest that were as accurate there{where} are {_signed(one.kept)} more accurate "
+        f"with {_ratio(one.tokens)} of its tokens"
+    )
+
+
+def _ratio(interval: Interval) -> str:
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 def _signed(interval: Interval) -> str:

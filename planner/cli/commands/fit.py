@@ -44,7 +44,10 @@ def show(console: Console, fitted: Fit) -> None:
             f"(from {JUDGED_FROM} on)"
         )
         return
-    console.print(f"  calibration  {fitted.calibration:.4f} (expected calibration error)")
+    console.print(
+        f"  calibration  {fitted.calibration:.4f} (expected calibration error of what recommend "
+        "prints)"
+    )
     if math.isnan(fitted.regret):
         console.print("  regret       not known: no two strategies ran on the same problems")
         return

@@ -11,13 +11,13 @@ import pytest
 
 from executor.json_values import finite
 from executor.strategy import BestOfN, Majority
-from planner.choice.estimate import StrategyEstimate, cost_unit
+from planner.choice.estimate import Shrunk, StrategyEstimate, cost_unit
 from planner.costs.cost import Cost
 
 COST = Cost(400.0, 20.0, 100.0, flops=7.0, cached_tokens=3.0)
 ESTIMATE = StrategyEstimate(
     BestOfN(4), 0.7, (0.6, 0.8), (7.0, 3.0), COST, 10, "measured", probe_generations=2,
-    prior_weight=4.0,
+    shrunk=Shrunk(0.6, 0.8),
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def test_a_record_is_read_back_as_what_a_plan_keeps(cost: Cost) -> None:
     found = StrategyEstimate.from_record(record)
     assert finite(found.to_record()) == record
     assert repr(found) == repr(one.as_recorded())  # NaN is not equal to itself
-    assert (found.problems, found.sources, found.prior_weight) == (0, "", None)
+    assert (found.problems, found.sources, found.shrunk) == (0, "", None)
 
 
 def test_the_two_forms_differ_in_what_they_say_of_the_evidence() -> None:

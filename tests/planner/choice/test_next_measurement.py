@@ -18,7 +18,7 @@ from scipy.stats import t as student
 from executor.errors import InputError
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, key
 from planner.choice.constraint import Constraint
-from planner.choice.estimate import StrategyEstimate
+from planner.choice.estimate import Shrunk, StrategyEstimate
 from planner.choice.next_measurement import (
     DRAWS,
     NextMeasurement,
@@ -42,12 +42,17 @@ FOUR_ERRORS = 4 * 0.5 / sqrt(DRAWS)
 
 
 def cell(
-    number: int, beta: tuple[float, float], price: float, problems: int = 10
+    number: int,
+    beta: tuple[float, float],
+    price: float,
+    problems: int = 10,
+    prior: float = 0.5,
 ) -> StrategyEstimate:
     mean, low, high = (float(x) for x in summarise(*map(np.array, beta)))
     cost = Cost(10 * price, 1.0, 0.0, flops=price)
+    shrunk = Shrunk(prior, problems / (problems + PRIOR))
     return StrategyEstimate(
-        STRATEGIES[number], mean, (low, high), beta, cost, problems, "measured", prior_weight=PRIOR
+        STRATEGIES[number], mean, (low, high), beta, cost, problems, "measured", shrunk=shrunk
     )
 
 
@@ -58,7 +63,7 @@ def of(
     outcomes = np.array(table, dtype=float)
     right, seen = outcomes.sum(axis=0), len(outcomes)
     return [
-        cell(i, (PRIOR * mean + r, PRIOR * (1 - mean) + seen - r), price, seen)
+        cell(i, (PRIOR * mean + r, PRIOR * (1 - mean) + seen - r), price, seen, mean)
         for i, (r, price) in enumerate(zip(right, prices or [1.0] * len(right), strict=True))
     ]
 
@@ -87,12 +92,13 @@ def two(seen: Sequence[tuple[float, float]], problems: int) -> tuple[float, floa
 
     The later choice is the more accurate one, so it changes if the drawn difference makes up for
     the present one, which the prior shrank. The difference is Student's t, with half a problem of
-    either disagreement.
+    either disagreement, as large as the differences seen.
     """
     table = np.array(seen, dtype=float)
     n, m = len(table), problems
     apart = table[:, 1] - table[:, 0]
-    squares = ((apart - apart.mean()) ** 2).sum() + 1
+    size = ((apart**2).sum() + 1) / (np.abs(apart).sum() + 1)
+    squares = ((apart - apart.mean()) ** 2).sum() + size
     scale = sqrt(squares / (n - 1) * (1 / n + 1 / m))
     drawn = student(n - 1, loc=apart.mean(), scale=scale)
     least = -apart.sum() * n / (n + PRIOR) / m
@@ -251,6 +257,27 @@ def test_fewer_than_one_problem_is_one_line() -> None:
         measured(of([(1.0,)]), problems=0)
 
 
+def test_strategies_that_nobody_would_choose_do_not_change_the_chance() -> None:
+    """Two rivals that disagreed once, and thirty others that solve next to nothing."""
+    rivals = np.array([(1, 1), (0, 0)] * 20 + [(1, 0)], dtype=float)
+    others = (np.random.default_rng(0).random((len(rivals), 30)) < 0.02).astype(float)
+    strategies = [Majority(n) for n in range(1, 33)]
+    found = [replace(of(column[:, None])[0], strategy=strategy)
+             for column, strategy in zip(np.hstack([rivals, others]).T, strategies, strict=True)
+             ]  # fmt: skip
+    rows = pd.DataFrame(
+        {"problem": str(p), "strategy": key(strategy), "accuracy": accuracy}
+        for p, outcomes in enumerate(np.hstack([rivals, others]))
+        for strategy, accuracy in zip(strategies, outcomes, strict=True)
+    )
+    two, all_together = (
+        next_measurement(choose("all", some, NO_LIMIT), some, NO_LIMIT, rows, 50).chance
+        for some in (found[:2], found)
+    )
+    assert two > 0.1
+    assert all_together == pytest.approx(two, abs=FOUR_ERRORS)
+
+
 @pytest.mark.parametrize(("seen", "problems"), [(30, 30), (60, 240)])
 def test_later_estimates_are_about_those_that_the_joint_estimate_then_makes(
     seen: int, problems: int
@@ -261,7 +288,7 @@ def test_later_estimates_are_about_those_that_the_joint_estimate_then_makes(
     outcomes = (rng.random((seen + problems, 1)) < chances).astype(float)
     now, then = joint(expected, outcomes[:seen]), joint(expected, outcomes)
     [found] = later_estimates(
-        now.mean, now.own, outcomes[:seen].mean(axis=0),
+        now.centre, now.own, outcomes[:seen].mean(axis=0),
         outcomes[seen:].mean(axis=0)[None, :], seen, problems,
     )  # fmt: skip
     assert found == pytest.approx(then.mean, abs=0.02)

@@ -24,11 +24,23 @@ def test_few_problems_are_shrunk_toward_what_the_formulas_say_with_a_note() -> N
     assert (note.code, note.text("strategy")) == (NoteCode.SHRUNK, "majority(n=4)")
     assert (note.number("measured"), note.whole("problems")) == (1.0, 8)
     assert note.number("predicted") == made.choice.predicted_accuracy < 1.0
-    a, b = made.choice.beta
-    share = note.number("prior_problems") / (a + b)
+    share = note.number("prior_problems") / (8 + note.number("prior_problems"))
     assert 0 < share < 1
+    assert not note.flag("kept_inside")
     mean = (1 - share) * 1.0 + share * note.number("prior_mean")
     assert made.choice.predicted_accuracy == pytest.approx(mean)
+
+
+def test_the_prior_is_that_of_the_estimate_even_if_the_estimate_was_kept_inside() -> None:
+    """All strategies solve all: the estimate is kept below 1, and its prior is not above it."""
+    rows = [row(one, str(i), 1.0) for one in (Majority(4), Greedy()) for i in range(8)]
+    frame = frame_of(rows)
+    made = choose("easy", candidates(frame, "policy", None, "easy", None, Rates()), Constraint())
+    assert made.choice.shrunk is not None
+    [note] = shrinkage_notes(made.choice, frame)
+    assert note.number("prior_mean") == made.choice.shrunk.prior
+    assert made.choice.predicted_accuracy < note.number("prior_mean") <= 1.0
+    assert note.flag("kept_inside")
 
 
 def test_what_is_as_measured_needs_no_words() -> None:

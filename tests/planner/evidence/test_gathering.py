@@ -371,7 +371,7 @@ def test_a_pair_takes_the_work_of_a_pair(
         grouped.append(answers)
         return group(answers, by)
 
-    monkeypatch.setattr("planner.evidence.gathering.replayed", counted)
+    monkeypatch.setattr("planner.evidence.problem_pools.replayed", counted)
     monkeypatch.setattr("profiling.pools.replay.group", grouping)
     gather(rescored, grader, "policy", ("one",))
     assert sum(by_score) == len(PROFILED)
@@ -390,6 +390,62 @@ def test_the_larger_profile_gives_the_difficulty_and_is_replayed(
     of_all_pools = ["prm_auc", "prm_auc_within", "prm_gap"]
     pd.testing.assert_frame_equal(both.drop(columns=of_all_pools), alone.drop(columns=of_all_pools))
     assert rows(both, Majority(1)).index.is_unique
+
+
+def of_two_sizes(second_seed: int, sizes: tuple[int, int] = (64, 16)) -> Store:
+    """Problems that were profiled with one PRM, and with another at another size and seed."""
+    opened = Store.open("sqlite://")
+    rng = np.random.default_rng(0)
+    drawn = {seed: rng.random((len(PROFILED), 64)) < 0.15 for seed in (0, second_seed)}
+    for prm, size, seed in (("one", sizes[0], 0), ("two", sizes[1], second_seed)):
+        outcomes = []
+        for problem, right in zip(PROFILED, drawn[seed], strict=True):
+            samples = tuple(
+                SampleRecord("", str(int(r)), bool(r), State.FINISHED.value, 5, 0.0, (s,), (5,))
+                for r, s in zip(right[:size], rng.random(size), strict=True)
+            )
+            ledger = Ledger(prompt=9, generated=5 * size)
+            outcomes.append(Outcome(problem, None, None, None, samples, ledger))
+        settings = {"sampling": {}, "template": {}, "models": {}, "seed": seed}
+        opened.save_runs([(RunSpec("profile", "policy", prm, settings), outcomes)])
+    return opened
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("sizes", [(64, 16), (16, 64), (16, 16)])
+def test_a_problem_has_one_class_for_a_policy(
+    grader: MathGrader, seed: int, sizes: tuple[int, int]
+) -> None:
+    """With two PRMs, whose pools differ in size or in samples."""
+    with of_two_sizes(seed, sizes) as store:
+        frame = gather(store, grader)
+    known = frame[frame["difficulty"] != "unknown"]
+    assert set(known["problem"]) == {problem_uid(problem) for problem in PROFILED}
+    assert (known.groupby("problem")["difficulty"].nunique() == 1).all()
+    assert (known.groupby("problem")["pass_at_1"].nunique() == 1).all()
+
+
+def test_other_samples_of_a_problem_are_replayed_whole_in_its_class(grader: MathGrader) -> None:
+    """None of them gave the class."""
+    with of_two_sizes(1) as store:
+        frame = gather(store, grader)
+    other = frame[frame["prm"] == "two"]
+    assert set(other["n"]) == {4, 16}
+    assert not (other["difficulty"] == "unknown").any()
+    np.testing.assert_array_equal(other["accuracy"], other["all_accuracy"])
+
+
+def test_samples_that_gave_the_class_are_not_replayed_in_it(grader: MathGrader) -> None:
+    """Of 64 samples the first 48 give the class, and a pool of 16 has no others."""
+    with of_two_sizes(0) as store:
+        frame = gather(store, grader)
+    assert set(frame[frame["prm"] == "two"]["difficulty"]) == {"unknown"}
+    assert set(frame[frame["prm"] == "one"]["difficulty"]) > {"unknown"}
+    with of_two_sizes(0, (64, 52)) as store:
+        frame = gather(store, grader)
+    known = frame[(frame["prm"] == "two") & (frame["difficulty"] != "unknown")]
+    assert set(known["n"]) == {4}
+    assert known["problem"].nunique() == len(PROFILED)
 
 
 def test_budgets_above_the_rest_of_the_class_part_count_for_all_alone(

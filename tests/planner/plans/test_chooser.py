@@ -8,6 +8,7 @@ import pytest
 from executor.strategy import BeamSearch, Greedy, Majority
 from planner.plans.chooser import PROBE, Chooser, Stage
 from planner.plans.chooser_fitting import Choices, fit, judge
+from profiling.arrays import Bools, Floats
 from profiling.difficulty.probes import NAMES
 
 RNG = np.random.default_rng(0)
@@ -34,9 +35,14 @@ def choices(gain: float = 0.05) -> Choices:
     )  # fmt: skip
 
 
+def judged(given: Choices) -> tuple[Floats, Floats]:
+    """By choosers between all options."""
+    return judge(given, lambda seen: given.before, np.full((2, COUNT), np.nan))
+
+
 def test_probes_that_agree_end_the_question_and_others_are_searched() -> None:
     given = choices()
-    accuracy, cost = judge(given)
+    accuracy, cost = judged(given)
     assert accuracy.mean() == pytest.approx(given.accuracy[:, 1].mean())
     assert cost.mean() == pytest.approx(36.0, abs=5.0)  # half of them stop at 4, half pay 68
     made = fit(given, float(accuracy.mean()), float(cost.mean()))
@@ -48,9 +54,49 @@ def test_probes_that_agree_end_the_question_and_others_are_searched() -> None:
 
 
 def test_a_search_that_gains_nothing_is_not_paid_for() -> None:
-    accuracy, cost = judge(choices(gain=0.0))
+    accuracy, cost = judged(choices(gain=0.0))
     assert cost.max() == 4.0
     assert accuracy.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_options_are_selected_without_the_problems_that_judge_them() -> None:
+    """Of many searches that differ by luck alone, the luckiest gains nothing on other problems."""
+    rng = np.random.default_rng(1)
+    options = tuple(BeamSearch(n) for n in range(16, 16 + 4 * 40, 4))
+    blank = np.full((COUNT, 1, len(NAMES)), np.nan)
+    means = []
+    for _ in range(20):
+        luck = (rng.random((COUNT, len(options))) < 0.5).astype(float)
+        given = Choices(
+            options, options, blank[:, 0], blank, luck, luck[:, None, :],
+            np.full(len(options), 4.0), np.full(len(options), 8.0), 4,
+        )  # fmt: skip
+
+        def luckiest(seen: Bools, luck: Floats = luck) -> list[BeamSearch]:
+            return [options[i] for i in np.argsort(-luck[seen].mean(axis=0))[:2]]
+
+        best = luckiest(np.ones(COUNT, dtype=np.bool_))
+        selections = (luckiest, lambda seen, best=best: best)
+        means.append([judge(given, one, np.zeros((2, COUNT)))[0].mean() for one in selections])
+    nested, once = np.mean(means, axis=0)
+    assert abs(nested - 0.5) < 3 * 0.5 / np.sqrt(20 * COUNT)
+    assert once > 0.53
+
+
+def test_one_strategy_counts_if_a_fold_leaves_nothing_to_choose() -> None:
+    given = choices()
+    accuracy, cost = judge(given, lambda seen: given.before[:1], np.full((2, COUNT), 0.25))
+    assert (accuracy == 0.25).all() and (cost == 0.25).all()
+
+
+def test_some_options_keep_their_outcomes() -> None:
+    given = choices()
+    some = given.among([BeamSearch(64), Greedy()])
+    assert some.before == some.after == (BeamSearch(64),)
+    assert (some.accuracy[:, 0] == given.accuracy[:, 1]).all()
+    assert (some.accuracy_after[..., 0] == given.accuracy_after[..., 1]).all()
+    assert (some.cost.tolist(), some.cost_after.tolist()) == ([64.0], [68.0])
+    assert given.enough and not some.enough
 
 
 def test_a_chooser_is_read_as_it_was_written() -> None:

@@ -22,7 +22,7 @@ from planner.plans.routing_value import (
     expected,
 )
 from planner.usecases.evidence_bundle import EvidenceBundle
-from planner.usecases.plan import Profiled, _routed
+from planner.usecases.plan import Profiled, _chosen
 from profiling.difficulty.estimator import RANGES, DifficultyModel, Head, Quality
 from tests.helpers.evidence_frames import frame_of, row
 from tests.helpers.notes import of_code
@@ -203,7 +203,9 @@ PROFILED = Profiled(Sampling(), PromptTemplate(), False, CLASSIFIER, None)
 def planned(
     bundle: EvidenceBundle,
 ) -> tuple[list[Recommendation], bool, RoutingComparison | None]:
-    return _routed(bundle, "policy", None, Constraint(), PROFILED)
+    chooser, choices, routes, compared = _chosen(bundle, "policy", None, Constraint(), PROFILED)
+    assert chooser is None  # no question is profiled
+    return choices, routes, compared
 
 
 def test_a_plan_routes_where_that_is_cheaper() -> None:

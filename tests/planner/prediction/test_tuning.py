@@ -19,13 +19,15 @@ import pytest
 import skops.io
 
 from executor.errors import InputError
-from executor.strategy import BestOfN, Greedy, Majority
+from executor.strategy import BestOfN, Greedy, Majority, key
+from planner.choice.candidates import candidates
+from planner.costs.cost import Rates
 from planner.evidence.cells import cells
 from planner.prediction import study as trials_module
 from planner.prediction.features import describe
 from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel
 from planner.prediction.persistence import save_model
-from planner.prediction.splits import Kind
+from planner.prediction.splits import Kind, problem_folds
 from planner.prediction.tuning import (
     JUDGED_FROM,
     Fit,
@@ -35,6 +37,7 @@ from planner.prediction.tuning import (
     score_weights,
     tune,
 )
+from profiling.scorers.rewards import calibration_error
 from tests.helpers.evidence_frames import frame_of, row, simulated_frame
 
 CHANCES = {
@@ -229,6 +232,32 @@ def test_few_problems_claim_no_calibration_and_no_regret() -> None:
     assert np.isnan([fitted.calibration, fitted.regret, fitted.regret_error]).all()
     assert fitted.reliability == []
     assert np.isfinite(fitted.log_loss)
+
+
+@pytest.mark.long
+def test_what_is_judged_is_what_recommendations_rest_on() -> None:
+    """Estimates shrunk toward what the other policy teaches, refitted without each fold."""
+    chances = {"medium": {Greedy(): 0.4, Majority(4): 0.4, BestOfN(4): 0.5}}
+    policies = [simulated_frame(chances, 80, seed=seed).assign(policy=f"policy-{seed}")
+                for seed in range(2)]  # fmt: skip
+    frame = pd.concat(policies, ignore_index=True)
+    found = tuned(frame, 1)
+    assert set(found.model.others_) == {"policy-0", "policy-1"}
+    parts = []
+    for held_out in problem_folds(frame["problem"], 0):
+        train, test = frame[~held_out], frame[held_out]
+        table = describe(cells(train), train)
+        model = OutcomeModel(**asdict(found.hyperparameters))
+        model.fit(table, table["successes"] / table["rows"], table["rows"])
+        model.learn_from_others(table, 64)
+        for policy in ("policy-0", "policy-1"):
+            made = candidates(train, policy, "prm", "medium", model, Rates())
+            expected = {key(one.strategy): one.predicted_accuracy for one in made}
+            own = test[test["policy"] == policy]
+            parts.append(own.assign(predicted=own["strategy"].map(expected)))
+    rows = pd.concat(parts)
+    expected = calibration_error(rows["predicted"].to_numpy(), rows["accuracy"].to_numpy())
+    assert found.calibration == pytest.approx(expected)
 
 
 @pytest.mark.long

@@ -72,9 +72,21 @@ EXAMPLES = [
     ),
     (
         Note.of(CODE.SHRUNK, strategy="majority(n=4)", measured=1.0, problems=8, predicted=0.875,
-                prior_mean=0.594, prior_problems=4.0),
+                prior_mean=0.594, prior_problems=4.0, kept_inside=False),
         "majority(n=4) solved 1.000 of 8 problems; the prediction, 0.875, is shrunk toward the "
         "prior mean 0.594 (worth 4 problems)",
+    ),
+    (
+        Note.of(CODE.SHRUNK, strategy="greedy", measured=1.0, problems=8, predicted=0.978,
+                prior_mean=0.999, prior_problems=4.0, kept_inside=True),
+        "greedy solved 1.000 of 8 problems; the prediction, 0.978, is kept below 1: so few "
+        "problems cannot show that it never fails",
+    ),
+    (
+        Note.of(CODE.SHRUNK, strategy="greedy", measured=0.0, problems=8, predicted=0.022,
+                prior_mean=0.001, prior_problems=4.0, kept_inside=True),
+        "greedy solved 0.000 of 8 problems; the prediction, 0.022, is kept above 0: so few "
+        "problems cannot show that it always fails",
     ),
     (
         Note.of(CODE.VOTE_GAIN, prm="judge", samples=16, difference=0.098, low=0.077, high=0.119),

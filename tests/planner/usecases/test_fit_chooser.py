@@ -13,6 +13,7 @@ from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.choice.probe_cost import ProbeCost, Probing
 from planner.costs.cost import Rates
+from planner.plans.chooser_fitting import Choices, Select, judge
 from planner.usecases.fit_chooser import (
     LEAST_PROBLEMS,
     Question,
@@ -20,6 +21,7 @@ from planner.usecases.fit_chooser import (
     questions_of,
     worth_routing,
 )
+from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
 from profiling.profiles.profiler import ProblemProfile
 from tests.helpers.arena import expectation
@@ -84,6 +86,25 @@ def test_routing_that_loses_is_not_taken(questions: dict[str, Question]) -> None
     alike = dict.fromkeys(SEARCHED, 0.5)
     _, routing = fitted(alike, Greedy(), questions)
     assert not routing.routes
+
+
+def test_options_are_selected_without_the_judged_problems(
+    questions: dict[str, Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the problems that it solves, the search is no better than the vote."""
+    selects: list[Select] = []
+
+    def recorded(choices: Choices, select: Select, alone: Floats) -> tuple[Floats, Floats]:
+        selects.append(select)
+        return judge(choices, select, alone)
+
+    monkeypatch.setattr("planner.usecases.fit_chooser.judge", recorded)
+    fitted(SEARCHED, BeamSearch(16), questions)
+    [select] = selects
+    assert BeamSearch(16) in select(np.ones(COUNT, dtype=np.bool_))
+    table = rows(SEARCHED).pivot_table(index="problem", columns="strategy", values="accuracy")
+    same = table[key(BeamSearch(16))] == table[key(Majority(16))]
+    assert BeamSearch(16) not in select(same.to_numpy())
 
 
 def test_options_keep_to_the_budget_with_their_probes(questions: dict[str, Question]) -> None:
