@@ -144,7 +144,10 @@ def test_the_package_runs_as_the_command_line() -> None:
 @pytest.mark.parametrize(
     "name",
     [  # answers in the bundled samples need the grader's child process
-        pytest.param(name, marks=pytest.mark.process if name == "replay" else ())
+        # The evaluation of the example is that of `test_evaluate_compares_plans`.
+        pytest.param(
+            name, marks={"replay": pytest.mark.process, "evaluate": pytest.mark.slow}.get(name, ())
+        )
         for name in ("apportion", *USE_CASES)
     ],
 )

@@ -89,19 +89,30 @@ def without_times(value: Any) -> Any:
     return value
 
 
+# The costliest command, which asks a store for no more than `plan` does.
+SLOW = ("evaluate",)
+
+
 @pytest.mark.process
 @pytest.mark.socket
-def test_all_commands_say_on_postgresql_what_they_say_on_sqlite(
-    place: Path, postgres: PostgresServer
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([name for name in COMMANDS if name not in SLOW], id="all but the slow one"),
+        pytest.param(list(COMMANDS), marks=pytest.mark.slow, id="all"),
+    ],
+)
+def test_commands_say_on_postgresql_what_they_say_on_sqlite(
+    place: Path, postgres: PostgresServer, names: list[str]
 ) -> None:
     stores = {"sqlite": "sqlite:///store.db", "postgresql": postgres.new_database()}
     found: dict[str, dict[str, Any]] = {kind: {} for kind in stores}
     for kind, store in stores.items():
-        for name in COMMANDS:
+        for name in names:
             found[kind][name] = without_times(command(place, store, name))
             if name == "report":
                 found[kind]["page"] = without_times(json.loads((place / "report.json").read_text()))
-    for name in [*COMMANDS, "page"]:
+    for name in [*names, "page"]:
         on_sqlite, on_postgresql = (
             json.dumps(found[kind][name], indent=1).replace(one, "STORE")
             for kind, one in (("sqlite", "store.db"), ("postgresql", hidden(stores["postgresql"])))
