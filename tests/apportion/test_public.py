@@ -212,6 +212,7 @@ def test_replay_gives_a_surface(place: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("place")
+@pytest.mark.slow
 def test_evaluate_compares_plans() -> None:
     found = apportion.evaluate("lab-0.4m", budgets=[4], trials=1)
     document = plain(found.to_dict())

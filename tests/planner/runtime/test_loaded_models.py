@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from executor.engines.cache_size import weight_bytes
+from executor.engines.capacity import Capacity
+from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.files import data_folder
 from executor.models.templates import PromptTemplate
@@ -31,6 +34,10 @@ class Heard(SilentReporter):
 
     def __init__(self) -> None:
         self.labels: list[str] = []
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def status(self, label: str) -> AbstractContextManager[None]:
         self.labels.append(label)
@@ -72,7 +79,7 @@ def models(store: Store, reporter: Heard, monkeypatch: pytest.MonkeyPatch) -> Lo
 
 
 def test_each_model_loads_once(models: LoadedModels, reporter: Heard) -> None:
-    policy: Any = models.policy(POLICY, TEMPLATE, with_prm=True)
+    policy: Any = models.policy(POLICY, TEMPLATE, beside=PRM)
     prm = models.prm(PRM, policy)
     assert models.policy(POLICY, TEMPLATE) is policy and models.prm(PRM, policy) is prm
     assert reporter.labels == ["loading policy lab-0.4m", "loading PRM lab-0.4m-prm"]
@@ -111,3 +118,35 @@ def test_the_sizes_of_loaded_models_are_kept(models: LoadedModels, store: Store)
     size = measured.size(store, POLICY.name)
     weights = (data_folder() / "models" / "lab-0.4m" / "model.safetensors").stat().st_size
     assert size is not None and weights / 5 < size < weights
+
+
+def test_an_engine_of_this_process_says_what_it_holds(
+    models: LoadedModels, reporter: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hosted(VllmPolicy):
+        """A policy that counts as one of this process."""
+
+        def __init__(self) -> None:
+            self.name, self.template = "lab-0.4m", TEMPLATE
+            self.capacity = Capacity(256, 75_000)
+
+    monkeypatch.setattr(VllmPolicy, "load", lambda *_: Hosted())
+    models.policy(POLICY, TEMPLATE)
+    models.policy(POLICY, TEMPLATE)
+    assert reporter.said == [
+        "policy lab-0.4m: a cache of 75,000 tokens, for at most 256 responses at once"
+    ]
+
+
+def test_a_policy_leaves_room_for_the_prm_that_follows(
+    models: LoadedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[EngineOptions] = []
+
+    def load(name: str, checkpoint: str, template: PromptTemplate, options: EngineOptions) -> Any:
+        asked.append(options)
+        return Policy(0.5)
+
+    monkeypatch.setattr(VllmPolicy, "load", load)
+    models.policy(POLICY, TEMPLATE, beside=PRM)
+    assert asked[0].beside == weight_bytes(PRM.location, width=2) > 0

@@ -35,7 +35,7 @@ def counting(
     """Put a look-up in the place of another; the names that are looked up."""
     asked: list[str] = []
 
-    def look_up(given: str) -> ModelRef:
+    def look_up(given: str, *_: object) -> ModelRef:
         asked.append(given)
         return find(given)
 
