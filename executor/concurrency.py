@@ -128,6 +128,16 @@ async def in_thread(work: Callable[[], T]) -> T:
         raise
 
 
+def retrieve(task: asyncio.Future[Any]) -> None:
+    """Take note of the error of a task that has ended.
+
+    asyncio logs an error, with its traceback, that nobody has taken note of. As a callback of a
+    task this keeps the log clean if all that waited for the task were cancelled meanwhile.
+    """
+    if not task.cancelled():
+        task.exception()
+
+
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Await `work` until it is done, even if the awaiting task is cancelled meanwhile."""
     task = asyncio.ensure_future(work)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from executor.concurrency import retrieve
 from executor.errors import StoreError, StoreLostError
 from executor.outcome import Outcome
 from executor.store import claims
@@ -148,6 +149,7 @@ class SharedRun:
         task = asyncio.create_task(call())
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
+        task.add_done_callback(retrieve)
         return await asyncio.shield(task)
 
     async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from executor.concurrency import to_the_end
+from executor.concurrency import retrieve, to_the_end
 from executor.errors import EngineError
 from executor.servers.metrics import SEQUENCES
 from executor.servers.prefixes import Prefixes
@@ -347,5 +347,4 @@ async def end(task: asyncio.Task[Any]) -> None:
     """Cancel a task and wait for its end."""
     task.cancel()
     await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()  # retrieved, so that asyncio does not log it
+    retrieve(task)

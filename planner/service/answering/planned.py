@@ -11,7 +11,7 @@ from typing import Any
 
 from executor.answers.account import grading_account
 from executor.answers.json_grader import JsonGrader
-from executor.concurrency import in_thread
+from executor.concurrency import in_thread, retrieve
 from executor.engines.base import RequestRefusedError
 from executor.errors import EngineError, InputError, StoreError
 from executor.ledger import Ledger
@@ -172,6 +172,7 @@ class PlanAnswerer:
             return self._executor
         if self._loading is None:
             self._loading = asyncio.create_task(asyncio.to_thread(self._load))
+            self._loading.add_done_callback(retrieve)
         loading = self._loading
         try:
             # Other queries wait for the same models: loading goes on if this query is cancelled.

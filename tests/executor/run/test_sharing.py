@@ -6,6 +6,7 @@ Each process is an event loop's task here, with a connection to the database of 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from typing import Any
 
@@ -206,6 +207,40 @@ def test_a_long_outage_ends_the_run_and_the_next_one_goes_on(
             with pytest.raises(StoreLostError):
                 asyncio.run(Process(store).run())
         assert asyncio.run(Process(store).run()) == len(PROBLEMS)
+
+
+def test_what_fails_after_the_first_failure_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A save that waits for its turn fails too, while the run's last problem is being cancelled."""
+    monkeypatch.setattr(sharing, "PATIENCE", 0.0)
+    logged: list[dict[str, Any]] = []
+
+    class Lingering(Process):
+        async def solve(self, problem: Problem) -> tuple[Outcome, dict[str, Any]]:
+            last = len(self.given) == 3
+            try:
+                solved = await super().solve(problem)
+                if last:
+                    await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                while len(calls) < 3:  # until all saves that were begun have failed
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(0.01)
+                raise
+            return solved
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+        with pytest.raises(StoreLostError):
+            await Lingering(store, seconds=0.0).run()
+        gc.collect()
+
+    with Store.open("sqlite://") as store:
+        calls = lost_for(1000, store, "save")
+        asyncio.run(run())
+        gc.collect()
+    assert logged == []
 
 
 def test_an_interrupted_run_does_not_wait_for_a_lost_database(

@@ -18,6 +18,7 @@ from executor.policies.simulated import SimulatedPolicy, reference_answer
 from executor.strategy import Greedy
 from planner.service.answering.answerer import Query, QueryProgress, QueryResult, ReportProgress
 from planner.service.answering.simulated import SimulatedAnswerer
+from planner.service.http import streaming
 from planner.service.http.client_task import ClientTask
 from planner.service.http.requests import MAX_N, CompletionRequest
 from planner.service.http.response_formats import TEXT_FORMAT, CompletionWriter
@@ -129,7 +130,11 @@ def test_a_silent_stream_says_that_it_is_alive(make_answerer: Answering) -> None
     assert records
 
 
-def test_a_fault_before_the_first_event_is_a_plain_response(make_answerer: Answering) -> None:
+def test_a_fault_before_the_first_event_is_a_plain_response(
+    make_answerer: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow the machine is: progress would be the first event.
+    monkeypatch.setattr(streaming, "_HOLD_SECONDS", 60.0)
     with in_process(make_answerer(faults={1})) as served, served.client() as client:
         told = client.post(PATH, json=chat(stream=True))
     assert told.status_code == 503
