@@ -103,7 +103,9 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
     program: tuple[str | Path, ...] = (sys.executable, "-m", "planner.cli.main")
     found: list[Job] = []
     for policy in POLICIES:
-        head = work / "heads" / f"{policy}-gsm8k-head"
+        # A head of a trial must not score what is recorded.
+        trial = f"-{limit}" if limit else ""
+        head = work / "heads" / f"{policy}-gsm8k-head{trial}"
         training = str(min(TRAINING_PROBLEMS, limit or TRAINING_PROBLEMS))
         fit = Job(
             head.name,
@@ -141,6 +143,15 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
     return found
 
 
+def chosen(todo: Sequence[Job], beginnings: Sequence[str]) -> list[Job]:
+    """The jobs whose names begin so, and all that they need."""
+    by_name = {job.name: job for job in todo}
+    wanted = [job.name for job in todo if job.name.startswith(tuple(beginnings))]
+    for name in wanted:  # which grows
+        wanted += [one for one in by_name[name].after if one not in wanted]
+    return [job for job in todo if job.name in wanted]
+
+
 def main() -> None:
     """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -156,7 +167,7 @@ def main() -> None:
     work, benchmarks = arguments.work.resolve(), arguments.benchmarks.resolve()
     todo = jobs(work, benchmarks, arguments.limit)
     if arguments.only:
-        todo = [job for job in todo if job.name.startswith(tuple(arguments.only))]
+        todo = chosen(todo, arguments.only)
         if not todo:
             parser.error("no job has such a name")
     if not (benchmarks / TRAINING).is_file():

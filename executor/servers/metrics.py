@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ class Tally:
     def __init__(self, url: str, timeout: float) -> None:
         self._url = url
         self._timeout = timeout
+        self._lock = threading.Lock()  # an older answer must not be read after a newer one
         self._before = EngineCounters()
         self._last = EngineCounters()
 
@@ -84,16 +86,17 @@ class Tally:
         A server that does not answer keeps the counts of its last answer. Tokens that a server
         counted between its last answer and its restart are missing.
         """
-        try:
-            answer = httpx.get(f"{self._url}/metrics", timeout=self._timeout)
-            answer.raise_for_status()
-            now = read_counters(answer.text)
-        except (httpx.HTTPError, ValueError):
-            return self._before + self._last
-        if now.prompt < self._last.prompt or now.generated < self._last.generated:
-            self._before += self._last
-        self._last = now
-        return self._before + now
+        with self._lock:
+            try:
+                answer = httpx.get(f"{self._url}/metrics", timeout=self._timeout)
+                answer.raise_for_status()
+                now = read_counters(answer.text)
+            except (httpx.HTTPError, ValueError):
+                return self._before + self._last
+            if now.prompt < self._last.prompt or now.generated < self._last.generated:
+                self._before += self._last
+            self._last = now
+            return self._before + now
 
 
 def total(tallies: list[Tally]) -> EngineCounters:

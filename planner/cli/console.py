@@ -30,8 +30,7 @@ from executor.json_values import finite
 
 _PIPED_WIDTH = 1 << 15  # columns: a file has no edge that a line could be folded at
 _LINE_SECONDS = 15.0
-# Seconds for which a bar shows the same state of unfinished work: finding it out has its price.
-_STATE_SECONDS = 1.0
+_STATE_SECONDS = 1.0  # for which a bar shows the same state of unfinished work
 
 
 class _Rate(ProgressColumn):
@@ -48,14 +47,12 @@ class _Rate(ProgressColumn):
 class _State(ProgressColumn):
     """Progress column of what is said of unfinished work."""
 
-    max_refresh = _STATE_SECONDS
-
-    def __init__(self, state: Callable[[], str]) -> None:
+    def __init__(self, ticker: _Ticker) -> None:
         super().__init__()
-        self._state = state
+        self._ticker = ticker
 
     def render(self, task: Task) -> Text:
-        return Text(self._state(), style="progress.remaining")
+        return Text(self._ticker.said, style="progress.remaining")
 
 
 class Output:
@@ -95,10 +92,14 @@ class Output:
         If stderr is not a terminal, plain lines now and then replace the bar. Both also show the
         state of unfinished work; see `Reporter.progress`.
         """
-        if self.as_json or not self.err.is_terminal:
+        if self.as_json:
+            yield lambda finished: None
+            return
+        if not self.err.is_terminal:
             with _Lines(self, label, total, state) as lines:
                 yield lines.advance
             return
+        ticker = _Ticker(_STATE_SECONDS, state)
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -106,10 +107,10 @@ class Output:
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            _State(state),
+            _State(ticker),
             console=self.err,
         )
-        with bar:
+        with ticker, bar:
             task = bar.add_task(label, total=total)
             yield lambda finished: bar.advance(task, finished)
 
@@ -141,48 +142,69 @@ def _own_stdout() -> Any:
     return stream
 
 
-class _Lines:
-    """Progress as plain lines, for logs: one every `_LINE_SECONDS`, and one at the end.
+class _Ticker:
+    """Asks for the state of work now and then, in a thread of its own; a context manager.
 
-    A context manager: a thread says lines while nothing is finished.
+    To ask may take seconds if servers are slow, and must hold up neither the work nor the display.
+
+    Attributes:
+        said: the newest state.
     """
+
+    def __init__(
+        self, seconds: float, state: Callable[[], str], then: Callable[[], None] = lambda: None
+    ) -> None:
+        self.said = ""
+        self._seconds = seconds
+        self._state = state
+        self._then = then
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
+
+    def __enter__(self) -> _Ticker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self.said = self._state()
+            if not self._ended.is_set():
+                self._then()
+
+
+class _Lines:
+    """Progress as plain lines, for logs: one every `_LINE_SECONDS`, and one at the end."""
 
     def __init__(self, output: Output, label: str, total: int, state: Callable[[], str]) -> None:
         self._output = output
         self._label = label
         self._total = total
-        self._state = state
         self._finished = 0
         self._started = time.monotonic()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, name="progress", daemon=True)
+        self._ticker = _Ticker(_LINE_SECONDS, state, self._say)
 
     def __enter__(self) -> _Lines:
-        if not self._output.err.quiet:
-            self._thread.start()
+        self._ticker.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._ticker.__exit__()
+        if self._finished >= self._total > 0:
+            self._say()
 
     def advance(self, finished: int) -> None:
-        """Count finished things; print a line if they are the last."""
-        before, self._finished = self._finished, self._finished + finished
-        if before < self._total <= self._finished:
-            self._ended.set()
-            self._say()
-
-    def _go_on(self) -> None:
-        while not self._ended.wait(_LINE_SECONDS):
-            self._say()
+        """Count finished things."""
+        self._finished += finished
 
     def _say(self) -> None:
         spent = time.monotonic() - self._started
-        state = self._state()
         line = f"{self._label}: {self._finished}/{self._total} after {spent:.0f} s"
-        self._output.say(f"{line}; {state}" if state else line)
+        said = self._ticker.said
+        self._output.say(f"{line}; {said}" if said else line)
 
 
 EMPTY = "-"  # stands for an unknown value

@@ -29,7 +29,7 @@ class Meter:
         self._seen = deque([(clock(), 0)])
 
     def __call__(self) -> str:
-        """Say it in a few words; empty before the first token."""
+        """Say it in a few words; empty before the first token. Only one thread may ask."""
         done, now = self._counters() - self._first, self._clock()
         if not done.generated:
             self._seen = deque([(now, 0)])

@@ -296,7 +296,7 @@ def find_candidates(
     Raises:
         InputError: nothing is known of them.
     """
-    names = names_in_evidence(store_url, policy, prm, catalog)
+    names = names_in_evidence(store_url, policy, prm, catalog, benchmark)
     sized = store_lookup.with_counted_sizes(store_url, policy, prm, catalog)
     if uses_published(store_url, names, benchmark):
         unlisted.check(store_url, policy, prm, sized)

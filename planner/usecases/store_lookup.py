@@ -81,12 +81,14 @@ def name_in_plan(model: str) -> str:
 
 
 def names_in_evidence(
-    store_url: str, policy: str, prm: str | None, catalog: Catalog
+    store_url: str, policy: str, prm: str | None, catalog: Catalog, benchmark: str | None = None
 ) -> tuple[str, str | None] | None:
     """The names by which the store, or this project's own evidence, knows a policy and a PRM.
 
-    A run of a catalog's model is stored under its hub id. None if the policy was not measured.
+    A run of a catalog's model is stored under its hub id. None if the policy was not measured. If a
+    benchmark is given, evidence that is of it comes first.
     """
+    known: tuple[str, str | None] | None = None
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:
             # Answers to questions of the day (`apportion run`) have no references to judge by.
@@ -95,9 +97,15 @@ def names_in_evidence(
         for name in catalog.names(policy):
             if name in policies:
                 scorers = () if prm is None else catalog.names(prm)
-                return name, next((one for one in scorers if one in prms), prm)
-    found = next((name for name in catalog.names(policy) if name in bundled_policies()), None)
-    return None if found is None else (found, prm)
+                known = name, next((one for one in scorers if one in prms), prm)
+                break
+        if known and (benchmark is None or has_runs_on(store_url, known[0], benchmark)):
+            return known
+    for name in catalog.names(policy):
+        of_it = benchmark is None or benchmark in bundled_benchmarks(name)
+        if name in bundled_policies() and (of_it or known is None):
+            return name, prm
+    return known
 
 
 def only_pair(

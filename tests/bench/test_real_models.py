@@ -48,6 +48,18 @@ def test_a_small_benchmark_is_halved(real_models: ModuleType) -> None:
     assert [len(many) for many in parts.values()] == [15, 15]
 
 
+def test_what_is_asked_for_comes_with_what_it_needs(
+    real_models: ModuleType, tmp_path: Path
+) -> None:
+    todo = real_models.jobs(tmp_path, tmp_path, 5)
+    names = [job.name for job in real_models.chosen(todo, ["smollm2-135m SVAMP heldout scored"])]
+    assert set(names) == {
+        "smollm2-135m-gsm8k-head-5", "smollm2-135m SVAMP heldout pool",
+        "smollm2-135m SVAMP heldout scored",
+    }  # fmt: skip
+    assert real_models.chosen(todo, ["nothing"]) == []
+
+
 def test_the_commands_are_real_and_need_what_is_made(
     real_models: ModuleType, tmp_path: Path
 ) -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from executor.errors import InputError
 from executor.files import data_folder
+from executor.store.store import RunSpec, Store
+from planner.catalog import Catalog, PolicyEntry
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
 from planner.evidence.bundled import bundled_benchmarks, bundled_policies, bundled_rows
 from planner.evidence.layout import save
 from planner.notes import NoteCode
 from planner.usecases.recommend import recommend
+from planner.usecases.store_lookup import names_in_evidence
+from profiling.profiles.profiler import BENCHMARK
 from tests.helpers import command
 from tests.helpers.notes import worded
 
@@ -81,3 +85,15 @@ def test_a_benchmark_that_nothing_was_measured_on_is_answered_from_figures(
 ) -> None:
     with pytest.raises(InputError, match="benchmark is C; expected one with"):
         recommend("lab-0.8m", benchmark="C", store=f"sqlite:///{two_benchmarks}/none.db")
+
+
+def test_own_runs_on_another_benchmark_do_not_hide_it(two_benchmarks: Path) -> None:
+    url = f"sqlite:///{two_benchmarks}/mine.db"
+    hub_name = "Lab-0.8M-Instruct"
+    entry = PolicyEntry("lab-0.8m", 800_000, "lab", hub=f"org/{hub_name}")
+    catalog = Catalog({"lab-0.8m": entry}, {})
+    with Store.open(url) as store:
+        store.start(RunSpec("profile", hub_name, None, {BENCHMARK: "C"}))
+    names = [names_in_evidence(url, "lab-0.8m", None, catalog, each) for each in ("A", "C", "D")]
+    assert names == [("lab-0.8m", None), (hub_name, None), (hub_name, None)]
+    assert names_in_evidence(url, "lab-0.8m", None, catalog) == (hub_name, None)
