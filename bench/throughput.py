@@ -223,7 +223,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options = EngineOptions(block_size=32, apart=not arguments.one_process)
     template = template_for(POLICY, MODELS / POLICY)
-    of_policy, of_prm = divided(options, with_prm=True)
+    of_policy, of_prm = divided(options, prm=MODELS / PRM)
     policy = RecordingPolicy.load(POLICY, MODELS / POLICY, template, of_policy)
     alone = policy._engine
     if options.apart:

@@ -182,8 +182,8 @@ def divide(
     return workers, Share(each, 0)
 
 
-def keep_to(share: Share, place: int) -> None:
-    """Bind this process to the cores of one share of its machine.
+def keep_to(share: Share, place: int) -> float:
+    """Bind this process to the cores of one share of its machine; return their part of all cores.
 
     It must come before any import that counts cores. Workers of one machine that share cores would
     wait for each other.
@@ -198,3 +198,4 @@ def keep_to(share: Share, place: int) -> None:
             os.sched_setaffinity(int(thread), mine)
     # An inherited binding is that of one engine for the whole machine.
     os.environ[CORES] = ",".join(map(str, mine))
+    return len(mine) / len(available)

@@ -43,8 +43,11 @@ class WorkerRecipe:
     early_stop: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self) -> Executor:
+    def __call__(self, memory_share: float) -> Executor:
         """Load the models.
+
+        Args:
+            memory_share: share of the free memory that the worker takes.
 
         Raises:
             InputError: a model is missing here, or differs from the driver's of the same name.
@@ -52,15 +55,15 @@ class WorkerRecipe:
         """
         checkpoint = resolve(self.policy, "policy")
         self._check("policy", self.policy, checkpoint.location)
-        if self.prm is not None:
-            self._check("prm", self.prm, resolve_prm(self.prm).location)
-        mine, others = divided(self.engine, with_prm=self.prm is not None)
+        prm = None if self.prm is None else resolve_prm(self.prm)
+        if prm is not None and self.prm is not None:
+            self._check("prm", self.prm, prm.location)
+        engine = replace(self.engine, memory_share=memory_share)
+        mine, others = divided(engine, prm=None if prm is None else prm.location)
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
         return Executor(
             policy=policy,
-            prm=None
-            if self.prm is None
-            else load_prm(resolve_prm(self.prm), policy.tokens, others),
+            prm=None if prm is None else load_prm(prm, policy.tokens, others),
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,

@@ -15,8 +15,8 @@ from executor.errors import EngineError, InputError
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved
 
-# Makes a worker's models inside the worker; picklable.
-Build = Callable[[], Executor]
+# Makes a worker's models inside the worker, from its share of its machine's memory; picklable.
+Build = Callable[[float], Executor]
 
 # Most seconds that a worker may wait for a free place in the cluster, which may be growing.
 START_SECONDS = 600.0
@@ -77,10 +77,9 @@ class Worker:
     async def load(self, build: Build, share: Share, place: int) -> InputError | EngineError | None:
         """Load the models, unless they are loaded; return the error, if any."""
         if self._executor is None:
-            if not share.gpus:
-                keep_to(share, place)
+            memory = 1.0 if share.gpus else keep_to(share, place)
             try:
-                self._executor = build()
+                self._executor = build(memory)
             except (InputError, EngineError) as error:
                 return error
         return None

@@ -8,6 +8,7 @@ room for the tokens that they are expected to have at their end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,10 +23,10 @@ _CALM = 0.85
 class LengthForecast:
     """The expected length of responses, learnt from those that have ended.
 
-    The mean is the tokens of all responses, unfinished ones included, over the number that have
-    ended. It is the maximum-likelihood mean of lengths that are exponential and censored (Cox and
-    Oakes, Analysis of Survival Data, 1984, Sec. 3.2). A mean of the ended ones alone would be too
-    small at first, since short responses end first.
+    The mean is the tokens of all responses over the number that have ended; unfinished and
+    cancelled ones add their tokens only. It is the maximum-likelihood mean of lengths that are
+    exponential and censored (Cox and Oakes, Analysis of Survival Data, 1984, Sec. 3.2). A mean of
+    the ended ones alone would be too small at first, since short responses end first.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,10 @@ class LengthForecast:
         kept = 1.0 - 1.0 / _REMEMBERED
         self._tokens = kept * self._tokens + tokens
         self._ended = kept * self._ended + 1.0
+
+    def cut(self, tokens: int) -> None:
+        """Take in the tokens of a response that was cancelled before its end."""
+        self._tokens += tokens
 
     def mean(self, unfinished: float) -> float:
         """Return the expected length in tokens.
@@ -73,6 +78,7 @@ def most_running(
     *,
     used: int,
     tokens: int,
+    block: int,
     overflowed: bool,
 ) -> int:
     """Return how many sequences may run now: those that run, and the next ones that find room.
@@ -86,6 +92,7 @@ def most_running(
         forecast: expected length of responses.
         used: tokens that the cache holds for the running sequences.
         tokens: most tokens that it holds.
+        block: tokens of a block; a sequence takes whole blocks.
         overflowed: whether the cache overflowed, and is not calm yet; nothing is let in then.
     """
     now = list(running)
@@ -95,7 +102,7 @@ def most_running(
     expected = used + sum(one.at_its_end(mean) - one.generated for one in now)
     places = len(now)
     for one in waiting:
-        expected += one.prompt + one.at_its_end(mean)
+        expected += math.ceil((one.prompt + one.at_its_end(mean)) / block) * block
         if expected > tokens and places:
             break
         places += 1

@@ -2,99 +2,129 @@
 
 from __future__ import annotations
 
-import os
+import math
 from pathlib import Path
 
-from executor.engines.cores import cores
+from executor.engines.memory import Memory
 from executor.errors import InputError
 from executor.files import is_folder
-from executor.models.architecture import Shape, estimated_parameters
-from executor.models.checkpoint import parameter_count, read_config
+from executor.models.architecture import Shape, caches_all_tokens, estimated_parameters
+from executor.models.checkpoint import read_config, weight_files, widest_share
+
+FIXED = 2 * 2**30
+"""Bytes of a cache that cannot be sized: that of an unusual model, or on another machine."""
 
 # Tokens of a sequence, prompt and response, that the cache has room for in every place of a batch.
 # Longer ones fit too, but then fewer at once (`executor.engines.cache_room`).
 _TYPICAL = 1024
 # Share of the free memory that engines take; the rest is for activations, and for other programs.
 _TAKEN = 0.8
-_CGROUP = Path("/sys/fs/cgroup")
-# Cache of a model whose config does not say how large its tokens are.
-_UNKNOWN = 2 * 2**30
 
 
 def cache_bytes(
-    model: str, *, sequences: int, context: int, wide: bool, beside: int, free: int
+    model: str,
+    *,
+    sequences: int,
+    context: int,
+    block: int,
+    wide: bool,
+    beside: int,
+    memory: Memory,
 ) -> int:
     """Return the size of a key-value cache, in bytes.
 
-    The cache holds a whole batch of sequences of 1,024 tokens, and at least one full context, if
-    the free memory allows it after the weights. If other engines are going to be loaded, it takes
-    at most half of what is left.
+    The cache holds a whole batch of sequences of 1,024 tokens, if that is at most half of the free
+    memory after the weights: models that are loaded later need room too. It holds at least one full
+    context. A model whose weights or tokens can only be estimated gets 2 GiB, or less if the memory
+    is small, and is never refused.
 
     Args:
         model: checkpoint folder or hub id.
         sequences: most sequences in a batch.
         context: longest context in tokens.
+        block: tokens of a block of the cache.
         wide: whether weights and cache have 32 bits a value, and not 16.
         beside: weights in bytes of models that are going to be loaded beside it.
-        free: free memory in bytes, before the model is loaded.
+        memory: memory of this machine before the model is loaded.
 
     Raises:
-        InputError: the memory does not hold the model and one full context.
+        InputError: the whole memory does not hold the model and one full context.
     """
     width = 4 if wide else 2
     config = read_config(model)
-    shape = Shape.of(config)
-    weights = weight_bytes(model, width=width)
-    room = _TAKEN * free - weights - beside
-    if beside:
-        room /= 2
+    shape = Shape.of(config) if caches_all_tokens(config) else None
+    stored = stored_bytes(model, width=width)
+    weights = weight_bytes(model, width=width) if stored is None else stored
+    left = _TAKEN * (memory.free - weights)
+    modest = min(FIXED, round(left)) if left > 0 else FIXED
     if shape is None:
-        return round(min(room, _UNKNOWN)) if room > 0 else _UNKNOWN
+        return modest
     token = shape.kv_bytes(width)
-    least = context * token
-    if room < least:
+    # vLLM keeps one block for itself.
+    least = math.ceil((math.ceil(context / block) + 1) * block * token)
+    if stored is None:
+        return max(modest, least)
+    if weights + least > memory.total:
         raise InputError(
             f"model {model}: its weights ({_gib(weights)}) and a context of {context:,} tokens "
-            f"({_gib(least)}) do not fit in the free memory ({_gib(free)}); give a shorter "
+            f"({_gib(least)}) do not fit in the memory ({_gib(memory.total)}); give a shorter "
             "context with --max-model-len, or a size with --kv-cache-gib"
         )
-    return round(min(room, max(least, sequences * min(context, _TYPICAL) * token)))
+    typical = math.ceil(min(context, _TYPICAL) / block)
+    wanted = (sequences * typical + 1) * block * token
+    # In a container vLLM counts the pages of the files that it has read as taken.
+    copies = 2 if memory.limited else 1
+    room = (_TAKEN * memory.free - copies * (weights + beside)) / 2
+    accepted = max(FIXED, _TAKEN * memory.unused - copies * weights)
+    return max(least, math.floor(min(wanted, room, accepted)))
 
 
 def weight_bytes(model: str, *, width: int) -> int:
-    """Return the size of a model's weights in memory, in bytes; 0 if it is not known.
+    """Return about the size of a model's weights in memory, in bytes; 0 if it is not known.
 
-    The weights of a hub id, which may not be here yet, are estimated from its config.
+    The weights of a hub id that is not in the hub's cache are estimated from its config.
 
     Args:
         model: checkpoint folder or hub id.
         width: bytes of a value.
     """
-    if is_folder(model):
-        count = parameter_count(Path(model))
-        if count is None:
-            # Older formats, in whatever type they are: files are about as large as their weights.
-            return sum(file.stat().st_size for file in Path(model).glob("*.bin"))
-    else:
-        count = estimated_parameters(read_config(model))
-    return width * (count or 0)
+    stored = stored_bytes(model, width=width)
+    return stored or width * (estimated_parameters(read_config(model)) or 0)
 
 
-def free_memory() -> int:
-    """Return the memory that this process may still take, in bytes.
+def stored_bytes(model: str, *, width: int) -> int | None:
+    """Return the size in memory of weights whose files are here, in bytes; None if there are none.
 
-    A container may take less than the machine has. A process that is bound to some of the cores,
-    like a worker of a cluster, counts on as large a share of the free memory.
+    Files are about as large as their weights, unless the engine loads them in another type.
+
+    Args:
+        model: checkpoint folder or hub id.
+        width: bytes of a value in the engine.
     """
-    import psutil
+    files = weight_files(_folder(model))
+    if not files:
+        return None
+    size = sum(file.stat().st_size for file in files)
+    if read_config(model).get("quantization_config"):
+        return size
+    is_wide = widest_share(files[0]) > 0.5
+    if is_wide:
+        return size * width // 4
+    return size * width // 2 if width == 4 and files[0].suffix == ".safetensors" else size
 
-    free = int(psutil.virtual_memory().available)
+
+def _folder(model: str) -> Path:
+    """Return the folder of a checkpoint: its own, or that of a hub id in the hub's cache."""
+    if is_folder(model):
+        return Path(model)
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
     try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        free = min(free, max(0, limit - int((_CGROUP / "memory.current").read_text())))
-    except (OSError, ValueError):  # no container, or "max": no limit
-        pass
-    return round(free * min(1.0, len(cores()) / (os.cpu_count() or 1)))
+        config = try_to_load_from_cache(model, "config.json")
+    except HFValidationError:
+        return Path(model)
+    return Path(config).parent if isinstance(config, str) else Path(model)
 
 
 def _gib(size: float) -> str:

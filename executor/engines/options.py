@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from executor.engines.cache_size import cache_bytes, free_memory
-from executor.engines.cores import CORES, own_cores
+from executor.engines.cache_size import cache_bytes
+from executor.engines.cores import CORES, cores, own_cores
+from executor.engines.memory import memory_for
 from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
 
 # Longest context on a CPU unless the user asks for more: a whole prompt is one batch there, and the
@@ -16,6 +17,8 @@ from executor.models.remote_code import needs_remote_code, refusal, trusts_remot
 _CPU_CONTEXT = 8192
 # Fewest tokens of a batch, so that models with short contexts batch several prompts.
 _CPU_BATCH = 4096
+# vLLM's own choice on a CPU.
+_CPU_BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class EngineOptions:
             (`executor.engines.subprocess_engine`).
         cores: cores of an engine on a CPU; None is all that its process may use.
         beside: weights, in bytes, of models that are going to be loaded on the same CPU.
+        memory_share: share of the free memory that its process takes, on a CPU.
     """
 
     max_model_len: int | None = None
@@ -47,6 +51,7 @@ class EngineOptions:
     apart: bool = False
     cores: tuple[int, ...] | None = None
     beside: int = 0
+    memory_share: float = 1.0
 
     def within(self, model: str) -> EngineOptions:
         """Return the same settings, with a context no longer than the model was made for."""
@@ -129,9 +134,10 @@ def _cache_on_cpu(model: str, options: EngineOptions, context: int) -> int:
         model,
         sequences=options.max_num_seqs,
         context=context,
+        block=options.block_size or _CPU_BLOCK,
         wide=options.dtype == "float32",
         beside=options.beside,
-        free=free_memory(),
+        memory=memory_for((options.cores or cores())[0]).shared(options.memory_share),
     )
 
 

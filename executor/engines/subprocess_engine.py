@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.engines.base import Cut, EngineCounters, EngineOutput
+from executor.engines.cache_size import weight_bytes
 from executor.engines.capacity import Capacity
 from executor.engines.cores import physical_cores
 from executor.engines.delivery import OUTBOX
@@ -73,19 +74,34 @@ def start_subprocess_engine(
     return SubprocessEngine(name, child, ours, *hello)
 
 
-def divided(options: EngineOptions, *, with_prm: bool) -> tuple[EngineOptions, EngineOptions]:
+def divided(
+    options: EngineOptions, *, prm: Path | str | None
+) -> tuple[EngineOptions, EngineOptions]:
     """Return the options of a policy's engine and of a PRM's in this process.
 
-    If the policy has a child process, each engine gets half of the physical cores; they share a
-    single one. Without a PRM the policy has all cores.
+    The policy leaves memory for the PRM's weights, unless the size of its cache is given. If it has
+    a child process, each engine gets half of the physical cores; they share a single one. Without a
+    PRM the policy has all cores.
+
+    Args:
+        options: settings of both engines.
+        prm: checkpoint folder or hub id of the PRM; None if this process loads none.
     """
-    if not (options.apart and with_prm):
+    if prm is None:
         return options, options
-    groups = physical_cores()
-    at = (len(groups) + 1) // 2
-    first, second = groups[:at], groups[at:] or groups
-    mine, others = (tuple(core for group in half for core in group) for half in (first, second))
-    return replace(options, cores=mine), replace(options, cores=others)
+    mine = others = options
+    if options.kv_cache_gib is None:
+        width = 4 if options.dtype == "float32" else 2
+        mine = replace(options, beside=weight_bytes(str(prm), width=width))
+    if options.apart:
+        groups = physical_cores()
+        at = (len(groups) + 1) // 2
+        first, second = (
+            tuple(core for group in half for core in group)
+            for half in (groups[:at], groups[at:] or groups)
+        )
+        mine, others = replace(mine, cores=first), replace(others, cores=second)
+    return mine, others
 
 
 def _describe_end(code: int | None) -> str:
@@ -170,7 +186,7 @@ class SubprocessEngine:
         return self._lost is not None
 
     def count(self) -> EngineCounters:
-        """See `Engine.count`: the counters when a request ended last."""
+        """See `Engine.count`: the counters of the child's latest message."""
         return self._counters
 
     def forget(self) -> None:

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,6 @@ class VllmEngine:
         self.open = 0
         self._requests: dict[str, _Request] = {}
         self._lengths = LengthForecast()
-        self._preemptions = 0
         self._overflowed = False
         try:
             self._llm = _build(name, self.counters, str(model), options, extra)
@@ -80,7 +80,10 @@ class VllmEngine:
                 raise refusal(model) from None
             raise EngineError(f"vLLM cannot load {model}: {_first_line(error)}") from error
         self._holds = self.capacity
-        self._can_overflow = self._holds.tokens < self._holds.sequences * self.max_context
+        self._block = int(self._llm.vllm_config.cache_config.block_size)
+        self._scheduler = None
+        if self._holds.tokens < self._holds.sequences * self.max_context:
+            self._scheduler = _scheduler_of(self._llm)
 
     def add(
         self,
@@ -118,6 +121,8 @@ class VllmEngine:
                 continue
             generated = tuple(state.detokenizer.output_token_ids)
             started = not state.is_prefilling
+            if started:
+                self._lengths.cut(len(generated))
             cut.append(
                 (generated, state.prompt_len, state.num_cached_tokens) if started else ((), 0, 0)
             )
@@ -127,31 +132,32 @@ class VllmEngine:
     def step(self) -> None:
         """Run one engine step and hand out what has ended; an error fails all requests."""
         try:
-            if self.writes:
-                self._limit_running()
+            if self.writes and self._scheduler is not None:
+                self._limit_running(self._scheduler)
             for output in self._llm.step():
                 self._hand_out(output)
         except Exception as error:
             self.fail_all(error)
 
-    def _limit_running(self) -> None:
+    def _limit_running(self, scheduler: Any) -> None:
         """Let waiting sequences in only if the cache has room for their expected responses."""
-        scheduler = self._llm.engine_core.engine_core.scheduler
         places, tokens = self._holds.sequences, self._holds.tokens
-        if self.counters.preemptions > self._preemptions:
-            self._preemptions, self._overflowed = self.counters.preemptions, True
-        if self._can_overflow and scheduler.waiting:
+        free = places - len(scheduler.running)
+        if free > 0 and scheduler.waiting:
             used = round(scheduler.kv_cache_manager.usage * tokens)
-            self._overflowed = self._overflowed and not is_calm(used, tokens)
-            room = most_running(
+            # vLLM puts those that it preempts before all others.
+            first = next(iter(scheduler.waiting))
+            preempted = first.status.name == "PREEMPTED"
+            self._overflowed = (self._overflowed or preempted) and not is_calm(used, tokens)
+            places = most_running(
                 [Demand(one.num_output_tokens, one.max_tokens) for one in scheduler.running],
-                _waiting(scheduler.waiting, scheduler.running),
+                _waiting(islice(scheduler.waiting, free), scheduler.running),
                 self._lengths,
                 used=used,
                 tokens=tokens,
+                block=self._block,
                 overflowed=self._overflowed,
             )
-            places = min(places, room)
         scheduler.max_num_active_reqs = places
 
     def fail_all(self, error: BaseException) -> None:
@@ -203,10 +209,12 @@ class VllmEngine:
     def capacity(self) -> Capacity:
         """See `Engine.capacity`."""
         config = self._llm.vllm_config
-        blocks = config.cache_config.num_gpu_blocks or 0
-        return Capacity(
-            config.scheduler_config.max_num_seqs, blocks * config.cache_config.block_size
-        )
+        cache = config.cache_config
+        # vLLM's own count: layers of some models hold other numbers of tokens than others.
+        tokens = getattr(cache, "kv_cache_size_tokens", None)
+        if tokens is None:
+            tokens = (cache.num_gpu_blocks or 0) * cache.block_size
+        return Capacity(config.scheduler_config.max_num_seqs, int(tokens))
 
     @property
     def busy(self) -> bool:
@@ -221,9 +229,10 @@ class VllmEngine:
         engine may shut down that way.
         """
         self.fail_all(EngineError("stopped"))
-        llm, self._llm = self._llm, None
+        llm, self._llm, self._scheduler = self._llm, None, None
         client = llm.engine_core
-        if last:
+        # An engine that vLLM runs in a process of its own shares no groups with others.
+        if last or not hasattr(client, "engine_core"):
             client.shutdown()
         else:
             client._finalizer.detach()
@@ -247,6 +256,17 @@ def _ended_children(output: Any) -> tuple[EndedChild, ...]:
         for one in output.outputs
         if one.finish_reason is not None
     )
+
+
+def _scheduler_of(llm: Any) -> Any:
+    """Return vLLM's scheduler; None if it cannot be reached from this process."""
+    try:
+        scheduler = llm.engine_core.engine_core.scheduler
+        _ = scheduler.running, scheduler.waiting, scheduler.max_num_active_reqs
+        _ = scheduler.kv_cache_manager.usage
+    except AttributeError:
+        return None
+    return scheduler
 
 
 def _waiting(waiting: Iterable[Any], running: Iterable[Any]) -> Iterator[Demand]:

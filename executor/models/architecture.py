@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from executor.files import data_folder, is_folder
 from executor.models.checkpoint import read_config
+
+# Keys of models whose key-value heads are not those that the usual keys name.
+_OTHER_HEADS = ("kv_lora_rank", "multi_query", "multi_query_attention")
+# Keys of models of which some layers have no attention, or each its own.
+_MIXED_LAYERS = (
+    "attn_layer_period", "block_configs", "full_attention_interval", "hybrid_override_pattern",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +33,20 @@ class Shape:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Shape | None:
-        """Read a shape from a `config.json`; None if the usual keys are missing."""
+        """Read a shape from a `config.json`; None if the usual keys are missing.
+
+        It is also None if keys and values are compressed, or shared in a model's own way.
+        """
+        if any(config.get(key) for key in _OTHER_HEADS):
+            return None
         layers, heads = config.get("num_hidden_layers"), config.get("num_attention_heads")
         hidden = config.get("hidden_size")
-        if not all(isinstance(size, int) and size > 0 for size in (layers, heads, hidden)):
+        if not (_is_size(layers) and _is_size(heads) and _is_size(hidden)):
             return None
-        assert layers is not None and heads is not None and hidden is not None
         width = config.get("head_dim") or hidden // heads
         shared = config.get("num_key_value_heads") or heads
+        if not (_is_size(width) and _is_size(shared)):
+            return None  # one for each layer, perhaps
         return cls(layers, heads * width, shared * width)
 
     @classmethod
@@ -57,6 +70,18 @@ class Shape:
         return 2.0 * self.layers * self.kv_width * bytes_per_value
 
 
+def caches_all_tokens(config: Mapping[str, Any]) -> bool:
+    """Whether every layer keeps the keys and values of all tokens, as `Shape.kv_bytes` counts.
+
+    Layers with a sliding window keep the last tokens only, and linear attention keeps none.
+    """
+    if any(config.get(key) for key in _MIXED_LAYERS):
+        return False
+    if config.get("sliding_window") and config.get("use_sliding_window", True):
+        return False
+    return all(kind == "full_attention" for kind in config.get("layer_types") or ())
+
+
 def estimated_parameters(config: Mapping[str, Any]) -> int | None:
     """Return about how many parameters a model has, by its `config.json`; None if it is unusual.
 
@@ -68,9 +93,15 @@ def estimated_parameters(config: Mapping[str, Any]) -> int | None:
         return None
     hidden, experts = config["hidden_size"], config.get("num_experts")
     experts = experts or config.get("num_local_experts") or 1
-    inner = (config.get("moe_intermediate_size") if experts > 1 else None) or config.get(
-        "intermediate_size", 4 * hidden
-    )
+    of_expert = None if experts == 1 else config.get("moe_intermediate_size")
+    inner = of_expert or config.get("intermediate_size", 4 * hidden)
+    vocabulary = config.get("vocab_size", 0)
+    if not (_is_size(experts) and _is_size(inner) and isinstance(vocabulary, int)):
+        return None  # one for each layer, perhaps
     attention = 2 * hidden * (shape.attention_width + shape.kv_width)
     layer = attention + 3 * hidden * inner * experts
-    return int(shape.layers * layer + 2 * config.get("vocab_size", 0) * hidden)
+    return int(shape.layers * layer + 2 * vocabulary * hidden)
+
+
+def _is_size(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and value > 0

@@ -136,11 +136,38 @@ def is_on_hub(name: str) -> bool:
 
 def parameter_count(folder: Path) -> int | None:
     """Return a checkpoint's number of parameters by its safetensors headers; None without any."""
-    total = 0
-    for file in sorted(folder.glob("*.safetensors")):
+    files = sorted(folder.glob("*.safetensors"))
+    return sum(sum(_values_by_type(file).values()) for file in files) or None
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files of a checkpoint's weights; of several formats, only one is loaded."""
+    for pattern in ("model*.safetensors", "*.safetensors", "pytorch_model*.bin", "*.bin"):
+        files = sorted(folder.glob(pattern))
+        if files:
+            return files
+    return []
+
+
+def widest_share(file: Path) -> float:
+    """Return the share of a safetensors file's values that have 32 bits; 0 if it is unknown."""
+    values = _values_by_type(file)
+    return values.get("F32", 0) / (sum(values.values()) or 1)
+
+
+def _values_by_type(file: Path) -> dict[str, int]:
+    """Return how many values of each type a safetensors file has; empty if it is damaged."""
+    values: dict[str, int] = {}
+    try:
         with file.open("rb") as stream:
             (size,) = struct.unpack("<Q", stream.read(8))
+            if size > file.stat().st_size:
+                return {}
             header = json.loads(stream.read(size))
         header.pop("__metadata__", None)
-        total += sum(math.prod(tensor["shape"]) for tensor in header.values())
-    return total or None
+        for tensor in header.values():
+            kind = str(tensor["dtype"])
+            values[kind] = values.get(kind, 0) + math.prod(tensor["shape"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error):
+        return {}
+    return values

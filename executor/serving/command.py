@@ -8,9 +8,10 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
+from executor.engines.cache_size import FIXED
 from executor.engines.cores import CORES, own_cores
 from executor.engines.options import EngineOptions, engine_arguments, on_cpu
 from executor.loading import resolve
@@ -74,6 +75,9 @@ def _command(
     exact: dict[str, Any],
 ) -> ServeCommand:
     """Return the command; the options `exact` make the server report its counts."""
+    if options.kv_cache_gib is None:
+        # The server may run on another machine, whose memory is not known here.
+        options = replace(options, kv_cache_gib=FIXED / 2**30)
     arguments = engine_arguments(checkpoint.location, options, extra) | exact
     arguments |= {"served_model_name": checkpoint.name, "port": port}
     del arguments["model"]

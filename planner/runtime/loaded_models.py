@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
-from executor.engines.cache_size import weight_bytes
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
@@ -60,9 +58,8 @@ class LoadedModels:
         checkpoint = model.checkpoint
         if checkpoint not in self._policies:
             with self._reporter.status(f"loading policy {model.given}"):
-                options, _ = divided(self._settings.engine, with_prm=beside is not None)
-                if beside is not None:
-                    options = replace(options, beside=weight_bytes(beside.location, width=2))
+                other = None if beside is None else beside.location
+                options, _ = divided(self._settings.engine, prm=other)
                 self._policies[checkpoint] = self._start(checkpoint, template, options)
             self.note_size(model)
             self._say_capacity(self._policies[checkpoint])
@@ -101,7 +98,8 @@ class LoadedModels:
         at = (model.checkpoint, policy.name)
         if at not in self._prms:
             with self._reporter.status(f"loading PRM {model.given}"):
-                _, options = divided(self._settings.engine, with_prm=True)
+                here = None if model.servers else model.location
+                _, options = divided(self._settings.engine, prm=here)
                 prm = load_prm(model.checkpoint, policy.tokens, options, self._settings.patience)
             self._prms[at] = self._with_notes(prm)
             self.note_size(model)

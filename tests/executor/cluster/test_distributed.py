@@ -36,7 +36,7 @@ PROBLEMS = simulated_problems(24)
 SPEC = RunSpec("measure", "simulated-policy", "simulated-prm", {"seed": 0})
 
 
-def build(faults: range = range(0)) -> Executor:
+def build(_: float, faults: range = range(0)) -> Executor:
     policy = SimulatedPolicy(0.7, 3, latency=0.01, faults=faults)
     return Executor(policy, SimulatedPrm(0.8), MathGrader(), Sampling())
 
@@ -360,11 +360,11 @@ def test_a_worker_whose_engine_is_lost_is_replaced(cluster: Cluster, store: Stor
     assert ids(store) == ALL
 
 
-def no_model() -> Executor:
+def no_model(_: float) -> Executor:
     raise InputError("no such model")
 
 
-def no_engine() -> Executor:
+def no_engine(_: float) -> Executor:
     raise EngineError("vLLM cannot load it")
 
 

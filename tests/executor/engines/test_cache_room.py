@@ -27,9 +27,12 @@ def let_in(
     *,
     used: int = 0,
     tokens: int = 10_000,
+    block: int = 1,
     overflowed: bool = False,
 ) -> int:
-    return most_running(running, waiting, forecast, used=used, tokens=tokens, overflowed=overflowed)
+    return most_running(
+        running, waiting, forecast, used=used, tokens=tokens, block=block, overflowed=overflowed
+    )
 
 
 def test_the_first_sequences_are_expected_to_be_of_the_first_guess() -> None:
@@ -39,6 +42,11 @@ def test_the_first_sequences_are_expected_to_be_of_the_first_guess() -> None:
 
 def test_a_short_limit_lets_in_more() -> None:
     assert let_in([], [Demand(0, 50, prompt=0)] * 500, LengthForecast()) == 200
+
+
+def test_a_sequence_takes_whole_blocks() -> None:
+    fresh = [Demand(0, 50, prompt=20)] * 500
+    assert let_in([], fresh, LengthForecast(), tokens=1280, block=32) == 1280 // 96
 
 
 def test_prompts_that_are_shared_take_no_room() -> None:
@@ -83,6 +91,14 @@ def test_the_mean_of_censored_lengths_is_that_of_whole_ones() -> None:
         forecast.learn(length)
     unfinished = now * (len(lengths) - len(ended)) * 300 / len(ended)
     assert forecast.mean(unfinished) == pytest.approx(400, rel=0.25)
+
+
+def test_cancelled_responses_were_not_at_their_ends() -> None:
+    forecast = told(*[100] * 9000)
+    for _ in range(1000):
+        forecast.cut(50)
+    # About 1,000 ends are remembered, with 100,000 tokens; half as many again had no end.
+    assert forecast.mean(0) == pytest.approx(150, rel=0.05)
 
 
 def test_old_lengths_are_forgotten() -> None:

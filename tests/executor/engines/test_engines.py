@@ -359,6 +359,19 @@ def test_an_engine_says_what_it_holds(policy: VllmPolicy) -> None:
     assert policy.capacity.tokens == pytest.approx(0.25 * 2**30 / bytes_a_token, rel=0.01)
 
 
+@pytest.mark.parametrize("block", [32, None])
+def test_a_cache_of_one_context_is_accepted(block: int | None, tiny_llama: Path) -> None:
+    """The context is no whole number of blocks, and vLLM keeps a block for itself."""
+    one = dataclasses.replace(
+        OPTIONS, kv_cache_gib=None, block_size=block, max_num_seqs=1, max_model_len=500
+    )
+    policy = VllmPolicy.load("one", tiny_llama, TEMPLATE, one)
+    try:
+        assert 500 <= policy.capacity.tokens <= 512 + (block or 128)
+    finally:
+        policy.close()
+
+
 def test_a_cache_that_is_small_for_its_batch_does_not_overflow(tiny_llama: Path) -> None:
     """Eight responses of 200 tokens beside each other need twice what the cache holds."""
     token = 2 * 4 * 2 * 32 * 4  # keys and values, layers, heads, width, bytes

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from executor.engines.base import Cut, EndedChild, EngineCounters, EngineOutput
+from executor.engines.cache_size import weight_bytes
 from executor.engines.capacity import Capacity
 from executor.engines.child_process import serve
 from executor.engines.cores import cores, physical_cores
@@ -33,6 +34,7 @@ from executor.engines.subprocess_engine import (
 )
 from executor.errors import EngineError
 from executor.ledger import Ledger, TokenCap
+from executor.models.bundled import models_folder
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.policies.base import Draw, DrawRequest
@@ -50,13 +52,14 @@ APART = EngineOptions(
     block_size=32, kv_cache_gib=0.25, dtype="float32", max_model_len=512, apart=True
 )
 TEMPLATE = PromptTemplate()
+PRM = models_folder() / "lab-0.4m-prm"
 SAMPLING = Sampling(max_steps=3, max_step_tokens=8, max_tokens=24)
 PROBLEMS = [Problem(str(i), f"What is {i} plus {i + 1}?", str(2 * i + 1)) for i in range(6)]
 
 
 @pytest.fixture(scope="module")
 def policy(tiny_llama: Path) -> Iterator[VllmPolicy]:
-    mine, _ = divided(APART, with_prm=True)
+    mine, _ = divided(APART, prm=PRM)
     served = VllmPolicy.load("tiny", tiny_llama, TEMPLATE, mine)
     yield served
     served.close()
@@ -78,7 +81,7 @@ def prm(
     save_head(
         head, str(tiny_llama), folder, policy=policy, template=TEMPLATE, problems=PROBLEMS[:1]
     )
-    _, others = divided(APART, with_prm=True)
+    _, others = divided(APART, prm=PRM)
     served = load_prm(resolve_prm(str(folder)), policy.tokens, others)
     yield served
     served.close()
@@ -181,7 +184,7 @@ def test_what_it_forgets_is_forwarded_again(policy: VllmPolicy) -> None:
 @pytest.mark.cores
 @pytest.mark.skipif(len(cores()) < 2, reason="one core")
 def test_each_engine_keeps_to_its_cores(policy: VllmPolicy, prm: StepScorer) -> None:
-    mine, others = divided(APART, with_prm=True)
+    mine, others = divided(APART, prm=PRM)
     assert isinstance(policy._engine, SubprocessEngine)
     # The thread that steps an engine, and computes for it.
     assert os.sched_getaffinity(policy._engine.pid) == set(mine.cores or ())
@@ -248,13 +251,22 @@ def torch_threads() -> int:
 
 
 def test_cores_are_divided_where_both_engines_are_here() -> None:
-    mine, others = divided(APART, with_prm=True)
+    mine, others = divided(APART, prm=PRM)
     assert mine.cores and others.cores
     assert {*mine.cores, *others.cores} == set(cores())
     if len(physical_cores()) > 1:
         assert not set(mine.cores) & set(others.cores)
-    assert divided(APART, with_prm=False) == (APART, APART)
-    assert divided(HERE, with_prm=True) == (HERE, HERE)
+    assert divided(APART, prm=None) == (APART, APART)
+    assert divided(HERE, prm=PRM) == (HERE, HERE)
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("auto", 2), ("float32", 4)])
+def test_a_policy_leaves_room_for_the_weights_of_the_prm(dtype: str, width: int) -> None:
+    sized = dataclasses.replace(HERE, kv_cache_gib=None, dtype=dtype)
+    mine, others = divided(sized, prm=PRM)
+    assert mine.beside == weight_bytes(str(PRM), width=width) > 0
+    assert others == sized
+    assert divided(sized, prm=None) == (sized, sized)
 
 
 class SlowEngine:

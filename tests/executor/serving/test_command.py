@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from executor.engines import options
 from executor.engines.options import EngineOptions, engine_arguments
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import convention_of, resolve_prm
@@ -48,6 +49,15 @@ def test_a_served_prm_gets_the_arguments_of_one_in_process(name: str) -> None:
         assert getattr(arguments, option) == value, option
     assert arguments.io_processor_plugin == "apportion_steps"
     assert parsed.served_model_name == [name]
+
+
+def test_the_cache_of_a_server_does_not_depend_on_the_memory_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(options, "on_cpu", lambda: True)
+    monkeypatch.setattr(options, "memory_for", lambda _: 1 / 0)
+    words = serve_policy("lab-0.4m", 8123, EngineOptions()).arguments
+    assert words[words.index("--kv-cache-memory-bytes") + 1] == str(2 * 2**30)
 
 
 def test_a_line_for_a_shell_is_quoted() -> None:

@@ -70,6 +70,10 @@ def test_memory_holds_weights_and_caches() -> None:
         ({"num_hidden_layers": 2, "hidden_size": 64}, None),
         ({"num_hidden_layers": "2", "num_attention_heads": 4, "hidden_size": 64}, None),
         ({}, None),
+        ({"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64,
+          "num_key_value_heads": [1, 2]}, None),
+        ({"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64,
+          "kv_lora_rank": 16}, None),
     ],
 )  # fmt: skip
 def test_a_shape_is_read_from_a_models_configuration(

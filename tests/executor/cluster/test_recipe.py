@@ -1,0 +1,43 @@
+"""How a worker loads its models: with room for both in its share of the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from executor.cluster import recipe
+from executor.cluster.recipe import WorkerRecipe
+from executor.engines.cache_size import weight_bytes
+from executor.engines.options import EngineOptions
+from executor.models.bundled import models_folder
+from executor.models.checkpoint import checkpoint_digest
+from executor.models.templates import PromptTemplate
+from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
+from executor.policies.vllm import VllmPolicy
+from executor.strategy import Sampling
+
+POLICY, PRM = "lab-0.4m", "lab-0.4m-prm"
+
+
+def test_both_engines_fit_in_the_workers_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[EngineOptions] = []
+
+    def load(*given: Any) -> SimulatedPolicy:
+        asked.append(given[3])
+        return SimulatedPolicy(0.5)
+
+    def load_prm(*given: Any) -> SimulatedPrm:
+        asked.append(given[2])
+        return SimulatedPrm(0.9)
+
+    monkeypatch.setattr(VllmPolicy, "load", load)
+    monkeypatch.setattr(recipe, "load_prm", load_prm)
+    folders = {"policy": models_folder() / POLICY, "prm": models_folder() / PRM}
+    digests = {role: checkpoint_digest(str(folder)) for role, folder in folders.items()}
+    made = WorkerRecipe(POLICY, PRM, PromptTemplate(), EngineOptions(), Sampling(), digests=digests)
+    executor = made(0.25)
+    assert executor.prm is not None
+    executor.grader.close()
+    weights = weight_bytes(str(folders["prm"]), width=2)
+    assert [(one.memory_share, one.beside) for one in asked] == [(0.25, weights), (0.25, 0)]
