@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,11 @@ _ENDS = ("<|im_start|>", "<|start_header_id|>", "<start_of_turn>",
          "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>",
          "<end_of_turn>", "</s>", "<｜end▁of▁sentence｜>")  # fmt: skip
 _LONGEST_REASON = 200  # characters of an error of a library
+
+
+def names_file(name: str) -> bool:
+    """Whether a name is that of a GGUF file, in capitals or not, and not of a folder."""
+    return name.lower().endswith(SUFFIX) and not is_folder(os.path.expanduser(name))
 
 
 def converted(weights: Path, say: Callable[[str], None]) -> Path:

@@ -96,7 +96,7 @@ def test_a_changed_file_is_another_checkpoint(tiny: Path) -> None:
         (lambda path: path.write_bytes(b"GGML...."), "policy", "does not begin with GGUF"),
         (lambda path: path.write_bytes(b""), "policy", "does not begin with GGUF"),
         (lambda path: path.write_bytes(b"GGUF" + b"\1" * 99), "policy", "transformers cannot read"),
-        (lambda path: path.mkdir(), "policy", "no such file"),
+        (lambda path: path.mkdir(), "policy", "the folder holds no config.json"),
         (lambda path: path.write_bytes(b"GGUF"), "PRM", "read as policies only"),
     ],
 )
