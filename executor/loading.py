@@ -37,7 +37,7 @@ def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None
     """
     address = read_address(name)
     if address is not None:
-        return _resolve_address(address, role)
+        return _resolve_address(address, role, say)
     if name in CONVERTED:
         return Checkpoint(name, CONVERTED[name](say))
     if gguf.names_file(name):
@@ -104,14 +104,14 @@ def _resolve_gguf(weights: Path, role: str, say: Callable[[str], None]) -> Check
     return Checkpoint(stored_name(str(weights)), str(gguf.converted(weights.resolve(), say)))
 
 
-def _resolve_address(address: Address, role: str) -> Checkpoint:
+def _resolve_address(address: Address, role: str, say: Callable[[str], None]) -> Checkpoint:
     """Return the checkpoint that is served at an address; InputError if it is not served there."""
     # Only users of servers pay for the import of an HTTP client.
     from executor.servers.probe import check_served, served_root
 
     name = address.model or served_root(address.urls[0], role)
     try:
-        checkpoint = resolve(name, role)
+        checkpoint = resolve(name, role, say)
     except InputError:
         if address.model:
             raise

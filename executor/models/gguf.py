@@ -117,10 +117,7 @@ def convert(weights: Path, target: Path) -> None:
         raise unwritable(target.parent, error) from None
     _check_positions(weights, header)
     model, tokenizer = _read(weights, lambda: _load(weights))
-    vocabulary = tokenizer.get_vocab()
-    padded = padding(vocabulary)
-    # Not the number of words before it: a vocabulary may have gaps.
-    words = vocabulary[padded[-1]] if padded else None
+    words = rows_of_words(tokenizer.get_vocab())
     if words is not None:
         model.resize_token_embeddings(words)
     # Not the whole vocabulary: `</s>` is a word of HTML in some.
@@ -213,6 +210,16 @@ def padding(vocabulary: dict[str, int]) -> list[str]:
             break
         found.append(word)
     return found
+
+
+def rows_of_words(vocabulary: dict[str, int]) -> int | None:
+    """Return the number of rows of an embedding before its padding; None if it has none.
+
+    It is the first padding's number and not a count of words: tokens of the same text, which a
+    vocabulary holds once, leave gaps.
+    """
+    padded = padding(vocabulary)
+    return vocabulary[padded[-1]] if padded else None
 
 
 def _forget(path: Path, words: int) -> None:

@@ -235,3 +235,8 @@ def test_only_names_at_the_end_that_tell_their_number_are_padding() -> None:
     ]
     assert gguf.padding({"a": 0, "[PAD7]": 1}) == []
     assert PADS == 5
+
+
+def test_a_gap_in_the_vocabulary_costs_no_word_its_row() -> None:
+    assert gguf.rows_of_words({"a": 0, "c": 2, "[PAD3]": 3, "[PAD4]": 4}) == 3
+    assert gguf.rows_of_words({"a": 0, "c": 2}) is None
