@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,17 +82,16 @@ def digest(weights: Path) -> str:
         status = weights.stat()
         key = f"{weights.resolve()} {status.st_size} {status.st_mtime_ns}"
         kept = checkpoint_folder(".digests") / hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
-        if kept.is_file() and _HEX.fullmatch(known := kept.read_text(encoding="ascii")):
+        if kept.is_file() and _HEX.fullmatch(known := kept.read_text("ascii", "replace")):
             return known
         with weights.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()[:12]
     except OSError as error:
         raise InputError(f"policy {weights}: cannot be read ({error.strerror})") from None
-    try:
+    # Somebody else's cache may be read-only, and hold the checkpoint already.
+    with suppress(OSError, InputError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(kept.parent, error) from None
-    write_whole(kept, found)
+        write_whole(kept, found)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,14 @@ def test_a_large_file_is_read_once(tiny: Path, monkeypatch: pytest.MonkeyPatch) 
     before = gguf.digest(tiny)
     monkeypatch.setattr("hashlib.file_digest", _must_not_be_called)
     assert gguf.digest(tiny) == before
+
+
+def test_a_checkpoint_in_a_cache_that_cannot_be_written_is_used(tiny: Path, cache: Path) -> None:
+    before = resolve(str(tiny), "policy")
+    digests = gguf.checkpoint_folder(".digests")
+    shutil.rmtree(digests)
+    digests.write_text("")
+    assert resolve(str(tiny), "policy") == before
 
 
 @pytest.mark.parametrize(
