@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,10 +37,10 @@ def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None
     """
     address = read_address(name)
     if address is not None:
-        return _resolve_address(address, role)
+        return _resolve_address(address, role, say)
     if name in CONVERTED:
         return Checkpoint(name, CONVERTED[name](say))
-    if name.endswith(gguf.SUFFIX):
+    if gguf.names_file(name):
         return _resolve_gguf(Path(name).expanduser(), role, say)
     folder = Path(name).expanduser()
     if name in (*bundled("policy"), *bundled("PRM")):
@@ -51,7 +52,7 @@ def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None
             raise InputError(
                 f"policy {name}: is a classifier, no language model; PRMs go with --prm"
             )
-        return Checkpoint(name_of(folder.resolve()), str(folder.resolve()))
+        return Checkpoint(stored_name(name), str(folder.resolve()))
     if _HUB_ID.fullmatch(name) and is_on_hub(name):
         return Checkpoint(name, name)
     names = [*(CONVERTED if role == "policy" else ()), *bundled(role)]
@@ -68,12 +69,29 @@ def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None
     )
 
 
+def stored_name(name: str) -> str:
+    """Return the name by which evidence knows a model: the one of its runs in a store.
+
+    It is a folder's name, the name of a GGUF file without its suffix, and any other name as it is.
+    The full path of a folder that is gone, which a plan may hold, still gives its name.
+
+    Args:
+        name: name as the user or a plan gave it; no address.
+    """
+    path = Path(os.path.expanduser(name))
+    if is_folder(path):
+        return name_of(path.resolve()) or name
+    if gguf.names_file(name):
+        return path.stem
+    return name_of(path) if path.is_absolute() else name
+
+
 def portable(name: str) -> str:
     """Return a name of the same model for another process: folders and files by their full path."""
     if name in (*CONVERTED, *bundled("policy"), *bundled("PRM")):
         return name
     path = Path(name).expanduser()
-    lasting = is_folder(path) or (name.endswith(gguf.SUFFIX) and path.is_file())
+    lasting = is_folder(path) or (gguf.names_file(name) and path.is_file())
     return str(path.resolve()) if lasting else name
 
 
@@ -83,17 +101,17 @@ def _resolve_gguf(weights: Path, role: str, say: Callable[[str], None]) -> Check
         raise InputError(f"{role} {weights}: GGUF files are read as policies only")
     if not weights.is_file():
         raise InputError(f"policy {weights}: no such file")
-    return Checkpoint(weights.stem, str(gguf.converted(weights.resolve(), say)))
+    return Checkpoint(stored_name(str(weights)), str(gguf.converted(weights.resolve(), say)))
 
 
-def _resolve_address(address: Address, role: str) -> Checkpoint:
+def _resolve_address(address: Address, role: str, say: Callable[[str], None]) -> Checkpoint:
     """Return the checkpoint that is served at an address; InputError if it is not served there."""
     # Only users of servers pay for the import of an HTTP client.
     from executor.servers.probe import check_served, served_root
 
     name = address.model or served_root(address.urls[0], role)
     try:
-        checkpoint = resolve(name, role)
+        checkpoint = resolve(name, role, say)
     except InputError:
         if address.model:
             raise

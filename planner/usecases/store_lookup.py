@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePath
 from typing import overload
 
 from executor.errors import InputError
-from executor.files import is_folder
+from executor.loading import stored_name
 from executor.problem import problem_uid
 from executor.servers.address import read_address
 from executor.store.address import parse, shown, sqlite_file
@@ -60,7 +59,7 @@ def model_name(given: str) -> str: ...
 @overload
 def model_name(given: None) -> None: ...
 def model_name(given: str | None) -> str | None:
-    """The name that evidence has for a model: the last part of a folder's path, else as given.
+    """The name that evidence has for a model that a user named; see `stored_name`.
 
     Raises:
         InputError: the name is empty, or an address of a server was given; evidence goes by its
@@ -72,12 +71,12 @@ def model_name(given: str | None) -> str | None:
         raise InputError("the name of a model is empty; expected for instance lab-0.8m")
     if (address := read_address(given)) is not None:
         raise InputError(f"{address}: evidence goes by a model's name; give that")
-    return Path(given).resolve().name or given if is_folder(given) else given
+    return stored_name(given)
 
 
 def name_in_plan(model: str) -> str:
-    """The name that evidence has for a model of a plan, which holds folders by their full path."""
-    return PurePath(model).name if PurePath(model).is_absolute() else model
+    """The name that evidence has for a model of a plan, which holds full paths."""
+    return model if read_address(model) is not None else stored_name(model)
 
 
 def names_in_evidence(

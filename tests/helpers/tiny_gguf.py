@@ -21,8 +21,17 @@ def words() -> list[str]:
     return [*bytes_to_unicode().values(), "aa", "</s>", *SPECIAL]
 
 
-def write_tiny_gguf(path: Path) -> None:
-    """Write the file."""
+def write_tiny_gguf(
+    path: Path, *, rope_scaling: tuple[str, float] | None = None, ends: bool = True
+) -> None:
+    """Write the file.
+
+    Args:
+        path: the file.
+        rope_scaling: type and factor of a scaling of positions; `rope_freqs` writes the tensor of
+            factors instead; None: none.
+        ends: whether the file names a token that ends a text.
+    """
     draw = np.random.default_rng(0)
     tokens = words()
     padded = [*tokens, *(f"[PAD{len(tokens) + n}]" for n in range(PADS))]
@@ -35,6 +44,9 @@ def write_tiny_gguf(path: Path) -> None:
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(1)
     writer.add_rope_freq_base(10_000.0)
+    if rope_scaling is not None and rope_scaling[0] != "rope_freqs":
+        writer.add_rope_scaling_type(gguf.RopeScalingType(rope_scaling[0]))
+        writer.add_rope_scaling_factor(rope_scaling[1])
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
@@ -43,7 +55,8 @@ def write_tiny_gguf(path: Path) -> None:
     writer.add_token_types([3 if token in special else 1 for token in padded])
     writer.add_token_merges(["a a"])
     writer.add_bos_token_id(tokens.index("<|endoftext|>"))
-    writer.add_eos_token_id(tokens.index("<|im_end|>"))
+    if ends:
+        writer.add_eos_token_id(tokens.index("<|im_end|>"))
     writer.add_pad_token_id(tokens.index("<|endoftext|>"))
     writer.add_chat_template(_CHAT)
 
@@ -51,6 +64,9 @@ def write_tiny_gguf(path: Path) -> None:
         writer.add_tensor(name, draw.normal(size=shape, scale=0.05).astype(np.float32))
 
     width = HIDDEN // HEADS
+    if rope_scaling is not None and rope_scaling[0] == "rope_freqs":
+        factors = np.full(HIDDEN // HEADS // 2, rope_scaling[1], np.float32)
+        writer.add_tensor("rope_freqs.weight", factors)
     tensor("token_embd.weight", len(padded), HIDDEN)
     tensor("output.weight", len(padded), HIDDEN)
     tensor("output_norm.weight", HIDDEN)

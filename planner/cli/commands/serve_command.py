@@ -18,8 +18,11 @@ def run(arguments: Namespace, output: Output) -> None:
     name = arguments.prm or arguments.policy
     if read_address(name) is not None:
         raise InputError(f"{name} is served already; name the model itself")
-    make = serve_prm if arguments.prm else serve_policy
-    command = make(name, arguments.port, common.engine_options(arguments))
+    options = common.engine_options(arguments)
+    if arguments.prm:
+        command = serve_prm(name, arguments.port, options)
+    else:
+        command = serve_policy(name, arguments.port, options, output.say)
     document = {
         "command": str(command),
         "arguments": list(command.arguments),

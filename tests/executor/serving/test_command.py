@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from executor.engines.options import EngineOptions, engine_arguments
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import convention_of, resolve_prm
 from executor.serving.command import ServeCommand, serve_policy, serve_prm
+from tests.helpers.tiny_gguf import write_tiny_gguf
 
 OPTIONS = EngineOptions(block_size=32, kv_cache_gib=0.25)
 
@@ -35,6 +37,17 @@ def test_a_served_policy_gets_the_arguments_of_one_in_process() -> None:
         assert getattr(arguments, name) == value, name
     assert parsed.enable_prompt_tokens_details
     assert parsed.enable_scale_out
+
+
+@pytest.mark.vllm
+def test_a_conversion_before_serving_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPORTION_CACHE", str(tmp_path / "cache"))
+    write_tiny_gguf(tmp_path / "tiny.gguf")
+    said: list[str] = []
+    serve_policy(str(tmp_path / "tiny.gguf"), 8123, OPTIONS, said.append)
+    assert [line.partition(",")[0] for line in said] == ["policy tiny.gguf: converting it for vLLM"]
 
 
 @pytest.mark.vllm

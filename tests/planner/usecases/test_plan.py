@@ -22,7 +22,7 @@ from planner.notes import NoteCode
 from planner.plans.compiled import CompiledPlan
 from planner.plans.serialization import load_plan, plan_to_dict, save_plan
 from planner.usecases.plan import PlanResult, plan
-from planner.usecases.recommend import find_candidates
+from planner.usecases.recommend import find_candidates, recommend
 from planner.workloads.budget_report import BudgetReport
 from planner.workloads.workload import Workload
 from profiling.difficulty.fitting import PROBES
@@ -58,6 +58,20 @@ def test_the_plan_holds_what_tells_a_questions_difficulty(
     record = plan_to_dict(plan)
     assert len(json.dumps(record.pop("alternatives"))) < 100_000
     assert len(json.dumps(record)) < 20_000
+
+
+def test_a_policy_in_a_gguf_file_has_the_evidence_of_its_runs(
+    made: tuple[PlanResult, str], tmp_path: Path
+) -> None:
+    file = tmp_path / f"{made[0].plan.policy}.gguf"
+    file.write_bytes(b"GGUF")
+    constraint = Constraint(budget=16)
+    planned = plan(str(file), "simulated-prm", constraint=constraint, store=made[1]).plan
+    assert planned.policy == str(file)
+    assert planned.entries == made[0].plan.entries
+    for name in (str(file), made[0].plan.policy):
+        found = recommend(name, "simulated-prm", constraint=constraint, store=made[1])
+        assert found.policy == made[0].plan.policy
 
 
 def test_it_keeps_what_every_difficulty_was_chosen_from(
