@@ -68,6 +68,10 @@ def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+# No size is looked for on the hub.
+SIZED = EngineOptions(max_model_len=9, kv_cache_gib=0.1)
+
+
 def ran(folder: Path) -> bool:
     return (folder.parent / "ran").exists()
 
@@ -78,7 +82,7 @@ def test_code_of_a_checkpoint_is_refused_in_one_line(strange: Path) -> None:
             load(str(strange))
         assert "\n" not in str(caught.value)
     assert not ran(strange)
-    assert "trust_remote_code" not in engine_arguments("any", EngineOptions(max_model_len=9), {})
+    assert "trust_remote_code" not in engine_arguments("any", SIZED, {})
 
 
 def test_a_checkpoint_of_a_known_architecture_needs_no_code(strange: Path) -> None:
@@ -95,7 +99,7 @@ def test_the_option_lets_it_run(strange: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(VARIABLE, "1")
     assert native_context(str(strange)) == 77
     assert ran(strange)
-    arguments = engine_arguments("any", EngineOptions(max_model_len=9), {})
+    arguments = engine_arguments("any", SIZED, {})
     assert arguments["trust_remote_code"] is True
 
 
