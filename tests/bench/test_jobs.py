@@ -6,23 +6,19 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 PLACES = [{core} for core in os.sched_getaffinity(0)]
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def jobs(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script, as a module."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    monkeypatch.delitem(sys.modules, "jobs", raising=False)
-    import jobs  # type: ignore[import-not-found]
-
-    return jobs
+    return script("jobs")
 
 
 def writes(name: str, text: str = "x", seconds: float = 0.0) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -11,17 +12,11 @@ import pytest
 
 from planner.cli.main import build_parser
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def laboratory(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def laboratory(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script, as a module."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    monkeypatch.delitem(sys.modules, "laboratory", raising=False)
-    import laboratory  # type: ignore[import-not-found]
-
-    return laboratory
+    return script("laboratory")
 
 
 def test_the_jobs_make_the_whole_matrix(laboratory: ModuleType, tmp_path: Path) -> None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def matrix(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def matrix(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script, as a module."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    monkeypatch.delitem(sys.modules, "matrix", raising=False)
-    import matrix  # type: ignore[import-not-found]
-
-    return matrix
+    return script("matrix")
 
 
 def test_an_accuracys_interval_covers_the_mean_as_often_as_it_says(matrix: ModuleType) -> None:

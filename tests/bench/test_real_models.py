@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,17 +10,11 @@ import pytest
 
 from planner.cli.main import build_parser
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def real_models(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def real_models(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script, as a module."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    monkeypatch.delitem(sys.modules, "real_models", raising=False)
-    import real_models  # type: ignore[import-not-found]
-
-    return real_models
+    return script("real_models")
 
 
 def test_parts_are_different_problems_by_level_and_always_the_same(

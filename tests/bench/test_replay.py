@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def bench(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script, as a module."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    monkeypatch.delitem(sys.modules, "replay", raising=False)
-    import replay  # type: ignore[import-not-found]
-
-    return replay
+    return script("replay")
 
 
 def test_small_pools_equal_enumeration(bench: ModuleType) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 # arXiv 2502.06703, Table 4.
 PRINTED = {
     "Llama-3.2-3B-Instruct": (1.62e23, 3.07e17),
@@ -19,13 +18,9 @@ PRINTED = {
 
 
 @pytest.fixture
-def table4(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def table4(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script, as a module."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    monkeypatch.delitem(sys.modules, "table4", raising=False)
-    import table4  # type: ignore[import-not-found]
-
-    return table4
+    return script("table4")
 
 
 @pytest.mark.parametrize("policy", PRINTED)
