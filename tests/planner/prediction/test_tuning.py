@@ -47,6 +47,8 @@ CHANCES = {
 FRAME = simulated_frame(CHANCES, 20)
 CELLS = describe(cells(FRAME), FRAME)
 TRIALS = 3
+# For what happens to studies and not to predictions: a fit of it takes half the time.
+SMALL = simulated_frame(CHANCES, 8)
 
 
 def tuned(frame: pd.DataFrame = FRAME, trials: int = TRIALS, **options: Any) -> Fit:
@@ -170,13 +172,13 @@ def test_a_share_that_is_none_is_one_line(transfer: float) -> None:
         tuned(transfer=transfer)
 
 
-def transferable(prms: int = 4) -> pd.DataFrame:
+def transferable(prms: int = 4, problems: int = 30) -> pd.DataFrame:
     """A good PRM lifts best-of-4 to .8, a useless one leaves it at .3; several of each."""
     frames = []
     for index in range(prms):
         good = index % 2 == 0
         chances = {"medium": {Majority(4): 0.4, BestOfN(4): 0.8 if good else 0.3}}
-        one = simulated_frame(chances, 30, seed=index)
+        one = simulated_frame(chances, problems, seed=index)
         scored = one["prm"] != ""
         one.loc[scored, "prm"] = f"prm-{index}"
         one.loc[scored, ["prm_auc_within", "prm_gap"]] = [0.9, 0.4] if good else [0.5, 0.0]
@@ -206,7 +208,7 @@ def test_one_policy_and_prm_have_nothing_to_transfer_to(fitted: Fit) -> None:
 
 @pytest.mark.long
 def test_another_share_is_another_study(storage: str) -> None:
-    frame = transferable()
+    frame = transferable(problems=10)
     for transfer in (0.0, 0.5, 0.5):
         tuned(frame, 1, storage=storage, transfer=transfer)
     assert len(optuna.get_all_study_names(storage)) == 2
@@ -265,34 +267,36 @@ def test_a_study_that_is_resumed_goes_on_as_if_never_interrupted(
     storage: str, tmp_path: Path
 ) -> None:
     told: list[int] = []
-    tuned(trials=2, storage=storage)
+    tuned(SMALL, trials=2, storage=storage)
     first = trials_of(storage)
-    resumed = tuned(trials=4, storage=storage, progress=told.append)
+    resumed = tuned(SMALL, trials=4, storage=storage, progress=told.append)
     assert told == [2, 1, 1]
     all_of_them = trials_of(storage)
     assert all_of_them[:2] == first
     assert len({repr(params) for params, _ in all_of_them}) == 4, "trials were repeated"
     at_once = f"sqlite:///{tmp_path / 'other.db'}"
-    assert np.array_equal(predictions(tuned(trials=4, storage=at_once)), predictions(resumed))
+    assert np.array_equal(
+        predictions(tuned(SMALL, trials=4, storage=at_once)), predictions(resumed)
+    )
     assert trials_of(at_once) == all_of_them
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("asked", [1, 2])
 def test_no_more_trials_are_run_than_asked_for(storage: str, asked: int) -> None:
-    tuned(trials=2, storage=storage)
+    tuned(SMALL, trials=2, storage=storage)
     before, told = trials_of(storage), []
-    again = tuned(trials=asked, storage=storage, progress=told.append)
+    again = tuned(SMALL, trials=asked, storage=storage, progress=told.append)
     assert trials_of(storage) == before
     assert told == [asked]
-    alone = tuned(trials=asked, storage=None)
+    alone = tuned(SMALL, trials=asked, storage=None)
     assert again.hyperparameters == alone.hyperparameters, "the best of the first ones"
     assert np.array_equal(predictions(again), predictions(alone))
 
 
 @pytest.mark.process
 def test_two_processes_on_one_store_share_the_trials(storage: str, tmp_path: Path) -> None:
-    FRAME.to_pickle(tmp_path / "frame.pkl")
+    SMALL.to_pickle(tmp_path / "frame.pkl")
     script = (
         "import pandas, sys; from planner.prediction.tuning import fit;"
         "print(repr(fit(pandas.read_pickle(sys.argv[1]), trials=10, storage=sys.argv[2])"
@@ -321,20 +325,20 @@ def test_two_processes_on_one_store_share_the_trials(storage: str, tmp_path: Pat
 def test_a_trial_that_was_lost_with_its_process_is_run_again(
     storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned(trials=2, storage=storage)
+    tuned(SMALL, trials=2, storage=storage)
     [name] = optuna.get_all_study_names(storage)
     optuna.load_study(study_name=name, storage=storage).ask()  # and never told
     monkeypatch.setattr(trials_module, "_LONGEST", timedelta(seconds=0))
     told: list[int] = []
-    tuned(trials=4, storage=storage, progress=told.append)
+    tuned(SMALL, trials=4, storage=storage, progress=told.append)
     assert sum(told) == 4
 
 
 @pytest.mark.long
 def test_new_evidence_or_another_seed_starts_a_study_of_its_own(storage: str) -> None:
-    tuned(trials=1, storage=storage)
-    tuned(trials=1, storage=storage, random_state=1)
-    tuned(FRAME.iloc[:-1], trials=1, storage=storage)
+    tuned(SMALL, trials=1, storage=storage)
+    tuned(SMALL, trials=1, storage=storage, random_state=1)
+    tuned(SMALL.iloc[:-1], trials=1, storage=storage)
     assert len(optuna.get_all_study_names(storage)) == 3
 
 
