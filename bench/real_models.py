@@ -120,7 +120,8 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
                 asked: tuple[str | Path, ...] = (
                     "--policy", policy, "--problems", work / "problems" / f"{name}.{part}.jsonl",
                     "--max-tokens", str(wanted.max_tokens),
-                    "--store", f"sqlite:///{work}/{part}.db",
+                    # Evidence has one longest response a policy, so a store has one benchmark.
+                    "--store", f"sqlite:///{work}/{name}.{part}.db",
                     "--json", *(("--limit", str(limit)) if limit else ()),
                 )  # fmt: skip
                 pool = (*program, "profile", *asked, "--max-samples", str(wanted.samples))
