@@ -29,7 +29,7 @@ from rich.text import Text
 from executor.json_values import finite
 
 _PIPED_WIDTH = 1 << 15  # columns: a file has no edge that a line could be folded at
-_LINE_SECONDS = 15.0
+_LINE_SECONDS = 10.0  # whoever reads a log sees a sign of life every 15 s, even from a busy process
 _STATE_SECONDS = 1.0  # for which a bar shows the same state of unfinished work
 
 
