@@ -10,6 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from common import MEASURED, ROOT, finish
 
@@ -31,34 +34,45 @@ def main() -> None:
     parser.add_argument("--pools", action="store_true", help="the samples too, not only evidence")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    sizes: dict[str, int] = {}
+    found: dict[str, dict[str, Any]] = {}
     with Store.open(arguments.store, create=False) as store, MathGrader() as grader:
         frame = gather(store, grader, arguments.policy)
         for policy, rows in frame.groupby("policy"):
             save(rows, MEASURED / f"{policy}.parquet")
             known = models(store, str(policy), sorted(set(rows["prm"]) - {""}))
-            note = json.dumps(known, indent=2, sort_keys=True) + "\n"
-            (MEASURED / f"{policy}.models.json").write_text(note)
-            sizes |= known
+            note_models(known, str(policy))
+            found |= known
             if arguments.pools:
                 save_pools(*pools_of(store, str(policy)), MEASURED / "pools", str(policy))
     problems = frame["problem"].nunique()
     line = f"recorded {len(frame)} rows of {problems} problems into data/measured"
     finish(
-        {"rows": len(frame), "problems": problems, "models": sizes}, line, as_json=arguments.json
+        {"rows": len(frame), "problems": problems, "models": found}, line, as_json=arguments.json
     )
 
 
-def models(store: Store, policy: str, prms: list[str]) -> dict[str, int]:
-    """Parameters of a policy and its PRMs, as far as the store knows them."""
-    sizes: dict[str, int] = {}
+def models(store: Store, policy: str, prms: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Parameters and shape of a policy and its PRMs, as far as the store knows them."""
+    found: dict[str, dict[str, Any]] = {}
     catalog = load_catalog()
     for prm in [None, *prms]:
         known = noted.rates(store, policy, prm, catalog)
-        for name, size in ((policy, known.policy_parameters), (prm, known.prm_parameters)):
+        for name, size, shape in (
+            (policy, known.policy_parameters, known.policy_shape),
+            (prm, known.prm_parameters, known.prm_shape),
+        ):
             if name is not None and size is not None:
-                sizes[name] = size
-    return sizes
+                plain = None if shape is None else asdict(shape)
+                found[name] = {"parameters": size, "shape": plain}
+    return found
+
+
+def note_models(known: Mapping[str, Any], policy: str) -> None:
+    """Write what is known of the models beside a policy's evidence; what was known stays."""
+    path = MEASURED / f"{policy}.models.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    text = json.dumps(before | dict(known), indent=2, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from executor.files import data_folder, is_folder
-from executor.models.checkpoint import read_config
-
 # Keys of models whose key-value heads are not those that the usual keys name.
 _OTHER_HEADS = ("kv_lora_rank", "multi_query", "multi_query_attention")
 # Keys of models of which some layers have no attention, or each its own.
@@ -48,12 +45,6 @@ class Shape:
         if not (_is_size(width) and _is_size(shared)):
             return None  # one for each layer, perhaps
         return cls(layers, heads * width, shared * width)
-
-    @classmethod
-    def bundled(cls, name: str) -> Shape | None:
-        """Return the shape of a model that this project ships; None for any other model."""
-        folder = data_folder() / "models" / name
-        return cls.of(read_config(str(folder))) if is_folder(folder) else None
 
     def attention_flops(self, context: float) -> float:
         """Return the mean FLOPs of attention per token of a sequence of `context` tokens.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pandas as pd
 
 from executor.files import data_folder
+from executor.models.architecture import Shape
 from executor.problem import problem_uid
 from planner.evidence.layout import COLUMNS, no_rows
+from profiling.arrays import Floats
+from profiling.difficulty.probes import TEXT
 from profiling.problems.files import load_problems
 from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_profiles
 from profiling.profiles.profiler import BENCHMARK, ProblemProfile
@@ -55,12 +59,32 @@ def bundled_profiles(policy: str, prm: str | None) -> dict[str, ProblemProfile]:
         return {}
     problems = load_problems(folder / "problems" / "laboratory" / "profile.jsonl")
     texts = {problem_uid(problem): problem.text for problem in problems}
-    return {one.outcome.problem.id: one for one in saved_profiles(samples, prm, texts)}
+    profiles = saved_profiles(samples, prm, texts, _text_features())
+    return {one.outcome.problem.id: one for one in profiles}
+
+
+def _text_features() -> dict[str, Floats]:
+    """Return the features of problems whose texts do not ship with this project, by problem."""
+    path = data_folder() / "measured" / "problems" / "features.parquet"
+    if not path.is_file():
+        return {}
+    frame = pd.read_parquet(path)
+    return dict(zip(frame["problem"], frame[list(TEXT)].to_numpy(), strict=True))
 
 
 def bundled_sizes() -> dict[str, int]:
     """Return the numbers of parameters of the models in the bundled evidence, by name."""
-    sizes: dict[str, int] = {}
+    return {name: int(model["parameters"]) for name, model in _models().items()}
+
+
+def bundled_shape(name: str) -> Shape | None:
+    """Return the shape of a model in the bundled evidence; None if it is not there or unusual."""
+    shape = _models().get(name, {}).get("shape")
+    return None if shape is None else Shape(**shape)
+
+
+def _models() -> dict[str, dict[str, Any]]:
+    models: dict[str, dict[str, Any]] = {}
     for path in sorted((data_folder() / "measured").glob("*.models.json")):
-        sizes |= json.loads(path.read_text(encoding="utf-8"))
-    return sizes
+        models |= json.loads(path.read_text(encoding="utf-8"))
+    return models

@@ -143,25 +143,21 @@ class Reference:
             classifier: estimates difficulties; None if the plan has none.
             grader: tells which answers are equal.
         """
-        texts = [one.outcome.problem.text for one in profiles]
-        if len(texts) < 2:
+        if len(profiles) < 2:
             return None
+        k = 0 if classifier is None else classifier.probes
+        questions = [Probes.of_profile(one, grader, k) for one in profiles]
         estimates, agreement = None, ()
         if classifier is not None:
             if not classifier.heads[0].probes:
-                by_text = [classifier.estimate_probes(Probes.of_text(text)) for text in texts]
+                nothing = np.zeros(0, dtype=np.int64)
+                by_text = [classifier.estimate_probes(one.take(nothing)) for one in questions]
                 found = [list(one.probabilities.values())[:-1] for one in by_text]
                 estimates = Cloud.from_points(np.array(found))
-            k = classifier.probes
-            counts = [
-                agreeing(Probes.of(one.outcome.problem.text, one.outcome.samples[:k], grader))
-                for one in profiles
-                if len(one.outcome.samples) >= k
-            ]
+            counts = [agreeing(one) for one in questions if len(one) >= k]
             agreement = tuple(np.bincount(counts, minlength=k + 1).tolist())
-        return cls(
-            Cloud.from_points(np.array([text_features(t) for t in texts])), estimates, agreement
-        )
+        text = Cloud.from_points(np.array([one.text_features for one in questions]))
+        return cls(text, estimates, agreement)
 
     def far(self, text: str) -> bool:
         """Whether a question is unlike the profile's.

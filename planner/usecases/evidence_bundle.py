@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from executor.answers.grader import MathGrader
-from executor.models.architecture import Shape
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.costs import measured
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
-from planner.evidence.bundled import bundled_rows, bundled_sizes
+from planner.evidence.bundled import bundled_rows, bundled_shape, bundled_sizes
 from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
@@ -120,8 +119,8 @@ def _bundled(
     known = Rates(
         policy_parameters=sizes.get(policy),
         prm_parameters=None if prm is None else sizes.get(prm),
-        policy_shape=Shape.bundled(policy),
-        prm_shape=None if prm is None else Shape.bundled(prm),
+        policy_shape=bundled_shape(policy),
+        prm_shape=None if prm is None else bundled_shape(prm),
     )
     priced = pricing.apply(known, policy, prm)
     pooled = () if benchmark is not None else _pooled(for_pair(frame, policy, prm))

@@ -64,9 +64,8 @@ def questions_of(
     """
     found = {}
     for problem, one in profiles.items():
-        samples = one.outcome.samples
-        probes = Probes.of(one.outcome.problem.text, samples, grader)
-        found[problem] = Question(one, probes, Pool.of(samples, grader, scored=scored))
+        pool = Pool.of(one.outcome.samples, grader, scored=scored)
+        found[problem] = Question(one, Probes.of_profile(one, grader), pool)
     return found
 
 

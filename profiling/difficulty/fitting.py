@@ -225,7 +225,7 @@ def fit_difficulty(
     levels = {one.pass_rate.difficulty for one in usable}
     if len(usable) < LEAST_PROBLEMS or len(levels) < 2:
         return None
-    questions = [Probes.of(one.outcome.problem.text, one.outcome.samples, grader) for one in usable]
+    questions = [Probes.of_profile(one, grader) for one in usable]
     counts = [(one.pass_rate.successes, one.pass_rate.trials) for one in usable]
     estimator = DifficultyEstimator(probes, random_state=random_state)
     return estimator.fit(questions, counts).model_

@@ -17,6 +17,7 @@ from executor.answers.voting import group
 from executor.outcome import SampleRecord, scores_of
 from executor.strategy import Score
 from profiling.arrays import Floats, Ints
+from profiling.profiles.profiler import ProblemProfile
 
 # Features of the text alone. Counts and sizes x vary by factors and enter as log(1 + x).
 TEXT = (
@@ -107,6 +108,17 @@ class Probes:
             about=about,
         )
 
+    @classmethod
+    def of_profile(cls, profile: ProblemProfile, grader: Grader, most: int | None = None) -> Probes:
+        """Return a profiled question with its first samples, at most `most`; None: with all."""
+        samples = profile.outcome.samples[:most]
+        return cls.of(profile.outcome.problem.text, samples, grader, profile.about)
+
+    @property
+    def text_features(self) -> Floats:
+        """Features of the text, shape `(len(TEXT),)`."""
+        return text_features(self.text) if self.about is None else self.about
+
 
 def text_features(text: str) -> Floats:
     """Return the features `TEXT` of a question, shape `(len(TEXT),)`: its length and its numbers.
@@ -160,8 +172,7 @@ def features(probes: Probes, drawn: Ints) -> Floats:
         for column, value in enumerate(values, start=first):
             columns[:, column] = value
 
-    about = text_features(probes.text) if probes.about is None else probes.about
-    columns[:, : len(TEXT)] = about
+    columns[:, : len(TEXT)] = probes.text_features
     if k == 0:
         return columns
     counts = _by_answer(probes, drawn, np.ones(len(probes)))

@@ -1,7 +1,8 @@
 """Pools as Parquet files: each sample of a profile with the rewards of each PRM that scored it.
 
 A store also holds texts and tokens. Replay, difficulty and reward statistics need much less, which
-fits into a Parquet file that a project can keep under version control.
+fits into a Parquet file that a project can keep under version control. So do features of problems
+whose texts are not one's own to publish.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import RunSpec, Store
+from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
 from profiling.pools.replay import Pool
 from profiling.pools.surface import ProblemPool
@@ -114,7 +116,10 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
 
 
 def saved_profiles(
-    samples: pd.DataFrame, prm: str | None, texts: Mapping[str, str] | None = None
+    samples: pd.DataFrame,
+    prm: str | None,
+    texts: Mapping[str, str] | None = None,
+    about: Mapping[str, Floats] | None = None,
 ) -> list[ProblemProfile]:
     """Return saved samples as a profile with a PRM that was not trained on these problems.
 
@@ -124,12 +129,14 @@ def saved_profiles(
         samples: saved samples.
         prm: the PRM whose rewards they get; None: none.
         texts: texts of problems by uid; those of others are empty.
+        about: by uid, features of problems without a text (`ProblemProfile.about`).
     """
-    profiles, known = [], texts or {}
+    profiles, known, described = [], texts or {}, about or {}
     for problem, rows in samples.groupby("problem", sort=True):
-        asked = Problem(str(problem), known.get(str(problem), ""))
-        outcome = Outcome(asked, None, None, None, _records(rows, prm))
-        profiles.append(ProblemProfile(outcome, PassRate(int(rows["correct"].sum()), len(rows))))
+        uid = str(problem)
+        outcome = Outcome(Problem(uid, known.get(uid, "")), None, None, None, _records(rows, prm))
+        rate = PassRate(int(rows["correct"].sum()), len(rows))
+        profiles.append(ProblemProfile(outcome, rate, about=described.get(uid)))
     return profiles
 
 

@@ -33,6 +33,7 @@ from executor.run.runner import (
 from executor.search import Context, Response, State, sample, sample_until, score_all
 from executor.store.store import RunSpec, Store
 from executor.strategy import Score
+from profiling.arrays import Floats
 from profiling.pass_rate import RESOLVED_FROM, PassRate
 from profiling.pools.replay import Pool
 from profiling.reliability import Bin, reliability
@@ -55,6 +56,8 @@ class ProblemProfile:
     """Whether the problem is absent from the PRM's training data."""
     resolved_from: float = RESOLVED_FROM
     """Least posterior probability of a resolved class."""
+    about: Floats | None = None
+    """Features of the problem's text (`profiling.difficulty.probes.TEXT`), if the text is gone."""
 
     @property
     def resolved(self) -> bool:

@@ -87,8 +87,3 @@ def test_attention_over_a_sequence_is_the_sum_over_its_tokens() -> None:
     context = 4096
     exact = sum(4 * SHAPE.layers * SHAPE.attention_width * (t + 1) for t in range(context))
     assert context * SHAPE.attention_flops(context) == pytest.approx(exact, rel=1e-3)
-
-
-def test_bundled_models_have_shapes() -> None:
-    assert Shape.bundled("lab-0.8m") == Shape(4, 128, 128)
-    assert Shape.bundled("no-such-model") is None

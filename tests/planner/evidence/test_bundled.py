@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from executor.errors import InputError
 from executor.files import data_folder
+from executor.models.architecture import Shape
 from executor.store.store import RunSpec, Store
 from planner.catalog import Catalog, PolicyEntry
 from planner.choice.answer import Answer
 from planner.choice.constraint import Constraint
-from planner.evidence.bundled import bundled_benchmarks, bundled_policies, bundled_rows
+from planner.evidence.bundled import (
+    bundled_benchmarks,
+    bundled_policies,
+    bundled_profiles,
+    bundled_rows,
+    bundled_shape,
+)
 from planner.evidence.layout import save
 from planner.notes import NoteCode
 from planner.usecases.recommend import recommend
 from planner.usecases.store_lookup import names_in_evidence
+from profiling.difficulty.probes import TEXT
 from profiling.profiles.profiler import BENCHMARK
 from tests.helpers import command
 from tests.helpers.notes import worded
@@ -46,6 +55,33 @@ def test_bundled_evidence_is_whole() -> None:
     # A PRM's rows and only those name it.
     uses = frame["name"].isin(["best_of_n", "beam_search", "dvts"])
     assert (frame["prm"].ne("") == uses).all()
+
+
+def test_bundled_models_have_shapes() -> None:
+    assert bundled_shape("lab-0.8m") == Shape(4, 128, 128)
+    assert bundled_shape("smollm2-135m") == Shape(30, 576, 192)
+    assert bundled_shape("no-such-model") is None
+
+
+def test_problems_without_a_text_have_its_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The laboratory's texts ship; of other benchmarks only features do."""
+    kept = data_folder()
+    (tmp_path / "problems").symlink_to(kept / "problems")
+    (tmp_path / "measured" / "problems").mkdir(parents=True)
+    (tmp_path / "measured" / "pools").symlink_to(kept / "measured" / "pools")
+    known = bundled_profiles("lab-0.4m", None)
+    uid, other = sorted(known)[:2]
+    features = pd.DataFrame([{"problem": uid} | {name: i for i, name in enumerate(TEXT)}])
+    features.to_parquet(tmp_path / "measured" / "problems" / "features.parquet")
+    monkeypatch.setattr("planner.evidence.bundled.data_folder", lambda: tmp_path)
+    profiles = bundled_profiles("lab-0.4m", None)
+    about = profiles[uid].about
+    assert about is not None
+    assert about.tolist() == list(range(len(TEXT)))
+    assert profiles[other].about is None
+    assert profiles[other].outcome.problem.text == known[other].outcome.problem.text != ""
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.answers.grader import MathGrader
-from executor.outcome import SampleRecord
+from executor.outcome import Outcome, SampleRecord
+from executor.problem import Problem
 from profiling.difficulty import probes as probes_module
 from profiling.difficulty.probes import (
     NAMES,
@@ -25,6 +26,8 @@ from profiling.difficulty.probes import (
     features,
     text_features,
 )
+from profiling.pass_rate import PassRate
+from profiling.profiles.profiler import ProblemProfile
 
 TEXT_OF = "Ann has 1,200 pens. She loses 3.5 of them: 1,200 - 3.5 = ?"
 
@@ -61,6 +64,26 @@ def test_a_text_alone_is_a_question_without_samples(grader: MathGrader) -> None:
     [alone] = features(Probes.of_text(text), np.arange(0)[None, :])
     np.testing.assert_array_equal(alone, list(described([], grader, text).values()))
     assert np.isfinite(alone[: len(TEXT)]).all() and np.isnan(alone[len(TEXT) :]).all()
+
+
+def test_a_profiled_question_has_its_first_samples_and_the_features_of_a_text_that_is_gone(
+    grader: MathGrader,
+) -> None:
+    samples = [sample("1", 10), sample("2", 20), sample("1", 30)]
+    outcome = Outcome(Problem("one", TEXT_OF), None, None, None, tuple(samples))
+    profile = ProblemProfile(outcome, PassRate(1, 3))
+    whole, first = Probes.of_profile(profile, grader), Probes.of_profile(profile, grader, 2)
+    assert (whole.tokens.tolist(), first.tokens.tolist()) == ([10, 20, 30], [10, 20])
+    np.testing.assert_array_equal(whole.text_features, text_features(TEXT_OF))
+    gone = dataclasses.replace(
+        profile,
+        outcome=dataclasses.replace(outcome, problem=Problem("one", "")),
+        about=text_features(TEXT_OF),
+    )
+    every = np.arange(3)[None, :]
+    np.testing.assert_array_equal(
+        features(Probes.of_profile(gone, grader), every), features(whole, every)
+    )
 
 
 def test_features_by_hand(grader: MathGrader) -> None:
