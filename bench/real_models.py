@@ -59,6 +59,7 @@ POLICIES = ("qwen2.5-coder-1.5b", "smollm2-135m")
 # What heads are trained on: problems that are in no part of a benchmark.
 TRAINING = "gsm8k_train_2000.jsonl"
 TRAINING_PROBLEMS, TRAINING_SAMPLES = 200, 16
+PROGRAM: tuple[str | Path, ...] = (sys.executable, "-m", "planner.cli.main")
 
 
 def drawn(records: Sequence[dict[str, Any]], wanted: Benchmark) -> dict[str, list[dict[str, Any]]]:
@@ -99,49 +100,79 @@ def prepare(work: Path, benchmarks: Path) -> None:
 
 
 def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
-    """All commands; first those that most others need."""
-    program: tuple[str | Path, ...] = (sys.executable, "-m", "planner.cli.main")
-    found: list[Job] = []
+    """All commands; first those that most others need, and those that most figures rest on."""
+    # A head of a trial must not score what is recorded.
+    trial = f"-{limit}" if limit else ""
+    samples: list[Job] = []
+    scores: list[Job] = []
+    searches: list[Job] = []
+    plans: list[Job] = []
     for policy in POLICIES:
-        # A head of a trial must not score what is recorded.
-        trial = f"-{limit}" if limit else ""
         head = work / "heads" / f"{policy}-gsm8k-head{trial}"
         training = str(min(TRAINING_PROBLEMS, limit or TRAINING_PROBLEMS))
         fit = Job(
             head.name,
-            (*program, "fit-prm", "--policy", policy, "--problems", benchmarks / TRAINING,
+            (*PROGRAM, "fit-prm", "--policy", policy, "--problems", benchmarks / TRAINING,
              "--limit", training, "--max-samples", str(TRAINING_SAMPLES), "--max-tokens",
              str(BENCHMARKS["GSM8K"].max_tokens), "--store", f"sqlite:///{work}/training.db",
              "--out", head, "--json"),
             makes=head,
         )  # fmt: skip
+        scores.append(fit)
         for name, wanted in BENCHMARKS.items():
             for part in PARTS:
+                # Evidence has one longest response a policy, so a store has one benchmark.
+                store = ("--store", f"sqlite:///{work}/{name}.{part}.db", "--json")
                 asked: tuple[str | Path, ...] = (
                     "--policy", policy, "--problems", work / "problems" / f"{name}.{part}.jsonl",
                     "--max-tokens", str(wanted.max_tokens),
-                    # Evidence has one longest response a policy, so a store has one benchmark.
-                    "--store", f"sqlite:///{work}/{name}.{part}.db",
-                    "--json", *(("--limit", str(limit)) if limit else ()),
+                    *store, *(("--limit", str(limit)) if limit else ()),
                 )  # fmt: skip
-                pool = (*program, "profile", *asked, "--max-samples", str(wanted.samples))
-                live = (*program, "measure", *asked, "--prm", head, "--strategies")
+                pool = (*PROGRAM, "profile", *asked, "--max-samples", str(wanted.samples))
+                measure = (*PROGRAM, "measure", *asked)
+                budgets = ",".join(map(str, BUDGETS))
+                search = (*measure, "--prm", head, "--strategies", "beam_search,dvts",
+                          "--budgets", budgets)  # fmt: skip
                 mine = f"{policy} {name} {part}"
-                found += [
+                samples += [
                     Job(f"{mine} pool", pool),
-                    Job(f"{mine} greedy", (*program, "measure", *asked, "--strategies", "greedy")),
+                    Job(f"{mine} greedy", (*measure, "--strategies", "greedy")),
                 ]
-                if fit not in found and part == PARTS[-1]:
-                    found.append(fit)
-                found += [
-                    Job(f"{mine} scored", (*pool, "--prm", head), (f"{mine} pool", fit.name)),
-                    Job(
-                        f"{mine} search",
-                        (*live, "beam_search,dvts", "--budgets", ",".join(map(str, BUDGETS))),
-                        (fit.name,),
-                    ),
-                ]
-    return found
+                needs = (f"{mine} pool", fit.name)
+                scores.append(Job(f"{mine} scored", (*pool, "--prm", head), needs))
+                searches.append(Job(f"{mine} search", search, (fit.name,)))
+            plans += planned(work, policy, head, name, wanted, limit)
+    return [*samples, *scores, *plans, *searches]
+
+
+def planned(
+    work: Path, policy: str, head: Path, name: str, wanted: Benchmark, limit: int | None
+) -> list[Job]:
+    """Fit, plan from the profile part, and run the plan on the other part.
+
+    The plan is made of what is recorded when its turn comes; searches may not be.
+    """
+    learnt = ("--store", f"sqlite:///{work}/{name}.{PARTS[0]}.db", "--json")
+    plan = work / "plans" / f"{policy}.{name}.json"
+    mine = f"{policy} {name}"
+    return [
+        Job(f"{mine} fit", (*PROGRAM, "fit", *learnt), (f"{mine} {PARTS[0]} scored",)),
+        Job(
+            f"{mine} plan",
+            (*PROGRAM, "plan", "--policy", policy, "--prm", head.name, *learnt,
+             "--budget", str(max(BUDGETS)), "--out", plan),
+            (f"{mine} fit",),
+        ),
+        Job(
+            f"{mine} run",
+            (*PROGRAM, "run", "--plan", plan, "--prm", head,
+             "--problems", work / "problems" / f"{name}.{PARTS[1]}.jsonl",
+             "--max-tokens", str(wanted.max_tokens),
+             "--store", f"sqlite:///{work}/{name}.{PARTS[1]}.db", "--json",
+             *(("--limit", str(limit)) if limit else ())),
+            (f"{mine} plan",),
+        ),
+    ]  # fmt: skip
 
 
 def chosen(todo: Sequence[Job], beginnings: Sequence[str]) -> list[Job]:
