@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 from executor.problem import problem_uid
 from planner.costs.cost import Rates
 from planner.evidence.bundled import bundled_rows, bundled_sizes
+from planner.evidence.layout import UNKNOWN
 from planner.prediction.paired_statistics import paired_interval
 from profiling.arrays import Floats
 from profiling.laboratory.catalog import prms_of
@@ -77,13 +78,15 @@ class Difference:
 class Matrix:
     """What every strategy did on every problem, for one policy."""
 
-    def __init__(self, policy: str) -> None:
-        frame = bundled_rows(policy)
+    def __init__(self, policy: str, frame: pd.DataFrame | None = None) -> None:
+        """Read the bundled evidence of a policy, or take other rows of it."""
+        frame = bundled_rows(policy) if frame is None else frame
         if frame.empty:
             sys.exit(f"no evidence of {policy} in {MEASURED}; bench/laboratory.py makes it")
         self.policy = policy
         self.frame = frame
-        about = frame.drop_duplicates("problem").set_index("problem")
+        known = frame[frame["difficulty"] != UNKNOWN]
+        about = known.drop_duplicates("problem").set_index("problem")
         self.difficulty = about["difficulty"]
         self.pass_at_1 = about["pass_at_1"]
         self.sizes = bundled_sizes()
@@ -97,10 +100,24 @@ class Matrix:
         )
         return sorted(chosen.index)
 
-    def accuracy(self, prm: str | None, problems: Sequence[str]) -> pd.DataFrame:
-        """Shape `(problems, strategies)`: those that need no PRM, and those with `prm`."""
-        rows = self.frame[self.frame["prm"].isin(["", prm or ""])]
-        wide = rows.pivot_table(index="problem", columns="strategy", values="accuracy")
+    def accuracy(
+        self, prm: str | None, problems: Sequence[str], *, whole: bool = False
+    ) -> pd.DataFrame:
+        """Shape `(problems, strategies)`: those that need no PRM, and those with `prm`.
+
+        Args:
+            prm: the PRM.
+            problems: the problems of a difficulty, or all.
+            whole: use whole pools, for figures of all problems; otherwise the samples that did not
+                give the difficulty.
+        """
+        rows = self.frame[
+            self.frame["prm"].isin(["", prm or ""]) & self.frame["problem"].isin(list(problems))
+        ]
+        if not whole:
+            rows = rows[rows["difficulty"] != UNKNOWN]
+        values = "all_accuracy" if whole else "accuracy"
+        wide = rows.pivot_table(index="problem", columns="strategy", values=values)
         wide = wide.loc[list(problems)]
         if wide.isna().any(axis=None):
             sys.exit(f"{self.policy} with {prm}: not every strategy was run on every problem")

@@ -88,7 +88,8 @@ def drawn(records: Sequence[dict[str, Any]], wanted: Benchmark) -> dict[str, lis
 def prepare(work: Path, benchmarks: Path) -> None:
     """Write the problems of all parts, unless they are there."""
     folder = work / "problems"
-    folder.mkdir(parents=True, exist_ok=True)
+    for each in (folder, work / "plans"):
+        each.mkdir(parents=True, exist_ok=True)
     for name, wanted in BENCHMARKS.items():
         paths = {part: folder / f"{name}.{part}.jsonl" for part in PARTS}
         if all(path.is_file() for path in paths.values()):
@@ -97,6 +98,11 @@ def prepare(work: Path, benchmarks: Path) -> None:
         for part, chosen in drawn([json.loads(line) for line in lines], wanted).items():
             text = "".join(json.dumps(record) + "\n" for record in chosen)
             paths[part].write_text(text, encoding="utf-8")
+
+
+def head_of(policy: str, trial: str = "") -> str:
+    """Name of the reward head that is trained for a policy."""
+    return f"{policy}-gsm8k-head{trial}"
 
 
 def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
@@ -108,7 +114,7 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
     searches: list[Job] = []
     plans: list[Job] = []
     for policy in POLICIES:
-        head = work / "heads" / f"{policy}-gsm8k-head{trial}"
+        head = work / "heads" / head_of(policy, trial)
         training = str(min(TRAINING_PROBLEMS, limit or TRAINING_PROBLEMS))
         fit = Job(
             head.name,
@@ -141,13 +147,11 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
                 needs = (f"{mine} pool", fit.name)
                 scores.append(Job(f"{mine} scored", (*pool, "--prm", head), needs))
                 searches.append(Job(f"{mine} search", search, (fit.name,)))
-            plans += planned(work, policy, head, name, wanted, limit)
+            plans += planned(work, policy, head, name, limit)
     return [*samples, *scores, *plans, *searches]
 
 
-def planned(
-    work: Path, policy: str, head: Path, name: str, wanted: Benchmark, limit: int | None
-) -> list[Job]:
+def planned(work: Path, policy: str, head: Path, name: str, limit: int | None) -> list[Job]:
     """Fit, plan from the profile part, and run the plan on the other part.
 
     The plan is made of what is recorded when its turn comes; searches may not be.
@@ -167,7 +171,6 @@ def planned(
             f"{mine} run",
             (*PROGRAM, "run", "--plan", plan, "--prm", head,
              "--problems", work / "problems" / f"{name}.{PARTS[1]}.jsonl",
-             "--max-tokens", str(wanted.max_tokens),
              "--store", f"sqlite:///{work}/{name}.{PARTS[1]}.db", "--json",
              *(("--limit", str(limit)) if limit else ())),
             (f"{mine} plan",),

@@ -19,15 +19,19 @@ from pathlib import Path
 
 import pandas as pd
 from common import MEASURED, ROOT, finish
-from real_models import BENCHMARKS, PARTS, POLICIES
+from real_models import BENCHMARKS, PARTS, POLICIES, head_of
 from record_evidence import models, note_models
 
 sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Grader, MathGrader
+from executor.ledger import COLUMNS
 from executor.problem import Problem, problem_uid
 from executor.store.store import Store
+from planner.catalog import load_catalog
+from planner.costs import measured as noted
 from planner.evidence.gathering import gather
 from planner.evidence.layout import save
+from planner.usecases.run import KIND as RUN
 from profiling.difficulty.probes import TEXT, text_features
 from profiling.profiles.pool_files import pools_of, save_pools
 from profiling.profiles.profiler import BENCHMARK, KIND
@@ -43,14 +47,18 @@ class Part:
         rows: evidence.
         samples, ledgers: the pools.
         problems: a row for each problem: uid, benchmark, features of the text.
+        plan: a row for each problem that a plan answered.
         models: sizes and shapes.
+        speeds: tokens a second that the policy generated and that its head read, on this machine.
     """
 
     rows: pd.DataFrame
     samples: pd.DataFrame
     ledgers: pd.DataFrame
     problems: pd.DataFrame
+    plan: pd.DataFrame
     models: dict[str, dict[str, object]]
+    speeds: pd.DataFrame
 
 
 def read(work: Path, policy: str, part: str, grader: Grader) -> Iterator[Part]:
@@ -71,7 +79,9 @@ def read(work: Path, policy: str, part: str, grader: Grader) -> Iterator[Part]:
                 samples.assign(**{BENCHMARK: benchmark}),
                 ledgers.assign(**{BENCHMARK: benchmark}),
                 described(texts, benchmark),
+                planned(store, policy).assign(**{BENCHMARK: benchmark}),
                 models(store, policy, sorted(set(rows["prm"]) - {""})),
+                speeds(store, policy).assign(**{BENCHMARK: benchmark}),
             )
 
 
@@ -84,6 +94,29 @@ def described(problems: list[Problem], benchmark: str) -> pd.DataFrame:
             for one in problems
         ]
     )
+
+
+def speeds(store: Store, policy: str) -> pd.DataFrame:
+    """What the runs of a store measured, one row; None if they did not."""
+    known = noted.rates(store, policy, head_of(policy), load_catalog())
+    names = ("tokens_per_second", "prm_tokens_per_second")
+    return pd.DataFrame([{name: getattr(known, name) for name in names}], dtype=float)
+
+
+def planned(store: Store, policy: str) -> pd.DataFrame:
+    """How the newest plan did: strategy, correctness and ledger of each problem."""
+    specs = [one for one in store.runs(RUN) if one.policy == policy]
+    rows = [
+        {
+            "problem": problem_uid(one.outcome.problem),
+            "strategy": one.note["strategy"],
+            "accuracy": float(bool(one.outcome.correct)),
+        }
+        | {COLUMNS[name]: count for name, count in one.outcome.ledger.to_dict().items()}
+        for spec in specs[-1:]
+        for one in store.outcomes(spec, samples=False)
+    ]
+    return pd.DataFrame(rows)
 
 
 def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -115,7 +148,11 @@ def main() -> None:
                     policy,
                 )
                 features += [one.problems for one in found]
-                if part == PROFILE:
+                if part == HELDOUT:
+                    for name in ("plan", "speeds"):
+                        frame = joined([getattr(one, name) for one in found])
+                        frame.to_parquet(folder / f"{policy}.{name}.parquet", index=False)
+                else:
                     note_models({k: v for one in found for k, v in one.models.items()}, policy)
                 counts[f"{policy} {part}"] = rows["problem"].nunique()
     if not features:
