@@ -30,7 +30,7 @@ def curves(
 ) -> Iterator[tuple[str, str, list[int], list[Floats]]]:
     """Family, kind of PRM, budgets, and accuracies by problem at each of them."""
     for kind in LIVE_KINDS:
-        accuracy = matrix.accuracy(prms_of(matrix.policy)[kind], problems)
+        accuracy = matrix.accuracy(prms_of(matrix.policy)[kind], problems, in_class=True)
         of: dict[str, Callable[[int], Strategy]] = {**COMPARED}
         if kind == LIVE_KINDS[0]:
             of["majority"] = Majority

@@ -101,22 +101,22 @@ class Matrix:
         return sorted(chosen.index)
 
     def accuracy(
-        self, prm: str | None, problems: Sequence[str], *, whole: bool = False
+        self, prm: str | None, problems: Sequence[str], *, in_class: bool = False
     ) -> pd.DataFrame:
         """Shape `(problems, strategies)`: those that need no PRM, and those with `prm`.
 
         Args:
             prm: the PRM.
-            problems: the problems of a difficulty, or all.
-            whole: use whole pools, for figures of all problems; otherwise the samples that did not
-                give the difficulty.
+            problems: the problems.
+            in_class: whether figures by difficulty are wanted: votes are then replayed among the
+                samples that did not give the difficulty, which has no budgets above their number.
         """
         rows = self.frame[
             self.frame["prm"].isin(["", prm or ""]) & self.frame["problem"].isin(list(problems))
         ]
-        if not whole:
+        if in_class:
             rows = rows[rows["difficulty"] != UNKNOWN]
-        values = "all_accuracy" if whole else "accuracy"
+        values = "accuracy" if in_class else "all_accuracy"
         wide = rows.pivot_table(index="problem", columns="strategy", values=values)
         wide = wide.loc[list(problems)]
         if wide.isna().any(axis=None):

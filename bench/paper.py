@@ -28,7 +28,9 @@ from sections import (
 )
 
 sys.path.insert(0, str(ROOT))
+from planner.evidence.layout import UNKNOWN
 from profiling.laboratory.catalog import POLICIES, TEACHER, VERIFIER, prms_of
+from profiling.pools.class_part import class_size
 from profiling.profiles.pool_files import load_pools
 
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
@@ -62,6 +64,8 @@ def main() -> None:
     text = TEMPLATE.format(
         problems=len(everything),
         pool=int(ledgers["samples"].min()),
+        rated=class_size(int(ledgers["samples"].min())),
+        largest=largest_in_class(matrices[0]),
         teacher=TEACHER,
         teacher_size=teacher.sizes[TEACHER],
         teacher_steps=bases[TEACHER]["steps"],
@@ -83,6 +87,11 @@ def main() -> None:
            as_json=arguments.json)  # fmt: skip
 
 
+def largest_in_class(matrix: Matrix) -> int:
+    """The largest budget with figures by difficulty."""
+    return int(matrix.frame.loc[matrix.frame["difficulty"] != UNKNOWN, "n"].max())
+
+
 TEMPLATE = """# The paper at small scale
 
 _`python bench/paper.py` writes this page, words and tables, from `data/measured`._
@@ -94,9 +103,9 @@ be checked exactly, and PRMs that were made in known ways.
 
 All figures are of the same {problems} profile problems. Intervals are 95 %, over problems. The
 differences of a section are paired, and their intervals hold for all of them together (Bonferroni).
-Difficulty is by pass@1 over {pool} samples. Majority and best-of-N are replayed from the same
-samples, which makes them look slightly better within a difficulty. Beam search and DVTS are live
-runs.
+Difficulty is by pass@1 over the first {rated} of {pool} samples. Majority and best-of-N are
+replayed from all of them, but in figures by difficulty only from those that did not give it, so
+that their largest budget is {largest}. Beam search and DVTS are live runs.
 
 How to read the tables: `name@N score/vote` is a strategy with budget N, the score of a response
 (the last, the smallest, the mean or the product of its step rewards), and the vote over
@@ -147,7 +156,7 @@ The problems of a cell are split into two halves. Each half chooses a strategy f
   best-of-N with every score and vote, and each search with one score and vote. A strategy with
   more variants is more likely to be chosen.
 - *Compute-optimal* is the strategy with the fewest FLOPs among those within {slack} of the best
-  mean on the half that chooses, of all strategies and budgets up to {pool}.
+  mean on the half that chooses, of all strategies and budgets up to {largest}.
 
 Two names mean that the halves chose differently.
 
@@ -162,7 +171,7 @@ judged on the same other half.
 {awareness_say}
 {awareness}
 What does it save? The next table compares the cheapest strategies within {slack} of the best, of
-all budgets up to {pool}.
+all budgets up to {largest}.
 
 {savings_say}
 {savings}

@@ -45,7 +45,7 @@ def best(accuracy: pd.DataFrame, flops: pd.Series) -> str:
 def everyone(one: Recorded) -> pd.DataFrame:
     """Accuracy of each strategy on each held-out problem, from whole pools."""
     matrix = one.judged
-    return matrix.accuracy(one.prm, matrix.problems("all"), whole=True)
+    return matrix.accuracy(one.prm, matrix.problems("all"))
 
 
 def policies_section(parts: Sequence[Recorded]) -> str:
@@ -120,8 +120,8 @@ def choices_section(parts: Sequence[Recorded]) -> tuple[str, list[str]]:
             judged = one.judged.problems(difficulty.value)
             if min(len(learnt), len(judged)) < MIN_PROBLEMS:
                 continue
-            seen = of_budget(one.learnt.accuracy(one.prm, learnt), BUDGETS[0])
-            told = one.judged.accuracy(one.prm, judged)
+            seen = of_budget(one.learnt.accuracy(one.prm, learnt, in_class=True), BUDGETS[0])
+            told = one.judged.accuracy(one.prm, judged, in_class=True)
             chosen = best(seen, one.learnt.flops(one.prm, learnt))
             names.add(chosen)
             mine, vote = told[chosen].to_numpy(float), key(Majority(BUDGETS[0]))
@@ -166,7 +166,7 @@ def plans_section(parts: Sequence[Recorded]) -> tuple[str, list[str]]:
             continue
         accuracy = everyone(one).loc[one.plan.index]
         plan = one.plan["accuracy"].to_numpy(float)
-        learnt = one.learnt.accuracy(one.prm, one.learnt.problems("all"), whole=True)
+        learnt = one.learnt.accuracy(one.prm, one.learnt.problems("all"))
         fixed = best(learnt, one.learnt.flops(one.prm, learnt.index))
         beside = {"greedy": GREEDY, f"majority@{N}": key(Majority(N)), short(fixed): fixed}
         rows.append([one.policy, one.benchmark, "**plan**", accuracy_of(plan), "",

@@ -3,7 +3,8 @@
 `apportion profile` runs with its defaults on problems of GSM8K. Then vLLM alone draws the same
 samples, with caches and batches that are set by hand, and as loops of other projects ask for them:
 
-- *by hand*: all prompts in one call of vLLM's `LLM`, for each cache and batch of a small grid;
+- *by hand*: all prompts in one call of vLLM's `LLM`, for each cache and batch of a small grid. It
+  asks for the log-probability of each token, as `apportion` does; the next two do not;
 - *a problem at a time*: one call for each problem, as its_hub's best-of-N does;
 - *25 problems at a time*: one call for each 25 problems, as search-and-learn's best-of-N does.
 
@@ -95,8 +96,9 @@ def drawn_by_vllm(arguments: argparse.Namespace, batch: int | None) -> dict[str,
     problems = load_problems(arguments.problems, limit=arguments.limit)
     prompts = [{"prompt_token_ids": template.render(tokenizer, one.text)} for one in problems]
     params = SamplingParams(
-        n=arguments.samples, temperature=0.7, max_tokens=arguments.max_tokens, seed=0
-    )
+        n=arguments.samples, temperature=0.7, max_tokens=arguments.max_tokens, seed=0,
+        logprobs=0 if batch is None else None,
+    )  # fmt: skip
     each = batch or len(prompts)
     started, tokens = time.perf_counter(), 0
     for first in range(0, len(prompts), each):

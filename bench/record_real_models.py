@@ -120,7 +120,7 @@ def planned(store: Store, policy: str) -> pd.DataFrame:
 
 
 def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """One frame of all; a problem that two benchmarks share counts for the first."""
+    """One frame of all."""
     return pd.concat(frames, ignore_index=True)
 
 

@@ -139,7 +139,8 @@ def choices_section(matrices: Sequence[Matrix]) -> Section:
             left_out.append(f"{matrix.policy}, {difficulty}: {len(problems)} problems are too few.")
             continue
         prm = prms_of(matrix.policy)[kind]
-        accuracy, flops = matrix.accuracy(prm, problems), matrix.flops(prm, problems)
+        accuracy = matrix.accuracy(prm, problems, in_class=True)
+        flops = matrix.flops(prm, problems)
         best, cheap = choose(of_budget(accuracy, N), flops), choose(accuracy, flops, slack=SLACK)
         judged = best.judge(accuracy)
         majority = accuracy[key(Majority(N))].to_numpy(float)
@@ -185,7 +186,7 @@ def awareness_section(matrices: Sequence[Matrix]) -> Section:
     problems = matrices[0].problems("all")
 
     def frame(matrix: Matrix, kind: str) -> pd.DataFrame:
-        return of_budget(matrix.accuracy(prms_of(matrix.policy)[kind], problems), N)
+        return of_budget(matrix.accuracy(prms_of(matrix.policy)[kind], problems, in_class=True), N)
 
     def choice(matrix: Matrix, kind: str) -> Choice:
         flops = matrix.flops(prms_of(matrix.policy)[kind], problems)
@@ -228,7 +229,7 @@ def savings_section(matrices: Sequence[Matrix]) -> Section:
     for matrix, kind in itertools.product(matrices, LIVE_KINDS):
         prm = prms_of(matrix.policy)[kind]
         problems = matrix.problems("all")
-        accuracy = matrix.accuracy(prm, problems)
+        accuracy = matrix.accuracy(prm, problems, in_class=True)
         one = choose(accuracy, matrix.flops(prm, problems), slack=SLACK)
         each, spent = for_each_difficulty(matrix, prm, accuracy, SLACK)
         shared = one.judge(accuracy)

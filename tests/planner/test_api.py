@@ -152,7 +152,7 @@ def test_the_examples_of_the_docs_run(
         told.append(capsys.readouterr().out.splitlines())
     called, recommended, answered, at_once = told
     assert called[0].startswith("dvts(n=16")
-    assert recommended[0].startswith("beam_search(n=16")
+    assert recommended[0].startswith("dvts(n=16")
     assert recommended[1].startswith("runner-up: ")
     assert len(answered) == 1 and "Ledger(" in answered[0]
     assert len(at_once) == 2

@@ -1,0 +1,103 @@
+"""Replays the samples in `data/measured/pools` anew, and brings `data/measured` up to date.
+
+Evidence depends on how samples are replayed: which of them give a problem its difficulty, and which
+of the others a strategy its accuracy. When that changes, this bench makes the rows again. It runs
+no model: live runs keep their outcomes and their tokens, and get the difficulty that the samples
+now give. `bench/laboratory.py` records everything again, with models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pandas as pd
+from common import MEASURED, ROOT, finish
+
+sys.path.insert(0, str(ROOT))
+from executor.answers.grader import MathGrader
+from executor.strategy import key
+from planner.evidence.bundled import bundled_rows
+from planner.evidence.layout import COLUMNS, REPLAYED, save
+from planner.evidence.pools import UNRATED, Rated, replayed
+from profiling.pools.replay import Pool, seed_of
+from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_pools
+
+POOLS = MEASURED / "pools"
+_OF_THE_PROBLEM = ["difficulty", "pass_at_1"]
+
+
+def replay_all(policy: str, prm: str | None) -> list[dict[str, Any]]:
+    """The rows' columns that the replay of every problem gives, for votes with a PRM or without."""
+    samples, _ = load_pools(POOLS, policy)
+    with MathGrader() as grader:
+        return [
+            {
+                "problem": one.problem,
+                "prm": prm or "",
+                "strategy": key(vote.strategy),
+                "difficulty": vote.difficulty,
+                "pass_at_1": vote.pass_at_1,
+                "accuracy": vote.accuracy,
+                "all_accuracy": vote.all_accuracy,
+            }
+            for one in saved_pools(samples, prm, grader)
+            for vote in replayed(one.pool, seed_of(one.problem))
+            if vote.strategy.needs_prm == (prm is not None)
+        ]
+
+
+def rated(policy: str) -> pd.DataFrame:
+    """What its samples say of each problem, for the live runs on it."""
+    samples, _ = load_pools(POOLS, policy)
+    with MathGrader() as grader:
+        found = {one.problem: _rated(one.pool) for one in saved_pools(samples, None, grader)}
+    return pd.DataFrame.from_dict(found, orient="index", columns=_OF_THE_PROBLEM)
+
+
+def _rated(pool: Pool) -> tuple[str, float]:
+    one = Rated.of(pool, replayable=True)
+    return one.difficulty, one.pass_at_1
+
+
+def brought_up_to_date(policy: str, processes: int) -> pd.DataFrame:
+    """The evidence of a policy, replayed anew; costs and live outcomes are as they were."""
+    rows = bundled_rows(policy)
+    samples, _ = load_pools(POOLS, policy)
+    with ProcessPoolExecutor(processes) as pool:
+        asked = [None, *prms_in(samples)]
+        made = [row for part in pool.map(replay_all, [policy] * len(asked), asked) for row in part]
+    at = ["problem", "prm", "strategy"]
+    again = pd.DataFrame(made).set_index(at)
+    of_pools = rows["source"].eq(REPLAYED)
+    old = rows[of_pools].set_index(at)
+    if set(old.index) != set(again.index):
+        sys.exit(f"{policy}: its samples do not give the strategies that its evidence has")
+    new = old.assign(**again.loc[old.index]).reset_index()
+    live = rows[~of_pools].drop(columns=_OF_THE_PROBLEM).join(rated(policy), on="problem")
+    live = live.fillna({"difficulty": UNRATED.difficulty, "pass_at_1": math.nan})
+    whole = pd.concat([new, live])[list(COLUMNS)].astype(COLUMNS)
+    keys = [c for c in COLUMNS if COLUMNS[c] in ("str", "int64")]
+    return whole.sort_values(keys).reset_index(drop=True)
+
+
+def main() -> None:
+    """Replay every policy with samples."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    counts = {}
+    for policy in saved_policies(POOLS):
+        rows = brought_up_to_date(policy, arguments.processes)
+        save(rows, MEASURED / f"{policy}.parquet")
+        counts[policy] = len(rows)
+    line = "replayed anew: " + ", ".join(f"{name} {count} rows" for name, count in counts.items())
+    finish({"rows": counts}, line, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
