@@ -390,15 +390,23 @@ THOUGHTS = [
     (r"Is it \boxed{1}?</think>The answer is 4.", "4"),
     (r"<think>It is \boxed{1}.</think>I am sure.", "1"),
     (r"<think>It is \boxed{1}.</think>", "1"),
-    (r"<think>It is \boxed{1}, or so", "1"),
+    # a thought that was cut off has no answer
+    (r"<think>It is \boxed{1}, or so", None),
+    (r"<think>It is \boxed{1}. The answer is 1.", None),
+    ("<think>Two and two make 4.", None),
+    (r"<thinking>The answer is 1", None),
+    (r"[THINK]So \boxed{1}. Wait, let me", None),
+    (r"Okay. <think>It is \boxed{1}", None),
+    (r"<think>Is it \boxed{1}?</think><think>Or \boxed{2}", "1"),
+    ("<|channel|>analysis<|message|>So \\boxed{4}? Let me", None),
     (r"The answer is 4. <think>Or \boxed{1}, perhaps", "4"),
     (r"<think>\boxed{1}</think>\boxed{2}<think>\boxed{3}</think>", "2"),
     (r"<thinking>\boxed{1}</thinking>The answer is 4.", "4"),
     ("<think>The answer is 1.</think><answer>4</answer>", "4"),
-    (r"I see 2 ways. <think>It is \boxed{5}, as", "5"),
+    (r"I see 2 ways. <think>It is \boxed{5}, as", None),
     (r"I see 2 ways. <think>It is \boxed{5}.</think> That is all.", "5"),
-    (r"<think>Perhaps \boxed{3}? No. The answer is 5, as 2+3=5", "5"),
-    (r"<think>The answer may be 3. So \boxed{5}, as", "5"),
+    (r"<think>Perhaps \boxed{3}? No. The answer is 5, as 2+3=5</think>", "5"),
+    (r"<think>The answer may be 3. So \boxed{5}, as</think>", "5"),
 ]
 
 RUN_ON = [

@@ -52,10 +52,10 @@ def find_answer(response: str) -> str | None:
     A box that holds no answer (`\boxed{?}`), what the response denies ("not 8") and a sentence that
     says what the answer would be in another case state nothing.
 
-    A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
-    has an answer, and a question that the response invents after its answer ends the response. A
-    `\boxed{` that is never closed belongs to a response that was cut off and may hold half an
-    answer, so its content is not read.
+    A list is written with commas ("2, 3"). A thought (`<think>`) counts only if it ended and
+    nothing outside it has an answer, and a question that the response invents after its answer
+    ends the response. A `\boxed{` that is never closed belongs to a response that was cut off and
+    may hold half an answer, so its content is not read.
     """
     for part in turns.visible_first(response):
         answer = _first_turn(part)
