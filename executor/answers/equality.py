@@ -20,8 +20,9 @@ from executor.answers.meanings import (
     Ratio,
     Scalar,
     Union,
+    number_of,
 )
-from executor.answers.reading import Reading, number_of
+from executor.answers.reading import Reading
 
 MOST_UNMATCHED = 30
 """Most items of two lists that are compared each with each."""
@@ -90,6 +91,11 @@ class _Comparison:
                 if [len(row) for row in p] != [len(row) for row in q]:
                     return False
                 return self._ordered([c for row in p for c in row], [c for row in q for c in row])
+            case (Matrix(), Items("[]", rows)) | (Items("[]", rows), Matrix()):
+                # A matrix as Python writes it, row by row.
+                matrix = a if isinstance(a, Matrix) else b
+                assert isinstance(matrix, Matrix)
+                return self._ordered([Items("[]", row) for row in matrix.rows], rows)
             case Inequality(p, strict), Inequality(q, other):
                 return strict == other and self._values.proportional(p, q, positive=True)
             case Ratio(p), Ratio(q):
