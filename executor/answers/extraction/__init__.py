@@ -25,7 +25,7 @@ from executor.answers.extraction.clauses import (
 from executor.answers.extraction.hypotheses import without_hypotheses
 from executor.answers.extraction.statements import bare, begins, stated, vague
 from executor.answers.extraction.values import denied
-from executor.answers.extraction.words import only_words
+from executor.answers.extraction.words import before_reason, only_words
 from executor.answers.reading import spelt_number
 
 __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
@@ -91,14 +91,25 @@ def _explicit(text: str) -> str | None:
     answers = contents or stated(text[:end])
     if len(answers) == 1:
         choice = (with_content(answers[0]) if contents else None) or labelled(answers[0])
+        if contents and not choice:
+            choice = _named_after_box(answers[0], text)
         return choice or _joined(_several(answers[0]))
     return _joined(answers)
+
+
+def _named_after_box(content: str, text: str) -> str | None:
+    r"""A boxed value with the letter of the choice that is stated after it: "Answer: D"."""
+    named = stated(text[last_box_end(text) :])
+    letter = named[0] if len(named) == 1 and len(named[0]) == 1 and named[0].isupper() else None
+    # "(D) -2" would be a difference.
+    known = letter and labelled(letter) and content[0] not in "-+=*/^_<>"
+    return f"({letter}) {content}" if known else None
 
 
 def _implied(part: turns.Part) -> str | None:
     """The text itself if it is nothing but an answer; else the formula or number that ends it."""
     text = part.text[: final_boxes(part.text)[1]]
-    answer = _joined(bare(text)) or only_words(text)
+    answer = _joined(bare(text)) or only_words(text) or before_reason(text)
     if answer or not part.implied:
         return answer
     formula = last_formula(text)

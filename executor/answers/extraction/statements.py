@@ -31,7 +31,7 @@ _HEDGE = re.compile(
     r"|(?:the|an?)\s+(?:number|value|fraction|integer|expression|set|interval|point|ordered\s+pair"
     r"|pair|equation|function|polynomial|matrix|vector|sum|list|word|name)\s+(?=[-\d$\\(\[{\"'\u201c]))"
     r"(?![A-Za-z])[\s,:]*"
-    r"|大约|大約|约为|约|約|\\approx\s*|[\u2248~=:\uff1a]\s*|,\s*(?=[a-z]))",
+    r"|大约|大約|约为|约|約|\\approx\s*|[\u2248=:\uff1a]\s*|~\s*(?=[-\d.$\\])|,\s*(?=[a-z]))",
     re.IGNORECASE,
 )
 _LOWER_WORDS = re.compile(r"[a-z][a-z' -]*")
@@ -80,6 +80,7 @@ _TITLES = re.compile(
 _SHORT_UNITS = re.compile(
     r"\b(?:ft|in|lbs?|oz|hrs?|mins?|sec|sq|yds?|mi|gal|qt|pt)$", re.IGNORECASE
 )
+_GOES_ON_FOREVER = re.compile(r"\d\.\d+\.{3}$")
 _BULLET = re.compile(r"[-*\u2022]\s+|\d{1,2}[.)]\s+")
 _BLANK = re.compile(r"(?:\s|\*\*|__|:|#+|>\s|[-=]{3,}\n)*")
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
@@ -217,6 +218,8 @@ def _cut(line: str, *, bold: bool) -> str:
             continue
         if stop.group() == "." and clause[place - 1 : place] == "!":
             # "5!." is a factorial, "5!" an exclamation.
+            place += 1
+        if stop.group() == "." and _GOES_ON_FOREVER.search(clause, 0, place + 1):
             place += 1
         if stop.group() == "**" and not bold and opened and _BOLD_GOES_ON.match(clause, stop.end()):
             continue
