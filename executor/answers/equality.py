@@ -96,6 +96,11 @@ class _Comparison:
                 matrix = a if isinstance(a, Matrix) else b
                 assert isinstance(matrix, Matrix)
                 return self._ordered([Items("[]", row) for row in matrix.rows], rows)
+            case (Matrix(rows), Items("()", items)) | (Items("()", items), Matrix(rows)):
+                # A vector as a column, and by its coordinates.
+                return {len(row) for row in rows} == {1} and self._ordered(
+                    [row[0] for row in rows], items
+                )
             case Inequality(p, strict), Inequality(q, other):
                 return strict == other and self._values.proportional(p, q, positive=True)
             case Ratio(p), Ratio(q):

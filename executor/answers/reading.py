@@ -186,6 +186,33 @@ def _share(form: str) -> Meaning | None:
     return _scalar(number(top.value / bottom.value))
 
 
+_PLACED = re.compile(r"(?:on|in|at) (?=\d|[A-Z][a-z]|noon|midnight)")
+_WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day")
+
+
+def _placed(form: str) -> Meaning | None:
+    """Read a time or a number behind its preposition: `on Saturday`, `in 5 days`, `at 5 pm`."""
+    preposition = _PLACED.match(form)
+    if preposition is None:
+        return None
+    rest = form[preposition.end() :]
+    found = meaning(rest, lists=False)
+    return None if isinstance(found, Text) and not _WEEKDAY.fullmatch(rest) else found
+
+
+_NAMED_POINT = re.compile(r"([A-Z])'?\s?(\(.*,.*\))", re.DOTALL)
+
+
+def _named_point(form: str) -> Meaning | None:
+    """Read a point with its name: `P(2, 3)`; `C(5, 2)` counts combinations."""
+    match = _NAMED_POINT.fullmatch(form)
+    point = _bracketed(match[2]) if match and _formula(form) is None else None
+    if match is None or not isinstance(point, Items):
+        return None
+    plain = all(isinstance(i, Scalar) and not has_variables(i.quantity.base) for i in point.items)
+    return Equation(match[1], point, None) if plain else None
+
+
 _PART_OF = re.compile(
     r"(?P<part>.+?) of (?:(?P<one>an?)|(?:all )?the|all|his|her|their|its)"
     r" (?P<whole>[A-Za-z][A-Za-z -]*)"
@@ -227,12 +254,15 @@ def _in_words(form: str) -> Meaning | None:
 _READERS: tuple[Callable[[str], Meaning | None], ...] = (
     special.phrase,
     special.choice,
+    special.numerals,
     special.clock,
     special.date,
     _choice_with_content,
     _after_lead,
     _ratio,
     _share,
+    _placed,
+    _named_point,
     _part_of,
     _in_words,
     special.word,

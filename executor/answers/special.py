@@ -53,6 +53,8 @@ _PHRASES = [
         (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
         (r"(?:it |the limit )?(?:dne|does(?: not|n't) exist|d\.n\.e)", "no value"),
         (r"(?:it is )?(?:undefined|not defined)", "undefined"),
+        (r"(?:it |this |the answer )?(?:cannot|can not|can't) be determined"
+         r"|(?:there is )?(?:not enough|insufficient) (?:information|data)(?: given)?", "unknown"),
         (r"(?:there are )?(?:infinitely many|infinite)(?: (?:real )?solutions?)?", "many"),
         (r"all real(?:s| numbers)|all real values|\\mathbb\{?R\}?|\(-\\infty ?, ?\+?\\infty ?\)"
          r"|x ?\\in ?\\mathbb\{?R\}?|the real numbers", "reals"),
@@ -112,7 +114,7 @@ def choice(form: str) -> Meaning | None:
 
 
 _CLOCK = re.compile(
-    r"(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
+    r"(\d{1,2})(?:\s*(?::|\.(?=\d\d\s?[apAP]\.?\s?[mM]))\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
     r"(?:\\(?:text|roman)\s*\{\s*)?(?:([ap])\.?\s?m\.?|(noon|midnight|hours|h|o'clock))?\s*\}?",
     re.IGNORECASE,
 )
@@ -171,16 +173,24 @@ def _in_figures(form: str) -> str:
 
 _BASED = re.compile(
     r"\(?((?=[0-9A-F]*\d)[0-9A-F]+(?:\.\d+)?)\)?"
-    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?"
+    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\(?(\w+)\)?\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?"
     r"|,? \(?(?:in )?(binary|octal|hexadecimal)\)?)"
 )
 _BASES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
           "eleven", "twelve")  # fmt: skip
+_PREFIXED = re.compile(r"0([box])([0-9a-f]+)", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"()\(?([0-9A-Fa-f]{2,})\)?\s?_\{?16\}?")
 _NAMED_BASES = {"sixteen": "16", "hex": "16", "hexadecimal": "16", "octal": "8", "binary": "2"}
 
 
 def based(form: str) -> Meaning | None:
     """Read digits with their base: `52_8`, `101 base 2`."""
+    prefixed = _PREFIXED.fullmatch(form) or _HEXADECIMAL.fullmatch(form)
+    if prefixed:
+        base = {"b": "2", "o": "8"}.get(prefixed[1].casefold(), "16")
+        if any(int(digit, 16) >= int(base) for digit in prefixed[2]):
+            return None
+        return Based(prefixed[2].upper().lstrip("0") or "0", base)
     match = _BASED.fullmatch(form)
     if match is None:
         return None
@@ -217,6 +227,15 @@ def date(form: str) -> Meaning | None:
         return None
     day = int(match["day"] or match["day_first"])
     return Phrase(f"{months[0]}/{day}/{match['year'] or ''}") if 0 < day < 32 else None
+
+
+_NUMERAL = r"(?:I{1,3}|IV|V|VI{1,3})"
+_NUMERALS = re.compile(rf"{_NUMERAL}(?:(?:\s*,\s*(?:and )?|\s+and\s+|\s*&\s*){_NUMERAL})+")
+
+
+def numerals(form: str) -> Meaning | None:
+    """Read numbers of statements: `I and III`."""
+    return Text(", ".join(re.findall(r"[IV]+", form))) if _NUMERALS.fullmatch(form) else None
 
 
 def division(form: str) -> Meaning | None:

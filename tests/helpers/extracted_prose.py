@@ -400,6 +400,7 @@ MORE_VALUES = [
     ("So the chance is 1 in 6.", "1 in 6"),
     ("The ratio of cats to dogs is 3 to 4.", "3 to 4"),
     ("The ratio grew from 3 to 4 over 5 years.", "5"),
+    ("The domain is all real numbers except x = 2.", "all real numbers except x = 2"),
     # scales of money
     ("So the house costs $5M", "5 million"),
     ("So she owes $3.5k in all", "3.5 thousand"),

@@ -41,6 +41,12 @@ _GIVEN = re.compile(r"\b(?:of|from|with|after|by|in|per|for|than|step)\s(?:the\s
 _MINUS = re.compile(r"\u2212|(?<![\w)\]}])\u2013(?=[\d$])")
 
 
+_RETRACTED = re.compile(
+    r"\b(?:[Ww]ait|[Oo]ops|[Cc]orrection|mistake|(?:[Tt]hat|[Tt]his)(?:'s|\sis|\swas)\s(?:wrong|incorrect|not\sright))\b"
+)
+"""Words after a box that take it back, if another answer is stated behind them."""
+
+
 def find_answer(response: str) -> str | None:
     r"""Return the final answer of a response, or None if it has none.
 
@@ -88,6 +94,10 @@ def _of_part(part: turns.Part) -> str | None:
 def _explicit(text: str) -> str | None:
     """The answer that a text boxes or states."""
     contents, end = final_boxes(text)
+    if contents and (retracted := _RETRACTED.search(text, last_box_end(text), end)):
+        later = _joined(stated(text[retracted.end() : end]))
+        if later:
+            return later
     answers = contents or stated(text[:end])
     if len(answers) == 1:
         choice = (with_content(answers[0]) if contents else None) or labelled(answers[0])

@@ -86,7 +86,7 @@ _MORE = re.compile(
     r"|\s+square\s+roots?\b|\s+out\s+of\s+(?:(?:every|each)\s+\d|\d+(?!\w|[.,]\d|\s+[a-z]))"
     r"|,?\s+\(?in\s+(?:base\b|binary\b|octal\b|hex)|\s+(?:to|through|by|in)\s+(?:the\s+power\b|\$?[-\d.]+\s*$)"
     r"|\s+(?:to|through|by)\s+\$?[-\d.]+\s+[a-z]+\s*$"
-    r"|\s+(?:more|less|fewer|greater)\s+than\s+(?:twice|half|\w+\s+times|\$?[b-z]\b)"
+    r"|\s+(?:more|less|fewer|greater)\s+than\s+(?:twice|half|\w+\s+times|\$?[b-z]\b|\d)"
 )
 """Bounds, remainders, conditions on a variable, ranges and chances ("1 in 4")."""
 

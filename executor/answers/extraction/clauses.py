@@ -78,6 +78,11 @@ _WHOLE = re.compile(
     r"|between)\b",
     re.IGNORECASE,
 )
+_WORK_OF = re.compile(
+    r"(?:the\s+)?(?:(?:square|cube)\s+root|square|cube|half|double|triple|twice|thrice|factorial|logarithm)"
+    r"\s+(?:of\s+)?\S+",
+    re.IGNORECASE,
+)
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
 _DETAIL = re.compile(
     r"(?<=[\d\u4e00-\u9fff])\uff0c(?:每|平均每|其中|它是|这是|因为|由于)[^\uff0c\u3002]{1,40}\u3002?\s*$"
@@ -342,7 +347,7 @@ def _words(clause: str) -> tuple[str, ...]:
     if said and _NOT_VALUE.match(clause[said.end() :]):
         return answers_in(clause[said.end() :])
     clause = result(_without_tail(clause))
-    if _WHOLE.match(clause) or _EXCEPT.search(clause):
+    if _WHOLE.match(clause) or _WORK_OF.fullmatch(clause) or _EXCEPT.search(clause):
         return _formula(clause)
     worked = quantity_at(clause, 0)
     if worked is not None:

@@ -32,25 +32,18 @@ _SHORT = re.compile(r"(?:[Aa]ns|ANS)\.?\s?[:=]|<answer>")
 _CHOICE = re.compile(
     r"(?:[Oo]ption|[Cc]hoice)(?:s?\s+(?:is|are)\b|s?:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
     r"|(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),?\s+(?:it\s+is\s+|it's\s+)?(?=\(?[A-J]\)?[.*\s]*\Z)"
-    r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith)\s+(?=(?:option\s+)?\(?[A-J]\b(?!\s+[a-z]|'))"
+    r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith|(?:[Tt]hat\s|[Tt]his\s)?leaves(?:\sonly|\sus\swith)?)\s+"
+    r"(?=(?:option\s+)?\(?[A-J]\b(?!\s+(?!because\b|since\b|as\b)[a-z]|'))"
 )
+_WORDS_OF_CHOICE = (
+    "ption", "hoice", "hoose", "elect", "pick", "go with", "leaves", "o,", "o ", "hus", "ence",
+    "erefore",
+)  # fmt: skip
 _ENGLISH = (
     (("nswer", "NSWER"), _ANSWER),
     (("ns:", "ns.", "ns =", "NS:", "<answer>"), _SHORT),
     (
-        (
-            "ption",
-            "hoice",
-            "hoose",
-            "elect",
-            "pick",
-            "go with",
-            "o,",
-            "o ",
-            "hus",
-            "ence",
-            "erefore",
-        ),
+        _WORDS_OF_CHOICE,
         _CHOICE,
     ),
     (("ait", "ops", "orrection", "istake", "rror", "ctually", "orry"), _CORRECTED),
@@ -94,7 +87,9 @@ _NO_LEAD = re.compile(
 )
 """Words before "answer is" that make it no statement: "this answer is", "if the answer is"."""
 
-_WEAK = re.compile(r"(?:solutions?|roots?|zeros|results?)\s+(?:is|are)\b[ \t]*:?")
+_WEAK = re.compile(
+    r"(?:domain|range|solution\s+set|solutions?|roots?|zeros|results?)\s+(?:is|are)\b[ \t]*:?"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ _BOLD_GOES_ON = re.compile(
 _QUOTES = (('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
 _NEGATED = re.compile(r"^n['\u2019]t(?=\s)")  # "the answer isn't 5"
 _TITLES = re.compile(
-    r"(?:\b(?:Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
+    r"(?:\b(?:Rs|Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
 )
 _SHORT_UNITS = re.compile(
     r"\b(?:ft|in|lbs?|oz|hrs?|mins?|sec|sq|yds?|mi|gal|qt|pt)$", re.IGNORECASE
@@ -251,7 +251,8 @@ def _weakly_stated(text: str) -> tuple[str, ...]:
     part, remaining = _part(text[end:]) if line.strip() else _part(lines, later=True)
     clause = _cut(part, bold=False)
     after = part[part.find(clause) + len(clause) :] + remaining
-    if re.search(r"\d", after) or not begins_with_value(clause):
+    states = begins_with_value(clause) or re.match(r"all\s+(?:real|integers|positive)\b", clause)
+    if re.search(r"\d", after) or not states:
         return ()
     answers = answers_in(clause)
     # The last number says the same, without the name.

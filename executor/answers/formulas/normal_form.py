@@ -66,6 +66,9 @@ _WRAPPERS = [
         r"'([^']+)'",
         r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|mathit)\s*\{([^{}]{2,}|\d)\}",
         r"\\displaystyle\s*(.*)",
+        r"\\begin\s*\{(?:align|equation|gather|displaymath|split)(?:ed)?\*?\}((?:(?!\\\\).)*)"
+        r"\\end\s*\{(?:align|equation|gather|displaymath|split)(?:ed)?\*?\}",
+        r"([A-JIVX]{1,4}(?:(?:,|,? and) [A-JIVX]{1,4})*) only",
     )
 ]
 _SIGN_COMMANDS = {"pounds": "£", "euro": "€", "yen": "¥"}
@@ -149,6 +152,7 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\b(?:negative|minus)\s+infinity\b", r"-\\infty "),
         (r"\b(?:positive|plus)\s+infinity\b", r"\\infty "),
         (r"\\union(?![A-Za-z])", r"\\cup "),
+        (r"(\\(?:in|cup|cap)(?![A-Za-z])\s*)\{([^{}\\]*)\}", r"\1\\{\2\\}"),
         (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
         (r"\\(?:textbf|textit|textrm|textnormal|textsf|texttt|mbox|hbox|emph)\s*\{", r"\\text{"),
         (r"\\(?:operatorname\*?|mathop)\s*\{", r"\\operatorname{"),

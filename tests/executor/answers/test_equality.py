@@ -490,6 +490,28 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 FURTHER_EQUAL = r"""
+5.30 pm ;; 5:30 pm
+P(-1, 3) ;; (-1,3)
+A(1,2), B(3,4) ;; (1,2),(3,4)
+\begin{pmatrix}-1\\3\end{pmatrix} ;; (-1,3)
+FF_{16} ;; ff_{16}
+0xFF ;; FF_{16}
+0b101 ;; 101_2
+0o17 ;; 17_8
+101_{(2)} ;; 101_2
+It cannot be determined. ;; cannot be determined
+Not enough information ;; can't be determined
+on Saturday ;; Saturday
+in 5 days ;; 5 days
+in 2020 ;; 2020
+at 5 pm ;; 5 pm
+I and III ;; I, III
+I and III only ;; I & III
+I only ;; I
+\begin{align*}x=5\end{align*} ;; 5
+\begin{equation}5\end{equation} ;; 5
+x \in {2, 3} ;; 2, 3
+(1,2)\cup{7} ;; (1,2)\cup\{7\}
 3 out of 4 ;; 3/4
 three out of four ;; 0.75
 3 \text{ out of } 4 ;; \frac34
@@ -892,6 +914,23 @@ Infinite ;; infinitely many
 \phi ;; φ
 """
 FURTHER_DIFFERENT = r"""
+5.30 ;; 5:30
+5.30 pm ;; 5.30 am
+P(-1, 3) ;; Q(-1,3)
+P(-1, 3) ;; (3,-1)
+P(a, b) ;; (a,b)
+\begin{pmatrix}-1&3\end{pmatrix} ;; (-1,3)
+FF_{16} ;; FE_{16}
+0b101 ;; 101
+0b121 ;; 121_2
+0xFF ;; 255_{8}
+in 5 days ;; in 5 weeks
+on Saturday ;; on Sunday
+in total ;; total
+I and III ;; I and II
+I and III ;; I
+x \in {2, 3} ;; 2
+cannot be determined ;; no solution
 3 out of 4 ;; 3
 3 out of 4 ;; 4
 1 in 6 ;; 1
