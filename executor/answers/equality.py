@@ -91,7 +91,9 @@ class _Comparison:
                 if [len(row) for row in p] != [len(row) for row in q]:
                     return False
                 return self._ordered([c for row in p for c in row], [c for row in q for c in row])
-            case (Matrix(), Items("[]", rows)) | (Items("[]", rows), Matrix()):
+            case (Matrix(), Items("[]", rows)) | (Items("[]", rows), Matrix()) if all(
+                isinstance(row, Items) for row in rows
+            ):
                 # A matrix as Python writes it, row by row.
                 matrix = a if isinstance(a, Matrix) else b
                 assert isinstance(matrix, Matrix)

@@ -102,7 +102,7 @@ def choice(form: str) -> Meaning | None:
         inner = re.fullmatch(r"\(?([A-Ja-e])[).:]*", rest)
         if inner:
             return Choice(inner[1].upper(), None)
-    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&)\s*", form)
+    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&|[和与及])\s*", form)
     if len(several) > 1:
         letters = [re.fullmatch(r"\(?([A-J])[).]*", part) for part in several]
         if all(letters):
@@ -205,7 +205,7 @@ january february march april may june july august september october november dec
 _MONTHS = _NAMES_OF_MONTHS.split()
 _DAY = r"(?P<day{0}>\d{{1,2}})(?:st|nd|rd|th)?"
 _DATE = re.compile(
-    rf"(?:(?P<month>[A-Za-z]{{3,9}})\.? {_DAY.format('')}"
+    rf"(?:the )?(?:(?P<month>[A-Za-z]{{3,9}})\.? {_DAY.format('')}"
     rf"|{_DAY.format('_first')}(?: of)? (?P<month_last>[A-Za-z]{{3,9}})\.?)"
     r"(?:,? (?P<year>\d{4}))?"
 )

@@ -391,6 +391,10 @@ MORE_VALUES = [
     ("He leaves earlier, i.e. 9 - 2 = 7 hours", "7"),
     ("So she drives 42 miles, or about 68 km.", "42"),
     ("We pay for all (20 red and 22 green).", "22"),
+    ("Hence, 40% (or 2/5).", "40"),
+    ("So n is 3 (mod 7)", "3 (mod 7)"),
+    ("So n ≡ 3 (mod 7).", "n ≡ 3 (mod 7)"),
+    ("So 4 * 6 ≡ 24 ≡ 3 (mod 7).", "3"),
     # shares and ratios in words
     ("She hits the target 3 out of 4 times", "3"),
     ("So the share is 3 out of 4", "3 out of 4"),

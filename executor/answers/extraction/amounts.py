@@ -66,8 +66,10 @@ _OPERATOR = re.compile(
     r"\u2070-\u209f\u00b2\u00b3\u00b9]|\u2013\s?(?=\$?\d)|-\s*(?=[\w.\\$(])|\\|x\s?\d)"
 )
 _CALCULATED = re.compile(r"\s*[*/+=\u00d7\u00f7](?!\*)|\s+-\s+\d")
-_REMARK = re.compile(r"\s*[(\[\uff08][^()\[\]]*(?:[^\W\d_]{3}|%|\bof\b|=|[\u4e00-\u9fff])")
-_FOREIGN_REMARK = re.compile(r"\s+\((?:[^\W\d_]{2,}\s)")
+_REMARK = re.compile(
+    r"\s*[(\[\uff08](?!\s*(?:in\s+)?base\b)[^()\[\]]*(?:[^\W\d_]{3}|%|\bof\b|=|[\u4e00-\u9fff])"
+)
+_FOREIGN_REMARK = re.compile(r"\s+\((?!(?:in\s+)?base\b)(?:[^\W\d_]{2,}\s)")
 _FIGURE = re.compile(r"\s+\([\s$~\u2248]*[-\d][\d.,/%\s$\\]*\)")
 _STOPS = re.compile(
     r"\s*(?:[,;?\u2026)\]`\u3002\uff0c\u3001\uff1b\uff09\uff01]"

@@ -71,7 +71,7 @@ _TAIL = re.compile(
     r"|or\s+(?:equivalently|so|approximately|about))\b"
     r"|\s+as\s+(?:shown|required|desired|expected|before|above|stated|given|follows)\b"
     r"|[\uff0c\uff1b]|\s*\uff08[^\uff08\uff09]*\uff09"
-    r"|\s+\((?=[^()]*(?:(?<![A-Za-z\\])[A-Za-z]{3}|\\?%))[^()]*\)\s*$",
+    r"|\s+\((?!\s*(?:p?mod|(?:in\s+)?base)\b)(?=[^()]*(?:(?<![A-Za-z\\])[A-Za-z]{3}|\\?%))[^()]*\)\s*$",
 )
 _WHOLE = re.compile(
     r"(?:all|any|every|no|at\s+(?:least|most)|(?:less|greater|more|fewer|smaller|larger)\s+than"
@@ -79,8 +79,9 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _WORK_OF = re.compile(
-    r"(?:the\s+)?(?:(?:square|cube)\s+root|square|cube|half|double|triple|twice|thrice|factorial|logarithm)"
-    r"\s+(?:of\s+)?\S+",
+    r"(?:the\s+)?(?:(?:square|cube)\s+root|square|cube|half|double|triple|twice|thrice|factorial"
+    r"|logarithm)\s+(?:of\s+)?\S+|(?:the\s+)?(?:sum|product|difference|quotient|average|mean)"
+    r"\s+(?:of|between)\s+\S+\s+and\s+\S+",
     re.IGNORECASE,
 )
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
@@ -95,7 +96,7 @@ _REPEATED = re.compile(
 _ASIDE = re.compile(
     r"(?:,?\s(?:i\.e\.,?|or|which\sis)\s(?:about|approximately|roughly)"
     r"\s[^.()]{0,60}(?:\.\d[^.()]{0,20})?"
-    r"|\s\((?=[^()]*[A-Za-z]{3})[^()]{1,80}\)|\s\[\^?\d{1,2}\])[\s.*]{0,5}$"
+    r"|\s\((?!p?mod\b|(?:in\s)?base\b)(?=or\b|[^()]*[A-Za-z]{3})[^()]{1,80}\)|\s\[\^?\d{1,2}\])[\s.*]{0,5}$"
 )
 """What a line says at its end about its value: ", i.e. about 41.7%", "(20 red and 22 green)"."""
 

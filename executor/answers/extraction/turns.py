@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|scratchpad"
 _THOUGHT = re.compile(
-    rf"(?P<open><(?:{_NAMES})>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7"
+    rf"(?P<open><(?:{_NAMES})\s?>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7"
     r"|<\|channel\|>(?:analysis|commentary)<\|message\|>)"
-    rf"|(?P<close></(?:{_NAMES})>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7"
+    rf"|(?P<close></(?:{_NAMES})\s?>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7"
     r"|<\|channel\|>final<\|message\|>)",
     re.IGNORECASE,
 )

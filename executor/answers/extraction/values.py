@@ -69,7 +69,8 @@ _TOKENS = {
     "relation": (r"\\approx(?![A-Za-z])", r"[=\u2248\u2192\u21d2]"),
     "comma": (r"[,;\uff0c\u3001\uff1b]",),
     "open": (
-        r"\\(?:langle|lfloor|lceil)(?![A-Za-z])", r"\\left\s?\\?[(\[{]", r"\\\{", r"[(\[{\uff08]",
+        r"\\(?:langle|lfloor|lceil)(?![A-Za-z])", r"\\left\s?\\?[(\[{]", r"\\\{",
+        r"(?!\(mod\s)[(\[{\uff08]",
     ),
     "close": (
         r"\\(?:rangle|rfloor|rceil)(?![A-Za-z])", r"\\right\s?\\?[)\]}]", r"\\\}", r"[)\]}\uff09]",

@@ -81,8 +81,13 @@ _BRACED = re.compile(
 )
 
 
-def _combinations(match: re.Match[str]) -> str:
+def _combinations(match: re.Match[str], *, turned: bool = False) -> str:
+    """Spell `C_n^k`, `_nC_k` and, turned, `C^k_n` as a binomial coefficient."""
     top, bottom = filter(None, match.groups())
+    if turned:
+        top, bottom = bottom, top
+    if top.isdigit() and bottom.isdigit() and int(top) < int(bottom):
+        return match.group()  # a constant with an exponent
     return rf"\binom{{{top}}}{{{bottom}}}"
 
 
@@ -97,9 +102,22 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         ),
         (r"\\lnot(?![A-Za-z])", r"\\neg "),
         # Numbers of combinations.
-        (r"(?:\{\s*\})?[_^]\s*(?:\{(\w+)\}|(\w))\s*C\s*_\s*(?:\{(\w+)\}|(\w))", _combinations),
+        (
+            r"(?<![\w})\]])(?:\{\s*\})?[_^]\s*(?:\{(\w+)\}|(\w))\s*C\s*_\s*(?:\{(\w+)\}|(\w))",
+            _combinations,
+        ),
         (r"(?<![A-Za-z\\])C_\s*(?:\{(\w+)\}|(\w))\s*\^\s*(?:\{(\w+)\}|(\w))", _combinations),
-        (r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:[hv]?phantom|[hv]space\*?)\s*\{[^{}]*\}", " "),
+        (
+            r"(?<![A-Za-z\\])C\^\s*(?:\{(\w+)\}|(\w))\s*_\s*(?:\{(\w+)\}|(\w))",
+            lambda m: _combinations(m, turned=True),
+        ),
+        # Text that is struck out, and a relation between letters; else a tilde is a space.
+        (r"~~([^~]+)~~", r"\\sout{\1}"),
+        (r"(?<=[A-Za-z]) ~ (?=[A-Za-z])", r" \\sim "),
+        (
+            r"\\(?:text)?color(?:box)?\s*\{[^{}]*\}|\\(?:[hv]?phantom|[hv]space\*?)\s*\{[^{}]*\}",
+            " ",
+        ),
         (r"\+\s?/\s?-|^\+\s?-(?=\s?[\d.\\A-Za-z(])", r"\\pm "),
         (r"-\s?/\s?\+", r"\\mp "),
         (r"\\left\s*\.|\\right\s*\.", ""),
@@ -153,6 +171,7 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\b(?:positive|plus)\s+infinity\b", r"\\infty "),
         (r"\\union(?![A-Za-z])", r"\\cup "),
         (r"(\\(?:in|cup|cap)(?![A-Za-z])\s*)\{([^{}\\]*)\}", r"\1\\{\2\\}"),
+        (r"^\{([^{}\\]*)\}(?=\s*\\c[ua]p(?![A-Za-z]))", r"\\{\1\\}"),
         (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
         (r"\\(?:textbf|textit|textrm|textnormal|textsf|texttt|mbox|hbox|emph)\s*\{", r"\\text{"),
         (r"\\(?:operatorname\*?|mathop)\s*\{", r"\\operatorname{"),

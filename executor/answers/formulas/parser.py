@@ -258,7 +258,8 @@ class _Parser:
                 if divided and not isinstance(factors[0], Num) and self._letter_follows(factors):
                     raise UnreadableError("a/bc may mean (a/b)c or a/(bc)")
             elif self._factor_follows():
-                if self._peek().kind == "number" and not paid:
+                after_factorial = self._tokens[self._at - 1].value == "!"
+                if self._peek().kind == "number" and not paid and not after_factorial:
                     if ends_with_unit(factors[-1]):
                         break
                     raise UnreadableError("a number follows without an operator")

@@ -490,6 +490,17 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 FURTHER_EQUAL = r"""
+\frac{5!}{2!3!} ;; 10
+\frac{10!}{3!7!} ;; 120
+C^2_5 ;; 10
+C_5^2 ;; 10
+{1}\cup{2} ;; \{1,2\}
+{1,2}\cap{2,3} ;; \{2\}
+the 5th of March ;; March 5
+A和C ;; AC
+\colorbox{yellow}{5} ;; 5
+p \lor \sim q ;; p \lor \neg q
+[[1],[2]] ;; \begin{bmatrix}1\\2\end{bmatrix}
 5.30 pm ;; 5:30 pm
 P(-1, 3) ;; (-1,3)
 A(1,2), B(3,4) ;; (1,2),(3,4)
@@ -914,6 +925,14 @@ Infinite ;; infinitely many
 \phi ;; φ
 """
 FURTHER_DIFFERENT = r"""
+~~5~~ ;; 5
+a ~ b ;; a b
+x_nC_n ;; x
+x^2C_1 ;; 2x
+C_1^2 ;; 0
+2!3! ;; 6!
+\begin{bmatrix}1\\2\end{bmatrix} ;; [1,2]
+\begin{bmatrix}1\\2\end{bmatrix} ;; 1,2
 5.30 ;; 5:30
 5.30 pm ;; 5.30 am
 P(-1, 3) ;; Q(-1,3)
