@@ -258,6 +258,7 @@ EMPTY_STATEMENTS = [
     (r"It is \boxed{18}. Wait, that's wrong. The answer is 19.", "19"),
     (r"It is \boxed{18}. This is incorrect: the answer is 19, in 2 steps.", "19"),
     (r"It is \boxed{18}. Wait, let me check: 9 + 9 = 18.", "18"),
+    (r"It is \boxed{18}. Wait, that should be 19, I think.", "19"),
     (r"It is \boxed{18}. The answer is 19.", "18"),
     ("The answer is 18. Wait, I made a mistake. It should be 19.", "19"),
     ("The answer is 18.\n\nCorrection: 19, in 2 steps.", "19"),

@@ -95,7 +95,7 @@ def _explicit(text: str) -> str | None:
     """The answer that a text boxes or states."""
     contents, end = final_boxes(text)
     if contents and (retracted := _RETRACTED.search(text, last_box_end(text), end)):
-        later = _joined(stated(text[retracted.end() : end]))
+        later = _joined(stated(text[retracted.start() : end]))
         if later:
             return later
     answers = contents or stated(text[:end])
