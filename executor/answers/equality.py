@@ -20,8 +20,9 @@ from executor.answers.meanings import (
     Ratio,
     Scalar,
     Union,
+    number_of,
 )
-from executor.answers.reading import Reading, number_of
+from executor.answers.reading import Reading
 
 MOST_UNMATCHED = 30
 """Most items of two lists that are compared each with each."""
@@ -90,6 +91,18 @@ class _Comparison:
                 if [len(row) for row in p] != [len(row) for row in q]:
                     return False
                 return self._ordered([c for row in p for c in row], [c for row in q for c in row])
+            case (Matrix(), Items("[]", rows)) | (Items("[]", rows), Matrix()) if all(
+                isinstance(row, Items) for row in rows
+            ):
+                # A matrix as Python writes it, row by row.
+                matrix = a if isinstance(a, Matrix) else b
+                assert isinstance(matrix, Matrix)
+                return self._ordered([Items("[]", row) for row in matrix.rows], rows)
+            case (Matrix(rows), Items("()", items)) | (Items("()", items), Matrix(rows)):
+                # A vector as a column, and by its coordinates.
+                return {len(row) for row in rows} == {1} and self._ordered(
+                    [row[0] for row in rows], items
+                )
             case Inequality(p, strict), Inequality(q, other):
                 return strict == other and self._values.proportional(p, q, positive=True)
             case Ratio(p), Ratio(q):

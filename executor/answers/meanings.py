@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from executor.answers.formulas.expressions import Expr
+from executor.answers.formulas.expressions import Expr, Num
+from executor.answers.formulas.numbers import Number
 from executor.answers.formulas.quantities import Quantity
 
 
@@ -140,3 +141,10 @@ Meaning = (
     Text | Phrase | Scalar | Items | Union | Matrix | Equation | Inequality | Choice | Clock
     | Ratio | Based
 )  # fmt: skip
+
+
+def number_of(meaning: Meaning) -> Number | None:
+    """Return the exact number that a meaning is, or None."""
+    is_plain = isinstance(meaning, Scalar) and not meaning.quantity.dimension
+    base = meaning.quantity.base if isinstance(meaning, Scalar) else None
+    return base.number if is_plain and isinstance(base, Num) else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
-from executor.answers import special
+from executor.answers import intervals, special
 from executor.answers.formulas import units
 from executor.answers.formulas.expressions import (
     FUNCTIONS,
@@ -37,6 +37,7 @@ from executor.answers.formulas.number_words import number_in_words
 from executor.answers.formulas.numbers import Number, decimal
 from executor.answers.formulas.parser import parse
 from executor.answers.formulas.quantities import Quantity, quantity, read_quantity
+from executor.answers.formulas.unit_phrases import all_counted
 from executor.answers.meanings import (
     Choice,
     Equation,
@@ -48,6 +49,7 @@ from executor.answers.meanings import (
     Scalar,
     Text,
     Union,
+    number_of,
 )
 
 LONGEST = 1000
@@ -112,13 +114,6 @@ def read(answer: str) -> Reading:
     return Reading(canonical, Text(canonical) if too_much else meaning(form))
 
 
-def number_of(meaning: Meaning) -> Number | None:
-    """Return the exact number that a meaning is, or None."""
-    is_plain = isinstance(meaning, Scalar) and not meaning.quantity.dimension
-    base = meaning.quantity.base if isinstance(meaning, Scalar) else None
-    return base.number if is_plain and isinstance(base, Num) else None
-
-
 def meaning(form: str, *, lists: bool = True) -> Meaning:
     """Read a normal form; `lists` says whether it may be a list without brackets."""
     form = form.strip()
@@ -172,6 +167,72 @@ def _ratio(form: str) -> Meaning | None:
     return Ratio(tuple(terms)) if all(isinstance(t, Scalar) for t in terms) else None
 
 
+_OUT_OF = re.compile(
+    r"(?:\s*\\(?:text|roman)\s*\{\s*|\s+)(?:(out of)|in)(?: (?:every|each))?(?:\s*\}\s*|\s+)"
+)
+
+
+def _share(form: str) -> Meaning | None:
+    """Read a share as a fraction: `3 out of 4`, `one in six`."""
+    if " " not in form and "{" not in form:
+        return None
+    pieces = _OUT_OF.split(form)
+    if len(pieces) != 3:
+        return None
+    top, bottom = (number_of(meaning(piece, lists=False)) for piece in pieces[::2])
+    whole = top and bottom and top.value.denominator == bottom.value.denominator == 1
+    if not (whole and top and bottom) or not 0 <= top.value <= bottom.value or not bottom.value:
+        return None
+    return _scalar(number(top.value / bottom.value))
+
+
+_PLACED = re.compile(r"(?:on|in|at) (?=\d|[A-Z][a-z]|noon|midnight)")
+_WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day")
+
+
+def _placed(form: str) -> Meaning | None:
+    """Read a time or a number behind its preposition: `on Saturday`, `in 5 days`, `at 5 pm`."""
+    preposition = _PLACED.match(form)
+    if preposition is None:
+        return None
+    rest = form[preposition.end() :]
+    found = meaning(rest, lists=False)
+    return None if isinstance(found, Text) and not _WEEKDAY.fullmatch(rest) else found
+
+
+_NAMED_POINT = re.compile(r"([A-Z])'?\s?(\(.*,.*\))", re.DOTALL)
+
+
+def _named_point(form: str) -> Meaning | None:
+    """Read a point with its name: `P(2, 3)`; `C(5, 2)` counts combinations."""
+    match = _NAMED_POINT.fullmatch(form)
+    point = _bracketed(match[2]) if match and _formula(form) is None else None
+    if match is None or not isinstance(point, Items):
+        return None
+    plain = all(isinstance(i, Scalar) and not has_variables(i.quantity.base) for i in point.items)
+    return Equation(match[1], point, None) if plain else None
+
+
+_PART_OF = re.compile(
+    r"(?P<part>.+?) of (?:(?P<one>an?)|(?:all )?the|all|his|her|their|its)"
+    r" (?P<whole>[A-Za-z][A-Za-z -]*)"
+)
+
+
+def _part_of(form: str) -> Meaning | None:
+    """Read a fraction or a percentage with what it is a part of: `3/4 of the cake`."""
+    match = _PART_OF.fullmatch(form)
+    part = meaning(match["part"], lists=False) if match else None
+    if match is None or not isinstance(part, Scalar):
+        return None
+    known = number_of(part)
+    if known is None or (known.value.denominator == 1 and part.quantity.things != "%"):
+        return None
+    if match["one"] and units.unit_name(match["whole"]):
+        return _times(part, read_quantity(f"1 {match['whole']}"))
+    return part if all_counted(match["whole"]) else None
+
+
 def _in_words(form: str) -> Meaning | None:
     """Read a number in words, alone or with a unit: `two thirds`, `twelve apples`."""
     found = number_in_words(form)
@@ -193,14 +254,20 @@ def _in_words(form: str) -> Meaning | None:
 _READERS: tuple[Callable[[str], Meaning | None], ...] = (
     special.phrase,
     special.choice,
+    special.numerals,
     special.clock,
     special.date,
     _choice_with_content,
     _after_lead,
     _ratio,
+    _share,
+    _placed,
+    _named_point,
+    _part_of,
     _in_words,
     special.word,
     special.based,
+    special.division,
     special.dashed,
 )
 
@@ -280,7 +347,8 @@ def _joined(items: list[Meaning], between: list[str]) -> Meaning | None:
     if len(sets) == len(items) and len(names) == 1:
         name = names.pop()
         if set(between) == {"or"}:
-            return Equation(name, Union(tuple(s for s in sets if s)), None)
+            either = tuple(s for s in sets if s)
+            return Equation(name, intervals.united(either) or Union(either), None)
         both = _intersection([s for s in sets if isinstance(s, Items)])
         return Equation(name, both, None) if both else None
     if "or" not in between and all(isinstance(item, Scalar) for item in items):
@@ -303,7 +371,12 @@ def _compound(parts: list[Quantity]) -> Meaning | None:
     if not descending or len(set(sizes)) != len(sizes):
         return None
     total = add(*(part.base for part in parts))
-    return Scalar(Quantity(None, total, parts[0].dimension))
+    # An amount of money is written as one number: 5 dollars and 20 cents are 5.20.
+    is_money = parts[0].dimension in _MONEY and sizes[0] == 1
+    return Scalar(Quantity(total if is_money else None, total, parts[0].dimension))
+
+
+_MONEY = frozenset(units.unit(name).dimension for name in set(units.CURRENCY_SIGNS.values()))
 
 
 def _is_interval(value: Meaning | None) -> bool:
@@ -333,13 +406,23 @@ def _flat(items: list[Meaning]) -> tuple[Meaning, ...]:
     return tuple(flat)
 
 
-_CUP = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
+_CUP = re.compile(r"\s*\\c([ua])p(?![A-Za-z])\s*")
+
+
+def _sets(form: str) -> Meaning | None:
+    """Read a union, or an intersection of intervals between numbers."""
+    pieces, between = _split(form, _CUP)
+    if len(pieces) == 1:
+        return None
+    sets = tuple(meaning(piece, lists=False) for piece in pieces)
+    if set(between) == {"u"}:
+        return intervals.united(sets) or Union(sets)
+    return intervals.intersection(sets) if set(between) == {"a"} else None
 
 
 def _single(form: str) -> Meaning:
-    pieces, _ = _split(form, _CUP)
-    if len(pieces) > 1:
-        return Union(tuple(meaning(piece, lists=False) for piece in pieces))
+    if (sets := _sets(form)) is not None:
+        return sets
     found = _set_builder(form) or _all_but(form) or _relation(form) or _bracketed(form)
     found = found or _matrix(form) or _system(form) or _formula(form)
     if isinstance(found, Items) and found.brackets == "±":

@@ -8,6 +8,7 @@ from executor.answers.formulas.expressions import FUNCTIONS, number
 from executor.answers.formulas.normal_form import GREEK
 from executor.answers.formulas.parser import CALLED
 from executor.answers.formulas.quantities import quantity
+from executor.answers.formulas.units import BELOW_TWENTY
 from executor.answers.meanings import Based, Choice, Clock, Meaning, Phrase, Ratio, Scalar, Text
 
 
@@ -52,6 +53,8 @@ _PHRASES = [
         (r"(?:there (?:is|are) )?no real (?:solutions?|roots?)(?: exists?)?", "no real"),
         (r"(?:it |the limit )?(?:dne|does(?: not|n't) exist|d\.n\.e)", "no value"),
         (r"(?:it is )?(?:undefined|not defined)", "undefined"),
+        (r"(?:it |this |the answer )?(?:cannot|can not|can't) be determined"
+         r"|(?:there is )?(?:not enough|insufficient) (?:information|data)(?: given)?", "unknown"),
         (r"(?:there are )?(?:infinitely many|infinite)(?: (?:real )?solutions?)?", "many"),
         (r"all real(?:s| numbers)|all real values|\\mathbb\{?R\}?|\(-\\infty ?, ?\+?\\infty ?\)"
          r"|x ?\\in ?\\mathbb\{?R\}?|the real numbers", "reals"),
@@ -69,7 +72,11 @@ def phrase(form: str) -> Meaning | None:
 _LEAD = r"(?:(?:the )?(?:correct )?(?:option|choice|answer|alternative)(?: is)?:? )"
 _LETTER = (
     rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)|{_LEAD}\(?([A-Ja-e])\)?|([A-J])|([A-Ja-e])\)"
-    r"|\[\s*([A-J])\s*\])"
+    r"|[\[<]\s*([A-J])\s*[\]>])"
+)
+_CHOSEN = re.compile(
+    r"(?:故?[选選](?:择|擇)?(?:[项項]|选项|選項)?|答案[是为為]?|正解は?)[:\s]*(?=\(?[A-J]\)?)"
+    r"|(?<=[A-J)])\s*(?:[项項]|选项|選項)$"
 )
 CHOICE_WITH_CONTENT = re.compile(
     rf"(?:{_LEAD}?\(\s*([A-Ja-e])\s*\)\s*[.:]?|{_LEAD}\(?([A-Ja-e])\)?\s*[.:)]"
@@ -84,6 +91,7 @@ TEXT_AROUND = re.compile(r"\\(?:text|roman|bold)\s*\{\s*(\(?\s*[A-Ja-e]\s*[.:)]*
 def choice(form: str) -> Meaning | None:
     """Read the letter of a choice, or several: `(A)`, `Option A`, `A, C`."""
     marked = len(form) > 1
+    form = form if form.isascii() else _CHOSEN.sub("", form)
     form = TEXT_AROUND.sub(r"\1 ", form, count=1).strip()
     single = re.fullmatch(_LETTER, form)
     if single:
@@ -94,7 +102,7 @@ def choice(form: str) -> Meaning | None:
         inner = re.fullmatch(r"\(?([A-Ja-e])[).:]*", rest)
         if inner:
             return Choice(inner[1].upper(), None)
-    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&)\s*", form)
+    several = re.split(r"\s*(?:,\s*and|,|;|\band\b|&|[和与及])\s*", form)
     if len(several) > 1:
         letters = [re.fullmatch(r"\(?([A-J])[).]*", part) for part in several]
         if all(letters):
@@ -106,7 +114,7 @@ def choice(form: str) -> Meaning | None:
 
 
 _CLOCK = re.compile(
-    r"(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
+    r"(\d{1,2})(?:\s*(?::|\.(?=\d\d\s?[apAP]\.?\s?[mM]))\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*"
     r"(?:\\(?:text|roman)\s*\{\s*)?(?:([ap])\.?\s?m\.?|(noon|midnight|hours|h|o'clock))?\s*\}?",
     re.IGNORECASE,
 )
@@ -116,8 +124,10 @@ def clock(form: str) -> Meaning | None:
     """Read a time of day: `8 am`, `05:30`, `noon`."""
     if form.casefold() in ("noon", "midnight"):
         return Clock(43200 if form.casefold() == "noon" else 0, True)
+    form = _in_figures(form)
     match = _CLOCK.fullmatch(form)
-    if match is None or (match[2] is None and match[4] is None and match[5] not in ("noon",)):
+    whole_hour = match and (match[5] or "").casefold() in ("noon", "o'clock")
+    if match is None or (match[2] is None and match[4] is None and not whole_hour):
         return None
     hour, minute, second = (int(match[i] or 0) for i in (1, 2, 3))
     if hour > 24 or minute > 59 or second > 59:
@@ -134,21 +144,58 @@ def clock(form: str) -> Meaning | None:
     return Clock(hour * 3600 + minute * 60 + second, known, named, ratio)
 
 
+_SPOKEN = re.compile(
+    r"(?P<part>half|(?:a )?quarter|\d{1,2} minutes) (?P<side>past|to) (?P<hour>\w+)(?P<half> .*)?",
+    re.IGNORECASE,
+)
+_HOUR = re.compile(r"(?P<hour>[A-Za-z]+) o'clock", re.IGNORECASE)
+
+
+def _in_figures(form: str) -> str:
+    """Write a time in words in figures: `half past three`, `quarter to 4 pm`, `six o'clock`."""
+    spoken = _SPOKEN.fullmatch(form) or _HOUR.fullmatch(form)
+    if spoken is None:
+        return form
+    hour = BELOW_TWENTY.get(spoken["hour"].casefold(), 0)
+    hour = int(spoken["hour"]) if spoken["hour"].isdigit() else hour
+    if not 1 <= hour <= 12:
+        return form
+    if spoken.re is _HOUR:
+        return f"{hour}:00"
+    part = spoken["part"].casefold()
+    minutes = {"half": 30, "quarter": 15, "a quarter": 15}.get(part) or int(part.split()[0])
+    if minutes > 30:
+        return form
+    if spoken["side"].casefold() == "to":
+        hour, minutes = (hour - 1) or 12, 60 - minutes
+    return f"{hour}:{minutes % 60:02d}{spoken['half'] or ''}"
+
+
 _BASED = re.compile(
     r"\(?((?=[0-9A-F]*\d)[0-9A-F]+(?:\.\d+)?)\)?"
-    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?)"
+    r"(?:\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\(?(\w+)\)?\s*\}?\}?|,?\s*\(?(?:in )?base[ -](\w+)\)?"
+    r"|,? \(?(?:in )?(binary|octal|hexadecimal)\)?)"
 )
 _BASES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
           "eleven", "twelve")  # fmt: skip
+_PREFIXED = re.compile(r"0([box])([0-9a-f]+)", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"()\(?([0-9A-Fa-f]{2,})\)?\s?_\{?16\}?")
+_NAMED_BASES = {"sixteen": "16", "hex": "16", "hexadecimal": "16", "octal": "8", "binary": "2"}
 
 
 def based(form: str) -> Meaning | None:
     """Read digits with their base: `52_8`, `101 base 2`."""
+    prefixed = _PREFIXED.fullmatch(form) or _HEXADECIMAL.fullmatch(form)
+    if prefixed:
+        base = {"b": "2", "o": "8"}.get(prefixed[1].casefold(), "16")
+        if any(int(digit, 16) >= int(base) for digit in prefixed[2]):
+            return None
+        return Based(prefixed[2].upper().lstrip("0") or "0", base)
     match = _BASED.fullmatch(form)
     if match is None:
         return None
-    base = (match[2] or match[3]).casefold()
-    base = {"sixteen": "16", "hex": "16"}.get(base, base)
+    base = next(filter(None, match.groups()[1:])).casefold()
+    base = _NAMED_BASES.get(base, base)
     return Based(match[1].lstrip("0") or "0", str(_BASES.index(base)) if base in _BASES else base)
 
 
@@ -158,14 +205,19 @@ january february march april may june july august september october november dec
 _MONTHS = _NAMES_OF_MONTHS.split()
 _DAY = r"(?P<day{0}>\d{{1,2}})(?:st|nd|rd|th)?"
 _DATE = re.compile(
-    rf"(?:(?P<month>[A-Za-z]{{3,9}})\.? {_DAY.format('')}"
+    rf"(?:the )?(?:(?P<month>[A-Za-z]{{3,9}})\.? {_DAY.format('')}"
     rf"|{_DAY.format('_first')}(?: of)? (?P<month_last>[A-Za-z]{{3,9}})\.?)"
     r"(?:,? (?P<year>\d{4}))?"
 )
 
 
 def date(form: str) -> Meaning | None:
-    """Read a day of a month: `May 5`, `5th of May`, `May 5, 2024`."""
+    """Read a day of a month: `May 5`, `5th of May`, `May 5, 2024`, `2024-05-05`."""
+    numbered = re.fullmatch(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})", form)
+    if numbered:
+        year, month, day = map(int, numbered.groups())
+        known = 0 < month < 13 and 0 < day < 32
+        return Phrase(f"{month}/{day}/{year}") if known else None
     match = _DATE.fullmatch(form)
     if match is None:
         return None
@@ -175,6 +227,24 @@ def date(form: str) -> Meaning | None:
         return None
     day = int(match["day"] or match["day_first"])
     return Phrase(f"{months[0]}/{day}/{match['year'] or ''}") if 0 < day < 32 else None
+
+
+_NUMERAL = r"(?:I{1,3}|IV|V|VI{1,3})"
+_NUMERALS = re.compile(rf"{_NUMERAL}(?:(?:\s*,\s*(?:and )?|\s+and\s+|\s*&\s*){_NUMERAL})+")
+
+
+def numerals(form: str) -> Meaning | None:
+    """Read numbers of statements: `I and III`."""
+    return Text(", ".join(re.findall(r"[IV]+", form))) if _NUMERALS.fullmatch(form) else None
+
+
+def division(form: str) -> Meaning | None:
+    """Read a quotient with its remainder: `5 R 3`, `5 with a remainder of 3`."""
+    match = re.fullmatch(
+        r"(\d+),?\s*(?:R|r|rem\.?|(?:with )?(?:a )?remainder(?: of)?)\s*(\d+)",
+        re.sub(r"\\(?:text|roman)\s*\{([^{}]*)\}", r"\1", form),
+    )
+    return Text(f"{match[1]} remainder {match[2]}") if match else None
 
 
 def dashed(form: str) -> Meaning | None:

@@ -25,7 +25,7 @@ from executor.answers.extraction.clauses import (
 from executor.answers.extraction.hypotheses import without_hypotheses
 from executor.answers.extraction.statements import bare, begins, stated, vague
 from executor.answers.extraction.values import denied
-from executor.answers.extraction.words import only_words
+from executor.answers.extraction.words import before_reason, only_words
 from executor.answers.reading import spelt_number
 
 __all__ = ["LONGEST_CLAUSE", "find_answer", "last_boxed"]
@@ -41,6 +41,12 @@ _GIVEN = re.compile(r"\b(?:of|from|with|after|by|in|per|for|than|step)\s(?:the\s
 _MINUS = re.compile(r"\u2212|(?<![\w)\]}])\u2013(?=[\d$])")
 
 
+_RETRACTED = re.compile(
+    r"\b(?:[Ww]ait|[Oo]ops|[Cc]orrection|mistake|(?:[Tt]hat|[Tt]his)(?:'s|\sis|\swas)\s(?:wrong|incorrect|not\sright))\b"
+)
+"""Words after a box that take it back, if another answer is stated behind them."""
+
+
 def find_answer(response: str) -> str | None:
     r"""Return the final answer of a response, or None if it has none.
 
@@ -52,10 +58,10 @@ def find_answer(response: str) -> str | None:
     A box that holds no answer (`\boxed{?}`), what the response denies ("not 8") and a sentence that
     says what the answer would be in another case state nothing.
 
-    A list is written with commas ("2, 3"). A thought (`<think>`) counts only if nothing outside it
-    has an answer, and a question that the response invents after its answer ends the response. A
-    `\boxed{` that is never closed belongs to a response that was cut off and may hold half an
-    answer, so its content is not read.
+    A list is written with commas ("2, 3"). A thought (`<think>`) counts only if it ended and
+    nothing outside it has an answer, and a question that the response invents after its answer
+    ends the response. A `\boxed{` that is never closed belongs to a response that was cut off and
+    may hold half an answer, so its content is not read.
     """
     for part in turns.visible_first(response):
         answer = _first_turn(part)
@@ -88,17 +94,32 @@ def _of_part(part: turns.Part) -> str | None:
 def _explicit(text: str) -> str | None:
     """The answer that a text boxes or states."""
     contents, end = final_boxes(text)
+    if contents and (retracted := _RETRACTED.search(text, last_box_end(text), end)):
+        later = _joined(stated(text[retracted.start() : end]))
+        if later:
+            return later
     answers = contents or stated(text[:end])
     if len(answers) == 1:
         choice = (with_content(answers[0]) if contents else None) or labelled(answers[0])
+        if contents and not choice:
+            choice = _named_after_box(answers[0], text)
         return choice or _joined(_several(answers[0]))
     return _joined(answers)
+
+
+def _named_after_box(content: str, text: str) -> str | None:
+    r"""A boxed value with the letter of the choice that is stated after it: "Answer: D"."""
+    named = stated(text[last_box_end(text) :])
+    letter = named[0] if len(named) == 1 and len(named[0]) == 1 and named[0].isupper() else None
+    # "(D) -2" would be a difference.
+    known = letter and labelled(letter) and content[0] not in "-+=*/^_<>"
+    return f"({letter}) {content}" if known else None
 
 
 def _implied(part: turns.Part) -> str | None:
     """The text itself if it is nothing but an answer; else the formula or number that ends it."""
     text = part.text[: final_boxes(part.text)[1]]
-    answer = _joined(bare(text)) or only_words(text)
+    answer = _joined(bare(text)) or only_words(text) or before_reason(text)
     if answer or not part.implied:
         return answer
     formula = last_formula(text)

@@ -12,6 +12,7 @@ from executor.answers.extraction.vocabulary import (
     ENDS_UNIT,
     GOES_ON,
     MEASURES,
+    NAMED_SCALES,
     POWERS,
     SCALES,
     SHORT_WORDS,
@@ -33,8 +34,10 @@ _MIXED = r"\d+\s(?:and\s)?\d+/\d+"
 _LATEX = rf"{_WHOLE}?\s?\\[dtc]?frac\s?\{{-?\d+\}}\s?\{{\d+\}}"
 _NUMBER = re.compile(
     rf"{_SIGN}{_CURRENCY}{_SIGN}(?:{_TIME}|{_RATIO}|{_LATEX}|{_MIXED}|\d*[{VULGAR}]"
-    rf"|{_DECIMAL}(?:\s?/\s?{_DECIMAL})?)"
+    rf"|(?:\d*\.\d+(?:\.{{3}}|\u2026)|{_DECIMAL}(?:\s?/\s?{_DECIMAL})?))"
 )
+_PAID = re.compile(r"[-+]?(?:\\?\$|[A-Z]{0,3}\$|[\u20ac\u00a3\u00a5\u20b9])")
+_SHORT_SCALE = re.compile(r"\s?(K|k|M|B|bn|mn)\b")
 _SCALE = re.compile(
     rf"(?:\s+(?:and\s+a\s+(?:half|quarter|third)|{SCALES})\b)+(?:\s+and\s+a\s+half\b)?"
     rf"|\s?(?:{CJK_SCALE})+",
@@ -59,15 +62,19 @@ _GROUP = re.compile(r"[(\[][^()\[\]]{1,80}[)\]]|\\\{[^{}]{1,80}\\\}|\{[^{}]{1,80
 _PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{3}")
 _APPROXIMATE = re.compile(r"^(?:\\approx|[\u2248~])\s*")
 _OPERATOR = re.compile(
-    r"\s*(?:[+*/^=<>_\u00d7\u00f7\u00b7\u22c5\u2212\u2264\u2265\u2248\u00b1\u221a\u2044"
-    r"\u2070-\u209f\u00b2\u00b3\u00b9]|-\s*(?=[\w.\\$(])|\\|x\s?\d)"
+    r"\s*(?:[+*/^=<>_\u00d7\u00f7\u00b7\u22c5\u2212\u2264\u2265\u2248\u00b1\u221a\u2044\u2208\u2216\u2229\u222a\u2260\u2261"
+    r"\u2070-\u209f\u00b2\u00b3\u00b9]|\u2013\s?(?=\$?\d)|-\s*(?=[\w.\\$(])|\\|x\s?\d)"
 )
 _CALCULATED = re.compile(r"\s*[*/+=\u00d7\u00f7](?!\*)|\s+-\s+\d")
-_REMARK = re.compile(r"\s*[(\[\uff08][^()\[\]]*(?:[^\W\d_]{3}|%|\bof\b|=|[\u4e00-\u9fff])")
-_FOREIGN_REMARK = re.compile(r"\s+\((?:[^\W\d_]{2,}\s)")
+_REMARK = re.compile(
+    r"\s*[(\[\uff08](?!\s*(?:in\s+)?base\b)[^()\[\]]*(?:[^\W\d_]{3}|%|\bof\b|=|[\u4e00-\u9fff])"
+)
+_FOREIGN_REMARK = re.compile(r"\s+\((?!(?:in\s+)?base\b)(?:[^\W\d_]{2,}\s)")
 _FIGURE = re.compile(r"\s+\([\s$~\u2248]*[-\d][\d.,/%\s$\\]*\)")
 _STOPS = re.compile(
-    r"\s*(?:[,;?\u2026)\]`\u3002\uff0c\u3001\uff1b\uff09\uff01]|[.:](?=\s|$)|__|--|[\u2013\u2014]\s|\||$)"
+    r"\s*(?:[,;?\u2026)\]`\u3002\uff0c\u3001\uff1b\uff09\uff01]"
+    r"|[.:](?=\s|$|\[\^?\d{1,2}\])|\[\^?\d{1,2}\](?=[\s.]|$)"
+    r"|__|--|\u2014\s|\u2013\s(?!\$?\d[\d.,]*\s*(?:$|[a-z]+\.?$))|\||$)"
     r"|\s+-\s+(?!(?:sin|cos|tan|log|ln|sqrt|pi)\b)[A-Za-z]{2}|[\"'\u201d](?!\s*\d)|\*+(?=[\s.,;:)]|$)|</"
 )
 _EXCLAIMED = re.compile(r"!+(?:\s+[A-Z]|\s*$)")
@@ -78,9 +85,10 @@ _INCHES = re.compile(r"\s*(?:[,;.)]|$)|\s+(?:tall|long|wide|high|deep|thick)\b")
 _MORE = re.compile(
     r"\s+or\s+(?:more|less|fewer|greater|higher|lower|above|below|larger|smaller)\b"
     r"|\s+with\s+(?:a\s+)?remainder\b|\s+(?:when|for|where)\s+\$?(?:all\s+\$?)?[b-hj-z]\b"
-    r"|\s+square\s+roots?\b|\s+(?:to|through|by|in)\s+(?:the\s+power\b|\$?[-\d.]+\s*$)"
+    r"|\s+square\s+roots?\b|\s+out\s+of\s+(?:(?:every|each)\s+\d|\d+(?!\w|[.,]\d|\s+[a-z]))"
+    r"|,?\s+\(?in\s+(?:base\b|binary\b|octal\b|hex)|\s+(?:to|through|by|in)\s+(?:the\s+power\b|\$?[-\d.]+\s*$)"
     r"|\s+(?:to|through|by)\s+\$?[-\d.]+\s+[a-z]+\s*$"
-    r"|\s+(?:more|less|fewer|greater)\s+than\s+(?:twice|half|\w+\s+times|\$?[b-z]\b)"
+    r"|\s+(?:more|less|fewer|greater)\s+than\s+(?:twice|half|\w+\s+times|\$?[b-z]\b|\d)"
 )
 """Bounds, remainders, conditions on a variable, ranges and chances ("1 in 4")."""
 
@@ -120,6 +128,8 @@ def quantity_at(text: str, start: int) -> Quantity | None:
     scale = _SCALE.match(text, end)
     if scale:
         content, end = content + scale.group(), scale.end()
+    elif (short := _SHORT_SCALE.match(text, end)) and _PAID.match(content):
+        content, end = f"{content} {NAMED_SCALES[short[1].casefold()]}", short.end()
     value_end = end
     mark = _MARK.match(text, end)
     percent = bool(mark and ("%" in mark.group() or "\uff05" in mark.group()))
@@ -143,7 +153,8 @@ def _value_at(text: str, start: int) -> tuple[str, int] | None:
         return _APPROXIMATE.sub("", result(inside(formula))), end
     number = _NUMBER.match(text, begin)
     if number:
-        return text[start : number.end()].replace(" and ", " "), number.end()
+        value = text[start : number.end()].replace(" and ", " ").replace("...", "\u2026")
+        return value, number.end()
     group = _GROUP.match(text, begin)
     if group and not _PROSE.search(group.group()):
         return text[start : group.end()], group.end()

@@ -7,7 +7,7 @@ import re
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf)\s*\{([^{}]*)\}")
 _SPACE = re.compile(r"\\[ ,;:!]|\\q?quad(?![A-Za-z])|~")
 _ALONE = re.compile(
-    r"(?:(?:option|choice)\s+)?(?:\(([A-J])\)|\[([A-J])\]|([A-J]))\.?", re.IGNORECASE
+    r"(?:(?:option|choice)\s+)?(?:\(([A-J])\)|\[{1,2}([A-J])\]{1,2}|([A-J]))\.?", re.IGNORECASE
 )
 _NO_LABEL = r"(?![\s+*/^_=<>']|-(?!(?<= -)[\d\\$]))"
 _LABEL = re.compile(rf"(?:\(([A-J])\)|([A-J])[.):])\s*{_NO_LABEL}")

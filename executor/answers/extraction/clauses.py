@@ -71,11 +71,17 @@ _TAIL = re.compile(
     r"|or\s+(?:equivalently|so|approximately|about))\b"
     r"|\s+as\s+(?:shown|required|desired|expected|before|above|stated|given|follows)\b"
     r"|[\uff0c\uff1b]|\s*\uff08[^\uff08\uff09]*\uff09"
-    r"|\s+\((?=[^()]*(?:(?<![A-Za-z\\])[A-Za-z]{3}|\\?%))[^()]*\)\s*$",
+    r"|\s+\((?!\s*(?:p?mod|(?:in\s+)?base)\b)(?=[^()]*(?:(?<![A-Za-z\\])[A-Za-z]{3}|\\?%))[^()]*\)\s*$",
 )
 _WHOLE = re.compile(
     r"(?:all|any|every|no|at\s+(?:least|most)|(?:less|greater|more|fewer|smaller|larger)\s+than"
     r"|between)\b",
+    re.IGNORECASE,
+)
+_WORK_OF = re.compile(
+    r"(?:the\s+)?(?:(?:square|cube)\s+root|square|cube|half|double|triple|twice|thrice|factorial"
+    r"|logarithm)\s+(?:of\s+)?\S+|(?:the\s+)?(?:sum|product|difference|quotient|average|mean)"
+    r"\s+(?:of|between)\s+\S+\s+and\s+\S+",
     re.IGNORECASE,
 )
 _EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|besides)\b")
@@ -84,6 +90,21 @@ _DETAIL = re.compile(
 )
 """The last part of a sentence that only describes: "，每天工作8小时。"."""
 
+_REPEATED = re.compile(
+    r"\s\((?:with\s|a\s|of\s)*(?:multiplicity|double|triple|repeated|twice)\b[^()]{0,30}\)"
+)
+_ASIDE = re.compile(
+    r"(?:,?\s(?:i\.e\.,?|or|which\sis)\s(?:about|approximately|roughly)"
+    r"\s[^.()]{0,60}(?:\.\d[^.()]{0,20})?"
+    r"|\s\((?!p?mod\b|(?:in\s)?base\b)(?=or\b|[^()]*[A-Za-z]{3})[^()]{1,80}\)|\s\[\^?\d{1,2}\])[\s.*]{0,5}$"
+)
+"""What a line says at its end about its value: ", i.e. about 41.7%", "(20 red and 22 green)"."""
+
+_RATIO = re.compile(
+    r"\b(?:ratio|odds|chances?|probability)\b[^.\n\d]{0,60}?\s(?:is|are|was|becomes|of)\s+"
+    r"(\d+\s+(?:in\s+\d+|to\s+\d+(?:\s+to\s+\d+)*))[\s.*]*$",
+    re.IGNORECASE,
+)
 _SUFFIX = re.compile(r"\s*(?:です|である|だ|입니다|이다|了)+\s*$")
 _PROSE = re.compile(r"[A-Za-z]{3}")
 _WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
@@ -158,12 +179,22 @@ def last_values(text: str) -> tuple[str, ...]:
     A list counts only if a verb ("are 2, 3 and 5") or "or" shows that it is one.
     """
     for chunk in _chunks_from_end(text):
+        if ratio := _RATIO.search(chunk[-LONGEST_CLAUSE:]):
+            return (ratio[1],)
+        chunk = _without_aside(chunk)
         values = values_in(_DETAIL.sub("", chunk)) or values_in(chunk)
         if values and (both := _rounded(chunk, values)):
             return (both,)
         if values:
             return _compound(chunk, values) or _chained(chunk, values, certain=True)
     return ()
+
+
+def _without_aside(line: str) -> str:
+    """A line without what it says at its end about its value, unless that is its only value."""
+    aside = _ASIDE.search(line, max(0, len(line) - LONGEST_CLAUSE))
+    main = line[: aside.start()] if aside else line
+    return main if aside and values_in(main) else line
 
 
 def _rounded(text: str, values: list[Value]) -> str | None:
@@ -244,7 +275,8 @@ def _walk(clause: str, first: Quantity) -> tuple[list[Quantity], _Kind]:
     """Read the items of a list or of a quantity of several units."""
     items, kind = [first], _Kind.LIST
     while True:
-        between = _SEPARATOR.match(clause, items[-1].end)
+        repeated = _REPEATED.match(clause, items[-1].end)
+        between = _SEPARATOR.match(clause, repeated.end() if repeated else items[-1].end)
         assert between is not None
         following = quantity_at(clause, between.end())
         if following is None:
@@ -316,7 +348,7 @@ def _words(clause: str) -> tuple[str, ...]:
     if said and _NOT_VALUE.match(clause[said.end() :]):
         return answers_in(clause[said.end() :])
     clause = result(_without_tail(clause))
-    if _WHOLE.match(clause) or _EXCEPT.search(clause):
+    if _WHOLE.match(clause) or _WORK_OF.fullmatch(clause) or _EXCEPT.search(clause):
         return _formula(clause)
     worked = quantity_at(clause, 0)
     if worked is not None:

@@ -21,15 +21,32 @@ _ANSWER = re.compile(
     r"\s+to\s+(?:the|this|that|your|our|part)\s[^.\n:;,]{1,60}?\s(?:is|are)\b[ \t*_]*:?"
     rf"|[ \t*_]{{0,6}}(?:is(?=n['\u2019]t\s)|{_VERB}[ \t*_]*:?|(?P<heading>(?m:$))))"
 )
+_CORRECTED = re.compile(
+    r"\b(?:[Ww]ait|[Oo]ops|[Cc]orrection|[Mm]istake|[Ee]rror|[Aa]ctually|[Ss]orry)\b[^\n]{0,80}?"
+    r"\b(?:[Ii]t|[Tt]hat|[Tt]his)\s+(?:should|must|has\s+to)\s+(?:actually\s+|really\s+)?be\s"
+    r"|\b[Cc]orrection:(?=\s)"
+)
+"""A correction of what was stated: "Wait, I made a mistake. It should be"."""
+
 _SHORT = re.compile(r"(?:[Aa]ns|ANS)\.?\s?[:=]|<answer>")
 _CHOICE = re.compile(
     r"(?:[Oo]ption|[Cc]hoice)(?:s?\s+(?:is|are)\b|s?:)(?=[\s*]*(?:\(?[A-J]\b|option|choice))"
-    r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith)\s+(?=(?:option\s+)?\(?[A-J]\b(?!\s+[a-z]|'))"
+    r"|(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),?\s+(?:it\s+is\s+|it's\s+)?(?=\(?[A-J]\)?[.*\s]*\Z)"
+    r"|(?:[Cc]hoose|[Ss]elect|pick|go\swith|(?:[Tt]hat\s|[Tt]his\s)?leaves(?:\sonly|\sus\swith)?)\s+"
+    r"(?=(?:option\s+)?\(?[A-J]\b(?!\s+(?!because\b|since\b|as\b)[a-z]|'))"
 )
+_WORDS_OF_CHOICE = (
+    "ption", "hoice", "hoose", "elect", "pick", "go with", "leaves", "o,", "o ", "hus", "ence",
+    "erefore",
+)  # fmt: skip
 _ENGLISH = (
     (("nswer", "NSWER"), _ANSWER),
     (("ns:", "ns.", "ns =", "NS:", "<answer>"), _SHORT),
-    (("ption", "hoice", "hoose", "elect", "pick", "go with"), _CHOICE),
+    (
+        _WORDS_OF_CHOICE,
+        _CHOICE,
+    ),
+    (("ait", "ops", "orrection", "istake", "rror", "ctually", "orry"), _CORRECTED),
     (("ntwort", "rgebnis"), re.compile(r"(?:[Aa]ntwort|[Ee]rgebnis)(?:\s+(?:ist|lautet)\b|:)")),
     (("espuesta",), re.compile(r"[Rr]espuesta(?:\s+(?:final|correcta))?(?:\s+es\b|:)")),
 )
@@ -38,7 +55,8 @@ _OTHER = (
         ("答", "选", "選", "正解"),
         re.compile(
             r"答案\u3011?(?:应该是|應該是|应为|應為|等于|等於|是|为|為)?\s*[:\uff1a]?"
-            r"|选项(?:是|为)\s*(?=[(\uff08]?[A-J])|故?[选選](?:择|擇)?\s?[:\uff1a]?\s?(?=[A-J])|(?:(?<=[\u3002\uff0c\n])|\A)答\s*[:\uff1a]"
+            r"|选项(?:是|为)\s*(?=[(\uff08]?[A-J])"
+            r"|故?[选選](?:择|擇)?(?:[项項]|选项|選項)?\s?[:\uff1a]?\s?(?=[A-J])|(?:(?<=[\u3002\uff0c\n])|\A)答\s*[:\uff1a]"
             r"|(?:答え|正解)\s*(?:は|[:\uff1a])"
         ),
     ),
@@ -69,7 +87,9 @@ _NO_LEAD = re.compile(
 )
 """Words before "answer is" that make it no statement: "this answer is", "if the answer is"."""
 
-_WEAK = re.compile(r"(?:solutions?|roots?|zeros|results?)\s+(?:is|are)\b[ \t]*:?")
+_WEAK = re.compile(
+    r"(?:domain|range|solution\s+set|solutions?|roots?|zeros|results?)\s+(?:is|are)\b[ \t]*:?"
+)
 
 
 @dataclass(frozen=True, slots=True)

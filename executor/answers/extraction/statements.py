@@ -31,7 +31,7 @@ _HEDGE = re.compile(
     r"|(?:the|an?)\s+(?:number|value|fraction|integer|expression|set|interval|point|ordered\s+pair"
     r"|pair|equation|function|polynomial|matrix|vector|sum|list|word|name)\s+(?=[-\d$\\(\[{\"'\u201c]))"
     r"(?![A-Za-z])[\s,:]*"
-    r"|大约|大約|约为|约|約|\\approx\s*|[\u2248~=:\uff1a]\s*|,\s*(?=[a-z]))",
+    r"|大约|大約|约为|约|約|\\approx\s*|[\u2248=:\uff1a]\s*|~\s*(?=[-\d.$\\])|,\s*(?=[a-z]))",
     re.IGNORECASE,
 )
 _LOWER_WORDS = re.compile(r"[a-z][a-z' -]*")
@@ -75,11 +75,12 @@ _BOLD_GOES_ON = re.compile(
 _QUOTES = (('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
 _NEGATED = re.compile(r"^n['\u2019]t(?=\s)")  # "the answer isn't 5"
 _TITLES = re.compile(
-    r"(?:\b(?:Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
+    r"(?:\b(?:Rs|Mrs|Mr|Ms|Dr|St|Prof|Mt|No|vs|approx|Jr)|[ap]\.m|\b[ap])$", re.IGNORECASE
 )
 _SHORT_UNITS = re.compile(
     r"\b(?:ft|in|lbs?|oz|hrs?|mins?|sec|sq|yds?|mi|gal|qt|pt)$", re.IGNORECASE
 )
+_GOES_ON_FOREVER = re.compile(r"\d\.\d+\.{3}$")
 _BULLET = re.compile(r"[-*\u2022]\s+|\d{1,2}[.)]\s+")
 _BLANK = re.compile(r"(?:\s|\*\*|__|:|#+|>\s|[-=]{3,}\n)*")
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
@@ -218,6 +219,8 @@ def _cut(line: str, *, bold: bool) -> str:
         if stop.group() == "." and clause[place - 1 : place] == "!":
             # "5!." is a factorial, "5!" an exclamation.
             place += 1
+        if stop.group() == "." and _GOES_ON_FOREVER.search(clause, 0, place + 1):
+            place += 1
         if stop.group() == "**" and not bold and opened and _BOLD_GOES_ON.match(clause, stop.end()):
             continue
         clause = clause[:place]
@@ -248,7 +251,8 @@ def _weakly_stated(text: str) -> tuple[str, ...]:
     part, remaining = _part(text[end:]) if line.strip() else _part(lines, later=True)
     clause = _cut(part, bold=False)
     after = part[part.find(clause) + len(clause) :] + remaining
-    if re.search(r"\d", after) or not begins_with_value(clause):
+    states = begins_with_value(clause) or re.match(r"all\s+(?:real|integers|positive)\b", clause)
+    if re.search(r"\d", after) or not states:
         return ()
     answers = answers_in(clause)
     # The last number says the same, without the name.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|scratchpad"
 _THOUGHT = re.compile(
-    rf"(?P<open><(?:{_NAMES})>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7"
+    rf"(?P<open><(?:{_NAMES})\s?>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7"
     r"|<\|channel\|>(?:analysis|commentary)<\|message\|>)"
-    rf"|(?P<close></(?:{_NAMES})>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7"
+    rf"|(?P<close></(?:{_NAMES})\s?>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7"
     r"|<\|channel\|>final<\|message\|>)",
     re.IGNORECASE,
 )
@@ -56,19 +56,24 @@ def visible_first(response: str) -> Iterator[Part]:
     """The parts of a response in the order in which its answer is looked for.
 
     Text outside thoughts goes first, but the last value counts only if it stands after them. A
-    response whose visible text has no answer is read from its last thought.
+    response whose visible text has no answer is read from its last thought that ended; one that
+    was cut off has not come to an answer, whatever it boxed on its way.
     """
     visible, thought = _split(response)
-    if thought is None:
+    if len(visible) == 1 and thought is None:
         yield Part(response, True)
         return
     yield Part("".join(visible), False)
     yield Part(visible[-1], True)
-    yield Part(thought, True, thought=True)
+    if thought is not None:
+        yield Part(thought, True, thought=True)
 
 
 def _split(response: str) -> tuple[list[str], str | None]:
-    """The texts outside thoughts, the last of them behind all; the last thought, None without."""
+    """The texts outside thoughts, the last of them behind all; the last thought that ended.
+
+    A response without thoughts is one text, and None.
+    """
     if not any(word in response for word in _TAG_WORDS):
         return [response], None
     visible: list[str] = []
@@ -85,10 +90,7 @@ def _split(response: str) -> tuple[list[str], str | None]:
             # A template may have opened the first thought in the prompt.
             thought = between
         opened = tag["open"] is not None
-    rest = response[place:]
-    if opened:
-        return [*visible, ""], rest
-    return [*visible, rest], thought
+    return [*visible, "" if opened else response[place:]], thought
 
 
 def before_questions(part: Part) -> Iterator[Part]:

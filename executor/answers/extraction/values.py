@@ -16,6 +16,7 @@ from executor.answers.extraction.vocabulary import (
     CJK_NOT,
     CJK_SCALE,
     DENIAL_OF_CLAUSE,
+    NAMED_SCALES,
     POWERS,
     VULGAR,
 )
@@ -68,7 +69,8 @@ _TOKENS = {
     "relation": (r"\\approx(?![A-Za-z])", r"[=\u2248\u2192\u21d2]"),
     "comma": (r"[,;\uff0c\u3001\uff1b]",),
     "open": (
-        r"\\(?:langle|lfloor|lceil)(?![A-Za-z])", r"\\left\s?\\?[(\[{]", r"\\\{", r"[(\[{\uff08]",
+        r"\\(?:langle|lfloor|lceil)(?![A-Za-z])", r"\\left\s?\\?[(\[{]", r"\\\{",
+        r"(?!\(mod\s)[(\[{\uff08]",
     ),
     "close": (
         r"\\(?:rangle|rfloor|rceil)(?![A-Za-z])", r"\\right\s?\\?[)\]}]", r"\\\}", r"[)\]}\uff09]",
@@ -76,7 +78,7 @@ _TOKENS = {
     "infix": (
         r"\\(?:cdot|times|div|pm|mp|cup|cap|leq?|geq?|neq?|lt|gt|in|equiv|sim|setminus)(?![A-Za-z])",
         r"(?<=[\d)])\s?[xX]\s?(?=\d)",
-        r"\(mod\s[^()]{1,20}\)|\bmod\b",
+        r"\(mod\s[^()]{1,20}\)|\bmod\b|(?<=\d )out of(?: every| each)?(?= \d)",
         r"\*\*|(?<=\d)\u2013(?=\d)",
         r"[-+*/^_<>\u2264\u2265\u2260\u00d7\u00f7\u00b7\u22c5\u00b1\u222a\u2229\u2208\u2261\u2044]",
     ),
@@ -121,6 +123,8 @@ _NAME_ONLY = re.compile(
     r"\\?[A-Za-z]+_(?:\{\w+\}|\w)|(?:[A-Za-z]{1,3}/)?[a-z]{1,2}/[a-z]{1,2}\^\{?-?\d\}?|[ms]\^\{?-?\d\}?|\\[A-Za-z]+"
 )
 _MINUS = re.compile(r"(?:\b(?:minus|negative|moins|menos|meno)\s|[负負])\s*$", re.IGNORECASE)
+_PAID = re.compile(r"^(-?[^\w\s.-]{1,2}\s?-?[\d.,]+)\s?(K|k|M|B|bn|mn)$")
+_COUNTED_OUT_OF = re.compile(r"(?<=\d) out of \d+$")
 _LABELLED = re.compile(r"\d+:(?=\d+$)")
 _LABEL = re.compile(
     r"\b(?:week|day|step|part|case|month|year|hour|round|stage|phase|group|box|item|problem)\s$",
@@ -248,6 +252,7 @@ def _value(line: str, start: int, end: int) -> Value | None:
         text, start = f"-{text}", minus.start()
     text = re.sub(r"^-\s+", "-", text)
     text = re.sub(r"^(\d+) and (\d+/\d+)$", r"\1 \2", text)
+    text = _PAID.sub(lambda m: f"{m[1]} {NAMED_SCALES[m[2].casefold()]}", text)
     text = re.sub(r"\.\.\.$", "\u2026", text)
     return Value(tidy(text), start, end)
 
@@ -257,6 +262,9 @@ def _trimmed(line: str, start: int, end: int) -> tuple[int, int] | None:
 
     None if the text was cut off in the middle of a formula.
     """
+    counted = _COUNTED_OUT_OF.search(line, start, end)
+    if counted and re.match(r"\s+[a-z]", line[end:]):
+        end = counted.start()  # "42 out of 100 people" are 42
     after_relation = line[max(0, start - 3) : start].rstrip()[-1:] in ("=", "\u2248")
     lead = _LEADING.match(line, start, end)
     if lead and not (after_relation and line[start] in "-+"):

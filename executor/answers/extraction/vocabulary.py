@@ -69,6 +69,11 @@ VULGAR = "\u00bc-\u00be\u2150-\u215e"
 """Vulgar fractions, as the inside of a character class."""
 
 POWERS = "hundreds?|thousands?|millions?|billions?|trillions?|quadrillions?|lakhs?|crores?"
+NAMED_SCALES = {
+    "k": "thousand", "m": "million", "b": "billion", "bn": "billion", "mn": "million",
+}  # fmt: skip
+"""What a letter after an amount of money multiplies it by: "$5M"."""
+
 SCALES = rf"{POWERS}|dozens?"
 """Words that multiply a number, as alternatives of a pattern."""
 

@@ -26,6 +26,10 @@ _AFFIRMED = re.compile(
     r"(?:is|are|does|do|can|will|has|have|was|were|did)(?:\s?n['\u2019]t|\s?not)?[.!]?",
     re.IGNORECASE,
 )
+_REASONED = re.compile(
+    r"\W{0,3}(?:(yes|no|true|false)\W{1,5}(?:because|since|as)|(true|false)[.!]\**\s)\b",
+    re.IGNORECASE,
+)
 _NOT_LAST = frozenset(("a", "an", "and", "or", "the", "of", "in", "by", "with", "for", "total"))
 """Words at which a text was cut off."""
 
@@ -61,6 +65,12 @@ def only_words(text: str) -> str | None:
         return answer if isinstance(meaning, Text | Items) else None
     short = plain[0] in ("no", "ja", "si") or not answer.isascii()
     return answer if short or (len(answer) > 2 and isinstance(meaning, Text)) else None
+
+
+def before_reason(text: str) -> str | None:
+    """Return the word with which a response answers before it says why: "Yes, because …"."""
+    reasoned = _REASONED.match(text.lstrip())
+    return next(filter(None, reasoned.groups())) if reasoned else None
 
 
 def _is_number(answer: str) -> bool:

@@ -39,6 +39,7 @@ _MEANINGS = {
     "\\mathbb{C}": "ℂ", ",": "、，", ".": "。", "\\unit{cent}": "¢", "\\theta ": "ϑ",
     "\\phi ": "ϕ", "\\epsilon ": "ϵ", "\\pi ": "ϖ", "": "\u200b\u200c\u200d\u2060\ufeff\u00ad",
     "~": "～", "\\sim ": "∼", "\\land ": "∧", "\\lor ": "∨", "\\setminus ": "∖",
+    "\\neg ": "¬￢",
 }  # fmt: skip
 _SIGNS = {sign: meaning for meaning, signs in _MEANINGS.items() for sign in signs}
 _SIGNS.update({chr(0x3B1 + i + (i >= 17)): f"\\{name} " for i, name in enumerate(GREEK)})
@@ -62,8 +63,12 @@ _WRAPPERS = [
         r"__?([^_{}]+)__?",
         r"`+([^`]+)`+",
         r'"([^"]+)"',
+        r"'([^']+)'",
         r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|mathit)\s*\{([^{}]{2,}|\d)\}",
         r"\\displaystyle\s*(.*)",
+        r"\\begin\s*\{(?:align|equation|gather|displaymath|split)(?:ed)?\*?\}((?:(?!\\\\).)*)"
+        r"\\end\s*\{(?:align|equation|gather|displaymath|split)(?:ed)?\*?\}",
+        r"([A-JIVX]{1,4}(?:(?:,|,? and) [A-JIVX]{1,4})*) only",
     )
 ]
 _SIGN_COMMANDS = {"pounds": "£", "euro": "€", "yen": "¥"}
@@ -74,9 +79,47 @@ _BRACED = re.compile(
     r"(?:\\(?:boxed|fbox|underline|emph)\s*"
     r"|(?P<font>\\(?:mathbf|boldsymbol|bm|textbf|text|mathrm)\s*))?\{"
 )
+
+
+def _combinations(match: re.Match[str], *, turned: bool = False) -> str:
+    """Spell `C_n^k`, `_nC_k` and, turned, `C^k_n` as a binomial coefficient."""
+    top, bottom = filter(None, match.groups())
+    if turned:
+        top, bottom = bottom, top
+    if top.isdigit() and bottom.isdigit() and int(top) < int(bottom):
+        return match.group()  # a constant with an exponent
+    return rf"\binom{{{top}}}{{{bottom}}}"
+
+
 _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        # A tilde is a space; before a letter, at the start or behind an operator, it negates.
+        (
+            r"(^|\\(?:land|lor|wedge|vee|to|rightarrow|Rightarrow|implies|iff)(?![A-Za-z])\s*"
+            r"|[-=]>\s*|[(&|]\s*)(?:~|\\sim(?![A-Za-z]))\s*(?=[A-Za-z(])",
+            r"\1\\neg ",
+        ),
+        (r"\\lnot(?![A-Za-z])", r"\\neg "),
+        # Numbers of combinations.
+        (
+            r"(?<![\w})\]])(?:\{\s*\})?[_^]\s*(?:\{(\w+)\}|(\w))\s*C\s*_\s*(?:\{(\w+)\}|(\w))",
+            _combinations,
+        ),
+        (r"(?<![A-Za-z\\])C_\s*(?:\{(\w+)\}|(\w))\s*\^\s*(?:\{(\w+)\}|(\w))", _combinations),
+        (
+            r"(?<![A-Za-z\\])C\^\s*(?:\{(\w+)\}|(\w))\s*_\s*(?:\{(\w+)\}|(\w))",
+            lambda m: _combinations(m, turned=True),
+        ),
+        # Text that is struck out, and a relation between letters; else a tilde is a space.
+        (r"~~([^~]+)~~", r"\\sout{\1}"),
+        (r"(?<=[A-Za-z]) ~ (?=[A-Za-z])", r" \\sim "),
+        (
+            r"\\(?:text)?color(?:box)?\s*\{[^{}]*\}|\\(?:[hv]?phantom|[hv]space\*?)\s*\{[^{}]*\}",
+            " ",
+        ),
+        (r"\+\s?/\s?-|^\+\s?-(?=\s?[\d.\\A-Za-z(])", r"\\pm "),
+        (r"-\s?/\s?\+", r"\\mp "),
         (r"\\left\s*\.|\\right\s*\.", ""),
         (r"\\m?(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])", ""),
         (r"\\(?:[dtc]|nice|s)frac(?![A-Za-z])", r"\\frac"),
@@ -127,6 +170,8 @@ _COMMANDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"\b(?:negative|minus)\s+infinity\b", r"-\\infty "),
         (r"\b(?:positive|plus)\s+infinity\b", r"\\infty "),
         (r"\\union(?![A-Za-z])", r"\\cup "),
+        (r"(\\(?:in|cup|cap)(?![A-Za-z])\s*)\{([^{}\\]*)\}", r"\1\\{\2\\}"),
+        (r"^\{([^{}\\]*)\}(?=\s*\\c[ua]p(?![A-Za-z]))", r"\\{\1\\}"),
         (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
         (r"\\(?:textbf|textit|textrm|textnormal|textsf|texttt|mbox|hbox|emph)\s*\{", r"\\text{"),
         (r"\\(?:operatorname\*?|mathop)\s*\{", r"\\operatorname{"),
@@ -149,6 +194,7 @@ _SIGN_BEFORE = re.compile(
     + "|".join(CURRENCY_CODES)
     + r")\.?)\s*([-+]?)\s*(?=\d|\.\d|\\frac|\\sqrt)"
 )
+_CHOSEN_FROM = re.compile(r"^(\d+)(?:\s?C\s?| choose )(\d+)$")
 _SHORT_TIME = re.compile(r"^(\d+)\s?h\s?(\d+)\s?m(?:ins?)?(?:\s?(\d+)\s?s(?:ecs?)?)?$")
 _DECIMAL_COMMA = re.compile(
     r"^(-?\\currency\{[^{}]*\}\s*\d+|-?\d+(?=,\d\d\s*\\unit\{(?:euro|ruble)\}))"
@@ -207,7 +253,17 @@ _SPACED_GROUPS = re.compile(
 _UNDERSCORED_GROUPS = re.compile(r"(?<![\w.,])\d{1,3}(?:_\d{3})+(?![\w{])")
 _SCIENTIFIC = re.compile(r"(?<![A-Za-z\\_\d.])(\d+(?:\.\d+)?|\.\d+)[eE]([+-]?\d+)(?![\w.])")
 _TIMES_X = re.compile(r"(?<=[\d)}])\s*[xX]\s*(?=10\s*\^)|(?<=\d)\s+[xX]\s+(?=[\d.])")
-_LEADING = re.compile(r"^(?:\\approx|\\sim(?=\s*[-\d.\\])|~|=)\s*|^\+\s*(?=\S)")
+_LEADING = re.compile(
+    r"^(?:\\approx|\\sim(?=\s*[-\d.\\])|=|(?i:about|approximately|approx\b\.?|roughly|around|exactly)"
+    r"(?=\s*[-\d.\\]))\s*|^\+\s*(?=\S)"
+)
+_ROUNDED_REMARK = re.compile(
+    r"\s*(?:\\(?:text|roman)\s*\{\s*)?\((?:approx(?:\.|imately)?|exact(?:ly)?|rounded[\w ]*"
+    r"|to [\w ]+(?:places?|figures?|digits?))\)(?:\s*\})?$",
+    re.IGNORECASE,
+)
+_BACKWARDS = re.compile(r"(?:^|\\c[ua]p\s*|\\in\s*)\]|\[\s*(?:$|\\c[ua]p)")
+_ENDS = re.compile(r"([\[\]])([^\[\]]+[,;][^\[\]]+)([\[\]])")
 _BOLD = re.compile(r"(?<!\S)\*\*([^*]+)\*\*(?!\w)")
 _STARS = re.compile(r"(?<=[\w)}\]])(\s?)\*\*\1(?=[-\w({\\])")
 
@@ -215,20 +271,29 @@ _STARS = re.compile(r"(?<=[\w)}\]])(\s?)\*\*\1(?=[-\w({\\])")
 def normal_form(text: str) -> str:
     """Return the one spelling of an answer; linear time in practice, and idempotent in meaning."""
     if not text.isascii():
-        text = _ascii(text)
+        text = _ascii(_uncircled(text))
     text = _unwrapped(" ".join(text.split()))
     for pattern, replacement in _COMMANDS if "\\" in text or not text.isalnum() else ():
         text = pattern.sub(replacement, text)
     if ("\\land" in text or "\\lor" in text) and _CONDITION.search(text):
         # Conditions are joined in words; between anything else these are operators.
         text = _CONNECTIVE.sub(lambda m: r"\text{ or }" if m[1] else r"\text{ and }", text)
+    if ("]" in text or "[" in text) and _BACKWARDS.search(text):
+        text = _ENDS.sub(_ordinary_interval, text)
     text = text if text.isascii() else spell_units(text)
-    text = _SHORT_TIME.sub(_in_full, text)
+    text = _ROUNDED_REMARK.sub("", text) if text.endswith((")", "}")) else text
+    text = _CHOSEN_FROM.sub(_combinations, _SHORT_TIME.sub(_in_full, text))
     text = _unwrapped(_money(_STARS.sub("^", _BOLD.sub(r"\1", text))))
     text = _DEGREES.sub(_degrees, text)
     text = re.sub(r"\\?%|(?<!\{)\bper\s?cent\b(?!age)", r" \\unit{percent}", text)
     text = _LEADING.sub("", " ".join(_numbers(text).split()))
     return text.strip()
+
+
+def _uncircled(text: str) -> str:
+    """Spell a circled letter or number that is the whole answer, as exams number choices."""
+    whole = text.strip()
+    return unicodedata.normalize("NFKC", whole) if _kind(whole) == "<circle>" else text
 
 
 def _ascii(text: str) -> str:
@@ -249,7 +314,7 @@ _PLACES = {"<super>": "^", "<sub>": "_"}
 
 @lru_cache(maxsize=4096)
 def _kind(character: str) -> str:
-    if character in _SIGNS or character.isascii():
+    if len(character) != 1 or character in _SIGNS or character.isascii():
         return ""
     return unicodedata.decomposition(character).partition(" ")[0]
 
@@ -286,6 +351,8 @@ def _unwrapped(text: str) -> str:
             text = text[:-1].rstrip()
         if text.endswith((",", ";")) and text[-2:-1] not in ("\\", ",", ";", ""):
             text = text[:-1].rstrip()
+        if text.count("**") == 1:
+            text = text.removeprefix("**").removesuffix("**").strip()
         for wrapper in _WRAPPERS:
             match = wrapper.fullmatch(text)
             if match:
@@ -310,6 +377,12 @@ def _closing(text: str, start: int) -> int:
         if depth == 0:
             return start + brace.start()
     return -1
+
+
+def _ordinary_interval(match: re.Match[str]) -> str:
+    """Write an open end as a round bracket: `]2, 5]` is (2, 5]."""
+    start, ends, end = match.groups()
+    return ("(" if start == "]" else "[") + ends + (")" if end == "[" else "]")
 
 
 def _money(text: str) -> str:

@@ -62,6 +62,7 @@ _ALIASES = {
     **{f"a{name}": f"arc{name}" for name in HYPERBOLIC},
     **{f"ar{name}": f"arc{name}" for name in HYPERBOLIC},
     "cosec": "csc", "ctg": "cot", "tg": "tan", "lg": "log", "ceiling": "ceil",
+    "nCr": "binom", "comb": "binom", "Comb": "binom",
 }  # fmt: skip
 _CONSTANTS = {
     "pi": "pi",
@@ -77,6 +78,9 @@ _LETTERS = {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Sigma", "Upsilon", "Phi"
 _ACCENTS = {"bold", "vec", "hat", "tilde", "overline", "widehat", "widetilde", "overrightarrow",
             "underline", "mathcal", "mathbb", "dot", "ddot", "mathfrak"}  # fmt: skip
 _UNKNOWN_FUNCTIONS = frozenset({"f", "g", "F", "G"})
+_COMBINATIONS = re.compile(r"C\s?\(\s*(?:\d+\s*,\s*[\dkmr]+|n\s*,\s*[\dkmr])\s*\)")
+"""`C(10, 3)` and `C(n, k)`, which count combinations; other letters are points of a plane."""
+
 _SHORT_WORDS = """
 if is in of or and by to at on as an no not for the odd mod per all any one two ten six are was has
 had out how off its but can may yes sum set let few new old now via vs nd rd th am pm so do go it we
@@ -254,12 +258,16 @@ class _Parser:
                 if divided and not isinstance(factors[0], Num) and self._letter_follows(factors):
                     raise UnreadableError("a/bc may mean (a/b)c or a/(bc)")
             elif self._factor_follows():
-                if self._peek().kind == "number" and not paid:
+                after_factorial = self._tokens[self._at - 1].value == "!"
+                if self._peek().kind == "number" and not paid and not after_factorial:
                     if ends_with_unit(factors[-1]):
                         break
                     raise UnreadableError("a number follows without an operator")
                 if integer and self._is_plain_fraction():
-                    factors[-1] = add(factors[-1], self._factor(factors))
+                    fraction = self._factor(factors)
+                    if isinstance(fraction, Num) and fraction.number.value >= 1:
+                        raise UnreadableError("a mixed number with an improper fraction")
+                    factors[-1] = add(factors[-1], fraction)
                 else:
                     is_number = self._peek().kind == "number"
                     factors.append(self._factor(factors))
@@ -396,6 +404,8 @@ class _Parser:
         )
         if mixed:
             top, bottom = self._next(), (self._next(), self._next())[1]
+            if int(top.value) >= int(bottom.value):
+                raise UnreadableError("a mixed number with an improper fraction")
             fraction = divide(Num(decimal(top.value)), Num(decimal(bottom.value)))
             return add(value, fraction)
         if self._is("_"):
@@ -421,6 +431,8 @@ class _Parser:
         if len(word) == 1:
             if word in _UNKNOWN_FUNCTIONS and self._is("("):
                 return self._call(word)
+            if word == "C" and _COMBINATIONS.match(self._text, token.start):
+                return self._call("binom")
             return Const("i") if word == "i" and not self._is("_") else self._symbol(word)
         called = CALLED.fullmatch(word)
         pieces = [g for g in called.groups() if g] if called else self._product_of_letters(word)
@@ -643,6 +655,9 @@ def _function(name: str, arguments: tuple[Expr, ...], base: Expr | None) -> Expr
             if isinstance(inner, Num)
             else power(inner, number(Fraction(1, 2)))
         )
+    if name == "cis":
+        imaginary = multiply(Const("i"), Call("sin", arguments))
+        return add(Call("cos", arguments), imaginary)
     if name == "exp":
         return power(Const("e"), arguments[0])
     if name == "binom" and len(arguments) == 2:

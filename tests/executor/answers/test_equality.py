@@ -490,6 +490,118 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 FURTHER_EQUAL = r"""
+\frac{5!}{2!3!} ;; 10
+\frac{10!}{3!7!} ;; 120
+C^2_5 ;; 10
+C_5^2 ;; 10
+{1}\cup{2} ;; \{1,2\}
+{1,2}\cap{2,3} ;; \{2\}
+the 5th of March ;; March 5
+A和C ;; AC
+\colorbox{yellow}{5} ;; 5
+p \lor \sim q ;; p \lor \neg q
+[[1],[2]] ;; \begin{bmatrix}1\\2\end{bmatrix}
+5.30 pm ;; 5:30 pm
+P(-1, 3) ;; (-1,3)
+A(1,2), B(3,4) ;; (1,2),(3,4)
+\begin{pmatrix}-1\\3\end{pmatrix} ;; (-1,3)
+FF_{16} ;; ff_{16}
+0xFF ;; FF_{16}
+0b101 ;; 101_2
+0o17 ;; 17_8
+101_{(2)} ;; 101_2
+It cannot be determined. ;; cannot be determined
+Not enough information ;; can't be determined
+on Saturday ;; Saturday
+in 5 days ;; 5 days
+in 2020 ;; 2020
+at 5 pm ;; 5 pm
+I and III ;; I, III
+I and III only ;; I & III
+I only ;; I
+\begin{align*}x=5\end{align*} ;; 5
+\begin{equation}5\end{equation} ;; 5
+x \in {2, 3} ;; 2, 3
+(1,2)\cup{7} ;; (1,2)\cup\{7\}
+3 out of 4 ;; 3/4
+three out of four ;; 0.75
+3 \text{ out of } 4 ;; \frac34
+7 out of every 10 ;; 0.7
+1 in 6 ;; \frac16
+one in six ;; 1/6
+3/4 of the cake ;; 0.75
+three fourths of the cake ;; 3/4
+half of the students ;; 1/2
+20% of the class ;; 20%
+three quarters of an hour ;; 45 minutes
+~p ;; \neg p
+\sim p ;; ¬p
+\lnot p ;; \neg p
+p \land ~q ;; p ∧ ¬q
+~5 ;; 5
+C(10,3) ;; \binom{10}{3}
+C(10, 3) ;; 120
+_{10}C_3 ;; 120
+{}_{10}C_{3} ;; 120
+^{10}C_3 ;; 120
+C_{10}^{3} ;; 120
+10C3 ;; 120
+10 choose 3 ;; 120
+nCr(10,3) ;; 120
+C(n,2) ;; \frac{n(n-1)}{2}
+C(8,2) \cdot 3 ;; 84
+2\operatorname{cis}(60^\circ) ;; 1+i\sqrt3
+cis(pi/2) ;; i
+about 5 ;; 5
+approximately 3.5 ;; 3.5
+roughly $20 ;; 20
+exactly 12 ;; 12
+42 \text{ (approximately)} ;; 42
+3.14 (rounded to 2 decimal places) ;; 3.14
+3.14 (to two decimal places) ;; 3.14
+\textcolor{red}{42} ;; 42
+{\color{blue} 42} ;; 42
+\phantom{0}42 ;; 42
+73** ;; 73
+**73 ;; 73
+'42' ;; 42
++-3 ;; 3, -3
++/-3 ;; \pm 3
+1 +/- sqrt(2) ;; 1 \pm \sqrt2
+]2, 5[ ;; (2,5)
+[2 ; 5[ ;; [2, 5)
+x \in ]-\infty, 2[ \cup ]3, +\infty[ ;; (-\infty,2)\cup(3,\infty)
+[1,2]\cup[2,3] ;; [1,3]
+(1,3)\cup(2,5) ;; (1,5)
+[1,2)\cup\{2\} ;; [1,2]
+(1,2)\cup\{7\}\cup\{5\} ;; (1,2)\cup\{5,7\}
+(2,5)\cap(3,7) ;; (3,5)
+[1,2]\cap[2,3] ;; \{2\}
+(1,2)\cap(3,4) ;; \emptyset
+(-\infty,3)\cup[2,\infty) ;; \mathbb{R}
+x < 3 or x \ge 2 ;; all real numbers
+[[1, 2], [3, 4]] ;; \begin{pmatrix}1&2\\3&4\end{pmatrix}
+5 dollars and 20 cents ;; 5.20
+5 dollars and 20 cents ;; $5.20
+3 o'clock ;; 3:00
+six o'clock ;; 6:00
+half past three ;; 3:30
+quarter to four ;; 3:45
+10 minutes past 7 pm ;; 7:10 pm
+2024-01-05 ;; January 5, 2024
+2024/1/5 ;; 5 January 2024
+5 R 3 ;; 5 remainder 3
+5, remainder 3 ;; 5R3
+5 \text{ remainder } 3 ;; 5 with a remainder of 3
+1011 in binary ;; 1011_2
+2A (hexadecimal) ;; 2A_{16}
+<A> ;; A
+Ⓐ ;; A
+① ;; 1
+选A ;; A
+选项B ;; B
+故选：C ;; C
+D选项 ;; (D)
 5 m s^{-1} ;; 5
 US $20 ;; 20
 20 US dollars ;; $20
@@ -813,6 +925,77 @@ Infinite ;; infinitely many
 \phi ;; φ
 """
 FURTHER_DIFFERENT = r"""
+~~5~~ ;; 5
+a ~ b ;; a b
+x_nC_n ;; x
+x^2C_1 ;; 2x
+C_1^2 ;; 0
+2!3! ;; 6!
+\begin{bmatrix}1\\2\end{bmatrix} ;; [1,2]
+\begin{bmatrix}1\\2\end{bmatrix} ;; 1,2
+5.30 ;; 5:30
+5.30 pm ;; 5.30 am
+P(-1, 3) ;; Q(-1,3)
+P(-1, 3) ;; (3,-1)
+P(a, b) ;; (a,b)
+\begin{pmatrix}-1&3\end{pmatrix} ;; (-1,3)
+FF_{16} ;; FE_{16}
+0b101 ;; 101
+0b121 ;; 121_2
+0xFF ;; 255_{8}
+in 5 days ;; in 5 weeks
+on Saturday ;; on Sunday
+in total ;; total
+I and III ;; I and II
+I and III ;; I
+x \in {2, 3} ;; 2
+cannot be determined ;; no solution
+3 out of 4 ;; 3
+3 out of 4 ;; 4
+1 in 6 ;; 1
+3/4 of the cake ;; 3
+3/4 of an hour ;; 3/4 of a minute
+5 of the apples ;; 3
+~p ;; p
+\sim p ;; p
+p \land ~q ;; p \land q
+~p \lor q ;; p \lor q
+(~p) ;; (p)
+p -> ~q ;; p -> q
+C(10,3) ;; C(10,4)
+C(10,3) ;; (10,3)
+C(x,y) ;; \binom{x}{y}
+10C3 ;; 103
+P(10,3) ;; 120
+4 10/3 ;; 22/3
+4\frac{10}{3} ;; \frac{22}{3}
+4 10/3 ;; 40/3
+\operatorname{cis}(60^\circ) ;; \cos(60^\circ)
+about x ;; x
+at least about 5 ;; 5
+42 (out of 50) ;; 50
+]2, 5[ ;; [2,5]
+[2, 5[ ;; (2,5]
+(1,2)\cup(2,3) ;; (1,3)
+[1,2]\cup[3,4] ;; [1,4]
+(2,5)\cap(3,7) ;; (2,7)
+(2,5)\cap(3,7) ;; (2,5)\cup(3,7)
+[[1, 2], [3, 4]] ;; \begin{pmatrix}1&3\\2&4\end{pmatrix}
+[[1, 2], [3, 4]] ;; \begin{pmatrix}1&2&3&4\end{pmatrix}
+5 dollars and 20 cents ;; 5
+5 dollars and 20 cents ;; 5.02
+3 o'clock ;; 3
+half past three ;; 3
+quarter to four ;; 4:15
+3 to 4 ;; 3:57
+2024-01-05 ;; January 6, 2024
+2024-13-05 ;; 2006
+5 R 3 ;; 5 R 2
+5 R 3 ;; 5/3
+1011 in binary ;; 1011
+①② ;; 12
+选A ;; B
+\textcolor{red}{42} ;; red
 5 apples and 3 oranges ;; 3 apples and 5 oranges
 5\text{ red}, 3\text{ blue} ;; 3\text{ red}, 5\text{ blue}
 5 apples ;; 5 oranges

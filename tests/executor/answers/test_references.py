@@ -13,7 +13,8 @@ import pytest
 
 from executor.answers.equality import same
 from executor.answers.evaluation import Evaluated
-from executor.answers.reading import number_of, read
+from executor.answers.meanings import number_of
+from executor.answers.reading import read
 from profiling.problems.files import load_problems
 from tests.helpers.shared import SHARED
 

@@ -21,7 +21,11 @@ from executor.answers.extraction.turns import Part, before_questions, visible_fi
         ),
         (
             "a<think>b",
-            [Part("a", False), Part("", True), Part("b", True, thought=True)],
+            [Part("a", False), Part("", True)],
+        ),
+        (
+            "a<think>b</think>c<think>d",
+            [Part("ac", False), Part("", True), Part("b", True, thought=True)],
         ),
         ("I think <b>so</b>", [Part("I think <b>so</b>", True)]),
     ],
