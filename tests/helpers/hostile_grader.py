@@ -25,7 +25,9 @@ class HostileGrader(MathGrader):
     def __init__(self, folder: Path, deadline: float = 0.1, budget: float = 0.3) -> None:
         super().__init__(deadline, budget)
         self._comparer = Comparer(toy_nursery(folder), deadline, budget)
-        assert self.equivalent("x+a", "x+A"), "the processes are there"
+        # A busy machine may start the processes in more time than one comparison has.
+        ready = any(self.equivalent(f"x+{n}a", f"x+{n}A") for n in range(100))
+        assert ready, "the processes are there"
 
     def extract(self, response: str) -> str | None:
         digest = hashlib.sha256(response.encode()).digest()
