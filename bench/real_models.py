@@ -121,14 +121,14 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
             (*PROGRAM, "fit-prm", "--policy", policy, "--problems", benchmarks / TRAINING,
              "--limit", training, "--max-samples", str(TRAINING_SAMPLES), "--max-tokens",
              str(BENCHMARKS["GSM8K"].max_tokens), "--store", f"sqlite:///{work}/training.db",
-             "--out", head, "--json"),
+             "--out", head),
             makes=head,
         )  # fmt: skip
         scores.append(fit)
         for name, wanted in BENCHMARKS.items():
             for part in PARTS:
                 # Evidence has one longest response a policy, so a store has one benchmark.
-                store = ("--store", f"sqlite:///{work}/{name}.{part}.db", "--json")
+                store = ("--store", f"sqlite:///{work}/{name}.{part}.db")
                 asked: tuple[str | Path, ...] = (
                     "--policy", policy, "--problems", work / "problems" / f"{name}.{part}.jsonl",
                     "--max-tokens", str(wanted.max_tokens),
@@ -156,7 +156,7 @@ def planned(work: Path, policy: str, head: Path, name: str, limit: int | None) -
 
     The plan is made of what is recorded when its turn comes; searches may not be.
     """
-    learnt = ("--store", f"sqlite:///{work}/{name}.{PARTS[0]}.db", "--json")
+    learnt = ("--store", f"sqlite:///{work}/{name}.{PARTS[0]}.db")
     plan = work / "plans" / f"{policy}.{name}.json"
     mine = f"{policy} {name}"
     return [
@@ -171,7 +171,7 @@ def planned(work: Path, policy: str, head: Path, name: str, limit: int | None) -
             f"{mine} run",
             (*PROGRAM, "run", "--plan", plan, "--prm", head,
              "--problems", work / "problems" / f"{name}.{PARTS[1]}.jsonl",
-             "--store", f"sqlite:///{work}/{name}.{PARTS[1]}.db", "--json",
+             "--store", f"sqlite:///{work}/{name}.{PARTS[1]}.db",
              *(("--limit", str(limit)) if limit else ())),
             (f"{mine} plan",),
         ),
