@@ -1,4 +1,4 @@
-"""Unions and intersections of intervals, worked out if all their ends are numbers."""
+"""Intervals: how they are written, and their unions and intersections if the ends are numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from executor.answers.formulas.expressions import Const, negate, number
-from executor.answers.formulas.quantities import Quantity
-from executor.answers.meanings import Items, Meaning, Phrase, Scalar, Union, number_of
+from executor.answers.meanings import Items, Meaning, Phrase, Scalar, Union, number_of, scalar
+
+BRACKETS = ("()", "(]", "[)", "[]")
+"""The brackets that an interval can have."""
+
+INFINITY = scalar(Const("oo"))
+"""An end that lies beyond all numbers."""
+
+MINUS_INFINITY = scalar(negate(Const("oo")))
+"""An end that lies below all numbers."""
 
 _OPEN = {"(": True, "[": False, ")": True, "]": False}
 
@@ -49,6 +57,32 @@ def intersection(sets: Sequence[Meaning]) -> Meaning | None:
         pairs = [_common(a, b) for a in common for b in spans or ()]
         common = [span for span in pairs if span is not None]
     return _meaning(_merged(common))
+
+
+def is_interval(value: Meaning | None) -> bool:
+    """Whether two items stand in brackets that an interval can have."""
+    return isinstance(value, Items) and len(value.items) == 2 and value.brackets in BRACKETS
+
+
+def in_brackets(brackets: str, items: tuple[Meaning, ...]) -> Items:
+    """Return items in brackets; an infinite end is open, however it is written."""
+    if len(items) == 2 and brackets in BRACKETS:
+        if items[0] == MINUS_INFINITY:
+            brackets = "(" + brackets[1]
+        if items[1] == INFINITY:
+            brackets = brackets[0] + ")"
+    return Items(brackets, items)
+
+
+def overlap_of_half_lines(sets: Sequence[Items]) -> Meaning | None:
+    """Intersect a half line to the right with a half line to the left."""
+    if len(sets) != 2:
+        return None
+    right = next((s for s in sets if s.items[1] == INFINITY), None)
+    left = next((s for s in sets if s.items[0] == MINUS_INFINITY), None)
+    if right is None or left is None or right is left:
+        return None
+    return Items(right.brackets[0] + left.brackets[1], (right.items[0], left.items[1]))
 
 
 def _spans(one: Meaning) -> list[_Span] | None:
@@ -124,11 +158,7 @@ def _interval(span: _Span) -> Items:
 def _written(end: Fraction | float) -> Scalar:
     if not isinstance(end, Fraction):
         return _INFINITE[end]
-    value = number(end)
-    return Scalar(Quantity(value, value))
+    return scalar(number(end))
 
 
-_INFINITE = {
-    -math.inf: Scalar(Quantity(negate(Const("oo")), negate(Const("oo")))),
-    math.inf: Scalar(Quantity(Const("oo"), Const("oo"))),
-}
+_INFINITE = {-math.inf: MINUS_INFINITY, math.inf: INFINITY}

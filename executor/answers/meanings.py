@@ -148,3 +148,8 @@ def number_of(meaning: Meaning) -> Number | None:
     is_plain = isinstance(meaning, Scalar) and not meaning.quantity.dimension
     base = meaning.quantity.base if isinstance(meaning, Scalar) else None
     return base.number if is_plain and isinstance(base, Num) else None
+
+
+def scalar(expression: Expr) -> Scalar:
+    """Return a formula without units as a meaning."""
+    return Scalar(Quantity(expression, expression))
