@@ -11,6 +11,7 @@ from executor.answers.formulas.expressions import (
     Const,
     Expr,
     Num,
+    PlusMinus,
     Power,
     Product,
     Sum,
@@ -153,7 +154,9 @@ def _renamed(expression: Expr, name: str, other: str) -> Expr:
         case Product(factors):
             return multiply(*(_renamed(factor, name, other) for factor in factors))
         case Power(base, exponent):
-            return power(_renamed(base, name, other), exponent)
+            return power(_renamed(base, name, other), _renamed(exponent, name, other))
+        case PlusMinus(sign, term):
+            return PlusMinus(sign, _renamed(term, name, other))
         case Call(function, arguments):
             return Call(function, tuple(_renamed(one, name, other) for one in arguments))
         case _:

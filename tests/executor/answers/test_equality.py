@@ -1408,6 +1408,23 @@ def test_whatever_is_written_equals_itself(text: str) -> None:
     assert equal(text, f" {text} ")
 
 
+@pytest.mark.parametrize("unit", ["pounds", "ounces", "kg", "m", "degrees", "dollars", "apples"])
+@pytest.mark.parametrize(
+    "form",
+    [r"5 \pm 6 U", r"5 U \pm 6 U", r"x \mp 6 U", r"\frac{1 U}{2 U}", "5^{2 U}", r"\sqrt{4 U}",
+     "2(3 + 1) U", "|5 U|", r"\sin(3 U)", "3! U", "(5 U, 6 U)", "x = 5 U", "x < 5 U"],
+)  # fmt: skip
+def test_a_unit_anywhere_in_a_formula_can_be_compared(form: str, unit: str) -> None:
+    written = form.replace("U", unit)
+    assert not equal(written, "no such thing")
+    assert equal(written, f"${written}$")
+
+
+def test_a_unit_of_several_meanings_counts_behind_plus_minus() -> None:
+    assert equal(r"5 \pm 6 pounds", "11 pounds, -1 pounds")
+    assert not equal(r"5 \pm 6 pounds", "11 pounds, 1 pounds")
+
+
 @given(*[st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)] * 2)
 def test_equality_has_no_direction(a: str, b: str) -> None:
     assert equal(a, b) == equal(b, a)
