@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
 import time
@@ -22,6 +23,10 @@ from executor.store.claims import CLAIMS
 from executor.store.dialects import begin, ensure, lock
 from executor.store.read_only import is_writable, read_only
 from executor.store.tables import METADATA, OUTCOMES, RUNS, SCHEMA
+
+# The driver warns of all that a lost connection ends. Commands say once that it is lost; without a
+# handler Python would print those warnings beside that.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 SCHEMA_VERSION = 3
 """Version of the tables. 3 has names of any length and counts of 64 bits; in SQLite 2 has, too."""
