@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Grader, MathGrader
 from executor.outcome import SampleRecord
 from executor.problem import problem_uid
+from executor.strategy import Score
 from planner.evaluation.bootstrap import Interval, TwoWayBootstrap
 from planner.evaluation.comparison import TRAINED_OWN, TRAINED_SINGLE
 from planner.evaluation.crossfit import Arena, Indices
@@ -68,7 +69,7 @@ def pools_of(policy: str, prm: str, grader: Grader) -> tuple[dict[str, Pool], di
     """The policy's pools as one PRM scored them, by problem: for votes, and as probes see them."""
     pools, probes = {}, {}
     for uid, (text, mine) in samples_of(policy, prm).items():
-        pools[uid] = Pool.of(mine, grader, scored=True)
+        pools[uid] = Pool.of(mine, grader, rules=tuple(Score))
         probes[uid] = Probes.of(text, mine, grader)
     return pools, probes
 

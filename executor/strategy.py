@@ -210,6 +210,9 @@ STRATEGIES: Mapping[str, type[Strategy]] = {
     for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts, ParticleFilter, AdaptiveMajority)
 }
 
+# Their scores decide which beginnings of responses go on, so they need a scorer of steps.
+STEP_SEARCHES = (BeamSearch, Dvts, ParticleFilter)
+
 
 def to_dict(strategy: Strategy) -> dict[str, Any]:
     """Return a JSON object that `from_dict` turns back into the same strategy."""

@@ -18,7 +18,7 @@ from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
-from executor.scorers.prm import load_prm, resolve_prm
+from executor.scorers.loading import load_scorer, resolve_scorer, scorer_digest, weights_of
 from executor.strategy import Sampling
 
 
@@ -54,16 +54,16 @@ class WorkerRecipe:
             EngineError: vLLM cannot load one.
         """
         checkpoint = resolve(self.policy, "policy")
-        self._check("policy", self.policy, checkpoint.location)
-        prm = None if self.prm is None else resolve_prm(self.prm)
+        self._check("policy", self.policy, checkpoint_digest(checkpoint.location))
+        prm = None if self.prm is None else resolve_scorer(self.prm)
         if prm is not None and self.prm is not None:
-            self._check("prm", self.prm, prm.location)
+            self._check("prm", self.prm, scorer_digest(prm))
         engine = replace(self.engine, memory_share=memory_share)
-        mine, others = divided(engine, prm=None if prm is None else prm.location)
+        mine, others = divided(engine, prm=None if prm is None else weights_of(prm))
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
         return Executor(
             policy=policy,
-            prm=None if prm is None else load_prm(prm, policy.tokens, others),
+            prm=None if prm is None else load_scorer(prm, policy.tokens, others),
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,
@@ -72,9 +72,9 @@ class WorkerRecipe:
             digests=self.digests,
         )
 
-    def _check(self, role: str, name: str, location: str) -> None:
+    def _check(self, role: str, name: str, digest: str) -> None:
         """Check that this machine has the driver's weights; others would spoil the run."""
-        if checkpoint_digest(location) != self.digests[role]:
+        if digest != self.digests[role]:
             raise InputError(
                 f"{role} {name}: {platform.node()} has another model there than this machine"
             )

@@ -28,6 +28,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Literal
 
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
@@ -358,6 +359,9 @@ class SimulatedPrm:
         faults: numbers, from 1, of the calls of `score` that raise EngineError.
         trained_on: ids (`question_id`) of questions that count as seen in training.
     """
+
+    scores_steps: Literal[True] = True
+    needs: Literal["model"] = "model"
 
     def __init__(
         self,

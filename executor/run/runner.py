@@ -11,14 +11,13 @@ from typing import Any, Protocol
 from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.concurrency import inline_or_thread
-from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policies.base import Policy
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
-from executor.scorers.base import StepScorer
+from executor.scorers.base import AnyScorer, check_scorer_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
@@ -106,7 +105,7 @@ class Executor:
     """The models, the grader and the settings that every problem of a run shares."""
 
     policy: Policy
-    prm: StepScorer | None
+    prm: AnyScorer | None
     grader: Grader
     sampling: Sampling
     seed: int = 0
@@ -201,10 +200,12 @@ class Executor:
         """Check that a strategy can run with these models.
 
         Raises:
-            InputError: it needs a PRM, and there is none.
+            InputError: it needs a scorer, and there is none, or none that can do what it needs.
         """
-        if strategy.needs_prm and self.prm is None:
-            raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+        if self.prm is None:
+            check_scorer_for(strategy, None)
+        else:
+            check_scorer_for(strategy, self.prm.name, scores_steps=self.prm.scores_steps)
 
     async def conclude(
         self,

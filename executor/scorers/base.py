@@ -1,22 +1,32 @@
-"""Step scorers: what a strategy needs of them, and what serving a PRM needs to know."""
+"""Scorers: what a strategy needs of them, and what serving a PRM needs to know.
+
+A scorer says how good a response is. One that scores steps (`StepScorer`) can guide a search; one
+that scores whole responses (`ResponseScorer`) can only weigh or rank finished samples. Both kinds
+declare what they need (`Needs`), so that a caller knows what a score costs before it is made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from executor.engines.base import EngineCounters
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step, Tokens
+from executor.strategy import STEP_SEARCHES, Strategy
+
+Needs = Literal["model", "logprobs", "nothing"]
+"""What a scorer needs besides the text: a model of its own, whose tokens are charged; the policy's
+log-probabilities, which sampling gives anyway; or nothing."""
 
 
-class StepScorer(Protocol):
-    """A model that scores the steps of a response: a process reward model or a reward head.
+class Scorer(Protocol):
+    """What all scorers have in common.
 
-    `executor.testing.step_scorer_conformance` tests that an implementation keeps these promises.
+    The two kinds add the method that scores, and `scores_steps`, which tells them apart.
     """
 
     name: str
@@ -25,6 +35,36 @@ class StepScorer(Protocol):
     """Ids (`executor.problem.question_id`) of its training questions, as far as known."""
     unjudged: int
     """Number of steps so far that ended beyond its context."""
+
+    @property
+    def needs(self) -> Needs:
+        """What it needs besides the text of a response."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether its engine will never answer again, so that another must be loaded."""
+        ...
+
+    def counters(self) -> EngineCounters:
+        """Return the engine's own token counts since it started; all 0 without an engine."""
+        ...
+
+    def close(self) -> None:
+        """Release the engine, if it has one."""
+        ...
+
+
+class StepScorer(Scorer, Protocol):
+    """A model that scores the steps of a response: a process reward model or a reward head.
+
+    `executor.testing.step_scorer_conformance` tests that an implementation keeps these promises.
+    """
+
+    @property
+    def scores_steps(self) -> Literal[True]:
+        """True."""
+        ...
 
     async def score(
         self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
@@ -45,18 +85,109 @@ class StepScorer(Protocol):
         """
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class WholeResponse:
+    """A response as a `ResponseScorer` reads it.
+
+    Attributes:
+        text: its text without special tokens.
+        token_ids: its tokens, with the end tokens.
+        logprob: log-probability of its tokens under the policy, in nats.
+        finished: whether the policy ended it; if not, a limit did, and it has no answer.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprob: float
+    finished: bool
+
+
+class ResponseScorer(Scorer, Protocol):
+    """A scorer of whole responses; `PlainResponseScorer` gives most of one.
+
+    `executor.testing.response_scorer_conformance` tests that an implementation keeps these
+    promises.
+    """
+
     @property
-    def lost(self) -> bool:
-        """Whether its engine will never answer again, so that another must be loaded."""
+    def scores_steps(self) -> Literal[False]:
+        """False."""
         ...
+
+    async def score_responses(
+        self, question: str, responses: Sequence[WholeResponse], *, ledger: Ledger
+    ) -> list[float]:
+        """Return a score in [0, 1] of each response; a better response has a higher one.
+
+        The score of a response does not depend on the others: what is scored together may differ
+        from run to run.
+
+        Args:
+            question: text of the question.
+            responses: different responses to it.
+            ledger: ledger that all forwarded tokens are charged to.
+
+        Raises:
+            EngineError: the engine was lost.
+        """
+        ...
+
+
+AnyScorer = StepScorer | ResponseScorer
+
+
+def check_scorer_for(strategy: Strategy, scorer: str | None, *, scores_steps: bool = True) -> None:
+    """Check that a scorer can do what a strategy needs.
+
+    Args:
+        strategy: the strategy.
+        scorer: name of the scorer; None: there is none.
+        scores_steps: whether it scores steps and not only whole responses.
+
+    Raises:
+        InputError: the strategy needs a scorer and there is none, or it needs scores of steps.
+    """
+    if not strategy.needs_prm:
+        return
+    if scorer is None:
+        raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+    if isinstance(strategy, STEP_SEARCHES) and not scores_steps:
+        raise InputError(
+            f"strategy {strategy.name} needs a scorer of steps; {scorer} scores whole responses "
+            "only, which is enough for best_of_n"
+        )
+
+
+class PlainResponseScorer:
+    """Base of response scorers without an engine: only a name and `score_response` are missing.
+
+    `docs/add-a-prm.md` shows how a package registers one.
+    """
+
+    name: str
+    scores_steps: Literal[False] = False
+    needs: Needs = "nothing"
+    trained_on: frozenset[str] = frozenset()
+    unjudged = 0
+    lost = False
+
+    def score_response(self, question: str, response: WholeResponse) -> float:
+        """Return the score of a response, in [0, 1]."""
+        raise NotImplementedError(f"scorer {self.name}: override score_response")
+
+    async def score_responses(
+        self, question: str, responses: Sequence[WholeResponse], *, ledger: Ledger
+    ) -> list[float]:
+        """See `ResponseScorer.score_responses`."""
+        return [self.score_response(question, one) for one in responses]
 
     def counters(self) -> EngineCounters:
-        """Return the engine's own token counts since it started."""
-        ...
+        """See `Scorer.counters`: there is no engine."""
+        return EngineCounters()
 
     def close(self) -> None:
-        """Release the engine."""
-        ...
+        """Do nothing: there is no engine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -18,7 +18,7 @@ from executor.errors import EngineError
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step
-from executor.scorers.base import Convention, Places
+from executor.scorers.base import Convention, Needs, Places
 from executor.servers.address import first_line
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
@@ -35,6 +35,9 @@ class ServedScorer:
     report cached tokens; all tokens then count as forwarded. Requests that a lost server did not
     answer are not charged: their cost is unknown.
     """
+
+    scores_steps: Literal[True] = True
+    needs: Needs = "model"
 
     def __init__(
         self,

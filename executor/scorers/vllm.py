@@ -12,7 +12,7 @@ import asyncio
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from executor.concurrency import to_the_end
 from executor.engines.base import Engine, EngineCounters, EngineOutput
@@ -22,11 +22,14 @@ from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step
-from executor.scorers.base import Convention, Places, at_every_token
+from executor.scorers.base import Convention, Needs, Places, at_every_token
 
 
 class VllmScorer:
     """A PRM on a vLLM engine in this process."""
+
+    scores_steps: Literal[True] = True
+    needs: Needs = "model"
 
     def __init__(self, name: str, engine: Engine, convention: Convention) -> None:
         self.name = name

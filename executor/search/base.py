@@ -17,7 +17,7 @@ from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
 from executor.policies.base import Draw, DrawRequest, Finished, Policy
 from executor.problem import Problem
-from executor.scorers.base import StepScorer
+from executor.scorers.base import AnyScorer, StepScorer, WholeResponse
 from executor.strategy import Sampling, Score
 
 T = TypeVar("T")
@@ -39,7 +39,8 @@ class Response:
 
     Attributes:
         steps: its steps.
-        rewards: the PRM's reward of each step; empty if it was not scored.
+        rewards: the PRM's reward of each step, or the single score of a scorer of whole responses;
+            empty if it was not scored.
         state: whether it may go on, or was ended by the policy or by a limit.
         logprob: log-probability of its tokens under the policy, in nats.
         branches: `(serial, tokens)` of its draws in a tree search; responses with a common
@@ -86,7 +87,7 @@ class Context:
 
     problem: Problem
     policy: Policy
-    prm: StepScorer | None
+    prm: AnyScorer | None
     sampling: Sampling
     seed: int
     cap: TokenCap
@@ -102,6 +103,7 @@ class Context:
     _prefixes: dict[tuple[Prefix, tuple[int, ...]], Prefix] = field(default_factory=dict)
     _rewards: dict[Prefix, float] = field(default_factory=dict)
     _asked: dict[Prefix, _Question] = field(default_factory=dict)
+    _judged: dict[tuple[int, ...], float] = field(default_factory=dict)
 
     @property
     def prompt(self) -> list[int]:
@@ -184,11 +186,10 @@ class Context:
             responses: steps of each response.
 
         Raises:
-            InputError: the context has no PRM.
-            EngineError: the PRM's engine was lost.
+            InputError: the context has no scorer of steps.
+            EngineError: the scorer's engine was lost.
         """
-        if self.prm is None:
-            raise InputError("this strategy needs a PRM; give one with --prm")
+        scorer = self._step_scorer()
         prefixes = [self._keys(steps) for steps in responses]
         # The first branch asks for all: other branches wait for its answer, and ask themselves only
         # if it was cancelled.
@@ -196,7 +197,7 @@ class Context:
             others = {self._asked[key] for keys in prefixes for key in keys if key in self._asked}
             questions = self._claim(responses, prefixes)
             try:
-                await together(self._ask(one) for one in questions)
+                await together(self._ask(scorer, one) for one in questions)
                 for other in others:
                     await other.answered()
             finally:
@@ -206,6 +207,35 @@ class Context:
             tuple(self._rewards[key] for key in keys) + (0.0,) * (len(steps) - len(keys))
             for steps, keys in zip(responses, prefixes, strict=True)
         ]
+
+    async def judge(self, responses: Sequence[Response]) -> list[float]:
+        """Return the score of every whole response; equal responses are scored once.
+
+        Raises:
+            ValueError: the context has no scorer of whole responses.
+            EngineError: the scorer's engine was lost.
+        """
+        if self.prm is None or self.prm.scores_steps:
+            raise ValueError("judge: the context has no scorer of whole responses")
+        keys = [tuple(response.token_ids) for response in responses]
+        new = {
+            key: WholeResponse(one.text, key, one.logprob, one.state is State.FINISHED)
+            for key, one in zip(keys, responses, strict=True)
+            if key not in self._judged
+        }
+        if new:
+            scores = await self.prm.score_responses(
+                self.problem.text, list(new.values()), ledger=self.ledger
+            )
+            self._judged.update(zip(new, scores, strict=True))
+        return [self._judged[key] for key in keys]
+
+    def _step_scorer(self) -> StepScorer:
+        if self.prm is None:
+            raise InputError("this strategy needs a scorer; give one with --scorer")
+        if not self.prm.scores_steps:
+            raise InputError(f"scorer {self.prm.name}: scores whole responses, not steps")
+        return self.prm
 
     def _keys(self, steps: Sequence[Step]) -> list[Prefix]:
         """Return a key of the tokens up to the place of each step's reward.
@@ -243,9 +273,8 @@ class Context:
                 questions.append(one)
         return questions
 
-    async def _ask(self, one: _Question) -> None:
-        assert self.prm is not None
-        rewards = await self.prm.score(
+    async def _ask(self, scorer: StepScorer, one: _Question) -> None:
+        rewards = await scorer.score(
             self.problem.text, one.steps, start=one.start, ledger=self.ledger
         )
         self._rewards.update(zip(one.keys, rewards, strict=True))

@@ -47,8 +47,12 @@ async def sample_until(
 
 
 async def score_all(context: Context, responses: Sequence[Response]) -> list[Response]:
-    """Score the steps of all responses concurrently and return the responses with rewards."""
-    rewards = await context.score([response.steps for response in responses])
+    """Return the responses with their rewards: one a step, or one a response, by the scorer."""
+    rewards: Sequence[tuple[float, ...]]
+    if context.prm is None or context.prm.scores_steps:
+        rewards = await context.score([response.steps for response in responses])
+    else:
+        rewards = [(score,) for score in await context.judge(responses)]
     return [
         Response(one.steps, given, one.state, one.logprob, one.branches)
         for one, given in zip(responses, rewards, strict=True)

@@ -157,9 +157,13 @@ def add_models(command: Parser, *, served: bool = True) -> None:
         help=f"policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id{server}",
     )
     command.add_argument(
+        "--scorer",
         "--prm",
+        dest="prm",
         type=kind,
-        help=f"PRM: catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}",
+        metavar="SCORER",
+        help="what scores responses: mean-logprob (free), a scorer of a package, or a PRM: catalog "
+        f"name (lab-0.8m-prm), folder made by fit-prm, hub id{server}",
     )
 
 

@@ -28,14 +28,14 @@ from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import Store, StoredOutcome
-from executor.strategy import Score, Strategy, from_dict, key, to_dict
+from executor.strategy import Strategy, from_dict, key, to_dict
 from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, REPLAYED, UNKNOWN
 from planner.evidence.pools import UNRATED
 from planner.evidence.problem_pools import ProblemPools
 from planner.evidence.runs import current_runs
 from profiling.pass_rate import Difficulty
 from profiling.pools.replay import Pool
-from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY
+from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY, rules_of
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import separation
@@ -70,12 +70,12 @@ def gather(
             continue
         if spec.kind == PROFILE:
             scored = rewards.setdefault((spec.policy, spec.prm or ""), _Rewards())
+            rules = rules_of(spec)
             # Pools are large, so each is read only once.
             for stored in store.outcomes(spec):
                 if not stored.outcome.samples:
                     continue
-                samples, has_scores = stored.outcome.samples, spec.prm is not None
-                pool = Pool.of(samples, grader, scored=has_scores, grouped=grouped)
+                pool = Pool.of(stored.outcome.samples, grader, rules=rules, grouped=grouped)
                 scored.add(stored, pool)
                 at = (spec.policy, problem_uid(stored.outcome.problem))
                 pools.setdefault(at, ProblemPools()).add(stored, pool)
@@ -123,7 +123,7 @@ class _Rewards:
             self._scores += [sample.rewards[-1] for sample in scored]
             self._correct += [bool(sample.correct) for sample in scored]
             uid = problem_uid(stored.outcome.problem)
-            for score in Score:
+            for score in pool.scores:
                 self._separations[uid, score.value] = separation(pool, score)
 
     def separation(self, problem: str, score: str) -> tuple[float, float]:

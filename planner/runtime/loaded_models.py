@@ -13,8 +13,8 @@ from executor.models.templates import PromptTemplate
 from executor.policies.base import Policy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
-from executor.scorers.base import StepScorer
-from executor.scorers.prm import load_prm
+from executor.scorers.base import AnyScorer
+from executor.scorers.loading import load_scorer
 from executor.scorers.served import ServedScorer
 from executor.store.store import Store
 from planner.costs.measured import note_model
@@ -39,7 +39,7 @@ class LoadedModels:
         self._store = store
         self._reporter = reporter
         self._policies: dict[Checkpoint, VllmPolicy | ServedPolicy] = {}
-        self._prms: dict[tuple[Checkpoint, str], StepScorer] = {}
+        self._prms: dict[tuple[Checkpoint, str], AnyScorer] = {}
 
     def policy(
         self, model: ModelRef, template: PromptTemplate, *, beside: ModelRef | None = None
@@ -58,7 +58,7 @@ class LoadedModels:
         checkpoint = model.checkpoint
         if checkpoint not in self._policies:
             with self._reporter.status(f"loading policy {model.given}"):
-                other = None if beside is None else beside.location
+                other = None if beside is None else beside.weights
                 options, _ = divided(self._settings.engine, prm=other)
                 self._policies[checkpoint] = self._start(checkpoint, template, options)
             self.note_size(model)
@@ -88,8 +88,8 @@ class LoadedModels:
             return VllmPolicy.load(checkpoint.name, checkpoint.location, template, options)
         return self._with_notes(ServedPolicy.connect(checkpoint, template, self._settings.patience))
 
-    def prm(self, model: ModelRef, policy: Policy) -> StepScorer:
-        """Load a PRM for a policy, or return it if it is loaded.
+    def prm(self, model: ModelRef, policy: Policy) -> AnyScorer:
+        """Load a scorer for a policy, or return it if it is loaded.
 
         Raises:
             InputError: the PRM does not fit the policy.
@@ -98,9 +98,8 @@ class LoadedModels:
         at = (model.checkpoint, policy.name)
         if at not in self._prms:
             with self._reporter.status(f"loading PRM {model.given}"):
-                here = None if model.servers else model.location
-                _, options = divided(self._settings.engine, prm=here)
-                prm = load_prm(model.checkpoint, policy.tokens, options, self._settings.patience)
+                _, options = divided(self._settings.engine, prm=model.weights)
+                prm = load_scorer(model.checkpoint, policy.tokens, options, self._settings.patience)
             self._prms[at] = self._with_notes(prm)
             self.note_size(model)
         return self._prms[at]
@@ -116,7 +115,7 @@ class LoadedModels:
         """The loaded policy of a name in evidence."""
         return next(policy for policy in self._policies.values() if policy.name == name)
 
-    def prm_named(self, name: str | None) -> StepScorer | None:
+    def prm_named(self, name: str | None) -> AnyScorer | None:
         """The loaded PRM of a name in evidence; None if none is loaded."""
         return next((prm for prm in self._prms.values() if prm.name == name), None)
 

@@ -13,7 +13,7 @@ from executor.loading import portable, resolve
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.scorers.prm import check_prm, resolve_prm
+from executor.scorers.loading import check_scorer, resolve_scorer, scorer_digest, weights_of
 from planner.catalog import load_catalog
 
 Role = Literal["policy", "PRM"]
@@ -58,8 +58,15 @@ class ModelRef:
         """URLs of the servers that have the model; empty if this process loads it."""
         return self.checkpoint.servers
 
+    @property
+    def weights(self) -> str | None:
+        """The location, if this process loads weights from there; see `weights_of`."""
+        return weights_of(self.checkpoint)
+
     def digest(self) -> str:
-        """Twelve hex digits that name the checkpoint by its content."""
+        """What names the model by its content in the settings of a run."""
+        if self.role == "PRM":
+            return scorer_digest(self.checkpoint)
         return checkpoint_digest(self.location)
 
 
@@ -77,24 +84,24 @@ def find_policy(name: str, say: Callable[[str], None] = lambda text: None) -> Mo
 
 
 def find_prm(name: str) -> ModelRef:
-    """Look up a PRM; loads no weights.
+    """Look up a scorer: a PRM, or a registered scorer without weights; loads none.
 
     Args:
-        name: catalog name, checkpoint folder, hub id or address.
+        name: name of a registered scorer, catalog name, checkpoint folder, hub id or address.
 
     Raises:
-        InputError: there is no such model, or no known PRM convention fits it.
+        InputError: there is no such scorer, or no known PRM convention fits it.
     """
-    return ModelRef(name, "PRM", resolve_prm(name), portable(name))
+    return ModelRef(name, "PRM", resolve_scorer(name), portable(name))
 
 
 def check_fit(policy: ModelRef, prm: ModelRef) -> None:
-    """Check that a PRM reads a policy's tokens; loads no weights.
+    """Check that a scorer reads a policy's tokens; loads no weights.
 
     Raises:
-        InputError: the PRM does not fit the policy.
+        InputError: the scorer does not fit the policy.
     """
-    check_prm(prm.checkpoint, Tokens(load_tokenizer(policy.location)))
+    check_scorer(prm.checkpoint, Tokens(load_tokenizer(policy.location)))
 
 
 def check_plan_prm(name: str) -> None:

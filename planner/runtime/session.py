@@ -159,7 +159,7 @@ class Session:
         if prm is not None:
             # Before any engine starts: whoever names a PRM that does not fit hears it at once.
             check_fit(policy, prm)
-        beside = prm if prm is not None and not prm.servers else None
+        beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         return Executor(
             policy=loaded,

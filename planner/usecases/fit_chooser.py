@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from executor.answers.grader import Grader
-from executor.strategy import BestOfN, Greedy, Majority, Strategy, key
+from executor.strategy import BestOfN, Greedy, Majority, Score, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.probe_cost import Probing, uses_probes
@@ -64,7 +64,7 @@ def questions_of(
     """
     found = {}
     for problem, one in profiles.items():
-        pool = Pool.of(one.outcome.samples, grader, scored=scored)
+        pool = Pool.of(one.outcome.samples, grader, rules=tuple(Score) if scored else ())
         found[problem] = Question(one, Probes.of_profile(one, grader), pool)
     return found
 

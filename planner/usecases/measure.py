@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.problem import Problem
 from executor.run.runner import ByStrategy, Models
+from executor.scorers.base import check_scorer_for
+from executor.scorers.loading import scores_steps
 from executor.store.store import RunSpec
 from executor.strategy import Strategy, key, to_dict
 from planner.evaluation.run_summary import RunSummary, summarise_run
@@ -89,15 +90,14 @@ def measure(
 
 
 def check_prm_given(strategies: Sequence[Strategy], prm: str | None) -> None:
-    """Check that strategies that need a PRM have one.
+    """Check that strategies that need a scorer have one that can do what they need.
 
     Raises:
-        InputError: a strategy needs a PRM, and none is given.
+        InputError: a strategy needs a scorer, and none is given, or none of steps.
     """
-    if prm is None:
-        for strategy in strategies:
-            if strategy.needs_prm:
-                raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+    steps = prm is None or scores_steps(prm)
+    for strategy in strategies:
+        check_scorer_for(strategy, prm, scores_steps=steps)
 
 
 def run_strategy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -57,7 +58,7 @@ class Pool:
         samples: tuple[SampleRecord, ...],
         grader: Grader,
         *,
-        scored: bool,
+        rules: Sequence[Score] = (),
         grouped: dict[tuple[str | None, ...], list[int]] | None = None,
     ) -> Pool:
         """Return the pool of graded samples.
@@ -65,9 +66,9 @@ class Pool:
         Args:
             samples: all samples of a problem.
             grader: decides which answers are equal.
-            scored: whether a PRM scored the samples. A sample without steps then has the score 0,
-                as in the executor; if it were dropped, the rules with a score would lack its
-                problem.
+            rules: rules that turn rewards into scores; none if no scorer scored the samples. A
+                sample without steps has the score 0, as in the executor; if it were dropped, the
+                votes with a score would lack its problem.
             grouped: cache of answer classes, keyed by the tuple of answers; this call adds to it.
                 With a cache, samples that several PRMs scored are grouped once.
         """
@@ -79,7 +80,7 @@ class Pool:
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
             answer_class=np.array(classes_by_answers[answers]),
-            scores={s: np.array(scores_of(samples, s)) for s in Score} if scored else {},
+            scores={rule: np.array(scores_of(samples, rule)) for rule in rules},
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
             step_samples=np.array(list(steps.values()), dtype=np.int64),

@@ -20,11 +20,12 @@ from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import RunSpec, Store
+from executor.strategy import Score
 from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
 from profiling.pools.replay import Pool
 from profiling.pools.surface import ProblemPool
-from profiling.profiles.profiler import CONFIDENCE, KIND, ProblemProfile
+from profiling.profiles.profiler import CONFIDENCE, KIND, ProblemProfile, rules_of
 
 _REWARDS = "rewards:"
 
@@ -110,9 +111,15 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
 
     The PRM tokens are unknown, because the files do not hold the lengths of steps.
     """
+    rules = () if prm is None else _rules_of(rewards_of(samples, prm))
     for problem, rows in samples.groupby("problem", sort=True):
-        pool = Pool.of(_records(rows, prm), grader, scored=prm is not None)
+        pool = Pool.of(_records(rows, prm), grader, rules=rules)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
+
+
+def _rules_of(rewards: pd.Series) -> tuple[Score, ...]:
+    """Return the rules that may differ on saved rewards: one if no response has several."""
+    return tuple(Score) if (rewards.map(len) > 1).any() else (Score.LAST,)
 
 
 def saved_profiles(
@@ -189,7 +196,7 @@ def stored_pools(
                 ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
                 largest[uid] = ProblemPool(
                     uid,
-                    Pool.of(samples, grader, scored=scored and spec.prm is not None),
+                    Pool.of(samples, grader, rules=rules_of(spec) if scored else ()),
                     math.nan if "generated" in unknown else ledger.generated,
                     math.nan if "prm" in unknown else ledger.prm,
                 )

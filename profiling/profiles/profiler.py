@@ -30,6 +30,7 @@ from executor.run.runner import (
     Solved,
     run_problems,
 )
+from executor.scorers.loading import score_rules
 from executor.search import Context, Response, State, sample, sample_until, score_all
 from executor.store.store import RunSpec, Store
 from executor.strategy import Score
@@ -105,6 +106,16 @@ def profile_spec(
     if confidence is not None:
         settings[CONFIDENCE] = confidence
     return RunSpec(KIND, models.policy_name, models.prm_name, settings)
+
+
+def rules_of(spec: RunSpec) -> tuple[Score, ...]:
+    """Return the rules that turn the rewards of a run's samples into scores; none if it has none.
+
+    Runs of other programs do not tell the scorer's kind: their scorers are PRMs.
+    """
+    if spec.prm is None:
+        return ()
+    return score_rules(spec.settings.get("models", {}).get("prm", ""))
 
 
 async def profile(
@@ -271,7 +282,7 @@ def profile_rewards(
         _places(scored),
         lengths=np.array([record.n_tokens for record in samples]),
         pools=(
-            [Pool.of(tuple(each), grader, scored=True) for each in scored]
+            [Pool.of(tuple(each), grader, rules=(score,)) for each in scored]
             if grader and even
             else ()
         ),

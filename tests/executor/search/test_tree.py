@@ -88,6 +88,7 @@ class Scripted:
     """A policy and PRM in one: what is written after a text, and what each text is worth."""
 
     name = "scripted"
+    scores_steps = True
     max_context = 10_000
 
     def __init__(self, script: Callable[[str, int], str], worth: Callable[[str], float]) -> None:

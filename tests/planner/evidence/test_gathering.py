@@ -277,7 +277,7 @@ def test_what_a_pool_says_of_its_problem_stands_in_all_its_rows(
     [spec] = store.runs("profile")
     checked = 0
     for stored in store.outcomes(spec):
-        pool = Pool.of(stored.outcome.samples, grader, scored=True)
+        pool = Pool.of(stored.outcome.samples, grader, rules=tuple(Score))
         own = frame[frame["problem"] == problem_uid(stored.outcome.problem)]
         assert own["rival"].tolist() == pytest.approx([rival_share(pool)] * len(own))
         for score in Score:

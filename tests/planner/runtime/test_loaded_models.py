@@ -74,7 +74,7 @@ def reporter() -> Heard:
 def models(store: Store, reporter: Heard, monkeypatch: pytest.MonkeyPatch) -> LoadedModels:
     """Loads simulated models in place of engines."""
     monkeypatch.setattr(VllmPolicy, "load", lambda *_: Policy(0.5))
-    monkeypatch.setattr(loaded_models, "load_prm", lambda *_: Prm(0.9))
+    monkeypatch.setattr(loaded_models, "load_scorer", lambda *_: Prm(0.9))
     return LoadedModels(SessionSettings(), store, reporter)
 
 

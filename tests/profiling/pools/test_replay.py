@@ -125,12 +125,12 @@ def test_a_pool_holds_what_its_samples_say() -> None:
         return SampleRecord("", answer, right, "finished", 7, 0.0, rewards)
 
     samples = (record("1", (0.5, 0.25)), record(None, (0.75,)), record("1.0", (0.5, 1.0)))
-    pool = Pool.of(samples, GRADER, scored=True)
+    pool = Pool.of(samples, GRADER, rules=tuple(Score))
     assert pool.answer_class.tolist() == [0, -1, 0]
     assert pool.correct.tolist() == [True, False, True]
     assert pool.scores[Score.PROD].tolist() == [0.125, 0.75, 0.5]
     assert pool.scores[Score.LAST].tolist() == [0.25, 0.75, 1.0]
-    assert Pool.of(samples, GRADER, scored=False).scores == {}
+    assert Pool.of(samples, GRADER).scores == {}
 
 
 def test_equal_answers_that_were_graded_unlike_are_one_class_right_in_part() -> None:
@@ -142,14 +142,12 @@ def test_equal_answers_that_were_graded_unlike_are_one_class_right_in_part() -> 
     def record(answer: str, correct: bool) -> SampleRecord:
         return SampleRecord("", answer, correct, "finished", 7, 0.0)
 
-    pool = Pool.of(
-        (record("1", True), record("1.0", False), record("1", False)), GRADER, scored=False
-    )
+    pool = Pool.of((record("1", True), record("1.0", False), record("1", False)), GRADER)
     assert pool.answer_class.tolist() == [0, 0, 0]
     found = replay(pool, np.array([1]))[MAJORITY]
     assert found.accuracy == pytest.approx([1 / 3])
     split = [("1", True)] * 3 + [("1", False)] * 3 + [("2", False)] * 4
-    ten = Pool.of(tuple(record(*one) for one in split), GRADER, scored=False)
+    ten = Pool.of(tuple(record(*one) for one in split), GRADER)
     found = replay(ten, np.array([1, 10]))[MAJORITY]
     assert found.accuracy == pytest.approx([0.3, 0.5])
 
@@ -212,5 +210,5 @@ def test_the_share_of_steps_to_score_is_the_mean_over_all_subsets(
     ks = range(1, len(drawn) + 1)
     subsets = [[new_tokens(s) for s in itertools.combinations(drawn, k)] for k in ks]
     expected = [sum(tokens) / len(tokens) / new_tokens(tuple(drawn)) for tokens in subsets]
-    found = Pool.of(records, GRADER, scored=False).scored_share(np.array(ks))
+    found = Pool.of(records, GRADER).scored_share(np.array(ks))
     assert found == pytest.approx(expected, abs=1e-12)

@@ -54,7 +54,7 @@ def test_a_sample_without_steps_takes_no_problem_from_any_rule() -> None:
 
     empty = sample(None)
     pools = [
-        Pool.of(samples, MathGrader(), scored=True)
+        Pool.of(samples, MathGrader(), rules=tuple(Score))
         for samples in (
             (sample("1", 0.9), sample("2", 0.1)),
             (sample("1", 0.9), empty),

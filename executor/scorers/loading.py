@@ -1,0 +1,82 @@
+"""Scorers of any kind by name: registered ones, and PRMs and reward heads with weights."""
+
+from __future__ import annotations
+
+from executor.engines.options import EngineOptions
+from executor.models.checkpoint import Checkpoint, checkpoint_digest
+from executor.models.tokens import Tokens
+from executor.scorers import registry
+from executor.scorers.base import AnyScorer
+from executor.scorers.prm import check_prm, load_prm, resolve_prm
+from executor.servers.server import Patience
+from executor.strategy import Score
+
+# Begins the digest of a scorer of whole responses.
+_RESPONSES = "responses:"
+
+
+def resolve_scorer(name: str) -> Checkpoint:
+    """Return what stands for the scorer called `name`, without loading it.
+
+    Raises:
+        InputError: there is no such scorer, or no convention fits its checkpoint.
+    """
+    return registry.find(name) or resolve_prm(name)
+
+
+def scores_steps(name: str) -> bool:
+    """Whether the scorer of a name scores steps; if not, it scores whole responses."""
+    return registry.find(name) is None
+
+
+def scorer_digest(checkpoint: Checkpoint) -> str:
+    """Return what names a scorer by its content, and tells its kind, in the settings of a run."""
+    kind = _RESPONSES if registry.is_registered(checkpoint) else ""
+    return kind + checkpoint_digest(checkpoint.location)
+
+
+def score_rules(digest: str) -> tuple[Score, ...]:
+    """Return the rules that turn the rewards of a scorer into the score of a response.
+
+    If the scorer gives one score a response, all rules are one: `last` stands for it.
+
+    Args:
+        digest: `scorer_digest` of the scorer.
+    """
+    return (Score.LAST,) if digest.startswith(_RESPONSES) else tuple(Score)
+
+
+def weights_of(checkpoint: Checkpoint) -> str | None:
+    """Return the folder or hub id of a scorer's weights, if this process is to load any."""
+    if checkpoint.servers or registry.is_registered(checkpoint):
+        return None
+    return checkpoint.location
+
+
+def check_scorer(checkpoint: Checkpoint, policy_tokens: Tokens) -> None:
+    """Check that a scorer fits a policy, without loading weights.
+
+    Raises:
+        InputError: it does not fit the policy.
+    """
+    if registry.is_registered(checkpoint):
+        registry.make(checkpoint)
+    else:
+        check_prm(checkpoint, policy_tokens)
+
+
+def load_scorer(
+    checkpoint: Checkpoint,
+    policy_tokens: Tokens,
+    options: EngineOptions,
+    patience: Patience | None = None,
+) -> AnyScorer:
+    """Load a scorer, or connect to its servers; see `executor.scorers.prm.load_prm`.
+
+    Raises:
+        InputError: it does not fit the policy.
+        EngineError: vLLM cannot load it.
+    """
+    if registry.is_registered(checkpoint):
+        return registry.make(checkpoint)
+    return load_prm(checkpoint, policy_tokens, options, patience)
