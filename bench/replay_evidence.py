@@ -3,7 +3,8 @@
 Evidence depends on how samples are replayed: which of them give a problem its difficulty, and which
 of the others a strategy its accuracy. When that changes, this bench makes the rows again. It runs
 no model: live runs keep their outcomes and their tokens, and get the difficulty that the samples
-now give. `bench/laboratory.py` records everything again, with models.
+now give. Votes with free scorers (`profiling.scorers.free`) have the costs of majority votes.
+`bench/laboratory.py` records everything again, with models.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from common import MEASURED, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.answers.grader import MathGrader
-from executor.strategy import key
+from executor.answers.voting import Vote
+from executor.strategy import BestOfN, Majority, key
 from planner.evidence.bundled import bundled_rows
 from planner.evidence.layout import COLUMNS, REPLAYED, save
 from planner.evidence.pools import UNRATED, Rated, replayed
 from profiling.pools.replay import Pool, seed_of
 from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_pools
+from profiling.scorers.free import FREE_RULES, FREE_SCORERS
+from profiling.scorers.rewards import auc
+from profiling.scorers.separation import separation
 
 POOLS = MEASURED / "pools"
 _OF_THE_PROBLEM = ["difficulty", "pass_at_1"]
@@ -63,17 +69,43 @@ def _rated(pool: Pool) -> tuple[str, float]:
     return one.difficulty, one.pass_at_1
 
 
+def free_rows(rows: pd.DataFrame, samples: pd.DataFrame, scorer: str) -> pd.DataFrame:
+    """The rows of votes with a free scorer; all but its accuracies are those of majority votes."""
+    [rule] = FREE_RULES
+    with MathGrader() as grader:
+        pools = {one.problem: one.pool for one in saved_pools(samples, scorer, grader)}
+    apart = {uid: separation(pool, rule) for uid, pool in pools.items()}
+    whole = auc(
+        np.concatenate([pool.scores[rule] for pool in pools.values()]),
+        np.concatenate([pool.correct for pool in pools.values()]),
+    )
+    votes = rows[rows["name"].eq(Majority.name) & rows["n"].gt(1)]
+    made = []
+    for vote in (Vote.MAX, Vote.WEIGHTED):
+        keys = {n: key(BestOfN(n, rule, vote)) for n in votes["n"].unique().tolist()}
+        made.append(
+            votes.assign(
+                prm=scorer, name=BestOfN.name, strategy=votes["n"].map(keys),
+                score=rule.value, vote=vote.value, prm_auc=whole,
+                prm_auc_within=votes["problem"].map(lambda uid: apart[uid][0]),
+                prm_gap=votes["problem"].map(lambda uid: apart[uid][1]),
+            )
+        )  # fmt: skip
+    return pd.concat(made)
+
+
 def brought_up_to_date(policy: str, processes: int) -> pd.DataFrame:
     """The evidence of a policy, replayed anew; costs and live outcomes are as they were."""
     rows = bundled_rows(policy)
     samples, _ = load_pools(POOLS, policy)
     with ProcessPoolExecutor(processes) as pool:
-        asked = [None, *prms_in(samples)]
+        asked = [None, *prms_in(samples), *FREE_SCORERS]
         made = [row for part in pool.map(replay_all, [policy] * len(asked), asked) for row in part]
     at = ["problem", "prm", "strategy"]
     again = pd.DataFrame(made).set_index(at)
     of_pools = rows["source"].eq(REPLAYED)
-    old = rows[of_pools].set_index(at)
+    old = rows[of_pools & ~rows["prm"].isin(list(FREE_SCORERS))]
+    old = pd.concat([old, *(free_rows(old, samples, name) for name in FREE_SCORERS)]).set_index(at)
     if set(old.index) != set(again.index):
         sys.exit(f"{policy}: its samples do not give the strategies that its evidence has")
     new = old.assign(**again.loc[old.index]).reset_index()

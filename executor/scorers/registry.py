@@ -47,6 +47,12 @@ def is_registered(checkpoint: Checkpoint) -> bool:
     return checkpoint.location.startswith(_LOCATION)
 
 
+def needs_model(name: str) -> bool:
+    """Whether a score of the scorer called `name` costs tokens of a model."""
+    found = find(name)
+    return found is None or make(found).needs == "model"
+
+
 def make(checkpoint: Checkpoint) -> ResponseScorer:
     """Return a new scorer.
 

@@ -156,15 +156,17 @@ def add_models(command: Parser, *, served: bool = True) -> None:
         type=kind,
         help=f"policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id{server}",
     )
-    command.add_argument(
-        "--scorer",
-        "--prm",
-        dest="prm",
-        type=kind,
-        metavar="SCORER",
-        help="what scores responses: mean-logprob (free), a scorer of a package, or a PRM: catalog "
-        f"name (lab-0.8m-prm), folder made by fit-prm, hub id{server}",
+    add_scorer(
+        command,
+        "what scores responses: mean-logprob (free), a scorer of a package, or a PRM: catalog name "
+        f"(lab-0.8m-prm), folder made by fit-prm, hub id{server}",
+        kind,
     )
+
+
+def add_scorer(command: Parser, text: str, kind: Callable[[str], str] = str) -> None:
+    """Add the scorer; `--prm` is another name of the option."""
+    command.add_argument("--scorer", "--prm", dest="prm", type=kind, metavar="SCORER", help=text)
 
 
 def add_servers(command: Parser, *, prm: bool = True, outage: float = 60.0) -> None:

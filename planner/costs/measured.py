@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from executor.models.architecture import Shape
+from executor.scorers.registry import needs_model
 from executor.store.store import Store
 from planner.catalog import Catalog
 from planner.costs import throughput
@@ -39,16 +40,33 @@ def rates(store: Store, policy: str, prm: str | None, catalog: Catalog) -> Rates
     count both as those that a token uses and as those that memory holds.
     """
     policy_speed, prm_speed = throughput.speeds(throughput.read(store, policy), prm)
-    counted, scorer = size(store, policy), None if prm is None else size(store, prm)
+    counted = size(store, policy)
     return Rates(
         policy_parameters=counted or catalog.parameters(policy),
-        prm_parameters=None if prm is None else scorer or catalog.parameters(prm),
+        prm_parameters=scorer_parameters(prm, None if prm is None else size(store, prm), catalog),
         policy_weights=counted or catalog.all_parameters(policy),
         tokens_per_second=policy_speed,
         prm_tokens_per_second=prm_speed,
         policy_shape=_shape(store, policy),
         prm_shape=None if prm is None else _shape(store, prm),
     )
+
+
+def scorer_parameters(
+    scorer: str | None, counted: int | None, catalog: Catalog | None = None
+) -> int | None:
+    """Return the number of parameters of a scorer; 0 if it needs no model, None if it is unknown.
+
+    Args:
+        scorer: name of the scorer; None: there is none.
+        counted: parameters of its checkpoint, if they were counted.
+        catalog: sizes of known models.
+    """
+    if scorer is None:
+        return None
+    if not needs_model(scorer):
+        return 0
+    return counted or (None if catalog is None else catalog.parameters(scorer))
 
 
 def _shape(store: Store, name: str) -> Shape | None:

@@ -14,7 +14,7 @@ from planner.evidence.layout import COLUMNS, no_rows
 from profiling.arrays import Floats
 from profiling.difficulty.probes import TEXT
 from profiling.problems.files import load_problems
-from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_profiles
+from profiling.profiles.pool_files import has_rewards, load_pools, saved_policies, saved_profiles
 from profiling.profiles.profiler import BENCHMARK, ProblemProfile
 
 
@@ -55,7 +55,7 @@ def bundled_profiles(policy: str, prm: str | None) -> dict[str, ProblemProfile]:
     if policy not in saved_policies(folder / "measured" / "pools"):
         return {}
     samples, _ = load_pools(folder / "measured" / "pools", policy)
-    if prm is not None and prm not in prms_in(samples):
+    if prm is not None and not has_rewards(samples, prm):
         return {}
     problems = load_problems(folder / "problems" / "laboratory" / "profile.jsonl")
     texts = {problem_uid(problem): problem.text for problem in problems}

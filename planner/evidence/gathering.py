@@ -16,7 +16,7 @@ Published figures describe whole benchmarks, not problems; they are combined wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import Store, StoredOutcome
-from executor.strategy import Strategy, from_dict, key, to_dict
+from executor.strategy import Score, Strategy, from_dict, key, to_dict
 from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, REPLAYED, UNKNOWN
 from planner.evidence.pools import UNRATED
 from planner.evidence.problem_pools import ProblemPools
@@ -37,6 +37,7 @@ from profiling.pass_rate import Difficulty
 from profiling.pools.replay import Pool
 from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY, rules_of
 from profiling.profiles.profiler import KIND as PROFILE
+from profiling.scorers.free import FREE_RULES, FREE_SCORERS, stored_free
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import separation
 
@@ -58,27 +59,32 @@ def gather(
         store: the store of the runs.
         grader: the grader that decides whether answers are equal.
         policy: name of the policy whose rows are wanted; None means all policies.
-        prms: names of the PRMs whose scores are replayed; None means all. Replay is most of the
-            work, and a restriction does not change the remaining rows.
+        prms: names of the scorers whose scores are replayed; None means all that scored a profile.
+            Replay is most of the work, and a restriction does not change the remaining rows. A
+            free scorer (`profiling.scorers.free`) that is named is replayed from all profiles.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
     pools: dict[tuple[str, str], ProblemPools] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
+    free = sorted(FREE_SCORERS.keys() & (prms or ()))
+
+    def add(stored: StoredOutcome, rules: Sequence[Score]) -> None:
+        run, uid = stored.run, problem_uid(stored.outcome.problem)
+        pool = Pool.of(stored.outcome.samples, grader, rules=rules, grouped=grouped)
+        pools.setdefault((run.policy, uid), ProblemPools()).add(stored, pool)
+        rewards.setdefault((run.policy, run.prm or ""), _Rewards()).add(stored, pool)
+
     for spec in current_runs(store.runs()):
         if policy not in (None, spec.policy):
             continue
         if spec.kind == PROFILE:
-            scored = rewards.setdefault((spec.policy, spec.prm or ""), _Rewards())
-            rules = rules_of(spec)
             # Pools are large, so each is read only once.
             for stored in store.outcomes(spec):
-                if not stored.outcome.samples:
-                    continue
-                pool = Pool.of(stored.outcome.samples, grader, rules=rules, grouped=grouped)
-                scored.add(stored, pool)
-                at = (spec.policy, problem_uid(stored.outcome.problem))
-                pools.setdefault(at, ProblemPools()).add(stored, pool)
+                if stored.outcome.samples:
+                    add(stored, rules_of(spec))
+                    for again in stored_free(stored, free):
+                        add(again, FREE_RULES)
         elif spec.kind == MEASURE:
             strategy = from_dict(spec.settings["strategy"])
             for stored in store.outcomes(spec, samples=False):

@@ -220,7 +220,8 @@ class _Roofline(_Part):
 
 class _Rates(_Part):
     policy_parameters: Size | None = None
-    prm_parameters: Size | None = None
+    # A scorer without a model has none.
+    prm_parameters: Annotated[int, Field(ge=0, le=10**18)] | None = None
     policy_weights: Size | None = None
     tokens_per_second: Amount | None = None
     prm_tokens_per_second: Amount | None = None

@@ -118,7 +118,7 @@ def _bundled(
     sizes = bundled_sizes()
     known = Rates(
         policy_parameters=sizes.get(policy),
-        prm_parameters=None if prm is None else sizes.get(prm),
+        prm_parameters=measured.scorer_parameters(prm, sizes.get(prm or "")),
         policy_shape=bundled_shape(policy),
         prm_shape=None if prm is None else bundled_shape(prm),
     )

@@ -22,6 +22,7 @@ from planner.usecases.store_lookup import model_name, only_policy, prms_of, stor
 from profiling.pools.replay import ORDERS
 from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiles.pool_files import (
+    has_rewards,
     load_pools,
     prms_in,
     saved_policies,
@@ -29,6 +30,7 @@ from profiling.profiles.pool_files import (
     stored_pools,
 )
 from profiling.profiles.profiler import KIND as PROFILE
+from profiling.scorers.free import FREE_SCORERS
 
 SampleCounts = Sequence[int] | Literal["all"] | None
 """Numbers of samples to draw: some numbers, all possible ones, or (None) the powers of two."""
@@ -182,11 +184,12 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
         if prm is None and len(prms) == 1:
             (prm,) = prms
         of_policy = [spec for spec in specs if spec.policy == policy]
-        chosen = [spec for spec in of_policy if prm in (None, spec.prm)]
+        free = prm if prm in FREE_SCORERS else None
+        chosen = [spec for spec in of_policy if prm in (None, free, spec.prm)]
         if not chosen:
-            scorers = ", ".join(prms) or "none"
-            raise InputError(f"--prm {prm}: it has not scored {policy}; in the store: {scorers}")
-        pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None)
+            scorers = ", ".join([*prms, *FREE_SCORERS])
+            raise InputError(f"--scorer {prm}: it has not scored {policy}; known: {scorers}")
+        pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None, free=free)
         study = study_of(store.runs(), policy)
     notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
@@ -210,8 +213,9 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
         )
     frame, _ = load_pools(folder, policy)
     prms = prms_in(frame)
-    if prm is not None and prm not in prms:
-        raise InputError(f"--prm {prm}: it has not scored {policy}; bundled are {', '.join(prms)}")
+    if prm is not None and not has_rewards(frame, prm):
+        known = ", ".join([*prms, *FREE_SCORERS])
+        raise InputError(f"--scorer {prm}: it has not scored {policy}; bundled are {known}")
     note = Note.of(NoteCode.BUNDLED_SAMPLES)
     pools = list(saved_pools(frame, prm, grader))
     return Samples(policy, prm, "bundled", pools, (note, *_unscored(prm, prms)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ from planner.usecases.store_lookup import (
 )
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.pass_rate import ALL, LEVELS
-from profiling.profiles.pool_files import load_pools, prms_in, saved_profiles
+from profiling.profiles.pool_files import has_rewards, load_pools, saved_profiles
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.profiles.profiler import (
     ProblemProfile,
@@ -54,6 +54,7 @@ from profiling.profiles.profiler import (
     profile_rewards,
     read_profile,
 )
+from profiling.scorers.free import FREE_SCORERS, scored_free
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +312,17 @@ def _profiles(
         if not (folder / f"{policy}.samples.parquet").exists():
             return []
         samples, _ = load_pools(folder, policy)
-        return saved_profiles(samples, prm) if prm in prms_in(samples) else []
+        return saved_profiles(samples, prm) if has_rewards(samples, prm) else []
     with Store.open(store_url, create=False) as store:
-        return [
-            one
-            for spec in current_runs(store.runs())
-            if spec.kind == PROFILE and spec.policy == policy and spec.prm == prm
-            for one in read_profile(store, spec)
-        ]
+        runs = [one for one in current_runs(store.runs()) if one.kind == PROFILE]
+        mine = [one for one in runs if one.policy == policy]
+        scored = [one for spec in mine if spec.prm == prm for one in read_profile(store, spec)]
+        if scored or prm not in FREE_SCORERS:
+            return scored
+        plain = [one for spec in mine if spec.prm is None for one in read_profile(store, spec)]
+        return [_scored_free(one, prm) for one in plain]
+
+
+def _scored_free(profile: ProblemProfile, scorer: str) -> ProblemProfile:
+    samples = scored_free(profile.outcome.samples, scorer)
+    return replace(profile, outcome=replace(profile.outcome, samples=samples))

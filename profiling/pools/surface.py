@@ -134,7 +134,7 @@ class Surface:
         levels = (*(level.value for level in Difficulty), ALL)
         for level in levels:
             for (of, rule), sums in self._sums.items():
-                if of == level:
+                if of == level and sums.problems.any():
                     for index in np.flatnonzero(sums.problems == sums.problems.max()).tolist():
                         yield Point(level, rule, int(self.ks[index]), *sums.at(index))
 

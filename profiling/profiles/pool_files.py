@@ -8,7 +8,7 @@ whose texts are not one's own to publish.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from profiling.pass_rate import PassRate
 from profiling.pools.replay import Pool
 from profiling.pools.surface import ProblemPool
 from profiling.profiles.profiler import CONFIDENCE, KIND, ProblemProfile, rules_of
+from profiling.scorers.free import FREE_RULES, FREE_SCORERS, scored_free, stored_free
 
 _REWARDS = "rewards:"
 
@@ -72,8 +73,17 @@ def prms_in(samples: pd.DataFrame) -> list[str]:
     return [name.removeprefix(_REWARDS) for name in samples.columns if name.startswith(_REWARDS)]
 
 
+def has_rewards(samples: pd.DataFrame, scorer: str) -> bool:
+    """Whether a scorer scored the samples of a frame, or could without a model."""
+    return scorer in FREE_SCORERS or scorer in prms_in(samples)
+
+
 def rewards_of(samples: pd.DataFrame, prm: str) -> pd.Series:
-    """Return the list of step rewards of each sample by one PRM."""
+    """Return the list of rewards of each sample by one scorer."""
+    if prm in FREE_SCORERS and prm not in prms_in(samples):
+        return pd.Series(
+            [one.rewards for one in scored_free(_records(samples, None), prm)], samples.index
+        )
     return samples[_REWARDS + prm]
 
 
@@ -119,7 +129,7 @@ def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Itera
 
 def _rules_of(rewards: pd.Series) -> tuple[Score, ...]:
     """Return the rules that may differ on saved rewards: one if no response has several."""
-    return tuple(Score) if (rewards.map(len) > 1).any() else (Score.LAST,)
+    return tuple(Score) if (rewards.map(len) > 1).any() else FREE_RULES
 
 
 def saved_profiles(
@@ -149,7 +159,7 @@ def saved_profiles(
 
 def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
     """Return the saved samples of one problem, with rewards if `prm` names a PRM."""
-    rewards = rewards_of(rows, prm) if prm else [()] * len(rows)
+    rewards: Iterable[Sequence[float]] = rewards_of(rows, prm) if prm else [()] * len(rows)
     columns = (
         rows["answer"], rows["correct"], rows["state"], rows["tokens"], rows["logprob"], rewards,
     )  # fmt: skip
@@ -168,17 +178,24 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
 
 
 def stored_pools(
-    store: Store, specs: Sequence[RunSpec], grader: Grader, *, scored: bool = True
+    store: Store,
+    specs: Sequence[RunSpec],
+    grader: Grader,
+    *,
+    scored: bool = True,
+    free: str | None = None,
 ) -> tuple[list[ProblemPool], int]:
-    """Return the largest pool of each problem in the profiles of one policy and PRM.
+    """Return the largest pool of each problem in the profiles of one policy and scorer.
 
     Profiles that stop early are skipped, because the size of their pools depends on the outcomes.
 
     Args:
         store: store of the profiles.
-        specs: runs of the profiles; their PRMs may differ if `scored` is False.
+        specs: runs of the profiles; their PRMs may differ if `scored` is False or `free` is given.
         grader: decides which answers are equal.
         scored: whether to read the PRM's scores; if so, the PRM's training problems are left out.
+        free: free scorer that scores the samples in place of a PRM; samples without
+            log-probabilities are left out.
 
     Returns:
         The pools, and the number of problems left out because the PRM was trained on them.
@@ -188,7 +205,12 @@ def stored_pools(
     for spec in specs:
         if CONFIDENCE in spec.settings:
             continue
-        for stored in store.outcomes(spec):
+        rules = rules_of(spec) if scored else ()
+        found = store.outcomes(spec)
+        if free not in (None, spec.prm):
+            rules = FREE_RULES
+            found = (again for one in store.outcomes(spec) for again in stored_free(one, [free]))
+        for stored in found:
             uid, samples = problem_uid(stored.outcome.problem), stored.outcome.samples
             if scored and stored.note.get(PRM_TRAINED_ON):
                 left_out.add(uid)
@@ -196,7 +218,7 @@ def stored_pools(
                 ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
                 largest[uid] = ProblemPool(
                     uid,
-                    Pool.of(samples, grader, rules=rules_of(spec) if scored else ()),
+                    Pool.of(samples, grader, rules=rules),
                     math.nan if "generated" in unknown else ledger.generated,
                     math.nan if "prm" in unknown else ledger.prm,
                 )

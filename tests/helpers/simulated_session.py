@@ -9,10 +9,11 @@ from executor.models.templates import PromptTemplate
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.run.admission import Admission
 from executor.run.runner import Executor
+from executor.scorers import registry
 from executor.store.store import RunSpec
 from executor.strategy import Sampling
 from planner.runtime.loaded_models import LoadedModels
-from planner.runtime.model_ref import ModelRef
+from planner.runtime.model_ref import ModelRef, find_prm
 from planner.runtime.session import Session
 from tests.helpers.model_refs import policy_ref, prm_ref
 
@@ -32,7 +33,7 @@ class SimulatedSession(Session):
         return policy_ref(name)
 
     def find_prm(self, name: str) -> ModelRef:
-        return prm_ref(name)
+        return prm_ref(name) if registry.find(name) is None else find_prm(name)
 
     def template(self, policy: ModelRef) -> PromptTemplate:
         return PromptTemplate()
@@ -49,10 +50,13 @@ class SimulatedSession(Session):
             self.chance, 2, wrong_answers=3, latency=self.latency, max_context=self.max_context
         )
         scorer: Any = None if prm is None else SimulatedPrm(0.95)
+        digests = {"policy": "a", "prm": "b"}
+        if prm is not None and registry.is_registered(prm.checkpoint):
+            scorer, digests = registry.make(prm.checkpoint), digests | {"prm": prm.digest()}
         self._loaded = _Loaded(served, scorer)
         return Executor(
             served, scorer, self.grader, sampling or self.settings.sampling,
-            seed=self.settings.seed, digests={"policy": "a", "prm": "b"},
+            seed=self.settings.seed, digests=digests,
         )  # fmt: skip
 
     def admission(self, spec: RunSpec, sequences: int) -> Admission:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from planner.cli.options import Command, Parser, whole
+from planner.cli.options import Command, Parser, add_scorer, whole
 
 
 def add_arguments(parser: Parser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--policy", metavar="NAME", help="name of the policy (default: as the files say)"
     )
-    parser.add_argument("--prm", metavar="NAME", help="name of the PRM (default: as the files say)")
+    add_scorer(parser, "name of the scorer (default: as the files say)")
     parser.add_argument(
         "--benchmark", metavar="NAME", help="name of the benchmark that the problems are of"
     )

@@ -1,15 +1,15 @@
 """Options of `apportion replay`."""
 
-from planner.cli.options import Command, Parser
+from planner.cli.options import Command, Parser, add_scorer
 
 
 def add_arguments(parser: Parser) -> None:
     """Models, and how many samples each vote draws."""
     parser.add_argument("--policy", help="policy (default: the only one in the store)")
-    parser.add_argument(
-        "--prm",
-        help="PRM (default: the only one in the store; if there are several, none, and only rules "
-        "without a score are replayed)",
+    add_scorer(
+        parser,
+        "a PRM that scored the samples, or mean-logprob, which always has (default: the only PRM "
+        "in the store; if there are several, none, and only rules without a score are replayed)",
     )
     parser.add_argument(
         "--k",

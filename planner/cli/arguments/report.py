@@ -2,15 +2,21 @@
 
 from pathlib import Path
 
-from planner.cli.options import Command, Parser, add_constraint, add_prices, add_published
+from planner.cli.options import (
+    Command,
+    Parser,
+    add_constraint,
+    add_prices,
+    add_published,
+    add_scorer,
+)
 
 
 def add_arguments(parser: Parser) -> None:
     """Models, file and format, published figures, limits and prices."""
     parser.add_argument("--policy", help="policy (default: the only one in the store)")
-    parser.add_argument(
-        "--prm",
-        help="PRM (default: the only one there is evidence with; that of a bundled policy)",
+    add_scorer(
+        parser, "scorer (default: the only PRM there is evidence with; that of a bundled policy)"
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="file of the report"

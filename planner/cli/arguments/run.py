@@ -8,6 +8,7 @@ from planner.cli.options import (
     add_cluster,
     add_problems,
     add_sampling,
+    add_scorer,
     add_strategy_options,
     runnable,
     whole,
@@ -32,11 +33,7 @@ def add_arguments(parser: Parser) -> None:
         type=runnable,
         help="with --strategy: the policy; with --plan: where its policy lies now",
     )
-    parser.add_argument(
-        "--prm",
-        type=runnable,
-        help="with --strategy: the PRM; with --plan: where its PRM lies now",
-    )
+    add_scorer(parser, "with --strategy: the scorer; with --plan: where its PRM lies now", runnable)
     add_problems(parser)
     add_strategy_options(parser)
     add_sampling(parser)

@@ -7,6 +7,7 @@ from planner.cli.options import (
     Parser,
     add_engine,
     add_prices,
+    add_scorer,
     add_servers,
     runnable,
     whole,
@@ -17,7 +18,7 @@ def add_arguments(parser: Parser) -> None:
     """Plan, models, the service, prices, engine and servers."""
     parser.add_argument("--plan", type=Path, required=True, help="plan made by apportion plan")
     parser.add_argument("--policy", type=runnable, help="where the plan's policy lies now")
-    parser.add_argument("--prm", type=runnable, help="where the plan's PRM lies now")
+    add_scorer(parser, "where the plan's PRM lies now", runnable)
     _add_service(parser)
     add_prices(parser, " on the page (of requests: by what the plan was made with)")
     add_engine(parser)

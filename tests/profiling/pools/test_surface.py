@@ -70,6 +70,13 @@ def test_a_sample_without_steps_takes_no_problem_from_any_rule() -> None:
     assert best == pytest.approx({1: (0.5 + 0.5 + 0) / 3, 2: (1 + 1 + 0) / 3})
 
 
+def test_a_class_in_which_no_pool_reaches_k_has_no_points() -> None:
+    surface = Surface(np.array([8]))  # the class takes sixteen of twenty samples
+    for one in PROBLEMS:
+        surface.add(one)
+    assert {point.difficulty for point in surface.points()} == {"all"}
+
+
 @pytest.fixture(scope="module")
 def points() -> dict[tuple[str, Rule, int], Point]:
     return surface_of(PROBLEMS)

@@ -1,0 +1,103 @@
+"""Scorers of whole responses along the road, on the command line; only the engines are simulated.
+
+One is the project's own and one comes from a package that is found by its entry point.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.scorers import registry
+from tests.helpers import scorer_package
+from tests.helpers.command import apportion, document
+from tests.helpers.simulated_command import POLICY, simulated_command, write_problems
+
+FREE = "mean-logprob"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The package `brevity` is installed."""
+    folder = scorer_package.install(tmp_path_factory.mktemp("site-packages"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        registry.forget_packages()
+        yield
+    sys.modules.pop("brevity", None)
+    registry.forget_packages()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, installed: None) -> Path:
+    """A folder with a profile of twelve problems, as the package's scorer scored it."""
+    place = tmp_path_factory.mktemp("scorers")
+    write_problems(place / "problems.jsonl", 12)
+    with simulated_command():
+        for scorer in ([], ["--scorer", "brevity"]):
+            found = document(
+                place, "profile", "--problems", "problems.jsonl", "--policy", POLICY,
+                "--max-samples", "16", *scorer,
+            )  # fmt: skip
+    assert found["prm"] == "brevity"
+    assert found["rewards"]["samples"] == 12 * 16
+    assert found["ledger"]["prm"] == 0
+    return place
+
+
+@pytest.mark.parametrize("scorer", ["brevity", FREE])
+def test_its_votes_are_replayed_one_rule_each(place: Path, scorer: str) -> None:
+    """A free scorer is replayed from a profile that it did not score."""
+    made = document(place, "replay", "--policy", POLICY, "--scorer", scorer, "--k", "8")
+    assert made["prm"] == scorer
+    names = {point["rule"]["name"] for point in made["surface"]}
+    assert names == {"pass", "majority", "max last", "weighted last"}
+
+
+@pytest.mark.parametrize("scorer", ["brevity", FREE])
+def test_a_recommendation_prices_it_at_nothing(place: Path, scorer: str) -> None:
+    made = document(place, "recommend", "--policy", POLICY, "--scorer", scorer, "--budget", "8")
+    assert made["prm"] == scorer
+    found = {one["strategy"]["name"]: one for one in made["alternatives"]} | {
+        made["strategy"]["name"]: made
+    }
+    assert "best_of_n" in found
+    assert found["best_of_n"]["cost"]["prm_tokens"] == 0
+
+
+def test_a_plan_with_it_runs(place: Path) -> None:
+    with simulated_command():
+        line = ["plan", "--policy", POLICY, "--scorer", "brevity", "--budget", "8"]
+        assert apportion(place, *line, "--out", "plan.json").returncode == 0
+        ran = document(place, "run", "--plan", "plan.json", "--problems", "problems.jsonl")
+        direct = document(
+            place, "run", "--strategy", "best_of_n", "--budget", "4", "--policy", POLICY,
+            "--scorer", "brevity", "--problems", "problems.jsonl",
+        )  # fmt: skip
+    assert ran["runs"][0]["problems"] == direct["runs"][0]["problems"] == 12
+    assert direct["runs"][0]["ledger"]["prm"] == 0
+
+
+@pytest.mark.parametrize("scorer", ["brevity", FREE])
+def test_a_search_over_steps_is_refused_in_one_line(place: Path, scorer: str) -> None:
+    with simulated_command():
+        refused = apportion(
+            place, "measure", "--strategies", "beam_search", "--budgets", "4", "--policy", POLICY,
+            "--scorer", scorer, "--problems", "problems.jsonl",
+        )  # fmt: skip
+    assert refused.returncode == 2
+    assert refused.stderr.strip().splitlines()[-1] == (
+        f"apportion: strategy beam_search needs a scorer of steps; {scorer} scores whole responses "
+        "only, which is enough for best_of_n"
+    )
+
+
+def test_bundled_evidence_knows_free_scorers(tmp_path: Path) -> None:
+    made = document(tmp_path, "recommend", "--policy", "lab-0.8m", "--scorer", FREE)
+    assert made["prm"] == FREE
+    assert {one["strategy"]["name"] for one in made["alternatives"]} >= {"majority"}
+    replayed = document(tmp_path, "replay", "--policy", "lab-0.8m", "--scorer", FREE, "--k", "4")
+    assert {point["rule"]["score"] for point in replayed["surface"]} == {None, "last"}
