@@ -14,10 +14,13 @@ from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
 from executor.loading import resolve
 from executor.models.checkpoint import checkpoint_digest
+from executor.models.fused import fused_policy, policy_digest
 from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
+from executor.scorers.base import StepScorer
+from executor.scorers.fused import FusedScorer
 from executor.scorers.prm import load_prm, resolve_prm
 from executor.strategy import Sampling
 
@@ -59,11 +62,17 @@ class WorkerRecipe:
         if prm is not None and self.prm is not None:
             self._check("prm", self.prm, prm.location)
         engine = replace(self.engine, memory_share=memory_share)
-        mine, others = divided(engine, prm=None if prm is None else prm.location)
+        fused = prm is not None and fused_policy(prm.location) is not None
+        mine, others = divided(engine, prm=None if prm is None or fused else prm.location)
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
+        scorer: StepScorer | None = None
+        if prm is not None:
+            scorer = (
+                FusedScorer.load(prm, policy) if fused else load_prm(prm, policy.tokens, others)
+            )
         return Executor(
             policy=policy,
-            prm=None if prm is None else load_prm(prm, policy.tokens, others),
+            prm=scorer,
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,
@@ -74,7 +83,8 @@ class WorkerRecipe:
 
     def _check(self, role: str, name: str, location: str) -> None:
         """Check that this machine has the driver's weights; others would spoil the run."""
-        if checkpoint_digest(location) != self.digests[role]:
+        digest = policy_digest if role == "policy" else checkpoint_digest
+        if digest(location) != self.digests[role]:
             raise InputError(
                 f"{role} {name}: {platform.node()} has another model there than this machine"
             )

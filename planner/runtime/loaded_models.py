@@ -10,10 +10,10 @@ from executor.errors import InputError
 from executor.models.architecture import Shape
 from executor.models.checkpoint import Checkpoint, parameter_count, read_config
 from executor.models.templates import PromptTemplate
-from executor.policies.base import Policy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
 from executor.scorers.base import StepScorer
+from executor.scorers.fused import FusedScorer
 from executor.scorers.prm import load_prm
 from executor.scorers.served import ServedScorer
 from executor.store.store import Store
@@ -88,7 +88,7 @@ class LoadedModels:
             return VllmPolicy.load(checkpoint.name, checkpoint.location, template, options)
         return self._with_notes(ServedPolicy.connect(checkpoint, template, self._settings.patience))
 
-    def prm(self, model: ModelRef, policy: Policy) -> StepScorer:
+    def prm(self, model: ModelRef, policy: VllmPolicy | ServedPolicy) -> StepScorer:
         """Load a PRM for a policy, or return it if it is loaded.
 
         Raises:
@@ -96,6 +96,8 @@ class LoadedModels:
             EngineError: vLLM cannot load it, or no server answers.
         """
         at = (model.checkpoint, policy.name)
+        if at not in self._prms and model.fused is not None:
+            self._prms[at] = FusedScorer.load(model.checkpoint, policy)
         if at not in self._prms:
             with self._reporter.status(f"loading PRM {model.given}"):
                 here = None if model.servers else model.location

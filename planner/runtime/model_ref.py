@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from executor.errors import InputError
 from executor.files import is_folder
 from executor.loading import portable, resolve
-from executor.models.checkpoint import Checkpoint, checkpoint_digest
+from executor.models.checkpoint import Checkpoint, Role, checkpoint_digest
+from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.models.tokens import Tokens, load_tokenizer
+from executor.scorers.fused import check_fused
 from executor.scorers.prm import check_prm, resolve_prm
 from planner.catalog import load_catalog
-
-Role = Literal["policy", "PRM"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,14 @@ class ModelRef:
         return self.checkpoint.servers
 
     def digest(self) -> str:
-        """Twelve hex digits that name the checkpoint by its content."""
-        return checkpoint_digest(self.location)
+        """Twelve hex digits that name the checkpoint by its content (`policy_digest`)."""
+        digest = policy_digest if self.role == "policy" else checkpoint_digest
+        return digest(self.location)
+
+    @property
+    def fused(self) -> FusedPolicy | None:
+        """The facts about a reward head in a policy's output matrix; None if there is none."""
+        return fused_policy(self.location)
 
 
 def find_policy(name: str, say: Callable[[str], None] = lambda text: None) -> ModelRef:
@@ -94,6 +99,9 @@ def check_fit(policy: ModelRef, prm: ModelRef) -> None:
     Raises:
         InputError: the PRM does not fit the policy.
     """
+    if prm.fused is not None:
+        check_fused(prm.checkpoint, policy.checkpoint)
+        return
     check_prm(prm.checkpoint, Tokens(load_tokenizer(policy.location)))
 
 
@@ -110,7 +118,12 @@ def check_plan_prm(name: str) -> None:
 
 
 def template_of(policy: ModelRef) -> PromptTemplate:
-    """The prompt template of a policy: the catalog's for a hub id, else the checkpoint's own."""
+    """The prompt template of a policy: the catalog's for a hub id, else the checkpoint's own.
+
+    A policy that holds a reward head has the template that the head was trained with.
+    """
+    if policy.fused is not None:
+        return PromptTemplate.from_dict(policy.fused.template, f"policy {policy.given}")
     entry = load_catalog().policy(policy.name)
     if policy.folder is None and entry is not None and entry.template is not None:
         return load_template(entry.template)

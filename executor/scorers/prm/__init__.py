@@ -6,6 +6,7 @@ from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.loading import resolve
 from executor.models.checkpoint import Checkpoint, read_config
+from executor.models.fused import fused_policy
 from executor.models.tokens import Tokens
 from executor.scorers.base import Convention, StepScorer
 from executor.scorers.prm.math_shepherd import MathShepherd
@@ -28,7 +29,8 @@ def resolve_prm(name: str) -> Checkpoint:
         InputError: there is no such model, or no convention fits it.
     """
     checkpoint = resolve(name, "PRM")
-    convention_of(checkpoint)
+    if fused_policy(checkpoint.location) is None:
+        convention_of(checkpoint)
     return checkpoint
 
 
@@ -36,8 +38,13 @@ def convention_of(checkpoint: Checkpoint) -> type[Convention]:
     """Return the first convention that fits a PRM's checkpoint.
 
     Raises:
-        InputError: no convention fits it.
+        InputError: no convention fits it, or it lies in its policy and has no engine of its own.
     """
+    if fused_policy(checkpoint.location) is not None:
+        raise InputError(
+            f"PRM {checkpoint.name}: this reward head lies in the weights of its own policy; "
+            f"load or serve that, {checkpoint.location}, as the policy"
+        )
     config = read_config(checkpoint.location)
     for convention in CONVENTIONS:
         if convention.fits(checkpoint, config):
