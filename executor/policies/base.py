@@ -104,9 +104,7 @@ def draw_of(
 
 
 async def read_head(policy: Policy, prompt_ids: Sequence[int], ledger: Ledger) -> float:
-    """Return what the head of a policy says after a prompt.
-
-    The policy draws one token there, which the ledger has as discarded.
+    """Return the logit of a policy's reward head after a prompt; draws one token there.
 
     Raises:
         EngineError: the engine was lost.
@@ -114,7 +112,6 @@ async def read_head(policy: Policy, prompt_ids: Sequence[int], ledger: Ledger) -
     request = DrawRequest(prompt_ids, n=1, max_tokens=1, temperature=0.0, top_p=1.0, seed=0,
                           ledger=ledger)  # fmt: skip
     (draw,) = await policy.draw(request)
-    ledger.discard(len(draw.token_ids))
     return draw.readings[0]
 
 

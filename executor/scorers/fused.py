@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, Self
 
 from executor.engines.base import EngineCounters
@@ -25,7 +26,7 @@ class HeadPolicy(Protocol):
         ...
 
     async def read_head(self, prompt_ids: Sequence[int], ledger: Ledger) -> float:
-        """Return the head's logit, without its intercept, after a prompt.
+        """Return the head's logit, without its intercept, after a prompt; draws one token there.
 
         Raises:
             EngineError: the engine was lost.
@@ -43,9 +44,9 @@ class FusedScorer:
 
     Steps that the policy wrote in this run carry what the head said (`Step.reading`), so their
     rewards cost nothing. Steps without it (stored samples, texts of others) cost one request of
-    the policy each: it forwards the tokens before the step's end, reads the cached ones, and draws
-    one token, which the ledger has as discarded. Like the question that a PRM is given, such a
-    request has no earlier turns of a conversation.
+    the policy each: it forwards the tokens before the step's end that are not cached, which the
+    ledger has as scorer tokens, and draws one token, which the ledger has as discarded. Like the
+    question that a PRM is given, such a request has no earlier turns of a conversation.
     """
 
     def __init__(self, name: str, card: HeadCard, policy: HeadPolicy) -> None:
@@ -54,6 +55,7 @@ class FusedScorer:
         self.unjudged = 0
         self._intercept = card.intercept
         self._policy = policy
+        self._counted = EngineCounters()
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, policy: HeadPolicy) -> Self:
@@ -86,7 +88,14 @@ class FusedScorer:
         if len(token_ids) >= self._policy.max_context:
             self.unjudged += 1
             return None
-        return await self._policy.read_head(token_ids, ledger)
+        own = Ledger()
+        try:
+            return await self._policy.read_head(token_ids, own)
+        finally:
+            prompt = own.prompt + own.cached
+            ledger.charge_prm(prompt, own.cached)
+            ledger.discarded += own.policy_generated
+            self._counted += EngineCounters(prompt, own.cached, own.policy_generated)
 
     @property
     def lost(self) -> bool:
@@ -94,8 +103,8 @@ class FusedScorer:
         return self._policy.lost
 
     def counters(self) -> EngineCounters:
-        """Return no counts: it has no engine, and what it asks the policy counts there."""
-        return EngineCounters()
+        """Return the counts of its requests; those of the policy's engine include them."""
+        return replace(self._counted)
 
     def close(self) -> None:
         """Do nothing: the engine is the policy's."""

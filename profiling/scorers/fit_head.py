@@ -106,13 +106,17 @@ def hidden_states(
     layers = sorted({max(1, round(depth * total)) for depth in _DEPTHS})
     if reads is Reads.BEFORE:
         layers = [total]
-    # The model applies its final norm to the last entry of `hidden_states`; the hook reads the
-    # state of the top layer before this norm.
     top: list[Any] = []
     base = model.base_model
-    hook = base.layers[-1].register_forward_hook(
-        lambda module, args, output: top.append(output[0] if isinstance(output, tuple) else output)
-    )
+    hook: Any = None
+    if reads is Reads.AFTER:
+        # The model applies its final norm to the last entry of `hidden_states`; the hook reads the
+        # state of the top layer before this norm.
+        hook = base.layers[-1].register_forward_hook(
+            lambda module, args, output: top.append(
+                output[0] if isinstance(output, tuple) else output
+            )
+        )
     prompts = [policy.prompt(problem.text) for problem, _ in samples]
     shared = _common_prefix(prompts)
     states: dict[int, list[NDArray[np.float32]]] = {layer: [] for layer in layers}
@@ -140,7 +144,8 @@ def hidden_states(
                         last += [end == response.ends[-1]] * response.times
                 progress(1)
     finally:
-        hook.remove()
+        if hook is not None:
+            hook.remove()
     if not correct:
         raise InputError("the policy's samples have no steps; there is nothing to train on")
     return StepStates(

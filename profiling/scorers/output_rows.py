@@ -61,7 +61,8 @@ class OutputMatrix:
         """
         config, file_of = read_config(str(folder)), _files(folder)
         rows = config.get("vocab_size")
-        matrices, biases = [], []
+        matrices: list[str] = []
+        biases: list[str] = []
         for name, (kind, shape) in _headers(folder, file_of).items():
             if shape[:1] != [rows]:
                 continue
