@@ -6,8 +6,9 @@ policy (`--fuse`) and as a checkpoint of its own (`--out`). Then, each in a proc
 - *base*: the policy without the head draws samples;
 - *fused*: the copy draws the same ones. Its tokens are compared, and majority, best-of-N and beam
   search run in turn on this one engine, several rounds with other seeds. The speed is the engine's
-  generated tokens over the seconds of the search; a ratio is one of the same round. Ledgers are
-  compared with the engine's counters;
+  generated tokens over the seconds of the search, and over the processor's seconds, which other
+  programs disturb less; a ratio is one of the same round. Ledgers are compared with the engine's
+  counters;
 - *separate*: the policy and the head on two engines score those samples and run the same searches.
 
 Peak memory is that of each process, its engines included.
@@ -51,6 +52,7 @@ from profiling.problems.files import load_problems
 
 STRATEGIES = ("majority", "best_of_n", "beam_search")
 SCORED = STRATEGIES[1:]
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +112,27 @@ def scored(
 
 def searched(
     executor: Executor, strategy: Strategy, problems: Sequence[Problem]
-) -> tuple[float, Ledger, EngineCounters]:
-    """Run a strategy on all problems at once; its speed, ledger and the policy's counts."""
+) -> tuple[dict[str, float], Ledger, EngineCounters]:
+    """Run a strategy on all problems at once; its speeds, ledger and the policy's counts."""
     contexts = [executor.context(problem, strategy.n) for problem in problems]
 
     async def every() -> None:
         await asyncio.gather(*(search(strategy, context) for context in contexts))
 
-    before, started = executor.policy.counters(), time.perf_counter()
+    before = executor.policy.counters()
+    started = {clock: now() for clock, now in CLOCKS.items()}
     asyncio.run(every())
-    seconds = time.perf_counter() - started
+    seconds = {clock: now() - started[clock] for clock, now in CLOCKS.items()}
     counted = executor.policy.counters() - before
     ledger = sum((context.ledger for context in contexts), Ledger())
-    return counted.generated / seconds, ledger, counted
+    speeds = {clock: counted.generated / spent for clock, spent in seconds.items()}
+    return speeds, ledger, counted
 
 
 def rounds(arguments: argparse.Namespace, executor: Executor, problems: Sequence[Problem]) -> Any:
     """Run the strategies in turn; speeds by strategy and round, and what ledgers missed."""
     names = STRATEGIES if executor.prm is not None else STRATEGIES[:1]
-    speeds: dict[str, list[float]] = {name: [] for name in names}
+    speeds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     scorer_tokens = missed = 0
     for number in range(arguments.rounds + 1):
         at = number % len(names)
@@ -206,9 +210,16 @@ def train(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return document
 
 
-def spread(ratios: Sequence[float]) -> dict[str, float]:
-    """The median of ratios, and their range."""
-    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+def over_majority(speeds: Mapping[str, Sequence[Mapping[str, float]]]) -> Any:
+    """The speeds of searches over those of majority in the same round: median and range."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in SCORED}
+    for name, clock in itertools.product(SCORED, CLOCKS):
+        pairs = zip(speeds[name], speeds["majority"], strict=True)
+        ratios = [one[clock] / other[clock] for one, other in pairs]
+        found[name][clock] = {
+            "median": statistics.median(ratios), "low": min(ratios), "high": max(ratios),
+        }  # fmt: skip
+    return found
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], str]:
@@ -224,15 +235,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> tuple[dict[str, Any]
         # Blank steps at the end, which no head reads, have the reward 0.
         for one, other in zip(sample["rewards"], rewards, strict=False)
     ]
-    ratios = {
-        way: {
-            name: spread([one / other for one, other in zip(
-                ways[way]["speeds"][name], ways[way]["speeds"]["majority"], strict=True
-            )])
-            for name in SCORED
-        }
-        for way in ("fused", "separate")
-    }  # fmt: skip
+    ratios = {way: over_majority(ways[way]["speeds"]) for way in ("fused", "separate")}
     document = {
         "head": trained,
         "samples": len(base["samples"]),
@@ -240,21 +243,20 @@ def compare(arguments: argparse.Namespace, folder: Path) -> tuple[dict[str, Any]
         "rewards": len(gaps),
         "largest_reward_gap": max(gaps),
         "over_majority": ratios,
-        "tokens_per_second": {
-            way: {name: statistics.median(all_of) for name, all_of in found["speeds"].items()}
-            for way, found in ways.items()
-        },
+        "tokens_per_second": {way: found["speeds"] for way, found in ways.items()},
         "peak_mib": {way: found["peak_mib"] for way, found in ways.items()},
         "scorer_tokens": {way: found["scorer_tokens"] for way, found in ways.items()},
         "counts_missed": {way: found["missed"] for way, found in ways.items()},
     }
-    over = {way: [ratios[way][name]["median"] for name in SCORED] for way in ratios}
+    over = {
+        way: " and ".join(f"{ratios[way][name]['wall']['median']:.2f}" for name in SCORED)
+        for way in ratios
+    }
     line = (
         f"{arguments.policy}, {arguments.dtype}: {same} of {len(base['samples'])} samples the same "
         f"with the head's rows; {len(gaps)} rewards differ by at most {max(gaps):.2g}; "
         f"best_of_n@{arguments.budget} and beam_search@{arguments.budget} over majority, tokens a "
-        f"second: {over['fused'][0]:.2f} and {over['fused'][1]:.2f} (two engines "
-        f"{over['separate'][0]:.2f} and {over['separate'][1]:.2f}); peak "
+        f"second: {over['fused']} (two engines {over['separate']}); peak "
         f"{fused['peak_mib']:.0f} MiB (two engines {separate['peak_mib']:.0f}); scorer tokens "
         f"{fused['scorer_tokens']}, counts off by {fused['missed']}"
     )

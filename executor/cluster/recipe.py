@@ -19,8 +19,6 @@ from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
-from executor.scorers.base import StepScorer
-from executor.scorers.fused import FusedScorer
 from executor.scorers.prm import load_prm, resolve_prm
 from executor.strategy import Sampling
 
@@ -65,14 +63,9 @@ class WorkerRecipe:
         fused = prm is not None and fused_policy(prm.location) is not None
         mine, others = divided(engine, prm=None if prm is None or fused else prm.location)
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
-        scorer: StepScorer | None = None
-        if prm is not None:
-            scorer = (
-                FusedScorer.load(prm, policy) if fused else load_prm(prm, policy.tokens, others)
-            )
         return Executor(
             policy=policy,
-            prm=scorer,
+            prm=None if prm is None else load_prm(prm, policy.tokens, others, None, policy),
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,

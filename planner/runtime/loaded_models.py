@@ -13,7 +13,6 @@ from executor.models.templates import PromptTemplate
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
 from executor.scorers.base import StepScorer
-from executor.scorers.fused import FusedScorer
 from executor.scorers.prm import load_prm
 from executor.scorers.served import ServedScorer
 from executor.store.store import Store
@@ -96,13 +95,18 @@ class LoadedModels:
             EngineError: vLLM cannot load it, or no server answers.
         """
         at = (model.checkpoint, policy.name)
-        if at not in self._prms and model.fused is not None:
-            self._prms[at] = FusedScorer.load(model.checkpoint, policy)
         if at not in self._prms:
             with self._reporter.status(f"loading PRM {model.given}"):
-                here = None if model.servers else model.location
+                here = None if model.servers or model.fused else model.location
                 _, options = divided(self._settings.engine, prm=here)
-                prm = load_prm(model.checkpoint, policy.tokens, options, self._settings.patience)
+                prm = load_prm(
+                    model.checkpoint, policy.tokens, options, self._settings.patience, policy
+                )
+            if model.fused is not None and model.fused.template != policy.template.to_dict():
+                self._reporter.say(
+                    f"note: PRM {model.name} was trained with another prompt template than the "
+                    "policy's now; its rewards may be worth less"
+                )
             self._prms[at] = self._with_notes(prm)
             self.note_size(model)
         return self._prms[at]

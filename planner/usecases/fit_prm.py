@@ -10,6 +10,7 @@ from executor.errors import InputError
 from executor.models.fused import CARD_FILE, fused_policy
 from executor.problem import Problem
 from executor.scorers.reward_head import Reads
+from planner.runtime.model_ref import find_policy
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
@@ -84,6 +85,9 @@ def fit_prm(
     """
     found = read_problems(problems, remark=reporter.say)
     targets = _targets(out, fuse)
+    if targets.fuse is not None:
+        find = find_policy if session is None else session.find_policy
+        check_fusible(find(policy).location)
     settings = settings or SessionSettings()
     with open_session(session, store, settings, reporter, policy=policy) as opened:
         head = _train(opened, policy, found, max_samples, targets)
@@ -124,8 +128,6 @@ def _train(
 ) -> FittedHead:
     """Profile the policy without a PRM, and train and save a head on the samples."""
     model = session.find_policy(policy)
-    if targets.fuse is not None:
-        check_fusible(model.location)
     executor = session.executor(model)
     template = session.template(model)
     spec = profiler.profile_spec(executor, samples, template.to_dict())

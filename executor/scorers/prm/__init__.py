@@ -9,6 +9,7 @@ from executor.models.checkpoint import Checkpoint, read_config
 from executor.models.fused import fused_policy
 from executor.models.tokens import Tokens
 from executor.scorers.base import Convention, StepScorer
+from executor.scorers.fused import FusedScorer, HeadPolicy
 from executor.scorers.prm.math_shepherd import MathShepherd
 from executor.scorers.prm.qwen import QwenMath
 from executor.scorers.prm.rlhflow import RlhFlow
@@ -69,6 +70,7 @@ def load_prm(
     policy_tokens: Tokens,
     options: EngineOptions,
     patience: Patience | None = None,
+    policy: HeadPolicy | None = None,
 ) -> StepScorer:
     """Load a PRM, or connect to its servers.
 
@@ -77,11 +79,14 @@ def load_prm(
         policy_tokens: tokenizer of the policy whose steps it scores.
         options: settings of its engine in this process.
         patience: time limits of its servers; the defaults if None.
+        policy: the policy, if it may hold the PRM (`executor.scorers.fused`).
 
     Raises:
         InputError: it does not fit the policy.
         EngineError: vLLM cannot load it.
     """
+    if policy is not None and fused_policy(checkpoint.location) is not None:
+        return FusedScorer.load(checkpoint, policy)
     convention = convention_of(checkpoint).load(checkpoint, policy_tokens)
     if checkpoint.servers:
         return ServedScorer.connect(checkpoint, convention, patience or Patience())
