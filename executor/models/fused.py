@@ -19,8 +19,8 @@ from executor.models.checkpoint import Checkpoint, checkpoint_digest, name_of
 
 CARD_FILE = "apportion_prm.json"
 """File that makes a checkpoint folder a reward head, or a policy that holds one."""
-# vLLM adds it to the logits before it samples, and reports the log-probabilities of before. The rows
-# then lie some 100 below the best token, and the noise of sampling spans less than 30.
+# vLLM adds it to the logits before it samples, and reports the log-probabilities of before. The
+# rows then lie some 100 below the best token, and the noise of sampling spans less than 30.
 _MASK = -100.0
 # A softly capped logit beyond this share of its cap is taken as this share.
 _MOST_OF_CAP = 1 - 1e-6

@@ -96,7 +96,7 @@ def hidden_states(
     import torch
 
     quiet_transformers()
-    from transformers import AutoModelForCausalLM, DynamicCache
+    from transformers import AutoModelForCausalLM
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trust = trusts_remote_code()
@@ -125,10 +125,10 @@ def hidden_states(
     last: list[bool] = []
     try:
         with torch.inference_mode():
-            start = DynamicCache()
+            start = None
             if shared:
                 first = torch.tensor([shared], device=base.device)
-                start = base(first, past_key_values=start, use_cache=True).past_key_values
+                start = base(first, use_cache=True).past_key_values
             for number, (prompt, (_, records)) in enumerate(zip(prompts, samples, strict=True)):
                 responses = _distinct(policy, records, reads)
                 if responses:
@@ -208,8 +208,9 @@ def _forward(
 ) -> dict[int, NDArray[np.float32]]:
     """Return states at the step ends of one problem's responses, `(steps, hidden)` per layer.
 
-    `start` is the key-value cache of the common prefix of all prompts; `prompt` is the rest of this
-    prompt. Its last token is forwarded with the responses: the state there may end a step.
+    `start` is the key-value cache of the common prefix of all prompts, None if it is empty;
+    `prompt` is the rest of this prompt. Its last token is forwarded with the responses, since a
+    head may read the state there.
     """
     import torch
 
@@ -217,8 +218,9 @@ def _forward(
     if prompt[:-1]:
         ids = torch.tensor([prompt[:-1]], device=base.device)
         cache = base(ids, past_key_values=cache, use_cache=True).past_key_values
-    past = cache.get_seq_length()
-    if past:
+    past = 0
+    if cache is not None:
+        past = cache.get_seq_length()
         cache.batch_repeat_interleave(len(responses))
     rows_of_ids = [(prompt[-1], *response.token_ids) for response in responses]
     longest = max(map(len, rows_of_ids))

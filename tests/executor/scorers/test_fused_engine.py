@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from executor.answers.grader import MathGrader
 from executor.engines.base import EngineCounters
 from executor.engines.options import EngineOptions
 from executor.files import data_folder
@@ -18,12 +20,14 @@ from executor.ledger import Ledger, TokenCap
 from executor.loading import resolve
 from executor.models.templates import template_for
 from executor.models.tokens import Step
+from executor.outcome import grade
 from executor.policies.base import Draw, DrawRequest, Policy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
 from executor.scorers.base import StepScorer
 from executor.scorers.fused import FusedScorer
 from executor.scorers.prm import load_prm, resolve_prm
+from executor.scorers.reward_head import Reads
 from executor.search import Context, Response, search
 from executor.servers.address import Address
 from executor.servers.server import Patience
@@ -42,6 +46,7 @@ from executor.strategy import (
 from executor.testing.step_scorer_conformance import StepScorerConformance
 from executor.testing.watched import check_charged
 from profiling.problems.files import load_problems
+from profiling.scorers.fit_head import hidden_states
 from tests.helpers.fused_models import FusedModels, fused_models
 
 pytestmark = pytest.mark.vllm
@@ -182,6 +187,23 @@ def test_a_step_says_the_same_when_it_is_asked_for(made: FusedModels, policy: Vl
     spent = policy.counters() - before
     assert (ledger.prm + ledger.prm_cached, ledger.discarded) == (spent.prompt, len(stored))
     assert scorer.counters() == replace(spent, ended=0)
+
+
+def test_a_head_reads_the_states_that_it_is_trained_on(
+    made: FusedModels, policy: VllmPolicy
+) -> None:
+    found, _, _ = run(BestOfN(4), policy, scorer_of(made, policy))
+    with MathGrader() as grader:
+        graded = [
+            (one, grade(responses, one, grader))
+            for one, responses in zip(PROBLEMS, found, strict=True)
+        ]
+    steps = hidden_states(str(LAB), policy, graded, reads=Reads.BEFORE)
+    assert list(steps.states) == [3]
+    logits = steps.states[3] @ made.fitted.weight + made.fitted.intercept
+    rewards = [reward for _, records in graded for one in records for reward in one.rewards]
+    # Equal responses are forwarded once, so the order differs.
+    assert sorted(1 / (1 + np.exp(-logits))) == pytest.approx(sorted(rewards), abs=1e-4)
 
 
 @pytest.mark.slow
