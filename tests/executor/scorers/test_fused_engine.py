@@ -18,6 +18,7 @@ from executor.engines.options import EngineOptions
 from executor.files import data_folder
 from executor.ledger import Ledger, TokenCap
 from executor.loading import resolve
+from executor.models.stopping import Finish
 from executor.models.templates import template_for
 from executor.models.tokens import Step
 from executor.outcome import grade
@@ -204,6 +205,23 @@ def test_a_head_reads_the_states_that_it_is_trained_on(
     rewards = [reward for _, records in graded for one in records for reward in one.rewards]
     # Equal responses are forwarded once, so the order differs.
     assert sorted(1 / (1 + np.exp(-logits))) == pytest.approx(sorted(rewards), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_grammar_binds_as_without_the_rows(tiny_llama: Path, tmp_path: Path) -> None:
+    """The laboratory's tokenizer has no braces; this one has, and no row without a token."""
+    held = fused_models(tiny_llama, tmp_path, hidden=64, layers=4)
+    schema = '{"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"]}'
+    drawn = []
+    for folder in (tiny_llama, held.fused):
+        policy = load(folder)
+        try:
+            drawn.append(draw(policy, Ledger(), json_schema=schema, max_tokens=30))
+        finally:
+            policy.close()
+    without, held_draws = drawn
+    assert [one.token_ids for one in held_draws] == [one.token_ids for one in without]
+    assert any(one.finish is Finish.EOS for one in held_draws)
 
 
 @pytest.mark.slow
