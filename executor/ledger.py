@@ -10,7 +10,8 @@ class Ledger:
     """Counts of one problem under one strategy; all are tokens, except `spared`.
 
     `generated + discarded + probe` equals vLLM's own count of generated tokens, and
-    `prompt + cached` its count of prompt tokens: all counts come from the engine's answers.
+    `prompt + cached` its count of prompt tokens: all counts come from the engine's answers. The
+    prompts of what a reward head in its policy asks (`executor.scorers.fused`) count as the PRM's.
 
     Attributes:
         prompt: policy prompt tokens that were forwarded (not found in the prefix cache).

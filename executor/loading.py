@@ -12,13 +12,14 @@ from executor.errors import InputError, did_you_mean
 from executor.files import is_folder
 from executor.models import gguf
 from executor.models.bundled import CONVERTED, bundled, models_folder
-from executor.models.checkpoint import Checkpoint, is_on_hub, is_scorer, name_of
+from executor.models.checkpoint import Checkpoint, Role, is_on_hub, is_scorer, name_of
+from executor.models.fused import fused_policy, served_name
 from executor.servers.address import Address, read_address
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None) -> Checkpoint:
+def resolve(name: str, role: Role, say: Callable[[str], None] = lambda text: None) -> Checkpoint:
     """Return the checkpoint that `name` stands for.
 
     The name is a catalog name, a checkpoint folder, a policy's GGUF file, which is converted once,
@@ -52,7 +53,7 @@ def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None
             raise InputError(
                 f"policy {name}: is a classifier, no language model; PRMs go with --prm"
             )
-        return Checkpoint(stored_name(name), str(folder.resolve()))
+        return Checkpoint(stored_name(name, role), str(folder.resolve()))
     if _HUB_ID.fullmatch(name) and is_on_hub(name):
         return Checkpoint(name, name)
     names = [*(CONVERTED if role == "policy" else ()), *bundled(role)]
@@ -69,17 +70,21 @@ def resolve(name: str, role: str, say: Callable[[str], None] = lambda text: None
     )
 
 
-def stored_name(name: str) -> str:
+def stored_name(name: str, role: Role) -> str:
     """Return the name by which evidence knows a model: the one of its runs in a store.
 
     It is a folder's name, the name of a GGUF file without its suffix, and any other name as it is.
-    The full path of a folder that is gone, which a plan may hold, still gives its name.
+    A policy that holds a reward head goes by its name without the head. The full path of a folder
+    that is gone, which a plan may hold, still gives its name.
 
     Args:
         name: name as the user or a plan gave it; no address.
+        role: `policy` or `PRM`.
     """
     path = Path(os.path.expanduser(name))
     if is_folder(path):
+        if role == "policy" and (fused := fused_policy(path)) is not None:
+            return fused.name
         return name_of(path.resolve()) or name
     if gguf.names_file(name):
         return path.stem
@@ -95,16 +100,16 @@ def portable(name: str) -> str:
     return str(path.resolve()) if lasting else name
 
 
-def _resolve_gguf(weights: Path, role: str, say: Callable[[str], None]) -> Checkpoint:
+def _resolve_gguf(weights: Path, role: Role, say: Callable[[str], None]) -> Checkpoint:
     """Return the checkpoint of a GGUF file; InputError if there is none."""
     if role != "policy":
         raise InputError(f"{role} {weights}: GGUF files are read as policies only")
     if not weights.is_file():
         raise InputError(f"policy {weights}: no such file")
-    return Checkpoint(stored_name(str(weights)), str(gguf.converted(weights.resolve(), say)))
+    return Checkpoint(stored_name(str(weights), role), str(gguf.converted(weights.resolve(), say)))
 
 
-def _resolve_address(address: Address, role: str, say: Callable[[str], None]) -> Checkpoint:
+def _resolve_address(address: Address, role: Role, say: Callable[[str], None]) -> Checkpoint:
     """Return the checkpoint that is served at an address; InputError if it is not served there."""
     # Only users of servers pay for the import of an HTTP client.
     from executor.servers.probe import check_served, served_root
@@ -120,5 +125,5 @@ def _resolve_address(address: Address, role: str, say: Callable[[str], None]) ->
             f"which is no model here; name the model with --{role.lower()}-model NAME"
         ) from None
     for url in address.urls:
-        check_served(url, role, checkpoint.name, checkpoint.location)
+        check_served(url, role, served_name(checkpoint), checkpoint.location)
     return replace(checkpoint, servers=address.urls)

@@ -13,7 +13,7 @@ from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
 from executor.loading import resolve
-from executor.models.checkpoint import checkpoint_digest
+from executor.models.fused import policy_digest
 from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
@@ -54,7 +54,7 @@ class WorkerRecipe:
             EngineError: vLLM cannot load one.
         """
         checkpoint = resolve(self.policy, "policy")
-        self._check("policy", self.policy, checkpoint_digest(checkpoint.location))
+        self._check("policy", self.policy, policy_digest(checkpoint.location))
         prm = None if self.prm is None else resolve_scorer(self.prm)
         if prm is not None and self.prm is not None:
             self._check("prm", self.prm, scorer_digest(prm))
@@ -63,7 +63,7 @@ class WorkerRecipe:
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
         return Executor(
             policy=policy,
-            prm=None if prm is None else load_scorer(prm, policy.tokens, others),
+            prm=None if prm is None else load_scorer(prm, policy, others),
             grader=MathGrader(),
             sampling=self.sampling,
             seed=self.seed,

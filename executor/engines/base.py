@@ -61,6 +61,8 @@ class EndedChild:
         token_ids: generated tokens.
         finish_reason, stop_reason: vLLM's reasons.
         logprob: sum of the log-probabilities of its tokens, in nats.
+        beside: for each token that the request named in `logprob_token_ids`, its log-probabilities
+            beside the generated tokens, in nats; each of the length of `token_ids`.
     """
 
     index: int
@@ -68,6 +70,7 @@ class EndedChild:
     finish_reason: str
     stop_reason: int | str | None
     logprob: float
+    beside: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

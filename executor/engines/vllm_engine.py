@@ -252,10 +252,20 @@ def _ended_children(output: Any) -> tuple[EndedChild, ...]:
             one.finish_reason,
             one.stop_reason,
             float(one.cumulative_logprob or 0.0),
+            _beside(one),
         )
         for one in output.outputs
         if one.finish_reason is not None
     )
+
+
+def _beside(child: Any) -> tuple[tuple[float, ...], ...]:
+    """Return the log-probabilities of the tokens that a request named, by token."""
+    if not child.token_ids or child.logprobs is None:
+        return ()
+    # Flat: the generated token comes first, then those that the request named.
+    flat, width = child.logprobs.logprobs, len(child.logprobs.logprobs) // len(child.token_ids)
+    return tuple(tuple(flat[at::width]) for at in range(1, width))
 
 
 def _scheduler_of(llm: Any) -> Any:

@@ -9,11 +9,14 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from executor.errors import InputError
 from executor.files import is_folder
 from executor.models.remote_code import needs_remote_code, refusal, trusts_remote_code
+
+Role = Literal["policy", "PRM"]
+"""What a model is for; messages name it so."""
 
 _MEGABYTE = 1 << 20
 # Parts of architecture names of models that score and do not write.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import compress
 from pathlib import Path
@@ -29,11 +30,25 @@ class Step:
         text: its text without special tokens.
         scored: number of its tokens before the place where a PRM reads the step's reward: up to
             the delimiter, or up to the end tokens.
+        reading: what a head in the policy's output matrix said at the state that wrote the step's
+            end (`executor.models.fused`); None if it was not read.
     """
 
     token_ids: tuple[int, ...]
     text: str
     scored: int
+    reading: float | None = field(default=None, compare=False)
+
+    @property
+    def end(self) -> int:
+        """Index of the token that ends its text.
+
+        That token completes the delimiter, or is the first blank or end token after the text. In a
+        step that a limit cut it is the last token.
+        """
+        if Tokens.ends_step(self.text):
+            return self.scored - 1
+        return min(self.scored, len(self.token_ids) - 1)
 
 
 class _Known(dict[int, T]):
@@ -153,6 +168,24 @@ class Tokens:
 def with_tail(step: Step, tail: tuple[int, ...]) -> Step:
     """Append blank or end tokens to a step; they are no step of their own and are never scored."""
     return replace(step, token_ids=step.token_ids + tail)
+
+
+def with_readings(steps: Iterable[Step], readings: Sequence[float]) -> list[Step]:
+    """Return steps with what a fused head said of them.
+
+    Args:
+        steps: consecutive steps.
+        readings: the head's logits that came with their tokens, shape `(tokens,)`; empty if the
+            policy holds no head.
+    """
+    steps = list(steps)
+    if not readings:
+        return steps
+    starts = itertools.accumulate((len(step.token_ids) for step in steps), initial=0)
+    return [
+        replace(step, reading=readings[start + step.end])
+        for step, start in zip(steps, starts, strict=False)
+    ]
 
 
 def load_tokenizer(checkpoint: Path | str) -> Any:

@@ -10,6 +10,7 @@ from typing import Protocol
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
+from executor.models.fused import FusedRows
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
@@ -31,11 +32,14 @@ class Draw:
         token_ids: generated tokens, including the end-of-sequence token if the policy drew it.
         finish: reason why the draw ended.
         logprob: sum of the log-probabilities of its tokens, in nats.
+        readings: logits of the reward head in the policy's output matrix, without its intercept:
+            for each token, at the state that wrote it; empty if the policy holds no head.
     """
 
     token_ids: tuple[int, ...]
     finish: Finish
     logprob: float
+    readings: tuple[float, ...] = ()
 
 
 # Receives the index and the draw of a child as soon as it has ended, on the event loop.
@@ -76,6 +80,39 @@ class DrawRequest:
     finished: Finished | None = None
     unfinished: Unfinished | None = None
     json_schema: str | None = None
+
+
+def draw_of(
+    token_ids: tuple[int, ...],
+    finish: Finish,
+    logprob: float,
+    beside: Sequence[Sequence[float]],
+    rows: FusedRows | None,
+) -> Draw:
+    """Return a draw of a policy that may hold a reward head.
+
+    Args:
+        token_ids, finish: see `Draw`.
+        logprob: sum of the log-probabilities of its tokens beside those of the head's rows.
+        beside: log-probabilities of the rows `zero` and `head`, each of shape `(tokens,)`.
+        rows: rows of the head; None if the policy holds none.
+    """
+    if rows is None:
+        return Draw(token_ids, finish, logprob)
+    zero, head = beside
+    return Draw(token_ids, finish, logprob + rows.taken(zero, head), rows.readings(zero, head))
+
+
+async def read_head(policy: Policy, prompt_ids: Sequence[int], ledger: Ledger) -> float:
+    """Return the logit of a policy's reward head after a prompt; draws one token there.
+
+    Raises:
+        EngineError: the engine was lost.
+    """
+    request = DrawRequest(prompt_ids, n=1, max_tokens=1, temperature=0.0, top_p=1.0, seed=0,
+                          ledger=ledger)  # fmt: skip
+    (draw,) = await policy.draw(request)
+    return draw.readings[0]
 
 
 def reads_of(tokens: Tokens, template: PromptTemplate) -> Reads:

@@ -13,10 +13,18 @@ from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
+from executor.models.fused import FusedRows, fused_policy, served_name
 from executor.models.stopping import Stopping
 from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.base import Draw, DrawRequest, Unfinished, reads_of
+from executor.policies.base import (
+    Draw,
+    DrawRequest,
+    Unfinished,
+    draw_of,
+    read_head,
+    reads_of,
+)
 from executor.servers.completion import CompletionRequest, StreamedCompletion
 from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
@@ -57,10 +65,12 @@ class ServedPolicy:
         template: PromptTemplate,
         served: Sequence[ServedModel],
         patience: Patience,
+        rows: FusedRows | None = None,
     ) -> None:
         self.name = name
         self.tokens = tokens
         self.template = template
+        self._rows = rows
         self.max_context = min(one.max_context for one in served)
         self.capacity = sum((one.capacity for one in served), Capacity(0, 0))
         self.reads = reads_of(tokens, template)
@@ -80,11 +90,13 @@ class ServedPolicy:
         Raises:
             InputError: one of the servers does not answer, or has another model.
         """
-        name, location = checkpoint.name, checkpoint.location
+        name, location = served_name(checkpoint), checkpoint.location
         tokens = Tokens(load_tokenizer(location))
         template = for_checkpoint(template, location)
-        served = [probe_policy(url, name, location, tokens) for url in checkpoint.servers]
-        return cls(name, tokens, template, served, patience)
+        fused = fused_policy(location)
+        rows = None if fused is None else fused.rows
+        served = [probe_policy(url, name, location, tokens, rows) for url in checkpoint.servers]
+        return cls(checkpoint.name, tokens, template, served, patience, rows)
 
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """See `Policy.prompt`: the task template within the model's own chat template."""
@@ -103,7 +115,7 @@ class ServedPolicy:
         async def child(index: int) -> StreamedCompletion:
             wanted = CompletionRequest(
                 prompt, request.max_tokens, request.temperature, request.top_p,
-                request.seed + index, at, request.json_schema,
+                request.seed + index, at, request.json_schema, self._rows,
             )  # fmt: skip
             ended = await self._complete(wanted, ledger, request.unfinished)
             if request.finished is not None:
@@ -182,7 +194,11 @@ class ServedPolicy:
     def _to_draw(self, one: StreamedCompletion, stop: Sequence[str]) -> Draw:
         assert one.reason is not None
         finish = self._stopping.finish(one.reason, one.met, stop)
-        return Draw(tuple(one.token_ids), finish, one.logprob)
+        return draw_of(tuple(one.token_ids), finish, one.logprob, one.beside, self._rows)
+
+    async def read_head(self, prompt_ids: Sequence[int], ledger: Ledger) -> float:
+        """See `executor.scorers.fused.HeadPolicy.read_head`."""
+        return await read_head(self, prompt_ids, ledger)
 
     @property
     def lost(self) -> bool:

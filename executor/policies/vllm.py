@@ -15,10 +15,12 @@ from executor.engines.delivery import Delivery, post
 from executor.engines.host import host
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import start_subprocess_engine
+from executor.ledger import Ledger
+from executor.models.fused import FusedRows, fused_policy
 from executor.models.stopping import Stopping
 from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.base import Draw, DrawRequest, reads_of
+from executor.policies.base import Draw, DrawRequest, draw_of, read_head, reads_of
 
 
 class VllmPolicy:
@@ -26,10 +28,18 @@ class VllmPolicy:
 
     writes_json = True
 
-    def __init__(self, name: str, engine: Engine, tokens: Tokens, template: PromptTemplate) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        tokens: Tokens,
+        template: PromptTemplate,
+        rows: FusedRows | None = None,
+    ) -> None:
         self.name = name
         self.tokens = tokens
         self.template = template
+        self._rows = rows
         self.max_context = engine.max_context
         self.capacity = engine.capacity
         self.reads = reads_of(tokens, template)
@@ -48,8 +58,10 @@ class VllmPolicy:
         """
         tokens = Tokens(load_tokenizer(checkpoint))
         template = for_checkpoint(template, checkpoint)
+        fused = fused_policy(checkpoint)
         start = start_subprocess_engine if options.apart else host().start
-        return cls(name, start(f"policy:{name}", checkpoint, options), tokens, template)
+        engine = start(f"policy:{name}", checkpoint, options)
+        return cls(name, engine, tokens, template, None if fused is None else fused.rows)
 
     def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
         """See `Policy.prompt`: the task template within the model's own chat template."""
@@ -71,7 +83,7 @@ class VllmPolicy:
             seed=request.seed,
             **stopping,
             structured_outputs=_structured_outputs(request.json_schema),
-            logprobs=0,
+            **({"logprobs": 0} if self._rows is None else self._rows.sampling()),
             # A dict per token costs more than a small model's forward pass.
             flat_logprobs=True,
         )
@@ -118,7 +130,11 @@ class VllmPolicy:
 
     def _to_draw(self, child: EndedChild, stop: Sequence[str]) -> Draw:
         finish = self._stopping.finish(child.finish_reason, child.stop_reason, stop)
-        return Draw(child.token_ids, finish, child.logprob)
+        return draw_of(child.token_ids, finish, child.logprob, child.beside, self._rows)
+
+    async def read_head(self, prompt_ids: Sequence[int], ledger: Ledger) -> float:
+        """See `executor.scorers.fused.HeadPolicy.read_head`."""
+        return await read_head(self, prompt_ids, ledger)
 
     @property
     def lost(self) -> bool:

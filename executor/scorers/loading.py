@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from executor.engines.options import EngineOptions
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
-from executor.models.tokens import Tokens
+from executor.models.fused import fused_policy
+from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers import registry
 from executor.scorers.base import AnyScorer
+from executor.scorers.fused import HeadPolicy, check_fused
 from executor.scorers.prm import check_prm, load_prm, resolve_prm
 from executor.servers.server import Patience
 from executor.strategy import Score
@@ -50,10 +54,16 @@ def weights_of(checkpoint: Checkpoint) -> str | None:
     """Return the folder or hub id of a scorer's weights, if this process is to load any."""
     if checkpoint.servers or registry.is_registered(checkpoint):
         return None
-    return checkpoint.location
+    return None if fused_policy(checkpoint.location) is not None else checkpoint.location
 
 
-def check_scorer(checkpoint: Checkpoint, policy_tokens: Tokens) -> None:
+class ScoredPolicy(HeadPolicy, Protocol):
+    """What a scorer may need of the policy whose responses it scores."""
+
+    tokens: Tokens
+
+
+def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
     """Check that a scorer fits a policy, without loading weights.
 
     Raises:
@@ -61,13 +71,15 @@ def check_scorer(checkpoint: Checkpoint, policy_tokens: Tokens) -> None:
     """
     if registry.is_registered(checkpoint):
         registry.make(checkpoint)
+    elif fused_policy(checkpoint.location) is not None:
+        check_fused(checkpoint, policy)
     else:
-        check_prm(checkpoint, policy_tokens)
+        check_prm(checkpoint, Tokens(load_tokenizer(policy.location)))
 
 
 def load_scorer(
     checkpoint: Checkpoint,
-    policy_tokens: Tokens,
+    policy: ScoredPolicy,
     options: EngineOptions,
     patience: Patience | None = None,
 ) -> AnyScorer:
@@ -79,4 +91,4 @@ def load_scorer(
     """
     if registry.is_registered(checkpoint):
         return registry.make(checkpoint)
-    return load_prm(checkpoint, policy_tokens, options, patience)
+    return load_prm(checkpoint, policy.tokens, options, patience, policy)

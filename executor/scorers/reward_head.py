@@ -1,7 +1,8 @@
 """Reward heads of this project: linear heads on a policy's hidden states at step ends.
 
 The checkpoint of a head is a `*ForSequenceClassification` folder (the policy's lower layers and one
-output) with a card `apportion_prm.json`.
+output) with a card `apportion_prm.json`. A head may also lie in the policy's own output matrix
+(`executor.models.fused`); the policy's folder then has the card.
 """
 
 from __future__ import annotations
@@ -10,19 +11,28 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from executor.errors import InputError
 from executor.json_values import finite
 from executor.models.checkpoint import Checkpoint
+from executor.models.fused import CARD_FILE, FusedRows, fused_policy
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Step, Tokens
 from executor.scorers.base import Layout, classify_last
 
-CARD_FILE = "apportion_prm.json"
 CARD_FORMAT = "apportion-reward-head"
-CARD_VERSION = 1
+CARD_VERSION = 2
+_VERSIONS = (1, CARD_VERSION)
+
+
+class Reads(StrEnum):
+    """Which hidden state of a step a head reads; the values are those of cards."""
+
+    AFTER = "after"  # after the step's last scored token
+    BEFORE = "before"  # before the token that ends the step (`Step.end`): the state that writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ class HeadCard:
         layers: number of the policy's layers that it keeps.
         trained_on: ids (`question_id`) of the questions that it was trained on.
         metrics: held-out quality by problem, as printed by `apportion fit-prm`.
+        reads: which hidden state of a step it reads.
+        fused: its rows in the policy's output matrix; None if it is a checkpoint of its own.
     """
 
     policy: str
@@ -47,6 +59,8 @@ class HeadCard:
     layers: int
     trained_on: tuple[str, ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
+    reads: Reads = Reads.AFTER
+    fused: FusedRows | None = None
 
     def save(self, folder: Path) -> None:
         """Write the card into a checkpoint folder."""
@@ -65,9 +79,14 @@ class HeadCard:
         path = folder / CARD_FILE
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            if (record.pop("format"), record.pop("version")) != (CARD_FORMAT, CARD_VERSION):
+            kind, version = record.pop("format"), record.pop("version")
+            if kind != CARD_FORMAT or version not in _VERSIONS:
                 raise InputError(f"PRM card {path}: must be {CARD_FORMAT} version {CARD_VERSION}")
-            return cls(**(record | {"trained_on": tuple(record["trained_on"])}))
+            record["trained_on"] = tuple(record["trained_on"])
+            record["reads"] = Reads(record.get("reads", Reads.AFTER))
+            if record.get("fused") is not None:
+                record["fused"] = FusedRows(**record["fused"])
+            return cls(**record)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
@@ -101,8 +120,10 @@ class RewardHead:
 
     @classmethod
     def fits(cls, checkpoint: Checkpoint, config: dict[str, Any]) -> bool:
-        """See `Convention.fits`: the folder holds a card."""
-        return checkpoint.folder is not None and (checkpoint.folder / CARD_FILE).is_file()
+        """See `Convention.fits`: the folder holds the card of a head of its own."""
+        folder = checkpoint.folder
+        has_card = folder is not None and (folder / CARD_FILE).is_file()
+        return has_card and fused_policy(checkpoint.location) is None
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, policy_tokens: Tokens) -> RewardHead:
@@ -123,6 +144,7 @@ class RewardHead:
         token_ids = list(self._prompt(question))
         ends = []
         for step in steps:
-            ends.append(len(token_ids) + step.scored)
+            read = step.scored if self.card.reads is Reads.AFTER else step.end
+            ends.append(len(token_ids) + read)
             token_ids += step.token_ids
         return Layout(token_ids, ends)

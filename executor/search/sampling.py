@@ -14,6 +14,7 @@ from typing import Any
 
 from executor.answers.voting import Vote
 from executor.models.stopping import Finish
+from executor.models.tokens import with_readings
 from executor.policies.base import Draw
 from executor.search.base import Context, Response, State
 from executor.search.settle import Ballot, ConfidenceRule, Fewest, Standing
@@ -227,5 +228,5 @@ class _Flight:
 
 def _whole(context: Context, draw: Draw) -> Response:
     state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
-    steps = tuple(context.policy.tokens.steps(draw.token_ids))
+    steps = tuple(with_readings(context.policy.tokens.steps(draw.token_ids), draw.readings))
     return Response(steps=steps, state=state, logprob=draw.logprob)

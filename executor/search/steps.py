@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from executor.models.stopping import Finish
-from executor.models.tokens import with_tail
+from executor.models.tokens import with_readings, with_tail
 from executor.policies.base import Draw
 from executor.search.base import Context, Response, State, together
 from executor.search.sampling import score_all
@@ -64,7 +64,10 @@ async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: st
         if not more:
             return replace(draw, finish=Finish.LENGTH)
         draw = Draw(
-            draw.token_ids + more[0].token_ids, more[0].finish, draw.logprob + more[0].logprob
+            draw.token_ids + more[0].token_ids,
+            more[0].finish,
+            draw.logprob + more[0].logprob,
+            draw.readings + more[0].readings,
         )
     return draw
 
@@ -74,6 +77,7 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
     step = context.policy.tokens.last_step(draw.token_ids)
     if draw.finish is Finish.STOP:
         step = replace(step, scored=len(step.token_ids))
+    (step,) = with_readings([step], draw.readings)
     steps = (*parent.steps, step)
     if parent.steps and not step.text.strip():
         steps = (*parent.steps[:-1], with_tail(parent.steps[-1], draw.token_ids))

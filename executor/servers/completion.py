@@ -11,6 +11,7 @@ import httpx
 
 from executor.engines.base import NO_TOKEN_FITS, RequestRefusedError
 from executor.errors import EngineError
+from executor.models.fused import FusedRows
 from executor.models.stopping import StopAt
 from executor.servers.address import first_line
 from executor.servers.server import Lease, ServerLostError, refused
@@ -35,7 +36,10 @@ _PLAIN = {
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """A request for one continuation; `seed` is the child's own, `json_schema` may bind it."""
+    """A request for one continuation.
+
+    `seed` is the child's own, `json_schema` may bind it, and `rows` are those of a head to read.
+    """
 
     prompt: Sequence[int]
     max_tokens: int
@@ -44,6 +48,7 @@ class CompletionRequest:
     seed: int
     stop: StopAt
     json_schema: str | None = None
+    rows: FusedRows | None = None
 
     def body(self, model: str, request_id: str) -> dict[str, Any]:
         """Return the JSON of the request."""
@@ -61,16 +66,24 @@ class CompletionRequest:
         bound = {} if self.json_schema is None else {
             "structured_outputs": {"json": self.json_schema}
         }  # fmt: skip
-        return _PLAIN | stop | sampling | bound | {
+        return _PLAIN | stop | sampling | bound | logprobs(self.rows) | {
             "model": model,
             "request_id": request_id,
             "prompt": list(self.prompt),
-            "logprobs": 0,
             "return_token_ids": True,
             "stream": True,
             "stream_interval": STREAM_INTERVAL,
             "stream_options": {"include_usage": True},
         }  # fmt: skip
+
+
+def logprobs(rows: FusedRows | None) -> dict[str, Any]:
+    """Return the parameters that ask for log-probabilities: of the tokens, and of a head's rows."""
+    if rows is None:
+        return {"logprobs": 0}
+    asked = rows.sampling()
+    # Rows that are added to a vocabulary have no spelling.
+    return asked | {"logprobs": len(asked["logprob_token_ids"]), "return_tokens_as_token_ids": True}
 
 
 @dataclass(slots=True)
@@ -80,6 +93,8 @@ class StreamedCompletion:
     Attributes:
         token_ids: generated tokens.
         logprob: sum of their log-probabilities, in nats.
+        beside: for each token that the request named in `logprob_token_ids`, its log-probabilities
+            beside them.
         reason: vLLM's `finish_reason`; None until the continuation ends.
         met: vLLM's `stop_reason`.
         cached: cached prompt tokens; 0 if the server does not report them.
@@ -88,6 +103,7 @@ class StreamedCompletion:
 
     token_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
+    beside: list[list[float]] = field(default_factory=list)
     reason: str | None = None
     met: int | str | None = None
     cached: int = 0
@@ -102,23 +118,26 @@ class StreamedCompletion:
             httpx.HTTPError: the connection failed.
         """
         url = lease.server.url
+        asked = [f"token_id:{token}" for token in body.get("logprob_token_ids", ())]
+        self.beside = [[] for _ in asked]
         async with client.stream("POST", f"{url}/v1/completions", json=body) as response:
             if response.status_code != 200:
                 raise refused(response.status_code, await response.aread(), url)
             async for line in response.aiter_lines():
                 before = len(self.token_ids)
                 if line.startswith("data: "):
-                    self._take(line[6:], url, bound="structured_outputs" in body)
+                    self._take(line[6:], url, asked, bound="structured_outputs" in body)
                 lease.heard(len(self.token_ids) - before)
         if not self.complete:
             raise ServerLostError(f"{url}: the answer broke off")
 
-    def _take(self, data: str, url: str, *, bound: bool) -> None:
+    def _take(self, data: str, url: str, asked: Sequence[str], *, bound: bool) -> None:
         """Take one event of the stream.
 
         Args:
             data: JSON of the event.
             url: URL of the server.
+            asked: tokens whose log-probabilities it must have, as vLLM writes them.
             bound: whether a grammar binds the continuation.
         """
         if data == "[DONE]":
@@ -127,7 +146,7 @@ class StreamedCompletion:
         try:
             event = json.loads(data)
             if "error" not in event:
-                self._add(event)
+                self._add(event, asked)
                 return
             status, message = int(event["error"]["code"]), event["error"].get("message")
         except (ValueError, KeyError, TypeError) as error:
@@ -136,11 +155,13 @@ class StreamedCompletion:
             raise RequestRefusedError(f"{url} refused a request: {NO_TOKEN_FITS}")
         raise refused(status, data.encode(), url)
 
-    def _add(self, event: dict[str, Any]) -> None:
+    def _add(self, event: dict[str, Any], asked: Sequence[str]) -> None:
         for choice in event["choices"]:
             self.token_ids += choice["token_ids"]
             if choice["logprobs"] is not None:
                 self.logprob += sum(choice["logprobs"]["token_logprobs"])
+                for token, values in zip(asked, self.beside, strict=True):
+                    values += [top[token] for top in choice["logprobs"]["top_logprobs"]]
             self.reason = choice["finish_reason"]
             self.met = choice["stop_reason"]
         details = (event.get("usage") or {}).get("prompt_tokens_details") or {}

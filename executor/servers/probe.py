@@ -12,8 +12,10 @@ import httpx
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
 from executor.models.checkpoint import name_of
+from executor.models.fused import FusedRows
 from executor.models.tokens import Tokens
 from executor.servers.address import first_line
+from executor.servers.completion import logprobs
 from executor.servers.metrics import read_capacity
 from executor.servers.server import reason_of
 
@@ -67,7 +69,9 @@ def check_served(url: str, role: str, name: str, location: str) -> None:
         _model(client, url, role, name, location)
 
 
-def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedModel:
+def probe_policy(
+    url: str, name: str, location: str, tokens: Tokens, rows: FusedRows | None = None
+) -> ServedModel:
     """Ask a server about the policy `name`; it generates one token.
 
     Args:
@@ -75,9 +79,11 @@ def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedMo
         name: short name of the policy.
         location: folder or hub id of its checkpoint.
         tokens: tokenizer of the policy.
+        rows: rows of the reward head that it holds.
 
     Raises:
-        InputError: no server answers, or its model is another one or does not write.
+        InputError: no server answers, its model is another one or does not write, or the server
+            does not report log-probabilities of the head's rows.
     """
     with httpx.Client(timeout=_TIMEOUT) as client:
         model = _model(client, url, "policy", name, location)
@@ -90,12 +96,31 @@ def probe_policy(url: str, name: str, location: str, tokens: Tokens) -> ServedMo
                 f"(status {answer.status_code}: {first_line(answer.text)}); PRMs go with --prm"
             )
         usage = _json(answer, url, "policy").get("usage") or {}
+        if rows is not None:
+            _reports(client, url, body, rows)
         aborted = _post(client, url, "/inference/v1/abort_requests", {"request_ids": []}, "policy")
         return _served(
             client, url, model, "policy",
             cached=usage.get("prompt_tokens_details") is not None,
             aborts=aborted.status_code == 200,
         )  # fmt: skip
+
+
+def _reports(client: httpx.Client, url: str, body: dict[str, Any], rows: FusedRows) -> None:
+    """Check that a server reports the log-probabilities of a head's rows."""
+    answer = _post(client, url, "/v1/completions", body | logprobs(rows), "policy")
+    asked = {f"token_id:{row}" for row in (rows.zero, rows.head)}
+    try:
+        (top,) = answer.json()["choices"][0]["logprobs"]["top_logprobs"]
+        reported = asked <= set(top)
+    except (ValueError, KeyError, TypeError, IndexError):
+        reported = False
+    if not reported:
+        raise InputError(
+            f"policy {url}: the server does not report what the policy's reward head says "
+            f"(status {answer.status_code}); expected vLLM 0.32 or later, which takes "
+            "logprob_token_ids"
+        )
 
 
 def probe_prm(url: str, name: str, location: str) -> ServedModel:

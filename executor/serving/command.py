@@ -16,6 +16,7 @@ from executor.engines.cores import CORES, own_cores
 from executor.engines.options import EngineOptions, engine_arguments, on_cpu
 from executor.loading import resolve
 from executor.models.checkpoint import Checkpoint
+from executor.models.fused import served_name
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.prm import convention_of, resolve_prm
 
@@ -87,7 +88,7 @@ def _command(
         # The server may run on another machine, whose memory is not known here.
         options = replace(options, kv_cache_gib=FIXED / 2**30)
     arguments = engine_arguments(checkpoint.location, options, extra) | exact
-    arguments |= {"served_model_name": checkpoint.name, "port": port}
+    arguments |= {"served_model_name": served_name(checkpoint), "port": port}
     del arguments["model"]
     program = [*_program(), checkpoint.location]
     words = [word for name, value in arguments.items() for word in _option(name, value)]

@@ -10,7 +10,6 @@ from executor.errors import InputError
 from executor.models.architecture import Shape
 from executor.models.checkpoint import Checkpoint, parameter_count, read_config
 from executor.models.templates import PromptTemplate
-from executor.policies.base import Policy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
 from executor.scorers.base import AnyScorer
@@ -88,7 +87,7 @@ class LoadedModels:
             return VllmPolicy.load(checkpoint.name, checkpoint.location, template, options)
         return self._with_notes(ServedPolicy.connect(checkpoint, template, self._settings.patience))
 
-    def prm(self, model: ModelRef, policy: Policy) -> AnyScorer:
+    def prm(self, model: ModelRef, policy: VllmPolicy | ServedPolicy) -> AnyScorer:
         """Load a scorer for a policy, or return it if it is loaded.
 
         Raises:
@@ -99,7 +98,12 @@ class LoadedModels:
         if at not in self._prms:
             with self._reporter.status(f"loading PRM {model.given}"):
                 _, options = divided(self._settings.engine, prm=model.weights)
-                prm = load_scorer(model.checkpoint, policy.tokens, options, self._settings.patience)
+                prm = load_scorer(model.checkpoint, policy, options, self._settings.patience)
+            if model.fused is not None and model.fused.template != policy.template.to_dict():
+                self._reporter.say(
+                    f"note: PRM {model.name} was trained with another prompt template than the "
+                    "policy's now; its rewards may be worth less"
+                )
             self._prms[at] = self._with_notes(prm)
             self.note_size(model)
         return self._prms[at]

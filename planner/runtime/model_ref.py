@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from executor.errors import InputError
 from executor.files import is_folder
 from executor.loading import portable, resolve
-from executor.models.checkpoint import Checkpoint, checkpoint_digest
+from executor.models.checkpoint import Checkpoint, Role
+from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
-from executor.models.tokens import Tokens, load_tokenizer
 from executor.scorers.loading import check_scorer, resolve_scorer, scorer_digest, weights_of
 from planner.catalog import load_catalog
-
-Role = Literal["policy", "PRM"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +62,14 @@ class ModelRef:
 
     def digest(self) -> str:
         """What names the model by its content in the settings of a run."""
-        if self.role == "PRM":
-            return scorer_digest(self.checkpoint)
-        return checkpoint_digest(self.location)
+        if self.role == "policy":
+            return policy_digest(self.location)
+        return scorer_digest(self.checkpoint)
+
+    @property
+    def fused(self) -> FusedPolicy | None:
+        """The facts about a reward head in a policy's output matrix; None if there is none."""
+        return fused_policy(self.location)
 
 
 def find_policy(name: str, say: Callable[[str], None] = lambda text: None) -> ModelRef:
@@ -101,7 +103,7 @@ def check_fit(policy: ModelRef, prm: ModelRef) -> None:
     Raises:
         InputError: the scorer does not fit the policy.
     """
-    check_scorer(prm.checkpoint, Tokens(load_tokenizer(policy.location)))
+    check_scorer(prm.checkpoint, policy.checkpoint)
 
 
 def check_plan_prm(name: str) -> None:
@@ -117,7 +119,12 @@ def check_plan_prm(name: str) -> None:
 
 
 def template_of(policy: ModelRef) -> PromptTemplate:
-    """The prompt template of a policy: the catalog's for a hub id, else the checkpoint's own."""
+    """The prompt template of a policy: the catalog's for a hub id, else the checkpoint's own.
+
+    A policy that holds a reward head has the template that the head was trained with.
+    """
+    if policy.fused is not None:
+        return PromptTemplate.from_dict(policy.fused.template, f"policy {policy.given}")
     entry = load_catalog().policy(policy.name)
     if policy.folder is None and entry is not None and entry.template is not None:
         return load_template(entry.template)

@@ -17,6 +17,7 @@ from executor.cluster.recipe import DistributedModels, WorkerRecipe
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
+from executor.models.checkpoint import Role
 from executor.models.templates import PromptTemplate, load_template
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
@@ -27,7 +28,7 @@ from planner.runtime import model_ref
 from planner.runtime.engine_work import EngineWork, note_throughput
 from planner.runtime.loaded_models import LoadedModels
 from planner.runtime.meter import Meter
-from planner.runtime.model_ref import ModelRef, Role, check_fit, check_plan_prm, template_of
+from planner.runtime.model_ref import ModelRef, check_fit, check_plan_prm, template_of
 from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
 

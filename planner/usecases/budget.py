@@ -64,7 +64,7 @@ def budget(
     return BudgetReport.from_plan(
         plan,
         read_mix(workload) or _of_queries(workload, problem_field, store, plan),
-        pricing.apply(plan.rates, name_in_plan(plan.policy), prm),
+        pricing.apply(plan.rates, name_in_plan(plan.policy, "policy"), prm),
         total,
         queries_per_day,
     )
@@ -94,7 +94,7 @@ def _taken(store_url: str, plan: Plan, problems: Sequence[Problem]) -> Counter[s
     levels = {level.value for level in Difficulty}
     with Store.open(store_url, create=False) as store:
         for spec in current_runs(store.runs()):
-            if spec.kind == RUN and spec.policy == name_in_plan(plan.policy):
+            if spec.kind == RUN and spec.policy == name_in_plan(plan.policy, "policy"):
                 for stored in store.outcomes(spec, problems=problems, samples=False):
                     if (level := stored.note.get("difficulty")) in levels:
                         taken[stored.outcome.problem.id] = level

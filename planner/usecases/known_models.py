@@ -13,7 +13,7 @@ from pathlib import Path
 
 from executor.errors import InputError, did_you_mean
 from executor.files import is_folder
-from executor.models.checkpoint import parameter_count
+from executor.models.checkpoint import Role, parameter_count
 from executor.store.store import Store
 from planner.catalog import Catalog
 from planner.evidence.bundled import bundled_policies, bundled_rows, bundled_sizes
@@ -62,16 +62,17 @@ class Unlisted:
         Raises:
             InputError: the size of a model is given that is not named.
         """
-        for role, model, size in (
-            ("policy", policy, self.parameters),
-            ("prm", prm, self.prm_parameters),
-        ):
+        roles: tuple[Role, Role] = ("policy", "PRM")
+        given = ((policy, self.parameters), (prm, self.prm_parameters))
+        for role, (model, size) in zip(roles, given, strict=True):
             if model is None and size is not None:
                 option = "--parameters" if role == "policy" else "--prm-parameters"
-                raise InputError(f"{option}: is the size of no model; name it with --{role}")
+                raise InputError(
+                    f"{option}: is the size of no model; name it with --{role.lower()}"
+                )
             if model is not None and (size := size or _counted(model)) is not None:
                 added = catalog.with_policy if role == "policy" else catalog.with_prm
-                catalog = added(model_name(model), size)
+                catalog = added(model_name(model, role), size)
         return catalog
 
     def check(self, store_url: str, policy: str, prm: str | None, catalog: Catalog) -> None:

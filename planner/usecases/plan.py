@@ -106,7 +106,7 @@ def plan(
 def _plan(
     policy: str, prm: str | None, constraint: Constraint, pricing: Pricing, store_url: str
 ) -> PlanResult:
-    name, prm_name = model_name(policy), model_name(prm)
+    name, prm_name = model_name(policy, "policy"), model_name(prm, "PRM")
     bundle = read_evidence_bundle(store_url, name, prm_name, pricing)
     check_limits_known(constraint, bundle.rates)
     with Store.open(store_url, create=False) as store, MathGrader() as grader:

@@ -78,8 +78,8 @@ def recommend(
     """
     known = find_candidates(
         store,
-        model_name(policy),
-        model_name(prm),
+        model_name(policy, "policy"),
+        model_name(prm, "PRM"),
         check_difficulty(difficulty),
         benchmark=benchmark,
         catalog=unlisted.sized(load_catalog(catalog), policy, prm),

@@ -114,7 +114,7 @@ def replay(
         {1, 4}
     """
     counts = check_k(k)
-    policy, prm = model_name(policy), model_name(prm)
+    policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
     with reporter.status("reading samples"), MathGrader() as grader:
         samples = from_store(store, policy, prm, grader) or from_bundle(policy, prm, grader)
     if not samples.pools:

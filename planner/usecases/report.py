@@ -136,7 +136,7 @@ def report(
 
 def _pair(policy: str | None, prm: str | None, store_url: str) -> tuple[str, str | None]:
     """Return the given policy and PRM, or the only ones; a bundled policy has its own PRM."""
-    policy, prm = model_name(policy), model_name(prm)
+    policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
     runs = []
     if store_exists(store_url):
         with Store.open(store_url, create=False) as store:

@@ -7,6 +7,7 @@ from typing import overload
 
 from executor.errors import InputError
 from executor.loading import stored_name
+from executor.models.checkpoint import Role
 from executor.problem import problem_uid
 from executor.servers.address import read_address
 from executor.store.address import parse, shown, sqlite_file
@@ -55,10 +56,10 @@ def store_name(store_url: str) -> str:
 
 
 @overload
-def model_name(given: str) -> str: ...
+def model_name(given: str, role: Role) -> str: ...
 @overload
-def model_name(given: None) -> None: ...
-def model_name(given: str | None) -> str | None:
+def model_name(given: None, role: Role) -> None: ...
+def model_name(given: str | None, role: Role) -> str | None:
     """The name that evidence has for a model that a user named; see `stored_name`.
 
     Raises:
@@ -71,12 +72,12 @@ def model_name(given: str | None) -> str | None:
         raise InputError("the name of a model is empty; expected for instance lab-0.8m")
     if (address := read_address(given)) is not None:
         raise InputError(f"{address}: evidence goes by a model's name; give that")
-    return stored_name(given)
+    return stored_name(given, role)
 
 
-def name_in_plan(model: str) -> str:
+def name_in_plan(model: str, role: Role) -> str:
     """The name that evidence has for a model of a plan, which holds full paths."""
-    return model if read_address(model) is not None else stored_name(model)
+    return model if read_address(model) is not None else stored_name(model, role)
 
 
 def names_in_evidence(

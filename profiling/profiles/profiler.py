@@ -30,6 +30,7 @@ from executor.run.runner import (
     Solved,
     run_problems,
 )
+from executor.scorers.fused import FusedScorer
 from executor.scorers.loading import score_rules
 from executor.search import Context, Response, State, sample, sample_until, score_all
 from executor.store.store import RunSpec, Store
@@ -130,7 +131,8 @@ async def profile(
 ) -> int:
     """Sample, score and grade the problems that the run `spec` lacks; see `run_problems`.
 
-    If the store has the same samples without a PRM, they are scored and not drawn again.
+    If the store has the same samples without a PRM, they are scored and not drawn again, unless the
+    policy holds the PRM: its rewards come with the tokens, and cost a pass over them afterwards.
 
     Raises:
         InputError: a problem has no reference answer.
@@ -169,9 +171,10 @@ class BySampling:
 async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solved:
     started = time.perf_counter()
     context = executor.context(problem, job.n)
-    if job.before is not None:
-        context.ledger = dataclasses.replace(job.before.ledger)
-        responses = [restore(context, record) for record in job.before.samples]
+    before = None if isinstance(executor.prm, FusedScorer) else job.before
+    if before is not None:
+        context.ledger = dataclasses.replace(before.ledger)
+        responses = [restore(context, record) for record in before.samples]
     elif job.confidence is None:
         responses = await sample(context, job.n, where="profile")
     else:

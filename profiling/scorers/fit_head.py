@@ -27,7 +27,7 @@ from executor.outcome import SampleRecord
 from executor.policies.base import Policy
 from executor.problem import Problem, question_id
 from executor.run.runner import Progress
-from executor.scorers.reward_head import HeadCard
+from executor.scorers.reward_head import HeadCard, Reads
 from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
 _FOLDS = 5
@@ -43,27 +43,31 @@ class StepStates:
     """Hidden states at step ends.
 
     Attributes:
-        states: states by number of layers, each of shape `(steps, hidden)`, scaled to unit root
-            mean square.
+        states: states by number of layers, each of shape `(steps, hidden)`, as the head will see
+            them (`reads`).
         correct: whether the sample of each step is right, shape `(steps,)`.
         problem: problem index of each step, shape `(steps,)`.
         last: whether each step is the last one of its sample, shape `(steps,)`.
+        reads: `AFTER`: states after the steps, scaled to unit root mean square. `BEFORE`: states
+            that write the steps' ends, after the policy's final norm; of the last layer only.
     """
 
     states: dict[int, NDArray[np.float32]]
     correct: NDArray[np.bool_]
     problem: NDArray[np.int64]
     last: NDArray[np.bool_]
+    reads: Reads = Reads.AFTER
 
 
 @dataclass(frozen=True, slots=True)
 class FittedHead:
-    """A trained head: `P(right) = sigmoid(weight . state + intercept)`."""
+    """A trained head: `P(right) = sigmoid(weight . state + intercept)`; see `StepStates`."""
 
     layers: int
     weight: NDArray[np.float64]
     intercept: float
     statistics: RewardStatistics
+    reads: Reads = Reads.AFTER
 
 
 def hidden_states(
@@ -71,6 +75,7 @@ def hidden_states(
     policy: Policy,
     samples: Sequence[tuple[Problem, Sequence[SampleRecord]]],
     *,
+    reads: Reads = Reads.AFTER,
     progress: Progress = lambda finished: None,
 ) -> StepStates:
     """Return the policy's hidden states at the step ends of graded samples.
@@ -82,6 +87,7 @@ def hidden_states(
         checkpoint: folder or hub id of the policy.
         policy: source of prompts and step ends, equal to those that the PRM will see.
         samples: graded samples by problem.
+        reads: which state of a step is returned, of which layers, in which scale: see `StepStates`.
         progress: callback; receives 1 after each problem.
 
     Raises:
@@ -98,13 +104,19 @@ def hidden_states(
     model = model.eval().to(device)
     total = model.config.num_hidden_layers
     layers = sorted({max(1, round(depth * total)) for depth in _DEPTHS})
-    # The model applies its final norm to the last entry of `hidden_states`; the hook reads the
-    # state of the top layer before this norm.
+    if reads is Reads.BEFORE:
+        layers = [total]
     top: list[Any] = []
     base = model.base_model
-    hook = base.layers[-1].register_forward_hook(
-        lambda module, args, output: top.append(output[0] if isinstance(output, tuple) else output)
-    )
+    hook: Any = None
+    if reads is Reads.AFTER:
+        # The model applies its final norm to the last entry of `hidden_states`; the hook reads the
+        # state of the top layer before this norm.
+        hook = base.layers[-1].register_forward_hook(
+            lambda module, args, output: top.append(
+                output[0] if isinstance(output, tuple) else output
+            )
+        )
     prompts = [policy.prompt(problem.text) for problem, _ in samples]
     shared = _common_prefix(prompts)
     states: dict[int, list[NDArray[np.float32]]] = {layer: [] for layer in layers}
@@ -118,9 +130,10 @@ def hidden_states(
                 first = torch.tensor([shared], device=base.device)
                 start = base(first, use_cache=True).past_key_values
             for number, (prompt, (_, records)) in enumerate(zip(prompts, samples, strict=True)):
-                responses = _distinct(policy, records)
+                responses = _distinct(policy, records, reads)
                 if responses:
-                    by_layer = _forward(base, start, prompt[len(shared) :], responses, layers, top)
+                    rest = prompt[len(shared) :]
+                    by_layer = _forward(base, start, rest, responses, layers, top, reads)
                     repeats = [r.times for r in responses for _ in r.ends]
                     for layer in layers:
                         states[layer].append(np.repeat(by_layer[layer], repeats, axis=0))
@@ -131,7 +144,8 @@ def hidden_states(
                         last += [end == response.ends[-1]] * response.times
                 progress(1)
     finally:
-        hook.remove()
+        if hook is not None:
+            hook.remove()
     if not correct:
         raise InputError("the policy's samples have no steps; there is nothing to train on")
     return StepStates(
@@ -139,6 +153,7 @@ def hidden_states(
         np.array(correct),
         np.array(problems),
         np.array(last),
+        reads,
     )
 
 
@@ -152,12 +167,12 @@ class _Distinct:
     times: int
 
 
-def _distinct(policy: Policy, records: Sequence[SampleRecord]) -> list[_Distinct]:
+def _distinct(policy: Policy, records: Sequence[SampleRecord], reads: Reads) -> list[_Distinct]:
     """Return the distinct responses that have steps; confident policies repeat many responses."""
     first = {record.token_ids: record for record in records}
     times = Counter(record.token_ids for record in records)
     responses = [
-        _Distinct(ids, step_ends(policy.tokens, ids), bool(record.correct), times[ids])
+        _Distinct(ids, step_ends(policy.tokens, ids, reads), bool(record.correct), times[ids])
         for ids, record in first.items()
     ]
     return [response for response in responses if response.ends]
@@ -172,12 +187,12 @@ def _common_prefix(prompts: Sequence[list[int]]) -> list[int]:
     return prompts[0][:shortest]
 
 
-def step_ends(tokens: Tokens, response: Sequence[int]) -> list[int]:
-    """Return the positions, within a response, of the tokens at which steps are scored."""
+def step_ends(tokens: Tokens, response: Sequence[int], reads: Reads) -> list[int]:
+    """Return for each step the number of the response's tokens before its state is read."""
     positions, start = [], 0
     for step in tokens.steps(response):
         if step.text.strip():
-            positions.append(start + step.scored - 1)
+            positions.append(start + (step.scored if reads is Reads.AFTER else step.end))
         start += len(step.token_ids)
     return positions
 
@@ -189,31 +204,37 @@ def _forward(
     responses: Sequence[_Distinct],
     layers: Sequence[int],
     top: list[Any],
+    reads: Reads,
 ) -> dict[int, NDArray[np.float32]]:
     """Return states at the step ends of one problem's responses, `(steps, hidden)` per layer.
 
     `start` is the key-value cache of the common prefix of all prompts, None if it is empty;
-    `prompt` is the rest of this prompt.
+    `prompt` is the rest of this prompt. Its last token is forwarded with the responses, since a
+    head may read the state there.
     """
     import torch
 
-    cache = base(
-        torch.tensor([prompt], device=base.device),
-        past_key_values=copy.deepcopy(start),
-        use_cache=True,
-    ).past_key_values
-    past = cache.get_seq_length()
-    cache.batch_repeat_interleave(len(responses))
-    longest = max(len(response.token_ids) for response in responses)
+    cache = copy.deepcopy(start)
+    if prompt[:-1]:
+        ids = torch.tensor([prompt[:-1]], device=base.device)
+        cache = base(ids, past_key_values=cache, use_cache=True).past_key_values
+    past = 0
+    if cache is not None:
+        past = cache.get_seq_length()
+        cache.batch_repeat_interleave(len(responses))
+    rows_of_ids = [(prompt[-1], *response.token_ids) for response in responses]
+    longest = max(map(len, rows_of_ids))
     ids = torch.zeros((len(responses), longest), dtype=torch.long, device=base.device)
-    for row, response in enumerate(responses):
-        ids[row, : len(response.token_ids)] = torch.tensor(response.token_ids)
+    for row, token_ids in enumerate(rows_of_ids):
+        ids[row, : len(token_ids)] = torch.tensor(token_ids)
     # Padding is on the right, so no real token attends to it.
     mask = torch.ones((len(responses), past + longest), dtype=torch.long, device=base.device)
     top.clear()
     output = base(ids, attention_mask=mask, past_key_values=cache, output_hidden_states=True)
     rows = torch.tensor([row for row, response in enumerate(responses) for _ in response.ends])
     columns = torch.tensor([end for response in responses for end in response.ends])
+    if reads is Reads.BEFORE:
+        return {layers[-1]: output.last_hidden_state[rows, columns].float().cpu().numpy()}
     by_layer = {}
     for layer in layers:
         raw = top[-1] if layer == len(output.hidden_states) - 1 else output.hidden_states[layer]
@@ -260,7 +281,7 @@ def train_head(steps: StepStates, *, random_state: int = 0) -> FittedHead:
         steps.problem[steps.last],
         random_state=random_state,
     )
-    return FittedHead(layer, weight, intercept, statistics)
+    return FittedHead(layer, weight, intercept, statistics, steps.reads)
 
 
 def _fit(states: NDArray[np.float32], correct: NDArray[np.bool_], strength: float) -> Any:
@@ -306,11 +327,13 @@ def _serving_gap(source: Any, model: Any, fitted: FittedHead, prompt: list[int])
     )
     ids = torch.tensor([prompt])
     try:
-        source.base_model(ids)
+        normed = source.base_model(ids).last_hidden_state
     finally:
         hook.remove()
     state = raw[0][0, -1].float()
     state = state * state.pow(2).mean().add(_norm_eps(source.config)).rsqrt()
+    if fitted.reads is Reads.BEFORE:
+        state = normed[0, -1].float()
     served = float(model(ids).logits[0, 0])
     return abs(served - float(state @ torch.tensor(fitted.weight, dtype=torch.float32)))
 
@@ -326,9 +349,9 @@ def save_head(
 ) -> None:
     """Save the head as a checkpoint that vLLM serves; `target` is complete or absent.
 
-    The checkpoint keeps the policy's lower layers. The gain of its final norm is set to 1, because
-    the head is trained on states of unit root mean square. The head's weight becomes the
-    classifier.
+    The checkpoint keeps the policy's lower layers. The gain of its final norm is set to 1 if the
+    head is trained on states of unit root mean square (`StepStates.reads`). The head's weight
+    becomes the classifier.
 
     Raises:
         InputError: the policy's architecture has no sequence classifier of this shape, or the saved
@@ -356,7 +379,8 @@ def save_head(
         }
         model.base_model.load_state_dict(kept)
         with torch.no_grad():
-            model.base_model.norm.weight.fill_(1.0)
+            if fitted.reads is Reads.AFTER:
+                model.base_model.norm.weight.fill_(1.0)
             model.score.weight.copy_(torch.tensor(fitted.weight)[None])
             gap = _serving_gap(source, model, fitted, policy.prompt(problems[0].text))
     except (ValueError, AttributeError, RuntimeError) as error:
@@ -371,12 +395,20 @@ def save_head(
     with written_whole(target) as scratch:
         model.save_pretrained(scratch)
         policy.tokens.tokenizer.save_pretrained(scratch)
-        HeadCard(
-            policy=policy.name,
-            tokenizer=policy.tokens.fingerprint,
-            template=template.to_dict(),
-            intercept=fitted.intercept,
-            layers=fitted.layers,
-            trained_on=tuple(sorted(question_id(problem.text) for problem in problems)),
-            metrics=fitted.statistics.to_dict(),
-        ).save(scratch)
+        card_of(fitted, policy, template, problems).save(scratch)
+
+
+def card_of(
+    fitted: FittedHead, policy: Policy, template: PromptTemplate, problems: Sequence[Problem]
+) -> HeadCard:
+    """Return the card of a head that was trained on these problems."""
+    return HeadCard(
+        policy=policy.name,
+        tokenizer=policy.tokens.fingerprint,
+        template=template.to_dict(),
+        intercept=fitted.intercept,
+        layers=fitted.layers,
+        trained_on=tuple(sorted(question_id(problem.text) for problem in problems)),
+        metrics=fitted.statistics.to_dict(),
+        reads=fitted.reads,
+    )

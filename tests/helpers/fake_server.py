@@ -45,6 +45,7 @@ class FakeServer(ThreadingHTTPServer):
         plugin: whether it scores steps as `--io-processor-plugin apportion_steps` does.
         scored: places that scores were asked for, a request each.
         cached: what it says was cached of each prompt.
+        reports: whether it reports log-probabilities of tokens that a request names: -3, -2, ...
     """
 
     daemon_threads = True
@@ -58,6 +59,7 @@ class FakeServer(ThreadingHTTPServer):
         self.may_write = threading.Event()
         self.may_write.set()
         self.cached = 2
+        self.reports = False
         self.bodies: list[dict[str, Any]] = []
         self.seeds: list[int] = []
         self.generated = 0
@@ -158,10 +160,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._stream(body, fault)
             else:
                 server.generated += 1
-                self._say(200, {"choices": [], "usage": {"prompt_tokens_details": {}}})
+                answer = _chunk([0], "length", named=self._named(body))
+                self._say(200, answer | {"usage": {"prompt_tokens_details": {}}})
         finally:
             with server.lock:
                 server.under_way -= 1
+
+    def _named(self, body: dict[str, Any]) -> dict[str, float] | None:
+        """The log-probabilities beside a token, of the tokens that a request names."""
+        if not self.server.reports or "logprob_token_ids" not in body:
+            return None
+        named = body["logprob_token_ids"]
+        return {f"token_id:{token}": -3.0 + place for place, token in enumerate(named)}
 
     def _stream(self, body: dict[str, Any], fault: str) -> None:
         server = self.server
@@ -188,7 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
             piece = tokens[start : start + STEP]
             if start + STEP >= len(tokens):
                 reason = "length" if met is None else "stop"
-            self._event(_chunk(piece, reason, met if reason == "stop" else None))
+            met_now = met if reason == "stop" else None
+            self._event(_chunk(piece, reason, met_now, self._named(body)))
             server.generated += len(piece)
             if fault == "close":
                 self.connection.close()
@@ -232,8 +243,15 @@ def _stopped(tokens: list[int], stops: list[str]) -> tuple[list[int], str | None
     return tokens[:end], met
 
 
-def _chunk(tokens: list[int], reason: str | None, met: str | None = None) -> dict[str, Any]:
-    logprobs = {"token_logprobs": [-0.5] * len(tokens)}
+def _chunk(
+    tokens: list[int],
+    reason: str | None,
+    met: str | None = None,
+    named: dict[str, float] | None = None,
+) -> dict[str, Any]:
+    logprobs: dict[str, Any] = {"token_logprobs": [-0.5] * len(tokens)}
+    if named is not None:
+        logprobs["top_logprobs"] = [named] * len(tokens)
     choice = {
         "token_ids": tokens, "logprobs": logprobs, "finish_reason": reason, "stop_reason": met,
     }  # fmt: skip

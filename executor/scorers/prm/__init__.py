@@ -6,8 +6,10 @@ from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.loading import resolve
 from executor.models.checkpoint import Checkpoint, read_config
+from executor.models.fused import fused_policy
 from executor.models.tokens import Tokens
 from executor.scorers.base import Convention, StepScorer
+from executor.scorers.fused import FusedScorer, HeadPolicy
 from executor.scorers.prm.math_shepherd import MathShepherd
 from executor.scorers.prm.qwen import QwenMath
 from executor.scorers.prm.rlhflow import RlhFlow
@@ -28,7 +30,8 @@ def resolve_prm(name: str) -> Checkpoint:
         InputError: there is no such model, or no convention fits it.
     """
     checkpoint = resolve(name, "PRM")
-    convention_of(checkpoint)
+    if fused_policy(checkpoint.location) is None:
+        convention_of(checkpoint)
     return checkpoint
 
 
@@ -36,8 +39,13 @@ def convention_of(checkpoint: Checkpoint) -> type[Convention]:
     """Return the first convention that fits a PRM's checkpoint.
 
     Raises:
-        InputError: no convention fits it.
+        InputError: no convention fits it, or it lies in its policy and has no engine of its own.
     """
+    if fused_policy(checkpoint.location) is not None:
+        raise InputError(
+            f"PRM {checkpoint.name}: this reward head lies in the weights of its own policy; "
+            f"load or serve that, {checkpoint.location}, as the policy"
+        )
     config = read_config(checkpoint.location)
     for convention in CONVENTIONS:
         if convention.fits(checkpoint, config):
@@ -62,6 +70,7 @@ def load_prm(
     policy_tokens: Tokens,
     options: EngineOptions,
     patience: Patience | None = None,
+    policy: HeadPolicy | None = None,
 ) -> StepScorer:
     """Load a PRM, or connect to its servers.
 
@@ -70,11 +79,14 @@ def load_prm(
         policy_tokens: tokenizer of the policy whose steps it scores.
         options: settings of its engine in this process.
         patience: time limits of its servers; the defaults if None.
+        policy: the policy, if it may hold the PRM (`executor.scorers.fused`).
 
     Raises:
         InputError: it does not fit the policy.
         EngineError: vLLM cannot load it.
     """
+    if policy is not None and fused_policy(checkpoint.location) is not None:
+        return FusedScorer.load(checkpoint, policy)
     convention = convention_of(checkpoint).load(checkpoint, policy_tokens)
     if checkpoint.servers:
         return ServedScorer.connect(checkpoint, convention, patience or Patience())

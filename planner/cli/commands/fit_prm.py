@@ -18,6 +18,7 @@ def run(arguments: Namespace, output: Output) -> None:
         common.problem_files(arguments),
         policy=arguments.policy,
         out=arguments.out,
+        fuse=arguments.fuse,
         max_samples=arguments.max_samples,
         store=arguments.store,
         settings=common.settings(arguments),
@@ -30,6 +31,11 @@ def show(console: Console, trained: TrainedPrm) -> None:
     """Print the head's figures on problems held out."""
     s = trained.statistics
     console.print(f"reward head in {trained.prm}: reads layer {trained.layers} of the policy")
+    if trained.fused is not None:
+        console.print(
+            f"policy that holds it: {trained.fused}; "
+            f"use it with --policy {trained.fused} --prm {trained.fused}"
+        )
     console.print(
         f"held out by problem ({s.problems} problems, {s.samples} samples, {s.right:.0%} right; "
         "95 % intervals):"

@@ -142,7 +142,7 @@ class Advisor:
                 "no plan is served here, and the estimator of difficulty is part of one: "
                 "choose a difficulty instead"
             )
-        policy, model = name_in_plan(self._plan.policy), self._plan.classifier
+        policy, model = name_in_plan(self._plan.policy, "policy"), self._plan.classifier
         if model is None or model.heads[0].probes > 0:
             raise NotHereError(
                 f"the plan for {policy} cannot tell a difficulty from the text alone: "

@@ -54,8 +54,8 @@ def choices(store_url: str, catalog: Catalog, plan: Plan | None) -> dict[str, An
                 }  # fmt: skip
     policies = list(found.values())
     if plan is not None:
-        prm = None if plan.prm is None else name_in_plan(plan.prm)
-        default = {"policy": name_in_plan(plan.policy), "prm": prm}
+        prm = None if plan.prm is None else name_in_plan(plan.prm, "PRM")
+        default = {"policy": name_in_plan(plan.policy, "policy"), "prm": prm}
     else:
         first = policies[0]
         default = {"policy": first["name"], "prm": next(iter(first["prms"]), None)}

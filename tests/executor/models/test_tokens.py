@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from executor.engines.base import EngineCounters
 from executor.ledger import Ledger, TokenCap
 from executor.models.stopping import Finish
-from executor.models.tokens import Tokens
+from executor.models.tokens import Tokens, with_readings
 from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import EOS_ID, CharTokenizer
 from executor.problem import Problem
@@ -111,7 +111,9 @@ class Fixed:
             if any(s in self.tokens.decode(written) for s in request.stop):
                 finish = Finish.STOP
                 break
-        return [Draw(tuple(written), finish, 0.0)] * request.n
+        # What a head says of a token is here the token's place.
+        places = map(float, range(len(prompt_ids), len(prompt_ids) + len(written)))
+        return [Draw(tuple(written), finish, 0.0, tuple(places))] * request.n
 
     def counters(self) -> EngineCounters:
         return EngineCounters()
@@ -124,6 +126,7 @@ class Constant:
     """A PRM that likes everything."""
 
     name = "constant"
+    scores_steps = True
 
     async def score(self, question: str, steps: Sequence[Any], *, start: int, **_: Any) -> Any:
         return [1.0] * (len(steps) - start)
@@ -163,6 +166,29 @@ def test_cutting_a_whole_sample_equals_searching_step_by_step(
     assert response.state is State.FINISHED
     assert list(response.steps) == Tokens(tokenizer).steps(ids)
     assert len(response.rewards) == len(response.steps)
+    whole = with_readings(Tokens(tokenizer).steps(ids), list(map(float, range(len(ids)))))
+    assert [step.reading for step in response.steps] == [step.reading for step in whole]
+
+
+@pytest.mark.parametrize(
+    ("text", "ended", "read"),
+    [
+        ("a\n\nb", True, [2, 4]),  # with the delimiter's end, and with the end token
+        ("a\n\nb", False, [2, 3]),  # a limit cut it: with the last token
+        ("a\n\nbc \n", True, [2, 5]),  # with the first blank token
+        ("a\n\n\n", True, [2]),
+        ("\n\na\n\n", False, [4]),
+        ("", False, []),
+    ],
+)
+def test_a_reading_comes_with_the_token_that_ends_the_step(
+    text: str, ended: bool, read: list[int]
+) -> None:
+    ids = [ord(c) for c in text] + [EOS_ID] * ended
+    steps = Tokens(CharTokenizer()).steps(ids)
+    found = with_readings(steps, list(map(float, range(len(ids)))))
+    assert [step.reading for step in found] == read
+    assert with_readings(steps, ()) == steps and all(one.reading is None for one in steps)
 
 
 @pytest.mark.parametrize(

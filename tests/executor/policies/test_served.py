@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from executor.engines.base import RequestRefusedError
-from executor.errors import EngineError
+from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
+from executor.models.fused import FusedRows
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
@@ -30,6 +32,7 @@ from tests.helpers.fake_server import MODEL, STEP, FakeServer, drawn, serving, s
 HASTY = Patience(connect=30, stall=30, outage=30, attempts=4, back_off=0.02, back_off_most=0.1)
 LENGTH = 12
 PROMPT = [65, 66, 67]
+ROWS = FusedRows(zero=200, head=201, base="")
 
 
 @pytest.fixture
@@ -94,6 +97,31 @@ def test_children_have_their_seeds_and_are_shared_by_the_servers(
     # The first of a server's seeds is the probe's.
     assert [len(server.seeds) - 1 for server in servers] == [2, 2]
     assert ledger == Ledger(prompt=4 * (len(PROMPT) - 2), cached=4 * 2, generated=4 * LENGTH)
+
+
+def test_a_head_is_read_beside_every_token(servers: list[FakeServer]) -> None:
+    servers[0].reports = True
+    tokens = Tokens(CharTokenizer())
+    served = [probe_policy(servers[0].url, MODEL, "nowhere", tokens, ROWS)]
+    policy = ServedPolicy(MODEL, tokens, PromptTemplate(), served, HASTY, ROWS)
+    draws = run(policy, ledger := Ledger())
+    assert_all_drawn(draws)
+    # The server says log-probabilities of -3 for the zeros, and of -2 for the head.
+    assert [one.readings for one in draws] == [pytest.approx((1.0,) * LENGTH)] * len(draws)
+    kept = math.log1p(-math.exp(-2) - math.exp(-3))
+    assert draws[0].logprob == pytest.approx(LENGTH * (-0.5 - kept))
+    body = servers[0].bodies[-1]
+    assert body["logprob_token_ids"] == [200, 201] and body["logit_bias"] == {
+        "200": -100,
+        "201": -100,
+    }
+    assert asyncio.run(policy.read_head(PROMPT, ledger)) == pytest.approx(1.0)
+
+
+def test_a_server_that_does_not_report_the_head_is_refused(servers: list[FakeServer]) -> None:
+    with pytest.raises(InputError, match="does not report what the policy's reward head") as caught:
+        probe_policy(servers[0].url, MODEL, "nowhere", Tokens(CharTokenizer()), ROWS)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_json_schema_binds_every_child_and_nothing_else_is_bound(

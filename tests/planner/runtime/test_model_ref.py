@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.files import data_folder
+from executor.models.checkpoint import checkpoint_digest
+from executor.models.fused import FusedRows
+from executor.scorers.reward_head import HeadCard, Reads
+from executor.serving.command import serve_prm
 from planner.runtime.model_ref import check_fit, check_plan_prm, find_policy, find_prm, template_of
+from planner.usecases.store_lookup import model_name, name_in_plan
 
 LAB = data_folder() / "models" / "lab-0.4m"
 
@@ -47,3 +54,36 @@ def test_a_plan_s_prm_may_have_moved(tmp_path: Path) -> None:
 
 def test_a_checkpoint_brings_its_template() -> None:
     assert template_of(find_policy(str(LAB))) == template_of(find_policy("lab-0.4m"))
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A policy that holds a reward head, as far as it is looked up: its weights are not read."""
+    folder = tmp_path_factory.mktemp("models") / "lab-head"
+    shutil.copytree(LAB, folder)
+    rows = FusedRows(315, 316, checkpoint_digest(str(LAB.resolve())))
+    template = {"user": "Solve {problem}", "system": None, "turns": [], "stop": []}
+    HeadCard("lab-0.4m", "", template, 0.0, 3, reads=Reads.BEFORE, fused=rows).save(folder)
+    return str(folder)
+
+
+def test_a_policy_that_holds_a_head_is_the_policy_without_it_to_evidence(held: str) -> None:
+    policy, prm, base = find_policy(held), find_prm(held), find_policy("lab-0.4m")
+    assert (policy.name, policy.digest()) == (base.name, base.digest())
+    assert prm.name == "lab-head" and prm.digest() != policy.digest()
+    assert model_name(held, "policy") == name_in_plan(held, "policy") == "lab-0.4m"
+    assert model_name(held, "PRM") == name_in_plan(held, "PRM") == "lab-head"
+    assert template_of(policy).user == "Solve {problem}"
+    check_fit(policy, prm)
+
+
+def test_a_head_in_another_policy_is_refused_in_one_line(held: str) -> None:
+    for policy in ("lab-0.4m", "lab-0.8m"):
+        with pytest.raises(InputError, match=r"expected --policy .*lab-head") as caught:
+            check_fit(find_policy(policy), find_prm(held))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_head_in_its_policy_has_no_server_of_its_own(held: str) -> None:
+    with pytest.raises(InputError, match="as the policy"):
+        serve_prm(held, 8000, EngineOptions())

@@ -54,24 +54,27 @@ def test_a_store_is_named_without_its_password(tmp_path: Path) -> None:
 def test_a_folder_goes_by_its_name_and_anything_else_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "my-model"
     folder.mkdir()
-    assert model_name(str(folder)) == "my-model"
-    assert model_name("org/name") == "org/name"
-    assert model_name(None) is None
-    assert name_in_plan(str(folder)) == "my-model" and name_in_plan("org/name") == "org/name"
+    assert model_name(str(folder), "policy") == "my-model"
+    assert model_name("org/name", "policy") == "org/name"
+    assert model_name(None, "policy") is None
+    assert (
+        name_in_plan(str(folder), "policy") == "my-model"
+        and name_in_plan("org/name", "policy") == "org/name"
+    )
 
 
 def test_a_gguf_file_goes_by_its_name_without_the_suffix(tmp_path: Path) -> None:
     for given in ("m/x.Q4_K_M.gguf", "/gone/x.Q4_K_M.gguf", "x.Q4_K_M.GGUF"):
-        assert model_name(given) == name_in_plan(given) == "x.Q4_K_M"
+        assert model_name(given, "policy") == name_in_plan(given, "policy") == "x.Q4_K_M"
     folder = tmp_path / "x.gguf"
     folder.mkdir()
-    assert model_name(str(folder)) == name_in_plan(str(folder)) == "x.gguf"
-    assert name_in_plan("/gone/my-model") == "my-model"
+    assert model_name(str(folder), "policy") == name_in_plan(str(folder), "policy") == "x.gguf"
+    assert name_in_plan("/gone/my-model", "policy") == "my-model"
 
 
 def test_an_address_has_no_evidence() -> None:
     with pytest.raises(InputError, match="evidence goes by a model's name"):
-        model_name("http://localhost:8000")
+        model_name("http://localhost:8000", "policy")
 
 
 def test_names_of_a_catalog_entry_are_those_that_the_store_has(session: SimulatedSession) -> None:

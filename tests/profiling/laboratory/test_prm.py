@@ -15,7 +15,7 @@ from executor.models.tokens import Tokens, load_tokenizer
 from executor.outcome import SampleRecord
 from executor.problem import Problem, question_id
 from executor.scorers.prm import check_prm, resolve_prm
-from executor.scorers.reward_head import HeadCard
+from executor.scorers.reward_head import HeadCard, Reads
 from profiling.laboratory.catalog import BASES, POLICIES, PRMS, prms_of
 from profiling.laboratory.mistakes import mistaken_solutions
 from profiling.laboratory.prm import (
@@ -96,7 +96,7 @@ def test_labels_where_steps_end_are_what_the_exact_checker_says(
     text = STEP_DELIMITER.join(steps)
     [(ids, labels)] = sampled_rows([(problem, [sample(tokens, text)])], PromptTemplate(), tokens)
     start = labels.count(IGNORED)
-    read = [bool(labels[start + end]) for end in step_ends(tokens, ids[start:])]
+    read = [bool(labels[start + end - 1]) for end in step_ends(tokens, ids[start:], Reads.AFTER)]
     assert read == right_steps(asked.solution, steps)
 
 
@@ -109,7 +109,9 @@ def test_a_step_is_judged_by_what_was_said_before_it(seed: int) -> None:
         start = labels.count(IGNORED)
         assert tokens.decode(ids[:start]) == f"{problem.problem}\n\n"
         assert tokens.decode(ids[start:]) == "".join(step.said for step in steps)
-        read = [bool(labels[start + end]) for end in step_ends(tokens, ids[start:])]
+        read = [
+            bool(labels[start + end - 1]) for end in step_ends(tokens, ids[start:], Reads.AFTER)
+        ]
         assert read == [step.said == step.right for step in steps]
 
 

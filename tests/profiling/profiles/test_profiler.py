@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from executor.answers.grader import MathGrader
 from executor.errors import EngineError, InputError
+from executor.ledger import Ledger
+from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem
 from executor.run.admission import Admission
 from executor.run.runner import Executor
+from executor.scorers.base import StepScorer
+from executor.scorers.fused import FusedScorer
+from executor.scorers.reward_head import HeadCard
 from executor.store.store import Store
 from executor.strategy import Sampling
 from profiling.pass_rate import LEAST_SAMPLES, PassRate
@@ -39,7 +44,7 @@ def store() -> Iterator[Store]:
 
 
 def run(
-    store: Store, grader: MathGrader, policy: SimulatedPolicy, prm: SimulatedPrm | None = None,
+    store: Store, grader: MathGrader, policy: SimulatedPolicy, prm: StepScorer | None = None,
     **options: Any,
 ) -> list[ProblemProfile]:  # fmt: skip
     executor = Executor(policy, prm, grader, Sampling())
@@ -132,6 +137,40 @@ def test_rewards_of_two_prms_are_not_mixed(store: Store, grader: MathGrader) -> 
 
 def test_without_a_prm_there_are_no_reward_statistics(store: Store, grader: MathGrader) -> None:
     assert profile_rewards(run(store, grader, SimulatedPolicy(0.7)), grader) is None
+
+
+class Holding(SimulatedPolicy):
+    """A policy that holds a reward head, which says the length of what is written."""
+
+    async def draw(self, request: DrawRequest) -> list[Draw]:
+        def read(draw: Draw) -> Draw:
+            n = len(draw.token_ids)
+            return dataclasses.replace(draw, readings=(n / 100,) * n)
+
+        told = request.finished
+        if told is not None:
+            request = dataclasses.replace(request, finished=lambda at, one: told(at, read(one)))
+        return [read(draw) for draw in await super().draw(request)]
+
+    async def read_head(self, prompt_ids: Sequence[int], ledger: Ledger) -> float:
+        raise AssertionError("a reward was paid for")
+
+
+def test_a_head_in_the_policy_is_read_while_it_writes_the_same_samples_again(
+    store: Store, grader: MathGrader
+) -> None:
+    plain = run(store, grader, SimulatedPolicy(0.7))
+    policy = Holding(0.7)
+    head = FusedScorer("held", HeadCard("any", "", {}, 0.0, 1), policy)
+    scored = run(store, grader, policy, head)
+    assert policy.calls == len(PROBLEMS)
+    assert total_ledger(scored) == total_ledger(plain)
+    samples = samples_of(scored)
+    assert all(one.rewards for each in samples.values() for one in each)
+    assert {
+        name: tuple(dataclasses.replace(one, rewards=()) for one in each)
+        for name, each in samples.items()
+    } == samples_of(plain)
 
 
 def test_what_cannot_be_profiled_is_refused_before_anything_is_drawn(
