@@ -146,20 +146,36 @@ def runnable(name: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_models(command: Parser, *, served: bool = True) -> None:
-    """Add policy and PRM; `served`: whether they may be addresses of servers."""
+def add_models(command: Parser, *, served: bool = True, several: bool = False) -> None:
+    """Add policy and PRM.
+
+    Args:
+        command: parser to add them to.
+        served: whether they may be addresses of servers.
+        several: whether each may be given several times.
+    """
     server = ", or address of a server" if served else ""
+    policies = "; several times, or all, to choose between models" if several else ""
+    prms = (
+        "; of several policies also none, or (default) all that there is evidence with"
+        if several
+        else ""
+    )
     kind = runnable if served else str
+    action = "append" if several else "store"
     command.add_argument(
         "--policy",
         required=True,
         type=kind,
-        help=f"policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id{server}",
+        action=action,
+        help="policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id"
+        f"{server}{policies}",
     )
     command.add_argument(
         "--prm",
         type=kind,
-        help=f"PRM: catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}",
+        action=action,
+        help=f"PRM: catalog name (lab-0.8m-prm), folder made by fit-prm, hub id{server}{prms}",
     )
 
 
