@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from executor.strategy import Sampling as Sampling
     from executor.strategy import Strategy as Strategy
     from planner.api import Apportion as Apportion
+    from planner.choice.against import Against as Against
     from planner.choice.answer import Answer as Answer
     from planner.choice.constraint import Constraint as Constraint
+    from planner.choice.estimate import Models as Models
     from planner.choice.estimate import StrategyEstimate as StrategyEstimate
     from planner.choice.recommend import Recommendation as Recommendation
     from planner.costs.pricing import Pricing as Pricing
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdaptiveMajority",
+    "Against",
     "Answer",
     "Answers",
     "Apportion",
@@ -119,6 +122,7 @@ __all__ = [
     "Ledger",
     "Majority",
     "Measurement",
+    "Models",
     "Note",
     "NoteCode",
     "ParticleFilter",
@@ -182,12 +186,14 @@ _HOMES = {
     "serve": "planner.service.serving",
     "Apportion": "planner.api",
     # What they return
+    "Against": "planner.choice.against",
     "Answers": "planner.usecases.run",
     "BudgetReport": "planner.workloads.budget_report",
     "Evaluation": "planner.usecases.evaluate",
     "FittedModel": "planner.usecases.fit",
     "ImportedRuns": "planner.usecases.import_runs",
     "Measurement": "planner.usecases.measure",
+    "Models": "planner.choice.estimate",
     "Profile": "planner.usecases.profile",
     "QueryResult": "planner.service.answering.answerer",
     "Replay": "planner.usecases.replay",

@@ -146,27 +146,47 @@ def runnable(name: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_models(command: Parser, *, served: bool = True) -> None:
-    """Add policy and PRM; `served`: whether they may be addresses of servers."""
+def add_models(command: Parser, *, served: bool = True, several: bool = False) -> None:
+    """Add policy and PRM.
+
+    Args:
+        command: parser to add them to.
+        served: whether they may be addresses of servers.
+        several: whether each may be given several times.
+    """
     server = ", or address of a server" if served else ""
+    policies = "; several times, or all, to choose between models" if several else ""
+    prms = (
+        "; of several policies also none, or (default) all that there is evidence with"
+        if several
+        else ""
+    )
     kind = runnable if served else str
+    action = "append" if several else "store"
     command.add_argument(
         "--policy",
         required=True,
         type=kind,
-        help=f"policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id{server}",
+        action=action,
+        help="policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id"
+        f"{server}{policies}",
     )
     add_scorer(
         command,
         "what scores responses: mean-logprob (free), a scorer of a package, or a PRM: catalog name "
-        f"(lab-0.8m-prm), folder made by fit-prm, hub id{server}",
+        f"(lab-0.8m-prm), folder made by fit-prm, hub id{server}{prms}",
         kind,
+        action,
     )
 
 
-def add_scorer(command: Parser, text: str, kind: Callable[[str], str] = str) -> None:
+def add_scorer(
+    command: Parser, text: str, kind: Callable[[str], str] = str, action: str = "store"
+) -> None:
     """Add the scorer; `--prm` is another name of the option."""
-    command.add_argument("--scorer", "--prm", dest="prm", type=kind, metavar="SCORER", help=text)
+    command.add_argument(
+        "--scorer", "--prm", dest="prm", type=kind, action=action, metavar="SCORER", help=text
+    )
 
 
 def add_servers(command: Parser, *, prm: bool = True, outage: float = 60.0) -> None:

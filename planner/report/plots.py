@@ -77,7 +77,7 @@ def draw(plot: Plot) -> Markup:
 
 def swatch(series: Series, name: str) -> Markup:
     """Return a series' line and marker for a legend, as decoration beside the series' name."""
-    return _swatch(series.name, series.line, name)
+    return _swatch(series.like or series.name, series.line, name)
 
 
 @lru_cache(maxsize=256)  # a page that is redrawn at every move has the same legend each time
@@ -102,7 +102,7 @@ def style(name: str) -> Style:
 
 
 def _draw_series(axes: Any, series: Series, marks: dict[str, Mapping[str, Any]]) -> None:
-    drawn = style(series.name)
+    drawn = style(series.like or series.name)
     xs, ys = [p.x for p in series.points], [p.y for p in series.points]
     if series.line is Line.STEPS:
         axes.step(xs, ys, where="post", zorder=2, **_FRONT)

@@ -101,9 +101,12 @@ def names_in_evidence(
                 break
         if known and (benchmark is None or has_runs_on(store_url, known[0], benchmark)):
             return known
+    bundled = bundled_policies()
     for name in catalog.names(policy):
+        if name not in bundled:
+            continue
         of_it = benchmark is None or benchmark in bundled_benchmarks(name)
-        if name in bundled_policies() and (of_it or known is None):
+        if of_it or known is None:
             return name, prm
     return known
 

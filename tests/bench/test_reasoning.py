@@ -17,6 +17,7 @@ from scipy.stats import chi2, norm
 
 from planner.catalog import load_catalog
 from planner.prediction.paired_statistics import paired_interval
+from planner.published import figures
 from planner.published.figures import benchmarks
 from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
@@ -24,7 +25,10 @@ from tests.helpers.shared import SHARED
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "data" / "published" / "reasoning.csv"
-MODULES = ("reasoning", "reasoning_intervals", "reasoning_page", "reasoning_runs")
+MODULES = (
+    "reasoning", "reasoning_choice", "reasoning_figures", "reasoning_intervals", "reasoning_page",
+    "reasoning_runs",
+)  # fmt: skip
 # Eight responses to each of three problems: the answer ("" for none) and its tokens; "7" is right.
 RESPONSES = (
     (("7", 10), ("7", 30), ("1", 20), ("7", 50), ("2", 15), ("", 90), ("7", 60), ("1", 25)),
@@ -234,6 +238,37 @@ def test_the_page_in_the_tree_is_the_scripts(bench: dict[str, ModuleType]) -> No
     page = bench["reasoning_page"]
     text = page.page(page.Figures(FILE))
     assert (ROOT / "docs" / "reasoning-models.md").read_text(encoding="utf-8") == text
+
+
+def test_choices_keep_to_their_budget_and_regret_is_against_the_best(
+    bench: dict[str, ModuleType],
+) -> None:
+    choice = bench["reasoning_choice"]
+    for one in choice.every():
+        for unit in choice.UNITS:
+            for limit in one.limits(unit):
+                allowed = one.cost[unit] <= limit
+                picked = [rule(one, unit, limit) for rule in choice.RULES.values()]
+                assert allowed[picked].all()
+                best = choice._best_in_hindsight(one, unit, limit)
+                assert one.accuracy[best] == one.accuracy[allowed].max()
+        assert choice.largest(one, "tokens", np.inf) == max(
+            range(len(one.size)), key=lambda i: (one.size[i], one.budgets[i], i)
+        )
+    found = choice.regret("the model of figures", "flops", choice.every())
+    assert found.low < found.points < found.high and found.points >= 0
+
+
+def test_no_figure_of_the_benchmark_predicts_it(
+    bench: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = bench["reasoning_choice"]
+    before = choice.predicted("AIME25")
+    cells = figures.cells().copy()
+    cells.loc[cells["benchmark"] == "AIME25", "accuracy"] = 0.01
+    monkeypatch.setattr(choice.figures, "cells", lambda: cells)
+    choice.predicted.cache_clear()
+    assert choice.predicted("AIME25") == pytest.approx(before)
 
 
 @pytest.mark.long

@@ -15,6 +15,7 @@ from executor.strategy import STRATEGIES, Greedy, Sampling, Strategy, make, pars
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
+from planner.usecases.asked_models import EVERY, NO_PRM
 from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
@@ -41,6 +42,16 @@ def settings(arguments: Namespace) -> SessionSettings:
         cluster=cluster(arguments),
         patience=patience(arguments),
     )
+
+
+def models(
+    policies: Sequence[str] | None, prms: Sequence[str] | None
+) -> tuple[str | Sequence[str] | None, str | Sequence[str] | None]:
+    """One policy and at most one PRM as names, and several of either as sequences."""
+    policies, prms = policies or (), prms or ()
+    if len(policies) < 2 and len(prms) < 2 and not {EVERY, NO_PRM} & {*policies, *prms}:
+        return next(iter(policies), None), next(iter(prms), None)
+    return policies or None, prms
 
 
 def unlisted(arguments: Namespace) -> Unlisted:
