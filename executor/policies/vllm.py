@@ -51,9 +51,14 @@ class VllmPolicy:
         start = start_subprocess_engine if options.apart else host().start
         return cls(name, start(f"policy:{name}", checkpoint, options), tokens, template)
 
-    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+    def prompt(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[int]:
         """See `Policy.prompt`: the task template within the model's own chat template."""
-        return self.template.render(self.tokens.tokenizer, question, before)
+        return self.template.render(self.tokens.tokenizer, question, before, answers)
 
     async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`."""

@@ -14,14 +14,14 @@ from executor.concurrency import inline_or_thread
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.base import Policy
+from executor.policies.base import Policy, Reads
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
 from executor.scorers.base import StepScorer
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
-from executor.strategy import Sampling, Strategy
+from executor.strategy import Aggregate, Sampling, Strategy
 
 Progress = Callable[[int], None]
 # A problem's outcome, and a note that is stored with it.
@@ -201,10 +201,16 @@ class Executor:
         """Check that a strategy can run with these models.
 
         Raises:
-            InputError: it needs a PRM, and there is none.
+            InputError: it needs a PRM, and there is none; or it shows the policy earlier answers,
+                and the policy reads single questions alone.
         """
         if strategy.needs_prm and self.prm is None:
             raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+        if isinstance(strategy, Aggregate) and self.policy.reads is Reads.QUESTION:
+            raise InputError(
+                f"strategy {strategy.name}: policy {self.policy.name} was trained on single "
+                "questions and cannot read earlier answers; expected a policy that can"
+            )
 
     async def conclude(
         self,
