@@ -101,6 +101,19 @@ def run_settings(
     )
 
 
+def check_reads(strategy: Strategy, policy: str, reads: Reads) -> None:
+    """Check that a policy can read what a strategy shows it.
+
+    Raises:
+        InputError: the strategy shows earlier answers, and the policy reads single questions alone.
+    """
+    if isinstance(strategy, Aggregate) and reads is Reads.QUESTION:
+        raise InputError(
+            f"strategy {strategy.name}: policy {policy} was trained on single questions and cannot "
+            "read earlier answers; expected another policy or strategy"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Executor:
     """The models, the grader and the settings that every problem of a run shares."""
@@ -206,11 +219,7 @@ class Executor:
         """
         if strategy.needs_prm and self.prm is None:
             raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
-        if isinstance(strategy, Aggregate) and self.policy.reads is Reads.QUESTION:
-            raise InputError(
-                f"strategy {strategy.name}: policy {self.policy.name} was trained on single "
-                "questions and cannot read earlier answers; expected a policy that can"
-            )
+        check_reads(strategy, self.policy.name, self.policy.reads)
 
     async def conclude(
         self,

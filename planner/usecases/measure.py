@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from executor.errors import InputError
-from executor.models.templates import PromptTemplate
+from executor.models.templates import PromptTemplate, for_checkpoint
+from executor.policies.base import Reads
 from executor.problem import Problem
-from executor.run.runner import ByStrategy, Models
+from executor.run.runner import ByStrategy, Models, check_reads
 from executor.store.store import RunSpec
 from executor.strategy import Strategy, key, to_dict
 from planner.evaluation.run_summary import RunSummary, summarise_run
+from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
@@ -72,7 +74,8 @@ def measure(
         reporter: receives progress and remarks.
 
     Raises:
-        InputError: a file or a model is missing or unfit, or a strategy needs a PRM.
+        InputError: a file or a model is missing or unfit, a strategy needs a PRM, or it shows the
+            policy earlier answers that this one cannot read.
         EngineError: an engine was lost; the same call goes on from what is stored.
     """
     check_prm_given(strategies, prm)
@@ -80,6 +83,7 @@ def measure(
     settings = settings or SessionSettings()
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)
+        check_policy_reads(strategies, model)
         models = opened.models(model, None if prm is None else opened.find_prm(prm))
         template = opened.template(model)
         runs = tuple(
@@ -98,6 +102,17 @@ def check_prm_given(strategies: Sequence[Strategy], prm: str | None) -> None:
         for strategy in strategies:
             if strategy.needs_prm:
                 raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
+
+
+def check_policy_reads(strategies: Sequence[Strategy], policy: ModelRef) -> None:
+    """Check, before the policy is loaded, that it can read what the strategies show it.
+
+    Raises:
+        InputError: a strategy shows earlier answers, and the policy reads single questions alone.
+    """
+    if for_checkpoint(PromptTemplate(), policy.location).alone:
+        for strategy in strategies:
+            check_reads(strategy, policy.name, Reads.QUESTION)
 
 
 def run_strategy(

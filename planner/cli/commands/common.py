@@ -18,7 +18,9 @@ from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
 from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
-STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
+STRATEGY_OPTIONS = (
+    "width", "softmax_temperature", "confidence", "m", "rounds", "shown", "score", "vote",
+)  # fmt: skip
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
 
 
