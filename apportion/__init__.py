@@ -140,6 +140,7 @@ __all__ = [
     "Scorer",
     "ServiceSettings",
     "SessionSettings",
+    "ShortMOfK",
     "Store",
     "StoreLostError",
     "Strategy",

@@ -72,7 +72,8 @@ def describe(cells: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
             prm_auc_within=within,
             prm_gap=np.array([gap for _, gap in found]),
         )
-        n, voting = part["n"].to_numpy(float), part["strategy"].map(_voters).to_numpy(float)
+        n = part["n"].to_numpy(float)
+        voting = np.array([float(_voters(each)) for each in part["strategy"]])
         signal = _signal(asked)
         if not len(weights):
             rates, rivals, weights = np.array([_EVEN]), np.array([np.nan]), np.ones(1)

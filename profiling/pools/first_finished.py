@@ -147,7 +147,7 @@ def _wins(answers: Ints, right: Bools, m: int) -> Floats:
     at = longer[:, -1].astype(np.int64) * (m + 1) + right[longer].sum(axis=1)
     counts = np.bincount(at + 1, winners + wins_else * others, minlength=n * (m + 1))
     counts += np.bincount(at, wins_else * wrong_others, minlength=n * (m + 1))
-    return counts.reshape(n, m + 1)
+    return np.asarray(counts.reshape(n, m + 1), dtype=np.float64)
 
 
 @lru_cache(maxsize=8)
