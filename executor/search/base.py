@@ -116,7 +116,10 @@ class Context:
         Args:
             answers: texts of earlier answers that the response shall aggregate.
         """
-        asked = self.policy.prompt(self.problem.text, self.problem.before, answers)
+        problem = self.problem
+        # A policy of one's own that never aggregates need not know of answers.
+        more = (answers,) if answers else ()
+        asked = self.policy.prompt(problem.text, problem.before, *more)
         begun = self.problem.begun
         return [*asked, *self.policy.tokens.encode(begun)] if begun else asked
 

@@ -31,6 +31,8 @@ NAMES = (
     *(f"vote_{vote}" for vote in _VOTES),
     *(f"score_{score}" for score in _SCORES),
 )  # fmt: skip
+# Features that models of earlier versions do not have.
+ADDED = ("strategy_short_m_of_k", "strategy_aggregate")
 # Column of the log odds of the structural prediction for the cell's own strategy.
 OFFSET = NAMES.index("expected")
 # Accuracy cannot fall if one of these rises and the others stay; only the family `boosting`

@@ -158,7 +158,7 @@ class PromptTemplate:
             raise InputError(f"{where}: the user format lacks {{problem}}")
         if template.aggregate is not None:
             for place in ("{problem}", "{answers}"):
-                if place not in template.aggregate:
+                if place not in str(template.aggregate):
                     raise InputError(f"{where}: the aggregate format lacks {place}")
         return template
 

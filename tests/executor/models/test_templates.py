@@ -84,10 +84,13 @@ def test_a_wording_for_earlier_answers_is_stored_only_if_the_template_has_its_ow
     assert "aggregate" not in TEMPLATE.to_dict()
     own = replace(TEMPLATE, aggregate="{answers} {problem}")
     assert PromptTemplate.from_dict(own.to_dict(), "here") == own
-    for lacking in ("problem", "answers"):
-        record = TEMPLATE.to_dict() | {"aggregate": str(own.aggregate).replace(f"{{{lacking}}}", "")}
-        with pytest.raises(InputError, match=f"here: the aggregate format lacks {{{lacking}}}"):
-            PromptTemplate.from_dict(record, "here")
+    for wording, lacks in (
+        ("{answers}", "{problem}"),
+        ("{problem}", "{answers}"),
+        (7, "{problem}"),
+    ):
+        with pytest.raises(InputError, match=f"here: the aggregate format lacks {lacks}"):
+            PromptTemplate.from_dict(TEMPLATE.to_dict() | {"aggregate": wording}, "here")
 
 
 def test_without_a_chat_template_a_conversation_is_text_before_the_question() -> None:
