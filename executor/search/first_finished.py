@@ -8,7 +8,7 @@ The responses that vote are the m shortest, as in the replay of a pool
 the first to finish, so that a live run has the answer and the tokens of the replay. It may differ
 if samples wait for a place in a full engine, if servers differ in speed, or if an engine delivers
 responses of equal length one after the other: then a response is cancelled that might have become
-one of the m shortest.
+one of the m shortest. Until a cancellation reaches an engine, its response grows by a token or two.
 """
 
 from __future__ import annotations

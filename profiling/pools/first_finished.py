@@ -127,24 +127,25 @@ def _wins(answers: Ints, right: Bools, m: int) -> Floats:
     if m == 1:
         return np.column_stack([np.zeros(n), answered & right]).astype(float)
     longer = _sets(n, m - 1)
-    chosen, shortest = answers[longer], longer[:, 0]
-    same = (chosen[:, :, None] == chosen[:, None, :]) & (chosen >= 0)[:, :, None]
-    votes = same.sum(axis=2)
-    most = votes.max(axis=1)
-    winner = np.take_along_axis(longer, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
+    chosen, shortest = answers[longer], longer[0]
+    same = (chosen[:, None] == chosen) & (chosen >= 0)
+    votes = same.sum(axis=0, dtype=np.int16)
+    most = votes.max(axis=0)
+    winner = np.take_along_axis(longer, votes.argmax(axis=0)[None], axis=0)[0]
     wins_else = (most > 0) & right[winner]
     # An answer that wins with one vote more, at its first place in the set
-    leads = (votes >= most[:, None] - 1) & (votes > 0) & (same.argmax(axis=2) == np.arange(m - 1))
+    first_place = same.argmax(axis=0) == np.arange(m - 1)[:, None]
+    leads = (votes >= most - 1) & (votes > 0) & first_place
 
     def shorter(of: Bools) -> tuple[Ints, Ints]:
         """Count some of the shorter responses: those whose answer wins, and the others."""
-        alike = _before(of[:, None] & (answers[:, None] == answers))[shortest[:, None], longer]
+        alike = _before(of[:, None] & (answers[:, None] == answers))[shortest, longer]
         any_answer = _before(of & answered)[shortest]
-        winners = np.where(most <= 1, any_answer, (alike * leads).sum(axis=1))
+        winners = np.where(most <= 1, any_answer, (alike * leads).sum(axis=0))
         return winners, _before(of)[shortest] - winners
 
     (winners, others), (_, wrong_others) = shorter(right), shorter(~right)
-    at = longer[:, -1].astype(np.int64) * (m + 1) + right[longer].sum(axis=1)
+    at = longer[-1] * (m + 1) + right[longer].sum(axis=0)
     counts = np.bincount(at + 1, winners + wins_else * others, minlength=n * (m + 1))
     counts += np.bincount(at, wins_else * wrong_others, minlength=n * (m + 1))
     return np.asarray(counts.reshape(n, m + 1), dtype=np.float64)
@@ -152,10 +153,11 @@ def _wins(answers: Ints, right: Bools, m: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def _sets(n: int, size: int) -> Ints:
-    """Return all sets of `size` of n numbers, each in rising order; shape `(C(n, size), size)`."""
+    """Return all sets of `size` of n numbers, each in rising order; shape `(size, C(n, size))`."""
     sets = np.array(list(itertools.combinations(range(n), size)), dtype=np.int64)
+    sets = np.ascontiguousarray(sets.reshape(-1, size).T)
     sets.flags.writeable = False
-    return sets.reshape(-1, size)
+    return sets
 
 
 def _before(which: Bools) -> Ints:
