@@ -41,7 +41,9 @@ async def aggregate_answers(context: Context, strategy: Aggregate) -> list[Respo
             _rewrite(context, answers, each, f"{where}.{index}")
             for index, answers in enumerate(shown)
         )
-        population = [new or old for new, old in zip(written, population, strict=True)]
+        population = [
+            old if new is None else new for new, old in zip(written, population, strict=True)
+        ]
     kept = sum(response.n_tokens for response in population)
     context.ledger.discard(context.ledger.generated - before - kept)
     return population
@@ -63,8 +65,9 @@ def _prompt(context: Context, answers: Sequence[Response]) -> list[int]:
     as one is left.
     """
     room = context.policy.max_context - max(answer.n_tokens for answer in answers)
+    begun = context.problem.begun
     while True:
-        prompt = context.ask([without_thoughts(answer.text) for answer in answers])
+        prompt = context.ask([without_thoughts(begun + answer.text) for answer in answers])
         if len(prompt) <= room or len(answers) == 1:
             return prompt
         answers = answers[:-1]
