@@ -53,7 +53,7 @@ def test_the_first_to_finish_are_chosen_if_evidence_has_them_and_they_do_best() 
         row(strategy, str(index), index % 10 < right, **tokens)
         for index in range(40)
         for strategy, right, tokens in (
-            (Majority(8), 7, {}),
+            (Majority(8), 5, {}),
             (short[0], 9, {"generated_tokens": 500.0, "discarded_tokens": 250.0}),
             (short[1], 2, {"generated_tokens": 300.0}),
         )
