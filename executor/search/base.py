@@ -334,7 +334,8 @@ def derive_seed(seed: int, *keys: str) -> int:
       runs and in whatever order answers come. The exception is a token cap that is nearly spent:
       branches share the rest in the order they come.
     - One problem at a time, on fresh engines, gives the same tokens and ledger, and the same
-      rewards up to rounding.
+      rewards up to rounding. Of short-m@k it gives the same vote if no two responses are equally
+      long; how far the cancelled ones have come depends on time.
     - Concurrent problems share batches, and the last bits of vLLM's results depend on the batch. So
       rewards differ by rounding, a draw that depends on the last bits may differ, and so may all
       that follows: there is no promise. vLLM's batch-invariant mode (`VLLM_BATCH_INVARIANT`) is

@@ -6,6 +6,7 @@ import pytest
 
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -13,6 +14,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Score,
+    ShortMOfK,
     Strategy,
     key,
 )
@@ -33,7 +35,8 @@ def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
     AdaptiveMajority(8), AdaptiveMajority(8, 0.6),
-    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
+    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN), ShortMOfK(8), ShortMOfK(8, 1),
+    Aggregate(16), Aggregate(6, 2, 1),
 ]  # fmt: skip
 
 
