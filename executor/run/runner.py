@@ -101,13 +101,13 @@ def run_settings(
     )
 
 
-def check_reads(strategy: Strategy, policy: str, reads: Reads) -> None:
-    """Check that a policy can read what a strategy shows it.
+def check_reads(strategy: Aggregate, policy: str, reads: Reads) -> None:
+    """Check that a policy can read the earlier answers that a strategy shows it.
 
     Raises:
-        InputError: the strategy shows earlier answers, and the policy reads single questions alone.
+        InputError: it reads single questions alone.
     """
-    if isinstance(strategy, Aggregate) and reads is Reads.QUESTION:
+    if reads is Reads.QUESTION:
         raise InputError(
             f"strategy {strategy.name}: policy {policy} was trained on single questions and cannot "
             "read earlier answers; expected another policy or strategy"
@@ -219,7 +219,8 @@ class Executor:
         """
         if strategy.needs_prm and self.prm is None:
             raise InputError(f"strategy {strategy.name} needs a PRM; give one with --prm")
-        check_reads(strategy, self.policy.name, self.policy.reads)
+        if isinstance(strategy, Aggregate):
+            check_reads(strategy, self.policy.name, self.policy.reads)
 
     async def conclude(
         self,

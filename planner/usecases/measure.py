@@ -13,7 +13,7 @@ from executor.policies.base import Reads
 from executor.problem import Problem
 from executor.run.runner import ByStrategy, Models, check_reads
 from executor.store.store import RunSpec
-from executor.strategy import Strategy, key, to_dict
+from executor.strategy import Aggregate, Strategy, key, to_dict
 from planner.evaluation.run_summary import RunSummary, summarise_run
 from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -112,7 +112,8 @@ def check_policy_reads(strategies: Sequence[Strategy], policy: ModelRef) -> None
     """
     if for_checkpoint(PromptTemplate(), policy.location).alone:
         for strategy in strategies:
-            check_reads(strategy, policy.name, Reads.QUESTION)
+            if isinstance(strategy, Aggregate):
+                check_reads(strategy, policy.name, Reads.QUESTION)
 
 
 def run_strategy(
