@@ -95,10 +95,10 @@ class Pool:
         """Whether the length of every sample is known; a known one is at least 1."""
         return len(self.tokens) == len(self) and bool((self.tokens > 0).all())
 
-    def finishing(self) -> Ints:
-        """Return the place of each sample in the order in which they finish, shape `(n,)`."""
-        finished = np.ones(len(self), dtype=np.bool_) if self.cut is None else ~self.cut
-        return ranks(self.tokens, finished)
+    @property
+    def finished(self) -> Bools:
+        """Whether the policy ended each sample, shape `(n,)`."""
+        return np.ones(len(self), dtype=np.bool_) if self.cut is None else ~self.cut
 
     def scored_share(self, ks: Ints) -> Floats:
         """Return the expected share of the pool's distinct step tokens in k samples, shape `(ks,)`.
@@ -222,9 +222,10 @@ def _short(pool: Pool, rule: Rule, ks: Ints, part: ClassPart | None) -> Floats:
     assert rule.first is not None
     enough = ks >= rule.first
     accuracy = np.full(len(ks), np.nan)
-    accuracy[enough] = short_m_of_k(
-        pool.answer_class, pool.correct, pool.finishing(), rule.first, ks[enough], part
-    )
+    # Another program may have read an answer from a sample that was cut; it does not vote.
+    answers = np.where(pool.finished, pool.answer_class, -1)
+    places = ranks(pool.tokens, pool.finished)
+    accuracy[enough] = short_m_of_k(answers, pool.correct, places, rule.first, ks[enough], part)
     return accuracy
 
 

@@ -136,7 +136,7 @@ def test_responses_that_a_limit_cut_come_last() -> None:
         return SampleRecord("", answer, answer == "1", state, tokens, 0.0)
 
     pool = Pool.of(
-        (sample(None, "cut", 9), sample("1", "finished", 9), sample("1", "finished", 5)),
+        (sample("2", "cut", 4), sample("1", "finished", 9), sample("1", "finished", 5)),
         MathGrader(), scored=False,
     )  # fmt: skip
     found = replay(pool, np.array([1, 2, 3]))
