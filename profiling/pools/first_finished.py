@@ -16,7 +16,6 @@ C(n-1-r, k-m) draws. So the number of right votes by r gives the accuracy at eve
 from __future__ import annotations
 
 import itertools
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -54,7 +53,10 @@ def short_m_of_k(
     order = np.argsort(tokens, kind="stable")
     answers, right = answer_class[order], correct[order]
     wins = _wins(answers, right, m)
-    return np.array([_expected(wins, right, m, k, part) for k in ks.tolist()])
+    if part is not None:
+        return np.array([_in_class(wins, right, m, k, part) for k in ks.tolist()])
+    longer = n - 1 - np.arange(n)[:, None]
+    return np.asarray(wins.sum(axis=1) @ np.exp(log_choose(longer, ks - m) - log_choose(n, ks)))
 
 
 def ranks(tokens: Ints, finished: Bools) -> Ints:
@@ -89,17 +91,16 @@ def tokens_until(tokens: Ints, m: int, ks: Ints) -> tuple[Floats, Floats]:
     n = len(tokens)
     _check(m, ks, n)
     lengths = np.sort(tokens)
-    total, last = np.empty((2, len(ks)))
-    for column, k in enumerate(ks.tolist()):
-        # P(the sample of rank r is the j-th shortest of k), shape (m, n)
-        chance = [
-            [math.comb(r, j) * math.comb(n - 1 - r, k - 1 - j) / math.comb(n, k) for r in range(n)]
-            for j in range(m)
-        ]
-        expected = np.array(chance) @ lengths
-        last[column] = expected[-1]
-        total[column] = expected.sum() + (k - m) * expected[-1]
-    return total, last
+    # P(the sample of rank r is the j-th shortest of k), for one j, shape (ks, n)
+    rank, size = np.arange(n), ks[:, None]
+    expected = np.array([
+        np.exp(
+            log_choose(rank, np.array(j)) + log_choose(n - 1 - rank, size - 1 - j)
+            - log_choose(n, size)
+        ) @ lengths
+        for j in range(m)
+    ])  # fmt: skip
+    return expected.sum(axis=0) + (ks - m) * expected[-1], expected[-1]
 
 
 def _check(m: int, ks: Ints, largest: int) -> None:
@@ -165,16 +166,14 @@ def _before(which: Bools) -> Ints:
     return np.asarray(np.cumsum(which, axis=0) - which)
 
 
-def _expected(wins: Floats, right: Bools, m: int, k: int, part: ClassPart | None) -> float:
-    """Return the mean over all draws of k; those of a class are weighted by their odds."""
+def _in_class(wins: Floats, right: Bools, m: int, k: int, part: ClassPart) -> float:
+    """Return the mean over all draws of k, weighted by their odds in the class."""
     n = len(right)
     longer = n - 1 - np.arange(n)
-    log_all = log_choose(n, np.array(k))
-    if part is None:
-        return float(wins.sum(axis=1) @ np.exp(log_choose(longer, np.array(k - m)) - log_all))
     longer_right = int(right.sum()) - np.cumsum(right)
     # Axes: rank of the longest of m, right ones among the m, right ones among the other k - m
     voted, more = np.arange(m + 1)[None, :, None], np.arange(k - m + 1)[None, None, :]
     log = log_choose(longer_right[:, None, None], more)
-    log = log + log_choose((longer - longer_right)[:, None, None], k - m - more) - log_all
+    log = log + log_choose((longer - longer_right)[:, None, None], k - m - more)
+    log -= log_choose(n, np.array(k))
     return float((wins[:, :, None] * np.exp(log) * part.odds[voted + more, k]).sum())
