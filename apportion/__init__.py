@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from executor.scorers.base import StepScorer as Scorer
     from executor.store.store import Store as Store
     from executor.strategy import AdaptiveMajority as AdaptiveMajority
+    from executor.strategy import Aggregate as Aggregate
     from executor.strategy import BeamSearch as BeamSearch
     from executor.strategy import BestOfN as BestOfN
     from executor.strategy import Dvts as Dvts
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from executor.strategy import Majority as Majority
     from executor.strategy import ParticleFilter as ParticleFilter
     from executor.strategy import Sampling as Sampling
+    from executor.strategy import ShortMOfK as ShortMOfK
     from executor.strategy import Strategy as Strategy
     from planner.api import Apportion as Apportion
     from planner.choice.against import Against as Against
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AdaptiveMajority",
     "Against",
+    "Aggregate",
     "Answer",
     "Answers",
     "Apportion",
@@ -141,6 +144,7 @@ __all__ = [
     "Scorer",
     "ServiceSettings",
     "SessionSettings",
+    "ShortMOfK",
     "Store",
     "StoreLostError",
     "Strategy",
@@ -231,12 +235,14 @@ _HOMES = {
     "Unlisted": "planner.usecases.known_models",
     # Strategies
     "AdaptiveMajority": "executor.strategy",
+    "Aggregate": "executor.strategy",
     "BeamSearch": "executor.strategy",
     "BestOfN": "executor.strategy",
     "Dvts": "executor.strategy",
     "Greedy": "executor.strategy",
     "Majority": "executor.strategy",
     "ParticleFilter": "executor.strategy",
+    "ShortMOfK": "executor.strategy",
     "Strategy": "executor.strategy",
     # Axes that a caller may implement
     "Grader": "executor.answers.grader",

@@ -80,9 +80,11 @@ def _sections(figures: Figures) -> Iterator[str]:
     )
     yield paragraph(
         """**majority@k** is the most common of k answers. **short-m@k** (arXiv 2505.17813) starts k
-        responses side by side, stops when m have ended, and takes the most common answer of these.
-        **pass@k** says how often any of k is right. Intervals are 95 %, for other problems of the
-        kind; those of means are for other policies too."""
+        responses side by side, stops when m have ended, and takes the most common answer of these;
+        `measure --strategies short_m_of_k` runs it, and a profile of your own policy replays it
+        ([How it works](how-it-works.md#strategies)). **pass@k** says how often any of k is right.
+        Intervals are 95 %, for other problems of the kind; those of means are for other policies
+        too."""
     )
     yield from _answers(figures)
     yield from _by_policy(figures)

@@ -11,16 +11,17 @@ from typing import Any, Protocol
 from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.concurrency import inline_or_thread
+from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.base import Policy
+from executor.policies.base import Policy, Reads
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
 from executor.scorers.base import AnyScorer, check_scorer_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
-from executor.strategy import Sampling, Strategy
+from executor.strategy import Aggregate, Sampling, Strategy
 
 Progress = Callable[[int], None]
 # A problem's outcome, and a note that is stored with it.
@@ -98,6 +99,19 @@ def run_settings(
         | ({"early_stop": True} if early_stop else {})
         | dict(more)
     )
+
+
+def check_reads(strategy: Aggregate, policy: str, reads: Reads) -> None:
+    """Check that a policy can read the earlier answers that a strategy shows it.
+
+    Raises:
+        InputError: it reads single questions alone.
+    """
+    if reads is Reads.QUESTION:
+        raise InputError(
+            f"strategy {strategy.name}: policy {policy} was trained on single questions and cannot "
+            "read earlier answers; expected another policy or strategy"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +214,15 @@ class Executor:
         """Check that a strategy can run with these models.
 
         Raises:
-            InputError: it needs a scorer, and there is none, or none that can do what it needs.
+            InputError: it needs a scorer, and there is none, or none that can do what it needs; or
+                it shows the policy earlier answers, and the policy reads single questions alone.
         """
         if self.prm is None:
             check_scorer_for(strategy, None)
         else:
             check_scorer_for(strategy, self.prm.name, scores_steps=self.prm.scores_steps)
+        if isinstance(strategy, Aggregate):
+            check_reads(strategy, self.policy.name, self.policy.reads)
 
     async def conclude(
         self,

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from executor.errors import InputError
 from executor.passwords import hide_passwords
-from executor.strategy import WIDTH
+from executor.strategy import FIRST, ROUNDS, SHOWN, WIDTH
 from planner.usecases import DEFAULT_STORE
 
 USAGE_ERROR = 2
@@ -442,6 +442,23 @@ def add_strategy_options(command: Parser) -> None:
         "--confidence",
         type=float,
         help="how sure an adaptive majority is when it ends (default: 0.95)",
+    )
+    command.add_argument(
+        "--m",
+        type=whole,
+        help=f"number of responses that vote in short_m_of_k, the first to finish "
+        f"(default: {FIRST})",
+    )
+    command.add_argument(
+        "--rounds",
+        type=whole,
+        help=f"number of rounds of an aggregation after the first answers (default: {ROUNDS})",
+    )
+    command.add_argument(
+        "--shown",
+        type=whole,
+        help="number of answers that a new one of an aggregation is written from; 1 is "
+        f"self-refinement (default: {SHOWN})",
     )
     command.add_argument(
         "--score", help="score of a response: min, last, mean or prod of its steps (default: last)"

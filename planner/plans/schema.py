@@ -130,6 +130,7 @@ class _Template(_Part):
     system: str | None = None
     turns: list[_Turn] = []
     stop: list[Annotated[str, Field(min_length=1)]] = []
+    aggregate: str | None = None
 
 
 class _Quality(_Part):

@@ -45,6 +45,8 @@ STYLES = {
     "dvts": Style("#010215", "--dvts", "X", (0, (5, 1, 1, 1, 1, 1))),
     "adaptive_majority": Style("#010218", "--adaptive-majority", "*", (0, (4, 1))),
     "particle_filter": Style("#010217", "--particle-filter", "v", (0, (2, 2))),
+    "short_m_of_k": Style("#010223", "--short-m-of-k", "p", (0, (1, 1))),
+    "aggregate": Style("#010224", "--aggregate", "h", (0, (6, 1, 1, 1))),
     "divided": Style("#010219", "--divided", "o", "-"),
     "equal": Style("#010220", "--equal", "s", "--"),
     "outcome model": Style("#010221", "--link", "o", "-"),

@@ -23,7 +23,7 @@ from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Executor, Models, Progress, Solver, run_problems
 from executor.store.store import RunSpec, Store
-from executor.strategy import Sampling
+from executor.strategy import Sampling, ShortMOfK
 from planner.runtime import model_ref
 from planner.runtime.engine_work import EngineWork, note_throughput
 from planner.runtime.loaded_models import LoadedModels
@@ -238,7 +238,13 @@ class Session:
                 workers.expect(sequences, Capacity(batch, sys.maxsize))
             return Admission(most=workers.concurrency)
         capacity = self._loaded.policy_named(spec.policy).capacity
-        return Admission(sequences, capacity, self.settings.concurrency)
+        strategy = spec.settings.get("strategy", {})
+        return Admission(
+            sequences,
+            capacity,
+            self.settings.concurrency,
+            side_by_side=strategy.get("name") == ShortMOfK.name,
+        )
 
     def run(
         self,

@@ -23,7 +23,7 @@ from planner.runtime.router import ByPlan
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
-from planner.usecases.measure import check_prm_given, run_strategy
+from planner.usecases.measure import check_policy_reads, check_prm_given, run_strategy
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems
 
@@ -161,6 +161,7 @@ def _run_strategies(
     prm: str | None,
 ) -> tuple[AnsweredRun, ...]:
     model = session.find_policy(policy)
+    check_policy_reads(strategies, model)
     models = session.models(model, None if prm is None else session.find_prm(prm))
     template = session.template(model)
     runs = []

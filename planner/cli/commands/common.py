@@ -19,7 +19,9 @@ from planner.usecases.asked_models import EVERY, NO_PRM
 from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
-STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
+STRATEGY_OPTIONS = (
+    "width", "softmax_temperature", "confidence", "m", "rounds", "shown", "score", "vote",
+)  # fmt: skip
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
 
 

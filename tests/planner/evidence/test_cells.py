@@ -7,6 +7,7 @@ import pytest
 
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -14,6 +15,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Score,
+    ShortMOfK,
     Strategy,
     key,
 )
@@ -53,7 +55,8 @@ def test_kinds_of_evidence_are_counted_by_policy_only_if_there_are_several() -> 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
     AdaptiveMajority(8), AdaptiveMajority(8, 0.6),
-    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
+    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN), ShortMOfK(8), ShortMOfK(8, 1),
+    Aggregate(16), Aggregate(6, 2, 1),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from executor.answers.grader import MathGrader
-from executor.outcome import Outcome
+from executor.outcome import Outcome, choose
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.runner import Executor, run_problems
@@ -24,6 +24,7 @@ from executor.strategy import (
     Majority,
     Sampling,
     Score,
+    ShortMOfK,
     Strategy,
     key,
     to_dict,
@@ -139,7 +140,9 @@ def test_a_pool_is_replayed_at_every_budget_up_to_its_size(frame: pd.DataFrame) 
     replayed = frame[frame["source"] == "replayed"]
     assert set(replayed[replayed["name"] == "majority"]["n"]) == {1, 4, 16}
     assert set(replayed[replayed["name"] == "best_of_n"]["n"]) == {4, 16}
-    assert set(replayed["name"]) == {"majority", "best_of_n"}
+    short = replayed[replayed["name"] == "short_m_of_k"]
+    assert set(short["strategy"]) == {key(ShortMOfK(n, m)) for n in (4, 16) for m in (1, 3)}
+    assert set(replayed["name"]) == {"majority", "short_m_of_k", "best_of_n"}
     assert set(replayed["score"]) == {"", *Score}
 
 
@@ -224,6 +227,24 @@ def test_a_part_of_a_pool_pays_for_the_prompt_what_the_cache_did_not_spare(
                 assert found["prompt_tokens"] == pools[uid].prompt
             if k == 4 and block_size > 1:  # what the profile left in the cache is found again
                 assert found["prompt_tokens"] >= paid[uid].prompt
+
+
+def test_the_first_of_a_whole_pool_to_finish_are_its_shortest_samples(
+    frame: pd.DataFrame, store: Store, grader: MathGrader
+) -> None:
+    [spec] = store.runs("profile")
+    found = rows(frame, ShortMOfK(POOL, 3))
+    for one in read_profile(store, spec):
+        samples = one.outcome.samples
+        row = found.loc[problem_uid(one.outcome.problem)]
+        chosen = choose(ShortMOfK(POOL, 3), samples, grader)
+        assert chosen is not None
+        assert row["accuracy"] == float(bool(samples[chosen].correct))
+        lengths = sorted(sample.n_tokens for sample in samples)
+        assert row["discarded_tokens"] == (POOL - 3) * lengths[2]
+        assert row["generated_tokens"] == sum(lengths[:3]) + row["discarded_tokens"]
+    vote = rows(frame, Majority(POOL))
+    assert (found["prompt_tokens"] == vote.loc[found.index, "prompt_tokens"]).all()
 
 
 def test_a_part_of_a_pool_costs_its_part(frame: pd.DataFrame) -> None:
