@@ -61,8 +61,8 @@ class ChildPool:
         places = places or max(2, _cores())
         self._nursery = Nursery(script)
         self._places = places
-        self._quick = _Lane(places)
-        self._slow = _Lane(slow_places or max(1, places // 2))
+        self._quick = Lane(places)
+        self._slow = Lane(slow_places or max(1, places // 2))
         self._lock = threading.Lock()
         self._idle: list[Child] = []
 
@@ -222,7 +222,7 @@ class _Visit:
     """Whether it goes to a new child: those that are idle may all have been killed from outside."""
 
 
-class _Lane:
+class Lane:
     """Places that are given away in the order in which they were asked for."""
 
     def __init__(self, places: int) -> None:
