@@ -58,7 +58,7 @@ class ChildPool:
     def __init__(
         self, script: Path, places: int | None = None, slow_places: int | None = None
     ) -> None:
-        places = places or max(2, _cores())
+        places = places or max(2, cores())
         self._nursery = Nursery(script)
         self._places = places
         self._quick = Lane(places)
@@ -289,7 +289,7 @@ class _Ticket:
         self.granted = False
 
 
-def _cores() -> int:
+def cores() -> int:
     """Number of cores that this process may use."""
     with contextlib.suppress(AttributeError):  # not on macOS
         return len(os.sched_getaffinity(0))

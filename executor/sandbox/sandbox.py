@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from executor.answers.killable import START_SECONDS, WorkerError
-from executor.answers.pool import Lane
+from executor.answers.pool import Lane, cores
 from executor.concurrency import current_stop, must_not_wait_here
 from executor.errors import InputError
 from executor.sandbox.inside.wire import MOST_BYTES, Channel, ChannelError, NoMessageError
@@ -88,7 +87,7 @@ class Sandbox:
         self._limits = limits or Limits()
         if min(asdict(self._limits).values()) <= 0:
             raise ValueError(f"a limit of {self._limits} is not positive")
-        self._places = places or max(2, len(os.sched_getaffinity(0)))
+        self._places = places or max(2, cores())
         self._lane = Lane(self._places)
         self._lock = threading.Lock()
         self._starting = threading.Lock()
@@ -216,11 +215,11 @@ class Sandbox:
         refusals = []
         for isolation in (Isolation.NAMESPACES, Isolation.FILTERS):
             try:
-                keeper = _Keeper(isolation, self._limits, 0)
+                self._idle.append(_Keeper(isolation, self._limits, self._slots[-1]))
             except _RefusedError as refusal:
                 refusals.append(f"{isolation}: {refusal}")
                 continue
-            keeper.close()
+            self._slots.pop()
             return isolation
         if self._unsafe:
             return Isolation.NOTHING

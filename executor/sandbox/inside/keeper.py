@@ -49,7 +49,7 @@ def main() -> None:
         if asked["isolation"] == warden.NAMESPACES:
             namespaces.enter(asked["slot"], limits.files)
         warden.check(asked["isolation"])
-    except OSError as error:
+    except (OSError, AttributeError) as error:  # other systems than Linux have no such calls
         control.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
         return
     random.seed(0)  # the same program draws the same numbers each time

@@ -36,8 +36,9 @@ def call(name: str, *arguments: object) -> int:
 
 
 def prctl(option: int, value: int, more: object = 0) -> None:
-    """Change a property of this process; see prctl(2)."""
-    call("prctl", option, value, more, 0, 0)
+    """Change a property of this process; see prctl(2). Other systems than Linux have none."""
+    if sys.platform == "linux":
+        call("prctl", option, value, more, 0, 0)
 
 
 def die_with_parent() -> None:
@@ -45,8 +46,7 @@ def die_with_parent() -> None:
 
     A change of user or capabilities takes this back.
     """
-    if sys.platform == "linux":
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def drop_capabilities() -> None:

@@ -86,11 +86,12 @@ class Warden:
         output, written = os.pipe()
         status, told = os.pipe()
         guest_pid = self._fork(lambda: self._be_guest(theirs, written))
-        judge_pid = self._fork(lambda: self._be_judge(mine, output, told))
-        for descriptor in (output, written, told):
-            os.close(descriptor)
         theirs.close()
+        os.close(written)  # only the guest's end may keep the judge waiting
+        judge_pid = self._fork(lambda: self._be_judge(mine, output, told))
         mine.close()
+        os.close(output)
+        os.close(told)
         end: str | None = judge.ENDED
         try:
             end = self._watch(status, (guest_pid, judge_pid))
@@ -134,9 +135,10 @@ class Warden:
         _limit(self._limits)
         if self._isolation == NAMESPACES:
             _become(user)
-            drop_capabilities()
         if self._isolation == FILTERS:
             landlock.confine([*library_folders(), *DEVICES])
+        if self._isolation != NOTHING:
+            drop_capabilities()
         die_with_parent()
         if user == namespaces.JUDGE_USER:
             prctl(PR_SET_DUMPABLE, 0)  # then no process may look into its memory
@@ -147,7 +149,7 @@ class Warden:
         """Wait until the run is over; return why it had to be ended, or None if it was not."""
         poll = select.poll()
         poll.register(status, select.POLLIN)
-        poll.register(self._control, select.POLLRDHUP)
+        poll.register(self._control, _GONE)
         since: tuple[float, float] | None = None
         while True:
             ready = poll.poll(None if since is None else 1000 * _LOOK_SECONDS)
@@ -209,6 +211,7 @@ class Warden:
 
 
 _HUNG_UP = "hung up"
+_GONE = getattr(select, "POLLRDHUP", select.POLLHUP)  # what only Linux has comes at once
 _STARVED = 2.0
 """Seconds of waiting that count as one of work, as for graders (`executor.answers.killable`)."""
 
