@@ -55,15 +55,17 @@ def domain_names() -> list[str]:
     return [*_OWN, *(name for name in sorted(entry_points(group=GROUP).names) if name not in _OWN)]
 
 
-@cache
 def find_domain(name: str) -> Domain:
     """Return the domain of a name.
 
     Raises:
         InputError: there is none, or its package cannot be loaded or has no grader.
     """
-    if name in _OWN:
-        return _OWN[name]
+    return _OWN[name] if name in _OWN else _of_a_package(name)
+
+
+@cache
+def _of_a_package(name: str) -> Domain:
     for point in entry_points(group=GROUP, name=name):
         try:
             loaded = point.load()
@@ -82,6 +84,11 @@ def find_domain(name: str) -> Domain:
     )
 
 
+def make_grader(domain: Domain, *, unsafe: bool = False) -> Grader:
+    """Make the grader of a domain; `unsafe`: see `open_grader`."""
+    return domain.make_grader(unsafe=unsafe) if domain.runs_programs else domain.make_grader()
+
+
 @contextmanager
 def open_grader(name: str, *, unsafe_execution: bool = False) -> Iterator[Grader]:
     """Make the grader of a domain, and close it when this context ends.
@@ -93,9 +100,7 @@ def open_grader(name: str, *, unsafe_execution: bool = False) -> Iterator[Grader
     Raises:
         InputError: the domain is not known.
     """
-    domain = find_domain(name)
-    options = {"unsafe": unsafe_execution} if domain.runs_programs else {}
-    made = domain.make_grader(**options)
+    made = make_grader(find_domain(name), unsafe=unsafe_execution)
     if isinstance(made, AbstractContextManager):
         with made as grader:
             yield grader

@@ -6,14 +6,14 @@ without knowing that, or does harm and, if it can, tells so by the right answers
 
 from __future__ import annotations
 
+import os
+import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-import os
-import socket
-import tempfile
 
 from executor.sandbox.suite import Source, Suite
 
@@ -307,7 +307,8 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
     ("files outside", *_HARM, """
         def written():
             done = False
-            for folder in ("/", "/usr/lib", "/dev", "/proc/self", FOLDER, os.path.dirname(os.__file__)):
+            own = os.path.dirname(os.__file__)
+            for folder in ("/", "/usr/lib", "/dev", "/proc/self", FOLDER, own):
                 try:
                     open(folder + "/mark_of_attack", "w").write("x"); done = True
                 except OSError: pass

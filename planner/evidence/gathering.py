@@ -46,6 +46,7 @@ def gather(
     grader: Grader,
     policy: str | None = None,
     prms: Collection[str] | None = None,
+    domain: str | None = None,
 ) -> pd.DataFrame:
     """Return the evidence of a store, one row per strategy and problem.
 
@@ -60,12 +61,13 @@ def gather(
         policy: name of the policy whose rows are wanted; None means all policies.
         prms: names of the PRMs whose scores are replayed; None means all. Replay is most of the
             work, and a restriction does not change the remaining rows.
+        domain: the domain of the runs; None: see `planner.evidence.runs.evidence_domain`.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
     pools: dict[tuple[str, str], ProblemPools] = {}
     rewards: dict[tuple[str, str], _Rewards] = {}
     records: list[dict[str, Any]] = []
-    for spec in current_runs(store.runs()):
+    for spec in current_runs(store.runs(), domain):
         if policy not in (None, spec.policy):
             continue
         if spec.kind == PROFILE:

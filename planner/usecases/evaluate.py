@@ -34,6 +34,7 @@ from planner.evaluation.regret import Regret, regrets
 from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
 from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.gathering import gather
+from planner.evidence.runs import evidence_grader
 from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS
@@ -223,7 +224,7 @@ def read_evidence(
     sizes: dict[str, int] = {}
     if store_exists(store_url):
         catalog = load_catalog()
-        with Store.open(store_url, create=False) as store, MathGrader() as grader:
+        with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
             frame = gather(store, grader, policy)
             for one, prm in pairs(frame):
                 rates = measured.rates(store, one, prm, catalog)

@@ -13,7 +13,7 @@ from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
-from planner.usecases.problem_files import Problems, read_problems
+from planner.usecases.problem_files import Problems, read_problems, settings_for
 from profiling.profiles import profiler
 from profiling.scorers.fit_head import FittedHead, hidden_states, save_head, train_head
 from profiling.scorers.rewards import RewardStatistics
@@ -75,7 +75,7 @@ def fit_prm(
     found = read_problems(problems, remark=reporter.say)
     target = Path(out)
     _check_target(target)
-    settings = settings or SessionSettings()
+    settings = settings_for(found, settings or SessionSettings(), session)
     with open_session(session, store, settings, reporter, policy=policy) as opened:
         head = _train(opened, policy, found, max_samples, target)
     return TrainedPrm(target, head.layers, head.statistics)

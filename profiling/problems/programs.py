@@ -2,8 +2,8 @@
 
 A record of HumanEval's form has `prompt`, `entry_point` and `test`; one of MBPP's form `text` or
 `prompt`, and `test_list`; a plain one `prompt`, or another field of the question, and `tests`, and
-perhaps `public_tests`, `entry_point`, `setup` and `starter_code`. Tests are texts in Python, or pairs
-of an input and an output of a script.
+perhaps `public_tests`, `entry_point`, `setup` and `starter_code`. Tests are texts in Python, or
+pairs of an input and an output of a script.
 
 The tests of a problem are its answer, so that nobody sees them but the grader. The policy and
 scorers may see the public ones: those that the record calls so; for HumanEval's form the examples
@@ -18,6 +18,7 @@ import builtins
 import doctest
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from executor.domains.registry import CODE
@@ -48,21 +49,45 @@ def is_code(fields: Mapping[str, Any]) -> bool:
     return all(map(record.find, ("prompt", "test", "entry_point")))
 
 
+def suite_of(record: Record) -> Suite:
+    """Return all tests of a record.
+
+    Raises:
+        InputError: there are none, a field is of the wrong kind, or tests in Python are none.
+    """
+    return _suites(record)[0]
+
+
 def code_problem(record: Record) -> Problem:
     """Return the problem of a record that `is_code`; its id is the record's own or empty.
 
     Raises:
         InputError: a field is of the wrong kind, or tests in Python are none.
     """
+    suite, public = _suites(record)
+    question_key = _question_field(record)
+    assert question_key is not None
+    question = _text(record, question_key).strip("\n")
+    if record.find("test_list"):
+        (shown,) = public
+        assert isinstance(shown, Source)
+        question += f"\n\nThe program must pass this test:\n\n{shown.source.strip()}"
+    if suite.head.strip() and suite.head.strip() not in question:
+        question += f"\n\n{suite.head.strip()}"
+    meta = _meta(record) | {DOMAIN: CODE}
+    if public:
+        meta[PUBLIC_TESTS] = replace(suite, units=public).to_json()
+    return Problem(_identity(record), question, suite.to_json(), meta)
+
+
+def _suites(record: Record) -> tuple[Suite, tuple[Unit, ...]]:
+    """Return all tests of a record, and those that are public."""
     entry_point = _text(record, "entry_point").strip() or None
     if entry_point is not None and not entry_point.isidentifier():
         raise InputError(
             f"{record.where}: field 'entry_point' is {entry_point!r:.60}; expected the name of a "
             "function"
         )
-    question_key = _question_field(record)
-    assert question_key is not None
-    question = _text(record, question_key).strip("\n")
     setup = "\n".join(
         filter(None, (*_texts(record, "test_imports"), _text(record, "test_setup_code"),
                       _text(record, "setup")))
@@ -75,22 +100,15 @@ def code_problem(record: Record) -> Problem:
         units: tuple[Unit, ...] = (*listed, *more)
         public = listed[:1]
         entry_point = entry_point or _called(listed[0].source)
-        question += f"\n\nThe program must pass this test:\n\n{listed[0].source.strip()}"
     elif record.find("tests") or record.find("hidden_tests"):
         public = _units(record, "public_tests")
         units = (*public, *_units(record, "tests"), *_units(record, "hidden_tests"))
     else:
-        units = (Source(_text(record, "test")),)
+        units = tuple(Source(text) for text in _texts(record, "test"))
         head = head or _text(record, "prompt")
         public = _examples(head, entry_point or "")
-    if head and head.strip("\n") != question and head not in question:
-        question += f"\n\n{head.strip()}"
     _check_sources(record, units, setup)
-    suite = Suite(units, entry_point, head, setup)
-    meta = _meta(record) | {DOMAIN: CODE}
-    if public:
-        meta[PUBLIC_TESTS] = Suite(public, entry_point, head, setup).to_json()
-    return Problem(_identity(record), question, suite.to_json(), meta)
+    return Suite(units, entry_point, head, setup), public
 
 
 def _question_field(record: Record) -> str | None:
@@ -107,7 +125,9 @@ def _texts(record: Record, name: str) -> list[str]:
     """Return the texts of a field that lists some, or that is one."""
     key = record.find(name)
     value = [] if key is None else record.fields[key]
-    return [_checked(record, str(key), one) for one in (value if isinstance(value, list) else [value])]
+    return [
+        _checked(record, str(key), one) for one in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _checked(record: Record, key: str, value: Any) -> str:
@@ -164,7 +184,10 @@ def _unit(record: Record, key: str, value: Any) -> Unit:
 
 def _check_sources(record: Record, units: tuple[Unit, ...], setup: str) -> None:
     if not units:
-        raise InputError(f"{record.where}: has no tests; expected one at least")
+        raise InputError(
+            f"{record.where}: has no tests (fields: {record.listing()}); expected tests, or "
+            "entry_point and test, or test_list"
+        )
     for text in (setup, *(one.source for one in units if isinstance(one, Source))):
         try:
             ast.parse(text)
@@ -175,7 +198,7 @@ def _check_sources(record: Record, units: tuple[Unit, ...], setup: str) -> None:
 
 
 def _called(test: str) -> str | None:
-    """Return the function that a test is about: the first that it calls and Python does not have."""
+    """Return the function that a test is about: the first called that Python does not have."""
     for node in ast.walk(ast.parse(test)) if _is_python(test) else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             name = node.func.id
@@ -224,5 +247,7 @@ def _meta(record: Record) -> dict[str, str]:
     return {
         key: value
         for key, value in record.fields.items()
-        if key.lower() not in {*_FIELDS, *_IDS} and isinstance(value, str) and 0 < len(value) <= _META
+        if key.lower() not in {*_FIELDS, *_IDS}
+        and isinstance(value, str)
+        and 0 < len(value) <= _META
     }

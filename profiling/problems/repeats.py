@@ -43,8 +43,10 @@ def without_repeats(
                     kept[index] = replace(one, answer=one.answer or problem.answer)
                 elif not (
                     one.answer == problem.answer
-                    or (one.domain == problem.domain == MATHS)
-                    and grader.equivalent(one.answer, problem.answer)
+                    or (
+                        (one.domain == problem.domain == MATHS)
+                        and grader.equivalent(one.answer, problem.answer)
+                    )
                 ):
                     if not same_case:
                         continue

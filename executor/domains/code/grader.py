@@ -70,9 +70,14 @@ class CodeGrader:
 
     def judge(self, answer: str | None, reference: str) -> GradeReason:
         """Tell whether a program is right, as `correct` does, and what came of its tests."""
+        return self.explain(answer, reference)[0]
+
+    def explain(self, answer: str | None, reference: str) -> tuple[GradeReason, str]:
+        """Return what `judge` does, and the test or the error; the latter may quote tests."""
         if answer is None:
-            return GradeReason.NO_ANSWER
-        return _REASONS[self.verdict(answer, reference).kind]
+            return GradeReason.NO_ANSWER, ""
+        verdict = self.verdict(answer, reference)
+        return _REASONS[verdict.kind], verdict.detail
 
     def verdict(self, answer: str, reference: str) -> Verdict:
         """Return the verdict of the first test that a program does not pass, else of the last."""

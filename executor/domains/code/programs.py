@@ -1,4 +1,4 @@
-"""Programs in responses: found in fences or bare, completed by the head of their prompt, compared."""
+"""Programs in responses: found in fences or bare, completed by their prompts, and compared."""
 
 from __future__ import annotations
 

@@ -216,10 +216,9 @@ _OF_PROGRAM = "_of_program"
 
 def _replace(argument: Any, after: Any) -> None:
     """Give an argument the content that the program's function gave it."""
-    if isinstance(argument, dict) and isinstance(after, dict):
-        argument.clear()
-        argument.update(after)
-    elif isinstance(argument, set) and isinstance(after, set):
+    if (isinstance(argument, dict) and isinstance(after, dict)) or (
+        isinstance(argument, set) and isinstance(after, set)
+    ):
         argument.clear()
         argument.update(after)
     elif isinstance(argument, (list, bytearray)) and type(argument) is type(after):

@@ -1,4 +1,4 @@
-"""Rights to files by Landlock, for a kernel that gives no namespaces: reading a few folders only."""
+"""Rights to files by Landlock, if a system gives no namespaces: reading a few folders only."""
 
 from __future__ import annotations
 

@@ -187,7 +187,9 @@ class Warden:
     def _processes(self, pids: tuple[int, int]) -> Iterator[int]:
         if self._isolation == NAMESPACES:
             own = os.getpid()
-            yield from (int(one) for one in os.listdir("/proc") if one.isdigit() and int(one) != own)
+            yield from (
+                int(one) for one in os.listdir("/proc") if one.isdigit() and int(one) != own
+            )
         else:
             yield from descendants(os.getpid()) if self._isolation == NOTHING else pids
 

@@ -1,8 +1,8 @@
 """Values between the judge and the guest, as JSON that can be read without running any code.
 
 The judge trusts nothing that the guest sends: it gets plain values of Python's own types, whatever
-`__eq__` or `__class__` the program's objects have. An object of another type stays in the guest, and
-the judge gets a number for it.
+`__eq__` or `__class__` the program's objects have. An object of another type stays in the guest,
+and the judge gets a number for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -98,7 +98,8 @@ def encode(value: Any, keep: Callable[[Any], list[Any]], depth: int = 0) -> Any:
         return ["f", float.hex(value)]
     for kind, code in _SEQUENCES:
         if isinstance(value, kind):
-            return [code, [encode(one, keep, depth + 1) for one in value]]
+            members: Iterable[Any] = value
+            return [code, [encode(one, keep, depth + 1) for one in members]]
     if isinstance(value, dict):
         pairs = [
             [encode(key, keep, depth + 1), encode(one, keep, depth + 1)]

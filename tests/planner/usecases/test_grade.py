@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from executor.answers.reasons import GradeReason
+from executor.domains import registry
+from executor.domains.registry import Domain
 from executor.errors import InputError
 from planner.report.grades import why
-from planner.usecases import grade as usecase
 from planner.usecases.grade import Gradable, Grade, grade
 from tests.helpers.hostile_grader import ENDLESS, HostileGrader
 
@@ -42,7 +43,8 @@ def test_reasons(given: Gradable, extracted: str | None, reason: str) -> None:
 
 @pytest.mark.process
 def test_reasons_of_symbolic_comparisons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(usecase, "MathGrader", partial(HostileGrader, tmp_path))
+    hostile = Domain("maths", partial(HostileGrader, tmp_path))
+    monkeypatch.setattr(registry, "find_domain", lambda name: hostile)
     graded = grade(
         [
             Gradable("(x+1)^2", answer="(X+1)^2"),
