@@ -93,22 +93,30 @@ class Sandbox:
         self._starting = threading.Lock()
         self._unsafe = unsafe
         self._isolation = isolation
+        self._checked = False
         self._idle: list[_Keeper] = []
         self._slots = list(range(self._places))
         self._runs = 0
 
     @property
-    def isolation(self) -> Isolation:
-        """What keeps programs from this machine.
+    def isolation(self) -> Isolation | None:
+        """What keeps programs from this machine; None: not known before `check` or `run`."""
+        return self._isolation
+
+    def check(self) -> Isolation:
+        """Find out what the system allows, before any program is there.
 
         Raises:
-            InputError: the system allows no isolation, and `unsafe` was not given.
+            InputError: the system does not allow the isolation, or none, and `unsafe` was not
+                given.
             WorkerError: the sandbox's processes do not start.
         """
         with self._starting:
-            if self._isolation is None:
+            if not self._checked:
                 self._isolation = self._find_isolation()
-        return self._isolation
+                self._checked = True
+            assert self._isolation is not None
+            return self._isolation
 
     @property
     def runs(self) -> int:
@@ -185,7 +193,7 @@ class Sandbox:
     @contextlib.contextmanager
     def _keeper(self) -> Iterator[_Keeper]:
         """Return a keeper that nobody else uses until this context ends."""
-        isolation = self.isolation
+        isolation = self.check()
         stop = current_stop()
         self._lane.enter(None, stop)
         try:
@@ -211,9 +219,10 @@ class Sandbox:
             self._lane.leave()
 
     def _find_isolation(self) -> Isolation:
-        """Return the best isolation that the system allows."""
+        """Return the isolation asked for, else the best that the system allows."""
         refusals = []
-        for isolation in (Isolation.NAMESPACES, Isolation.FILTERS):
+        best = (Isolation.NAMESPACES, Isolation.FILTERS)
+        for isolation in best if self._isolation is None else (self._isolation,):
             try:
                 self._idle.append(_Keeper(isolation, self._limits, self._slots[-1]))
             except _RefusedError as refusal:
@@ -221,7 +230,7 @@ class Sandbox:
                 continue
             self._slots.pop()
             return isolation
-        if self._unsafe:
+        if self._unsafe and self._isolation is None:
             return Isolation.NOTHING
         raise InputError(
             f"this system allows no isolation of programs ({'; '.join(refusals)}); allow user "

@@ -43,49 +43,62 @@ HELPED = Suite(
 
 
 @dataclass(frozen=True, slots=True)
-class Attack:
-    """A program that attacks.
+class Bait:
+    """What no program may reach.
 
     Attributes:
-        name: what it does, in a few words.
-        program: its text.
-        heavy: whether it runs until a limit of time ends it.
-        suite: the tests that it must not pass.
+        file: a file in the user's home; nothing may be changed in its folder either.
+        port: a port of this machine that listens.
     """
 
-    name: str
-    program: str
-    heavy: bool = False
-    suite: Suite = SUITE
+    file: Path
+    port: int
 
 
 @contextmanager
-def bait() -> Iterator[Path]:
-    """Lay out what no program may reach: a file of the user's, a variable, a port that listens.
-
-    Returns:
-        The folder of the file, in which nothing may be changed either.
-    """
+def bait() -> Iterator[Bait]:
+    """Lay out a file of the user's, a variable of the environment, and a port that listens."""
     with tempfile.TemporaryDirectory(dir=Path.home()) as folder, socket.socket() as listening:
         file = Path(folder) / "canary"
         file.write_text(CANARY)
         listening.bind(("127.0.0.1", 0))
         listening.listen(8)
-        os.environ[CANARY] = f"{file}:{listening.getsockname()[1]}"
+        os.environ[CANARY] = str(file)
         try:
-            yield Path(folder)
+            yield Bait(file, listening.getsockname()[1])
         finally:
             del os.environ[CANARY]
 
 
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A program that attacks.
+
+    Attributes:
+        name: what it does, in a few words.
+        text: its text, without what it must know of the bait.
+        heavy: whether it runs until a limit of time ends it.
+        suite: the tests that it must not pass.
+    """
+
+    name: str
+    text: str
+    heavy: bool = False
+    suite: Suite = SUITE
+
+    def program(self, bait: Bait) -> str:
+        """Return the program, which knows where the bait lies."""
+        known = {
+            "FILE": str(bait.file), "FOLDER": str(bait.file.parent), "PORT": bait.port,
+            "CANARY": CANARY,
+        }  # fmt: skip
+        names = "".join(f"{name} = {value!r}\n" for name, value in known.items())
+        return f"{names}{_HEAD}\n{dedent(self.text).strip()}\n"
+
+
 def attacks() -> list[Attack]:
-    """Return all attacks; call it inside `bait`, whose places they know."""
-    file, _, port = os.environ[CANARY].rpartition(":")
-    known = f"FILE, FOLDER, PORT, CANARY = {file!r}, {str(Path(file).parent)!r}, {port}, {CANARY!r}"
-    return [
-        Attack(name, f"{known}\n{_HEAD}\n{dedent(text).strip()}\n", heavy, suite)
-        for name, heavy, suite, text in _ATTACKS
-    ]
+    """Return all attacks."""
+    return [Attack(name, text, heavy, suite) for name, heavy, suite, text in _ATTACKS]
 
 
 _HEAD = dedent('''
@@ -191,7 +204,7 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
         threading.Thread(target=write, daemon=True).start()
         def answer(n): return None
     """),
-    ("values that cannot be read", *_FORGE, r"""
+    ("values that cannot be read", *_HEAVY, r"""
         def answer(n):
             os.write(3, b'{"value": ["T", "eval"]}\\n')
             time.sleep(1)
@@ -385,7 +398,7 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
             return None
     """),
     # What must not be used up.
-    ("too much memory", *_HARM, """
+    ("too much memory", *_HEAVY, """
         def taken():
             kept = [bytearray(1 << 24) for _ in range(256)]
             return len(kept) == 256
@@ -401,7 +414,7 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
             return True
         answer = if_it_works(taken)
     """),
-    ("shared memory", *_HARM, """
+    ("shared memory", *_HEAVY, """
         import mmap
         def taken():
             kept = []
@@ -419,7 +432,7 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
                 except OSError: pass
         answer = if_it_works(bomb)
     """),
-    ("many processes", *_HARM, """
+    ("many processes", *_HEAVY, """
         def made():
             for _ in range(200):
                 if os.fork() == 0:
@@ -427,7 +440,7 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
             return True
         answer = if_it_works(made)
     """),
-    ("many threads", *_HARM, """
+    ("many threads", *_HEAVY, """
         def made():
             for _ in range(500):
                 threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
@@ -462,22 +475,22 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
         import re
         def answer(n): return re.match(r"(a+)+$", "a" * 60 + "b")
     """),
-    ("deep recursion", *_HARM, """
+    ("deep recursion", *_HEAVY, """
         def answer(n):
             sys.setrecursionlimit(10**9)
             def down(k): return down(k + 1) + 1
             return down(0)
     """),
-    ("a deep value", *_HARM, """
+    ("a deep value", *_HEAVY, """
         def answer(n):
             value = []
             for _ in range(10**6): value = [value]
             return value
     """),
-    ("a huge value", *_HARM, """
+    ("a huge value", *_HEAVY, """
         def answer(n): return "x" * (100 << 20)
     """),
-    ("an endless value", *_HARM, """
+    ("an endless value", *_HEAVY, """
         class Endless(dict):
             def items(self):
                 while True: yield 1, "x" * 1000

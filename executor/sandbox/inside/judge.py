@@ -248,6 +248,7 @@ class Judge:
         self._output = output
         self._names: dict[str, Any] = {"__name__": "tests"}
         self._loaded = False
+        self._load_error: Exception | None = None
         self._ready = False
 
     def verdicts(self) -> Iterator[tuple[str, str]]:
@@ -276,8 +277,14 @@ class Judge:
         return PASSED, ""
 
     def _load(self) -> None:
+        if self._load_error is not None:
+            raise self._load_error
         if not self._loaded:
-            self._guest.load(self._request["program"])
+            try:
+                self._guest.load(self._request["program"])
+            except Exception as error:
+                self._load_error = error
+                raise
             self._loaded = True
             _run_head(self._request["head"], self._names)
 
