@@ -50,12 +50,13 @@ def _bare_program(text: str) -> str | None:
     if not text.strip():
         return None
     tree = _parse(text)
-    if tree is not None and not all(isinstance(one, ast.Expr) for one in tree.body):
+    kinds = {type(one) for one in tree.body} if tree is not None else set()
+    if kinds - {ast.Expr} and ast.Return not in kinds:
         return f"{text.rstrip()}\n"
     if text[0] in " \t":
         return f"{text.rstrip()}\n"  # the body of a function whose head is in the prompt
     body = _parse(f"def f():\n    {text}")
-    if body is not None and any(isinstance(node, ast.Return) for node in ast.walk(body)):
+    if ast.Return in kinds or (body is not None and _returns(body)):
         return f"    {text.rstrip()}\n"  # the same, without the spaces before its first line
     if start := _STARTS.search(text):
         lines = text[start.start() :].split("\n")
@@ -63,6 +64,10 @@ def _bare_program(text: str) -> str | None:
             if _parse(part := "\n".join(lines[:end])) is not None:
                 return f"{part.rstrip()}\n"
     return None
+
+
+def _returns(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.Return) for node in ast.walk(tree))
 
 
 def completed(program: str, head: str, entry_point: str | None) -> str:
