@@ -89,7 +89,7 @@ def as_usual(program: str, suite: Suite) -> tuple[str, Suite]:
 
 
 def interval(shares: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean over problems; `shares`: shape `(problems,)`."""
+    """Return the 95 % bootstrap interval of a mean over problems; shape `(problems,)`."""
     random = np.random.default_rng(0)
     means = shares[random.integers(0, len(shares), (_RESAMPLES, len(shares)))].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))

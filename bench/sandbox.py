@@ -89,12 +89,14 @@ def speed(runs: int, places: int, isolation: Isolation | None) -> Speed:
     """Run trivial programs in all places at once."""
     files_before, processes_before = files(), set(descendants(os.getpid()))
     cpu_before = cpu_seconds()
-    with Sandbox(isolation=isolation, places=places) as sandbox:
-        with ThreadPoolExecutor(places) as threads:
-            list(threads.map(lambda _: sandbox.passes(HONEST, SUITE), range(places)))  # warm
-            started = time.perf_counter()
-            passed = list(threads.map(lambda _: sandbox.passes(HONEST, SUITE), range(runs)))
-            seconds = time.perf_counter() - started
+    with (
+        Sandbox(isolation=isolation, places=places) as sandbox,
+        ThreadPoolExecutor(places) as threads,
+    ):
+        list(threads.map(lambda _: sandbox.passes(HONEST, SUITE), range(places)))  # warm
+        started = time.perf_counter()
+        passed = list(threads.map(lambda _: sandbox.passes(HONEST, SUITE), range(runs)))
+        seconds = time.perf_counter() - started
     assert all(passed)
     return Speed(
         runs,

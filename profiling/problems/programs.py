@@ -16,7 +16,6 @@ from __future__ import annotations
 import ast
 import builtins
 import doctest
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -218,8 +217,10 @@ def _is_python(text: str) -> bool:
 def _examples(head: str, entry_point: str) -> tuple[Unit, ...]:
     """Return the examples in a prompt (`>>> f(1)` and the value below) as tests."""
     try:
-        examples = doctest.DocTestParser().get_examples(textwrap.dedent(head))
-    except ValueError:
+        functions = [one for one in ast.parse(head).body if isinstance(one, ast.FunctionDef)]
+        texts = [ast.get_docstring(one) or "" for one in functions if one.name == entry_point]
+        examples = doctest.DocTestParser().get_examples("\n\n".join(texts))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     tests = []
     for one in examples:

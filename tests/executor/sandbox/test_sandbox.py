@@ -84,7 +84,10 @@ USES = {
         "assert f('aab') == {'a': 2, 'b': 1}",
     ),
     "modules that tests forgot": ("def f():\n    return .3\n", "assert math.isclose(f(), 0.3)"),
-    "functions of pytest's form": ("def f():\n    return 1\n", "def test_f():\n    assert f() == 1"),
+    "functions of pytest's form": (
+        "def f():\n    return 1\n",
+        "def test_f():\n    assert f() == 1",
+    ),
     "the entry point by name": ("def f():\n    return 1\n", "def check(g):\n    assert g() == 1"),
 }
 
@@ -161,7 +164,9 @@ def test_a_program_that_is_too_long_is_not_sent(sandbox: Sandbox) -> None:
 
 def test_many_runs_leave_no_process_and_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
     before = set(Path("/tmp").iterdir())
-    leaving = "import os\nif os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(600)\n"
+    leaving = (
+        "import os\nif os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(600)\n"
+    )
     suite = Suite((Source("assert add(1, 2) == 3"),), "add")
     for _ in range(10):
         sandbox.run(f"{leaving}open('/tmp/left', 'w').close()\n{ADD}", suite)
@@ -228,7 +233,7 @@ def test_without_isolation_programs_are_refused(monkeypatch: pytest.MonkeyPatch)
             raise module._RefusedError("not allowed")
 
     monkeypatch.setattr(module, "_Keeper", refuse)
-    with pytest.raises(InputError, match="allows no isolation .* --unsafe-execution"):
+    with pytest.raises(InputError, match=r"allows no isolation .* --unsafe-execution"):
         Sandbox().passes(ADD, SUITE)
     sandbox = Sandbox(unsafe=True)
     sandbox.check()

@@ -76,6 +76,4 @@ class TestConformance(GraderConformance):
     @pytest.fixture
     def reference_of(self) -> Callable[[str], str]:
         test = Source("assert add(1, 2) == -1")
-        return lambda program: (
-            Suite((test,), "add").to_json() if program == SUBTRACT else REFERENCE
-        )
+        return lambda program: Suite((test,), "add").to_json() if program == SUBTRACT else REFERENCE
