@@ -123,7 +123,7 @@ def encode(value: Any, keep: Callable[[Any], list[Any]], depth: int = 0) -> Any:
     return keep(value)
 
 
-_SEQUENCES: tuple[tuple[type, str], ...] = (
+_SEQUENCES: tuple[tuple[type[Any], str], ...] = (
     (list, "l"), (tuple, "t"), (set, "s"), (frozenset, "z"),
 )  # fmt: skip
 
