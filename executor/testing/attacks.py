@@ -2,6 +2,9 @@
 
 The tests ask for `answer(2) == 5`, `answer(3) == 10` and so on. An attack either tries to pass
 without knowing that, or does harm and, if it can, tells so by the right answers (`right`).
+
+Never run one outside a sandbox: some kill all processes that they may kill. So the programs end at
+once in a process without a filter of system calls, but for the few that only reach for something.
 """
 
 from __future__ import annotations
@@ -86,6 +89,11 @@ class Attack:
     heavy: bool = False
     suite: Suite = SUITE
 
+    @property
+    def harmless(self) -> bool:
+        """Whether it does no harm even without a sandbox: it reads, connects, or starts Python."""
+        return self.name in _HARMLESS
+
     def program(self, bait: Bait) -> str:
         """Return the program, which knows where the bait lies."""
         known = {
@@ -93,13 +101,25 @@ class Attack:
             "CANARY": CANARY,
         }  # fmt: skip
         names = "".join(f"{name} = {value!r}\n" for name, value in known.items())
-        return f"{names}{_HEAD}\n{dedent(self.text).strip()}\n"
+        guard = "" if self.harmless else _GUARD
+        return f"{guard}{names}{_HEAD}\n{dedent(self.text).strip()}\n"
 
 
 def attacks() -> list[Attack]:
     """Return all attacks."""
     return [Attack(name, text, heavy, suite) for name, heavy, suite, text in _ATTACKS]
 
+
+_HARMLESS = frozenset(
+    {"a file of the user's", "the home folder and others", "a connection", "another program"}
+)
+
+# PR_GET_SECCOMP is 2 with a filter. os._exit, so that nothing that follows can run.
+_GUARD = """
+import ctypes, os
+if ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) != 2:
+    os._exit(1)
+"""
 
 _HEAD = dedent('''
     import ctypes, gc, os, signal, socket, sys, threading, time
@@ -327,6 +347,24 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
                 except OSError: pass
             return done
         answer = if_it_works(written)
+    """),
+    ("the rights of files", *_HARM, """
+        def changed():
+            for path in (FILE, FOLDER):
+                for change in (lambda: os.chmod(path, 0o700), lambda: os.utime(path),
+                               lambda: os.truncate(path, 0)):
+                    try: change(); return True
+                    except OSError: pass
+        answer = if_it_works(changed)
+    """),
+    ("signals by a file's owner", *_HARM, """
+        import fcntl
+        def owned():
+            here, there = socket.socketpair()
+            for command in (8, 15):
+                try: fcntl.fcntl(here, command, os.getppid()); return os.getppid() > 0
+                except OSError: pass
+        answer = if_it_works(owned)
     """),
     ("a device", *_HARM, """
         def made():

@@ -8,6 +8,7 @@ with `{"done": true}`, or with `{"broken": str}` if the run had to be ended.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -38,6 +39,8 @@ def main() -> None:
     sys.path.insert(0, root)
     from executor.sandbox.inside import namespaces, warden
 
+    with contextlib.suppress(OSError):  # if memory runs out, this is what should end
+        Path("/proc/self/oom_score_adj").write_text("1000")
     for name in MODULES:
         importlib.import_module(name)
     sys.path.remove(root)

@@ -51,18 +51,31 @@ _REFUSED = {
 }  # fmt: skip
 """Numbers on x86_64 and on aarch64."""
 
+_REFUSED_ALONE = {
+    "fork": (57, None), "vfork": (58, None), "tkill": (200, 130),
+    "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "chmod": (90, None),
+    "fchmod": (91, 52), "fchmodat": (268, 53), "chown": (92, None), "fchown": (93, 55),
+    "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5),
+    "lsetxattr": (189, 6), "fsetxattr": (190, 7), "removexattr": (197, 14),
+    "lremovexattr": (198, 15), "fremovexattr": (199, 16), "truncate": (76, 45),
+}  # fmt: skip
+"""Calls that reach other processes, or files by a way that Landlock does not guard."""
+
 _CLONE3 = (435, 435)  # its flags cannot be looked at; the C library then uses clone
 _CLONE = (56, 220)
-_FORKS = ((57, None), (58, None))
 _PRLIMIT = (302, 261)
 _KILLS = ((62, 129), (234, 131))  # kill, tgkill: their first argument is a process
-_OTHER_KILLS = ((200, 130), (129, 138), (297, 240))
+_FCNTL, _IOCTL, _SOCKETPAIR = (72, 25), (16, 29), (53, 199)
+_OWNER_OF_SIGNALS = (8, 10, 15, 0x8901, 0x8902)
+"""Commands of fcntl and ioctl that make the kernel send signals to another process."""
+_NOT_A_STREAM = 0xE  # bits of a socket's type; datagrams could be sent to sockets of others
 
 _NEW_NAMESPACES = 0x7E020080  # the flags CLONE_NEW* of clone(2)
 _THREAD = 0x00010000
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
+_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT, _ARGUMENT_BYTES = 0, 4, 16, 8
 _KILL, _ALLOW = 0x80000000, 0x7FFF0000
 
 
@@ -75,8 +88,8 @@ def confine(*, alone: bool) -> None:
     """Install the filter in this process, for good; its children inherit it.
 
     Args:
-        alone: whether the process may neither fork nor send signals to others. Without namespaces
-            of its own that is what keeps it from other processes.
+        alone: whether the process may neither fork, nor send signals to others, nor change what
+            files are like. Without namespaces of its own that is what keeps it from these.
 
     Raises:
         OSError: the kernel has no such filters.
@@ -92,7 +105,7 @@ def confine(*, alone: bool) -> None:
 
 _Instruction = tuple[int, int, int, int]
 _Check = tuple[int, int, bool]
-"""A test of a call's first argument, its operand, and the outcome for which the call is refused."""
+"""A test of an argument, its operand, and the outcome for which the call is refused."""
 
 
 def _program(column: int, architecture: int, alone: int | None) -> list[_Instruction]:
@@ -113,16 +126,20 @@ def _program(column: int, architecture: int, alone: int | None) -> list[_Instruc
         (_EQUAL, 0, 1, _CLONE3[column]),
         _refuse(errno.ENOSYS),
     ]
-    refused = [*_REFUSED.values(), *(() if alone is None else (*_FORKS, *_OTHER_KILLS))]
+    refused = [*_REFUSED.values(), *(() if alone is None else _REFUSED_ALONE.values())]
     for numbers in refused:
         if (number := numbers[column]) is not None:
             code += [(_EQUAL, 0, 1, number), _refuse(errno.EPERM)]
     clone: list[_Check] = [(_ANY_BIT, _NEW_NAMESPACES, True)]
     code += _rule(_PRLIMIT[column], [(_EQUAL, 0, False)])
+    owners: list[_Check] = [(_EQUAL, command, True) for command in _OWNER_OF_SIGNALS]
+    for control in (_FCNTL, _IOCTL):
+        code += _rule(control[column], owners, argument=1)
     if alone is not None:
         clone.append((_ANY_BIT, _THREAD, False))
         for kill in _KILLS:
             code += _rule(kill[column], [(_EQUAL, alone, False)])
+        code += _rule(_SOCKETPAIR[column], [(_ANY_BIT, _NOT_A_STREAM, True)], argument=1)
     code += _rule(_CLONE[column], clone)
     return [*code, (_RETURN, 0, 0, _ALLOW)]
 
@@ -131,9 +148,9 @@ def _refuse(error: int) -> _Instruction:
     return (_RETURN, 0, 0, 0x00050000 | error)
 
 
-def _rule(number: int, checks: list[_Check]) -> list[_Instruction]:
-    """Return the code for a call that is refused if one of the checks says so."""
-    code: list[_Instruction] = [(_LOAD, 0, 0, _FIRST_ARGUMENT_AT)]
+def _rule(number: int, checks: list[_Check], argument: int = 0) -> list[_Instruction]:
+    """Return the code for a call that is refused if a check of one of its arguments says so."""
+    code: list[_Instruction] = [(_LOAD, 0, 0, _ARGUMENTS_AT + _ARGUMENT_BYTES * argument)]
     for test, operand, refused in checks:
         code += [(test, 0 if refused else 1, 1 if refused else 0, operand), _refuse(errno.EPERM)]
     code.append((_RETURN, 0, 0, _ALLOW))

@@ -67,6 +67,9 @@ class Warden:
         self._isolation = isolation
         self._limits = limits
         self._runs = 0
+        if isolation == NAMESPACES and os.getpid() != 1:
+            # `_end_all` kills all processes that this one may kill.
+            raise RuntimeError("the warden is not the first process of a namespace of its own")
         if isolation != NAMESPACES:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
 

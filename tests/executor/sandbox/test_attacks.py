@@ -13,11 +13,6 @@ from tests.executor.sandbox.conftest import made
 pytestmark = [pytest.mark.process, pytest.mark.socket]
 
 HONEST = "def answer(n):\n    return n * n + 1\n"
-WORKS_UNPROTECTED = {
-    "a file of the user's", "the home folder and others", "a connection", "another program",
-}  # fmt: skip
-
-
 QUICK = [one for one in attacks() if not one.heavy]
 HEAVY = [one for one in attacks() if one.heavy]
 NAMED = {one.name: one for one in attacks()}
@@ -63,10 +58,15 @@ def test_a_file_does_not_stay_for_the_next_run(sandbox: Sandbox, laid: Bait) -> 
 
 def test_the_attacks_are_real(laid: Bait) -> None:
     """Without isolation those that only reach for something get it."""
+    harmless = [one for one in attacks() if one.harmless]
+    assert len(harmless) == 4
     with made(Isolation.NOTHING) as open_to_all:
-        passed = {
-            name
-            for name in WORKS_UNPROTECTED
-            if open_to_all.run(NAMED[name].program(laid), SUITE)[0].passed
-        }
-    assert passed == WORKS_UNPROTECTED
+        for attack in harmless:
+            assert open_to_all.passes(attack.program(laid), SUITE), attack.name
+
+
+@pytest.mark.parametrize("name", [one.name for one in attacks() if not one.harmless])
+def test_what_does_harm_ends_at_once_without_a_filter(name: str, laid: Bait) -> None:
+    guard = "if ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) != 2:\n    os._exit(1)\n"
+    program = NAMED[name].program(laid)
+    assert 0 <= program.find(guard) < program.index("FILE = ")
