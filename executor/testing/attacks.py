@@ -238,20 +238,22 @@ _ATTACKS: list[tuple[str, bool, Suite, str]] = [
                 frame = frame.f_back
             return None
     """),
-    ("the tests in memory", *_FORGE, """
+    ("the tests in memory", *_FORGE, r"""
+        import re
+        # Patterns that their own text does not match.
+        texts, raw = re.compile(r"assert [c]andidate"), re.compile(rb"assert [c]andidate\(n\) ==")
         def found():
             for one in gc.get_objects():
                 if isinstance(one, dict):
                     for value in list(one.values()):
-                        if isinstance(value, str) and "assert candi" + "date" in value:
+                        if isinstance(value, str) and texts.search(value):
                             return True
-            needle = b"assert candi" + b"date(n)"
             with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
                 for line in maps:
                     low, high = (int(x, 16) for x in line.split()[0].split("-"))
                     if "rw" in line and high - low < 1 << 28:
                         memory.seek(low)
-                        if needle in memory.read(high - low):
+                        if raw.search(memory.read(high - low)):
                             return True
         answer = if_it_works(found)
     """),

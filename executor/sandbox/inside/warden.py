@@ -133,8 +133,7 @@ class Warden:
 
     def _confine(self, user: int) -> None:
         """Take all rights away from this process that it does not need."""
-        if self._isolation != NAMESPACES:
-            os.setsid()
+        os.setsid()  # a signal to its group must not reach the keeper, which is outside
         _limit(self._limits)
         if self._isolation == NAMESPACES:
             _become(user)
