@@ -237,15 +237,15 @@ def _gradable(value: Any, place: str, domain: str) -> Gradable:
     }
     if value.get("response", "") is None:
         raise InputError(f"{place}: field 'response' is null; expected the text of a response")
-    name = _name(value.get("id", value.get("task_id")), place)
     if domain == CODE:
+        name = _name(value.get("id", value.get("task_id")), place)
         return Gradable(suite_of(Record(place, value)).to_json(), id=name, **texts)
     reference = _text(value["reference"], "reference", place, domain)
     if not reference.strip():
         raise InputError(f"{place}: field 'reference' is empty; expected the right answer")
     if domain == MATHS and is_solution(reference):
         reference = require_final_answer(reference, f"{place}: field 'reference'")
-    return Gradable(reference, id=name, **texts)
+    return Gradable(reference, id=_name(value.get("id"), place), **texts)
 
 
 def _text(value: Any, field: str, place: str, domain: str) -> str:
