@@ -15,7 +15,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policies.base import Policy, Reads
-from executor.problem import Problem, problem_uid, question_id
+from executor.problem import MATHS, Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
 from executor.scorers.base import AnyScorer, check_scorer_for
@@ -32,6 +32,8 @@ Job = Callable[["Executor", Problem], Awaitable[Solved]]
 
 # Tokens of responses above which they are graded in a thread: it takes over two milliseconds.
 LONG_GRADING = 10_000
+# Key in the settings of a run whose problems are of another domain than maths.
+DOMAIN = "domain"
 # Key in an outcome's note: the PRM was trained on this problem, so its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
@@ -76,6 +78,7 @@ def run_settings(
     digests: Mapping[str, str],
     template: Mapping[str, Any],
     more: Mapping[str, Any],
+    domain: str = MATHS,
 ) -> dict[str, Any]:
     """Return all that shapes the outcomes of a run besides its models' names, for its `RunSpec`.
 
@@ -87,6 +90,7 @@ def run_settings(
         digests: digests of the models' content by role.
         template: task template of the policy.
         more: further settings.
+        domain: what an answer is (`executor.domains`).
     """
     return (
         {
@@ -97,6 +101,7 @@ def run_settings(
             "models": dict(digests),
         }
         | ({"early_stop": True} if early_stop else {})
+        | ({DOMAIN: domain} if domain != MATHS else {})
         | dict(more)
     )
 
@@ -128,6 +133,8 @@ class Executor:
     """Whether to skip draws that cannot change the answer."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Digests of the models' content (`checkpoint_digest`), by role: `policy`, `prm`."""
+    domain: str = MATHS
+    """What an answer is; the grader is this domain's."""
 
     @property
     def policy_name(self) -> str:
@@ -142,8 +149,9 @@ class Executor:
     def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """See `run_settings`."""
         return run_settings(
-            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template, more
-        )
+            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template, more,
+            self.domain,
+        )  # fmt: skip
 
     async def run(self, job: Job, problem: Problem) -> Solved:
         """Do a job in this process."""

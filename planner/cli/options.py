@@ -240,6 +240,28 @@ def add_problems(command: Parser) -> None:
     )
     command.add_argument("--problem-field", metavar="NAME", help="field that holds the question")
     command.add_argument("--answer-field", metavar="NAME", help="field that holds the answer")
+    add_domain(command)
+    add_execution(command)
+
+
+def add_domain(command: Parser, default: str = "that of the problems") -> None:
+    """Add the domain; `default`: what it is if it is not given, in words."""
+    command.add_argument(
+        "--domain",
+        metavar="NAME",
+        help="what an answer is: maths, code, json, or that of another package "
+        f"(default: {default})",
+    )
+
+
+def add_execution(command: Parser) -> None:
+    """Add leave to run programs without isolation."""
+    command.add_argument(
+        "--unsafe-execution",
+        action="store_true",
+        help="run programs of models even if this system allows no isolation; they then have your "
+        "rights",
+    )
 
 
 def add_sampling(command: Parser, *, prm: bool = True) -> None:

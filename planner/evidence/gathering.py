@@ -50,6 +50,7 @@ def gather(
     grader: Grader,
     policy: str | None = None,
     prms: Collection[str] | None = None,
+    domain: str | None = None,
 ) -> pd.DataFrame:
     """Return the evidence of a store, one row per strategy and problem.
 
@@ -65,6 +66,7 @@ def gather(
         prms: names of the scorers whose scores are replayed; None means all that scored a profile.
             Replay is most of the work, and a restriction does not change the remaining rows. A
             free scorer (`profiling.scorers.free`) that is named is replayed from all profiles.
+        domain: the domain of the runs; None: see `planner.evidence.runs.evidence_domain`.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
     pools: dict[tuple[str, str], ProblemPools] = {}
@@ -78,7 +80,7 @@ def gather(
         pools.setdefault((run.policy, uid), ProblemPools()).add(stored, pool)
         rewards.setdefault((run.policy, run.prm or ""), _Rewards()).add(stored, pool)
 
-    for spec in current_runs(store.runs()):
+    for spec in current_runs(store.runs(), domain):
         if policy not in (None, spec.policy):
             continue
         if spec.kind == PROFILE:

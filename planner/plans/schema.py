@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from executor.errors import InputError
+from executor.problem import MATHS
 from executor.strategy import Sampling, from_dict
 from planner.choice.constraint import MOST_GENERATIONS
 from planner.plans.plan import DEFAULT
@@ -269,6 +270,7 @@ class _PlanFile(_Part):
     sampling: _Sampling
     classifier: _Classifier | None
     chooser: _Chooser | None = None
+    domain: Name = MATHS
     template: _Template
     rates: _Rates
     frontier: dict[Level, list[_Estimate]]

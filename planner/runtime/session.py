@@ -10,10 +10,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from executor.answers.grader import MathGrader
 from executor.cluster.distributed import Workers
 from executor.cluster.ray import Cluster
 from executor.cluster.recipe import DistributedModels, WorkerRecipe
+from executor.domains.registry import find_domain, open_grader
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
@@ -72,7 +72,9 @@ class Session:
                     Cluster.connect(settings.cluster, settings.engine.tensor_parallel_size)
                 )
         self.store = self._stack.enter_context(Store.open(store_url))
-        self.grader = self._stack.enter_context(MathGrader())
+        self.grader = self._stack.enter_context(
+            open_grader(settings.domain, unsafe_execution=settings.unsafe_execution)
+        )
         self._refs: dict[tuple[Role, str], ModelRef] = {(ref.role, ref.given): ref for ref in known}
         self._loaded = LoadedModels(settings, self.store, reporter)
         self._distributed: DistributedModels | None = None
@@ -129,9 +131,10 @@ class Session:
         return self.find_prm(name)
 
     def template(self, policy: ModelRef) -> PromptTemplate:
-        """The prompt template for a policy: that of the settings, else its own."""
-        if self.settings.template is not None:
-            return load_template(self.settings.template)
+        """The prompt template for a policy: that of the settings, the domain's, else its own."""
+        named = self.settings.template or find_domain(self.settings.domain).template
+        if named is not None:
+            return load_template(named)
         return template_of(policy)
 
     def release_lost(self) -> None:
@@ -171,6 +174,7 @@ class Session:
             grader=self.grader,
             sampling=sampling or self.settings.sampling,
             seed=self.settings.seed,
+            domain=self.settings.domain,
         )
 
     def models(
@@ -206,6 +210,8 @@ class Session:
             token_cap=self.settings.token_cap,
             early_stop=self.settings.early_stop,
             digests=_digests(policy, prm),
+            domain=self.settings.domain,
+            unsafe_execution=self.settings.unsafe_execution,
         )
         workers = self._stack.enter_context(
             Workers(

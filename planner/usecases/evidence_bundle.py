@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from executor.answers.grader import MathGrader
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.choice.estimate import Models
@@ -19,7 +18,7 @@ from planner.evidence.bundled import bundled_rows, bundled_shape, bundled_sizes
 from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
-from planner.evidence.runs import study_of
+from planner.evidence.runs import evidence_grader, study_of
 from planner.notes import Note, NoteCode
 from planner.usecases.store_lookup import has_runs_on, store_exists, store_name
 
@@ -59,6 +58,7 @@ def read_evidence_bundle(
     pricing: Pricing | None = None,
     benchmark: str | None = None,
     catalog: Catalog | None = None,
+    domain: str | None = None,
 ) -> EvidenceBundle:
     """The store's evidence on a policy, else this project's own.
 
@@ -69,6 +69,7 @@ def read_evidence_bundle(
         benchmark: of an imported study, only the runs on this one; None: all of them, with a note
             that names what is pooled.
         catalog: sizes of models that no run has loaded; None: the project's own catalog.
+        domain: domain of the store's evidence; None: that of its newest profile.
 
     Returns:
         The bundle. If there is no evidence on the policy, its frame holds that on all others, so
@@ -80,10 +81,10 @@ def read_evidence_bundle(
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
-        with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = gather(store, grader, policy, () if prm is None else (prm,))
+        with Store.open(store_url, create=False) as store, evidence_grader(store, domain) as grader:
+            frame = gather(store, grader, policy, () if prm is None else (prm,), domain)
             if for_pair(frame, policy, prm).empty:  # a message can then name what there is
-                frame = gather(store, grader, policy)
+                frame = gather(store, grader, policy, domain=domain)
             if not frame.empty:
                 return _stored(store, store_url, frame, policy, prm, pricing, benchmark, catalog)
     return _bundled(_bundled_frame(policy, benchmark), policy, prm, pricing, benchmark)
@@ -123,7 +124,7 @@ def read_with_each_prm(
 
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
-        with Store.open(store_url, create=False) as store, MathGrader() as grader:
+        with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
             frame = gather(store, grader, policy, prms)
             if not frame.empty:
                 each(frame, lambda prm: _stored(

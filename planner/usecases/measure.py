@@ -22,7 +22,7 @@ from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
-from planner.usecases.problem_files import Problems, read_problems
+from planner.usecases.problem_files import Problems, read_problems, settings_for
 from profiling.profiles.profiler import MEASURE
 
 
@@ -81,7 +81,7 @@ def measure(
     """
     check_prm_given(strategies, prm)
     found = read_problems(problems, remark=reporter.say)
-    settings = settings or SessionSettings()
+    settings = settings_for(found, settings or SessionSettings(), session)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)
         check_policy_reads(strategies, model)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from executor.answers.grader import MathGrader
+from executor.answers.grader import Grader, MathGrader
 from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
@@ -18,7 +18,7 @@ from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
-from planner.usecases.store_lookup import model_name, only_policy, prms_of, store_exists
+from planner.usecases.store_lookup import grader_of, model_name, only_policy, prms_of, store_exists
 from profiling.pools.replay import ORDERS
 from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiles.pool_files import (
@@ -115,8 +115,12 @@ def replay(
     """
     counts = check_k(k)
     policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
-    with reporter.status("reading samples"), MathGrader() as grader:
-        samples = from_store(store, policy, prm, grader) or from_bundle(policy, prm, grader)
+    with reporter.status("reading samples"):
+        with grader_of(store) as grader:
+            samples = from_store(store, policy, prm, grader)
+        if samples is None:
+            with MathGrader() as grader:
+                samples = from_bundle(policy, prm, grader)
     if not samples.pools:
         raise InputError(f"policy {samples.policy}: no problem has samples to replay")
     sizes = [len(one.pool) for one in samples.pools]
@@ -167,7 +171,7 @@ def choose_k(asked: SampleCounts, smallest: int) -> list[int]:
     return list(asked)
 
 
-def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader) -> Samples | None:
+def from_store(url: str, policy: str | None, prm: str | None, grader: Grader) -> Samples | None:
     """Return the samples of the store's profiles; None if it has none of this policy.
 
     Raises:

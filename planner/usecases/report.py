@@ -40,6 +40,7 @@ from planner.usecases.recommend import (
     uses_published,
 )
 from planner.usecases.store_lookup import (
+    grader_of,
     model_name,
     names_in_evidence,
     only_pair,
@@ -278,7 +279,7 @@ def report_data(
     }
     every = [choice for estimates in by_level.values() for choice in estimates]
     profiles = _profiles(store_url, bundle, policy, prm)
-    with MathGrader() as grader:
+    with MathGrader() if bundle.bundled else grader_of(store_url) as grader:
         rewards = profile_rewards(profiles, grader)
     return ReportData(
         policy=policy,

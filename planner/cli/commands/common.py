@@ -42,6 +42,7 @@ def settings(arguments: Namespace) -> SessionSettings:
         token_cap=getattr(arguments, "token_cap", None),
         early_stop=getattr(arguments, "early_stop", False),
         cluster=cluster(arguments),
+        unsafe_execution=getattr(arguments, "unsafe_execution", False),
         patience=patience(arguments),
     )
 
@@ -105,6 +106,7 @@ def problem_files(arguments: Namespace) -> ProblemFiles:
         tuple(arguments.limit),
         problem_field=arguments.problem_field,
         answer_field=arguments.answer_field,
+        domain=arguments.domain,
     )
 
 
