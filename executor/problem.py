@@ -44,6 +44,12 @@ class Problem:
         """Name of the domain (`executor.domains`): what an answer is."""
         return self.meta.get(DOMAIN, MATHS)
 
+    @property
+    def with_turns(self) -> str:
+        """The question behind the earlier turns of its conversation, as plain text."""
+        turns = (f"{role}: {text}" for role, text in self.before)
+        return "\n\n".join((*turns, self.text))
+
 
 def content_id(text: str) -> str:
     """Return twelve hex digits that name a text, the same on every machine."""

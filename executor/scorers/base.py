@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 from executor.engines.base import EngineCounters
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, one_line
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.tokens import Step, Tokens
@@ -135,6 +135,34 @@ class ResponseScorer(Scorer, Protocol):
 
 
 AnyScorer = StepScorer | ResponseScorer
+
+
+async def scores_of_responses(
+    scorer: ResponseScorer, question: str, responses: Sequence[WholeResponse], ledger: Ledger
+) -> list[float]:
+    """Return a scorer's scores of responses, checked: the scorer may be anybody's code.
+
+    Raises:
+        InputError: it raises an error, or does not give each response a number from 0 to 1.
+        EngineError: its engine was lost.
+    """
+    try:
+        scores = [float(one) for one in
+                  await scorer.score_responses(question, responses, ledger=ledger)]  # fmt: skip
+    except (InputError, EngineError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"scorer {scorer.name}: fails on a response ({type(error).__name__}: {one_line(error)})"
+        ) from error
+    if len(scores) != len(responses):
+        raise InputError(
+            f"scorer {scorer.name}: gave {len(scores)} scores to {len(responses)} responses"
+        )
+    for score in scores:
+        if not 0 <= score <= 1:
+            raise InputError(f"scorer {scorer.name}: gave the score {score}; expected 0 to 1")
+    return scores
 
 
 def check_scorer_for(strategy: Strategy, scorer: str | None, *, scores_steps: bool = True) -> None:

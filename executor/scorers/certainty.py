@@ -30,5 +30,10 @@ class MeanLogprob(PlainResponseScorer):
 
 
 def mean_probability(logprob: float, n_tokens: int) -> float:
-    """Return exp(logprob / n_tokens), at most 1: rounding may lift a sum of logarithms above 0."""
-    return min(1.0, math.exp(logprob / n_tokens))
+    """Return exp(logprob / n_tokens), at most 1: rounding may lift a sum of logarithms above 0.
+
+    A log-probability that is not a number says nothing for the response: it is worth 0.
+    """
+    if math.isnan(logprob):
+        return 0.0
+    return math.exp(min(0.0, logprob / n_tokens))

@@ -65,8 +65,8 @@ class _Judge:
         self._counted = EngineCounters()
 
     @staticmethod
-    def value(verdict: Any) -> float:
-        """Return the score, in [0, 1], that a verdict stands for."""
+    def value(verdict: Mapping[str, Any]) -> float | None:
+        """Return the score, in [0, 1], that a verdict stands for; None if it is no verdict."""
         raise NotImplementedError
 
     async def score_responses(
@@ -110,14 +110,17 @@ class _Judge:
         return sum(values) / len(values)
 
     def _read(self, draw: Draw) -> float:
-        """Return the value of a verdict; one that the limit cut is none and counts 0."""
-        try:
-            if draw.finish is not Finish.EOS:
-                raise ValueError("cut")
-            return self.value(json.loads(self._policy.tokens.decode(draw.token_ids)))
-        except ValueError:
-            self.unjudged += 1
-            return 0.0
+        """Return the value of a verdict; what is none is counted and worth 0."""
+        if draw.finish is Finish.EOS:
+            try:
+                verdict = json.loads(self._policy.tokens.decode(draw.token_ids))
+            except ValueError:  # a server that does not know of grammars wrote it
+                verdict = None
+            value = self.value(verdict) if isinstance(verdict, dict) else None
+            if value is not None:
+                return value
+        self.unjudged += 1
+        return 0.0
 
     @property
     def lost(self) -> bool:
@@ -154,9 +157,10 @@ class SelfJudge(_Judge):
     }
 
     @staticmethod
-    def value(verdict: Any) -> float:
+    def value(verdict: Mapping[str, Any]) -> float | None:
         """See `_Judge.value`."""
-        return float(verdict["grade"]) / 10
+        grade = verdict.get("grade")
+        return grade / 10 if type(grade) is int and 0 <= grade <= 10 else None
 
 
 class SelfVerifier(_Judge):
@@ -179,9 +183,9 @@ class SelfVerifier(_Judge):
     }
 
     @staticmethod
-    def value(verdict: Any) -> float:
+    def value(verdict: Mapping[str, Any]) -> float | None:
         """See `_Judge.value`."""
-        return float(verdict["right"] == "yes")
+        return {"yes": 1.0, "no": 0.0}.get(str(verdict.get("right")))
 
 
 JUDGES: Mapping[str, type[_Judge]] = {kind.name: kind for kind in (SelfJudge, SelfVerifier)}

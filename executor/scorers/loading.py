@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from executor.engines.options import EngineOptions
+from executor.errors import InputError, did_you_mean
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.fused import fused_policy
 from executor.models.tokens import Tokens, load_tokenizer
@@ -26,7 +27,16 @@ def resolve_scorer(name: str) -> Checkpoint:
     Raises:
         InputError: there is no such scorer, or no convention fits its checkpoint.
     """
-    return registry.find(name) or resolve_prm(name)
+    found = registry.find(name)
+    if found is not None:
+        return found
+    try:
+        return resolve_prm(name)
+    except InputError as error:
+        near = did_you_mean(name, registry.names())
+        if not near:
+            raise
+        raise InputError(f"scorer {name}: no such scorer{near}") from error
 
 
 def scores_steps(name: str) -> bool:

@@ -17,7 +17,7 @@ from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
 from executor.policies.base import Draw, DrawRequest, Finished, Policy
 from executor.problem import Problem
-from executor.scorers.base import AnyScorer, StepScorer, WholeResponse
+from executor.scorers.base import AnyScorer, StepScorer, WholeResponse, scores_of_responses
 from executor.strategy import Sampling, Score
 
 T = TypeVar("T")
@@ -227,20 +227,21 @@ class Context:
 
         Raises:
             ValueError: the context has no scorer of whole responses.
+            InputError: the scorer fails, or a score is not a number from 0 to 1.
             EngineError: the scorer's engine was lost.
         """
         if self.prm is None or self.prm.scores_steps:
             raise ValueError("judge: the context has no scorer of whole responses")
         keys = [tuple(response.token_ids) for response in responses]
+        begun = self.problem.begun
         new = {
-            key: WholeResponse(one.text, key, one.logprob, one.state is State.FINISHED)
+            key: WholeResponse(begun + one.text, key, one.logprob, one.state is State.FINISHED)
             for key, one in zip(keys, responses, strict=True)
             if key not in self._judged
         }
         if new:
-            scores = await self.prm.score_responses(
-                self.problem.text, list(new.values()), ledger=self.ledger
-            )
+            asked = self.problem.with_turns
+            scores = await scores_of_responses(self.prm, asked, [*new.values()], self.ledger)
             self._judged.update(zip(new, scores, strict=True))
         return [self._judged[key] for key in keys]
 

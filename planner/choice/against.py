@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     """What the interval of a difference tells."""
 
     SURPASSES = "surpasses"  # the interval is above 0
-    EQUALS = "equals"  # it contains 0: the two are not told apart
+    NOT_TOLD_APART = "not_told_apart"  # it contains 0
     FALLS_SHORT = "falls_short"  # it is below 0
 
 
@@ -52,7 +52,7 @@ class Against:
         return (
             Verdict.SURPASSES if low > 0
             else Verdict.FALLS_SHORT if high < 0
-            else Verdict.EQUALS
+            else Verdict.NOT_TOLD_APART
         )  # fmt: skip
 
     @property

@@ -105,6 +105,8 @@ class Rates:
         policy_weights: number of all parameters of the policy, if a token uses only some (a mixture
             of experts): memory holds all, and decoding a batch reads all. None means
             `policy_parameters`.
+        prm_weights: number of parameters that memory holds for the PRM: 0 if it lies in the policy
+            or is the policy. None means `prm_parameters`.
         tokens_per_second, prm_tokens_per_second: measured tokens per engine second: those that the
             policy generates and those that the PRM forwards (`planner.costs.throughput`).
         usd_per_hour: price of the machine, or of one device of the roofline.
@@ -128,11 +130,17 @@ class Rates:
     prm_price: TokenPrice | None = None
     policy_weights: int | None = None
     prm_tokens_per_second: float | None = None
+    prm_weights: int | None = None
 
     @property
     def held(self) -> int | None:
         """Number of parameters of the policy that memory holds."""
         return self.policy_weights or self.policy_parameters
+
+    @property
+    def prm_held(self) -> int | None:
+        """Number of parameters that memory holds for the PRM beside the policy."""
+        return self.prm_parameters if self.prm_weights is None else self.prm_weights
 
     @property
     def devices(self) -> int:

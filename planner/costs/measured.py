@@ -14,7 +14,9 @@ from planner.costs.cost import Rates
 _MODEL = "model/"
 
 
-def note_model(store: Store, name: str, parameters: int, shape: Shape | None) -> None:
+def note_model(
+    store: Store, name: str, parameters: int, shape: Shape | None, *, fused: bool = False
+) -> None:
     """Store the size and the shape of a checkpoint.
 
     Args:
@@ -22,8 +24,11 @@ def note_model(store: Store, name: str, parameters: int, shape: Shape | None) ->
         name: name of the model.
         parameters: number of parameters of the checkpoint.
         shape: its shape; None if it is not known.
+        fused: whether it is a reward head that lies in its policy; memory then holds it already.
     """
     record = {"parameters": parameters, "shape": None if shape is None else asdict(shape)}
+    if fused:
+        record["fused"] = True
     store.put_artefact(_MODEL + name, b"", record)
 
 
@@ -48,11 +53,17 @@ def rates(store: Store, policy: str, prm: str | None, catalog: Catalog) -> Rates
             scorer, None if scorer is None else size(store, scorer), catalog
         ),
         policy_weights=counted or catalog.all_parameters(policy),
+        prm_weights=0 if prm is not None and _lies_in_policy(store, prm) else None,
         tokens_per_second=policy_speed,
         prm_tokens_per_second=prm_speed,
         policy_shape=_shape(store, policy),
         prm_shape=None if scorer is None else _shape(store, scorer),
     )
+
+
+def _lies_in_policy(store: Store, scorer: str) -> bool:
+    artefact = store.artefact(_MODEL + scorer)
+    return is_of_policy(scorer) or (artefact is not None and bool(artefact[1].get("fused")))
 
 
 def scorer_parameters(

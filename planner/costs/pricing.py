@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executor.errors import InputError
+from executor.scorers.registry import is_of_policy
 from planner.costs.cost import Rates
 from planner.costs.prices import PriceBook
 from planner.costs.roofline import Roofline
@@ -77,8 +78,11 @@ class Pricing:
         billed = book.tokens.get(policy)
         if billed is None:
             return rates
+        scorer = policy if prm is not None and is_of_policy(prm) else prm
         return replace(
-            rates, policy_price=billed, prm_price=None if prm is None else book.tokens.get(prm)
+            rates,
+            policy_price=billed,
+            prm_price=None if scorer is None else book.tokens.get(scorer),
         )
 
     def _on_device(self, rates: Rates, book: PriceBook) -> Rates:
@@ -92,9 +96,9 @@ class Pricing:
             roofline.memory_gb(parameters, shape)
             for parameters, shape in (
                 (rates.held, rates.policy_shape),
-                (rates.prm_parameters, rates.prm_shape),
+                (rates.prm_held, rates.prm_shape),
             )
-            if parameters is not None
+            if parameters
         )
         if needed > device.memory_gb * roofline.devices:
             raise DoesNotFitError(

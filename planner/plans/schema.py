@@ -225,6 +225,7 @@ class _Rates(_Part):
     # A scorer without a model has none.
     prm_parameters: Annotated[int, Field(ge=0, le=10**18)] | None = None
     policy_weights: Size | None = None
+    prm_weights: Annotated[int, Field(ge=0, le=10**18)] | None = None
     tokens_per_second: Amount | None = None
     prm_tokens_per_second: Amount | None = None
     usd_per_hour: Amount | None = None

@@ -18,7 +18,9 @@ def against_larger(note: Note) -> str:
     below = note.number("difference") < 0
     verb = {
         Verdict.SURPASSES: "surpasses",
-        Verdict.EQUALS: "is not known to equal" if below else "equals, for all that is known,",
+        Verdict.NOT_TOLD_APART: "is not known to equal"
+        if below
+        else "equals, for all that is known,",
         Verdict.FALLS_SHORT: "does not reach",
     }[note.get("verdict", Verdict)]
     return (

@@ -33,9 +33,11 @@ def note_throughput(store: Store, spec: RunSpec, work: EngineWork, seconds: floa
         work: what its engines did.
         seconds: wall time of the run, times its number of engines.
     """
-    if not work.policy.generated or (spec.prm is not None and work.prm is None):
+    if spec.prm is not None and work.prm is None:
         return
-    scored = work.prm.prompt - work.prm.cached if work.prm else 0
-    throughput.note(
-        store, spec.policy, throughput.Timed(spec.prm, work.policy.generated, scored, seconds)
-    )
+    scorer = work.prm or EngineCounters()
+    # A scorer that is the policy itself writes with the policy's engine.
+    generated = work.policy.generated - scorer.generated
+    scored = scorer.prompt - scorer.cached + scorer.generated
+    if generated > 0:
+        throughput.note(store, spec.policy, throughput.Timed(spec.prm, generated, scored, seconds))

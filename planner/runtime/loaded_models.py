@@ -135,7 +135,8 @@ class LoadedModels:
         size = None if model.folder is None else parameter_count(model.folder)
         if size is not None:
             shape = Shape.of(read_config(model.location))
-            note_model(self._store, model.name, size, shape)
+            fused = model.role == "PRM" and model.fused is not None
+            note_model(self._store, model.name, size, shape, fused=fused)
 
     def close(self) -> dict[str, int]:
         """Release all models; the number of steps that each PRM could not score, by its name."""

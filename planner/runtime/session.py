@@ -22,6 +22,7 @@ from executor.models.templates import PromptTemplate, load_template
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Executor, Models, Progress, Solver, run_problems
+from executor.scorers import registry
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, ShortMOfK
 from planner.runtime import model_ref
@@ -103,7 +104,12 @@ class Session:
         self._stack.close()
 
     def _report_unjudged(self, steps: int, prm: str | None) -> None:
-        if steps:
+        if steps and prm is not None and registry.find(prm) is not None:
+            self.reporter.say(
+                f"note: {steps} verdicts of scorer {prm} could not be read, or the responses "
+                "filled its context; they are worth 0"
+            )
+        elif steps:
             self.reporter.say(
                 f"note: {steps} steps ended beyond the context of PRM {prm} "
                 "and are worth 0; --max-tokens keeps responses shorter"

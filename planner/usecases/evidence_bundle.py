@@ -20,7 +20,8 @@ from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
 from planner.evidence.runs import evidence_grader, study_of
 from planner.notes import Note, NoteCode
-from planner.usecases.store_lookup import has_runs_on, store_exists, store_name
+from planner.usecases.store_lookup import has_runs_on, prms_of, store_exists, store_name
+from profiling.scorers.free import FREE_SCORERS
 
 if TYPE_CHECKING:
     from planner.prediction.outcome_model import OutcomeModel
@@ -125,7 +126,8 @@ def read_with_each_prm(
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
         with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
-            frame = gather(store, grader, policy, prms)
+            every = (*prms_of(store.runs(), policy), *FREE_SCORERS)
+            frame = gather(store, grader, policy, every if prms is None else prms)
             if not frame.empty:
                 each(frame, lambda prm: _stored(
                     store, store_url, frame, policy, prm, pricing, benchmark, catalog

@@ -335,7 +335,9 @@ def _profiles(
         scored = [one for spec in mine if spec.prm == prm for one in read_profile(store, spec)]
         if scored or prm not in FREE_SCORERS:
             return scored
-        plain = [one for spec in mine if spec.prm is None for one in read_profile(store, spec)]
+        # Any of its profiles will do, best one that no PRM scored.
+        first = next((spec for spec in mine if spec.prm is None), mine[0] if mine else None)
+        plain = [] if first is None else read_profile(store, first)
         return [_scored_free(one, prm) for one in plain]
 
 

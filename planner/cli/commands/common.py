@@ -11,7 +11,15 @@ from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.servers.server import Patience
-from executor.strategy import STRATEGIES, Greedy, Sampling, Strategy, make, parse_names
+from executor.strategy import (
+    STEP_SEARCHES,
+    STRATEGIES,
+    Greedy,
+    Sampling,
+    Strategy,
+    make,
+    parse_names,
+)
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
@@ -154,7 +162,7 @@ def strategies(arguments: Namespace, names: str, budgets: Sequence[int]) -> list
 
     Args:
         arguments: with `STRATEGY_OPTIONS`.
-        names: `all`, or names with commas.
+        names: `all` that the scorer can serve, or names with commas.
         budgets: numbers of generations.
 
     Raises:
@@ -162,6 +170,13 @@ def strategies(arguments: Namespace, names: str, budgets: Sequence[int]) -> list
             range.
     """
     chosen = parse_names(names)
+    scorer = arguments.prm
+    # Imported here: commands that only read evidence start faster without.
+    from executor.scorers.loading import scores_steps
+
+    if names == "all" and scorer is not None and not scores_steps(scorer):
+        # The scorer says what all can be.
+        chosen = [one for one in chosen if not issubclass(STRATEGIES[one], STEP_SEARCHES)]
     _check_strategy_options(arguments, chosen)
     made: list[Strategy] = []
     for name in chosen:

@@ -35,3 +35,4 @@ def test_a_response_is_not_preferred_for_being_short() -> None:
 def test_nothing_written_is_worth_nothing_and_rounding_gives_at_most_one() -> None:
     assert MeanLogprob().score_response("", whole("", 0.0)) == 0.0
     assert MeanLogprob().score_response("", whole("abc", 1e-9)) == 1.0
+    assert MeanLogprob().score_response("", whole("abc", math.nan)) == 0.0

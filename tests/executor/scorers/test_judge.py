@@ -103,6 +103,16 @@ def test_what_cannot_be_judged_is_counted_and_worth_nothing() -> None:
     assert full.unjudged == 1 and not policy.asked
 
 
+@pytest.mark.parametrize(
+    "verdict", [{"grade": 50}, {"grade": -1}, {"grade": True}, {"grade": "7"}, {"score": 5}, 7, []]
+)
+def test_what_is_no_grade_is_counted_and_never_guessed(verdict: Any) -> None:
+    """A server that does not know of grammars may write anything."""
+    judge = SelfJudge(Verdicts(verdict))
+    assert score(judge, whole("It is 7."))[0] == [0.0]
+    assert judge.unjudged == 1
+
+
 @pytest.mark.parametrize("kind", JUDGES.values(), ids=JUDGES)
 def test_a_policy_that_cannot_judge_is_refused_in_one_line(kind: Any) -> None:
     with pytest.raises(InputError, match="cannot keep to a JSON schema"):

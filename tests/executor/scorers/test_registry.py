@@ -11,7 +11,13 @@ import pytest
 from executor.errors import InputError
 from executor.scorers import registry
 from executor.scorers.judge import JUDGES
-from executor.scorers.loading import score_rules, scorer_digest, scores_steps, weights_of
+from executor.scorers.loading import (
+    resolve_scorer,
+    score_rules,
+    scorer_digest,
+    scores_steps,
+    weights_of,
+)
 from executor.strategy import Score
 from executor.testing.response_scorer_conformance import whole
 from tests.helpers import scorer_package
@@ -78,6 +84,15 @@ def test_a_package_that_is_wrong_is_told_in_one_line(
     with pytest.raises(InputError, match=f"^scorer {name}: brevity:Brevity ") as error:
         registry.make(found)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_name_that_is_nearly_a_scorer_s_is_named() -> None:
+    with pytest.raises(
+        InputError, match=r"scorer mean-logprop: no such scorer; did you mean mean-"
+    ):
+        resolve_scorer("mean-logprop")
+    with pytest.raises(InputError, match="PRM nothing-like-it: no such model"):
+        resolve_scorer("nothing-like-it")
 
 
 def test_the_project_s_own_names_come_first(install: Install) -> None:

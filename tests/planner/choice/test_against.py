@@ -125,7 +125,7 @@ def test_json_names_both_models_and_the_note_has_the_same_figures() -> None:
     document: dict[str, Any] = one.to_dict()
     assert (document["policy"], document["prm"]) == ("small", "prm")
     assert (document["larger"]["policy"], document["larger"]["prm"]) == ("large", None)
-    assert document["verdict"] == "equals" and document["basis"] == "posteriors"
+    assert document["verdict"] == "not_told_apart" and document["basis"] == "posteriors"
     note = one.note("flops")
     assert note.code is NoteCode.AGAINST_LARGER
     assert note.number("difference") == document["difference"]

@@ -95,6 +95,17 @@ def test_a_search_over_steps_is_refused_in_one_line(place: Path, scorer: str) ->
     )
 
 
+def test_all_strategies_are_those_that_the_scorer_can_serve(place: Path) -> None:
+    with simulated_command():
+        made = document(
+            place, "measure", "--budgets", "4", "--policy", POLICY, "--scorer", "brevity",
+            "--problems", "problems.jsonl", "--store", "sqlite:///all.db",
+        )  # fmt: skip
+    names = {run["name"].split("(")[0] for run in made["runs"]}
+    assert {"best_of_n", "majority"} <= names
+    assert not {"beam_search", "dvts", "particle_filter"} & names
+
+
 def test_bundled_evidence_knows_free_scorers(tmp_path: Path) -> None:
     made = document(tmp_path, "recommend", "--policy", "lab-0.8m", "--scorer", FREE)
     assert made["prm"] == FREE

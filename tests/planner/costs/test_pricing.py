@@ -13,7 +13,7 @@ from executor.models.architecture import Shape
 from planner.catalog import load_catalog
 from planner.costs.cost import Rates, training_flops
 from planner.costs.prices import PriceBook, TokenPrice
-from planner.costs.pricing import Pricing
+from planner.costs.pricing import DoesNotFitError, Pricing
 from planner.notes import NoteCode
 from tests.helpers.notes import of_code
 
@@ -47,6 +47,13 @@ def test_a_device_gives_seconds_money_and_energy() -> None:
     assert seconds_by.code is NoteCode.SECONDS_BY_ROOFLINE
     assert (seconds_by.text("device"), seconds_by.number("mfu")) == ("h100-sxm-80gb", 0.4)
     assert (price.code, price.number("usd")) == (NoteCode.PRICE_BY_HOUR, 3.95)
+
+
+def test_a_scorer_that_is_its_policy_takes_no_memory_of_its_own() -> None:
+    thirty = Rates(policy_parameters=30 * 10**9, prm_parameters=30 * 10**9)
+    with pytest.raises(DoesNotFitError):
+        applied(thirty, device="h100-sxm-80gb")
+    assert applied(replace(thirty, prm_weights=0), device="h100-sxm-80gb").roofline is not None
 
 
 def test_devices_are_paid_for_each() -> None:

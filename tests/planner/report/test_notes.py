@@ -53,7 +53,7 @@ EXAMPLES = [
         "less FLOPs",
     ),
     (
-        Note.of(CODE.AGAINST_LARGER, **AGAINST, verdict=Verdict.EQUALS, difference=0.08,
+        Note.of(CODE.AGAINST_LARGER, **AGAINST, verdict=Verdict.NOT_TOLD_APART, difference=0.08,
                 low=-0.03, high=0.19, basis=ComparedBy.FIGURES, paired=0, cost_ratio=1234.0),
         "majority(n=16) of small, 0.700, equals, for all that is known, one answer of large "
         "(greedy, 0.620), which is 100 times the size: +0.080 [-0.030, +0.190] (90 %, unpaired, "
