@@ -27,12 +27,12 @@ def test_both_engines_fit_in_the_workers_share(monkeypatch: pytest.MonkeyPatch) 
         asked.append(given[3])
         return SimulatedPolicy(0.5)
 
-    def load_prm(*given: Any) -> SimulatedPrm:
+    def load_scorer(*given: Any) -> SimulatedPrm:
         asked.append(given[2])
         return SimulatedPrm(0.9)
 
     monkeypatch.setattr(VllmPolicy, "load", load)
-    monkeypatch.setattr(recipe, "load_prm", load_prm)
+    monkeypatch.setattr(recipe, "load_scorer", load_prm)
     folders = {"policy": models_folder() / POLICY, "prm": models_folder() / PRM}
     digests = {role: checkpoint_digest(str(folder)) for role, folder in folders.items()}
     made = WorkerRecipe(POLICY, PRM, PromptTemplate(), EngineOptions(), Sampling(), digests=digests)
