@@ -27,7 +27,13 @@ from planner.evidence.bundled import bundled_rows
 from planner.evidence.layout import COLUMNS, REPLAYED, save
 from planner.evidence.pools import UNRATED, Rated, replayed
 from profiling.pools.replay import Pool, seed_of
-from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_pools
+from profiling.profiles.pool_files import (
+    has_rewards,
+    load_pools,
+    prms_in,
+    saved_policies,
+    saved_pools,
+)
 from profiling.scorers.free import FREE_RULES, FREE_SCORERS
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import separation
@@ -99,13 +105,14 @@ def brought_up_to_date(policy: str, processes: int) -> pd.DataFrame:
     rows = bundled_rows(policy)
     samples, _ = load_pools(POOLS, policy)
     with ProcessPoolExecutor(processes) as pool:
-        asked = [None, *prms_in(samples), *FREE_SCORERS]
+        free = [name for name in FREE_SCORERS if has_rewards(samples, name)]
+        asked = [None, *prms_in(samples), *free]
         made = [row for part in pool.map(replay_all, [policy] * len(asked), asked) for row in part]
     at = ["problem", "prm", "strategy"]
     again = pd.DataFrame(made).set_index(at)
     of_pools = rows["source"].eq(REPLAYED)
     old = rows[of_pools & ~rows["prm"].isin(list(FREE_SCORERS))]
-    old = pd.concat([old, *(free_rows(old, samples, name) for name in FREE_SCORERS)]).set_index(at)
+    old = pd.concat([old, *(free_rows(old, samples, name) for name in free)]).set_index(at)
     if set(old.index) != set(again.index):
         sys.exit(f"{policy}: its samples do not give the strategies that its evidence has")
     new = old.assign(**again.loc[old.index]).reset_index()

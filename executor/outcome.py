@@ -38,6 +38,8 @@ class SampleRecord:
         rewards: the PRM's reward of each step; empty if it was not scored.
         steps: number of tokens of each step.
         token_ids: its tokens.
+        confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
+            were not recorded.
     """
 
     text: str
@@ -49,6 +51,7 @@ class SampleRecord:
     rewards: tuple[float, ...] = ()
     steps: tuple[int, ...] = ()
     token_ids: tuple[int, ...] = ()
+    confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
                 rewards=response.rewards,
                 steps=tuple(len(step.token_ids) for step in response.steps),
                 token_ids=token_ids,
+                confidences=response.confidences,
             )
         )
     return records

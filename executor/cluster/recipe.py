@@ -18,7 +18,9 @@ from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
+from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import load_scorer, resolve_scorer, scorer_digest, weights_of
+from executor.scorers.registry import needs_of
 from executor.strategy import Sampling
 
 
@@ -30,7 +32,7 @@ class WorkerRecipe:
         policy, prm: names that mean the same on every machine (`executor.loading.portable`).
         template: task template of the policy.
         engine: settings of both engines.
-        sampling, seed, token_cap, early_stop, digests: see `Executor`.
+        sampling, seed, token_cap, early_stop, digests, top_logprobs: see `Executor`.
     """
 
     policy: str
@@ -42,6 +44,7 @@ class WorkerRecipe:
     token_cap: int | None = None
     early_stop: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
+    top_logprobs: int | None = None
 
     def __call__(self, memory_share: float) -> Executor:
         """Load the models.
@@ -70,6 +73,7 @@ class WorkerRecipe:
             token_cap=self.token_cap,
             early_stop=self.early_stop,
             digests=self.digests,
+            top_logprobs=self.top_logprobs,
         )
 
     def _check(self, role: str, name: str, digest: str) -> None:
@@ -97,9 +101,10 @@ class DistributedModels:
             for role, digest in recipe.digests.items()
             if role != "prm" or self.prm_name is not None
         }
+        needs = None if self.prm_name is None else needs_of(self.prm_name)
         return run_settings(
             recipe.sampling, recipe.seed, recipe.token_cap, recipe.early_stop, digests,
-            template, more,
+            template, more, top_logprobs_for(recipe.top_logprobs, needs),
         )  # fmt: skip
 
     def without_prm(self) -> DistributedModels:

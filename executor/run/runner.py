@@ -17,7 +17,7 @@ from executor.policies.base import Policy
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
-from executor.scorers.base import AnyScorer, check_scorer_for
+from executor.scorers.base import AnyScorer, check_scorer_for, top_logprobs_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, Strategy
@@ -33,6 +33,8 @@ Job = Callable[["Executor", Problem], Awaitable[Solved]]
 LONG_GRADING = 10_000
 # Key in an outcome's note: the PRM was trained on this problem, so its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
+# Key in the settings of a run whose samples hold the confidences of their tokens.
+TOP_LOGPROBS = "top_logprobs"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
 CONTEXT_EXCEEDED = "context_exceeded"
 
@@ -75,6 +77,7 @@ def run_settings(
     digests: Mapping[str, str],
     template: Mapping[str, Any],
     more: Mapping[str, Any],
+    top_logprobs: int | None = None,
 ) -> dict[str, Any]:
     """Return all that shapes the outcomes of a run besides its models' names, for its `RunSpec`.
 
@@ -86,6 +89,8 @@ def run_settings(
         digests: digests of the models' content by role.
         template: task template of the policy.
         more: further settings.
+        top_logprobs: see `DrawRequest`. It does not change how the policy samples, so it is not
+            part of `sampling`; a run with it is another, because its samples hold more.
     """
     return (
         {
@@ -96,6 +101,7 @@ def run_settings(
             "models": dict(digests),
         }
         | ({"early_stop": True} if early_stop else {})
+        | ({} if top_logprobs is None else {TOP_LOGPROBS: top_logprobs})
         | dict(more)
     )
 
@@ -114,6 +120,8 @@ class Executor:
     """Whether to skip draws that cannot change the answer."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Digests of the models' content (`checkpoint_digest`), by role: `policy`, `prm`."""
+    top_logprobs: int | None = None
+    """See `DrawRequest.top_logprobs`; None: what the scorer needs."""
 
     @property
     def policy_name(self) -> str:
@@ -128,8 +136,13 @@ class Executor:
     def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """See `run_settings`."""
         return run_settings(
-            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template, more
-        )
+            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template,
+            more, self._top_logprobs,
+        )  # fmt: skip
+
+    @property
+    def _top_logprobs(self) -> int | None:
+        return top_logprobs_for(self.top_logprobs, None if self.prm is None else self.prm.needs)
 
     async def run(self, job: Job, problem: Problem) -> Solved:
         """Do a job in this process."""
@@ -162,7 +175,7 @@ class Executor:
         return Context(
             problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit),
             grader=self.grader, early_stop=self.early_stop,
-            ledger=Ledger() if ledger is None else ledger,
+            ledger=Ledger() if ledger is None else ledger, top_logprobs=self._top_logprobs,
         )  # fmt: skip
 
     def token_limit(self, budget: int) -> int:

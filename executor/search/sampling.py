@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -54,10 +55,7 @@ async def score_all(context: Context, responses: Sequence[Response]) -> list[Res
         rewards = await context.score([response.steps for response in responses])
     else:
         rewards = [(score,) for score in await context.judge(responses)]
-    return [
-        Response(one.steps, given, one.state, one.logprob, one.branches)
-        for one, given in zip(responses, rewards, strict=True)
-    ]
+    return [replace(one, rewards=given) for one, given in zip(responses, rewards, strict=True)]
 
 
 async def best_of_n(
@@ -229,4 +227,4 @@ class _Flight:
 def _whole(context: Context, draw: Draw) -> Response:
     state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
     steps = tuple(with_readings(context.policy.tokens.steps(draw.token_ids), draw.readings))
-    return Response(steps=steps, state=state, logprob=draw.logprob)
+    return Response(steps, state=state, logprob=draw.logprob, confidences=draw.confidences)

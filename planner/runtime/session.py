@@ -28,7 +28,13 @@ from planner.runtime import model_ref
 from planner.runtime.engine_work import EngineWork, note_throughput
 from planner.runtime.loaded_models import LoadedModels
 from planner.runtime.meter import Meter
-from planner.runtime.model_ref import ModelRef, check_fit, check_plan_prm, template_of
+from planner.runtime.model_ref import (
+    ModelRef,
+    check_confidences,
+    check_fit,
+    check_plan_prm,
+    template_of,
+)
 from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
 
@@ -160,6 +166,7 @@ class Session:
         if prm is not None:
             # Before any engine starts: whoever names a PRM that does not fit hears it at once.
             check_fit(policy, prm)
+        check_confidences(policy, prm, self.settings.top_logprobs)
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         return Executor(
@@ -171,6 +178,7 @@ class Session:
             grader=self.grader,
             sampling=sampling or self.settings.sampling,
             seed=self.settings.seed,
+            top_logprobs=self.settings.top_logprobs,
         )
 
     def models(
@@ -196,6 +204,7 @@ class Session:
                 )
         if prm is not None:
             check_fit(policy, prm)
+        check_confidences(policy, prm, self.settings.top_logprobs)
         recipe = WorkerRecipe(
             policy=policy.lasting,
             prm=None if prm is None else prm.lasting,
@@ -206,6 +215,7 @@ class Session:
             token_cap=self.settings.token_cap,
             early_stop=self.settings.early_stop,
             digests=_digests(policy, prm),
+            top_logprobs=self.settings.top_logprobs,
         )
         workers = self._stack.enter_context(
             Workers(

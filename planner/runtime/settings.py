@@ -30,6 +30,8 @@ class SessionSettings:
         cluster: Ray cluster whose workers run the models, each with at most `concurrency`
             problems; None: this process runs them.
         patience: how long to wait for servers, in seconds.
+        top_logprobs: number of likeliest tokens over which the confidence of each token is taken,
+            which samples then hold; None: as many as the scorer needs, or none.
 
     Raises:
         InputError: `concurrency` or `token_cap` is below 1.
@@ -44,6 +46,7 @@ class SessionSettings:
     early_stop: bool = False
     cluster: ClusterOptions | None = None
     patience: Patience = field(default_factory=Patience)
+    top_logprobs: int | None = None
 
     def __post_init__(self) -> None:
         for option in ("concurrency", "token_cap"):

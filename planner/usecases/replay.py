@@ -30,7 +30,7 @@ from profiling.profiles.pool_files import (
     stored_pools,
 )
 from profiling.profiles.profiler import KIND as PROFILE
-from profiling.scorers.free import FREE_SCORERS
+from profiling.scorers.free import FREE_SCORERS, missing
 
 SampleCounts = Sequence[int] | Literal["all"] | None
 """Numbers of samples to draw: some numbers, all possible ones, or (None) the powers of two."""
@@ -190,6 +190,8 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: MathGrader
             scorers = ", ".join([*prms, *FREE_SCORERS])
             raise InputError(f"--scorer {prm}: it has not scored {policy}; known: {scorers}")
         pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None, free=free)
+        if free is not None and not pools:
+            raise missing(free, policy)
         study = study_of(store.runs(), policy)
     notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
@@ -214,6 +216,8 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
     frame, _ = load_pools(folder, policy)
     prms = prms_in(frame)
     if prm is not None and not has_rewards(frame, prm):
+        if prm in FREE_SCORERS:
+            raise missing(prm, policy)
         known = ", ".join([*prms, *FREE_SCORERS])
         raise InputError(f"--scorer {prm}: it has not scored {policy}; bundled are {known}")
     note = Note.of(NoteCode.BUNDLED_SAMPLES)

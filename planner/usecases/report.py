@@ -54,7 +54,7 @@ from profiling.profiles.profiler import (
     profile_rewards,
     read_profile,
 )
-from profiling.scorers.free import FREE_SCORERS, scored_free
+from profiling.scorers.free import FREE_SCORERS, can_score, scored_free
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +320,7 @@ def _profiles(
         if scored or prm not in FREE_SCORERS:
             return scored
         plain = [one for spec in mine if spec.prm is None for one in read_profile(store, spec)]
-        return [_scored_free(one, prm) for one in plain]
+        return [_scored_free(one, prm) for one in plain if can_score(one.outcome.samples, prm)]
 
 
 def _scored_free(profile: ProblemProfile, scorer: str) -> ProblemProfile:

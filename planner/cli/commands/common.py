@@ -40,6 +40,7 @@ def settings(arguments: Namespace) -> SessionSettings:
         early_stop=getattr(arguments, "early_stop", False),
         cluster=cluster(arguments),
         patience=patience(arguments),
+        top_logprobs=getattr(arguments, "top_logprobs", None),
     )
 
 

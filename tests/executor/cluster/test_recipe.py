@@ -32,7 +32,7 @@ def test_both_engines_fit_in_the_workers_share(monkeypatch: pytest.MonkeyPatch) 
         return SimulatedPrm(0.9)
 
     monkeypatch.setattr(VllmPolicy, "load", load)
-    monkeypatch.setattr(recipe, "load_scorer", load_prm)
+    monkeypatch.setattr(recipe, "load_scorer", load_scorer)
     folders = {"policy": models_folder() / POLICY, "prm": models_folder() / PRM}
     digests = {role: checkpoint_digest(str(folder)) for role, folder in folders.items()}
     made = WorkerRecipe(POLICY, PRM, PromptTemplate(), EngineOptions(), Sampling(), digests=digests)
