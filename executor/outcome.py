@@ -134,9 +134,12 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
             return 0
         case Majority() | AdaptiveMajority():
             return vote(answers, None, Vote.MAJORITY, grader)
-        case BestOfN() | BeamSearch() | Dvts() | ParticleFilter():
-            scores = [aggregate(sample.rewards, strategy.score) for sample in samples]
-            return vote(answers, scores, strategy.vote, grader)
+        case BestOfN():
+            scores = scores_of(samples, strategy.score)
+            return vote(answers, scores, strategy.vote, grader, keep=strategy.keep,
+                        power=strategy.power)  # fmt: skip
+        case BeamSearch() | Dvts() | ParticleFilter():
+            return vote(answers, scores_of(samples, strategy.score), strategy.vote, grader)
 
 
 def best(strategy: Strategy, samples: Sequence[SampleRecord], n: int, grader: Grader) -> list[int]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from executor.answers.voting import Vote
+from executor.answers.voting import SETTLED_EARLY, Vote
 from executor.models.stopping import Finish
 from executor.models.tokens import with_readings
 from executor.policies.base import Draw
@@ -68,7 +68,7 @@ async def best_of_n(
     late = iter(await score_all(context, unscored))
     given = [response if response.rewards else next(late) for response in given]
     flight = _Flight(context, "sample", given, strategy.n, partial(score_all, context))
-    if not context.early_stop or strategy.vote is Vote.MAX:
+    if not context.early_stop or strategy.vote not in SETTLED_EARLY or strategy.keep < 1:
         return await flight.all()
     ballot = Ballot(context.grader, strategy.vote, strategy.score)
     return await flight.until(_by_vote(ballot, ballot.fewest))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from executor.answers.voting import Vote
+from executor.answers.voting import Vote, kept
 from executor.strategy import BestOfN, Majority, Strategy
 from planner.evidence.layout import BUDGETS, UNKNOWN
 from profiling.arrays import Ints
@@ -144,9 +144,11 @@ def _each(
 
 
 def _strategy(rule: Rule, n: int) -> Strategy | None:
-    """Return the strategy of a rule at budget n; None if there is none or majority equals it."""
+    """Return the strategy of a rule at budget n; None if there is none or another equals it."""
     if rule.vote is Vote.MAJORITY:
         return Majority(n)
     if rule.vote is None or rule.score is None or n == 1:
         return None
-    return BestOfN(n, rule.score, rule.vote)
+    if rule.keep < 1 and kept(n, rule.keep) in (1, n):
+        return None  # the best sample alone is `max`, and all of them are the vote without a filter
+    return BestOfN(n, rule.score, rule.vote, rule.keep, rule.power)

@@ -17,6 +17,7 @@ from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.ballots import Ballots, among
 from profiling.pools.best_counting import best_in_class
 from profiling.pools.class_part import ClassPart
+from profiling.pools.ranked import RankedVote, ranked
 from profiling.pools.votes import Curve, majority, weighted
 
 ORDERS = 64
@@ -40,6 +41,7 @@ class Pool:
         tokens: length of each sample in tokens, shape `(n,)`.
         step_tokens: length of each distinct step in tokens, shape `(distinct steps,)`.
         step_samples: number of samples that share each step, shape `(distinct steps,)`.
+        further: rules by rank to replay besides those that every score has.
     """
 
     correct: Bools
@@ -48,6 +50,7 @@ class Pool:
     tokens: Ints
     step_tokens: Ints
     step_samples: Ints
+    further: tuple[Rule, ...] = ()
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -60,6 +63,7 @@ class Pool:
         *,
         rules: Sequence[Score] = (),
         grouped: dict[tuple[str | None, ...], list[int]] | None = None,
+        further: tuple[Rule, ...] = (),
     ) -> Pool:
         """Return the pool of graded samples.
 
@@ -71,6 +75,7 @@ class Pool:
                 votes with a score would lack its problem.
             grouped: cache of answer classes, keyed by the tuple of answers; this call adds to it.
                 With a cache, samples that several PRMs scored are grouped once.
+            further: see `Pool`.
         """
         answers = tuple(sample.answer for sample in samples)
         classes_by_answers = {} if grouped is None else grouped
@@ -84,6 +89,7 @@ class Pool:
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
             step_samples=np.array(list(steps.values()), dtype=np.int64),
+            further=further,
         )
 
     def scored_share(self, ks: Ints) -> Floats:
@@ -117,13 +123,20 @@ class Rule:
     Attributes:
         vote: the vote among the samples; None for pass@k, which any right sample satisfies.
         score: the score that the vote uses; None for pass@k and majority.
+        keep, power: see `BestOfN`.
     """
 
     vote: Vote | None
     score: Score | None = None
+    keep: float = 1.0
+    power: float = 1.0
 
     def __str__(self) -> str:
         vote = "pass" if self.vote is None else self.vote.value
+        if self.vote is Vote.BORDA:
+            vote += f" p={self.power:g}"
+        if self.keep < 1:
+            vote = f"best {self.keep:.0%} {vote}"
         return vote if self.score is None else f"{vote} {self.score.value}"
 
 
@@ -143,7 +156,7 @@ def replay(
 
     Rules with a score are included if the pool has scores. pass@k and `max` are closed forms;
     `majority` is counted; a `weighted` vote is exact or has the variance of its draws
-    (`profiling.pools.votes.weighted`).
+    (`profiling.pools.votes.weighted`), and so have the pool's `further` rules.
 
     Args:
         pool: n samples.
@@ -170,11 +183,11 @@ def replay(
     }
     has_answer = pool.answer_class >= 0
     for score, values in pool.scores.items():
-        ranked = np.where(has_answer, values, -np.inf)
+        rankable = np.where(has_answer, values, -np.inf)
         if part is None:
-            accuracy = best_of_k(pool.correct & has_answer, ranked, ks)
+            accuracy = best_of_k(pool.correct & has_answer, rankable, ks)
         else:
-            accuracy = best_in_class(part, ranked, ks)
+            accuracy = best_in_class(part, rankable, ks)
         curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
     if pool.scores:
         weights = np.stack(list(pool.scores.values()))
@@ -191,6 +204,16 @@ def replay(
             )
             for row, score in enumerate(pool.scores)
         }
+    votes_by_rank = partial(ranked, ks=ks, orders=orders, random_state=random_state, part=part)
+    for rule in pool.further:
+        if rule.vote is not None and rule.score in pool.scores:
+            by_rank = RankedVote(rule.vote, rule.keep, rule.power)
+            curves[rule] = Curve.total(
+                [
+                    (worth, votes_by_rank(ballots, pool.scores[rule.score], rule=by_rank))
+                    for worth, ballots in levels
+                ]
+            )
     return curves
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from executor.answers.voting import Vote
 from profiling.arrays import Floats, Ints
 from profiling.pass_rate import ALL, Difficulty
 from profiling.pools.class_part import ClassPart
@@ -73,7 +74,10 @@ class Point:
     prm_tokens: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON; `rule` has its `name`, `vote` and `score`."""
+        """Return plain values, for JSON; `rule` has its `name`, `vote` and `score`.
+
+        It has its `keep` too if not all samples vote, and the `power` of Borda votes.
+        """
         plain = asdict(self)
         vote, score = self.rule.vote, self.rule.score
         plain["rule"] = {
@@ -81,6 +85,10 @@ class Point:
             "vote": None if vote is None else vote.value,
             "score": None if score is None else score.value,
         }
+        if self.rule.keep < 1:
+            plain["rule"]["keep"] = self.rule.keep
+        if vote is Vote.BORDA:
+            plain["rule"]["power"] = self.rule.power
         return plain
 
 

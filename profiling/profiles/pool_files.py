@@ -24,13 +24,14 @@ from executor.store.store import RunSpec, Store
 from executor.strategy import Score
 from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
-from profiling.pools.replay import Pool
+from profiling.pools.replay import Pool, Rule
 from profiling.pools.surface import ProblemPool
 from profiling.profiles.profiler import CONFIDENCE, KIND, ProblemProfile, rules_of
 from profiling.scorers.free import (
     FREE_RULES,
     FREE_SCORERS,
     can_score,
+    further_rules,
     scored_free,
     stored_free,
 )
@@ -135,14 +136,27 @@ def saved_policies(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
 
 
-def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Iterator[ProblemPool]:
+def saved_pools(
+    samples: pd.DataFrame,
+    prm: str | None,
+    grader: Grader,
+    *,
+    further: tuple[Rule, ...] | None = None,
+) -> Iterator[ProblemPool]:
     """Yield the pools of saved samples, with the scores of a PRM if `prm` names one.
 
     The PRM tokens are unknown, because the files do not hold the lengths of steps.
+
+    Args:
+        samples: saved samples.
+        prm: name of the PRM; None: no scores.
+        grader: decides which answers are equal.
+        further: votes by rank to replay (`Pool.further`); None: those of the scorer's authors.
     """
     rules = () if prm is None else _rules_of(rewards_of(samples, prm))
+    further = further_rules(prm) if further is None else further
     for problem, rows in samples.groupby("problem", sort=True):
-        pool = Pool.of(_records(rows, prm), grader, rules=rules)
+        pool = Pool.of(_records(rows, prm), grader, rules=rules, further=further)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
@@ -206,6 +220,7 @@ def stored_pools(
     *,
     scored: bool = True,
     free: str | None = None,
+    further: tuple[Rule, ...] | None = None,
 ) -> tuple[list[ProblemPool], int]:
     """Return the largest pool of each problem in the profiles of one policy and scorer.
 
@@ -218,6 +233,7 @@ def stored_pools(
         scored: whether to read the PRM's scores; if so, the PRM's training problems are left out.
         free: free scorer that scores the samples in place of a PRM; samples without
             log-probabilities are left out.
+        further: votes by rank to replay (`Pool.further`); None: those of the scorer's authors.
 
     Returns:
         The pools, and the number of problems left out because the PRM was trained on them.
@@ -238,9 +254,10 @@ def stored_pools(
                 left_out.add(uid)
             elif samples and (uid not in largest or len(largest[uid].pool) < len(samples)):
                 ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
+                by_rank = further_rules(stored.run.prm) if further is None else further
                 largest[uid] = ProblemPool(
                     uid,
-                    Pool.of(samples, grader, rules=rules),
+                    Pool.of(samples, grader, rules=rules, further=by_rank),
                     math.nan if "generated" in unknown else ledger.generated,
                     math.nan if "prm" in unknown else ledger.prm,
                 )

@@ -9,17 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.models.confidence import TOP_LOGPROBS
 from executor.outcome import SampleRecord
 from executor.scorers.certainty import FREE, FreeScorer
 from executor.store.store import StoredOutcome
 from executor.strategy import Score
+from profiling.pools.replay import Rule
 
 FREE_SCORERS: Mapping[str, FreeScorer] = {kind.name: kind() for kind in FREE}
 """The free scorers by name."""
 FREE_RULES = (Score.LAST,)
 """A response has one score, so all rules are one."""
+_DEEPCONF = tuple(Rule(Vote.WEIGHTED, Score.LAST, keep=share) for share in (0.1, 0.9))
+
+
+def further_rules(scorer: str | None) -> tuple[Rule, ...]:
+    """Return the votes by rank that the authors of a scorer hold (`Pool.further`).
+
+    DeepConf lets the most confident 10 % or 90 % of the samples vote (arXiv 2508.15260).
+    """
+    return _DEEPCONF if scorer is not None and scorer.startswith("deepconf-") else ()
 
 
 def can_score(samples: Sequence[SampleRecord], scorer: str) -> bool:

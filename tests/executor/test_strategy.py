@@ -45,6 +45,14 @@ strategies = (
     st.just(Greedy())
     | st.builds(Majority, st.integers(1, 256))
     | st.builds(BestOfN, st.integers(1, 256), scores, votes)
+    | st.builds(
+        BestOfN,
+        st.integers(1, 256),
+        scores,
+        st.sampled_from([Vote.MAJORITY, Vote.WEIGHTED]),
+        st.floats(0.001, 1),
+    )
+    | st.builds(BestOfN, st.integers(1, 256), scores, st.just(Vote.BORDA), power=st.floats(0, 100))
     | trees()
     | st.builds(AdaptiveMajority, st.integers(1, 256), st.floats(0.51, 0.999))
     | st.builds(ParticleFilter, st.integers(1, 256), st.floats(1e-9, 1e9), scores, votes)

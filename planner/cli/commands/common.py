@@ -18,7 +18,9 @@ from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
 from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
-STRATEGY_OPTIONS = ("width", "softmax_temperature", "confidence", "score", "vote")
+STRATEGY_OPTIONS = (
+    "width", "softmax_temperature", "confidence", "score", "vote", "keep", "power",
+)  # fmt: skip
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
 
 
@@ -133,6 +135,21 @@ def whole_numbers(option: str, text: str) -> list[int]:
     if not numbers:
         raise InputError(f"{option} is {text!r}; expected whole numbers, as in 4,16,64")
     return numbers
+
+
+def numbers(option: str, text: str) -> list[float]:
+    """Parse numbers as in `0.1,0.9`.
+
+    Raises:
+        InputError: there are none, or something else is among them.
+    """
+    try:
+        found = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        found = []
+    if not found:
+        raise InputError(f"{option} is {text!r}; expected numbers, as in 0.1,0.9")
+    return found
 
 
 def strategies(arguments: Namespace, names: str, budgets: Sequence[int]) -> list[Strategy]:
