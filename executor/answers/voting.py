@@ -98,7 +98,7 @@ def borda_votes(scores: Sequence[float], power: float) -> list[float]:
         power: p, at least 0.
     """
     n, ranked = len(scores), sorted(scores)
-    sums = [0.0, *itertools.accumulate(float(place) ** power for place in range(1, n + 1))]
+    sums = [0.0, *itertools.accumulate(math.pow(place, power) for place in range(1, n + 1))]
 
     def votes(score: float) -> float:
         below, up_to = bisect.bisect_left(ranked, score), bisect.bisect_right(ranked, score)

@@ -132,7 +132,7 @@ def _each(
     """Yield each vote at each budget; those without an accuracy in the class are of `unknown`."""
     for column, n in enumerate(_budgets(pool).tolist()):
         for rule, curve in curves.items():
-            strategy = _strategy(rule, n)
+            strategy = strategy_of_rule(rule, n)
             if strategy is None:
                 continue
             whole = float(curve.accuracy[column])
@@ -143,7 +143,7 @@ def _each(
                 yield Replayed(strategy, UNKNOWN, whole, whole, float(pool.correct.mean()))
 
 
-def _strategy(rule: Rule, n: int) -> Strategy | None:
+def strategy_of_rule(rule: Rule, n: int) -> Strategy | None:
     """Return the strategy of a rule at budget n; None if there is none or another equals it."""
     if rule.vote is Vote.MAJORITY:
         return Majority(n)

@@ -113,7 +113,7 @@ class Ballots:
         return self._shares((drawn * weights) @ member, drawn @ member)
 
     def _members(self) -> Floats:
-        return (self.index[:, None] == np.arange(len(self.sizes))).astype(np.float64)
+        return np.asarray(self.index[:, None] == np.arange(len(self.sizes)), dtype=np.float64)
 
     def _shares(self, votes: Floats, sizes: Floats) -> Floats:
         """Return the share that right answers win, from the weight and size of each class."""

@@ -206,6 +206,18 @@ def test_the_answer_is_the_same_to_the_letter_for_less(
     assert whole.ledger.spared == 0
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    [BestOfN(8, vote=Vote.WEIGHTED, keep=0.5), BestOfN(8, vote=Vote.BORDA),
+     BeamSearch(8, vote=Vote.BORDA)],
+    ids=key,
+)  # fmt: skip
+def test_votes_by_rank_are_never_settled_early(strategy: Strategy, grader: MathGrader) -> None:
+    """A response that comes later changes the ranks of those before."""
+    outcome, _ = solve(strategy, stopping(SimulatedPolicy(1.0, 3), SimulatedPrm(1.0), grader))
+    assert (len(outcome.samples), outcome.ledger.spared) == (8, 0)
+
+
 @pytest.mark.parametrize("strategy", VOTERS, ids=key)
 def test_some_is_spared(strategy: Strategy, grader: MathGrader) -> None:
     executor = stopping(SimulatedPolicy(1.0, 3), SimulatedPrm(1.0), grader)
