@@ -127,7 +127,7 @@ def test_only_what_the_store_has_is_read_from_it(place: Path, grader: MathGrader
     assert from_store(url, "another", None, grader) is None
     assert from_store(f"sqlite:///{place}/none.db", POLICY, PRM, grader) is None
     assert not (place / "none.db").exists()
-    with pytest.raises(InputError, match=f"it has not scored {POLICY}; in the store: {PRM}"):
+    with pytest.raises(InputError, match=f"it has not scored {POLICY}; known: {PRM}, mean-log"):
         from_store(url, POLICY, "another", grader)
 
 
@@ -141,7 +141,9 @@ def test_without_a_prm_the_rules_that_need_none_are_replayed(
     assert samples.prm is None and len(samples.pools) == len(PROBLEMS)
     assert not any(one.pool.scores for one in samples.pools)
     assert Note.of(NoteCode.PRM_NOT_NAMED, prms=(PRM,)) in samples.notes
-    with pytest.raises(InputError, match=f"--prm x: it has not scored {POLICY}; bundled are {PRM}"):
+    with pytest.raises(
+        InputError, match=f"--scorer x: it has not scored {POLICY}; bundled are {PRM}"
+    ):
         from_bundle(POLICY, "x", grader)
 
 
