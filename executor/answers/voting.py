@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
 from collections.abc import Sequence
 from enum import StrEnum
@@ -97,12 +96,12 @@ def borda_votes(scores: Sequence[float], power: float) -> list[float]:
         scores: score of each response, shape `(n,)`.
         power: p, at least 0.
     """
-    n, ranked = len(scores), sorted(scores)
-    sums = [0.0, *itertools.accumulate(math.pow(place, power) for place in range(1, n + 1))]
+    ranked = sorted(scores)
+    of_place = [math.pow(place, power) for place in range(1, len(scores) + 1)]  # the worst first
 
     def votes(score: float) -> float:
-        below, up_to = bisect.bisect_left(ranked, score), bisect.bisect_right(ranked, score)
-        return (sums[up_to] - sums[below]) / (up_to - below)
+        shared = of_place[bisect.bisect_left(ranked, score) : bisect.bisect_right(ranked, score)]
+        return math.fsum(shared) / len(shared)
 
     return [votes(score) for score in scores]
 
@@ -118,16 +117,17 @@ def vote(
 ) -> int:
     """Choose a response.
 
-    All but `max` choose a class of equivalent answers and keep the spelling of its
-    first member. Of the responses with that spelling they return the one with the highest score,
-    or the earliest of several. So responses after a settled vote cannot change the spelling. If
-    classes have equal weight, the larger wins, then the earlier; `weighted` with equal scores is
-    therefore `majority`. A response without an answer wins only if no response has one.
+    All but `max` choose a class of equivalent answers and keep the spelling of its first member. Of
+    the responses with that spelling they return the one with the highest score, or the earliest of
+    several. So responses after a settled vote cannot change the spelling. If classes have equal
+    weight, the larger wins, then the earlier; `weighted` with equal scores is therefore `majority`.
+    A response without an answer wins only if no response has one.
 
     Args:
         answers: answer of each response, None if it has none; shape `(n,)`, n at least 1.
         scores: score of each response, finite, and not negative for `weighted`; shape `(n,)`.
-            `majority` needs none, and uses scores only within the winning class.
+            `majority` needs none unless `keep` is below 1, and uses them only within the winning
+            class.
         method: rule of choice.
         grader: grader that decides which answers are equivalent.
         keep: share of the responses with an answer that vote, those with the highest scores
@@ -143,15 +143,14 @@ def vote(
         ValueError: no responses, lengths that differ, or scores that are missing or unusable.
     """
     method = Vote(method)
-    _check_scores(answers, scores, method if keep == 1 else Vote.WEIGHTED)
+    _check_scores(answers, scores, method, needed=method is not Vote.MAJORITY or keep < 1)
     candidates = [i for i, answer in enumerate(answers) if answer is not None]
     if not candidates:
         return 0
     values = scores if scores is not None else [0.0] * len(answers)
     if keep < 1:
-        least = sorted((values[i] for i in candidates), reverse=True)[
-            kept(len(candidates), keep) - 1
-        ]
+        ranked = sorted((values[i] for i in candidates), reverse=True)
+        least = ranked[kept(len(ranked), keep) - 1]
         answers = [one if values[i] >= least else None for i, one in enumerate(answers)]
     if method is not Vote.MAX:
         candidates = _winning_class(answers, _weights(values, method, power), grader)
@@ -183,12 +182,12 @@ def _winning_class(
 
 
 def _check_scores(
-    answers: Sequence[str | None], scores: Sequence[float] | None, method: Vote
+    answers: Sequence[str | None], scores: Sequence[float] | None, method: Vote, *, needed: bool
 ) -> None:
     if not answers:
         raise ValueError("a vote needs at least one response")
     if scores is None:
-        if method is not Vote.MAJORITY:
+        if needed:
             raise ValueError(f"the vote {method.value!r} needs scores")
         return
     if len(scores) != len(answers):

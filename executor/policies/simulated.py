@@ -305,9 +305,9 @@ class SimulatedPolicy:
 
         They are normal with a spread of 2 nats around 15 nats, or around 14 after a wrong step.
         """
-        wrong = judge(question, before + self.tokens.decode(draw.token_ids)) is False
+        right = judge(question, before + self.tokens.decode(draw.token_ids))
         rng = random.Random(f"confidences {seed} {before}")
-        level = 14.0 if wrong else 15.0
+        level = 15.0 if right else 14.0
         return tuple(round(abs(rng.gauss(level, 2.0)), 3) for _ in draw.token_ids)
 
     def _next(self, question: str, before: str) -> _Paragraph:

@@ -33,8 +33,6 @@ Job = Callable[["Executor", Problem], Awaitable[Solved]]
 LONG_GRADING = 10_000
 # Key in an outcome's note: the PRM was trained on this problem, so its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
-# Key in the settings of a run whose samples hold the confidences of their tokens.
-TOP_LOGPROBS = "top_logprobs"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
 CONTEXT_EXCEEDED = "context_exceeded"
 
@@ -101,7 +99,7 @@ def run_settings(
             "models": dict(digests),
         }
         | ({"early_stop": True} if early_stop else {})
-        | ({} if top_logprobs is None else {TOP_LOGPROBS: top_logprobs})
+        | ({} if top_logprobs is None else {"top_logprobs": top_logprobs})
         | dict(more)
     )
 

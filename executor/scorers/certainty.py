@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from executor.errors import InputError
 from executor.models.confidence import LARGEST_CONFIDENCE, TOP_LOGPROBS
@@ -78,7 +79,7 @@ class DeepConfMean(FreeScorer):
             )
         return self.confidence(np.asarray(confidences)) / LARGEST_CONFIDENCE
 
-    def confidence(self, confidences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    def confidence(self, confidences: NDArray[np.float64]) -> float:
         """Return the confidence of a response, in nats.
 
         Args:
@@ -95,7 +96,7 @@ class DeepConfTail(DeepConfMean):
 
     name = "deepconf-tail"
 
-    def confidence(self, confidences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    def confidence(self, confidences: NDArray[np.float64]) -> float:
         """See `DeepConfMean.confidence`."""
         return float(confidences[-window(len(confidences)) :].mean())
 
@@ -109,7 +110,7 @@ class DeepConfLowest(DeepConfMean):
 
     name = "deepconf-lowest"
 
-    def confidence(self, confidences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    def confidence(self, confidences: NDArray[np.float64]) -> float:
         """See `DeepConfMean.confidence`."""
         size = window(len(confidences))
         sums = np.concatenate([[0.0], np.cumsum(confidences)])

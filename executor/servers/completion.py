@@ -167,7 +167,8 @@ class StreamedCompletion:
             if choice["logprobs"] is not None:
                 self.logprob += sum(choice["logprobs"]["token_logprobs"])
                 for top in choice["logprobs"]["top_logprobs"] if self.beside else ():
-                    for values, one in zip(self.beside, _wanted(top, asked), strict=False):
+                    wanted = _wanted(top, asked, len(self.beside))
+                    for values, one in zip(self.beside, wanted, strict=True):
                         values.append(one)
             self.reason = choice["finish_reason"]
             self.met = choice["stop_reason"]
@@ -175,10 +176,9 @@ class StreamedCompletion:
         self.cached = details.get("cached_tokens", self.cached)
 
 
-def _wanted(top: dict[str, float], asked: Sequence[str]) -> list[float]:
-    """Return the log-probabilities of the tokens asked for by name, or else of the likeliest.
+def _wanted(top: dict[str, float], asked: Sequence[str], k: int) -> list[float]:
+    """Return the log-probabilities of the tokens asked for by name, or else of the k likeliest.
 
-    Beside the k likeliest tokens vLLM reports the one that was written, which is the least likely
-    then.
+    If the token that was written is none of the likeliest, vLLM reports it besides.
     """
-    return [top[token] for token in asked] if asked else sorted(top.values(), reverse=True)
+    return [top[token] for token in asked] if asked else sorted(top.values(), reverse=True)[:k]

@@ -130,7 +130,8 @@ def features(cells: pd.DataFrame) -> Floats:
 
     Args:
         cells: result of `describe`, with columns `vote` and `width`. Options without a column
-            (softmax temperature, confidence of an adaptive majority) have no feature.
+            (softmax temperature, confidence of an adaptive majority, share and power of votes by
+            rank) have no feature.
     """
     rate = cells["pass_at_1"].fillna(_EVEN).to_numpy(float)
     name, score = cells["name"].to_numpy(), cells["score"].to_numpy()

@@ -127,6 +127,8 @@ def replay(
         samples = from_store(store, policy, prm, grader, further) or from_bundle(
             policy, prm, grader, further
         )
+    if further and samples.prm is None:
+        raise InputError("--keep and --power: need scores to rank by; name a scorer with --scorer")
     if not samples.pools:
         raise InputError(f"policy {samples.policy}: no problem has samples to replay")
     sizes = [len(one.pool) for one in samples.pools]
