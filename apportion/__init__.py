@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from executor.scorers.base import StepScorer as Scorer
     from executor.store.store import Store as Store
     from executor.strategy import AdaptiveMajority as AdaptiveMajority
+    from executor.strategy import Aggregate as Aggregate
     from executor.strategy import BeamSearch as BeamSearch
     from executor.strategy import BestOfN as BestOfN
     from executor.strategy import Dvts as Dvts
@@ -42,10 +43,13 @@ if TYPE_CHECKING:
     from executor.strategy import Majority as Majority
     from executor.strategy import ParticleFilter as ParticleFilter
     from executor.strategy import Sampling as Sampling
+    from executor.strategy import ShortMOfK as ShortMOfK
     from executor.strategy import Strategy as Strategy
     from planner.api import Apportion as Apportion
+    from planner.choice.against import Against as Against
     from planner.choice.answer import Answer as Answer
     from planner.choice.constraint import Constraint as Constraint
+    from planner.choice.estimate import Models as Models
     from planner.choice.estimate import StrategyEstimate as StrategyEstimate
     from planner.choice.recommend import Recommendation as Recommendation
     from planner.costs.pricing import Pricing as Pricing
@@ -93,6 +97,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdaptiveMajority",
+    "Against",
+    "Aggregate",
     "Answer",
     "Answers",
     "Apportion",
@@ -119,6 +125,7 @@ __all__ = [
     "Ledger",
     "Majority",
     "Measurement",
+    "Models",
     "Note",
     "NoteCode",
     "ParticleFilter",
@@ -137,6 +144,7 @@ __all__ = [
     "Scorer",
     "ServiceSettings",
     "SessionSettings",
+    "ShortMOfK",
     "Store",
     "StoreLostError",
     "Strategy",
@@ -182,12 +190,14 @@ _HOMES = {
     "serve": "planner.service.serving",
     "Apportion": "planner.api",
     # What they return
+    "Against": "planner.choice.against",
     "Answers": "planner.usecases.run",
     "BudgetReport": "planner.workloads.budget_report",
     "Evaluation": "planner.usecases.evaluate",
     "FittedModel": "planner.usecases.fit",
     "ImportedRuns": "planner.usecases.import_runs",
     "Measurement": "planner.usecases.measure",
+    "Models": "planner.choice.estimate",
     "Profile": "planner.usecases.profile",
     "QueryResult": "planner.service.answering.answerer",
     "Replay": "planner.usecases.replay",
@@ -225,12 +235,14 @@ _HOMES = {
     "Unlisted": "planner.usecases.known_models",
     # Strategies
     "AdaptiveMajority": "executor.strategy",
+    "Aggregate": "executor.strategy",
     "BeamSearch": "executor.strategy",
     "BestOfN": "executor.strategy",
     "Dvts": "executor.strategy",
     "Greedy": "executor.strategy",
     "Majority": "executor.strategy",
     "ParticleFilter": "executor.strategy",
+    "ShortMOfK": "executor.strategy",
     "Strategy": "executor.strategy",
     # Axes that a caller may implement
     "Grader": "executor.answers.grader",

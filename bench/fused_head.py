@@ -5,7 +5,8 @@ policy (`--fuse`) and as a checkpoint of its own (`--out`). Then, each in a proc
 
 - *base*: the policy without the head draws samples;
 - *fused*: the copy draws the same ones. Its tokens are compared, and majority, best-of-N and beam
-  search run in turn on this one engine, several rounds with other seeds. The speed is the engine's
+  search run in turn on this one engine, several rounds with other seeds; beam search once more with
+  a constant in place of the head, to tell what the search itself costs. The speed is the engine's
   generated tokens over the seconds of the search, and over the processor's seconds, which other
   programs disturb less; a ratio is one of the same round. Ledgers are compared with the engine's
   counters;
@@ -39,6 +40,7 @@ from executor.engines.base import EngineCounters
 from executor.engines.options import EngineOptions
 from executor.ledger import Ledger
 from executor.loading import resolve
+from executor.models.tokens import Step
 from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.run.runner import Executor
@@ -50,9 +52,25 @@ from executor.strategy import Sampling, Strategy, make
 from planner.runtime.model_ref import find_policy, template_of
 from profiling.problems.files import load_problems
 
-STRATEGIES = ("majority", "best_of_n", "beam_search")
-SCORED = STRATEGIES[1:]
+CONSTANT = "beam_search, constant rewards"
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+class Constant:
+    """A scorer that says the same of every step."""
+
+    name, trained_on, unjudged, lost = "constant", frozenset[str](), 0, False
+
+    async def score(
+        self, question: str, steps: Sequence[Step], *, start: int, ledger: Ledger
+    ) -> list[float]:
+        return [0.5] * (len(steps) - start)
+
+    def counters(self) -> EngineCounters:
+        return EngineCounters()
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +149,18 @@ def searched(
 
 def rounds(arguments: argparse.Namespace, executor: Executor, problems: Sequence[Problem]) -> Any:
     """Run the strategies in turn; speeds by strategy and round, and what ledgers missed."""
-    names = STRATEGIES if executor.prm is not None else STRATEGIES[:1]
+    scorers: dict[str, StepScorer | None] = {"majority": executor.prm}
+    if executor.prm is not None:
+        scorers |= {"best_of_n": executor.prm, "beam_search": executor.prm, CONSTANT: Constant()}
+    names = tuple(scorers)
     speeds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     scorer_tokens = missed = 0
     for number in range(arguments.rounds + 1):
         at = number % len(names)
         for name in (*names[at:], *names[:at]):
-            strategy = make(name, arguments.budget)
+            strategy = make(name.split(",")[0], arguments.budget)
             seeded = Executor(
-                executor.policy, executor.prm, executor.grader, executor.sampling, seed=number
+                executor.policy, scorers[name], executor.grader, executor.sampling, seed=number
             )
             speed, ledger, counted = searched(seeded, strategy, problems)
             if number:  # the first round fills the prefix cache
@@ -212,8 +233,9 @@ def train(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def over_majority(speeds: Mapping[str, Sequence[Mapping[str, float]]]) -> Any:
     """The speeds of searches over those of majority in the same round: median and range."""
-    found: dict[str, dict[str, Any]] = {name: {} for name in SCORED}
-    for name, clock in itertools.product(SCORED, CLOCKS):
+    searches = [name for name in speeds if name != "majority"]
+    found: dict[str, dict[str, Any]] = {name: {} for name in searches}
+    for name, clock in itertools.product(searches, CLOCKS):
         pairs = zip(speeds[name], speeds["majority"], strict=True)
         ratios = [one[clock] / other[clock] for one, other in pairs]
         found[name][clock] = {
@@ -249,14 +271,14 @@ def compare(arguments: argparse.Namespace, folder: Path) -> tuple[dict[str, Any]
         "counts_missed": {way: found["missed"] for way, found in ways.items()},
     }
     over = {
-        way: " and ".join(f"{ratios[way][name]['wall']['median']:.2f}" for name in SCORED)
+        way: ", ".join(f"{name} {one['wall']['median']:.2f}" for name, one in ratios[way].items())
         for way in ratios
     }
     line = (
         f"{arguments.policy}, {arguments.dtype}: {same} of {len(base['samples'])} samples the same "
         f"with the head's rows; {len(gaps)} rewards differ by at most {max(gaps):.2g}; "
-        f"best_of_n@{arguments.budget} and beam_search@{arguments.budget} over majority, tokens a "
-        f"second: {over['fused']} (two engines {over['separate']}); peak "
+        f"tokens a second at N = {arguments.budget} over majority's: {over['fused']} (two engines: "
+        f"{over['separate']}); peak "
         f"{fused['peak_mib']:.0f} MiB (two engines {separate['peak_mib']:.0f}); scorer tokens "
         f"{fused['scorer_tokens']}, counts off by {fused['missed']}"
     )

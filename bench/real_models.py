@@ -115,30 +115,34 @@ def jobs(work: Path, benchmarks: Path, limit: int | None) -> list[Job]:
     plans: list[Job] = []
     for policy in POLICIES:
         head = work / "heads" / head_of(policy, trial)
+        # The same head in a copy of the policy: a search then needs no second engine, and evidence
+        # knows both by one name.
+        fused = work / "fused" / head.name
         training = str(min(TRAINING_PROBLEMS, limit or TRAINING_PROBLEMS))
         fit = Job(
             head.name,
             (*PROGRAM, "fit-prm", "--policy", policy, "--problems", benchmarks / TRAINING,
              "--limit", training, "--max-samples", str(TRAINING_SAMPLES), "--max-tokens",
              str(BENCHMARKS["GSM8K"].max_tokens), "--store", f"sqlite:///{work}/training.db",
-             "--out", head),
-            makes=head,
+             "--out", head, "--fuse", fused),
+            makes=fused,
         )  # fmt: skip
         scores.append(fit)
         for name, wanted in BENCHMARKS.items():
             for part in PARTS:
                 # Evidence has one longest response a policy, so a store has one benchmark.
                 store = ("--store", f"sqlite:///{work}/{name}.{part}.db")
-                asked: tuple[str | Path, ...] = (
-                    "--policy", policy, "--problems", work / "problems" / f"{name}.{part}.jsonl",
+                on: tuple[str | Path, ...] = (
+                    "--problems", work / "problems" / f"{name}.{part}.jsonl",
                     "--max-tokens", str(wanted.max_tokens),
                     *store, *(("--limit", str(limit)) if limit else ()),
                 )  # fmt: skip
+                asked = ("--policy", policy, *on)
                 pool = (*PROGRAM, "profile", *asked, "--max-samples", str(wanted.samples))
                 measure = (*PROGRAM, "measure", *asked)
                 budgets = ",".join(map(str, BUDGETS))
-                search = (*measure, "--prm", head, "--strategies", "beam_search,dvts",
-                          "--budgets", budgets)  # fmt: skip
+                search = (*PROGRAM, "measure", "--policy", fused, *on, "--prm", fused,
+                          "--strategies", "beam_search,dvts", "--budgets", budgets)  # fmt: skip
                 mine = f"{policy} {name} {part}"
                 samples += [
                     Job(f"{mine} pool", pool),

@@ -7,59 +7,21 @@ Figure: the number of cells and their largest gain of majority@8 over one respon
 from __future__ import annotations
 
 import argparse
-import csv
-import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import ROOT, finish
+from reasoning_choice import RULES, UNITS, at_token_budgets, every, regret
+from reasoning_figures import BENCHMARKS, FIGURES, Figures, Row
 
-FIGURES = ROOT / "data" / "published" / "reasoning.csv"
 PAGE = ROOT / "docs" / "reasoning-models.md"
-BENCHMARKS = ("AIME24", "AIME25", "GPQA-Diamond")
 WORDS = {
     "pass_at_n": "pass@{}",
     "majority": "majority@{}",
     "short_1_of_k": "short-1@{}",
     "short_3_of_k": "short-3@{}",
 }
-Row = Mapping[str, str]
-
-
-class Figures:
-    """The rows of `reasoning.csv`."""
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            sys.exit(f"{path}: no such file; bench/reasoning.py writes it")
-        with path.open(encoding="utf-8", newline="") as file:
-            self.rows: list[Row] = list(csv.DictReader(file))
-
-    def where(self, **of: str) -> list[Row]:
-        """Rows with these values."""
-        return [row for row in self.rows if all(row[name] == of[name] for name in of)]
-
-    def one(self, **of: str) -> Row:
-        """The only such row."""
-        [row] = self.where(**of)
-        return row
-
-    def used(self) -> list[tuple[str, str]]:
-        """Policies and benchmarks of which predictions use the figures."""
-        rows = self.where(difficulty="all", strategy="majority", n="1", reliability="replayed")
-        own = [row for row in rows if not row["policy"].startswith("mean of ")]
-        return [(row["policy"], row["benchmark"]) for row in own]
-
-    def means(self, benchmark: str, *, alike: bool = False) -> list[Row]:
-        """Means over policies."""
-        ends = "openings alike" if alike else "policies"
-        rows = self.where(benchmark=benchmark, difficulty="all")
-        return [
-            row
-            for row in rows
-            if row["policy"].startswith("mean of ") and row["policy"].endswith(ends)
-        ]
 
 
 def span(row: Row, name: str) -> str:
@@ -118,13 +80,16 @@ def _sections(figures: Figures) -> Iterator[str]:
     )
     yield paragraph(
         """**majority@k** is the most common of k answers. **short-m@k** (arXiv 2505.17813) starts k
-        responses side by side, stops when m have ended, and takes the most common answer of these.
-        **pass@k** says how often any of k is right. Intervals are 95 %, for other problems of the
-        kind; those of means are for other policies too."""
+        responses side by side, stops when m have ended, and takes the most common answer of these;
+        `measure --strategies short_m_of_k` runs it, and a profile of your own policy replays it
+        ([How it works](how-it-works.md#strategies)). **pass@k** says how often any of k is right.
+        Intervals are 95 %, for other problems of the kind; those of means are for other policies
+        too."""
     )
     yield from _answers(figures)
     yield from _by_policy(figures)
     yield from _costs(figures)
+    yield from _choices()
     yield from _by_difficulty(figures)
     yield from _lengths(figures)
     yield from _fine_print(figures)
@@ -236,6 +201,50 @@ def _costs(figures: Figures) -> Iterator[str]:
         ],
         rows,
     )  # fmt: skip
+
+
+def _choices() -> Iterator[str]:
+    yield "## Which model, and how many responses"
+    yield paragraph(
+        """_Chosen_ is what the figures of the other two benchmarks choose:
+        `bench/reasoning_choice.py` leaves out every figure of a benchmark, predicts it, and chooses
+        as `apportion recommend`
+        does. _Best_ is the best in hindsight, which is in part the luckiest. N is the number of
+        responses that a majority vote has. A budget is of generated tokens for a problem."""
+    )
+    rows = [
+        [
+            one["benchmark"], str(one["problems"]), f"{one['tokens']:,}", one["choice"],
+            percent(one["accuracy"], one["interval"]), f"{one['its_tokens']:,.0f}", one["best"],
+            percent(one["best_accuracy"], one["best_interval"]),
+        ]
+        for one in at_token_budgets()
+    ]  # fmt: skip
+    yield table(
+        ["benchmark", "problems", "budget, tokens", "chosen", "its accuracy, %", "its tokens",
+         "best", "its accuracy, %"],
+        rows,
+    )  # fmt: skip
+    problems = sum(one.problems for one in every())
+    yield paragraph(
+        f"""Regret is the accuracy of the best in hindsight less that of the choice, as a mean over
+        budgets from the cheapest choice to the dearest and over the three benchmarks ({problems}
+        problems). A token of two models is not the same thing: FLOPs count the parameters that a
+        token uses."""
+    )
+    yield table(
+        ["rule", *(f"regret by {_UNITS[unit]}, points" for unit in UNITS)],
+        [[rule, *(str(regret(rule, unit, every())) for unit in UNITS)] for rule in RULES],
+    )
+
+
+_UNITS = {"flops": "FLOPs", "tokens": "tokens"}
+
+
+def percent(accuracy: float, interval: Sequence[float]) -> str:
+    """An accuracy with its interval, in percent."""
+    low, high = (100 * end for end in interval)
+    return f"{100 * accuracy:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _by_difficulty(figures: Figures) -> Iterator[str]:

@@ -122,7 +122,7 @@ def enumerated(pools: int, seed: int) -> float:
             correct = np.array([answer == "1" for answer in answers])
             pool = make_pool(correct, np.array(group(answers, grader)), scores)
             for rule, curve in replay(pool, np.arange(1, n + 1)).items():
-                for k in range(1, n + 1):
+                for k in range(rule.first or 1, n + 1):
                     won = by_hand(answers, scores, rule, k, grader)
                     worst = max(worst, abs(float(curve.accuracy[k - 1]) - won))
     return worst
@@ -134,6 +134,10 @@ def by_hand(
     """Share of ordered draws in which the executor's vote is right, answer "1" being so."""
     right = []
     for drawn in itertools.permutations(range(len(answers)), k):
+        if (
+            rule.first is not None
+        ):  # all samples are equally long, so the first of the pool end first
+            drawn = tuple(sorted(drawn)[: rule.first])
         seen = [answers[i] for i in drawn]
         if rule.vote is None:
             right.append("1" in seen)
@@ -162,6 +166,8 @@ def against_recorded(policy: str, prm: str, pools: Sequence[ProblemPool]) -> dic
     for one in pools:
         curves = replay(one.pool, ks, orders=512, random_state=seed_of(one.problem))
         for rule, curve in curves.items():
+            if rule.first is not None:
+                continue  # the recorded evidence has no votes of the first to finish
             for column, k in enumerate(ks.tolist()):
                 score = "" if rule.score is None else rule.score.value
                 known = recorded.get((one.problem, str(rule.vote), score, k))

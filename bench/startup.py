@@ -22,6 +22,13 @@ COMMANDS = {
         "recommend", "--policy", "Llama-3.2-1B-Instruct", "--prm", "RLHFlow-PRM-Deepseek-8B",
         "--benchmark", "MATH-500", "--budget", "256", "--json",
     ],
+    "recommend between two models": [
+        "recommend", "--policy", "lab-0.4m", "--policy", "lab-1.8m", "--prm", "lab-0.4m-prm",
+        "--prm", "lab-1.8m-prm", "--max-flops", "2e9", "--json",
+    ],
+    "recommend between all published models": [
+        "recommend", "--policy", "all", "--benchmark", "MATH-500", "--max-flops", "1e14", "--json",
+    ],
 }  # fmt: skip
 
 

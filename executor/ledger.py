@@ -17,12 +17,14 @@ class Ledger:
         prompt: policy prompt tokens that were forwarded (not found in the prefix cache).
         cached: policy prompt tokens that the prefix cache spared.
         generated: tokens of responses that were kept.
-        discarded: tokens that were generated and dropped: pruned beams, cancelled requests.
+        discarded: tokens that were generated and dropped: pruned beams, cancelled requests, answers
+            that others were written from.
         prm: tokens the PRM forwarded.
         prm_cached: PRM tokens that its prefix cache spared.
         probe: tokens that were generated only to estimate difficulty.
         spared: responses that were not finished because the vote was settled (or, in an adaptive
-            vote, sure enough) without them. Not tokens: their length is unknown.
+            vote, sure enough; or held by the first to finish) without them. Not tokens: their
+            length is unknown.
     """
 
     prompt: int = 0

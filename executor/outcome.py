@@ -10,9 +10,10 @@ from executor.answers.grader import Grader
 from executor.answers.voting import Vote, group, vote
 from executor.ledger import Ledger
 from executor.problem import Problem
-from executor.search import Response, State, aggregate
+from executor.search import Response, State, aggregate, first_to_finish
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -20,6 +21,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Score,
+    ShortMOfK,
     Strategy,
 )
 
@@ -132,14 +134,27 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
     match strategy:
         case Greedy():
             return 0
-        case Majority() | AdaptiveMajority():
+        case Majority() | AdaptiveMajority() | Aggregate():
             return vote(answers, None, Vote.MAJORITY, grader)
+        case ShortMOfK(m=m):
+            return _vote_of_first(samples, m, grader)
         case BestOfN():
             scores = scores_of(samples, strategy.score)
             return vote(answers, scores, strategy.vote, grader, keep=strategy.keep,
                         power=strategy.power)  # fmt: skip
         case BeamSearch() | Dvts() | ParticleFilter():
             return vote(answers, scores_of(samples, strategy.score), strategy.vote, grader)
+
+
+def _vote_of_first(samples: Sequence[SampleRecord], m: int, grader: Grader) -> int:
+    """Return the choice of the first `m` samples to finish; 0 if none has."""
+    lengths = [sample.n_tokens for sample in samples]
+    finished = [sample.state == State.FINISHED.value for sample in samples]
+    first = first_to_finish(lengths, finished, m)
+    if not first:
+        return 0
+    # The shortest comes first, so that it wins ties.
+    return first[vote([samples[index].answer for index in first], None, Vote.MAJORITY, grader)]
 
 
 def best(strategy: Strategy, samples: Sequence[SampleRecord], n: int, grader: Grader) -> list[int]:

@@ -7,6 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+MATHS = "maths"
+"""Name of the domain of problems that name none."""
+DOMAIN = "apportion.domain"
+"""Key in `meta` of the domain; problems of maths have none."""
+PUBLIC_TESTS = "apportion.public_tests"
+"""Key in `meta` of the tests that policies and scorers may see; the answer is all tests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -15,7 +22,8 @@ class Problem:
     Attributes:
         id: stable name, unique within its file; `content_id` of the text if the file has none.
         text: text of the question.
-        answer: reference answer as text, or None if it is unknown.
+        answer: reference answer as text, or None if it is unknown. Of code it is the tests
+            (`executor.sandbox.suite.Suite.to_json`), which nobody may see but the grader.
         meta: further fields of the file (level, kind, subject), as plain strings.
         before: `(role, text)` of earlier turns if the question ends a conversation: a system
             prompt, earlier questions and answers.
@@ -30,6 +38,11 @@ class Problem:
     before: tuple[tuple[str, str], ...] = ()
     begun: str = ""
     json_schema: str | None = None
+
+    @property
+    def domain(self) -> str:
+        """Name of the domain (`executor.domains`): what an answer is."""
+        return self.meta.get(DOMAIN, MATHS)
 
 
 def content_id(text: str) -> str:

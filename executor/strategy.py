@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 from executor.answers.voting import Vote
 from executor.errors import InputError
 
 STEP_DELIMITER = "\n\n"
 WIDTH = 4  # default number of branches of a beam or subtree
+FIRST = 3  # default number of responses that vote in short-m@k
+ROUNDS = 3  # default number of rounds of aggregation
+SHOWN = 4  # default number of answers that a new one aggregates
 _MOST_POWER = 100  # the best of some hundred samples has all votes before that
 # Options that strategies have got since their keys were first stored. At these values they are left
 # out, so that runs and evidence of before are found again.
@@ -59,8 +62,12 @@ class Sampling:
                 raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
 
 
+def _is_whole(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
+
+
 def _check_budget(name: str, n: int) -> None:
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if not _is_whole(n) or n < 1:
         raise InputError(f"budget {n!r} for {name}: must be a whole number of at least 1")
 
 
@@ -239,11 +246,103 @@ class ParticleFilter:
         object.__setattr__(self, "softmax_temperature", float(given))  # 1 and 1.0 have one key
 
 
-Strategy = Greedy | Majority | BestOfN | BeamSearch | Dvts | ParticleFilter | AdaptiveMajority
-STRATEGIES: Mapping[str, type[Strategy]] = {
-    kind.name: kind
-    for kind in (Greedy, Majority, BestOfN, BeamSearch, Dvts, ParticleFilter, AdaptiveMajority)
-}
+@dataclass(frozen=True, slots=True)
+class ShortMOfK:
+    """Short-m@k: majority vote of the first `m` of `n` samples to finish; the others are cancelled.
+
+    The method is that of Hassid et al., "Don't Overthink it" (arXiv 2505.17813, Sec. 4); its k is
+    the budget `n`. Of answers with equally many votes, the one of the shorter response wins.
+
+    Attributes:
+        n: samples that are started, k.
+        m: samples that vote; the paper's choice is 3, or 1 for the least time.
+    """
+
+    n: int
+    m: int = FIRST
+    name: ClassVar[str] = "short_m_of_k"
+    needs_prm: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check_budget(self.name, self.n)
+        if not _is_whole(self.m) or not 1 <= self.m <= self.n:
+            raise InputError(
+                f"m {self.m!r} for {self.name} with budget {self.n}: must be a whole number from "
+                f"1 to the budget, since m of the started samples vote"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Recursive self-aggregation: rounds of new answers that are written from old ones.
+
+    The method is that of Venkatraman et al. (arXiv 2509.26626, Sec. 3): in every round each answer
+    of the population is written anew by the policy, which reads the question and `shown` answers of
+    the round before, drawn without replacement. The last population votes. With one shown answer
+    each chain refines itself: self-refinement.
+
+    Attributes:
+        n: all generations: the first population, and a new one for every round. So the population
+            is `n / (rounds + 1)`.
+        rounds: rounds after the first population, T.
+        shown: old answers that each new one is written from, K.
+    """
+
+    n: int
+    rounds: int = ROUNDS
+    shown: int = SHOWN
+    name: ClassVar[str] = "aggregate"
+    needs_prm: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _check_budget(self.name, self.n)
+        for option, value in (("rounds", self.rounds), ("shown", self.shown)):
+            if not _is_whole(value) or value < 1:
+                raise InputError(
+                    f"{option} {value!r} for {self.name}: must be a whole number of at least 1"
+                )
+        if self.n % (self.rounds + 1) or self.population < self.shown:
+            raise InputError(
+                f"budget {self.n} for {self.name}: must be a multiple of {self.rounds + 1} "
+                f"(a population and {self.rounds} rounds) of at least {self.least} "
+                f"({self.shown} answers are shown)"
+            )
+
+    @property
+    def population(self) -> int:
+        """Number of answers in a round."""
+        return self.n // (self.rounds + 1)
+
+    @property
+    def least(self) -> int:
+        """The least budget with these rounds and shown answers."""
+        return self.shown * (self.rounds + 1)
+
+
+Strategy = (
+    Greedy
+    | Majority
+    | BestOfN
+    | BeamSearch
+    | Dvts
+    | ParticleFilter
+    | AdaptiveMajority
+    | ShortMOfK
+    | Aggregate
+)
+STRATEGIES: Mapping[str, type[Strategy]] = {kind.name: kind for kind in get_args(Strategy)}
+
+
+def voters(strategy: Strategy) -> int:
+    """Return the number of responses among which a strategy's answer is chosen."""
+    match strategy:
+        case ShortMOfK(m=m):
+            return m
+        case Aggregate():
+            return strategy.population
+        case _:
+            return strategy.n
+
 
 # Their scores decide which beginnings of responses go on, so they need a scorer of steps.
 STEP_SEARCHES = (BeamSearch, Dvts, ParticleFilter)
@@ -333,11 +432,14 @@ def from_key(text: str) -> Strategy:
 def parse_names(text: str) -> list[str]:
     """Read names of strategies from a command line: `all`, or a comma-separated list.
 
+    `all` leaves out `aggregate`, which takes a larger budget than the others and a policy that
+    reads more than one question; it must be named.
+
     Raises:
         InputError: there is no such strategy.
     """
     if text == "all":
-        return list(STRATEGIES)
+        return [name for name in STRATEGIES if name != Aggregate.name]
     names = [name for name in re.split(r"[,\s]+", text) if name]
     if not names:
         raise InputError(f"strategies {text!r}: must be some of {', '.join(STRATEGIES)}, or all")

@@ -73,8 +73,8 @@ class Apportion:
 
     def recommend(
         self,
-        policy: str,
-        prm: str | None = None,
+        policy: str | Sequence[str],
+        prm: str | Sequence[str] | None = None,
         *,
         difficulty: str = "all",
         benchmark: str | None = None,
@@ -85,7 +85,8 @@ class Apportion:
         """What `apportion recommend` answers, from evidence alone.
 
         Args:
-            policy, prm: names of models, or folders.
+            policy, prm: names of models, or folders; a sequence to choose between models
+                (`planner.usecases.recommend.recommend`).
             difficulty: `easy`, `medium`, `hard` or `all`.
             benchmark: of published figures, where these are to answer.
             pricing: devices and prices.

@@ -37,6 +37,7 @@ class PolicyEntry:
         active_parameters: number of parameters that a token uses; None if it uses all.
         template: name of its prompt template in `executor.models.templates`; None means the default
             template.
+        thinks: whether its responses begin with a thought, of thousands of tokens.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PolicyEntry:
     hub: str | None = None
     active_parameters: int | None = None
     template: str | None = None
+    thinks: bool = False
 
     @property
     def forwarded(self) -> int:
@@ -240,6 +242,8 @@ def _wrong(key: str, value: Any) -> str | None:
     if key == "trained_on":
         right = isinstance(value, list) and all(isinstance(one, str) for one in value)
         return None if right else "a list of names of families"
+    if key == "thinks":
+        return None if isinstance(value, bool) else "true or false"
     if not isinstance(value, str) or not value:
         return "text that is not empty"
     if key == "convention" and value not in _conventions():

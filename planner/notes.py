@@ -28,6 +28,11 @@ class NoteCode(StrEnum):
     SHRUNK = "shrunk"
     VOTE_GAIN = "vote_gain"
 
+    # A choice over models
+    AGAINST_LARGER = "against_larger"
+    MODELS_LEFT_OUT = "models_left_out"
+    MODELS_WITHOUT_COST = "models_without_cost"
+
     # What stands beside the choice
     RUNNER_UP_LESS_ACCURATE = "runner_up_less_accurate"
     RUNNER_UP_AS_GOOD = "runner_up_as_good"
@@ -63,6 +68,7 @@ class NoteCode(StrEnum):
     SIZE_BEYOND_FIGURES = "size_beyond_figures"
     TOKENS_ASSUMED = "tokens_assumed"
     TOKENS_PUBLISHED = "tokens_published"
+    TOKENS_BY_POLICY = "tokens_by_policy"
 
     # Costs
     NOT_KNOWN_HERE = "not_known_here"

@@ -256,7 +256,7 @@ def test_the_readme_is_one_page() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_programs_of_users_import_the_public_package_alone(page: Path) -> None:
     """But for the pages on writing a scorer, which is part of this project or derives from it."""
-    if page.name in ("add-a-prm.md", "choose-a-scorer.md"):
+    if page.name == "add-a-prm.md":
         return
     public = pytest.importorskip("apportion")
     for kind, block, _ in read(page).blocks:
@@ -304,7 +304,10 @@ def printed(page: Path) -> list[tuple[list[str], str]]:
     ]
 
 
-@pytest.mark.parametrize("page", ["../README.md", "choose-a-strategy.md", "plan-a-budget.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["../README.md", "choose-a-strategy.md", "choose-between-models.md", "plan-a-budget.md"],
+)
 def test_what_pages_show_is_what_commands_print(page: str, tmp_path: Path) -> None:
     """In a folder with the project's data and with the files that the page writes.
 
@@ -318,7 +321,7 @@ def test_what_pages_show_is_what_commands_print(page: str, tmp_path: Path) -> No
     assert shown
     for arguments, text in shown:
         ended = apportion(tmp_path, *arguments)
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode in (0, 4), ended.stderr  # 4: a target that is not surely reached
         lines = [line.rstrip() for line in ended.stdout.splitlines()]
         if text.endswith("...\n"):
             note = next(i for i, line in enumerate(lines) if line.startswith("note: "))

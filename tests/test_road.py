@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from executor.strategy import STRATEGIES
+from executor.strategy import parse_names
 from planner.plans.serialization import load_plan, plan_to_dict
 from planner.usecases import demo as demo_usecase
 from tests.helpers.command import ROOT, apportion, document, document_process, environment
@@ -110,7 +110,7 @@ def run_every_strategy(place: Path, policy: str, prm: str, *problems: str | Path
         "--problems", *problems, "--limit", "5", "--max-tokens", "128",
     )  # fmt: skip
     names = [run["name"].split("(")[0] for run in made["runs"]]
-    assert names == list(STRATEGIES)
+    assert names == parse_names("all")
     for run in made["runs"]:
         assert run["problems"] == len(run["answers"]) == 5
         assert run["engine"]["solved"] == 5
@@ -188,7 +188,7 @@ def test_real_benchmarks_with_every_strategy(demo: Made) -> None:
         "--problems", singleop, "--limit", "30",
         "--problems", gsm8k, "--limit", "10", "--max-tokens", "256",
     )  # fmt: skip
-    assert len(made["runs"]) == len(STRATEGIES)
+    assert len(made["runs"]) == len(parse_names("all"))
     for run in made["runs"]:
         assert run["problems"] == run["graded"] == 40
         assert_adds_up(run)

@@ -58,11 +58,11 @@ class ChildPool:
     def __init__(
         self, script: Path, places: int | None = None, slow_places: int | None = None
     ) -> None:
-        places = places or max(2, _cores())
+        places = places or max(2, cores())
         self._nursery = Nursery(script)
         self._places = places
-        self._quick = _Lane(places)
-        self._slow = _Lane(slow_places or max(1, places // 2))
+        self._quick = Lane(places)
+        self._slow = Lane(slow_places or max(1, places // 2))
         self._lock = threading.Lock()
         self._idle: list[Child] = []
 
@@ -222,7 +222,7 @@ class _Visit:
     """Whether it goes to a new child: those that are idle may all have been killed from outside."""
 
 
-class _Lane:
+class Lane:
     """Places that are given away in the order in which they were asked for."""
 
     def __init__(self, places: int) -> None:
@@ -289,7 +289,7 @@ class _Ticket:
         self.granted = False
 
 
-def _cores() -> int:
+def cores() -> int:
     """Number of cores that this process may use."""
     with contextlib.suppress(AttributeError):  # not on macOS
         return len(os.sched_getaffinity(0))

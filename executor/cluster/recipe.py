@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from executor.answers.grader import MathGrader
 from executor.cluster.distributed import Workers
+from executor.domains.registry import find_domain, make_grader
 from executor.engines.options import EngineOptions
 from executor.engines.subprocess_engine import divided
 from executor.errors import InputError
@@ -16,7 +16,7 @@ from executor.loading import resolve
 from executor.models.fused import policy_digest
 from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
-from executor.problem import Problem
+from executor.problem import MATHS, Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
 from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import load_scorer, resolve_scorer, scorer_digest, weights_of
@@ -32,7 +32,8 @@ class WorkerRecipe:
         policy, prm: names that mean the same on every machine (`executor.loading.portable`).
         template: task template of the policy.
         engine: settings of both engines.
-        sampling, seed, token_cap, early_stop, digests, top_logprobs: see `Executor`.
+        sampling, seed, token_cap, early_stop, digests, domain, top_logprobs: see `Executor`.
+        unsafe_execution: whether programs may run if a machine allows no isolation.
     """
 
     policy: str
@@ -44,6 +45,8 @@ class WorkerRecipe:
     token_cap: int | None = None
     early_stop: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
+    domain: str = MATHS
+    unsafe_execution: bool = False
     top_logprobs: int | None = None
 
     def __call__(self, memory_share: float) -> Executor:
@@ -67,12 +70,13 @@ class WorkerRecipe:
         return Executor(
             policy=policy,
             prm=None if prm is None else load_scorer(prm, policy, others),
-            grader=MathGrader(),
+            grader=make_grader(find_domain(self.domain), unsafe=self.unsafe_execution),
             sampling=self.sampling,
             seed=self.seed,
             token_cap=self.token_cap,
             early_stop=self.early_stop,
             digests=self.digests,
+            domain=self.domain,
             top_logprobs=self.top_logprobs,
         )
 
@@ -104,7 +108,7 @@ class DistributedModels:
         needs = None if self.prm_name is None else needs_of(self.prm_name)
         return run_settings(
             recipe.sampling, recipe.seed, recipe.token_cap, recipe.early_stop, digests,
-            template, more, top_logprobs_for(recipe.top_logprobs, needs),
+            template, more, recipe.domain, top_logprobs_for(recipe.top_logprobs, needs),
         )  # fmt: skip
 
     def without_prm(self) -> DistributedModels:

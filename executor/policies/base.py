@@ -150,12 +150,18 @@ class Policy(Protocol):
     writes_json: bool
     """Whether it can keep to the `json_schema` of a request."""
 
-    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+    def prompt(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[int]:
         """Return the token ids that ask `question`.
 
         Args:
             question: text of the question.
             before: earlier turns of the conversation (`Problem.before`).
+            answers: earlier answers to it, from which a new one shall be written.
 
         Raises:
             ConversationError: the model's chat template refuses these turns.

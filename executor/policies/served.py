@@ -98,9 +98,14 @@ class ServedPolicy:
         served = [probe_policy(url, name, location, tokens, rows) for url in checkpoint.servers]
         return cls(checkpoint.name, tokens, template, served, patience, rows)
 
-    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+    def prompt(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[int]:
         """See `Policy.prompt`: the task template within the model's own chat template."""
-        return self.template.render(self.tokens.tokenizer, question, before)
+        return self.template.render(self.tokens.tokenizer, question, before, answers)
 
     async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`.

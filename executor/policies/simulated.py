@@ -13,7 +13,11 @@ them is known in closed form. With probability `p` of a right step, `d` steps, `
   right ones as long as there are any, so that all or none end up right, all with
   `(1 - (1 - p)**N)**d`;
 - with a useless PRM (`auc = 1/2`), best-of-N and the best of N particles are right with `q`,
-  whatever N.
+  whatever N;
+- an answer that is written from others is right with `corrects` if one of them is right, else with
+  `q`. So in recursive aggregation the number of right answers is a Markov chain: of N answers with
+  r right ones, K are shown, and Binomial(N, h * corrects + (1 - h) * q) of the next are right, with
+  `h = 1 - C(N - r, K) / C(N, K)`.
 """
 
 from __future__ import annotations
@@ -24,7 +28,15 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
@@ -45,6 +57,8 @@ ASK_ID = 0x110001
 """Ends a prompt."""
 TURN_ID = 0x110002
 """Ends an earlier turn. The ids of all special tokens lie beyond Unicode."""
+SHOWN_ID = 0x110003
+"""Begins an earlier answer, after the question."""
 
 _NORMAL = NormalDist()
 _SLICES = 8
@@ -75,7 +89,7 @@ class CharTokenizer:
     def get_vocab(self) -> dict[str, int]:
         """Return the special tokens and ASCII, which stands for all of Unicode."""
         return {chr(code): code for code in range(128)} | {
-            "<eos>": EOS_ID, "<ask>": ASK_ID, "<turn>": TURN_ID
+            "<eos>": EOS_ID, "<ask>": ASK_ID, "<turn>": TURN_ID, "<shown>": SHOWN_ID
         }  # fmt: skip
 
 
@@ -143,6 +157,9 @@ class SimulatedPolicy:
             response's end; 0 is a tidy policy.
         block_size: tokens of a block of its prefix cache; None is no cache.
         latency: seconds per request; its tokens come evenly over that time.
+        token_latency: seconds per token, in place of `latency`: shorter responses end earlier.
+        corrects: probability of a right answer if it is written from answers of which one is right;
+            None: they do not matter.
         faults: numbers, from 1, of the calls of `draw` that raise EngineError;
             `range(5, sys.maxsize)` is an engine that is lost at the fifth call.
     """
@@ -161,6 +178,8 @@ class SimulatedPolicy:
         blank_lines: float = 0.0,
         block_size: int | None = None,
         latency: float = 0.0,
+        token_latency: float = 0.0,
+        corrects: float | None = None,
         faults: Container[int] = (),
     ) -> None:
         if depth < 1 or wrong_answers < 1 or not 0 <= blank_lines < 1:
@@ -174,6 +193,8 @@ class SimulatedPolicy:
         self.wrong_answers = wrong_answers
         self.blank_lines = blank_lines
         self.latency = latency
+        self.token_latency = token_latency
+        self.corrects = corrects
         self.faults = faults
         self.calls = 0
         self._p = p
@@ -196,13 +217,19 @@ class SimulatedPolicy:
         """Return the probability that a sample is right: `p ** depth`."""
         return self.step_chance(question) ** self.depth
 
-    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
-        """See `Policy.prompt`: each turn, the question last, and a token that ends it.
+    def prompt(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[int]:
+        """See `Policy.prompt`: each turn, the question, the answers, and a token that ends it.
 
-        What is written depends on the question alone.
+        What is written depends on the question, and with `corrects` on the answers.
         """
         earlier = [token for _, text in before for token in (*self.tokens.encode(text), TURN_ID)]
-        return [*earlier, *self.tokens.encode(question), ASK_ID]
+        shown = [token for text in answers for token in (SHOWN_ID, *self.tokens.encode(text))]
+        return [*earlier, *self.tokens.encode(question), *shown, ASK_ID]
 
     async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`; the children end one after another, the shortest first."""
@@ -213,10 +240,10 @@ class SimulatedPolicy:
             raise EngineError(f"engine {self.name} refused a request: {len(prompt_ids)} tokens")
         room = min(request.max_tokens, self.max_context - len(prompt_ids))
         greedy = request.temperature == 0
-        question, before = self._split(prompt_ids)
+        question, p, before = self._split(prompt_ids)
         draws = [
             self._write(
-                question, before, room, request.stop, greedy, random.Random(request.seed + child)
+                question, p, before, room, request.stop, greedy, random.Random(request.seed + child)
             )
             for child in range(n)
         ]
@@ -232,28 +259,37 @@ class SimulatedPolicy:
             self._cache.add(prompt_ids)
             _count_prompt(self._counters, len(prompt_ids), cached)
             ledger.charge_prompt(len(prompt_ids), cached)
-        generated = parts = 0
+        written = [0] * n
         try:
-            for part in range(1, _SLICES + 1):
-                if part == 1 or self.latency:
-                    await asyncio.sleep(self.latency / _SLICES)
-                done = sum(len(draw.token_ids) * part // _SLICES for draw in draws)
-                self._counters.generated += done - generated
-                generated, parts = done, part
+            async for shares in self._progress([len(draw.token_ids) for draw in draws]):
+                self._counters.generated += sum(shares) - sum(written)
+                written = shares
         except asyncio.CancelledError:
-            ledger.discarded += generated
+            ledger.discarded += sum(written)
             if request.unfinished is not None:
-                for draw in draws:
-                    request.unfinished(draw.token_ids[: len(draw.token_ids) * parts // _SLICES])
+                for draw, tokens in zip(draws, written, strict=True):
+                    request.unfinished(draw.token_ids[:tokens])
             raise
         for draw in draws:
             self._cache.add([*prompt_ids, *draw.token_ids])
-        ledger.generated += generated
+        ledger.generated += sum(written)
         self._counters.ended += n
         if request.finished is not None:
             for child in sorted(range(n), key=lambda child: len(draws[child].token_ids)):
                 request.finished(child, draws[child])
         return draws
+
+    async def _progress(self, lengths: Sequence[int]) -> AsyncIterator[list[int]]:
+        """Yield how much of responses of these lengths is written, until they are whole."""
+        if self.token_latency:
+            for most in range(1, max(lengths) + 1):
+                await asyncio.sleep(self.token_latency)
+                yield [min(length, most) for length in lengths]
+            return
+        for part in range(1, _SLICES + 1):
+            if part == 1 or self.latency:
+                await asyncio.sleep(self.latency / _SLICES)
+            yield [length * part // _SLICES for length in lengths]
 
     @property
     def lost(self) -> bool:
@@ -267,16 +303,30 @@ class SimulatedPolicy:
     def close(self) -> None:
         """Do nothing: there is no engine."""
 
-    def _split(self, prompt_ids: Sequence[int]) -> tuple[str, str]:
-        """Return the question, and the response so far, without a beginning by somebody else."""
+    def _split(self, prompt_ids: Sequence[int]) -> tuple[str, float, str]:
+        """Return the question, the probability of a right step, and the response so far.
+
+        The response is without a beginning by somebody else.
+        """
         end = list(prompt_ids).index(ASK_ID)
         turns, so_far = list(prompt_ids[:end]), self.tokens.decode(prompt_ids[end:])
         start = len(turns) - turns[::-1].index(TURN_ID) if TURN_ID in turns else 0
-        return self.tokens.decode(turns[start:]), _own_part(so_far)
+        asked, *shown = _split_at(turns[start:], SHOWN_ID)
+        question = self.tokens.decode(asked)
+        return question, self._chance(question, map(self.tokens.decode, shown)), _own_part(so_far)
+
+    def _chance(self, question: str, shown: Iterable[str]) -> float:
+        """Return the probability of a right step of an answer that is written from others."""
+        if self.corrects is not None:
+            for text in shown:
+                if _ANSWER.search(text) and judge(question, text):
+                    return float(self.corrects ** (1 / self.depth))
+        return self.step_chance(question)
 
     def _write(
         self,
         question: str,
+        p: float,
         before: str,
         room: int,
         stop: Sequence[str],
@@ -289,7 +339,7 @@ class SimulatedPolicy:
             so_far = before + written
             start = _paragraph_start(so_far)
             begun = so_far[start:]
-            paragraph = self._next(question, so_far[:start])
+            paragraph = self._next(question, p, so_far[:start])
             text = paragraph.pick(begun, greedy, rng)
             more, cut = _until(written, text[len(begun) :], stop, room)
             written += more
@@ -310,7 +360,7 @@ class SimulatedPolicy:
         level = 15.0 if right else 14.0
         return tuple(round(abs(rng.gauss(level, 2.0)), 3) for _ in draw.token_ids)
 
-    def _next(self, question: str, before: str) -> _Paragraph:
+    def _next(self, question: str, p: float, before: str) -> _Paragraph:
         """Return what may follow the whole paragraphs `before`."""
         wrong = 0
         steps = 0
@@ -319,10 +369,10 @@ class SimulatedPolicy:
             wrong += int(value) - _right_value(question, int(number))
         ended = _ANSWER.search(before) is not None
         any_wrong = judge(question, before) is False
-        return self._paragraph(question, steps, wrong if any_wrong else None, ended)
+        return self._paragraph(question, p, steps, wrong if any_wrong else None, ended)
 
     def _build_paragraph(
-        self, question: str, steps: int, wrong: int | None, ended: bool
+        self, question: str, p: float, steps: int, wrong: int | None, ended: bool
     ) -> _Paragraph:
         if ended:
             return _Paragraph(("",), (1.0,), 0, True)
@@ -331,7 +381,6 @@ class SimulatedPolicy:
             offset = 0 if wrong is None else (wrong - 1) % self.wrong_answers + 1
             text = f"The answer is \\boxed{{{_right_value(question, 0) + offset}}}."
             return self._untidy([text], [1.0], 0, last=True)
-        p = self.step_chance(question)
         right = _right_value(question, steps + 1)
         share = (1 - p) / self.wrong_answers
         texts, weights = [], []
@@ -501,6 +550,17 @@ def _right_value(question: str, step: int) -> int:
     """Return the right value, of three digits, of a step (from 1) or of the answer (0)."""
     digest = hashlib.sha256(repr((question, step)).encode()).digest()
     return 100 + int.from_bytes(digest[:4], "big") % 800
+
+
+def _split_at(token_ids: Sequence[int], separator: int) -> list[list[int]]:
+    """Return the pieces between separators; there is one more than separators."""
+    pieces: list[list[int]] = [[]]
+    for token in token_ids:
+        if token == separator:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return pieces
 
 
 def _own_part(so_far: str) -> str:

@@ -63,9 +63,14 @@ class VllmPolicy:
         engine = start(f"policy:{name}", checkpoint, options)
         return cls(name, engine, tokens, template, None if fused is None else fused.rows)
 
-    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> list[int]:
+    def prompt(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[int]:
         """See `Policy.prompt`: the task template within the model's own chat template."""
-        return self.template.render(self.tokens.tokenizer, question, before)
+        return self.template.render(self.tokens.tokenizer, question, before, answers)
 
     async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`."""

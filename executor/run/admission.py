@@ -26,6 +26,8 @@ class Admission:
         most: most problems in flight, whatever the engines hold; None is no limit, or
             `CONCURRENCY` if the capacity is unknown.
         recent: number of finished problems, the newest, that averages cover; None is all.
+        side_by_side: whether a problem always runs `sequences` at once, also if fewer responses
+            come out because the others are cancelled.
     """
 
     def __init__(
@@ -34,10 +36,13 @@ class Admission:
         capacity: Capacity | None = None,
         most: int | None = None,
         recent: int | None = None,
+        *,
+        side_by_side: bool = False,
     ) -> None:
         self._sequences = sequences
         self._capacity = capacity
         self._most = CONCURRENCY if most is None and capacity is None else most
+        self._side_by_side = side_by_side
         self._kept = 1.0 if recent is None else 1.0 - 1.0 / recent
         self._tokens = 0.0
         self._responses = 0.0
@@ -61,6 +66,9 @@ class Admission:
 
     def learn(self, outcome: Outcome) -> None:
         """Update the averages with the number and lengths of a finished problem's responses."""
+        responses, tokens = len(outcome.samples), sum(one.n_tokens for one in outcome.samples)
+        if self._side_by_side and responses:
+            responses, tokens = self._sequences, round(tokens * self._sequences / responses)
         self._finished = self._kept * self._finished + 1
-        self._responses = self._kept * self._responses + len(outcome.samples)
-        self._tokens = self._kept * self._tokens + sum(one.n_tokens for one in outcome.samples)
+        self._responses = self._kept * self._responses + responses
+        self._tokens = self._kept * self._tokens + tokens

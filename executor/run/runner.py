@@ -11,16 +11,17 @@ from typing import Any, Protocol
 from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.concurrency import inline_or_thread
+from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.base import Policy
-from executor.problem import Problem, problem_uid, question_id
+from executor.policies.base import Policy, Reads
+from executor.problem import MATHS, Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
 from executor.scorers.base import AnyScorer, check_scorer_for, top_logprobs_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
-from executor.strategy import Sampling, Strategy
+from executor.strategy import Aggregate, Sampling, Strategy
 
 Progress = Callable[[int], None]
 # A problem's outcome, and a note that is stored with it.
@@ -31,6 +32,8 @@ Job = Callable[["Executor", Problem], Awaitable[Solved]]
 
 # Tokens of responses above which they are graded in a thread: it takes over two milliseconds.
 LONG_GRADING = 10_000
+# Key in the settings of a run whose problems are of another domain than maths.
+DOMAIN = "domain"
 # Key in an outcome's note: the PRM was trained on this problem, so its rewards are not held out.
 PRM_TRAINED_ON = "prm_trained_on"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
@@ -75,6 +78,7 @@ def run_settings(
     digests: Mapping[str, str],
     template: Mapping[str, Any],
     more: Mapping[str, Any],
+    domain: str = MATHS,
     top_logprobs: int | None = None,
 ) -> dict[str, Any]:
     """Return all that shapes the outcomes of a run besides its models' names, for its `RunSpec`.
@@ -87,6 +91,7 @@ def run_settings(
         digests: digests of the models' content by role.
         template: task template of the policy.
         more: further settings.
+        domain: what an answer is (`executor.domains`).
         top_logprobs: see `DrawRequest`. It does not change how the policy samples, so it is not
             part of `sampling`; a run with it is another, because its samples hold more.
     """
@@ -99,9 +104,23 @@ def run_settings(
             "models": dict(digests),
         }
         | ({"early_stop": True} if early_stop else {})
+        | ({DOMAIN: domain} if domain != MATHS else {})
         | ({} if top_logprobs is None else {"top_logprobs": top_logprobs})
         | dict(more)
     )
+
+
+def check_reads(strategy: Aggregate, policy: str, reads: Reads) -> None:
+    """Check that a policy can read the earlier answers that a strategy shows it.
+
+    Raises:
+        InputError: it reads single questions alone.
+    """
+    if reads is Reads.QUESTION:
+        raise InputError(
+            f"strategy {strategy.name}: policy {policy} was trained on single questions and cannot "
+            "read earlier answers; expected another policy or strategy"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,8 @@ class Executor:
     """Whether to skip draws that cannot change the answer."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Digests of the models' content (`checkpoint_digest`), by role: `policy`, `prm`."""
+    domain: str = MATHS
+    """What an answer is; the grader is this domain's."""
     top_logprobs: int | None = None
     """See `DrawRequest.top_logprobs`; None: what the scorer needs."""
 
@@ -134,8 +155,8 @@ class Executor:
     def settings(self, template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """See `run_settings`."""
         return run_settings(
-            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template,
-            more, self._top_logprobs,
+            self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template, more,
+            self.domain, self._top_logprobs,
         )  # fmt: skip
 
     @property
@@ -211,12 +232,15 @@ class Executor:
         """Check that a strategy can run with these models.
 
         Raises:
-            InputError: it needs a scorer, and there is none, or none that can do what it needs.
+            InputError: it needs a scorer, and there is none, or none that can do what it needs; or
+                it shows the policy earlier answers, and the policy reads single questions alone.
         """
         if self.prm is None:
             check_scorer_for(strategy, None)
         else:
             check_scorer_for(strategy, self.prm.name, scores_steps=self.prm.scores_steps)
+        if isinstance(strategy, Aggregate):
+            check_reads(strategy, self.policy.name, self.policy.reads)
 
     async def conclude(
         self,

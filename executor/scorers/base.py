@@ -177,7 +177,7 @@ def top_logprobs_for(asked: int | None, needs: Needs | None) -> int | None:
 class PlainResponseScorer:
     """Base of response scorers without an engine: only a name and `score_response` are missing.
 
-    `docs/choose-a-scorer.md` shows how a package registers one.
+    `docs/add-a-prm.md` shows how a package registers one.
     """
 
     name: str

@@ -8,6 +8,7 @@ from executor.engines.options import EngineOptions
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.fused import fused_policy
 from executor.models.tokens import Tokens, load_tokenizer
+from executor.policies.base import Policy
 from executor.scorers import registry
 from executor.scorers.base import AnyScorer
 from executor.scorers.fused import HeadPolicy, check_fused
@@ -57,10 +58,8 @@ def weights_of(checkpoint: Checkpoint) -> str | None:
     return None if fused_policy(checkpoint.location) is not None else checkpoint.location
 
 
-class ScoredPolicy(HeadPolicy, Protocol):
+class ScoredPolicy(Policy, HeadPolicy, Protocol):
     """What a scorer may need of the policy whose responses it scores."""
-
-    tokens: Tokens
 
 
 def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
@@ -70,7 +69,8 @@ def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
         InputError: it does not fit the policy.
     """
     if registry.is_registered(checkpoint):
-        registry.make(checkpoint)
+        if not registry.is_of_policy(checkpoint.name):
+            registry.make(checkpoint)
     elif fused_policy(checkpoint.location) is not None:
         check_fused(checkpoint, policy)
     else:
@@ -90,5 +90,5 @@ def load_scorer(
         EngineError: vLLM cannot load it.
     """
     if registry.is_registered(checkpoint):
-        return registry.make(checkpoint)
+        return registry.make(checkpoint, policy)
     return load_prm(checkpoint, policy.tokens, options, patience, policy)

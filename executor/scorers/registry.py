@@ -13,18 +13,21 @@ from importlib.metadata import EntryPoint, entry_points, version
 
 from executor.errors import InputError
 from executor.models.checkpoint import Checkpoint
+from executor.policies.base import Policy
 from executor.scorers.base import Needs, ResponseScorer
 from executor.scorers.certainty import FREE, FreeScorer
+from executor.scorers.judge import JUDGES
 
 GROUP = "apportion.scorers"
-_OWN: Mapping[str, type[FreeScorer]] = {kind.name: kind for kind in FREE}
+_FREE: Mapping[str, type[FreeScorer]] = {kind.name: kind for kind in FREE}
+_OWN = (*_FREE, *JUDGES)
 # A prefix of locations that no folder and no hub id has.
 _LOCATION = "scorer:"
 
 
 def names() -> list[str]:
     """Return the names of all registered scorers, the project's own first."""
-    return [*_OWN, *sorted(_of_packages().keys() - _OWN.keys())]
+    return [*_OWN, *sorted(_of_packages().keys() - set(_OWN))]
 
 
 def find(name: str) -> Checkpoint | None:
@@ -50,36 +53,49 @@ def is_registered(checkpoint: Checkpoint) -> bool:
 def needs_of(name: str) -> Needs:
     """Return what the scorer called `name` needs besides texts; unregistered ones are models."""
     found = find(name)
-    return "model" if found is None else make(found).needs
+    return "model" if found is None or name in JUDGES else make(found).needs
 
 
-def make(checkpoint: Checkpoint) -> ResponseScorer:
+def is_of_policy(name: str) -> bool:
+    """Whether the scorer called `name` is the policy itself, asked for verdicts."""
+    return name in JUDGES
+
+
+def make(checkpoint: Checkpoint, policy: Policy | None = None) -> ResponseScorer:
     """Return a new scorer.
 
     Args:
         checkpoint: result of `find`.
+        policy: the policy whose responses it scores; only a scorer that is the policy itself needs
+            it (`is_of_policy`).
 
     Raises:
-        InputError: its package cannot be imported, or its class is no scorer of responses.
+        InputError: its package cannot be imported, its class is no scorer of responses, or the
+            policy cannot judge.
+        ValueError: the scorer needs the policy, and there is none.
     """
-    if checkpoint.name in _OWN:
-        return _OWN[checkpoint.name]()
-    found = _of_packages()[checkpoint.name]
+    name = checkpoint.name
+    if name in JUDGES:
+        if policy is None:
+            raise ValueError(f"scorer {name}: needs the policy")
+        return JUDGES[name](policy)
+    if name in _FREE:
+        return _FREE[name]()
+    found = _of_packages()[name]
     try:
         scorer = found.load()()
     except Exception as error:  # code of others may raise anything
         raise InputError(
-            f"scorer {checkpoint.name}: {found.value} cannot be made "
-            f"({type(error).__name__}: {error})"
+            f"scorer {name}: {found.value} cannot be made ({type(error).__name__}: {error})"
         ) from None
     if not hasattr(scorer, "score_responses") or getattr(scorer, "scores_steps", None) is not False:
         raise InputError(
-            f"scorer {checkpoint.name}: {found.value} is no scorer of whole responses; "
+            f"scorer {name}: {found.value} is no scorer of whole responses; "
             "derive it from executor.scorers.base.PlainResponseScorer"
         )
-    if scorer.name != checkpoint.name:
+    if scorer.name != name:
         raise InputError(
-            f"scorer {checkpoint.name}: {found.value} calls itself {scorer.name!r}; "
+            f"scorer {name}: {found.value} calls itself {scorer.name!r}; "
             "the entry point must have the same name"
         )
     return scorer  # type: ignore[no-any-return]

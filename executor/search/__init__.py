@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from executor.search.aggregation import aggregate_answers
 from executor.search.base import Context, Response, State, aggregate, derive_seed
+from executor.search.first_finished import first_to_finish, short_m_of_k
 from executor.search.particles import particle_filter
 from executor.search.sampling import (
     adaptive_majority,
@@ -18,12 +20,14 @@ from executor.search.sampling import (
 from executor.search.tree import beam_search, dvts
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
     Greedy,
     Majority,
     ParticleFilter,
+    ShortMOfK,
     Strategy,
 )
 
@@ -36,8 +40,8 @@ async def search(
     Args:
         strategy: the strategy.
         context: the problem and its models.
-        probes: samples that were drawn earlier to estimate difficulty; strategies that sample
-            whole responses count them towards their budget, the others cannot use them.
+        probes: samples that were drawn earlier to estimate difficulty; votes over all samples
+            count them towards their budget, the others cannot use them.
     """
     match strategy:
         case Greedy():
@@ -54,6 +58,10 @@ async def search(
             return await dvts(context, strategy)
         case ParticleFilter():
             return await particle_filter(context, strategy)
+        case ShortMOfK():
+            return await short_m_of_k(context, strategy)
+        case Aggregate():
+            return await aggregate_answers(context, strategy)
 
 
 __all__ = [
@@ -62,6 +70,7 @@ __all__ = [
     "State",
     "aggregate",
     "derive_seed",
+    "first_to_finish",
     "sample",
     "sample_until",
     "score_all",

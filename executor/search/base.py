@@ -113,10 +113,21 @@ class Context:
     def prompt(self) -> list[int]:
         """Token ids that ask the problem, and those that its responses begin with."""
         if self._prompt is None:
-            asked = self.policy.prompt(self.problem.text, self.problem.before)
-            begun = self.problem.begun
-            self._prompt = [*asked, *self.policy.tokens.encode(begun)] if begun else asked
+            self._prompt = self.ask()
         return self._prompt
+
+    def ask(self, answers: Sequence[str] = ()) -> list[int]:
+        """Return the token ids that ask the problem, and those that its responses begin with.
+
+        Args:
+            answers: texts of earlier answers that the response shall aggregate.
+        """
+        problem = self.problem
+        # A policy of one's own that never aggregates need not know of answers.
+        more = (answers,) if answers else ()
+        asked = self.policy.prompt(problem.text, problem.before, *more)
+        begun = self.problem.begun
+        return [*asked, *self.policy.tokens.encode(begun)] if begun else asked
 
     async def draw(
         self,
@@ -129,6 +140,7 @@ class Context:
         stop: Sequence[str] = (),
         first: int = 0,
         finished: Finished | None = None,
+        prompt: Sequence[int] | None = None,
     ) -> list[Draw]:
         """Draw `n` continuations of a response; none if the token cap or the context is full.
 
@@ -143,13 +155,15 @@ class Context:
             first: index of the first draw, if the draws of one place are split into several
                 requests; draw `i` has the same seed in all splits.
             finished: callback of `DrawRequest`; its indices begin at 0.
+            prompt: result of `ask`, if the response is not one to the problem alone.
         """
-        room = self.policy.max_context - len(self.prompt) - len(so_far)
+        asked = self.prompt if prompt is None else prompt
+        room = self.policy.max_context - len(asked) - len(so_far)
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
         request = DrawRequest(
-            [*self.prompt, *so_far],
+            [*asked, *so_far],
             n=n,
             max_tokens=each,
             temperature=self.sampling.temperature if temperature is None else temperature,
@@ -356,7 +370,8 @@ def derive_seed(seed: int, *keys: str) -> int:
       runs and in whatever order answers come. The exception is a token cap that is nearly spent:
       branches share the rest in the order they come.
     - One problem at a time, on fresh engines, gives the same tokens and ledger, and the same
-      rewards up to rounding.
+      rewards up to rounding. Of short-m@k it gives the same vote if no two responses are equally
+      long; how far the cancelled ones have come depends on time.
     - Concurrent problems share batches, and the last bits of vLLM's results depend on the batch. So
       rewards differ by rounding, a draw that depends on the last bits may differ, and so may all
       that follows: there is no promise. vLLM's batch-invariant mode (`VLLM_BATCH_INVARIANT`) is

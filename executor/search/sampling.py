@@ -33,7 +33,7 @@ async def greedy(context: Context) -> list[Response]:
     draws = await context.draw(
         (), 1, max_tokens=context.sampling.max_tokens, where="greedy", temperature=0.0
     )
-    return [_whole(context, draw) for draw in draws]
+    return [whole(context, draw) for draw in draws]
 
 
 async def sample(context: Context, n: int, *, where: str = "sample") -> list[Response]:
@@ -201,7 +201,7 @@ class _Flight:
     async def _draw(self, first: int, n: int) -> None:
         def ended(child: int, draw: Draw) -> None:
             if not self._over:
-                self._end(first + child, _whole(self._context, draw))
+                self._end(first + child, whole(self._context, draw))
 
         draws = await self._context.draw(
             (), n, max_tokens=self._most_tokens, where=self._where, first=first, finished=ended
@@ -224,7 +224,8 @@ class _Flight:
         self._done.update(zip((index for index, _ in ended), finished, strict=True))
 
 
-def _whole(context: Context, draw: Draw) -> Response:
+def whole(context: Context, draw: Draw) -> Response:
+    """Return a draw that no search goes on with as a response."""
     state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
     steps = tuple(with_readings(context.policy.tokens.steps(draw.token_ids), draw.readings))
     return Response(steps, state=state, logprob=draw.logprob, confidences=draw.confidences)

@@ -15,6 +15,7 @@ from executor.run.runner import Executor
 from executor.search import Response, State, search
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -23,6 +24,7 @@ from executor.strategy import (
     ParticleFilter,
     Sampling,
     Strategy,
+    voters,
 )
 from executor.testing import virtual_time
 from executor.testing.watched import (
@@ -59,6 +61,7 @@ class StrategyConformance:
                 return Dvts(8, width=8)
 
     Choose a budget of at least 4 (`Greedy` has 1): the tests expect that searches discard tokens.
+    The simulated models answer all requests of one moment at once, so that none is cancelled.
     """
 
     @pytest.fixture
@@ -77,20 +80,25 @@ class StrategyConformance:
         return not isinstance(strategy, AdaptiveMajority)
 
     @pytest.fixture
+    def final(self, strategy: Strategy) -> int:
+        """Number of final responses, if all are drawn: those of an aggregation's last round."""
+        return voters(strategy) if isinstance(strategy, Aggregate) else strategy.n
+
+    @pytest.fixture
     def grader(self) -> Iterator[Grader]:
         """The grader that votes; the simulated answers are plain numbers."""
         with MathGrader() as grader:
             yield grader
 
     @habits
-    def test_exactly_n_finished_responses_come_out(
-        self, strategy: Strategy, blank_lines: float, draws_exactly_n: bool
+    def test_all_final_responses_come_out_finished(
+        self, strategy: Strategy, blank_lines: float, draws_exactly_n: bool, final: int
     ) -> None:
         if not draws_exactly_n:
             pytest.skip("may draw fewer than n responses")
         context = context_of(WatchedPolicy(0.7, 3, blank_lines=blank_lines), SimulatedPrm(0.9))
         responses = run_search(strategy, context)
-        assert len(responses) == strategy.n
+        assert len(responses) == final
         for response in responses:
             assert response.state is State.FINISHED
             assert "boxed" in response.steps[-1].text
@@ -98,7 +106,9 @@ class StrategyConformance:
             assert len(response.rewards) == (4 if strategy.needs_prm else 0)
             assert response.steps == tuple(context.policy.tokens.steps(response.token_ids))
 
-    def test_every_response_is_a_draw_of_its_own(self, strategy: Strategy, stepwise: bool) -> None:
+    def test_every_response_is_a_draw_of_its_own(
+        self, strategy: Strategy, stepwise: bool, draws_exactly_n: bool
+    ) -> None:
         # At p = 1 texts repeat: equal texts are no copies, as long as each was drawn.
         policy = WatchedPolicy(1.0, 2)
         responses = run_search(strategy, context_of(policy, SimulatedPrm(0.9)))
@@ -109,8 +119,9 @@ class StrategyConformance:
             for response in responses:
                 assert sum(tokens for _, tokens in response.branches) == response.n_tokens
         else:
-            drawn = sorted(draw.token_ids for draw in policy.draws)
+            drawn = sorted(draw.token_ids for draw in policy.draws[-len(responses) :])
             assert sorted(tuple(response.token_ids) for response in responses) == drawn
+            assert len(policy.draws) == strategy.n or not draws_exactly_n
 
     @habits
     @pytest.mark.parametrize("block_size", [None, 16])
@@ -191,12 +202,17 @@ class StrategyConformance:
     @habits
     @pytest.mark.parametrize("sampling", LIMITS, ids=repr)
     def test_a_response_cut_by_a_limit_is_not_finished_and_has_no_answer(
-        self, strategy: Strategy, sampling: Sampling, blank_lines: float, grader: Grader
+        self,
+        strategy: Strategy,
+        sampling: Sampling,
+        blank_lines: float,
+        grader: Grader,
+        final: int,
     ) -> None:
         policy = SimulatedPolicy(0.7, 4, blank_lines=blank_lines)
         executor = Executor(policy, SimulatedPrm(0.8), grader, sampling, token_cap=10**6)
         outcome = asyncio.run(executor.solve(PROBLEM, strategy))
-        assert len(outcome.samples) == strategy.n
+        assert len(outcome.samples) == final
         for one in outcome.samples:
             assert (one.state, one.answer, one.correct) == ("cut", None, False)
             assert one.n_tokens <= sampling.max_tokens

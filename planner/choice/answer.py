@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from executor.strategy import key
+from planner.choice.against import Against
 from planner.choice.cheaper import Cheaper, cheaper, cheaper_note
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
@@ -34,17 +34,26 @@ class Answer:
     """A recommendation with the notes and comparisons that a reader needs.
 
     Attributes:
-        policy, prm: names of the policy and of the PRM; None means no PRM.
-        rows: the evidence behind the answer.
+        policy, prm: names of the policy and of the PRM; None means no PRM. Of an answer over
+            several models they are those of the choice.
+        rows: the evidence behind the answer; empty over several models.
         made: the recommendation: choice, alternatives within the limits, Pareto front and notes.
         second: the runner-up; None if the choice has no rival.
         why: note on why the runner-up lost; None if there is no runner-up.
         less: a cheaper choice that is nearly as good; None if there is none.
         measurement: value of measuring more problems; None if nothing was measured.
         gains: efficiency gain over majority vote, by unit of budget.
-        published: published figures, if nothing was measured (`planner.published.answer`).
+        published: published figures, if nothing was measured (`planner.published.answer`); over
+            several models also the kinds of measured evidence.
         own: whether the evidence is runs of this store; further runs then add to it.
         notes: notes on the evidence, and further remarks for the reader.
+        policies: names of the policies that the choice was made among, the smallest first; empty
+            if it was asked of one policy and PRM.
+        against: the choice beside one answer of every larger policy, the largest first.
+        pairs: for every two of the policies, the smaller one's strategy beside one answer of the
+            larger one, the largest first.
+        printed: pairs of policies that others have compared in print, as plain values.
+        constraint: limits and target that the choice keeps to.
     """
 
     policy: str
@@ -59,6 +68,16 @@ class Answer:
     published: tuple[dict[str, Any], ...] = ()
     own: bool = True
     notes: tuple[Note, ...] = ()
+    policies: tuple[str, ...] = ()
+    against: tuple[Against, ...] = ()
+    pairs: tuple[Against, ...] = ()
+    printed: tuple[dict[str, Any], ...] = ()
+    constraint: Constraint = Constraint()
+
+    @property
+    def target(self) -> float | None:
+        """The target accuracy, for the chances of strategies of several models; else None."""
+        return self.constraint.target_accuracy if self.policies else None
 
     @property
     def shown(self) -> tuple[StrategyEstimate, ...]:
@@ -66,7 +85,7 @@ class Answer:
         made = self.made
         named = [one.choice for one in (self.second, self.less) if one is not None]
         rows = [*made.pareto, made.choice, *named]
-        once = {key(one.strategy): one for one in rows}.values()
+        once = {one.run: one for one in rows}.values()
         return tuple(sorted(once, key=lambda one: one.price(made.cost_unit)))
 
     def marks(self, choice: StrategyEstimate) -> tuple[str, ...]:
@@ -76,7 +95,7 @@ class Answer:
             ("runner-up", self.second and self.second.choice),
             ("cheaper", self.less and self.less.choice),
         )
-        return tuple(words for words, one in named if one and one.strategy == choice.strategy)
+        return tuple(words for words, one in named if one and one.run == choice.run)
 
     @property
     def remarks(self) -> list[Note]:
@@ -180,4 +199,5 @@ def of_choice(
         gains=gains or {},
         published=published,
         own=own,
+        constraint=constraint,
     )

@@ -62,13 +62,28 @@ def candidates(
         raise InputError(
             f"PRM {prm}: there is no evidence on it with policy {policy} (known: {known})"
         )
-    table = cells(usable)
-    table = table[table["difficulty"] == difficulty].reset_index(drop=True)
+    about = (frame["policy"] == policy) & frame["prm"].isin(["", prm or ""])
+    return estimate_rows(usable, frame[about], difficulty, model, rates)
+
+
+def estimate_rows(
+    rows: pd.DataFrame,
+    about: pd.DataFrame,
+    difficulty: str,
+    model: OutcomeModel | None,
+    rates: Rates,
+) -> list[StrategyEstimate]:
+    """Estimate every strategy that there is evidence of; see `candidates`.
+
+    Args:
+        rows: evidence of one policy and PRM (`planner.evidence.comparable.for_pair`).
+        about: all evidence on the two, which describes them.
+        difficulty, model, rates: see `candidates`.
+    """
+    table = cells(rows, difficulty)
     if table.empty:
         return []
-    about = (frame["policy"] == policy) & frame["prm"].isin(["", prm or ""])
-    table = describe(table, frame[about])
-    return estimate_cells(table, usable, model, rates)
+    return estimate_cells(describe(table, about), rows, model, rates)
 
 
 def estimate_cells(

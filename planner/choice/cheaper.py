@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from executor.strategy import key, to_dict
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Compare, Contrast
 from planner.choice.recommend import Recommendation
@@ -37,9 +36,7 @@ class Cheaper:
             words: `cheaper_note` in words.
         """
         return {
-            "strategy": to_dict(self.choice.strategy),
-            "predicted_accuracy": self.choice.predicted_accuracy,
-            "interval": list(self.choice.interval),
+            **self.choice.named(),
             **self.contrast.to_dict(),
             "cost_ratio": self.cost_ratio,
             "why": words,
@@ -80,7 +77,7 @@ def cheaper_note(less: Cheaper, made: Recommendation) -> Note:
     contrast, (low, high) = less.contrast, less.contrast.interval
     return Note.of(
         NoteCode.CHEAPER,
-        strategy=key(less.choice.strategy),
+        strategy=less.choice.title,
         cost_ratio=less.cost_ratio,
         unit=made.cost_unit,
         difference=contrast.difference,

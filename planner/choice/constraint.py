@@ -92,7 +92,12 @@ class Constraint:
         needs = self.needs(strategy, cost, extra)
         return all(need is not None and need <= getattr(self, name) for name, need in needs.items())
 
-    def refusal(self, known: Iterable[tuple[Strategy, Cost, int]], rates: Rates) -> str:
+    def refusal(
+        self,
+        known: Iterable[tuple[Strategy, Cost, int]],
+        rates: Rates,
+        titles: Sequence[str] | None = None,
+    ) -> str:
         """Return one line on why none of these strategies keeps to the limits.
 
         The line names the limits, and the need of the nearest strategy: the one for which the
@@ -101,9 +106,14 @@ class Constraint:
         Args:
             known: strategies, their costs, and generations in addition to their own.
             rates: rates that gave the costs.
+            titles: names of the strategies for people; None: their keys.
         """
         options = list(known)
-        needs = [(strategy, self.needs(strategy, cost, extra)) for strategy, cost, extra in options]
+        titles = titles or [key(strategy) for strategy, _, _ in options]
+        needs = [
+            (title, self.needs(strategy, cost, extra))
+            for title, (strategy, cost, extra) in zip(titles, options, strict=True)
+        ]
         if not needs:
             return "no strategy is known"
         for name in needs[0][1]:
@@ -111,7 +121,7 @@ class Constraint:
                 why = missing(name.removeprefix("max_"), options[0][1], rates)
                 return f"{_option(name)}: {why}"
         alone = [n for n in needs[0][1] if all(self._factor(n, need[n]) > 1 for _, need in needs)]
-        strategy, nearest = min(
+        title, nearest = min(
             needs, key=lambda one: max(self._factor(name, need) for name, need in one[1].items())
         )
         excluding = alone or list(nearest)
@@ -122,10 +132,7 @@ class Constraint:
             for name, need in nearest.items() if self._factor(name, need) > 1
         )  # fmt: skip
         together = " together" if len(excluding) > 1 and not alone else ""
-        return (
-            f"no known strategy keeps to {limits}{together}; "
-            f"the nearest, {key(strategy)}, needs {over}"
-        )
+        return f"no known strategy keeps to {limits}{together}; the nearest, {title}, needs {over}"
 
     def limits(self, names: Iterable[str] = _LIMITS) -> str:
         """Return the limits in `names` that are set, as people read them; empty if none is set."""

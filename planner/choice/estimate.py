@@ -38,6 +38,27 @@ class Shrunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """The models that run a strategy.
+
+    Attributes:
+        policy: name of the policy.
+        prm: name of the PRM; None if the strategy needs none.
+    """
+
+    policy: str
+    prm: str | None = None
+
+    def __str__(self) -> str:
+        """The policy, and the PRM if there is one."""
+        return self.policy if self.prm is None else f"{self.policy} with {self.prm}"
+
+
+Run = tuple[Strategy, Models | None]
+"""A strategy with the models that run it, if these are named."""
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyEstimate:
     """One strategy with its expected accuracy and its expected cost.
 
@@ -53,6 +74,8 @@ class StrategyEstimate:
         probe_generations: generations for probe samples that the strategy cannot use; they count
             in addition to its own budget.
         shrunk: how the accuracy comes from outcomes; None if it does not, or if it is not known.
+        models: models that run the strategy, if it stands among strategies of other models; None
+            if all of an answer's strategies have the same.
     """
 
     strategy: Strategy
@@ -64,14 +87,25 @@ class StrategyEstimate:
     sources: str = ""
     probe_generations: int = 0
     shrunk: Shrunk | None = None
+    models: Models | None = None
 
     def __str__(self) -> str:
         """The strategy, its accuracy, the interval and the number of problems."""
         low, high = self.interval
         return (
-            f"{key(self.strategy)}: {self.predicted_accuracy:.3f} [{low:.3f}, {high:.3f}] "
+            f"{self.title}: {self.predicted_accuracy:.3f} [{low:.3f}, {high:.3f}] "
             f"({PERCENT}, {self.problems} problems)"
         )
+
+    @property
+    def title(self) -> str:
+        """The strategy with all its parameters, and its models if it names them."""
+        return key(self.strategy) + ("" if self.models is None else f" of {self.models}")
+
+    @property
+    def run(self) -> Run:
+        """What is run: estimates of one run are estimates of the same accuracy."""
+        return self.strategy, self.models
 
     @property
     def generations(self) -> int:
@@ -82,11 +116,17 @@ class StrategyEstimate:
         """The cost in one unit of `cost_unit`.
 
         Args:
-            unit: `flops`, `tokens` (those the policy generates and the PRM forwards) or
-                `generations`.
+            unit: `flops`, `usd`, `seconds`, `tokens` (those the policy generates and the PRM
+                forwards) or `generations`.
+
+        Returns:
+            The cost; NaN if its money or its seconds are not known.
         """
         if unit == "generations":
             return float(self.generations)
+        if unit in ("usd", "seconds"):
+            value: float | None = getattr(self.cost, unit)
+            return math.nan if value is None else value
         if unit == "flops" and self.cost.flops is not None:
             return self.cost.flops
         return self.cost.generated_tokens + self.cost.prm_tokens
@@ -98,17 +138,25 @@ class StrategyEstimate:
 
     def as_recorded(self) -> StrategyEstimate:
         """This estimate with nothing but what a plan file keeps: `from_record(to_record())`."""
-        return replace(self, problems=0, sources="", probe_generations=0, shrunk=None)
+        return replace(self, problems=0, sources="", probe_generations=0, shrunk=None, models=None)
 
     def to_dict(self) -> dict[str, Any]:
         """The estimate in the JSON document of `apportion recommend`."""
         return {
-            "strategy": to_dict(self.strategy),
-            "predicted_accuracy": self.predicted_accuracy,
-            "interval": list(self.interval),
+            **self.named(),
             "cost": self.cost.to_dict(),
             "problems": self.problems,
             "sources": self.sources,
+        }
+
+    def named(self) -> dict[str, Any]:
+        """The strategy, its models if it names them, and its accuracy, for JSON."""
+        models = self.models
+        return {
+            **({} if models is None else {"policy": models.policy, "prm": models.prm}),
+            "strategy": to_dict(self.strategy),
+            "predicted_accuracy": self.predicted_accuracy,
+            "interval": list(self.interval),
         }
 
     def to_record(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from executor.strategy import key
 from planner.choice.recommend import Recommendation
 from planner.choice.runner_up import RunnerUp
 from planner.notes import Note, NoteCode
@@ -35,7 +34,7 @@ def few_problems_notes(made: Recommendation, second: RunnerUp | None) -> list[No
         return []
     rival, needed = "", 0
     if second is not None:
-        contrast, rival = second.contrast, key(second.choice.strategy)
+        contrast, rival = second.contrast, second.choice.title
         needed = problems_to_tell_apart(contrast.difference, contrast.error, problems)
         if contrast.told_apart:
             rival, needed = "", 0

@@ -6,17 +6,17 @@ import math
 import shlex
 from collections.abc import Sequence
 
-from executor.strategy import BestOfN, Majority, Strategy, to_dict
+from executor.strategy import BestOfN, Majority, ShortMOfK, Strategy, to_dict
 from planner.choice.estimate import StrategyEstimate
 
 
 def pooled(cell: StrategyEstimate) -> bool:
     """Return whether the samples of a profile can replay the strategy.
 
-    A pool replays majority and best-of-N for every budget up to its size, every score and every
-    vote. A strategy with live runs only is run live again.
+    A pool replays majority, short-m@k and best-of-N for every budget up to its size, every score
+    and every vote. A strategy with live runs only is run live again.
     """
-    return isinstance(cell.strategy, Majority | BestOfN) and cell.sources != "measured"
+    return isinstance(cell.strategy, Majority | ShortMOfK | BestOfN) and cell.sources != "measured"
 
 
 def whole_cost(cells: Sequence[StrategyEstimate], problems: int) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from executor.strategy import Strategy, key
+from executor.strategy import key
 from planner.choice.estimate import StrategyEstimate
 from planner.evidence.comparable import MIN_SHARED
 from planner.prediction.beta import LEVEL, deviation, probability_greater
@@ -84,17 +84,26 @@ def measured(rows: pd.DataFrame) -> Compare:
     """
     by_problem = rows.groupby(["problem", "strategy"])["accuracy"].mean().unstack()
 
+    def outcomes(one: StrategyEstimate) -> Floats | None:
+        name = key(one.strategy)
+        return by_problem[name].to_numpy(float) if name in by_problem.columns else None
+
+    return by_outcomes(outcomes)
+
+
+def by_outcomes(outcomes: Callable[[StrategyEstimate], Floats | None]) -> Compare:
+    """Return a function that contrasts strategies by their outcomes; see `measured`.
+
+    Args:
+        outcomes: function that returns a strategy's accuracies on the problems of all strategies,
+            shape `(problems,)`, NaN if it was not run on a problem; None if it has no outcomes.
+    """
+
     def compare(one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
         difference = one.predicted_accuracy - other.predicted_accuracy
-        paired = _paired(by_problem, one.strategy, other.strategy)
+        paired = _paired(outcomes(one), outcomes(other))
         if len(paired) < MIN_SHARED:
-            return Contrast(
-                difference,
-                math.hypot(deviation(*one.beta), deviation(*other.beta)),
-                probability_greater(one.beta, other.beta),
-                0,
-                ComparedBy.POSTERIORS,
-            )
+            return independent(one, other)
         # The posteriors give the difference and the paired problems its error: a problem that is
         # hard for both strategies does not add to the error.
         error = paired_moments(paired)[1]
@@ -104,10 +113,20 @@ def measured(rows: pd.DataFrame) -> Compare:
     return compare
 
 
-def _paired(by_problem: pd.DataFrame, one: Strategy, other: Strategy) -> Floats:
-    """Return the accuracy of `one` minus that of `other`, shape `(problems of both,)`."""
-    first, second = key(one), key(other)
-    if not {first, second} <= set(by_problem.columns):
+def independent(one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
+    """Return the contrast by the two posteriors, taken as independent."""
+    return Contrast(
+        one.predicted_accuracy - other.predicted_accuracy,
+        math.hypot(deviation(*one.beta), deviation(*other.beta)),
+        probability_greater(one.beta, other.beta),
+        0,
+        ComparedBy.POSTERIORS,
+    )
+
+
+def _paired(one: Floats | None, other: Floats | None) -> Floats:
+    """Return the first accuracies minus the others, shape `(problems of both,)`."""
+    if one is None or other is None:
         return np.empty(0)
-    difference = by_problem[first].to_numpy(float) - by_problem[second].to_numpy(float)
+    difference = one - other
     return np.asarray(difference[~np.isnan(difference)])

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from executor.errors import InputError
-from executor.strategy import key
 from planner.choice.constraint import NO_RATES, Constraint
 from planner.choice.estimate import StrategyEstimate, cost_unit
 from planner.choice.pareto import pareto_front
 from planner.choice.rules import cheapest_sure, most_accurate, sure_enough
 from planner.costs.cost import Rates
 from planner.notes import Note, NoteCode
+from planner.prediction.beta import probability_above
 
 _WIDE = 0.2  # width of an interval from which on a note says so
 
@@ -48,7 +48,11 @@ class Recommendation:
 
 
 def choose(
-    difficulty: str, found: list[StrategyEstimate], constraint: Constraint, rates: Rates = NO_RATES
+    difficulty: str,
+    found: list[StrategyEstimate],
+    constraint: Constraint,
+    rates: Rates = NO_RATES,
+    unit: str | None = None,
 ) -> Recommendation:
     """Choose the best of `found` under `constraint`; see `planner.choice.rules`.
 
@@ -61,15 +65,20 @@ def choose(
         found: estimates of all strategies.
         constraint: limits and target.
         rates: prices that `found` was priced by; a refusal names what they lack.
+        unit: unit to compare costs in, which all of `found` have; None: `cost_unit`.
 
     Raises:
         InputError: no strategy keeps to the constraint.
     """
     allowed = [c for c in found if constraint.allows(c.strategy, c.cost, c.probe_generations)]
     if not allowed:
-        why = constraint.refusal(((c.strategy, c.cost, c.probe_generations) for c in found), rates)
+        why = constraint.refusal(
+            ((c.strategy, c.cost, c.probe_generations) for c in found),
+            rates,
+            [c.title for c in found],
+        )
         raise InputError(f"difficulty {difficulty}: {why}")
-    unit = cost_unit(found)
+    unit = unit or cost_unit(found)
     prices = np.array([c.price(unit) for c in allowed])
     means = np.array([c.predicted_accuracy for c in allowed])
     notes = _left_out(found, constraint)
@@ -77,7 +86,8 @@ def choose(
     if target is None:
         picked = int(most_accurate(means[None, :], prices)[0])
     else:
-        chances = np.array([c.probability_above(target) for c in allowed])
+        a, b = np.array([c.beta for c in allowed]).T
+        chances = probability_above(a, b, target)
         confidence, among = constraint.confidence, len(allowed)
         picked = int(cheapest_sure(means[None, :], chances[None, :], prices, confidence)[0])
         chance = float(chances[picked])
@@ -86,7 +96,7 @@ def choose(
             notes.append(
                 Note.of(
                     NoteCode.TARGET_NOT_REACHED, target=target, at_least=at_least,
-                    strategy=key(allowed[picked].strategy), chance=chance,
+                    strategy=allowed[picked].title, chance=chance,
                 )
             )  # fmt: skip
         if among > 1:

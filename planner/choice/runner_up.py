@@ -1,11 +1,11 @@
-"""The runner-up: the best choice of another kind, and why it lost."""
+"""The runner-up: the best choice of another kind or another policy, and why it lost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from executor.strategy import Strategy, key, to_dict
+from executor.strategy import Strategy, to_dict
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.paired import Compare, Contrast
@@ -33,9 +33,7 @@ class RunnerUp:
     def to_dict(self, why: str) -> dict[str, Any]:
         """Return plain values for JSON, with the reason in words."""
         return {
-            "strategy": to_dict(self.choice.strategy),
-            "predicted_accuracy": self.choice.predicted_accuracy,
-            "interval": list(self.choice.interval),
+            **self.choice.named(),
             **self.contrast.to_dict(),
             "cost_ratio": self.cost_ratio,
             "chance_of_target": self.chance,
@@ -54,7 +52,7 @@ def runner_up(made: Recommendation, constraint: Constraint, compare: Compare) ->
     others = _rivals(made)
     if not others:
         return None
-    second = choose(made.difficulty, others, constraint).choice
+    second = choose(made.difficulty, others, constraint, unit=made.cost_unit).choice
     mine, its = made.choice.price(made.cost_unit), second.price(made.cost_unit)
     target = constraint.target_accuracy
     return RunnerUp(
@@ -66,10 +64,20 @@ def runner_up(made: Recommendation, constraint: Constraint, compare: Compare) ->
 
 
 def _rivals(made: Recommendation) -> list[StrategyEstimate]:
-    """Return the alternatives of another kind; if there are none, those of another budget or width.
+    """Return the alternatives of another policy, if there are several policies.
 
-    A strategy that differs from the choice in score or vote alone is a variant, not a rival.
+    Otherwise the result is the alternatives of another kind; if there are none, those of another
+    budget or width. A strategy that differs from the choice in score or vote alone is a variant,
+    not a rival.
     """
+    if (models := made.choice.models) is not None:
+        others = [
+            one
+            for one in made.alternatives
+            if one.models is not None and one.models.policy != models.policy
+        ]
+        if others:
+            return others
     first = made.choice.strategy
     kinds = [one for one in made.alternatives if one.strategy.name != first.name]
     return kinds or [one for one in made.alternatives if _run(one.strategy) != _run(first)]
@@ -88,7 +96,7 @@ def _run(strategy: Strategy) -> dict[str, Any]:
 def runner_up_note(second: RunnerUp, made: Recommendation, constraint: Constraint) -> Note:
     """Return the note on why the runner-up lost."""
     named = {
-        "strategy": key(second.choice.strategy),
+        "strategy": second.choice.title,
         "cost_ratio": second.cost_ratio,
         "unit": made.cost_unit,
     }

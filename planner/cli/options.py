@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from executor.errors import InputError
 from executor.passwords import hide_passwords
-from executor.strategy import WIDTH
+from executor.strategy import FIRST, ROUNDS, SHOWN, WIDTH
 from planner.usecases import DEFAULT_STORE
 
 USAGE_ERROR = 2
@@ -146,27 +146,47 @@ def runnable(name: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_models(command: Parser, *, served: bool = True) -> None:
-    """Add policy and PRM; `served`: whether they may be addresses of servers."""
+def add_models(command: Parser, *, served: bool = True, several: bool = False) -> None:
+    """Add policy and PRM.
+
+    Args:
+        command: parser to add them to.
+        served: whether they may be addresses of servers.
+        several: whether each may be given several times.
+    """
     server = ", or address of a server" if served else ""
+    policies = "; several times, or all, to choose between models" if several else ""
+    prms = (
+        "; of several policies also none, or (default) all that there is evidence with"
+        if several
+        else ""
+    )
     kind = runnable if served else str
+    action = "append" if several else "store"
     command.add_argument(
         "--policy",
         required=True,
         type=kind,
-        help=f"policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id{server}",
+        action=action,
+        help="policy: catalog name (lab-0.8m), checkpoint folder, GGUF file, hub id"
+        f"{server}{policies}",
     )
     add_scorer(
         command,
         "what scores responses: mean-logprob (free), a scorer of a package, or a PRM: catalog name "
-        f"(lab-0.8m-prm), folder made by fit-prm, hub id{server}",
+        f"(lab-0.8m-prm), folder made by fit-prm, hub id{server}{prms}",
         kind,
+        action,
     )
 
 
-def add_scorer(command: Parser, text: str, kind: Callable[[str], str] = str) -> None:
+def add_scorer(
+    command: Parser, text: str, kind: Callable[[str], str] = str, action: str = "store"
+) -> None:
     """Add the scorer; `--prm` is another name of the option."""
-    command.add_argument("--scorer", "--prm", dest="prm", type=kind, metavar="SCORER", help=text)
+    command.add_argument(
+        "--scorer", "--prm", dest="prm", type=kind, action=action, metavar="SCORER", help=text
+    )
 
 
 def add_servers(command: Parser, *, prm: bool = True, outage: float = 60.0) -> None:
@@ -220,6 +240,28 @@ def add_problems(command: Parser) -> None:
     )
     command.add_argument("--problem-field", metavar="NAME", help="field that holds the question")
     command.add_argument("--answer-field", metavar="NAME", help="field that holds the answer")
+    add_domain(command)
+    add_execution(command)
+
+
+def add_domain(command: Parser, default: str = "that of the problems") -> None:
+    """Add the domain; `default`: what it is if it is not given, in words."""
+    command.add_argument(
+        "--domain",
+        metavar="NAME",
+        help="what an answer is: maths, code, json, or that of another package "
+        f"(default: {default})",
+    )
+
+
+def add_execution(command: Parser) -> None:
+    """Add leave to run programs without isolation."""
+    command.add_argument(
+        "--unsafe-execution",
+        action="store_true",
+        help="run programs of models even if this system allows no isolation; they then have your "
+        "rights",
+    )
 
 
 def add_sampling(command: Parser, *, prm: bool = True) -> None:
@@ -422,6 +464,23 @@ def add_strategy_options(command: Parser) -> None:
         "--confidence",
         type=float,
         help="how sure an adaptive majority is when it ends (default: 0.95)",
+    )
+    command.add_argument(
+        "--m",
+        type=whole,
+        help=f"number of responses that vote in short_m_of_k, the first to finish "
+        f"(default: {FIRST})",
+    )
+    command.add_argument(
+        "--rounds",
+        type=whole,
+        help=f"number of rounds of an aggregation after the first answers (default: {ROUNDS})",
+    )
+    command.add_argument(
+        "--shown",
+        type=whole,
+        help="number of answers that a new one of an aggregation is written from; 1 is "
+        f"self-refinement (default: {SHOWN})",
     )
     command.add_argument(
         "--score", help="score of a response: min, last, mean or prod of its steps (default: last)"

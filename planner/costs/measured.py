@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from executor.models.architecture import Shape
-from executor.scorers.registry import needs_of
+from executor.scorers.registry import is_of_policy, needs_of
 from executor.store.store import Store
 from planner.catalog import Catalog
 from planner.costs import throughput
@@ -41,14 +41,17 @@ def rates(store: Store, policy: str, prm: str | None, catalog: Catalog) -> Rates
     """
     policy_speed, prm_speed = throughput.speeds(throughput.read(store, policy), prm)
     counted = size(store, policy)
+    scorer = None if prm is None else policy if is_of_policy(prm) else prm
     return Rates(
         policy_parameters=counted or catalog.parameters(policy),
-        prm_parameters=scorer_parameters(prm, None if prm is None else size(store, prm), catalog),
+        prm_parameters=scorer_parameters(
+            scorer, None if scorer is None else size(store, scorer), catalog
+        ),
         policy_weights=counted or catalog.all_parameters(policy),
         tokens_per_second=policy_speed,
         prm_tokens_per_second=prm_speed,
         policy_shape=_shape(store, policy),
-        prm_shape=None if prm is None else _shape(store, prm),
+        prm_shape=None if scorer is None else _shape(store, scorer),
     )
 
 

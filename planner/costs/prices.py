@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,7 +112,7 @@ class PriceBook:
             InputError: the file cannot be read, or has an unknown key or a wrong value.
         """
         path = data_folder() / "prices.toml"
-        record, where = read_toml(path, "prices"), f"prices {path}"
+        record, where = _bundled(path), f"prices {path}"
         if own is not None:
             where = f"prices {own}"
             record = _overlay(record, read_toml(own, "prices"), where)
@@ -130,6 +131,11 @@ class PriceBook:
                 "file given with --prices describes"
             )
         return self.devices[name]
+
+
+@cache  # an answer over many models asks for the prices of each
+def _bundled(path: Path) -> dict[str, Any]:
+    return read_toml(path, "prices")
 
 
 def _overlay(bundled: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:

@@ -12,6 +12,10 @@ from planner.costs.prices import PriceBook
 from planner.costs.roofline import Roofline
 
 
+class DoesNotFitError(InputError):
+    """The models do not fit in the memory of the devices."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pricing:
     """Options for devices and prices; None if an option is not given.
@@ -54,8 +58,8 @@ class Pricing:
         is by the token if the prices have this policy.
 
         Raises:
-            InputError: the device is unknown, the models do not fit in its memory, or the prices
-                file is wrong.
+            DoesNotFitError: the models do not fit in the memory of the device.
+            InputError: the device is unknown, or the prices file is wrong.
         """
         book = PriceBook.load(self.prices)
         if self.device is not None:
@@ -93,7 +97,7 @@ class Pricing:
             if parameters is not None
         )
         if needed > device.memory_gb * roofline.devices:
-            raise InputError(
+            raise DoesNotFitError(
                 f"--device {device.name}: policy and PRM need {needed:.0f} GB of memory; "
                 f"expected at most {device.memory_gb * roofline.devices:g} GB; "
                 f"give --devices {math.ceil(needed / device.memory_gb)}, or a smaller batch or "

@@ -16,18 +16,25 @@ from planner.evidence.layout import FEEDBACK, UNKNOWN
 from profiling.pass_rate import ALL, Difficulty
 
 
-def cells(frame: pd.DataFrame) -> pd.DataFrame:
+def cells(frame: pd.DataFrame, difficulty: str | None = None) -> pd.DataFrame:
     """Aggregate evidence by cell: policy, PRM, difficulty and strategy.
 
     The difficulty `all` covers every problem (`of_all`). The columns besides the keys are
     `successes` and `squares` (sums of accuracies and of their squares), `problems` and `rows`
     (counts), mean tokens, mean `pass_at_1`, `prm_auc` and `sources`.
+
+    Args:
+        frame: evidence.
+        difficulty: the only difficulty whose cells are wanted; None: every one and `all`.
     """
     keys = ["policy", "prm", "difficulty", "strategy", "name", "n", "width", "score", "vote"]
-    known = frame[frame["difficulty"] != UNKNOWN]
-    both = pd.concat([known, rows_of(frame, ALL)], ignore_index=True)
-    both["square"] = both["accuracy"] ** 2
-    return both.groupby(keys, sort=True, as_index=False).agg(
+    if difficulty is None:
+        known = frame[frame["difficulty"] != UNKNOWN]
+        wanted = pd.concat([known, rows_of(frame, ALL)], ignore_index=True)
+    else:
+        wanted = rows_of(frame, difficulty)
+    wanted = wanted.assign(square=wanted["accuracy"] ** 2)
+    return wanted.groupby(keys, sort=True, as_index=False).agg(
         successes=("accuracy", "sum"),
         squares=("square", "sum"),
         problems=("problem", "nunique"),
@@ -66,6 +73,22 @@ def of_all(frame: pd.DataFrame) -> NDArray[np.bool_]:
 def strategy_of(cell: Any) -> Strategy:
     """Return the strategy of a row or cell from its key, which has all parameters."""
     return from_key(cell["strategy"])
+
+
+def kinds(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the kinds of evidence as plain values: source, kind of strategy, PRM, and counts.
+
+    If there are several policies, each has its own kinds.
+    """
+    if frame.empty:
+        return []
+    keys = ["source", "name", "prm"]
+    if frame["policy"].nunique() > 1:
+        keys = ["policy", *keys]
+    groups = frame.groupby(keys, as_index=False).agg(
+        rows=("accuracy", "size"), problems=("problem", "nunique")
+    )
+    return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
 
 
 def difficulty_counts(frame: pd.DataFrame) -> dict[str, int]:

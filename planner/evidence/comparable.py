@@ -64,14 +64,14 @@ def comparable(frame: pd.DataFrame, policy: str, prm: str | None) -> Comparable:
         rows = plain
     elif scored.empty:
         rows = scored
-    elif _too_few(scored["problem"].nunique(), plain["problem"].nunique()):
+    elif too_few(scored["problem"].nunique(), plain["problem"].nunique()):
         left_out |= _problems_of(scored)
         rows = plain
     else:
         rows = pd.concat([plain[plain["problem"].isin(set(scored["problem"]))], scored])
         rows = rows.sort_index()
     asked, counts = rows["problem"].nunique(), _problems_of(rows)
-    few = {name: count for name, count in counts.items() if _too_few(count, asked)}
+    few = {name: count for name, count in counts.items() if too_few(count, asked)}
     rows = rows[~rows["strategy"].isin(few)]
     shared = shared_problems(rows)
     if len(shared) >= MIN_SHARED:
@@ -84,7 +84,8 @@ def for_pair(frame: pd.DataFrame, policy: str, prm: str | None) -> pd.DataFrame:
     return comparable(frame, policy, prm).rows
 
 
-def _too_few(problems: int, of: int) -> bool:
+def too_few(problems: int, of: int) -> bool:
+    """Whether so many problems are too few for a comparison on `of` problems."""
     return problems < min(ENOUGH, of / 4)
 
 
@@ -96,8 +97,8 @@ def _problems_of(rows: pd.DataFrame) -> dict[str, int]:
 
 def shared_problems(rows: pd.DataFrame) -> set[str]:
     """Return the problems that every strategy in `rows` was run on."""
-    by_strategy = [set(group) for _, group in rows.groupby("strategy")["problem"]]
-    return set.intersection(*by_strategy) if by_strategy else set()
+    counts = rows.groupby("problem")["strategy"].nunique()
+    return set(counts.index[counts == rows["strategy"].nunique()])
 
 
 def of_all_only(rows: pd.DataFrame, budget: int | None = None) -> Iterator[Note]:

@@ -2,10 +2,11 @@
 
 The rows come from four sources. A live run of `measure` gives its outcomes. A service gives the
 answers that a client marked as right or wrong, with the difficulty that the router estimated for
-the question. The pools of a profile are replayed: one pool gives majority and best-of-N for every
-budget up to its size. Only its smaller budgets have a difficulty, because the samples that give it
-are not replayed in it. Runs of other programs (`apportion import`) count for policies without own
-runs in the store; they keep the grader of their study, and costs that they do not state are NaN.
+the question. The pools of a profile are replayed: one pool gives majority, short-m@k and best-of-N
+for every budget up to its size. Only its smaller budgets have a difficulty, because the samples
+that give it are not replayed in it. Runs of other programs (`apportion import`) count for policies
+without own runs in the store; they keep the grader of their study, and costs that they do not state
+are NaN.
 
 Problems that the PRM was trained on are left out, because its rewards there are not held out. Runs
 of `run` are left out too, because they are used to judge plans.
@@ -17,6 +18,7 @@ Published figures describe whole benchmarks, not problems; they are combined wit
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,12 +30,13 @@ from executor.ledger import Ledger
 from executor.problem import problem_uid
 from executor.run.runner import PRM_TRAINED_ON
 from executor.store.store import Store, StoredOutcome
-from executor.strategy import Score, Strategy, from_dict, key, to_dict
+from executor.strategy import Score, ShortMOfK, Strategy, from_dict, key, to_dict
 from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, REPLAYED, UNKNOWN
 from planner.evidence.pools import UNRATED
 from planner.evidence.problem_pools import ProblemPools
 from planner.evidence.runs import current_runs
 from profiling.pass_rate import Difficulty
+from profiling.pools.first_finished import tokens_until
 from profiling.pools.replay import Pool
 from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY, rules_of
 from profiling.profiles.profiler import KIND as PROFILE
@@ -47,6 +50,7 @@ def gather(
     grader: Grader,
     policy: str | None = None,
     prms: Collection[str] | None = None,
+    domain: str | None = None,
 ) -> pd.DataFrame:
     """Return the evidence of a store, one row per strategy and problem.
 
@@ -62,6 +66,7 @@ def gather(
         prms: names of the scorers whose scores are replayed; None means all that scored a profile.
             Replay is most of the work, and a restriction does not change the remaining rows. A
             free scorer (`profiling.scorers.free`) that is named is replayed from all profiles.
+        domain: the domain of the runs; None: see `planner.evidence.runs.evidence_domain`.
     """
     grouped: dict[tuple[str | None, ...], list[int]] = {}
     pools: dict[tuple[str, str], ProblemPools] = {}
@@ -78,7 +83,7 @@ def gather(
         pools.setdefault((run.policy, uid), ProblemPools()).add(stored, pool)
         rewards.setdefault((run.policy, run.prm or ""), _Rewards()).add(stored, pool)
 
-    for spec in current_runs(store.runs()):
+    for spec in current_runs(store.runs(), domain):
         if policy not in (None, spec.policy):
             continue
         if spec.kind == PROFILE:
@@ -213,6 +218,8 @@ def _replayed(pools: ProblemPools, prms: Collection[str] | None) -> Iterator[dic
         for vote in pools.replayed(one, scored=scored):
             n = vote.strategy.n
             ledger = _share(stored.outcome.ledger, n, len(pool), float(shares[n - 1]))
+            if isinstance(vote.strategy, ShortMOfK):
+                ledger = _until_first(ledger, pool, vote.strategy)
             row = _row(stored, vote.strategy, vote.accuracy, ledger, REPLAYED)
             if counted.get(row["prm"]) is one:
                 yield row | {
@@ -220,6 +227,13 @@ def _replayed(pools: ProblemPools, prms: Collection[str] | None) -> Iterator[dic
                     "all_accuracy": vote.all_accuracy,
                     "pass_at_1": vote.pass_at_1,
                 }
+
+
+def _until_first(ledger: Ledger, pool: Pool, strategy: ShortMOfK) -> Ledger:
+    """Return a ledger whose samples were cancelled when the first of them had finished."""
+    total, last = tokens_until(pool.tokens, strategy.m, np.array([strategy.n]))
+    discarded = round((strategy.n - strategy.m) * float(last[0]))
+    return replace(ledger, generated=round(float(total[0])) - discarded, discarded=discarded)
 
 
 def _share(ledger: Ledger, k: int, n: int, scored: float) -> Ledger:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from executor.answers.voting import Vote, kept
-from executor.strategy import BestOfN, Majority, Strategy
+from executor.strategy import BestOfN, Majority, ShortMOfK, Strategy
 from planner.evidence.layout import BUDGETS, UNKNOWN
 from profiling.arrays import Ints
 from profiling.pass_rate import PassRate
@@ -145,6 +145,8 @@ def _each(
 
 def strategy_of_rule(rule: Rule, n: int) -> Strategy | None:
     """Return the strategy of a rule at budget n; None if there is none or another equals it."""
+    if rule.first is not None:
+        return ShortMOfK(n, rule.first) if n > rule.first else None
     if rule.vote is Vote.MAJORITY:
         return Majority(n)
     if rule.vote is None or rule.score is None or n == 1:

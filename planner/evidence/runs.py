@@ -4,33 +4,66 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
-from executor.store.store import RunSpec
+from executor.answers.grader import Grader
+from executor.domains.registry import open_grader
+from executor.problem import MATHS
+from executor.run.runner import DOMAIN
+from executor.store.store import RunSpec, Store
 from planner.evidence.layout import FEEDBACK
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.profiles.profiler import STUDY
 
 
-def current_runs(specs: Sequence[RunSpec]) -> list[RunSpec]:
-    """Return the runs that can be combined: one setup per policy, one model per name.
+def current_runs(specs: Sequence[RunSpec], domain: str | None = None) -> list[RunSpec]:
+    """Return the runs that can be combined: one domain, one setup per policy, one model per name.
 
-    Accuracies of two templates, samplings, graders or models of one name must not be mixed. The
-    newest profile of a policy decides the setup, or its newest run if it has no profile; imported
-    runs decide only if the policy has no own runs. The newest run with a PRM decides which model
-    the PRM's name means. Feedback decides only if there are no other runs, so that a client's
+    Accuracies of two domains, templates, samplings, graders or models of one name must not be
+    mixed. The newest profile of a policy decides the setup, or its newest run if it has no profile;
+    imported runs decide only if the policy has no own runs. The newest run with a PRM decides which
+    model the PRM's name means. Feedback decides only if there are no other runs, so that a client's
     request cannot displace measured runs. Seeds may differ.
+
+    Args:
+        specs: the runs of a store, the newest last.
+        domain: the domain wanted; None: see `evidence_domain`.
     """
-
-    def weight(spec: RunSpec) -> tuple[bool, bool, bool]:
-        return spec.kind != FEEDBACK, STUDY not in spec.settings, spec.kind == PROFILE
-
+    domain = domain or evidence_domain(specs)
+    specs = [spec for spec in specs if domain_of(spec) == domain]
     ways: dict[str, str] = {}
-    for spec in sorted(specs, key=weight):
+    for spec in sorted(specs, key=_weight):
         ways[spec.policy] = _way(spec)
     asked = [spec for spec in specs if _way(spec) == ways[spec.policy]]
     newest = sorted(asked, key=lambda spec: spec.kind != FEEDBACK)
     heads = {(spec.policy, spec.prm): _digest(spec, "prm") for spec in newest}
     return [spec for spec in asked if heads[spec.policy, spec.prm] == _digest(spec, "prm")]
+
+
+def _weight(spec: RunSpec) -> tuple[bool, bool, bool]:
+    """Return a key by which runs that decide come last."""
+    return spec.kind != FEEDBACK, STUDY not in spec.settings, spec.kind == PROFILE
+
+
+def domain_of(spec: RunSpec) -> str:
+    """Return the domain of a run's problems."""
+    return str(spec.settings.get(DOMAIN, MATHS))
+
+
+def evidence_domain(specs: Sequence[RunSpec]) -> str:
+    """Return the domain whose runs count as evidence: that of the newest run that decides."""
+    ordered = sorted(specs, key=_weight)
+    return domain_of(ordered[-1]) if ordered else MATHS
+
+
+def evidence_grader(store: Store, domain: str | None = None) -> AbstractContextManager[Grader]:
+    """Return the grader of the runs that count as evidence, to be opened.
+
+    Args:
+        store: store of the runs.
+        domain: the domain wanted; None: see `evidence_domain`.
+    """
+    return open_grader(domain or evidence_domain(store.runs()))
 
 
 def study_of(specs: Sequence[RunSpec], policy: str) -> str | None:

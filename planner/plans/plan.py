@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from executor.models.templates import PromptTemplate
+from executor.problem import MATHS
 from executor.strategy import Sampling
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
@@ -95,6 +96,7 @@ class Plan:
         reference: statistics of the profile's questions; None if the profile had fewer than two.
         chooser: chooses for questions without a constraint of their own, by their text and probes;
             None: the chances of the difficulties choose.
+        domain: what an answer is (`executor.domains`).
     """
 
     policy: str
@@ -112,6 +114,7 @@ class Plan:
     worth_routing: bool = True
     reference: Reference | None = None
     chooser: Chooser | None = None
+    domain: str = MATHS
 
     def entry(self, difficulty: str) -> StrategyEstimate:
         """The entry for a difficulty, or the one for all."""

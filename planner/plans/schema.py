@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from executor.errors import InputError
+from executor.problem import MATHS
 from executor.strategy import Sampling, from_dict
 from planner.choice.constraint import MOST_GENERATIONS
 from planner.plans.plan import DEFAULT
@@ -130,6 +131,7 @@ class _Template(_Part):
     system: str | None = None
     turns: list[_Turn] = []
     stop: list[Annotated[str, Field(min_length=1)]] = []
+    aggregate: str | None = None
 
 
 class _Quality(_Part):
@@ -268,6 +270,7 @@ class _PlanFile(_Part):
     sampling: _Sampling
     classifier: _Classifier | None
     chooser: _Chooser | None = None
+    domain: Name = MATHS
     template: _Template
     rates: _Rates
     frontier: dict[Level, list[_Estimate]]

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from executor.domains.registry import find_domain
 from executor.errors import InputError, one_line
 from executor.files import read_whole, write_whole
 from executor.json_values import finite
 from executor.models.templates import PromptTemplate
-from executor.problem import content_id
+from executor.problem import MATHS, content_id
 from executor.strategy import Sampling, to_dict
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
@@ -51,6 +52,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "alternatives": _to_records(plan.alternatives),
         # A plan without one is written as before there were choosers.
         **({} if plan.chooser is None else {"chooser": plan.chooser.to_dict()}),
+        **({} if plan.domain == MATHS else {"domain": plan.domain}),
     }
 
 
@@ -181,6 +183,7 @@ def _from_record(record: Mapping[str, Any], where: str) -> Plan:
         probe_cost=_part("probe_cost", ProbeCost.from_dict, probe_cost),
         worth_routing=bool(record["worth_routing"]),
         reference=_part("reference", Reference.from_dict, reference),
+        domain=find_domain(record.get("domain", MATHS)).name,
     )
 
 

@@ -7,11 +7,13 @@ problems behaves differently from equal problems of the same mean.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln, ndtr, ndtri
 
-from executor.strategy import STRATEGIES, WIDTH
+from executor.strategy import STRATEGIES, WIDTH, from_key, voters
 from planner.evidence.layout import UNKNOWN
 from profiling.arrays import Floats
 from profiling.pass_rate import ALL, LEVELS
@@ -29,6 +31,8 @@ NAMES = (
     *(f"vote_{vote}" for vote in _VOTES),
     *(f"score_{score}" for score in _SCORES),
 )  # fmt: skip
+# Features that models of earlier versions do not have.
+ADDED = ("strategy_short_m_of_k", "strategy_aggregate")
 # Column of the log odds of the structural prediction for the cell's own strategy.
 OFFSET = NAMES.index("expected")
 # Accuracy cannot fall if one of these rises and the others stay; only the family `boosting`
@@ -49,7 +53,7 @@ def describe(cells: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Add to `cells` the columns about policy and PRM that `features` reads.
 
     Args:
-        cells: columns `policy, prm, difficulty, name, n, score`.
+        cells: columns `policy, prm, difficulty, strategy, name, n, score`.
         frame: evidence that describes policy and PRM; only pass@1 and the separation of scores
             (`profiling.scorers.separation`) are read, never an outcome.
 
@@ -71,11 +75,12 @@ def describe(cells: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
             prm_gap=np.array([gap for _, gap in found]),
         )
         n = part["n"].to_numpy(float)
+        voting = np.array([float(_voters(each)) for each in part["strategy"]])
         signal = _signal(asked)
         if not len(weights):
             rates, rivals, weights = np.array([_EVEN]), np.array([np.nan]), np.ones(1)
         rivals = np.where(np.isnan(rivals), _AGREEING * (1 - rates), rivals)
-        described.append(asked.assign(**_expected(rates, rivals, weights, signal, n)))
+        described.append(asked.assign(**_expected(rates, rivals, weights, signal, n, voting)))
     return pd.concat(described).loc[cells.index] if described else cells
 
 
@@ -109,18 +114,29 @@ def _signal(cells: pd.DataFrame) -> Floats:
     return np.where(cells["score"].to_numpy() == "", 0.0, signal)
 
 
+@lru_cache(maxsize=4096)
+def _voters(strategy: str) -> int:
+    return voters(from_key(strategy))
+
+
 def _expected(
-    rates: Floats, rivals: Floats, weights: Floats, signal: Floats, n: Floats
+    rates: Floats, rivals: Floats, weights: Floats, signal: Floats, n: Floats, voting: Floats
 ) -> dict[str, Floats]:
-    """Return the structural predictions (coverage, majority, best-of-N) of each cell."""
+    """Return the structural predictions (coverage, majority, best-of-N) of each cell.
+
+    A majority is that of the responses that vote (`voting`): of short-m@k as if length said nothing
+    of correctness, of an aggregation as if its last population were samples.
+    """
     result = {name: np.empty(len(n)) for name in _THEORY}
-    kinds, cells = np.unique(np.column_stack([signal, n]), axis=0, return_inverse=True)
-    for index, (distance, size) in enumerate(kinds):
+    kinds, cells = np.unique(np.column_stack([signal, n, voting]), axis=0, return_inverse=True)
+    for index, (distance, size, votes) in enumerate(kinds):
         mine = cells.reshape(-1) == index
         alike = np.full_like(rates, size)
         best = best_of_n_accuracy(rates, np.full_like(rates, distance), alike)
         result["expected_coverage"][mine] = weights @ (1 - (1 - rates) ** size)
-        result["expected_majority"][mine] = weights @ majority_accuracy(rates, rivals, alike)
+        result["expected_majority"][mine] = weights @ majority_accuracy(
+            rates, rivals, np.full_like(rates, votes)
+        )
         result["expected_best_of_n"][mine] = weights @ best
     return result
 
@@ -130,8 +146,8 @@ def features(cells: pd.DataFrame) -> Floats:
 
     Args:
         cells: result of `describe`, with columns `vote` and `width`. Options without a column
-            (softmax temperature, confidence of an adaptive majority, share and power of votes by
-            rank) have no feature.
+            (softmax temperature, confidence of an adaptive majority, rounds, and what votes by rank
+            keep) have no feature.
     """
     rate = cells["pass_at_1"].fillna(_EVEN).to_numpy(float)
     name, score = cells["name"].to_numpy(), cells["score"].to_numpy()

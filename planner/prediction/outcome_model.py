@@ -110,6 +110,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 weighted.
             sample_weight: number of outcomes of each row, shape `(rows,)`; None means one.
         """
+        self.names_ = NAMES
         inputs = features(X)[:, self._columns()]
         y = np.asarray(y, dtype=float)
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
@@ -200,7 +201,8 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         left_out = {name for group in GROUPS if not getattr(self, group) for name in GROUPS[group]}
         if not self.theory and self.family != "structural":
             left_out.add(NAMES[OFFSET])
-        return [index for index, name in enumerate(NAMES) if name not in left_out]
+        own = getattr(self, "names_", NAMES)  # a model of an earlier version has fewer
+        return [NAMES.index(name) for name in own if name not in left_out]
 
     def _estimator(self) -> Any:
         if self.family == "structural":

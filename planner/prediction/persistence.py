@@ -13,7 +13,7 @@ import pandas as pd
 
 from executor.errors import InputError
 from executor.store.store import Store
-from planner.prediction.features import NAMES
+from planner.prediction.features import ADDED, NAMES
 from planner.prediction.outcome_model import Hyperparameters, OutcomeModel
 from planner.prediction.tuning import fingerprints
 
@@ -36,7 +36,11 @@ TRUSTED_TYPES = frozenset(
 # Modules that version 0.1.0 wrote into its models, and the modules that hold their classes now.
 _MOVED = {"planner.offset": "planner.prediction.offset_logistic"}
 # A classifier knows columns by position only: with other features its predictions are nonsense.
-_FEATURES = hashlib.sha256(",".join(NAMES).encode()).hexdigest()[:12]
+# These are the features of this version, and those of the versions before.
+_FEATURES = {
+    hashlib.sha256(",".join(names).encode()).hexdigest()[:12]: names
+    for names in (NAMES, tuple(name for name in NAMES if name not in ADDED))
+}
 
 
 def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]:
@@ -56,7 +60,7 @@ def save_model(fitted: Fit, frame: pd.DataFrame) -> tuple[bytes, dict[str, Any]]
     content = skops.io.dumps({"classifier": model.classifier_, "others": model.others_})
     known = {
         "rests_on": fingerprints(frame),
-        "features": _FEATURES,
+        "features": next(iter(_FEATURES)),
         "pairs": model.pairs_,
         "teaches": model.teaches_,
     }
@@ -85,7 +89,8 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
             (read["classifier"], dict(read["others"])) if isinstance(read, dict) else (read, {})
         )
         model = OutcomeModel(**asdict(Hyperparameters(**meta["hyperparameters"])))
-        if meta.get("features") != _FEATURES:
+        names = _FEATURES.get(meta.get("features", ""))
+        if names is None:
             raise InputError(f"{where}: is fitted to other features than this version has; {again}")
         model.pairs_ = [(str(policy), str(prm)) for policy, prm in meta["pairs"]]
     except (BadZipFile, LookupError, NotImplementedError, TypeError, ValueError) as error:
@@ -96,6 +101,7 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
         raise InputError(f"{where}: holds no classifier; {again}")
     model.classifier_, model.others_ = classifier, others
     model.teaches_ = meta.get("teaches", False) is True
+    model.names_ = names
     model.classes_ = np.array([0, 1])
     return model
 

@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
-from executor.answers.voting import Vote
 from executor.errors import InputError
-from executor.strategy import (
-    BeamSearch,
-    BestOfN,
-    Dvts,
-    Greedy,
-    Majority,
-    Strategy,
-    key,
-    to_dict,
-)
+from executor.strategy import Strategy, key
 from planner.catalog import Catalog
-from planner.choice.estimate import PREDICTED, StrategyEstimate
-from planner.choice.paired import ComparedBy, Contrast
+from planner.choice.estimate import StrategyEstimate
+from planner.choice.paired import Contrast
 from planner.costs.cost import Rates
-from planner.evidence.layout import BUDGETS
 from planner.notes import Note, NoteCode
-from planner.prediction.beta import summarise
-from planner.published import figures
+from planner.published import candidates, figures
 from planner.published.model import PublishedModel, beta_of_logit, usable
 from profiling.arrays import Floats
 
 DEFAULT_BENCHMARK = "MATH-500"  # the benchmark with the most figures
-# Its authors chose a strategy anew for each budget, with a PRM that they do not name. Its figures
-# are shown; it is never proposed.
-_CHOSEN_BY_OTHERS = "compute_optimal"
 _SLACK = 0.005  # of accuracy: a prediction this near its figures counts as equal to them
 
 
@@ -66,24 +50,10 @@ class PublishedAnswer:
     without: Callable[[Strategy], float]
 
     def contrast(self, one: StrategyEstimate, other: StrategyEstimate) -> Contrast:
-        """Compare two of the choices; their covariance is taken into account.
-
-        The chance is exact for normal logits. The error of the difference is first order: that of
-        each logit is multiplied by p (1 - p).
-        """
+        """Compare two of the choices; see `planner.published.candidates.contrast`."""
         strategies = [choice.strategy for choice in self.choices]
-        i, j = strategies.index(one.strategy), strategies.index(other.strategy)
-        between = self.covariance[np.ix_([i, j], [i, j])]
-        apart = math.sqrt(np.array([1.0, -1.0]) @ between @ np.array([1.0, -1.0]))
-        slopes = np.array([p * (1 - p) for p in (one.predicted_accuracy, other.predicted_accuracy)])
-        slopes[1] *= -1
-        return Contrast(
-            one.predicted_accuracy - other.predicted_accuracy,
-            math.sqrt(slopes @ between @ slopes),
-            float(ndtr((self.means[i] - self.means[j]) / apart)),
-            0,
-            ComparedBy.FIGURES,
-        )
+        at = strategies.index(one.strategy), strategies.index(other.strategy)
+        return candidates.contrast(self.means, self.covariance, at, one, other)
 
     def printed(self, choice: StrategyEstimate, shown: Sequence[StrategyEstimate]) -> list[Note]:
         """Return notes on the figures of one strategy.
@@ -139,12 +109,12 @@ def ask(
         prm = scorer.name if (scorer := catalog.prm(prm)) else prm
     cells = figures.cells()
     model_cells = usable(figures.telling(cells, policy, on), catalog)
-    _check_benchmark(on, policy, model_cells)
-    touching = _touching(cells, policy, prm, on)
+    check_benchmark(on, policy, model_cells)
+    touching = candidates.touching(cells, policy, prm, on)
     own = touching[touching["prm"].isin(["", prm])]
     sampled_only = figures.is_sampled_only(cells, policy)
-    strategies = _strategies(own, scored=prm is not None, greedy=not sampled_only)
-    asked = pd.DataFrame([_cell(strategy, policy, prm, on) for strategy in strategies])
+    strategies = candidates.strategies(own, scored=prm is not None, greedy=not sampled_only)
+    asked = pd.DataFrame([candidates.cell(one, policy, prm, on) for one in strategies])
     # One thread: so small a factorisation gains nothing from more, and on busy cores they wait.
     with threadpool_limits(limits=1):
         model = PublishedModel.load(catalog).fit(model_cells)
@@ -152,11 +122,12 @@ def ask(
     posterior = beta_of_logit(means, np.diag(covariance))
     tokens = figures.printed_tokens(policy, on)
     drawn = tokens or figures.tokens_per_response()
-    choices = _choices(strategies, set(own["strategy"]), posterior, on, rates, drawn[0])
-    evidence = [*_rows(touching), _model_row(model_cells)]
+    known = set(own["strategy"])
+    choices = candidates.choices(strategies, known, posterior, on, rates, drawn[0])
+    evidence = [*candidates.rows(touching), candidates.model_row(model_cells)]
     notes = [
         *_basis(policy, prm, on, benchmark, own, model_cells),
-        *_sources(policy, on),
+        *sources_note(policy, on),
         *_unknown(policy, prm, catalog),
         *_beyond(policy, catalog, model.sizes_),
         _tokens(drawn, on, printed=tokens is not None, scored=prm is not None),
@@ -166,7 +137,7 @@ def ask(
 
     @cache  # the page asks again at every move of the budget
     def without(strategy: Strategy) -> float:
-        cell = _cell(strategy, policy, prm, on)
+        cell = candidates.cell(strategy, policy, prm, on)
         own = (model_cells["policy"] == policy) & (model_cells["benchmark"] == on)
         own &= (model_cells["prm"] == cell["prm"]) & (model_cells["strategy"] == key(strategy))
         with threadpool_limits(limits=1):
@@ -180,7 +151,7 @@ def ask(
     )
 
 
-def _check_benchmark(benchmark: str, policy: str, cells: pd.DataFrame) -> None:
+def check_benchmark(benchmark: str, policy: str, cells: pd.DataFrame) -> None:
     """Refuse a benchmark that the model has no figure of."""
     found = set(cells["benchmark"])
     if benchmark not in found:
@@ -189,98 +160,6 @@ def _check_benchmark(benchmark: str, policy: str, cells: pd.DataFrame) -> None:
             f"benchmark is {benchmark}; expected one with published figures that tell of {policy}: "
             f"{known}"
         )
-
-
-def _touching(cells: pd.DataFrame, policy: str, prm: str | None, benchmark: str) -> pd.DataFrame:
-    """Return the policy's figures on the benchmark with this PRM, without one, or with an unnamed
-    one."""
-    here = cells[(cells["policy"] == policy) & (cells["benchmark"] == benchmark)]
-    return here[here["prm"].isin(["", prm]) | (here["name"] == _CHOSEN_BY_OTHERS)]
-
-
-def _strategies(own: pd.DataFrame, *, scored: bool, greedy: bool) -> list[Strategy]:
-    """Return the strategies to predict: the published ones, and the usual ones at `BUDGETS`.
-
-    Without `greedy`, N = 1 is one sample.
-    """
-    found: list[Strategy] = [Greedy(), *(Majority(n) for n in BUDGETS)]
-    if scored:
-        for n in BUDGETS[1:]:
-            found += [BestOfN(n), BestOfN(n, vote=Vote.WEIGHTED), BeamSearch(n), Dvts(n)]
-    published = [figures.strategy_of(cell) for cell in own.to_dict("records")]
-    found += [strategy for strategy in published if strategy is not None]
-    return [one for one in dict.fromkeys(found) if greedy or not isinstance(one, Greedy)]
-
-
-def _choices(
-    strategies: list[Strategy],
-    known: set[str],
-    posterior: tuple[Floats, Floats],
-    benchmark: str,
-    rates: Rates,
-    tokens: float,
-) -> list[StrategyEstimate]:
-    """Return strategies with their predictions.
-
-    `known` has the keys of the strategies with figures; `tokens` are those of one response.
-    """
-    a, b = posterior
-    means, lows, highs = summarise(a, b)
-    problems = figures.benchmarks()[benchmark]
-    found = []
-    for i, strategy in enumerate(strategies):
-        drawn = strategy.n * tokens
-        # No study prints the tokens that a PRM reads; see `_tokens`.
-        is_known = key(strategy) in known
-        found.append(
-            StrategyEstimate(
-                strategy,
-                float(means[i]),
-                (float(lows[i]), float(highs[i])),
-                (float(a[i]), float(b[i])),
-                rates.price(drawn, 0.0, drawn if strategy.needs_prm else 0.0),
-                problems if is_known else 0,
-                "published" if is_known else PREDICTED,
-            )
-        )
-    return found
-
-
-def _cell(strategy: Strategy, policy: str, prm: str | None, benchmark: str) -> dict[str, Any]:
-    """Return the cell of a new run: its study is none of the published ones."""
-    options = to_dict(strategy)
-    return {
-        "study": "",
-        "policy": policy,
-        "prm": prm or "" if strategy.needs_prm else "",
-        "name": strategy.name,
-        "n": strategy.n,
-        "width": options.get("width", 0),
-        "score": str(options.get("score", "")),
-        "vote": str(options.get("vote", "")),
-        "benchmark": benchmark,
-    }
-
-
-def _rows(touching: pd.DataFrame) -> Iterable[dict[str, Any]]:
-    columns = [
-        "source", "study", "policy", "prm", "strategy", "benchmark", "accuracy", "problems",
-        "runs", "reliability", "note",
-    ]  # fmt: skip
-    return [
-        {str(name): value for name, value in row.items()}
-        for row in touching[columns].to_dict("records")
-    ]
-
-
-def _model_row(cells: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "source": "model",
-        "figures": len(cells),
-        "studies": sorted(cells["study"].unique()),
-        "policies": int(cells["policy"].nunique()),
-        "prms": int(cells.loc[cells["prm"] != "", "prm"].nunique()),
-    }
 
 
 def _basis(
@@ -309,7 +188,7 @@ def _basis(
     return notes
 
 
-def _sources(policy: str, benchmark: str) -> list[Note]:
+def sources_note(policy: str, benchmark: str) -> list[Note]:
     found = figures.contradictions(policy, benchmark)
     if not found:
         return []

@@ -275,7 +275,7 @@ def _table(
             Row(
                 (
                     Cell(named, named),
-                    _accuracy(choice),
+                    accuracy_cell(choice),
                     Cell(words.count(choice.problems) if choice.problems else "-", choice.problems),
                     *(
                         Cell(words.amount(value), words.finite(value))
@@ -307,7 +307,8 @@ _COSTS = (
 )
 
 
-def _accuracy(choice: StrategyEstimate) -> Cell:
+def accuracy_cell(choice: StrategyEstimate) -> Cell:
+    """Return the cell of an accuracy with its interval."""
     low, high = choice.interval
     value = {
         "mean": words.finite(choice.predicted_accuracy),

@@ -143,11 +143,19 @@ class Line(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Marks that belong together, by rising x; the `name` also determines colour and marker."""
+    """Marks that belong together, by rising x.
+
+    Attributes:
+        name: name for people; it also determines colour and marker, unless `like` is given.
+        points: the marks.
+        line: style of drawing between them.
+        like: name of the series whose colour and marker this one has; empty: its own.
+    """
 
     name: str
     points: tuple[Point, ...]
     line: Line = Line.NONE
+    like: str = ""
 
 
 class Scale(StrEnum):

@@ -13,7 +13,7 @@ from planner.choice.paired import ComparedBy
 from planner.notes import Note, NoteCode
 from planner.prediction.beta import PERCENT
 from planner.published.figures import UNSTATED, Contradiction
-from planner.report import wording
+from planner.report import models_wording, wording
 
 _WORTH_A_GAIN = 5e-5  # of accuracy: a hundredth of a point
 _WORTH_A_SAVING = 5e-3  # of a cost: half a percent
@@ -25,6 +25,7 @@ _DETAILS = frozenset({
     NoteCode.BONFERRONI, NoteCode.SHRUNK, NoteCode.COMPARED_ON_SHARED,
     NoteCode.STRATEGY_PUBLISHED, NoteCode.OUTSIDE_FIGURES, NoteCode.SOURCES_DISAGREE,
     NoteCode.TOKENS_ASSUMED, NoteCode.TOKENS_PUBLISHED, NoteCode.NOT_KNOWN_HERE,
+    NoteCode.TOKENS_BY_POLICY,
     NoteCode.PRICE_BY_HOUR, NoteCode.PRICE_BY_TOKEN, NoteCode.PRM_SECONDS_UNKNOWN,
 })  # fmt: skip
 
@@ -791,6 +792,9 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.FEW_PROBLEMS: _few_problems,
     NoteCode.SHRUNK: _shrunk,
     NoteCode.VOTE_GAIN: _vote_gain,
+    NoteCode.AGAINST_LARGER: models_wording.against_larger,
+    NoteCode.MODELS_LEFT_OUT: models_wording.models_left_out,
+    NoteCode.MODELS_WITHOUT_COST: models_wording.models_without_cost,
     NoteCode.RUNNER_UP_LESS_ACCURATE: _runner_up_less_accurate,
     NoteCode.RUNNER_UP_AS_GOOD: _runner_up_as_good,
     NoteCode.RUNNER_UP_SURE_ENOUGH: _runner_up_sure_enough,
@@ -826,6 +830,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.SIZE_BEYOND_FIGURES: _size_beyond_figures,
     NoteCode.TOKENS_ASSUMED: _tokens_assumed,
     NoteCode.TOKENS_PUBLISHED: _tokens_published,
+    NoteCode.TOKENS_BY_POLICY: models_wording.tokens_by_policy,
     NoteCode.NOT_KNOWN_HERE: _not_known_here,
     NoteCode.SECONDS_BY_ROOFLINE: _seconds_by_roofline,
     NoteCode.PRM_SECONDS_UNKNOWN: _prm_seconds_unknown,

@@ -45,6 +45,8 @@ STYLES = {
     "dvts": Style("#010215", "--dvts", "X", (0, (5, 1, 1, 1, 1, 1))),
     "adaptive_majority": Style("#010218", "--adaptive-majority", "*", (0, (4, 1))),
     "particle_filter": Style("#010217", "--particle-filter", "v", (0, (2, 2))),
+    "short_m_of_k": Style("#010223", "--short-m-of-k", "p", (0, (1, 1))),
+    "aggregate": Style("#010224", "--aggregate", "h", (0, (6, 1, 1, 1))),
     "divided": Style("#010219", "--divided", "o", "-"),
     "equal": Style("#010220", "--equal", "s", "--"),
     "outcome model": Style("#010221", "--link", "o", "-"),
@@ -77,7 +79,7 @@ def draw(plot: Plot) -> Markup:
 
 def swatch(series: Series, name: str) -> Markup:
     """Return a series' line and marker for a legend, as decoration beside the series' name."""
-    return _swatch(series.name, series.line, name)
+    return _swatch(series.like or series.name, series.line, name)
 
 
 @lru_cache(maxsize=256)  # a page that is redrawn at every move has the same legend each time
@@ -102,7 +104,7 @@ def style(name: str) -> Style:
 
 
 def _draw_series(axes: Any, series: Series, marks: dict[str, Mapping[str, Any]]) -> None:
-    drawn = style(series.name)
+    drawn = style(series.like or series.name)
     xs, ys = [p.x for p in series.points], [p.y for p in series.points]
     if series.line is Line.STEPS:
         axes.step(xs, ys, where="post", zorder=2, **_FRONT)

@@ -10,6 +10,7 @@ from typing import Any
 from executor.answers.voting import Vote
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -17,6 +18,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Score,
+    ShortMOfK,
     Strategy,
 )
 from planner.choice.estimate import StrategyEstimate
@@ -138,6 +140,16 @@ def strategy(chosen: Strategy) -> str:
             return (
                 f"at most {plural(n, 'sample')} and a plain majority vote that ends once its "
                 f"leader leads with {confidence:.0%} confidence"
+            )
+        case ShortMOfK(n, m):
+            voting = "the first to finish is kept" if m == 1 else f"the first {m} to finish vote"
+            return f"{plural(n, 'sample')} side by side, of which {voting}"
+        case Aggregate(n, rounds, shown):
+            source = "the one before it" if shown == 1 else f"{shown} of the round before"
+            return (
+                f"{plural(chosen.population, 'answer')} that the policy writes anew in "
+                f"{plural(rounds, 'round')}, each from {source}, and a plain majority vote over "
+                f"the last ({plural(n, 'generation')} in all)"
             )
         case ParticleFilter(n, temperature, score, vote):
             how = "" if temperature == 1 else f" at softmax temperature {temperature:g}"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from executor.answers.grader import MathGrader
 from executor.cluster.distributed import Workers
 from executor.cluster.ray import Cluster
 from executor.cluster.recipe import DistributedModels, WorkerRecipe
+from executor.domains.registry import find_domain, open_grader
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
@@ -23,7 +23,7 @@ from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Executor, Models, Progress, Solver, run_problems
 from executor.store.store import RunSpec, Store
-from executor.strategy import Sampling
+from executor.strategy import Sampling, ShortMOfK
 from planner.runtime import model_ref
 from planner.runtime.engine_work import EngineWork, note_throughput
 from planner.runtime.loaded_models import LoadedModels
@@ -78,7 +78,9 @@ class Session:
                     Cluster.connect(settings.cluster, settings.engine.tensor_parallel_size)
                 )
         self.store = self._stack.enter_context(Store.open(store_url))
-        self.grader = self._stack.enter_context(MathGrader())
+        self.grader = self._stack.enter_context(
+            open_grader(settings.domain, unsafe_execution=settings.unsafe_execution)
+        )
         self._refs: dict[tuple[Role, str], ModelRef] = {(ref.role, ref.given): ref for ref in known}
         self._loaded = LoadedModels(settings, self.store, reporter)
         self._distributed: DistributedModels | None = None
@@ -135,9 +137,10 @@ class Session:
         return self.find_prm(name)
 
     def template(self, policy: ModelRef) -> PromptTemplate:
-        """The prompt template for a policy: that of the settings, else its own."""
-        if self.settings.template is not None:
-            return load_template(self.settings.template)
+        """The prompt template for a policy: that of the settings, the domain's, else its own."""
+        named = self.settings.template or find_domain(self.settings.domain).template
+        if named is not None:
+            return load_template(named)
         return template_of(policy)
 
     def release_lost(self) -> None:
@@ -178,6 +181,7 @@ class Session:
             grader=self.grader,
             sampling=sampling or self.settings.sampling,
             seed=self.settings.seed,
+            domain=self.settings.domain,
             top_logprobs=self.settings.top_logprobs,
         )
 
@@ -215,6 +219,8 @@ class Session:
             token_cap=self.settings.token_cap,
             early_stop=self.settings.early_stop,
             digests=_digests(policy, prm),
+            domain=self.settings.domain,
+            unsafe_execution=self.settings.unsafe_execution,
             top_logprobs=self.settings.top_logprobs,
         )
         workers = self._stack.enter_context(
@@ -248,7 +254,13 @@ class Session:
                 workers.expect(sequences, Capacity(batch, sys.maxsize))
             return Admission(most=workers.concurrency)
         capacity = self._loaded.policy_named(spec.policy).capacity
-        return Admission(sequences, capacity, self.settings.concurrency)
+        strategy = spec.settings.get("strategy", {})
+        return Admission(
+            sequences,
+            capacity,
+            self.settings.concurrency,
+            side_by_side=strategy.get("name") == ShortMOfK.name,
+        )
 
     def run(
         self,

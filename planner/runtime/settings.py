@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
+from executor.problem import MATHS
 from executor.servers.server import Patience
 from executor.strategy import Sampling
 
@@ -29,6 +30,8 @@ class SessionSettings:
         early_stop: whether draws that cannot change the answer are left out; see `Executor`.
         cluster: Ray cluster whose workers run the models, each with at most `concurrency`
             problems; None: this process runs them.
+        domain: what an answer is (`executor.domains`); that of the problems.
+        unsafe_execution: whether programs of models may run if this system allows no isolation.
         patience: how long to wait for servers, in seconds.
         top_logprobs: number of likeliest tokens over which the confidence of each token is taken,
             which samples then hold; None: as many as the scorer needs, or none.
@@ -45,6 +48,8 @@ class SessionSettings:
     token_cap: int | None = None
     early_stop: bool = False
     cluster: ClusterOptions | None = None
+    domain: str = MATHS
+    unsafe_execution: bool = False
     patience: Patience = field(default_factory=Patience)
     top_logprobs: int | None = None
 

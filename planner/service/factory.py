@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from executor.errors import InputError
 from executor.run.runner import Executor
 from planner.plans.plan import Plan
 from planner.report.notes import word
@@ -56,8 +57,14 @@ def create_plan_service(
             `on_drift`.
 
     Raises:
-        InputError: a model is not there, or does not fit the plan.
+        InputError: a model is not there, or does not fit the plan; or the session is of another
+            domain than the plan.
     """
+    if plan.domain != session.settings.domain:
+        raise InputError(
+            f"the plan is of domain {plan.domain}, and the session of {session.settings.domain}; "
+            f"expected the same: SessionSettings(domain={plan.domain!r})"
+        )
     model = session.find_policy(policy or plan.policy)
     scorer: ModelRef | None = None
     if prm is not None:

@@ -6,7 +6,7 @@ import gc
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,7 @@ def serve(
     session_settings = session_settings or SessionSettings(
         early_stop=True, patience=Patience(outage=OUTAGE_SECONDS)
     )
+    session_settings = replace(session_settings, domain=plan.domain)
     with open_session(None, store, session_settings, reporter, policy=policy, prm=prm) as session:
         service = create_plan_service(
             session,

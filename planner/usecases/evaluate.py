@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.problem import problem_uid
 from executor.store.store import Store
@@ -34,6 +33,7 @@ from planner.evaluation.regret import Regret, regrets
 from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
 from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.gathering import gather
+from planner.evidence.runs import evidence_grader
 from planner.notes import Note, NoteCode, codes
 from planner.prediction.outcome_model import OutcomeModel
 from planner.prediction.splits import FOLDS
@@ -44,7 +44,7 @@ from planner.usecases import DEFAULT_STORE
 from planner.usecases.fit_chooser import questions_of
 from planner.usecases.plan import profile_of
 from planner.usecases.routed_plans import routed
-from planner.usecases.store_lookup import store_exists
+from planner.usecases.store_lookup import grader_of, store_exists
 from profiling.profiles.profiler import ProblemProfile, read_profile
 
 _NOTES = (
@@ -189,7 +189,7 @@ def _routed(
     if not set(arena.problems) <= profiles.keys():
         return arena
     rates = Rates(sizes.get(arena.policy), None if arena.prm is None else sizes.get(arena.prm))
-    with MathGrader() as grader:
+    with grader_of(store_url) as grader:
         mine = {problem: profiles[problem] for problem in arena.problems}
         questions = questions_of(mine, grader, scored=arena.prm is not None)
         return routed(arena, held_out, questions, rates, (1, *budgets), grader, random_state=seed)
@@ -223,7 +223,7 @@ def read_evidence(
     sizes: dict[str, int] = {}
     if store_exists(store_url):
         catalog = load_catalog()
-        with Store.open(store_url, create=False) as store, MathGrader() as grader:
+        with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
             frame = gather(store, grader, policy)
             for one, prm in pairs(frame):
                 rates = measured.rates(store, one, prm, catalog)

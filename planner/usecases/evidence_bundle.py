@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from executor.answers.grader import MathGrader
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
+from planner.choice.estimate import Models
 from planner.costs import measured
 from planner.costs.cost import Rates
-from planner.costs.pricing import Pricing
+from planner.costs.pricing import DoesNotFitError, Pricing
 from planner.evidence.bundled import bundled_rows, bundled_shape, bundled_sizes
 from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
-from planner.evidence.runs import study_of
+from planner.evidence.runs import evidence_grader, study_of
 from planner.notes import Note, NoteCode
 from planner.usecases.store_lookup import has_runs_on, store_exists, store_name
 
@@ -57,6 +58,7 @@ def read_evidence_bundle(
     pricing: Pricing | None = None,
     benchmark: str | None = None,
     catalog: Catalog | None = None,
+    domain: str | None = None,
 ) -> EvidenceBundle:
     """The store's evidence on a policy, else this project's own.
 
@@ -67,6 +69,7 @@ def read_evidence_bundle(
         benchmark: of an imported study, only the runs on this one; None: all of them, with a note
             that names what is pooled.
         catalog: sizes of models that no run has loaded; None: the project's own catalog.
+        domain: domain of the store's evidence; None: that of its newest profile.
 
     Returns:
         The bundle. If there is no evidence on the policy, its frame holds that on all others, so
@@ -78,43 +81,106 @@ def read_evidence_bundle(
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
-        # Half a second to import, and bundled evidence is answered from without them.
-        from planner.prediction.persistence import stored_model
-
-        with Store.open(store_url, create=False) as store, MathGrader() as grader:
-            frame = gather(store, grader, policy, () if prm is None else (prm,))
+        with Store.open(store_url, create=False) as store, evidence_grader(store, domain) as grader:
+            frame = gather(store, grader, policy, () if prm is None else (prm,), domain)
             if for_pair(frame, policy, prm).empty:  # a message can then name what there is
-                frame = gather(store, grader, policy)
+                frame = gather(store, grader, policy, domain=domain)
             if not frame.empty:
-                kept = stored_model(store)
-                priced = pricing.apply(measured.rates(store, policy, prm, catalog), policy, prm)
-                notes = _model_notes(frame, policy, prm, kept[1] if kept else None)
-                study = study_of(store.runs(), policy)
-                if benchmark is not None:
-                    frame = frame[frame["benchmark"] == benchmark]
-                notes += _import_notes(study, for_pair(frame, policy, prm), benchmark)
-                notes += tuple(comparable(frame, policy, prm).notes())
-                return EvidenceBundle(
-                    frame,
-                    kept[0] if kept else None,
-                    kept[1] if kept else None,
-                    priced,
-                    (*notes, *priced.notes()),
-                    store_name(store_url) if study is None else f"study {study}",
-                    own=study is None,
-                )
-    return _bundled(policy, prm, pricing, benchmark)
+                return _stored(store, store_url, frame, policy, prm, pricing, benchmark, catalog)
+    return _bundled(_bundled_frame(policy, benchmark), policy, prm, pricing, benchmark)
 
 
-def _bundled(
-    policy: str, prm: str | None, pricing: Pricing, benchmark: str | None
+def read_with_each_prm(
+    store_url: str,
+    policy: str,
+    prms: Sequence[str] | None,
+    pricing: Pricing,
+    benchmark: str | None,
+    catalog: Catalog,
+) -> tuple[dict[str | None, EvidenceBundle], list[Models]]:
+    """The evidence on a policy alone and with each of some PRMs, read once.
+
+    Args:
+        store_url, policy, pricing, benchmark, catalog: see `read_evidence_bundle`.
+        prms: names as evidence has them; None: all that there is evidence with.
+
+    Returns:
+        A bundle for each PRM and for None, and the models that have none because they do not fit
+        the device. PRMs without evidence have no bundle.
+
+    Raises:
+        InputError: see `read_evidence_bundle`.
+    """
+    made: dict[str | None, EvidenceBundle] = {}
+    too_large: list[Models] = []
+
+    def each(frame: pd.DataFrame, read: Callable[[str | None], EvidenceBundle]) -> None:
+        known = sorted(set(frame.loc[frame["policy"] == policy, "prm"]) - {""})
+        for prm in (None, *(one for one in known if prms is None or one in prms)):
+            try:
+                made[prm] = read(prm)
+            except DoesNotFitError:
+                too_large.append(Models(policy, prm))
+
+    elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
+    if store_exists(store_url) and not elsewhere:
+        with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
+            frame = gather(store, grader, policy, prms)
+            if not frame.empty:
+                each(frame, lambda prm: _stored(
+                    store, store_url, frame, policy, prm, pricing, benchmark, catalog
+                ))  # fmt: skip
+                return made, too_large
+    bundled = _bundled_frame(policy, benchmark)
+    each(bundled, lambda prm: _bundled(bundled, policy, prm, pricing, benchmark))
+    return made, too_large
+
+
+def _stored(
+    store: Store,
+    store_url: str,
+    frame: pd.DataFrame,
+    policy: str,
+    prm: str | None,
+    pricing: Pricing,
+    benchmark: str | None,
+    catalog: Catalog,
 ) -> EvidenceBundle:
-    """This project's own evidence; all of it if there is none on the policy."""
+    """The bundle of evidence that was gathered from a store."""
+    # Half a second to import, and bundled evidence is answered from without them.
+    from planner.prediction.persistence import stored_model
+
+    kept = stored_model(store)
+    priced = pricing.apply(measured.rates(store, policy, prm, catalog), policy, prm)
+    notes = _model_notes(frame, policy, prm, kept[1] if kept else None)
+    study = study_of(store.runs(), policy)
+    if benchmark is not None:
+        frame = frame[frame["benchmark"] == benchmark]
+    notes += _import_notes(study, for_pair(frame, policy, prm), benchmark)
+    notes += tuple(comparable(frame, policy, prm).notes())
+    return EvidenceBundle(
+        frame,
+        kept[0] if kept else None,
+        kept[1] if kept else None,
+        priced,
+        (*notes, *priced.notes()),
+        store_name(store_url) if study is None else f"study {study}",
+        own=study is None,
+    )
+
+
+def _bundled_frame(policy: str, benchmark: str | None) -> pd.DataFrame:
+    """This project's own evidence on a policy; all of it if there is none."""
     frame = bundled_rows(policy)
     if benchmark is not None:
         frame = frame[frame["benchmark"] == benchmark]
-    if frame.empty:
-        frame = bundled_rows()
+    return bundled_rows() if frame.empty else frame
+
+
+def _bundled(
+    frame: pd.DataFrame, policy: str, prm: str | None, pricing: Pricing, benchmark: str | None
+) -> EvidenceBundle:
+    """The bundle of this project's own evidence."""
     sizes = bundled_sizes()
     known = Rates(
         policy_parameters=sizes.get(policy),
@@ -123,7 +189,8 @@ def _bundled(
         prm_shape=None if prm is None else bundled_shape(prm),
     )
     priced = pricing.apply(known, policy, prm)
-    pooled = () if benchmark is not None else _pooled(for_pair(frame, policy, prm))
+    several = benchmark is None and frame["benchmark"].nunique() > 1
+    pooled = _pooled(for_pair(frame, policy, prm)) if several else ()
     notes = (Note.of(NoteCode.BUNDLED_EVIDENCE), *pooled, *priced.notes())
     return EvidenceBundle(
         frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.store.store import Store
 from planner.evidence.gathering import gather
+from planner.evidence.runs import evidence_grader
 from planner.prediction import tuning
 from planner.prediction.persistence import store_model
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -41,6 +41,7 @@ def fit(
     trials: int = 50,
     seed: int = 0,
     transfer: float = tuning.TRANSFER,
+    domain: str | None = None,
     session: Session | None = None,
     reporter: Reporter = SilentReporter(),
 ) -> FittedModel:
@@ -51,6 +52,7 @@ def fit(
         trials: number of Optuna trials.
         seed: seed of the tuning.
         transfer: weight, 0 to 1, of the score on policies and PRMs left out, if there are several.
+        domain: domain of the evidence; None: that of the newest profile.
         session: an open session, whose store counts; None: the store is opened for this call.
         reporter: receives progress and remarks.
 
@@ -62,11 +64,11 @@ def fit(
     with ExitStack() as stack:
         if session is None:
             opened = stack.enter_context(Store.open(store, create=False))
-            grader = stack.enter_context(MathGrader())
         else:
-            store, opened, grader = session.store_url, session.store, session.grader
+            store, opened = session.store_url, session.store
+        grader = stack.enter_context(evidence_grader(opened, domain))
         with reporter.status("gathering evidence"):
-            frame = gather(opened, grader)
+            frame = gather(opened, grader, domain=domain)
         with reporter.progress("tuning the outcome model", trials) as progress:
             fitted = tuning.fit(
                 frame,

@@ -16,7 +16,7 @@ from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
-from planner.usecases.problem_files import Problems, read_problems
+from planner.usecases.problem_files import Problems, read_problems, settings_for
 from profiling.profiles import profiler
 from profiling.scorers.fit_head import FittedHead, hidden_states, save_head, train_head
 from profiling.scorers.fuse_head import check_fusible, fuse_head
@@ -88,7 +88,7 @@ def fit_prm(
     if targets.fuse is not None:
         find = find_policy if session is None else session.find_policy
         check_fusible(find(policy).location)
-    settings = settings or SessionSettings()
+    settings = settings_for(found, settings or SessionSettings(), session)
     with open_session(session, store, settings, reporter, policy=policy) as opened:
         head = _train(opened, policy, found, max_samples, targets)
     prm = targets.out or targets.fuse

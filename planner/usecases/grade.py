@@ -9,21 +9,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from executor.answers.grader import MathGrader
+from executor.answers.grader import Grader
 from executor.answers.reasons import GradeReason
+from executor.domains.code.grader import CodeGrader
+from executor.domains.registry import CODE, find_domain, open_grader
 from executor.errors import InputError
 from executor.files import read_whole
+from executor.problem import MATHS
 from planner.report.grades import why
 from planner.runtime.reporter import Reporter, SilentReporter
 from profiling.pass_rate import PassRate
 from profiling.problems.file_bytes import unpack
 from profiling.problems.json_text import parse_json
 from profiling.problems.lost_backslashes import lost_backslash, lost_in_response
-from profiling.problems.records import lost_fault
+from profiling.problems.programs import suite_of
+from profiling.problems.records import Record, lost_fault
 from profiling.problems.solutions import is_solution, require_final_answer
 
 STDIN = "-"
@@ -32,12 +35,14 @@ STDIN = "-"
 _AT_ONCE = 16  # threads that compare; the grader has a process for each core
 _PART = 32  # answers that a thread takes at once: most need less time than a change of threads
 _LINE = 'expected {"response": ..., "reference": ...} or {"answer": ..., "reference": ...}'
+_CODE_LINE = 'expected {"response": ..., "tests": ...} or {"answer": ..., "tests": ...}'
 
 
-class Domain(StrEnum):
-    """A kind of answers, with its own rules of equality."""
+@runtime_checkable
+class _Judging(Protocol):
+    """A grader that tells why."""
 
-    MATHS = "maths"
+    def judge(self, answer: str | None, reference: str) -> GradeReason: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Gradable:
     """A response, or the answer in one, and the reference that decides.
 
     Attributes:
-        reference: the right answer.
+        reference: the right answer; of code the tests (`executor.sandbox.suite.Suite.to_json`).
         response: text of a response, whose final answer counts.
         answer: the answer itself; it counts if `response` is None. None: none was given.
         id: name that the grade keeps; None: no name.
@@ -65,11 +70,13 @@ class Grade:
         extracted: the answer that was compared; None if there is none.
         reason: how it was compared.
         id: name of what was graded.
+        detail: more on the reason, such as the test that a program failed.
     """
 
     extracted: str | None
     reason: GradeReason
     id: Any = None
+    detail: str = ""
 
     @property
     def correct(self) -> bool:
@@ -83,7 +90,7 @@ class Grade:
             **named,
             "extracted": self.extracted,
             "correct": self.correct,
-            "why": why(self.reason),
+            "why": why(self.reason) + (f": {self.detail}" if self.detail else ""),
             "reason": self.reason.value,
         }
 
@@ -122,15 +129,18 @@ class Grades:
 def grade(
     answers: Path | str | Iterable[Gradable],
     *,
-    domain: str = Domain.MATHS,
+    domain: str = MATHS,
+    unsafe_execution: bool = False,
     reporter: Reporter = SilentReporter(),
 ) -> Grades:
     """Grade responses or answers by their references.
 
     Args:
         answers: what to grade: records, or a JSONL file of them, `-` for the standard input. Each
-            line is an object with `reference`, either `response` or `answer`, and perhaps `id`.
-        domain: kind of the answers; only `maths` is known.
+            line is an object with `reference`, either `response` or `answer`, and perhaps `id`. Of
+            code, the fields of a problem (`profiling.problems.programs`) stand for `reference`.
+        domain: kind of the answers (`executor.domains.registry`).
+        unsafe_execution: whether programs may run if this system allows no isolation.
         reporter: receives progress.
 
     Raises:
@@ -142,17 +152,18 @@ def grade(
         >>> graded.grades[0].extracted, graded.grades[0].reason.value
         ('0.5', 'same_value')
     """
-    _check_domain(domain)
+    find_domain(domain)
     if isinstance(answers, Path | str):
-        given = list(_read(str(answers)))
+        given = list(_read(str(answers), domain))
         if not given:
-            raise InputError(f"{_shown(str(answers))}: holds nothing to grade; {_LINE} a line")
+            line = _CODE_LINE if domain == CODE else _LINE
+            raise InputError(f"{_shown(str(answers))}: holds nothing to grade; {line} a line")
     else:
         given = list(answers)
         if not given:
             raise InputError("nothing to grade; expected at least one answer")
     with (
-        MathGrader() as grader,
+        open_grader(domain, unsafe_execution=unsafe_execution) as grader,
         ThreadPoolExecutor(_AT_ONCE) as threads,
         reporter.progress("grading", len(given)) as progress,
     ):
@@ -164,18 +175,27 @@ def grade(
     return Grades(tuple(grades))
 
 
-def _grade(given: Gradable, grader: MathGrader) -> Grade:
+def _grade(given: Gradable, grader: Grader) -> Grade:
     answer = given.answer if given.response is None else grader.extract(given.response)
-    return Grade(answer, grader.judge(answer, given.reference), given.id)
+    reason, detail = _judge(answer, given.reference, grader)
+    return Grade(answer, reason, given.id, detail)
 
 
-def _check_domain(domain: str) -> None:
-    known = [one.value for one in Domain]
-    if domain not in known:
-        raise InputError(f"domain {domain!r} is not known; expected {' or '.join(known)}")
+def _judge(answer: str | None, reference: str, grader: Grader) -> tuple[GradeReason, str]:
+    """Return why an answer is right or wrong, and more on that."""
+    if isinstance(grader, CodeGrader):
+        return grader.explain(answer, reference)
+    if isinstance(grader, _Judging):
+        return grader.judge(answer, reference), ""
+    if answer is None:
+        return GradeReason.NO_ANSWER, ""
+    if not grader.correct(answer, reference):
+        return GradeReason.DIFFERENT_VALUES, ""
+    same_text = answer.strip() == reference.strip()
+    return GradeReason.SAME_TEXT if same_text else GradeReason.SAME_VALUE, ""
 
 
-def _read(name: str) -> Iterator[Gradable]:
+def _read(name: str, domain: str) -> Iterator[Gradable]:
     """Read the lines of a file, or of the standard input."""
     where = _shown(name)
     # Not lines of text: U+2028 and its like may stand inside a JSON string.
@@ -187,7 +207,8 @@ def _read(name: str) -> Iterator[Gradable]:
             raise InputError(f"{place}: is not UTF-8 (byte {error.start + 1})") from None
         if line.strip():
             # Decimal keeps a number as it is written.
-            yield _gradable(parse_json(line, where, number, parse_float=Decimal), place)
+            value = parse_json(line, where, number, parse_float=Decimal)
+            yield _gradable(value, place, domain)
 
 
 def _bytes(name: str) -> bytes:
@@ -200,30 +221,38 @@ def _shown(name: str) -> str:
     return "standard input" if name == STDIN else name
 
 
-def _gradable(value: Any, place: str) -> Gradable:
+def _gradable(value: Any, place: str, domain: str) -> Gradable:
+    expected = _CODE_LINE if domain == CODE else _LINE
     if not isinstance(value, dict):
-        raise InputError(f"{place}: is not a JSON object; {_LINE}")
-    if "reference" not in value:
+        raise InputError(f"{place}: is not a JSON object; {expected}")
+    if domain != CODE and "reference" not in value:
         fields = ", ".join(map(repr, value)) or "none"
-        raise InputError(f"{place}: no field 'reference' (fields: {fields}); {_LINE}")
+        raise InputError(f"{place}: no field 'reference' (fields: {fields}); {expected}")
     given = [name for name in ("response", "answer") if name in value]
     if len(given) != 1:
         which = "both 'response' and 'answer'" if given else "neither 'response' nor 'answer'"
-        raise InputError(f"{place}: has {which}; {_LINE}")
-    texts = {name: _text(value[name], name, place) for name in given if value[name] is not None}
+        raise InputError(f"{place}: has {which}; {expected}")
+    texts = {
+        name: _text(value[name], name, place, domain) for name in given if value[name] is not None
+    }
     if value.get("response", "") is None:
         raise InputError(f"{place}: field 'response' is null; expected the text of a response")
-    reference = _text(value["reference"], "reference", place)
+    if domain == CODE:
+        name = _name(value.get("id", value.get("task_id")), place)
+        return Gradable(suite_of(Record(place, value)).to_json(), id=name, **texts)
+    reference = _text(value["reference"], "reference", place, domain)
     if not reference.strip():
         raise InputError(f"{place}: field 'reference' is empty; expected the right answer")
-    if is_solution(reference):
+    if domain == MATHS and is_solution(reference):
         reference = require_final_answer(reference, f"{place}: field 'reference'")
     return Gradable(reference, id=_name(value.get("id"), place), **texts)
 
 
-def _text(value: Any, field: str, place: str) -> str:
+def _text(value: Any, field: str, place: str, domain: str) -> str:
     """Return a field's value as text; numbers as they are written."""
     if isinstance(value, str):
+        if domain != MATHS:  # backslashes mean something else there
+            return value
         is_response = field == "response"
         lost = lost_in_response(value) if is_response else lost_backslash(value, answer=True)
         if lost is not None:

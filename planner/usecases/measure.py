@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from executor.models.templates import PromptTemplate
+from executor.models.templates import PromptTemplate, for_checkpoint
+from executor.policies.base import Reads
 from executor.problem import Problem
-from executor.run.runner import ByStrategy, Models
+from executor.run.runner import ByStrategy, Models, check_reads
 from executor.scorers.base import check_scorer_for
 from executor.scorers.loading import scores_steps
 from executor.store.store import RunSpec
-from executor.strategy import Strategy, key, to_dict
+from executor.strategy import Aggregate, Strategy, key, to_dict
 from planner.evaluation.run_summary import RunSummary, summarise_run
+from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
-from planner.usecases.problem_files import Problems, read_problems
+from planner.usecases.problem_files import Problems, read_problems, settings_for
 from profiling.profiles.profiler import MEASURE
 
 
@@ -73,14 +75,16 @@ def measure(
         reporter: receives progress and remarks.
 
     Raises:
-        InputError: a file or a model is missing or unfit, or a strategy needs a PRM.
+        InputError: a file or a model is missing or unfit, a strategy needs a PRM, or it shows the
+            policy earlier answers that this one cannot read.
         EngineError: an engine was lost; the same call goes on from what is stored.
     """
     check_prm_given(strategies, prm)
     found = read_problems(problems, remark=reporter.say)
-    settings = settings or SessionSettings()
+    settings = settings_for(found, settings or SessionSettings(), session)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)
+        check_policy_reads(strategies, model)
         models = opened.models(model, None if prm is None else opened.find_prm(prm))
         template = opened.template(model)
         runs = tuple(
@@ -98,6 +102,18 @@ def check_prm_given(strategies: Sequence[Strategy], prm: str | None) -> None:
     steps = prm is None or scores_steps(prm)
     for strategy in strategies:
         check_scorer_for(strategy, prm, scores_steps=steps)
+
+
+def check_policy_reads(strategies: Sequence[Strategy], policy: ModelRef) -> None:
+    """Check, before the policy is loaded, that it can read what the strategies show it.
+
+    Raises:
+        InputError: a strategy shows earlier answers, and the policy reads single questions alone.
+    """
+    if for_checkpoint(PromptTemplate(), policy.location).alone:
+        for strategy in strategies:
+            if isinstance(strategy, Aggregate):
+                check_reads(strategy, policy.name, Reads.QUESTION)
 
 
 def run_strategy(

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from executor.answers.grader import MathGrader
 from executor.errors import InputError
 from executor.loading import portable
 from executor.models.templates import PromptTemplate
@@ -22,7 +21,7 @@ from planner.choice.recommend import Recommendation, choose
 from planner.costs.pricing import Pricing
 from planner.evidence.cells import difficulty_counts
 from planner.evidence.comparable import comparable, for_pair, of_all_only
-from planner.evidence.runs import current_runs
+from planner.evidence.runs import current_runs, domain_of, evidence_grader
 from planner.notes import Note, NoteCode
 from planner.plans.chooser import Chooser
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
@@ -74,6 +73,7 @@ def plan(
     constraint: Constraint = Constraint(),
     pricing: Pricing = Pricing(),
     store: str = DEFAULT_STORE,
+    domain: str | None = None,
     reporter: Reporter = SilentReporter(),
 ) -> PlanResult:
     """Choose a strategy and a budget for every difficulty, from the evidence in a store.
@@ -86,6 +86,7 @@ def plan(
         constraint: limits that every choice must keep to.
         pricing: devices and prices of the costs.
         store: SQLAlchemy URL of the store.
+        domain: domain of the evidence; None: that of the newest profile.
         reporter: receives progress.
 
     Raises:
@@ -100,17 +101,22 @@ def plan(
         >>> save_plan(result.plan, Path("plan.json"))
     """
     with reporter.status("planning"):
-        return _plan(policy, prm, constraint, pricing, store)
+        return _plan(policy, prm, constraint, pricing, store, domain)
 
 
 def _plan(
-    policy: str, prm: str | None, constraint: Constraint, pricing: Pricing, store_url: str
+    policy: str,
+    prm: str | None,
+    constraint: Constraint,
+    pricing: Pricing,
+    store_url: str,
+    domain: str | None,
 ) -> PlanResult:
     name, prm_name = model_name(policy, "policy"), model_name(prm, "PRM")
-    bundle = read_evidence_bundle(store_url, name, prm_name, pricing)
+    bundle = read_evidence_bundle(store_url, name, prm_name, pricing, domain=domain)
     check_limits_known(constraint, bundle.rates)
-    with Store.open(store_url, create=False) as store, MathGrader() as grader:
-        spec = profile_of(store, name, prm_name)
+    with Store.open(store_url, create=False) as store, evidence_grader(store, domain) as grader:
+        spec = profile_of(store, name, prm_name, domain)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)
@@ -127,6 +133,7 @@ def _plan(
     made = plan_from(bundle, name, prm_name, constraint, profiled)
     named = replace(
         made.plan,
+        domain=domain_of(spec),
         policy=portable(policy),
         prm=portable(prm) if prm and made.plan.prm is not None else None,
     )
@@ -369,13 +376,13 @@ def recommendations(
     return choices
 
 
-def profile_of(store: Store, policy: str, prm: str | None) -> RunSpec:
+def profile_of(store: Store, policy: str, prm: str | None, domain: str | None = None) -> RunSpec:
     """Return the profile with the most problems; one with this PRM goes before one without.
 
     Raises:
         InputError: the policy has no profile, or an imported one.
     """
-    profiles = [spec for spec in current_runs(store.runs()) if spec.kind == PROFILE]
+    profiles = [spec for spec in current_runs(store.runs(), domain) if spec.kind == PROFILE]
     fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
     if any(STUDY in s.settings for s in fitting):
         raise InputError(

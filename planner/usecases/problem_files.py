@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from executor.domains.registry import find_domain, one_domain
 from executor.errors import InputError
 from executor.problem import Problem
+from planner.runtime.session import Session
+from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
 from profiling.problems.records import Remark
 
@@ -22,15 +25,18 @@ class ProblemFiles:
             their order.
         problem_field: field that holds the question; None: known by the file's layout.
         answer_field: field that holds the answer; None: known by the file's layout.
+        domain: what an answer is (`executor.domains`); None: known by the file's layout.
 
     Raises:
-        InputError: a limit is below 1, or there are neither one nor as many limits as files.
+        InputError: a limit is below 1, or there are neither one nor as many limits as files,
+            or the domain is not known.
     """
 
     files: tuple[Path, ...]
     limits: tuple[int, ...] = ()
     problem_field: str | None = None
     answer_field: str | None = None
+    domain: str | None = None
 
     def __post_init__(self) -> None:
         if any(limit < 1 for limit in self.limits):
@@ -40,6 +46,8 @@ class ProblemFiles:
                 f"--limit is given {len(self.limits)} times for {len(self.files)} files; "
                 "expected once, or once a file"
             )
+        if self.domain is not None:
+            find_domain(self.domain)
 
     def read(
         self, *, require_answers: bool = True, remark: Remark = lambda text: None
@@ -64,6 +72,7 @@ class ProblemFiles:
                 answer_field=self.answer_field,
                 limit=limit,
                 require_answers=require_answers,
+                domain=self.domain,
                 remark=remark,
             )
         return problems
@@ -91,3 +100,25 @@ def read_problems(
     if isinstance(problems, ProblemFiles):
         return problems.read(require_answers=require_answers, remark=remark)
     return list(problems)
+
+
+def settings_for(
+    problems: Sequence[Problem],
+    settings: SessionSettings,
+    session: Session | None,
+    domain: str | None = None,
+) -> SessionSettings:
+    """The settings with the domain of the problems.
+
+    Args:
+        problems: the problems of a run.
+        settings: settings of the session to open.
+        session: the caller's session, which must be of that domain; None: one will be opened.
+        domain: the domain that they must have, that of a plan; None: any.
+
+    Raises:
+        InputError: the problems are of several domains, or of another one.
+    """
+    if session is not None:
+        domain = session.settings.domain
+    return replace(settings, domain=one_domain(problems, domain))

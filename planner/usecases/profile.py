@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from executor.answers.grader import MathGrader
+from executor.answers.grader import Grader
 from executor.ledger import Ledger
 from planner.evidence.layout import BUDGETS
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -17,7 +17,7 @@ from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
-from planner.usecases.problem_files import Problems, read_problems
+from planner.usecases.problem_files import Problems, read_problems, settings_for
 from profiling.pass_rate import Difficulty
 from profiling.pools.replay import pass_at_k
 from profiling.profiles import profiler
@@ -50,7 +50,7 @@ class Profile:
         policy: str,
         prm: str | None,
         problems: list[ProblemProfile],
-        grader: MathGrader,
+        grader: Grader,
         context_exceeded: Sequence[str] = (),
     ) -> Profile:
         """The profile that problems of a run make up."""
@@ -137,7 +137,7 @@ def profile(
         EngineError: an engine was lost; the same call goes on from what is stored.
     """
     found = read_problems(problems, remark=reporter.say)
-    settings = settings or SessionSettings()
+    settings = settings_for(found, settings or SessionSettings(), session)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)
         models = opened.models(model, None if prm is None else opened.find_prm(prm))

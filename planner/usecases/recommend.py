@@ -20,6 +20,7 @@ from planner.choice.recommend import choose
 from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
+from planner.evidence.cells import kinds
 from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.layout import no_rows
 from planner.notes import Note, NoteCode, codes
@@ -28,6 +29,7 @@ from planner.report.notes import why, word
 from planner.usecases import DEFAULT_STORE, store_lookup
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
 from planner.usecases.known_models import Unlisted
+from planner.usecases.recommend_models import recommend_models
 from planner.usecases.store_lookup import model_name, names_in_evidence
 from profiling.pass_rate import ALL, LEVELS
 
@@ -36,8 +38,8 @@ BundleReader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog]
 
 
 def recommend(
-    policy: str,
-    prm: str | None = None,
+    policy: str | Sequence[str],
+    prm: str | Sequence[str] | None = None,
     *,
     difficulty: str = ALL,
     benchmark: str | None = None,
@@ -52,30 +54,54 @@ def recommend(
 
     Evidence of the store answers first, then this project's own, then published figures.
 
+    A sequence of policies asks for the best (policy, PRM, strategy, budget) of all of them; so does
+    a sequence of PRMs. The answer then has `policies`, `against` and `pairs`.
+
     Args:
-        policy: name of the model that writes, or its folder.
-        prm: name of the PRM that scores, or its folder; None: strategies without a PRM only.
-        difficulty: `easy`, `medium`, `hard` or `all`.
+        policy: name of the model that writes, or its folder. In a sequence, `all` stands for every
+            policy of the store and of this project's own evidence, and with a benchmark for every
+            one with published figures.
+        prm: name of the PRM that scores, or its folder; None: strategies without a PRM only. Of
+            several policies None means every PRM that there is evidence with, and so does `all`;
+            `none` means no PRM.
+        difficulty: `easy`, `medium`, `hard` or `all`; of several policies only `all`.
         benchmark: problem set that is asked about; None: whatever was measured.
-        constraint: limits that the choice must keep to.
+        constraint: limits that the choice must keep to; of several policies none in generations.
         pricing: devices and prices that costs are counted by.
         catalog: TOML file of models besides the project's own.
         unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
-        next_problems: number of problems of the measurement that the answer proposes.
+        next_problems: number of problems of the measurement that the answer proposes; an answer
+            over several models proposes none.
         store: SQLAlchemy URL of the store; it need not exist.
 
     Returns:
         The choice with its alternatives, runner-up, Pareto front, evidence and notes.
 
     Raises:
-        InputError: a model is not known, there is no evidence, or nothing keeps to the constraint.
+        InputError: a model is not known, there is no evidence, policies cannot be compared, or
+            nothing keeps to the constraint.
 
     Example:
         >>> from apportion import Constraint, recommend
         >>> answer = recommend("lab-0.8m", "lab-0.8m-prm", constraint=Constraint(budget=16))
         >>> answer.made.choice.strategy.n <= 16
         True
+        >>> answer = recommend(["lab-0.4m", "lab-1.8m"], constraint=Constraint(max_flops=1e9))
+        >>> answer.policies
+        ('lab-0.4m', 'lab-1.8m')
     """
+    if not isinstance(policy, str) or not (prm is None or isinstance(prm, str)):
+        return recommend_models(
+            [policy] if isinstance(policy, str) else list(policy),
+            [] if prm is None else [prm] if isinstance(prm, str) else list(prm),
+            difficulty=check_difficulty(difficulty),
+            benchmark=benchmark,
+            constraint=constraint,
+            pricing=pricing,
+            catalog=load_catalog(catalog),
+            unlisted=unlisted,
+            store=store,
+        )
     known = find_candidates(
         store,
         model_name(policy, "policy"),
@@ -93,6 +119,12 @@ def to_dict(answer: Answer) -> dict[str, Any]:
     """The JSON document of an answer: the keys of the command line's contract, plain values."""
     made, second = answer.made, answer.second
     choice = made.choice.to_dict()
+    over_models = {
+        "policies": list(answer.policies),
+        "against": [one.to_dict() for one in answer.against],
+        "pairs": [one.to_dict() for one in answer.pairs],
+        "printed_pairs": list(answer.printed),
+    }
     return {
         "policy": answer.policy,
         "prm": answer.prm,
@@ -113,18 +145,11 @@ def to_dict(answer: Answer) -> dict[str, Any]:
         if answer.measurement is None
         else answer.measurement.to_dict(answer.buy),
         "efficiency_gain": {unit: gain.to_dict() for unit, gain in answer.gains.items()},
-        "evidence": [*_kinds_of_evidence(answer.rows), *answer.published],
+        **(over_models if answer.policies else {}),
+        "evidence": [*kinds(answer.rows), *answer.published],
         "notes": list(map(word, answer.notes)),
         "note_codes": codes(answer.notes),
     }
-
-
-def _kinds_of_evidence(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The evidence of an answer, a record a kind."""
-    groups = rows.groupby(["source", "name", "prm"], as_index=False).agg(
-        rows=("accuracy", "size"), problems=("problem", "nunique")
-    )
-    return [{str(k): v for k, v in record.items()} for record in groups.to_dict("records")]
 
 
 # Candidates: every strategy that something is known of

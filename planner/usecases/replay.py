@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from executor.answers.grader import MathGrader
+from executor.answers.grader import Grader, MathGrader
 from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.files import data_folder
@@ -20,7 +20,7 @@ from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
-from planner.usecases.store_lookup import model_name, only_policy, prms_of, store_exists
+from planner.usecases.store_lookup import grader_of, model_name, only_policy, prms_of, store_exists
 from profiling.pools.replay import ORDERS, Rule
 from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiles.pool_files import (
@@ -123,10 +123,12 @@ def replay(
     counts = check_k(k)
     policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
     further = rules_by_rank(keep, power)
-    with reporter.status("reading samples"), MathGrader() as grader:
-        samples = from_store(store, policy, prm, grader, further) or from_bundle(
-            policy, prm, grader, further
-        )
+    with reporter.status("reading samples"):
+        with grader_of(store) as grader:
+            samples = from_store(store, policy, prm, grader, further)
+        if samples is None:
+            with MathGrader() as grader:
+                samples = from_bundle(policy, prm, grader, further)
     if further and samples.prm is None:
         raise InputError("--keep and --power: need scores to rank by; name a scorer with --scorer")
     if not samples.pools:
@@ -204,7 +206,7 @@ def from_store(
     url: str,
     policy: str | None,
     prm: str | None,
-    grader: MathGrader,
+    grader: Grader,
     further: tuple[Rule, ...] | None = None,
 ) -> Samples | None:
     """Return the samples of the store's profiles; None if it has none of this policy.

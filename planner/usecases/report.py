@@ -26,6 +26,7 @@ from planner.report import BasisRow, ReportData
 from planner.report import report as compose
 from planner.report.document import Report
 from planner.report.formats import FORMATS, write
+from planner.report.models import models_report
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
@@ -34,10 +35,12 @@ from planner.usecases.recommend import (
     check_limits_known,
     choose_from_bundle,
     published_candidates,
+    recommend,
     unknown_costs,
     uses_published,
 )
 from planner.usecases.store_lookup import (
+    grader_of,
     model_name,
     names_in_evidence,
     only_pair,
@@ -82,8 +85,8 @@ class WrittenReport:
 
 
 def report(
-    policy: str | None = None,
-    prm: str | None = None,
+    policy: str | Sequence[str] | None = None,
+    prm: str | Sequence[str] | None = None,
     *,
     out: Path,
     form: str = "html",
@@ -98,9 +101,10 @@ def report(
     """Write one self-contained page: the recommendation, its plots and its evidence.
 
     Args:
-        policy: name or folder of the policy; None: the only one in the store.
+        policy: name or folder of the policy; None: the only one in the store. A sequence asks for a
+            report on the choice between models (`planner.usecases.recommend.recommend`).
         prm: name or folder of the PRM; None: the only one with evidence, or a bundled policy's own
-            PRM.
+            PRM. A sequence, only beside a policy: see `recommend`.
         out: path of the file to write; its folder must exist.
         form: `html`, `md` or `json`.
         benchmark: problem set that the report is about; None: all measured ones.
@@ -125,6 +129,18 @@ def report(
         raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}; the folder {out.parent} does not exist")
+    if policy is not None and not (isinstance(policy, str) and isinstance(prm, str | None)):
+        with reporter.status("writing the report"):
+            content = models_report(
+                recommend(
+                    policy, prm, benchmark=benchmark, constraint=constraint, pricing=pricing,
+                    catalog=catalog, unlisted=unlisted, store=store,
+                )
+            )  # fmt: skip
+            write(content, out, form)
+        return WrittenReport(content, out, form)
+    if not isinstance(prm, str | None):
+        raise InputError("--prm: is given several times; expected --policy too")
     models = unlisted.sized(load_catalog(catalog), policy, prm)
     policy, prm = _pair(policy, prm, store)
     with reporter.status("writing the report"):
@@ -263,7 +279,7 @@ def report_data(
     }
     every = [choice for estimates in by_level.values() for choice in estimates]
     profiles = _profiles(store_url, bundle, policy, prm)
-    with MathGrader() as grader:
+    with MathGrader() if bundle.bundled else grader_of(store_url) as grader:
         rewards = profile_rewards(profiles, grader)
     return ReportData(
         policy=policy,

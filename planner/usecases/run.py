@@ -23,9 +23,9 @@ from planner.runtime.router import ByPlan
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
 from planner.usecases import DEFAULT_STORE
-from planner.usecases.measure import check_prm_given, run_strategy
+from planner.usecases.measure import check_policy_reads, check_prm_given, run_strategy
 from planner.usecases.open_session import open_session
-from planner.usecases.problem_files import Problems, read_problems
+from planner.usecases.problem_files import Problems, read_problems, settings_for
 
 KIND = "run"
 """Kind of these runs in a store."""
@@ -126,6 +126,7 @@ def run(
         raise InputError("--strategy needs a policy; give one with --policy")
     check_prm_given(strategies, prm)
     problem_list = read_problems(problems, require_answers=False, remark=reporter.say)
+    settings = settings_for(problem_list, settings, session, None if plan is None else plan.domain)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         if plan is not None:
             return Answers((_run_plan(opened, plan, problem_list, policy, prm),))
@@ -161,6 +162,7 @@ def _run_strategies(
     prm: str | None,
 ) -> tuple[AnsweredRun, ...]:
     model = session.find_policy(policy)
+    check_policy_reads(strategies, model)
     models = session.models(model, None if prm is None else session.find_prm(prm))
     template = session.template(model)
     runs = []

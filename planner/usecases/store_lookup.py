@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import overload
 
+from executor.answers.grader import Grader, MathGrader
 from executor.errors import InputError
 from executor.loading import stored_name
 from executor.models.checkpoint import Role
@@ -22,7 +24,7 @@ from planner.evidence.bundled import (
     bundled_sizes,
 )
 from planner.evidence.layout import KINDS
-from planner.evidence.runs import current_runs
+from planner.evidence.runs import current_runs, evidence_grader
 from planner.notes import Note, NoteCode
 from profiling.profiles.profiler import BENCHMARK
 
@@ -101,9 +103,12 @@ def names_in_evidence(
                 break
         if known and (benchmark is None or has_runs_on(store_url, known[0], benchmark)):
             return known
+    bundled = bundled_policies()
     for name in catalog.names(policy):
+        if name not in bundled:
+            continue
         of_it = benchmark is None or benchmark in bundled_benchmarks(name)
-        if name in bundled_policies() and (of_it or known is None):
+        if of_it or known is None:
             return name, prm
     return known
 
@@ -144,6 +149,17 @@ def prms_of(runs: Sequence[RunSpec], policy: str) -> list[str]:
 
 
 # Runs of a policy
+
+
+@contextmanager
+def grader_of(store_url: str) -> Iterator[Grader]:
+    """Yield the grader of a store's evidence; that of mathematics if there is no store."""
+    if not store_exists(store_url):
+        with MathGrader() as grader:
+            yield grader
+        return
+    with Store.open(store_url, create=False) as store, evidence_grader(store) as own:
+        yield own
 
 
 def with_counted_sizes(store_url: str, policy: str, prm: str | None, catalog: Catalog) -> Catalog:

@@ -22,6 +22,7 @@ def part(pool: Pool, chosen: Ints) -> Pool:
         tokens=pool.tokens[chosen],
         step_tokens=nothing,
         step_samples=nothing,
+        cut=None if pool.cut is None else pool.cut[chosen],
         further=pool.further,
     )
 

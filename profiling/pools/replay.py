@@ -12,11 +12,13 @@ import numpy as np
 from executor.answers.grader import Grader
 from executor.answers.voting import Vote, group
 from executor.outcome import SampleRecord, scores_of
-from executor.strategy import Score
+from executor.search import State
+from executor.strategy import FIRST, Score
 from profiling.arrays import Bools, Floats, Ints
 from profiling.pools.ballots import Ballots, among
 from profiling.pools.best_counting import best_in_class
 from profiling.pools.class_part import ClassPart
+from profiling.pools.first_finished import ranks, short_m_of_k
 from profiling.pools.ranked import RankedVote, ranked
 from profiling.pools.votes import Curve, majority, weighted
 
@@ -41,6 +43,7 @@ class Pool:
         tokens: length of each sample in tokens, shape `(n,)`.
         step_tokens: length of each distinct step in tokens, shape `(distinct steps,)`.
         step_samples: number of samples that share each step, shape `(distinct steps,)`.
+        cut: whether a limit cut each sample, shape `(n,)`; None: none.
         further: rules by rank to replay besides those that every score has.
     """
 
@@ -50,6 +53,7 @@ class Pool:
     tokens: Ints
     step_tokens: Ints
     step_samples: Ints
+    cut: Bools | None = None
     further: tuple[Rule, ...] = ()
 
     def __len__(self) -> int:
@@ -89,8 +93,19 @@ class Pool:
             tokens=np.array([sample.n_tokens for sample in samples]),
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
             step_samples=np.array(list(steps.values()), dtype=np.int64),
+            cut=np.array([sample.state == State.CUT.value for sample in samples]),
             further=further,
         )
+
+    @property
+    def lengths_known(self) -> bool:
+        """Whether the length of every sample is known; a known one is at least 1."""
+        return len(self.tokens) == len(self) and bool((self.tokens > 0).all())
+
+    @property
+    def finished(self) -> Bools:
+        """Whether the policy ended each sample, shape `(n,)`."""
+        return np.ones(len(self), dtype=np.bool_) if self.cut is None else ~self.cut
 
     def scored_share(self, ks: Ints) -> Floats:
         """Return the expected share of the pool's distinct step tokens in k samples, shape `(ks,)`.
@@ -123,15 +138,19 @@ class Rule:
     Attributes:
         vote: the vote among the samples; None for pass@k, which any right sample satisfies.
         score: the score that the vote uses; None for pass@k and majority.
+        first: number of samples that vote, the first of the k to finish; None: all k.
         keep, power: see `BestOfN`.
     """
 
     vote: Vote | None
     score: Score | None = None
+    first: int | None = None
     keep: float = 1.0
     power: float = 1.0
 
     def __str__(self) -> str:
+        if self.first is not None:
+            return f"short {self.first}"
         vote = "pass" if self.vote is None else self.vote.value
         if self.vote is Vote.BORDA:
             vote += f" p={self.power:g}"
@@ -142,6 +161,8 @@ class Rule:
 
 PASS = Rule(None)
 MAJORITY = Rule(Vote.MAJORITY)
+SHORT = tuple(Rule(Vote.MAJORITY, first=m) for m in (1, FIRST))
+"""Votes of the first samples to finish, with the numbers of voters of the paper (short-m@k)."""
 
 
 def replay(
@@ -154,9 +175,11 @@ def replay(
 ) -> dict[Rule, Curve]:
     """Return the expected accuracy of each rule at each k.
 
-    Rules with a score are included if the pool has scores. pass@k and `max` are closed forms;
-    `majority` is counted; a `weighted` vote is exact or has the variance of its draws
-    (`profiling.pools.votes.weighted`), and so have the pool's `further` rules.
+    Rules with a score are included if the pool has scores, and votes of the first samples to finish
+    if all lengths are known; those are NaN at a k below their number of voters. pass@k and `max`
+    are closed forms; `majority` and the votes of the first are counted; a `weighted` vote is exact
+    or has the variance of its draws (`profiling.pools.votes.weighted`), and so have the pool's
+    `further` rules.
 
     Args:
         pool: n samples.
@@ -181,6 +204,8 @@ def replay(
         PASS: Curve.exact(pass_at_k(pool.correct, ks, part)),
         MAJORITY: Curve.total([(worth, votes(ballots)) for worth, ballots in levels]),
     }
+    if pool.lengths_known:
+        curves |= {rule: Curve.exact(_short(pool, rule, ks, part)) for rule in SHORT}
     has_answer = pool.answer_class >= 0
     for score, values in pool.scores.items():
         rankable = np.where(has_answer, values, -np.inf)
@@ -215,6 +240,18 @@ def replay(
                 ]
             )
     return curves
+
+
+def _short(pool: Pool, rule: Rule, ks: Ints, part: ClassPart | None) -> Floats:
+    """Return the accuracy of the vote of the first to finish, NaN if k is below their number."""
+    assert rule.first is not None
+    enough = ks >= rule.first
+    accuracy = np.full(len(ks), np.nan)
+    # Another program may have read an answer from a sample that was cut; it does not vote.
+    answers = np.where(pool.finished, pool.answer_class, -1)
+    places = ranks(pool.tokens, pool.finished)
+    accuracy[enough] = short_m_of_k(answers, pool.correct, places, rule.first, ks[enough], part)
+    return accuracy
 
 
 def replay_in_class(

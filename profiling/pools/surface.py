@@ -21,6 +21,7 @@ from executor.answers.voting import Vote
 from profiling.arrays import Floats, Ints
 from profiling.pass_rate import ALL, Difficulty
 from profiling.pools.class_part import ClassPart
+from profiling.pools.first_finished import tokens_until
 from profiling.pools.replay import ORDERS, Pool, Rule, replay, replay_in_class, seed_of
 from profiling.pools.votes import Curve
 
@@ -74,7 +75,7 @@ class Point:
     prm_tokens: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON; `rule` has its `name`, `vote` and `score`.
+        """Return plain values, for JSON; `rule` has its `name`, `vote`, `score` and `first`.
 
         It has its `keep` too if not all samples vote, and the `power` of Borda votes.
         """
@@ -84,6 +85,7 @@ class Point:
             "name": str(self.rule),
             "vote": None if vote is None else vote.value,
             "score": None if score is None else score.value,
+            "first": self.rule.first,
         }
         if self.rule.keep < 1:
             plain["rule"]["keep"] = self.rule.keep
@@ -115,7 +117,7 @@ class Surface:
         """
         seed = seed_of(one.problem)
         curves = replay(one.pool, self.ks, orders=self._orders, random_state=seed)
-        generated = one.generated_tokens * self.ks / len(one.pool)
+        generated = {rule: self._generated(one, rule) for rule in curves}
         scoring = one.prm_tokens * one.pool.scored_share(self.ks)
         self._count(ALL, curves, generated, scoring)
         part = one.class_part
@@ -125,26 +127,39 @@ class Surface:
             )
             self._count(part.level.value, curves, generated, scoring)
 
+    def _generated(self, one: ProblemPool, rule: Rule) -> Floats:
+        if rule.first is None:
+            return np.asarray(one.generated_tokens * self.ks / len(one.pool))
+        tokens = np.full(len(self.ks), math.nan)
+        enough = self.ks >= rule.first
+        tokens[enough] = tokens_until(one.pool.tokens, rule.first, self.ks[enough])[0]
+        return tokens
+
     def _count(
-        self, level: str, curves: dict[Rule, Curve], generated: Floats, scoring: Floats
+        self,
+        level: str,
+        curves: dict[Rule, Curve],
+        generated: dict[Rule, Floats],
+        scoring: Floats,
     ) -> None:
         for rule, curve in curves.items():
             scored = np.zeros(len(self.ks)) if rule.score is None else scoring
             sums = self._sums.setdefault((level, rule), _Sums(len(self.ks)))
-            sums.add(curve, generated, scored)
+            sums.add(curve, generated[rule], scored)
 
     def points(self) -> Iterator[Point]:
         """Yield the points by difficulty (easy to hard, then all), rule, and k as in `ks`.
 
         A k is left out if some pools of the difficulty could not be replayed at it, so that the
-        problems that count do not change with k.
+        problems that count do not change with k. So is one below the number of voters of a rule.
         """
         levels = (*(level.value for level in Difficulty), ALL)
         for level in levels:
-            for (of, rule), sums in self._sums.items():
-                if of == level and sums.problems.any():
-                    for index in np.flatnonzero(sums.problems == sums.problems.max()).tolist():
-                        yield Point(level, rule, int(self.ks[index]), *sums.at(index))
+            own = {rule: sums for (of, rule), sums in self._sums.items() if of == level}
+            most = max((sums.problems.max() for sums in own.values()), default=0)
+            for rule, sums in own.items():
+                for index in np.flatnonzero((sums.problems == most) & (most > 0)).tolist():
+                    yield Point(level, rule, int(self.ks[index]), *sums.at(index))
 
 
 class _Sums:
@@ -158,7 +173,7 @@ class _Sums:
 
     def add(self, curve: Curve, generated: Floats, scored: Floats) -> None:
         first = slice(len(curve.accuracy))  # a class part may leave too few samples for the rest
-        self.problems[first] += 1
+        self.problems[first] += ~np.isnan(curve.accuracy)
         self._accuracy[first] += curve.accuracy
         self._squares[first] += curve.accuracy**2
         self._noise[first] += curve.variance

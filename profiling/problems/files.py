@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from executor.domains.registry import CODE, domain_names
 from executor.errors import InputError
-from executor.problem import Problem, content_id
+from executor.problem import DOMAIN, MATHS, Problem, content_id
 from profiling.problems.choices import field_of_choices
+from profiling.problems.programs import code_problem, is_code
 from profiling.problems.records import Record, Remark, bad_character, read_records, without_zeros
 from profiling.problems.repeats import without_repeats
 from profiling.problems.solutions import (
@@ -84,6 +86,7 @@ def load_problems(
     answer_field: str | None = None,
     limit: int | None = None,
     require_answers: bool = True,
+    domain: str | None = None,
     remark: Remark = lambda text: None,
 ) -> list[Problem]:
     """The problems of a JSONL, JSON, CSV or Parquet file, in the file's order.
@@ -98,6 +101,8 @@ def load_problems(
         answer_field: the field that holds the answer, if no layout fits.
         limit: keep the first so many problems; ids do not depend on it.
         require_answers: refuse records without an answer; else their `answer` is None.
+        domain: what an answer is (`executor.domains`); None: what a record's field `domain` says,
+            else code if the record has tests of programs, else maths.
         remark: receives sentences on what was read otherwise than it stands there.
 
     Raises:
@@ -112,15 +117,27 @@ def load_problems(
 
     def placed() -> Iterator[tuple[str, Problem]]:
         for record in read_records(path, fits, remark):
-            yield (
-                record.where,
-                _problem(record, problem_field, answer_field, require_answers, sets, solutions),
+            own = domain or _own_domain(record)
+            if problem_field is None and own in (None, CODE) and is_code(record.fields):
+                yield record.where, code_problem(record)
+                continue
+            if own == CODE:
+                raise InputError(
+                    f"{record.where}: has no tests (fields: {record.listing()}); a problem of "
+                    "domain code needs prompt and tests, prompt, entry_point and test, or text "
+                    "and test_list"
+                )
+            problem = _problem(
+                record, problem_field, answer_field, require_answers, sets, solutions
             )
+            if own not in (None, MATHS):
+                problem = replace(problem, meta={**problem.meta, DOMAIN: own})
+            yield record.where, problem
 
     def fits(fields: dict[str, str]) -> bool:
         if problem_field is not None:
             return problem_field in fields
-        return _has_problem(Record("", fields))
+        return is_code(fields) or _has_problem(Record("", fields))
 
     problems = without_repeats(placed(), str(path), remark)
     if not problems:
@@ -132,6 +149,12 @@ def load_problems(
     if solutions:
         remark(f"{path}: {_read_from(solutions, path)}")
     return _with_unique_ids(problems)[:limit]
+
+
+def _own_domain(record: Record) -> str | None:
+    """The domain that a record names; a field `domain` may as well name a field of maths."""
+    named = record.fields.get("domain")
+    return named if isinstance(named, str) and named in domain_names() else None
 
 
 def problems_digest(problems: list[Problem]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from executor.answers.grader import MathGrader
 from executor.errors import InputError
-from executor.problem import Problem, question_id
+from executor.problem import MATHS, Problem, question_id
 from profiling.problems.records import Remark
 
 
@@ -41,7 +41,13 @@ def without_repeats(
                     if not same_case:
                         continue
                     kept[index] = replace(one, answer=one.answer or problem.answer)
-                elif not grader.equivalent(one.answer, problem.answer):
+                elif not (
+                    one.answer == problem.answer
+                    or (
+                        (one.domain == problem.domain == MATHS)
+                        and grader.equivalent(one.answer, problem.answer)
+                    )
+                ):
                     if not same_case:
                         continue
                     raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import itertools
 import math
 import sys
@@ -15,8 +16,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, norm
 
+from executor.answers.grader import MathGrader
+from executor.outcome import SampleRecord, choose
+from executor.strategy import Majority, ShortMOfK
 from planner.catalog import load_catalog
 from planner.prediction.paired_statistics import paired_interval
+from planner.published import figures
 from planner.published.figures import benchmarks
 from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
@@ -24,7 +29,10 @@ from tests.helpers.shared import SHARED
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "data" / "published" / "reasoning.csv"
-MODULES = ("reasoning", "reasoning_intervals", "reasoning_page", "reasoning_runs")
+MODULES = (
+    "reasoning", "reasoning_choice", "reasoning_figures", "reasoning_intervals", "reasoning_page",
+    "reasoning_runs",
+)  # fmt: skip
 # Eight responses to each of three problems: the answer ("" for none) and its tokens; "7" is right.
 RESPONSES = (
     (("7", 10), ("7", 30), ("1", 20), ("7", 50), ("2", 15), ("", 90), ("7", 60), ("1", 25)),
@@ -236,6 +244,37 @@ def test_the_page_in_the_tree_is_the_scripts(bench: dict[str, ModuleType]) -> No
     assert (ROOT / "docs" / "reasoning-models.md").read_text(encoding="utf-8") == text
 
 
+def test_choices_keep_to_their_budget_and_regret_is_against_the_best(
+    bench: dict[str, ModuleType],
+) -> None:
+    choice = bench["reasoning_choice"]
+    for one in choice.every():
+        for unit in choice.UNITS:
+            for limit in one.limits(unit):
+                allowed = one.cost[unit] <= limit
+                picked = [rule(one, unit, limit) for rule in choice.RULES.values()]
+                assert allowed[picked].all()
+                best = choice._best_in_hindsight(one, unit, limit)
+                assert one.accuracy[best] == one.accuracy[allowed].max()
+        assert choice.largest(one, "tokens", np.inf) == max(
+            range(len(one.size)), key=lambda i: (one.size[i], one.budgets[i], i)
+        )
+    found = choice.regret("the model of figures", "flops", choice.every())
+    assert found.low < found.points < found.high and found.points >= 0
+
+
+def test_no_figure_of_the_benchmark_predicts_it(
+    bench: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = bench["reasoning_choice"]
+    before = choice.predicted("AIME25")
+    cells = figures.cells().copy()
+    cells.loc[cells["benchmark"] == "AIME25", "accuracy"] = 0.01
+    monkeypatch.setattr(choice.figures, "cells", lambda: cells)
+    choice.predicted.cache_clear()
+    assert choice.predicted("AIME25") == pytest.approx(before)
+
+
 @pytest.mark.long
 def test_the_shipped_figures_are_those_of_the_runs(bench: dict[str, ModuleType]) -> None:
     """One cell, if the runs are at hand."""
@@ -249,3 +288,64 @@ def test_the_shipped_figures_are_those_of_the_runs(bench: dict[str, ModuleType])
         if (row["policy"], row["benchmark"]) == ("DeepSeek-R1", "AIME24"):
             accuracy = replayed.accuracy[row["strategy"]][:, int(row["n"]) - 1].mean()
             assert float(row["value"]) == pytest.approx(100 * accuracy, abs=0.006)
+
+
+def counted(rows: list[dict[str, str]], no_answer: tuple[str, ...], first: int | None) -> float:
+    """What a vote of responses is worth: of all, ties shared, or of the first to finish."""
+    if first is not None:
+        rows = sorted(rows, key=lambda row: int(row["completion_tokens"]))[:first]
+    answers = [row["prediction"] for row in rows if row["prediction"] not in no_answer]
+    if not answers:
+        return 0.0
+    most = max(map(answers.count, answers))
+    winners = [answer for answer in dict.fromkeys(answers) if answers.count(answer) == most]
+    winners = winners if first is None else winners[:1]
+    return winners.count(rows[0]["reference"]) / len(winners)
+
+
+@pytest.mark.long
+def test_votes_of_eight_responses_are_those_counted_by_hand(bench: dict[str, ModuleType]) -> None:
+    """Of every policy and benchmark, from the lines of the file alone, if it is at hand."""
+    path = SHARED / "data" / "runs" / "reasoning_samples.csv.gz"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    runs = bench["reasoning_runs"]
+    found: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            if row["benchmark"] in runs.BENCHMARKS:
+                at = runs.POLICIES[row["model"]], runs.BENCHMARKS[row["benchmark"]]
+                problem = f"{row['benchmark']}/{row['problem']}"
+                found.setdefault(at, {}).setdefault(problem, []).append(row)
+    rules = {"majority": None, "short_1_of_k": 1, "short_3_of_k": 3}
+    figures = {
+        (row["policy"], row["benchmark"], row["strategy"]): float(row["value"])
+        for row in whole(shipped()) if row["strategy"] in rules and row["n"] == "8"
+    }  # fmt: skip
+    for (policy, benchmark), problems in found.items():
+        for rule, first in rules.items():
+            votes = [counted(rows, runs.NO_ANSWER, first) for rows in problems.values()]
+            shown = figures[policy, benchmark, rule]
+            assert shown == pytest.approx(100 * np.mean(votes), abs=0.006), (policy, rule)
+    r1 = [rows for name in ("AIME24", "AIME25") for rows in found["DeepSeek-R1", name].values()]
+    right = [row["prediction"] == row["reference"] for rows in r1 for row in rows]
+    assert (len(r1), round(float(np.mean(right)), 2)) == (60, 0.70)
+    chosen = dict.fromkeys((Majority(8), ShortMOfK(8, 3)), 0)
+    with MathGrader() as grader:
+        for rows in r1:
+            samples = [
+                SampleRecord(
+                    "", None if row["prediction"] in runs.NO_ANSWER else row["prediction"],
+                    row["prediction"] == row["reference"], "finished",
+                    int(row["completion_tokens"]), 0.0,
+                )
+                for row in sorted(rows, key=lambda row: int(row["sample"]))
+            ]  # fmt: skip
+            for strategy in chosen:
+                index = choose(strategy, samples, grader)
+                assert index is not None
+                chosen[strategy] += bool(samples[index].correct)
+    assert round(sum(counted(rows, runs.NO_ANSWER, None) for rows in r1) / 60, 2) == 0.82
+    # Of three ties with the right answer among them, two go to it if the first response wins.
+    assert chosen == {Majority(8): 50, ShortMOfK(8, 3): 50}
+    assert sum(counted(rows, runs.NO_ANSWER, 3) for rows in r1) == 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from executor.errors import InputError
 from executor.strategy import (
     STRATEGIES,
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -22,6 +24,7 @@ from executor.strategy import (
     ParticleFilter,
     Sampling,
     Score,
+    ShortMOfK,
     Strategy,
     from_dict,
     from_key,
@@ -29,6 +32,7 @@ from executor.strategy import (
     make,
     parse_names,
     to_dict,
+    voters,
 )
 
 scores, votes, widths = st.sampled_from(Score), st.sampled_from(Vote), st.integers(2, 9)
@@ -39,6 +43,12 @@ def trees(draw: st.DrawFn) -> Strategy:
     width = draw(widths)
     kind = draw(st.sampled_from([BeamSearch, Dvts]))
     return kind(width * draw(st.integers(1, 64)), width, draw(scores), draw(votes))
+
+
+@st.composite
+def aggregates(draw: st.DrawFn) -> Strategy:
+    rounds, shown = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    return Aggregate((rounds + 1) * (shown + draw(st.integers(0, 9))), rounds, shown)
 
 
 strategies = (
@@ -55,6 +65,8 @@ strategies = (
     | st.builds(BestOfN, st.integers(1, 256), scores, st.just(Vote.BORDA), power=st.floats(0, 100))
     | trees()
     | st.builds(AdaptiveMajority, st.integers(1, 256), st.floats(0.51, 0.999))
+    | st.integers(1, 256).flatmap(lambda n: st.builds(ShortMOfK, st.just(n), st.integers(1, n)))
+    | aggregates()
     | st.builds(ParticleFilter, st.integers(1, 256), st.floats(1e-9, 1e9), scores, votes)
 )
 
@@ -173,8 +185,39 @@ def test_sampling_that_cannot_be_is_refused(options: dict[str, Any], reason: str
         Sampling(**options)
 
 
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (
+            lambda: ShortMOfK(2),
+            "m 3 for short_m_of_k with budget 2: must be .* 1 to the budget",
+        ),
+        (lambda: ShortMOfK(4, 0), "m 0 for short_m_of_k with budget 4"),
+        (lambda: ShortMOfK(4, True), "m True for short_m_of_k"),
+        (lambda: Aggregate(18), "budget 18 for aggregate: must be a multiple of 4 .* at least 16"),
+        (lambda: Aggregate(8), "budget 8 for aggregate: must be a multiple of 4 .* at least 16"),
+        (lambda: Aggregate(8, 0), "rounds 0 for aggregate: must be a whole number"),
+        (lambda: Aggregate(8, 1, 0), "shown 0 for aggregate: must be a whole number"),
+    ],
+)
+def test_parameters_that_do_not_fit_the_budget_are_refused(
+    make: Callable[[], Strategy], reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+def test_the_voters_are_the_responses_that_an_answer_is_chosen_among() -> None:
+    assert voters(Majority(8)) == 8
+    assert voters(ShortMOfK(8, 3)) == 3
+    assert voters(Aggregate(16, 3, 2)) == 4
+
+
 def test_names_are_read_from_a_command_line() -> None:
-    assert parse_names("all") == list(STRATEGIES)
+    # One that few policies and budgets can take must be named.
+    assert parse_names("all") == [name for name in STRATEGIES if name != "aggregate"]
+    assert parse_names("aggregate") == ["aggregate"]
     assert parse_names("dvts, majority") == ["dvts", "majority"]
     with pytest.raises(InputError, match="'dvst': must be one of"):
         parse_names("majority,dvst")

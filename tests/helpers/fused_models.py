@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from executor.models.checkpoint import checkpoint_digest
 from executor.models.fused import FusedRows
 from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.problem import Problem
-from executor.scorers.reward_head import Reads
+from executor.scorers.reward_head import HeadCard, Reads
 from profiling.scorers.fit_head import FittedHead, save_head
 from profiling.scorers.fuse_head import fuse_head
 
 PROBLEMS = [Problem(str(i), f"{i} + {i + 1} = ?", str(2 * i + 1)) for i in range(3)]
 TEMPLATE = PromptTemplate()
 INTERCEPT = 0.25
+
+
+def looks_fused(base: Path, folder: Path) -> Path:
+    """A copy of a policy that holds a head as far as it is looked up; no weight is changed."""
+    shutil.copytree(base, folder)
+    rows = FusedRows(315, 316, checkpoint_digest(str(base.resolve())))
+    template = PromptTemplate("Solve {problem}").to_dict()
+    card = HeadCard(base.name, "", template, 0.0, 3, reads=Reads.BEFORE, fused=rows)
+    card.save(folder)
+    return folder
 
 
 class Writer:

@@ -69,6 +69,12 @@ def visible_first(response: str) -> Iterator[Part]:
         yield Part(thought, True, thought=True)
 
 
+def without_thoughts(response: str) -> str:
+    """Return the text behind all thoughts; a response that ends in a thought is returned whole."""
+    visible, _ = _split(response)
+    return visible[-1].strip() or response
+
+
 def _split(response: str) -> tuple[list[str], str | None]:
     """The texts outside thoughts, the last of them behind all; the last thought that ended.
 

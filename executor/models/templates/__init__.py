@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -16,6 +17,15 @@ from executor.errors import InputError
 # A checkpoint that was trained for one task holds its template in a file of this name.
 TEMPLATE_FILE = "apportion_template.json"
 _LONGEST_REASON = 200  # characters of an error of a chat template
+# The question with earlier answers, from which a new one is to be written.
+_AGGREGATE = """{problem}
+
+Below are earlier attempts to answer this. Each may be right, wrong or unfinished, and most of them
+may share an error. Check them against each other and against the question, keep what holds, and
+write one improved answer of your own that does not mention the attempts.
+
+{answers}"""
+_PLACES = re.compile(r"\{(problem|answers)\}")
 
 
 class ConversationError(InputError):
@@ -31,6 +41,9 @@ class PromptTemplate:
         system: system turn, or None for the chat template's own default.
         turns: worked (user, assistant) turns before the question.
         stop: strings that end a response besides the end-of-sequence token.
+        aggregate: format of a question with earlier answers, from which a new one is to be written:
+            `{problem}` stands for the question and `{answers}` for the answers. It takes the place
+            of the question in `user`; None is this project's own wording.
         alone: whether the model was trained on single questions, so that earlier turns, which it
             cannot read, are left out; a property of the checkpoint and not of the wording.
     """
@@ -39,10 +52,15 @@ class PromptTemplate:
     system: str | None = None
     turns: tuple[tuple[str, str], ...] = ()
     stop: tuple[str, ...] = ()
+    aggregate: str | None = None
     alone: bool = field(default=False, compare=False)
 
     def render(
-        self, tokenizer: Any, question: str, before: Sequence[tuple[str, str]] = ()
+        self,
+        tokenizer: Any,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
     ) -> list[int]:
         """Return the token ids that ask `question`; plain text if the model has no chat template.
 
@@ -55,12 +73,15 @@ class PromptTemplate:
             question: last question of the conversation.
             before: earlier turns `(role, text)`; the roles are `system`, `user` and `assistant`.
                 They are left out if the template is `alone`.
+            answers: earlier answers to the question, from which a new one shall be written.
 
         Raises:
             ConversationError: the model's chat template cannot hold the earlier turns.
         """
         if self.alone:
             before = ()
+        if answers:
+            question = self._with_answers(question, answers)
         systems = [text for role, text in before if role == "system"]
         if self.system is not None:
             systems.insert(0, self.system)
@@ -92,14 +113,25 @@ class PromptTemplate:
         # Not str.format: questions and templates are full of braces.
         return self.user.replace("{problem}", question)
 
+    def _with_answers(self, question: str, answers: Sequence[str]) -> str:
+        numbered = "\n\n".join(
+            f"Attempt {number}:\n{answer.strip()}" for number, answer in enumerate(answers, 1)
+        )
+        texts = {"problem": question, "answers": numbered}
+        # In one pass: a question may hold the name of a place.
+        return _PLACES.sub(lambda place: texts[place[1]], self.aggregate or _AGGREGATE)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that `from_dict` reads."""
+        # Runs are stored by their template: without a wording of its own it must stay what it was.
+        own = {} if self.aggregate is None else {"aggregate": self.aggregate}
         turns = [{"user": user, "assistant": assistant} for user, assistant in self.turns]
         return {
             "system": self.system,
             "turns": turns,
             "user": self.user,
             "stop": list(self.stop),
+            **own,
         }
 
     @classmethod
@@ -115,13 +147,19 @@ class PromptTemplate:
                 system=record.get("system"),
                 turns=tuple((turn["user"], turn["assistant"]) for turn in record.get("turns", ())),
                 stop=tuple(record.get("stop", ())),
+                aggregate=record.get("aggregate"),
             )
         except (KeyError, TypeError, AttributeError):
             raise InputError(
-                f"{where}: not a template; it needs user, and may have system, turns, stop"
+                f"{where}: not a template; it needs user, and may have system, turns, stop and "
+                "aggregate"
             ) from None
         if "{problem}" not in template.user:
             raise InputError(f"{where}: the user format lacks {{problem}}")
+        if template.aggregate is not None:
+            for place in ("{problem}", "{answers}"):
+                if place not in str(template.aggregate):
+                    raise InputError(f"{where}: the aggregate format lacks {place}")
         return template
 
 

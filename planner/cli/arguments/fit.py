@@ -1,6 +1,6 @@
 """Options of `apportion fit`."""
 
-from planner.cli.options import Command, Parser, whole
+from planner.cli.options import Command, Parser, add_domain, whole
 
 
 def add_arguments(parser: Parser) -> None:
@@ -23,6 +23,7 @@ def add_arguments(parser: Parser) -> None:
         help="weight of the score on policies and PRMs left out, if there are several "
         "(default: %(default)s)",
     )
+    add_domain(parser, "that of the newest profile")
 
 
 COMMAND = Command(

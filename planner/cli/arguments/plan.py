@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from planner.cli.options import Command, Parser, add_constraint, add_models, add_prices
+from planner.cli.options import Command, Parser, add_constraint, add_domain, add_models, add_prices
 
 
 def add_arguments(parser: Parser) -> None:
@@ -10,6 +10,7 @@ def add_arguments(parser: Parser) -> None:
     add_models(parser, served=False)
     add_constraint(parser)
     add_prices(parser)
+    add_domain(parser, "that of the newest profile")
     parser.add_argument("--out", type=Path, required=True, help="file of the plan")
 
 

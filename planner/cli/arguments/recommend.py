@@ -13,7 +13,7 @@ from planner.cli.options import (
 
 def add_arguments(parser: Parser) -> None:
     """Models, difficulty, published figures, limits and prices."""
-    add_models(parser, served=False)
+    add_models(parser, served=False, several=True)
     parser.add_argument(
         "--difficulty", default="all", help="easy, medium, hard, or all (default: %(default)s)"
     )
@@ -23,7 +23,8 @@ def add_arguments(parser: Parser) -> None:
         type=whole,
         default=50,
         metavar="M",
-        help="estimate the value of measuring M more problems (default: %(default)s)",
+        help="estimate the value of measuring M more problems, for one policy and PRM "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--explain",
@@ -42,7 +43,9 @@ COMMAND = Command(
     "apportion recommend --policy lab-0.4m --prm lab-0.4m-prm-plain --difficulty medium "
     "--json\n"
     "apportion recommend --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
-    "--benchmark MATH-500 --budget 256",
+    "--benchmark MATH-500 --budget 256\n"
+    "apportion recommend --policy lab-0.4m --policy lab-1.8m --max-flops 2e9\n"
+    "apportion recommend --policy all --benchmark MATH-500 --target-accuracy 0.7",
     add_arguments=add_arguments,
     makes_store=False,
 )

@@ -14,9 +14,17 @@ from planner.cli.options import (
 
 def add_arguments(parser: Parser) -> None:
     """Models, file and format, published figures, limits and prices."""
-    parser.add_argument("--policy", help="policy (default: the only one in the store)")
+    parser.add_argument(
+        "--policy",
+        action="append",
+        help="policy (default: the only one in the store); several times, or all, for a report on "
+        "the choice between models",
+    )
     add_scorer(
-        parser, "scorer (default: the only PRM there is evidence with; that of a bundled policy)"
+        parser,
+        "scorer (default: the only PRM there is evidence with; that of a bundled policy); of "
+        "several policies also none, or (default) all that there is evidence with",
+        action="append",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="file of the report"
@@ -39,7 +47,8 @@ COMMAND = Command(
     examples="apportion report --policy smollm2-135m --out report.html\n"
     "apportion report --policy lab-0.8m --prm lab-0.8m-prm-weak --format md --out report.md\n"
     "apportion report --policy Llama-3.2-1B-Instruct --prm RLHFlow-PRM-Deepseek-8B "
-    "--out first.html",
+    "--out first.html\n"
+    "apportion report --policy lab-0.4m --policy lab-1.8m --out models.html",
     add_arguments=add_arguments,
     makes_store=False,
 )

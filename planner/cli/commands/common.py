@@ -15,11 +15,13 @@ from executor.strategy import STRATEGIES, Greedy, Sampling, Strategy, make, pars
 from planner.choice.constraint import Constraint
 from planner.costs.pricing import Pricing
 from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
+from planner.usecases.asked_models import EVERY, NO_PRM
 from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
 STRATEGY_OPTIONS = (
-    "width", "softmax_temperature", "confidence", "score", "vote", "keep", "power",
+    "width", "softmax_temperature", "confidence", "m", "rounds", "shown", "score", "vote", "keep",
+    "power",
 )  # fmt: skip
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
 
@@ -41,9 +43,20 @@ def settings(arguments: Namespace) -> SessionSettings:
         token_cap=getattr(arguments, "token_cap", None),
         early_stop=getattr(arguments, "early_stop", False),
         cluster=cluster(arguments),
+        unsafe_execution=getattr(arguments, "unsafe_execution", False),
         patience=patience(arguments),
         top_logprobs=getattr(arguments, "top_logprobs", None),
     )
+
+
+def models(
+    policies: Sequence[str] | None, prms: Sequence[str] | None
+) -> tuple[str | Sequence[str] | None, str | Sequence[str] | None]:
+    """One policy and at most one PRM as names, and several of either as sequences."""
+    policies, prms = policies or (), prms or ()
+    if len(policies) < 2 and len(prms) < 2 and not {EVERY, NO_PRM} & {*policies, *prms}:
+        return next(iter(policies), None), next(iter(prms), None)
+    return policies or None, prms
 
 
 def unlisted(arguments: Namespace) -> Unlisted:
@@ -95,6 +108,7 @@ def problem_files(arguments: Namespace) -> ProblemFiles:
         tuple(arguments.limit),
         problem_field=arguments.problem_field,
         answer_field=arguments.answer_field,
+        domain=arguments.domain,
     )
 
 

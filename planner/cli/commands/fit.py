@@ -19,6 +19,7 @@ def run(arguments: Namespace, output: Output) -> None:
         trials=arguments.trials,
         seed=arguments.seed,
         transfer=arguments.transfer,
+        domain=arguments.domain,
         reporter=output,
     )
     output.result(found.to_dict(), lambda console: show(console, found.fit))

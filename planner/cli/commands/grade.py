@@ -15,7 +15,12 @@ from planner.usecases.grade import Grades, grade
 
 def run(arguments: Namespace, output: Output) -> None:
     """Grade the file and print the grades."""
-    graded = grade(arguments.file, domain=arguments.domain, reporter=output)
+    graded = grade(
+        arguments.file,
+        domain=arguments.domain,
+        unsafe_execution=arguments.unsafe_execution,
+        reporter=output,
+    )
     output.result(graded.to_list(), lambda console: show(console, graded))
     for line in summary(graded):
         output.say(line)

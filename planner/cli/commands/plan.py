@@ -23,6 +23,7 @@ def run(arguments: Namespace, output: Output) -> None:
         constraint=constraint,
         pricing=common.pricing(arguments),
         store=arguments.store,
+        domain=arguments.domain,
         reporter=output,
     )
     save_plan(made.plan, arguments.out)

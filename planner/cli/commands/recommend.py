@@ -12,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from executor.strategy import key
+from planner.choice.against import smallest_to_reach
 from planner.choice.answer import Answer
 from planner.choice.estimate import StrategyEstimate
 from planner.cli.commands import common
 from planner.cli.console import EMPTY, Output, count, share
 from planner.prediction.beta import PERCENT
+from planner.report.models_wording import against_answer, printed_pair
 from planner.report.notes import essential, times_the, unit_words, word
 from planner.report.wording import label, rests_on
 from planner.usecases.recommend import recommend, to_dict
@@ -25,15 +27,19 @@ from profiling.pass_rate import ALL
 TARGET_MISSED = 4
 """Exit code if no strategy is sure enough to reach the target; the surest is printed."""
 WIDTH = 100  # columns of what people read, on a terminal or in a file
+_SHOWN_AGAINST = 3  # larger policies that a choice is set against; the others are in --json
+_STRATEGY = "strategy@N"
 _LABELS = 11  # columns of the labels before the first lines
 _DROPPED = ("PRM", "generated", "problems")  # columns to leave out of a table that is too wide
 
 
 def run(arguments: Namespace, output: Output) -> int:
     """Choose from the evidence, print the choice, and return the exit code."""
+    policy, prm = common.models(arguments.policy, arguments.prm)
+    assert policy is not None  # argparse requires it
     answer = recommend(
-        arguments.policy,
-        arguments.prm,
+        policy,
+        prm,
         difficulty=arguments.difficulty,
         benchmark=arguments.benchmark,
         constraint=common.constraint(arguments),
@@ -72,6 +78,10 @@ def show(console: Console, answered: Answer, explain: bool = False) -> None:
     if explain:
         for remark in answered.remarks:
             say(word(remark))
+        for one in answered.pairs:
+            say(word(one.note(answered.made.cost_unit)))
+        for pair in answered.printed:
+            say(f"in print: {printed_pair(pair)}")
         if answered.measurement is not None and answered.measurement_note is not None:
             say(word(answered.measurement_note))
             for line in answered.buy if answered.measurement.chance > 0 else ():
@@ -119,12 +129,19 @@ def _facts(answered: Answer) -> Iterator[tuple[str, str]]:
         yield "runner-up", f"{_beside(second.choice, ratio, made.cost_unit)}{chance}"
     if less is not None:
         yield "cheaper", _beside(less.choice, less.cost_ratio, made.cost_unit)
+    for one in answered.against[:_SHOWN_AGAINST]:
+        yield "against", against_answer(one.note(made.cost_unit))
+    smallest = smallest_to_reach(answered.pairs)
+    if smallest is not None and smallest.choice.run != made.choice.run:
+        name = "smallest" if smallest.reaches else "nearest"
+        yield name, word(smallest.note(made.cost_unit))
 
 
 def _beside(choice: StrategyEstimate, ratio: float, unit: str) -> str:
     """Describe another strategy: label, accuracy, and cost as a multiple of the choice's."""
     accuracy = share(choice.predicted_accuracy, choice.interval)
-    return f"{label(choice.strategy)}, {accuracy}, {times_the(ratio, unit)}"
+    models = "" if choice.models is None else f" of {choice.models}"
+    return f"{label(choice.strategy)}{models}, {accuracy}, {times_the(ratio, unit)}"
 
 
 def _cost(choice: StrategyEstimate) -> str:
@@ -153,9 +170,14 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
     title = (
         f"Pareto front of accuracy and {unit}, the cheapest first, and the strategies named above"
     )
+    target = answered.target
     columns: dict[str, list[str]] = {
-        "strategy@N": [label(c.strategy) for c in shown],
+        **({"policy, PRM": [_named(c) for c in shown]} if answered.policies else {}),
+        _STRATEGY: [label(c.strategy) for c in shown],
         f"accuracy [{PERCENT}]": [share(c.predicted_accuracy, c.interval) for c in shown],
+        "target": [
+            EMPTY if target is None else f"{c.probability_above(target):.1%}" for c in shown
+        ],
         "problems": [str(c.problems or EMPTY) for c in shown],
         "generated": [count(c.cost.generated_tokens) for c in shown],
         "PRM": [count(c.cost.prm_tokens) for c in shown],
@@ -167,12 +189,20 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
     kept = {name: cells for name, cells in columns.items() if set(cells) != {EMPTY}}
     made_table = _laid_out(title, kept)
     anything = console.options.update(width=10 * WIDTH)  # a narrow console would cut it
-    for name in _DROPPED:
+    costs = [name for name in ("seconds", "FLOPs", "USD") if name != unit]
+    for name in (*_DROPPED, *(costs if answered.policies else ())):
         if Measurement.get(console, anything, made_table).maximum <= width:
             break
         kept.pop(name, None)
         made_table = _laid_out(title, kept)
     return made_table
+
+
+def _named(choice: StrategyEstimate) -> str:
+    """Return the models of a choice, the PRM on a line of its own."""
+    assert choice.models is not None
+    prm = "" if choice.models.prm is None else f"\n  {choice.models.prm}"
+    return f"{choice.models.policy}{prm}"
 
 
 def _laid_out(title: str, columns: Mapping[str, Sequence[str]]) -> Table:
@@ -182,7 +212,7 @@ def _laid_out(title: str, columns: Mapping[str, Sequence[str]]) -> Table:
         pad_edge=False,
     )  # fmt: skip
     for number, name in enumerate(columns):
-        left = number == 0 or not name
+        left = number == 0 or not name or name == _STRATEGY
         made.add_column(
             name, justify="left" if left else "right", overflow="fold", no_wrap=number > 0
         )
@@ -202,7 +232,7 @@ def _command_lines(line: str, width: int) -> list[str]:
 def _more(answered: Answer, explain: bool) -> str:
     """Return a line on the options that show more."""
     hidden = len(answered.made.alternatives) + 1 - len(answered.shown)
-    others = f"{hidden} more strategies: --json" if hidden else "all figures: --json"
+    others = f"{hidden:,} more strategies: --json" if hidden else "all figures: --json"
     if explain:
         return others
     return f"reasons, what to measure next and all notes: --explain; {others}"

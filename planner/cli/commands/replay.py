@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from rich.console import Console
@@ -13,7 +13,7 @@ from planner.cli.console import Output, count, table
 from planner.report.notes import word
 from planner.usecases.replay import Replay, SampleCounts, replay
 from profiling.pass_rate import LEVELS
-from profiling.pools.replay import ORDERS
+from profiling.pools.replay import ORDERS, PASS, Rule
 from profiling.pools.surface import Point
 
 _SHOWN = 9  # columns of a table
@@ -76,15 +76,24 @@ def show(console: Console, replayed: Replay) -> None:
 
 def _rows(points: Sequence[Point]) -> list[list[str]]:
     """Return the rows of one difficulty: accuracies by rule, then tokens."""
+    ks = sorted({point.k for point in points})
+    at = {(point.rule, point.k): point for point in points}
     rules = list(dict.fromkeys(point.rule for point in points))
-    rows = [
-        [str(rule), *(_accuracy(point) for point in points if point.rule == rule)] for rule in rules
-    ]
-    last = [point for point in points if point.rule == rules[-1]]
-    rows.append(["generated tokens", *(count(point.generated_tokens) for point in last)])
-    if any(point.prm_tokens > 0 for point in last):
-        rows.append(["PRM tokens", *(count(point.prm_tokens) for point in last)])
+
+    def row(title: str, rule: Rule, shown: Callable[[Point], str]) -> list[str]:
+        return [title, *(shown(at[rule, k]) if (rule, k) in at else "" for k in ks)]
+
+    rows = [row(str(rule), rule, _accuracy) for rule in rules]
+    # Votes of all samples generate the same tokens; those of the first to finish fewer.
+    rows.append(row("generated tokens", PASS, _generated))
+    rows += [row(f"generated tokens, {rule}", rule, _generated) for rule in rules if rule.first]
+    scored = [rule for rule in rules if any(p.prm_tokens > 0 for p in points if p.rule == rule)]
+    rows += [row("PRM tokens", rule, lambda point: count(point.prm_tokens)) for rule in scored[-1:]]
     return rows
+
+
+def _generated(point: Point) -> str:
+    return count(point.generated_tokens)
 
 
 def _accuracy(point: Point) -> str:

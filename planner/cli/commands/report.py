@@ -12,8 +12,7 @@ from planner.usecases.report import report
 def run(arguments: Namespace, output: Output) -> None:
     """Gather the findings, and write the report."""
     written = report(
-        arguments.policy,
-        arguments.prm,
+        *common.models(arguments.policy, arguments.prm),
         out=arguments.out,
         form=arguments.format,
         benchmark=arguments.benchmark,

@@ -7,13 +7,22 @@ from dataclasses import replace
 
 from executor.policies.base import Policy, Reads
 from executor.problem import Problem, content_id
-from executor.strategy import AdaptiveMajority, BestOfN, Greedy, Majority, Sampling, Strategy
+from executor.strategy import (
+    AdaptiveMajority,
+    Aggregate,
+    BestOfN,
+    Greedy,
+    Majority,
+    Sampling,
+    ShortMOfK,
+    Strategy,
+)
 from planner.notes import Note, NoteCode
 from planner.service.answering.answerer import FieldError, Query
 
 # Strategies that draw whole responses. A search that draws step by step cannot keep to a grammar,
 # which begins with the response.
-_WHOLE = (Greedy, Majority, AdaptiveMajority, BestOfN)
+_WHOLE = (Greedy, Majority, AdaptiveMajority, ShortMOfK, BestOfN, Aggregate)
 
 
 def problem_of(query: Query) -> Problem:
@@ -88,6 +97,6 @@ def json_strategy(query: Query, policy: Policy, n: int) -> Strategy:
         raise FieldError(
             "strategy",
             f"{query.strategy.name} searches step by step, and JSON is written whole; expected "
-            "greedy, majority, adaptive_majority or best_of_n",
+            f"one of {', '.join(kind.name for kind in _WHOLE)}",
         )
     return query.strategy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.policies.vllm import VllmPolicy
 from executor.run.runner import Executor
 from executor.scorers import registry
+from executor.scorers.fused import FusedScorer
 from executor.strategy import Sampling
+from tests.helpers.fused_models import looks_fused
 
 POLICY, PRM = "lab-0.4m", "lab-0.4m-prm"
 
@@ -43,6 +46,28 @@ def test_both_engines_fit_in_the_workers_share(monkeypatch: pytest.MonkeyPatch) 
     executor.grader.close()
     weights = weight_bytes(str(folders["prm"]), width=2)
     assert [(one.memory_share, one.beside) for one in asked] == [(0.25, weights), (0.25, 0)]
+
+
+def test_a_head_in_the_policy_takes_no_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[EngineOptions] = []
+
+    def load(*given: Any) -> SimulatedPolicy:
+        asked.append(given[3])
+        return SimulatedPolicy(0.5)
+
+    monkeypatch.setattr(VllmPolicy, "load", load)
+    held = str(looks_fused(models_folder() / POLICY, tmp_path / "held"))
+    # The policy is the one without the head, whose samples are the same.
+    digests = {
+        "policy": checkpoint_digest(str(models_folder() / POLICY)), "prm": checkpoint_digest(held)
+    }  # fmt: skip
+    made = WorkerRecipe(held, held, PromptTemplate(), EngineOptions(), Sampling(), digests=digests)
+    executor = made(0.25)
+    executor.grader.close()
+    assert isinstance(executor.prm, FusedScorer) and executor.prm_name == "held"
+    assert [one.beside for one in asked] == [0]
 
 
 @pytest.mark.parametrize(("scorer", "asked"), [(None, None), (None, 5), ("deepconf-tail", None)])

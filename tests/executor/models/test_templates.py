@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,33 @@ def test_a_question_alone_is_asked_as_ever() -> None:
     )
     assert rendered(PLAIN, TEMPLATE) == "Think.\n\nQ: 1+1\n\n2\n\nQ: 2+2\n\n"
     assert rendered(CHAT, PromptTemplate()) == "<user>2+2<assistant>"
+
+
+def test_earlier_answers_stand_behind_the_question_in_the_wording_of_the_template() -> None:
+    def asked(template: PromptTemplate, question: str, *answers: str) -> str:
+        return "".join(map(chr, template.render(CHAT, question, (), answers)))
+
+    plain = asked(TEMPLATE, "2+2", "It is 4.\n", "It is {problem}.")
+    assert plain.startswith("<system>Think.<user>Q: 1+1<assistant>2<user>Q: 2+2\n\nBelow are")
+    assert plain.endswith("\n\nAttempt 1:\nIt is 4.\n\nAttempt 2:\nIt is {problem}.<assistant>")
+    own = replace(TEMPLATE, aggregate="{answers} | {problem}")
+    assert asked(own, "Of {answers}?", "4").endswith(
+        "<user>Q: Attempt 1:\n4 | Of {answers}?<assistant>"
+    )
+
+
+def test_a_wording_for_earlier_answers_is_stored_only_if_the_template_has_its_own() -> None:
+    """Runs are known by their templates, so those of before must stay what they were."""
+    assert "aggregate" not in TEMPLATE.to_dict()
+    own = replace(TEMPLATE, aggregate="{answers} {problem}")
+    assert PromptTemplate.from_dict(own.to_dict(), "here") == own
+    for wording, lacks in (
+        ("{answers}", "{problem}"),
+        ("{problem}", "{answers}"),
+        (7, "{problem}"),
+    ):
+        with pytest.raises(InputError, match=f"here: the aggregate format lacks {lacks}"):
+            PromptTemplate.from_dict(TEMPLATE.to_dict() | {"aggregate": wording}, "here")
 
 
 def test_without_a_chat_template_a_conversation_is_text_before_the_question() -> None:

@@ -44,6 +44,14 @@ def test_problems_that_need_fewer_responses_than_their_budget_let_in_more() -> N
     assert most(admission) == 128
 
 
+def test_problems_that_cancel_responses_need_the_room_of_all_that_they_start() -> None:
+    admission = Admission(64, Capacity(256, 40_000), side_by_side=True)
+    admission.learn(finished(*[100] * 4))
+    assert most(admission) == 8
+    admission.learn(finished(*[300] * 3))
+    assert most(admission) == 7  # 64 x 200 tokens each, 80,000 in all
+
+
 def test_what_is_long_ago_counts_no_more() -> None:
     admission = Admission(16, Capacity(256, ROOMY), recent=10)
     for _ in range(1000):

@@ -22,7 +22,7 @@ from executor.policies.vllm import VllmPolicy
 from executor.problem import Problem
 from executor.scorers.prm import load_prm, resolve_prm
 from executor.search import Context, Response, search
-from executor.strategy import STRATEGIES, Sampling, Strategy, key, make
+from executor.strategy import STRATEGIES, Sampling, ShortMOfK, Strategy, key, make
 from profiling.problems.files import load_problems
 
 MODELS = Path(__file__).parents[3] / "data" / "models"
@@ -32,7 +32,8 @@ SAMPLING = Sampling(max_tokens=128)
 ROUNDING = 1e-5
 # Responses and ledger of every problem, by strategy.
 Run = dict[str, list[tuple[list[Response], dict[str, int]]]]
-RUN: list[Strategy] = [make(name, 8) for name in STRATEGIES]
+OPTIONS_OF: dict[str, dict[str, int]] = {"aggregate": {"rounds": 1, "shown": 2}}
+RUN: list[Strategy] = [make(name, 8, **OPTIONS_OF.get(name, {})) for name in STRATEGIES]
 
 every_strategy = pytest.mark.parametrize("strategy", RUN, ids=key)
 
@@ -130,6 +131,8 @@ def tokens(responses: Sequence[Response]) -> list[list[int]]:
 def test_one_problem_at_a_time_on_fresh_engines_is_the_same_again(
     strategy: Strategy, runs: list[Run]
 ) -> None:
+    if isinstance(strategy, ShortMOfK):
+        pytest.skip("when a cancellation reaches the engine depends on time")
     first, again, _ = (run[key(strategy)] for run in runs)
     for (one, charged), (other, charged_again) in zip(first, again, strict=True):
         assert tokens(one) == tokens(other)
@@ -144,7 +147,7 @@ def test_one_problem_at_a_time_on_fresh_engines_is_the_same_again(
 def test_beside_others_no_more_differs_than_rounding_explains(runs: list[Run]) -> None:
     """No promise of equal tokens: a rounding error may decide a draw, and all that follows."""
     same = []
-    for strategy in RUN:
+    for strategy in (one for one in RUN if not isinstance(one, ShortMOfK)):
         alone, _, together = (run[key(strategy)] for run in runs)
         for (one, _), (other, _) in zip(alone, together, strict=True):
             for a, b in zip(one, other, strict=True):

@@ -21,6 +21,7 @@ from executor.run.runner import CONTEXT_EXCEEDED, Executor, run_problems
 from executor.store.store import RunSpec, Store
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -28,6 +29,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Sampling,
+    ShortMOfK,
     Strategy,
     key,
 )
@@ -191,6 +193,8 @@ def test_cancelling_a_run_cancels_its_problems(store: Store) -> None:
         BeamSearch(4, 2),
         Dvts(4, 2),
         ParticleFilter(4),
+        ShortMOfK(4),
+        Aggregate(4, 1, 2),
     ],
     ids=key,
 )

@@ -10,6 +10,7 @@ import pytest
 
 from executor.errors import InputError
 from executor.scorers import registry
+from executor.scorers.judge import JUDGES
 from executor.scorers.loading import score_rules, scorer_digest, scores_steps, weights_of
 from executor.strategy import Score
 from executor.testing.response_scorer_conformance import whole
@@ -42,7 +43,7 @@ def test_a_package_s_scorer_is_found_by_its_entry_point(install: Install) -> Non
     assert not scores_steps("brevity") and weights_of(found) is None
     scorer = registry.make(found)
     assert (scorer.name, scorer.needs) == ("brevity", "nothing")
-    assert registry.names() == [*OWN, "brevity"]
+    assert registry.names() == [*OWN, *JUDGES, "brevity"]
 
 
 def test_the_digest_tells_the_kind_and_the_version(install: Install) -> None:
@@ -85,4 +86,4 @@ def test_the_project_s_own_names_come_first(install: Install) -> None:
     found = registry.find("mean-logprob")
     assert found is not None
     assert registry.make(found).score_response("", whole("ab", 0.0)) == 1.0  # type: ignore[attr-defined]
-    assert registry.names() == OWN
+    assert registry.names() == [*OWN, *JUDGES]

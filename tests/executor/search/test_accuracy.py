@@ -14,6 +14,7 @@ from executor.outcome import Outcome
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.run.runner import Executor
 from executor.strategy import (
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -22,6 +23,7 @@ from executor.strategy import (
     ParticleFilter,
     Sampling,
     Strategy,
+    key,
 )
 from executor.testing.watched import WatchedPolicy, context_of, run_search
 
@@ -138,6 +140,33 @@ def test_particles_under_a_useless_prm_are_samples(grader: MathGrader) -> None:
     expected = 0.7**3
     found = accuracy(ParticleFilter(8), SimulatedPolicy(0.7, 3), SimulatedPrm(0.5), grader)
     assert found == pytest.approx(expected, abs=margin(expected))
+
+
+def aggregated(q: float, corrects: float, strategy: Aggregate) -> float:
+    """P(most of the last population are right); see `executor.policies.simulated`."""
+    size, shown = strategy.population, strategy.shown
+    chance = [float(binom.pmf(right, size, q)) for right in range(size + 1)]
+    for _ in range(strategy.rounds):
+        after = [0.0] * (size + 1)
+        for right, weight in enumerate(chance):
+            some = 1 - math.comb(size - right, shown) / math.comb(size, shown)
+            p = some * corrects + (1 - some) * q
+            for count in range(size + 1):
+                after[count] += weight * float(binom.pmf(count, size, p))
+        chance = after
+    return sum(weight for right, weight in enumerate(chance) if 2 * right > size)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("strategy", [Aggregate(9, 2, 2), Aggregate(6, 1, 1)], ids=key)
+def test_aggregation_reaches_the_closed_form(strategy: Aggregate, grader: MathGrader) -> None:
+    # One wrong answer and an odd population: a vote is right if most answers are.
+    q, corrects = 0.5**2, 0.8
+    expected = aggregated(q, corrects, strategy)
+    policy = SimulatedPolicy(0.5, 2, wrong_answers=1, corrects=corrects)
+    found = accuracy(strategy, policy, None, grader)
+    assert found == pytest.approx(expected, abs=margin(expected))
+    assert expected > aggregated(q, q, strategy) + margin(expected)
 
 
 @pytest.mark.long

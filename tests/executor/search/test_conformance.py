@@ -6,12 +6,14 @@ import pytest
 
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
     Greedy,
     Majority,
     ParticleFilter,
+    ShortMOfK,
     Strategy,
     key,
 )
@@ -19,7 +21,7 @@ from executor.testing.strategy_conformance import StrategyConformance
 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(8), BestOfN(8), BeamSearch(8, 4), Dvts(8, 4), ParticleFilter(8),
-    AdaptiveMajority(8),
+    AdaptiveMajority(8), ShortMOfK(8), Aggregate(8, 1, 2),
 ]  # fmt: skip
 # Searches of other widths; the suite's tests of searches run on these too.
 OTHER_SEARCHES: list[Strategy] = [BeamSearch(6, 3), Dvts(6, 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executor.errors import InputError
-from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy
+from executor.strategy import BestOfN, Dvts, Greedy, Majority, ShortMOfK, Strategy
 from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
@@ -45,6 +45,26 @@ def test_the_best_strategy_of_each_difficulty_is_recommended(
     record = made.choice.to_dict()
     assert record["strategy"]["name"] == best.name
     assert record["interval"] == list(made.choice.interval)
+
+
+def test_the_first_to_finish_are_chosen_if_evidence_has_them_and_they_do_best() -> None:
+    short = [ShortMOfK(8, 3), ShortMOfK(8, 1)]
+    rows = [
+        row(strategy, str(index), index % 10 < right, **tokens)
+        for index in range(40)
+        for strategy, right, tokens in (
+            (Majority(8), 5, {}),
+            (short[0], 9, {"generated_tokens": 500.0, "discarded_tokens": 250.0}),
+            (short[1], 2, {"generated_tokens": 300.0}),
+        )
+    ]
+    found = candidates(frame_of(rows), "policy", None, "easy", None, RATES)
+    assert set(by_strategy(found)) == {Majority(8), *short}
+    assert choose("easy", found, NO_LIMIT).choice.strategy == short[0]
+    without = frame_of([one for one in rows if one["name"] == "majority"])
+    assert set(by_strategy(candidates(without, "policy", None, "easy", None, RATES))) == {
+        Majority(8)
+    }
 
 
 def test_the_cost_of_a_candidate_is_that_of_its_tokens() -> None:

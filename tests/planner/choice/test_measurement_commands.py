@@ -7,10 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from executor.strategy import BeamSearch, BestOfN, Dvts, Greedy, Majority, Strategy
+from executor.strategy import (
+    Aggregate,
+    BeamSearch,
+    BestOfN,
+    Dvts,
+    Greedy,
+    Majority,
+    ShortMOfK,
+    Strategy,
+)
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.measurement_commands import bought, commands, pooled, whole_cost
 from planner.cli import main as cli
+from planner.cli.commands.common import strategies, whole_numbers
 from planner.costs.cost import Cost
 
 
@@ -50,6 +60,21 @@ def test_what_is_bought_is_one_profile_and_live_runs() -> None:
     assert len(live) == 4 and set(live) == {"greedy", "beam_search", "dvts"}
     assert bought([*POOL, *LIVE]) == (64, live)
     assert bought(LIVE[:1]) == (0, ("greedy",))
+
+
+def test_the_first_to_finish_come_from_a_pool_and_aggregations_are_run_live() -> None:
+    cells = [
+        cell(ShortMOfK(16), 100.0),
+        cell(ShortMOfK(8, 2), 60.0, "measured"),
+        cell(Aggregate(8, 1, 2), 80.0, "measured"),
+    ]
+    assert bought(cells) == (16, ("short_m_of_k", "aggregate"))
+    lines = [shlex.split(line)[1:] for line in commands(cells, 5, "mine", None, "all")]
+    profiled, *live = map(cli.build_parser().parse_args, lines)
+    assert (profiled.module, profiled.max_samples) == ("profile", 16)
+    made = [strategies(each, each.strategies, whole_numbers("--budgets", each.budgets))
+            for each in live]  # fmt: skip
+    assert made == [[ShortMOfK(8, 2)], [Aggregate(8, 1, 2)]]
 
 
 @pytest.mark.parametrize("prm", [None, "my-prm"])

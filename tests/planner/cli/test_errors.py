@@ -127,6 +127,28 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: _measure("--strategies", "dvts", "--budgets", "6", "--prm", "head"),
         "multiple of the width",
     ),
+    "more voters than samples": (
+        lambda p: _measure("--strategies", "short_m_of_k", "--budgets", "4", "--m", "5"),
+        "m 5 for short_m_of_k with budget 4: must be",
+    ),
+    "generations that make no whole rounds": (
+        lambda p: _measure("--strategies", "aggregate", "--budgets", "18"),
+        "budget 18 for aggregate: must be a multiple of 4",
+    ),
+    "earlier answers for a policy of single questions": (
+        lambda p: [
+            "measure",
+            "--problems",
+            "good.jsonl",
+            "--policy",
+            "lab-0.4m",
+            "--strategies",
+            "aggregate",
+            "--budgets",
+            "16",
+        ],
+        "aggregate: policy lab-0.4m was trained on single questions",
+    ),
     "unknown strategy": (lambda p: _measure("--strategies", "guess"), "beam_search"),
     "an option the strategy does not have": (
         lambda p: _measure("--strategies", "majority", "--score", "foo"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -13,11 +15,12 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Score,
+    ShortMOfK,
     Strategy,
     key,
 )
-from planner.evidence.cells import cells, level_pass_rates, strategy_of
-from tests.helpers.evidence_frames import frame_of, row
+from planner.evidence.cells import cells, kinds, level_pass_rates, strategy_of
+from tests.helpers.evidence_frames import frame_of, row, simulated_frame
 
 
 def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
@@ -30,10 +33,30 @@ def test_a_cell_counts_problems_once_and_names_all_its_sources() -> None:
         assert cell["sources"] == "measured+replayed"
 
 
+@pytest.mark.parametrize("level", ["all", "easy", "hard"])
+def test_cells_of_one_difficulty_are_those_of_every_one(level: str) -> None:
+    chances = {Greedy(): 0.5, BestOfN(4): 0.7}
+    frame = simulated_frame({"easy": chances, "hard": chances, "unknown": chances}, 8)
+    every = cells(frame)
+    every = every[every["difficulty"] == level].reset_index(drop=True)
+    pd.testing.assert_frame_equal(cells(frame, level), every, check_exact=True)
+
+
+def test_kinds_of_evidence_are_counted_by_policy_only_if_there_are_several() -> None:
+    one = [row(Greedy(), "a", 1.0), row(Greedy(), "b", 0.0)]
+    assert kinds(frame_of(one)) == [
+        {"source": "measured", "name": "greedy", "prm": "", "rows": 2, "problems": 2}
+    ]
+    both = kinds(frame_of([*one, row(Greedy(), "a", 1.0, policy="other")]))
+    assert [(kind["policy"], kind["rows"]) for kind in both] == [("other", 1), ("policy", 2)]
+    assert kinds(frame_of([])) == []
+
+
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(7), BestOfN(4, Score.MIN), BeamSearch(6, 3), Dvts(8, 2, Score.PROD),
     AdaptiveMajority(8), AdaptiveMajority(8, 0.6),
-    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN),
+    ParticleFilter(4), ParticleFilter(4, 0.5, Score.MEAN), ShortMOfK(8), ShortMOfK(8, 1),
+    Aggregate(16), Aggregate(6, 2, 1),
 ]  # fmt: skip
 
 

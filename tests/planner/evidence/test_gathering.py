@@ -12,13 +12,10 @@ import pandas as pd
 import pytest
 
 from executor.answers.grader import MathGrader
-from executor.answers.voting import group
-from executor.ledger import Ledger
-from executor.outcome import Outcome, SampleRecord
+from executor.outcome import Outcome, choose
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem, problem_uid, question_id
 from executor.run.runner import Executor, run_problems
-from executor.search import State
 from executor.store.store import RunSpec, Store
 from executor.strategy import (
     BestOfN,
@@ -27,6 +24,7 @@ from executor.strategy import (
     Majority,
     Sampling,
     Score,
+    ShortMOfK,
     Strategy,
     key,
     to_dict,
@@ -36,7 +34,6 @@ from planner.evidence.cells import cells, level_pass_rates
 from planner.evidence.comparable import for_pair
 from planner.evidence.gathering import gather
 from planner.evidence.layout import COLUMNS, save
-from planner.evidence.pools import replayed
 from profiling.pools.class_part import ClassPart
 from profiling.pools.replay import MAJORITY, Pool
 from profiling.pools.surface import Surface
@@ -143,7 +140,9 @@ def test_a_pool_is_replayed_at_every_budget_up_to_its_size(frame: pd.DataFrame) 
     replayed = frame[frame["source"] == "replayed"]
     assert set(replayed[replayed["name"] == "majority"]["n"]) == {1, 4, 16}
     assert set(replayed[replayed["name"] == "best_of_n"]["n"]) == {4, 16}
-    assert set(replayed["name"]) == {"majority", "best_of_n"}
+    short = replayed[replayed["name"] == "short_m_of_k"]
+    assert set(short["strategy"]) == {key(ShortMOfK(n, m)) for n in (4, 16) for m in (1, 3)}
+    assert set(replayed["name"]) == {"majority", "short_m_of_k", "best_of_n"}
     assert set(replayed["score"]) == {"", *Score}
 
 
@@ -228,6 +227,24 @@ def test_a_part_of_a_pool_pays_for_the_prompt_what_the_cache_did_not_spare(
                 assert found["prompt_tokens"] == pools[uid].prompt
             if k == 4 and block_size > 1:  # what the profile left in the cache is found again
                 assert found["prompt_tokens"] >= paid[uid].prompt
+
+
+def test_the_first_of_a_whole_pool_to_finish_are_its_shortest_samples(
+    frame: pd.DataFrame, store: Store, grader: MathGrader
+) -> None:
+    [spec] = store.runs("profile")
+    found = rows(frame, ShortMOfK(POOL, 3))
+    for one in read_profile(store, spec):
+        samples = one.outcome.samples
+        row = found.loc[problem_uid(one.outcome.problem)]
+        chosen = choose(ShortMOfK(POOL, 3), samples, grader)
+        assert chosen is not None
+        assert row["accuracy"] == float(bool(samples[chosen].correct))
+        lengths = sorted(sample.n_tokens for sample in samples)
+        assert row["discarded_tokens"] == (POOL - 3) * lengths[2]
+        assert row["generated_tokens"] == sum(lengths[:3]) + row["discarded_tokens"]
+    vote = rows(frame, Majority(POOL))
+    assert (found["prompt_tokens"] == vote.loc[found.index, "prompt_tokens"]).all()
 
 
 def test_a_part_of_a_pool_costs_its_part(frame: pd.DataFrame) -> None:
@@ -320,64 +337,6 @@ def test_problems_without_an_answer_are_no_evidence(executor: Executor, grader: 
         assert gather(store, grader).empty
 
 
-@pytest.fixture
-def rescored() -> Iterator[Store]:
-    """Samples of some problems, drawn once and scored by two PRMs; another policy beside them."""
-    rng = np.random.default_rng(0)
-    with Store.open("sqlite://") as opened:
-        for policy in ("policy", "other"):
-            pools = [
-                [(str(a), bool(a == 1)) for a in rng.integers(1, 4, size=POOL)] for _ in PROFILED
-            ]
-            for prm in (None, "one", "two"):
-                outcomes = []
-                for problem, drawn in zip(PROFILED, pools, strict=True):
-                    rewards = [() if prm is None else (float(r),) for r in rng.random(POOL)]
-                    samples = tuple(
-                        SampleRecord("", answer, right, State.FINISHED.value, 5, 0.0, given, (5,))
-                        for (answer, right), given in zip(drawn, rewards, strict=True)
-                    )
-                    ledger = Ledger(prompt=9, generated=5 * POOL)
-                    outcomes.append(Outcome(problem, None, None, None, samples, ledger))
-                settings = {"sampling": {}, "template": {}, "models": {}}
-                opened.save_runs([(RunSpec("profile", policy, prm, settings), outcomes)])
-        yield opened
-
-
-@pytest.mark.parametrize("prms", [(), ("one",), ("one", "two")])
-def test_rows_of_a_pair_are_those_of_the_whole(
-    rescored: Store, grader: MathGrader, prms: tuple[str, ...]
-) -> None:
-    whole = gather(rescored, grader)
-    wanted = (whole["policy"] == "policy") & whole["prm"].isin(["", *prms])
-    assert set(whole["prm"]) == {"", "one", "two"}
-    pd.testing.assert_frame_equal(
-        gather(rescored, grader, "policy", prms), whole[wanted].reset_index(drop=True)
-    )
-
-
-def test_a_pair_takes_the_work_of_a_pair(
-    rescored: Store, grader: MathGrader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Votes by the scores of other PRMs are not replayed; equal samples are grouped once."""
-    by_score: list[bool] = []
-    grouped: list[Any] = []
-
-    def counted(pool: Pool, seed: int) -> Any:
-        by_score.append(bool(pool.scores))
-        return replayed(pool, seed)
-
-    def grouping(answers: Any, by: Any) -> list[int]:
-        grouped.append(answers)
-        return group(answers, by)
-
-    monkeypatch.setattr("planner.evidence.problem_pools.replayed", counted)
-    monkeypatch.setattr("profiling.pools.replay.group", grouping)
-    gather(rescored, grader, "policy", ("one",))
-    assert sum(by_score) == len(PROFILED)
-    assert len(grouped) == len(PROFILED)
-
-
 def test_the_larger_profile_gives_the_difficulty_and_is_replayed(
     executor: Executor, grader: MathGrader
 ) -> None:
@@ -390,62 +349,6 @@ def test_the_larger_profile_gives_the_difficulty_and_is_replayed(
     of_all_pools = ["prm_auc", "prm_auc_within", "prm_gap"]
     pd.testing.assert_frame_equal(both.drop(columns=of_all_pools), alone.drop(columns=of_all_pools))
     assert rows(both, Majority(1)).index.is_unique
-
-
-def of_two_sizes(second_seed: int, sizes: tuple[int, int] = (64, 16)) -> Store:
-    """Problems that were profiled with one PRM, and with another at another size and seed."""
-    opened = Store.open("sqlite://")
-    rng = np.random.default_rng(0)
-    drawn = {seed: rng.random((len(PROFILED), 64)) < 0.15 for seed in (0, second_seed)}
-    for prm, size, seed in (("one", sizes[0], 0), ("two", sizes[1], second_seed)):
-        outcomes = []
-        for problem, right in zip(PROFILED, drawn[seed], strict=True):
-            samples = tuple(
-                SampleRecord("", str(int(r)), bool(r), State.FINISHED.value, 5, 0.0, (s,), (5,))
-                for r, s in zip(right[:size], rng.random(size), strict=True)
-            )
-            ledger = Ledger(prompt=9, generated=5 * size)
-            outcomes.append(Outcome(problem, None, None, None, samples, ledger))
-        settings = {"sampling": {}, "template": {}, "models": {}, "seed": seed}
-        opened.save_runs([(RunSpec("profile", "policy", prm, settings), outcomes)])
-    return opened
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("sizes", [(64, 16), (16, 64), (16, 16)])
-def test_a_problem_has_one_class_for_a_policy(
-    grader: MathGrader, seed: int, sizes: tuple[int, int]
-) -> None:
-    """With two PRMs, whose pools differ in size or in samples."""
-    with of_two_sizes(seed, sizes) as store:
-        frame = gather(store, grader)
-    known = frame[frame["difficulty"] != "unknown"]
-    assert set(known["problem"]) == {problem_uid(problem) for problem in PROFILED}
-    assert (known.groupby("problem")["difficulty"].nunique() == 1).all()
-    assert (known.groupby("problem")["pass_at_1"].nunique() == 1).all()
-
-
-def test_other_samples_of_a_problem_are_replayed_whole_in_its_class(grader: MathGrader) -> None:
-    """None of them gave the class."""
-    with of_two_sizes(1) as store:
-        frame = gather(store, grader)
-    other = frame[frame["prm"] == "two"]
-    assert set(other["n"]) == {4, 16}
-    assert not (other["difficulty"] == "unknown").any()
-    np.testing.assert_array_equal(other["accuracy"], other["all_accuracy"])
-
-
-def test_samples_that_gave_the_class_are_not_replayed_in_it(grader: MathGrader) -> None:
-    """Of 64 samples the first 48 give the class, and a pool of 16 has no others."""
-    with of_two_sizes(0) as store:
-        frame = gather(store, grader)
-    assert set(frame[frame["prm"] == "two"]["difficulty"]) == {"unknown"}
-    assert set(frame[frame["prm"] == "one"]["difficulty"]) > {"unknown"}
-    with of_two_sizes(0, (64, 52)) as store:
-        frame = gather(store, grader)
-    known = frame[(frame["prm"] == "two") & (frame["difficulty"] != "unknown")]
-    assert set(known["n"]) == {4}
-    assert known["problem"].nunique() == len(PROFILED)
 
 
 def test_budgets_above_the_rest_of_the_class_part_count_for_all_alone(

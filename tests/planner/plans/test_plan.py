@@ -21,6 +21,7 @@ from executor.models.architecture import Shape
 from executor.models.templates import PromptTemplate
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -28,6 +29,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Sampling,
+    ShortMOfK,
     Strategy,
 )
 from planner.choice.constraint import Constraint
@@ -109,7 +111,10 @@ strategies = st.one_of(
     st.builds(lambda k, width: Dvts(k * width, width), st.integers(1, 9), st.integers(2, 9)),
     st.builds(AdaptiveMajority, st.integers(1, 64), st.floats(0.51, 0.99)),
     st.builds(ParticleFilter, st.integers(1, 64), st.floats(0.1, 10)),
-)
+    st.builds(ShortMOfK, st.integers(3, 64), st.integers(1, 3)),
+    st.builds(lambda size, rounds: Aggregate(size * (rounds + 1), rounds, 1), st.integers(1, 9),
+              st.integers(1, 5)),
+)  # fmt: skip
 
 
 @given(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from executor.strategy import BestOfN, Greedy, Majority
+from executor.strategy import Aggregate, BestOfN, Greedy, Majority, ShortMOfK, Strategy
 from planner.evidence.cells import cells as cells_of
 from planner.prediction.features import (
     GROUPS,
@@ -170,6 +170,21 @@ def test_theory_is_asked_of_every_problem_and_averaged(level: str, problems: str
     assert cell["expected_majority"] == pytest.approx(
         np.mean([majority(p, (1 - p) / 2, 4) for p in rates])
     )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "votes"),
+    [(ShortMOfK(16), 3), (ShortMOfK(4, 1), 1), (Aggregate(16, 3, 2), 4), (Majority(16), 16)],
+)
+def test_theory_takes_the_responses_that_vote_for_samples(strategy: Strategy, votes: int) -> None:
+    rows = [row(strategy, problem, 1.0, pass_at_1=rate, rival=(1 - rate) / 2)
+            for problem, rate in RATES.items()]  # fmt: skip
+    evidence = frame_of(rows)
+    cell = described(evidence, strategy.name, strategy.n)
+    of_votes = np.mean([majority(p, (1 - p) / 2, votes) for p in RATES.values()])
+    assert cell["expected_majority"] == pytest.approx(of_votes)
+    assert column(pd.DataFrame([cell]), "expected") == pytest.approx(odds(of_votes))
+    assert column(pd.DataFrame([cell]), f"strategy_{strategy.name}") == 1
 
 
 def test_a_prm_is_described_by_means_over_problems_not_rows() -> None:

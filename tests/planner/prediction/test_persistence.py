@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from executor.errors import InputError
 from executor.store.store import Store
 from executor.strategy import BestOfN, Greedy, Majority
 from planner.evidence.cells import cells
-from planner.prediction.features import describe
+from planner.prediction.features import ADDED, NAMES, describe, features
 from planner.prediction.offset_logistic import OffsetLogistic
 from planner.prediction.outcome_model import FAMILIES, Hyperparameters, OutcomeModel
 from planner.prediction.persistence import (
@@ -111,6 +112,21 @@ def test_the_module_that_version_010_named_is_read_as_todays(
     monkeypatch.undo()
     assert "planner.offset.OffsetLogistic" in skops.io.get_untrusted_types(data=content)
     assert isinstance(load_model(content, meta).classifier_, OffsetLogistic)
+
+
+def test_a_model_that_knew_fewer_strategies_is_read(fitted: Fit) -> None:
+    """It predicts what it did then, and new strategies by their theory."""
+    known = [NAMES.index(name) for name in NAMES if name not in ADDED]
+    kept = of_family(fitted, "logistic")
+    kept.model.names_ = tuple(NAMES[index] for index in known)
+    inputs = features(CELLS)[:, kept.model._columns()]
+    kept.model.classifier_.fit(inputs, np.arange(len(CELLS)) % 2)
+    content, meta = save_model(kept, FRAME)
+    meta["features"] = hashlib.sha256(",".join(kept.model.names_).encode()).hexdigest()[:12]
+    read = load_model(content, json.loads(json.dumps(meta)))
+    assert read.predict_proba(CELLS).tolist() == kept.model.predict_proba(CELLS).tolist()
+    new = CELLS.assign(name="short_m_of_k", strategy="short_m_of_k(n=16,m=3)")
+    assert np.isfinite(read.predict_proba(new)).all()
 
 
 def test_a_model_of_other_features_is_refused(fitted: Fit) -> None:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from planner.choice.against import Verdict
 from planner.choice.paired import ComparedBy
 from planner.costs.missing import Lack, Missing
 from planner.notes import Note, NoteCode, codes
@@ -26,6 +27,11 @@ ROUTING = {
     "single_chance": None, "routed_accuracy": 0.72, "routed_price": 8.0, "routed_chance": 0.25,
 }  # fmt: skip
 
+AGAINST = {
+    "strategy": "majority(n=16) of small", "accuracy": 0.7, "larger": "large",
+    "larger_strategy": "greedy", "larger_accuracy": 0.62, "size_ratio": 100.0, "unit": "flops",
+}  # fmt: skip
+
 # A note, and its clause.
 EXAMPLES = [
     (
@@ -38,6 +44,51 @@ EXAMPLES = [
         Note.of(CODE.BONFERRONI, confidence=0.95, strategies=2, at_least=0.975),
         "to be 95% sure of a choice among 2 strategies, each must be 97.5% sure by itself "
         "(Bonferroni)",
+    ),
+    (
+        Note.of(CODE.AGAINST_LARGER, **AGAINST, verdict=Verdict.SURPASSES, difference=0.08,
+                low=0.03, high=0.13, basis=ComparedBy.PROBLEMS, paired=400, cost_ratio=0.25),
+        "majority(n=16) of small, 0.700, surpasses one answer of large (greedy, 0.620), which is "
+        "100 times the size: +0.080 [+0.030, +0.130] (90 %, paired on 400 problems), at 4 times "
+        "less FLOPs",
+    ),
+    (
+        Note.of(CODE.AGAINST_LARGER, **AGAINST, verdict=Verdict.EQUALS, difference=0.08,
+                low=-0.03, high=0.19, basis=ComparedBy.FIGURES, paired=0, cost_ratio=1234.0),
+        "majority(n=16) of small, 0.700, equals, for all that is known, one answer of large "
+        "(greedy, 0.620), which is 100 times the size: +0.080 [-0.030, +0.190] (90 %, unpaired, "
+        "predicted together from published figures), at 1,234 times the FLOPs",
+    ),
+    (
+        Note.of(CODE.AGAINST_LARGER, **AGAINST, verdict=Verdict.FALLS_SHORT, difference=-0.2,
+                low=-0.3, high=-0.1, basis=ComparedBy.POSTERIORS, paired=0, cost_ratio=None),
+        "majority(n=16) of small, 0.700, does not reach one answer of large (greedy, 0.620), which "
+        "is 100 times the size: -0.200 [-0.300, -0.100] (90 %, unpaired, estimates taken as "
+        "independent), which costs nothing",
+    ),
+    (
+        Note.of(CODE.MODELS_LEFT_OUT, models=(("a", "too large"), ("b", "too large"),
+                                              ("c", "run on 2 of 60 problems"))),
+        "left out: a, b (too large); c (run on 2 of 60 problems)",
+    ),
+    (
+        Note.of(CODE.MODELS_WITHOUT_COST, models=("a", "b", "c", "d", "e", "f", "g"),
+                unit="usd"),
+        "left out, as their cost in USD is not known: a, b, c, d, e and 2 more",
+    ),
+    (
+        Note.of(CODE.TOKENS_BY_POLICY, printed=(("a", 9292.6, "a study"),), assumed=2, unknown=(),
+                tokens=687.1, source="one run", benchmark="AIME24"),
+        "costs take each policy's own mean tokens a response on AIME24 (a 9,293: a study) and 687 "
+        "tokens a response of 2 other policies, which one run gives (one run), without the prompt; "
+        "a PRM is assumed to forward as many tokens as are generated",
+    ),
+    (
+        Note.of(CODE.TOKENS_BY_POLICY, printed=(), assumed=3, unknown=("b",), tokens=687.1,
+                source="one run", benchmark="MATH-500"),
+        "costs take 687 tokens a response of 3 policies, which one run gives (one run), without "
+        "the prompt; a PRM is assumed to forward as many tokens as are generated; no source has "
+        "the tokens of b on MATH-500, which think",
     ),
     (
         Note.of(CODE.STRATEGIES_LEFT_OUT, strategies=1),

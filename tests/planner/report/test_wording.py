@@ -7,12 +7,14 @@ import pytest
 from executor.answers.voting import Vote
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Greedy,
     Majority,
     ParticleFilter,
     Score,
+    ShortMOfK,
     Strategy,
 )
 from planner.evaluation.run_summary import PairedDifference
@@ -130,6 +132,29 @@ def test_clauses_become_sentences(clause: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("strategy", "sentence"),
+    [
+        (ShortMOfK(16), "16 samples side by side, of which the first 3 to finish vote"),
+        (ShortMOfK(4, 1), "4 samples side by side, of which the first to finish is kept"),
+        (
+            Aggregate(64),
+            "16 answers that the policy writes anew in 3 rounds, each from 4 of the round before, "
+            "and a plain majority vote over the last (64 generations in all)",
+        ),
+        (
+            Aggregate(2, 1, 1),
+            "1 answer that the policy writes anew in 1 round, each from the one before it, "
+            "and a plain majority vote over the last (2 generations in all)",
+        ),
+    ],
+)
+def test_votes_of_the_first_and_aggregations_are_described(
+    strategy: Strategy, sentence: str
+) -> None:
+    assert words.strategy(strategy) == sentence
+
+
+@pytest.mark.parametrize(
     ("strategy", "label"),
     [
         (Greedy(), "greedy"),
@@ -143,6 +168,9 @@ def test_clauses_become_sentences(clause: str, sentence: str) -> None:
         (BeamSearch(16, 2, Score.MEAN), "beam_search@16 w2 mean/weighted"),
         (AdaptiveMajority(8, 0.9), "adaptive_majority@8 c0.9"),
         (ParticleFilter(4, 0.5), "particle_filter@4 s0.5"),
+        (ShortMOfK(16), "short_m_of_k@16"),
+        (ShortMOfK(16, 1), "short_m_of_k@16 m1"),
+        (Aggregate(8, 1, 2), "aggregate@8 r1 s2"),
     ],
 )
 def test_a_label_names_the_options_that_are_not_defaults(strategy: Strategy, label: str) -> None:

@@ -17,6 +17,7 @@ from executor.files import data_folder
 from executor.models.templates import PromptTemplate
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.policies.vllm import VllmPolicy
+from executor.scorers.fused import FusedScorer
 from executor.store.store import Store
 from planner.costs import measured
 from planner.runtime import loaded_models
@@ -24,6 +25,7 @@ from planner.runtime.loaded_models import LoadedModels
 from planner.runtime.model_ref import find_policy, find_prm
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
+from tests.helpers.fused_models import looks_fused
 
 POLICY, PRM = find_policy("lab-0.4m"), find_prm("lab-0.4m-prm")
 TEMPLATE = PromptTemplate()
@@ -150,3 +152,18 @@ def test_a_policy_leaves_room_for_the_prm_that_follows(
     monkeypatch.setattr(VllmPolicy, "load", load)
     models.policy(POLICY, TEMPLATE, beside=PRM)
     assert asked[0].beside == weight_bytes(PRM.location, width=2) > 0
+
+
+def test_a_head_in_the_policy_says_if_it_knows_another_template(
+    store: Store, reporter: Heard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    held = str(looks_fused(data_folder() / "models" / "lab-0.4m", tmp_path / "held"))
+    monkeypatch.setattr(VllmPolicy, "load", lambda *_: Policy(0.5))
+    models = LoadedModels(SessionSettings(), store, reporter)
+    policy: Any = models.policy(find_policy(held), TEMPLATE)
+    prm = models.prm(find_prm(held), policy)
+    assert isinstance(prm, FusedScorer) and prm.name == "held"
+    assert reporter.said == [
+        "note: PRM held was trained with another prompt template than the policy's now; its "
+        "rewards may be worth less"
+    ]

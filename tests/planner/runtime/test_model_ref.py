@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,10 @@ import pytest
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.files import data_folder
-from executor.models.checkpoint import checkpoint_digest
-from executor.models.fused import FusedRows
-from executor.scorers.reward_head import HeadCard, Reads
 from executor.serving.command import serve_prm
 from planner.runtime.model_ref import check_fit, check_plan_prm, find_policy, find_prm, template_of
 from planner.usecases.store_lookup import model_name, name_in_plan
+from tests.helpers.fused_models import looks_fused
 
 LAB = data_folder() / "models" / "lab-0.4m"
 
@@ -58,13 +55,7 @@ def test_a_checkpoint_brings_its_template() -> None:
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A policy that holds a reward head, as far as it is looked up: its weights are not read."""
-    folder = tmp_path_factory.mktemp("models") / "lab-head"
-    shutil.copytree(LAB, folder)
-    rows = FusedRows(315, 316, checkpoint_digest(str(LAB.resolve())))
-    template = {"user": "Solve {problem}", "system": None, "turns": [], "stop": []}
-    HeadCard("lab-0.4m", "", template, 0.0, 3, reads=Reads.BEFORE, fused=rows).save(folder)
-    return str(folder)
+    return str(looks_fused(LAB, tmp_path_factory.mktemp("models") / "lab-head"))
 
 
 def test_a_policy_that_holds_a_head_is_the_policy_without_it_to_evidence(held: str) -> None:

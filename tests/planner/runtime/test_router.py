@@ -22,6 +22,7 @@ from executor.problem import Problem, question_id
 from executor.run.runner import PRM_TRAINED_ON, Executor
 from executor.strategy import (
     AdaptiveMajority,
+    Aggregate,
     BeamSearch,
     BestOfN,
     Dvts,
@@ -29,6 +30,7 @@ from executor.strategy import (
     Majority,
     ParticleFilter,
     Sampling,
+    ShortMOfK,
     Strategy,
     key,
 )
@@ -118,7 +120,7 @@ def check_ledger(executor: Executor, ledger: Ledger) -> None:
 
 STRATEGIES: list[Strategy] = [
     Greedy(), Majority(2), Majority(4), Majority(8), BestOfN(8), BeamSearch(4, 2), Dvts(4, 2),
-    ParticleFilter(4), AdaptiveMajority(8),
+    ParticleFilter(4), AdaptiveMajority(8), ShortMOfK(8),
 ]  # fmt: skip
 
 
@@ -147,7 +149,16 @@ def test_probes_count_towards_strategies_that_sample_whole_responses(
 
 @pytest.mark.parametrize(
     "strategy",
-    [Greedy(), Majority(3), BestOfN(2), BeamSearch(4, 2), Dvts(4, 2), ParticleFilter(4)],
+    [
+        Greedy(),
+        Majority(3),
+        BestOfN(2),
+        BeamSearch(4, 2),
+        Dvts(4, 2),
+        ParticleFilter(4),
+        ShortMOfK(8),
+        Aggregate(8, 1, 2),
+    ],
     ids=key,
 )
 def test_probes_that_cannot_be_used_are_charged_as_probes(

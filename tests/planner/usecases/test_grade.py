@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from executor.answers.reasons import GradeReason
+from executor.domains import registry
+from executor.domains.registry import Domain
 from executor.errors import InputError
 from planner.report.grades import why
-from planner.usecases import grade as usecase
 from planner.usecases.grade import Gradable, Grade, grade
 from tests.helpers.hostile_grader import ENDLESS, HostileGrader
 
@@ -42,7 +44,8 @@ def test_reasons(given: Gradable, extracted: str | None, reason: str) -> None:
 
 @pytest.mark.process
 def test_reasons_of_symbolic_comparisons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(usecase, "MathGrader", partial(HostileGrader, tmp_path))
+    hostile = Domain("maths", partial(HostileGrader, tmp_path))
+    monkeypatch.setattr(registry, "find_domain", lambda name: hostile)
     graded = grade(
         [
             Gradable("(x+1)^2", answer="(X+1)^2"),
@@ -167,3 +170,37 @@ def test_a_packed_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl.gz"
     file.write_bytes(gzip.compress(b'{"answer": "0.5", "reference": "1/2"}\n'))
     assert grade(file).right == 1
+
+
+CODE_LINES = [
+    ({"response": "```python\ndef add(a, b):\n    return a + b\n```"}, "tests_passed", ""),
+    ({"answer": "def add(a, b):\n    return a - b\n"}, "test_failed", "assert add(1, 2) == 3"),
+    ({"answer": "import sys\nsys.exit(0)"}, "program_raised", "SystemExit"),
+    ({"response": "I do not know."}, "no_answer", ""),
+]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("given", "reason", "quoted"), CODE_LINES)
+def test_programs_are_graded_by_their_tests(
+    tmp_path: Path, given: dict[str, str], reason: str, quoted: str
+) -> None:
+    file = tmp_path / "programs.jsonl"
+    file.write_text(json.dumps(given | {"id": 1, "tests": "assert add(1, 2) == 3"}))
+    (one,) = grade(file, domain="code").grades
+    record = one.to_dict()
+    assert (record["reason"], record["correct"]) == (reason, reason == "tests_passed")
+    assert record["why"].startswith(why(GradeReason(reason))) and quoted in record["why"]
+
+
+def test_other_domains_are_graded_by_their_own_rules() -> None:
+    answers = [Gradable('{"a": 1.0}', answer='{"a":1}'), Gradable("[1]", answer="[2]")]
+    reasons = [one.reason.value for one in grade(answers, domain="json").grades]
+    assert reasons == ["same_value", "different_values"]
+
+
+def test_programs_without_tests_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "programs.jsonl"
+    file.write_text('{"answer": "x = 1", "reference": "1"}\n')
+    with pytest.raises(InputError, match=r"line 1: has no tests .*; expected tests, or"):
+        grade(file, domain="code")

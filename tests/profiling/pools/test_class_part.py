@@ -64,6 +64,8 @@ def test_an_accuracy_in_a_class_is_the_mean_over_all_splits_that_give_it(
         rate = np.mean([answer == RIGHT for one in rest for answer, _ in one])
         assert part.pass_rate() == pytest.approx(rate)
         for rule, curve in replay(pool, ks, part=part).items():
+            if rule.first is not None:
+                continue  # see test_first_finished.py
             seen = [
                 one if rule.score is not Score.MIN else [(answer, 1.0) for answer, _ in one]
                 for one in rest
@@ -87,7 +89,7 @@ def test_the_mean_over_classes_is_the_accuracy_without_a_class(
             for rule, curve in replay(pool, ks, part=part).items():
                 total[rule] += part.chance * curve.accuracy
     for rule, curve in whole.items():
-        assert total[rule] == pytest.approx(curve.accuracy, abs=1e-12), str(rule)
+        assert total[rule] == pytest.approx(curve.accuracy, abs=1e-12, nan_ok=True), str(rule)
 
 
 @given(pools, sizes, st.randoms(use_true_random=False))
@@ -104,7 +106,8 @@ def test_only_the_class_depends_on_the_order_of_the_samples(
         for each in (samples, turned)
     )
     for rule, curve in one.items():
-        assert curve.accuracy == pytest.approx(other[rule].accuracy, abs=1e-12), str(rule)
+        if rule.first is None:  # of equally long samples, the first of the pool ends first
+            assert curve.accuracy == pytest.approx(other[rule].accuracy, abs=1e-12), str(rule)
 
 
 @pytest.mark.parametrize("other", ["2", "1"])
@@ -133,7 +136,7 @@ def test_a_class_that_every_split_gives_changes_nothing() -> None:
     assert part.certain
     ks = np.array([1, 2])
     for rule, curve in replay(pool, ks).items():
-        assert (replay(pool, ks, part=part)[rule].accuracy == curve.accuracy).all()
+        np.testing.assert_array_equal(replay(pool, ks, part=part)[rule].accuracy, curve.accuracy)
 
 
 def test_samples_of_the_class_part_are_not_replayed() -> None:

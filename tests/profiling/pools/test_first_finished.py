@@ -9,11 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from executor.answers.grader import MathGrader
+from executor.outcome import SampleRecord
 from profiling.arrays import Ints
 from profiling.pass_rate import Difficulty, PassRate
 from profiling.pools.class_part import ClassPart
-from profiling.pools.first_finished import short_m_of_k, tokens_until
-from profiling.pools.replay import best_of_k
+from profiling.pools.first_finished import ranks, short_m_of_k, tokens_until
+from profiling.pools.replay import SHORT, Pool, best_of_k, replay
 
 RIGHT = 0
 # Samples with their class of answers (-1: none) and their length; some lengths are equal.
@@ -88,6 +90,66 @@ def test_an_accuracy_in_a_class_is_the_mean_over_all_splits_that_give_it(
                 for chosen in itertools.combinations(rest, k)
             ]
             assert accuracy[column] == pytest.approx(np.mean(runs))
+
+
+@given(samples.filter(lambda drawn: len(drawn) > 3), st.integers(2, 5))
+@example([(1, 1), (1, 1), (RIGHT, 1), (RIGHT, 1), (RIGHT, 1), (2, 1)], 5)
+def test_more_voters_are_counted_as_well(drawn: Samples, m: int) -> None:
+    answers, tokens = arrays(drawn)
+    m = min(m, len(drawn))
+    ks = np.arange(m, len(drawn) + 1)
+    accuracy = short_m_of_k(answers, answers == RIGHT, tokens, m, ks)
+    for column, k in enumerate(ks.tolist()):
+        runs = [generate(list(chosen), m) for chosen in itertools.combinations(drawn, k)]
+        assert accuracy[column] == pytest.approx(np.mean([is_right(run[0]) for run in runs]))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 2), st.booleans(), st.integers(1, 4)), min_size=3,
+             max_size=6),
+    st.integers(1, 3),
+)  # fmt: skip
+def test_the_grade_is_that_of_the_response_that_wins(
+    drawn: list[tuple[int, bool, int]], m: int
+) -> None:
+    """Another program may grade equal answers unlike, and right what has no answer."""
+    answers, right, tokens = (np.array(column) for column in zip(*drawn, strict=True))
+    ks = np.arange(m, len(drawn) + 1)
+    accuracy = short_m_of_k(answers, right, tokens, m, ks)
+    for column, k in enumerate(ks.tolist()):
+        won = []
+        for chosen in itertools.combinations(drawn, k):
+            first = [one for one in sorted(chosen, key=lambda one: one[2])[:m] if one[0] >= 0]
+            given_answers = [answer for answer, _, _ in first]
+            won.append(
+                bool(first) and first[max(range(len(first)),
+                                          key=lambda i: (given_answers.count(first[i][0]), -i))][1]
+            )  # fmt: skip
+        assert accuracy[column] == pytest.approx(np.mean(won))
+
+
+def test_responses_that_a_limit_cut_come_last() -> None:
+    tokens = np.array([9, 2, 9, 4, 2])
+    assert ranks(tokens, np.array([True, False, True, True, True])).tolist() == [2, 4, 3, 1, 0]
+
+    def sample(answer: str | None, state: str, tokens: int) -> SampleRecord:
+        return SampleRecord("", answer, answer == "1", state, tokens, 0.0)
+
+    pool = Pool.of(
+        (sample("2", "cut", 4), sample("1", "finished", 9), sample("1", "finished", 5)),
+        MathGrader(), scored=False,
+    )  # fmt: skip
+    found = replay(pool, np.array([1, 2, 3]))
+    one, three = (found[rule].accuracy for rule in SHORT)
+    assert one == pytest.approx([2 / 3, 1, 1])  # a pair has a response that finished
+    assert np.isnan(three[:2]).all()
+    assert three[2] == 1
+
+
+def test_without_lengths_it_is_not_known_which_finish_first() -> None:
+    unknown = SampleRecord("", "1", True, "finished", 0, 0.0)
+    pool = Pool.of((unknown, unknown), MathGrader(), scored=False)
+    assert not set(SHORT) & set(replay(pool, np.array([1, 2])))
 
 
 def test_one_of_one_is_a_sample_and_one_of_k_is_the_best_by_brevity() -> None:

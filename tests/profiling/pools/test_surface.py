@@ -13,7 +13,8 @@ from executor.answers.grader import MathGrader
 from executor.answers.voting import Vote
 from executor.outcome import SampleRecord
 from executor.strategy import Score
-from profiling.pools.replay import MAJORITY, PASS, Pool, Rule, replay, seed_of
+from profiling.pools.first_finished import tokens_until
+from profiling.pools.replay import MAJORITY, PASS, SHORT, Pool, Rule, replay, seed_of
 from profiling.pools.surface import Point, ProblemPool, Surface
 
 WEIGHTED = Rule(Vote.WEIGHTED, Score.LAST)
@@ -192,5 +193,24 @@ def test_a_k_beyond_the_smallest_pool_is_refused() -> None:
 def test_a_point_as_a_record_names_its_rule() -> None:
     points = surface_of(PROBLEMS)
     record = points["all", WEIGHTED, 4].to_dict()
-    assert record["rule"] == {"name": "weighted last", "vote": "weighted", "score": "last"}
-    assert points["all", PASS, 4].to_dict()["rule"] == {"name": "pass", "vote": None, "score": None}
+    scored = {"name": "weighted last", "vote": "weighted", "score": "last", "first": None}
+    assert record["rule"] == scored
+    plain = {"name": "pass", "vote": None, "score": None, "first": None}
+    assert points["all", PASS, 4].to_dict()["rule"] == plain
+    short = {"name": "short 3", "vote": "majority", "score": None, "first": 3}
+    assert points["all", SHORT[1], 4].to_dict()["rule"] == short
+
+
+def test_the_first_to_finish_vote_from_their_number_on_and_spare_the_rest(
+    points: dict[tuple[str, Rule, int], Point],
+) -> None:
+    for rule in SHORT:
+        assert rule.first is not None
+        ks = [k for k in KS.tolist() if k >= rule.first]
+        assert [k for level, of, k in points if (level, of) == ("all", rule)] == ks
+        for k in ks:
+            point = points["all", rule, k]
+            tokens = [tokens_until(one.pool.tokens, rule.first, np.array([k])) for one in PROBLEMS]
+            assert point.generated_tokens == pytest.approx(np.mean([each[0] for each in tokens]))
+            assert point.generated_tokens <= points["all", MAJORITY, k].generated_tokens + 1e-9
+            assert point.prm_tokens == 0

@@ -58,8 +58,14 @@ def test_one_list_as_json(file: str, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--domain", "physics"], "domain 'physics' is not known; expected maths"),
-        (["--domain", "math"], "domain 'math' is not known; expected maths"),
+        (
+            ["--domain", "physics"],
+            "domain 'physics' is not known; expected maths or code or json",
+        ),
+        (
+            ["--domain", "math"],
+            "domain 'math' is not known; expected maths or code or json; did you mean maths?",
+        ),
     ],
 )
 def test_a_wrong_option_is_one_line_and_code_2(

@@ -19,7 +19,7 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.problem import question_id
 from executor.run.runner import Executor
 from executor.store.store import Store
-from executor.strategy import BestOfN, Majority, Sampling, Score, key
+from executor.strategy import BestOfN, Majority, Sampling, Score, ShortMOfK, key
 from planner.cli.commands.replay import parse_k, show
 from planner.evidence.cells import rows_of
 from planner.evidence.gathering import gather
@@ -59,7 +59,7 @@ def test_it_names_the_only_policy_and_prm_and_what_it_rests_on(document: Any) ->
     assert document["samples"] == {"fewest": SAMPLES, "most": SAMPLES}
     rules = {point["rule"]["name"] for point in document["surface"]}
     votes = {f"{vote} {score}" for vote in ("max", "weighted") for score in Score}
-    assert rules == {"pass", "majority", *votes}
+    assert rules == {"pass", "majority", "short 1", "short 3", *votes}
     assert {point["k"] for point in document["surface"]} == set(range(1, SAMPLES + 1))
     assert {point["difficulty"] for point in document["surface"]} == {
         "easy", "medium", "hard", "all",
@@ -71,6 +71,8 @@ def test_accuracies_and_tokens_are_those_of_the_evidence(document: Any, place: P
         frame = gather(store, grader)
     cells = {
         "majority": Majority(4),
+        "short 1": ShortMOfK(4, 1),
+        "short 3": ShortMOfK(4, 3),
         "max prod": BestOfN(4, Score.PROD, Vote.MAX),
         "weighted last": BestOfN(4, Score.LAST, Vote.WEIGHTED),
     }
@@ -101,6 +103,9 @@ def test_people_see_powers_of_two_with_errors_and_tokens(place: Path) -> None:
     [majority] = [line for line in lines if "majority" in line][-1:]
     assert majority.count("±") == 4
     assert any("PRM tokens" in line for line in lines)
+    # Three cannot vote among one or two; each vote of the first has a row of tokens of its own.
+    [votes, tokens] = [line for line in lines if "short 3" in line][-2:]
+    assert votes.count("±") == sum(cell.strip().isdigit() for cell in tokens.split("│")) == 2
     assert "all else is exact" in ended.stdout
 
 
@@ -127,7 +132,7 @@ def test_only_what_the_store_has_is_read_from_it(place: Path, grader: MathGrader
     assert from_store(url, "another", None, grader) is None
     assert from_store(f"sqlite:///{place}/none.db", POLICY, PRM, grader) is None
     assert not (place / "none.db").exists()
-    with pytest.raises(InputError, match=f"it has not scored {POLICY}; known: {PRM}, mean-log"):
+    with pytest.raises(InputError, match=f"it has not scored {POLICY}; known: {PRM}, mean-logprob"):
         from_store(url, POLICY, "another", grader)
 
 
@@ -142,7 +147,7 @@ def test_without_a_prm_the_rules_that_need_none_are_replayed(
     assert not any(one.pool.scores for one in samples.pools)
     assert Note.of(NoteCode.PRM_NOT_NAMED, prms=(PRM,)) in samples.notes
     with pytest.raises(
-        InputError, match=f"--scorer x: it has not scored {POLICY}; bundled are {PRM}"
+        InputError, match=f"--scorer x: it has not scored {POLICY}; bundled are {PRM}, mean"
     ):
         from_bundle(POLICY, "x", grader)
 
