@@ -54,7 +54,7 @@ def test_its_votes_are_replayed_one_rule_each(place: Path, scorer: str) -> None:
     made = document(place, "replay", "--policy", POLICY, "--scorer", scorer, "--k", "8")
     assert made["prm"] == scorer
     names = {point["rule"]["name"] for point in made["surface"]}
-    assert names == {"pass", "majority", "max last", "weighted last"}
+    assert names == {"pass", "majority", "short 1", "short 3", "max last", "weighted last"}
 
 
 @pytest.mark.parametrize("scorer", ["brevity", FREE])
@@ -99,10 +99,10 @@ def test_one_profile_replays_every_summary_of_confidences(sure: Path, scorer: st
     made = document(sure, "replay", "--policy", POLICY, "--scorer", scorer, "--k", "16")
     rules = {point["rule"]["name"]: point["rule"] for point in made["surface"]}
     assert list(rules) == [
-        "pass", "majority", "max last", "weighted last", "best 10% weighted last",
-        "best 90% weighted last",
+        "pass", "majority", "short 1", "short 3", "max last", "weighted last",
+        "best 10% weighted last", "best 90% weighted last",
     ]  # fmt: skip
-    assert [rule.get("keep") for rule in rules.values()] == [None] * 4 + [0.1, 0.9]
+    assert [rule.get("keep") for rule in rules.values()] == [None] * 6 + [0.1, 0.9]
 
 
 def test_votes_by_rank_are_replayed_as_asked(sure: Path) -> None:
