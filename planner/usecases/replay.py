@@ -155,7 +155,7 @@ def rules_by_rank(
         *(BestOfN(1, vote=Vote.BORDA, power=one) for one in power or ()),
     ]
     return tuple(
-        Rule(one.vote, score, one.keep, one.power)
+        Rule(one.vote, score, keep=one.keep, power=one.power)
         for one in dict.fromkeys(votes)
         for score in Score
     )
