@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import replace
 
@@ -11,14 +12,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from executor.answers.voting import Vote
-from executor.strategy import BestOfN, Score
+from executor.policies.simulated import SimulatedPolicy, simulated_problems
+from executor.run.runner import Executor
+from executor.scorers.certainty import DeepConfTail
+from executor.strategy import BestOfN, Sampling, Score
 from profiling.pass_rate import Difficulty, PassRate
 from profiling.pools.ballots import Ballots
 from profiling.pools.class_part import ClassPart
 from profiling.pools.drawn import part, voted
 from profiling.pools.ranked import RankedVote, ranked
 from profiling.pools.replay import MAJORITY, Pool, Rule, replay
-from tests.helpers.pools import by_hand, pool_of
+from profiling.scorers.free import scored_free
+from tests.helpers.pools import GRADER, by_hand, pool_of
 
 Pairs = list[tuple[str | None, float]]
 # Sums of eighths are exact, so ties are ties.
@@ -72,6 +77,25 @@ def test_one_draw_is_voted_on_as_the_executor_does(pairs: Pairs) -> None:
         strategy = BestOfN(len(pairs), rule.score, rule.vote, rule.keep, rule.power)
         whole = voted(part(pool, np.arange(len(pairs))), strategy)
         assert whole == pytest.approx(curves[rule].accuracy[0]), str(rule)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_a_live_run_has_the_answer_of_the_replay(rule: Rule) -> None:
+    """Of samples that the scorer ranked while they came, and of the same from a pool."""
+    assert rule.score is not None and rule.vote is not None
+    strategy = BestOfN(8, rule.score, rule.vote, rule.keep, rule.power)
+    scorer = DeepConfTail()
+    executor = Executor(SimulatedPolicy(0.6, 2), scorer, GRADER, Sampling(), early_stop=True)
+    seen = set()
+    for problem in simulated_problems(12):
+        outcome = asyncio.run(executor.solve(problem, strategy))
+        scored = scored_free(outcome.samples, scorer.name)
+        assert scored == outcome.samples
+        pool = Pool.of(scored, GRADER, rules=(Score.LAST,), further=(rule,))
+        share = replay(pool, np.array([8]))[rule].accuracy[0]
+        assert share == outcome.correct or 0 < share < 1  # answers of equal weight share it
+        seen.add(share)
+    assert {0.0, 1.0} <= seen
 
 
 def many(seed: int, n: int) -> Pairs:
