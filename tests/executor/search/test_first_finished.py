@@ -48,7 +48,7 @@ def test_a_live_run_has_the_answer_and_the_tokens_of_the_replay(m: int, grader: 
     for problem in simulated_problems(12, f"first {m}"):
         whole = solve(Majority(K), policy_of(), grader, problem)
         live = solve(ShortMOfK(K, m), policy_of(), grader, problem)
-        pool = Pool.of(whole.samples, grader, scored=False)
+        pool = Pool.of(whole.samples, grader)
         replayed = short_m_of_k(pool.answer_class, pool.correct, pool.tokens, m, np.array([K]))
         total, last = tokens_until(pool.tokens, m, np.array([K]))
         assert live.correct == bool(replayed[0])

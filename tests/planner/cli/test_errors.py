@@ -376,6 +376,7 @@ def test_an_empty_value_is_named_with_its_option(
 ) -> None:
     done = apportion(tmp_path, *words, empty)
     what = words[-1] if words[-1].startswith("--") else ""
+    what = "--scorer/--prm" if what == "--prm" else what
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith(f"apportion: argument {what}")
     assert "is empty; give a value, or leave it out; see apportion " in done.stderr

@@ -53,8 +53,8 @@ def test_its_votes_are_replayed_one_rule_each(place: Path, scorer: str) -> None:
     """A free scorer is replayed from a profile that it did not score."""
     made = document(place, "replay", "--policy", POLICY, "--scorer", scorer, "--k", "8")
     assert made["prm"] == scorer
-    names = {point["rule"]["name"] for point in made["surface"]}
-    assert names == {"pass", "majority", "short 1", "short 3", "max last", "weighted last"}
+    rules = [point["rule"] for point in made["surface"]]
+    assert {one["name"] for one in rules if one["score"]} == {"max last", "weighted last"}
 
 
 @pytest.mark.parametrize("scorer", ["brevity", FREE])

@@ -41,13 +41,14 @@ class Programmer(SimulatedPolicy):
     chance = 0.6
     asked: list[str]
 
-    def prompt(self, question: str, before: Any = ()) -> list[int]:
+    def prompt(self, question: str, before: Any = (), answers: Any = ()) -> list[int]:
         self.asked.append(question)
-        return super().prompt(question, before)
+        return super().prompt(question, before, answers)
 
     def _write(
-        self, question: str, before: str, room: int, stop: Any, greedy: bool, rng: random.Random
-    ) -> Draw:
+        self, question: str, p: float, before: str, room: int, stop: Any, greedy: bool,
+        rng: random.Random,
+    ) -> Draw:  # fmt: skip
         right = greedy or rng.random() < self.chance
         layout = rng.choice(["    return n + k", "    # the sum\n    return  n+k"])
         body = layout if right else f"    return n - {rng.randint(2, 9)}"

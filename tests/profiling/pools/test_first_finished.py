@@ -137,7 +137,7 @@ def test_responses_that_a_limit_cut_come_last() -> None:
 
     pool = Pool.of(
         (sample("2", "cut", 4), sample("1", "finished", 9), sample("1", "finished", 5)),
-        MathGrader(), scored=False,
+        MathGrader(),
     )  # fmt: skip
     found = replay(pool, np.array([1, 2, 3]))
     one, three = (found[rule].accuracy for rule in SHORT)
@@ -148,7 +148,7 @@ def test_responses_that_a_limit_cut_come_last() -> None:
 
 def test_without_lengths_it_is_not_known_which_finish_first() -> None:
     unknown = SampleRecord("", "1", True, "finished", 0, 0.0)
-    pool = Pool.of((unknown, unknown), MathGrader(), scored=False)
+    pool = Pool.of((unknown, unknown), MathGrader())
     assert not set(SHORT) & set(replay(pool, np.array([1, 2])))
 
 

@@ -54,6 +54,7 @@ def test_a_store_without_a_model_has_the_reliability_of_its_prms_scores(place: P
     assert {(row["strategy"], row["source"], row["origin"]) for row in rows} == {
         ("majority", "replayed", "apportion.db"),
         ("best_of_n", "replayed", "apportion.db"),
+        ("short_m_of_k", "replayed", "apportion.db"),
     }
     assert sum(made["basis"]["problems_by_difficulty"].values()) == len(PROBLEMS)
 
