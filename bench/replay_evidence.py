@@ -25,10 +25,16 @@ from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Majority, key
 from planner.evidence.bundled import bundled_rows
 from planner.evidence.layout import COLUMNS, REPLAYED, save
-from planner.evidence.pools import UNRATED, Rated, replayed
-from profiling.pools.replay import Pool, seed_of
-from profiling.profiles.pool_files import load_pools, prms_in, saved_policies, saved_pools
-from profiling.scorers.free import FREE_RULES, FREE_SCORERS
+from planner.evidence.pools import UNRATED, Rated, replayed, strategy_of_rule
+from profiling.pools.replay import Pool, Rule, seed_of
+from profiling.profiles.pool_files import (
+    has_rewards,
+    load_pools,
+    prms_in,
+    saved_policies,
+    saved_pools,
+)
+from profiling.scorers.free import FREE_RULES, FREE_SCORERS, further_rules
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import separation
 
@@ -71,24 +77,27 @@ def _rated(pool: Pool) -> tuple[str, float]:
 
 def free_rows(rows: pd.DataFrame, samples: pd.DataFrame, scorer: str) -> pd.DataFrame:
     """The rows of votes with a free scorer; all but its accuracies are those of majority votes."""
-    [rule] = FREE_RULES
+    [score] = FREE_RULES
     with MathGrader() as grader:
         pools = {one.problem: one.pool for one in saved_pools(samples, scorer, grader)}
-    apart = {uid: separation(pool, rule) for uid, pool in pools.items()}
+    apart = {uid: separation(pool, score) for uid, pool in pools.items()}
     whole = auc(
-        np.concatenate([pool.scores[rule] for pool in pools.values()]),
+        np.concatenate([pool.scores[score] for pool in pools.values()]),
         np.concatenate([pool.correct for pool in pools.values()]),
     )
     votes = rows[rows["name"].eq(Majority.name) & rows["n"].gt(1)]
     made = []
-    for vote in (Vote.MAX, Vote.WEIGHTED):
-        keys = {n: key(BestOfN(n, rule, vote)) for n in votes["n"].unique().tolist()}
+    usual = (Rule(Vote.MAX, score), Rule(Vote.WEIGHTED, score))
+    for rule in (*usual, *further_rules(scorer)):
+        known = {n: strategy_of_rule(rule, n) for n in votes["n"].unique().tolist()}
+        keys = {n: key(strategy) for n, strategy in known.items() if strategy is not None}
+        mine = votes[votes["n"].isin(list(keys))]
         made.append(
-            votes.assign(
-                prm=scorer, name=BestOfN.name, strategy=votes["n"].map(keys),
-                score=rule.value, vote=vote.value, prm_auc=whole,
-                prm_auc_within=votes["problem"].map(lambda uid: apart[uid][0]),
-                prm_gap=votes["problem"].map(lambda uid: apart[uid][1]),
+            mine.assign(
+                prm=scorer, name=BestOfN.name, strategy=mine["n"].map(keys),
+                score=score.value, vote=str(rule.vote), prm_auc=whole,
+                prm_auc_within=mine["problem"].map(lambda uid: apart[uid][0]),
+                prm_gap=mine["problem"].map(lambda uid: apart[uid][1]),
             )
         )  # fmt: skip
     return pd.concat(made)
@@ -99,13 +108,14 @@ def brought_up_to_date(policy: str, processes: int) -> pd.DataFrame:
     rows = bundled_rows(policy)
     samples, _ = load_pools(POOLS, policy)
     with ProcessPoolExecutor(processes) as pool:
-        asked = [None, *prms_in(samples), *FREE_SCORERS]
+        free = [name for name in FREE_SCORERS if has_rewards(samples, name)]
+        asked = [None, *prms_in(samples), *free]
         made = [row for part in pool.map(replay_all, [policy] * len(asked), asked) for row in part]
     at = ["problem", "prm", "strategy"]
     again = pd.DataFrame(made).set_index(at)
     of_pools = rows["source"].eq(REPLAYED)
     old = rows[of_pools & ~rows["prm"].isin(list(FREE_SCORERS))]
-    old = pd.concat([old, *(free_rows(old, samples, name) for name in FREE_SCORERS)]).set_index(at)
+    old = pd.concat([old, *(free_rows(old, samples, name) for name in free)]).set_index(at)
     # Votes of the first to finish are replayed too, and are not in the evidence.
     if not set(old.index) <= set(again.index):
         sys.exit(f"{policy}: its samples do not give the strategies that its evidence has")

@@ -24,7 +24,14 @@ from profiling.scorers.free import FREE_SCORERS
 from profiling.scorers.rewards import Estimate, mean_over_problems
 
 COLUMNS = ("policy", "benchmark", "scorer", "AUC within a problem", "weighted vote - majority",
-           "highest score - majority", "scorer tokens a problem", "problems")  # fmt: skip
+           "weighted vote of the best 10 % - majority", "highest score - majority",
+           "scorer tokens a problem", "problems")  # fmt: skip
+RULES = {
+    "weighted": {"vote": Vote.WEIGHTED},
+    "best_tenth": {"vote": Vote.WEIGHTED, "keep": 0.1},
+    "highest": {"vote": Vote.MAX},
+}
+"""The options of the votes, by the names that they have in `Worth`."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,8 @@ class Worth:
 
     Attributes:
         within: AUC within a problem, over problems that have right and wrong samples.
-        weighted, highest: accuracy of the vote minus that of majority.
+        weighted, best_tenth, highest: accuracy of the vote minus that of majority; None if the
+            evidence lacks the vote.
         tokens: mean tokens that the scorer forwards for a problem's samples.
         problems: number of problems.
     """
@@ -42,8 +50,9 @@ class Worth:
     benchmark: str
     scorer: str
     within: Estimate
-    weighted: Estimate
-    highest: Estimate
+    weighted: Estimate | None
+    best_tenth: Estimate | None
+    highest: Estimate | None
     tokens: float
     problems: int
 
@@ -52,12 +61,15 @@ class Worth:
         return [
             self.policy, self.benchmark or "laboratory", self.scorer,
             f"{self.within.value:.2f} [{self.within.low:.2f}, {self.within.high:.2f}]",
-            signed(self.weighted), signed(self.highest), f"{self.tokens:.0f}", str(self.problems),
+            signed(self.weighted), signed(self.best_tenth), signed(self.highest),
+            f"{self.tokens:.0f}", str(self.problems),
         ]  # fmt: skip
 
 
-def signed(one: Estimate) -> str:
+def signed(one: Estimate | None) -> str:
     """A difference with its interval."""
+    if one is None:
+        return "-"
     return f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
 
 
@@ -69,21 +81,25 @@ def worths(rows: pd.DataFrame, n: int) -> list[Worth]:
     for scorer in sorted(set(rows["prm"]) - {""}, key=lambda one: (one not in FREE_SCORERS, one)):
         mine = rows[rows["prm"] == scorer]
         by_vote = {
-            vote: mine[mine["strategy"] == key(BestOfN(n, Score.LAST, vote))].set_index("problem")
-            for vote in (Vote.WEIGHTED, Vote.MAX)
+            name: mine[mine["strategy"] == key(BestOfN(n, Score.LAST, **options))].set_index(
+                "problem"
+            )
+            for name, options in RULES.items()
         }
         gains = {
-            vote: mean_over_problems((one["all_accuracy"] - plain).dropna().to_numpy(float))
-            for vote, one in by_vote.items()
+            name: None
+            if one.empty
+            else mean_over_problems((one["all_accuracy"] - plain).dropna().to_numpy(float))
+            for name, one in by_vote.items()
         }
-        one = by_vote[Vote.WEIGHTED]
+        one = by_vote["weighted"]
         if one.empty:
             continue
         found.append(
             Worth(
                 str(one["policy"].iloc[0]), str(one[BENCHMARK].iloc[0]), scorer,
                 mean_over_problems(one["prm_auc_within"].to_numpy(float)),
-                gains[Vote.WEIGHTED], gains[Vote.MAX], float(one["prm_tokens"].mean()), len(one),
+                **gains, tokens=float(one["prm_tokens"].mean()), problems=len(one),
             )
         )  # fmt: skip
     return found

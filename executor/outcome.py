@@ -40,6 +40,8 @@ class SampleRecord:
         rewards: the PRM's reward of each step; empty if it was not scored.
         steps: number of tokens of each step.
         token_ids: its tokens.
+        confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
+            were not recorded.
     """
 
     text: str
@@ -51,6 +53,7 @@ class SampleRecord:
     rewards: tuple[float, ...] = ()
     steps: tuple[int, ...] = ()
     token_ids: tuple[int, ...] = ()
+    confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
                 rewards=response.rewards,
                 steps=tuple(len(step.token_ids) for step in response.steps),
                 token_ids=token_ids,
+                confidences=response.confidences,
             )
         )
     return records
@@ -134,9 +138,12 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
             return vote(answers, None, Vote.MAJORITY, grader)
         case ShortMOfK(m=m):
             return _vote_of_first(samples, m, grader)
-        case BestOfN() | BeamSearch() | Dvts() | ParticleFilter():
-            scores = [aggregate(sample.rewards, strategy.score) for sample in samples]
-            return vote(answers, scores, strategy.vote, grader)
+        case BestOfN():
+            scores = scores_of(samples, strategy.score)
+            return vote(answers, scores, strategy.vote, grader, keep=strategy.keep,
+                        power=strategy.power)  # fmt: skip
+        case BeamSearch() | Dvts() | ParticleFilter():
+            return vote(answers, scores_of(samples, strategy.score), strategy.vote, grader)
 
 
 def _vote_of_first(samples: Sequence[SampleRecord], m: int, grader: Grader) -> int:

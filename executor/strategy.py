@@ -17,6 +17,10 @@ WIDTH = 4  # default number of branches of a beam or subtree
 FIRST = 3  # default number of responses that vote in short-m@k
 ROUNDS = 3  # default number of rounds of aggregation
 SHOWN = 4  # default number of answers that a new one aggregates
+_MOST_POWER = 100  # the best of some hundred samples has all votes before that
+# Options that strategies have got since their keys were first stored. At these values they are left
+# out, so that runs and evidence of before are found again.
+_ADDED = {"keep": 1.0, "power": 1.0}
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -136,16 +140,47 @@ class AdaptiveMajority:
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
-    """Best of N: a vote over `n` samples that the PRM scored."""
+    """Best of N: a vote over `n` samples that the scorer scored.
+
+    Attributes:
+        n: number of samples.
+        score: rule that turns step rewards into a sample's score.
+        vote: rule that chooses the answer.
+        keep: share of the samples that vote, those with the highest scores, in (0, 1]; for votes by
+            `majority` and `weighted`. DeepConf (arXiv 2508.15260) keeps 0.1 or 0.9.
+        power: power of Borda votes, at least 0; for votes by `borda` (arXiv 2502.18581).
+    """
 
     n: int
     score: Score = Score.LAST
     vote: Vote = Vote.MAX
+    keep: float = 1.0
+    power: float = 1.0
     name: ClassVar[str] = "best_of_n"
     needs_prm: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_budget(self.name, self.n)
+        if not _is_number(self.keep) or not 0 < self.keep <= 1:
+            raise InputError(
+                f"keep {self.keep!r} for {self.name}: must be a number above 0 and at most 1"
+            )
+        if not _is_number(self.power) or not 0 <= self.power <= _MOST_POWER:
+            raise InputError(
+                f"power {self.power!r} for {self.name}: must be a number from 0 to {_MOST_POWER}"
+            )
+        if self.keep < 1 and self.vote not in (Vote.MAJORITY, Vote.WEIGHTED):
+            raise InputError(
+                f"keep {self.keep} for {self.name}: does nothing to the vote {self.vote}; expected "
+                "the vote weighted or majority"
+            )
+        if self.power != 1 and self.vote is not Vote.BORDA:
+            raise InputError(
+                f"power {self.power} for {self.name}: does nothing to the vote {self.vote}; "
+                "expected the vote borda"
+            )
+        object.__setattr__(self, "keep", float(self.keep))  # 1 and 1.0 have one key
+        object.__setattr__(self, "power", float(self.power))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +350,11 @@ STEP_SEARCHES = (BeamSearch, Dvts, ParticleFilter)
 
 def to_dict(strategy: Strategy) -> dict[str, Any]:
     """Return a JSON object that `from_dict` turns back into the same strategy."""
-    return {"name": strategy.name, "n": strategy.n} | asdict(strategy)
+    return {"name": strategy.name, "n": strategy.n} | _options(strategy)
+
+
+def _options(strategy: Strategy) -> dict[str, Any]:
+    return {name: value for name, value in asdict(strategy).items() if value != _ADDED.get(name)}
 
 
 def from_dict(record: Mapping[str, Any]) -> Strategy:
@@ -365,7 +404,7 @@ def make(name: str, n: int, **options: Any) -> Strategy:
 
 def key(strategy: Strategy) -> str:
     """Return one line that names a strategy and its parameters, as in `dvts(n=16,width=4,...)`."""
-    options = ",".join(f"{k}={v}" for k, v in asdict(strategy).items())
+    options = ",".join(f"{k}={v}" for k, v in _options(strategy).items())
     return f"{strategy.name}({options})" if options else strategy.name
 
 

@@ -26,7 +26,7 @@ IN_ROOT = {"README.md": "about.md", "CONTRIBUTING.md": "contributing.md",
 PAGES = [*(ROOT / name for name in IN_ROOT), *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ("executor", "profiling", "planner")
 # Options that pages name of programs that are not this project's.
-FOREIGN = {"--gen_kwargs"}
+FOREIGN = {"--gen_kwargs", "--max-logprobs"}
 _MODES = re.MULTILINE | re.DOTALL
 _FENCE = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1\s*$", _MODES)
 _SPAN = re.compile(r"`([^`]+)`")
@@ -255,7 +255,7 @@ def test_the_readme_is_one_page() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_programs_of_users_import_the_public_package_alone(page: Path) -> None:
-    """But for the page on writing a PRM's convention, which is a module of this project."""
+    """But for the pages on writing a scorer, which is part of this project or derives from it."""
     if page.name == "add-a-prm.md":
         return
     public = pytest.importorskip("apportion")

@@ -18,7 +18,9 @@ from executor.models.templates import PromptTemplate
 from executor.policies.vllm import VllmPolicy
 from executor.problem import MATHS, Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
+from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import load_scorer, resolve_scorer, scorer_digest, weights_of
+from executor.scorers.registry import needs_of
 from executor.strategy import Sampling
 
 
@@ -30,7 +32,7 @@ class WorkerRecipe:
         policy, prm: names that mean the same on every machine (`executor.loading.portable`).
         template: task template of the policy.
         engine: settings of both engines.
-        sampling, seed, token_cap, early_stop, digests, domain: see `Executor`.
+        sampling, seed, token_cap, early_stop, digests, domain, top_logprobs: see `Executor`.
         unsafe_execution: whether programs may run if a machine allows no isolation.
     """
 
@@ -45,6 +47,7 @@ class WorkerRecipe:
     digests: Mapping[str, str] = field(default_factory=dict)
     domain: str = MATHS
     unsafe_execution: bool = False
+    top_logprobs: int | None = None
 
     def __call__(self, memory_share: float) -> Executor:
         """Load the models.
@@ -74,6 +77,7 @@ class WorkerRecipe:
             early_stop=self.early_stop,
             digests=self.digests,
             domain=self.domain,
+            top_logprobs=self.top_logprobs,
         )
 
     def _check(self, role: str, name: str, digest: str) -> None:
@@ -101,9 +105,10 @@ class DistributedModels:
             for role, digest in recipe.digests.items()
             if role != "prm" or self.prm_name is not None
         }
+        needs = None if self.prm_name is None else needs_of(self.prm_name)
         return run_settings(
             recipe.sampling, recipe.seed, recipe.token_cap, recipe.early_stop, digests,
-            template, more, recipe.domain,
+            template, more, recipe.domain, top_logprobs_for(recipe.top_logprobs, needs),
         )  # fmt: skip
 
     def without_prm(self) -> DistributedModels:

@@ -61,8 +61,9 @@ class EndedChild:
         token_ids: generated tokens.
         finish_reason, stop_reason: vLLM's reasons.
         logprob: sum of the log-probabilities of its tokens, in nats.
-        beside: for each token that the request named in `logprob_token_ids`, its log-probabilities
-            beside the generated tokens, in nats; each of the length of `token_ids`.
+        beside: log-probabilities beside the generated tokens, in nats: of each token that the
+            request named in `logprob_token_ids`, or of the k likeliest tokens if its `logprobs` is
+            k, likeliest first; each of the length of `token_ids`.
     """
 
     index: int

@@ -260,10 +260,10 @@ def _ended_children(output: Any) -> tuple[EndedChild, ...]:
 
 
 def _beside(child: Any) -> tuple[tuple[float, ...], ...]:
-    """Return the log-probabilities of the tokens that a request named, by token."""
+    """Return the log-probabilities that a request asked for; see `EndedChild.beside`."""
     if not child.token_ids or child.logprobs is None:
         return ()
-    # Flat: the generated token comes first, then those that the request named.
+    # Flat: the generated token comes first, then those that the request asked for.
     flat, width = child.logprobs.logprobs, len(child.logprobs.logprobs) // len(child.token_ids)
     return tuple(tuple(flat[at::width]) for at in range(1, width))
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
 from executor.ledger import Ledger
+from executor.models.confidence import token_confidences
 from executor.models.fused import FusedRows
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
@@ -34,12 +35,15 @@ class Draw:
         logprob: sum of the log-probabilities of its tokens, in nats.
         readings: logits of the reward head in the policy's output matrix, without its intercept:
             for each token, at the state that wrote it; empty if the policy holds no head.
+        confidences: confidence of each token, in nats (`executor.models.confidence`); empty if the
+            request did not ask for them.
     """
 
     token_ids: tuple[int, ...]
     finish: Finish
     logprob: float
     readings: tuple[float, ...] = ()
+    confidences: tuple[float, ...] = ()
 
 
 # Receives the index and the draw of a child as soon as it has ended, on the event loop.
@@ -67,6 +71,9 @@ class DrawRequest:
         finished: callback for each child that ends, in whatever order the children end.
         unfinished: callback for each child that has not ended when the draw is cancelled.
         json_schema: JSON Schema, as JSON, that each continuation must follow; None: free text.
+        top_logprobs: number of likeliest tokens that the confidence of each token is taken over;
+            None: no confidences. A policy that holds a reward head has none
+            (`executor.models.confidence.check_top_logprobs`).
     """
 
     prompt_ids: Sequence[int]
@@ -80,6 +87,7 @@ class DrawRequest:
     finished: Finished | None = None
     unfinished: Unfinished | None = None
     json_schema: str | None = None
+    top_logprobs: int | None = None
 
 
 def draw_of(
@@ -89,16 +97,17 @@ def draw_of(
     beside: Sequence[Sequence[float]],
     rows: FusedRows | None,
 ) -> Draw:
-    """Return a draw of a policy that may hold a reward head.
+    """Return a draw with what the log-probabilities beside its tokens say.
 
     Args:
         token_ids, finish: see `Draw`.
         logprob: sum of the log-probabilities of its tokens beside those of the head's rows.
-        beside: log-probabilities of the rows `zero` and `head`, each of shape `(tokens,)`.
-        rows: rows of the head; None if the policy holds none.
+        beside: log-probabilities beside the tokens, each of shape `(tokens,)`: of the rows `zero`
+            and `head` of a reward head, or else of the likeliest tokens, if they were asked for.
+        rows: rows of the policy's reward head; None if it holds none.
     """
     if rows is None:
-        return Draw(token_ids, finish, logprob)
+        return Draw(token_ids, finish, logprob, confidences=token_confidences(beside))
     zero, head = beside
     return Draw(token_ids, finish, logprob + rows.taken(zero, head), rows.readings(zero, head))
 

@@ -121,6 +121,7 @@ class ServedPolicy:
             wanted = CompletionRequest(
                 prompt, request.max_tokens, request.temperature, request.top_p,
                 request.seed + index, at, request.json_schema, self._rows,
+                request.top_logprobs,
             )  # fmt: skip
             ended = await self._complete(wanted, ledger, request.unfinished)
             if request.finished is not None:

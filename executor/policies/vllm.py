@@ -88,7 +88,7 @@ class VllmPolicy:
             seed=request.seed,
             **stopping,
             structured_outputs=_structured_outputs(request.json_schema),
-            **({"logprobs": 0} if self._rows is None else self._rows.sampling()),
+            **_beside(self._rows, request.top_logprobs),
             # A dict per token costs more than a small model's forward pass.
             flat_logprobs=True,
         )
@@ -153,6 +153,11 @@ class VllmPolicy:
     def close(self) -> None:
         """Release the engine's memory."""
         self._engine.stop()
+
+
+def _beside(rows: FusedRows | None, top_logprobs: int | None) -> dict[str, Any]:
+    """Return vLLM's parameters that ask for log-probabilities (`EndedChild.beside`)."""
+    return {"logprobs": top_logprobs or 0} if rows is None else rows.sampling()
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from executor.policies.base import Policy, Reads
 from executor.problem import MATHS, Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
-from executor.scorers.base import AnyScorer, check_scorer_for
+from executor.scorers.base import AnyScorer, check_scorer_for, top_logprobs_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
 from executor.strategy import Aggregate, Sampling, Strategy
@@ -79,6 +79,7 @@ def run_settings(
     template: Mapping[str, Any],
     more: Mapping[str, Any],
     domain: str = MATHS,
+    top_logprobs: int | None = None,
 ) -> dict[str, Any]:
     """Return all that shapes the outcomes of a run besides its models' names, for its `RunSpec`.
 
@@ -91,6 +92,8 @@ def run_settings(
         template: task template of the policy.
         more: further settings.
         domain: what an answer is (`executor.domains`).
+        top_logprobs: see `DrawRequest`. It does not change how the policy samples, so it is not
+            part of `sampling`; a run with it is another, because its samples hold more.
     """
     return (
         {
@@ -102,6 +105,7 @@ def run_settings(
         }
         | ({"early_stop": True} if early_stop else {})
         | ({DOMAIN: domain} if domain != MATHS else {})
+        | ({} if top_logprobs is None else {"top_logprobs": top_logprobs})
         | dict(more)
     )
 
@@ -135,6 +139,8 @@ class Executor:
     """Digests of the models' content (`checkpoint_digest`), by role: `policy`, `prm`."""
     domain: str = MATHS
     """What an answer is; the grader is this domain's."""
+    top_logprobs: int | None = None
+    """See `DrawRequest.top_logprobs`; None: what the scorer needs."""
 
     @property
     def policy_name(self) -> str:
@@ -150,8 +156,12 @@ class Executor:
         """See `run_settings`."""
         return run_settings(
             self.sampling, self.seed, self.token_cap, self.early_stop, self.digests, template, more,
-            self.domain,
+            self.domain, self._top_logprobs,
         )  # fmt: skip
+
+    @property
+    def _top_logprobs(self) -> int | None:
+        return top_logprobs_for(self.top_logprobs, None if self.prm is None else self.prm.needs)
 
     async def run(self, job: Job, problem: Problem) -> Solved:
         """Do a job in this process."""
@@ -184,7 +194,7 @@ class Executor:
         return Context(
             problem, self.policy, self.prm, self.sampling, self.seed, TokenCap(limit),
             grader=self.grader, early_stop=self.early_stop,
-            ledger=Ledger() if ledger is None else ledger,
+            ledger=Ledger() if ledger is None else ledger, top_logprobs=self._top_logprobs,
         )  # fmt: skip
 
     def token_limit(self, budget: int) -> int:

@@ -15,12 +15,14 @@ from executor.engines.base import EngineCounters
 from executor.errors import EngineError, InputError, one_line
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
+from executor.models.confidence import TOP_LOGPROBS
 from executor.models.tokens import Step, Tokens
 from executor.strategy import STEP_SEARCHES, Strategy
 
-Needs = Literal["model", "logprobs", "nothing"]
+Needs = Literal["model", "logprobs", "confidences", "nothing"]
 """What a scorer needs besides the text: a model of its own, whose tokens are charged; the policy's
-log-probabilities, which sampling gives anyway; or nothing."""
+log-probabilities, which sampling gives anyway; the confidence of each token, for which the policy
+must be asked (`executor.models.confidence`); or nothing."""
 
 
 class Scorer(Protocol):
@@ -95,12 +97,15 @@ class WholeResponse:
         token_ids: its tokens, with the end tokens.
         logprob: log-probability of its tokens under the policy, in nats.
         finished: whether the policy ended it; if not, a limit did, and it has no answer.
+        confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
+            were not recorded.
     """
 
     text: str
     token_ids: tuple[int, ...]
     logprob: float
     finished: bool
+    confidences: tuple[float, ...] = ()
 
 
 class ResponseScorer(Scorer, Protocol):
@@ -185,6 +190,16 @@ def check_scorer_for(strategy: Strategy, scorer: str | None, *, scores_steps: bo
             f"strategy {strategy.name} needs a scorer of steps; {scorer} scores whole responses "
             "only, which is enough for best_of_n"
         )
+
+
+def top_logprobs_for(asked: int | None, needs: Needs | None) -> int | None:
+    """Return what a policy is asked for (`DrawRequest.top_logprobs`).
+
+    Args:
+        asked: what the run wants; None: what the scorer needs.
+        needs: needs of the run's scorer; None without a scorer.
+    """
+    return TOP_LOGPROBS if asked is None and needs == "confidences" else asked
 
 
 class PlainResponseScorer:

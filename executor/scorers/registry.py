@@ -14,12 +14,12 @@ from importlib.metadata import EntryPoint, entry_points, version
 from executor.errors import InputError
 from executor.models.checkpoint import Checkpoint
 from executor.policies.base import Policy
-from executor.scorers.base import ResponseScorer
-from executor.scorers.certainty import MeanLogprob
+from executor.scorers.base import Needs, ResponseScorer
+from executor.scorers.certainty import FREE, FreeScorer
 from executor.scorers.judge import JUDGES
 
 GROUP = "apportion.scorers"
-_FREE: Mapping[str, type[MeanLogprob]] = {kind.name: kind for kind in (MeanLogprob,)}
+_FREE: Mapping[str, type[FreeScorer]] = {kind.name: kind for kind in FREE}
 _OWN = (*_FREE, *JUDGES)
 # A prefix of locations that no folder and no hub id has.
 _LOCATION = "scorer:"
@@ -50,10 +50,10 @@ def is_registered(checkpoint: Checkpoint) -> bool:
     return checkpoint.location.startswith(_LOCATION)
 
 
-def needs_model(name: str) -> bool:
-    """Whether a score of the scorer called `name` costs tokens of a model."""
+def needs_of(name: str) -> Needs:
+    """Return what the scorer called `name` needs besides texts; unregistered ones are models."""
     found = find(name)
-    return found is None or name in JUDGES or make(found).needs == "model"
+    return "model" if found is None or name in JUDGES else make(found).needs
 
 
 def is_of_policy(name: str) -> bool:

@@ -45,6 +45,7 @@ class Response:
         logprob: log-probability of its tokens under the policy, in nats.
         branches: `(serial, tokens)` of its draws in a tree search; responses with a common
             beginning share its draws, so that each token is charged once.
+        confidences: confidence of each of its tokens (`Draw.confidences`); empty if not asked for.
     """
 
     steps: tuple[Step, ...] = ()
@@ -52,6 +53,7 @@ class Response:
     state: State = State.LIVE
     logprob: float = 0.0
     branches: tuple[tuple[int, int], ...] = ()
+    confidences: tuple[float, ...] = ()
 
     @property
     def token_ids(self) -> list[int]:
@@ -97,6 +99,8 @@ class Context:
     """Whether to skip draws that cannot change the answer; needs the grader."""
     watcher: DrawWatcher | None = None
     """Receives every draw."""
+    top_logprobs: int | None = None
+    """See `DrawRequest.top_logprobs`."""
     ledger: Ledger = field(default_factory=Ledger)
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
@@ -169,6 +173,7 @@ class Context:
             stop=stop,
             finished=finished,
             json_schema=self.problem.json_schema,
+            top_logprobs=self.top_logprobs,
         )
         if self.watcher is not None:
             request = _watched(request, so_far, self.watcher)
@@ -235,7 +240,13 @@ class Context:
         keys = [tuple(response.token_ids) for response in responses]
         begun = self.problem.begun
         new = {
-            key: WholeResponse(begun + one.text, key, one.logprob, one.state is State.FINISHED)
+            key: WholeResponse(
+                begun + one.text,
+                key,
+                one.logprob,
+                one.state is State.FINISHED,
+                one.confidences,
+            )
             for key, one in zip(keys, responses, strict=True)
             if key not in self._judged
         }

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from executor.answers.voting import Vote
+from executor.answers.voting import SETTLED_EARLY, Vote
 from executor.models.stopping import Finish
 from executor.models.tokens import with_readings
 from executor.policies.base import Draw
@@ -54,10 +55,7 @@ async def score_all(context: Context, responses: Sequence[Response]) -> list[Res
         rewards = await context.score([response.steps for response in responses])
     else:
         rewards = [(score,) for score in await context.judge(responses)]
-    return [
-        Response(one.steps, given, one.state, one.logprob, one.branches)
-        for one, given in zip(responses, rewards, strict=True)
-    ]
+    return [replace(one, rewards=given) for one, given in zip(responses, rewards, strict=True)]
 
 
 async def best_of_n(
@@ -70,7 +68,7 @@ async def best_of_n(
     late = iter(await score_all(context, unscored))
     given = [response if response.rewards else next(late) for response in given]
     flight = _Flight(context, "sample", given, strategy.n, partial(score_all, context))
-    if not context.early_stop or strategy.vote is Vote.MAX:
+    if not context.early_stop or strategy.vote not in SETTLED_EARLY or strategy.keep < 1:
         return await flight.all()
     ballot = Ballot(context.grader, strategy.vote, strategy.score)
     return await flight.until(_by_vote(ballot, ballot.fewest))
@@ -230,4 +228,4 @@ def whole(context: Context, draw: Draw) -> Response:
     """Return a draw that no search goes on with as a response."""
     state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
     steps = tuple(with_readings(context.policy.tokens.steps(draw.token_ids), draw.readings))
-    return Response(steps=steps, state=state, logprob=draw.logprob)
+    return Response(steps, state=state, logprob=draw.logprob, confidences=draw.confidences)

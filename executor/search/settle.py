@@ -44,7 +44,7 @@ class Ballot:
 
     Args:
         grader: grader that extracts and compares answers.
-        vote: `majority` or `weighted`; `max` is never settled early.
+        vote: one of `SETTLED_EARLY`; the others are never settled early.
         score: rule for the scores of responses, for `weighted`.
 
     Raises:

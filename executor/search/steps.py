@@ -68,6 +68,7 @@ async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: st
             more[0].finish,
             draw.logprob + more[0].logprob,
             draw.readings + more[0].readings,
+            draw.confidences + more[0].confidences,
         )
     return draw
 
@@ -86,6 +87,7 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
         steps=steps,
         logprob=parent.logprob + draw.logprob,
         branches=(*parent.branches, (next(context.serials), len(draw.token_ids))),
+        confidences=parent.confidences + draw.confidences,
     )
     if draw.finish is Finish.EOS:
         return replace(child, state=State.FINISHED)

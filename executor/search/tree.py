@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from executor.answers.voting import Vote
+from executor.answers.voting import SETTLED_EARLY, Vote
 from executor.search.base import Context, Response, State, aggregate, together
 from executor.search.settle import Ballot, could_reach
 from executor.search.steps import children, discard_dropped
@@ -77,7 +77,7 @@ async def dvts(context: Context, strategy: Dvts) -> list[Response]:
 
 def _ballot(context: Context, strategy: BeamSearch | Dvts) -> Ballot | None:
     """Return the ballot of the search; None if its vote cannot be settled early."""
-    if not context.early_stop or strategy.vote is Vote.MAX:
+    if not context.early_stop or strategy.vote not in SETTLED_EARLY:
         return None
     return Ballot(context.grader, strategy.vote, strategy.score)
 

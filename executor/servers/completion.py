@@ -38,7 +38,8 @@ _PLAIN = {
 class CompletionRequest:
     """A request for one continuation.
 
-    `seed` is the child's own, `json_schema` may bind it, and `rows` are those of a head to read.
+    `seed` is the child's own, `json_schema` may bind it, `rows` are those of a head to read, and
+    `top_logprobs` is the number of likeliest tokens to read if there is no head.
     """
 
     prompt: Sequence[int]
@@ -49,6 +50,7 @@ class CompletionRequest:
     stop: StopAt
     json_schema: str | None = None
     rows: FusedRows | None = None
+    top_logprobs: int | None = None
 
     def body(self, model: str, request_id: str) -> dict[str, Any]:
         """Return the JSON of the request."""
@@ -66,7 +68,7 @@ class CompletionRequest:
         bound = {} if self.json_schema is None else {
             "structured_outputs": {"json": self.json_schema}
         }  # fmt: skip
-        return _PLAIN | stop | sampling | bound | logprobs(self.rows) | {
+        return _PLAIN | stop | sampling | bound | logprobs(self.rows, self.top_logprobs) | {
             "model": model,
             "request_id": request_id,
             "prompt": list(self.prompt),
@@ -77,13 +79,17 @@ class CompletionRequest:
         }  # fmt: skip
 
 
-def logprobs(rows: FusedRows | None) -> dict[str, Any]:
-    """Return the parameters that ask for log-probabilities: of the tokens, and of a head's rows."""
-    if rows is None:
-        return {"logprobs": 0}
-    asked = rows.sampling()
-    # Rows that are added to a vocabulary have no spelling.
-    return asked | {"logprobs": len(asked["logprob_token_ids"]), "return_tokens_as_token_ids": True}
+def logprobs(rows: FusedRows | None, top_logprobs: int | None = None) -> dict[str, Any]:
+    """Return the parameters that ask for log-probabilities.
+
+    They are those of the tokens, and of a head's rows or of the likeliest tokens.
+    """
+    # Rows that are added to a vocabulary have no spelling, and several tokens may share one.
+    by_id = {"return_tokens_as_token_ids": True}
+    if rows is not None:
+        asked = rows.sampling()
+        return asked | {"logprobs": len(asked["logprob_token_ids"])} | by_id
+    return {"logprobs": 0} if top_logprobs is None else {"logprobs": top_logprobs} | by_id
 
 
 @dataclass(slots=True)
@@ -93,8 +99,8 @@ class StreamedCompletion:
     Attributes:
         token_ids: generated tokens.
         logprob: sum of their log-probabilities, in nats.
-        beside: for each token that the request named in `logprob_token_ids`, its log-probabilities
-            beside them.
+        beside: log-probabilities beside them: of each token that the request named in
+            `logprob_token_ids`, or of the k likeliest tokens if its `logprobs` is k.
         reason: vLLM's `finish_reason`; None until the continuation ends.
         met: vLLM's `stop_reason`.
         cached: cached prompt tokens; 0 if the server does not report them.
@@ -119,7 +125,7 @@ class StreamedCompletion:
         """
         url = lease.server.url
         asked = [f"token_id:{token}" for token in body.get("logprob_token_ids", ())]
-        self.beside = [[] for _ in asked]
+        self.beside = [[] for _ in range(body["logprobs"])]
         async with client.stream("POST", f"{url}/v1/completions", json=body) as response:
             if response.status_code != 200:
                 raise refused(response.status_code, await response.aread(), url)
@@ -160,9 +166,19 @@ class StreamedCompletion:
             self.token_ids += choice["token_ids"]
             if choice["logprobs"] is not None:
                 self.logprob += sum(choice["logprobs"]["token_logprobs"])
-                for token, values in zip(asked, self.beside, strict=True):
-                    values += [top[token] for top in choice["logprobs"]["top_logprobs"]]
+                for top in choice["logprobs"]["top_logprobs"] if self.beside else ():
+                    wanted = _wanted(top, asked, len(self.beside))
+                    for values, one in zip(self.beside, wanted, strict=True):
+                        values.append(one)
             self.reason = choice["finish_reason"]
             self.met = choice["stop_reason"]
         details = (event.get("usage") or {}).get("prompt_tokens_details") or {}
         self.cached = details.get("cached_tokens", self.cached)
+
+
+def _wanted(top: dict[str, float], asked: Sequence[str], k: int) -> list[float]:
+    """Return the log-probabilities of the tokens asked for by name, or else of the k likeliest.
+
+    If the token that was written is none of the likeliest, vLLM reports it besides.
+    """
+    return [top[token] for token in asked] if asked else sorted(top.values(), reverse=True)[:k]

@@ -9,7 +9,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    inspect,
+    literal,
+    select,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,14 +32,15 @@ from executor.store.address import parse, shown, sqlite_file, without_secrets
 from executor.store.claims import CLAIMS
 from executor.store.dialects import begin, ensure, lock
 from executor.store.read_only import is_writable, read_only
-from executor.store.tables import METADATA, OUTCOMES, RUNS, SCHEMA
+from executor.store.tables import METADATA, OUTCOMES, RUNS, SAMPLES, SCHEMA
 
 # The driver warns of all that a lost connection ends. Commands say once that it is lost; without a
 # handler Python would print those warnings beside that.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
-SCHEMA_VERSION = 3
-"""Version of the tables. 3 has names of any length and counts of 64 bits; in SQLite 2 has, too."""
+SCHEMA_VERSION = 4
+"""Version of the tables. 3 has names of any length and counts of 64 bits; in SQLite 2 has, too.
+4 has confidences of samples' tokens."""
 _LOCK_TIMEOUT = 30.0  # seconds that a writer waits for another
 _CONNECT_SECONDS = 10
 
@@ -54,7 +65,7 @@ def open_database(url: str, *, create: bool) -> Engine:
             parsed = read_only(parsed, path) if reading else parsed
     engine = _engine(parsed, options, reading=reading)
     try:
-        _prepare(engine, shown(url), create)
+        _prepare(engine, shown(url), create, reading)
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"store {shown(url)}: {reason(error, parsed)}") from None
@@ -189,14 +200,14 @@ def _use_wal(cursor: Any) -> None:
         time.sleep(random.uniform(0.001, 0.02))
 
 
-def _prepare(engine: Engine, url: str, create: bool) -> None:
+def _prepare(engine: Engine, url: str, create: bool, reading: bool) -> None:
     """Create the tables, or check that they are those of this version."""
     tables = set(inspect(engine).get_table_names())
     if SCHEMA.name not in tables and create:
         tables = _make_tables(engine, url)
     if SCHEMA.name not in tables:
         raise StoreError(f"store {url}: holds no apportion tables; profile or measure makes them")
-    version = _upgraded(engine)
+    version = _upgraded(engine, reading=reading)
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"store {url}: has schema version {version}; this apportion reads and "
@@ -220,16 +231,19 @@ def _make_tables(engine: Engine, url: str) -> set[str]:
         return tables | set(METADATA.tables)
 
 
-def _upgraded(engine: Engine) -> int | None:
-    """Upgrade tables of a previous version, and return the schema's version."""
+def _upgraded(engine: Engine, *, reading: bool) -> int | None:
+    """Upgrade tables of a previous version, and return the schema's version.
+
+    Args:
+        engine: engine of the database.
+        reading: whether it is an SQLite file that cannot be written. Version 2 and later are then
+            read as they are: what they lack is not known (`sample_columns`).
+    """
     with engine.connect() as connection:
         version = connection.execute(select(SCHEMA.c.version)).scalar()
-    # SQLite has no limits that version 3 lifts: a store of version 2 stays what it is, and may be
-    # read from a read-only disk.
-    current = {SCHEMA_VERSION, 2} if engine.dialect.name == "sqlite" else {SCHEMA_VERSION}
-    if version in current:
+    if version == SCHEMA_VERSION or (reading and version in (2, 3)):
         return SCHEMA_VERSION
-    if version not in (1, 2):
+    if version not in (1, 2, 3):
         return version
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -244,7 +258,9 @@ def _upgraded(engine: Engine) -> int | None:
             change.add_column(OUTCOMES.name, spared._copy())
             version = 2
         if version == 2 and engine.dialect.name != "sqlite":
-            _lift_limits(connection, change)
+            _lift_limits(connection, change)  # SQLite has no limits that version 3 lifts
+        if version in (2, 3):
+            change.add_column(SAMPLES.name, SAMPLES.c.confidences._copy())
         connection.execute(SCHEMA.update().values(version=SCHEMA_VERSION))
     return SCHEMA_VERSION
 
@@ -258,6 +274,15 @@ def _lift_limits(connection: Connection, change: Any) -> None:
     for index in inspect(connection).get_indexes(RUNS.name):
         if index["column_names"] == [RUNS.c.policy.name]:
             change.drop_index(index["name"], RUNS.name)
+
+
+def sample_columns(connection: Connection) -> list[ColumnElement[Any]]:
+    """Return the columns of samples; those that a read-only store of earlier lacks are NULL."""
+    present = {column["name"] for column in inspect(connection).get_columns(SAMPLES.name)}
+    return [
+        one if one.name in present else literal(None, one.type).label(one.name)
+        for one in SAMPLES.columns
+    ]
 
 
 def store_error(error: SQLAlchemyError, url: URL) -> StoreError:

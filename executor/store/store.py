@@ -26,7 +26,7 @@ from executor.problem import Problem, problem_uid
 from executor.store import claims
 from executor.store.address import shown
 from executor.store.claims import Claimed
-from executor.store.database import open_database, store_error
+from executor.store.database import open_database, sample_columns, store_error
 from executor.store.dialects import begin, insert, insert_new, lock
 from executor.store.pending import Bounds, Pending, find, keep, prune
 from executor.store.tables import ARTEFACTS, OUTCOMES, PROBLEMS, RUNS, SAMPLES
@@ -351,7 +351,7 @@ class Store:
     @staticmethod
     def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:
         query = (
-            select(SAMPLES)
+            select(*sample_columns(connection))
             .where(SAMPLES.c.run_id == spec.id)
             .order_by(SAMPLES.c.problem_uid, SAMPLES.c.position)
         )
@@ -368,6 +368,7 @@ class Store:
                     tuple(row.rewards),
                     tuple(row.steps),
                     tuple(row.token_ids),
+                    row.confidences,
                 )
             )
         return by_problem

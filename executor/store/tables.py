@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from executor.ledger import COLUMNS
-from executor.store.columns import Characters, Real, WholeNumber
+from executor.store.columns import Characters, Confidences, Real, WholeNumber
 
 METADATA = MetaData()
 
@@ -73,6 +73,7 @@ SAMPLES = Table(
     Column("rewards", JSON, nullable=False),
     Column("steps", JSON, nullable=False),
     Column("token_ids", JSON, nullable=False),
+    Column("confidences", Confidences),
 )
 
 ARTEFACTS = Table(

@@ -12,6 +12,7 @@ import pytest
 
 from executor.errors import InputError
 from executor.ledger import Ledger
+from executor.models.confidence import LARGEST_CONFIDENCE
 from executor.models.stopping import Finish
 from executor.policies.base import Draw, DrawRequest, Policy
 from executor.testing.watched import check_charged
@@ -92,6 +93,18 @@ class PolicyConformance:
         request = replace(request_of, finished=lambda child, draw: reported.append((child, draw)))
         draws = _run(policy.draw, request)
         assert sorted(reported, key=lambda one: one[0]) == list(enumerate(draws))
+
+    def test_confidences_change_no_draw_and_are_one_a_token(
+        self, policy: Policy, request_of: DrawRequest
+    ) -> None:
+        """A policy that can give none gives none."""
+        plain = _run(policy.draw, request_of)
+        asked = _run(policy.draw, replace(request_of, top_logprobs=5))
+        assert _tokens(asked) == _tokens(plain)
+        for without, draw in zip(plain, asked, strict=True):
+            assert without.confidences == ()
+            assert len(draw.confidences) in (0, len(draw.token_ids))
+            assert all(0 <= one <= LARGEST_CONFIDENCE for one in draw.confidences)
 
     def test_no_draw_is_longer_than_allowed(self, policy: Policy, request_of: DrawRequest) -> None:
         for draw in _run(policy.draw, request_of):

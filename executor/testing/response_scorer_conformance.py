@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 
 from executor.ledger import Ledger
-from executor.scorers.base import ResponseScorer, WholeResponse
+from executor.scorers.base import Needs, ResponseScorer, WholeResponse
 
 QUESTION = "What is 3 + 4?"
 
 
 def whole(text: str, logprob: float = -1.0, *, finished: bool = True) -> WholeResponse:
-    """Return a response whose tokens are the characters of its text."""
-    return WholeResponse(text, tuple(map(ord, text)), logprob, finished)
+    """Return a response whose tokens are the characters of its text; each has a confidence."""
+    token_ids = tuple(map(ord, text))
+    return WholeResponse(text, token_ids, logprob, finished, tuple(id / 10 for id in token_ids))
 
 
 class ResponseScorerConformance:
@@ -83,7 +85,7 @@ class ResponseScorerConformance:
     def test_it_says_what_it_is(self, scorer: ResponseScorer) -> None:
         assert scorer.name
         assert scorer.scores_steps is False
-        assert scorer.needs in ("model", "logprobs", "nothing")
+        assert scorer.needs in get_args(Needs)
         assert not scorer.lost
         assert scorer.unjudged >= 0
         assert isinstance(scorer.trained_on, frozenset)

@@ -37,6 +37,7 @@ def example_outcome(number: int, samples: int = 2) -> Outcome:
             rewards=(0.1, 1 / 3) if position else (),
             steps=(3, 4 + position),
             token_ids=tuple(range(7 + position)),
+            confidences=tuple(round(9.357 * i, 3) for i in range(8)) if position else (),
         )
         for position in range(samples)
     ]

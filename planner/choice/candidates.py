@@ -14,6 +14,7 @@ from planner.evidence.comparable import for_pair
 from planner.prediction.beta import summarise
 from planner.prediction.features import describe
 from planner.prediction.measured import measured
+from profiling.scorers.free import FREE_SCORERS, missing
 
 if TYPE_CHECKING:  # scikit-learn takes a fifth of a second to import; most answers need none
     from planner.prediction.outcome_model import OutcomeModel
@@ -56,6 +57,8 @@ def candidates(
             raise InputError(
                 f"policy {policy}: there is no evidence on it without a PRM (known with: {known})"
             )
+        if prm in FREE_SCORERS:
+            raise missing(prm, policy)
         raise InputError(
             f"PRM {prm}: there is no evidence on it with policy {policy} (known: {known})"
         )

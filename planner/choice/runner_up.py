@@ -83,10 +83,14 @@ def _rivals(made: Recommendation) -> list[StrategyEstimate]:
     return kinds or [one for one in made.alternatives if _run(one.strategy) != _run(first)]
 
 
+# Options of a strategy that choose among its responses.
+_OF_THE_VOTE = frozenset({"score", "vote", "keep", "power"})
+
+
 def _run(strategy: Strategy) -> dict[str, Any]:
-    """Return the options of a strategy without score and vote, which do not change its run."""
+    """Return the options of a strategy without those of its vote, which do not change its run."""
     options = to_dict(strategy)
-    return {name: value for name, value in options.items() if name not in ("score", "vote")}
+    return {name: value for name, value in options.items() if name not in _OF_THE_VOTE}
 
 
 def runner_up_note(second: RunnerUp, made: Recommendation, constraint: Constraint) -> Note:

@@ -487,5 +487,13 @@ def add_strategy_options(command: Parser) -> None:
     )
     command.add_argument(
         "--vote",
-        help="vote over responses: majority, max or weighted (default: the strategy's own)",
+        help="vote over responses: majority, max, weighted or borda (default: the strategy's own)",
+    )
+    command.add_argument(
+        "--keep",
+        type=float,
+        help="share of the samples of best_of_n that vote, those with the best scores (default: 1)",
+    )
+    command.add_argument(
+        "--power", type=float, help="power of the Borda votes of best_of_n (default: 1)"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from executor.models.architecture import Shape
-from executor.scorers.registry import is_of_policy, needs_model
+from executor.scorers.registry import is_of_policy, needs_of
 from executor.store.store import Store
 from planner.catalog import Catalog
 from planner.costs import throughput
@@ -78,7 +78,7 @@ def scorer_parameters(
     """
     if scorer is None:
         return None
-    if not needs_model(scorer):
+    if needs_of(scorer) != "model":
         return 0
     return counted or (None if catalog is None else catalog.parameters(scorer))
 

@@ -40,7 +40,7 @@ from profiling.pools.first_finished import tokens_until
 from profiling.pools.replay import Pool
 from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY, rules_of
 from profiling.profiles.profiler import KIND as PROFILE
-from profiling.scorers.free import FREE_RULES, FREE_SCORERS, stored_free
+from profiling.scorers.free import FREE_RULES, FREE_SCORERS, further_rules, stored_free
 from profiling.scorers.rewards import auc
 from profiling.scorers.separation import separation
 
@@ -76,7 +76,10 @@ def gather(
 
     def add(stored: StoredOutcome, rules: Sequence[Score]) -> None:
         run, uid = stored.run, problem_uid(stored.outcome.problem)
-        pool = Pool.of(stored.outcome.samples, grader, rules=rules, grouped=grouped)
+        pool = Pool.of(
+            stored.outcome.samples, grader, rules=rules, grouped=grouped,
+            further=further_rules(run.prm),
+        )  # fmt: skip
         pools.setdefault((run.policy, uid), ProblemPools()).add(stored, pool)
         rewards.setdefault((run.policy, run.prm or ""), _Rewards()).add(stored, pool)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from executor.answers.voting import Vote
+from executor.answers.voting import Vote, kept
 from executor.strategy import BestOfN, Majority, ShortMOfK, Strategy
 from planner.evidence.layout import BUDGETS, UNKNOWN
 from profiling.arrays import Ints
@@ -132,7 +132,7 @@ def _each(
     """Yield each vote at each budget; those without an accuracy in the class are of `unknown`."""
     for column, n in enumerate(_budgets(pool).tolist()):
         for rule, curve in curves.items():
-            strategy = _strategy(rule, n)
+            strategy = strategy_of_rule(rule, n)
             if strategy is None:
                 continue
             whole = float(curve.accuracy[column])
@@ -143,12 +143,14 @@ def _each(
                 yield Replayed(strategy, UNKNOWN, whole, whole, float(pool.correct.mean()))
 
 
-def _strategy(rule: Rule, n: int) -> Strategy | None:
-    """Return the strategy of a rule at budget n; None if there is none or majority equals it."""
+def strategy_of_rule(rule: Rule, n: int) -> Strategy | None:
+    """Return the strategy of a rule at budget n; None if there is none or another equals it."""
     if rule.first is not None:
         return ShortMOfK(n, rule.first) if n > rule.first else None
     if rule.vote is Vote.MAJORITY:
         return Majority(n)
     if rule.vote is None or rule.score is None or n == 1:
         return None
-    return BestOfN(n, rule.score, rule.vote)
+    if rule.keep < 1 and kept(n, rule.keep) in (1, n):
+        return None  # the best sample alone is `max`, and all of them are the vote without a filter
+    return BestOfN(n, rule.score, rule.vote, rule.keep, rule.power)

@@ -146,7 +146,8 @@ def features(cells: pd.DataFrame) -> Floats:
 
     Args:
         cells: result of `describe`, with columns `vote` and `width`. Options without a column
-            (softmax temperature, confidence of an adaptive majority, rounds) have no feature.
+            (softmax temperature, confidence of an adaptive majority, rounds, and what votes by rank
+            keep) have no feature.
     """
     rate = cells["pass_at_1"].fillna(_EVEN).to_numpy(float)
     name, score = cells["name"].to_numpy(), cells["score"].to_numpy()

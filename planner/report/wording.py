@@ -123,7 +123,9 @@ def strategy(chosen: Strategy) -> str:
         case Majority(n):
             return "a single sample" if n == 1 else f"a majority vote over {n} samples"
         case BestOfN(n, score, vote):
-            return f"{plural(n, 'sample')}, {_pick(score, vote)}"
+            among = f" among the best {chosen.keep:.0%}" if chosen.keep < 1 else ""
+            power = f" of power {chosen.power:g}" if vote is Vote.BORDA else ""
+            return f"{plural(n, 'sample')}, {_pick(score, vote)}{among}{power}"
         case BeamSearch(n, width, score, vote):
             return (
                 f"beam search with {plural(n, 'beam')}, each survivor branching {width} ways, "
@@ -178,6 +180,8 @@ def _pick(score: Score, vote: Vote) -> str:
             return f"the one with the best {_SCORES[score]} kept"
         case Vote.WEIGHTED:
             return f"a vote weighted by the {_SCORES[score]}"
+        case Vote.BORDA:
+            return f"a Borda vote by the {_SCORES[score]}"
         case Vote.MAJORITY:
             return "a plain majority vote"
 

@@ -10,9 +10,12 @@ from executor.errors import InputError
 from executor.files import is_folder
 from executor.loading import portable, resolve
 from executor.models.checkpoint import Checkpoint, Role
+from executor.models.confidence import check_top_logprobs
 from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
+from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import check_scorer, resolve_scorer, scorer_digest, weights_of
+from executor.scorers.registry import needs_of
 from planner.catalog import load_catalog
 
 
@@ -104,6 +107,17 @@ def check_fit(policy: ModelRef, prm: ModelRef) -> None:
         InputError: the scorer does not fit the policy.
     """
     check_scorer(prm.checkpoint, policy.checkpoint)
+
+
+def check_confidences(policy: ModelRef, prm: ModelRef | None, asked: int | None) -> None:
+    """Check that a policy gives the confidences that are asked for, or that its scorer needs.
+
+    Raises:
+        InputError: it does not.
+    """
+    number = top_logprobs_for(asked, None if prm is None else needs_of(prm.name))
+    if number is not None:
+        check_top_logprobs(number, policy.location)
 
 
 def check_plan_prm(name: str) -> None:

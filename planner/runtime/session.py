@@ -29,7 +29,13 @@ from planner.runtime import model_ref
 from planner.runtime.engine_work import EngineWork, note_throughput
 from planner.runtime.loaded_models import LoadedModels
 from planner.runtime.meter import Meter
-from planner.runtime.model_ref import ModelRef, check_fit, check_plan_prm, template_of
+from planner.runtime.model_ref import (
+    ModelRef,
+    check_confidences,
+    check_fit,
+    check_plan_prm,
+    template_of,
+)
 from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
 
@@ -169,6 +175,7 @@ class Session:
         if prm is not None:
             # Before any engine starts: whoever names a PRM that does not fit hears it at once.
             check_fit(policy, prm)
+        check_confidences(policy, prm, self.settings.top_logprobs)
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         return Executor(
@@ -181,6 +188,7 @@ class Session:
             sampling=sampling or self.settings.sampling,
             seed=self.settings.seed,
             domain=self.settings.domain,
+            top_logprobs=self.settings.top_logprobs,
         )
 
     def models(
@@ -206,6 +214,7 @@ class Session:
                 )
         if prm is not None:
             check_fit(policy, prm)
+        check_confidences(policy, prm, self.settings.top_logprobs)
         recipe = WorkerRecipe(
             policy=policy.lasting,
             prm=None if prm is None else prm.lasting,
@@ -218,6 +227,7 @@ class Session:
             digests=_digests(policy, prm),
             domain=self.settings.domain,
             unsafe_execution=self.settings.unsafe_execution,
+            top_logprobs=self.settings.top_logprobs,
         )
         workers = self._stack.enter_context(
             Workers(

@@ -33,6 +33,8 @@ class SessionSettings:
         domain: what an answer is (`executor.domains`); that of the problems.
         unsafe_execution: whether programs of models may run if this system allows no isolation.
         patience: how long to wait for servers, in seconds.
+        top_logprobs: number of likeliest tokens over which the confidence of each token is taken,
+            which samples then hold; None: as many as the scorer needs, or none.
 
     Raises:
         InputError: `concurrency` or `token_cap` is below 1.
@@ -49,6 +51,7 @@ class SessionSettings:
     domain: str = MATHS
     unsafe_execution: bool = False
     patience: Patience = field(default_factory=Patience)
+    top_logprobs: int | None = None
 
     def __post_init__(self) -> None:
         for option in ("concurrency", "token_cap"):

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from executor.errors import InputError
-from planner.runtime.model_ref import ModelRef, check_fit, find_policy, find_prm
+from planner.runtime.model_ref import (
+    ModelRef,
+    check_confidences,
+    check_fit,
+    find_policy,
+    find_prm,
+)
 from planner.runtime.reporter import Reporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
@@ -51,7 +57,7 @@ def find_models(
 
     Raises:
         InputError: a model does not exist, is served though the settings load models here, or the
-            PRM does not fit the policy.
+            PRM does not fit the policy, or the policy gives no confidences and they are asked for.
     """
     _check_addresses(policy, prm, settings)
     found = [] if prm is None else [find_prm(prm)]
@@ -60,6 +66,7 @@ def find_models(
             model = find_policy(policy, reporter.say)
             for scorer in found:
                 check_fit(model, scorer)
+            check_confidences(model, found[0] if found else None, settings.top_logprobs)
         found.append(model)
     return found
 

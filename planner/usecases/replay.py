@@ -10,16 +10,18 @@ from typing import Any, Literal
 import numpy as np
 
 from executor.answers.grader import Grader, MathGrader
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
+from executor.strategy import BestOfN, Score
 from planner.evidence.runs import current_runs, study_of
 from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.store_lookup import grader_of, model_name, only_policy, prms_of, store_exists
-from profiling.pools.replay import ORDERS
+from profiling.pools.replay import ORDERS, Rule
 from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiles.pool_files import (
     has_rewards,
@@ -30,7 +32,7 @@ from profiling.profiles.pool_files import (
     stored_pools,
 )
 from profiling.profiles.profiler import KIND as PROFILE
-from profiling.scorers.free import FREE_SCORERS
+from profiling.scorers.free import FREE_SCORERS, missing
 
 SampleCounts = Sequence[int] | Literal["all"] | None
 """Numbers of samples to draw: some numbers, all possible ones, or (None) the powers of two."""
@@ -88,6 +90,8 @@ def replay(
     prm: str | None = None,
     *,
     k: SampleCounts = None,
+    keep: Sequence[float] | None = None,
+    power: Sequence[float] | None = None,
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> Replay:
@@ -101,6 +105,9 @@ def replay(
         prm: name of the PRM that scored the samples; None: the only one in the store, or no PRM if
             there are several.
         k: numbers of samples, `"all"`, or None for the powers of two.
+        keep: shares of the samples that a weighted vote keeps, those with the best scores; a row
+            for each. None: 0.1 and 0.9 with the scorers of DeepConf, none with others.
+        power: powers of Borda votes; a row for each.
         store: SQLAlchemy URL of the store; it need not exist.
         reporter: receives progress.
 
@@ -115,12 +122,15 @@ def replay(
     """
     counts = check_k(k)
     policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
+    further = rules_by_rank(keep, power)
     with reporter.status("reading samples"):
         with grader_of(store) as grader:
-            samples = from_store(store, policy, prm, grader)
+            samples = from_store(store, policy, prm, grader, further)
         if samples is None:
             with MathGrader() as grader:
-                samples = from_bundle(policy, prm, grader)
+                samples = from_bundle(policy, prm, grader, further)
+    if further and samples.prm is None:
+        raise InputError("--keep and --power: need scores to rank by; name a scorer with --scorer")
     if not samples.pools:
         raise InputError(f"policy {samples.policy}: no problem has samples to replay")
     sizes = [len(one.pool) for one in samples.pools]
@@ -130,6 +140,27 @@ def replay(
             surface.add(one)
             progress(1)
     return Replay(samples, tuple(surface.points()))
+
+
+def rules_by_rank(
+    keep: Sequence[float] | None, power: Sequence[float] | None
+) -> tuple[Rule, ...] | None:
+    """Return the rules of `Pool.further` for each score; None if neither is given.
+
+    Raises:
+        InputError: a share or a power is out of range.
+    """
+    if keep is None and power is None:
+        return None
+    votes = [
+        *(BestOfN(1, vote=Vote.WEIGHTED, keep=one) for one in keep or ()),
+        *(BestOfN(1, vote=Vote.BORDA, power=one) for one in power or ()),
+    ]
+    return tuple(
+        Rule(one.vote, score, keep=one.keep, power=one.power)
+        for one in dict.fromkeys(votes)
+        for score in Score
+    )
 
 
 def check_k(k: SampleCounts) -> SampleCounts:
@@ -171,7 +202,13 @@ def choose_k(asked: SampleCounts, smallest: int) -> list[int]:
     return list(asked)
 
 
-def from_store(url: str, policy: str | None, prm: str | None, grader: Grader) -> Samples | None:
+def from_store(
+    url: str,
+    policy: str | None,
+    prm: str | None,
+    grader: Grader,
+    further: tuple[Rule, ...] | None = None,
+) -> Samples | None:
     """Return the samples of the store's profiles; None if it has none of this policy.
 
     Raises:
@@ -193,7 +230,11 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: Grader) ->
         if not chosen:
             scorers = ", ".join([*prms, *FREE_SCORERS])
             raise InputError(f"--scorer {prm}: it has not scored {policy}; known: {scorers}")
-        pools, left_out = stored_pools(store, chosen, grader, scored=prm is not None, free=free)
+        pools, left_out = stored_pools(
+            store, chosen, grader, scored=prm is not None, free=free, further=further
+        )
+        if free is not None and not pools:
+            raise missing(free, policy)
         study = study_of(store.runs(), policy)
     notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
@@ -201,7 +242,12 @@ def from_store(url: str, policy: str | None, prm: str | None, grader: Grader) ->
     return Samples(policy, prm, "store", pools, (*notes, *_unscored(prm, prms)))
 
 
-def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samples:
+def from_bundle(
+    policy: str | None,
+    prm: str | None,
+    grader: MathGrader,
+    further: tuple[Rule, ...] | None = None,
+) -> Samples:
     """Return the samples of a policy that this project recorded.
 
     Raises:
@@ -218,10 +264,12 @@ def from_bundle(policy: str | None, prm: str | None, grader: MathGrader) -> Samp
     frame, _ = load_pools(folder, policy)
     prms = prms_in(frame)
     if prm is not None and not has_rewards(frame, prm):
+        if prm in FREE_SCORERS:
+            raise missing(prm, policy)
         known = ", ".join([*prms, *FREE_SCORERS])
         raise InputError(f"--scorer {prm}: it has not scored {policy}; bundled are {known}")
     note = Note.of(NoteCode.BUNDLED_SAMPLES)
-    pools = list(saved_pools(frame, prm, grader))
+    pools = list(saved_pools(frame, prm, grader, further=further))
     return Samples(policy, prm, "bundled", pools, (note, *_unscored(prm, prms)))
 
 

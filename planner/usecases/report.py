@@ -57,7 +57,7 @@ from profiling.profiles.profiler import (
     profile_rewards,
     read_profile,
 )
-from profiling.scorers.free import FREE_SCORERS, scored_free
+from profiling.scorers.free import FREE_SCORERS, can_score, scored_free
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +338,7 @@ def _profiles(
         # Any of its profiles will do, best one that no PRM scored.
         first = next((spec for spec in mine if spec.prm is None), mine[0] if mine else None)
         plain = [] if first is None else read_profile(store, first)
-        return [_scored_free(one, prm) for one in plain]
+        return [_scored_free(one, prm) for one in plain if can_score(one.outcome.samples, prm)]
 
 
 def _scored_free(profile: ProblemProfile, scorer: str) -> ProblemProfile:

@@ -99,9 +99,25 @@ class Ballots:
         Returns:
             Shape `(draws,)`: 0 or 1, or a value between if classes of equal weight and size tie.
         """
-        member = (self.index[:, None] == np.arange(len(self.sizes))).astype(np.float64)
-        sizes = drawn @ member
-        votes = np.where(sizes > 0, drawn @ (member * weights[:, None]), -1.0)
+        member = self._members()
+        return self._shares(drawn @ (member * weights[:, None]), drawn @ member)
+
+    def won_by(self, weights: Floats, drawn: Floats) -> Floats:
+        """Return the share of a vote whose weights depend on the draw; see `won`.
+
+        Args:
+            weights: weight of each sample in each draw, shape `(draws, n)`.
+            drawn: 1 for each drawn sample that votes, else 0; shape `(draws, n)`.
+        """
+        member = self._members()
+        return self._shares((drawn * weights) @ member, drawn @ member)
+
+    def _members(self) -> Floats:
+        return np.asarray(self.index[:, None] == np.arange(len(self.sizes)), dtype=np.float64)
+
+    def _shares(self, votes: Floats, sizes: Floats) -> Floats:
+        """Return the share that right answers win, from the weight and size of each class."""
+        votes = np.where(sizes > 0, votes, -1.0)
         best = votes.max(axis=1, keepdims=True)
         heaviest = np.where((votes >= best * (1 - ROUNDING)) & (best >= 0), sizes, 0)
         winners = (heaviest > 0) & (heaviest == heaviest.max(axis=1, keepdims=True))

@@ -8,6 +8,7 @@ from executor.answers.voting import Vote
 from executor.strategy import BestOfN, Strategy
 from profiling.arrays import Floats, Ints
 from profiling.pools.ballots import Ballots
+from profiling.pools.ranked import RankedVote
 from profiling.pools.replay import Pool
 
 
@@ -22,6 +23,7 @@ def part(pool: Pool, chosen: Ints) -> Pool:
         step_tokens=nothing,
         step_samples=nothing,
         cut=None if pool.cut is None else pool.cut[chosen],
+        further=pool.further,
     )
 
 
@@ -35,12 +37,18 @@ def voted(drawn: Pool, strategy: Strategy) -> float:
         best = np.where(answered, scores, -np.inf)
         right = drawn.correct & answered
         return float(right[best == best.max()].mean())
-    return _shares(drawn, scores)
+    every = np.ones((1, len(drawn)))
+    how = RankedVote(strategy.vote, strategy.keep, strategy.power)
+    return _shares(drawn, how.weights(scores, drawn.answer_class >= 0, every)[0])
 
 
 def _shares(drawn: Pool, weights: Floats) -> float:
-    if not (drawn.answer_class >= 0).any():
+    """Return the correctness of a vote; samples with a weight below 0 have none."""
+    votes = weights >= 0
+    if not (votes & (drawn.answer_class >= 0)).any():
         return 0.0
-    every = np.ones((1, len(drawn)))
+    voting = votes[None].astype(np.float64)
     levels = Ballots.by_worth(drawn.answer_class, drawn.correct)
-    return sum(worth * float(ballots.won(weights, every)[0]) for worth, ballots in levels)
+    return sum(
+        worth * float(ballots.won(np.maximum(weights, 0.0), voting)[0]) for worth, ballots in levels
+    )

@@ -19,6 +19,7 @@ from profiling.pools.ballots import Ballots, among
 from profiling.pools.best_counting import best_in_class
 from profiling.pools.class_part import ClassPart
 from profiling.pools.first_finished import ranks, short_m_of_k
+from profiling.pools.ranked import RankedVote, ranked
 from profiling.pools.votes import Curve, majority, weighted
 
 ORDERS = 64
@@ -43,6 +44,7 @@ class Pool:
         step_tokens: length of each distinct step in tokens, shape `(distinct steps,)`.
         step_samples: number of samples that share each step, shape `(distinct steps,)`.
         cut: whether a limit cut each sample, shape `(n,)`; None: none.
+        further: rules by rank to replay besides those that every score has.
     """
 
     correct: Bools
@@ -52,6 +54,7 @@ class Pool:
     step_tokens: Ints
     step_samples: Ints
     cut: Bools | None = None
+    further: tuple[Rule, ...] = ()
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -64,6 +67,7 @@ class Pool:
         *,
         rules: Sequence[Score] = (),
         grouped: dict[tuple[str | None, ...], list[int]] | None = None,
+        further: tuple[Rule, ...] = (),
     ) -> Pool:
         """Return the pool of graded samples.
 
@@ -75,6 +79,7 @@ class Pool:
                 votes with a score would lack its problem.
             grouped: cache of answer classes, keyed by the tuple of answers; this call adds to it.
                 With a cache, samples that several PRMs scored are grouped once.
+            further: see `Pool`.
         """
         answers = tuple(sample.answer for sample in samples)
         classes_by_answers = {} if grouped is None else grouped
@@ -89,6 +94,7 @@ class Pool:
             step_tokens=np.array([length for _, length in steps], dtype=np.int64),
             step_samples=np.array(list(steps.values()), dtype=np.int64),
             cut=np.array([sample.state == State.CUT.value for sample in samples]),
+            further=further,
         )
 
     @property
@@ -133,16 +139,23 @@ class Rule:
         vote: the vote among the samples; None for pass@k, which any right sample satisfies.
         score: the score that the vote uses; None for pass@k and majority.
         first: number of samples that vote, the first of the k to finish; None: all k.
+        keep, power: see `BestOfN`.
     """
 
     vote: Vote | None
     score: Score | None = None
     first: int | None = None
+    keep: float = 1.0
+    power: float = 1.0
 
     def __str__(self) -> str:
         if self.first is not None:
             return f"short {self.first}"
         vote = "pass" if self.vote is None else self.vote.value
+        if self.vote is Vote.BORDA:
+            vote += f" p={self.power:g}"
+        if self.keep < 1:
+            vote = f"best {self.keep:.0%} {vote}"
         return vote if self.score is None else f"{vote} {self.score.value}"
 
 
@@ -165,7 +178,8 @@ def replay(
     Rules with a score are included if the pool has scores, and votes of the first samples to finish
     if all lengths are known; those are NaN at a k below their number of voters. pass@k and `max`
     are closed forms; `majority` and the votes of the first are counted; a `weighted` vote is exact
-    or has the variance of its draws (`profiling.pools.votes.weighted`).
+    or has the variance of its draws (`profiling.pools.votes.weighted`), and so have the pool's
+    `further` rules.
 
     Args:
         pool: n samples.
@@ -194,11 +208,11 @@ def replay(
         curves |= {rule: Curve.exact(_short(pool, rule, ks, part)) for rule in SHORT}
     has_answer = pool.answer_class >= 0
     for score, values in pool.scores.items():
-        ranked = np.where(has_answer, values, -np.inf)
+        rankable = np.where(has_answer, values, -np.inf)
         if part is None:
-            accuracy = best_of_k(pool.correct & has_answer, ranked, ks)
+            accuracy = best_of_k(pool.correct & has_answer, rankable, ks)
         else:
-            accuracy = best_in_class(part, ranked, ks)
+            accuracy = best_in_class(part, rankable, ks)
         curves[Rule(Vote.MAX, score)] = Curve.exact(accuracy)
     if pool.scores:
         weights = np.stack(list(pool.scores.values()))
@@ -215,6 +229,16 @@ def replay(
             )
             for row, score in enumerate(pool.scores)
         }
+    votes_by_rank = partial(ranked, ks=ks, orders=orders, random_state=random_state, part=part)
+    for rule in pool.further:
+        if rule.vote is not None and rule.score in pool.scores:
+            by_rank = RankedVote(rule.vote, rule.keep, rule.power)
+            curves[rule] = Curve.total(
+                [
+                    (worth, votes_by_rank(ballots, pool.scores[rule.score], rule=by_rank))
+                    for worth, ballots in levels
+                ]
+            )
     return curves
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from executor.answers.voting import Vote
 from profiling.arrays import Floats, Ints
 from profiling.pass_rate import ALL, Difficulty
 from profiling.pools.class_part import ClassPart
@@ -74,7 +75,10 @@ class Point:
     prm_tokens: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON; `rule` has its `name`, `vote`, `score` and `first`."""
+        """Return plain values, for JSON; `rule` has its `name`, `vote`, `score` and `first`.
+
+        It has its `keep` too if not all samples vote, and the `power` of Borda votes.
+        """
         plain = asdict(self)
         vote, score = self.rule.vote, self.rule.score
         plain["rule"] = {
@@ -83,6 +87,10 @@ class Point:
             "score": None if score is None else score.value,
             "first": self.rule.first,
         }
+        if self.rule.keep < 1:
+            plain["rule"]["keep"] = self.rule.keep
+        if vote is Vote.BORDA:
+            plain["rule"]["power"] = self.rule.power
         return plain
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from profiling.arrays import Bools, Floats, Ints
@@ -34,15 +36,25 @@ def subsampled(
         Means over the orders and their squared standard errors, each of shape `(rows, ks)`.
     """
     total, squares = np.zeros((2, len(weights), len(ks)))
-    for first in range(0, orders, _BLOCK):
-        drawn = rng.random((min(_BLOCK, orders - first), len(ballots))).argsort(axis=1)
-        if part is not None:
-            drawn = part.arrange(drawn, rng)
+    for drawn in random_orders(len(ballots), orders, rng, part):
         shares = shares_in(ballots, weights, ks, drawn)
         total += shares.sum(axis=2)
         squares += np.einsum("wko,wko->wk", shares, shares)
     spread = np.maximum(squares - total**2 / orders, 0) / (orders - 1)
     return total / orders, spread / orders
+
+
+def random_orders(
+    n: int, orders: int, rng: np.random.Generator, part: ClassPart | None
+) -> Iterator[Ints]:
+    """Yield blocks of random orders of n samples; for the arguments see `subsampled`.
+
+    Yields:
+        Indices of samples in each order, shape `(orders of the block, n)`.
+    """
+    for first in range(0, orders, _BLOCK):
+        drawn = rng.random((min(_BLOCK, orders - first), n)).argsort(axis=1)
+        yield drawn if part is None else part.arrange(drawn, rng)
 
 
 def shares_in(ballots: Ballots, weights: Floats, ks: Ints, order: Ints) -> Floats:

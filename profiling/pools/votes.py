@@ -115,14 +115,14 @@ def weighted(
     settled = ballots.settled(ks, part)
     if settled is not None:
         return [Curve.exact(settled)] * len(weights)
-    few = np.array([k == 1 or math.comb(n, k) <= orders for k in ks.tolist()])
+    few = np.array([has_few_subsets(n, k, orders) for k in ks.tolist()])
     accuracy, variance = np.empty((2, len(weights), len(ks)))
     for column, k in enumerate(ks.tolist()):
         if k == 1 and part is None:
             accuracy[:, column] = ballots.sizes[ballots.right].sum() / n
         elif few[column]:
-            drawn = _all_subsets(n, k)
-            odds = 1.0 if part is None else part.odds[_right_among(drawn, part.correct), k]
+            drawn = all_subsets(n, k)
+            odds = 1.0 if part is None else part.odds[right_among(drawn, part.correct), k]
             won = [(ballots.won(row, drawn) * odds).mean() for row in weights]
             accuracy[:, column] = np.minimum(won, 1.0)
     variance[:, few] = 0
@@ -133,13 +133,18 @@ def weighted(
     return [Curve(*row) for row in zip(accuracy, variance, strict=True)]
 
 
-def _right_among(drawn: Floats, correct: Bools) -> Ints:
+def has_few_subsets(n: int, k: int, orders: int) -> bool:
+    """Whether all subsets of size k are decided, rather than random orders."""
+    return k == 1 or math.comb(n, k) <= orders
+
+
+def right_among(drawn: Floats, correct: Bools) -> Ints:
     """Return the number of right samples in each draw, shape `(draws,)`."""
     return np.asarray((drawn @ correct).astype(np.int64))
 
 
 @lru_cache(maxsize=32)
-def _all_subsets(n: int, k: int) -> Floats:
+def all_subsets(n: int, k: int) -> Floats:
     """Return all k-subsets of n samples as 0/1 rows, shape `(subsets, n)`."""
     chosen = np.array(list(itertools.combinations(range(n), k)))
     drawn = np.zeros((len(chosen), n))

@@ -16,6 +16,7 @@ import pandas as pd
 
 from executor.answers.grader import Grader
 from executor.ledger import COLUMNS, TOKEN_COLUMNS
+from executor.models.confidence import PER_NAT
 from executor.outcome import Outcome, SampleRecord
 from executor.problem import Problem, problem_uid
 from executor.run.runner import PRM_TRAINED_ON
@@ -23,19 +24,28 @@ from executor.store.store import RunSpec, Store
 from executor.strategy import Score
 from profiling.arrays import Floats
 from profiling.pass_rate import PassRate
-from profiling.pools.replay import Pool
+from profiling.pools.replay import Pool, Rule
 from profiling.pools.surface import ProblemPool
 from profiling.profiles.profiler import CONFIDENCE, KIND, ProblemProfile, rules_of
-from profiling.scorers.free import FREE_RULES, FREE_SCORERS, scored_free, stored_free
+from profiling.scorers.free import (
+    FREE_RULES,
+    FREE_SCORERS,
+    can_score,
+    further_rules,
+    scored_free,
+    stored_free,
+)
 
 _REWARDS = "rewards:"
+_CONFIDENCES = "confidences"
 
 
 def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the samples of a policy's profile, and the ledger of each problem.
 
     The frame of samples has one row per sample, with the columns `problem` (uid), `sample`,
-    `answer`, `correct`, `state`, `tokens` and `logprob` (nats), and a column `rewards:PRM` with the
+    `answer`, `correct`, `state`, `tokens` and `logprob` (nats), a column `confidences` (of each
+    token, nats) if they were recorded, and a column `rewards:PRM` with the
     list of step rewards for each PRM that scored these samples. The frame of ledgers has one row
     per problem and PRM, with the columns `problem`, `prm` (empty for none), `samples`, and the
     tokens of `executor.ledger.Ledger`.
@@ -55,6 +65,8 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     samples, ledgers = _read(store, base)
     tokens = samples.pop("token_ids")
     samples = samples.drop(columns="rewards")
+    if not samples[_CONFIDENCES].map(len).any():
+        samples = samples.drop(columns=_CONFIDENCES)
     # If several models have one name, the newest counts.
     newest = {spec.prm: spec for spec in specs if spec.prm is not None and _same_draws(spec, base)}
     for prm, spec in newest.items():
@@ -75,7 +87,9 @@ def prms_in(samples: pd.DataFrame) -> list[str]:
 
 def has_rewards(samples: pd.DataFrame, scorer: str) -> bool:
     """Whether a scorer scored the samples of a frame, or could without a model."""
-    return scorer in FREE_SCORERS or scorer in prms_in(samples)
+    if scorer in prms_in(samples):
+        return True
+    return scorer in FREE_SCORERS and can_score(_records(samples, None), scorer)
 
 
 def rewards_of(samples: pd.DataFrame, prm: str) -> pd.Series:
@@ -88,7 +102,10 @@ def rewards_of(samples: pd.DataFrame, prm: str) -> pd.Series:
 
 
 def save_pools(samples: pd.DataFrame, ledgers: pd.DataFrame, folder: Path, policy: str) -> None:
-    """Write both frames as Parquet files; rewards are in single precision."""
+    """Write both frames as Parquet files.
+
+    Rewards are in single precision; confidences are whole numbers, in units of 1 / `PER_NAT` nats.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -98,16 +115,19 @@ def save_pools(samples: pd.DataFrame, ledgers: pd.DataFrame, folder: Path, polic
         if name.startswith(_REWARDS):
             single = table.column(name).cast(pa.list_(pa.float32()))
             table = table.set_column(number, name, single)
+        elif name == _CONFIDENCES:
+            units = [[round(PER_NAT * one) for one in each] for each in samples[name]]
+            table = table.set_column(number, name, pa.array(units, pa.list_(pa.uint16())))
     pq.write_table(table, folder / f"{policy}.samples.parquet", compression="zstd")
     ledgers.to_parquet(folder / f"{policy}.ledgers.parquet", index=False, compression="zstd")
 
 
 def load_pools(folder: Path, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read both frames, samples and ledgers, that `save_pools` wrote."""
-    return (
-        pd.read_parquet(folder / f"{policy}.samples.parquet"),
-        pd.read_parquet(folder / f"{policy}.ledgers.parquet"),
-    )
+    samples = pd.read_parquet(folder / f"{policy}.samples.parquet")
+    if _CONFIDENCES in samples:
+        samples[_CONFIDENCES] = [tuple((each / PER_NAT).tolist()) for each in samples[_CONFIDENCES]]
+    return samples, pd.read_parquet(folder / f"{policy}.ledgers.parquet")
 
 
 def saved_policies(folder: Path) -> list[str]:
@@ -116,14 +136,27 @@ def saved_policies(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
 
 
-def saved_pools(samples: pd.DataFrame, prm: str | None, grader: Grader) -> Iterator[ProblemPool]:
+def saved_pools(
+    samples: pd.DataFrame,
+    prm: str | None,
+    grader: Grader,
+    *,
+    further: tuple[Rule, ...] | None = None,
+) -> Iterator[ProblemPool]:
     """Yield the pools of saved samples, with the scores of a PRM if `prm` names one.
 
     The PRM tokens are unknown, because the files do not hold the lengths of steps.
+
+    Args:
+        samples: saved samples.
+        prm: name of the PRM; None: no scores.
+        grader: decides which answers are equal.
+        further: votes by rank to replay (`Pool.further`); None: those of the scorer's authors.
     """
     rules = () if prm is None else _rules_of(rewards_of(samples, prm))
+    further = further_rules(prm) if further is None else further
     for problem, rows in samples.groupby("problem", sort=True):
-        pool = Pool.of(_records(rows, prm), grader, rules=rules)
+        pool = Pool.of(_records(rows, prm), grader, rules=rules, further=further)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
@@ -160,8 +193,10 @@ def saved_profiles(
 def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
     """Return the saved samples of one problem, with rewards if `prm` names a PRM."""
     rewards: Iterable[Sequence[float]] = rewards_of(rows, prm) if prm else [()] * len(rows)
+    confidences = rows[_CONFIDENCES] if _CONFIDENCES in rows else [()] * len(rows)
     columns = (
         rows["answer"], rows["correct"], rows["state"], rows["tokens"], rows["logprob"], rewards,
+        confidences,
     )  # fmt: skip
     return tuple(
         SampleRecord(
@@ -172,8 +207,9 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
             n_tokens=tokens,
             logprob=float(logprob),
             rewards=tuple(map(float, values)),
+            confidences=sure,
         )
-        for answer, correct, state, tokens, logprob, values in zip(*columns, strict=True)
+        for answer, correct, state, tokens, logprob, values, sure in zip(*columns, strict=True)
     )
 
 
@@ -184,6 +220,7 @@ def stored_pools(
     *,
     scored: bool = True,
     free: str | None = None,
+    further: tuple[Rule, ...] | None = None,
 ) -> tuple[list[ProblemPool], int]:
     """Return the largest pool of each problem in the profiles of one policy and scorer.
 
@@ -196,6 +233,7 @@ def stored_pools(
         scored: whether to read the PRM's scores; if so, the PRM's training problems are left out.
         free: free scorer that scores the samples in place of a PRM; samples without
             log-probabilities are left out.
+        further: votes by rank to replay (`Pool.further`); None: those of the scorer's authors.
 
     Returns:
         The pools, and the number of problems left out because the PRM was trained on them.
@@ -216,9 +254,10 @@ def stored_pools(
                 left_out.add(uid)
             elif samples and (uid not in largest or len(largest[uid].pool) < len(samples)):
                 ledger, unknown = stored.outcome.ledger, stored.outcome.unknown
+                by_rank = further_rules(stored.run.prm) if further is None else further
                 largest[uid] = ProblemPool(
                     uid,
-                    Pool.of(samples, grader, rules=rules),
+                    Pool.of(samples, grader, rules=rules, further=by_rank),
                     math.nan if "generated" in unknown else ledger.generated,
                     math.nan if "prm" in unknown else ledger.prm,
                 )
@@ -255,6 +294,7 @@ def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
                 "tokens": sample.n_tokens,
                 "logprob": sample.logprob,
                 "rewards": list(sample.rewards),
+                _CONFIDENCES: sample.confidences,
                 "token_ids": sample.token_ids,
             }
             for number, sample in enumerate(stored.outcome.samples)

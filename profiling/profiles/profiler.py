@@ -219,7 +219,9 @@ class _Settling:
 def restore(context: Context, record: SampleRecord) -> Response:
     """Return the response of a stored sample, without its rewards."""
     steps = tuple(context.policy.tokens.steps(record.token_ids))
-    return Response(steps=steps, state=State(record.state), logprob=record.logprob)
+    return Response(
+        steps, state=State(record.state), logprob=record.logprob, confidences=record.confidences
+    )
 
 
 def _drawn_before(store: Store, spec: RunSpec) -> dict[str, Outcome]:

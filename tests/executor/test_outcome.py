@@ -51,7 +51,12 @@ answers = st.lists(
 
 @given(
     given=answers, n=st.integers(1, 9),
-    strategy=st.sampled_from([Majority(8), BestOfN(8), BestOfN(8, vote=Vote.WEIGHTED)]),
+    strategy=st.sampled_from(
+        [
+            Majority(8), BestOfN(8), BestOfN(8, vote=Vote.WEIGHTED),
+            BestOfN(8, vote=Vote.WEIGHTED, keep=0.5), BestOfN(8, vote=Vote.BORDA, power=2),
+        ]
+    ),
 )  # fmt: skip
 def test_the_first_is_what_is_chosen_and_none_is_said_twice(
     grader: MathGrader, given: Sequence[tuple[str | None, float]], n: int, strategy: Strategy

@@ -55,6 +55,14 @@ strategies = (
     st.just(Greedy())
     | st.builds(Majority, st.integers(1, 256))
     | st.builds(BestOfN, st.integers(1, 256), scores, votes)
+    | st.builds(
+        BestOfN,
+        st.integers(1, 256),
+        scores,
+        st.sampled_from([Vote.MAJORITY, Vote.WEIGHTED]),
+        st.floats(0.001, 1),
+    )
+    | st.builds(BestOfN, st.integers(1, 256), scores, st.just(Vote.BORDA), power=st.floats(0, 100))
     | trees()
     | st.builds(AdaptiveMajority, st.integers(1, 256), st.floats(0.51, 0.999))
     | st.integers(1, 256).flatmap(lambda n: st.builds(ShortMOfK, st.just(n), st.integers(1, n)))
@@ -92,6 +100,16 @@ def test_keys_are_equal_only_for_equal_strategies(a: Strategy, b: Strategy) -> N
     assert (key(a) == key(b)) == (a == b)
 
 
+def test_options_that_were_added_leave_earlier_keys_as_they_are() -> None:
+    assert key(BestOfN(4)) == "best_of_n(n=4,score=last,vote=max)"
+    assert to_dict(BestOfN(4)) == {"name": "best_of_n", "n": 4, "score": "last", "vote": "max"}
+    kept = BestOfN(4, vote=Vote.WEIGHTED, keep=0.1)
+    assert key(kept) == "best_of_n(n=4,score=last,vote=weighted,keep=0.1)"
+    assert key(BestOfN(4, vote=Vote.BORDA, power=2)) == (
+        "best_of_n(n=4,score=last,vote=borda,power=2.0)"
+    )
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "majority", "n": 0}, "at least 1"),
     ({"name": "majority", "n": -4}, "at least 1"),
@@ -105,6 +123,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "best_of_n", "n": 4, "score": "median"}, "min, last, mean, prod"),
     ({"name": "best_of_n", "n": 4, "vote": "loudest"}, "majority, max, weighted"),
     ({"name": "best_of_n", "n": 4, "vote": None}, "majority, max, weighted"),
+    ({"name": "best_of_n", "n": 4, "keep": 0, "vote": "weighted"}, "above 0 and at most 1"),
+    ({"name": "best_of_n", "n": 4, "keep": 1.5, "vote": "weighted"}, "above 0 and at most 1"),
+    ({"name": "best_of_n", "n": 4, "keep": "0.5", "vote": "weighted"}, "above 0 and at most 1"),
+    ({"name": "best_of_n", "n": 4, "keep": 0.5}, "expected the vote weighted or majority"),
+    ({"name": "best_of_n", "n": 4, "keep": 0.5, "vote": "borda"}, "nothing to the vote borda"),
+    ({"name": "best_of_n", "n": 4, "power": 2, "vote": "weighted"}, "expected the vote borda"),
+    ({"name": "best_of_n", "n": 4, "power": -1, "vote": "borda"}, "number from 0 to 100"),
+    ({"name": "best_of_n", "n": 4, "power": float("nan"), "vote": "borda"}, "from 0 to 100"),
     ({"name": "beam_search", "n": 6, "width": 4}, "for instance 4"),
     ({"name": "beam_search", "n": 2, "width": 4}, "for instance 4"),
     ({"name": "beam_search", "n": 8, "width": 1}, "at least 2"),

@@ -167,7 +167,13 @@ class _Handler(BaseHTTPRequestHandler):
                 server.under_way -= 1
 
     def _named(self, body: dict[str, Any]) -> dict[str, float] | None:
-        """The log-probabilities beside a token, of the tokens that a request names."""
+        """The log-probabilities beside a token, of those that a request names or the likeliest.
+
+        As on vLLM, the token that was written is there too: here it is none of the likeliest.
+        """
+        if body.get("logprobs") and "logprob_token_ids" not in body:
+            likeliest = {f"token_id:{900 + i}": -1.0 - i for i in range(body["logprobs"])}
+            return {"token_id:899": -50.0} | likeliest
         if not self.server.reports or "logprob_token_ids" not in body:
             return None
         named = body["logprob_token_ids"]

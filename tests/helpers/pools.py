@@ -28,7 +28,14 @@ def pool_of(pairs: list[tuple[str | None, float]]) -> Pool:
     )
 
 
-def by_hand(pairs: list[tuple[str | None, float]], k: int, method: Vote | None) -> float:
+def by_hand(
+    pairs: list[tuple[str | None, float]],
+    k: int,
+    method: Vote | None,
+    *,
+    keep: float = 1.0,
+    power: float = 1.0,
+) -> float:
     """The mean over every ordered draw of k samples, as the executor votes on them."""
     won = []
     for drawn in itertools.permutations(pairs, k):
@@ -36,6 +43,7 @@ def by_hand(pairs: list[tuple[str | None, float]], k: int, method: Vote | None) 
         if method is None:
             won.append(RIGHT in answers)
         else:
-            voted = None if method is Vote.MAJORITY else scores
-            won.append(answers[vote(answers, voted, method, GRADER)] == RIGHT)
+            voted = None if method is Vote.MAJORITY and keep == 1 else scores
+            chosen = vote(answers, voted, method, GRADER, keep=keep, power=power)
+            won.append(answers[chosen] == RIGHT)
     return sum(won) / len(won)

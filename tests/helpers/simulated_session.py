@@ -56,7 +56,7 @@ class SimulatedSession(Session):
         self._loaded = _Loaded(served, scorer)
         return Executor(
             served, scorer, self.grader, sampling or self.settings.sampling,
-            seed=self.settings.seed, digests=digests,
+            seed=self.settings.seed, digests=digests, top_logprobs=self.settings.top_logprobs,
         )  # fmt: skip
 
     def admission(self, spec: RunSpec, sequences: int) -> Admission:

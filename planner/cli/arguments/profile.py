@@ -29,6 +29,13 @@ def add_arguments(parser: Parser) -> None:
         help="stop sampling a problem if its difficulty is this sure (default: draw all samples; "
         "only then are they evidence on votes and best-of-N)",
     )
+    parser.add_argument(
+        "--top-logprobs",
+        type=whole,
+        metavar="K",
+        help="record the confidence of each token, over its K likeliest tokens (20 is DeepConf's): "
+        "then replay knows the scorers deepconf-* (default: none, or what the scorer needs)",
+    )
     add_sampling(parser)
     add_cluster(parser)
 

@@ -28,7 +28,8 @@ from planner.usecases.known_models import Unlisted
 from planner.usecases.problem_files import ProblemFiles
 
 STRATEGY_OPTIONS = (
-    "width", "softmax_temperature", "confidence", "m", "rounds", "shown", "score", "vote",
+    "width", "softmax_temperature", "confidence", "m", "rounds", "shown", "score", "vote", "keep",
+    "power",
 )  # fmt: skip
 SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
 
@@ -52,6 +53,7 @@ def settings(arguments: Namespace) -> SessionSettings:
         cluster=cluster(arguments),
         unsafe_execution=getattr(arguments, "unsafe_execution", False),
         patience=patience(arguments),
+        top_logprobs=getattr(arguments, "top_logprobs", None),
     )
 
 
@@ -155,6 +157,21 @@ def whole_numbers(option: str, text: str) -> list[int]:
     if not numbers:
         raise InputError(f"{option} is {text!r}; expected whole numbers, as in 4,16,64")
     return numbers
+
+
+def numbers(option: str, text: str) -> list[float]:
+    """Parse numbers as in `0.1,0.9`.
+
+    Raises:
+        InputError: there are none, or something else is among them.
+    """
+    try:
+        found = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        found = []
+    if not found:
+        raise InputError(f"{option} is {text!r}; expected numbers, as in 0.1,0.9")
+    return found
 
 
 def strategies(arguments: Namespace, names: str, budgets: Sequence[int]) -> list[Strategy]:

@@ -26,6 +26,8 @@ def run(arguments: Namespace, output: Output) -> None:
         arguments.policy,
         arguments.prm,
         k=parse_k(arguments.k),
+        keep=_numbers("--keep", arguments.keep),
+        power=_numbers("--power", arguments.power),
         store=arguments.store,
         reporter=output,
     )
@@ -39,6 +41,10 @@ def parse_k(text: str | None) -> SampleCounts:
     if text == "all":
         return "all"
     return common.whole_numbers("--k", text)
+
+
+def _numbers(option: str, text: str | None) -> list[float] | None:
+    return None if text is None else common.numbers(option, text)
 
 
 def show(console: Console, replayed: Replay) -> None:

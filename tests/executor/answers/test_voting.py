@@ -7,12 +7,13 @@ import math
 import random
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.answers.grader import MathGrader
-from executor.answers.voting import Vote, group, vote
+from executor.answers.voting import Vote, borda_votes, group, kept, vote
 from tests.helpers.exact_grader import Exact
 
 
@@ -56,12 +57,56 @@ def test_group_of_thousands_of_numbers_is_fast() -> None:
         (Vote.WEIGHTED, ["1", "2", "3"], [0.4, 0.4, 0.4], 0),
         (Vote.WEIGHTED, ["1", "2", "2"], [0.0, 0.0, 0.0], 1),
         (Vote.WEIGHTED, [None, None, "2"], [0.9, 0.9, 0.1], 2),
+        (Vote.BORDA, ["1", "2", "2", "3"], [0.9, 0.2, 0.1, 0.5], 0),  # 4 votes, 2 + 1, 3
+        (Vote.BORDA, ["1", "2", "2"], [0.9, 0.2, 0.2], 1),  # equal votes: the larger class
+        (Vote.BORDA, ["1", None, "2", "2"], [0.9, 0.5, 0.2, 0.1], 0),  # None has its rank
     ],
 )
 def test_vote(
     method: Vote, answers: list[str | None], scores: list[float] | None, chosen: int
 ) -> None:
     assert vote(answers, scores, method, MathGrader()) == chosen
+
+
+@given(st.integers(1, 300), st.floats(0.001, 1))
+def test_a_share_keeps_those_that_reach_its_percentile(n: int, share: float) -> None:
+    """As numpy interpolates it, which is what the released code of DeepConf does."""
+    confidences = np.arange(n, dtype=float)
+    reach = confidences >= np.percentile(confidences, 100 * (1 - share)) - 1e-6
+    assert kept(n, share) == reach.sum()
+
+
+@pytest.mark.parametrize(
+    ("method", "keep", "chosen"),
+    [
+        (Vote.WEIGHTED, 1.0, 3), (Vote.WEIGHTED, 0.5, 1), (Vote.WEIGHTED, 0.1, 0),
+        (Vote.MAJORITY, 1.0, 3), (Vote.MAJORITY, 0.5, 1), (Vote.MAJORITY, 0.1, 0),
+    ],
+)  # fmt: skip
+def test_only_the_best_share_votes(method: Vote, keep: float, chosen: int) -> None:
+    """Of six answers half are three and 90 % are five; a response without an answer is none."""
+    answers = ["1", "2", "2", "3", "3", "3", None]
+    scores = [0.9, 0.8, 0.7, 0.6, 0.6, 0.6, 1.0]
+    assert vote(answers, scores, method, Exact(), keep=keep) == chosen
+
+
+def test_all_that_have_the_lowest_kept_score_vote() -> None:
+    answers, scores = ["1", "2", "2"], [0.9, 0.5, 0.5]
+    for order in itertools.permutations(zip(answers, scores, strict=True)):
+        mixed, given = map(list, zip(*order, strict=True))
+        assert mixed[vote(mixed, given, Vote.WEIGHTED, Exact(), keep=0.5)] == "2"
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.floats(0, 5))
+def test_borda_votes_are_the_mean_over_the_orders_of_equal_scores(
+    scores: list[int], power: float
+) -> None:
+    found, n = borda_votes([float(one) for one in scores], power), len(scores)
+    assert math.fsum(found) == pytest.approx(sum(place**power for place in range(1, n + 1)))
+    for score, votes in zip(scores, found, strict=True):
+        worse, alike = sum(one < score for one in scores), scores.count(score)
+        places = range(worse + 1, worse + alike + 1)  # n - r + 1 for the ranks r that they share
+        assert votes == pytest.approx(sum(place**power for place in places) / alike)
 
 
 @pytest.mark.parametrize("method", Vote)
@@ -113,10 +158,13 @@ def test_order_matters_only_between_ties(
         answers, scores = [a for a, _ in pairs], [s for _, s in pairs]
         return answers[vote(answers, scores, method, Exact())]
 
+    votes = borda_votes([score for _, score in pairs], 1.0)
     weights = {
         answer: (
             [len(scores)] if method is Vote.MAJORITY
             else [max(scores)] if method is Vote.MAX
+            else [math.fsum(votes[i] for i, (a, _) in enumerate(pairs) if a == answer), len(scores)]
+            if method is Vote.BORDA
             else [math.fsum(scores), len(scores)]
         )
         for answer in {a for a, _ in pairs if a is not None}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from executor.cluster import recipe
-from executor.cluster.recipe import WorkerRecipe
+from executor.cluster.recipe import DistributedModels, WorkerRecipe
 from executor.engines.cache_size import weight_bytes
 from executor.engines.options import EngineOptions
 from executor.models.bundled import models_folder
@@ -16,6 +16,8 @@ from executor.models.checkpoint import checkpoint_digest
 from executor.models.templates import PromptTemplate
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.policies.vllm import VllmPolicy
+from executor.run.runner import Executor
+from executor.scorers import registry
 from executor.scorers.fused import FusedScorer
 from executor.strategy import Sampling
 from tests.helpers.fused_models import looks_fused
@@ -66,3 +68,24 @@ def test_a_head_in_the_policy_takes_no_room(
     executor.grader.close()
     assert isinstance(executor.prm, FusedScorer) and executor.prm_name == "held"
     assert [one.beside for one in asked] == [0]
+
+
+@pytest.mark.parametrize(("scorer", "asked"), [(None, None), (None, 5), ("deepconf-tail", None)])
+def test_a_run_is_the_same_with_workers_and_without(scorer: str | None, asked: int | None) -> None:
+    """Confidences that a scorer needs are part of the run, wherever they are drawn."""
+    nobody: Any = None
+    digests = {"policy": "a"} | ({} if scorer is None else {"prm": "b"})
+    more: dict[str, Any] = {"digests": digests, "top_logprobs": asked}
+    made = WorkerRecipe(POLICY, scorer, PromptTemplate(), EngineOptions(), Sampling(), **more)
+    found = registry.find(scorer) if scorer is not None else None
+    here = Executor(
+        SimulatedPolicy(),
+        None if found is None else registry.make(found),
+        nobody,
+        Sampling(),
+        **more,
+    )
+    settings = DistributedModels(nobody, POLICY, scorer, made).settings({}, n=4)
+    assert settings == here.settings({}, n=4)
+    assert settings.get("top_logprobs") == (20 if scorer is not None else asked)
+    assert "top_logprobs" not in here.without_prm().settings({}) or asked is not None

@@ -61,6 +61,15 @@ def run(policy: ServedPolicy, ledger: Ledger, **changes: Any) -> list[Draw]:
     return asyncio.run(drive())
 
 
+def test_the_likeliest_tokens_give_confidences(servers: list[FakeServer]) -> None:
+    policy = policy_on(*servers)
+    plain, asked = run(policy, Ledger()), run(policy, Ledger(), top_logprobs=5)
+    assert [one.confidences for one in plain] == [()] * 4
+    # The mean of 1 to 5 nats: the token that was written is no sixth one.
+    assert [one.confidences for one in asked] == [(3.0,) * len(one.token_ids) for one in plain]
+    assert [replace(one, confidences=()) for one in asked] == plain
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():

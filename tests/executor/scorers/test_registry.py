@@ -23,6 +23,7 @@ from executor.testing.response_scorer_conformance import whole
 from tests.helpers import scorer_package
 
 Install = Callable[..., Path]
+OWN = ["mean-logprob", "deepconf-mean", "deepconf-tail", "deepconf-lowest"]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_package_s_scorer_is_found_by_its_entry_point(install: Install) -> Non
     assert not scores_steps("brevity") and weights_of(found) is None
     scorer = registry.make(found)
     assert (scorer.name, scorer.needs) == ("brevity", "nothing")
-    assert registry.names() == ["mean-logprob", *JUDGES, "brevity"]
+    assert registry.names() == [*OWN, *JUDGES, "brevity"]
 
 
 def test_the_digest_tells_the_kind_and_the_version(install: Install) -> None:
@@ -100,4 +101,4 @@ def test_the_project_s_own_names_come_first(install: Install) -> None:
     found = registry.find("mean-logprob")
     assert found is not None
     assert registry.make(found).score_response("", whole("ab", 0.0)) == 1.0  # type: ignore[attr-defined]
-    assert registry.names() == ["mean-logprob", *JUDGES]
+    assert registry.names() == [*OWN, *JUDGES]

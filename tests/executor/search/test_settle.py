@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from executor.answers.grader import MathGrader
-from executor.answers.voting import Vote, vote
+from executor.answers.voting import SETTLED_EARLY, Vote, vote
 from executor.ledger import TokenCap
 from executor.models.tokens import Step
 from executor.outcome import Outcome
@@ -100,7 +100,7 @@ def test_a_majority_is_settled_exactly_where_no_continuation_changes_it(
 @given(
     st.lists(st.sampled_from(["1", "2", "one", None]), min_size=1, max_size=5),
     st.lists(st.sampled_from([0.0, 0.3, 1.0]), min_size=5, max_size=5),
-    st.sampled_from(list(Vote)[:1] + list(Vote)[2:]),
+    st.sampled_from(sorted(SETTLED_EARLY)),
 )
 def test_what_is_settled_stays_to_the_letter(
     first: list[str | None], scores: list[float], method: Vote
@@ -204,6 +204,18 @@ def test_the_answer_is_the_same_to_the_letter_for_less(
     assert [s.text for s in early.samples] == [s.text for s in whole.samples][: len(early.samples)]
     assert early.ledger.policy_generated <= whole.ledger.policy_generated
     assert whole.ledger.spared == 0
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [BestOfN(8, vote=Vote.WEIGHTED, keep=0.5), BestOfN(8, vote=Vote.BORDA),
+     BeamSearch(8, vote=Vote.BORDA)],
+    ids=key,
+)  # fmt: skip
+def test_votes_by_rank_are_never_settled_early(strategy: Strategy, grader: MathGrader) -> None:
+    """A response that comes later changes the ranks of those before."""
+    outcome, _ = solve(strategy, stopping(SimulatedPolicy(1.0, 3), SimulatedPrm(1.0), grader))
+    assert (len(outcome.samples), outcome.ledger.spared) == (8, 0)
 
 
 @pytest.mark.parametrize("strategy", VOTERS, ids=key)

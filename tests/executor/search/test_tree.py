@@ -89,6 +89,7 @@ class Scripted:
 
     name = "scripted"
     scores_steps = True
+    needs = "model"
     max_context = 10_000
 
     def __init__(self, script: Callable[[str, int], str], worth: Callable[[str], float]) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from executor.errors import InputError
+from executor.outcome import Outcome
 from executor.problem import problem_uid
 from executor.store.address import parse
 from executor.store.columns import Characters
@@ -113,6 +114,7 @@ def test_a_store_of_the_version_before_is_brought_up_to_this_one(url: str) -> No
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE outcomes DROP COLUMN spared_responses"))
+        connection.execute(text("ALTER TABLE samples DROP COLUMN confidences"))
         connection.execute(text("UPDATE apportion_schema SET version = 1"))
     engine.dispose()
     for _ in range(2):  # the second finds it done
@@ -120,14 +122,45 @@ def test_a_store_of_the_version_before_is_brought_up_to_this_one(url: str) -> No
             (found,) = store.outcomes(EXAMPLE_RUN)
             expected = example_outcome(0)
             ledger = dataclasses.replace(expected.ledger, spared=0)
-            assert found.outcome == dataclasses.replace(expected, ledger=ledger)
+            assert found.outcome == without_confidences(
+                dataclasses.replace(expected, ledger=ledger)
+            )
     with Store.open(url) as store:
         store.save(EXAMPLE_RUN, example_outcome(1))
         assert [one.outcome.ledger.spared for one in store.outcomes(EXAMPLE_RUN)].count(8) == 1
 
 
+def without_confidences(outcome: Outcome) -> Outcome:
+    samples = tuple(dataclasses.replace(one, confidences=()) for one in outcome.samples)
+    return dataclasses.replace(outcome, samples=samples)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_store_without_confidences_is_read_as_it_is_or_gets_them(
+    url: str, tmp_path: Path, version: int
+) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE samples DROP COLUMN confidences"))
+        connection.execute(text(f"UPDATE apportion_schema SET version = {version}"))
+    engine.dispose()
+    path = tmp_path / "store.db"
+    before = path.read_bytes()
+    path.chmod(0o444)
+    with Store.open(url, create=False) as store:
+        (found,) = store.outcomes(EXAMPLE_RUN)
+        assert found.outcome == without_confidences(example_outcome(0))
+    assert path.read_bytes() == before
+    path.chmod(0o644)
+    for create in (False, True):
+        with Store.open(url, create=create) as store:
+            assert next(store.outcomes(EXAMPLE_RUN)).outcome == found.outcome
+    with Store.open(url) as store:
+        store.save(EXAMPLE_RUN, example_outcome(1))
+        assert example_outcome(1) in [one.outcome for one in store.outcomes(EXAMPLE_RUN)]
+
+
 def test_a_store_of_0_1_0_is_read_without_being_changed(tmp_path: Path) -> None:
-    """Its tables are what they are in SQLite today."""
     before = (ROOT / "tests" / "data" / "before_move" / "store.sqlite").read_bytes()
     path = tmp_path / "store.db"
     path.write_bytes(before)
@@ -177,6 +210,8 @@ def tables_before(version: int) -> MetaData:
                 length = lengths.get((table.name, column.name))
                 column.type = Text() if length is None else String(length)
     Index("ix_runs_policy", tables.tables["runs"].c.policy)
+    samples = tables.tables["samples"]
+    samples._columns.remove(samples.c.confidences)
     if version == 1:
         outcomes = tables.tables["outcomes"]
         outcomes._columns.remove(outcomes.c.spared_responses)

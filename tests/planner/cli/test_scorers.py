@@ -81,6 +81,81 @@ def test_a_plan_with_it_runs(place: Path) -> None:
     assert direct["runs"][0]["ledger"]["prm"] == 0
 
 
+@pytest.fixture(scope="module")
+def sure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a profile that recorded the confidences of its tokens."""
+    place = tmp_path_factory.mktemp("sure")
+    write_problems(place / "problems.jsonl", 12)
+    with simulated_command():
+        document(
+            place, "profile", "--problems", "problems.jsonl", "--policy", POLICY,
+            "--max-samples", "24", "--top-logprobs", "20",
+        )  # fmt: skip
+    return place
+
+
+@pytest.mark.parametrize("scorer", ["deepconf-mean", "deepconf-tail", "deepconf-lowest"])
+def test_one_profile_replays_every_summary_of_confidences(sure: Path, scorer: str) -> None:
+    made = document(sure, "replay", "--policy", POLICY, "--scorer", scorer, "--k", "16")
+    rules = {point["rule"]["name"]: point["rule"] for point in made["surface"]}
+    assert [name for name, rule in rules.items() if rule["score"]] == [
+        "max last", "weighted last", "best 10% weighted last", "best 90% weighted last",
+    ]  # fmt: skip
+    assert [rule.get("keep") for rule in rules.values()][-4:] == [None, None, 0.1, 0.9]
+
+
+def test_votes_by_rank_are_replayed_as_asked(sure: Path) -> None:
+    line = ["replay", "--policy", POLICY, "--scorer", FREE, "--k", "2,8"]
+    made = document(sure, *line, "--keep", "0.25", "--power", "0,2")
+    rules = [point["rule"]["name"] for point in made["surface"] if point["difficulty"] == "all"]
+    assert rules[-6:] == [
+        name
+        for name in ("best 25% weighted last", "borda p=0 last", "borda p=2 last")
+        for _ in range(2)
+    ]
+    plain = ["replay", "--policy", POLICY]
+    for words in (
+        [*line, "--keep", "0"], [*line, "--power", "-1"], [*line, "--keep", "most"],
+        [*plain, "--keep", "0.1"],
+    ):  # fmt: skip
+        refused = apportion(sure, *words)
+        assert refused.returncode == 2
+        assert refused.stderr.strip().splitlines()[-1].startswith("apportion: ")
+
+
+def test_a_recommendation_knows_the_votes_of_its_authors(sure: Path) -> None:
+    made = document(
+        sure, "recommend", "--policy", POLICY, "--scorer", "deepconf-tail", "--budget", "16"
+    )
+    found = [made["strategy"], *(one["strategy"] for one in made["alternatives"])]
+    assert {one.get("keep") for one in found if one["name"] == "best_of_n"} == {None, 0.1, 0.9}
+    assert {one["cost"]["prm_tokens"] for one in made["alternatives"]} == {0}
+
+
+def test_a_live_vote_among_the_most_confident_runs(sure: Path) -> None:
+    with simulated_command():
+        measured = document(
+            sure, "measure", "--strategies", "best_of_n", "--budgets", "16", "--vote", "weighted",
+            "--keep", "0.1", "--policy", POLICY, "--scorer", "deepconf-tail",
+            "--problems", "problems.jsonl",
+        )  # fmt: skip
+    [run] = measured["runs"]
+    assert run["name"] == "best_of_n(n=16,score=last,vote=weighted,keep=0.1)"
+    assert run["problems"] == 12
+    assert run["ledger"]["prm"] == 0
+
+
+def test_samples_without_confidences_are_said_to_lack_them(place: Path, tmp_path: Path) -> None:
+    for where, policy in ((place, POLICY), (tmp_path, "lab-0.8m")):
+        for command in ("replay", "recommend"):
+            refused = apportion(where, command, "--policy", policy, "--scorer", "deepconf-tail")
+            assert refused.returncode == 2
+            assert refused.stderr.strip().splitlines()[-1] == (
+                f"apportion: --scorer deepconf-tail: the samples of {policy} hold no confidences "
+                "of their tokens; record them with apportion profile --top-logprobs 20"
+            )
+
+
 @pytest.mark.parametrize("scorer", ["brevity", FREE])
 def test_a_search_over_steps_is_refused_in_one_line(place: Path, scorer: str) -> None:
     with simulated_command():

@@ -162,6 +162,8 @@ def test_votes_of_the_first_and_aggregations_are_described(
         (BestOfN(4), "best_of_n@4"),
         (BestOfN(64, Score.MIN, Vote.WEIGHTED), "best_of_n@64 min/weighted"),
         (BestOfN(64, vote=Vote.WEIGHTED), "best_of_n@64 weighted"),
+        (BestOfN(64, vote=Vote.WEIGHTED, keep=0.1), "best_of_n@64 k0.1 weighted"),
+        (BestOfN(64, vote=Vote.BORDA, power=0.5), "best_of_n@64 p0.5 borda"),
         (BeamSearch(16), "beam_search@16"),
         (BeamSearch(16, 2, Score.MEAN), "beam_search@16 w2 mean/weighted"),
         (AdaptiveMajority(8, 0.9), "adaptive_majority@8 c0.9"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
+from executor.models.bundled import models_folder
+from executor.models.fused import CARD_FILE
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from planner.usecases.open_session import find_models, open_session
@@ -42,6 +46,32 @@ def test_a_wrong_name_makes_no_store(
     ):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "scorer", "message"),
+    [
+        (SessionSettings(top_logprobs=20), None, "holds a reward head, which vLLM cannot read"),
+        (SessionSettings(), "deepconf-tail", "holds a reward head, which vLLM cannot read"),
+        (SessionSettings(top_logprobs=21), None, "--top-logprobs is 21; expected 1 to 20"),
+    ],
+)
+def test_a_policy_that_gives_no_confidences_makes_no_store(
+    tmp_path: Path, settings: SessionSettings, scorer: str | None, message: str
+) -> None:
+    folder = tmp_path / "held"
+    shutil.copytree(models_folder() / "lab-0.4m", folder)
+    rows = {"zero": 313, "head": 314, "base": "a"}
+    card = {"fused": rows, "policy": "lab-0.4m", "template": {}}
+    (folder / CARD_FILE).write_text(json.dumps(card))
+    url = f"sqlite:///{tmp_path}/store.db"
+    with (
+        pytest.raises(InputError, match=message) as error,
+        open_session(None, url, settings, SilentReporter(), policy=str(folder), prm=scorer),
+    ):
+        pass
+    assert "\n" not in str(error.value)
+    assert [one.name for one in tmp_path.iterdir()] == ["held"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated
 from executor.problem import problem_uid, question_id
 from executor.run.runner import Executor
 from executor.store.store import Store
-from executor.strategy import Sampling
+from executor.strategy import Sampling, Score
 from profiling.profiles.pool_files import (
+    has_rewards,
     load_pools,
     pools_of,
     prms_in,
@@ -88,6 +89,36 @@ def test_a_saved_pool_is_read_back(store: Store, tmp_path: Path) -> None:
             np.testing.assert_allclose(kept, had, rtol=1e-6)
     plain = [column for column in samples.columns if not column.startswith("rewards:")]
     pd.testing.assert_frame_equal(read[plain], samples[plain], check_dtype=False)
+
+
+def test_confidences_are_kept_to_the_thousandth_and_score_again(
+    tmp_path: Path, grader: MathGrader
+) -> None:
+    executor = Executor(SimulatedPolicy(0.6, 2), None, grader, Sampling(), top_logprobs=20)
+    with Store.open("sqlite://") as store:
+        spec = profile_spec(executor, SAMPLES, {})
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+        save_pools(*pools_of(store, "simulated-policy"), tmp_path, "p")
+        kept, _ = stored_pools(store, [spec], grader, free="deepconf-tail")
+    read, _ = load_pools(tmp_path, "p")
+    assert has_rewards(read, "deepconf-tail")
+    saved = {one.problem: one for one in saved_pools(read, "deepconf-tail", grader)}
+    assert len(kept) == len(saved) == len(PROBLEMS)
+    for had in kept:
+        assert set(had.pool.scores) == {Score.LAST}
+        assert saved[had.problem].pool.scores[Score.LAST].tolist() == (
+            had.pool.scores[Score.LAST].tolist()
+        )
+
+
+def test_samples_without_confidences_cannot_be_scored_by_them(
+    store: Store, grader: MathGrader
+) -> None:
+    samples, _ = pools_of(store, "simulated-policy")
+    assert "confidences" not in samples
+    assert has_rewards(samples, "mean-logprob") and not has_rewards(samples, "deepconf-tail")
+    specs = store.runs("profile")
+    assert stored_pools(store, specs, grader, free="deepconf-tail") == ([], 0)
 
 
 def test_a_policy_that_was_not_profiled_has_no_pool(store: Store) -> None:

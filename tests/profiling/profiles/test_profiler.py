@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated
 from executor.problem import Problem
 from executor.run.admission import Admission
 from executor.run.runner import Executor
-from executor.scorers.base import StepScorer
+from executor.scorers.base import AnyScorer
+from executor.scorers.certainty import DeepConfTail
 from executor.scorers.fused import FusedScorer
 from executor.scorers.reward_head import HeadCard
 from executor.store.store import Store
@@ -31,6 +33,7 @@ from profiling.profiles.profiler import (
     read_profile,
     total_ledger,
 )
+from profiling.scorers.free import scored_free
 from profiling.scorers.rewards import Verdict
 
 PROBLEMS = simulated_problems(10)
@@ -44,7 +47,7 @@ def store() -> Iterator[Store]:
 
 
 def run(
-    store: Store, grader: MathGrader, policy: SimulatedPolicy, prm: StepScorer | None = None,
+    store: Store, grader: MathGrader, policy: SimulatedPolicy, prm: AnyScorer | None = None,
     **options: Any,
 ) -> list[ProblemProfile]:  # fmt: skip
     executor = Executor(policy, prm, grader, Sampling())
@@ -122,6 +125,32 @@ def test_scoring_afterwards_gives_the_rewards_of_scoring_at_once(
         at_once = run(other, grader, policy, SimulatedPrm(0.8))
         assert policy.calls == len(PROBLEMS)
     assert samples_of(afterwards) == samples_of(at_once)
+
+
+def test_confidences_are_recorded_if_asked_for_and_score_as_at_once(
+    store: Store, grader: MathGrader
+) -> None:
+    plain = run(store, grader, SimulatedPolicy(0.7))
+    scorer, asked = (
+        DeepConfTail(),
+        Executor(SimulatedPolicy(0.7), None, grader, Sampling(), top_logprobs=20),
+    )
+    spec = profile_spec(asked, N, {})
+    assert "top_logprobs" not in profile_spec(replace(asked, top_logprobs=None), N, {}).settings
+    asyncio.run(profile(asked, PROBLEMS, store, spec))
+    recorded = samples_of(read_profile(store, spec))
+    for name, samples in samples_of(plain).items():
+        assert not any(one.confidences for one in samples)
+        assert all(len(one.confidences) == one.n_tokens for one in recorded[name])
+        assert tuple(replace(one, confidences=()) for one in recorded[name]) == samples
+
+    policy = SimulatedPolicy(0.7)
+    afterwards = samples_of(run(store, grader, policy, scorer))
+    assert policy.calls == 0  # they are the samples that hold confidences
+    with Store.open("sqlite://") as other:
+        assert samples_of(run(other, grader, SimulatedPolicy(0.7), scorer)) == afterwards
+    for name, samples in recorded.items():
+        assert scored_free(samples, scorer.name) == afterwards[name]
 
 
 def test_rewards_of_two_prms_are_not_mixed(store: Store, grader: MathGrader) -> None:
