@@ -306,7 +306,10 @@ class Rates:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a plan file."""
-        return asdict(self)
+        record = asdict(self)
+        if self.prm_weights is None:  # plans from before it was known have no such field
+            del record["prm_weights"]
+        return record
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Rates:

@@ -34,7 +34,7 @@ from executor.strategy import Score, ShortMOfK, Strategy, from_dict, key, to_dic
 from planner.evidence.layout import COLUMNS, DIFFICULTY, FEEDBACK, IMPORTED, REPLAYED, UNKNOWN
 from planner.evidence.pools import UNRATED
 from planner.evidence.problem_pools import ProblemPools
-from planner.evidence.runs import current_runs
+from planner.evidence.runs import current_runs, evidence_domain
 from profiling.pass_rate import Difficulty
 from profiling.pools.first_finished import tokens_until
 from profiling.pools.replay import Pool
@@ -83,7 +83,8 @@ def gather(
         pools.setdefault((run.policy, uid), ProblemPools()).add(stored, pool)
         rewards.setdefault((run.policy, run.prm or ""), _Rewards()).add(stored, pool)
 
-    for spec in current_runs(store.runs(), domain):
+    runs = store.runs()
+    for spec in current_runs(runs, domain or evidence_domain(runs, policy)):
         if policy not in (None, spec.policy):
             continue
         if spec.kind == PROFILE:

@@ -50,26 +50,42 @@ def domain_of(spec: RunSpec) -> str:
     return str(spec.settings.get(DOMAIN, MATHS))
 
 
-def evidence_domain(specs: Sequence[RunSpec]) -> str:
-    """Return the domain whose runs count as evidence: that of the newest run that decides."""
-    ordered = sorted(specs, key=_weight)
+def evidence_domain(specs: Sequence[RunSpec], policy: str | None = None) -> str:
+    """Return the domain whose runs count as evidence: that of the newest run that decides.
+
+    Args:
+        specs: the runs of a store, the newest last.
+        policy: the policy that is asked about, whose own runs then decide if it has any: what was
+            measured of others must not hide them. None: any policy's run may decide.
+    """
+    own = [spec for spec in specs if spec.policy == policy]
+    ordered = sorted(own or specs, key=_weight)
     return domain_of(ordered[-1]) if ordered else MATHS
 
 
-def evidence_grader(store: Store, domain: str | None = None) -> AbstractContextManager[Grader]:
+def evidence_grader(
+    store: Store, domain: str | None = None, policy: str | None = None
+) -> AbstractContextManager[Grader]:
     """Return the grader of the runs that count as evidence, to be opened.
 
     Args:
         store: store of the runs.
         domain: the domain wanted; None: see `evidence_domain`.
+        policy: the policy that is asked about; None: all.
     """
-    return open_grader(domain or evidence_domain(store.runs()))
+    return open_grader(domain or evidence_domain(store.runs(), policy))
 
 
-def study_of(specs: Sequence[RunSpec], policy: str) -> str | None:
-    """Return the study whose imported runs count for a policy; None if its own runs count."""
-    studies = (spec.settings.get(STUDY) for spec in current_runs(specs) if spec.policy == policy)
-    return next(studies, None)
+def study_of(specs: Sequence[RunSpec], policy: str, domain: str | None = None) -> str | None:
+    """Return the study whose imported runs count for a policy; None if its own runs count.
+
+    Args:
+        specs: the runs of a store, the newest last.
+        policy: name of the policy.
+        domain: the domain wanted; None: see `evidence_domain`.
+    """
+    current = current_runs(specs, domain or evidence_domain(specs, policy))
+    return next((spec.settings.get(STUDY) for spec in current if spec.policy == policy), None)
 
 
 def _way(spec: RunSpec) -> str:

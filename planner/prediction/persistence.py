@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from executor.errors import InputError
+from executor.problem import MATHS
 from executor.store.store import Store
 from planner.prediction.features import ADDED, NAMES
 from planner.prediction.outcome_model import Hyperparameters, OutcomeModel
@@ -106,18 +107,23 @@ def load_model(content: bytes, meta: dict[str, Any]) -> OutcomeModel:
     return model
 
 
-def store_model(store: Store, fitted: Fit, frame: pd.DataFrame) -> None:
-    """Keep a model, fitted to the evidence in `frame`, as the store's outcome model."""
-    store.put_artefact(ARTEFACT, *save_model(fitted, frame))
+def store_model(store: Store, fitted: Fit, frame: pd.DataFrame, domain: str = MATHS) -> None:
+    """Keep a model, fitted to the evidence in `frame`, as the store's outcome model of a domain."""
+    store.put_artefact(_artefact(domain), *save_model(fitted, frame))
 
 
-def stored_model(store: Store) -> tuple[OutcomeModel, dict[str, Any]] | None:
-    """Return the model last fitted in this store, with its metrics; None if there is none.
+def _artefact(domain: str) -> str:
+    """Return the name of a domain's model; stores from before there were domains are of maths."""
+    return ARTEFACT if domain == MATHS else f"{ARTEFACT}/{domain}"
+
+
+def stored_model(store: Store, domain: str = MATHS) -> tuple[OutcomeModel, dict[str, Any]] | None:
+    """Return the model last fitted in this store for a domain, with its metrics, or None.
 
     Raises:
         InputError: see `load_model`.
     """
-    kept = store.artefact(ARTEFACT)
+    kept = store.artefact(_artefact(domain))
     return None if kept is None else (load_model(*kept), kept[1])
 
 

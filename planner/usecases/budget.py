@@ -93,7 +93,7 @@ def _taken(store_url: str, plan: Plan, problems: Sequence[Problem]) -> Counter[s
     taken: dict[str, str] = {}
     levels = {level.value for level in Difficulty}
     with Store.open(store_url, create=False) as store:
-        for spec in current_runs(store.runs()):
+        for spec in current_runs(store.runs(), plan.domain):
             if spec.kind == RUN and spec.policy == name_in_plan(plan.policy, "policy"):
                 for stored in store.outcomes(spec, problems=problems, samples=False):
                     if (level := stored.note.get("difficulty")) in levels:

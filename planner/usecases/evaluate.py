@@ -189,7 +189,7 @@ def _routed(
     if not set(arena.problems) <= profiles.keys():
         return arena
     rates = Rates(sizes.get(arena.policy), None if arena.prm is None else sizes.get(arena.prm))
-    with grader_of(store_url) as grader:
+    with grader_of(store_url, arena.policy) as grader:
         mine = {problem: profiles[problem] for problem in arena.problems}
         questions = questions_of(mine, grader, scored=arena.prm is not None)
         return routed(arena, held_out, questions, rates, (1, *budgets), grader, random_state=seed)
@@ -223,7 +223,10 @@ def read_evidence(
     sizes: dict[str, int] = {}
     if store_exists(store_url):
         catalog = load_catalog()
-        with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
+        with (
+            Store.open(store_url, create=False) as store,
+            evidence_grader(store, policy=policy) as grader,
+        ):
             frame = gather(store, grader, policy)
             for one, prm in pairs(frame):
                 rates = measured.rates(store, one, prm, catalog)

@@ -18,7 +18,7 @@ from planner.evidence.bundled import bundled_rows, bundled_shape, bundled_sizes
 from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
-from planner.evidence.runs import evidence_grader, study_of
+from planner.evidence.runs import evidence_domain, evidence_grader, study_of
 from planner.notes import Note, NoteCode
 from planner.usecases.store_lookup import has_runs_on, prms_of, store_exists, store_name
 from profiling.scorers.free import FREE_SCORERS
@@ -82,12 +82,18 @@ def read_evidence_bundle(
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
-        with Store.open(store_url, create=False) as store, evidence_grader(store, domain) as grader:
+        with (
+            Store.open(store_url, create=False) as store,
+            evidence_grader(store, domain, policy) as grader,
+        ):
+            domain = domain or evidence_domain(store.runs(), policy)
             frame = gather(store, grader, policy, () if prm is None else (prm,), domain)
             if for_pair(frame, policy, prm).empty:  # a message can then name what there is
                 frame = gather(store, grader, policy, domain=domain)
             if not frame.empty:
-                return _stored(store, store_url, frame, policy, prm, pricing, benchmark, catalog)
+                return _stored(
+                    store, store_url, frame, policy, prm, pricing, benchmark, catalog, domain
+                )
     return _bundled(_bundled_frame(policy, benchmark), policy, prm, pricing, benchmark)
 
 
@@ -125,12 +131,16 @@ def read_with_each_prm(
 
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
-        with Store.open(store_url, create=False) as store, evidence_grader(store) as grader:
+        with (
+            Store.open(store_url, create=False) as store,
+            evidence_grader(store, policy=policy) as grader,
+        ):
+            domain = evidence_domain(store.runs(), policy)
             every = (*prms_of(store.runs(), policy), *FREE_SCORERS)
             frame = gather(store, grader, policy, every if prms is None else prms)
             if not frame.empty:
                 each(frame, lambda prm: _stored(
-                    store, store_url, frame, policy, prm, pricing, benchmark, catalog
+                    store, store_url, frame, policy, prm, pricing, benchmark, catalog, domain
                 ))  # fmt: skip
                 return made, too_large
     bundled = _bundled_frame(policy, benchmark)
@@ -147,15 +157,16 @@ def _stored(
     pricing: Pricing,
     benchmark: str | None,
     catalog: Catalog,
+    domain: str,
 ) -> EvidenceBundle:
     """The bundle of evidence that was gathered from a store."""
     # Half a second to import, and bundled evidence is answered from without them.
     from planner.prediction.persistence import stored_model
 
-    kept = stored_model(store)
+    kept = stored_model(store, domain)
     priced = pricing.apply(measured.rates(store, policy, prm, catalog), policy, prm)
     notes = _model_notes(frame, policy, prm, kept[1] if kept else None)
-    study = study_of(store.runs(), policy)
+    study = study_of(store.runs(), policy, domain)
     if benchmark is not None:
         frame = frame[frame["benchmark"] == benchmark]
     notes += _import_notes(study, for_pair(frame, policy, prm), benchmark)

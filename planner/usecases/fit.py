@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from executor.errors import InputError
 from executor.store.store import Store
 from planner.evidence.gathering import gather
-from planner.evidence.runs import evidence_grader
+from planner.evidence.runs import evidence_domain, evidence_grader
 from planner.prediction import tuning
 from planner.prediction.persistence import store_model
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -66,6 +66,7 @@ def fit(
             opened = stack.enter_context(Store.open(store, create=False))
         else:
             store, opened = session.store_url, session.store
+        domain = domain or evidence_domain(opened.runs())
         grader = stack.enter_context(evidence_grader(opened, domain))
         with reporter.status("gathering evidence"):
             frame = gather(opened, grader, domain=domain)
@@ -78,5 +79,5 @@ def fit(
                 transfer=transfer,
                 progress=progress,
             )
-        store_model(opened, fitted, frame)
+        store_model(opened, fitted, frame, domain)
     return FittedModel(fitted)

@@ -21,7 +21,7 @@ from planner.choice.recommend import Recommendation, choose
 from planner.costs.pricing import Pricing
 from planner.evidence.cells import difficulty_counts
 from planner.evidence.comparable import comparable, for_pair, of_all_only
-from planner.evidence.runs import current_runs, domain_of, evidence_grader
+from planner.evidence.runs import current_runs, domain_of, evidence_domain, evidence_grader
 from planner.notes import Note, NoteCode
 from planner.plans.chooser import Chooser
 from planner.plans.plan import DEFAULT, Plan, PlanBasis
@@ -115,7 +115,10 @@ def _plan(
     name, prm_name = model_name(policy, "policy"), model_name(prm, "PRM")
     bundle = read_evidence_bundle(store_url, name, prm_name, pricing, domain=domain)
     check_limits_known(constraint, bundle.rates)
-    with Store.open(store_url, create=False) as store, evidence_grader(store, domain) as grader:
+    with (
+        Store.open(store_url, create=False) as store,
+        evidence_grader(store, domain, name) as grader,
+    ):
         spec = profile_of(store, name, prm_name, domain)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         classifier = fit_difficulty(held_out, grader)
@@ -382,7 +385,9 @@ def profile_of(store: Store, policy: str, prm: str | None, domain: str | None = 
     Raises:
         InputError: the policy has no profile, or an imported one.
     """
-    profiles = [spec for spec in current_runs(store.runs(), domain) if spec.kind == PROFILE]
+    runs = store.runs()
+    current = current_runs(runs, domain or evidence_domain(runs, policy))
+    profiles = [spec for spec in current if spec.kind == PROFILE]
     fitting = [s for s in profiles if s.policy == policy and s.prm in (prm, None)]
     if any(STUDY in s.settings for s in fitting):
         raise InputError(

@@ -15,7 +15,7 @@ from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
 from executor.strategy import BestOfN, Score
-from planner.evidence.runs import current_runs, study_of
+from planner.evidence.runs import current_runs, evidence_domain, study_of
 from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -124,7 +124,7 @@ def replay(
     policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
     further = rules_by_rank(keep, power)
     with reporter.status("reading samples"):
-        with grader_of(store) as grader:
+        with grader_of(store, policy) as grader:
             samples = from_store(store, policy, prm, grader, further)
         if samples is None:
             with MathGrader() as grader:
@@ -217,7 +217,9 @@ def from_store(
     if not store_exists(url):
         return None
     with Store.open(url, create=False) as store:
-        specs = [spec for spec in current_runs(store.runs()) if spec.kind == PROFILE]
+        runs = store.runs()
+        current = current_runs(runs, evidence_domain(runs, policy))
+        specs = [spec for spec in current if spec.kind == PROFILE]
         if not any(policy in (None, spec.policy) for spec in specs):
             return None
         policy = only_policy(specs, policy)

@@ -20,7 +20,7 @@ from planner.costs.pricing import Pricing
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence.bundled import bundled_rows
 from planner.evidence.cells import difficulty_counts
-from planner.evidence.runs import current_runs
+from planner.evidence.runs import current_runs, evidence_domain
 from planner.notes import Note
 from planner.report import BasisRow, ReportData
 from planner.report import report as compose
@@ -279,7 +279,7 @@ def report_data(
     }
     every = [choice for estimates in by_level.values() for choice in estimates]
     profiles = _profiles(store_url, bundle, policy, prm)
-    with MathGrader() if bundle.bundled else grader_of(store_url) as grader:
+    with MathGrader() if bundle.bundled else grader_of(store_url, policy) as grader:
         rewards = profile_rewards(profiles, grader)
     return ReportData(
         policy=policy,
@@ -330,7 +330,9 @@ def _profiles(
         samples, _ = load_pools(folder, policy)
         return saved_profiles(samples, prm) if has_rewards(samples, prm) else []
     with Store.open(store_url, create=False) as store:
-        runs = [one for one in current_runs(store.runs()) if one.kind == PROFILE]
+        found = store.runs()
+        current = current_runs(found, evidence_domain(found, policy))
+        runs = [one for one in current if one.kind == PROFILE]
         mine = [one for one in runs if one.policy == policy]
         scored = [one for spec in mine if spec.prm == prm for one in read_profile(store, spec)]
         if scored or prm not in FREE_SCORERS:

@@ -24,7 +24,7 @@ from planner.evidence.bundled import (
     bundled_sizes,
 )
 from planner.evidence.layout import KINDS
-from planner.evidence.runs import current_runs, evidence_grader
+from planner.evidence.runs import current_runs, evidence_domain, evidence_grader
 from planner.notes import Note, NoteCode
 from profiling.profiles.profiler import BENCHMARK
 
@@ -152,13 +152,13 @@ def prms_of(runs: Sequence[RunSpec], policy: str) -> list[str]:
 
 
 @contextmanager
-def grader_of(store_url: str) -> Iterator[Grader]:
-    """Yield the grader of a store's evidence; that of mathematics if there is no store."""
+def grader_of(store_url: str, policy: str | None) -> Iterator[Grader]:
+    """Yield the grader of a store's evidence on a policy; that of maths without a store."""
     if not store_exists(store_url):
         with MathGrader() as grader:
             yield grader
         return
-    with Store.open(store_url, create=False) as store, evidence_grader(store) as own:
+    with Store.open(store_url, create=False) as store, evidence_grader(store, policy=policy) as own:
         yield own
 
 
@@ -208,7 +208,8 @@ def notes_on_unused_runs(store_url: str, policy: str) -> list[Note]:
 
 def _runs(store: Store, policy: str) -> list[RunSpec]:
     """The runs that are evidence on a policy."""
-    current = current_runs(store.runs())
+    runs = store.runs()
+    current = current_runs(runs, evidence_domain(runs, policy))
     return [spec for spec in current if spec.policy == policy and spec.kind in KINDS]
 
 

@@ -19,6 +19,7 @@ _FENCE = re.compile(
 )
 _PYTHON = {"", "python", "py", "python3", "python2", "py3"}
 _STARTS = re.compile(r"^(?:def |async def |class |import |from \S+ import |@)", re.MULTILINE)
+_MOST_TRIES = 64  # ends of a program that are looked for in prose behind it
 _THOUGHT_ENDS = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 
 
@@ -59,10 +60,39 @@ def _bare_program(text: str) -> str | None:
     if ast.Return in kinds or (body is not None and _returns(body)):
         return f"    {text.rstrip()}\n"  # the same, without the spaces before its first line
     if start := _STARTS.search(text):
-        lines = text[start.start() :].split("\n")
-        for end in range(len(lines), 0, -1):
-            if _parse(part := "\n".join(lines[:end])) is not None:
-                return f"{part.rstrip()}\n"
+        return _longest_program(text[start.start() :])
+    return None
+
+
+def _longest_program(text: str) -> str | None:
+    """Return the beginning of a text, up to the end of a line, that can be read as a program.
+
+    Whatever comes after the line of a syntax error is no part of it, so each try ends before that
+    line; without one the last block is dropped. The number of tries is bounded: this is done in
+    the program's own process, on what a model wrote.
+    """
+    lines = text[:LONGEST].split("\n")
+    for _ in range(_MOST_TRIES):
+        if not lines:
+            return None
+        part = "\n".join(lines)
+        wrong = _error_line(part)
+        if wrong is None:
+            return f"{part.rstrip()}\n"
+        lines = lines[: min(wrong, len(lines)) - 1]
+    return None
+
+
+def _error_line(text: str) -> int | None:
+    """Return the number of the line of a program's first syntax error; None if it has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        return max(1, error.lineno or 1)
+    except (ValueError, RecursionError, MemoryError):
+        return 1
     return None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from executor.run.runner import DOMAIN
 from executor.store.store import RunSpec
-from planner.evidence.runs import current_runs
+from planner.evidence.runs import current_runs, evidence_domain
 
 
 def spec_of(kind: str = "profile", prm: str | None = None, **settings: Any) -> RunSpec:
@@ -53,3 +55,15 @@ def test_of_two_heads_of_one_name_the_newer_counts() -> None:
     old = spec_of("measure", prm="head", models={"policy": "a", "prm": "old"})
     new = spec_of("measure", prm="head", models={"policy": "a", "prm": "new"})
     assert current_runs([old, spec_of(), new]) == [spec_of(), new]
+
+
+def test_what_was_measured_of_others_decides_no_domain() -> None:
+    """A profile of one policy on code must not hide what is known of another on maths."""
+    maths, code = spec_of(), replace(spec_of(), policy="coder")
+    code = replace(code, settings=code.settings | {DOMAIN: "code"})
+    runs = [maths, code]
+    assert evidence_domain(runs) == "code"
+    assert evidence_domain(runs, maths.policy) == "maths"
+    assert evidence_domain(runs, "coder") == "code"
+    assert evidence_domain(runs, "unknown") == "code"
+    assert current_runs(runs, "maths") == [maths]

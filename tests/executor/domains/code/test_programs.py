@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +83,15 @@ def run(program: str) -> dict[str, object]:
 def test_programs_are_completed_by_the_head(answer: str) -> None:
     add = run(completed(answer, HEAD, "add"))["add"]
     assert callable(add) and add(1, 2) == 3
+
+
+def test_the_end_of_a_long_program_is_found_in_time() -> None:
+    """Prose behind a program, and a bracket that never closes, in ten thousand lines."""
+    started = time.process_time()
+    body = "def f(n):\n    return n\n"
+    assert find_program(f"{body}So this is it.\n" + "And it goes on.\n" * 10_000) == body
+    assert find_program("import os\nx = (\n" + "1,\n" * 10_000) == "import os\n"
+    assert time.process_time() - started < 5
 
 
 def test_the_function_to_write_is_not_kept_beside_the_one_that_was_written() -> None:
