@@ -114,6 +114,21 @@ class Judge:
             elif entry:
                 self._names[entry] = function  # tests may be of a function `check`
                 test(function)
+        for case in self._test_cases(source):
+            case.debug()
+
+    def _test_cases(self, source: str) -> list[Any]:
+        """Return the suites of the classes of `unittest` that tests define and do not run."""
+        unittest = sys.modules.get("unittest")
+        if unittest is None or "unittest.main(" in source:
+            return []
+        defined = (node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+        kinds = (self._names[name] for name in defined)
+        return [
+            unittest.defaultTestLoader.loadTestsFromTestCase(kind)
+            for kind in kinds
+            if isinstance(kind, type) and issubclass(kind, unittest.TestCase)
+        ]
 
     def _bind(self, source: str) -> None:
         """Bind the names that tests use and do not define."""
@@ -127,6 +142,10 @@ class Judge:
             if as_module and name in sys.stdlib_module_names:
                 # Not the program's: its `math.isclose` would have the last word.
                 self._names[name] = importlib.import_module(name)
+                continue
+            if as_module and name != entry and not name[:1].isupper():
+                # A module that the tests forgot to import: the program may have another in its
+                # place, whose `allclose` would have the last word. Classes begin with a capital.
                 continue
             try:
                 self._names[name] = self._guest.named(name)

@@ -47,6 +47,28 @@ def test_each_test_has_a_verdict(sandbox: Sandbox, program: str, expected: list[
     assert kinds(sandbox, program, SUITE) == expected
 
 
+CASE = """import unittest
+class TestAdd(unittest.TestCase):
+    def setUp(self): self.one = 1
+    def test_small(self): self.assertEqual(add(self.one, 2), 3)
+    def test_equal(self): self.assertEqual(add(2, 2), 4)
+"""
+
+
+def test_classes_of_unittest_are_run(sandbox: Sandbox) -> None:
+    suite = Suite((Source(CASE),), "add")
+    assert kinds(sandbox, ADD, suite) == ["passed"]
+    assert kinds(sandbox, "def add(a, b):\n    return 2 * b\n", suite) == ["failed"]
+
+
+def test_a_program_does_not_answer_for_a_module_that_tests_forgot(sandbox: Sandbox) -> None:
+    suite = Suite((Source("assert np.allclose(add(1, 2), 3)"),), "add")
+    forged = "class np:\n    allclose = staticmethod(lambda *a: True)\n"
+    assert kinds(sandbox, f"{forged}def add(a, b):\n    return 0\n", suite) == ["failed"]
+    methods = "class Solution:\n    @staticmethod\n    def add(a, b):\n        return a + b\n"
+    assert kinds(sandbox, methods, Suite((Source("assert Solution.add(1, 2) == 3"),))) == ["passed"]
+
+
 VALUES = [
     "None", "True", "0", "-1", "10**30", "2.5", "float('inf')", "1 + 2j", "'a\\ud800'", "b'a'",
     "bytearray(b'a')", "[1, [2, ()]]", "{1: [2], 'a': {3}}", "frozenset({1})", "range(2, 9, 3)",
