@@ -71,6 +71,7 @@ from planner.prediction.tuning import tune
 from planner.usecases.fit_chooser import questions_of
 from planner.usecases.routed_plans import routed
 from profiling.laboratory.catalog import LIVE_BUDGETS, LIVE_KINDS, POLICIES, prms_of
+from profiling.scorers.free import FREE_SCORERS
 
 BUDGETS = (1, *LIVE_BUDGETS, 256)
 TRIALS, TRIALS_LEFT_OUT = 12, 8
@@ -80,10 +81,11 @@ _FRAME: dict[str, pd.DataFrame] = {}
 
 
 def frame() -> pd.DataFrame:
-    """The matrix, read once a process."""
+    """The matrix, read once a process: policies with their PRMs, without free scorers."""
     if not _FRAME:
         whole = bundled_rows()
-        _FRAME["matrix"] = whole[whole["policy"].isin(POLICIES)].reset_index(drop=True)
+        kept = whole["policy"].isin(POLICIES) & ~whole["prm"].isin(list(FREE_SCORERS))
+        _FRAME["matrix"] = whole[kept].reset_index(drop=True)
     return _FRAME["matrix"]
 
 
@@ -227,7 +229,6 @@ def measure(jobs: int) -> dict[str, Any]:
         "models": [model.get_params() for model in by_fold],
         "regret": regret(found, LIVE_BUDGETS, at_any_cost=True),
         "regret_as_planned": regret(found, LIVE_BUDGETS, at_any_cost=False),
-        "regret_at_256": regret(found, [256], at_any_cost=True),
         "comparisons": [asdict(row) for n in LIVE_BUDGETS for row in against(live, n)],
         "exchanges": [
             asdict(beside)
