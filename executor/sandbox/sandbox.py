@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from executor.errors import InputError
 from executor.sandbox.inside.wire import MOST_BYTES, Channel, ChannelError, NoMessageError
 from executor.sandbox.suite import Pair, Suite, Verdict, VerdictKind, all_passed
 
+_LOG = logging.getLogger(__name__)
 _SCRIPT = Path(__file__).with_name("inside") / "keeper.py"
 _WAIT_SECONDS = 20.0
 """Seconds beyond a run's own limit after which a silent keeper is given up."""
@@ -231,6 +233,10 @@ class Sandbox:
             self._slots.pop()
             return isolation
         if self._unsafe and self._isolation is None:
+            _LOG.warning(
+                "note: this system allows no isolation of programs (%s); they run with your rights",
+                "; ".join(refusals),
+            )
             return Isolation.NOTHING
         raise InputError(
             f"this system allows no isolation of programs ({'; '.join(refusals)}); allow user "

@@ -251,7 +251,9 @@ def test_programs_run_beside_the_event_loop_and_end_when_nobody_waits() -> None:
         assert asyncio.run(work()) < 15
 
 
-def test_without_isolation_programs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_isolation_programs_are_refused_or_run_with_a_remark(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(isolation: Isolation, *_: object) -> None:
         if isolation is not Isolation.NOTHING:
             raise module._RefusedError("not allowed")
@@ -262,6 +264,8 @@ def test_without_isolation_programs_are_refused(monkeypatch: pytest.MonkeyPatch)
     sandbox = Sandbox(unsafe=True)
     sandbox.check()
     assert sandbox.isolation is Isolation.NOTHING
+    [said] = caplog.messages
+    assert said.startswith("note: this system allows no isolation of programs (namespaces: not")
 
 
 def test_without_isolation_what_is_trusted_runs_all_the_same() -> None:
