@@ -34,6 +34,23 @@ _PLACES = re.compile(r"\{(question|response|wanted)\}")
 _MOST_TOKENS = 32  # a verdict has a dozen
 
 
+def check_reads_answers(scorer: str, policy: str, reads: Reads) -> None:
+    """Check that a policy can read what a judge is shown.
+
+    Args:
+        scorer, policy: names, for the message.
+        reads: what the policy reads.
+
+    Raises:
+        InputError: it was trained on single questions.
+    """
+    if reads is Reads.QUESTION:
+        raise InputError(
+            f"scorer {scorer}: policy {policy} was trained on single questions and cannot judge "
+            "answers; expected another scorer"
+        )
+
+
 class _Judge:
     """A policy as a judge of responses; the kinds differ in what they ask for."""
 
@@ -55,11 +72,7 @@ class _Judge:
                 f"scorer {self.name}: policy {policy.name} cannot keep to a JSON schema, so its "
                 "verdicts could not be read"
             )
-        if policy.reads is Reads.QUESTION:
-            raise InputError(
-                f"scorer {self.name}: policy {policy.name} was trained on single questions and "
-                "cannot judge answers; expected another scorer"
-            )
+        check_reads_answers(self.name, policy.name, policy.reads)
         self.unjudged = 0
         self._policy = policy
         self._counted = EngineCounters()

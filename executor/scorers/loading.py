@@ -8,11 +8,13 @@ from executor.engines.options import EngineOptions
 from executor.errors import InputError, did_you_mean
 from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.fused import fused_policy
+from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.base import Policy
+from executor.policies.base import Policy, Reads
 from executor.scorers import registry
 from executor.scorers.base import AnyScorer
 from executor.scorers.fused import HeadPolicy, check_fused
+from executor.scorers.judge import check_reads_answers
 from executor.scorers.prm import check_prm, load_prm, resolve_prm
 from executor.servers.server import Patience
 from executor.strategy import Score
@@ -81,6 +83,8 @@ def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
     if registry.is_registered(checkpoint):
         if not registry.is_of_policy(checkpoint.name):
             registry.make(checkpoint)
+        elif for_checkpoint(PromptTemplate(), policy.location).alone:
+            check_reads_answers(checkpoint.name, policy.name, Reads.QUESTION)
     elif fused_policy(checkpoint.location) is not None:
         check_fused(checkpoint, policy)
     else:

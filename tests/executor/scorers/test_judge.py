@@ -14,6 +14,8 @@ import pytest
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.ledger import Ledger
+from executor.models.bundled import models_folder
+from executor.models.checkpoint import Checkpoint
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.policies.base import Draw, DrawRequest, Reads
@@ -22,6 +24,7 @@ from executor.policies.vllm import VllmPolicy
 from executor.scorers import registry
 from executor.scorers.base import ResponseScorer
 from executor.scorers.judge import JUDGES, SelfJudge, SelfVerifier
+from executor.scorers.loading import check_scorer
 from executor.testing.response_scorer_conformance import ResponseScorerConformance, whole
 
 
@@ -121,6 +124,16 @@ def test_a_policy_that_cannot_judge_is_refused_in_one_line(kind: Any) -> None:
     alone.reads = Reads.QUESTION
     with pytest.raises(InputError, match="was trained on single questions and cannot judge"):
         kind(alone)
+
+
+def test_such_a_policy_is_refused_before_anything_is_loaded() -> None:
+    found = registry.find("self-judge")
+    policy = Checkpoint("lab-0.4m", str(models_folder() / "lab-0.4m"))
+    assert found is not None
+    with pytest.raises(
+        InputError, match=r"scorer self-judge: policy lab-0.4m was trained on single"
+    ):
+        check_scorer(found, policy)
 
 
 @pytest.fixture(scope="module")
