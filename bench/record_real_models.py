@@ -32,9 +32,11 @@ from planner.costs import measured as noted
 from planner.evidence.gathering import gather
 from planner.evidence.layout import save
 from planner.usecases.run import KIND as RUN
+from planner.usecases.store_lookup import prms_of
 from profiling.difficulty.probes import TEXT, text_features
 from profiling.profiles.pool_files import pools_of, save_pools
 from profiling.profiles.profiler import BENCHMARK, KIND
+from profiling.scorers.free import FREE_SCORERS
 
 PROFILE, HELDOUT = PARTS
 
@@ -71,7 +73,8 @@ def read(work: Path, policy: str, part: str, grader: Grader) -> Iterator[Part]:
             specs = [spec for spec in store.runs(KIND) if spec.policy == policy]
             if not specs:
                 continue
-            rows = gather(store, grader, policy).assign(**{BENCHMARK: benchmark})
+            scorers = (*prms_of(store.runs(), policy), *FREE_SCORERS)
+            rows = gather(store, grader, policy, scorers).assign(**{BENCHMARK: benchmark})
             samples, ledgers = pools_of(store, policy)
             texts = [one.outcome.problem for one in store.outcomes(specs[0], samples=False)]
             yield Part(

@@ -13,6 +13,7 @@ from executor.files import data_folder
 from executor.models.architecture import Shape
 from executor.problem import problem_uid
 from planner.evidence.layout import COLUMNS, no_rows
+from planner.notes import Note, NoteCode
 from profiling.arrays import Floats
 from profiling.difficulty.probes import TEXT
 from profiling.problems.files import load_problems
@@ -37,6 +38,11 @@ def _of(policy: str | None) -> list[tuple[str, str, str]] | None:
 
 def _files() -> list[Path]:
     return sorted((data_folder() / "measured").glob("*.parquet"))
+
+
+def bundled_note(code: NoteCode, rows: pd.DataFrame) -> Note:
+    """Return a note that names the benchmarks that bundled rows are of; "": this project's own."""
+    return Note.of(code, benchmarks=tuple(sorted(rows[BENCHMARK].unique())))
 
 
 def _with_benchmark(frame: pd.DataFrame) -> pd.DataFrame:

@@ -214,6 +214,26 @@ def _runner_up_less_accurate(note: Note) -> str:
     )
 
 
+def _bundled_evidence(note: Note) -> str:
+    return (
+        f"from evidence this project recorded on {_problems_of(note)}; profile and measure on "
+        "yours for an answer of your own"
+    )
+
+
+def _evaluated_on_bundled(note: Note) -> str:
+    return f"on evidence this project recorded on {_problems_of(note)}"
+
+
+def _problems_of(note: Note) -> str:
+    """Whose problems bundled evidence is of."""
+    benchmarks = [name for name in note.items("benchmarks") if name]
+    if not benchmarks:
+        return "its own problems"
+    own = " and on its own" if "" in note.items("benchmarks") else ""
+    return f"problems of {', '.join(benchmarks)}{own}"
+
+
 def _runner_up_as_good(note: Note) -> str:
     return (
         f"the runner-up, {note.text('strategy')}, is as good for all that is known "
@@ -805,9 +825,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.MAJORITY_AT_BEST: _majority_at_best,
     NoteCode.MEASUREMENT_CHANGES_NOTHING: _measurement_changes_nothing,
     NoteCode.MEASUREMENT_MAY_CHANGE: _measurement_may_change,
-    NoteCode.BUNDLED_EVIDENCE:
-        "from evidence this project recorded on its own problems; profile and measure on yours for "
-        "an answer of your own",
+    NoteCode.BUNDLED_EVIDENCE: _bundled_evidence,
     NoteCode.MODEL_NOT_FITTED_HERE:
         "no outcome model is fitted yet; apportion fit says how well outcomes of held-out problems "
         "are predicted",
@@ -858,7 +876,7 @@ _WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
         "by the difficulty named: the plan's classifier names each query's difficulty, rightly or "
         "wrongly, by its confusion on held-out problems; the total holds on average",
     NoteCode.AS_NAMED_IMPOSSIBLE: _as_named_impossible,
-    NoteCode.EVALUATED_ON_BUNDLED: "on evidence this project recorded on its own problems",
+    NoteCode.EVALUATED_ON_BUNDLED: _evaluated_on_bundled,
     NoteCode.DIFFICULTY_FROM_PROFILE:
         "regret, rules of thumb and the plan if told take a problem's difficulty from its profile, "
         "which has seen its label; the plan itself runs as the router runs it, on probes it pays",

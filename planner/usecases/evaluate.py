@@ -30,7 +30,7 @@ from planner.evaluation.crossfit import Arena, HeldOut
 from planner.evaluation.exchange import Exchange, exchange
 from planner.evaluation.fixed_strategies import trained_own
 from planner.evaluation.regret import Regret, regrets
-from planner.evidence.bundled import bundled_profiles, bundled_rows, bundled_sizes
+from planner.evidence.bundled import bundled_note, bundled_profiles, bundled_rows, bundled_sizes
 from planner.evidence.comparable import for_pair, of_all_only
 from planner.evidence.gathering import gather
 from planner.evidence.runs import evidence_grader
@@ -236,7 +236,7 @@ def read_evidence(
         notes: list[Note] = []
     else:
         frame, sizes = bundled_rows(policy), bundled_sizes()
-        notes = [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
+        notes = [bundled_note(NoteCode.EVALUATED_ON_BUNDLED, frame)]
     if frame.empty and policy is not None:
         raise InputError(f"policy {policy}: there is no evidence on it to evaluate by")
     return frame, sizes, notes

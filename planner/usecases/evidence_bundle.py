@@ -14,7 +14,7 @@ from planner.choice.estimate import Models
 from planner.costs import measured
 from planner.costs.cost import Rates
 from planner.costs.pricing import DoesNotFitError, Pricing
-from planner.evidence.bundled import bundled_rows, bundled_shape, bundled_sizes
+from planner.evidence.bundled import bundled_note, bundled_rows, bundled_shape, bundled_sizes
 from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
@@ -202,9 +202,10 @@ def _bundled(
         prm_shape=None if prm is None else bundled_shape(prm),
     )
     priced = pricing.apply(known, policy, prm)
+    rows = for_pair(frame, policy, prm)
     several = benchmark is None and frame["benchmark"].nunique() > 1
-    pooled = _pooled(for_pair(frame, policy, prm)) if several else ()
-    notes = (Note.of(NoteCode.BUNDLED_EVIDENCE), *pooled, *priced.notes())
+    pooled = _pooled(rows) if several else ()
+    notes = (bundled_note(NoteCode.BUNDLED_EVIDENCE, rows), *pooled, *priced.notes())
     return EvidenceBundle(
         frame, None, None, priced, notes, "this project's own runs", bundled=True, own=False
     )

@@ -100,7 +100,7 @@ def _full() -> ReportData:
             RunSummary("greedy", 50, 50, 10, 0.2, (0.11, 0.33), Ledger(generated=500), 1.0),
         ],
         paired=[PairedDifference("greedy", 0.2, (0.05, 0.35), 50)],
-        notes=[Note.of(NoteCode.BUNDLED_EVIDENCE)],
+        notes=[Note.of(NoteCode.BUNDLED_EVIDENCE, benchmarks=("",))],
     )  # fmt: skip
 
 

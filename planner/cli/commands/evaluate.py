@@ -13,6 +13,7 @@ from planner.evaluation.bootstrap import Interval
 from planner.evaluation.comparison import Comparison
 from planner.evaluation.exchange import Exchange
 from planner.report.notes import word
+from planner.report.wording import plural
 from planner.usecases.evaluate import Evaluation, evaluate
 from planner.usecases.routed_plans import with_probes
 
@@ -34,9 +35,9 @@ def run(arguments: Namespace, output: Output) -> None:
 def show(console: Console, found: Evaluation) -> None:
     """Print the evaluation for people."""
     console.print(
-        f"{found.problems} problems, {len(found.policies_and_prms)} pairs of policy "
-        f"and PRM; each plan was made without the fold of problems it is judged by, and runs as "
-        "the router runs it; intervals draw problems and pairs"
+        f"{plural(found.problems, 'problem')}, {plural(len(found.policies_and_prms), 'pair')} of "
+        "policy and PRM; each plan was made without the fold of problems it is judged by, and runs "
+        "as the router runs it; intervals draw problems and pairs"
     )
     for budget in dict.fromkeys(one.budget for one in found.comparisons):
         rows = [_line(one) for one in found.comparisons if one.budget == budget]

@@ -28,7 +28,7 @@ from planner.usecases.store_lookup import names_in_evidence
 from profiling.difficulty.probes import TEXT
 from profiling.profiles.profiler import BENCHMARK
 from tests.helpers import command
-from tests.helpers.notes import worded
+from tests.helpers.notes import of_code, worded
 
 
 def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> None:
@@ -45,7 +45,8 @@ def test_recommend_answers_from_bundled_evidence_and_says_so(tmp_path: Path) -> 
 
 def test_bundled_evidence_is_whole() -> None:
     frame = bundled_rows()
-    assert set(frame["name"]) == {"greedy", "majority", "best_of_n", "beam_search", "dvts"}
+    votes = {"majority", "short_m_of_k", "best_of_n"}
+    assert set(frame["name"]) == {"greedy", *votes, "beam_search", "dvts"}
     assert frame["accuracy"].between(0, 1).all()
     assert bundled_policies() == tuple(sorted(frame["policy"].unique()))
     assert (frame["generated_tokens"] > 0).all()
@@ -112,6 +113,8 @@ def test_bundled_evidence_is_asked_about_one_benchmark(two_benchmarks: Path) -> 
     one, other, both = ask("A"), ask("B"), ask(None)
     assert [found.made.choice.problems for found in (one, other, both)] == [150, 250, 400]
     codes = [{note.code for note in found.notes} for found in (one, both)]
+    of_bundled = [of_code(found.notes, NoteCode.BUNDLED_EVIDENCE)[0] for found in (one, both)]
+    assert [note.items("benchmarks") for note in of_bundled] == [("A",), ("A", "B")]
     pooled = [NoteCode.BENCHMARKS_POOLED in found for found in codes]
     assert pooled == [False, True]
 

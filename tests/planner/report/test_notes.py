@@ -287,8 +287,10 @@ EXAMPLES = [
         "problem, at 0.10 points less accuracy; what they take is 10 tokens; only problems that "
         "all strategies were run on count",
     ),
-    (Note.of(CODE.BUNDLED_EVIDENCE), "from evidence this project recorded on its own problems; "
-     "profile and measure on yours for an answer of your own"),
+    (Note.of(CODE.BUNDLED_EVIDENCE, benchmarks=("",)), "from evidence this project recorded on "
+     "its own problems; profile and measure on yours for an answer of your own"),
+    (Note.of(CODE.BUNDLED_EVIDENCE, benchmarks=("GSM8K",)), "from evidence this project recorded "
+     "on problems of GSM8K; profile and measure on yours for an answer of your own"),
     (Note.of(CODE.MODEL_NOT_FITTED_HERE), "no outcome model is fitted yet; apportion fit says how "
      "well outcomes of held-out problems are predicted"),
     (Note.of(CODE.MODEL_OUTDATED), "the evidence has changed since the outcome model was fitted; "
@@ -476,7 +478,8 @@ EXAMPLES = [
     ),
     (Note.of(CODE.AS_NAMED_IMPOSSIBLE, reason="too little"),
      "nothing can be divided by the difficulties named: too little"),
-    (Note.of(CODE.EVALUATED_ON_BUNDLED), "on evidence this project recorded on its own problems"),
+    (Note.of(CODE.EVALUATED_ON_BUNDLED, benchmarks=("", "GSM8K", "SVAMP")),
+     "on evidence this project recorded on problems of GSM8K, SVAMP and on its own"),
     (
         Note.of(CODE.DIFFICULTY_FROM_PROFILE),
         "regret, rules of thumb and the plan if told take a problem's difficulty from its profile, "

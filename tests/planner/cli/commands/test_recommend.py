@@ -32,7 +32,7 @@ from tests.helpers.notes import of_code
 POLICY, PRM = "lab-0.8m", "lab-0.8m-prm"
 # One that must be read, and one that explains.
 NOTES = (
-    Note.of(NoteCode.BUNDLED_EVIDENCE),
+    Note.of(NoteCode.BUNDLED_EVIDENCE, benchmarks=("",)),
     Note.of(NoteCode.BONFERRONI, confidence=0.95, strategies=2, at_least=0.975),
 )
 
