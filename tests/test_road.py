@@ -91,6 +91,9 @@ def test_the_demo_ends_with_a_plan_its_accuracy_and_a_report(demo: Made) -> None
         assert paired["interval"][0] <= paired["difference"] <= paired["interval"][1]
     page = (place / "out" / "report.html").read_text()
     assert f"majority(n={asked.samples})" in page
+    # Last, what was recorded of a real model; the demo's own store knows nothing of it.
+    assert document["real"]["policy"] == "qwen2.5-coder-1.5b"
+    assert Path(place / document["real_report"]).read_text().count("qwen2.5-coder-1.5b") > 1
 
 
 def assert_adds_up(run: Any) -> None:

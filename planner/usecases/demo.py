@@ -12,7 +12,7 @@ from executor.errors import InputError
 from executor.files import data_folder, write_whole
 from executor.problem import Problem
 from executor.strategy import BeamSearch, Dvts, Greedy, Majority, Sampling, Strategy
-from planner.choice.answer import explain
+from planner.choice.answer import Answer, explain
 from planner.choice.constraint import Constraint
 from planner.choice.recommend import Recommendation
 from planner.evaluation.run_summary import PairedDifference, RunSummary, paired_difference
@@ -31,12 +31,16 @@ from planner.usecases.measure import measure
 from planner.usecases.open_session import find_models
 from planner.usecases.plan import plan
 from planner.usecases.profile import Profile, profile
+from planner.usecases.recommend import recommend, to_dict
+from planner.usecases.report import report as write_report
 from planner.usecases.report import report_data
 from planner.usecases.run import Answers, run
 from profiling.difficulty.fitting import PROBES
 from profiling.laboratory.catalog import LIVE_BUDGETS, POLICIES, prms_of
 from profiling.problems.files import load_problems
 
+REAL, REAL_BENCHMARK, REAL_BUDGET = "qwen2.5-coder-1.5b", "GSM8K", 16
+"""The real model, the benchmark and the budget that a demo shows recorded evidence on."""
 MAX_TOKENS = 256
 """Most tokens of a response: the bundled problems take a few dozen, and longer ones went astray."""
 _NOTE = "demo.json"  # the options of a demo, in its folder
@@ -77,6 +81,8 @@ class Demo:
         plan_minus: accuracy of the plan minus that of the other runs.
         plan_file: file of the plan.
         report: file of the report.
+        real: what recorded evidence says of a real model on a public benchmark.
+        real_report: file of the report on it.
     """
 
     profile: Profile
@@ -86,6 +92,8 @@ class Demo:
     plan_minus: tuple[PairedDifference, ...]
     plan_file: Path
     report: Path
+    real: Answer
+    real_report: Path
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -95,6 +103,8 @@ class Demo:
             "held_out": [summary.to_dict() for summary in self.held_out],
             "plan_minus": [dataclasses.asdict(one) for one in self.plan_minus],
             "report": str(self.report),
+            "real": to_dict(self.real),
+            "real_report": str(self.real_report),
         }
 
 
@@ -220,7 +230,12 @@ class _Road:
         runs = tuple(one.summary for one in (*planned.runs, *others.runs))
         paired = _differences(planned, others)
         page = self._report(prm, constraint, made.recommendations, runs, paired)
-        return Demo(found, made.plan, made.recommendations, runs, paired, plan_file, page)
+
+        session.reporter.say(f"[bold]6. What was recorded of a real model, {REAL}[/bold]")
+        real, real_page = self._real()
+        return Demo(
+            found, made.plan, made.recommendations, runs, paired, plan_file, page, real, real_page
+        )
 
     def _read(self, file: str, limit: int | None = None) -> list[Problem]:
         return load_problems(data_folder() / "problems" / file, limit=limit)
@@ -262,6 +277,19 @@ class _Road:
         page = self.out / "report.html"
         write(report(report_data(self.session.store_url, bundle, answers, runs, paired)), page)
         return page
+
+    def _real(self) -> tuple[Answer, Path]:
+        """The bundled evidence on a real model: the choice among all, and the report's file."""
+        limits = Constraint(budget=REAL_BUDGET)
+        answered = recommend(
+            REAL, benchmark=REAL_BENCHMARK, constraint=limits, store=self.session.store_url
+        )
+        page = self.out / f"{REAL}.html"
+        write_report(
+            REAL, out=page, benchmark=REAL_BENCHMARK, constraint=limits,
+            store=self.session.store_url,
+        )  # fmt: skip
+        return answered, page
 
 
 def _differences(planned: Answers, others: Answers) -> tuple[PairedDifference, ...]:

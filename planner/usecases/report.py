@@ -170,7 +170,7 @@ def _bundled_prm(policy: str) -> str | None:
     """
     if policy in POLICIES:
         return prms_of(policy)["strong"]
-    prms = sorted(set(bundled_rows(policy)["prm"]) - {""})
+    prms = sorted(set(bundled_rows(policy)["prm"]) - {"", *FREE_SCORERS})
     if len(prms) > 1:
         raise InputError(f"--prm: must be given; there is evidence with {', '.join(prms)}")
     return prms[0] if prms else None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from rich.console import Console
 
+from planner.choice.answer import Answer
 from planner.cli.commands import common
+from planner.cli.commands.recommend import show as show_answer
 from planner.cli.console import Output
 from planner.cli.tables import show_plan, show_summaries
-from planner.usecases.demo import Demo, demo
+from planner.usecases.demo import REAL_BENCHMARK, Demo, demo
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -40,3 +43,15 @@ def show(console: Console, found: Demo) -> None:
             highlight=False,
         )
     console.print(f"report: {found.report}")
+    show_real(console, found.real, found.real_report)
+
+
+def show_real(console: Console, answer: Answer, report: Path) -> None:
+    """Print what was recorded of a real model."""
+    console.print(
+        f"\n[bold]A real model: {answer.policy} on {answer.made.choice.problems} problems of "
+        f"{REAL_BENCHMARK}[/bold] (recorded evidence; nothing was run)",
+        highlight=False,
+    )
+    show_answer(console, answer)
+    console.print(f"with pictures, by difficulty: {report}")

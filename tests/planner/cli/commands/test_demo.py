@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from planner.choice.constraint import Constraint
+from planner.cli.commands.demo import show_real
+from planner.usecases.demo import REAL, REAL_BENCHMARK, REAL_BUDGET
+from planner.usecases.recommend import recommend
 
 ROOT = Path(__file__).parents[4]
+
+
+def test_what_was_recorded_of_a_real_model_is_told_apart_from_what_ran(tmp_path: Path) -> None:
+    console = Console(record=True, width=100, file=io.StringIO())
+    answer = recommend(
+        REAL, benchmark=REAL_BENCHMARK, constraint=Constraint(budget=REAL_BUDGET),
+        store=f"sqlite:///{tmp_path}/none.db",
+    )  # fmt: skip
+    show_real(console, answer, tmp_path / "real.html")
+    said = console.export_text()
+    assert "A real model: qwen2.5-coder-1.5b on 100 problems of GSM8K (recorded evidence" in said
+    assert "recommended" in said
 
 
 @pytest.mark.slow
