@@ -44,8 +44,10 @@ from planner.usecases.store_lookup import model_name
 from profiling.difficulty.estimator import DifficultyModel, Head
 from profiling.difficulty.fitting import PROBES, fit_difficulty
 from profiling.pass_rate import LEVELS, Difficulty
+from profiling.profiles.free_scores import scored_freely
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.profiles.profiler import STUDY, read_profile
+from profiling.scorers.free import FREE_SCORERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,17 @@ def _plan(
     ):
         spec = profile_of(store, name, prm_name, domain)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
+        scored = spec.prm is not None
+        if prm_name in FREE_SCORERS and not scored:
+            held_out, scored = scored_freely(held_out, prm_name), True
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)
         by_problem = {problem_uid(one.outcome.problem): one for one in held_out}
-        questions = questions_of(by_problem, grader, scored=spec.prm is not None)
+        questions = questions_of(by_problem, grader, scored=scored)
     profiled = Profiled(
         sampling=Sampling(**spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
-        scored=spec.prm is not None,
+        scored=scored,
         classifier=classifier,
         reference=reference,
         questions=questions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ from planner.usecases.store_lookup import (
 )
 from profiling.laboratory.catalog import POLICIES, prms_of
 from profiling.pass_rate import ALL, LEVELS
+from profiling.profiles.free_scores import scored_freely
 from profiling.profiles.pool_files import has_rewards, load_pools, saved_profiles
 from profiling.profiles.profiler import KIND as PROFILE
 from profiling.profiles.profiler import (
@@ -57,7 +58,7 @@ from profiling.profiles.profiler import (
     profile_rewards,
     read_profile,
 )
-from profiling.scorers.free import FREE_SCORERS, can_score, scored_free
+from profiling.scorers.free import FREE_SCORERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,9 +341,4 @@ def _profiles(
         # Any of its profiles will do, best one that no PRM scored.
         first = next((spec for spec in mine if spec.prm is None), mine[0] if mine else None)
         plain = [] if first is None else read_profile(store, first)
-        return [_scored_free(one, prm) for one in plain if can_score(one.outcome.samples, prm)]
-
-
-def _scored_free(profile: ProblemProfile, scorer: str) -> ProblemProfile:
-    samples = scored_free(profile.outcome.samples, scorer)
-    return replace(profile, outcome=replace(profile.outcome, samples=samples))
+        return scored_freely(plain, prm)

@@ -74,6 +74,23 @@ def test_a_policy_in_a_gguf_file_has_the_evidence_of_its_runs(
         assert found.policy == made[0].plan.policy
 
 
+def test_a_free_scorer_reads_a_profile_that_nothing_scored(
+    grader: MathGrader, tmp_path: Path
+) -> None:
+    """A chooser is fitted to votes with its scores too, as for a PRM that did score them."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    policy = SimulatedPolicy(CHANCE, 1, wrong_answers=3)
+    executor = Executor(policy, None, grader, Sampling())
+    spec = profile_spec(executor, 16, PromptTemplate().to_dict())
+    with Store.open(url) as store:
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+    made = plan(policy.name, "mean-logprob", constraint=Constraint(budget=16), store=url).plan
+    assert made.prm == "mean-logprob"
+    assert made.chooser is not None
+    votes = {one.strategy.name for one in made.alternatives["all"]}
+    assert {"majority", "best_of_n"} <= votes
+
+
 def test_it_keeps_what_every_difficulty_was_chosen_from(
     made: tuple[PlanResult, str],
 ) -> None:
