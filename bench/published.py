@@ -7,6 +7,11 @@ out (a policy with three hundred figures counts as one), then over figures. A fi
 not; intervals of no width, as exact as a figure is printed, are judged beside. `--tune` chooses the
 spreads from all these figures and writes `data/published/model.json`.
 
+A promise is judged too: of the left-out figures of one benchmark, the cheapest strategy is chosen
+that is 95 % (or 90 %) sure of a target, for targets of .10, .15, ... .95. The promise is kept if
+its figure reaches the target. Choices that are surer than 99.9 % are left out: they are always
+right.
+
 Figures of studies set apart (`planner.published.figures.SET_APART`) are none of these. Their
 policies are left out on a benchmark in turn, and predicted from general figures, from all, and from
 those of the studies set apart, always with the shipped spreads: `figures.telling` follows the best.
@@ -15,9 +20,11 @@ those of the studies set apart, always with the shipped spreads: `figures.tellin
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +32,8 @@ from common import ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from planner.catalog import Catalog, load_catalog
-from planner.prediction.beta import summarise
+from planner.choice.rules import cheapest_sure
+from planner.prediction.beta import probability_above, summarise
 from planner.published import figures
 from planner.published.model import MODEL_FILE, PublishedModel, beta_of_logit, usable
 from planner.published.spreads import tune
@@ -34,16 +42,39 @@ LEFT_OUT = ("policy", "prm", "study")
 _PRINTED = 5e-4  # half of the last digit of a printed accuracy
 
 
+CONFIDENCES = (0.95, 0.9)
+_TARGETS = np.arange(0.1, 0.96, 0.05)
+_CERTAIN = 0.999
+
+
 def held_out(
     cells: pd.DataFrame, catalog: Catalog, column: str, *, retune: bool
-) -> Iterator[pd.DataFrame]:
-    """Of each policy, PRM or study its figures with what the others say of them."""
+) -> Iterator[tuple[PublishedModel, pd.DataFrame, str]]:
+    """A model fitted without each policy, PRM or study, and the figures that were left out."""
     shipped = PublishedModel.load(catalog).spreads
     for name in sorted(set(cells[column]) - {""}):
         out = cells[column] == name
         rest, asked = cells[~out].reset_index(drop=True), cells[out].reset_index(drop=True)
         model = PublishedModel(tune(rest, catalog, shipped) if retune else shipped, catalog)
-        yield judged(model.fit(rest), asked, name)
+        yield model.fit(rest), asked, name
+
+
+def promises(
+    model: PublishedModel, asked: pd.DataFrame, name: str, catalog: Catalog
+) -> Iterator[dict[str, object]]:
+    """Choices for targets among left-out figures of one benchmark each, and whether they reach."""
+    for _, group in asked.groupby("benchmark"):
+        means, covariance = model.predict(group.assign(study=""))
+        a, b = beta_of_logit(means, np.diag(covariance))
+        sizes = [catalog.policies[one].parameters for one in group["policy"]]
+        prices = (np.array(sizes) * group["n"].to_numpy())[None, :]
+        truth = group["accuracy"].to_numpy(float)
+        for target, confidence in itertools.product(_TARGETS, CONFIDENCES):
+            chances = probability_above(a, b, target)[None, :]
+            [at] = cheapest_sure(means[None, :], chances, prices, confidence, counted=1)
+            if confidence <= chances[0, at] < _CERTAIN:
+                yield {"name": name, "confidence": confidence, "kept": truth[at] >= target,
+                       "chance": chances[0, at]}  # fmt: skip
 
 
 def judged(model: PublishedModel, asked: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -89,6 +120,22 @@ def summary(parts: Sequence[pd.DataFrame]) -> dict[str, float]:
     }
 
 
+def kept(made: Sequence[Mapping[str, object]]) -> list[dict[str, float]]:
+    """How often promises were kept, by confidence, and how sure of them the model was."""
+    frame = pd.DataFrame(made)
+    return [
+        {
+            "confidence": float(str(confidence)),
+            "choices": len(group),
+            "left_out": group["name"].nunique(),
+            "kept": float(group["kept"].mean()),
+            "kept_by_part": float(group.groupby("name")["kept"].mean().mean()),
+            "chance": float(group["chance"].mean()),
+        }
+        for confidence, group in frame.groupby("confidence")
+    ]
+
+
 def main() -> None:
     """Leave out, or tune."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,10 +153,11 @@ def main() -> None:
     if arguments.tune:
         path = ROOT / "data" / "published" / MODEL_FILE
         path.write_text(json.dumps(tune(cells, catalog), indent=1) + "\n", encoding="utf-8")
-    document = {
-        column: summary(list(held_out(cells, catalog, column, retune=not arguments.shipped)))
-        for column in LEFT_OUT
-    }
+    document: dict[str, Any] = {}
+    for column in LEFT_OUT:
+        fitted = list(held_out(cells, catalog, column, retune=not arguments.shipped))
+        made = [row for one in fitted for row in promises(*one, catalog)]
+        document[column] = summary([judged(*one) for one in fitted]) | {"promises": kept(made)}
     apart: dict[str, list[pd.DataFrame]] = {}
     for words, found in set_apart(everything, catalog):
         apart.setdefault(words, []).append(found)
@@ -118,6 +166,12 @@ def main() -> None:
         f"{name} left out: coverage {each['coverage']:.2f} ({each['coverage_of_figures']:.2f} of "
         f"figures, {each['coverage_of_no_width']:.2f} without width), error "
         f"{each['mean_absolute_error']:.3f}"
+        + "".join(
+            f", promises of {one['confidence']:.0%} kept {one['kept']:.3f} "
+            f"({one['kept_by_part']:.3f} by part) of {one['choices']}, which said "
+            f"{one['chance']:.3f}"
+            for one in each.get("promises", ())
+        )
         for name, each in document.items()
     )
     finish({"intervals": 0.9, "left_out": document}, line, as_json=arguments.json)

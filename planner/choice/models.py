@@ -20,7 +20,7 @@ from planner.choice.answer import Answer, of_choice
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import Models, StrategyEstimate
 from planner.choice.paired import Compare
-from planner.choice.recommend import choose
+from planner.choice.recommend import Counting, choose
 from planner.choice.shrinkage import shrinkage_notes
 from planner.evidence.cells import rows_of
 from planner.evidence.layout import no_rows
@@ -40,6 +40,7 @@ class Contenders:
         sizes: numbers of all parameters of the policies, by name.
         rows: evidence of the measured policies, by the models that a strategy needs.
         compare: function that contrasts two of `found`.
+        counting: see `planner.choice.recommend.Counting`.
         evidence: kinds of `rows`, and published figures, as plain values.
         printed: see `Answer`.
         notes: notes on the evidence.
@@ -56,6 +57,7 @@ class Contenders:
     notes: tuple[Note, ...] = ()
     own: bool = False
     difficulty: str = ALL
+    counting: Counting = len
 
     def rows_of(self, models: Models) -> pd.DataFrame:
         """Return the evidence of a policy with a PRM, and of the policy alone."""
@@ -73,7 +75,7 @@ class Contenders:
         priced = [one for one in self.found if not math.isnan(_price(one, unit))]
         without = self._without(priced)
         notes = [Note.of(NoteCode.MODELS_WITHOUT_COST, models=without, unit=unit)] * bool(without)
-        made = choose(self.difficulty, priced, constraint, unit=unit)
+        made = choose(self.difficulty, priced, constraint, unit=unit, counting=self.counting)
         choice = made.choice
         assert choice.models is not None
         if choice.models in self.rows:

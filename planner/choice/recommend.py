@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,20 @@ from planner.costs.cost import Rates
 from planner.notes import Note, NoteCode
 from planner.prediction.beta import probability_above
 
+Counting = Callable[[Sequence[StrategyEstimate]], int]
+"""Returns how many of some strategies a choice among them is corrected for (`sure_enough`).
+
+By default all of them. Those that one model predicts from published figures count as one: the model
+has shrunk them toward each other, and promises that were made among them were kept more often than
+was said (`bench/published.py`).
+"""
+
 _WIDE = 0.2  # width of an interval from which on a note says so
+
+
+def as_one(found: Sequence[StrategyEstimate]) -> int:
+    """Return 1: how many strategies count that one model predicts from published figures."""
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Recommendation:
             cheapest first.
         cost_unit: unit that costs were compared in, see `planner.choice.estimate.cost_unit`.
         chance: P(accuracy >= target) of the choice, taken alone; None if there is no target.
+        counted: how many strategies the chances were corrected for; None if there is no target.
     """
 
     difficulty: str
@@ -40,6 +55,7 @@ class Recommendation:
     pareto: tuple[StrategyEstimate, ...] = ()
     cost_unit: str = "tokens"
     chance: float | None = None
+    counted: int | None = None
 
     @property
     def misses_target(self) -> bool:
@@ -53,6 +69,7 @@ def choose(
     constraint: Constraint,
     rates: Rates = NO_RATES,
     unit: str | None = None,
+    counting: Counting = len,
 ) -> Recommendation:
     """Choose the best of `found` under `constraint`; see `planner.choice.rules`.
 
@@ -66,6 +83,8 @@ def choose(
         constraint: limits and target.
         rates: prices that `found` was priced by; a refusal names what they lack.
         unit: unit to compare costs in, which all of `found` have; None: `cost_unit`.
+        counting: function that returns how many of some strategies the chance to reach a target
+            is corrected for.
 
     Raises:
         InputError: no strategy keeps to the constraint.
@@ -82,14 +101,16 @@ def choose(
     prices = np.array([c.price(unit) for c in allowed])
     means = np.array([c.predicted_accuracy for c in allowed])
     notes = _left_out(found, constraint)
-    target, chance = constraint.target_accuracy, None
+    target, chance, among = constraint.target_accuracy, None, None
     if target is None:
         picked = int(most_accurate(means[None, :], prices)[0])
     else:
         a, b = np.array([c.beta for c in allowed]).T
         chances = probability_above(a, b, target)
-        confidence, among = constraint.confidence, len(allowed)
-        picked = int(cheapest_sure(means[None, :], chances[None, :], prices, confidence)[0])
+        confidence, among = constraint.confidence, counting(allowed)
+        [picked] = cheapest_sure(
+            means[None, :], chances[None, :], prices, confidence, counted=among
+        ).tolist()
         chance = float(chances[picked])
         at_least = sure_enough(confidence, among)
         if chance < at_least:
@@ -117,6 +138,7 @@ def choose(
         pareto=tuple(allowed[i] for i in pareto_front(prices, means)),
         cost_unit=unit,
         chance=chance,
+        counted=among,
     )
 
 

@@ -44,7 +44,8 @@ def sure_enough(confidence: float, strategies: Number) -> Number:
 
     Args:
         confidence: required probability that the chosen strategy reaches the target.
-        strategies: m, the number of strategies to choose from; a float or an array.
+        strategies: m, the number of strategies to choose from, or how many of them count
+            (`planner.choice.recommend.Counting`); a float or an array.
     """
     return 1 - (1 - confidence) / strategies
 
@@ -55,6 +56,7 @@ def cheapest_sure(
     prices: Floats,
     confidence: float,
     allowed: NDArray[np.bool_] | None = None,
+    counted: float | None = None,
 ) -> NDArray[np.intp]:
     """Return the cheapest strategy that is sure enough to reach a target (`sure_enough`).
 
@@ -63,6 +65,7 @@ def cheapest_sure(
         chances: P(accuracy >= target), shape `(states, strategies)`.
         confidence: required probability that the chosen strategy reaches the target.
         allowed: whether a strategy may be chosen, shape of `chances`; None means that all may.
+        counted: how many strategies the correction counts; None: those allowed.
 
     Returns:
         Indices of strategies, shape `(states,)`. If no strategy is sure enough, the surest is
@@ -71,7 +74,9 @@ def cheapest_sure(
     if allowed is None:
         allowed = np.ones(chances.shape, dtype=np.bool_)
     chances = np.where(allowed, chances, -1.0)
-    among = np.maximum(allowed.sum(axis=1, keepdims=True), 1).astype(np.float64)
+    among: Floats = np.maximum(allowed.sum(axis=1, keepdims=True), 1).astype(np.float64)
+    if counted is not None:
+        among = np.full_like(among, counted)
     sure = chances >= sure_enough(confidence, among)
     surest = chances == chances.max(axis=1, keepdims=True)
     fallback = np.argmax(np.where(surest, means, -np.inf), axis=1)

@@ -52,7 +52,10 @@ def runner_up(made: Recommendation, constraint: Constraint, compare: Compare) ->
     others = _rivals(made)
     if not others:
         return None
-    second = choose(made.difficulty, others, constraint, unit=made.cost_unit).choice
+    counted = made.counted or 1
+    second = choose(
+        made.difficulty, others, constraint, unit=made.cost_unit, counting=lambda _: counted
+    ).choice
     mine, its = made.choice.price(made.cost_unit), second.price(made.cost_unit)
     target = constraint.target_accuracy
     return RunnerUp(
@@ -101,7 +104,8 @@ def runner_up_note(second: RunnerUp, made: Recommendation, constraint: Constrain
         "unit": made.cost_unit,
     }
     if made.chance is not None and second.chance is not None:
-        at_least = sure_enough(constraint.confidence, 1 + len(made.alternatives))
+        assert made.counted is not None
+        at_least = sure_enough(constraint.confidence, made.counted)
         chances = {"chance": second.chance, "best_chance": made.chance, "at_least": at_least}
         if second.chance >= at_least:
             code = NoteCode.RUNNER_UP_SURE_ENOUGH

@@ -124,7 +124,7 @@ def _plan(
         spec = profile_of(store, name, prm_name, domain)
         held_out = [one for one in read_profile(store, spec) if one.held_out]
         scored = spec.prm is not None
-        if prm_name in FREE_SCORERS and not scored:
+        if prm_name is not None and prm_name in FREE_SCORERS and not scored:
             held_out, scored = scored_freely(held_out, prm_name), True
         classifier = fit_difficulty(held_out, grader)
         reference = Reference.from_profiles(held_out, classifier, grader)

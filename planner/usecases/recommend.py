@@ -16,7 +16,7 @@ from planner.choice.candidates import candidates
 from planner.choice.constraint import Constraint, unknown
 from planner.choice.estimate import StrategyEstimate
 from planner.choice.next_measurement import PROBLEMS
-from planner.choice.recommend import choose
+from planner.choice.recommend import as_one, choose
 from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.cost import Rates
 from planner.costs.pricing import Pricing
@@ -245,7 +245,7 @@ class PublishedCandidates:
             InputError: nothing keeps to the constraint.
         """
         check_limits_known(constraint, self.rates)
-        made = choose(ALL, list(self.strategies), constraint, self.rates)
+        made = choose(ALL, list(self.strategies), constraint, self.rates, counting=as_one)
         answer = of_choice(
             self.policy,
             self.prm,

@@ -20,6 +20,7 @@ from planner.choice.constraint import Constraint
 from planner.choice.estimate import Models, StrategyEstimate
 from planner.choice.models import Contenders
 from planner.choice.paired import Compare, Contrast, by_outcomes
+from planner.choice.recommend import Counting, as_one
 from planner.choice.scorer_verdict import vote_gain, vote_note
 from planner.costs.pricing import Pricing
 from planner.evidence.cells import kinds
@@ -189,6 +190,7 @@ def find_models(
         notes=tuple(dict.fromkeys(notes)),
         own=any(one.bundle.own for one in evidence),
         difficulty=difficulty,
+        counting=_counting(known),
     )
     return ModelsCandidates(contenders, known.notes, figures)
 
@@ -203,6 +205,16 @@ def _compare(known: MeasuredStrategies, figures: PublishedModels | None) -> Comp
         return figures.contrast(one, other)
 
     return compare
+
+
+def _counting(known: MeasuredStrategies) -> Counting:
+    """Return the function that counts each measured strategy, and all predicted ones as one."""
+
+    def count(found: Sequence[StrategyEstimate]) -> int:
+        predicted = [one for one in found if one.run not in known.outcomes]
+        return len(found) - len(predicted) + as_one(predicted) * bool(predicted)
+
+    return count
 
 
 def _printed(

@@ -190,12 +190,16 @@ def _table(console: Console, answered: Answer, width: int) -> Table:
     made_table = _laid_out(title, kept)
     anything = console.options.update(width=10 * WIDTH)  # a narrow console would cut it
     costs = [name for name in ("seconds", "FLOPs", "USD") if name != unit]
+
+    def fits() -> bool:
+        return Measurement.get(console, anything, made_table).maximum <= width
+
     for name in (*_DROPPED, *(costs if answered.policies else ())):
-        if Measurement.get(console, anything, made_table).maximum <= width:
+        if fits():
             break
         kept.pop(name, None)
         made_table = _laid_out(title, kept)
-    return made_table
+    return made_table if fits() else _laid_out(title, kept, gap=1)
 
 
 def _named(choice: StrategyEstimate) -> str:
@@ -205,10 +209,10 @@ def _named(choice: StrategyEstimate) -> str:
     return f"{choice.models.policy}{prm}"
 
 
-def _laid_out(title: str, columns: Mapping[str, Sequence[str]]) -> Table:
+def _laid_out(title: str, columns: Mapping[str, Sequence[str]], gap: int = 2) -> Table:
     """Return a table without lines; only text in the first column is folded."""
     made = Table(
-        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0),
+        title=title, title_justify="left", title_style="bold", box=None, padding=(0, gap, 0, 0),
         pad_edge=False,
     )  # fmt: skip
     for number, name in enumerate(columns):

@@ -14,7 +14,7 @@ from executor.errors import InputError
 from executor.strategy import BestOfN, Dvts, Greedy, Majority, Strategy, key
 from planner.choice.constraint import Constraint
 from planner.choice.estimate import StrategyEstimate
-from planner.choice.recommend import choose
+from planner.choice.recommend import as_one, choose
 from planner.choice.rules import INDIFFERENCE
 from planner.costs.cost import Cost, Rates
 from planner.notes import Note, NoteCode
@@ -176,8 +176,20 @@ def test_the_more_there_are_to_choose_from_the_surer_each_must_be() -> None:
     assert short.code is NoteCode.TARGET_NOT_REACHED
     assert short.number("at_least") == pytest.approx(0.975)
     assert corrected == Note.of(
-        NoteCode.BONFERRONI, confidence=0.95, strategies=2, at_least=short.number("at_least")
+        NoteCode.BONFERRONI,
+        confidence=0.95,
+        strategies=2,
+        at_least=short.number("at_least"),
     )
+
+
+def test_predictions_of_one_model_count_as_one() -> None:
+    """97 % is enough of two that are alike, if one model has shrunk them toward each other."""
+    target = float(beta(600, 400).ppf(1 - 0.97))
+    alike = [choice(Greedy(), 0.6, 1.0), choice(Majority(4), 0.6, 4.0)]
+    made = choose("all", alike, Constraint(target_accuracy=target), counting=as_one)
+    assert made.choice is alike[0]
+    assert (made.counted, made.notes) == (1, ())
 
 
 def test_a_chance_that_falls_short_is_not_rounded_up() -> None:
