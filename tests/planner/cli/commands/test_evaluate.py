@@ -65,7 +65,7 @@ def test_it_is_said_in_words(evaluation: Evaluation) -> None:
     console = Console(width=200, record=True, file=StringIO())
     show(console, evaluation)
     said = console.export_text()
-    assert "40 problems, 1 pairs" in said
+    assert "40 problems, 1 pair of" in said
     assert "regret at 16, mean of 2 cells" in said
     assert f"note: {word(Note.of(NoteCode.HINDSIGHT_BY_LUCK))}" in said
     assert "nan" not in said.lower()
@@ -76,7 +76,7 @@ def test_the_bundled_evidence_answers_where_there_is_no_store(tmp_path: Path) ->
     frame, sizes, notes = read_evidence(f"sqlite:///{tmp_path}/none.db", "lab-0.8m")
     assert set(frame["policy"]) == {"lab-0.8m"}
     assert sizes["lab-0.8m"] == 795_136
-    assert notes == [Note.of(NoteCode.EVALUATED_ON_BUNDLED)]
+    assert notes == [Note.of(NoteCode.EVALUATED_ON_BUNDLED, benchmarks=("",))]
     assert check_budgets(frame, None) == [4, 16, 64, 256]
 
     def fit(train: Any) -> OutcomeModel:
