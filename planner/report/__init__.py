@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from executor.scorers.registry import names
 from planner.report import accuracy, advice, basis, trust, workload
 from planner.report.data import BasisRow, ReportData
 from planner.report.document import Report
@@ -16,9 +17,7 @@ __all__ = ["BasisRow", "ReportData", "report"]
 def report(data: ReportData) -> Report:
     """Return the report; equal data gives an equal report."""
     pair = data.policy + (f" with {data.prm}" if data.prm else "")
-    models = f"Policy {data.policy}, " + (
-        f"process reward model (PRM) {data.prm}." if data.prm else "no process reward model (PRM)."
-    )
+    models = f"Policy {data.policy}, {_scorer(data.prm)}."
     difficulty = (
         f"Difficulty is by the policy's pass@1: easy from {EASY_FROM:.2f}, medium from "
         f"{MEDIUM_FROM:.2f}, hard below."
@@ -46,3 +45,11 @@ def report(data: ReportData) -> Report:
             strategies,
         ),
     )
+
+
+def _scorer(name: str | None) -> str:
+    """What scores, in words; every scorer that is not registered as another kind is a PRM."""
+    if name is None:
+        return "no process reward model (PRM)"
+    kind = "scorer of whole responses" if name in names() else "process reward model (PRM)"
+    return f"{kind} {name}"

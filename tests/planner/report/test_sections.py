@@ -175,3 +175,15 @@ def test_published_figures_have_their_accuracy_and_the_model_its_figures() -> No
 def test_held_out_runs_stand_near_the_top_where_there_are_any() -> None:
     assert list(sections())[1] == "runs"
     assert list(sections(runs=[], paired=[])).index("runs") > 1
+
+
+@pytest.mark.parametrize(
+    ("scorer", "named"),
+    [
+        ("prm", "process reward model (PRM) prm."),
+        ("mean-logprob", "scorer of whole responses mean-logprob."),
+        (None, "no process reward model (PRM)."),
+    ],
+)
+def test_a_scorer_is_called_what_it_is(scorer: str | None, named: str) -> None:
+    assert f", {named} Difficulty is" in report(data(prm=scorer)).subtitle
