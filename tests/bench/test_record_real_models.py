@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from executor.answers.grader import MathGrader
+from executor.models.templates import PromptTemplate
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
 from executor.problem import Problem
 from executor.run.runner import ByStrategy, Executor, Solved, run_problems
@@ -20,11 +21,13 @@ from executor.store.store import RunSpec, Store
 from executor.strategy import Greedy, Majority, Sampling, to_dict
 from planner.costs.measured import note_model
 from planner.evidence import bundled
+from planner.plans.serialization import load_plan
 from planner.usecases.run import KIND as RUN
 from profiling.profiles.profiler import BENCHMARK, MEASURE, profile, profile_spec
 
 PROBLEMS = simulated_problems(24)
 SAMPLES = 16
+TEMPLATE = PromptTemplate().to_dict()
 BENCHMARKS = ("GSM8K", "SVAMP")
 MODULES = ("common", "matrix", "record_evidence", "real_models", "record_real_models",
            "real_matrix", "sections", "paper_on_real_models")  # fmt: skip
@@ -37,7 +40,7 @@ def answer_as_planned(executor: Executor, problems: list[Problem], store: Store)
         outcome, note = await executor.run(ByStrategy(Majority(4)), problem)
         return outcome, note | {"strategy": "majority"}
 
-    spec = RunSpec(RUN, executor.policy.name, None, executor.settings({}, plan={}))
+    spec = RunSpec(RUN, executor.policy.name, None, executor.settings(TEMPLATE, plan={}))
     asyncio.run(run_problems(problems, solve, store, spec))
 
 
@@ -53,12 +56,12 @@ def fill(work: Path, policy: str, head: str) -> None:
                 with Store.open(f"sqlite:///{work}/{benchmark}.{part}.db") as store:
                     for prm in (None, SimulatedPrm(0.9, name=head)):
                         executor = Executor(model, prm, grader, Sampling())
-                        spec = profile_spec(executor, SAMPLES, {})
+                        spec = profile_spec(executor, SAMPLES, TEMPLATE)
                         asyncio.run(profile(executor, problems, store, spec))
                     for name in (policy, head):
                         note_model(store, name, 1000, None)
                     executor = Executor(model, None, grader, Sampling())
-                    settings = executor.settings({}, strategy=to_dict(Greedy()))
+                    settings = executor.settings(TEMPLATE, strategy=to_dict(Greedy()))
                     spec = RunSpec(MEASURE, policy, None, settings)
                     solve = partial(executor.run, ByStrategy(Greedy()))
                     asyncio.run(run_problems(problems, solve, store, spec))
@@ -93,6 +96,9 @@ def test_evidence_is_of_the_part_to_learn_from_and_has_no_text(measured: Path) -
     rows = bundled.bundled_rows()
     assert set(rows[BENCHMARK]) == set(BENCHMARKS)
     assert rows["problem"].nunique() == 12
+    assert (
+        load_plan(measured.parent / "plans" / "smollm2-135m.json").prm == "smollm2-135m-gsm8k-head"
+    )
     heldout = pd.read_parquet(measured / "heldout" / "smollm2-135m.parquet")
     assert not set(heldout["problem"]) & set(rows["problem"])
     for path in measured.rglob("*"):
