@@ -18,9 +18,11 @@ from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems, settings_for
 from profiling.profiles import profiler
-from profiling.scorers.fit_head import FittedHead, hidden_states, save_head, train_head
 from profiling.scorers.fuse_head import check_fusible, fuse_head
 from profiling.scorers.rewards import RewardStatistics
+from profiling.scorers.save_head import save_head
+from profiling.scorers.step_states import hidden_states
+from profiling.scorers.train_head import FittedHead, train_head
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from executor.models.templates import PromptTemplate
 from executor.policies.base import Policy
 from executor.problem import Problem
 from executor.scorers.reward_head import Reads
-from profiling.scorers.fit_head import FittedHead, card_of
 from profiling.scorers.output_rows import OutputMatrix
+from profiling.scorers.save_head import card_of
+from profiling.scorers.train_head import FittedHead
 
 # Logits of the served head may differ from those of the trained one by this much, and by this share
 # of their size: bfloat16 has 8 bits.

@@ -139,7 +139,7 @@ def reward_statistics(
     """
     groups = [np.flatnonzero(problem == p) for p in np.unique(problem)]
     resampled = _Resampled(len(groups), random_state)
-    within = np.array([auc(scores[g], correct[g]) for g in groups])
+    within = _within(scores, correct, groups)
     tied = np.array([tie_share(scores[g], correct[g]) for g in groups])
     sizes = np.array([float(len(g)) for g in groups])
 
@@ -265,6 +265,20 @@ def auc(scores: Floats, correct: Bools) -> float:
     It is NaN if all samples are right or all are wrong.
     """
     return _share_in_order(*_by_score(scores, correct))
+
+
+def auc_within(scores: Floats, correct: Bools, problem: Ints) -> float:
+    """Return the mean over problems of the AUC among a problem's samples.
+
+    It is NaN if no problem has right and wrong samples.
+    """
+    found = _within(scores, correct, [np.flatnonzero(problem == p) for p in np.unique(problem)])
+    known = found[np.isfinite(found)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _within(scores: Floats, correct: Bools, groups: Sequence[Ints]) -> Floats:
+    return np.array([auc(scores[g], correct[g]) for g in groups])
 
 
 def _by_score(scores: Floats, correct: Bools) -> tuple[Floats, Floats]:

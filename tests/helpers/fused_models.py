@@ -16,8 +16,9 @@ from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens, load_tokenizer
 from executor.problem import Problem
 from executor.scorers.reward_head import HeadCard, Reads
-from profiling.scorers.fit_head import FittedHead, save_head
 from profiling.scorers.fuse_head import fuse_head
+from profiling.scorers.save_head import save_head
+from profiling.scorers.train_head import FittedHead
 
 PROBLEMS = [Problem(str(i), f"{i} + {i + 1} = ?", str(2 * i + 1)) for i in range(3)]
 TEMPLATE = PromptTemplate()

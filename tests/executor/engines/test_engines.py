@@ -44,7 +44,9 @@ from executor.strategy import (
 from executor.testing.policy_conformance import PolicyConformance
 from executor.testing.step_scorer_conformance import StepScorerConformance
 from executor.testing.watched import check_charged
-from profiling.scorers.fit_head import FittedHead, hidden_states, save_head
+from profiling.scorers.save_head import save_head
+from profiling.scorers.step_states import hidden_states
+from profiling.scorers.train_head import FittedHead
 
 pytestmark = pytest.mark.vllm
 

@@ -45,7 +45,8 @@ from executor.scorers.prm import load_prm, resolve_prm
 from executor.search import Context, search
 from executor.strategy import BeamSearch, BestOfN, Sampling, Strategy, key
 from executor.testing.policy_conformance import PolicyConformance
-from profiling.scorers.fit_head import FittedHead, save_head
+from profiling.scorers.save_head import save_head
+from profiling.scorers.train_head import FittedHead
 
 HERE = EngineOptions(block_size=32, kv_cache_gib=0.25, dtype="float32", max_model_len=512)
 APART = EngineOptions(

@@ -46,7 +46,7 @@ from executor.strategy import (
 from executor.testing.step_scorer_conformance import StepScorerConformance
 from executor.testing.watched import check_charged
 from profiling.problems.files import load_problems
-from profiling.scorers.fit_head import hidden_states
+from profiling.scorers.step_states import hidden_states
 from tests.helpers.fused_models import FusedModels, fused_models
 
 pytestmark = pytest.mark.vllm

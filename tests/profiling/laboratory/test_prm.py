@@ -31,7 +31,7 @@ from profiling.laboratory.task import SOLUTION, DataSplit, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import BARE_SHARE, IGNORED
 from profiling.problems.wordproblems import STEP_DELIMITER
-from profiling.scorers.fit_head import step_ends
+from profiling.scorers.step_states import step_ends
 from tests.helpers.story_checker import right_steps
 from tests.helpers.tiny_models import silent
 

@@ -1,9 +1,4 @@
-"""Training of a reward head: an on-policy PRM that needs no more than a profile.
-
-The head is linear in the policy's hidden states at step ends. The label of a step is the
-correctness of its sample. Held-out problems choose the layer and the regularisation. The layers
-above the chosen one are removed, so the PRM is cheaper to run than the policy.
-"""
+"""Hidden states of a policy at the step ends of its samples: what a reward head is trained on."""
 
 from __future__ import annotations
 
@@ -11,28 +6,21 @@ import copy
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from executor.errors import InputError
-from executor.files import written_whole
 from executor.models.checkpoint import quiet_transformers
 from executor.models.remote_code import trusts_remote_code
-from executor.models.templates import PromptTemplate
 from executor.models.tokens import Tokens
 from executor.outcome import SampleRecord
 from executor.policies.base import Policy
-from executor.problem import Problem, question_id
+from executor.problem import Problem
 from executor.run.runner import Progress
-from executor.scorers.reward_head import HeadCard, Reads
-from profiling.scorers.rewards import RewardStatistics, reward_statistics
+from executor.scorers.reward_head import Reads
 
-_FOLDS = 5
-_LARGEST_GAP = 0.25  # logits; bfloat16 alone costs a few hundredths
-_STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse regularisation on standardised features
 # Layers to read, as shares of the depth. A layer below the last often predicts correctness better,
 # because the last one serves the prediction of the next token.
 _DEPTHS = (0.5, 0.67, 0.83, 1.0)
@@ -56,17 +44,6 @@ class StepStates:
     correct: NDArray[np.bool_]
     problem: NDArray[np.int64]
     last: NDArray[np.bool_]
-    reads: Reads = Reads.AFTER
-
-
-@dataclass(frozen=True, slots=True)
-class FittedHead:
-    """A trained head: `P(right) = sigmoid(weight . state + intercept)`; see `StepStates`."""
-
-    layers: int
-    weight: NDArray[np.float64]
-    intercept: float
-    statistics: RewardStatistics
     reads: Reads = Reads.AFTER
 
 
@@ -239,176 +216,11 @@ def _forward(
     for layer in layers:
         raw = top[-1] if layer == len(output.hidden_states) - 1 else output.hidden_states[layer]
         picked = raw[rows, columns].float()
-        scale = picked.pow(2).mean(-1, keepdim=True).add(_norm_eps(base.config)).rsqrt()
+        scale = picked.pow(2).mean(-1, keepdim=True).add(norm_eps(base.config)).rsqrt()
         by_layer[layer] = (picked * scale).cpu().numpy()
     return by_layer
 
 
-def _norm_eps(config: Any) -> float:
+def norm_eps(config: Any) -> float:
     """Return the constant that the model's RMS norm adds to the mean square."""
-    return float(getattr(config, "rms_norm_eps", 1e-5))
-
-
-def train_head(steps: StepStates, *, random_state: int = 0) -> FittedHead:
-    """Choose layer and regularisation on held-out problems, then train on all problems.
-
-    Training uses every step. The statistics use the out-of-fold scores of last steps, by problem.
-    They are slightly optimistic, because the same folds choose among a dozen settings.
-
-    Raises:
-        InputError: there are fewer than two problems, or the samples are all right or all wrong.
-    """
-    if len(np.unique(steps.problem)) < 2 or len(np.unique(steps.correct)) < 2:
-        raise InputError(
-            "a reward head needs right and wrong samples of at least two problems; "
-            "profile more problems, or some that the policy sometimes solves"
-        )
-    best: tuple[float, int, float, NDArray[np.float64]] | None = None
-    for layer, states in steps.states.items():
-        for strength in _STRENGTHS:
-            scores = _out_of_fold(states, steps, strength, random_state)
-            loss = _log_loss(scores, steps.correct)
-            if best is None or loss < best[0]:
-                best = (loss, layer, strength, scores)
-    assert best is not None
-    _, layer, strength, scores = best
-    scaler, head = _fit(steps.states[layer], steps.correct, strength)
-    weight = head.coef_[0] / scaler.scale_
-    intercept = float(head.intercept_[0] - weight @ scaler.mean_)
-    statistics = reward_statistics(
-        scores[steps.last],
-        steps.correct[steps.last],
-        steps.problem[steps.last],
-        random_state=random_state,
-    )
-    return FittedHead(layer, weight, intercept, statistics, steps.reads)
-
-
-def _fit(states: NDArray[np.float32], correct: NDArray[np.bool_], strength: float) -> Any:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler().fit(states)
-    head = LogisticRegression(C=strength, max_iter=500)
-    return scaler, head.fit(scaler.transform(states), correct)
-
-
-def _out_of_fold(
-    states: NDArray[np.float32], steps: StepStates, strength: float, random_state: int
-) -> NDArray[np.float64]:
-    from sklearn.model_selection import GroupKFold
-
-    scores = np.full(len(states), float(steps.correct.mean()))
-    folds = GroupKFold(
-        min(_FOLDS, len(np.unique(steps.problem))), shuffle=True, random_state=random_state
-    )
-    for train, test in folds.split(states, groups=steps.problem):
-        if len(np.unique(steps.correct[train])) == 2:
-            scaler, head = _fit(states[train], steps.correct[train], strength)
-            scores[test] = head.predict_proba(scaler.transform(states[test]))[:, 1]
-    return scores
-
-
-def _log_loss(scores: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
-    return float(-np.mean(np.where(correct, np.log(clipped), np.log(1 - clipped))))
-
-
-def _serving_gap(source: Any, model: Any, fitted: FittedHead, prompt: list[int]) -> float:
-    """Return the absolute gap of two logits at the end of a prompt: checkpoint's and head's.
-
-    `source` is the policy, `model` the checkpoint to serve.
-    """
-    import torch
-
-    raw: list[Any] = []
-    hook = source.base_model.layers[fitted.layers - 1].register_forward_hook(
-        lambda module, args, output: raw.append(output[0] if isinstance(output, tuple) else output)
-    )
-    ids = torch.tensor([prompt])
-    try:
-        normed = source.base_model(ids).last_hidden_state
-    finally:
-        hook.remove()
-    state = raw[0][0, -1].float()
-    state = state * state.pow(2).mean().add(_norm_eps(source.config)).rsqrt()
-    if fitted.reads is Reads.BEFORE:
-        state = normed[0, -1].float()
-    served = float(model(ids).logits[0, 0])
-    return abs(served - float(state @ torch.tensor(fitted.weight, dtype=torch.float32)))
-
-
-def save_head(
-    fitted: FittedHead,
-    checkpoint: str,
-    target: Path,
-    *,
-    policy: Policy,
-    template: PromptTemplate,
-    problems: Sequence[Problem],
-) -> None:
-    """Save the head as a checkpoint that vLLM serves; `target` is complete or absent.
-
-    The checkpoint keeps the policy's lower layers. The gain of its final norm is set to 1 if the
-    head is trained on states of unit root mean square (`StepStates.reads`). The head's weight
-    becomes the classifier.
-
-    Raises:
-        InputError: the policy's architecture has no sequence classifier of this shape, or the saved
-            head would not score as the trained one.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
-
-    trust = trusts_remote_code()
-    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=trust)
-    config.num_hidden_layers = fitted.layers
-    if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[: fitted.layers]
-    config.num_labels = 1
-    config.pad_token_id = config.pad_token_id or 0
-    source = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto", trust_remote_code=trust)
-    try:
-        model = AutoModelForSequenceClassification.from_config(
-            config, dtype=source.dtype, trust_remote_code=trust
-        )
-        kept = {
-            name: weight
-            for name, weight in source.base_model.state_dict().items()
-            if name in model.base_model.state_dict()
-        }
-        model.base_model.load_state_dict(kept)
-        with torch.no_grad():
-            if fitted.reads is Reads.AFTER:
-                model.base_model.norm.weight.fill_(1.0)
-            model.score.weight.copy_(torch.tensor(fitted.weight)[None])
-            gap = _serving_gap(source, model, fitted, policy.prompt(problems[0].text))
-    except (ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(
-            f"policy {checkpoint}: no reward head can be put on its architecture ({error})"
-        ) from None
-    if gap > _LARGEST_GAP:
-        raise InputError(
-            f"policy {checkpoint}: a reward head on its architecture would not score as trained "
-            f"(logits differ by {gap:.2f}); its final norm is not a plain RMS norm"
-        )
-    with written_whole(target) as scratch:
-        model.save_pretrained(scratch)
-        policy.tokens.tokenizer.save_pretrained(scratch)
-        card_of(fitted, policy, template, problems).save(scratch)
-
-
-def card_of(
-    fitted: FittedHead, policy: Policy, template: PromptTemplate, problems: Sequence[Problem]
-) -> HeadCard:
-    """Return the card of a head that was trained on these problems."""
-    return HeadCard(
-        policy=policy.name,
-        tokenizer=policy.tokens.fingerprint,
-        template=template.to_dict(),
-        intercept=fitted.intercept,
-        layers=fitted.layers,
-        trained_on=tuple(sorted(question_id(problem.text) for problem in problems)),
-        metrics=fitted.statistics.to_dict(),
-        reads=fitted.reads,
-    )
+    return float(getattr(config, "rmsnorm_eps", 1e-5))
