@@ -58,7 +58,7 @@ BENCHMARKS = {
 POLICIES = ("qwen2.5-coder-1.5b", "smollm2-135m")
 # What heads are trained on: problems that are in no part of a benchmark.
 TRAINING = "gsm8k_train_2000.jsonl"
-TRAINING_PROBLEMS, TRAINING_SAMPLES = 200, 16
+TRAINING_PROBLEMS, TRAINING_SAMPLES = 200, 8
 PROGRAM: tuple[str | Path, ...] = (sys.executable, "-m", "planner.cli.main")
 
 
